@@ -1,0 +1,1 @@
+//! The two dialects of a Focus job: wire bytes to frames, and request building.

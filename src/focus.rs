@@ -1,0 +1,1 @@
+//! The REST contract of a Focus Server, as tolerant types.

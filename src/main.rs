@@ -1,0 +1,3 @@
+//! The `capture` command.
+
+fn main() {}

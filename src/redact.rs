@@ -1,0 +1,1 @@
+//! Redaction: rules that turn an event into an event without its secrets.

@@ -1,0 +1,1 @@
+//! Replay: a capture as a local server.

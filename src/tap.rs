@@ -1,0 +1,1 @@
+//! What watches a stream: the client tap, and the recorder behind it.

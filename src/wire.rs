@@ -1,0 +1,1 @@
+//! gRPC on the wire: length-prefixed messages, status and trailers.

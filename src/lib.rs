@@ -11,5 +11,5 @@ pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod spectrogram;
-//pub mod tap;
+pub mod tap;
 pub mod wire;

@@ -5,6 +5,7 @@
 
 pub mod deframe;
 pub mod inflate;
+pub mod idle;
 pub mod metadata;
 pub mod status;
 

@@ -14,7 +14,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, Sleep},
+};
 
 pub(super) use self::piece::Piece;
 use self::piece::Delivery;
@@ -122,12 +125,14 @@ pub(super) struct Replay {
     delivery: Arc<Delivery>,
     guard: Guard,
     counters: Arc<Counters>,
+    /// Takes what else the client sends; ends with the call.
+    _rest: JoinSet<()>,
     sent_any: bool,
     done: bool,
 }
 
 impl Replay {
-    pub(super) fn new(steps: Steps, guard: Guard, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(steps: Steps, guard: Guard, counters: Arc<Counters>, rest: JoinSet<()>) -> Self {
         counters.call_started();
         Self {
             steps,
@@ -136,6 +141,7 @@ impl Replay {
             delivery: Arc::default(),
             guard,
             counters,
+            _rest: rest,
             sent_any: false,
             done: false,
         }

@@ -4,11 +4,12 @@ use std::{future::poll_fn, sync::Arc};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{net::TcpStream, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -123,8 +124,11 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
         Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
     };
     // Whatever else the client has to say is taken, so that it can say it; the recorded answer does not depend on it.
-    tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
-    replay(port, connection, &chosen, start).await
+    let mut rest = JoinSet::new();
+    if !body.is_end_stream() {
+        rest.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    }
+    replay(port, connection, &chosen, start, rest).await
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {
@@ -159,7 +163,13 @@ async fn first_message(body: &mut Incoming) -> Result<Option<FirstMessage>, Stri
     }
 }
 
-async fn replay(port: &Port, connection: &Arc<Connection>, chosen: &Chosen<'_>, start: Instant) -> Reply {
+async fn replay(
+    port: &Port,
+    connection: &Arc<Connection>,
+    chosen: &Chosen<'_>,
+    start: Instant,
+    rest: JoinSet<()>,
+) -> Reply {
     let Chosen { entry, call, max_frames } = chosen;
     let player = Player::new(call.call, *max_frames);
     let limit = reader::read_ahead(port.counters.active() + 1);
@@ -172,7 +182,7 @@ async fn replay(port: &Port, connection: &Arc<Connection>, chosen: &Chosen<'_>, 
     };
     let steps = Steps::new(queue, Schedule::new(port.rate, call.start_ns), start);
     let guard = Guard::new(connection, entry.source_at);
-    let mut replay = Box::new(Replay::new(steps, guard, Arc::clone(&port.counters)));
+    let mut replay = Box::new(Replay::new(steps, guard, Arc::clone(&port.counters), rest));
     let step = poll_fn(|cx| replay.steps.poll_due(cx)).await;
     let head = match step.act {
         Act::Headers(metadata) => answer::head(&metadata),

@@ -1,1 +1,6 @@
-//! Conversion from and to other formats.
+//! From and to other formats.
+
+pub mod delimited;
+pub mod import;
+
+pub use import::{Import, ImportError, ImportOptions};

@@ -1,1 +1,59 @@
-//! The capture file.
+//! The capture file: append-only, checked, seekable, readable by standard zstd tools.
+//!
+//! `FORMAT.md` beside this module's source is the specification. [`Writer`] appends [`Event`](crate::event::Event)s,
+//! [`Reader`] gives them back byte for byte, [`verify`](fn@verify) judges a file and [`recover`](fn@recover) saves what
+//! a damaged one still holds. Everything here is synchronous and reads no clock.
+//!
+//! ```
+//! use std::io::Cursor;
+//! use grpc_capture::event::{Direction, Event, EventKind, Message};
+//! use grpc_capture::file::{Header, Reader, Writer, WriterOptions};
+//!
+//! let mut writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?;
+//! let event = Event {
+//!     call: 1,
+//!     seq: 1,
+//!     offset_ns: 5,
+//!     kind: EventKind::Message(Message::plain(Direction::Received, &b"abc"[..])),
+//! };
+//! writer.write(&event)?;
+//! let (bytes, summary) = writer.finish_into()?;
+//! assert_eq!((summary.events, summary.message_bytes), (1, 3));
+//!
+//! let mut reader = Reader::new(Cursor::new(bytes))?;
+//! assert_eq!(reader.next_event()?, Some(event));
+//! assert_eq!(reader.next_event()?, None);
+//! # Ok::<(), grpc_capture::file::FileError>(())
+//! ```
+
+mod chunk;
+mod error;
+mod format;
+mod header;
+mod messages;
+mod overview;
+mod reader;
+mod record;
+mod recover;
+mod scan;
+mod seek;
+mod summary;
+mod verify;
+mod writer;
+
+pub use chunk::Codec;
+pub use chunk::digest::{Digest, MessageDigest};
+pub use error::{FileError, FileErrorKind};
+pub use format::{VERSION, Version};
+pub use header::{Header, attribute};
+pub use messages::{CallDigest, call_digests};
+pub use overview::{CallOverview, Overview};
+pub use reader::{Reader, Tail};
+pub use recover::{Recovered, recover};
+pub use scan::Damage;
+pub use summary::Summary;
+pub use verify::{Verified, verify};
+pub use writer::{Storage, Writer, WriterOptions};
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub mod focus;
 pub mod proto;
 pub mod redact;
 pub mod replay;
+pub mod report;
 pub mod spectrogram;
 pub mod tap;
 pub mod wire;

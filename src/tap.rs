@@ -1,1 +1,20 @@
 //! What watches a stream: the client tap, and the recorder behind it.
+//!
+//! [`record_job`] is the whole of it: it dials a job, waits until the job is ready, opens all its streams together and
+//! hands every event to a [`Recorder`], which writes from a thread of its own.
+
+pub mod client;
+pub mod clock;
+pub mod dial;
+pub mod health;
+pub mod recorder;
+pub mod tls;
+
+pub use client::{
+    CallLimits, CallOutcome, Stop,
+    job::{Job, JobOptions, JobOutcome, StreamSpec, TapError, record_job},
+};
+pub use clock::{Clock, MonotonicClock};
+pub use dial::{Connection, DialError, DialOptions, Target, dial};
+pub use health::{HealthProbe, Readiness, wait_ready};
+pub use recorder::{CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals};

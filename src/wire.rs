@@ -1,1 +1,11 @@
 //! gRPC on the wire: length-prefixed messages, status and trailers.
+//!
+//! Pure: bytes and header maps go in, [`crate::event`] values come out. Nothing here is decoded beyond the five bytes
+//! of a message prefix, so a payload leaves exactly as it came.
+
+pub mod deframe;
+pub mod metadata;
+pub mod status;
+
+pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
+pub use metadata::{header_map, metadata};

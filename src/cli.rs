@@ -1,0 +1,238 @@
+//! The command line, as clap types. What a command does is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) mod record;
+pub(crate) mod value;
+
+use record::RecordArgs;
+use value::Span;
+
+/// A flight recorder for gRPC streams: record, replay, validate, lock down, and put on a ticket.
+#[derive(Debug, Parser)]
+#[command(name = "capture", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok · 1 findings · 2 usage · 3 finished but lossy · 4 could not do it · \
+                        64+N the server ended the call with gRPC status N")]
+pub(crate) struct Cli {
+    /// Say more on stderr (-v, -vv)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything once, offline: serve a real recording, record it live, verify it and sum it up
+    Demo(DemoArgs),
+    /// Record a job's streams into a capture
+    Record(Box<RecordArgs>),
+    /// Serve captures as a local Focus Server
+    Serve(ServeArgs),
+    /// Show what a capture is and holds
+    Info(ReportArgs),
+    /// Print a capture's events, or its messages
+    Cat(CatArgs),
+    /// Check every checksum, count and digest of captures
+    Verify(VerifyArgs),
+    /// Save what a damaged or unfinished capture still holds into a new one
+    Recover(RecoverArgs),
+    /// Make a capture from length-delimited frames
+    Import(ImportArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Write man pages
+    Man(ManArgs),
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; stable
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FormatArg {
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Folder for what the demo makes; a new one in the temporary folder by default
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// How fast to play: a factor, or `max`
+    #[arg(long, default_value = "2")]
+    pub(crate) rate: value::Rate,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Captures to serve, one job each; the built-in scene without any
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+
+    /// Address for gRPC
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) grpc: std::net::SocketAddr,
+
+    /// Address for REST
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) rest: std::net::SocketAddr,
+
+    /// How fast to play: a factor (0.1 … 1000), or `max`
+    #[arg(long, default_value = "1")]
+    pub(crate) rate: value::Rate,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The capture
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) capture: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatArgs {
+    /// The capture
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) capture: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+
+    /// Write messages only, each preceded by its length as a varint
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) raw: bool,
+
+    /// Leave compressed messages as they were recorded
+    #[arg(long)]
+    pub(crate) as_recorded: bool,
+
+    /// Only this call
+    #[arg(long, value_name = "N")]
+    pub(crate) call: Option<u32>,
+
+    /// Which messages; `--raw` writes received ones unless told otherwise
+    #[arg(long, value_enum)]
+    pub(crate) direction: Option<DirectionArg>,
+
+    /// Begin at this time after the capture's start
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start_offset: Option<Span>,
+
+    /// Keep reading while the capture is being recorded
+    #[arg(long)]
+    pub(crate) follow: bool,
+
+    /// Write into a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace an existing output file
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DirectionArg {
+    /// From the server
+    Received,
+    /// From the client
+    Sent,
+    /// Both
+    Both,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The captures
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(crate) captures: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// The damaged capture; it is not changed
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) capture: PathBuf,
+
+    /// The new capture; `NAME.recovered.gcap` by default
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace an existing output file
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// File of messages, each preceded by its length as a protobuf varint; `-` is stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
+
+    /// The capture to make; the input's name with `.gcap` by default
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// How the frames are encoded
+    #[arg(long, default_value = "datastream")]
+    pub(crate) dialect: grpc_capture::dialect::Dialect,
+
+    /// The job's name; the input's name by default
+    #[arg(long, value_name = "ID")]
+    pub(crate) job_id: Option<String>,
+
+    /// A remark about the capture that travels with it
+    #[arg(long = "tag", value_name = "NAME=VALUE")]
+    pub(crate) tags: Vec<value::Tag>,
+
+    /// zstd level, 1 (fast) to 19 (small)
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub(crate) level: i32,
+
+    /// Replace an existing output file
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Folder for one page per command; without it, the main page goes to stdout
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}

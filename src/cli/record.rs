@@ -1,0 +1,214 @@
+//! Flags of `capture record`.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, ValueEnum};
+
+use super::{
+    FormatArg,
+    value::{Hertz, Size, Span, Tag, Whole},
+};
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("where").required(true).args(["server", "target"]))]
+#[command(after_help = "A job's frames are delivered once, and clients compete for them: \
+                        what is recorded here, no other client gets.")]
+pub(crate) struct RecordArgs {
+    /// Focus Server to configure a job on, such as https://host/focus-server/
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// Job to dial, HOST:PORT; it must be configured already
+    #[arg(short, long, value_name = "HOST:PORT")]
+    pub(crate) target: Option<String>,
+
+    /// The capture to write; JOB-TIME.gcap by default
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace an existing capture
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Recording no frame at all is a success too
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+
+    /// A remark that travels with the capture
+    #[arg(long = "tag", value_name = "NAME=VALUE")]
+    pub(crate) tags: Vec<Tag>,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    #[command(flatten)]
+    pub(crate) dial: DialArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) recorder: RecorderArgs,
+}
+
+/// What to ask for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The job")]
+pub(crate) struct JobArgs {
+    /// Description of the job to configure, JSON or TOML
+    #[arg(long = "job", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Sensors (channels) to ask for, both ends included: 0..10
+    #[arg(long, value_name = "RANGE", requires = "server")]
+    pub(crate) sensors: Option<Whole>,
+
+    /// Frequencies to ask for in Hz: 0..500
+    #[arg(long, value_name = "RANGE", requires = "server")]
+    pub(crate) frequency: Option<Hertz>,
+
+    /// FFT length
+    #[arg(long, requires = "server")]
+    pub(crate) nfft: Option<i64>,
+
+    /// Canvas height in pixels
+    #[arg(long, requires = "server")]
+    pub(crate) height: Option<i64>,
+
+    /// Length of the displayed time axis in seconds
+    #[arg(long, value_name = "SECONDS", requires = "server")]
+    pub(crate) time_axis: Option<i64>,
+
+    /// View: multi (0), single (1) or waterfall (2)
+    #[arg(long, requires = "server")]
+    pub(crate) view: Option<String>,
+
+    /// Live data (the default without --start and --end)
+    #[arg(long, conflicts_with_all = ["start", "end"], requires = "server")]
+    pub(crate) live: bool,
+
+    /// Start of a historic job: epoch seconds, or a time such as 2026-11-24T08:00:00Z
+    #[arg(long, value_name = "TIME", requires = "end", requires = "server")]
+    pub(crate) start: Option<String>,
+
+    /// End of a historic job
+    #[arg(long, value_name = "TIME", requires = "start", requires = "server")]
+    pub(crate) end: Option<String>,
+
+    /// Job to stream
+    #[arg(long, value_name = "ID", conflicts_with = "server")]
+    pub(crate) job_id: Option<String>,
+
+    /// How the job speaks: datastream, or pandadatastream (production)
+    #[arg(long, default_value = "datastream")]
+    pub(crate) dialect: grpc_capture::dialect::Dialect,
+
+    /// Streams of a pandadatastream job; the configure answer knows it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) streams: Option<u32>,
+}
+
+/// How to connect; grpcurl's names where it has one.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct DialArgs {
+    /// No TLS
+    #[arg(long, conflicts_with_all = ["insecure", "cacert", "cert", "key", "pin_sha256"])]
+    pub(crate) plaintext: bool,
+
+    /// TLS without verifying the server's certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// Trusted root certificates, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Client certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Private key of the client certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Accept only the server certificate with this SHA-256 (hexadecimal)
+    #[arg(long, value_name = "HEX", conflicts_with = "insecure")]
+    pub(crate) pin_sha256: Option<String>,
+
+    /// Value of the :authority header, and the name that TLS verifies
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: Option<String>,
+
+    /// Extra metadata, `name: value`
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+
+    /// Largest message to accept
+    #[arg(long, value_name = "SIZE", default_value = "100MB")]
+    pub(crate) max_msg_sz: Size,
+
+    /// Do not ask for the job's health before streaming
+    #[arg(long)]
+    pub(crate) no_health_check: bool,
+}
+
+/// When to stop. Each limit is separate from the others.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Until the job is reachable and ready, retries included
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) connect_timeout: Span,
+
+    /// From the call to its first frame
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) first_frame_timeout: Span,
+
+    /// Between two frames
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) idle_timeout: Span,
+
+    /// Stop after this time; a success
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<Span>,
+
+    /// Stop after this many frames of each stream; a success
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_frames: Option<u64>,
+
+    /// Stop after this many bytes of messages; a success
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_bytes: Option<Size>,
+}
+
+/// What happens to what was received.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Recording")]
+pub(crate) struct RecorderArgs {
+    /// When the disk cannot keep up: slow the stream, drop and count, or stop
+    #[arg(long, value_enum, default_value_t, alias = "overflow")]
+    pub(crate) on_overflow: OnOverflow,
+
+    /// At most this much can be lost in a crash
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub(crate) flush_interval: Span,
+
+    /// Record secrets in metadata (authorization, cookie, *-token, …) as they are
+    #[arg(long)]
+    pub(crate) keep_metadata: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum OnOverflow {
+    /// Let flow control slow the server down
+    #[default]
+    Block,
+    /// Drop messages and write a gap with their number
+    Gap,
+    /// Stop recording
+    Abort,
+}

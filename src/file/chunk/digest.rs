@@ -1,0 +1,96 @@
+//! SHA-256 digests: of a capture's content, and of a call's messages.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest; displays as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    ///
+    /// ```
+    /// let digest = grpc_capture::file::Digest::of(b"abc");
+    /// assert!(digest.to_string().starts_with("ba7816bf"));
+    /// ```
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The content digest in the making: SHA-256 over the SHA-256 of each event record, so that chunks can be hashed apart
+/// from each other and the result does not depend on where they were cut.
+#[derive(Debug, Clone, Default)]
+pub(in crate::file) struct ContentDigest(Sha256);
+
+impl ContentDigest {
+    /// Adds the leaves of the next chunk.
+    pub(in crate::file) fn add(&mut self, leaves: &[[u8; 32]]) {
+        self.0.update(leaves.as_flattened());
+    }
+
+    pub(in crate::file) fn value(&self) -> Digest {
+        Digest(self.0.clone().finalize().into())
+    }
+}
+
+/// The leaf of one event record.
+pub(super) fn leaf(record: &[u8]) -> [u8; 32] {
+    Sha256::digest(record).into()
+}
+
+/// The digest of one chunk: over its leaves.
+pub(super) fn of_leaves(leaves: &[[u8; 32]]) -> [u8; 32] {
+    Sha256::digest(leaves.as_flattened()).into()
+}
+
+/// SHA-256 over messages, each preceded by its length as a protobuf varint: what `capture cat --raw` writes.
+///
+/// Equal for a recording and for its replay, since it holds neither times nor metadata.
+///
+/// ```
+/// use grpc_capture::file::{Digest, MessageDigest};
+/// let mut digest = MessageDigest::default();
+/// digest.add(b"ab");
+/// assert_eq!(digest.value(), Digest::of(b"\x02ab"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MessageDigest(Sha256);
+
+impl MessageDigest {
+    /// Adds the next message.
+    pub fn add(&mut self, message: &[u8]) {
+        let mut prefix = [0_u8; 10];
+        let len = crate::file::messages::encode_varint(message.len() as u64, &mut prefix);
+        self.0.update(&prefix[..len]);
+        self.0.update(message);
+    }
+
+    /// The digest of the messages so far.
+    #[must_use]
+    pub fn value(&self) -> Digest {
+        Digest(self.0.clone().finalize().into())
+    }
+}

@@ -1,0 +1,155 @@
+//! Why a capture file could not be written or read: the act, the place and the remedy.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use super::format::Version;
+
+/// An error about a capture file.
+///
+/// Its text names the act, the place (byte and file) and, where there is one, the remedy:
+/// `could not read chunk 12 at byte 4194304 of x.gcap: the checksum differs; …`.
+#[derive(Debug)]
+pub struct FileError {
+    act: String,
+    path: Option<PathBuf>,
+    byte: Option<u64>,
+    kind: FileErrorKind,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileErrorKind {
+    /// The operating system refused.
+    Io(io::Error),
+    /// The file does not begin as a capture does.
+    NotACapture,
+    /// The file was written in a version that this build does not read.
+    UnreadableVersion {
+        /// Version of the file.
+        found: Version,
+        /// First release of the tool that reads it, as the file itself says.
+        needs: String,
+    },
+    /// A stored part is damaged.
+    Corrupt(String),
+    /// A chunk uses a codec that this build does not have.
+    UnknownCodec(String),
+    /// Something is larger than the format allows.
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its size in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An earlier write failed, so that nothing more can be appended.
+    WriterFailed,
+}
+
+impl FileError {
+    pub(super) fn new(act: impl Into<String>, kind: FileErrorKind) -> Self {
+        Self {
+            act: act.into(),
+            path: None,
+            byte: None,
+            kind,
+        }
+    }
+
+    pub(super) fn io(act: impl Into<String>, error: io::Error) -> Self {
+        Self::new(act, FileErrorKind::Io(error))
+    }
+
+    pub(super) fn corrupt(act: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(act, FileErrorKind::Corrupt(what.into()))
+    }
+
+    pub(super) fn at(mut self, byte: u64) -> Self {
+        self.byte.get_or_insert(byte);
+        self
+    }
+
+    pub(super) fn of(mut self, path: &Path) -> Self {
+        self.path.get_or_insert_with(|| path.to_owned());
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub const fn kind(&self) -> &FileErrorKind {
+        &self.kind
+    }
+
+    /// The file, where the operation had one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The byte of the file at which the damaged or refused part begins.
+    #[must_use]
+    pub const fn byte(&self) -> Option<u64> {
+        self.byte
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not {}", self.act)?;
+        if let Some(byte) = self.byte {
+            write!(f, " at byte {byte}")?;
+        }
+        let path = self.path.as_deref().map(Path::display);
+        if let Some(path) = &path {
+            write!(f, " of {path}")?;
+        }
+        match &self.kind {
+            FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                write!(f, ": the file exists; choose another name, or --force to replace it")
+            }
+            FileErrorKind::Io(error) => write!(f, ": {error}"),
+            FileErrorKind::NotACapture => {
+                write!(
+                    f,
+                    ": it is not a capture file (`capture import` makes one from length-delimited frames)"
+                )
+            }
+            FileErrorKind::UnreadableVersion { found, needs } => write!(
+                f,
+                ": it is format {found} and this build reads up to {}; grpc-capture {needs} reads it",
+                super::VERSION
+            ),
+            FileErrorKind::Corrupt(what) => {
+                write!(f, ": {what}; `capture recover")?;
+                if let Some(path) = path {
+                    write!(f, " {path}")?;
+                }
+                write!(f, "` saves the rest")
+            }
+            FileErrorKind::UnknownCodec(name) => {
+                write!(
+                    f,
+                    ": its codec is {name}, which this build does not have; use a newer grpc-capture"
+                )
+            }
+            FileErrorKind::TooLarge { what, len, limit } => {
+                write!(f, ": {what} of {len} bytes is over the format's limit of {limit}")
+            }
+            FileErrorKind::WriterFailed => write!(f, ": an earlier write to it failed"),
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            FileErrorKind::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The header: what the capture says about itself.
+
+/// What a capture says about itself before its first event.
+///
+/// ```
+/// use grpc_capture::file::{Header, attribute};
+/// let mut header = Header::new(1_698_400_000_000_000_000);
+/// header.set(attribute::DIALECT, "datastream");
+/// assert_eq!(header.text(attribute::DIALECT), Some("datastream"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Header {
+    /// Wall-clock time of offset 0, nanoseconds since the Unix epoch.
+    pub anchor_unix_ns: u64,
+    /// Names and values; the well-known names are in [`attribute`]. Unknown ones are kept.
+    pub attributes: Vec<(String, Vec<u8>)>,
+}
+
+/// The well-known attribute names.
+pub mod attribute {
+    /// How the Focus job speaks: `datastream` or `pandadatastream`.
+    pub const DIALECT: &str = "dialect";
+    /// Where the events come from: the address that was dialled, or the file that was imported.
+    pub const SOURCE: &str = "source";
+    /// Name and version of the tool that wrote the capture.
+    pub const TOOL: &str = "tool";
+    /// A serialized `google.protobuf.FileDescriptorSet` for the recorded methods.
+    pub const DESCRIPTOR_SET: &str = "descriptor-set";
+    /// SHA-256 of [`DESCRIPTOR_SET`], hexadecimal.
+    pub const DESCRIPTOR_SHA256: &str = "descriptor-sha256";
+    /// The JSON body that was posted to `/configure`.
+    pub const CONFIGURE_REQUEST: &str = "configure.request";
+    /// The JSON body that came back.
+    pub const CONFIGURE_RESPONSE: &str = "configure.response";
+    /// The job's name.
+    pub const JOB_ID: &str = "job-id";
+    /// Names that begin so are the user's own.
+    pub const TAG_PREFIX: &str = "tag.";
+}
+
+impl Header {
+    /// A header without attributes. `anchor_unix_ns` is the wall-clock time of offset 0.
+    #[must_use]
+    pub const fn new(anchor_unix_ns: u64) -> Self {
+        Self {
+            anchor_unix_ns,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The value of an attribute.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let found = self.attributes.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of an attribute as text; `None` when it is absent or is not UTF-8.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// Sets an attribute, in place of an earlier value.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
+        let (name, value) = (name.into(), value.into());
+        match self.attributes.iter_mut().find(|(key, _)| *key == name) {
+            Some(entry) => entry.1 = value,
+            None => self.attributes.push((name, value)),
+        }
+    }
+
+    /// Embeds a serialized `FileDescriptorSet` together with its SHA-256.
+    pub fn set_descriptor_set(&mut self, descriptor_set: &[u8]) {
+        self.set(attribute::DESCRIPTOR_SET, descriptor_set);
+        let digest = super::chunk::digest::Digest::of(descriptor_set);
+        self.set(attribute::DESCRIPTOR_SHA256, digest.to_string());
+    }
+
+    /// The user's own tags, name and value, in the order in which they were set.
+    pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().filter_map(|(name, value)| {
+            let name = name.strip_prefix(attribute::TAG_PREFIX)?;
+            Some((name, std::str::from_utf8(value).ok()?))
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! What calls a capture holds, without decompressing its messages.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek},
+};
+
+use super::{
+    FileError, Reader, chunk, record,
+    scan::{Content, Found, Step},
+};
+use crate::event::{CallStart, Ending, Event, EventKind, Note};
+
+/// What a capture holds, call by call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overview {
+    /// The calls, by number.
+    pub calls: Vec<CallOverview>,
+    /// Remarks about the capture as a whole, with their offsets in nanoseconds.
+    pub notes: Vec<(u64, Note)>,
+    /// Messages known to be lost.
+    pub gaps: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Events of every kind.
+    pub events: u64,
+    /// Bytes of event records before compression.
+    pub raw_bytes: u64,
+    /// The largest offset, nanoseconds since the capture began.
+    pub last_offset_ns: u64,
+}
+
+/// One call of a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallOverview {
+    /// The call's number.
+    pub call: u32,
+    /// How it was opened; `None` when that is not in the file.
+    pub start: Option<CallStart>,
+    /// Offset of the opening, nanoseconds.
+    pub start_offset_ns: u64,
+    /// How it ended; `None` while it runs, or when that is not in the file.
+    pub ending: Option<Ending>,
+    /// Offset of the ending, nanoseconds.
+    pub end_offset_ns: u64,
+    /// Messages from the client.
+    pub sent: u64,
+    /// Messages from the server.
+    pub received: u64,
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Lists the calls. Reads the head of every chunk, and the content only of those that hold more than messages; then
+    /// starts again from the first event.
+    ///
+    /// # Errors
+    /// Damage, with its place.
+    pub fn overview(&mut self) -> Result<Overview, FileError> {
+        let mut overview = Overview::default();
+        let mut calls = BTreeMap::<u32, CallOverview>::new();
+        self.restart(None, 0);
+        loop {
+            let before = self.scanner().at();
+            let Step { byte, found } = self.scanner().step(Content::Skip)?;
+            let head = match found {
+                Found::Chunk(head, _) => head,
+                Found::Index(_) => continue,
+                Found::Bad(damage) => return Err(FileError::corrupt("read the capture", damage.what).at(byte)),
+                _ => break,
+            };
+            overview.chunks += 1;
+            overview.events += u64::from(head.events);
+            overview.raw_bytes += head.raw_len;
+            overview.last_offset_ns = overview.last_offset_ns.max(head.max_offset_ns);
+            for count in head.calls.iter().filter(|count| count.call != crate::event::CAPTURE_CALL) {
+                let call = calls.entry(count.call).or_default();
+                call.sent += u64::from(count.sent);
+                call.received += u64::from(count.received);
+            }
+            if head.control {
+                self.scanner().jump(before);
+                let Found::Chunk(head, stored) = self.scanner().step(Content::Read)?.found else { continue };
+                let raw = chunk::open(&head, &stored).map_err(|error| error.at(byte))?;
+                let mut at = 0;
+                let corrupt = |what| FileError::corrupt("read the capture", what).at(byte);
+                while let Some((event, next)) = chunk::record_at(&raw, at).map_err(corrupt)? {
+                    let event = record::decode_event(&event).map_err(corrupt)?;
+                    note(&mut overview, &mut calls, event);
+                    at = next;
+                }
+            }
+        }
+        overview.calls = calls
+            .into_iter()
+            .map(|(call, overview)| CallOverview { call, ..overview })
+            .collect();
+        self.restart(None, 0);
+        Ok(overview)
+    }
+}
+
+fn note(overview: &mut Overview, calls: &mut BTreeMap<u32, CallOverview>, event: Event) {
+    match event.kind {
+        EventKind::CallStart(start) => {
+            let call = calls.entry(event.call).or_default();
+            call.start_offset_ns = event.offset_ns;
+            call.start = Some(start);
+        }
+        EventKind::End(ending) => {
+            let call = calls.entry(event.call).or_default();
+            call.end_offset_ns = event.offset_ns;
+            call.ending = Some(ending);
+        }
+        EventKind::Gap(gap) => overview.gaps = overview.gaps.saturating_add(gap.messages),
+        EventKind::Note(note) if event.call == crate::event::CAPTURE_CALL => {
+            overview.notes.push((event.offset_ns, note));
+        }
+        _ => {}
+    }
+}

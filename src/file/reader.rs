@@ -1,0 +1,299 @@
+//! The reader: events out, in the order and with the bytes they were written.
+
+use std::{
+    fs::File,
+    io::{Read, Seek},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::{
+    FileError, FileErrorKind, Header, Summary, VERSION, chunk, format,
+    record::{self, ChunkHead, Done},
+    scan::{Content, Found, Scanner, Step},
+};
+use crate::event::Event;
+
+/// How the file ended, as far as it has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// The end has not been reached.
+    Reading,
+    /// The recording was finished; these are its totals.
+    Finished(Summary),
+    /// The recording was not finished: it is still running, or it was cut off.
+    Unfinished {
+        /// Bytes of a last part that is incomplete.
+        torn_bytes: u64,
+    },
+    /// An error stopped the reading.
+    Damaged,
+}
+
+/// Reads a capture from the beginning or from any offset.
+///
+/// Memory is bounded by the largest chunk, whatever the file's size. Damage is an error with its place, and ends the
+/// reading; [`recover`](fn@super::recover) reads on behind it. A capture that was not finished simply ends:
+/// [`tail`](Self::tail) tells, and reading again later continues with what has been appended in the meantime.
+#[derive(Debug)]
+pub struct Reader<R> {
+    scanner: Scanner<R>,
+    path: Option<PathBuf>,
+    header: Header,
+    version: format::Version,
+    first_part: u64,
+    chunk: Option<OpenChunk>,
+    tail: Tail,
+    /// Chunk number and event number that must come next; unknown after a seek.
+    expected: Option<(u64, u64)>,
+    /// Events before this offset are passed over.
+    from_offset_ns: u64,
+}
+
+#[derive(Debug)]
+struct OpenChunk {
+    byte: u64,
+    head: ChunkHead,
+    raw: Bytes,
+    /// Place of the next record within `raw`.
+    at: usize,
+    /// Number of the next event within the capture.
+    event: u64,
+}
+
+impl Reader<File> {
+    /// Opens a capture file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not a capture, has a damaged header, or a version that this build does not read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|error| FileError::io("open the capture", error).of(path))?;
+        let mut reader = Self::new(file).map_err(|error| error.of(path))?;
+        reader.path = Some(path.to_owned());
+        Ok(reader)
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Reads the header of a capture.
+    ///
+    /// # Errors
+    /// As [`open`](Reader::open).
+    pub fn new(input: R) -> Result<Self, FileError> {
+        let mut scanner = Scanner::new(input);
+        let version = read_prologue(&mut scanner)?;
+        let step = scanner.step(Content::Read)?;
+        let act = "read the header";
+        let header = match step.found {
+            Found::Header(body) => record::decode_header(&body).map_err(|what| FileError::corrupt(act, what)),
+            Found::Bad(damage) => Err(FileError::corrupt(act, damage.what)),
+            Found::End | Found::Torn => Err(FileError::corrupt(act, "the file ends inside it")),
+            _ => Err(FileError::corrupt(act, "another part stands in its place")),
+        };
+        let header = header.map_err(|error| error.at(step.byte))?;
+        Ok(Self {
+            first_part: scanner.at(),
+            scanner,
+            path: None,
+            header,
+            version,
+            chunk: None,
+            tail: Tail::Reading,
+            expected: Some((0, 0)),
+            from_offset_ns: 0,
+        })
+    }
+
+    /// What the capture says about itself.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The format version of the file.
+    pub const fn version(&self) -> format::Version {
+        self.version
+    }
+
+    /// How the file ended, as far as it has been read.
+    pub const fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// The totals of a finished capture, read from its end; `None` when it is unfinished.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn summary(&mut self) -> Result<Option<Summary>, FileError> {
+        let len = self.scanner.len()?;
+        Ok(self.scanner.done()?.map(|(_, done)| done.summary(len)))
+    }
+
+    /// The next event; `None` at the end, see [`tail`](Self::tail).
+    ///
+    /// # Errors
+    /// Damage, with its place; reading ends there.
+    pub fn next_event(&mut self) -> Result<Option<Event>, FileError> {
+        let next = self.advance();
+        next.map_err(|error| {
+            self.tail = Tail::Damaged;
+            self.chunk = None;
+            match &self.path {
+                Some(path) => error.of(path),
+                None => error,
+            }
+        })
+    }
+
+    fn advance(&mut self) -> Result<Option<Event>, FileError> {
+        loop {
+            if let Some(chunk) = &mut self.chunk {
+                match chunk.next()? {
+                    Some(event) if event.offset_ns < self.from_offset_ns => continue,
+                    Some(event) => return Ok(Some(event)),
+                    None => self.chunk = None,
+                }
+            }
+            if !self.load()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Opens the next chunk; false at the end.
+    fn load(&mut self) -> Result<bool, FileError> {
+        if matches!(self.tail, Tail::Finished(_) | Tail::Damaged) {
+            return Ok(false);
+        }
+        loop {
+            let Step { byte, found } = self.scanner.step(Content::Read)?;
+            let corrupt = |what: String| Err(FileError::corrupt("read the capture", what).at(byte));
+            match found {
+                Found::Chunk(head, stored) => {
+                    self.open_chunk(byte, head, &stored)?;
+                    return Ok(true);
+                }
+                Found::Index(_) => {}
+                Found::Done(done) => {
+                    self.tail = Tail::Finished(self.check_done(byte, &done)?);
+                    return Ok(false);
+                }
+                Found::End => {
+                    self.tail = Tail::Unfinished { torn_bytes: 0 };
+                    return Ok(false);
+                }
+                Found::Torn => {
+                    if self.scanner.resync(byte + 1)? {
+                        return corrupt("a part claims to reach beyond the file's end".to_owned());
+                    }
+                    let torn_bytes = self.scanner.len()?.saturating_sub(byte);
+                    self.tail = Tail::Unfinished { torn_bytes };
+                    return Ok(false);
+                }
+                Found::Bad(damage) => return corrupt(damage.what),
+                Found::Prologue(_) | Found::Header(_) => return corrupt("a second header stands here".to_owned()),
+            }
+        }
+    }
+
+    fn open_chunk(&mut self, byte: u64, head: ChunkHead, stored: &[u8]) -> Result<(), FileError> {
+        if let Some((number, event)) = self.expected
+            && (number, event) != (head.number, head.first_event)
+        {
+            let (found, first) = (head.number, head.first_event);
+            let what = format!("chunk {found} (event {first}) stands where chunk {number} (event {event}) belongs");
+            return Err(FileError::corrupt("read the capture", what).at(byte));
+        }
+        let raw = chunk::open(&head, stored).map_err(|error| error.at(byte))?;
+        self.expected = Some((head.number + 1, head.first_event + u64::from(head.events)));
+        let event = head.first_event;
+        self.chunk = Some(OpenChunk {
+            byte,
+            head,
+            raw,
+            at: 0,
+            event,
+        });
+        Ok(())
+    }
+
+    fn check_done(&mut self, byte: u64, done: &Done) -> Result<Summary, FileError> {
+        let corrupt = |what: &str| Err(FileError::corrupt("read the summary", what).at(byte));
+        let len = self.scanner.len()?;
+        if self.scanner.at() != len {
+            return corrupt("bytes follow it, though it is the last part");
+        }
+        match self.expected {
+            Some(expected) if expected != (done.chunks, done.events) => {
+                corrupt("it counts other chunks or events than the file holds")
+            }
+            _ => Ok(done.summary(len)),
+        }
+    }
+
+    pub(super) const fn scanner(&mut self) -> &mut Scanner<R> {
+        &mut self.scanner
+    }
+
+    /// Continues with the chunk at `byte`, and passes over events before `from_offset_ns`.
+    pub(super) fn restart(&mut self, byte: Option<u64>, from_offset_ns: u64) {
+        let byte = byte.unwrap_or(self.first_part);
+        self.expected = (byte == self.first_part).then_some((0, 0));
+        self.scanner.jump(byte);
+        self.chunk = None;
+        self.tail = Tail::Reading;
+        self.from_offset_ns = from_offset_ns;
+    }
+}
+
+impl OpenChunk {
+    fn next(&mut self) -> Result<Option<Event>, FileError> {
+        let Self { byte, head, event, .. } = self;
+        let corrupt = |what: String| {
+            let act = format!("read event {event} in chunk {}", head.number);
+            FileError::corrupt(act, what).at(*byte)
+        };
+        match chunk::record_at(&self.raw, self.at).map_err(corrupt)? {
+            Some((record, next)) => {
+                let decoded = record::decode_event(&record).map_err(corrupt)?;
+                self.at = next;
+                self.event += 1;
+                Ok(Some(decoded))
+            }
+            None if *event == head.first_event + u64::from(head.events) => Ok(None),
+            None => Err(corrupt(
+                "the chunk holds another number of events than its head says".to_owned(),
+            )),
+        }
+    }
+}
+
+impl<R: Read + Seek> Iterator for Reader<R> {
+    type Item = Result<Event, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_event().transpose()
+    }
+}
+
+/// Reads the prologue and checks the version.
+fn read_prologue<R: Read + Seek>(scanner: &mut Scanner<R>) -> Result<format::Version, FileError> {
+    let step = scanner.step(Content::Read)?;
+    let not_a_capture = || FileError::new("read the file", FileErrorKind::NotACapture);
+    let body = match step.found {
+        Found::Prologue(body) => body,
+        Found::Bad(damage) if damage.what.starts_with(format::Tag::Prologue.name()) => {
+            return Err(FileError::corrupt("read the prologue", damage.what).at(0));
+        }
+        _ => return Err(not_a_capture()),
+    };
+    let (found, needs) = format::decode_prologue(&body).ok_or_else(not_a_capture)?;
+    if found.major != VERSION.major || found.minor > VERSION.minor {
+        return Err(FileError::new(
+            "read the capture",
+            FileErrorKind::UnreadableVersion { found, needs },
+        ));
+    }
+    Ok(found)
+}

@@ -1,0 +1,470 @@
+//! Heads of records and parts as bytes. The only home of bincode.
+//!
+//! bincode 2 with its legacy configuration: integers little-endian at full width, lengths as u64, enum variants as u32.
+//! FORMAT.md §4 states the resulting bytes, so that a reader needs no bincode. Every decode has a limit on what it may
+//! claim, and must consume its input to the last byte, except for a message's head, which its payload follows.
+
+use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{Header, Summary, chunk::digest::Digest};
+use crate::event::{
+    Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit as CallLimit,
+    Message, Metadata, Note, Party, Status,
+};
+
+/// The most that one head may claim: a header with its descriptor set and configure response fits with room to spare.
+const HEAD_LIMIT: usize = 64 << 20;
+
+const fn config() -> Configuration<LittleEndian, Fixint, Limit<HEAD_LIMIT>> {
+    bincode::config::legacy().with_limit::<HEAD_LIMIT>()
+}
+
+fn encode(value: &impl Serialize, into: &mut Vec<u8>) -> Result<(), String> {
+    bincode::serde::encode_into_std_write(value, into, config())
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+fn decode_all<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let (value, used) = bincode::serde::decode_from_slice(bytes, config()).map_err(|error| error.to_string())?;
+    match bytes.len() - used {
+        0 => Ok(value),
+        rest => Err(format!("{rest} bytes are left over")),
+    }
+}
+
+type Entries<'a> = Vec<(&'a str, &'a [u8])>;
+
+#[derive(Serialize, Deserialize)]
+struct EventHead<'a> {
+    call: u32,
+    seq: u64,
+    offset_ns: u64,
+    #[serde(borrow)]
+    kind: KindHead<'a>,
+}
+
+/// The order of the variants is part of the format.
+#[derive(Serialize, Deserialize)]
+enum KindHead<'a> {
+    CallStart {
+        method: &'a str,
+        authority: &'a str,
+        peer: &'a str,
+        #[serde(borrow)]
+        metadata: Entries<'a>,
+    },
+    Headers {
+        #[serde(borrow)]
+        metadata: Entries<'a>,
+    },
+    Message {
+        direction: DirectionHead,
+        compressed: bool,
+    },
+    HalfClose,
+    End(#[serde(borrow)] EndHead<'a>),
+    Gap {
+        direction: DirectionHead,
+        messages: u64,
+        reason: &'a str,
+    },
+    Note {
+        author: &'a str,
+        text: &'a str,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+enum DirectionHead {
+    Sent,
+    Received,
+}
+
+#[derive(Serialize, Deserialize)]
+enum EndHead<'a> {
+    Status {
+        code: u32,
+        message: &'a str,
+        #[serde(borrow)]
+        trailers: Entries<'a>,
+        trailers_only: bool,
+    },
+    Cancelled {
+        by: PartyHead,
+        reason: &'a str,
+    },
+    Broken {
+        error: &'a str,
+        goaway: bool,
+    },
+    Deadline {
+        limit: LimitHead,
+        after_ns: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+enum PartyHead {
+    Us,
+    Client,
+    Server,
+}
+
+#[derive(Serialize, Deserialize)]
+enum LimitHead {
+    Connect,
+    FirstFrame,
+    Idle,
+    Call,
+}
+
+/// Appends the head of an event's record; a message's payload is to follow it.
+pub(super) fn encode_event_head(event: &Event, into: &mut Vec<u8>) -> Result<(), String> {
+    let kind = match &event.kind {
+        EventKind::CallStart(start) => KindHead::CallStart {
+            method: &start.method,
+            authority: &start.authority,
+            peer: &start.peer,
+            metadata: entries(&start.metadata),
+        },
+        EventKind::Headers(headers) => KindHead::Headers {
+            metadata: entries(&headers.metadata),
+        },
+        EventKind::Message(message) => KindHead::Message {
+            direction: direction_head(message.direction),
+            compressed: message.compressed,
+        },
+        EventKind::HalfClose => KindHead::HalfClose,
+        EventKind::End(ending) => KindHead::End(end_head(ending)),
+        EventKind::Gap(gap) => KindHead::Gap {
+            direction: direction_head(gap.direction),
+            messages: gap.messages,
+            reason: &gap.reason,
+        },
+        EventKind::Note(note) => KindHead::Note {
+            author: &note.author,
+            text: &note.text,
+        },
+    };
+    let head = EventHead {
+        call: event.call,
+        seq: event.seq,
+        offset_ns: event.offset_ns,
+        kind,
+    };
+    encode(&head, into)
+}
+
+/// The event of one record; a message's data is a slice of `record`.
+pub(super) fn decode_event(record: &Bytes) -> Result<Event, String> {
+    let (head, used): (EventHead<'_>, usize) =
+        bincode::serde::borrow_decode_from_slice(record, config()).map_err(|error| error.to_string())?;
+    let left = record.len() - used;
+    if left > 0 && !matches!(head.kind, KindHead::Message { .. }) {
+        return Err(format!("{left} bytes are left over"));
+    }
+    let kind = match head.kind {
+        KindHead::CallStart {
+            method,
+            authority,
+            peer,
+            metadata,
+        } => EventKind::CallStart(CallStart {
+            method: method.to_owned(),
+            authority: authority.to_owned(),
+            peer: peer.to_owned(),
+            metadata: metadata_of(metadata),
+        }),
+        KindHead::Headers { metadata } => EventKind::Headers(Headers {
+            metadata: metadata_of(metadata),
+        }),
+        KindHead::Message { direction, compressed } => EventKind::Message(Message {
+            direction: direction_of(&direction),
+            compressed,
+            data: record.slice(used..),
+        }),
+        KindHead::HalfClose => EventKind::HalfClose,
+        KindHead::End(end) => EventKind::End(ending_of(end)),
+        KindHead::Gap {
+            direction,
+            messages,
+            reason,
+        } => EventKind::Gap(Gap {
+            direction: direction_of(&direction),
+            messages,
+            reason: reason.to_owned(),
+        }),
+        KindHead::Note { author, text } => EventKind::Note(Note {
+            author: author.to_owned(),
+            text: text.to_owned(),
+        }),
+    };
+    Ok(Event {
+        call: head.call,
+        seq: head.seq,
+        offset_ns: head.offset_ns,
+        kind,
+    })
+}
+
+fn entries(metadata: &Metadata) -> Entries<'_> {
+    metadata.iter().collect()
+}
+
+fn metadata_of(entries: Entries<'_>) -> Metadata {
+    let owned = entries
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Metadata(owned.collect())
+}
+
+const fn direction_head(direction: Direction) -> DirectionHead {
+    match direction {
+        Direction::Sent => DirectionHead::Sent,
+        Direction::Received => DirectionHead::Received,
+    }
+}
+
+const fn direction_of(head: &DirectionHead) -> Direction {
+    match head {
+        DirectionHead::Sent => Direction::Sent,
+        DirectionHead::Received => Direction::Received,
+    }
+}
+
+fn end_head(ending: &Ending) -> EndHead<'_> {
+    match ending {
+        Ending::Status(status) => EndHead::Status {
+            code: status.code,
+            message: &status.message,
+            trailers: entries(&status.trailers),
+            trailers_only: status.trailers_only,
+        },
+        Ending::Cancelled(cancelled) => EndHead::Cancelled {
+            by: match cancelled.by {
+                Party::Us => PartyHead::Us,
+                Party::Client => PartyHead::Client,
+                Party::Server => PartyHead::Server,
+            },
+            reason: &cancelled.reason,
+        },
+        Ending::Broken(broken) => EndHead::Broken {
+            error: &broken.error,
+            goaway: broken.goaway,
+        },
+        Ending::Deadline(deadline) => EndHead::Deadline {
+            limit: match deadline.limit {
+                CallLimit::Connect => LimitHead::Connect,
+                CallLimit::FirstFrame => LimitHead::FirstFrame,
+                CallLimit::Idle => LimitHead::Idle,
+                CallLimit::Call => LimitHead::Call,
+            },
+            after_ns: deadline.after_ns,
+        },
+    }
+}
+
+fn ending_of(end: EndHead<'_>) -> Ending {
+    match end {
+        EndHead::Status {
+            code,
+            message,
+            trailers,
+            trailers_only,
+        } => Ending::Status(Status {
+            code,
+            message: message.to_owned(),
+            trailers: metadata_of(trailers),
+            trailers_only,
+        }),
+        EndHead::Cancelled { by, reason } => Ending::Cancelled(Cancelled {
+            by: match by {
+                PartyHead::Us => Party::Us,
+                PartyHead::Client => Party::Client,
+                PartyHead::Server => Party::Server,
+            },
+            reason: reason.to_owned(),
+        }),
+        EndHead::Broken { error, goaway } => Ending::Broken(Broken {
+            error: error.to_owned(),
+            goaway,
+        }),
+        EndHead::Deadline { limit, after_ns } => Ending::Deadline(Deadline {
+            limit: match limit {
+                LimitHead::Connect => CallLimit::Connect,
+                LimitHead::FirstFrame => CallLimit::FirstFrame,
+                LimitHead::Idle => CallLimit::Idle,
+                LimitHead::Call => CallLimit::Call,
+            },
+            after_ns,
+        }),
+    }
+}
+
+/// What a chunk holds of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct CallCount {
+    pub(super) call: u32,
+    pub(super) sent: u32,
+    pub(super) received: u32,
+}
+
+/// What can be said of a chunk without decompressing it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct ChunkHead {
+    /// Counted from 0.
+    pub(super) number: u64,
+    /// Number of its first event, counted from 0 within the capture.
+    pub(super) first_event: u64,
+    pub(super) events: u32,
+    /// Smallest and largest offset, nanoseconds.
+    pub(super) min_offset_ns: u64,
+    pub(super) max_offset_ns: u64,
+    /// True when it holds anything but messages.
+    pub(super) control: bool,
+    /// Messages of each call that occurs in it, by call number.
+    pub(super) calls: Vec<CallCount>,
+    pub(super) codec: u8,
+    pub(super) raw_len: u64,
+    pub(super) stored_len: u64,
+    pub(super) stored_crc32c: u32,
+    /// SHA-256 over the SHA-256 of each event record.
+    pub(super) sha256: [u8; 32],
+}
+
+/// A chunk's place and extent, for seeking.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct IndexEntry {
+    /// Byte at which the chunk's part begins.
+    pub(super) byte: u64,
+    pub(super) number: u64,
+    pub(super) first_event: u64,
+    pub(super) min_offset_ns: u64,
+    pub(super) max_offset_ns: u64,
+    pub(super) control: bool,
+    /// The calls that occur in the chunk; empty = not listed, any call may occur.
+    pub(super) calls: Vec<u32>,
+}
+
+/// Some consecutive chunks, and the way to the block before.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct IndexBlock {
+    /// Byte at which the previous index block begins; 0 = this is the first.
+    pub(super) previous: u64,
+    pub(super) entries: Vec<IndexEntry>,
+}
+
+/// The summary as stored; all its fields have a fixed width, so that it is found from the end of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Done {
+    /// Byte at which the last index block begins; 0 = none.
+    pub(super) last_index: u64,
+    pub(super) chunks: u64,
+    pub(super) events: u64,
+    pub(super) calls: u64,
+    pub(super) messages: u64,
+    pub(super) message_bytes: u64,
+    pub(super) gaps: u64,
+    pub(super) raw_bytes: u64,
+    pub(super) last_offset_ns: u64,
+    pub(super) sha256: [u8; 32],
+}
+
+/// Bytes of an encoded [`Done`].
+pub(super) const DONE_LEN: usize = 9 * 8 + 32;
+
+impl Done {
+    pub(super) const fn new(summary: &Summary, last_index: u64) -> Self {
+        Self {
+            last_index,
+            chunks: summary.chunks,
+            events: summary.events,
+            calls: summary.calls,
+            messages: summary.messages,
+            message_bytes: summary.message_bytes,
+            gaps: summary.gaps,
+            raw_bytes: summary.raw_bytes,
+            last_offset_ns: summary.last_offset_ns,
+            sha256: summary.digest.0,
+        }
+    }
+
+    /// The summary of a file of `stored_bytes`.
+    pub(super) const fn summary(&self, stored_bytes: u64) -> Summary {
+        Summary {
+            events: self.events,
+            calls: self.calls,
+            messages: self.messages,
+            message_bytes: self.message_bytes,
+            gaps: self.gaps,
+            chunks: self.chunks,
+            raw_bytes: self.raw_bytes,
+            stored_bytes,
+            last_offset_ns: self.last_offset_ns,
+            digest: Digest(self.sha256),
+        }
+    }
+}
+
+/// Anything that a part's body holds.
+pub(super) trait Body: Serialize + DeserializeOwned {
+    fn to_body(&self) -> Result<Vec<u8>, String> {
+        let mut body = Vec::new();
+        encode(self, &mut body)?;
+        Ok(body)
+    }
+
+    fn from_body(body: &[u8]) -> Result<Self, String> {
+        decode_all(body)
+    }
+}
+
+impl Body for ChunkHead {}
+impl Body for IndexBlock {}
+impl Body for Done {}
+
+#[derive(Serialize)]
+struct HeaderOut<'a> {
+    anchor_unix_ns: u64,
+    attributes: Entries<'a>,
+}
+
+#[derive(Deserialize)]
+struct HeaderIn<'a> {
+    anchor_unix_ns: u64,
+    #[serde(borrow)]
+    attributes: Entries<'a>,
+}
+
+/// The body of the header part.
+pub(super) fn encode_header(header: &Header) -> Result<Vec<u8>, String> {
+    let attributes = header.attributes.iter();
+    let out = HeaderOut {
+        anchor_unix_ns: header.anchor_unix_ns,
+        attributes: attributes
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .collect(),
+    };
+    let mut body = Vec::new();
+    encode(&out, &mut body)?;
+    Ok(body)
+}
+
+/// The header out of its part's body.
+pub(super) fn decode_header(body: &[u8]) -> Result<Header, String> {
+    let (head, used): (HeaderIn<'_>, usize) =
+        bincode::serde::borrow_decode_from_slice(body, config()).map_err(|error| error.to_string())?;
+    if used < body.len() {
+        return Err(format!("{} bytes are left over", body.len() - used));
+    }
+    let attributes = head.attributes.into_iter();
+    Ok(Header {
+        anchor_unix_ns: head.anchor_unix_ns,
+        attributes: attributes
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    })
+}

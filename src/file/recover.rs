@@ -1,0 +1,218 @@
+//! Recovery: every whole chunk of a damaged or unfinished capture, in a new file that says what is missing.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek},
+};
+
+use super::{
+    Damage, FileError, Header, Summary, Writer,
+    record::{self, ChunkHead},
+    verify::{GoodChunk, Visit, walk},
+    writer::Storage,
+};
+use crate::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};
+
+/// What a recovery saved, and what it could not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Totals of the new capture.
+    pub summary: Summary,
+    /// Events saved.
+    pub events_saved: u64,
+    /// Messages known to be lost, by the numbering of the calls' events and the heads of damaged chunks. The numbering
+    /// counts every event, so that lost headers or endings are among them.
+    pub messages_lost: u64,
+    /// Calls whose end was not in the file, and that were closed as broken.
+    pub calls_cut_off: u64,
+    /// True when the file had its summary.
+    pub was_finished: bool,
+    /// True when the header could not be read, so that the new capture has an empty one.
+    pub header_lost: bool,
+    /// Bytes of an incomplete last part, which is dropped.
+    pub torn_bytes: u64,
+    /// Places that cannot be read, in file order.
+    pub damage: Vec<Damage>,
+}
+
+impl Recovered {
+    /// True when nothing was missing or damaged: the new capture holds the same events.
+    #[must_use]
+    pub const fn is_lossless(&self) -> bool {
+        self.was_finished && self.damage.is_empty() && !self.header_lost
+    }
+}
+
+/// Reads whatever can be read and writes it into a new capture, begun by `begin` from the recovered header.
+///
+/// Events keep their bytes, numbers and offsets. Where events are missing, a gap says how many; a call without an end
+/// is closed as broken; a note says what was done. A whole capture is copied with the same content digest.
+///
+/// # Errors
+/// When the file cannot be read at all, or the new one cannot be written.
+pub fn recover<R: Read + Seek, S: Storage>(
+    mut input: R,
+    begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
+) -> Result<Recovered, FileError> {
+    let header = read_header(&mut input)?;
+    let mut salvage = Salvage {
+        writer: begin(header.as_ref().unwrap_or(&Header::default()))?,
+        result: Recovered {
+            header_lost: header.is_none(),
+            ..Recovered::default()
+        },
+        calls: BTreeMap::new(),
+        lost: BTreeMap::new(),
+        last_offset_ns: 0,
+        error: None,
+    };
+    let end = walk(input, |visited| match visited {
+        Visit::Header(_) => {}
+        Visit::Chunk(chunk) => salvage.chunk(chunk),
+        Visit::Damage(damage) => salvage.result.damage.push(damage),
+        Visit::Lost(head, damage) => salvage.lost(head, damage),
+    })?;
+    salvage.result.was_finished = end.done.is_some();
+    salvage.result.torn_bytes = end.torn_bytes;
+    salvage.finish()
+}
+
+fn read_header<R: Read + Seek>(input: &mut R) -> Result<Option<Header>, FileError> {
+    use super::scan::{Content, Found, Scanner};
+    let mut scanner = Scanner::new(input);
+    scanner.jump(super::format::PROLOGUE_LEN as u64);
+    match scanner.step(Content::Read)?.found {
+        Found::Header(body) => Ok(record::decode_header(&body).ok()),
+        _ => Ok(None),
+    }
+}
+
+struct Salvage<S: Storage> {
+    writer: Writer<S>,
+    result: Recovered,
+    /// Last number of each call that has not ended.
+    calls: BTreeMap<u32, u64>,
+    /// Messages of each call in damaged chunks since its last event that was saved.
+    lost: BTreeMap<u32, u64>,
+    last_offset_ns: u64,
+    error: Option<FileError>,
+}
+
+impl<S: Storage> Salvage<S> {
+    fn chunk(&mut self, chunk: &GoodChunk) {
+        let ended = chunk.events(|event| self.event(&event));
+        if let Err(damage) = ended {
+            self.result.damage.push(damage);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let last = self.calls.get(&event.call).copied().unwrap_or(0);
+        if event.seq > last + 1 && event.call != CAPTURE_CALL {
+            self.gap(event.call, last + 1, event.offset_ns, event.seq - last - 1);
+        }
+        self.lost.remove(&event.call);
+        self.last_offset_ns = self.last_offset_ns.max(event.offset_ns);
+        if matches!(event.kind, EventKind::End(_)) {
+            self.calls.remove(&event.call);
+        } else {
+            self.calls.insert(event.call, event.seq);
+        }
+        self.result.events_saved += 1;
+        self.write(event);
+    }
+
+    fn lost(&mut self, head: &ChunkHead, damage: Damage) {
+        self.result.damage.push(damage);
+        self.last_offset_ns = self.last_offset_ns.max(head.max_offset_ns);
+        for count in head.calls.iter().filter(|count| count.call != CAPTURE_CALL) {
+            *self.lost.entry(count.call).or_default() += u64::from(count.sent) + u64::from(count.received);
+            self.calls.entry(count.call).or_default();
+        }
+    }
+
+    fn gap(&mut self, call: u32, seq: u64, offset_ns: u64, messages: u64) {
+        self.result.messages_lost += messages;
+        let gap = Gap {
+            direction: Direction::Received,
+            messages,
+            reason: "lost with a damaged part of the capture file".to_owned(),
+        };
+        self.write(&Event {
+            call,
+            seq,
+            offset_ns,
+            kind: EventKind::Gap(gap),
+        });
+    }
+
+    fn write(&mut self, event: &Event) {
+        if self.error.is_none() {
+            self.error = self.writer.write(event).err();
+        }
+    }
+
+    fn finish(mut self) -> Result<Recovered, FileError> {
+        let note_seq = self.calls.remove(&CAPTURE_CALL).unwrap_or(0) + 1;
+        let lost = std::mem::take(&mut self.lost);
+        for (call, mut seq) in std::mem::take(&mut self.calls) {
+            self.result.calls_cut_off += 1;
+            if let Some(messages) = lost.get(&call).copied().filter(|messages| *messages > 0) {
+                seq += 1;
+                self.gap(call, seq, self.last_offset_ns, messages);
+            }
+            self.write(&Event {
+                call,
+                seq: seq + 1,
+                offset_ns: self.last_offset_ns,
+                kind: EventKind::End(Ending::Broken(Broken {
+                    error: "the recording was cut off before the call ended".to_owned(),
+                    goaway: false,
+                })),
+            });
+        }
+        if !self.result.is_lossless() {
+            self.write(&Event {
+                call: CAPTURE_CALL,
+                seq: note_seq,
+                offset_ns: self.last_offset_ns,
+                kind: EventKind::Note(Note {
+                    author: "recover".to_owned(),
+                    text: self.result.to_string(),
+                }),
+            });
+        }
+        match self.error {
+            Some(error) => Err(error),
+            None => {
+                self.result.summary = self.writer.finish()?;
+                Ok(self.result)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Recovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} events saved", self.events_saved)?;
+        if self.messages_lost > 0 {
+            write!(f, "; at least {} lost", self.messages_lost)?;
+        }
+        if self.header_lost {
+            write!(f, "; the header was lost")?;
+        }
+        if !self.damage.is_empty() {
+            write!(f, "; {} damaged places", self.damage.len())?;
+        }
+        if self.torn_bytes > 0 {
+            write!(f, "; {} bytes of an incomplete chunk dropped", self.torn_bytes)?;
+        }
+        if !self.was_finished {
+            write!(f, "; the recording had not been finished")?;
+        }
+        if self.calls_cut_off > 0 {
+            write!(f, "; {} calls closed that had no end", self.calls_cut_off)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! Seeking: to an offset, by the index, or by the chunk heads where the index is missing.
+
+use std::io::{Read, Seek};
+
+use super::{
+    FileError, Reader,
+    record::IndexBlock,
+    scan::{Content, Found, Step},
+};
+
+impl<R: Read + Seek> Reader<R> {
+    /// Continues with the first event at or after `offset_ns`; events before it are passed over from here on.
+    ///
+    /// Reads one or a few index blocks of a finished capture, and walks the chunk heads of an unfinished one.
+    ///
+    /// # Errors
+    /// When the file cannot be read. A damaged index is passed over: the chunk heads are walked instead.
+    pub fn seek(&mut self, offset_ns: u64) -> Result<(), FileError> {
+        let by_index = match self.scanner().done()? {
+            Some((_, done)) => self.find_by_index(done.last_index, offset_ns)?,
+            None => None,
+        };
+        let byte = match by_index {
+            Some(byte) => byte,
+            None => self.find_by_heads(offset_ns)?,
+        };
+        self.restart(byte, offset_ns);
+        Ok(())
+    }
+
+    /// The first chunk that reaches `offset_ns`; the outer `None` when the index cannot be used, the inner when the
+    /// search ends at the first chunk of all.
+    fn find_by_index(&mut self, last_index: u64, offset_ns: u64) -> Result<Option<Option<u64>>, FileError> {
+        let (mut at, mut best, mut end) = (last_index, None, u64::MAX);
+        while at != 0 {
+            // Each block lies before the one that names it; anything else would be a loop.
+            if at >= end {
+                return Ok(None);
+            }
+            end = at;
+            let Some(block) = self.index_block(at)? else {
+                return Ok(None);
+            };
+            let Some(found) = block.entries.iter().find(|entry| entry.max_offset_ns >= offset_ns) else {
+                // The whole block lies before the offset. If the last block does, its last chunk will yield nothing.
+                best = best.or_else(|| block.entries.last().map(|entry| entry.byte));
+                return Ok(Some(best));
+            };
+            best = Some(found.byte);
+            at = block.previous;
+        }
+        Ok(Some(best))
+    }
+
+    fn index_block(&mut self, byte: u64) -> Result<Option<IndexBlock>, FileError> {
+        self.scanner().jump(byte);
+        match self.scanner().step(Content::Skip)?.found {
+            Found::Index(block) => Ok(Some(block)),
+            _ => Ok(None),
+        }
+    }
+
+    /// As the index would say, from the chunk heads; ends at damage, where reading will report it.
+    fn find_by_heads(&mut self, offset_ns: u64) -> Result<Option<u64>, FileError> {
+        self.restart(None, offset_ns);
+        loop {
+            let Step { byte, found } = self.scanner().step(Content::Skip)?;
+            match found {
+                Found::Chunk(head, _) if head.max_offset_ns < offset_ns => {}
+                Found::Index(_) => {}
+                _ => return Ok(Some(byte)),
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The summary: totals and identity of a finished capture.
+
+use super::chunk::digest::Digest;
+use crate::event::{CAPTURE_CALL, Event, EventKind};
+
+/// Totals of a capture, and its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Events of every kind.
+    pub events: u64,
+    /// Calls that were opened.
+    pub calls: u64,
+    /// Messages, both directions.
+    pub messages: u64,
+    /// Bytes of message payload as they stood on the wire, both directions.
+    pub message_bytes: u64,
+    /// Messages known to be lost.
+    pub gaps: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Bytes of event records before compression.
+    pub raw_bytes: u64,
+    /// Bytes of the file.
+    pub stored_bytes: u64,
+    /// The largest offset, nanoseconds since the capture began.
+    pub last_offset_ns: u64,
+    /// SHA-256 of the content: the capture's identity, whatever its chunks and compression.
+    pub digest: Digest,
+}
+
+impl Summary {
+    pub(super) fn count(&mut self, event: &Event) {
+        self.events += 1;
+        self.last_offset_ns = self.last_offset_ns.max(event.offset_ns);
+        match &event.kind {
+            EventKind::CallStart(_) if event.call != CAPTURE_CALL => self.calls += 1,
+            EventKind::Message(message) => {
+                self.messages += 1;
+                self.message_bytes += message.data.len() as u64;
+            }
+            EventKind::Gap(gap) => self.gaps = self.gaps.saturating_add(gap.messages),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The writer: events in, chunks out, nothing rewritten.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Cursor, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    FileError, FileErrorKind, Header, Summary, VERSION,
+    chunk::{ChunkBuilder, Codec, digest::ContentDigest},
+    format::{self, CHUNKS_PER_INDEX, Tag},
+    record::{self, Body, Done, IndexBlock, IndexEntry},
+};
+use crate::event::Event;
+
+/// Where a capture is written: a byte sink that can be made durable.
+pub trait Storage: Write {
+    /// Makes everything written so far survive a power failure. Does nothing where that has no meaning.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Storage for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl Storage for Vec<u8> {}
+impl Storage for Cursor<Vec<u8>> {}
+
+impl<S: Storage + ?Sized> Storage for Box<S> {
+    fn sync(&mut self) -> io::Result<()> {
+        (**self).sync()
+    }
+}
+
+/// How to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterOptions {
+    /// A chunk is closed when its content reaches this many bytes; 1 MiB by default, at least 1.
+    pub chunk_bytes: usize,
+    /// A chunk is closed when an event comes this many nanoseconds after its first; 1 s by default.
+    pub chunk_ns: u64,
+    /// How chunks are compressed; zstd level 3 by default.
+    pub codec: Codec,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self {
+            chunk_bytes: 1 << 20,
+            chunk_ns: 1_000_000_000,
+            codec: Codec::Zstd(3),
+        }
+    }
+}
+
+/// Calls listed in an index entry; beyond that, the entry stands for any call.
+const MAX_INDEXED_CALLS: usize = 64;
+
+/// Appends events to a capture.
+///
+/// [`flush`](Self::flush) closes the chunk, so that everything so far can be read; [`finish`](Self::finish) adds index
+/// and summary. A writer that is dropped unfinished closes its chunk if it can, and leaves a capture without a summary:
+/// readable, but marked as unfinished.
+#[derive(Debug)]
+pub struct Writer<S: Storage> {
+    /// Taken by `finish_into`; `None` never outlives that call.
+    storage: Option<S>,
+    path: Option<PathBuf>,
+    options: WriterOptions,
+    chunk: ChunkBuilder,
+    index: IndexBlock,
+    summary: Summary,
+    content: ContentDigest,
+    failed: bool,
+}
+
+impl Writer<File> {
+    /// Creates `path`, which must not exist, and writes the header durably.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn create(path: impl AsRef<Path>, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let act = || "create the capture";
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(|error| FileError::io(act(), error).of(path))?;
+        Self::with_file(file, path, header, options)
+    }
+
+    /// Begins a capture in an open, empty file; `path` is named in errors.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn with_file(file: File, path: &Path, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
+        let mut writer = Self::new(file, header, options).map_err(|error| error.of(path))?;
+        writer.path = Some(path.to_owned());
+        Ok(writer)
+    }
+}
+
+impl<S: Storage> Writer<S> {
+    /// Begins a capture in an empty storage: writes prologue and header, and makes them durable.
+    ///
+    /// # Errors
+    /// When the storage fails, or the header is larger than the format allows.
+    pub fn new(mut storage: S, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
+        let act = "write the header";
+        let body = record::encode_header(header).map_err(|error| FileError::corrupt(act, error))?;
+        let (len, limit) = (body.len() as u64, u64::from(format::MAX_PART_LEN) - 8);
+        if len > limit {
+            let what = "a header";
+            return Err(FileError::new(act, FileErrorKind::TooLarge { what, len, limit }));
+        }
+        let mut start = format::encode_prologue(VERSION, format::NEEDS);
+        start.extend(format::encode_part(Tag::Header, &body));
+        let written = storage.write_all(&start).and_then(|()| storage.sync());
+        written.map_err(|error| FileError::io(act, error))?;
+        let summary = Summary {
+            stored_bytes: start.len() as u64,
+            ..Summary::default()
+        };
+        Ok(Self {
+            storage: Some(storage),
+            path: None,
+            options,
+            chunk: ChunkBuilder::default(),
+            index: IndexBlock::default(),
+            summary,
+            content: ContentDigest::default(),
+            failed: false,
+        })
+    }
+
+    /// Appends an event. It is readable once its chunk is closed: by size, by [`flush`](Self::flush), or by an event
+    /// that comes `chunk_ns` later.
+    ///
+    /// # Errors
+    /// When the storage fails, now or earlier; what was flushed stays readable.
+    pub fn write(&mut self, event: &Event) -> Result<(), FileError> {
+        self.usable()?;
+        let age_ns = event.offset_ns.saturating_sub(self.chunk.min_offset_ns());
+        if !self.chunk.is_empty() && age_ns >= self.options.chunk_ns {
+            self.flush()?;
+        }
+        if let Err(error) = self.chunk.push(event) {
+            return Err(self.placed(error));
+        }
+        self.summary.count(event);
+        if self.chunk.raw_len() >= self.options.chunk_bytes {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Closes the chunk: everything so far can be read by others.
+    ///
+    /// # Errors
+    /// When the storage fails, now or earlier.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        self.usable()?;
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let mut sealed = self.chunk.seal(self.options.codec)?;
+        sealed.head.number = self.summary.chunks;
+        sealed.head.first_event = self.summary.events - u64::from(sealed.head.events);
+        let head = &sealed.head;
+        let body = head
+            .to_body()
+            .map_err(|error| FileError::corrupt("write a chunk", error))?;
+        let calls = if head.calls.len() <= MAX_INDEXED_CALLS {
+            head.calls.as_slice()
+        } else {
+            &[]
+        };
+        let entry = IndexEntry {
+            byte: self.summary.stored_bytes,
+            number: head.number,
+            first_event: head.first_event,
+            min_offset_ns: head.min_offset_ns,
+            max_offset_ns: head.max_offset_ns,
+            control: head.control,
+            calls: calls.iter().map(|count| count.call).collect(),
+        };
+        self.append(&format::encode_part(Tag::Chunk, &body))?;
+        self.append(&sealed.stored)?;
+        self.summary.chunks += 1;
+        self.summary.raw_bytes += head.raw_len;
+        self.content.add(&sealed.leaves);
+        self.index.entries.push(entry);
+        if self.index.entries.len() >= CHUNKS_PER_INDEX {
+            self.write_index()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes every closed chunk survive a power failure.
+    ///
+    /// # Errors
+    /// When the storage fails, now or earlier.
+    pub fn sync(&mut self) -> Result<(), FileError> {
+        self.usable()?;
+        let synced = self.storage.as_mut().map_or(Ok(()), Storage::sync);
+        synced.map_err(|error| self.broke("make the capture durable", error))
+    }
+
+    /// Bytes appended to the storage so far.
+    pub const fn stored_bytes(&self) -> u64 {
+        self.summary.stored_bytes
+    }
+
+    /// Closes the last chunk, adds index and summary, and makes the file durable.
+    ///
+    /// # Errors
+    /// When the storage fails, now or earlier; everything flushed before stays readable.
+    pub fn finish(self) -> Result<Summary, FileError> {
+        self.finish_into().map(|(_, summary)| summary)
+    }
+
+    /// [`finish`](Self::finish), and gives the storage back.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_into(mut self) -> Result<(S, Summary), FileError> {
+        self.flush()?;
+        if !self.index.entries.is_empty() {
+            self.write_index()?;
+        }
+        self.summary.digest = self.content.value();
+        let done = Done::new(&self.summary, self.index.previous);
+        let body = done
+            .to_body()
+            .map_err(|error| FileError::corrupt("write the summary", error))?;
+        self.append(&format::encode_part(Tag::Done, &body))?;
+        self.sync()?;
+        match self.storage.take() {
+            Some(storage) => Ok((storage, self.summary)),
+            None => Err(FileError::new("finish the capture", FileErrorKind::WriterFailed)),
+        }
+    }
+
+    fn write_index(&mut self) -> Result<(), FileError> {
+        let at = self.summary.stored_bytes;
+        let body = self
+            .index
+            .to_body()
+            .map_err(|error| FileError::corrupt("write an index block", error))?;
+        self.append(&format::encode_part(Tag::Index, &body))?;
+        self.index = IndexBlock {
+            previous: at,
+            entries: Vec::new(),
+        };
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let written = self.storage.as_mut().map_or(Ok(()), |storage| storage.write_all(bytes));
+        written.map_err(|error| self.broke("write to the capture", error))?;
+        self.summary.stored_bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn usable(&self) -> Result<(), FileError> {
+        if self.failed {
+            return Err(self.placed(FileError::new("write to the capture", FileErrorKind::WriterFailed)));
+        }
+        Ok(())
+    }
+
+    fn broke(&mut self, act: &str, error: io::Error) -> FileError {
+        self.failed = true;
+        self.placed(FileError::io(act, error).at(self.summary.stored_bytes))
+    }
+
+    fn placed(&self, error: FileError) -> FileError {
+        match &self.path {
+            Some(path) => error.of(path),
+            None => error,
+        }
+    }
+}
+
+impl<S: Storage> Drop for Writer<S> {
+    fn drop(&mut self) {
+        if self.storage.is_some() && !self.failed {
+            // Best effort: an error has nowhere to go, and what was flushed before is safe.
+            let _ = self.flush();
+        }
+    }
+}

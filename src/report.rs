@@ -1,0 +1,4 @@
+//! Reports: plain values rendered as text or JSON. No input or output happens here.
+
+pub mod event_json;
+pub mod schema;

@@ -1,0 +1,228 @@
+//! Events as JSON, one object each: what `capture cat --format json` prints.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use prost_reflect::{DynamicMessage, SerializeOptions};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::schema::Schema;
+use crate::{
+    event::{Ending, Event, EventKind, Message, Metadata},
+    wire,
+};
+
+/// Turns the events of a capture into JSON objects, in their order.
+///
+/// Each object has `event`, `call`, `seq` and `offset_ns`, and then what the kind holds. A message has `direction`,
+/// `compressed` and `size` (bytes as recorded); where the schema knows the method, `type` and `message` (the proto3
+/// JSON mapping with the names of the .proto file), otherwise `data` in base64.
+#[derive(Debug)]
+pub struct EventJson {
+    schema: Schema,
+    /// Method and message encodings of each call.
+    calls: BTreeMap<u32, CallContext>,
+}
+
+#[derive(Debug, Default)]
+struct CallContext {
+    method: String,
+    request_encoding: Option<String>,
+    response_encoding: Option<String>,
+}
+
+impl EventJson {
+    /// Decodes messages by `schema`.
+    #[must_use]
+    pub const fn new(schema: Schema) -> Self {
+        Self {
+            schema,
+            calls: BTreeMap::new(),
+        }
+    }
+
+    /// One event as one line of JSON, without the line's end.
+    ///
+    /// # Errors
+    /// None in practice: everything an event holds can be written as JSON.
+    pub fn line(&mut self, event: &Event) -> Result<String, serde_json::Error> {
+        self.note(event);
+        let context = self.calls.get(&event.call);
+        let line = serde_json::to_string(&Line {
+            event,
+            schema: &self.schema,
+            context,
+        });
+        if matches!(event.kind, EventKind::End(_)) {
+            self.calls.remove(&event.call);
+        }
+        line
+    }
+
+    fn note(&mut self, event: &Event) {
+        let encoding = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
+        match &event.kind {
+            EventKind::CallStart(start) => {
+                let context = self.calls.entry(event.call).or_default();
+                context.method.clone_from(&start.method);
+                context.request_encoding = encoding(&start.metadata);
+            }
+            EventKind::Headers(headers) => {
+                self.calls.entry(event.call).or_default().response_encoding = encoding(&headers.metadata);
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Line<'a> {
+    event: &'a Event,
+    schema: &'a Schema,
+    context: Option<&'a CallContext>,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Event { call, seq, offset_ns, kind } = self.event;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("event", kind.name())?;
+        map.serialize_entry("call", call)?;
+        map.serialize_entry("seq", seq)?;
+        map.serialize_entry("offset_ns", offset_ns)?;
+        match kind {
+            EventKind::CallStart(start) => {
+                map.serialize_entry("method", &start.method)?;
+                map.serialize_entry("authority", &start.authority)?;
+                map.serialize_entry("peer", &start.peer)?;
+                map.serialize_entry("metadata", &Pairs(&start.metadata))?;
+            }
+            EventKind::Headers(headers) => map.serialize_entry("metadata", &Pairs(&headers.metadata))?,
+            EventKind::Message(message) => self.message(&mut map, message)?,
+            EventKind::HalfClose => {}
+            EventKind::End(ending) => end(&mut map, ending)?,
+            EventKind::Gap(gap) => {
+                map.serialize_entry("direction", &gap.direction)?;
+                map.serialize_entry("messages", &gap.messages)?;
+                map.serialize_entry("reason", &gap.reason)?;
+            }
+            EventKind::Note(note) => {
+                map.serialize_entry("author", &note.author)?;
+                map.serialize_entry("text", &note.text)?;
+            }
+        }
+        map.end()
+    }
+}
+
+impl Line<'_> {
+    fn message<M: SerializeMap>(&self, map: &mut M, message: &Message) -> Result<(), M::Error> {
+        map.serialize_entry("direction", &message.direction)?;
+        map.serialize_entry("compressed", &message.compressed)?;
+        map.serialize_entry("size", &message.data.len())?;
+        match self.decode(message) {
+            Some(Ok(decoded)) => {
+                map.serialize_entry("type", decoded_type(&decoded).as_str())?;
+                map.serialize_entry("message", &Decoded(&decoded))
+            }
+            Some(Err(error)) => {
+                map.serialize_entry("decode_error", &error)?;
+                map.serialize_entry("data", &BASE64.encode(&message.data))
+            }
+            None => map.serialize_entry("data", &BASE64.encode(&message.data)),
+        }
+    }
+
+    fn decode(&self, message: &Message) -> Option<Result<DynamicMessage, String>> {
+        let context = self.context?;
+        if !message.compressed {
+            return self.schema.decode(&context.method, message.direction, &message.data);
+        }
+        let encoding = match message.direction {
+            crate::event::Direction::Sent => context.request_encoding.as_deref(),
+            crate::event::Direction::Received => context.response_encoding.as_deref(),
+        };
+        match wire::inflate(encoding.unwrap_or("identity"), &message.data, wire::MAX_INFLATED) {
+            Ok(plain) => self.schema.decode(&context.method, message.direction, &plain),
+            Err(error) => Some(Err(error.to_string())),
+        }
+    }
+}
+
+fn decoded_type(decoded: &DynamicMessage) -> String {
+    use prost_reflect::ReflectMessage as _;
+    decoded.descriptor().full_name().to_owned()
+}
+
+/// A decoded message in the proto3 JSON mapping, except that 64-bit integers are numbers, defaults are shown and names
+/// are those of the .proto file.
+struct Decoded<'a>(&'a DynamicMessage);
+
+impl Serialize for Decoded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let options = SerializeOptions::new()
+            .stringify_64_bit_integers(false)
+            .use_proto_field_name(true)
+            .skip_default_fields(false);
+        self.0.serialize_with_options(serializer, &options)
+    }
+}
+
+fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
+    map.serialize_entry("ending", ending.name())?;
+    match ending {
+        Ending::Status(status) => {
+            map.serialize_entry("code", &status.code)?;
+            map.serialize_entry("status", &wire::status::name(status.code))?;
+            map.serialize_entry("message", &status.message)?;
+            map.serialize_entry("trailers_only", &status.trailers_only)?;
+            map.serialize_entry("trailers", &Pairs(&status.trailers))
+        }
+        Ending::Cancelled(cancelled) => {
+            map.serialize_entry("by", &cancelled.by)?;
+            map.serialize_entry("reason", &cancelled.reason)
+        }
+        Ending::Broken(broken) => {
+            map.serialize_entry("error", &broken.error)?;
+            map.serialize_entry("goaway", &broken.goaway)
+        }
+        Ending::Deadline(deadline) => {
+            map.serialize_entry("limit", &deadline.limit)?;
+            map.serialize_entry("after_ns", &deadline.after_ns)
+        }
+    }
+}
+
+/// An ending as a JSON object of its own, as `info` and `record` list it for each call.
+#[derive(Debug, Clone, Copy)]
+pub struct EndingJson<'a>(pub &'a Ending);
+
+impl Serialize for EndingJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        end(&mut map, self.0)?;
+        map.end()
+    }
+}
+
+/// Metadata as a list of pairs: order and repetition are kept. A value that is not text is `{"base64": …}`.
+struct Pairs<'a>(&'a Metadata);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Value<'a> {
+            Text(&'a str),
+            Bytes { base64: String },
+        }
+        serializer.collect_seq(self.0.iter().map(|(name, value)| {
+            let value = match std::str::from_utf8(value) {
+                Ok(text) => Value::Text(text),
+                Err(_) => Value::Bytes {
+                    base64: BASE64.encode(value),
+                },
+            };
+            (name, value)
+        }))
+    }
+}

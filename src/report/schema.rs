@@ -1,0 +1,58 @@
+//! Message types of a capture's methods, from its own descriptor set.
+
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+
+use crate::event::Direction;
+
+/// Looks up message types by method path.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    pool: DescriptorPool,
+}
+
+/// The descriptor set of a capture cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the capture's descriptor set cannot be read: {0}")]
+pub struct SchemaError(#[from] prost_reflect::DescriptorError);
+
+impl Schema {
+    /// The schema of a serialized `FileDescriptorSet`.
+    ///
+    /// # Errors
+    /// When it cannot be decoded or refers to files that it does not hold.
+    ///
+    /// ```
+    /// use grpc_capture::{event::Direction, proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
+    /// let schema = Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET)?;
+    /// let method = "/datastream.DataStreamService/StreamSpectrograms";
+    /// assert_eq!(schema.message_type(method, Direction::Sent).as_deref(), Some("datastream.StreamRequest"));
+    /// # Ok::<(), grpc_capture::report::schema::SchemaError>(())
+    /// ```
+    pub fn from_descriptor_set(descriptor_set: &[u8]) -> Result<Self, SchemaError> {
+        let pool = DescriptorPool::decode(descriptor_set)?;
+        Ok(Self { pool })
+    }
+
+    /// The full name of the messages that go one way on a method.
+    #[must_use]
+    pub fn message_type(&self, method: &str, direction: Direction) -> Option<String> {
+        self.descriptor(method, direction).map(|found| found.full_name().to_owned())
+    }
+
+    /// Decodes a message that went one way on a method; `None` when the method is not in the schema.
+    #[must_use]
+    pub fn decode(&self, method: &str, direction: Direction, bytes: &[u8]) -> Option<Result<DynamicMessage, String>> {
+        let descriptor = self.descriptor(method, direction)?;
+        Some(DynamicMessage::decode(descriptor, bytes).map_err(|error| error.to_string()))
+    }
+
+    fn descriptor(&self, method: &str, direction: Direction) -> Option<MessageDescriptor> {
+        let (service, name) = method.strip_prefix('/')?.split_once('/')?;
+        let service = self.pool.get_service_by_name(service)?;
+        let method = service.methods().find(|method| method.name() == name)?;
+        Some(match direction {
+            Direction::Sent => method.input(),
+            Direction::Received => method.output(),
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! The stream under HTTP/2: TCP, and TLS where the route says so.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+use tower_service::Service;
+
+use super::{
+    DialError, DialOptions, Scheme, Target, TlsMode,
+    error::{self, Fault},
+    watch::{Watch, Watched, tls_error},
+};
+
+/// The client's side of HTTP/2 with empty SETTINGS: enough to make a server of plain text show itself.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// How long a server has to show that it speaks plain text: it answers the preface at once.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How the stream is made.
+#[derive(Clone)]
+pub(super) enum Route {
+    /// TCP.
+    Plain,
+    /// TLS over TCP.
+    Tls {
+        connector: TlsConnector,
+        name: ServerName<'static>,
+        /// Nobody said that it must be TLS.
+        guessed: bool,
+    },
+}
+
+/// A stream of either kind.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl Route {
+    pub(super) fn plan(target: &Target, options: &DialOptions) -> Result<Self, DialError> {
+        let guessed = match (options.tls.mode, target.scheme) {
+            (TlsMode::Plaintext, _) | (TlsMode::Auto, Some(Scheme::Http)) => return Ok(Self::Plain),
+            (TlsMode::Auto, None) => true,
+            (TlsMode::Auto, Some(Scheme::Https)) | (TlsMode::Verify | TlsMode::Insecure, _) => false,
+        };
+        let name = match &options.authority {
+            Some(authority) => host_of(authority)?,
+            None => target.host.clone(),
+        };
+        let name = ServerName::try_from(name.clone()).map_err(|_| DialError::Authority { authority: name })?;
+        let config = options.tls.client_config(&[b"h2"])?;
+        Ok(Self::Tls {
+            connector: TlsConnector::from(Arc::new(config)),
+            name,
+            guessed,
+        })
+    }
+
+    pub(super) const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. })
+    }
+
+    pub(super) const fn may_fall_back(&self) -> bool {
+        matches!(self, Self::Tls { guessed: true, .. })
+    }
+}
+
+/// The host of an authority, without port and brackets.
+fn host_of(authority: &str) -> Result<String, DialError> {
+    let parsed: http::uri::Authority = authority.parse().map_err(|_| DialError::Authority {
+        authority: authority.to_owned(),
+    })?;
+    Ok(parsed.host().trim_matches(['[', ']']).to_owned())
+}
+
+/// Opens a stream; answers with the address that took it, too.
+pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stream>, String), Fault> {
+    let tcp = tcp(target).await.map_err(|error| Fault::Again(error.to_string()))?;
+    let peer = tcp.peer_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    let Route::Tls { connector, name, .. } = route else {
+        return Ok((Box::new(tcp), peer));
+    };
+    match connector.connect(name.clone(), tcp).await {
+        Ok(stream) => Ok((Box::new(stream), peer)),
+        Err(io) => Err(match tls_error(&io) {
+            Some(tls) => error::of_tls(tls, target),
+            None if speaks_plain_text(target).await => Fault::PlainText,
+            None => Fault::Again(format!("the TLS handshake was cut off: {io}")),
+        }),
+    }
+}
+
+async fn tcp(target: &Target) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// True when the server answers an HTTP/2 preface in plain text with a SETTINGS frame.
+async fn speaks_plain_text(target: &Target) -> bool {
+    let probe = async {
+        let mut stream = tcp(target).await?;
+        stream.write_all(PREFACE).await?;
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await?;
+        io::Result::Ok(head)
+    };
+    matches!(timeout(PROBE_LIMIT, probe).await, Ok(Ok([0, _, _, 4, ..])))
+}
+
+/// Hands the opened stream to the channel, and opens others until it is sealed.
+pub(super) struct Connector {
+    first: Option<Box<dyn Stream>>,
+    route: Route,
+    target: Target,
+    watch: Arc<Watch>,
+    sealed: Arc<AtomicBool>,
+}
+
+impl Connector {
+    pub(super) fn new(
+        first: Box<dyn Stream>,
+        route: Route,
+        target: Target,
+        watch: Arc<Watch>,
+        sealed: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            first: Some(first),
+            route,
+            target,
+            watch,
+            sealed,
+        }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Watched<Box<dyn Stream>>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, io::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let watch = Arc::clone(&self.watch);
+        if let Some(first) = self.first.take() {
+            return Box::pin(async move { Ok(TokioIo::new(Watched::new(first, watch))) });
+        }
+        let (route, target, sealed) = (self.route.clone(), self.target.clone(), Arc::clone(&self.sealed));
+        Box::pin(async move {
+            if sealed.load(Ordering::Acquire) {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotConnected,
+                    "the connection is closed, and what answers on this port now may be another job",
+                ));
+            }
+            let (stream, _) = open(&route, &target).await.map_err(|fault| match fault {
+                Fault::Again(text) => io::Error::other(text),
+                Fault::PlainText => io::Error::other("the server speaks plain text"),
+                Fault::Final(error) => io::Error::other(error),
+            })?;
+            watch.reset();
+            Ok(TokioIo::new(Watched::new(stream, watch)))
+        })
+    }
+}

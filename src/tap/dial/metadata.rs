@@ -1,0 +1,63 @@
+//! Metadata from the command line.
+
+use http::{HeaderName, HeaderValue};
+use thiserror::Error;
+
+/// Names that HTTP/2 or gRPC itself fill in.
+const RESERVED: [&str; 7] = ["te", "content-type", "host", "connection", "content-length", "transfer-encoding", "user-agent"];
+
+/// Text that is not metadata. The value is not repeated: it may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("could not use the header {name:?}: {problem}; write -H 'name: value'")]
+pub struct MetadataError {
+    name: String,
+    problem: &'static str,
+}
+
+/// Reads `name: value`, the form of `-H`. Values of `-bin` names are given in base64.
+///
+/// ```
+/// use grpc_capture::tap::dial::metadata::parse;
+/// let (name, value) = parse("X-Site: north")?;
+/// assert_eq!((name.as_str(), value.as_bytes()), ("x-site", &b"north"[..]));
+/// # Ok::<(), grpc_capture::tap::dial::metadata::MetadataError>(())
+/// ```
+pub fn parse(text: &str) -> Result<(HeaderName, HeaderValue), MetadataError> {
+    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+    let name = name.trim().to_ascii_lowercase();
+    let fail = |problem| MetadataError {
+        name: name.clone(),
+        problem,
+    };
+    if !text.contains(':') || name.is_empty() {
+        return Err(MetadataError {
+            name: String::new(),
+            problem: "there is no name before a colon",
+        });
+    }
+    if RESERVED.contains(&name.as_str()) || name.starts_with("grpc-") {
+        return Err(fail("gRPC fills it in itself"));
+    }
+    let key = HeaderName::try_from(&name).map_err(|_| fail("the name has characters that HTTP does not allow"))?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| fail("the value has characters that HTTP does not allow"))?;
+    Ok((key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_hold_colons_and_be_empty() {
+        assert_eq!(parse("a: b:c").unwrap().1, "b:c");
+        assert_eq!(parse("a:").unwrap().1, "");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_without_repeating_the_value() {
+        for text in ["secret-without-colon", ": secret", "te: secret", "grpc-timeout: secret", "a b: secret", "a: secret\n"] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains("-H") && !error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Watches what a server sends on an HTTP/2 connection, one frame header at a time.
+//!
+//! Two things are lost on the way up through h2 and hyper, and a recorder needs both: how the server opened the
+//! connection (with SETTINGS, or as something that is not HTTP/2 at all), and whether it announced its end with a
+//! GOAWAY that let our stream live on.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch,
+};
+
+/// Length of an HTTP/2 frame header.
+const HEADER_BYTES: usize = 9;
+/// Bytes of a GOAWAY payload up to the end of its error code.
+const GOAWAY_BYTES: usize = 8;
+const SETTINGS: u8 = 0x4;
+const GOAWAY: u8 = 0x7;
+
+/// How a server opened its side of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Nothing came yet.
+    Waiting,
+    /// SETTINGS came: this is HTTP/2.
+    Http2,
+    /// A TLS record came.
+    Tls,
+    /// HTTP/1 came.
+    Http1,
+    /// Something else came.
+    Foreign,
+    /// The connection ended before anything came.
+    Closed,
+    /// Reading failed before anything came: the text, and what TLS says about it.
+    Failed(String, Option<rustls::Error>),
+}
+
+/// Cuts the frame headers out of the bytes a server sends.
+#[derive(Debug, Default)]
+struct Frames {
+    head: [u8; HEADER_BYTES + GOAWAY_BYTES],
+    have: usize,
+    /// Payload bytes to pass over before the next header.
+    skip: usize,
+    opened: bool,
+    off: bool,
+    goaway: Option<u32>,
+}
+
+impl Frames {
+    /// Takes the next bytes; answers with the opening when these bytes decide it.
+    fn feed(&mut self, mut bytes: &[u8]) -> Option<Opening> {
+        let mut opening = None;
+        while !self.off {
+            let skipped = self.skip.min(bytes.len());
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            self.skip -= skipped;
+            let Some((&byte, rest)) = bytes.split_first() else { break };
+            bytes = rest;
+            if let Some(slot) = self.head.get_mut(self.have) {
+                *slot = byte;
+                self.have += 1;
+            }
+            if !self.opened && let Some(first) = self.first() {
+                self.opened = true;
+                self.off = first != Opening::Http2;
+                opening = Some(first);
+            }
+            self.step();
+        }
+        opening
+    }
+
+    /// What the first bytes are, once enough of them came.
+    fn first(&self) -> Option<Opening> {
+        let have = self.head.get(..self.have)?;
+        if let [0x14..=0x17, 0x03, ..] = have {
+            return Some(Opening::Tls);
+        }
+        match have {
+            [b'H', b'T', b'T', b'P', ..] => Some(Opening::Http1),
+            [_, _, _, SETTINGS, ..] => Some(Opening::Http2),
+            [_, _, _, _, ..] => Some(Opening::Foreign),
+            _ => None,
+        }
+    }
+
+    /// Acts once a header, or the start of a GOAWAY behind it, is complete.
+    fn step(&mut self) {
+        let [a, b, c, kind, ..] = self.head;
+        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let wanted = if kind == GOAWAY { HEADER_BYTES + GOAWAY_BYTES.min(length) } else { HEADER_BYTES };
+        if self.have < HEADER_BYTES || self.have < wanted {
+            return;
+        }
+        if kind == GOAWAY && length >= GOAWAY_BYTES && let [.., w, x, y, z] = self.head {
+            self.goaway = Some(u32::from_be_bytes([w, x, y, z]));
+        }
+        self.skip = length - (self.have - HEADER_BYTES);
+        self.have = 0;
+    }
+}
+
+/// What was seen on the newest connection of a channel.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    frames: Mutex<Frames>,
+    opening: watch::Sender<Opening>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            frames: Mutex::default(),
+            opening: watch::Sender::new(Opening::Waiting),
+        })
+    }
+
+    /// The error code of a GOAWAY that the server sent.
+    pub(crate) fn goaway(&self) -> Option<u32> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).goaway
+    }
+
+    /// Waits until the server said something, or hung up.
+    pub(crate) async fn opened(&self) -> Opening {
+        let mut opening = self.opening.subscribe();
+        match opening.wait_for(|opening| *opening != Opening::Waiting).await {
+            Ok(opening) => opening.clone(),
+            Err(_) => Opening::Closed,
+        }
+    }
+
+    /// Forgets what was seen, because a new connection begins.
+    pub(crate) fn reset(&self) {
+        *self.frames.lock().unwrap_or_else(PoisonError::into_inner) = Frames::default();
+        self.opening.send_replace(Opening::Waiting);
+    }
+
+    fn see(&self, bytes: &[u8]) {
+        let opening = self.frames.lock().unwrap_or_else(PoisonError::into_inner).feed(bytes);
+        if let Some(opening) = opening {
+            self.opening.send_replace(opening);
+        }
+    }
+
+    /// The connection ended; it counts only when nothing had come before.
+    fn end(&self, opening: Opening) {
+        self.opening.send_if_modified(|now| {
+            let first = *now == Opening::Waiting;
+            if first {
+                *now = opening;
+            }
+            first
+        });
+    }
+}
+
+/// What TLS says about an I/O error.
+pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// A connection whose incoming bytes are shown to a [`Watch`] and passed on untouched.
+pub(crate) struct Watched<S> {
+    inner: S,
+    watch: Arc<Watch>,
+}
+
+impl<S> Watched<S> {
+    pub(crate) const fn new(inner: S, watch: Arc<Watch>) -> Self {
+        Self { inner, watch }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let room = buf.remaining();
+        let poll = Pin::new(&mut self.inner).poll_read(cx, buf);
+        match &poll {
+            Poll::Ready(Ok(())) => {
+                let new = buf.filled().get(before..).unwrap_or_default();
+                if new.is_empty() && room > 0 {
+                    self.watch.end(Opening::Closed);
+                } else {
+                    self.watch.see(new);
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                let tls = tls_error(error).cloned();
+                self.watch.end(Opening::Failed(error.to_string(), tls));
+            }
+            Poll::Pending => {}
+        }
+        poll
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let [_, a, b, c] = (payload.len() as u32).to_be_bytes();
+        let mut bytes = vec![a, b, c, kind, 0, 0, 0, 0, 0];
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+
+    fn feed(bytes: &[u8], step: usize) -> (Option<Opening>, Option<u32>) {
+        let mut frames = Frames::default();
+        let mut opening = None;
+        for part in bytes.chunks(step) {
+            opening = opening.or(frames.feed(part));
+        }
+        (opening, frames.goaway)
+    }
+
+    #[test]
+    fn settings_and_a_goaway_are_found_however_the_bytes_are_cut() {
+        let mut bytes = frame(SETTINGS, &[0; 12]);
+        bytes.extend(frame(0, &[GOAWAY; 700]));
+        bytes.extend(frame(GOAWAY, b"\0\0\0\x01\0\0\0\x0bcalm down"));
+        bytes.extend(frame(0, &[1; 3]));
+        for step in [1, 2, 7, 9, 64, bytes.len()] {
+            assert_eq!(feed(&bytes, step), (Some(Opening::Http2), Some(11)), "step {step}");
+        }
+    }
+
+    #[test]
+    fn data_that_looks_like_a_goaway_is_not_one() {
+        let mut bytes = frame(SETTINGS, &[]);
+        bytes.extend(frame(0, &frame(GOAWAY, &[0; 8])));
+        assert_eq!(feed(&bytes, bytes.len()), (Some(Opening::Http2), None));
+    }
+
+    #[test]
+    fn other_protocols_are_told_apart() {
+        for (bytes, opening) in [
+            (&b"\x15\x03\x03\x00\x02\x02\x46"[..], Opening::Tls),
+            (b"HTTP/1.1 400 Bad Request\r\n", Opening::Http1),
+            (b"SSH-2.0-x", Opening::Foreign),
+        ] {
+            assert_eq!(feed(bytes, 1).0, Some(opening));
+        }
+        assert_eq!(feed(b"\0\0", 1).0, None);
+    }
+}

@@ -1,0 +1,191 @@
+//! Waiting until a job is ready: CheckHealth, then `grpc.health.v1`, then the connection itself.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, metadata::MetadataMap};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus};
+use tonic_prost::ProstCodec;
+
+use super::dial::Connection;
+use crate::proto::datastream::{HealthRequest, data_stream_service_client::DataStreamServiceClient};
+
+/// How long one question may take: health is answered from memory, so a longer silence is itself an answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// Pauses between questions grow from this …
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// … to this, so that a ready job is noticed soon.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The standard method.
+const STANDARD: &str = "/grpc.health.v1.Health/Check";
+
+/// Which questions to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HealthProbe {
+    /// The dialect's own `CheckHealth`, then the standard one.
+    #[default]
+    CheckHealthFirst,
+    /// `grpc.health.v1` only: the production dialect has no health method of its own.
+    StandardOnly,
+    /// None: a connection is enough.
+    Skip,
+}
+
+/// How a job showed that it is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// `CheckHealth` answered healthy, with this version.
+    CheckHealth {
+        /// The server's version, free text.
+        version: String,
+    },
+    /// `grpc.health.v1` answered SERVING.
+    Standard,
+    /// There is no health method that answers; the connection stands.
+    Connected,
+}
+
+/// A job that did not become ready.
+#[derive(Debug, Error)]
+#[error(
+    "{target} did not become ready within {limit:?} ({asked} questions): {said}; wait longer with --connect-timeout, or \
+     look at the job's log"
+)]
+pub struct HealthError {
+    /// What was asked.
+    pub target: String,
+    /// The limit.
+    pub limit: Duration,
+    /// How often it was asked.
+    pub asked: u32,
+    /// What it said last.
+    pub said: String,
+}
+
+/// One answer.
+enum Answer {
+    Ready(Readiness),
+    /// There is no such method, or it is of no use.
+    None,
+    /// Not yet, because of this.
+    NotYet(String),
+}
+
+/// Asks until the job is ready or `limit` has run out.
+pub async fn wait_ready(connection: &Connection, probe: HealthProbe, limit: Duration) -> Result<Readiness, HealthError> {
+    let deadline = Instant::now() + limit;
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .build();
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        let question_ends = deadline.min(Instant::now() + ANSWER_LIMIT);
+        let said = match timeout_at(question_ends, ask(connection, probe)).await {
+            Ok(Ok(readiness)) => return Ok(readiness),
+            Ok(Err(said)) => said,
+            Err(_) => "it did not answer the health check".to_owned(),
+        };
+        let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+        if Instant::now() + pause >= deadline {
+            return Err(HealthError {
+                target: connection.authority.clone(),
+                limit,
+                asked,
+                said,
+            });
+        }
+        tracing::debug!("{} is not ready: {said}", connection.authority);
+        sleep(pause).await;
+    }
+}
+
+/// One round; `Err` is what the server said when it is not ready yet.
+async fn ask(connection: &Connection, probe: HealthProbe) -> Result<Readiness, String> {
+    if probe == HealthProbe::CheckHealthFirst {
+        match check_health(connection).await {
+            Answer::Ready(readiness) => return Ok(readiness),
+            Answer::NotYet(said) => return Err(said),
+            Answer::None => {}
+        }
+    }
+    if probe != HealthProbe::Skip {
+        match standard(connection).await {
+            Answer::Ready(readiness) => return Ok(readiness),
+            Answer::NotYet(said) => return Err(said),
+            Answer::None => {}
+        }
+    }
+    Ok(Readiness::Connected)
+}
+
+async fn check_health(connection: &Connection) -> Answer {
+    let mut client = DataStreamServiceClient::new(connection.channel.clone());
+    match client.check_health(request(connection, HealthRequest {})).await {
+        Ok(response) => {
+            let health = response.into_inner();
+            if health.healthy {
+                Answer::Ready(Readiness::CheckHealth {
+                    version: health.version,
+                })
+            } else {
+                Answer::NotYet("CheckHealth answers healthy = false".to_owned())
+            }
+        }
+        Err(status) => judge("CheckHealth", &status),
+    }
+}
+
+async fn standard(connection: &Connection) -> Answer {
+    let mut grpc = Grpc::new(connection.channel.clone());
+    if let Err(error) = grpc.ready().await {
+        return Answer::NotYet(super::dial::chain(&error));
+    }
+    let question = request(connection, HealthCheckRequest::default());
+    let codec: ProstCodec<HealthCheckRequest, HealthCheckResponse> = ProstCodec::default();
+    match grpc.unary(question, PathAndQuery::from_static(STANDARD), codec).await {
+        Ok(response) => match response.into_inner().status() {
+            ServingStatus::Serving => Answer::Ready(Readiness::Standard),
+            ServingStatus::NotServing | ServingStatus::Unknown => {
+                Answer::NotYet("grpc.health.v1 answers NOT_SERVING".to_owned())
+            }
+            ServingStatus::ServiceUnknown => Answer::None,
+        },
+        // NOT_FOUND: a health service that was never told about "".
+        Err(status) if status.code() == Code::NotFound => Answer::None,
+        Err(status) => judge("grpc.health.v1", &status),
+    }
+}
+
+/// A refusal that time may cure is `NotYet`; any other means that the method is of no use here, and the stream itself
+/// will tell.
+fn judge(method: &str, status: &Status) -> Answer {
+    match status.code() {
+        Code::Unimplemented => Answer::None,
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Cancelled => {
+            Answer::NotYet(format!(
+                "{method} answers {}: {}",
+                crate::wire::status::name(status.code() as u32),
+                super::dial::chain(status)
+            ))
+        }
+        code => {
+            tracing::warn!("{method} answers {code:?} ({}); going on without it", status.message());
+            Answer::None
+        }
+    }
+}
+
+fn request<T>(connection: &Connection, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    *request.metadata_mut() = MetadataMap::from_headers(connection.metadata.clone());
+    request
+}
+
+#[cfg(test)]
+mod tests;

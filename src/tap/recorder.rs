@@ -1,0 +1,256 @@
+//! The recorder: a bounded queue in front of a thread that writes.
+//!
+//! Taps record from async tasks; redaction, observers, compression and disk live on a thread of their own, so a slow
+//! disk slows the runtime only through the queue, and the queue does what [`Overflow`] says when it is full.
+//!
+//! **Order.** An event gets its sequence number and its offset at the moment it enters the queue, under one lock.
+//! Events of a capture are therefore written in the order of their offsets, without exception. The price: a message
+//! that had to wait for room carries the time at which it got in, not the time at which it arrived.
+//!
+//! **Bounds.** Messages take their place in the queue by count and by bytes and give it back once written. All other
+//! events are small and few (a handful for each call), so they are let in at once: an ending is never lost or late.
+
+mod call;
+mod queue;
+mod writer;
+
+use std::{
+    error::Error,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+pub use call::CallRecorder;
+pub use queue::{Refused, Totals};
+
+use crate::{
+    event::{CallStart, Event, EventKind, Note, Observer},
+    redact::MetadataPolicy,
+    tap::clock::{Clock, MonotonicClock},
+};
+use queue::{Command, Queue};
+
+/// Messages that may wait at once: at the 11 KB that small frames have, about as much as [`QUEUE_BYTES`].
+pub const QUEUE_EVENTS: usize = 8192;
+
+/// Bytes of messages that may wait at once, 64 MiB: a tenth of a second of the fastest stream a machine can take, and
+/// the writer catches up within one chunk.
+pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long an event may wait to become readable in the file: what a crash may cost.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Whatever a sink reports; the sink's own type is kept as the source.
+pub type SinkError = Box<dyn Error + Send + Sync>;
+
+/// Where events go: the capture file, or a test's memory.
+pub trait Sink: Send + 'static {
+    /// What is known once everything is written.
+    type Summary: Send + 'static;
+
+    /// Takes the next event.
+    fn write(&mut self, event: &Event) -> Result<(), SinkError>;
+    /// Makes everything written so far readable.
+    fn flush(&mut self) -> Result<(), SinkError>;
+    /// Completes the capture.
+    fn finish(self) -> Result<Self::Summary, SinkError>;
+    /// Bytes stored so far, after compression.
+    fn stored_bytes(&self) -> u64;
+}
+
+/// What to do with a message when the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Wait: the stream is slowed to what can be written (the default; nothing is lost here).
+    #[default]
+    Block,
+    /// Leave the message out, count it, and write a gap with the count before the next one.
+    Gap,
+    /// Stop recording messages: the call is told so, and [`Recorder::finish`] reports it.
+    Abort,
+}
+
+/// How a recorder works.
+pub struct RecorderOptions {
+    /// Messages that may wait at once. Default [`QUEUE_EVENTS`], at least 1.
+    pub queue_events: usize,
+    /// Bytes of messages that may wait at once; a larger single message is let in alone. Default [`QUEUE_BYTES`].
+    pub queue_bytes: usize,
+    /// What to do when the queue is full. Default: wait.
+    pub on_overflow: Overflow,
+    /// How long an event may wait to become readable. Default [`FLUSH_INTERVAL`].
+    pub flush_interval: Duration,
+    /// What happens to secrets in metadata. Default: they are replaced.
+    pub metadata: MetadataPolicy,
+    /// Who else sees the events, on the writer thread, after redaction and after the event was written.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// The clock; its offset 0 is the beginning of the capture. Default: started with these options.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for RecorderOptions {
+    fn default() -> Self {
+        Self {
+            queue_events: QUEUE_EVENTS,
+            queue_bytes: QUEUE_BYTES,
+            on_overflow: Overflow::Block,
+            flush_interval: FLUSH_INTERVAL,
+            metadata: MetadataPolicy::Redact,
+            observers: Vec::new(),
+            clock: Arc::new(MonotonicClock::start()),
+        }
+    }
+}
+
+impl std::fmt::Debug for RecorderOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecorderOptions")
+            .field("queue_events", &self.queue_events)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("on_overflow", &self.on_overflow)
+            .field("flush_interval", &self.flush_interval)
+            .field("metadata", &self.metadata)
+            .field("observers", &self.observers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A recording that did not end well.
+#[derive(Debug, Error)]
+pub enum RecorderError {
+    /// The thread could not be started.
+    #[error("could not start the recorder's thread")]
+    Start(#[source] std::io::Error),
+    /// The sink failed; what it had taken before stays where it is.
+    #[error(
+        "could not {act} the capture: {source} ({written} events had been written, {refused} more were refused after \
+         the failure; `capture recover` saves what is in the file)"
+    )]
+    Sink {
+        /// What was being done: `write`, `flush` or `finish`.
+        act: &'static str,
+        /// What the sink reported.
+        source: SinkError,
+        /// Events written before the failure.
+        written: u64,
+        /// Events that came after it.
+        refused: u64,
+    },
+    /// The queue was full and [`Overflow::Abort`] was asked for; the capture is complete up to there.
+    #[error(
+        "stopped recording: the queue was full and {lost} messages were left out; record to a faster disk, raise the \
+         queue, or choose --on-overflow block or gap"
+    )]
+    Overflow {
+        /// Messages that were left out.
+        lost: u64,
+    },
+    /// The writer thread died.
+    #[error("the recorder's thread stopped unexpectedly; `capture recover` saves what is in the file")]
+    Lost,
+}
+
+/// Writes a capture: [`Recorder::start`], then [`RecorderHandle::call`] for each call, then [`Recorder::finish`].
+///
+/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved.
+#[derive(Debug)]
+pub struct Recorder<S: Sink> {
+    handle: RecorderHandle,
+    done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
+}
+
+/// Hands events to a [`Recorder`]; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RecorderHandle {
+    queue: Arc<Queue>,
+}
+
+impl<S: Sink> Recorder<S> {
+    /// Starts the writer thread.
+    pub fn start(sink: S, options: RecorderOptions) -> Result<Self, RecorderError> {
+        let (sender, commands) = mpsc::channel();
+        let queue = Arc::new(Queue::new(sender, &options));
+        let (report, done) = oneshot::channel();
+        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        thread::Builder::new()
+            .name("capture-writer".into())
+            .spawn(move || {
+                let outcome = writer.run(&commands);
+                let _ = report.send(outcome);
+            })
+            .map_err(RecorderError::Start)?;
+        Ok(Self {
+            handle: RecorderHandle { queue },
+            done: Some(done),
+        })
+    }
+
+    /// A handle to record with.
+    #[must_use]
+    pub fn handle(&self) -> RecorderHandle {
+        self.handle.clone()
+    }
+
+    /// Writes all that is queued, ends calls that are still open as broken, and completes the sink. Events that come
+    /// later are refused.
+    pub async fn finish(mut self) -> Result<S::Summary, RecorderError> {
+        self.handle.queue.close();
+        let Some(done) = self.done.take() else {
+            return Err(RecorderError::Lost);
+        };
+        let outcome = done.await.unwrap_or(Err(RecorderError::Lost));
+        self.handle.queue.judge(outcome)
+    }
+
+    /// [`Recorder::finish`] for code without a runtime; it blocks, so never call it from an async task.
+    pub fn finish_blocking(mut self) -> Result<S::Summary, RecorderError> {
+        self.handle.queue.close();
+        let Some(done) = self.done.take() else {
+            return Err(RecorderError::Lost);
+        };
+        let outcome = done.blocking_recv().unwrap_or(Err(RecorderError::Lost));
+        self.handle.queue.judge(outcome)
+    }
+}
+
+impl RecorderHandle {
+    /// Opens a call: gives it the next number, counted from 1, and records its start.
+    pub fn call(&self, start: CallStart) -> Result<CallRecorder, Refused> {
+        CallRecorder::open(Arc::clone(&self.queue), start)
+    }
+
+    /// Records a remark on the capture as a whole.
+    pub fn note(&self, author: &str, text: impl Into<String>) -> Result<(), Refused> {
+        let kind = EventKind::Note(Note {
+            author: author.to_owned(),
+            text: text.into(),
+        });
+        let order = self.queue.order();
+        order.send_for_capture(kind).map(drop)
+    }
+
+    /// What has been recorded so far; cheap, and right at any time.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.queue.counters.totals()
+    }
+
+    /// Why events are refused, if they are.
+    #[must_use]
+    pub fn refused(&self) -> Option<Refused> {
+        self.queue.counters.refusal()
+    }
+}
+
+impl<S: Sink> Drop for Recorder<S> {
+    fn drop(&mut self) {
+        self.handle.queue.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;

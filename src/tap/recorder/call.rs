@@ -1,0 +1,179 @@
+//! One call's events: numbered, gaps in place, one ending.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
+
+use super::{
+    Overflow,
+    queue::{Queue, Refused},
+};
+use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Message, Note};
+
+/// Why a gap is there when the queue was full.
+const OVERFLOW_REASON: &str = "the recorder's queue was full";
+
+/// Records the events of one call. Shared by the tasks that watch its two directions.
+///
+/// Dropped without an ending, the call ends as broken: every call has exactly one ending.
+#[derive(Debug)]
+pub struct CallRecorder {
+    queue: Arc<Queue>,
+    id: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seq: u64,
+    /// Messages left out since the last gap was written, sent and received.
+    lost: [u64; 2],
+    ended: bool,
+}
+
+impl CallRecorder {
+    pub(super) fn open(queue: Arc<Queue>, start: CallStart) -> Result<Self, Refused> {
+        let mut order = queue.order();
+        let id = queue.counters.calls.load(Ordering::Relaxed) + 1;
+        order.push(id, 1, EventKind::CallStart(start), None)?;
+        queue.counters.calls.store(id, Ordering::Relaxed);
+        drop(order);
+        Ok(Self {
+            queue,
+            id,
+            state: Mutex::new(State {
+                seq: 1,
+                ..State::default()
+            }),
+        })
+    }
+
+    /// The call's number.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Records one event and answers with its offset in nanoseconds. Only a message ever waits, and only under
+    /// [`Overflow::Block`]; a message that [`Overflow::Gap`] leaves out is answered with the present offset.
+    pub async fn record(&self, kind: EventKind) -> Result<u64, Refused> {
+        match kind {
+            EventKind::Message(message) => self.message(message).await,
+            EventKind::End(ending) => self.end(ending),
+            kind => self.control(kind),
+        }
+    }
+
+    /// Records a message; see [`CallRecorder::record`].
+    pub async fn message(&self, message: Message) -> Result<u64, Refused> {
+        if let Some(why) = self.queue.counters.refusal()
+            && why != Refused::Overflow
+        {
+            return self.control(EventKind::Message(message));
+        }
+        let bytes = message.data.len();
+        let admission = match self.queue.on_overflow {
+            Overflow::Block => self.queue.admit(bytes).await?,
+            Overflow::Gap => match self.queue.try_admit(bytes) {
+                Some(admission) => admission,
+                None => {
+                    self.leave_out(message.direction);
+                    return Ok(self.queue.now());
+                }
+            },
+            Overflow::Abort => match self.queue.try_admit(bytes) {
+                Some(admission) if self.queue.counters.refusal().is_none() => admission,
+                _ => {
+                    self.queue.overflow();
+                    self.leave_out(message.direction);
+                    return Err(Refused::Overflow);
+                }
+            },
+        };
+        let mut state = self.state();
+        self.check_open(&state)?;
+        let mut order = self.queue.order();
+        self.fill_gaps(&mut state, &mut order)?;
+        let offset = order.push(self.id, state.seq + 1, EventKind::Message(message), Some(admission))?;
+        state.seq += 1;
+        Ok(offset)
+    }
+
+    /// Records that no more messages will be sent.
+    pub fn half_close(&self) -> Result<u64, Refused> {
+        self.control(EventKind::HalfClose)
+    }
+
+    /// Records a remark on this call.
+    pub fn note(&self, author: &str, text: impl Into<String>) -> Result<u64, Refused> {
+        self.control(EventKind::Note(Note {
+            author: author.to_owned(),
+            text: text.into(),
+        }))
+    }
+
+    /// Records the ending; everything after it is refused.
+    pub fn end(&self, ending: Ending) -> Result<u64, Refused> {
+        let mut state = self.state();
+        self.check_open(&state)?;
+        let mut order = self.queue.order();
+        self.fill_gaps(&mut state, &mut order)?;
+        let offset = order.push(self.id, state.seq + 1, EventKind::End(ending), None)?;
+        state.seq += 1;
+        state.ended = true;
+        Ok(offset)
+    }
+
+    fn control(&self, kind: EventKind) -> Result<u64, Refused> {
+        let mut state = self.state();
+        self.check_open(&state)?;
+        let offset = self.queue.order().push(self.id, state.seq + 1, kind, None)?;
+        state.seq += 1;
+        Ok(offset)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_open(&self, state: &State) -> Result<(), Refused> {
+        if state.ended { Err(Refused::Ended) } else { Ok(()) }
+    }
+
+    fn leave_out(&self, direction: Direction) {
+        self.queue.counters.gaps.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state();
+        let [sent, received] = &mut state.lost;
+        *match direction {
+            Direction::Sent => sent,
+            Direction::Received => received,
+        } += 1;
+    }
+
+    /// Writes the gaps that are due before anything else is written.
+    fn fill_gaps(&self, state: &mut State, order: &mut super::queue::Order<'_>) -> Result<(), Refused> {
+        for (at, direction) in [Direction::Sent, Direction::Received].into_iter().enumerate() {
+            let Some(lost) = state.lost.get_mut(at).filter(|lost| **lost > 0) else {
+                continue;
+            };
+            let gap = Gap {
+                direction,
+                messages: *lost,
+                reason: OVERFLOW_REASON.to_owned(),
+            };
+            order.push(self.id, state.seq + 1, EventKind::Gap(gap), None)?;
+            state.seq += 1;
+            *lost = 0;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for CallRecorder {
+    fn drop(&mut self) {
+        if !self.state().ended {
+            let _ = self.end(Ending::Broken(Broken {
+                error: "the tap gave the call up without an ending".to_owned(),
+                goaway: false,
+            }));
+        }
+    }
+}

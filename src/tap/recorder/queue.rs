@@ -1,0 +1,304 @@
+//! The queue between taps and the writer thread: admission, order, and the live counters.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    mpsc,
+};
+
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Overflow, RecorderError, RecorderOptions};
+use crate::{
+    event::{CAPTURE_CALL, Event, EventKind},
+    redact::MetadataPolicy,
+    tap::clock::Clock,
+};
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The sink failed; [`super::Recorder::finish`] says how.
+    #[error("the capture can no longer be written")]
+    SinkFailed,
+    /// The queue was full under [`Overflow::Abort`].
+    #[error("the recorder's queue was full")]
+    Overflow,
+    /// The recorder was finished.
+    #[error("the recording is finished")]
+    Finished,
+    /// The call has its ending; nothing comes after it.
+    #[error("the call has ended")]
+    Ended,
+}
+
+/// What has been recorded so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Calls opened.
+    pub calls: u32,
+    /// Messages taken into the queue.
+    pub messages: u64,
+    /// Their payload bytes, as they stood on the wire.
+    pub message_bytes: u64,
+    /// Messages that were left out because the queue was full.
+    pub gaps: u64,
+    /// Events written to the sink.
+    pub written: u64,
+    /// Bytes stored by the sink, after compression.
+    pub stored_bytes: u64,
+    /// Events waiting to be written.
+    pub queued: u64,
+}
+
+/// Live numbers, read by anyone at any time.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) calls: AtomicU32,
+    pub(super) messages: AtomicU64,
+    pub(super) message_bytes: AtomicU64,
+    pub(super) gaps: AtomicU64,
+    pub(super) sent: AtomicU64,
+    pub(super) taken: AtomicU64,
+    pub(super) written: AtomicU64,
+    pub(super) stored_bytes: AtomicU64,
+    refusal: AtomicU8,
+    overflowed: AtomicBool,
+}
+
+impl Counters {
+    pub(super) fn totals(&self) -> Totals {
+        let taken = self.taken.load(Ordering::Relaxed);
+        Totals {
+            calls: self.calls.load(Ordering::Relaxed),
+            messages: self.messages.load(Ordering::Relaxed),
+            message_bytes: self.message_bytes.load(Ordering::Relaxed),
+            gaps: self.gaps.load(Ordering::Relaxed),
+            written: self.written.load(Ordering::Relaxed),
+            stored_bytes: self.stored_bytes.load(Ordering::Relaxed),
+            queued: self.sent.load(Ordering::Relaxed).saturating_sub(taken),
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refused> {
+        match self.refusal.load(Ordering::Acquire) {
+            1 => Some(Refused::SinkFailed),
+            2 => Some(Refused::Finished),
+            _ if self.overflowed.load(Ordering::Acquire) => Some(Refused::Overflow),
+            _ => None,
+        }
+    }
+
+    /// The first reason stays.
+    fn refuse(&self, why: u8) {
+        let _ = self
+            .refusal
+            .compare_exchange(0, why, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// What the writer thread is told.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Write this; the permit is given back once that is done.
+    Write(Event, Option<Admission>),
+    /// Write nothing more and complete the sink.
+    Finish,
+}
+
+/// A message's place in the queue, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Admission {
+    _event: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+/// The queue, shared by all handles and the writer.
+pub(super) struct Queue {
+    pub(super) counters: Counters,
+    pub(super) on_overflow: Overflow,
+    metadata: MetadataPolicy,
+    clock: Arc<dyn Clock>,
+    events: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    /// All of `bytes`: a larger message takes them all and so is let in alone.
+    byte_permits: u32,
+    inner: Mutex<Inner>,
+}
+
+/// What one lock guards, so that order of stamps = order in the queue.
+struct Inner {
+    sender: mpsc::Sender<Command>,
+    /// Sequence number of the capture's own events.
+    capture_seq: u64,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    pub(super) fn new(sender: mpsc::Sender<Command>, options: &RecorderOptions) -> Self {
+        let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        Self {
+            counters: Counters::default(),
+            on_overflow: options.on_overflow,
+            metadata: options.metadata,
+            clock: Arc::clone(&options.clock),
+            events: Arc::new(Semaphore::new(options.queue_events.clamp(1, Semaphore::MAX_PERMITS))),
+            bytes: Arc::new(Semaphore::new(byte_permits as usize)),
+            byte_permits,
+            inner: Mutex::new(Inner {
+                sender,
+                capture_seq: 0,
+                closed: false,
+            }),
+        }
+    }
+
+    /// Waits for a place for `bytes` of payload.
+    pub(super) async fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        let event = Arc::clone(&self.events).acquire_owned().await;
+        let event = event.map_err(|_| self.why())?;
+        let bytes = Arc::clone(&self.bytes).acquire_many_owned(self.permits(bytes)).await;
+        Ok(Admission {
+            _event: event,
+            _bytes: bytes.map_err(|_| self.why())?,
+        })
+    }
+
+    /// A place for `bytes` of payload, or `None` when the queue is full.
+    pub(super) fn try_admit(&self, bytes: usize) -> Option<Admission> {
+        Some(Admission {
+            _event: Arc::clone(&self.events).try_acquire_owned().ok()?,
+            _bytes: Arc::clone(&self.bytes).try_acquire_many_owned(self.permits(bytes)).ok()?,
+        })
+    }
+
+    fn permits(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).unwrap_or(u32::MAX).min(self.byte_permits)
+    }
+
+    /// Why events are refused now.
+    pub(super) fn why(&self) -> Refused {
+        self.counters.refusal().unwrap_or(Refused::Finished)
+    }
+
+    /// Takes the lock under which events are stamped and sent.
+    pub(super) fn order(&self) -> Order<'_> {
+        Order {
+            queue: self,
+            inner: self.inner.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Refuses everything from here on, and tells the writer to finish. Twice is as good as once.
+    pub(super) fn close(&self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.closed {
+            inner.closed = true;
+            self.counters.refuse(2);
+            let _ = inner.sender.send(Command::Finish);
+        }
+        drop(inner);
+        self.release();
+    }
+
+    /// The sink has failed: refuse everything, and let nobody wait for a place.
+    pub(super) fn fail(&self) {
+        self.counters.refuse(1);
+        self.release();
+    }
+
+    pub(super) fn overflow(&self) {
+        self.counters.overflowed.store(true, Ordering::Release);
+    }
+
+    fn release(&self) {
+        self.events.close();
+        self.bytes.close();
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.clock.offset_ns()
+    }
+
+    /// An overflow that aborted the recording is an error even when the file is well.
+    pub(super) fn judge<T>(&self, outcome: Result<T, RecorderError>) -> Result<T, RecorderError> {
+        let summary = outcome?;
+        if self.counters.overflowed.load(Ordering::Acquire) {
+            return Err(RecorderError::Overflow {
+                lost: self.counters.gaps.load(Ordering::Relaxed),
+            });
+        }
+        Ok(summary)
+    }
+}
+
+/// The right to send events; what is sent under one `Order` is contiguous in the capture.
+pub(super) struct Order<'a> {
+    queue: &'a Queue,
+    inner: MutexGuard<'a, Inner>,
+}
+
+impl Order<'_> {
+    /// Sends an event of the capture itself.
+    pub(super) fn send_for_capture(mut self, kind: EventKind) -> Result<u64, Refused> {
+        let seq = self.inner.capture_seq + 1;
+        let offset = self.push(CAPTURE_CALL, seq, kind, None)?;
+        self.inner.capture_seq = seq;
+        Ok(offset)
+    }
+
+    /// Stamps and sends one event; answers with its offset.
+    pub(super) fn push(
+        &mut self,
+        call: u32,
+        seq: u64,
+        mut kind: EventKind,
+        admission: Option<Admission>,
+    ) -> Result<u64, Refused> {
+        if self.inner.closed {
+            return Err(self.queue.why());
+        }
+        if let Some(Refused::SinkFailed) = self.queue.counters.refusal() {
+            // The writer counts what was refused.
+            let _ = self.inner.sender.send(Command::Write(refused(call, seq), None));
+            return Err(Refused::SinkFailed);
+        }
+        self.queue.metadata.redact(&mut kind);
+        if let EventKind::Message(message) = &kind {
+            self.queue.counters.messages.fetch_add(1, Ordering::Relaxed);
+            self.queue
+                .counters
+                .message_bytes
+                .fetch_add(message.data.len() as u64, Ordering::Relaxed);
+        }
+        let offset_ns = self.queue.now();
+        let event = Event {
+            call,
+            seq,
+            offset_ns,
+            kind,
+        };
+        self.queue.counters.sent.fetch_add(1, Ordering::Relaxed);
+        match self.inner.sender.send(Command::Write(event, admission)) {
+            Ok(()) => Ok(offset_ns),
+            Err(_) => Err(self.queue.why()),
+        }
+    }
+}
+
+/// Stands for an event that came after the sink had failed.
+fn refused(call: u32, seq: u64) -> Event {
+    Event {
+        call,
+        seq,
+        offset_ns: 0,
+        kind: EventKind::HalfClose,
+    }
+}

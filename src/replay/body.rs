@@ -1,0 +1,299 @@
+//! The body of a replayed answer: steps out of the read-ahead, each when it is due.
+
+mod piece;
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, Sleep},
+};
+
+pub(super) use self::piece::Piece;
+use self::piece::Delivery;
+use super::{
+    answer::{PREFIX_BYTES, put_prefix, trailers},
+    connection::{Break, Guard},
+    pace::Schedule,
+    player::{Act, Finale, Step},
+    queue::Consumer,
+    served::Counters,
+};
+
+/// A message up to this size is copied together with its neighbours: a frame for each costs more than the copy.
+const SMALL_BYTES: usize = 16 * 1024;
+/// Small messages that are due together travel in pieces of about this size.
+const PIECE_BYTES: usize = 64 * 1024;
+/// A timer cannot be set for longer; a step that is due later is waited for in several turns.
+const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// Anything that the server answers with.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// A recorded call.
+    Replay(Box<Replay>),
+    /// One message and its trailers, then nothing.
+    Once(Option<Bytes>, Option<HeaderMap>),
+    /// What a tonic service answers.
+    Tonic(tonic::body::Body),
+}
+
+impl Answer {
+    /// No body: the head says it all.
+    pub(super) const fn empty() -> Self {
+        Self::Once(None, None)
+    }
+}
+
+/// A call that ends without a status.
+#[derive(Debug)]
+pub(super) enum Cut {
+    /// The stream is reset, with the reason that hyper finds in `source`.
+    Reset(h2::Error),
+    /// A tonic service failed.
+    Tonic(tonic::Status),
+}
+
+impl Cut {
+    pub(super) fn reset(reason: h2::Reason) -> Self {
+        Self::Reset(h2::Error::from(reason))
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reset(_) => f.write_str("the recorded call was reset here"),
+            Self::Tonic(status) => write!(f, "{status}"),
+        }
+    }
+}
+
+impl Error for Cut {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Reset(error) => Some(error),
+            Self::Tonic(status) => Some(status),
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Piece;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
+        match &mut *self {
+            Self::Replay(replay) => replay.poll_frame(cx),
+            Self::Once(data, trailers) => Poll::Ready(match data.take() {
+                Some(data) => Some(Ok(Frame::data(Piece::plain(data)))),
+                None => trailers.take().map(|trailers| Ok(Frame::trailers(trailers))),
+            }),
+            Self::Tonic(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_ok(|frame| frame.map_data(Piece::plain))
+                .map_err(Cut::Tonic),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Replay(_) => false,
+            Self::Once(data, trailers) => data.is_none() && trailers.is_none(),
+            Self::Tonic(body) => body.is_end_stream(),
+        }
+    }
+}
+
+/// The rest of a recorded call, from its first message on.
+#[derive(Debug)]
+pub(super) struct Replay {
+    pub(super) steps: Steps,
+    /// Small messages and prefixes that wait to be sent.
+    gathered: BytesMut,
+    ending: Option<Finale>,
+    delivery: Arc<Delivery>,
+    guard: Guard,
+    counters: Arc<Counters>,
+    /// Takes what else the client sends; ends with the call.
+    _rest: JoinSet<()>,
+    sent_any: bool,
+    done: bool,
+}
+
+impl Replay {
+    pub(super) fn new(steps: Steps, guard: Guard, counters: Arc<Counters>, rest: JoinSet<()>) -> Self {
+        counters.call_started();
+        Self {
+            steps,
+            gathered: BytesMut::new(),
+            ending: None,
+            delivery: Arc::default(),
+            guard,
+            counters,
+            _rest: rest,
+            sent_any: false,
+            done: false,
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
+        loop {
+            if self.done {
+                return Poll::Ready(None);
+            }
+            if self.ending.is_some() {
+                return self.poll_ending(cx);
+            }
+            let step = match self.steps.poll_due(cx) {
+                Poll::Ready(step) => step,
+                Poll::Pending if self.gathered.is_empty() => return Poll::Pending,
+                Poll::Pending => return self.send(Bytes::new()),
+            };
+            match step.act {
+                Act::Headers(_) => {}
+                Act::Message { compressed, data } => {
+                    self.gathered.reserve(PREFIX_BYTES + if data.len() <= SMALL_BYTES { PIECE_BYTES } else { 0 });
+                    if put_prefix(&mut self.gathered, compressed, data.len()).is_none() {
+                        let message = "a recorded message is longer than gRPC can send".to_owned();
+                        self.ending = Some(Finale::lost(message));
+                        continue;
+                    }
+                    self.counters.message(data.len());
+                    if data.len() > SMALL_BYTES {
+                        return self.send(data);
+                    }
+                    self.gathered.extend_from_slice(&data);
+                    if self.gathered.len() >= PIECE_BYTES {
+                        return self.send(Bytes::new());
+                    }
+                }
+                Act::End(finale) => {
+                    self.ending = Some(finale);
+                    if !self.gathered.is_empty() {
+                        return self.send(Bytes::new());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands out what was gathered, and `payload` after it without a copy.
+    fn send(&mut self, payload: Bytes) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
+        self.sent_any = true;
+        let piece = Piece::tracked(self.gathered.split().freeze(), payload, &self.delivery);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
+        let goaway = match &self.ending {
+            Some(Finale::Status(status)) => {
+                let trailers = trailers(status);
+                self.finish();
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+            Some(Finale::Break { goaway }) => Some(*goaway),
+            Some(Finale::Cancel) | None => None,
+        };
+        // A reset overtakes whatever is still queued, so it waits until everything before it is on the wire. An empty
+        // piece stands for the head of an answer that had no message.
+        if !self.sent_any {
+            return self.send(Bytes::new());
+        }
+        ready!(self.delivery.poll_done(cx));
+        let reason = match goaway {
+            None => h2::Reason::CANCEL,
+            Some(goaway) => match ready!(self.guard.poll_break(cx, goaway)) {
+                Break::Stream => h2::Reason::INTERNAL_ERROR,
+                // The end of the connection is the end of this body.
+                Break::Connection => return Poll::Pending,
+            },
+        };
+        self.finish();
+        Poll::Ready(Some(Err(Cut::reset(reason))))
+    }
+
+    /// See [`Guard::poll_break`].
+    pub(super) fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
+        self.guard.poll_break(cx, goaway)
+    }
+
+    /// The recorded call has been replayed to its end.
+    pub(super) fn finish(&mut self) {
+        self.done = true;
+        self.counters.call_completed();
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        self.counters.call_gone();
+    }
+}
+
+/// The steps of a call, each when it is due.
+#[derive(Debug)]
+pub(super) struct Steps {
+    queue: Consumer,
+    schedule: Schedule,
+    start: Instant,
+    sleep: Pin<Box<Sleep>>,
+    next: Option<Step>,
+}
+
+impl Steps {
+    pub(super) fn new(queue: Consumer, schedule: Schedule, start: Instant) -> Self {
+        Self { queue, schedule, start, sleep: Box::pin(tokio::time::sleep_until(start)), next: None }
+    }
+
+    /// Puts back a step that was taken too early.
+    pub(super) fn put_back(&mut self, step: Step) {
+        self.next = Some(step);
+    }
+
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let step = match self.next.take() {
+            Some(step) => step,
+            None => match ready!(self.queue.poll_next(cx)) {
+                Some(step) => step,
+                None => {
+                    let message = "the capture's reader stopped before the call's ending".to_owned();
+                    return Poll::Ready(Step { offset_ns: 0, act: Act::End(Finale::lost(message)) });
+                }
+            },
+        };
+        if let Some(due) = self.schedule.due(step.offset_ns)
+            && self.poll_until(due, cx).is_pending()
+        {
+            self.next = Some(step);
+            return Poll::Pending;
+        }
+        Poll::Ready(step)
+    }
+
+    fn poll_until(&mut self, due: std::time::Duration, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let now = Instant::now();
+            let left = due.saturating_sub(now.saturating_duration_since(self.start));
+            if left.is_zero() {
+                return Poll::Ready(());
+            }
+            let deadline = now + left.min(LONGEST_SLEEP);
+            let armed = self.sleep.deadline();
+            if armed <= now || armed > deadline {
+                self.sleep.as_mut().reset(deadline);
+            }
+            ready!(self.sleep.as_mut().poll(cx));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! One client connection: which calls run on it, and how a recorded break of the transport is replayed.
+//!
+//! The streams of a production job share a connection, and its idle end breaks all of them at once. At any rate but the
+//! recorded one they come to that point at different times: the connection breaks when the last of them has.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What the calls of a connection share.
+#[derive(Debug, Default)]
+pub(super) struct Connection {
+    calls: Mutex<Calls>,
+    broken: CancellationToken,
+    goaway: AtomicBool,
+    cut: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    running: Vec<Running>,
+    next_id: u64,
+    wakers: Vec<Waker>,
+}
+
+#[derive(Debug)]
+struct Running {
+    id: u64,
+    source: usize,
+    at_break: bool,
+}
+
+/// How a call must break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Break {
+    /// The connection goes down, and the call with it.
+    Connection,
+    /// The stream alone: other captures are being replayed on the connection.
+    Stream,
+}
+
+impl Connection {
+    /// Resolves when the connection must break; `true` = after a GOAWAY.
+    pub(super) async fn broken(&self) -> bool {
+        self.broken.cancelled().await;
+        self.goaway.load(Ordering::Acquire)
+    }
+
+    /// From now on the socket fails as soon as everything was written.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+    }
+
+    /// Wraps the connection's socket.
+    pub(super) fn socket(&self, stream: TcpStream) -> Socket {
+        Socket { stream, cut: Arc::clone(&self.cut) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// One call on a connection, from its request to its end.
+#[derive(Debug)]
+pub(super) struct Guard {
+    connection: Arc<Connection>,
+    id: u64,
+}
+
+impl Guard {
+    /// Notes that a call that replays capture number `source` begins.
+    pub(super) fn new(connection: &Arc<Connection>, source: usize) -> Self {
+        let mut calls = connection.lock();
+        let id = calls.next_id;
+        calls.next_id += 1;
+        calls.running.push(Running { id, source, at_break: false });
+        drop(calls);
+        Self { connection: Arc::clone(connection), id }
+    }
+
+    /// The call has come to a recorded break: waits for the other calls of its capture, then says how to break.
+    pub(super) fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
+        let mut calls = self.connection.lock();
+        let Some(at) = calls.running.iter().position(|call| call.id == self.id) else {
+            return Poll::Ready(Break::Stream);
+        };
+        let source = calls.running[at].source;
+        if !calls.running[at].at_break {
+            calls.running[at].at_break = true;
+            calls.wake();
+        }
+        if calls.running.iter().any(|call| call.source == source && !call.at_break) {
+            calls.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if calls.running.iter().any(|call| call.source != source) {
+            return Poll::Ready(Break::Stream);
+        }
+        drop(calls);
+        self.connection.goaway.store(goaway, Ordering::Release);
+        self.connection.broken.cancel();
+        Poll::Ready(Break::Connection)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut calls = self.connection.lock();
+        calls.running.retain(|call| call.id != self.id);
+        calls.wake();
+    }
+}
+
+/// A socket that can be told to fail once everything was written.
+///
+/// HTTP/2 flushes only when its own buffers are empty, so an error there loses nothing that was to be sent.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    cut: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        if self.cut.load(Ordering::Acquire) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, "the recorded connection broke here")));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,236 @@
+//! The gRPC job: HTTP/2 requests in, recorded calls out.
+
+use std::{future::poll_fn, sync::Arc};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
+use tokio::{net::TcpStream, task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    answer::{self, PREFIX_BYTES, code, put_prefix},
+    body::{Answer, Cut, Replay, Steps},
+    catalog::{Catalog, Chosen},
+    connection::{Break, Connection, Guard},
+    furniture::Furniture,
+    pace::{Rate, Schedule},
+    player::{Act, Finale, Player},
+    reader,
+    script::{CHECK_HEALTH, Request as FirstMessage},
+    served::Counters,
+};
+use crate::{event::Metadata, proto::datastream::HealthResponse};
+
+/// A job's request is a few bytes; this leaves room for any recorded method and bounds what a client can make us hold.
+const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that may wait in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
+const SEND_BUFFER_BYTES: usize = 1024 * 1024;
+/// Largest HTTP/2 frame that a client may send us: the largest is the fewest frames.
+const MAX_FRAME_BYTES: u32 = 1024 * 1024;
+/// Calls on one connection: several front ends may share one, with all streams of a production job each.
+const MAX_STREAMS: u32 = 4096;
+
+/// What every connection to one gRPC port needs.
+pub(super) struct Port {
+    pub(super) catalog: Catalog,
+    pub(super) furniture: Arc<Furniture>,
+    pub(super) rate: Rate,
+    pub(super) counters: Arc<Counters>,
+}
+
+type Reply = Result<Response<Answer>, Cut>;
+
+/// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
+pub(super) async fn serve(port: Arc<Port>, stream: TcpStream, drain: CancellationToken) {
+    let connection = Arc::new(Connection::default());
+    let socket = TokioIo::new(connection.socket(stream));
+    let service = {
+        let connection = Arc::clone(&connection);
+        hyper::service::service_fn(move |request| {
+            let (port, connection) = (Arc::clone(&port), Arc::clone(&connection));
+            async move { answer(&port, &connection, request).await }
+        })
+    };
+    let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .auto_date_header(false)
+        .max_frame_size(MAX_FRAME_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_concurrent_streams(MAX_STREAMS)
+        .serve_connection(socket, service);
+    let mut serving = std::pin::pin!(serving);
+    let mut drained = false;
+    let goaway = loop {
+        tokio::select! {
+            result = &mut serving => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return;
+            }
+            goaway = connection.broken() => break goaway,
+            () = drain.cancelled(), if !drained => {
+                drained = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if goaway {
+        serving.as_mut().graceful_shutdown();
+    }
+    // What is queued is written, the announcement included; then the socket fails and the connection is gone.
+    connection.cut();
+    let _: Result<(), hyper::Error> = serving.await;
+}
+
+async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Incoming>) -> Reply {
+    let start = Instant::now();
+    if !is_grpc(&request) {
+        let mut response = Response::new(Answer::empty());
+        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Ok(response);
+    }
+    let request = match port.furniture.answer(request) {
+        Ok(reply) => {
+            let Ok(response) = reply.await;
+            return Ok(response.map(Answer::Tonic));
+        }
+        Err(request) => request,
+    };
+    let (parts, mut body) = request.into_parts();
+    let method = parts.uri.path();
+    if method == CHECK_HEALTH {
+        return Ok(healthy());
+    }
+    if !port.catalog.knows(method) {
+        // Asked before the request is read: the answer does not depend on it.
+        let refusal = port.catalog.unknown_method(method);
+        return Ok(refuse(port, refusal.code, &refusal.message));
+    }
+    let first = if port.catalog.needs_request(method) {
+        match first_message(&mut body).await {
+            Ok(first) => first,
+            Err(message) => return Ok(refuse(port, code::RESOURCE_EXHAUSTED, &message)),
+        }
+    } else {
+        None
+    };
+    let chosen = match port.catalog.choose(method, first.as_ref()) {
+        Ok(chosen) => chosen,
+        Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
+    };
+    // Whatever else the client has to say is taken, so that it can say it; the recorded answer does not depend on it.
+    let mut rest = JoinSet::new();
+    if !body.is_end_stream() {
+        rest.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    }
+    replay(port, connection, &chosen, start, rest).await
+}
+
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    request.method() == Method::POST
+        && content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The first message of a request; `None` when the client sent none.
+async fn first_message(body: &mut Incoming) -> Result<Option<FirstMessage>, String> {
+    let mut seen = BytesMut::new();
+    loop {
+        if let Some([flag, a, b, c, d]) = seen.first_chunk::<PREFIX_BYTES>() {
+            let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+            if len > MAX_REQUEST_BYTES {
+                return Err(format!("a request of {len} bytes is over this server's limit of {MAX_REQUEST_BYTES}"));
+            }
+            if seen.len() >= PREFIX_BYTES + len {
+                let compressed = flag & 1 == 1;
+                seen.advance(PREFIX_BYTES);
+                return Ok(Some(FirstMessage { compressed, data: seen.split_to(len).freeze() }));
+            }
+        }
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    seen.extend_from_slice(&data);
+                }
+            }
+            Some(Err(_)) | None => return Ok(None),
+        }
+    }
+}
+
+async fn replay(
+    port: &Port,
+    connection: &Arc<Connection>,
+    chosen: &Chosen<'_>,
+    start: Instant,
+    rest: JoinSet<()>,
+) -> Reply {
+    let Chosen { entry, call, max_frames } = chosen;
+    let player = Player::new(call.call, *max_frames);
+    let limit = reader::read_ahead(port.counters.active() + 1);
+    let queue = match reader::spawn(entry.source.clone(), player, limit) {
+        Ok(queue) => queue,
+        Err(error) => {
+            let message = format!("could not start to read {}: {error}", entry.source.name());
+            return Ok(refuse(port, code::INTERNAL, &message));
+        }
+    };
+    let steps = Steps::new(queue, Schedule::new(port.rate, call.start_ns), start);
+    let guard = Guard::new(connection, entry.source_at);
+    let mut replay = Box::new(Replay::new(steps, guard, Arc::clone(&port.counters), rest));
+    let step = poll_fn(|cx| replay.steps.poll_due(cx)).await;
+    let head = match step.act {
+        Act::Headers(metadata) => answer::head(&metadata),
+        Act::End(Finale::Status(status)) if status.trailers_only => {
+            replay.finish();
+            return Ok(answer::trailers_only(&status).map(|()| Answer::empty()));
+        }
+        Act::End(Finale::Cancel) => {
+            replay.finish();
+            return Err(Cut::reset(h2::Reason::CANCEL));
+        }
+        Act::End(Finale::Break { goaway }) => return replay.break_off(goaway).await,
+        act @ (Act::Message { .. } | Act::End(Finale::Status(_))) => {
+            replay.steps.put_back(super::player::Step { act, ..step });
+            answer::head(&Metadata::default())
+        }
+    };
+    Ok(head.map(|()| Answer::Replay(replay)))
+}
+
+impl Replay {
+    /// The recorded connection broke before any answer.
+    async fn break_off(mut self: Box<Self>, goaway: bool) -> Reply {
+        match poll_fn(|cx| self.poll_break(cx, goaway)).await {
+            Break::Stream => {
+                self.finish();
+                Err(Cut::reset(h2::Reason::INTERNAL_ERROR))
+            }
+            Break::Connection => std::future::pending().await,
+        }
+    }
+}
+
+fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
+    tracing::info!(code, message, "a call was refused");
+    port.counters.refused();
+    answer::refusal(code, message).map(|()| Answer::empty())
+}
+
+/// The job's health: a job that is replayed is ready, whatever was recorded before it was.
+fn healthy() -> Response<Answer> {
+    let health = HealthResponse { healthy: true, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let data = health.encode_to_vec();
+    let mut message = BytesMut::with_capacity(PREFIX_BYTES + data.len());
+    let whole = put_prefix(&mut message, false, data.len()).map(|()| {
+        message.extend_from_slice(&data);
+        message.freeze()
+    });
+    let trailers: HeaderMap = answer::trailers(&crate::event::Status::default());
+    answer::head(&Metadata::default()).map(|()| Answer::Once(whole.or(Some(Bytes::new())), Some(trailers)))
+}

@@ -1,0 +1,187 @@
+//! A capture as a script: its jobs, and what a server must know of each call to answer for it. Pure.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::shape::JobShape;
+use crate::{
+    event::{Direction, Event, EventKind, Message},
+    proto::{datastream::StreamRequest, pandadatastream::StreamDataRequest},
+};
+
+/// The stream of the `datastream` dialect.
+pub const STREAM_SPECTROGRAMS: &str = "/datastream.DataStreamService/StreamSpectrograms";
+/// The health question of the `datastream` dialect.
+pub const CHECK_HEALTH: &str = "/datastream.DataStreamService/CheckHealth";
+/// The stream of the `pandadatastream` dialect.
+pub const STREAM_DATA: &str = "/pandadatastream.DataStreamService/StreamData";
+
+/// Services that the server answers for itself, so that a recorded call to them is not a job.
+const FURNITURE: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+
+/// A longer request is not kept: no job's is, and the script stays small whatever a capture holds.
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
+
+/// One recorded call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Its number within the capture.
+    pub call: u32,
+    /// Full method path.
+    pub method: String,
+    /// The offset of its opening, nanoseconds.
+    pub start_ns: u64,
+    /// The first message that the client sent, unless it was longer than any job's is.
+    pub request: Option<Request>,
+    /// True when a message was received.
+    pub answered: bool,
+    /// What its first frame looks like, where it is a spectrogram's.
+    pub shape: Option<JobShape>,
+}
+
+/// A request message as it stood on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The compressed flag of its prefix.
+    pub compressed: bool,
+    /// Its bytes.
+    pub data: Bytes,
+}
+
+impl Call {
+    /// The request of a `datastream` stream; `None` for another method or an unreadable request.
+    #[must_use]
+    pub fn stream_request(&self) -> Option<StreamRequest> {
+        let data = (self.method == STREAM_SPECTROGRAMS).then(|| self.plain_request())??;
+        StreamRequest::decode(data).ok()
+    }
+
+    /// The stream id of a `pandadatastream` stream; a call without a recorded request is stream 0.
+    #[must_use]
+    pub fn stream_id(&self) -> Option<i32> {
+        if self.method != STREAM_DATA {
+            return None;
+        }
+        let data = self.plain_request().unwrap_or_default();
+        StreamDataRequest::decode(data).ok().map(|request| request.stream_id)
+    }
+
+    fn plain_request(&self) -> Option<&[u8]> {
+        self.request
+            .as_ref()
+            .filter(|request| !request.compressed)
+            .map(|request| request.data.as_ref())
+    }
+}
+
+/// One job of a capture: what a client can ask for by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The name that `POST /configure` answers and that a `datastream` request gives.
+    pub job_id: String,
+    /// Its calls, in the order of the recording.
+    pub calls: Vec<Call>,
+}
+
+impl Job {
+    /// True when the job speaks the production dialect, where the port chooses the job.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.calls.iter().any(|call| call.method == STREAM_DATA)
+    }
+
+    /// The streams of a production job, each once, in order.
+    #[must_use]
+    pub fn stream_ids(&self) -> Vec<i32> {
+        let mut ids: Vec<i32> = self.calls.iter().filter_map(Call::stream_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+/// Gathers the calls of a capture, event by event; small whatever the capture holds.
+#[derive(Debug, Default)]
+pub struct Scan {
+    calls: BTreeMap<u32, Call>,
+}
+
+impl Scan {
+    /// Takes note of the next event.
+    pub fn take(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::CallStart(start) => {
+                let call = Call {
+                    call: event.call,
+                    method: start.method.clone(),
+                    start_ns: event.offset_ns,
+                    request: None,
+                    answered: false,
+                    shape: None,
+                };
+                self.calls.entry(event.call).or_insert(call);
+            }
+            EventKind::Message(message) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    note_message(call, message);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The jobs of the capture, in the order of their first calls.
+    ///
+    /// A `datastream` stream belongs to the job that its request names; what names none belongs to `fallback_id`. A
+    /// method that is no Focus stream belongs to the capture's first job, or to `fallback_id` when there is no other.
+    #[must_use]
+    pub fn jobs(self, fallback_id: &str) -> Vec<Job> {
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut others: Vec<Call> = Vec::new();
+        for call in self.calls.into_values() {
+            if call.method == STREAM_SPECTROGRAMS {
+                let named = call.stream_request().map(|request| request.job_id).filter(|id| !id.is_empty());
+                add(&mut jobs, named.as_deref().unwrap_or(fallback_id), call);
+            } else if call.method == STREAM_DATA {
+                add(&mut jobs, fallback_id, call);
+            } else if call.method != CHECK_HEALTH && !FURNITURE.iter().any(|service| call.method.starts_with(service)) {
+                others.push(call);
+            }
+        }
+        if !others.is_empty() {
+            let home = jobs.first().map_or(fallback_id, |job| &job.job_id).to_owned();
+            others.into_iter().for_each(|call| add(&mut jobs, &home, call));
+        }
+        jobs
+    }
+}
+
+fn add(jobs: &mut Vec<Job>, job_id: &str, call: Call) {
+    if let Some(job) = jobs.iter_mut().find(|job| job.job_id == job_id) {
+        job.calls.push(call);
+    } else {
+        jobs.push(Job { job_id: job_id.to_owned(), calls: vec![call] });
+    }
+}
+
+fn note_message(call: &mut Call, message: &Message) {
+    match message.direction {
+        Direction::Sent if call.request.is_none() && message.data.len() <= MAX_REQUEST_BYTES => {
+            // Copied, so that the chunk that it was read from can go.
+            let data = Bytes::copy_from_slice(&message.data);
+            call.request = Some(Request { compressed: message.compressed, data });
+        }
+        Direction::Received if !call.answered => {
+            call.answered = true;
+            if !message.compressed {
+                call.shape = JobShape::of_frame(&call.method, &message.data);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! What the replay tests share: recordings made by hand, and a client that sees everything on the wire.
+
+use std::{error::Error as _, net::SocketAddr};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
+
+use super::{
+    Builder, Rate, ReplayServer, Source,
+    answer::put_prefix,
+    script::{STREAM_DATA, STREAM_SPECTROGRAMS},
+};
+use crate::{
+    event::{
+        CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status,
+    },
+    proto::{datastream, pandadatastream},
+};
+
+/// Makes the events of one call, a millisecond apart.
+pub(super) struct Recording {
+    call: u32,
+    pub(super) events: Vec<Event>,
+}
+
+impl Recording {
+    pub(super) fn of(call: u32, method: &str) -> Self {
+        let mut recording = Self { call, events: Vec::new() };
+        recording.push(EventKind::CallStart(CallStart { method: method.to_owned(), ..CallStart::default() }));
+        recording
+    }
+
+    /// A `datastream` stream of `job_id`, up to its initial metadata.
+    pub(super) fn job(call: u32, job_id: &str) -> Self {
+        Self::of(call, STREAM_SPECTROGRAMS)
+            .sent(stream_request(job_id, 0))
+            .headers(&[("content-type", "application/grpc"), ("x-pod", "a"), ("x-pod", "b")])
+    }
+
+    /// A `pandadatastream` stream, up to its initial metadata.
+    pub(super) fn stream(call: u32, stream_id: i32) -> Self {
+        Self::of(call, STREAM_DATA)
+            .sent(pandadatastream::StreamDataRequest { stream_id }.encode_to_vec())
+            .headers(&[("content-type", "application/grpc")])
+    }
+
+    pub(super) fn sent(mut self, data: impl Into<Bytes>) -> Self {
+        self.push(EventKind::Message(Message::plain(Direction::Sent, data)));
+        self
+    }
+
+    pub(super) fn headers(mut self, entries: &[(&str, &str)]) -> Self {
+        self.push(EventKind::Headers(Headers { metadata: metadata(entries) }));
+        self
+    }
+
+    pub(super) fn received(self, data: impl Into<Bytes>) -> Self {
+        self.message(Message::plain(Direction::Received, data))
+    }
+
+    pub(super) fn message(mut self, message: Message) -> Self {
+        self.push(EventKind::Message(message));
+        self
+    }
+
+    pub(super) fn end(mut self, ending: Ending) -> Self {
+        self.push(EventKind::End(ending));
+        self
+    }
+
+    pub(super) fn ok(self) -> Self {
+        self.end(status(0, "", &[("grpc-status", "0")]))
+    }
+
+    pub(super) fn push(&mut self, kind: EventKind) {
+        let seq = self.events.len() as u64 + 1;
+        self.events.push(Event { call: self.call, seq, offset_ns: seq * 1_000_000, kind });
+    }
+
+    pub(super) fn source(self) -> Source {
+        Source::memory("folder/made.gcap", Vec::new(), self.events)
+    }
+}
+
+pub(super) fn metadata(entries: &[(&str, &str)]) -> Metadata {
+    Metadata(entries.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
+}
+
+pub(super) fn status(code: u32, message: &str, trailers: &[(&str, &str)]) -> Ending {
+    Ending::Status(Status {
+        code,
+        message: message.to_owned(),
+        trailers: metadata(trailers),
+        trailers_only: false,
+    })
+}
+
+pub(super) fn stream_request(job_id: &str, max_frames: i32) -> Vec<u8> {
+    datastream::StreamRequest { job_id: job_id.to_owned(), max_frames }.encode_to_vec()
+}
+
+/// A frame of two sensors with three bins.
+pub(super) fn frame(row: i64) -> datastream::DataStream {
+    let sensor = |id| datastream::SensorIntensity { id, intensity: vec![-1.5, f32::NEG_INFINITY, row as f32] };
+    datastream::DataStream {
+        rows: vec![datastream::SpectrogramRow {
+            canvas_id: "canvas".to_owned(),
+            sensors: vec![sensor(7), sensor(9)],
+            start_timestamp: row * 250,
+            end_timestamp: row * 250 + 250,
+        }],
+        current_max_amp: row as f64,
+        current_min_amp: f64::NEG_INFINITY,
+    }
+}
+
+/// A server of `sources` as fast as it goes.
+pub(super) async fn serving(sources: impl IntoIterator<Item = Source>) -> ReplayServer {
+    let builder = ReplayServer::builder().rate(Rate::Max);
+    sources.into_iter().fold(builder, Builder::source).start().await.unwrap()
+}
+
+/// Everything that a client saw of a call.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// Prefixed messages, in one piece.
+    pub(super) bytes: Bytes,
+    pub(super) trailers: Option<HeaderMap>,
+    /// The reason of a reset or a GOAWAY.
+    pub(super) reason: Option<h2::Reason>,
+    pub(super) broken: bool,
+}
+
+impl Seen {
+    pub(super) fn grpc_status(&self) -> &str {
+        let fields = self.trailers.as_ref().unwrap_or(&self.headers);
+        fields.get("grpc-status").map_or("none", |value| value.to_str().unwrap())
+    }
+
+    pub(super) fn grpc_message(&self) -> &str {
+        let fields = self.trailers.as_ref().unwrap_or(&self.headers);
+        fields.get("grpc-message").map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn failed(mut self, error: &hyper::Error) -> Self {
+        self.broken = true;
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<h2::Error>() {
+                self.reason = error.reason();
+            }
+            cause = error.source();
+        }
+        self
+    }
+}
+
+/// One HTTP/2 connection.
+#[derive(Clone)]
+pub(super) struct Client(SendRequest<Full<Bytes>>);
+
+impl Client {
+    pub(super) async fn connect(addr: SocketAddr) -> Self {
+        let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    pub(super) async fn call(&self, path: &str, message: &[u8]) -> Seen {
+        let mut seen = Seen::default();
+        let response = match self.begin(path, message).await {
+            Ok(response) => response,
+            Err(error) => return seen.failed(&error),
+        };
+        let (parts, mut body) = response.into_parts();
+        (seen.status, seen.headers) = (parts.status, parts.headers);
+        let mut bytes = BytesMut::new();
+        while let Some(next) = body.frame().await {
+            match next {
+                Ok(frame) if frame.is_data() => bytes.extend_from_slice(&frame.into_data().unwrap()),
+                Ok(frame) => seen.trailers = frame.into_trailers().ok(),
+                Err(error) => {
+                    seen.bytes = bytes.freeze();
+                    return seen.failed(&error);
+                }
+            }
+        }
+        seen.bytes = bytes.freeze();
+        seen
+    }
+
+    /// Sends the request; the caller reads the body, or does not.
+    pub(super) async fn begin(
+        &self,
+        path: &str,
+        message: &[u8],
+    ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
+        let request = Request::post(format!("http://replay{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(Full::new(prefixed(&[message])))
+            .unwrap();
+        self.0.clone().send_request(request).await
+    }
+}
+
+/// Messages as they stand on the wire, none compressed.
+pub(super) fn prefixed(messages: &[&[u8]]) -> Bytes {
+    let mut bytes = BytesMut::new();
+    for message in messages {
+        put_prefix(&mut bytes, false, message.len()).unwrap();
+        bytes.extend_from_slice(message);
+    }
+    bytes.freeze()
+}

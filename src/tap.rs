@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dial;
 pub mod health;
 pub mod recorder;
+pub mod rest;
 pub mod tls;
 
 pub use client::{

@@ -26,6 +26,26 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&
     Ok(())
 }
 
+/// How much a command says on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// Errors, remarks, and progress on a terminal.
+    Normal,
+    /// Errors only.
+    Quiet,
+}
+
+impl Talk {
+    pub(crate) const fn is_quiet(self) -> bool {
+        matches!(self, Self::Quiet)
+    }
+
+    /// True when progress can be drawn.
+    pub(crate) fn is_interactive(self) -> bool {
+        !self.is_quiet() && io::IsTerminal::is_terminal(&io::stderr())
+    }
+}
+
 /// Says something on stderr.
 pub(crate) fn say(text: impl AsRef<str>) {
     // Talk that nobody can hear is no reason to fail.

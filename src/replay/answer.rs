@@ -1,10 +1,7 @@
 //! Metadata, status and messages as HTTP/2 carries them. Pure.
 
 use bytes::{BufMut, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::CONTENT_TYPE,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
 use crate::event::{Metadata, Status};
 
@@ -25,8 +22,16 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// Fields that belong to one connection, and those that our own HTTP layer answers for.
-const NOT_REPLAYED: [&str; 8] =
-    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te", "date", "content-length"];
+const NOT_REPLAYED: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+    "date",
+    "content-length",
+];
 
 /// Recorded metadata as header fields, in order; what HTTP/2 cannot carry is left out with a warning.
 pub(super) fn fields(metadata: &Metadata) -> HeaderMap {
@@ -51,7 +56,10 @@ pub(super) fn head(metadata: &Metadata) -> Response<()> {
     *response.headers_mut() = fields(metadata);
     // Events that no tap recorded, such as imported ones, have none; a client would refuse the answer.
     response.headers_mut().entry(CONTENT_TYPE).or_insert(GRPC);
-    if let Some(status) = metadata.get_text(":status").and_then(|status| status.parse::<StatusCode>().ok()) {
+    if let Some(status) = metadata
+        .get_text(":status")
+        .and_then(|status| status.parse::<StatusCode>().ok())
+    {
         *response.status_mut() = status;
     }
     response
@@ -78,7 +86,11 @@ pub(super) fn trailers_only(status: &Status) -> Response<()> {
 
 /// The head of a trailers-only answer of our own.
 pub(super) fn refusal(code: u32, message: &str) -> Response<()> {
-    let status = Status { code, message: message.to_owned(), ..Status::default() };
+    let status = Status {
+        code,
+        message: message.to_owned(),
+        ..Status::default()
+    };
     trailers_only(&status)
 }
 

@@ -19,8 +19,8 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-pub(super) use self::piece::Piece;
 use self::piece::Delivery;
+pub(super) use self::piece::Piece;
 use super::{
     answer::{PREFIX_BYTES, put_prefix, trailers},
     connection::{Break, Guard},
@@ -163,7 +163,8 @@ impl Replay {
             match step.act {
                 Act::Headers(_) => {}
                 Act::Message { compressed, data } => {
-                    self.gathered.reserve(PREFIX_BYTES + if data.len() <= SMALL_BYTES { PIECE_BYTES } else { 0 });
+                    self.gathered
+                        .reserve(PREFIX_BYTES + if data.len() <= SMALL_BYTES { PIECE_BYTES } else { 0 });
                     if put_prefix(&mut self.gathered, compressed, data.len()).is_none() {
                         let message = "a recorded message is longer than gRPC can send".to_owned();
                         self.ending = Some(Finale::lost(message));
@@ -253,7 +254,13 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(queue: Consumer, schedule: Schedule, start: Instant) -> Self {
-        Self { queue, schedule, start, sleep: Box::pin(tokio::time::sleep_until(start)), next: None }
+        Self {
+            queue,
+            schedule,
+            start,
+            sleep: Box::pin(tokio::time::sleep_until(start)),
+            next: None,
+        }
     }
 
     /// Puts back a step that was taken too early.
@@ -268,7 +275,10 @@ impl Steps {
                 Some(step) => step,
                 None => {
                     let message = "the capture's reader stopped before the call's ending".to_owned();
-                    return Poll::Ready(Step { offset_ns: 0, act: Act::End(Finale::lost(message)) });
+                    return Poll::Ready(Step {
+                        offset_ns: 0,
+                        act: Act::End(Finale::lost(message)),
+                    });
                 }
             },
         };

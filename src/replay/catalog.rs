@@ -86,7 +86,11 @@ impl Catalog {
             STREAM_SPECTROGRAMS => self.choose_job(request),
             STREAM_DATA => self.choose_stream(request),
             _ => best(self.calls(method), request)
-                .map(|(entry, call)| Chosen { entry, call, max_frames: MaxFrames::Unlimited })
+                .map(|(entry, call)| Chosen {
+                    entry,
+                    call,
+                    max_frames: MaxFrames::Unlimited,
+                })
                 .ok_or_else(|| self.unknown_method(method)),
         }
     }
@@ -94,7 +98,10 @@ impl Catalog {
     /// No such method here.
     pub(super) fn unknown_method(&self, method: &str) -> Refusal {
         let known = list(&self.methods(), |name| (*name).to_owned());
-        Refusal::new(code::UNIMPLEMENTED, format!("no call of {} was recorded; this server replays {known}", shown(method)))
+        Refusal::new(
+            code::UNIMPLEMENTED,
+            format!("no call of {} was recorded; this server replays {known}", shown(method)),
+        )
     }
 
     fn calls<'a>(&'a self, method: &str) -> impl Iterator<Item = (&'a Entry, &'a Call)> {
@@ -105,8 +112,12 @@ impl Catalog {
     }
 
     fn choose_job(&self, request: Option<&Request>) -> Result<Chosen<'_>, Refusal> {
-        let asked = StreamRequest::decode(plain(request)?)
-            .map_err(|error| Refusal::new(code::INVALID_ARGUMENT, format!("could not read the StreamRequest: {error}")))?;
+        let asked = StreamRequest::decode(plain(request)?).map_err(|error| {
+            Refusal::new(
+                code::INVALID_ARGUMENT,
+                format!("could not read the StreamRequest: {error}"),
+            )
+        })?;
         let named = self.calls(STREAM_SPECTROGRAMS).filter(|(entry, call)| {
             // A job that was recorded without a name answers to its recorded request, too.
             entry.job.job_id == asked.job_id || (asked.job_id.is_empty() && same(call, request))
@@ -118,7 +129,11 @@ impl Catalog {
             Ok(max) if asked.max_frames == recorded => MaxFrames::AsRecorded(max),
             Ok(max) => MaxFrames::First(max),
         };
-        Ok(Chosen { entry, call, max_frames })
+        Ok(Chosen {
+            entry,
+            call,
+            max_frames,
+        })
     }
 
     fn unknown_job(&self, job_id: &str) -> Refusal {
@@ -129,28 +144,47 @@ impl Catalog {
             .map(|entry| entry.job.job_id.as_str())
             .collect();
         let known = list(&ids, |id| format!("{:?}", shown(id)));
-        Refusal::new(code::NOT_FOUND, format!("no job {:?} here; this server replays {known}", shown(job_id)))
+        Refusal::new(
+            code::NOT_FOUND,
+            format!("no job {:?} here; this server replays {known}", shown(job_id)),
+        )
     }
 
     fn choose_stream(&self, request: Option<&Request>) -> Result<Chosen<'_>, Refusal> {
-        let asked = StreamDataRequest::decode(plain(request)?)
-            .map_err(|error| Refusal::new(code::INVALID_ARGUMENT, format!("could not read the StreamDataRequest: {error}")))?;
-        let same_id = self.calls(STREAM_DATA).filter(|(_, call)| call.stream_id() == Some(asked.stream_id));
+        let asked = StreamDataRequest::decode(plain(request)?).map_err(|error| {
+            Refusal::new(
+                code::INVALID_ARGUMENT,
+                format!("could not read the StreamDataRequest: {error}"),
+            )
+        })?;
+        let same_id = self
+            .calls(STREAM_DATA)
+            .filter(|(_, call)| call.stream_id() == Some(asked.stream_id));
         let (entry, call) = best(same_id, request).ok_or_else(|| self.unknown_stream(asked.stream_id))?;
-        Ok(Chosen { entry, call, max_frames: MaxFrames::Unlimited })
+        Ok(Chosen {
+            entry,
+            call,
+            max_frames: MaxFrames::Unlimited,
+        })
     }
 
     fn unknown_stream(&self, stream_id: i32) -> Refusal {
         let ids: Vec<i32> = self.entries.iter().flat_map(|entry| entry.job.stream_ids()).collect();
         let known = list(&ids, i32::to_string);
-        Refusal::new(code::INVALID_ARGUMENT, format!("no stream {stream_id} in this job; its stream ids are {known}"))
+        Refusal::new(
+            code::INVALID_ARGUMENT,
+            format!("no stream {stream_id} in this job; its stream ids are {known}"),
+        )
     }
 }
 
 /// The bytes of a request that must be read.
 fn plain(request: Option<&Request>) -> Result<&[u8], Refusal> {
     match request {
-        None => Err(Refusal::new(code::INVALID_ARGUMENT, "the call ended before its request message came".to_owned())),
+        None => Err(Refusal::new(
+            code::INVALID_ARGUMENT,
+            "the call ended before its request message came".to_owned(),
+        )),
         Some(Request { compressed: true, .. }) => {
             let message = "compressed requests are not read here; send this one with grpc-encoding identity";
             Err(Refusal::new(code::UNIMPLEMENTED, message.to_owned()))
@@ -183,7 +217,11 @@ fn list<T>(names: &[T], show: impl Fn(&T) -> String) -> String {
     if names.len() > MAX_NAMES {
         text.push(format!("and {} more", names.len() - MAX_NAMES));
     }
-    if text.is_empty() { "none".to_owned() } else { text.join(", ") }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text.join(", ")
+    }
 }
 
 fn shown(name: &str) -> String {

@@ -144,12 +144,17 @@ async fn first_message(body: &mut Incoming) -> Result<Option<FirstMessage>, Stri
         if let Some([flag, a, b, c, d]) = seen.first_chunk::<PREFIX_BYTES>() {
             let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
             if len > MAX_REQUEST_BYTES {
-                return Err(format!("a request of {len} bytes is over this server's limit of {MAX_REQUEST_BYTES}"));
+                return Err(format!(
+                    "a request of {len} bytes is over this server's limit of {MAX_REQUEST_BYTES}"
+                ));
             }
             if seen.len() >= PREFIX_BYTES + len {
                 let compressed = flag & 1 == 1;
                 seen.advance(PREFIX_BYTES);
-                return Ok(Some(FirstMessage { compressed, data: seen.split_to(len).freeze() }));
+                return Ok(Some(FirstMessage {
+                    compressed,
+                    data: seen.split_to(len).freeze(),
+                }));
             }
         }
         match body.frame().await {
@@ -170,7 +175,11 @@ async fn replay(
     start: Instant,
     rest: JoinSet<()>,
 ) -> Reply {
-    let Chosen { entry, call, max_frames } = chosen;
+    let Chosen {
+        entry,
+        call,
+        max_frames,
+    } = chosen;
     let player = Player::new(call.call, *max_frames);
     let limit = reader::read_ahead(port.counters.active() + 1);
     let queue = match reader::spawn(entry.source.clone(), player, limit) {
@@ -224,7 +233,10 @@ fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
 
 /// The job's health: a job that is replayed is ready, whatever was recorded before it was.
 fn healthy() -> Response<Answer> {
-    let health = HealthResponse { healthy: true, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let health = HealthResponse {
+        healthy: true,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
     let data = health.encode_to_vec();
     let mut message = BytesMut::with_capacity(PREFIX_BYTES + data.len());
     let whole = put_prefix(&mut message, false, data.len()).map(|()| {

@@ -47,7 +47,9 @@ impl Opened {
             let fallback_id = text(&attributes, attribute::JOB_ID).unwrap_or_else(|| source.stem());
             let jobs = scan.jobs(fallback_id);
             if jobs.is_empty() {
-                return Err(ReplayError::NoCall { capture: source.name().to_owned() });
+                return Err(ReplayError::NoCall {
+                    capture: source.name().to_owned(),
+                });
             }
             for job in jobs {
                 opened.add(job, source_at, source, &attributes, shapes)?;
@@ -56,7 +58,11 @@ impl Opened {
                 opened.descriptor_sets.push((source.name().to_owned(), set.to_vec()));
             }
         }
-        if opened.entries.is_empty() { Err(ReplayError::NoCapture) } else { Ok(opened) }
+        if opened.entries.is_empty() {
+            Err(ReplayError::NoCapture)
+        } else {
+            Ok(opened)
+        }
     }
 
     fn add(
@@ -92,7 +98,9 @@ impl Opened {
         for entry in &self.entries {
             let taken = ports[0].entries.iter().any(|other| other.job.is_production());
             if taken && entry.job.is_production() {
-                ports.push(Catalog { entries: vec![Arc::clone(entry)] });
+                ports.push(Catalog {
+                    entries: vec![Arc::clone(entry)],
+                });
             } else {
                 ports[0].entries.push(Arc::clone(entry));
             }
@@ -103,8 +111,10 @@ impl Opened {
     /// Full names of the services that the captures hold calls of.
     pub(super) fn services(&self) -> Vec<String> {
         let calls = self.entries.iter().flat_map(|entry| &entry.job.calls);
-        let mut services: Vec<String> =
-            calls.filter_map(|call| call.method.split('/').nth(1)).map(ToOwned::to_owned).collect();
+        let mut services: Vec<String> = calls
+            .filter_map(|call| call.method.split('/').nth(1))
+            .map(ToOwned::to_owned)
+            .collect();
         services.sort_unstable();
         services.dedup();
         services
@@ -125,7 +135,10 @@ fn merged_shape(job: &Job) -> Option<JobShape> {
 }
 
 fn get<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a [u8]> {
-    attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice())
+    attributes
+        .iter()
+        .find(|(name, _)| name == key)
+        .map(|(_, value)| value.as_slice())
 }
 
 fn text<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {

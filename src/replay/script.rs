@@ -142,7 +142,10 @@ impl Scan {
         let mut others: Vec<Call> = Vec::new();
         for call in self.calls.into_values() {
             if call.method == STREAM_SPECTROGRAMS {
-                let named = call.stream_request().map(|request| request.job_id).filter(|id| !id.is_empty());
+                let named = call
+                    .stream_request()
+                    .map(|request| request.job_id)
+                    .filter(|id| !id.is_empty());
                 add(&mut jobs, named.as_deref().unwrap_or(fallback_id), call);
             } else if call.method == STREAM_DATA {
                 add(&mut jobs, fallback_id, call);
@@ -162,7 +165,10 @@ fn add(jobs: &mut Vec<Job>, job_id: &str, call: Call) {
     if let Some(job) = jobs.iter_mut().find(|job| job.job_id == job_id) {
         job.calls.push(call);
     } else {
-        jobs.push(Job { job_id: job_id.to_owned(), calls: vec![call] });
+        jobs.push(Job {
+            job_id: job_id.to_owned(),
+            calls: vec![call],
+        });
     }
 }
 
@@ -171,7 +177,10 @@ fn note_message(call: &mut Call, message: &Message) {
         Direction::Sent if call.request.is_none() && message.data.len() <= MAX_REQUEST_BYTES => {
             // Copied, so that the chunk that it was read from can go.
             let data = Bytes::copy_from_slice(&message.data);
-            call.request = Some(Request { compressed: message.compressed, data });
+            call.request = Some(Request {
+                compressed: message.compressed,
+                data,
+            });
         }
         Direction::Received if !call.answered => {
             call.answered = true;

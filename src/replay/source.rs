@@ -17,7 +17,10 @@ pub struct Source {
 enum Kind {
     File(PathBuf),
     Bytes(Bytes),
-    Memory { attributes: Arc<Attributes>, events: Arc<[Event]> },
+    Memory {
+        attributes: Arc<Attributes>,
+        events: Arc<[Event]>,
+    },
 }
 
 /// Header attributes: key and value.
@@ -36,7 +39,10 @@ pub struct SourceError {
 
 impl SourceError {
     fn new(capture: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { capture: capture.to_owned(), cause: cause.into() }
+        Self {
+            capture: capture.to_owned(),
+            cause: cause.into(),
+        }
     }
 }
 
@@ -44,12 +50,18 @@ impl Source {
     /// A capture file; it is read while it is served and is never held in memory.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { name: path.display().to_string(), kind: Kind::File(path) }
+        Self {
+            name: path.display().to_string(),
+            kind: Kind::File(path),
+        }
     }
 
     /// The bytes of a capture file, such as one that is embedded in a binary. `name` is what messages call it.
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), kind: Kind::Bytes(bytes.into()) }
+        Self {
+            name: name.into(),
+            kind: Kind::Bytes(bytes.into()),
+        }
     }
 
     /// Events in memory, with the attributes that a file's header would hold.
@@ -58,7 +70,13 @@ impl Source {
         attributes: Vec<(String, Vec<u8>)>,
         events: impl Into<Arc<[Event]>>,
     ) -> Self {
-        Self { name: name.into(), kind: Kind::Memory { attributes: Arc::new(attributes), events: events.into() } }
+        Self {
+            name: name.into(),
+            kind: Kind::Memory {
+                attributes: Arc::new(attributes),
+                events: events.into(),
+            },
+        }
     }
 
     /// What messages call it: the path of a file.

@@ -15,9 +15,7 @@ use super::{
     script::{STREAM_DATA, STREAM_SPECTROGRAMS},
 };
 use crate::{
-    event::{
-        CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status,
-    },
+    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
     proto::{datastream, pandadatastream},
 };
 
@@ -29,8 +27,14 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn of(call: u32, method: &str) -> Self {
-        let mut recording = Self { call, events: Vec::new() };
-        recording.push(EventKind::CallStart(CallStart { method: method.to_owned(), ..CallStart::default() }));
+        let mut recording = Self {
+            call,
+            events: Vec::new(),
+        };
+        recording.push(EventKind::CallStart(CallStart {
+            method: method.to_owned(),
+            ..CallStart::default()
+        }));
         recording
     }
 
@@ -54,7 +58,9 @@ impl Recording {
     }
 
     pub(super) fn headers(mut self, entries: &[(&str, &str)]) -> Self {
-        self.push(EventKind::Headers(Headers { metadata: metadata(entries) }));
+        self.push(EventKind::Headers(Headers {
+            metadata: metadata(entries),
+        }));
         self
     }
 
@@ -78,7 +84,12 @@ impl Recording {
 
     pub(super) fn push(&mut self, kind: EventKind) {
         let seq = self.events.len() as u64 + 1;
-        self.events.push(Event { call: self.call, seq, offset_ns: seq * 1_000_000, kind });
+        self.events.push(Event {
+            call: self.call,
+            seq,
+            offset_ns: seq * 1_000_000,
+            kind,
+        });
     }
 
     pub(super) fn source(self) -> Source {
@@ -87,7 +98,12 @@ impl Recording {
 }
 
 pub(super) fn metadata(entries: &[(&str, &str)]) -> Metadata {
-    Metadata(entries.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
+    Metadata(
+        entries
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+    )
 }
 
 pub(super) fn status(code: u32, message: &str, trailers: &[(&str, &str)]) -> Ending {
@@ -100,12 +116,19 @@ pub(super) fn status(code: u32, message: &str, trailers: &[(&str, &str)]) -> End
 }
 
 pub(super) fn stream_request(job_id: &str, max_frames: i32) -> Vec<u8> {
-    datastream::StreamRequest { job_id: job_id.to_owned(), max_frames }.encode_to_vec()
+    datastream::StreamRequest {
+        job_id: job_id.to_owned(),
+        max_frames,
+    }
+    .encode_to_vec()
 }
 
 /// A frame of two sensors with three bins.
 pub(super) fn frame(row: i64) -> datastream::DataStream {
-    let sensor = |id| datastream::SensorIntensity { id, intensity: vec![-1.5, f32::NEG_INFINITY, row as f32] };
+    let sensor = |id| datastream::SensorIntensity {
+        id,
+        intensity: vec![-1.5, f32::NEG_INFINITY, row as f32],
+    };
     datastream::DataStream {
         rows: vec![datastream::SpectrogramRow {
             canvas_id: "canvas".to_owned(),
@@ -121,7 +144,12 @@ pub(super) fn frame(row: i64) -> datastream::DataStream {
 /// A server of `sources` as fast as it goes.
 pub(super) async fn serving(sources: impl IntoIterator<Item = Source>) -> ReplayServer {
     let builder = ReplayServer::builder().rate(Rate::Max);
-    sources.into_iter().fold(builder, Builder::source).start().await.unwrap()
+    sources
+        .into_iter()
+        .fold(builder, Builder::source)
+        .start()
+        .await
+        .unwrap()
 }
 
 /// Everything that a client saw of a call.
@@ -140,7 +168,9 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn grpc_status(&self) -> &str {
         let fields = self.trailers.as_ref().unwrap_or(&self.headers);
-        fields.get("grpc-status").map_or("none", |value| value.to_str().unwrap())
+        fields
+            .get("grpc-status")
+            .map_or("none", |value| value.to_str().unwrap())
     }
 
     pub(super) fn grpc_message(&self) -> &str {
@@ -168,8 +198,9 @@ pub(super) struct Client(SendRequest<Full<Bytes>>);
 impl Client {
     pub(super) async fn connect(addr: SocketAddr) -> Self {
         let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         Self(sender)
     }

@@ -72,14 +72,20 @@ impl<R: Read + Seek> Reader<R> {
             overview.events += u64::from(head.events);
             overview.raw_bytes += head.raw_len;
             overview.last_offset_ns = overview.last_offset_ns.max(head.max_offset_ns);
-            for count in head.calls.iter().filter(|count| count.call != crate::event::CAPTURE_CALL) {
+            for count in head
+                .calls
+                .iter()
+                .filter(|count| count.call != crate::event::CAPTURE_CALL)
+            {
                 let call = calls.entry(count.call).or_default();
                 call.sent += u64::from(count.sent);
                 call.received += u64::from(count.received);
             }
             if head.control {
                 self.scanner().jump(before);
-                let Found::Chunk(head, stored) = self.scanner().step(Content::Read)?.found else { continue };
+                let Found::Chunk(head, stored) = self.scanner().step(Content::Read)?.found else {
+                    continue;
+                };
                 let raw = chunk::open(&head, &stored).map_err(|error| error.at(byte))?;
                 let mut at = 0;
                 let corrupt = |what| FileError::corrupt("read the capture", what).at(byte);

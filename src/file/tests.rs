@@ -542,9 +542,20 @@ fn the_overview_lists_calls_without_reading_their_messages() {
     let (bytes, summary) = write(&events, small_chunks());
     let mut reader = Reader::new(Cursor::new(&bytes)).unwrap();
     let overview = reader.overview().unwrap();
-    assert_eq!((overview.events, overview.chunks, overview.gaps), (summary.events, summary.chunks, 3));
-    let calls: Vec<_> = overview.calls.iter().map(|call| (call.call, call.sent, call.received)).collect();
+    assert_eq!(
+        (overview.events, overview.chunks, overview.gaps),
+        (summary.events, summary.chunks, 3)
+    );
+    let calls: Vec<_> = overview
+        .calls
+        .iter()
+        .map(|call| (call.call, call.sent, call.received))
+        .collect();
     assert_eq!(calls, [(1, 1, 2), (2, 0, 50), (3, 0, 0), (4, 0, 0)]);
     assert!(matches!(&overview.calls[0].ending, Some(Ending::Status(status)) if status.code == 14));
-    assert_eq!(reader.next_event().unwrap().as_ref(), events.first(), "reading starts again");
+    assert_eq!(
+        reader.next_event().unwrap().as_ref(),
+        events.first(),
+        "reading starts again"
+    );
 }

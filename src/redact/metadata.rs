@@ -19,7 +19,14 @@ const NAMES: [&str; 6] = [
 ];
 /// Last words of names that hold a secret; the word alone counts too.
 const LAST_WORDS: [&str; 8] = [
-    "token", "key", "secret", "apikey", "auth", "jwt", "signature", "credentials",
+    "token",
+    "key",
+    "secret",
+    "apikey",
+    "auth",
+    "jwt",
+    "signature",
+    "credentials",
 ];
 /// Parts of names that hold a secret wherever they stand.
 const PARTS: [&str; 4] = ["password", "passwd", "session", "credential"];
@@ -83,13 +90,19 @@ mod tests {
 
     use super::*;
     use crate::{
-        event::{CallStart, Event, Headers, Message, Status, Direction},
+        event::{CallStart, Direction, Event, Headers, Message, Status},
         redact::Rule as _,
     };
 
     fn metadata() -> Metadata {
         let mut metadata = Metadata::default();
-        for name in ["authorization", "x-site", "refresh-token", "private-key-bin", "set-cookie"] {
+        for name in [
+            "authorization",
+            "x-site",
+            "refresh-token",
+            "private-key-bin",
+            "set-cookie",
+        ] {
             metadata.push(name, "c2VjcmV0");
         }
         metadata
@@ -160,7 +173,10 @@ mod tests {
         for kind in everywhere() {
             assert_eq!(MetadataPolicy::Keep.apply(event(kind.clone())), event(kind));
         }
-        let message = event(EventKind::Message(Message::plain(Direction::Sent, &b"authorization: x"[..])));
+        let message = event(EventKind::Message(Message::plain(
+            Direction::Sent,
+            &b"authorization: x"[..],
+        )));
         assert_eq!(MetadataPolicy::Redact.apply(message.clone()), message);
     }
 
@@ -171,10 +187,25 @@ mod tests {
 
     #[test]
     fn names_are_judged_by_their_words() {
-        for secret in ["Cookie", "X-API-Key", "db_password_hint", "my-secret", "xsession", "token", "a-token-bin"] {
+        for secret in [
+            "Cookie",
+            "X-API-Key",
+            "db_password_hint",
+            "my-secret",
+            "xsession",
+            "token",
+            "a-token-bin",
+        ] {
             assert!(is_secret(secret), "{secret}");
         }
-        for open in ["user-agent", "keyboard", "x-tokenizer", "grpc-message", "te", "secretary"] {
+        for open in [
+            "user-agent",
+            "keyboard",
+            "x-tokenizer",
+            "grpc-message",
+            "te",
+            "secretary",
+        ] {
             assert!(!is_secret(open), "{open}");
         }
     }

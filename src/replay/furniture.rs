@@ -25,12 +25,20 @@ pub(super) struct Furniture {
 
 impl Furniture {
     /// Health for `services`, and reflection of `descriptor_sets` (name and bytes) or of the Focus protos.
-    pub(super) async fn new(services: &[String], descriptor_sets: &[(String, Vec<u8>)]) -> Result<Arc<Self>, ReplayError> {
+    pub(super) async fn new(
+        services: &[String],
+        descriptor_sets: &[(String, Vec<u8>)],
+    ) -> Result<Arc<Self>, ReplayError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         for service in services {
-            reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+            reporter
+                .set_service_status(service, tonic_health::ServingStatus::Serving)
+                .await;
         }
-        let mut builders = [tonic_reflection::server::Builder::configure(), tonic_reflection::server::Builder::configure()];
+        let mut builders = [
+            tonic_reflection::server::Builder::configure(),
+            tonic_reflection::server::Builder::configure(),
+        ];
         for (capture, set) in descriptor_sets {
             check(capture, set)?;
             builders = builders.map(|builder| builder.register_encoded_file_descriptor_set(set));
@@ -38,7 +46,9 @@ impl Furniture {
         // The captures' own come first: of two files with one name the first is served.
         let [v1, v1alpha] = builders.map(|builder| builder.register_encoded_file_descriptor_set(FOCUS_DESCRIPTOR_SET));
         let v1 = v1.build_v1().map_err(|cause| unreadable("this program", &cause))?;
-        let v1alpha = v1alpha.build_v1alpha().map_err(|cause| unreadable("this program", &cause))?;
+        let v1alpha = v1alpha
+            .build_v1alpha()
+            .map_err(|cause| unreadable("this program", &cause))?;
         Ok(Arc::new(Self {
             services: vec![
                 ("/grpc.health.v1.Health/", handler(health)),
@@ -65,7 +75,10 @@ fn check(capture: &str, set: &[u8]) -> Result<(), ReplayError> {
 }
 
 fn unreadable(capture: &str, cause: &tonic_reflection::server::Error) -> ReplayError {
-    ReplayError::Descriptors { capture: capture.to_owned(), cause: cause.to_string() }
+    ReplayError::Descriptors {
+        capture: capture.to_owned(),
+        cause: cause.to_string(),
+    }
 }
 
 fn handler<S>(mut service: S) -> Mutex<Handler>

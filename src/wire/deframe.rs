@@ -246,7 +246,9 @@ impl Deframer {
 
     /// Moves chunks of an unfinished message into one buffer, so that they do not pile up.
     fn gather(&mut self) {
-        let Some(Pending { size, .. }) = self.pending else { return };
+        let Some(Pending { size, .. }) = self.pending else {
+            return;
+        };
         if self.partial.is_empty() && self.buffered >= size && self.chunks.front().is_some_and(|c| c.len() >= size) {
             return; // whole in one chunk: take_payload slices it
         }

@@ -182,14 +182,31 @@ mod tests {
     fn a_missing_status_is_none_and_an_unreadable_one_is_unknown() {
         assert_eq!(status(&headers(&[("x", b"0")]), Block::Trailers), None);
         for odd in [&b"five"[..], b"", b"-1", b"\xff"] {
-            assert_eq!(status(&headers(&[("grpc-status", odd)]), Block::Trailers).unwrap().code, UNKNOWN);
+            assert_eq!(
+                status(&headers(&[("grpc-status", odd)]), Block::Trailers).unwrap().code,
+                UNKNOWN
+            );
         }
-        assert_eq!(status(&headers(&[("grpc-status", b"42")]), Block::Trailers).unwrap().code, 42);
+        assert_eq!(
+            status(&headers(&[("grpc-status", b"42")]), Block::Trailers)
+                .unwrap()
+                .code,
+            42
+        );
     }
 
     #[test]
     fn http_maps_as_the_specification_says() {
-        for (http, code) in [(400, 13), (401, 16), (403, 7), (404, 12), (429, 14), (502, 14), (503, 14), (504, 14)] {
+        for (http, code) in [
+            (400, 13),
+            (401, 16),
+            (403, 7),
+            (404, 12),
+            (429, 14),
+            (502, 14),
+            (503, 14),
+            (504, 14),
+        ] {
             assert_eq!(code_of_http(http), code, "HTTP {http}");
         }
         assert_eq!(code_of_http(200), UNKNOWN);

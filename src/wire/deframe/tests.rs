@@ -38,7 +38,10 @@ fn a_message_over_the_limit_names_size_limit_and_flag() {
     let mut deframer = Deframer::new(10);
     deframer.push(Bytes::from(encode_message(false, &[7; 11])));
     let text = deframer.next_frame().unwrap_err().to_string();
-    assert!(text.contains("11 bytes") && text.contains("limit is 10") && text.contains("--max-msg-sz"), "{text}");
+    assert!(
+        text.contains("11 bytes") && text.contains("limit is 10") && text.contains("--max-msg-sz"),
+        "{text}"
+    );
     assert!(deframer.next_frame().is_err(), "an error stays");
     let mut exact = Deframer::new(10);
     exact.push(Bytes::from(encode_message(false, &[7; 10])));

@@ -13,8 +13,10 @@ use value::Span;
 /// A flight recorder for gRPC streams: record, replay, validate, lock down, and put on a ticket.
 #[derive(Debug, Parser)]
 #[command(name = "capture", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ok · 1 findings · 2 usage · 3 finished but lossy · 4 could not do it · \
-                        64+N the server ended the call with gRPC status N")]
+#[command(
+    after_help = "Exit codes: 0 ok · 1 findings · 2 usage · 3 finished but lossy · 4 could not do it · \
+                        64+N the server ended the call with gRPC status N"
+)]
 pub(crate) struct Cli {
     /// Say more on stderr (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

@@ -128,7 +128,7 @@ impl Metadata {
 }
 
 /// Which way a message went, seen from the client of the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the client to the server.

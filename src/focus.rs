@@ -1,1 +1,18 @@
-//! The REST contract of a Focus Server, as tolerant types.
+//! The REST contract of a Focus Server, as tolerant types: what is asked for, what is answered, what is refused.
+//!
+//! Pure: no network here. Unknown fields are kept, numbers may come as strings, and only what a field must hold is asked
+//! of it.
+
+mod keys;
+
+pub mod job;
+pub mod refusal;
+pub mod request;
+pub mod response;
+pub mod words;
+
+pub use job::{JobError, JobSpec};
+pub use refusal::{error_text, refusal};
+pub use request::{ConfigureRequest, RequestError};
+pub use response::{ConfigureResponse, Endpoint, EndpointError, Scheme};
+pub use words::{Format, Period, Span, View};

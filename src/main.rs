@@ -1,3 +1,55 @@
 //! The `capture` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use cli::{Cli, Command};
+
+mod cli;
+mod commands;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli);
+    let done = match &cli.command {
+        Command::Info(args) => commands::info::run(args),
+        Command::Cat(args) => commands::cat::run(args),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Recover(args) => commands::recover::run(args),
+        Command::Import(args) => commands::import::run(args),
+        Command::Completions(args) => commands::docs::completions(args),
+        Command::Man(args) => commands::docs::man(args),
+        _ => Err(commands::Failure::Usage("not yet".to_owned())),
+    };
+    match done {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            commands::output::say(format!("capture: {failure}"));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Log lines go to stderr: warnings by default, more with -v, or as RUST_LOG says.
+fn start_log(cli: &Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, _) => LevelFilter::DEBUG,
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(level.into())
+        .from_env_lossy();
+    let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false)
+        .without_time()
+        .init();
+}

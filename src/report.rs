@@ -1,4 +1,5 @@
 //! Reports: plain values rendered as text or JSON. No input or output happens here.
 
 pub mod event_json;
+pub mod event_text;
 pub mod schema;

@@ -17,4 +17,6 @@ pub use client::{
 pub use clock::{Clock, MonotonicClock};
 pub use dial::{Connection, DialError, DialOptions, Target, dial};
 pub use health::{HealthProbe, Readiness, wait_ready};
-pub use recorder::{CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals};
+pub use recorder::{
+    CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals,
+};

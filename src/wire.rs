@@ -4,8 +4,11 @@
 //! of a message prefix, so a payload leaves exactly as it came.
 
 pub mod deframe;
+pub mod inflate;
+pub mod idle;
 pub mod metadata;
 pub mod status;
 
 pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
+pub use inflate::{InflateError, MAX_INFLATED, inflate};
 pub use metadata::{header_map, metadata};

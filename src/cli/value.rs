@@ -42,7 +42,9 @@ pub(crate) struct Whole(pub(crate) i64, pub(crate) i64);
 pub(crate) struct Hertz(pub(crate) f64, pub(crate) f64);
 
 fn ends(text: &str) -> Option<(&str, &str)> {
-    text.split_once("..=").or_else(|| text.split_once("..")).or_else(|| text.split_once('-'))
+    text.split_once("..=")
+        .or_else(|| text.split_once(".."))
+        .or_else(|| text.split_once('-'))
 }
 
 impl FromStr for Whole {
@@ -64,7 +66,9 @@ impl FromStr for Hertz {
         let parsed = ends(text).map(|(low, high)| (low.trim().parse::<f64>(), high.trim().parse::<f64>()));
         match parsed {
             Some((Ok(low), Ok(high))) if low <= high && low.is_finite() && high.is_finite() => Ok(Self(low, high)),
-            _ => Err(format!("`{text}` is not a frequency range; write 0..500 (Hz, both ends included)")),
+            _ => Err(format!(
+                "`{text}` is not a frequency range; write 0..500 (Hz, both ends included)"
+            )),
         }
     }
 }
@@ -111,7 +115,13 @@ mod tests {
 
     #[test]
     fn times_are_read_with_and_without_a_unit() {
-        for (text, ms) in [("30s", 30_000), ("500ms", 500), ("1m30s", 90_000), ("2", 2000), ("0.25", 250)] {
+        for (text, ms) in [
+            ("30s", 30_000),
+            ("500ms", 500),
+            ("1m30s", 90_000),
+            ("2", 2000),
+            ("0.25", 250),
+        ] {
             assert_eq!(text.parse(), Ok(Span(Duration::from_millis(ms))), "{text}");
         }
         for text in ["", "soon", "-1s", "-1", "1 parsec", "NaN"] {

@@ -367,6 +367,8 @@ pub(super) struct Done {
     pub(super) calls: u64,
     pub(super) messages: u64,
     pub(super) message_bytes: u64,
+    pub(super) sent_messages: u64,
+    pub(super) sent_bytes: u64,
     pub(super) gaps: u64,
     pub(super) raw_bytes: u64,
     pub(super) last_offset_ns: u64,
@@ -374,7 +376,7 @@ pub(super) struct Done {
 }
 
 /// Bytes of an encoded [`Done`].
-pub(super) const DONE_LEN: usize = 9 * 8 + 32;
+pub(super) const DONE_LEN: usize = 11 * 8 + 32;
 
 impl Done {
     pub(super) const fn new(summary: &Summary, last_index: u64) -> Self {
@@ -385,6 +387,8 @@ impl Done {
             calls: summary.calls,
             messages: summary.messages,
             message_bytes: summary.message_bytes,
+            sent_messages: summary.sent_messages,
+            sent_bytes: summary.sent_bytes,
             gaps: summary.gaps,
             raw_bytes: summary.raw_bytes,
             last_offset_ns: summary.last_offset_ns,
@@ -399,6 +403,8 @@ impl Done {
             calls: self.calls,
             messages: self.messages,
             message_bytes: self.message_bytes,
+            sent_messages: self.sent_messages,
+            sent_bytes: self.sent_bytes,
             gaps: self.gaps,
             chunks: self.chunks,
             raw_bytes: self.raw_bytes,

@@ -1,7 +1,7 @@
 //! The summary: totals and identity of a finished capture.
 
 use super::chunk::digest::Digest;
-use crate::event::{CAPTURE_CALL, Event, EventKind};
+use crate::event::{CAPTURE_CALL, Direction, Event, EventKind};
 
 /// Totals of a capture, and its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,10 +10,14 @@ pub struct Summary {
     pub events: u64,
     /// Calls that were opened.
     pub calls: u64,
-    /// Messages, both directions.
+    /// Messages that clients received.
     pub messages: u64,
-    /// Bytes of message payload as they stood on the wire, both directions.
+    /// Payload bytes of the messages received, as they stood on the wire.
     pub message_bytes: u64,
+    /// Messages that clients sent.
+    pub sent_messages: u64,
+    /// Payload bytes of the messages sent.
+    pub sent_bytes: u64,
     /// Messages known to be lost.
     pub gaps: u64,
     /// Chunks.
@@ -35,8 +39,12 @@ impl Summary {
         match &event.kind {
             EventKind::CallStart(_) if event.call != CAPTURE_CALL => self.calls += 1,
             EventKind::Message(message) => {
-                self.messages += 1;
-                self.message_bytes += message.data.len() as u64;
+                let (messages, bytes) = match message.direction {
+                    Direction::Received => (&mut self.messages, &mut self.message_bytes),
+                    Direction::Sent => (&mut self.sent_messages, &mut self.sent_bytes),
+                };
+                *messages += 1;
+                *bytes += message.data.len() as u64;
             }
             EventKind::Gap(gap) => self.gaps = self.gaps.saturating_add(gap.messages),
             _ => {}

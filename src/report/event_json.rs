@@ -83,7 +83,12 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Event { call, seq, offset_ns, kind } = self.event;
+        let Event {
+            call,
+            seq,
+            offset_ns,
+            kind,
+        } = self.event;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("event", kind.name())?;
         map.serialize_entry("call", call)?;

@@ -36,7 +36,8 @@ impl Schema {
     /// The full name of the messages that go one way on a method.
     #[must_use]
     pub fn message_type(&self, method: &str, direction: Direction) -> Option<String> {
-        self.descriptor(method, direction).map(|found| found.full_name().to_owned())
+        self.descriptor(method, direction)
+            .map(|found| found.full_name().to_owned())
     }
 
     /// Decodes a message that went one way on a method; `None` when the method is not in the schema.

@@ -127,12 +127,11 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
         .without_max_times()
         .build();
     let mut attempts = 0_u32;
-    let mut last = String::from("no attempt was finished");
     loop {
         attempts += 1;
         let now = Instant::now();
         let attempt = attempt(&route, target, options);
-        match timeout_at(deadline.min(now + ATTEMPT_LIMIT), attempt).await {
+        let last = match timeout_at(deadline.min(now + ATTEMPT_LIMIT), attempt).await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(Fault::Final(error))) => return Err(error),
             Ok(Err(Fault::PlainText)) => {
@@ -143,9 +142,9 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
                 route = Route::Plain;
                 continue;
             }
-            Ok(Err(Fault::Again(text))) => last = text,
-            Err(_) => last = format!("no answer within {:.1?}", now.elapsed()),
-        }
+            Ok(Err(Fault::Again(text))) => text,
+            Err(_) => format!("no answer within {:.1?}", now.elapsed()),
+        };
         tracing::debug!("attempt {attempts} at {target}: {last}");
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
         if Instant::now() + pause >= deadline {
@@ -166,7 +165,13 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
     let watch = Watch::new();
     let sealed = Arc::new(AtomicBool::new(false));
     let authority = options.authority.clone().unwrap_or_else(|| target.authority());
-    let connector = Connector::new(stream, route.clone(), target.clone(), Arc::clone(&watch), Arc::clone(&sealed));
+    let connector = Connector::new(
+        stream,
+        route.clone(),
+        target.clone(),
+        Arc::clone(&watch),
+        Arc::clone(&sealed),
+    );
     let channel = endpoint(route, &authority)?
         .connect_with_connector(connector)
         .await

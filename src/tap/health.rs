@@ -74,7 +74,11 @@ enum Answer {
 }
 
 /// Asks until the job is ready or `limit` has run out.
-pub async fn wait_ready(connection: &Connection, probe: HealthProbe, limit: Duration) -> Result<Readiness, HealthError> {
+pub async fn wait_ready(
+    connection: &Connection,
+    probe: HealthProbe,
+    limit: Duration,
+) -> Result<Readiness, HealthError> {
     let deadline = Instant::now() + limit;
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)

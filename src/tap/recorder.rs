@@ -32,7 +32,7 @@ use crate::{
     redact::MetadataPolicy,
     tap::clock::{Clock, MonotonicClock},
 };
-use queue::{Command, Queue};
+use queue::Queue;
 
 /// Messages that may wait at once: at the 11 KB that small frames have, about as much as [`QUEUE_BYTES`].
 pub const QUEUE_EVENTS: usize = 8192;
@@ -237,6 +237,12 @@ impl RecorderHandle {
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.queue.counters.totals()
+    }
+
+    /// The present offset in nanoseconds since the capture began.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.queue.now()
     }
 
     /// Why events are refused, if they are.

@@ -4,7 +4,15 @@ use http::{HeaderName, HeaderValue};
 use thiserror::Error;
 
 /// Names that HTTP/2 or gRPC itself fill in.
-const RESERVED: [&str; 7] = ["te", "content-type", "host", "connection", "content-length", "transfer-encoding", "user-agent"];
+const RESERVED: [&str; 7] = [
+    "te",
+    "content-type",
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "user-agent",
+];
 
 /// Text that is not metadata. The value is not repeated: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -39,7 +47,8 @@ pub fn parse(text: &str) -> Result<(HeaderName, HeaderValue), MetadataError> {
         return Err(fail("gRPC fills it in itself"));
     }
     let key = HeaderName::try_from(&name).map_err(|_| fail("the name has characters that HTTP does not allow"))?;
-    let value = HeaderValue::from_str(value.trim()).map_err(|_| fail("the value has characters that HTTP does not allow"))?;
+    let value =
+        HeaderValue::from_str(value.trim()).map_err(|_| fail("the value has characters that HTTP does not allow"))?;
     Ok((key, value))
 }
 
@@ -55,7 +64,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_refused_without_repeating_the_value() {
-        for text in ["secret-without-colon", ": secret", "te: secret", "grpc-timeout: secret", "a b: secret", "a: secret\n"] {
+        for text in [
+            "secret-without-colon",
+            ": secret",
+            "te: secret",
+            "grpc-timeout: secret",
+            "a b: secret",
+            "a: secret\n",
+        ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("-H") && !error.contains("secret"), "{error}");
         }

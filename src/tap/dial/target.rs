@@ -36,7 +36,9 @@ pub struct Target {
 
 /// Text that is not a target.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("could not read the target {text:?}: {problem}; write HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT")]
+#[error(
+    "could not read the target {text:?}: {problem}; write HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT"
+)]
 pub struct TargetError {
     text: String,
     problem: &'static str,
@@ -102,7 +104,9 @@ impl FromStr for Target {
         }
         let (host, port) = split_host(rest).ok_or_else(|| fail("brackets must close before the port"))?;
         let port = match (port, scheme) {
-            (Some(port), _) => port.parse().map_err(|_| fail("the port is not a number from 1 to 65535"))?,
+            (Some(port), _) => port
+                .parse()
+                .map_err(|_| fail("the port is not a number from 1 to 65535"))?,
             (None, Some(Scheme::Http)) => 80,
             (None, Some(Scheme::Https)) => 443,
             (None, None) => return Err(fail("the port is missing")),
@@ -154,15 +158,30 @@ mod tests {
             ("http://[fe80::2]", "fe80::2", 80, Some(Scheme::Http)),
         ] {
             let target: Target = text.parse().unwrap();
-            assert_eq!((target.host.as_str(), target.port, target.scheme), (host, port, scheme), "{text}");
+            assert_eq!(
+                (target.host.as_str(), target.port, target.scheme),
+                (host, port, scheme),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_not_a_target_is_refused_with_the_ways_to_write_one() {
         for text in [
-            "", "job", ":1", "job:0", "job:70000", "job:x", "ftp://job:1", "::1:50051", "[::1", "[::1]50051",
-            "http://job:1/path", "me:pw@job:1", "a b:1",
+            "",
+            "job",
+            ":1",
+            "job:0",
+            "job:70000",
+            "job:x",
+            "ftp://job:1",
+            "::1:50051",
+            "[::1",
+            "[::1]50051",
+            "http://job:1/path",
+            "me:pw@job:1",
+            "a b:1",
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains("HOST:PORT") && !error.contains("pw@"), "{text}: {error}");

@@ -24,7 +24,7 @@ const SETTINGS: u8 = 0x4;
 const GOAWAY: u8 = 0x7;
 
 /// How a server opened its side of the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Opening {
     /// Nothing came yet.
     Waiting,
@@ -62,13 +62,17 @@ impl Frames {
             let skipped = self.skip.min(bytes.len());
             bytes = bytes.get(skipped..).unwrap_or_default();
             self.skip -= skipped;
-            let Some((&byte, rest)) = bytes.split_first() else { break };
+            let Some((&byte, rest)) = bytes.split_first() else {
+                break;
+            };
             bytes = rest;
             if let Some(slot) = self.head.get_mut(self.have) {
                 *slot = byte;
                 self.have += 1;
             }
-            if !self.opened && let Some(first) = self.first() {
+            if !self.opened
+                && let Some(first) = self.first()
+            {
                 self.opened = true;
                 self.off = first != Opening::Http2;
                 opening = Some(first);
@@ -96,11 +100,18 @@ impl Frames {
     fn step(&mut self) {
         let [a, b, c, kind, ..] = self.head;
         let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let wanted = if kind == GOAWAY { HEADER_BYTES + GOAWAY_BYTES.min(length) } else { HEADER_BYTES };
+        let wanted = if kind == GOAWAY {
+            HEADER_BYTES + GOAWAY_BYTES.min(length)
+        } else {
+            HEADER_BYTES
+        };
         if self.have < HEADER_BYTES || self.have < wanted {
             return;
         }
-        if kind == GOAWAY && length >= GOAWAY_BYTES && let [.., w, x, y, z] = self.head {
+        if kind == GOAWAY
+            && length >= GOAWAY_BYTES
+            && let [.., w, x, y, z] = self.head
+        {
             self.goaway = Some(u32::from_be_bytes([w, x, y, z]));
         }
         self.skip = length - (self.have - HEADER_BYTES);

@@ -58,6 +58,7 @@ impl CallRecorder {
         match kind {
             EventKind::Message(message) => self.message(message).await,
             EventKind::End(ending) => self.end(ending),
+            EventKind::Gap(gap) => self.gap(gap),
             kind => self.control(kind),
         }
     }
@@ -108,6 +109,12 @@ impl CallRecorder {
             author: author.to_owned(),
             text: text.into(),
         }))
+    }
+
+    /// Records messages that are known to be lost for another reason than a full queue.
+    pub fn gap(&self, gap: Gap) -> Result<u64, Refused> {
+        self.queue.counters.gaps.fetch_add(gap.messages, Ordering::Relaxed);
+        self.control(EventKind::Gap(gap))
     }
 
     /// Records the ending; everything after it is refused.

@@ -137,7 +137,9 @@ struct Inner {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("counters", &self.counters).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
     }
 }
 
@@ -175,7 +177,9 @@ impl Queue {
     pub(super) fn try_admit(&self, bytes: usize) -> Option<Admission> {
         Some(Admission {
             _event: Arc::clone(&self.events).try_acquire_owned().ok()?,
-            _bytes: Arc::clone(&self.bytes).try_acquire_many_owned(self.permits(bytes)).ok()?,
+            _bytes: Arc::clone(&self.bytes)
+                .try_acquire_many_owned(self.permits(bytes))
+                .ok()?,
         })
     }
 

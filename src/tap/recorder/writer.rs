@@ -27,12 +27,7 @@ pub(super) struct Writer<S> {
 type Failure = (&'static str, SinkError);
 
 impl<S: Sink> Writer<S> {
-    pub(super) fn new(
-        sink: S,
-        queue: Arc<Queue>,
-        flush_interval: Duration,
-        observers: Vec<Box<dyn Observer>>,
-    ) -> Self {
+    pub(super) fn new(sink: S, queue: Arc<Queue>, flush_interval: Duration, observers: Vec<Box<dyn Observer>>) -> Self {
         Self {
             sink,
             queue,

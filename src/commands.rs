@@ -1,0 +1,109 @@
+//! The commands: each opens what it needs, calls one engine of the library, and prints once.
+
+use std::{error::Error, fmt};
+
+pub(crate) mod cat;
+pub(crate) mod docs;
+pub(crate) mod import;
+pub(crate) mod info;
+pub(crate) mod output;
+pub(crate) mod recover;
+pub(crate) mod verify;
+
+/// What a command came to; main turns it into the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Ok,
+    /// Something was found: a failed validation, a difference, a stream without frames.
+    Findings,
+    /// Finished, but something is missing.
+    Lossy,
+    /// It could not be done.
+    Failed,
+    /// The server ended a call with this gRPC status.
+    Status(u32),
+}
+
+impl Outcome {
+    /// The exit code of DESIGN.md §4; gRPC statuses beyond the defined ones count as UNKNOWN.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Lossy => 3,
+            Self::Failed => 4,
+            Self::Status(status) if status <= 16 => 64 + status as u8,
+            Self::Status(_) => 66,
+        }
+    }
+
+    /// The worse of two: what could not be done outranks what was refused, lost or found.
+    pub(crate) fn worst(self, other: Self) -> Self {
+        let rank = |outcome| match outcome {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Lossy => 2,
+            Self::Failed => 3,
+            Self::Status(_) => 4,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The flags or arguments do not make sense together.
+    Usage(String),
+    /// Anything else, with its causes.
+    Error(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    pub(crate) const fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Error(_) => 4,
+        }
+    }
+
+    /// True when the reader of our output went away, as `head` does.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        let Self::Error(error) = self else { return false };
+        let io = error.downcast_ref::<std::io::Error>();
+        io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) => f.write_str(text),
+            Self::Error(error) => {
+                let text = error.to_string();
+                f.write_str(&text)?;
+                // Causes, unless the text already quotes them.
+                let (mut cause, mut said) = (error.source(), text);
+                while let Some(error) = cause {
+                    let text = error.to_string();
+                    if !said.contains(&text) {
+                        write!(f, ": {text}")?;
+                        said.push_str(&text);
+                    }
+                    cause = error.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What every command gives back.
+pub(crate) type Done = Result<Outcome, Failure>;

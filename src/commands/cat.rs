@@ -1,0 +1,152 @@
+//! `capture cat`: events as lines of text or JSON, or messages as length-delimited bytes.
+
+use std::{io::Write, thread, time::Duration};
+
+use grpc_capture::{
+    convert::delimited,
+    event::{Direction, Event, EventKind, Message},
+    file::{Reader, Tail, attribute},
+    report::{event_json::EventJson, event_text, schema::Schema},
+    wire,
+};
+
+use super::{Done, Outcome, output};
+use crate::cli::{CatArgs, DirectionArg, Format};
+
+/// How often a growing capture is looked at: twice within the recorder's default flush interval.
+const FOLLOW_POLL: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(args: &CatArgs) -> Done {
+    let mut reader = Reader::open(&args.capture)?;
+    if let Some(path) = &args.output {
+        output::apart(&args.capture, path)?;
+    }
+    if let Some(start) = args.start_offset {
+        reader.seek(u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX))?;
+    }
+    let mut writer = EventWriter::new(args, reader.header().get(attribute::DESCRIPTOR_SET))?;
+    loop {
+        match reader.next_event() {
+            Ok(Some(event)) => writer.write(&event)?,
+            Ok(None) if args.follow && !matches!(reader.tail(), Tail::Finished(_)) => {
+                writer.out.flush()?;
+                thread::sleep(FOLLOW_POLL);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                writer.out.flush()?;
+                return Err(error.into());
+            }
+        }
+    }
+    writer.out.flush()?;
+    let outcome = match reader.tail() {
+        Tail::Unfinished { torn_bytes } => {
+            let path = args.capture.display();
+            output::say(format!(
+                "{path} is unfinished: it is being recorded, or was cut off ({torn_bytes} bytes of an incomplete chunk \
+                 are left out); `--follow` waits for more, `capture recover {path}` closes it"
+            ));
+            Outcome::Lossy
+        }
+        _ => Outcome::Ok,
+    };
+    if writer.not_inflated > 0 {
+        output::say(format!(
+            "{} could not be inflated and stand as recorded",
+            output::counted(writer.not_inflated, "message")
+        ));
+        return Ok(outcome.worst(Outcome::Lossy));
+    }
+    Ok(outcome)
+}
+
+struct EventWriter<'a> {
+    args: &'a CatArgs,
+    json: EventJson,
+    out: Box<dyn Write>,
+    /// Message encodings of the calls, for `--raw`.
+    encodings: std::collections::BTreeMap<(u32, Direction), String>,
+    not_inflated: u64,
+}
+
+impl<'a> EventWriter<'a> {
+    fn new(args: &'a CatArgs, descriptor_set: Option<&[u8]>) -> Result<Self, super::Failure> {
+        let schema = match descriptor_set {
+            Some(bytes) if args.format.format == Format::Json => {
+                Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
+                    output::say(format!("messages are not decoded: {error}"));
+                    Schema::default()
+                })
+            }
+            _ => Schema::default(),
+        };
+        Ok(Self {
+            args,
+            json: EventJson::new(schema),
+            out: output::sink(args.output.as_deref(), args.force)?,
+            encodings: std::collections::BTreeMap::new(),
+            not_inflated: 0,
+        })
+    }
+
+    fn write(&mut self, event: &Event) -> Result<(), super::Failure> {
+        if self.args.raw {
+            self.note_encoding(event);
+        }
+        if self.args.call.is_some_and(|call| call != event.call) {
+            return Ok(());
+        }
+        if let EventKind::Message(message) = &event.kind {
+            let wanted = match self.args.direction {
+                Some(DirectionArg::Both) => true,
+                None => !self.args.raw || message.direction == Direction::Received,
+                Some(DirectionArg::Received) => message.direction == Direction::Received,
+                Some(DirectionArg::Sent) => message.direction == Direction::Sent,
+            };
+            if !wanted {
+                return Ok(());
+            }
+            if self.args.raw {
+                return self.write_raw(event.call, message);
+            }
+        } else if self.args.raw {
+            return Ok(());
+        }
+        match self.args.format.format {
+            Format::Json => writeln!(self.out, "{}", self.json.line(event)?)?,
+            Format::Text => writeln!(self.out, "{}", event_text::line(event))?,
+        }
+        Ok(())
+    }
+
+    fn note_encoding(&mut self, event: &Event) {
+        let (direction, metadata) = match &event.kind {
+            EventKind::CallStart(start) => (Direction::Sent, &start.metadata),
+            EventKind::Headers(headers) => (Direction::Received, &headers.metadata),
+            _ => return,
+        };
+        if let Some(encoding) = metadata.get_text("grpc-encoding") {
+            self.encodings.insert((event.call, direction), encoding.to_owned());
+        }
+    }
+
+    fn write_raw(&mut self, call: u32, message: &Message) -> Result<(), super::Failure> {
+        if message.compressed && !self.args.as_recorded {
+            let encoding = self
+                .encodings
+                .get(&(call, message.direction))
+                .map_or("identity", String::as_str);
+            match wire::inflate(encoding, &message.data, wire::MAX_INFLATED) {
+                Ok(plain) => return Ok(delimited::write_message(&mut self.out, &plain)?),
+                Err(error) => {
+                    if self.not_inflated == 0 {
+                        output::say(format!("a message of call {call} stands as recorded: {error}"));
+                    }
+                    self.not_inflated += 1;
+                }
+            }
+        }
+        Ok(delimited::write_message(&mut self.out, &message.data)?)
+    }
+}

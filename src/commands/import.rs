@@ -1,0 +1,164 @@
+//! `capture import`: a capture from length-delimited frames.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use grpc_capture::{
+    convert::{Import, ImportError, ImportOptions},
+    dialect::Dialect,
+    file::{Codec, Digest, Header, Summary, Writer, WriterOptions, attribute},
+    proto::FOCUS_DESCRIPTOR_SET,
+};
+use serde::Serialize;
+
+use super::{Done, Failure, Outcome, output};
+use crate::cli::ImportArgs;
+
+#[derive(Serialize)]
+struct Report {
+    capture: String,
+    frames: u64,
+    undecodable: u64,
+    message_bytes: u64,
+    stored_bytes: u64,
+    duration_ns: u64,
+    digest: Digest,
+    /// Why the input was not read to its end.
+    error: Option<String>,
+}
+
+pub(crate) fn run(args: &ImportArgs) -> Done {
+    let stdin = args.input == Path::new("-");
+    let name = if stdin { "stdin" } else { stem(&args.input) };
+    let path = match &args.output {
+        Some(path) => path.clone(),
+        None if stdin => {
+            return Err(Failure::Usage(
+                "frames from stdin need a name for the capture: -o FILE".to_owned(),
+            ));
+        }
+        None => args.input.with_file_name(format!("{name}.gcap")),
+    };
+    output::apart(&args.input, &path)?;
+    let input: Box<dyn Read> = if stdin {
+        Box::new(io::stdin().lock())
+    } else {
+        let open = File::open(&args.input);
+        Box::new(open.map_err(|error| format!("could not open {}: {error}", args.input.display()))?)
+    };
+    let job_id = args.job_id.clone().unwrap_or_else(|| name.to_owned());
+    let options = ImportOptions {
+        dialect: args.dialect,
+        job_id: job_id.clone(),
+        ..ImportOptions::default()
+    };
+    let mut import = Import::new(BufReader::new(input), options);
+    let mut header = header(args.dialect, &job_id, import.anchor_unix_ns());
+    header.set(attribute::SOURCE, format!("import of {}", file_name(&args.input)));
+    for tag in &args.tags {
+        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+    }
+    let writer_options = WriterOptions {
+        codec: Codec::Zstd(args.level),
+        ..WriterOptions::default()
+    };
+    let file = output::create(&path, args.force)?;
+    let writer = Writer::with_file(file, &path, &header, writer_options)?;
+    let (summary, error) = write(writer, &mut import)?;
+    let report = Report {
+        capture: path.display().to_string(),
+        frames: import.frames(),
+        undecodable: import.undecodable(),
+        message_bytes: summary.message_bytes,
+        stored_bytes: summary.stored_bytes,
+        duration_ns: summary.last_offset_ns,
+        digest: summary.digest,
+        error: error.map(|error| error.to_string()),
+    };
+    output::print(args.format.format, &report, text)?;
+    Ok(judge(args, &report))
+}
+
+/// A header as every capture of a Focus job has it.
+pub(crate) fn header(dialect: Dialect, job_id: &str, anchor_unix_ns: u64) -> Header {
+    let mut header = Header::new(anchor_unix_ns);
+    header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+    header.set(attribute::DIALECT, dialect.name());
+    header.set(attribute::JOB_ID, job_id);
+    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
+    header
+}
+
+/// Writes every event; an input that ends badly leaves a finished capture of all that came before.
+fn write<R: Read>(mut writer: Writer<File>, import: &mut Import<R>) -> Result<(Summary, Option<ImportError>), Failure> {
+    let mut failed = None;
+    for event in import {
+        match event {
+            Ok(event) => writer.write(&event)?,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    Ok((writer.finish()?, failed))
+}
+
+fn judge(args: &ImportArgs, report: &Report) -> Outcome {
+    let input = args.input.display();
+    if let Some(error) = &report.error {
+        output::say(format!("{input} was not read to its end: {error}"));
+        return if report.frames == 0 {
+            Outcome::Failed
+        } else {
+            Outcome::Lossy
+        };
+    }
+    if report.frames == 0 {
+        output::say(format!("{input} holds no frame"));
+        return Outcome::Findings;
+    }
+    if report.undecodable > 0 {
+        let frames = output::counted(report.undecodable, "frame");
+        output::say(format!(
+            "{frames} of {input} cannot be decoded as {}; is --dialect right?",
+            args.dialect
+        ));
+        return Outcome::Findings;
+    }
+    Outcome::Ok
+}
+
+fn text(report: &Report) -> String {
+    let Report {
+        capture,
+        message_bytes,
+        stored_bytes,
+        ..
+    } = report;
+    let ratio = *message_bytes as f64 / (*stored_bytes).max(1) as f64;
+    format!(
+        "{capture}: {} over {}, {} in {} ({ratio:.2} : 1), digest {}",
+        output::counted(report.frames, "frame"),
+        output::seconds(report.duration_ns),
+        output::bytes(*message_bytes),
+        output::bytes(*stored_bytes),
+        report.digest
+    )
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or("frames")
+}
+
+/// The file's name up to its first dot: `optodas_quake.dstream.bin` is `optodas_quake`.
+fn stem(path: &Path) -> &str {
+    let name = file_name(path);
+    match name.split('.').next() {
+        Some(stem) if !stem.is_empty() => stem,
+        _ => name,
+    }
+}

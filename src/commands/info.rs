@@ -1,0 +1,188 @@
+//! `capture info`: what a capture is and holds.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use grpc_capture::{
+    file::{CallOverview, Digest, FileError, Header, Overview, Reader, attribute},
+    report::{
+        event_json::EndingJson,
+        event_text::{self, printable},
+    },
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Done, Outcome, output};
+use crate::cli::ReportArgs;
+
+#[derive(Serialize)]
+struct Info {
+    capture: String,
+    format: String,
+    /// Wall-clock time of offset 0.
+    started: String,
+    started_unix_ns: u64,
+    finished: bool,
+    events: u64,
+    calls: u64,
+    /// Messages received.
+    messages: u64,
+    message_bytes: Option<u64>,
+    sent_messages: u64,
+    gaps: u64,
+    chunks: u64,
+    raw_bytes: u64,
+    stored_bytes: u64,
+    /// Nanoseconds from the start to the last event.
+    duration_ns: u64,
+    digest: Option<Digest>,
+    attributes: Map<String, Value>,
+    call_list: Vec<Value>,
+    notes: Vec<Value>,
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+pub(crate) fn run(args: &ReportArgs) -> Done {
+    let info = gather(args)?;
+    output::print(args.format.format, &info, text)?;
+    if !info.finished {
+        let path = &info.capture;
+        output::say(format!(
+            "{path} is unfinished: it is being recorded, or was cut off; `capture recover {path}` closes it"
+        ));
+        return Ok(Outcome::Lossy);
+    }
+    Ok(Outcome::Ok)
+}
+
+fn gather(args: &ReportArgs) -> Result<Info, FileError> {
+    let mut reader = Reader::open(&args.capture)?;
+    let summary = reader.summary()?;
+    let overview = reader.overview()?;
+    let header = reader.header();
+    let stored_bytes = summary.map_or_else(
+        || std::fs::metadata(&args.capture).map_or(0, |metadata| metadata.len()),
+        |summary| summary.stored_bytes,
+    );
+    Ok(Info {
+        capture: args.capture.display().to_string(),
+        format: reader.version().to_string(),
+        started: output::wall_clock(header.anchor_unix_ns),
+        started_unix_ns: header.anchor_unix_ns,
+        finished: summary.is_some(),
+        events: overview.events,
+        calls: overview.calls.len() as u64,
+        messages: overview.calls.iter().map(|call| call.received).sum(),
+        sent_messages: overview.calls.iter().map(|call| call.sent).sum(),
+        message_bytes: summary.map(|summary| summary.message_bytes),
+        gaps: overview.gaps,
+        chunks: overview.chunks,
+        raw_bytes: overview.raw_bytes,
+        stored_bytes,
+        duration_ns: overview.last_offset_ns,
+        digest: summary.map(|summary| summary.digest),
+        attributes: attributes(header),
+        call_list: overview.calls.iter().map(call_json).collect(),
+        notes: notes(&overview),
+        lines: overview.calls.iter().map(call_line).collect(),
+    })
+}
+
+/// Attributes as JSON: JSON ones as they are, texts as texts, the descriptor set by its size.
+fn attributes(header: &Header) -> Map<String, Value> {
+    let attributes = header.attributes.iter().map(|(name, value)| {
+        let value = match (name.as_str(), std::str::from_utf8(value)) {
+            (attribute::DESCRIPTOR_SET, _) => json!({ "bytes": value.len() }),
+            (attribute::CONFIGURE_REQUEST | attribute::CONFIGURE_RESPONSE, Ok(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.into())
+            }
+            (_, Ok(text)) => text.into(),
+            (_, Err(_)) => json!({ "base64": BASE64.encode(value) }),
+        };
+        (name.clone(), value)
+    });
+    attributes.collect()
+}
+
+fn call_json(call: &CallOverview) -> Value {
+    json!({
+        "call": call.call,
+        "method": call.start.as_ref().map(|start| &start.method),
+        "authority": call.start.as_ref().map(|start| &start.authority),
+        "start_offset_ns": call.start_offset_ns,
+        "end_offset_ns": call.ending.as_ref().map(|_| call.end_offset_ns),
+        "sent": call.sent,
+        "received": call.received,
+        "ending": call.ending.as_ref().map(EndingJson),
+    })
+}
+
+fn call_line(call: &CallOverview) -> String {
+    let method = call
+        .start
+        .as_ref()
+        .map_or("(its opening is missing)", |start| start.method.as_str());
+    let ending = call
+        .ending
+        .as_ref()
+        .map_or_else(|| "no ending".to_owned(), event_text::ending);
+    let received = output::grouped(call.received);
+    format!(
+        "call {:<4} {}  {} sent, {received} received  {ending}",
+        call.call,
+        printable(method),
+        call.sent
+    )
+}
+
+fn notes(overview: &Overview) -> Vec<Value> {
+    let notes = overview.notes.iter();
+    notes
+        .map(|(offset_ns, note)| json!({ "offset_ns": offset_ns, "author": note.author, "text": note.text }))
+        .collect()
+}
+
+fn text(info: &Info) -> String {
+    let mut lines = vec![format!("capture   {} (format {})", info.capture, info.format)];
+    let mut add = |name: &str, value: String| lines.push(format!("{name:<9} {value}"));
+    add("started", info.started.clone());
+    add("length", output::seconds(info.duration_ns));
+    for (name, value) in &info.attributes {
+        match value {
+            Value::String(text) if name != attribute::DESCRIPTOR_SHA256 => add(name, printable(text)),
+            _ => {}
+        }
+    }
+    let (messages, gaps) = (
+        output::counted(info.messages, "message"),
+        output::counted(info.gaps, "message"),
+    );
+    let bytes = info
+        .message_bytes
+        .map_or_else(String::new, |bytes| format!(" of {}", output::bytes(bytes)));
+    add(
+        "holds",
+        format!(
+            "{}, {messages}{bytes} received, {} sent, {gaps} lost",
+            output::counted(info.calls, "call"),
+            info.sent_messages
+        ),
+    );
+    let ratio = info.raw_bytes as f64 / info.stored_bytes.max(1) as f64;
+    let stored = output::bytes(info.stored_bytes);
+    add(
+        "file",
+        format!("{stored} in {} ({ratio:.2} : 1)", output::counted(info.chunks, "chunk")),
+    );
+    add(
+        "digest",
+        info.digest
+            .map_or_else(|| "none: unfinished".to_owned(), |digest| digest.to_string()),
+    );
+    lines.extend(info.lines.iter().cloned());
+    for note in &info.notes {
+        let say = |key| printable(note.get(key).and_then(Value::as_str).unwrap_or_default());
+        lines.push(format!("note      {} (by {})", say("text"), say("author")));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,159 @@
+//! Where results and talk go: results on stdout, talk on stderr.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::Failure;
+use crate::cli::Format;
+
+/// Prints a result: as text made by `text`, or as one line of JSON.
+pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    let mut line = match format {
+        Format::Text => text(value),
+        Format::Json => serde_json::to_string(value)?,
+    };
+    if !line.ends_with('\n') {
+        line.push('\n');
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Says something on stderr.
+pub(crate) fn say(text: impl AsRef<str>) {
+    // Talk that nobody can hear is no reason to fail.
+    let _ = writeln!(io::stderr(), "{}", text.as_ref());
+}
+
+/// stdout, or a new file.
+pub(crate) fn sink(output: Option<&Path>, force: bool) -> Result<Box<dyn Write>, Failure> {
+    match output {
+        Some(path) if path != Path::new("-") => Ok(Box::new(BufWriter::new(create(path, force)?))),
+        _ => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
+    }
+}
+
+/// Creates an output file; one that exists is replaced only with `force`.
+///
+/// A replaced file is unlinked first, so that whoever still reads it keeps its content.
+pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
+    if force && let Err(error) = std::fs::remove_file(path) {
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(format!("could not replace {}: {error}", path.display()).into());
+        }
+    }
+    let created = OpenOptions::new().write(true).create_new(true).open(path);
+    created.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => format!(
+            "{} exists; choose another name with -o, or --force to replace it",
+            path.display()
+        )
+        .into(),
+        _ => format!("could not create {}: {error}", path.display()).into(),
+    })
+}
+
+/// Refuses to write a result over the file that it is made from.
+pub(crate) fn apart(input: &Path, output: &Path) -> Result<(), Failure> {
+    let same = match (input.canonicalize(), output.canonicalize()) {
+        (Ok(input), Ok(output)) => input == output,
+        _ => false,
+    };
+    if same {
+        return Err(Failure::Usage(format!(
+            "{} is both input and output; choose another -o",
+            output.display()
+        )));
+    }
+    Ok(())
+}
+
+/// `name.ext` beside `path`, with the path's own name and another ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Bytes as people read them: `3.98 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut value = count as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    match unit {
+        "B" => format!("{count} B"),
+        _ if value < 9.995 => format!("{value:.2} {unit}"),
+        _ if value < 99.95 => format!("{value:.1} {unit}"),
+        _ => format!("{value:.0} {unit}"),
+    }
+}
+
+/// Nanoseconds as seconds with three decimals: `9.950 s`.
+pub(crate) fn seconds(ns: u64) -> String {
+    format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000)
+}
+
+/// Nanoseconds since the epoch as UTC time; the number itself where no calendar reaches.
+pub(crate) fn wall_clock(unix_ns: u64) -> String {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
+    time.map_or_else(|_| format!("{unix_ns} ns"), |time| time.to_string())
+}
+
+/// `1 call`, `2 calls`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
+/// `1,234,567`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_three_digits() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (3_980_703, "3.98 MB"),
+            (32_268_110, "32.3 MB"),
+            (999_600, "1.00 MB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped_and_nouns_agree() {
+        assert_eq!(counted(1, "call"), "1 call");
+        assert_eq!(counted(1_234_567, "message"), "1,234,567 messages");
+        assert_eq!(seconds(9_950_400_000), "9.950 s");
+    }
+}

@@ -1,0 +1,484 @@
+//! The client tap: one call, watched at the level of its HTTP body.
+//!
+//! Messages are cut out of the DATA frames and recorded as they are: compressed ones compressed, none decoded. The
+//! tonic channel only carries the request; its codec, which would refuse or change messages, is not in the way.
+
+mod ending;
+pub mod job;
+mod request;
+mod watchdog;
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use http::HeaderMap;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use thiserror::Error;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+
+pub use request::CallRequest;
+
+use super::{
+    dial::Connection,
+    recorder::{CallRecorder, RecorderHandle, Refused},
+};
+use crate::{
+    event::{Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    wire::{
+        DEFAULT_MAX_MESSAGE_BYTES, Deframer, WireError,
+        idle::is_idle_close,
+        metadata,
+        status::{self, Block},
+    },
+};
+use watchdog::Watchdog;
+
+/// How long a server that was asked for N frames may take to end the call itself after the last of them: its own status
+/// is worth a moment, and a server that ignores the number must not hold us up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// First pause before a call is tried again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause before a call is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// When to end a call that does not end by itself. Nothing is limited by default but the size of a message.
+#[derive(Debug, Clone)]
+pub struct CallLimits {
+    /// From the opening of the call to the first message.
+    pub first_frame_timeout: Option<Duration>,
+    /// Without a byte, after the first message.
+    pub idle_timeout: Option<Duration>,
+    /// From the opening of the call to its end; ending by it is a success.
+    pub duration: Option<Duration>,
+    /// Messages to record, exactly.
+    pub max_frames: Option<u64>,
+    /// Payload bytes to record, over all calls of a job; the message that reaches it is still recorded.
+    pub max_bytes: Option<u64>,
+    /// Largest payload accepted, in bytes. Default [`DEFAULT_MAX_MESSAGE_BYTES`].
+    pub max_message_bytes: usize,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            first_frame_timeout: None,
+            idle_timeout: None,
+            duration: None,
+            max_frames: None,
+            max_bytes: None,
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+        }
+    }
+}
+
+/// Tells calls to stop, and why; the first reason stays. Clones are one and the same.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<String>>,
+}
+
+impl Stop {
+    /// A signal that nobody has given yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends every call that listens; they are recorded as cancelled by us for this reason.
+    pub fn stop(&self, reason: impl Into<String>) {
+        let _ = self.reason.set(reason.into());
+        self.token.cancel();
+    }
+
+    /// Waits for the signal; answers with the reason.
+    pub async fn stopped(&self) -> String {
+        self.token.cancelled().await;
+        self.reason.get().cloned().unwrap_or_default()
+    }
+
+    /// The reason, once the signal was given.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.get().map(String::as_str)
+    }
+}
+
+/// What calls of one job share.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// Ends all of them.
+    pub stop: Stop,
+    /// Payload bytes recorded by all of them.
+    pub bytes: Arc<AtomicU64>,
+    /// Until when a call that was refused before anything came is tried again. Default: never again.
+    pub retry_until: Option<Instant>,
+}
+
+/// Why a call was given up although neither the user nor the server wanted it to end.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CallFault {
+    /// What came is not gRPC, or a message is too large.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The recorder takes no more events.
+    #[error("stopped the call: {0}")]
+    Refused(#[from] Refused),
+}
+
+/// A call that has ended.
+#[derive(Debug, Clone)]
+pub struct CallOutcome {
+    /// Its number in the capture.
+    pub call: u32,
+    /// Its method path.
+    pub method: String,
+    /// How it ended, as recorded.
+    pub ending: Ending,
+    /// Messages received.
+    pub messages: u64,
+    /// Their payload bytes, as they stood on the wire.
+    pub message_bytes: u64,
+    /// When the first of them came, in nanoseconds since the capture began.
+    pub first_message_offset_ns: Option<u64>,
+    /// When the last of them came.
+    pub last_message_offset_ns: Option<u64>,
+    /// When the call ended.
+    pub end_offset_ns: u64,
+    /// How often it was tried again before anything came.
+    pub retries: u32,
+    /// Set when the call was given up because something is wrong on our side or on the wire.
+    pub fault: Option<CallFault>,
+}
+
+impl CallOutcome {
+    /// True when the server closed a job that had nothing more to say: not a failure.
+    #[must_use]
+    pub fn is_idle_close(&self) -> bool {
+        let last = self.last_message_offset_ns.unwrap_or(self.end_offset_ns);
+        is_idle_close(&self.ending, self.messages, self.end_offset_ns.saturating_sub(last))
+    }
+}
+
+/// How one attempt at the call went.
+enum Attempt {
+    Ended(Ending),
+    /// It was refused before anything came; the headers are those of an answer that is not gRPC.
+    Refused(Ending, Option<HeaderMap>),
+}
+
+/// One call, opened in the recorder and ready to run.
+pub struct CallTap {
+    connection: Connection,
+    request: CallRequest,
+    limits: CallLimits,
+    shared: Shared,
+    recorder: RecorderHandle,
+    call: CallRecorder,
+    watchdog: Watchdog,
+    messages: u64,
+    message_bytes: u64,
+    first_message_offset_ns: Option<u64>,
+    last_message_offset_ns: Option<u64>,
+    retries: u32,
+}
+
+impl CallTap {
+    /// Records the start of the call, which gives it its number.
+    pub fn open(
+        connection: Connection,
+        request: CallRequest,
+        limits: CallLimits,
+        shared: Shared,
+        recorder: RecorderHandle,
+    ) -> Result<Self, Refused> {
+        let call = recorder.call(request.start(&connection))?;
+        Ok(Self {
+            watchdog: Watchdog::new(&limits, shared.stop.clone()),
+            connection,
+            request,
+            limits,
+            shared,
+            recorder,
+            call,
+            messages: 0,
+            message_bytes: 0,
+            first_message_offset_ns: None,
+            last_message_offset_ns: None,
+            retries: 0,
+        })
+    }
+
+    /// Runs the call to its end, which is recorded whatever happens.
+    pub async fn run(mut self) -> CallOutcome {
+        let (ending, fault) = match self.attempts().await {
+            Ok(ending) => (ending, None),
+            Err(fault) => {
+                let reason = fault.to_string();
+                self.shared.stop_for(&fault);
+                (ending::by_us(reason), Some(fault))
+            }
+        };
+        let recorded = self.call.end(ending.clone());
+        let fault = fault.or_else(|| recorded.err().map(CallFault::Refused));
+        CallOutcome {
+            call: self.call.id(),
+            method: self.request.method().to_owned(),
+            ending,
+            messages: self.messages,
+            message_bytes: self.message_bytes,
+            first_message_offset_ns: self.first_message_offset_ns,
+            last_message_offset_ns: self.last_message_offset_ns,
+            end_offset_ns: recorded.unwrap_or_else(|_| self.recorder.now()),
+            retries: self.retries,
+            fault,
+        }
+    }
+
+    async fn attempts(&mut self) -> Result<Ending, CallFault> {
+        for message in self.request.messages() {
+            let message = Message::plain(Direction::Sent, message.clone());
+            self.call.message(message).await?;
+        }
+        self.call.half_close()?;
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        loop {
+            self.watchdog.opened();
+            let (ending, headers) = match self.attempt().await? {
+                Attempt::Ended(ending) => return Ok(ending),
+                Attempt::Refused(ending, headers) => (ending, headers),
+            };
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            if self
+                .shared
+                .retry_until
+                .is_none_or(|until| Instant::now() + pause >= until)
+            {
+                if let Some(headers) = headers {
+                    self.headers(&headers).await?;
+                }
+                return Ok(ending);
+            }
+            self.retries += 1;
+            self.recorder.note(
+                "recorder",
+                format!(
+                    "call {} was refused before anything came ({}); trying it again",
+                    self.call.id(),
+                    ending::describe(&ending)
+                ),
+            )?;
+            if let Ok(ending) = timeout(pause, self.watchdog.bark()).await {
+                return Ok(ending);
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Attempt, CallFault> {
+        let response = tokio::select! {
+            biased;
+            ending = self.watchdog.bark() => return Ok(Attempt::Ended(ending)),
+            response = self.request.send(&self.connection) => response,
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => {
+                let ending = ending::of_error(&error, self.connection.goaway());
+                return Ok(if ending::may_try_again(&error, &ending) {
+                    Attempt::Refused(ending, None)
+                } else {
+                    Attempt::Ended(ending)
+                });
+            }
+        };
+        let (parts, body) = response.into_parts();
+        let headers = parts.headers;
+        if body.is_end_stream()
+            && let Some(status) = status::status(&headers, Block::TrailersOnly)
+        {
+            let unavailable = status.code == status::UNAVAILABLE;
+            let ending = Ending::Status(status);
+            return Ok(if unavailable {
+                Attempt::Refused(ending, None)
+            } else {
+                Attempt::Ended(ending)
+            });
+        }
+        if let Some(status) = ending::not_grpc(parts.status, &headers) {
+            let unavailable = status.code == status::UNAVAILABLE;
+            let ending = Ending::Status(status);
+            if unavailable {
+                return Ok(Attempt::Refused(ending, Some(headers)));
+            }
+            self.headers(&headers).await?;
+            return Ok(Attempt::Ended(ending));
+        }
+        self.connection.seal();
+        self.headers(&headers).await?;
+        self.read(body, &headers).await.map(Attempt::Ended)
+    }
+
+    async fn headers(&self, headers: &HeaderMap) -> Result<(), CallFault> {
+        let metadata = metadata(headers);
+        self.call.record(EventKind::Headers(Headers { metadata })).await?;
+        Ok(())
+    }
+
+    /// Reads the response to its end.
+    async fn read(&mut self, body: Body, headers: &HeaderMap) -> Result<Ending, CallFault> {
+        let mut body = pin!(body);
+        let mut deframer = Deframer::new(self.limits.max_message_bytes);
+        let watchdog = self.watchdog.clone();
+        let mut bark = pin!(watchdog.bark());
+        loop {
+            let frame = tokio::select! {
+                biased;
+                ending = &mut bark => return Ok(ending),
+                frame = body.frame() => frame,
+            };
+            let frame = match frame {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Ok(ending::of_error(&error, self.connection.goaway())),
+                None => return Ok(self.ended(None, headers, &deframer)),
+            };
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return Ok(self.ended(Some(&trailers), headers, &deframer));
+                }
+            };
+            watchdog.progress();
+            deframer.push(data);
+            while let Some(frame) = self.next_frame(&mut deframer)? {
+                let message = Message {
+                    direction: Direction::Received,
+                    compressed: frame.compressed,
+                    data: frame.data,
+                };
+                if let Some(ending) = self.message(message).await? {
+                    return Ok(ending);
+                }
+                if self.limits.max_frames.is_some_and(|max| self.messages >= max) {
+                    return Ok(self.enough(body, headers, &deframer).await);
+                }
+            }
+        }
+    }
+
+    fn next_frame(&self, deframer: &mut Deframer) -> Result<Option<crate::wire::Frame>, CallFault> {
+        deframer.next_frame().map_err(|error| {
+            let _ = self.call.gap(Gap {
+                direction: Direction::Received,
+                messages: 1,
+                reason: error.to_string(),
+            });
+            CallFault::Wire(error)
+        })
+    }
+
+    /// Records a message; answers with the ending when it was the last one wanted.
+    async fn message(&mut self, message: Message) -> Result<Option<Ending>, CallFault> {
+        let bytes = message.data.len() as u64;
+        let offset = tokio::select! {
+            offset = self.call.message(message) => offset?,
+            reason = self.shared.stop.stopped() => return Ok(Some(ending::by_us(reason))),
+        };
+        self.messages += 1;
+        self.message_bytes += bytes;
+        self.first_message_offset_ns.get_or_insert(offset);
+        self.last_message_offset_ns = Some(offset);
+        self.watchdog.message();
+        let total = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        Ok(self.limits.max_bytes.filter(|max| total >= *max).map(|max| {
+            let reason = format!("--max-bytes {max} reached");
+            self.shared.stop.stop(reason.clone());
+            ending::by_us(reason)
+        }))
+    }
+
+    /// All frames that were wanted are there. A server that knows the number ends the call itself.
+    async fn enough(&self, mut body: std::pin::Pin<&mut Body>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
+        let ours = ending::by_us(format!("--max-frames {} reached", self.messages));
+        if !self.request.server_limited() || deframer.inside_message() {
+            return ours;
+        }
+        let last = async {
+            loop {
+                match body.frame().await {
+                    Some(Ok(frame)) => match frame.into_data() {
+                        Ok(data) if data.is_empty() => {}
+                        Ok(_) => return None,
+                        Err(frame) => return frame.into_trailers().ok(),
+                    },
+                    Some(Err(_)) | None => return None,
+                }
+            }
+        };
+        match timeout(GRACE, last).await {
+            Ok(Some(trailers)) => self.ended(Some(&trailers), headers, deframer),
+            Ok(None) | Err(_) => ours,
+        }
+    }
+
+    /// The ending of a stream that the server closed.
+    fn ended(&self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
+        let ending = ending::of_trailers(trailers, headers);
+        let Err(cut) = deframer.finish() else { return ending };
+        let _ = self.call.gap(Gap {
+            direction: Direction::Received,
+            messages: 1,
+            reason: cut.to_string(),
+        });
+        match ending {
+            Ending::Status(status) if status.code == status::OK => {
+                ending::broken(format!("{cut}, though its status is OK"))
+            }
+            Ending::Broken(broken) => ending::broken(format!("{}; {cut}", broken.error)),
+            other => other,
+        }
+    }
+}
+
+impl Shared {
+    /// A recorder that takes nothing more ends the whole job.
+    fn stop_for(&self, fault: &CallFault) {
+        if let CallFault::Refused(refused) = fault {
+            self.stop.stop(refused.to_string());
+        }
+    }
+}
+
+impl std::fmt::Debug for CallTap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallTap")
+            .field("call", &self.call.id())
+            .field("method", &self.request.method())
+            .field("messages", &self.messages)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What we gave up ourselves.
+pub(super) const fn cancelled_by_us(reason: String) -> Cancelled {
+    Cancelled { by: Party::Us, reason }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! What an end on the wire means in the vocabulary.
+
+use std::error::Error as StdError;
+
+use http::{HeaderMap, StatusCode};
+
+use super::cancelled_by_us;
+use crate::{
+    event::{Broken, Cancelled, Ending, Party, Status},
+    tap::dial::chain,
+    wire::{
+        metadata,
+        status::{self, Block},
+    },
+};
+
+/// We ended the call.
+pub(super) fn by_us(reason: impl Into<String>) -> Ending {
+    Ending::Cancelled(cancelled_by_us(reason.into()))
+}
+
+/// The transport ended the call.
+pub(super) fn broken(error: impl Into<String>) -> Ending {
+    Ending::Broken(Broken {
+        error: error.into(),
+        goaway: false,
+    })
+}
+
+/// The ending that an error of the transport means; `goaway` is what the server announced on the connection.
+pub(super) fn of_error(error: &(dyn StdError + 'static), goaway: Option<u32>) -> Ending {
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout) {
+        return by_us("the server stopped answering HTTP/2 pings");
+    }
+    let announced = goaway == Some(h2::Reason::NO_ERROR.into());
+    let Some(h2) = find::<h2::Error>(error) else {
+        return Ending::Broken(Broken {
+            error: chain(error),
+            goaway: announced,
+        });
+    };
+    match h2.reason() {
+        Some(h2::Reason::CANCEL) if h2.is_reset() && h2.is_remote() => Ending::Cancelled(Cancelled {
+            by: Party::Server,
+            reason: "the server reset the stream (CANCEL)".to_owned(),
+        }),
+        Some(reason) if h2.is_reset() && h2.is_remote() => broken(format!("the server reset the stream: {reason}")),
+        Some(reason) if h2.is_go_away() && h2.is_remote() => Ending::Broken(Broken {
+            error: format!("the server closed the connection (GOAWAY): {reason}"),
+            goaway: reason == h2::Reason::NO_ERROR,
+        }),
+        _ if announced => Ending::Broken(Broken {
+            error: "the server announced the end (GOAWAY) and closed the connection".to_owned(),
+            goaway: true,
+        }),
+        _ => broken(format!("the connection was lost: {h2}")),
+    }
+}
+
+/// True when a call that failed like this before anything came has not been worked on: the stream was refused, or the
+/// connection went away under it.
+pub(super) fn may_try_again(error: &(dyn StdError + 'static), ending: &Ending) -> bool {
+    match find::<h2::Error>(error) {
+        Some(h2) if h2.is_reset() => h2.reason() == Some(h2::Reason::REFUSED_STREAM),
+        _ => matches!(ending, Ending::Broken(_)),
+    }
+}
+
+/// The status of an answer that is not gRPC, or `None` when it is.
+pub(super) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
+    let content_type = headers
+        .get(http::header::CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .unwrap_or_default();
+    if http == StatusCode::OK && is_grpc(&content_type) {
+        return None;
+    }
+    status::status(headers, Block::TrailersOnly).or_else(|| {
+        let code = match http {
+            StatusCode::OK => status::UNKNOWN,
+            http => status::code_of_http(http.as_u16()),
+        };
+        let kind = if content_type.is_empty() {
+            "no content-type".to_owned()
+        } else {
+            content_type
+        };
+        Some(Status {
+            code,
+            message: format!(
+                "the server answered HTTP {} with {kind}, which is not gRPC; is this the right port and path?",
+                http.as_u16()
+            ),
+            trailers: crate::event::Metadata::default(),
+            trailers_only: true,
+        })
+    })
+}
+
+/// `application/grpc`, alone or with a subtype or parameters.
+fn is_grpc(content_type: &str) -> bool {
+    content_type
+        .to_ascii_lowercase()
+        .strip_prefix("application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';', ' ']))
+}
+
+/// The ending of a response that the server closed in order.
+pub(super) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap) -> Ending {
+    if let Some(trailers) = trailers {
+        let status = status::status(trailers, Block::Trailers).unwrap_or_else(|| Status {
+            code: status::UNKNOWN,
+            message: "the trailers hold no grpc-status".to_owned(),
+            trailers: metadata(trailers),
+            trailers_only: false,
+        });
+        return Ending::Status(status);
+    }
+    match status::status(headers, Block::TrailersOnly) {
+        // The status stood in headers that were followed by an empty body.
+        Some(status) => Ending::Status(Status {
+            trailers: crate::event::Metadata::default(),
+            trailers_only: false,
+            ..status
+        }),
+        None => broken("the server ended the stream without a status"),
+    }
+}
+
+/// An ending in a few words.
+pub(super) fn describe(ending: &Ending) -> String {
+    match ending {
+        Ending::Status(status) => format!("{}: {}", status::name(status.code), status.message),
+        Ending::Broken(broken) => broken.error.clone(),
+        Ending::Cancelled(cancelled) => cancelled.reason.clone(),
+        Ending::Deadline(_) => ending.name().to_owned(),
+    }
+}
+
+/// The first error of a type along the causes.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types_of_grpc_are_told_from_others() {
+        for grpc in [
+            "application/grpc",
+            "application/grpc+proto",
+            "Application/GRPC;charset=utf-8",
+        ] {
+            assert!(is_grpc(grpc), "{grpc}");
+        }
+        for other in ["", "application/grpc-web", "application/json", "text/html"] {
+            assert!(!is_grpc(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_ends_after_a_goaway_was_closed_on_purpose() {
+        let lost = h2::Error::from(h2::Reason::INTERNAL_ERROR);
+        assert!(matches!(
+            of_error(&lost, Some(0)),
+            Ending::Broken(Broken { goaway: true, .. })
+        ));
+        for goaway in [None, Some(11)] {
+            assert!(matches!(
+                of_error(&lost, goaway),
+                Ending::Broken(Broken { goaway: false, .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A whole job: dial once, wait until it is ready, open all its streams together, wait for them all.
+
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    CallLimits, CallOutcome, CallTap, Shared, Stop,
+    request::{CallRequest, MethodError},
+};
+use crate::tap::{
+    dial::{Connection, DialError, DialOptions, Target, dial},
+    health::{HealthError, HealthProbe, Readiness, wait_ready},
+    recorder::{RecorderHandle, Refused},
+};
+
+/// One stream of a job.
+#[derive(Debug, Clone)]
+pub struct StreamSpec {
+    /// Method path, `/package.Service/Method`.
+    pub method: String,
+    /// The encoded request message.
+    pub request: Bytes,
+    /// True when the request tells the server how many frames to send.
+    pub server_limited: bool,
+}
+
+/// A job to record.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Where it runs.
+    pub target: Target,
+    /// Its streams; they become calls 1, 2, … in this order.
+    pub streams: Vec<StreamSpec>,
+}
+
+/// How to record a job.
+#[derive(Debug, Clone, Default)]
+pub struct JobOptions {
+    /// How to dial; its limit also covers waiting for readiness and trying refused calls again.
+    pub dial: DialOptions,
+    /// How readiness is asked for.
+    pub health: HealthProbe,
+    /// Limits of each call.
+    pub limits: CallLimits,
+    /// Ends the job early and in order; keep a clone to give the signal.
+    pub stop: Stop,
+}
+
+/// A job that was recorded.
+#[derive(Debug, Clone)]
+pub struct JobOutcome {
+    /// How it showed that it was ready.
+    pub readiness: Readiness,
+    /// Address and port that answered.
+    pub peer: String,
+    /// True when the connection was encrypted.
+    pub encrypted: bool,
+    /// Its calls, in the order of their numbers.
+    pub calls: Vec<CallOutcome>,
+}
+
+/// A job that was not recorded, because it never got as far as a call.
+#[derive(Debug, Error)]
+pub enum TapError {
+    /// No connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// Not ready.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// A method path is wrong.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// The recorder takes no calls.
+    #[error("could not record the job: {0}")]
+    Recorder(#[from] Refused),
+    /// Told to stop before a call was opened.
+    #[error("stopped before a call was opened: {reason}")]
+    Stopped {
+        /// The reason that was given.
+        reason: String,
+    },
+}
+
+/// Records all streams of a job, and comes back when every one of them has ended.
+///
+/// Failures of single calls are in their outcomes; an error means that no call was opened.
+pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecorderHandle) -> Result<JobOutcome, TapError> {
+    let requests = requests(job)?;
+    let deadline = Instant::now() + options.dial.connect_timeout;
+    let (connection, readiness) = tokio::select! {
+        biased;
+        reason = options.stop.stopped() => return Err(TapError::Stopped { reason }),
+        ready = reach(job, options, deadline) => ready?,
+    };
+    let shared = Shared {
+        stop: options.stop.clone(),
+        retry_until: Some(deadline),
+        ..Shared::default()
+    };
+    let (peer, encrypted) = (connection.peer.clone(), connection.encrypted);
+    let mut taps = Vec::with_capacity(requests.len());
+    for request in requests {
+        taps.push(CallTap::open(
+            connection.clone(),
+            request,
+            options.limits.clone(),
+            shared.clone(),
+            recorder.clone(),
+        )?);
+    }
+    drop(connection);
+    let mut running: JoinSet<CallOutcome> = taps.into_iter().map(CallTap::run).collect();
+    let mut calls = Vec::new();
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok(outcome) => calls.push(outcome),
+            Err(error) => tracing::error!("a call's task failed; the recorder ended the call: {error}"),
+        }
+    }
+    calls.sort_by_key(|outcome| outcome.call);
+    Ok(JobOutcome {
+        readiness,
+        peer,
+        encrypted,
+        calls,
+    })
+}
+
+fn requests(job: &Job) -> Result<Vec<CallRequest>, MethodError> {
+    job.streams
+        .iter()
+        .map(|stream| {
+            let request = CallRequest::new(&stream.method, stream.request.clone())?;
+            Ok(if stream.server_limited {
+                request.limited_by_server()
+            } else {
+                request
+            })
+        })
+        .collect()
+}
+
+async fn reach(job: &Job, options: &JobOptions, deadline: Instant) -> Result<(Connection, Readiness), TapError> {
+    let connection = dial(&job.target, &options.dial).await?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let readiness = wait_ready(&connection, options.health, left).await?;
+    Ok((connection, readiness))
+}

@@ -1,21 +1,14 @@
-//! Metadata, status and messages as HTTP/2 carries them. Pure.
+//! Recorded metadata and status as HTTP/2 carries them. Pure.
 
-use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
-use crate::event::{Metadata, Status};
-
-/// gRPC status codes that the server itself answers.
-pub(super) mod code {
-    pub(in crate::replay) const INVALID_ARGUMENT: u32 = 3;
-    pub(in crate::replay) const NOT_FOUND: u32 = 5;
-    pub(in crate::replay) const RESOURCE_EXHAUSTED: u32 = 8;
-    pub(in crate::replay) const UNIMPLEMENTED: u32 = 12;
-    pub(in crate::replay) const INTERNAL: u32 = 13;
-}
-
-/// Bytes of the prefix of a gRPC message: the compressed flag and the length.
-pub(super) const PREFIX_BYTES: usize = 5;
+use crate::{
+    event::{Metadata, Status},
+    wire::{
+        header_map,
+        status::{UNKNOWN, percent_encode},
+    },
+};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -33,19 +26,11 @@ const NOT_REPLAYED: [&str; 8] = [
     "content-length",
 ];
 
-/// Recorded metadata as header fields, in order; what HTTP/2 cannot carry is left out with a warning.
+/// Recorded metadata as header fields, in order; what HTTP/2 cannot carry is left out.
 pub(super) fn fields(metadata: &Metadata) -> HeaderMap {
-    let mut fields = HeaderMap::with_capacity(metadata.0.len());
-    for (name, value) in metadata.iter() {
-        if name.starts_with(':') || NOT_REPLAYED.contains(&name) {
-            continue;
-        }
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-            (Ok(name), Ok(value)) => {
-                fields.append(name, value);
-            }
-            _ => tracing::warn!(name, "recorded metadata that HTTP/2 cannot carry is left out"),
-        }
+    let mut fields = header_map(metadata);
+    for name in NOT_REPLAYED {
+        fields.remove(name);
     }
     fields
 }
@@ -69,7 +54,7 @@ pub(super) fn head(metadata: &Metadata) -> Response<()> {
 pub(super) fn trailers(status: &Status) -> HeaderMap {
     let mut fields = fields(&status.trailers);
     // UNKNOWN without a field is how a server that sent no status was recorded: it is replayed as it was.
-    let unsaid = status.code == 2 && status.message.is_empty();
+    let unsaid = status.code == UNKNOWN && status.message.is_empty();
     if !fields.contains_key(GRPC_STATUS) && !unsaid {
         fields.extend(status_fields(status.code, &status.message));
     }
@@ -99,32 +84,11 @@ fn status_fields(code: u32, message: &str) -> HeaderMap {
     let mut fields = HeaderMap::new();
     fields.insert(GRPC_STATUS, HeaderValue::from(code));
     if !message.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&percent_encoded(message))
+        && let Ok(value) = HeaderValue::from_str(&percent_encode(message))
     {
         fields.insert(GRPC_MESSAGE, value);
     }
     fields
-}
-
-/// A status message as `grpc-message` carries it: all but printable ASCII, and `%`, percent-encoded.
-fn percent_encoded(message: &str) -> String {
-    let mut text = String::with_capacity(message.len());
-    for byte in message.bytes() {
-        if (b' '..=b'~').contains(&byte) && byte != b'%' {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
-}
-
-/// Appends the prefix of a message of `len` bytes; `None` when the 32-bit length cannot say it.
-pub(super) fn put_prefix(out: &mut BytesMut, compressed: bool, len: usize) -> Option<()> {
-    let len = u32::try_from(len).ok()?;
-    out.put_u8(u8::from(compressed));
-    out.put_u32(len);
-    Some(())
 }
 
 #[cfg(test)]

@@ -22,13 +22,14 @@ use tokio::{
 use self::piece::Delivery;
 pub(super) use self::piece::Piece;
 use super::{
-    answer::{PREFIX_BYTES, put_prefix, trailers},
+    answer::trailers,
     connection::{Break, Guard},
     pace::Schedule,
     player::{Act, Finale, Step},
     queue::Consumer,
     served::Counters,
 };
+use crate::wire::{deframe::PREFIX_BYTES, prefix};
 
 /// A message up to this size is copied together with its neighbours: a frame for each costs more than the copy.
 const SMALL_BYTES: usize = 16 * 1024;
@@ -163,13 +164,14 @@ impl Replay {
             match step.act {
                 Act::Headers(_) => {}
                 Act::Message { compressed, data } => {
-                    self.gathered
-                        .reserve(PREFIX_BYTES + if data.len() <= SMALL_BYTES { PIECE_BYTES } else { 0 });
-                    if put_prefix(&mut self.gathered, compressed, data.len()).is_none() {
+                    let Some(prefix) = prefix(compressed, data.len()) else {
                         let message = "a recorded message is longer than gRPC can send".to_owned();
                         self.ending = Some(Finale::lost(message));
                         continue;
-                    }
+                    };
+                    let copied = if data.len() > SMALL_BYTES { 0 } else { PIECE_BYTES };
+                    self.gathered.reserve(PREFIX_BYTES + copied);
+                    self.gathered.extend_from_slice(&prefix);
                     self.counters.message(data.len());
                     if data.len() > SMALL_BYTES {
                         return self.send(data);

@@ -27,7 +27,7 @@ pub(super) fn host_of(header: &str) -> Option<&str> {
 
 /// The body of a configure response: the recorded one with the job's new address, else one that the data tells.
 pub(super) fn response(entry: &Entry, endpoint: &Endpoint, request: Option<&Value>) -> Value {
-    let mut body = match &entry.configure.1 {
+    let mut body = match &entry.configure_response {
         Some(Value::Object(recorded)) => recorded.clone(),
         _ => derived(entry, request),
     };
@@ -45,7 +45,7 @@ pub(super) fn response(entry: &Entry, endpoint: &Endpoint, request: Option<&Valu
 }
 
 fn derived(entry: &Entry, request: Option<&Value>) -> Map<String, Value> {
-    let request = request.or(entry.configure.0.as_ref());
+    let request = request.or(entry.configure_request.as_ref());
     let mut body = Map::new();
     let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
     put("status", json!("Config received successfully"));
@@ -104,8 +104,7 @@ fn frequencies(request: Option<&Value>, bins: usize) -> Vec<f64> {
 /// Lowest and highest channel of a job: of its recorded configure response, else of its data.
 pub(super) fn channel_range(entry: &Entry) -> Option<(i64, i64)> {
     let recorded = entry
-        .configure
-        .1
+        .configure_response
         .as_ref()
         .and_then(|body| body.get("channel_to_stream_index")?.as_object());
     let of_recorded = recorded
@@ -130,8 +129,7 @@ fn min_max(channels: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
 /// The site's metadata that the recorded configure response holds, where it holds any.
 pub(super) fn live_metadata(entry: &Entry) -> Option<Value> {
     entry
-        .configure
-        .1
+        .configure_response
         .as_ref()?
         .get("metadata")
         .filter(|metadata| metadata.is_object())

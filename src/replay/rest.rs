@@ -71,7 +71,7 @@ impl Desk {
         let recorded = self
             .jobs
             .iter()
-            .find(|(entry, _)| entry.configure.0.as_ref() == Some(request));
+            .find(|(entry, _)| entry.configure_request.as_ref() == Some(request));
         recorded.or_else(|| {
             let turn = self.next.fetch_add(1, Ordering::Relaxed);
             self.jobs.get(turn % self.jobs.len().max(1))

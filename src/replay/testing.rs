@@ -9,14 +9,13 @@ use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
 
-use super::{
-    Builder, Rate, ReplayServer, Source,
-    answer::put_prefix,
-    script::{STREAM_DATA, STREAM_SPECTROGRAMS},
-};
+use super::{Builder, Rate, ReplayServer, Source};
 use crate::{
+    dialect::{datastream::METHOD as STREAM_SPECTROGRAMS, pandadatastream::METHOD as STREAM_DATA},
     event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    file::Header,
     proto::{datastream, pandadatastream},
+    wire::encode_message,
 };
 
 /// Makes the events of one call, a millisecond apart.
@@ -93,7 +92,7 @@ impl Recording {
     }
 
     pub(super) fn source(self) -> Source {
-        Source::memory("folder/made.gcap", Vec::new(), self.events)
+        Source::memory("folder/made.gcap", Header::default(), self.events)
     }
 }
 
@@ -251,8 +250,7 @@ impl Client {
 pub(super) fn prefixed(messages: &[&[u8]]) -> Bytes {
     let mut bytes = BytesMut::new();
     for message in messages {
-        put_prefix(&mut bytes, false, message.len()).unwrap();
-        bytes.extend_from_slice(message);
+        bytes.extend_from_slice(&encode_message(false, message));
     }
     bytes.freeze()
 }

@@ -91,11 +91,3 @@ fn a_server_that_sent_no_status_sends_none_again() {
     };
     assert_eq!(pairs(&trailers(&status)), [("x", "1")]);
 }
-
-#[test]
-fn a_prefix_is_flag_and_length() {
-    let mut out = BytesMut::new();
-    put_prefix(&mut out, true, 258).unwrap();
-    assert_eq!(out[..], [1, 0, 0, 1, 2]);
-    assert_eq!(put_prefix(&mut out, false, 1 << 32), None);
-}

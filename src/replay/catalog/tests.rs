@@ -3,9 +3,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
-use crate::replay::{
-    script::Scan,
-    testing::{Recording, stream_request},
+use crate::{
+    file::Header,
+    replay::{
+        script::Scan,
+        testing::{Recording, stream_request},
+    },
 };
 
 fn catalog(recordings: impl IntoIterator<Item = Recording>) -> Catalog {
@@ -14,12 +17,13 @@ fn catalog(recordings: impl IntoIterator<Item = Recording>) -> Catalog {
         recording.events.iter().for_each(|event| scan.take(event));
     }
     let entry = |job| {
-        let source = Source::memory("made", Vec::new(), Vec::new());
+        let source = Source::memory("made", Header::default(), Vec::new());
         Arc::new(Entry {
             job,
             source_at: 0,
             source,
-            configure: (None, None),
+            configure_request: None,
+            configure_response: None,
             shape: None,
         })
     };
@@ -61,7 +65,7 @@ fn an_unknown_job_is_named_beside_those_that_are_known() {
     let refusal = catalog
         .choose(STREAM_SPECTROGRAMS, asks(stream_request("12-99999", 0)).as_ref())
         .unwrap_err();
-    assert_eq!(refusal.code, code::NOT_FOUND);
+    assert_eq!(refusal.code, NOT_FOUND);
     assert!(
         refusal.message.contains("\"12-99999\"") && refusal.message.contains("\"job-8\", and 2 more"),
         "{}",
@@ -128,7 +132,7 @@ fn a_stream_id_chooses_the_call() {
     assert_eq!(call_of(&catalog, STREAM_DATA, asks(Vec::new()).as_ref()), 2);
     assert_eq!(call_of(&catalog, STREAM_DATA, asks(vec![8, 1]).as_ref()), 1);
     let refusal = catalog.choose(STREAM_DATA, asks(vec![8, 9]).as_ref()).unwrap_err();
-    assert_eq!(refusal.code, code::INVALID_ARGUMENT);
+    assert_eq!(refusal.code, INVALID_ARGUMENT);
     assert!(
         refusal.message.contains("stream 9") && refusal.message.contains("0, 1"),
         "{}",
@@ -158,14 +162,14 @@ fn a_request_is_waited_for_only_where_it_matters() {
 fn bad_requests_are_refused() {
     let catalog = catalog([Recording::job(1, "a")]);
     let code_of = |request: Option<Request>| catalog.choose(STREAM_SPECTROGRAMS, request.as_ref()).unwrap_err().code;
-    assert_eq!(code_of(None), code::INVALID_ARGUMENT);
-    assert_eq!(code_of(asks(vec![0xff])), code::INVALID_ARGUMENT);
+    assert_eq!(code_of(None), INVALID_ARGUMENT);
+    assert_eq!(code_of(asks(vec![0xff])), INVALID_ARGUMENT);
     assert_eq!(
         code_of(Some(Request {
             compressed: true,
             data: Bytes::new()
         })),
-        code::UNIMPLEMENTED
+        UNIMPLEMENTED
     );
-    assert_eq!(catalog.choose("/x.Y/Z", None).unwrap_err().code, code::UNIMPLEMENTED);
+    assert_eq!(catalog.choose("/x.Y/Z", None).unwrap_err().code, UNIMPLEMENTED);
 }

@@ -2,12 +2,16 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::replay::{
-    JobShape, Source,
-    script::{Call, Job, Request, STREAM_DATA},
+use crate::{
+    dialect::pandadatastream::METHOD as STREAM_DATA,
+    file::Header,
+    replay::{
+        JobShape, Source,
+        script::{Call, Job, Request},
+    },
 };
 
-fn entry(configure: (Option<Value>, Option<Value>), shape: Option<JobShape>) -> Entry {
+fn entry((configure_request, configure_response): (Option<Value>, Option<Value>), shape: Option<JobShape>) -> Entry {
     let job = Job {
         job_id: "12-1".to_owned(),
         calls: Vec::new(),
@@ -15,8 +19,9 @@ fn entry(configure: (Option<Value>, Option<Value>), shape: Option<JobShape>) -> 
     Entry {
         job,
         source_at: 0,
-        source: Source::memory("made", Vec::new(), Vec::new()),
-        configure,
+        source: Source::memory("made", Header::default(), Vec::new()),
+        configure_request,
+        configure_response,
         shape,
     }
 }

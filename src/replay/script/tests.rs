@@ -1,3 +1,5 @@
+use prost::Message as _;
+
 use super::*;
 use crate::replay::testing::{Recording, frame, stream_request};
 
@@ -57,7 +59,7 @@ fn what_the_server_answers_for_itself_is_no_job() {
     let asked = [
         "/grpc.health.v1.Health/Check",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        CHECK_HEALTH,
+        HEALTH_METHOD,
     ];
     assert!(
         jobs(
@@ -98,6 +100,7 @@ fn a_production_block_shows_channels_and_bins() {
         start_channel: 3,
         end_channel: 5,
         data_shape_x: 12,
+        data_shape_y: 2,
         timestamp_in_milis: vec![1000, 1500],
         ..DataStream::default()
     };

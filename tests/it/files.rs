@@ -47,6 +47,15 @@ fn thousands_of_frames_go_round_too() {
 }
 
 #[test]
+fn frames_of_half_a_megabyte_go_round_too() {
+    let dir = Dir::new();
+    let bytes = delimited(&frames(24, 128 * 1024));
+    assert!(bytes.len() > 12_000_000);
+    let original = dir.write("wide.bin", &bytes);
+    assert!(round_trip(&dir, &original) == bytes);
+}
+
+#[test]
 fn frames_can_come_from_stdin_and_stop_at_a_torn_one() {
     let dir = Dir::new();
     let bytes = delimited(&frames(3, 8));

@@ -2,6 +2,7 @@
 
 mod captures;
 mod crash;
+mod demo;
 mod files;
 mod record;
 mod serve;

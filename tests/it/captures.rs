@@ -8,7 +8,13 @@ use grpc_capture::file::{Reader, call_digests};
 use crate::support::{Dir, delimited, events, received, run, shipped, unzstd, verify};
 
 #[path = "../../examples/make_captures.rs"]
-#[allow(dead_code, unreachable_pub, clippy::print_stdout, reason = "an example, which is a program of its own")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "an example, which is judged as a program of its own"
+)]
 mod make_captures;
 
 /// A recording that was imported, and the SHA-256 of its file as its description gives it.
@@ -40,10 +46,18 @@ const IMPORTED: [Imported; 2] = [
     },
 ];
 
+fn hex(text: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
 fn all() -> Vec<String> {
     let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/captures")).unwrap();
-    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".gcap")).collect();
+    let paths = folder.map(|entry| entry.unwrap().path());
+    let captures = paths.filter(|path| path.extension().is_some_and(|ending| ending == "gcap"));
+    let mut names: Vec<_> = captures
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
     names.sort();
     names
 }
@@ -107,9 +121,8 @@ fn the_imported_captures_hold_the_recordings_bytes() {
         );
         // By other means: the library of the digest alone, over what the command writes.
         let raw = run(&["cat", "--raw", &path]).expect(0).stdout;
-        let sha256 = sha2::Sha256::digest(&raw);
-        let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((raw.len(), hex.as_str()), (imported.bytes, imported.sha256));
+        let sha256: Vec<_> = sha2::Sha256::digest(&raw).to_vec();
+        assert_eq!((raw.len(), sha256), (imported.bytes, hex(imported.sha256)));
     }
 }
 
@@ -130,7 +143,10 @@ fn every_capture_is_whole_and_every_command_reads_it() {
         run(&["info", &path]).expect(0);
 
         let report = run(&["verify", "--format", "json", &path]).expect(0).json();
-        assert_eq!((&report["state"], &report["digest"]), (&"whole".into(), &info["digest"]));
+        assert_eq!(
+            (&report["state"], &report["digest"]),
+            (&"whole".into(), &info["digest"])
+        );
 
         let lines = run(&["cat", "--format", "json", &path]).expect(0).json_lines();
         assert_eq!(lines.len() as u64, verified.summary.events, "{name}");

@@ -28,7 +28,9 @@ fn a_demo_does_not_overwrite_an_earlier_one() {
     let dir = Dir::new();
     let capture = dir.write("optodas-quake.gcap", "an earlier demo");
     let folder = capture.trim_end_matches("/optodas-quake.gcap");
-    run(&["demo", "-o", folder, "--rate", "max"]).expect(4).says(&["exists"]);
+    run(&["demo", "-o", folder, "--rate", "max"])
+        .expect(4)
+        .says(&["exists"]);
     assert_eq!(fs::read(&capture).unwrap(), b"an earlier demo");
 }
 

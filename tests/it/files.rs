@@ -59,10 +59,7 @@ fn frames_of_half_a_megabyte_go_round_too() {
 fn frames_can_come_from_stdin_and_stop_at_a_torn_one() {
     let dir = Dir::new();
     let bytes = delimited(&frames(3, 8));
-    let (torn, capture) = (
-        dir.write("torn.bin", &bytes[..bytes.len() - 1]),
-        dir.file("stdin.gcap"),
-    );
+    let (torn, capture) = (dir.write("torn.bin", &bytes[..bytes.len() - 1]), dir.file("stdin.gcap"));
     let mut import = command(&["import", "-", "-o", &capture, "--format", "json"]);
     let output = import.stdin(fs::File::open(&torn).unwrap()).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "lossy");
@@ -81,7 +78,9 @@ fn a_file_that_holds_no_frames_is_told_apart() {
     // Two well-delimited messages that are no spectrograms.
     let foreign = dir.write("foreign.bin", [3, 0xff, 0xff, 0xff, 1, 0x07]);
     run(&["import", &foreign]).expect(1).says(&["--dialect"]);
-    run(&["import", &dir.file("nowhere.bin")]).expect(4).says(&["nowhere.bin"]);
+    run(&["import", &dir.file("nowhere.bin")])
+        .expect(4)
+        .says(&["nowhere.bin"]);
 }
 
 /// A capture of many chunks, and its bytes.
@@ -142,7 +141,10 @@ fn a_cut_capture_gives_what_is_whole_and_says_that_it_is_unfinished() {
         run(&["info", &cut]).expect(3).says(&["unfinished"]);
 
         let (saved, report) = recover(&dir, &cut, 3);
-        assert_eq!((&report["was_finished"], &report["lossless"]), (&false.into(), &false.into()));
+        assert_eq!(
+            (&report["was_finished"], &report["lossless"]),
+            (&false.into(), &false.into())
+        );
         assert_eq!(report["messages"], there.len());
         assert_eq!(received(&saved), there);
         run(&["verify", &saved]).expect(0);
@@ -253,7 +255,9 @@ fn an_input_is_never_its_own_output() {
 }
 
 fn cat_json(args: &[&str]) -> Vec<Value> {
-    run(&[&["cat", "--format", "json"], args].concat()).expect(0).json_lines()
+    run(&[&["cat", "--format", "json"], args].concat())
+        .expect(0)
+        .json_lines()
 }
 
 fn keys(object: &Value) -> Vec<&str> {
@@ -277,7 +281,10 @@ fn json_lines_have_the_documented_keys_for_every_kind_of_event() {
     }
     let endings: Vec<_> = lines.iter().filter(|line| line["event"] == "end").collect();
     for (ending, more) in [
-        ("status", &["code", "status", "message", "trailers_only", "trailers"][..]),
+        (
+            "status",
+            &["code", "status", "message", "trailers_only", "trailers"][..],
+        ),
         ("cancelled", &["by", "reason"]),
         ("broken", &["error", "goaway"]),
         ("deadline", &["limit", "after_ns"]),
@@ -314,7 +321,10 @@ fn cat_can_show_one_call_one_direction_and_what_comes_later() {
     assert_eq!(all.len(), by_call.iter().map(Vec::len).sum::<usize>());
     assert_eq!(raw(&["--call", "4"]), b"");
     assert_eq!(raw(&["--call", "2", "--direction", "sent"]), [2, 0x08, 1], "stream 1");
-    assert_eq!(raw(&["--direction", "both"]).len(), all.len() + raw(&["--direction", "sent"]).len());
+    assert_eq!(
+        raw(&["--direction", "both"]).len(),
+        all.len() + raw(&["--direction", "sent"]).len()
+    );
 
     let nan = shipped("nan.gcap");
     let late = cat_json(&[&nan, "--start-offset", "250ms"]);
@@ -408,7 +418,9 @@ fn there_is_a_man_page_for_every_command() {
     assert!(run(&["man"]).expect(0).text().contains(".TH"));
     let pages = dir.file("pages");
     run(&["man", &pages]).expect(0);
-    for command in ["", "-demo", "-record", "-serve", "-info", "-cat", "-verify", "-recover", "-import"] {
+    for command in [
+        "", "-demo", "-record", "-serve", "-info", "-cat", "-verify", "-recover", "-import",
+    ] {
         let page = fs::read_to_string(format!("{pages}/capture{command}.1")).unwrap();
         assert!(page.contains(".TH") && page.len() > 200, "capture{command}.1");
     }
@@ -418,20 +430,36 @@ fn there_is_a_man_page_for_every_command() {
 fn usage_errors_exit_2_and_leave_no_file_behind() {
     let dir = Dir::new();
     let (out, capture) = (dir.file("out.gcap"), shipped("nan.gcap"));
-    let cases = [
+    let (dialled, configured) = (
+        ["--target", "127.0.0.1:1", "--job-id", "x"],
+        ["--server", "http://127.0.0.1:1"],
+    );
+    let mut cases: Vec<Vec<&str>> = Vec::new();
+    for more in [
+        &["--streams", "3"][..],
+        &["--plaintext", "--insecure"],
+        &["-H", "no colon"],
+        &["--max-frames", "0"],
+        &["--idle-timeout", "soon"],
+        &["--max-bytes", "lots"],
+        &["--pin-sha256", "abc"],
+        &["--job", "job.toml"],
+        &["--server", "http://127.0.0.1:1"],
+    ] {
+        cases.push([&["record", "-o", &out], &dialled[..], more].concat());
+    }
+    for more in [
+        &["--start", "10"][..],
+        &["--start", "10", "--end", "later"],
+        &["--sensors", "9..1"],
+        &["--live", "--start", "1", "--end", "2"],
+    ] {
+        cases.push([&["record", "-o", &out], &configured[..], more].concat());
+    }
+    cases.extend([
         vec!["record", "-o", &out],
         vec!["record", "-o", &out, "--target", "127.0.0.1:1"],
         vec!["record", "-o", &out, "--target", "nonsense", "--job-id", "x"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "--streams", "3"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "--plaintext", "--insecure"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "-H", "no colon"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "--max-frames", "0"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "--idle-timeout", "soon"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "--pin-sha256", "abc"],
-        vec!["record", "-o", &out, "--target", "127.0.0.1:1", "--job-id", "x", "--job", "job.toml"],
-        vec!["record", "-o", &out, "--server", "http://127.0.0.1:1", "--start", "10"],
-        vec!["record", "-o", &out, "--server", "http://127.0.0.1:1", "--start", "10", "--end", "later"],
-        vec!["record", "-o", &out, "--server", "http://127.0.0.1:1", "--sensors", "9..1"],
         vec!["cat", "--raw", "--format", "json", &capture, "-o", &out],
         vec!["cat", "--call", "one", &capture, "-o", &out],
         vec!["import", &capture, "--level", "99", "-o", &out],
@@ -439,7 +467,7 @@ fn usage_errors_exit_2_and_leave_no_file_behind() {
         vec!["serve", "--rate", "backwards"],
         vec!["verify"],
         vec!["frobnicate"],
-    ];
+    ]);
     for args in cases {
         let Run { code, stderr, .. } = run(&args);
         assert_eq!(code, Some(2), "{args:?}: {stderr}");

@@ -14,15 +14,7 @@ mod stop;
 /// The arguments that record `job` from `addr` into `out`.
 fn arguments<'a>(addr: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let args = [
-        "record",
-        "-o",
-        out,
-        "--target",
-        addr,
-        "--job-id",
-        "12-70788",
-        "--format",
-        "json",
+        "record", "-o", out, "--target", addr, "--job-id", "12-70788", "--format", "json",
     ];
     [&args, more].concat()
 }

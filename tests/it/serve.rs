@@ -101,11 +101,15 @@ fn rest_answers_as_a_focus_server_does() {
 #[test]
 fn what_cannot_be_served_is_said_and_exits_4() {
     let dir = Dir::new();
-    run(&["serve", &dir.file("missing.gcap")]).expect(4).says(&["missing.gcap"]);
+    run(&["serve", &dir.file("missing.gcap")])
+        .expect(4)
+        .says(&["missing.gcap"]);
     let text = dir.write("notes.txt", "no capture");
     run(&["serve", &text]).expect(4).says(&["notes.txt"]);
     let nan = shipped("nan.gcap");
     run(&["serve", &nan, &nan]).expect(4).says(&["nan"]);
     let taken = Serve::start(&[&nan]);
-    run(&["serve", &nan, "--grpc", taken.grpc()]).expect(4).says(&[taken.grpc()]);
+    run(&["serve", &nan, "--grpc", taken.grpc()])
+        .expect(4)
+        .says(&[taken.grpc()]);
 }

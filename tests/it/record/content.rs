@@ -73,10 +73,17 @@ fn a_message_above_the_limit_ends_the_call_and_says_how_to_raise_it() {
     let small = crate::support::frames(2, 4);
     let job = RawJob::builder().frames(&small).frames(&frames).start();
     let size = frames[0].len().to_string();
-    let refused = record(job.addr, &out, &["--max-msg-sz", "1000"])
-        .expect(4)
-        .says(&["message 3", &size, "the limit is 1000", "--max-msg-sz"]);
-    assert!(!refused.stderr.contains("disk"), "the disk has no part in it: {}", refused.stderr);
+    let refused = record(job.addr, &out, &["--max-msg-sz", "1000"]).expect(4).says(&[
+        "message 3",
+        &size,
+        "the limit is 1000",
+        "--max-msg-sz",
+    ]);
+    assert!(
+        !refused.stderr.contains("disk"),
+        "the disk has no part in it: {}",
+        refused.stderr
+    );
     assert!(verify(&out).is_whole());
     assert_eq!(received(&out), small, "what came before is there");
     assert_eq!(verify(&out).summary.gaps, 1, "and what was refused is counted");
@@ -127,7 +134,11 @@ fn readable_content(out: &str) -> Vec<u8> {
     let file = fs::read(out).unwrap();
     let mut content = unzstd(&file);
     content.extend(file);
-    for args in [&["cat", "--format", "json"][..], &["cat"], &["info", "--format", "json"]] {
+    for args in [
+        &["cat", "--format", "json"][..],
+        &["cat"],
+        &["info", "--format", "json"],
+    ] {
         content.extend(run(&[args, &[out]].concat()).expect(0).stdout);
     }
     content

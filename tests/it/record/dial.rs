@@ -58,9 +58,11 @@ fn a_wrong_job_id_is_the_servers_not_found_and_names_the_job() {
     let raw = RawJob::builder().job_id("another").start();
     for (name, addr) in [("serve", serve.grpc().to_owned()), ("raw", raw.addr.to_string())] {
         let out = dir.file(&format!("{name}.gcap"));
-        run(&arguments(&addr, &out, &["--plaintext"]))
-            .expect(64 + 5)
-            .says(&["NOT_FOUND", "12-70788", "is the job's name right"]);
+        run(&arguments(&addr, &out, &["--plaintext"])).expect(64 + 5).says(&[
+            "NOT_FOUND",
+            "12-70788",
+            "is the job's name right",
+        ]);
         assert!(verify(&out).is_whole());
         let endings = endings(&out);
         assert!(
@@ -75,9 +77,7 @@ fn a_refusal_is_passed_on_as_64_and_its_status() {
     for (code, number) in [(tonic::Code::PermissionDenied, 7), (tonic::Code::Internal, 13)] {
         let dir = Dir::new();
         let out = dir.file("refused.gcap");
-        let job = RawJob::builder()
-            .then(Step::Fail(code, "not today".to_owned()))
-            .start();
+        let job = RawJob::builder().then(Step::Fail(code, "not today".to_owned())).start();
         record(job.addr, &out, &[]).expect(64 + number).says(&["not today"]);
         assert!(verify(&out).is_whole());
     }
@@ -87,10 +87,7 @@ fn a_refusal_is_passed_on_as_64_and_its_status() {
 fn a_job_that_is_not_healthy_yet_is_waited_for() {
     let (dir, frames) = (Dir::new(), frames(3, 4));
     let out = dir.file("job.gcap");
-    let job = RawJob::builder()
-        .health(&[false, false, true])
-        .frames(&frames)
-        .start();
+    let job = RawJob::builder().health(&[false, false, true]).frames(&frames).start();
     record(job.addr, &out, &[]).expect(0);
     assert_eq!((job.asked(), job.calls()), (3, 1));
     holds(&out, &frames);
@@ -102,9 +99,11 @@ fn a_job_that_never_becomes_healthy_is_given_up_without_taking_its_frames() {
     let out = dir.file("sick.gcap");
     let job = RawJob::builder().health(&[false]).frames(&frames).start();
     let began = Instant::now();
-    record(job.addr, &out, &["--connect-timeout", "1s"])
-        .expect(4)
-        .says(&["did not become ready", "healthy = false", "--connect-timeout"]);
+    record(job.addr, &out, &["--connect-timeout", "1s"]).expect(4).says(&[
+        "did not become ready",
+        "healthy = false",
+        "--connect-timeout",
+    ]);
     assert!(began.elapsed() < HALF_THE_DEFAULT);
     assert!(job.asked() > 1, "it was asked again");
     assert_eq!(job.calls(), 0);
@@ -168,9 +167,13 @@ fn tls_is_not_spoken_to_a_server_of_plain_text_when_it_was_asked_for() {
     let job = RawJob::builder().frames(&frames(1, 4)).start();
     let (addr, out) = (job.addr.to_string(), dir.file("out.gcap"));
     // Asked for by name, encryption is never given up, not even on this machine.
-    run(&arguments(&format!("https://{addr}"), &out, &["--connect-timeout", "5s"]))
-        .expect(4)
-        .says(&["--plaintext"]);
+    run(&arguments(
+        &format!("https://{addr}"),
+        &out,
+        &["--connect-timeout", "5s"],
+    ))
+    .expect(4)
+    .says(&["--plaintext"]);
     assert_eq!(job.calls(), 0);
 }
 

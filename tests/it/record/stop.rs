@@ -33,7 +33,10 @@ fn a_server_that_dies_in_mid_stream_leaves_every_frame_and_one_broken_ending() {
     assert_eq!(run.json()["messages"], frames.len());
     holds(&out, &frames);
     let endings = endings(&out);
-    assert!(matches!(&endings[..], [Ending::Broken(broken)] if !broken.goaway), "{endings:?}");
+    assert!(
+        matches!(&endings[..], [Ending::Broken(broken)] if !broken.goaway),
+        "{endings:?}"
+    );
 }
 
 #[test]
@@ -136,10 +139,7 @@ fn max_frames_records_exactly_that_many_even_from_a_server_that_sends_more() {
         holds(&out, &frames[..count]);
     }
     // More than there are: the end of the stream is the end.
-    let (short, out) = (
-        RawJob::builder().frames(&frames).start(),
-        dir.file("all.gcap"),
-    );
+    let (short, out) = (RawJob::builder().frames(&frames).start(), dir.file("all.gcap"));
     record(short.addr, &out, &["--max-frames", "21"]).expect(0);
     holds(&out, &frames);
 }

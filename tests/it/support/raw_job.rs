@@ -117,7 +117,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Refuses every other name with NOT_FOUND.
+    /// Refuses every other name with `NOT_FOUND`.
     pub(crate) fn job_id(mut self, job_id: &str) -> Self {
         self.job_id = Some(job_id.to_owned());
         self
@@ -179,7 +179,7 @@ impl Builder {
         let seen = Arc::new(Seen::default());
         let service = DataStreamServiceServer::new(Job {
             steps: self.steps.into(),
-            job_id: self.job_id,
+            name: self.job_id,
             health: self.health,
             headers: self.headers,
             seen: Arc::clone(&seen),
@@ -301,7 +301,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, service: Data
 
 struct Job {
     steps: Arc<[Step]>,
-    job_id: Option<String>,
+    name: Option<String>,
     health: Vec<bool>,
     headers: Vec<(&'static str, &'static str)>,
     seen: Arc<Seen>,
@@ -313,9 +313,9 @@ impl DataStreamService for Job {
 
     async fn stream_spectrograms(&self, request: Request<Bytes>) -> Result<Response<Playing>, Status> {
         self.seen.calls.fetch_add(1, Ordering::SeqCst);
-        let request = StreamRequest::decode(request.into_inner())
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if self.job_id.as_ref().is_some_and(|job_id| *job_id != request.job_id) {
+        let request =
+            StreamRequest::decode(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if self.name.as_ref().is_some_and(|name| *name != request.job_id) {
             return Err(Status::not_found(format!("no job {}", request.job_id)));
         }
         let mut response = Response::new(Playing {

@@ -152,4 +152,13 @@ fn a_server_that_cannot_be_reached_leaves_no_empty_capture() {
     let args = ["record", "-o", &out, "--server", &url, "--connect-timeout", "700ms"];
     run(&args).expect(4).says(&[&port.addr.to_string()]);
     assert_eq!(dir.names(), Vec::<String>::new());
+
+    dir.write("out.gcap", "an earlier capture");
+    run(&[&args[..], &["--force"]].concat()).expect(4);
+    assert_eq!(dir.names(), ["out.gcap"]);
+    assert_eq!(
+        std::fs::read(&out).unwrap(),
+        b"an earlier capture",
+        "nothing came that could replace it"
+    );
 }

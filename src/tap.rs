@@ -8,6 +8,8 @@ pub mod clock;
 pub mod dial;
 pub mod health;
 pub mod recorder;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 
 pub use client::{

@@ -33,7 +33,7 @@ use super::{
     recorder::{CallRecorder, RecorderHandle, Refused},
 };
 use crate::{
-    event::{Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
     wire::{
         DEFAULT_MAX_MESSAGE_BYTES, Deframer, WireError,
         idle::is_idle_close,
@@ -439,7 +439,7 @@ impl CallTap {
 
     /// The ending of a stream that the server closed.
     fn ended(&self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
-        let ending = ending::of_trailers(trailers, headers);
+        let ending = ending::of_trailers(trailers, headers, self.connection.goaway());
         let Err(cut) = deframer.finish() else { return ending };
         let _ = self.call.gap(Gap {
             direction: Direction::Received,
@@ -450,7 +450,10 @@ impl CallTap {
             Ending::Status(status) if status.code == status::OK => {
                 ending::broken(format!("{cut}, though its status is OK"))
             }
-            Ending::Broken(broken) => ending::broken(format!("{}; {cut}", broken.error)),
+            Ending::Broken(broken) => Ending::Broken(Broken {
+                error: format!("{}; {cut}", broken.error),
+                ..broken
+            }),
             other => other,
         }
     }

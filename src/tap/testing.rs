@@ -80,7 +80,7 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     bytes
 }
 
-/// HEADERS of stream 1 (END_HEADERS), uncompressed; END_STREAM when `last`.
+/// HEADERS of stream 1 (`END_HEADERS`), uncompressed; `END_STREAM` when `last`.
 pub(super) fn headers(entries: &[(&str, &str)], last: bool) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in entries {
@@ -121,7 +121,7 @@ pub(super) fn message(payload: &[u8]) -> Vec<u8> {
     data(&encode_message(false, payload))
 }
 
-/// RST_STREAM of stream 1.
+/// `RST_STREAM` of stream 1.
 pub(super) fn reset(code: u32) -> Vec<u8> {
     frame(3, 0, 1, &code.to_be_bytes())
 }

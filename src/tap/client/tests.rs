@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -24,7 +24,7 @@ use crate::{
         recorder::{Overflow, Recorder, RecorderOptions},
         testing::{self, Memory, Peer, answer, data, goaway, grpc_head, headers, message, reset, trailers},
     },
-    wire::encode_message,
+    wire::{WireError, encode_message},
 };
 
 const METHOD: &str = "/datastream.DataStreamService/StreamSpectrograms";

@@ -370,8 +370,8 @@ async fn a_sink_that_cannot_finish_is_an_error() {
 #[test]
 fn what_lies_still_is_flushed_without_another_event() {
     let (mut sink, _) = Memory::new();
-    let (flushed, flushes) = mpsc::channel();
-    sink.flushed = Some(flushed);
+    let (tell, flushes) = mpsc::channel();
+    sink.flushed = Some(tell);
     let recorder = Recorder::start(
         sink,
         RecorderOptions {

@@ -103,12 +103,7 @@ impl Values<'_> {
     fn at(&self, bin: usize) -> f32 {
         match self {
             Self::Wire(bytes) => {
-                let four = [
-                    bytes[bin * 4],
-                    bytes[bin * 4 + 1],
-                    bytes[bin * 4 + 2],
-                    bytes[bin * 4 + 3],
-                ];
+                let four = [bytes[bin * 4], bytes[bin * 4 + 1], bytes[bin * 4 + 2], bytes[bin * 4 + 3]];
                 f32::from_le_bytes(four)
             }
             Self::Owned(values) => values[bin],

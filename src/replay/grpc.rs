@@ -102,13 +102,10 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
         *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Ok(response);
     }
-    let request = match port.furniture.answer(request) {
-        Ok(reply) => {
-            let Ok(response) = reply.await;
-            return Ok(response.map(Answer::Tonic));
-        }
-        Err(request) => request,
-    };
+    if let Some(service) = port.furniture.service(request.uri().path()) {
+        let Ok(response) = service.answer(request).await;
+        return Ok(response.map(Answer::Tonic));
+    }
     let (parts, mut body) = request.into_parts();
     let method = parts.uri.path();
     if method == HEALTH_METHOD {

@@ -34,8 +34,14 @@ fn raw_job() {
     let job = tonic_build::manual::Service::builder()
         .name("DataStreamService")
         .package("datastream")
-        .method(method("stream_spectrograms", "StreamSpectrograms").server_streaming().build())
+        .method(
+            method("stream_spectrograms", "StreamSpectrograms")
+                .server_streaming()
+                .build(),
+        )
         .method(method("check_health", "CheckHealth").build())
         .build();
-    tonic_build::manual::Builder::new().build_transport(false).compile(&[job]);
+    tonic_build::manual::Builder::new()
+        .build_transport(false)
+        .compile(&[job]);
 }

@@ -10,7 +10,7 @@ use grpc_capture::{
     file::{Header, Summary, Writer, WriterOptions, attribute},
     redact::{MetadataPolicy, strip_userinfo},
     tap::{
-        CallLimits, HealthProbe, Job, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
+        CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
         RecorderOptions, Stop, TapError, record_job,
     },
 };

@@ -79,7 +79,7 @@ pub(crate) struct DemoArgs {
 
     /// How fast to play: a factor, or `max`
     #[arg(long, default_value = "2")]
-    pub(crate) rate: value::Rate,
+    pub(crate) rate: grpc_capture::replay::Rate,
 }
 
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ pub(crate) struct ServeArgs {
 
     /// How fast to play: a factor (0.1 … 1000), or `max`
     #[arg(long, default_value = "1")]
-    pub(crate) rate: value::Rate,
+    pub(crate) rate: grpc_capture::replay::Rate,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +112,7 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct CatArgs {
     /// The capture
     #[arg(value_name = "CAPTURE")]

@@ -3,11 +3,14 @@
 use std::{error::Error, fmt};
 
 pub(crate) mod cat;
+pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod output;
+pub(crate) mod record;
 pub(crate) mod recover;
+pub(crate) mod serve;
 pub(crate) mod verify;
 
 /// What a command came to; main turns it into the exit code.

@@ -6,6 +6,7 @@ use clap::Parser;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use cli::{Cli, Command};
+use commands::output::Talk;
 
 mod cli;
 mod commands;
@@ -13,7 +14,11 @@ mod commands;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli);
+    let talk = if cli.quiet { Talk::Quiet } else { Talk::Normal };
     let done = match &cli.command {
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Record(args) => commands::record::run(args, talk),
+        Command::Serve(args) => commands::serve::run(args, talk),
         Command::Info(args) => commands::info::run(args),
         Command::Cat(args) => commands::cat::run(args),
         Command::Verify(args) => commands::verify::run(args),
@@ -21,7 +26,6 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(args),
         Command::Completions(args) => commands::docs::completions(args),
         Command::Man(args) => commands::docs::man(args),
-        _ => Err(commands::Failure::Usage("not yet".to_owned())),
     };
     match done {
         Ok(outcome) => ExitCode::from(outcome.code()),
@@ -33,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to stderr: warnings by default, more with -v, or as RUST_LOG says.
+/// Log lines go to stderr: warnings by default, more with -v, or as `RUST_LOG` says.
 fn start_log(cli: &Cli) {
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => LevelFilter::ERROR,

@@ -32,6 +32,7 @@ mod player;
 mod queue;
 mod reader;
 mod rest;
+mod scene;
 pub mod script;
 mod served;
 mod server;
@@ -40,6 +41,7 @@ mod source;
 
 pub use error::ReplayError;
 pub use pace::Rate;
+pub use scene::{OPTODAS_QUAKE, builtin_scene};
 pub use served::Served;
 pub use server::{Builder, ReplayServer};
 pub use shape::JobShape;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dial;
 pub mod health;
 pub mod recorder;
+pub mod rest;
 pub mod tls;
 
 pub use client::{
@@ -20,3 +21,6 @@ pub use health::{HealthProbe, Readiness, wait_ready};
 pub use recorder::{
     CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals,
 };
+
+#[cfg(test)]
+mod testing;

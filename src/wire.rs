@@ -4,8 +4,8 @@
 //! of a message prefix, so a payload leaves exactly as it came.
 
 pub mod deframe;
-pub mod inflate;
 pub mod idle;
+pub mod inflate;
 pub mod metadata;
 pub mod status;
 

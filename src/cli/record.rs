@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
+use grpc_capture::focus;
 
 use super::{
     FormatArg,
-    value::{Hertz, Size, Span, Tag, Whole},
+    value::{Size, Span, Tag},
 };
 
 #[derive(Debug, Args)]
@@ -14,7 +15,7 @@ use super::{
 #[command(after_help = "A job's frames are delivered once, and clients compete for them: \
                         what is recorded here, no other client gets.")]
 pub(crate) struct RecordArgs {
-    /// Focus Server to configure a job on, such as https://host/focus-server/
+    /// Focus Server to configure a job on, such as `https://host/focus-server/`
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 
@@ -64,11 +65,11 @@ pub(crate) struct JobArgs {
 
     /// Sensors (channels) to ask for, both ends included: 0..10
     #[arg(long, value_name = "RANGE", requires = "server")]
-    pub(crate) sensors: Option<Whole>,
+    pub(crate) sensors: Option<focus::Span<i64>>,
 
     /// Frequencies to ask for in Hz: 0..500
     #[arg(long, value_name = "RANGE", requires = "server")]
-    pub(crate) frequency: Option<Hertz>,
+    pub(crate) frequency: Option<focus::Span<f64>>,
 
     /// FFT length
     #[arg(long, requires = "server")]
@@ -84,7 +85,7 @@ pub(crate) struct JobArgs {
 
     /// View: multi (0), single (1) or waterfall (2)
     #[arg(long, requires = "server")]
-    pub(crate) view: Option<String>,
+    pub(crate) view: Option<focus::View>,
 
     /// Live data (the default without --start and --end)
     #[arg(long, conflicts_with_all = ["start", "end"], requires = "server")]

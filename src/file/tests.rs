@@ -235,7 +235,7 @@ fn a_flip_of_any_byte_is_found_and_never_read_as_right() {
             let originals = saved.iter().filter(|event| events.contains(event)).count();
             let added = saved.iter().filter(|event| !events.contains(event));
             assert!(
-                added.clone().all(|event| is_ours(event)),
+                added.clone().all(is_ours),
                 "byte {place} invented {:?}",
                 added.collect::<Vec<_>>()
             );

@@ -19,16 +19,17 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-pub(super) use self::piece::Piece;
 use self::piece::Delivery;
+pub(super) use self::piece::Piece;
 use super::{
-    answer::{PREFIX_BYTES, put_prefix, trailers},
+    answer::trailers,
     connection::{Break, Guard},
     pace::Schedule,
     player::{Act, Finale, Step},
     queue::Consumer,
     served::Counters,
 };
+use crate::wire::{deframe::PREFIX_BYTES, prefix};
 
 /// A message up to this size is copied together with its neighbours: a frame for each costs more than the copy.
 const SMALL_BYTES: usize = 16 * 1024;
@@ -163,12 +164,14 @@ impl Replay {
             match step.act {
                 Act::Headers(_) => {}
                 Act::Message { compressed, data } => {
-                    self.gathered.reserve(PREFIX_BYTES + if data.len() <= SMALL_BYTES { PIECE_BYTES } else { 0 });
-                    if put_prefix(&mut self.gathered, compressed, data.len()).is_none() {
+                    let Some(prefix) = prefix(compressed, data.len()) else {
                         let message = "a recorded message is longer than gRPC can send".to_owned();
                         self.ending = Some(Finale::lost(message));
                         continue;
-                    }
+                    };
+                    let copied = if data.len() > SMALL_BYTES { 0 } else { PIECE_BYTES };
+                    self.gathered.reserve(PREFIX_BYTES + copied);
+                    self.gathered.extend_from_slice(&prefix);
                     self.counters.message(data.len());
                     if data.len() > SMALL_BYTES {
                         return self.send(data);
@@ -253,7 +256,13 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(queue: Consumer, schedule: Schedule, start: Instant) -> Self {
-        Self { queue, schedule, start, sleep: Box::pin(tokio::time::sleep_until(start)), next: None }
+        Self {
+            queue,
+            schedule,
+            start,
+            sleep: Box::pin(tokio::time::sleep_until(start)),
+            next: None,
+        }
     }
 
     /// Puts back a step that was taken too early.
@@ -264,13 +273,11 @@ impl Steps {
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let step = match self.next.take() {
             Some(step) => step,
-            None => match ready!(self.queue.poll_next(cx)) {
-                Some(step) => step,
-                None => {
-                    let message = "the capture's reader stopped before the call's ending".to_owned();
-                    return Poll::Ready(Step { offset_ns: 0, act: Act::End(Finale::lost(message)) });
-                }
-            },
+            None => ready!(self.queue.poll_next(cx)).unwrap_or_else(|| {
+                let message = "the capture's reader stopped before the call's ending".to_owned();
+                let act = Act::End(Finale::lost(message));
+                Step { offset_ns: 0, act }
+            }),
         };
         if let Some(due) = self.schedule.due(step.offset_ns)
             && self.poll_until(due, cx).is_pending()

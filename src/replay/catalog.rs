@@ -1,15 +1,21 @@
 //! Which recorded call answers a request. Pure.
 
-use prost::Message as _;
-
 use super::{
-    answer::code,
     player::MaxFrames,
-    script::{Call, Job, Request, STREAM_DATA, STREAM_SPECTROGRAMS},
+    script::{Call, Job, Request},
     shape::JobShape,
     source::Source,
 };
-use crate::proto::{datastream::StreamRequest, pandadatastream::StreamDataRequest};
+use crate::{
+    dialect::{
+        datastream::{METHOD as STREAM_SPECTROGRAMS, StreamRequest},
+        pandadatastream::{METHOD as STREAM_DATA, requested_stream},
+    },
+    wire::status::{NOT_FOUND, UNIMPLEMENTED},
+};
+
+/// gRPC status code of a request that cannot be read, or that asks for a stream that is not there.
+pub(super) const INVALID_ARGUMENT: u32 = 3;
 
 /// More names than this do not help in an error message.
 const MAX_NAMES: usize = 8;
@@ -23,8 +29,10 @@ pub(super) struct Entry {
     /// Number of the capture, in the order given.
     pub(super) source_at: usize,
     pub(super) source: Source,
-    /// The capture's `configure.request` and `configure.response`, where it has them.
-    pub(super) configure: (Option<serde_json::Value>, Option<serde_json::Value>),
+    /// The body that was posted to `/configure`, where the capture has it.
+    pub(super) configure_request: Option<serde_json::Value>,
+    /// The body that came back, where the capture has it.
+    pub(super) configure_response: Option<serde_json::Value>,
     /// Given by the caller, else read out of the first frames.
     pub(super) shape: Option<JobShape>,
 }
@@ -86,7 +94,11 @@ impl Catalog {
             STREAM_SPECTROGRAMS => self.choose_job(request),
             STREAM_DATA => self.choose_stream(request),
             _ => best(self.calls(method), request)
-                .map(|(entry, call)| Chosen { entry, call, max_frames: MaxFrames::Unlimited })
+                .map(|(entry, call)| Chosen {
+                    entry,
+                    call,
+                    max_frames: MaxFrames::Unlimited,
+                })
                 .ok_or_else(|| self.unknown_method(method)),
         }
     }
@@ -94,7 +106,10 @@ impl Catalog {
     /// No such method here.
     pub(super) fn unknown_method(&self, method: &str) -> Refusal {
         let known = list(&self.methods(), |name| (*name).to_owned());
-        Refusal::new(code::UNIMPLEMENTED, format!("no call of {} was recorded; this server replays {known}", shown(method)))
+        Refusal::new(
+            UNIMPLEMENTED,
+            format!("no call of {} was recorded; this server replays {known}", shown(method)),
+        )
     }
 
     fn calls<'a>(&'a self, method: &str) -> impl Iterator<Item = (&'a Entry, &'a Call)> {
@@ -106,19 +121,23 @@ impl Catalog {
 
     fn choose_job(&self, request: Option<&Request>) -> Result<Chosen<'_>, Refusal> {
         let asked = StreamRequest::decode(plain(request)?)
-            .map_err(|error| Refusal::new(code::INVALID_ARGUMENT, format!("could not read the StreamRequest: {error}")))?;
+            .map_err(|error| Refusal::new(INVALID_ARGUMENT, format!("could not read the StreamRequest: {error}")))?;
         let named = self.calls(STREAM_SPECTROGRAMS).filter(|(entry, call)| {
             // A job that was recorded without a name answers to its recorded request, too.
             entry.job.job_id == asked.job_id || (asked.job_id.is_empty() && same(call, request))
         });
-        let (entry, call) = best(named, request).ok_or_else(|| self.unknown_job(&asked.job_id))?;
+        let (entry, call) = best(named, request).ok_or_else(|| self.unknown_job(asked.job_id))?;
         let recorded = call.stream_request().map_or(0, |recorded| recorded.max_frames);
         let max_frames = match u64::try_from(asked.max_frames) {
             Ok(0) | Err(_) => MaxFrames::Unlimited,
             Ok(max) if asked.max_frames == recorded => MaxFrames::AsRecorded(max),
             Ok(max) => MaxFrames::First(max),
         };
-        Ok(Chosen { entry, call, max_frames })
+        Ok(Chosen {
+            entry,
+            call,
+            max_frames,
+        })
     }
 
     fn unknown_job(&self, job_id: &str) -> Refusal {
@@ -129,31 +148,50 @@ impl Catalog {
             .map(|entry| entry.job.job_id.as_str())
             .collect();
         let known = list(&ids, |id| format!("{:?}", shown(id)));
-        Refusal::new(code::NOT_FOUND, format!("no job {:?} here; this server replays {known}", shown(job_id)))
+        Refusal::new(
+            NOT_FOUND,
+            format!("no job {:?} here; this server replays {known}", shown(job_id)),
+        )
     }
 
     fn choose_stream(&self, request: Option<&Request>) -> Result<Chosen<'_>, Refusal> {
-        let asked = StreamDataRequest::decode(plain(request)?)
-            .map_err(|error| Refusal::new(code::INVALID_ARGUMENT, format!("could not read the StreamDataRequest: {error}")))?;
-        let same_id = self.calls(STREAM_DATA).filter(|(_, call)| call.stream_id() == Some(asked.stream_id));
-        let (entry, call) = best(same_id, request).ok_or_else(|| self.unknown_stream(asked.stream_id))?;
-        Ok(Chosen { entry, call, max_frames: MaxFrames::Unlimited })
+        let asked = requested_stream(plain(request)?).map_err(|error| {
+            Refusal::new(
+                INVALID_ARGUMENT,
+                format!("could not read the StreamDataRequest: {error}"),
+            )
+        })?;
+        let same_id = self
+            .calls(STREAM_DATA)
+            .filter(|(_, call)| call.stream_id() == Some(asked));
+        let (entry, call) = best(same_id, request).ok_or_else(|| self.unknown_stream(asked))?;
+        Ok(Chosen {
+            entry,
+            call,
+            max_frames: MaxFrames::Unlimited,
+        })
     }
 
     fn unknown_stream(&self, stream_id: i32) -> Refusal {
         let ids: Vec<i32> = self.entries.iter().flat_map(|entry| entry.job.stream_ids()).collect();
         let known = list(&ids, i32::to_string);
-        Refusal::new(code::INVALID_ARGUMENT, format!("no stream {stream_id} in this job; its stream ids are {known}"))
+        Refusal::new(
+            INVALID_ARGUMENT,
+            format!("no stream {stream_id} in this job; its stream ids are {known}"),
+        )
     }
 }
 
 /// The bytes of a request that must be read.
 fn plain(request: Option<&Request>) -> Result<&[u8], Refusal> {
     match request {
-        None => Err(Refusal::new(code::INVALID_ARGUMENT, "the call ended before its request message came".to_owned())),
+        None => Err(Refusal::new(
+            INVALID_ARGUMENT,
+            "the call ended before its request message came".to_owned(),
+        )),
         Some(Request { compressed: true, .. }) => {
             let message = "compressed requests are not read here; send this one with grpc-encoding identity";
-            Err(Refusal::new(code::UNIMPLEMENTED, message.to_owned()))
+            Err(Refusal::new(UNIMPLEMENTED, message.to_owned()))
         }
         Some(request) => Ok(&request.data),
     }
@@ -183,7 +221,11 @@ fn list<T>(names: &[T], show: impl Fn(&T) -> String) -> String {
     if names.len() > MAX_NAMES {
         text.push(format!("and {} more", names.len() - MAX_NAMES));
     }
-    if text.is_empty() { "none".to_owned() } else { text.join(", ") }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text.join(", ")
+    }
 }
 
 fn shown(name: &str) -> String {

@@ -27,13 +27,17 @@ pub(super) fn host_of(header: &str) -> Option<&str> {
 
 /// The body of a configure response: the recorded one with the job's new address, else one that the data tells.
 pub(super) fn response(entry: &Entry, endpoint: &Endpoint, request: Option<&Value>) -> Value {
-    let mut body = match &entry.configure.1 {
+    let mut body = match &entry.configure_response {
         Some(Value::Object(recorded)) => recorded.clone(),
         _ => derived(entry, request),
     };
     // A port that was sent as a string is one of the quirks that a client must bear with.
     let as_text = body.get("stream_port").is_some_and(Value::is_string);
-    let port = if as_text { json!(endpoint.port.to_string()) } else { json!(endpoint.port) };
+    let port = if as_text {
+        json!(endpoint.port.to_string())
+    } else {
+        json!(endpoint.port)
+    };
     body.insert("job_id".to_owned(), json!(entry.job.job_id));
     body.insert("stream_url".to_owned(), json!(format!("http://{}", endpoint.host)));
     body.insert("stream_port".to_owned(), port);
@@ -41,12 +45,14 @@ pub(super) fn response(entry: &Entry, endpoint: &Endpoint, request: Option<&Valu
 }
 
 fn derived(entry: &Entry, request: Option<&Value>) -> Map<String, Value> {
-    let request = request.or(entry.configure.0.as_ref());
+    let request = request.or(entry.configure_request.as_ref());
     let mut body = Map::new();
     let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
     put("status", json!("Config received successfully"));
     // Their values follow; the place in the answer is the usual one.
-    ["job_id", "stream_url", "stream_port"].into_iter().for_each(|key| drop(put(key, Value::Null)));
+    for key in ["job_id", "stream_url", "stream_port"] {
+        put(key, Value::Null);
+    }
     put("stream_amount", json!(entry.job.stream_ids().len().max(1)));
     let streams = streams_of_channels(entry);
     put("channel_amount", json!(streams.len()));
@@ -54,8 +60,17 @@ fn derived(entry: &Entry, request: Option<&Value>) -> Map<String, Value> {
     let bins = entry.shape.as_ref().map_or(0, |shape| shape.bins);
     put("frequencies_list", json!(frequencies(request, bins)));
     put("frequencies_amount", json!(bins));
-    put("lines_dt", json!(entry.shape.as_ref().and_then(|shape| shape.lines_dt_s)));
-    put("view_type", request.and_then(|request| request.get("view_type")).cloned().unwrap_or_else(|| json!("0")));
+    put(
+        "lines_dt",
+        json!(entry.shape.as_ref().and_then(|shape| shape.lines_dt_s)),
+    );
+    put(
+        "view_type",
+        request
+            .and_then(|request| request.get("view_type"))
+            .cloned()
+            .unwrap_or_else(|| json!("0")),
+    );
     body
 }
 
@@ -64,7 +79,9 @@ fn streams_of_channels(entry: &Entry) -> Map<String, Value> {
     let mut streams = Map::new();
     for call in &entry.job.calls {
         for sensor in call.shape.iter().flat_map(|shape| &shape.sensors) {
-            streams.entry(sensor.to_string()).or_insert_with(|| json!(call.stream_id().unwrap_or(0)));
+            streams
+                .entry(sensor.to_string())
+                .or_insert_with(|| json!(call.stream_id().unwrap_or(0)));
         }
     }
     // A shape that the caller gave counts for channels that the first frames do not show.
@@ -77,16 +94,28 @@ fn streams_of_channels(entry: &Entry) -> Map<String, Value> {
 /// The bins spread evenly over the range that was asked for; empty when none was. The wire does not tell frequencies.
 fn frequencies(request: Option<&Value>, bins: usize) -> Vec<f64> {
     let bound = |name: &str| request?.get("frequencyRange")?.get(name)?.as_f64();
-    let (Some(min), Some(max)) = (bound("min"), bound("max")) else { return Vec::new() };
+    let (Some(min), Some(max)) = (bound("min"), bound("max")) else {
+        return Vec::new();
+    };
     let steps = bins.saturating_sub(1).max(1) as f64;
     (0..bins).map(|bin| min + (max - min) * bin as f64 / steps).collect()
 }
 
 /// Lowest and highest channel of a job: of its recorded configure response, else of its data.
 pub(super) fn channel_range(entry: &Entry) -> Option<(i64, i64)> {
-    let recorded = entry.configure.1.as_ref().and_then(|body| body.get("channel_to_stream_index")?.as_object());
-    let of_recorded = recorded.into_iter().flatten().filter_map(|(channel, _)| channel.parse().ok());
-    let of_data = entry.shape.iter().flat_map(|shape| &shape.sensors).map(|sensor| i64::from(*sensor));
+    let recorded = entry
+        .configure_response
+        .as_ref()
+        .and_then(|body| body.get("channel_to_stream_index")?.as_object());
+    let of_recorded = recorded
+        .into_iter()
+        .flatten()
+        .filter_map(|(channel, _)| channel.parse().ok());
+    let of_data = entry
+        .shape
+        .iter()
+        .flat_map(|shape| &shape.sensors)
+        .map(|sensor| i64::from(*sensor));
     min_max(of_recorded).or_else(|| min_max(of_data))
 }
 
@@ -99,7 +128,12 @@ fn min_max(channels: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
 
 /// The site's metadata that the recorded configure response holds, where it holds any.
 pub(super) fn live_metadata(entry: &Entry) -> Option<Value> {
-    entry.configure.1.as_ref()?.get("metadata").filter(|metadata| metadata.is_object()).cloned()
+    entry
+        .configure_response
+        .as_ref()?
+        .get("metadata")
+        .filter(|metadata| metadata.is_object())
+        .cloned()
 }
 
 #[cfg(test)]

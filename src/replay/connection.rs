@@ -65,7 +65,10 @@ impl Connection {
 
     /// Wraps the connection's socket.
     pub(super) fn socket(&self, stream: TcpStream) -> Socket {
-        Socket { stream, cut: Arc::clone(&self.cut) }
+        Socket {
+            stream,
+            cut: Arc::clone(&self.cut),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
@@ -92,9 +95,16 @@ impl Guard {
         let mut calls = connection.lock();
         let id = calls.next_id;
         calls.next_id += 1;
-        calls.running.push(Running { id, source, at_break: false });
+        calls.running.push(Running {
+            id,
+            source,
+            at_break: false,
+        });
         drop(calls);
-        Self { connection: Arc::clone(connection), id }
+        Self {
+            connection: Arc::clone(connection),
+            id,
+        }
     }
 
     /// The call has come to a recorded break: waits for the other calls of its capture, then says how to break.
@@ -165,7 +175,10 @@ impl AsyncWrite for Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.cut.load(Ordering::Acquire) {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, "the recorded connection broke here")));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the recorded connection broke here",
+            )));
         }
         Poll::Ready(Ok(()))
     }

@@ -19,18 +19,25 @@ type Handler = Box<dyn FnMut(Request<Incoming>) -> Reply + Send>;
 
 /// The services that are no recorded calls, by path prefix.
 pub(super) struct Furniture {
-    /// Behind a lock because a tower service is called by `&mut`; it only makes a future.
-    services: Vec<(&'static str, Mutex<Handler>)>,
+    services: Vec<FurnitureService>,
 }
 
 impl Furniture {
     /// Health for `services`, and reflection of `descriptor_sets` (name and bytes) or of the Focus protos.
-    pub(super) async fn new(services: &[String], descriptor_sets: &[(String, Vec<u8>)]) -> Result<Arc<Self>, ReplayError> {
+    pub(super) async fn new(
+        services: &[String],
+        descriptor_sets: &[(String, Vec<u8>)],
+    ) -> Result<Arc<Self>, ReplayError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         for service in services {
-            reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+            reporter
+                .set_service_status(service, tonic_health::ServingStatus::Serving)
+                .await;
         }
-        let mut builders = [tonic_reflection::server::Builder::configure(), tonic_reflection::server::Builder::configure()];
+        let mut builders = [
+            tonic_reflection::server::Builder::configure(),
+            tonic_reflection::server::Builder::configure(),
+        ];
         for (capture, set) in descriptor_sets {
             check(capture, set)?;
             builders = builders.map(|builder| builder.register_encoded_file_descriptor_set(set));
@@ -38,23 +45,47 @@ impl Furniture {
         // The captures' own come first: of two files with one name the first is served.
         let [v1, v1alpha] = builders.map(|builder| builder.register_encoded_file_descriptor_set(FOCUS_DESCRIPTOR_SET));
         let v1 = v1.build_v1().map_err(|cause| unreadable("this program", &cause))?;
-        let v1alpha = v1alpha.build_v1alpha().map_err(|cause| unreadable("this program", &cause))?;
+        let v1alpha = v1alpha
+            .build_v1alpha()
+            .map_err(|cause| unreadable("this program", &cause))?;
         Ok(Arc::new(Self {
             services: vec![
-                ("/grpc.health.v1.Health/", handler(health)),
-                ("/grpc.reflection.v1.ServerReflection/", handler(v1)),
-                ("/grpc.reflection.v1alpha.ServerReflection/", handler(v1alpha)),
+                FurnitureService::new("/grpc.health.v1.Health/", health),
+                FurnitureService::new("/grpc.reflection.v1.ServerReflection/", v1),
+                FurnitureService::new("/grpc.reflection.v1alpha.ServerReflection/", v1alpha),
             ],
         }))
     }
 
-    /// The answer of the service that `request` is for, or the request back.
-    pub(super) fn answer(&self, request: Request<Incoming>) -> Result<Reply, Request<Incoming>> {
-        let path = request.uri().path();
-        match self.services.iter().find(|(prefix, _)| path.starts_with(prefix)) {
-            Some((_, handler)) => Ok(handler.lock().unwrap_or_else(PoisonError::into_inner)(request)),
-            None => Err(request),
+    /// The service that answers for `path`.
+    pub(super) fn service(&self, path: &str) -> Option<&FurnitureService> {
+        self.services.iter().find(|service| path.starts_with(service.prefix))
+    }
+}
+
+/// A tonic service.
+pub(super) struct FurnitureService {
+    prefix: &'static str,
+    /// Behind a lock because a tower service is called by `&mut`; it only makes a future.
+    handler: Mutex<Handler>,
+}
+
+impl FurnitureService {
+    fn new<S>(prefix: &'static str, mut service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,
+        S::Future: Send + 'static,
+    {
+        // These services are always ready: their poll_ready answers so at once.
+        let handler: Handler = Box::new(move |request| Box::pin(service.call(request)));
+        Self {
+            prefix,
+            handler: Mutex::new(handler),
         }
+    }
+
+    pub(super) fn answer(&self, request: Request<Incoming>) -> Reply {
+        self.handler.lock().unwrap_or_else(PoisonError::into_inner)(request)
     }
 }
 
@@ -65,14 +96,8 @@ fn check(capture: &str, set: &[u8]) -> Result<(), ReplayError> {
 }
 
 fn unreadable(capture: &str, cause: &tonic_reflection::server::Error) -> ReplayError {
-    ReplayError::Descriptors { capture: capture.to_owned(), cause: cause.to_string() }
-}
-
-fn handler<S>(mut service: S) -> Mutex<Handler>
-where
-    S: Service<Request<Incoming>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,
-    S::Future: Send + 'static,
-{
-    // These services are always ready: their poll_ready answers so at once.
-    Mutex::new(Box::new(move |request| Box::pin(service.call(request))))
+    ReplayError::Descriptors {
+        capture: capture.to_owned(),
+        cause: cause.to_string(),
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -13,7 +13,7 @@ use tokio::{net::TcpStream, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{self, PREFIX_BYTES, code, put_prefix},
+    answer,
     body::{Answer, Cut, Replay, Steps},
     catalog::{Catalog, Chosen},
     connection::{Break, Connection, Guard},
@@ -21,10 +21,18 @@ use super::{
     pace::{Rate, Schedule},
     player::{Act, Finale, Player},
     reader,
-    script::{CHECK_HEALTH, Request as FirstMessage},
+    script::Request as FirstMessage,
     served::Counters,
 };
-use crate::{event::Metadata, proto::datastream::HealthResponse};
+use crate::{
+    dialect::datastream::HEALTH_METHOD,
+    event::{Metadata, Status},
+    proto::datastream::HealthResponse,
+    wire::{Deframer, encode_message, status::INTERNAL},
+};
+
+/// gRPC status code of a request that is too large.
+const RESOURCE_EXHAUSTED: u32 = 8;
 
 /// A job's request is a few bytes; this leaves room for any recorded method and bounds what a client can make us hold.
 const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
@@ -94,16 +102,13 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
         *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Ok(response);
     }
-    let request = match port.furniture.answer(request) {
-        Ok(reply) => {
-            let Ok(response) = reply.await;
-            return Ok(response.map(Answer::Tonic));
-        }
-        Err(request) => request,
-    };
+    if let Some(service) = port.furniture.service(request.uri().path()) {
+        let Ok(response) = service.answer(request).await;
+        return Ok(response.map(Answer::Tonic));
+    }
     let (parts, mut body) = request.into_parts();
     let method = parts.uri.path();
-    if method == CHECK_HEALTH {
+    if method == HEALTH_METHOD {
         return Ok(healthy());
     }
     if !port.catalog.knows(method) {
@@ -114,7 +119,7 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
     let first = if port.catalog.needs_request(method) {
         match first_message(&mut body).await {
             Ok(first) => first,
-            Err(message) => return Ok(refuse(port, code::RESOURCE_EXHAUSTED, &message)),
+            Err(message) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &message)),
         }
     } else {
         None
@@ -139,23 +144,16 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 
 /// The first message of a request; `None` when the client sent none.
 async fn first_message(body: &mut Incoming) -> Result<Option<FirstMessage>, String> {
-    let mut seen = BytesMut::new();
+    let mut deframer = Deframer::new(MAX_REQUEST_BYTES);
     loop {
-        if let Some([flag, a, b, c, d]) = seen.first_chunk::<PREFIX_BYTES>() {
-            let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-            if len > MAX_REQUEST_BYTES {
-                return Err(format!("a request of {len} bytes is over this server's limit of {MAX_REQUEST_BYTES}"));
-            }
-            if seen.len() >= PREFIX_BYTES + len {
-                let compressed = flag & 1 == 1;
-                seen.advance(PREFIX_BYTES);
-                return Ok(Some(FirstMessage { compressed, data: seen.split_to(len).freeze() }));
-            }
+        if let Some(frame) = deframer.next_frame().map_err(|error| error.to_string())? {
+            let (compressed, data) = (frame.compressed, frame.data);
+            return Ok(Some(FirstMessage { compressed, data }));
         }
         match body.frame().await {
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
-                    seen.extend_from_slice(&data);
+                    deframer.push(data);
                 }
             }
             Some(Err(_)) | None => return Ok(None),
@@ -170,14 +168,18 @@ async fn replay(
     start: Instant,
     rest: JoinSet<()>,
 ) -> Reply {
-    let Chosen { entry, call, max_frames } = chosen;
+    let Chosen {
+        entry,
+        call,
+        max_frames,
+    } = chosen;
     let player = Player::new(call.call, *max_frames);
     let limit = reader::read_ahead(port.counters.active() + 1);
-    let queue = match reader::spawn(entry.source.clone(), player, limit) {
+    let queue = match reader::spawn(entry.source.clone(), call.start_ns, player, limit) {
         Ok(queue) => queue,
         Err(error) => {
             let message = format!("could not start to read {}: {error}", entry.source.name());
-            return Ok(refuse(port, code::INTERNAL, &message));
+            return Ok(refuse(port, INTERNAL, &message));
         }
     };
     let steps = Steps::new(queue, Schedule::new(port.rate, call.start_ns), start);
@@ -224,13 +226,11 @@ fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
 
 /// The job's health: a job that is replayed is ready, whatever was recorded before it was.
 fn healthy() -> Response<Answer> {
-    let health = HealthResponse { healthy: true, version: env!("CARGO_PKG_VERSION").to_owned() };
-    let data = health.encode_to_vec();
-    let mut message = BytesMut::with_capacity(PREFIX_BYTES + data.len());
-    let whole = put_prefix(&mut message, false, data.len()).map(|()| {
-        message.extend_from_slice(&data);
-        message.freeze()
-    });
-    let trailers: HeaderMap = answer::trailers(&crate::event::Status::default());
-    answer::head(&Metadata::default()).map(|()| Answer::Once(whole.or(Some(Bytes::new())), Some(trailers)))
+    let health = HealthResponse {
+        healthy: true,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let message = Bytes::from(encode_message(false, &health.encode_to_vec()));
+    let trailers = answer::trailers(&Status::default());
+    answer::head(&Metadata::default()).map(|()| Answer::Once(Some(message), Some(trailers)))
 }

@@ -7,16 +7,9 @@ use super::{
     error::ReplayError,
     script::{Job, Scan},
     shape::JobShape,
-    source::{Attributes, Source},
+    source::{Calls, Events, Source, SourceError},
 };
-
-/// Header attributes that a replay uses.
-mod attribute {
-    pub(super) const JOB_ID: &str = "job-id";
-    pub(super) const DESCRIPTOR_SET: &str = "descriptor-set";
-    pub(super) const CONFIGURE_REQUEST: &str = "configure.request";
-    pub(super) const CONFIGURE_RESPONSE: &str = "configure.response";
-}
+use crate::file::{Header, attribute};
 
 /// What is to be served.
 #[derive(Debug, Default)]
@@ -28,35 +21,32 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Reads every capture once. Blocks.
+    /// Looks through every capture. Blocks.
     pub(super) fn read(sources: &[Source], shapes: &HashMap<String, JobShape>) -> Result<Self, ReplayError> {
         let mut opened = Self::default();
         for (source_at, source) in sources.iter().enumerate() {
-            let (attributes, events) = source.open()?;
-            let mut scan = Scan::default();
-            for event in events {
-                match event {
-                    Ok(event) => scan.take(&event),
-                    Err(error) => {
-                        // What can be read is served; the replay of the rest ends with DATA_LOSS and says the same.
-                        tracing::warn!(%error, "a damaged capture is served as far as it can be read");
-                        break;
-                    }
-                }
-            }
-            let fallback_id = text(&attributes, attribute::JOB_ID).unwrap_or_else(|| source.stem());
+            let mut events = source.open()?;
+            let scan = scan(&mut events)?;
+            let header = events.header();
+            let fallback_id = text(header, attribute::JOB_ID).unwrap_or_else(|| source.stem());
             let jobs = scan.jobs(fallback_id);
             if jobs.is_empty() {
-                return Err(ReplayError::NoCall { capture: source.name().to_owned() });
+                return Err(ReplayError::NoCall {
+                    capture: source.name().to_owned(),
+                });
             }
             for job in jobs {
-                opened.add(job, source_at, source, &attributes, shapes)?;
+                opened.add(job, source_at, source, header, shapes)?;
             }
-            if let Some(set) = get(&attributes, attribute::DESCRIPTOR_SET).filter(|set| !set.is_empty()) {
+            if let Some(set) = header.get(attribute::DESCRIPTOR_SET).filter(|set| !set.is_empty()) {
                 opened.descriptor_sets.push((source.name().to_owned(), set.to_vec()));
             }
         }
-        if opened.entries.is_empty() { Err(ReplayError::NoCapture) } else { Ok(opened) }
+        if opened.entries.is_empty() {
+            Err(ReplayError::NoCapture)
+        } else {
+            Ok(opened)
+        }
     }
 
     fn add(
@@ -64,7 +54,7 @@ impl Opened {
         job: Job,
         source_at: usize,
         source: &Source,
-        attributes: &Attributes,
+        header: &Header,
         shapes: &HashMap<String, JobShape>,
     ) -> Result<(), ReplayError> {
         if let Some(first) = self.entries.iter().find(|entry| entry.job.job_id == job.job_id) {
@@ -74,13 +64,14 @@ impl Opened {
                 second: source.name().to_owned(),
             });
         }
-        let json = |key| text(attributes, key).and_then(|text| serde_json::from_str(text).ok());
+        let json = |name| text(header, name).and_then(|text| serde_json::from_str(text).ok());
         let shape = shapes.get(&job.job_id).cloned().or_else(|| merged_shape(&job));
         self.entries.push(Arc::new(Entry {
             job,
             source_at,
             source: source.clone(),
-            configure: (json(attribute::CONFIGURE_REQUEST), json(attribute::CONFIGURE_RESPONSE)),
+            configure_request: json(attribute::CONFIGURE_REQUEST),
+            configure_response: json(attribute::CONFIGURE_RESPONSE),
             shape,
         }));
         Ok(())
@@ -88,27 +79,57 @@ impl Opened {
 
     /// The jobs by port: in production the port chooses the job, so each such job after the first has its own.
     pub(super) fn ports(&self) -> Vec<Catalog> {
-        let mut ports = vec![Catalog::default()];
+        let mut first = Catalog::default();
+        let mut others = Vec::new();
         for entry in &self.entries {
-            let taken = ports[0].entries.iter().any(|other| other.job.is_production());
+            let taken = first.entries.iter().any(|other| other.job.is_production());
             if taken && entry.job.is_production() {
-                ports.push(Catalog { entries: vec![Arc::clone(entry)] });
+                others.push(Catalog {
+                    entries: vec![Arc::clone(entry)],
+                });
             } else {
-                ports[0].entries.push(Arc::clone(entry));
+                first.entries.push(Arc::clone(entry));
             }
         }
-        ports
+        std::iter::once(first).chain(others).collect()
     }
 
     /// Full names of the services that the captures hold calls of.
     pub(super) fn services(&self) -> Vec<String> {
         let calls = self.entries.iter().flat_map(|entry| &entry.job.calls);
-        let mut services: Vec<String> =
-            calls.filter_map(|call| call.method.split('/').nth(1)).map(ToOwned::to_owned).collect();
+        let services = calls.filter_map(|call| call.method.split('/').nth(1));
+        let mut services: Vec<String> = services.map(ToOwned::to_owned).collect();
         services.sort_unstable();
         services.dedup();
         services
     }
+}
+
+/// Reads no more of a capture than the openings of its calls, where it tells where they are.
+fn scan(events: &mut Events) -> Result<Scan, SourceError> {
+    let mut scan = match events.calls() {
+        Calls::Listed(calls) => Scan::of_listed(&calls),
+        Calls::Unlisted => Scan::default(),
+    };
+    let mut at_ns = 0;
+    while let Some(wanted_ns) = scan.wants_from() {
+        if wanted_ns > at_ns {
+            events.seek(wanted_ns)?;
+        }
+        match events.next() {
+            Some(Ok(event)) => {
+                at_ns = at_ns.max(event.offset_ns).max(wanted_ns);
+                scan.take(&event);
+            }
+            Some(Err(error)) => {
+                // What can be read is served; the replay of the rest ends with DATA_LOSS and says the same.
+                tracing::warn!(%error, "a damaged capture is served as far as it can be read");
+                break;
+            }
+            None => break,
+        }
+    }
+    Ok(scan)
 }
 
 /// The shape of all streams of a job together: each holds a part of the channels.
@@ -124,12 +145,6 @@ fn merged_shape(job: &Job) -> Option<JobShape> {
     Some(whole)
 }
 
-fn get<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a [u8]> {
-    attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice())
-}
-
-fn text<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {
-    get(attributes, key)
-        .and_then(|value| std::str::from_utf8(value).ok())
-        .filter(|text| !text.is_empty())
+fn text<'a>(header: &'a Header, name: &str) -> Option<&'a str> {
+    header.text(name).filter(|text| !text.is_empty())
 }

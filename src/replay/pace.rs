@@ -49,7 +49,9 @@ impl Rate {
         if factor.is_finite() && factor > 0.0 {
             Ok(Self::Times(Factor(factor)))
         } else {
-            Err(RateError { given: factor.to_string() })
+            Err(RateError {
+                given: factor.to_string(),
+            })
         }
     }
 }
@@ -109,10 +111,16 @@ impl Schedule {
     /// What was recorded before the call's opening is due at its start.
     #[must_use]
     pub fn due(&self, offset_ns: u64) -> Option<Duration> {
-        let Rate::Times(Factor(factor)) = self.rate else { return None };
+        let Rate::Times(Factor(factor)) = self.rate else {
+            return None;
+        };
         let recorded_ns = offset_ns.saturating_sub(self.first_ns);
         // The exact path: a factor of 1 is by far the most common, and an f64 holds whole nanoseconds for 104 days only.
-        let due_ns = if factor.to_bits() == 1.0_f64.to_bits() { recorded_ns } else { (recorded_ns as f64 / factor) as u64 };
+        let due_ns = if factor.to_bits() == 1.0_f64.to_bits() {
+            recorded_ns
+        } else {
+            (recorded_ns as f64 / factor) as u64
+        };
         Some(Duration::from_nanos(due_ns))
     }
 }

@@ -44,7 +44,11 @@ impl Finale {
 
     /// The capture does not hold what should come next.
     pub(super) fn lost(message: String) -> Self {
-        Self::Status(Status { code: DATA_LOSS, message, ..Status::default() })
+        Self::Status(Status {
+            code: DATA_LOSS,
+            message,
+            ..Status::default()
+        })
     }
 
     fn of(ending: Ending) -> Self {
@@ -81,7 +85,13 @@ pub(super) struct Player {
 
 impl Player {
     pub(super) const fn new(call: u32, max_frames: MaxFrames) -> Self {
-        Self { call, max_frames, messages: 0, ended: false, last_ns: 0 }
+        Self {
+            call,
+            max_frames,
+            messages: 0,
+            ended: false,
+            last_ns: 0,
+        }
     }
 
     /// True when the last step was the ending.
@@ -102,7 +112,12 @@ impl Player {
             }
             EventKind::End(ending) => out.push(self.end(Finale::of(ending))),
             EventKind::Gap(gap) if gap.direction == Direction::Received => {
-                tracing::warn!(call = self.call, lost = gap.messages, reason = gap.reason, "the recording has a gap here");
+                tracing::warn!(
+                    call = self.call,
+                    lost = gap.messages,
+                    reason = gap.reason,
+                    "the recording has a gap here"
+                );
             }
             _ => {}
         }
@@ -140,7 +155,10 @@ impl Player {
     }
 
     fn step(&self, act: Act) -> Step {
-        Step { offset_ns: self.last_ns, act }
+        Step {
+            offset_ns: self.last_ns,
+            act,
+        }
     }
 
     fn end(&mut self, finale: Finale) -> Step {

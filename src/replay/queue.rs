@@ -15,7 +15,11 @@ const STEP_BYTES: usize = 96;
 
 /// Opens a queue that holds at most `limit` bytes, or one step when that is larger.
 pub(super) fn bounded(limit: usize) -> (Producer, Consumer) {
-    let shared = Arc::new(Shared { limit, state: Mutex::default(), room: Condvar::new() });
+    let shared = Arc::new(Shared {
+        limit,
+        state: Mutex::default(),
+        room: Condvar::new(),
+    });
     (Producer(Arc::clone(&shared)), Consumer(shared))
 }
 

@@ -23,23 +23,26 @@ pub(super) fn read_ahead(calls: u64) -> usize {
     share.clamp(LEAST_BYTES, MOST_BYTES)
 }
 
-/// Starts to read `source` for `player`. The thread ends with the call, or when the consumer is dropped.
-pub(super) fn spawn(source: Source, player: Player, limit: usize) -> io::Result<Consumer> {
+/// Starts to read `source` for `player`, from the opening of its call at the offset `start_ns`. The thread ends with the call, or when the consumer is dropped.
+pub(super) fn spawn(source: Source, start_ns: u64, player: Player, limit: usize) -> io::Result<Consumer> {
     let (producer, consumer) = bounded(limit);
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
             // Gone: the client left; there is nobody to tell.
-            let _: Result<(), Gone> = read(&source, player, &producer);
+            let _: Result<(), Gone> = read(&source, start_ns, player, &producer);
         })?;
     Ok(consumer)
 }
 
-fn read(source: &Source, mut player: Player, producer: &Producer) -> Result<(), Gone> {
+fn read(source: &Source, start_ns: u64, mut player: Player, producer: &Producer) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
-        Ok((_, events)) => {
+        Ok(mut events) => {
+            if let Err(error) = events.seek(start_ns) {
+                player.fail(&error, &mut steps);
+            }
             for event in events {
                 match event {
                     Ok(event) => player.take(event, &mut steps),

@@ -54,7 +54,11 @@ impl Desk {
             let addr = addrs.get(&entry.job.job_id)?;
             Some((Arc::clone(entry), *addr))
         });
-        Arc::new(Self { jobs: jobs.collect(), next: AtomicUsize::new(0), counters })
+        Arc::new(Self {
+            jobs: jobs.collect(),
+            next: AtomicUsize::new(0),
+            counters,
+        })
     }
 
     fn job(&self, job_id: &str) -> Option<&(Arc<Entry>, SocketAddr)> {
@@ -64,7 +68,10 @@ impl Desk {
     /// The job that answers a configure request: the one that was recorded for the very same request, else each job in
     /// turn.
     fn assign(&self, request: &Value) -> Option<&(Arc<Entry>, SocketAddr)> {
-        let recorded = self.jobs.iter().find(|(entry, _)| entry.configure.0.as_ref() == Some(request));
+        let recorded = self
+            .jobs
+            .iter()
+            .find(|(entry, _)| entry.configure_request.as_ref() == Some(request));
         recorded.or_else(|| {
             let turn = self.next.fetch_add(1, Ordering::Relaxed);
             self.jobs.get(turn % self.jobs.len().max(1))
@@ -93,10 +100,12 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
         .method_not_allowed_fallback(|| async {
             refusal(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "Method Not Allowed"}))
         })
-        .layer(axum::middleware::from_fn(move |request, next: axum::middleware::Next| {
-            counted.counters.rest_request();
-            next.run(request)
-        }))
+        .layer(axum::middleware::from_fn(
+            move |request, next: axum::middleware::Next| {
+                counted.counters.rest_request();
+                next.run(request)
+            },
+        ))
         .with_state(desk)
 }
 
@@ -122,12 +131,7 @@ async fn configure_job(State(desk): Shared, headers: HeaderMap, body: Bytes) -> 
 }
 
 /// The older form: a task id that is a job's name chooses that job.
-async fn configure_task(
-    State(desk): Shared,
-    Path(task_id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn configure_task(State(desk): Shared, Path(task_id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     answer_configure(&desk, &headers, &body, Some(&task_id))
 }
 
@@ -135,14 +139,22 @@ fn answer_configure(desk: &Desk, headers: &HeaderMap, body: &[u8], task_id: Opti
     let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => {
-            return refusal(StatusCode::BAD_REQUEST, &json!({"detail": format!("the body is not JSON: {error}")}));
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                &json!({"detail": format!("the body is not JSON: {error}")}),
+            );
         }
     };
     if let Err(problem) = configure::check(&request) {
-        return refusal(StatusCode::UNPROCESSABLE_ENTITY, &json!({"detail": problem.to_string()}));
+        return refusal(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &json!({"detail": problem.to_string()}),
+        );
     }
     match task_id.and_then(|id| desk.job(id)).or_else(|| desk.assign(&request)) {
-        Some((entry, addr)) => Json(configure::response(entry, &endpoint(headers, *addr), Some(&request))).into_response(),
+        Some((entry, addr)) => {
+            Json(configure::response(entry, &endpoint(headers, *addr), Some(&request))).into_response()
+        }
         None => unknown_job(),
     }
 }
@@ -155,10 +167,16 @@ async fn metadata(State(desk): Shared, Path(job_id): Path<String>, headers: Head
 }
 
 async fn channels(State(desk): Shared) -> Response {
-    let ranges = desk.jobs.iter().filter_map(|(entry, _)| configure::channel_range(entry));
+    let ranges = desk
+        .jobs
+        .iter()
+        .filter_map(|(entry, _)| configure::channel_range(entry));
     match ranges.reduce(|(low, high), (lowest, highest)| (low.min(lowest), high.max(highest))) {
         Some((lowest, highest)) => Json(json!({"lowest_channel": lowest, "highest_channel": highest})).into_response(),
-        None => refusal(StatusCode::NOT_FOUND, &json!({"error": "the captures do not tell their channels"})),
+        None => refusal(
+            StatusCode::NOT_FOUND,
+            &json!({"error": "the captures do not tell their channels"}),
+        ),
     }
 }
 
@@ -181,7 +199,13 @@ fn refusal(status: StatusCode, body: &Value) -> Response {
 
 /// Where the client finds the job: on the host by which it found us.
 fn endpoint(headers: &HeaderMap, addr: SocketAddr) -> Endpoint {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(configure::host_of);
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .and_then(configure::host_of);
     let host = host.map_or_else(|| SocketAddr::new(addr.ip(), 0).to_string(), ToOwned::to_owned);
-    Endpoint { host: host.trim_end_matches(":0").to_owned(), port: addr.port() }
+    Endpoint {
+        host: host.trim_end_matches(":0").to_owned(),
+        port: addr.port(),
+    }
 }

@@ -2,21 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use prost::Message as _;
-
 use super::shape::JobShape;
 use crate::{
+    dialect::{
+        datastream::{HEALTH_METHOD, METHOD as STREAM_SPECTROGRAMS, StreamRequest},
+        pandadatastream::{METHOD as STREAM_DATA, requested_stream},
+    },
     event::{Direction, Event, EventKind, Message},
-    proto::{datastream::StreamRequest, pandadatastream::StreamDataRequest},
+    file::CallOverview,
 };
-
-/// The stream of the `datastream` dialect.
-pub const STREAM_SPECTROGRAMS: &str = "/datastream.DataStreamService/StreamSpectrograms";
-/// The health question of the `datastream` dialect.
-pub const CHECK_HEALTH: &str = "/datastream.DataStreamService/CheckHealth";
-/// The stream of the `pandadatastream` dialect.
-pub const STREAM_DATA: &str = "/pandadatastream.DataStreamService/StreamData";
+use bytes::Bytes;
 
 /// Services that the server answers for itself, so that a recorded call to them is not a job.
 const FURNITURE: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
@@ -53,7 +48,7 @@ pub struct Request {
 impl Call {
     /// The request of a `datastream` stream; `None` for another method or an unreadable request.
     #[must_use]
-    pub fn stream_request(&self) -> Option<StreamRequest> {
+    pub fn stream_request(&self) -> Option<StreamRequest<'_>> {
         let data = (self.method == STREAM_SPECTROGRAMS).then(|| self.plain_request())??;
         StreamRequest::decode(data).ok()
     }
@@ -65,14 +60,14 @@ impl Call {
             return None;
         }
         let data = self.plain_request().unwrap_or_default();
-        StreamDataRequest::decode(data).ok().map(|request| request.stream_id)
+        requested_stream(data).ok()
     }
 
     fn plain_request(&self) -> Option<&[u8]> {
         self.request
             .as_ref()
             .filter(|request| !request.compressed)
-            .map(|request| request.data.as_ref())
+            .map(|request| &request.data[..])
     }
 }
 
@@ -106,11 +101,56 @@ impl Job {
 #[derive(Debug, Default)]
 pub struct Scan {
     calls: BTreeMap<u32, Call>,
+    /// The calls that are listed but not yet known well enough; `None` when there is no list.
+    wanted: Option<BTreeMap<u32, Wanted>>,
+}
+
+/// What must still be seen of a call.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    start_ns: u64,
+    opening: bool,
+    request: bool,
+    answer: bool,
+}
+
+impl Wanted {
+    const fn nothing(self) -> bool {
+        !(self.opening || self.request || self.answer)
+    }
 }
 
 impl Scan {
+    /// A scan of a capture whose calls are listed, so that it need not read the whole.
+    #[must_use]
+    pub fn of_listed(calls: &[CallOverview]) -> Self {
+        let wanted = calls.iter().filter(|call| call.start.is_some()).map(|call| {
+            let wanted = Wanted {
+                start_ns: call.start_offset_ns,
+                opening: true,
+                request: call.sent > 0,
+                answer: call.received > 0,
+            };
+            (call.call, wanted)
+        });
+        Self {
+            calls: BTreeMap::new(),
+            wanted: Some(wanted.collect()),
+        }
+    }
+
+    /// The offset from which on there is more to see, nanoseconds; `None` when everything was seen.
+    #[must_use]
+    pub fn wants_from(&self) -> Option<u64> {
+        match &self.wanted {
+            None => Some(0),
+            Some(wanted) => wanted.values().map(|wanted| wanted.start_ns).min(),
+        }
+    }
+
     /// Takes note of the next event.
     pub fn take(&mut self, event: &Event) {
+        self.want_less(event);
         match &event.kind {
             EventKind::CallStart(start) => {
                 let call = Call {
@@ -132,6 +172,20 @@ impl Scan {
         }
     }
 
+    fn want_less(&mut self, event: &Event) {
+        let Some(all) = &mut self.wanted else { return };
+        let Some(wanted) = all.get_mut(&event.call) else { return };
+        match &event.kind {
+            EventKind::CallStart(_) => wanted.opening = false,
+            EventKind::Message(message) if message.direction == Direction::Sent => wanted.request = false,
+            EventKind::Message(_) => wanted.answer = false,
+            _ => return,
+        }
+        if wanted.nothing() {
+            all.remove(&event.call);
+        }
+    }
+
     /// The jobs of the capture, in the order of their first calls.
     ///
     /// A `datastream` stream belongs to the job that its request names; what names none belongs to `fallback_id`. A
@@ -142,17 +196,21 @@ impl Scan {
         let mut others: Vec<Call> = Vec::new();
         for call in self.calls.into_values() {
             if call.method == STREAM_SPECTROGRAMS {
-                let named = call.stream_request().map(|request| request.job_id).filter(|id| !id.is_empty());
-                add(&mut jobs, named.as_deref().unwrap_or(fallback_id), call);
+                let named = call.stream_request().map(|request| request.job_id);
+                let job_id = named.filter(|id| !id.is_empty()).unwrap_or(fallback_id).to_owned();
+                add(&mut jobs, &job_id, call);
             } else if call.method == STREAM_DATA {
                 add(&mut jobs, fallback_id, call);
-            } else if call.method != CHECK_HEALTH && !FURNITURE.iter().any(|service| call.method.starts_with(service)) {
+            } else if call.method != HEALTH_METHOD && !FURNITURE.iter().any(|service| call.method.starts_with(service))
+            {
                 others.push(call);
             }
         }
         if !others.is_empty() {
             let home = jobs.first().map_or(fallback_id, |job| &job.job_id).to_owned();
-            others.into_iter().for_each(|call| add(&mut jobs, &home, call));
+            for call in others {
+                add(&mut jobs, &home, call);
+            }
         }
         jobs
     }
@@ -162,7 +220,10 @@ fn add(jobs: &mut Vec<Job>, job_id: &str, call: Call) {
     if let Some(job) = jobs.iter_mut().find(|job| job.job_id == job_id) {
         job.calls.push(call);
     } else {
-        jobs.push(Job { job_id: job_id.to_owned(), calls: vec![call] });
+        jobs.push(Job {
+            job_id: job_id.to_owned(),
+            calls: vec![call],
+        });
     }
 }
 
@@ -171,7 +232,10 @@ fn note_message(call: &mut Call, message: &Message) {
         Direction::Sent if call.request.is_none() && message.data.len() <= MAX_REQUEST_BYTES => {
             // Copied, so that the chunk that it was read from can go.
             let data = Bytes::copy_from_slice(&message.data);
-            call.request = Some(Request { compressed: message.compressed, data });
+            call.request = Some(Request {
+                compressed: message.compressed,
+                data,
+            });
         }
         Direction::Received if !call.answered => {
             call.answered = true;

@@ -1,9 +1,9 @@
 //! What a job's frames look like, for REST answers about a capture that holds no configure response.
 
-use prost::Message as _;
-
-use super::script::{STREAM_DATA, STREAM_SPECTROGRAMS};
-use crate::proto::{datastream, pandadatastream};
+use crate::{
+    dialect::Dialect,
+    spectrogram::{Block, Frame, Row},
+};
 
 /// No fibre has more channels; a frame that claims more is damaged.
 const MAX_CHANNELS: i64 = 1 << 20;
@@ -23,40 +23,38 @@ impl JobShape {
     /// Reads the shape out of one frame of `method`; `None` when there is no row in it, or it is no spectrogram's.
     #[must_use]
     pub(super) fn of_frame(method: &str, data: &[u8]) -> Option<Self> {
-        match method {
-            STREAM_SPECTROGRAMS => Self::of_rows(&datastream::DataStream::decode(data).ok()?),
-            STREAM_DATA => Self::of_block(&pandadatastream::DataStream::decode(data).ok()?),
-            _ => None,
-        }
-    }
-
-    fn of_rows(frame: &datastream::DataStream) -> Option<Self> {
-        let row = frame.rows.first()?;
-        Some(Self {
-            sensors: row.sensors.iter().map(|sensor| sensor.id).collect(),
-            bins: row.sensors.first().map_or(0, |sensor| sensor.intensity.len()),
-            lines_dt_s: seconds(row.start_timestamp, row.end_timestamp),
-        })
-    }
-
-    fn of_block(frame: &pandadatastream::DataStream) -> Option<Self> {
-        let channels = i64::from(frame.end_channel) - i64::from(frame.start_channel) + 1;
-        if !(1..=MAX_CHANNELS).contains(&channels) {
-            return None;
-        }
-        let lines_dt_s = match frame.timestamp_in_milis[..] {
-            [first, second, ..] => seconds(first, second),
-            _ => None,
+        let frame = Dialect::from_method(method)?.decode(data).ok()?;
+        let lines_dt_s = lines_dt_s(&frame);
+        let (sensors, bins) = match &frame.block {
+            Some(block) => of_block(block)?,
+            None => of_row(frame.rows.first()?),
         };
         Some(Self {
-            sensors: (frame.start_channel..=frame.end_channel).collect(),
-            bins: usize::try_from(i64::from(frame.data_shape_x) / channels).unwrap_or(0),
+            sensors,
+            bins,
             lines_dt_s,
         })
     }
 }
 
-fn seconds(start_ms: i64, end_ms: i64) -> Option<f64> {
-    let duration_ms = end_ms.checked_sub(start_ms).filter(|duration| *duration > 0)?;
+fn of_row(row: &Row<'_>) -> (Vec<i32>, usize) {
+    let bins = row.sensors.first().map_or(0, |sensor| sensor.intensity.len());
+    (row.sensors.iter().map(|sensor| sensor.id).collect(), bins)
+}
+
+fn of_block(block: &Block) -> Option<(Vec<i32>, usize)> {
+    let channels = i64::from(block.end_channel) - i64::from(block.start_channel) + 1;
+    if !(1..=MAX_CHANNELS).contains(&channels) {
+        return None;
+    }
+    let bins = usize::try_from(i64::from(block.shape_x) / channels).unwrap_or(0);
+    Some(((block.start_channel..=block.end_channel).collect(), bins))
+}
+
+/// From the start of one row to the start of the next, else the length that the row itself gives.
+fn lines_dt_s(frame: &Frame<'_>) -> Option<f64> {
+    let first = frame.rows.first()?;
+    let next_ms = frame.rows.get(1).and_then(|row| row.start_ms).or(first.end_ms)?;
+    let duration_ms = next_ms.checked_sub(first.start_ms?).filter(|duration| *duration > 0)?;
     Some(duration_ms as f64 / 1000.0)
 }

@@ -1,10 +1,18 @@
 //! Where the events of a replay come from: opened afresh for each call, so that no call waits for another.
 
-use std::{error::Error, path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    io::{Cursor, Read, Seek},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
-use crate::event::Event;
+use crate::{
+    event::Event,
+    file::{CallOverview, FileError, Header, Reader},
+};
 
 /// A capture that can be read any number of times at once.
 #[derive(Debug, Clone)]
@@ -17,48 +25,46 @@ pub struct Source {
 enum Kind {
     File(PathBuf),
     Bytes(Bytes),
-    Memory { attributes: Arc<Attributes>, events: Arc<[Event]> },
+    Memory { header: Arc<Header>, events: Arc<[Event]> },
 }
-
-/// Header attributes: key and value.
-pub(super) type Attributes = Vec<(String, Vec<u8>)>;
-
-/// The events of a capture, in order.
-pub(super) type Events = Box<dyn Iterator<Item = Result<Event, SourceError>> + Send>;
 
 /// A capture that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("could not read {capture}: {cause}")]
+#[error("could not serve {capture}: {error}")]
 pub struct SourceError {
     capture: String,
-    cause: Box<dyn Error + Send + Sync>,
-}
-
-impl SourceError {
-    fn new(capture: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { capture: capture.to_owned(), cause: cause.into() }
-    }
+    // Boxed: the error is far larger than what is returned when all is well.
+    #[source]
+    error: Box<FileError>,
 }
 
 impl Source {
     /// A capture file; it is read while it is served and is never held in memory.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { name: path.display().to_string(), kind: Kind::File(path) }
+        Self {
+            name: path.display().to_string(),
+            kind: Kind::File(path),
+        }
     }
 
     /// The bytes of a capture file, such as one that is embedded in a binary. `name` is what messages call it.
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), kind: Kind::Bytes(bytes.into()) }
+        Self {
+            name: name.into(),
+            kind: Kind::Bytes(bytes.into()),
+        }
     }
 
-    /// Events in memory, with the attributes that a file's header would hold.
-    pub fn memory(
-        name: impl Into<String>,
-        attributes: Vec<(String, Vec<u8>)>,
-        events: impl Into<Arc<[Event]>>,
-    ) -> Self {
-        Self { name: name.into(), kind: Kind::Memory { attributes: Arc::new(attributes), events: events.into() } }
+    /// Events in memory, with what a file's header would say. `name` is what messages call it.
+    pub fn memory(name: impl Into<String>, header: Header, events: impl Into<Arc<[Event]>>) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Memory {
+                header: Arc::new(header),
+                events: events.into(),
+            },
+        }
     }
 
     /// What messages call it: the path of a file.
@@ -69,21 +75,132 @@ impl Source {
 
     /// The name without folder and extension; the last resort for a job id.
     pub(super) fn stem(&self) -> &str {
-        std::path::Path::new(&self.name)
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or(&self.name)
+        let stem = Path::new(&self.name).file_stem().and_then(|stem| stem.to_str());
+        stem.unwrap_or(&self.name)
     }
 
     /// Opens it at its first event.
-    pub(super) fn open(&self) -> Result<(Attributes, Events), SourceError> {
-        match &self.kind {
-            Kind::Memory { attributes, events } => {
-                let events = Arc::clone(events);
-                let all = (0..events.len()).filter_map(move |at| events.get(at).cloned().map(Ok));
-                Ok((attributes.as_ref().clone(), Box::new(all)))
+    pub(super) fn open(&self) -> Result<Events, SourceError> {
+        let place = match &self.kind {
+            Kind::File(path) => Place::File(Box::new(Reader::open(path).map_err(|error| self.error(error))?)),
+            Kind::Bytes(bytes) => {
+                let reader = Reader::new(Cursor::new(bytes.clone())).map_err(|error| self.error(error))?;
+                Place::Bytes(Box::new(reader))
             }
-            Kind::File(_) | Kind::Bytes(_) => Err(SourceError::new(&self.name, "capture files are not wired in yet")),
+            Kind::Memory { header, events } => Place::Memory {
+                header: Arc::clone(header),
+                events: Arc::clone(events),
+                next: 0,
+                from_offset_ns: 0,
+            },
+        };
+        Ok(Events {
+            capture: self.name.clone(),
+            place,
+        })
+    }
+
+    fn error(&self, error: FileError) -> SourceError {
+        SourceError {
+            capture: self.name.clone(),
+            error: Box::new(error),
         }
+    }
+}
+
+/// The events of a capture, in order.
+#[derive(Debug)]
+pub(super) struct Events {
+    capture: String,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(Box<Reader<File>>),
+    Bytes(Box<Reader<Cursor<Bytes>>>),
+    Memory {
+        header: Arc<Header>,
+        events: Arc<[Event]>,
+        next: usize,
+        from_offset_ns: u64,
+    },
+}
+
+/// Where the calls of a capture are, as far as it can be told without reading it.
+#[derive(Debug)]
+pub(super) enum Calls {
+    /// These are all of them.
+    Listed(Vec<CallOverview>),
+    /// It must be read.
+    Unlisted,
+}
+
+impl Events {
+    pub(super) fn header(&self) -> &Header {
+        match &self.place {
+            Place::File(reader) => reader.header(),
+            Place::Bytes(reader) => reader.header(),
+            Place::Memory { header, .. } => header,
+        }
+    }
+
+    /// Lists the calls, and starts again from the first event. A damaged capture is not listed.
+    pub(super) fn calls(&mut self) -> Calls {
+        fn list<R: Read + Seek>(reader: &mut Reader<R>) -> Calls {
+            reader
+                .overview()
+                .map_or(Calls::Unlisted, |overview| Calls::Listed(overview.calls))
+        }
+        match &mut self.place {
+            Place::File(reader) => list(reader),
+            Place::Bytes(reader) => list(reader),
+            Place::Memory { .. } => Calls::Unlisted,
+        }
+    }
+
+    /// Continues with the first event at or after `offset_ns`.
+    pub(super) fn seek(&mut self, offset_ns: u64) -> Result<(), SourceError> {
+        let sought = match &mut self.place {
+            Place::File(reader) => reader.seek(offset_ns),
+            Place::Bytes(reader) => reader.seek(offset_ns),
+            Place::Memory {
+                next, from_offset_ns, ..
+            } => {
+                (*next, *from_offset_ns) = (0, offset_ns);
+                Ok(())
+            }
+        };
+        sought.map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: FileError) -> SourceError {
+        SourceError {
+            capture: self.capture.clone(),
+            error: Box::new(error),
+        }
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let event = match &mut self.place {
+            Place::File(reader) => reader.next_event(),
+            Place::Bytes(reader) => reader.next_event(),
+            Place::Memory {
+                events,
+                next,
+                from_offset_ns,
+                ..
+            } => {
+                let rest = events.get(*next..).unwrap_or_default();
+                let skipped = rest.iter().position(|event| event.offset_ns >= *from_offset_ns)?;
+                *next += skipped + 1;
+                Ok(rest.get(skipped).cloned())
+            }
+        };
+        event.map_err(|error| self.error(error)).transpose()
     }
 }

@@ -9,16 +9,13 @@ use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
 
-use super::{
-    Builder, Rate, ReplayServer, Source,
-    answer::put_prefix,
-    script::{STREAM_DATA, STREAM_SPECTROGRAMS},
-};
+use super::{Builder, Rate, ReplayServer, Source};
 use crate::{
-    event::{
-        CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status,
-    },
+    dialect::{datastream::METHOD as STREAM_SPECTROGRAMS, pandadatastream::METHOD as STREAM_DATA},
+    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    file::Header,
     proto::{datastream, pandadatastream},
+    wire::encode_message,
 };
 
 /// Makes the events of one call, a millisecond apart.
@@ -29,8 +26,14 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn of(call: u32, method: &str) -> Self {
-        let mut recording = Self { call, events: Vec::new() };
-        recording.push(EventKind::CallStart(CallStart { method: method.to_owned(), ..CallStart::default() }));
+        let mut recording = Self {
+            call,
+            events: Vec::new(),
+        };
+        recording.push(EventKind::CallStart(CallStart {
+            method: method.to_owned(),
+            ..CallStart::default()
+        }));
         recording
     }
 
@@ -54,7 +57,9 @@ impl Recording {
     }
 
     pub(super) fn headers(mut self, entries: &[(&str, &str)]) -> Self {
-        self.push(EventKind::Headers(Headers { metadata: metadata(entries) }));
+        self.push(EventKind::Headers(Headers {
+            metadata: metadata(entries),
+        }));
         self
     }
 
@@ -78,16 +83,26 @@ impl Recording {
 
     pub(super) fn push(&mut self, kind: EventKind) {
         let seq = self.events.len() as u64 + 1;
-        self.events.push(Event { call: self.call, seq, offset_ns: seq * 1_000_000, kind });
+        self.events.push(Event {
+            call: self.call,
+            seq,
+            offset_ns: seq * 1_000_000,
+            kind,
+        });
     }
 
     pub(super) fn source(self) -> Source {
-        Source::memory("folder/made.gcap", Vec::new(), self.events)
+        Source::memory("folder/made.gcap", Header::default(), self.events)
     }
 }
 
 pub(super) fn metadata(entries: &[(&str, &str)]) -> Metadata {
-    Metadata(entries.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
+    Metadata(
+        entries
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+    )
 }
 
 pub(super) fn status(code: u32, message: &str, trailers: &[(&str, &str)]) -> Ending {
@@ -100,12 +115,19 @@ pub(super) fn status(code: u32, message: &str, trailers: &[(&str, &str)]) -> End
 }
 
 pub(super) fn stream_request(job_id: &str, max_frames: i32) -> Vec<u8> {
-    datastream::StreamRequest { job_id: job_id.to_owned(), max_frames }.encode_to_vec()
+    datastream::StreamRequest {
+        job_id: job_id.to_owned(),
+        max_frames,
+    }
+    .encode_to_vec()
 }
 
 /// A frame of two sensors with three bins.
 pub(super) fn frame(row: i64) -> datastream::DataStream {
-    let sensor = |id| datastream::SensorIntensity { id, intensity: vec![-1.5, f32::NEG_INFINITY, row as f32] };
+    let sensor = |id| datastream::SensorIntensity {
+        id,
+        intensity: vec![-1.5, f32::NEG_INFINITY, row as f32],
+    };
     datastream::DataStream {
         rows: vec![datastream::SpectrogramRow {
             canvas_id: "canvas".to_owned(),
@@ -121,7 +143,12 @@ pub(super) fn frame(row: i64) -> datastream::DataStream {
 /// A server of `sources` as fast as it goes.
 pub(super) async fn serving(sources: impl IntoIterator<Item = Source>) -> ReplayServer {
     let builder = ReplayServer::builder().rate(Rate::Max);
-    sources.into_iter().fold(builder, Builder::source).start().await.unwrap()
+    sources
+        .into_iter()
+        .fold(builder, Builder::source)
+        .start()
+        .await
+        .unwrap()
 }
 
 /// Everything that a client saw of a call.
@@ -140,7 +167,9 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn grpc_status(&self) -> &str {
         let fields = self.trailers.as_ref().unwrap_or(&self.headers);
-        fields.get("grpc-status").map_or("none", |value| value.to_str().unwrap())
+        fields
+            .get("grpc-status")
+            .map_or("none", |value| value.to_str().unwrap())
     }
 
     pub(super) fn grpc_message(&self) -> &str {
@@ -168,8 +197,9 @@ pub(super) struct Client(SendRequest<Full<Bytes>>);
 impl Client {
     pub(super) async fn connect(addr: SocketAddr) -> Self {
         let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         Self(sender)
     }
@@ -220,8 +250,7 @@ impl Client {
 pub(super) fn prefixed(messages: &[&[u8]]) -> Bytes {
     let mut bytes = BytesMut::new();
     for message in messages {
-        put_prefix(&mut bytes, false, message.len()).unwrap();
-        bytes.extend_from_slice(message);
+        bytes.extend_from_slice(&encode_message(false, message));
     }
     bytes.freeze()
 }

@@ -11,6 +11,7 @@
 //! events are small and few (a handful for each call), so they are let in at once: an ending is never lost or late.
 
 mod call;
+mod file_sink;
 mod queue;
 mod writer;
 

@@ -9,8 +9,8 @@ use crate::event::Ending;
 /// nothing, so a moment is enough to tell a finished job from one that was sent away while it streamed.
 pub const SILENCE_BEFORE_GOAWAY: Duration = Duration::from_secs(1);
 
-/// Silence before an unannounced close: seen at about 30 seconds; frames come in bursts far closer than this, so a
-/// job that dies at work is not taken for an idle one.
+/// Silence before UNAVAILABLE: seen at about 30 seconds; frames come in bursts far closer than this, so a job that dies
+/// at work is not taken for an idle one.
 pub const SILENCE_BEFORE_CLOSE: Duration = Duration::from_secs(5);
 
 /// True when a server closed a job that had nothing more to say; not a failure.
@@ -29,9 +29,9 @@ pub fn is_idle_close(ending: &Ending, messages: u64, silence_ns: u64) -> bool {
     messages > 0
         && match ending {
             Ending::Broken(broken) if broken.goaway => silence >= SILENCE_BEFORE_GOAWAY,
-            Ending::Broken(_) => silence >= SILENCE_BEFORE_CLOSE,
             Ending::Status(status) => status.code == UNAVAILABLE && silence >= SILENCE_BEFORE_CLOSE,
-            Ending::Cancelled(_) | Ending::Deadline(_) => false,
+            // A connection that breaks without a goodbye is a failure, however long the silence: the server died.
+            Ending::Broken(_) | Ending::Cancelled(_) | Ending::Deadline(_) => false,
         }
 }
 
@@ -59,8 +59,7 @@ mod tests {
         for (ending, silence_ns, idle) in [
             (broken(true), SECOND, true),
             (broken(true), SECOND - 1, false),
-            (broken(false), 5 * SECOND, true),
-            (broken(false), 5 * SECOND - 1, false),
+            (broken(false), 60 * SECOND, false),
             (status(UNAVAILABLE), 5 * SECOND, true),
             (status(UNAVAILABLE), SECOND, false),
             (status(2), 60 * SECOND, false),

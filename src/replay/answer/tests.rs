@@ -2,24 +2,46 @@ use super::*;
 use crate::replay::testing::metadata;
 
 fn pairs(fields: &HeaderMap) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect()
 }
 
 #[test]
 fn metadata_keeps_its_order_and_its_repeats() {
-    let recorded = [("zulu", "1"), ("alpha", "2"), ("trace-bin", "AAEC"), ("mike", "3"), ("mike", "4")];
+    let recorded = [
+        ("zulu", "1"),
+        ("alpha", "2"),
+        ("trace-bin", "AAEC"),
+        ("mike", "3"),
+        ("mike", "4"),
+    ];
     assert_eq!(pairs(&fields(&metadata(&recorded))), recorded);
 }
 
 #[test]
 fn what_belongs_to_one_connection_is_left_out() {
-    let recorded = metadata(&[("date", "today"), ("connection", "close"), (":status", "200"), ("content-length", "0"), ("x", "1")]);
+    let recorded = metadata(&[
+        ("date", "today"),
+        ("connection", "close"),
+        (":status", "200"),
+        ("content-length", "0"),
+        ("x", "1"),
+    ]);
     assert_eq!(pairs(&fields(&recorded)), [("x", "1")]);
 }
 
 #[test]
 fn metadata_that_http2_cannot_carry_is_left_out() {
-    assert_eq!(pairs(&fields(&metadata(&[("bad name", "1"), ("x", "line\nfeed"), ("y", "2")]))), [("y", "2")]);
+    assert_eq!(
+        pairs(&fields(&metadata(&[
+            ("bad name", "1"),
+            ("x", "line\nfeed"),
+            ("y", "2")
+        ]))),
+        [("y", "2")]
+    );
 }
 
 #[test]
@@ -38,26 +60,34 @@ fn a_head_without_content_type_gets_one() {
 #[test]
 fn recorded_trailers_are_not_touched() {
     let recorded = [("grpc-message", "caf%C3%A9"), ("x", "1"), ("grpc-status", "14")];
-    let status = Status { code: 14, message: "café".to_owned(), trailers: metadata(&recorded), trailers_only: false };
+    let status = Status {
+        code: 14,
+        message: "café".to_owned(),
+        trailers: metadata(&recorded),
+        trailers_only: false,
+    };
     assert_eq!(pairs(&trailers(&status)), recorded);
 }
 
 #[test]
 fn trailers_that_were_not_recorded_are_made() {
-    let status = Status { code: 5, message: "no job \"é%\"\n".to_owned(), ..Status::default() };
-    assert_eq!(pairs(&trailers(&status)), [("grpc-status", "5"), ("grpc-message", "no job \"%C3%A9%25\"%0A")]);
+    let status = Status {
+        code: 5,
+        message: "no job \"é%\"\n".to_owned(),
+        ..Status::default()
+    };
+    assert_eq!(
+        pairs(&trailers(&status)),
+        [("grpc-status", "5"), ("grpc-message", "no job \"%C3%A9%25\"%0A")]
+    );
 }
 
 #[test]
 fn a_server_that_sent_no_status_sends_none_again() {
-    let status = Status { code: 2, trailers: metadata(&[("x", "1")]), ..Status::default() };
+    let status = Status {
+        code: 2,
+        trailers: metadata(&[("x", "1")]),
+        ..Status::default()
+    };
     assert_eq!(pairs(&trailers(&status)), [("x", "1")]);
-}
-
-#[test]
-fn a_prefix_is_flag_and_length() {
-    let mut out = BytesMut::new();
-    put_prefix(&mut out, true, 258).unwrap();
-    assert_eq!(out[..], [1, 0, 0, 1, 2]);
-    assert_eq!(put_prefix(&mut out, false, 1 << 32), None);
 }

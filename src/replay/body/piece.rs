@@ -18,13 +18,21 @@ pub(in crate::replay) struct Piece {
 
 impl Piece {
     pub(in crate::replay) const fn plain(head: Bytes) -> Self {
-        Self { head, payload: Bytes::new(), delivery: None }
+        Self {
+            head,
+            payload: Bytes::new(),
+            delivery: None,
+        }
     }
 
     /// A piece whose way `delivery` follows.
     pub(super) fn tracked(head: Bytes, payload: Bytes, delivery: &Arc<Delivery>) -> Self {
         delivery.lock().outstanding += 1;
-        Self { head, payload, delivery: Some(Arc::clone(delivery)) }
+        Self {
+            head,
+            payload,
+            delivery: Some(Arc::clone(delivery)),
+        }
     }
 }
 
@@ -42,7 +50,11 @@ impl Buf for Piece {
     }
 
     fn chunk(&self) -> &[u8] {
-        if self.head.is_empty() { &self.payload } else { &self.head }
+        if self.head.is_empty() {
+            &self.payload
+        } else {
+            &self.head
+        }
     }
 
     fn advance(&mut self, count: usize) {
@@ -53,7 +65,9 @@ impl Buf for Piece {
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let filled = self.head.chunks_vectored(slices);
-        slices.get_mut(filled..).map_or(filled, |rest| filled + self.payload.chunks_vectored(rest))
+        slices
+            .get_mut(filled..)
+            .map_or(filled, |rest| filled + self.payload.chunks_vectored(rest))
     }
 }
 

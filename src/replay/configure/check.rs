@@ -28,19 +28,36 @@ impl fmt::Display for Problem {
 pub(in crate::replay) fn check(request: &Value) -> Result<(), Problem> {
     if !request.is_object() {
         let (field, expected) = ("body".to_owned(), "a JSON object".to_owned());
-        return Err(Problem { field, expected, got: Some(request.clone()) });
+        return Err(Problem {
+            field,
+            expected,
+            got: Some(request.clone()),
+        });
     }
-    let field = |path| Field { path, value: find(request, path) };
+    let field = |path| Field {
+        path,
+        value: find(request, path),
+    };
     let (min, max) = match find(request, "sensors_min").or_else(|| find(request, "sensors_max")) {
         // The words of the specification, for the same thing.
         Some(_) => (field("sensors_min"), field("sensors_max")),
         None => (field("channels.min"), field("channels.max")),
     };
     ordered(&max, min.integer(0)?, max.integer(0)?)?;
-    for path in ["nfftSelection", "nfft", "displayInfo.height", "canvas_height", "displayTimeAxisDuration"] {
+    for path in [
+        "nfftSelection",
+        "nfft",
+        "displayInfo.height",
+        "canvas_height",
+        "displayTimeAxisDuration",
+    ] {
         field(path).optional(|field| field.integer(1).map(drop))?;
     }
-    for (min, max) in [("frequencyRange.min", "frequencyRange.max"), ("freq_min", "freq_max"), ("start_time", "end_time")] {
+    for (min, max) in [
+        ("frequencyRange.min", "frequencyRange.max"),
+        ("freq_min", "freq_max"),
+        ("start_time", "end_time"),
+    ] {
         let (min, max) = (field(min), field(max));
         let low = min.optional(Field::number)?;
         let high = max.optional(Field::number)?;
@@ -86,19 +103,33 @@ impl Field<'_> {
             Some(Value::Number(number)) => number.as_i64().is_some_and(|number| (0..=2).contains(&number)),
             _ => false,
         };
-        if known { Ok(()) } else { Err(self.problem("\"0\" (multi), \"1\" (single) or \"2\" (waterfall)")) }
+        if known {
+            Ok(())
+        } else {
+            Err(self.problem("\"0\" (multi), \"1\" (single) or \"2\" (waterfall)"))
+        }
     }
 
     fn problem(&self, expected: &str) -> Problem {
-        Problem { field: self.path.to_owned(), expected: expected.to_owned(), got: self.value.cloned() }
+        Problem {
+            field: self.path.to_owned(),
+            expected: expected.to_owned(),
+            got: self.value.cloned(),
+        }
     }
 }
 
 fn ordered(max: &Field<'_>, low: f64, high: f64) -> Result<(), Problem> {
-    if low <= high { Ok(()) } else { Err(max.problem(&format!("at least its lower bound {low}"))) }
+    if low <= high {
+        Ok(())
+    } else {
+        Err(max.problem(&format!("at least its lower bound {low}")))
+    }
 }
 
 /// The value at a dotted path; `None` when it is absent or null.
 fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').try_fold(value, |value, key| value.get(key)).filter(|value| !value.is_null())
+    path.split('.')
+        .try_fold(value, |value, key| value.get(key))
+        .filter(|value| !value.is_null())
 }

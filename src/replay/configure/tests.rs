@@ -2,18 +2,35 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::replay::{
-    JobShape, Source,
-    script::{Call, Job, Request, STREAM_DATA},
+use crate::{
+    dialect::pandadatastream::METHOD as STREAM_DATA,
+    file::Header,
+    replay::{
+        JobShape, Source,
+        script::{Call, Job, Request},
+    },
 };
 
-fn entry(configure: (Option<Value>, Option<Value>), shape: Option<JobShape>) -> Entry {
-    let job = Job { job_id: "12-1".to_owned(), calls: Vec::new() };
-    Entry { job, source_at: 0, source: Source::memory("made", Vec::new(), Vec::new()), configure, shape }
+fn entry((configure_request, configure_response): (Option<Value>, Option<Value>), shape: Option<JobShape>) -> Entry {
+    let job = Job {
+        job_id: "12-1".to_owned(),
+        calls: Vec::new(),
+    };
+    Entry {
+        job,
+        source_at: 0,
+        source: Source::memory("made", Header::default(), Vec::new()),
+        configure_request,
+        configure_response,
+        shape,
+    }
 }
 
 fn endpoint() -> Endpoint {
-    Endpoint { host: "pod.local".to_owned(), port: 5000 }
+    Endpoint {
+        host: "pod.local".to_owned(),
+        port: 5000,
+    }
 }
 
 fn request() -> Value {
@@ -50,7 +67,11 @@ fn a_recorded_response_is_answered_with_our_address_and_nothing_else_changed() {
 
 #[test]
 fn without_one_the_answer_is_what_the_data_tells() {
-    let shape = JobShape { sensors: vec![7, 9], bins: 3, lines_dt_s: Some(0.25) };
+    let shape = JobShape {
+        sensors: vec![7, 9],
+        bins: 3,
+        lines_dt_s: Some(0.25),
+    };
     let asked = with("/frequencyRange", json!({"min": 10, "max": 20}));
     assert_eq!(
         response(&entry((None, None), Some(shape)), &endpoint(), Some(&asked)).to_string(),
@@ -70,29 +91,51 @@ fn production_channels_are_mapped_to_their_streams() {
         call: u32::from(stream_id) + 1,
         method: STREAM_DATA.to_owned(),
         start_ns: 0,
-        request: Some(Request { compressed: false, data: Bytes::from(vec![8, stream_id]) }),
+        request: Some(Request {
+            compressed: false,
+            data: Bytes::from(vec![8, stream_id]),
+        }),
         answered: true,
-        shape: Some(JobShape { sensors, bins: 4, lines_dt_s: None }),
+        shape: Some(JobShape {
+            sensors,
+            bins: 4,
+            lines_dt_s: None,
+        }),
     };
     let mut entry = entry((None, None), None);
     entry.job.calls = vec![call(0, vec![1, 2]), call(1, vec![3])];
     let body = response(&entry, &endpoint(), None);
     assert_eq!(body["channel_to_stream_index"], json!({"1": 0, "2": 0, "3": 1}));
-    assert_eq!((&body["stream_amount"], &body["channel_amount"]), (&json!(2), &json!(3)));
+    assert_eq!(
+        (&body["stream_amount"], &body["channel_amount"]),
+        (&json!(2), &json!(3))
+    );
 }
 
 #[test]
 fn channels_come_from_the_recorded_response_then_from_the_data() {
-    let shape = Some(JobShape { sensors: vec![40, 4], bins: 1, lines_dt_s: None });
+    let shape = Some(JobShape {
+        sensors: vec![40, 4],
+        bins: 1,
+        lines_dt_s: None,
+    });
     let recorded = json!({"channel_to_stream_index": {"10": 0, "9": 0, "x": 1}});
-    assert_eq!(channel_range(&entry((None, Some(recorded)), shape.clone())), Some((9, 10)));
+    assert_eq!(
+        channel_range(&entry((None, Some(recorded)), shape.clone())),
+        Some((9, 10))
+    );
     assert_eq!(channel_range(&entry((None, Some(json!({}))), shape)), Some((4, 40)));
     assert_eq!(channel_range(&entry((None, None), None)), None);
 }
 
 #[test]
 fn a_host_header_loses_its_port() {
-    let hosts = [("pod.local:8080", "pod.local"), ("10.0.0.1", "10.0.0.1"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]")];
+    let hosts = [
+        ("pod.local:8080", "pod.local"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("[::1]:80", "[::1]"),
+        ("[::1]", "[::1]"),
+    ];
     for (header, host) in hosts {
         assert_eq!(host_of(header), Some(host));
     }
@@ -101,13 +144,20 @@ fn a_host_header_loses_its_port() {
 
 #[test]
 fn good_requests_pass() {
-    let spec_words = json!({"sensors_min": 0, "sensors_max": 10, "freq_min": 0, "freq_max": 500, "nfft": 1024, "live": true});
+    let spec_words =
+        json!({"sensors_min": 0, "sensors_max": 10, "freq_min": 0, "freq_max": 500, "nfft": 1024, "live": true});
     let historic = {
         let mut request = with("/start_time", json!(1_700_000_000));
         request["end_time"] = json!(1_700_000_060);
         request
     };
-    for good in [request(), spec_words, historic, with("/view_type", json!(2)), json!({"channels": {"min": 1, "max": 1}})] {
+    for good in [
+        request(),
+        spec_words,
+        historic,
+        with("/view_type", json!(2)),
+        json!({"channels": {"min": 1, "max": 1}}),
+    ] {
         assert_eq!(check(&good), Ok(()), "{good}");
     }
 }

@@ -33,10 +33,18 @@ fn three() -> Recording {
 #[test]
 fn sent_messages_and_other_calls_are_not_replayed() {
     let mut recording = Recording::job(1, "a").received("mine").ok();
-    recording.events.extend(Recording::job(2, "b").received("theirs").events);
+    recording
+        .events
+        .extend(Recording::job(2, "b").received("theirs").events);
     let acts = play(recording, MaxFrames::Unlimited);
     assert_eq!(acts.len(), 3);
-    assert_eq!(acts[1], Act::Message { compressed: false, data: Bytes::from("mine") });
+    assert_eq!(
+        acts[1],
+        Act::Message {
+            compressed: false,
+            data: Bytes::from("mine")
+        }
+    );
 }
 
 #[test]
@@ -53,18 +61,33 @@ fn steps_keep_their_recorded_offsets() {
 #[test]
 fn a_recorder_that_stopped_is_not_an_ending_of_the_job() {
     for by in [Party::Us, Party::Client] {
-        assert_eq!(finale(Ending::Cancelled(Cancelled { by, reason: String::new() })), Finale::complete());
+        assert_eq!(
+            finale(Ending::Cancelled(Cancelled {
+                by,
+                reason: String::new()
+            })),
+            Finale::complete()
+        );
     }
-    let deadline = Deadline { limit: Limit::Idle, after_ns: 1 };
+    let deadline = Deadline {
+        limit: Limit::Idle,
+        after_ns: 1,
+    };
     assert_eq!(finale(Ending::Deadline(deadline)), Finale::complete());
 }
 
 #[test]
 fn a_server_that_gave_up_or_broke_does_so_again() {
-    let cancelled = Cancelled { by: Party::Server, reason: String::new() };
+    let cancelled = Cancelled {
+        by: Party::Server,
+        reason: String::new(),
+    };
     assert_eq!(finale(Ending::Cancelled(cancelled)), Finale::Cancel);
     for goaway in [true, false] {
-        let broken = Broken { error: String::new(), goaway };
+        let broken = Broken {
+            error: String::new(),
+            goaway,
+        };
         assert_eq!(finale(Ending::Broken(broken)), Finale::Break { goaway });
     }
 }
@@ -72,7 +95,9 @@ fn a_server_that_gave_up_or_broke_does_so_again() {
 #[test]
 fn a_call_without_a_recorded_ending_does_not_end_well() {
     let acts = play(Recording::job(1, "a").received("x"), MaxFrames::Unlimited);
-    let Some(Act::End(Finale::Status(status))) = acts.last() else { panic!("{acts:?}") };
+    let Some(Act::End(Finale::Status(status))) = acts.last() else {
+        panic!("{acts:?}")
+    };
     assert_eq!(status.code, DATA_LOSS);
     assert!(status.message.contains("before this call does"), "{}", status.message);
 }
@@ -94,7 +119,10 @@ fn max_frames_beyond_the_recording_leaves_the_recorded_ending() {
 #[test]
 fn max_frames_as_recorded_ends_as_recorded_but_never_sends_more() {
     let acts = play(three().end(Ending::Broken(Broken::default())), MaxFrames::AsRecorded(3));
-    assert_eq!((messages(&acts), acts.last()), (3, Some(&Act::End(Finale::Break { goaway: false }))));
+    assert_eq!(
+        (messages(&acts), acts.last()),
+        (3, Some(&Act::End(Finale::Break { goaway: false })))
+    );
     let acts = play(three().ok(), MaxFrames::AsRecorded(2));
     assert_eq!((messages(&acts), acts.last()), (2, Some(&Act::End(Finale::complete()))));
 }
@@ -102,7 +130,11 @@ fn max_frames_as_recorded_ends_as_recorded_but_never_sends_more() {
 #[test]
 fn a_gap_is_passed_over() {
     let mut recording = Recording::job(1, "a").received("x");
-    let gap = Gap { direction: Direction::Received, messages: 4, reason: "slow disk".to_owned() };
+    let gap = Gap {
+        direction: Direction::Received,
+        messages: 4,
+        reason: "slow disk".to_owned(),
+    };
     recording.push(EventKind::Gap(gap));
     assert_eq!(messages(&play(recording.received("y").ok(), MaxFrames::Unlimited)), 2);
 }

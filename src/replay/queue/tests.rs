@@ -6,11 +6,20 @@ use super::*;
 use crate::replay::player::Finale;
 
 fn message(len: usize) -> Step {
-    Step { offset_ns: 0, act: Act::Message { compressed: false, data: Bytes::from(vec![7; len]) } }
+    Step {
+        offset_ns: 0,
+        act: Act::Message {
+            compressed: false,
+            data: Bytes::from(vec![7; len]),
+        },
+    }
 }
 
 fn end() -> Step {
-    Step { offset_ns: 0, act: Act::End(Finale::Cancel) }
+    Step {
+        offset_ns: 0,
+        act: Act::End(Finale::Cancel),
+    }
 }
 
 fn len_of(step: &Step) -> usize {

@@ -1,3 +1,5 @@
+use prost::Message as _;
+
 use super::*;
 use crate::replay::testing::{Recording, frame, stream_request};
 
@@ -30,7 +32,11 @@ fn a_stream_that_names_no_job_has_the_captures_name() {
 
 #[test]
 fn the_streams_of_a_production_capture_are_one_job() {
-    let jobs = jobs([Recording::stream(1, 2), Recording::stream(2, 0), Recording::stream(3, 1)]);
+    let jobs = jobs([
+        Recording::stream(1, 2),
+        Recording::stream(2, 0),
+        Recording::stream(3, 1),
+    ]);
     assert_eq!(ids(&jobs), ["fallback"]);
     assert!(jobs[0].is_production());
     assert_eq!(jobs[0].stream_ids(), [0, 1, 2]);
@@ -50,18 +56,35 @@ fn other_methods_alone_make_a_job() {
 
 #[test]
 fn what_the_server_answers_for_itself_is_no_job() {
-    let asked = ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", CHECK_HEALTH];
-    assert!(jobs(asked.iter().enumerate().map(|(at, method)| Recording::of(at as u32 + 1, method))).is_empty());
+    let asked = [
+        "/grpc.health.v1.Health/Check",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        HEALTH_METHOD,
+    ];
+    assert!(
+        jobs(
+            asked
+                .iter()
+                .enumerate()
+                .map(|(at, method)| Recording::of(at as u32 + 1, method))
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn a_call_keeps_its_request_and_the_shape_of_its_first_frame() {
-    let jobs = jobs([Recording::job(1, "a").received(frame(4).encode_to_vec()).received(frame(5).encode_to_vec())]);
+    let jobs = jobs([Recording::job(1, "a")
+        .received(frame(4).encode_to_vec())
+        .received(frame(5).encode_to_vec())]);
     let call = &jobs[0].calls[0];
     assert_eq!(call.request.as_ref().unwrap().data, stream_request("a", 0));
     assert!(call.answered);
     let shape = call.shape.as_ref().unwrap();
-    assert_eq!((shape.sensors.as_slice(), shape.bins, shape.lines_dt_s), (&[7, 9][..], 3, Some(0.25)));
+    assert_eq!(
+        (shape.sensors.as_slice(), shape.bins, shape.lines_dt_s),
+        (&[7, 9][..], 3, Some(0.25))
+    );
 }
 
 #[test]
@@ -77,13 +100,21 @@ fn a_production_block_shows_channels_and_bins() {
         start_channel: 3,
         end_channel: 5,
         data_shape_x: 12,
+        data_shape_y: 2,
         timestamp_in_milis: vec![1000, 1500],
         ..DataStream::default()
     };
     let shape = JobShape::of_frame(STREAM_DATA, &block.encode_to_vec()).unwrap();
-    assert_eq!((shape.sensors.as_slice(), shape.bins, shape.lines_dt_s), (&[3, 4, 5][..], 4, Some(0.5)));
+    assert_eq!(
+        (shape.sensors.as_slice(), shape.bins, shape.lines_dt_s),
+        (&[3, 4, 5][..], 4, Some(0.5))
+    );
     for (start_channel, end_channel) in [(5, 3), (i32::MIN, i32::MAX)] {
-        let absurd = DataStream { start_channel, end_channel, ..block.clone() };
+        let absurd = DataStream {
+            start_channel,
+            end_channel,
+            ..block.clone()
+        };
         assert_eq!(JobShape::of_frame(STREAM_DATA, &absurd.encode_to_vec()), None);
     }
 }

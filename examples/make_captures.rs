@@ -1,0 +1,382 @@
+//! Makes the synthetic captures of `captures/` again: `cargo run --example make_captures`.
+//!
+//! The real ones are imported; these commands make them from the recordings named in `captures/LICENCES.md`:
+//!
+//! ```text
+//! capture import optodas_quake.dstream.bin -o captures/optodas-quake.gcap --job-id optodas-quake --level 19 --force
+//! capture import febus_jitter.dstream.bin -o captures/febus-jitter.gcap --job-id febus-jitter --level 19 --force
+//! ```
+//!
+//! Everything here is fixed, so that a test can compare every byte.
+
+use std::{error::Error, fs, io::Write as _, path::Path};
+
+use grpc_capture::{
+    dialect::{Dialect, datastream, pandadatastream},
+    event::{
+        Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit, Message,
+        Metadata, Note, Party, Status,
+    },
+    file::{Header, Writer, WriterOptions, attribute},
+    proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
+};
+use prost::Message as _;
+
+/// 2026-11-24T08:00:00Z, in milliseconds since the Unix epoch.
+const START_MS: i64 = 1_795_507_200_000;
+
+/// Milliseconds of a row.
+const LINES_DT_MS: i64 = 100;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    for (name, bytes) in synthetic()? {
+        let path = folder.join(name);
+        fs::write(&path, &bytes).map_err(|error| format!("could not write {}: {error}", path.display()))?;
+        writeln!(std::io::stdout(), "{name}: {} bytes", bytes.len())?;
+    }
+    Ok(())
+}
+
+/// A capture's file name, and its bytes.
+pub type Named = (&'static str, Vec<u8>);
+
+/// Name and content of every synthetic capture.
+pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
+    Ok(vec![
+        ("empty-stream.gcap", spectrograms("empty-stream", Vec::new(), ok())?),
+        ("trailers-only-error.gcap", trailers_only()?),
+        ("unknown-fields.gcap", unknown_fields()?),
+        ("zero-ids.gcap", zero_ids()?),
+        ("nan.gcap", nan()?),
+        ("production.gcap", production_job()?),
+        ("format-1.0.gcap", every_event()?),
+    ])
+}
+
+/// A row of made-up intensities; every value differs from its neighbours.
+fn row(number: i64, sensors: i32, bins: i32, canvas: &str) -> spec::SpectrogramRow {
+    let sensor = |id: i32| spec::SensorIntensity {
+        id,
+        intensity: (0..bins).map(|bin| intensity(number, id, bin)).collect(),
+    };
+    spec::SpectrogramRow {
+        canvas_id: canvas.to_owned(),
+        sensors: (1..=sensors).map(sensor).collect(),
+        start_timestamp: START_MS + number * LINES_DT_MS,
+        end_timestamp: START_MS + (number + 1) * LINES_DT_MS,
+    }
+}
+
+/// Between −160 and −96 dB, in steps that floats hold exactly.
+fn intensity(row: i64, sensor: i32, bin: i32) -> f32 {
+    let mixed = (row * 7919 + i64::from(sensor) * 104_729 + i64::from(bin) * 1_299_709) % 1021;
+    -160.0 + mixed as f32 / 16.0
+}
+
+fn frame(rows: Vec<spec::SpectrogramRow>) -> spec::DataStream {
+    let values = || {
+        rows.iter()
+            .flat_map(|row| &row.sensors)
+            .flat_map(|sensor| &sensor.intensity)
+            .copied()
+    };
+    let (max, min) = (
+        values().fold(f32::NEG_INFINITY, f32::max),
+        values().fold(f32::INFINITY, f32::min),
+    );
+    spec::DataStream {
+        current_max_amp: f64::from(max),
+        current_min_amp: f64::from(min),
+        rows,
+    }
+}
+
+fn frames(count: i64) -> Vec<spec::DataStream> {
+    (0..count)
+        .map(|number| frame(vec![row(number, 4, 8, "synthetic")]))
+        .collect()
+}
+
+fn ok() -> Ending {
+    let mut trailers = Metadata::default();
+    trailers.push("grpc-status", "0");
+    Ending::Status(Status {
+        trailers,
+        ..Status::default()
+    })
+}
+
+fn unknown_fields() -> Result<Vec<u8>, Box<dyn Error>> {
+    let messages = frames(5).into_iter().map(|frame| {
+        let mut bytes = frame.encode_to_vec();
+        // Field 15, varint 7; field 16, two bytes.
+        bytes.extend([0x78, 7, 0x82, 0x01, 2, 0xca, 0xfe]);
+        bytes
+    });
+    spectrograms("unknown-fields", messages.collect(), ok())
+}
+
+fn zero_ids() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut frames = frames(5);
+    for (number, frame) in (0_i64..).zip(&mut frames) {
+        for row in &mut frame.rows {
+            row.start_timestamp = number * LINES_DT_MS;
+            row.end_timestamp = (number + 1) * LINES_DT_MS;
+            for sensor in &mut row.sensors {
+                sensor.id -= 1;
+            }
+        }
+    }
+    spectrograms(
+        "zero-ids",
+        frames.iter().map(spec::DataStream::encode_to_vec).collect(),
+        ok(),
+    )
+}
+
+fn nan() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut frames = frames(5);
+    let intensity = frames[2].rows[0].sensors[1].intensity.as_mut_slice();
+    intensity[3] = f32::NAN;
+    spectrograms(
+        "nan",
+        frames.iter().map(spec::DataStream::encode_to_vec).collect(),
+        ok(),
+    )
+}
+
+fn trailers_only() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut trailers = Metadata::default();
+    trailers.push("content-type", "application/grpc");
+    trailers.push("grpc-status", "5");
+    trailers.push("grpc-message", "no job 12-70788");
+    let ending = Ending::Status(Status {
+        code: 5,
+        message: "no job 12-70788".to_owned(),
+        trailers,
+        trailers_only: true,
+    });
+    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("12-70788", 0));
+    call.add(8, EventKind::End(ending));
+    capture(&header(Dialect::DataStream, "12-70788"), call.events)
+}
+
+/// A `datastream` job: one frame each 100 ms.
+fn spectrograms(job_id: &str, messages: Vec<Vec<u8>>, ending: Ending) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request(job_id, 0));
+    call.add(3, EventKind::Headers(grpc_headers()));
+    for message in messages {
+        call.add(100, received(message));
+    }
+    call.add(1, EventKind::End(ending));
+    capture(&header(Dialect::DataStream, job_id), call.events)
+}
+
+/// A production job: three streams that share 50 channels, a burst each, then silence, then goodbye.
+fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
+    const BINS: i32 = 16;
+    const CHANNELS: [(i32, i32); 3] = [(1, 17), (18, 34), (35, 50)];
+    let mut calls = Vec::new();
+    for (stream, (first, last)) in (0_i32..).zip(CHANNELS) {
+        let mut call = Call::open(
+            stream as u32 + 1,
+            Dialect::PandaDataStream,
+            pandadatastream::stream_request(stream),
+        );
+        call.add(3, EventKind::Headers(grpc_headers()));
+        for number in 0..8_i64 {
+            let channels = first..=last;
+            let values = channels.flat_map(|id| (0..BINS).map(move |bin| intensity(number, id, bin)));
+            let block = production::DataStream {
+                start_channel: first,
+                end_channel: last,
+                timestamp_in_milis: vec![START_MS + number * LINES_DT_MS],
+                row_index: vec![number as i32],
+                data_shape_x: (last - first + 1) * BINS,
+                data_shape_y: 1,
+                global_maximum: -96.0,
+                global_minimum: -160.0,
+                main_data: vec![values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>()],
+                job_id: Some(70_788),
+                data_shape_z: None,
+            };
+            call.add(2, received(block.encode_to_vec()));
+        }
+        let error = "connection closed".to_owned();
+        call.add(30_000, EventKind::End(Ending::Broken(Broken { error, goaway: true })));
+        calls.extend(call.events);
+    }
+    calls.sort_by_key(|event| (event.offset_ns, event.call, event.seq));
+    let mut header = header(Dialect::PandaDataStream, "12-70788");
+    let mapping = (1..=50).map(|channel| {
+        let stream = CHANNELS
+            .iter()
+            .position(|(first, last)| (*first..=*last).contains(&channel));
+        (channel.to_string(), serde_json::Value::from(stream))
+    });
+    let request = serde_json::json!({
+        "displayTimeAxisDuration": 10, "nfftSelection": 1024, "displayInfo": { "height": 1000 },
+        "channels": { "min": 1, "max": 50 }, "frequencyRange": { "min": 0, "max": 500 },
+        "start_time": 1_795_507_200_i64, "end_time": 1_795_507_201_i64, "view_type": "2",
+    });
+    let response = serde_json::json!({
+        "status": "", "job_id": "12-70788", "stream_url": "http://127.0.0.1", "stream_port": "50051",
+        "stream_amount": 3, "channel_amount": 50,
+        "channel_to_stream_index": mapping.collect::<serde_json::Map<_, _>>(),
+        "frequencies_amount": BINS, "lines_dt": 0.1, "view_type": 2,
+    });
+    header.set(attribute::CONFIGURE_REQUEST, request.to_string());
+    header.set(attribute::CONFIGURE_RESPONSE, response.to_string());
+    capture(&header, calls)
+}
+
+/// Every kind of event and ending, for the readers of later versions.
+fn every_event() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut all = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.0", 0));
+    let mut headers = grpc_headers();
+    headers.metadata.push("trace-bin", b"AAEC/w".as_slice());
+    headers.metadata.push("odd", [0xff, 0xfe].as_slice());
+    all.add(3, EventKind::Headers(headers));
+    all.add(1, received(frames(1)[0].encode_to_vec()));
+    all.add(1, received(Vec::new()));
+    let compressed = Message {
+        direction: Direction::Received,
+        compressed: true,
+        data: vec![1, 2, 3].into(),
+    };
+    all.add(1, EventKind::Message(compressed));
+    let gap = Gap {
+        direction: Direction::Received,
+        messages: 3,
+        reason: "the queue was full".to_owned(),
+    };
+    all.add(1, EventKind::Gap(gap));
+    let note = Note {
+        author: "operator".to_owned(),
+        text: "hammer shot".to_owned(),
+    };
+    all.add(1, EventKind::Note(note));
+    all.add(1, EventKind::End(ok()));
+    let mut events = all.events;
+    let endings = [
+        Ending::Cancelled(Cancelled {
+            by: Party::Us,
+            reason: "enough".to_owned(),
+        }),
+        Ending::Cancelled(Cancelled {
+            by: Party::Client,
+            reason: "closed".to_owned(),
+        }),
+        Ending::Cancelled(Cancelled {
+            by: Party::Server,
+            reason: "CANCEL".to_owned(),
+        }),
+        Ending::Broken(Broken {
+            error: "connection reset".to_owned(),
+            goaway: false,
+        }),
+        Ending::Deadline(Deadline {
+            limit: Limit::Connect,
+            after_ns: 1,
+        }),
+        Ending::Deadline(Deadline {
+            limit: Limit::FirstFrame,
+            after_ns: 2,
+        }),
+        Ending::Deadline(Deadline {
+            limit: Limit::Idle,
+            after_ns: 3,
+        }),
+        Ending::Deadline(Deadline {
+            limit: Limit::Call,
+            after_ns: 4,
+        }),
+    ];
+    for (call, ending) in (2..).zip(endings) {
+        let mut call = Call::open(call, Dialect::DataStream, datastream::stream_request("format-1.0", 0));
+        call.add(100, EventKind::End(ending));
+        events.extend(call.events);
+    }
+    let note = Note {
+        author: "recorder".to_owned(),
+        text: "attempt 1: UNAVAILABLE".to_owned(),
+    };
+    events.push(Event {
+        call: 0,
+        seq: 1,
+        offset_ns: 200_000_000,
+        kind: EventKind::Note(note),
+    });
+    events.sort_by_key(|event| (event.offset_ns, event.call, event.seq));
+    capture(&header(Dialect::DataStream, "format-1.0"), events)
+}
+
+/// The events of one call in the making.
+struct Call {
+    number: u32,
+    offset_ms: u64,
+    events: Vec<Event>,
+}
+
+impl Call {
+    fn open(number: u32, dialect: Dialect, request: Vec<u8>) -> Self {
+        let mut metadata = Metadata::default();
+        metadata.push("te", "trailers");
+        metadata.push("content-type", "application/grpc");
+        let start = CallStart {
+            method: dialect.method().to_owned(),
+            authority: "127.0.0.1:50051".to_owned(),
+            peer: "127.0.0.1:50051".to_owned(),
+            metadata,
+        };
+        let mut opened = Self {
+            number,
+            offset_ms: 0,
+            events: Vec::new(),
+        };
+        opened.add(0, EventKind::CallStart(start));
+        opened.add(0, EventKind::Message(Message::plain(Direction::Sent, request)));
+        opened.add(0, EventKind::HalfClose);
+        opened
+    }
+
+    fn add(&mut self, after_ms: u64, kind: EventKind) {
+        self.offset_ms += after_ms;
+        let (call, seq) = (self.number, self.events.len() as u64 + 1);
+        self.events.push(Event {
+            call,
+            seq,
+            offset_ns: self.offset_ms * 1_000_000,
+            kind,
+        });
+    }
+}
+
+fn received(message: Vec<u8>) -> EventKind {
+    EventKind::Message(Message::plain(Direction::Received, message))
+}
+
+fn grpc_headers() -> Headers {
+    let mut metadata = Metadata::default();
+    metadata.push("content-type", "application/grpc");
+    Headers { metadata }
+}
+
+fn header(dialect: Dialect, job_id: &str) -> Header {
+    let mut header = Header::new(START_MS as u64 * 1_000_000);
+    header.set(attribute::TOOL, "grpc-capture make_captures");
+    header.set(attribute::DIALECT, dialect.name());
+    header.set(attribute::JOB_ID, job_id);
+    header.set(attribute::SOURCE, "synthetic");
+    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
+    header
+}
+
+fn capture(header: &Header, events: Vec<Event>) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut writer = Writer::new(Vec::new(), header, WriterOptions::default())?;
+    for event in events {
+        writer.write(&event)?;
+    }
+    Ok(writer.finish_into()?.0)
+}

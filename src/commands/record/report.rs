@@ -1,0 +1,234 @@
+//! What a recording came to: the exit code, and the report.
+
+use grpc_capture::{
+    event::{Ending, Limit},
+    file::Digest,
+    report::{event_json::EndingJson, event_text},
+    tap::{CallOutcome, DialError},
+};
+use serde::Serialize;
+
+use super::{Done, Failure, Outcome, Recording, output};
+use crate::cli::{Format, record::RecordArgs};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    capture: String,
+    calls: usize,
+    /// Messages received.
+    messages: u64,
+    message_bytes: u64,
+    stored_bytes: u64,
+    duration_ns: u64,
+    /// Messages known to be lost.
+    gaps: u64,
+    lossy: bool,
+    endings: Vec<CallEnding<'a>>,
+    /// `None` when the capture could not be finished.
+    digest: Option<Digest>,
+    errors: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct CallEnding<'a> {
+    call: u32,
+    method: &'a str,
+    messages: u64,
+    message_bytes: u64,
+    first_message_offset_ns: Option<u64>,
+    last_message_offset_ns: Option<u64>,
+    end_offset_ns: u64,
+    retries: u32,
+    /// The server closed a job that had nothing more to say; not a failure.
+    idle_close: bool,
+    #[serde(flatten)]
+    ending: EndingJson<'a>,
+}
+
+pub(super) fn report(args: &RecordArgs, recording: &Recording, talk: output::Talk) -> Done {
+    let (outcome, errors) = judge(args, recording);
+    let calls = recording.outcome.as_ref().map_or(&[][..], |outcome| &outcome.calls);
+    let summary = recording.written.as_ref().ok();
+    let totals = &recording.totals;
+    let gaps = summary.map_or(totals.gaps, |summary| summary.gaps);
+    let report = Report {
+        capture: recording.path.display().to_string(),
+        calls: calls.len(),
+        messages: calls.iter().map(|call| call.messages).sum(),
+        message_bytes: calls.iter().map(|call| call.message_bytes).sum(),
+        stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
+        duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
+        gaps,
+        lossy: gaps > 0 || summary.is_none(),
+        endings: calls.iter().map(ending).collect(),
+        digest: summary.map(|summary| summary.digest),
+        errors,
+    };
+    for error in &report.errors {
+        output::say(format!("capture: {error}"));
+    }
+    if talk.is_quiet() && args.format.format == Format::Text {
+        return Ok(outcome);
+    }
+    output::print(args.format.format, &report, text)?;
+    Ok(outcome)
+}
+
+fn ending(call: &CallOutcome) -> CallEnding<'_> {
+    CallEnding {
+        call: call.call,
+        method: &call.method,
+        messages: call.messages,
+        message_bytes: call.message_bytes,
+        first_message_offset_ns: call.first_message_offset_ns,
+        last_message_offset_ns: call.last_message_offset_ns,
+        end_offset_ns: call.end_offset_ns,
+        retries: call.retries,
+        idle_close: call.is_idle_close(),
+        ending: EndingJson(&call.ending),
+    }
+}
+
+/// The exit code, and everything that is wrong, each with what to do about it.
+fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
+    let (mut outcome, mut errors) = (Outcome::Ok, Vec::new());
+    let mut add = |worse: Outcome, error: Option<String>| {
+        outcome = outcome.worst(worse);
+        errors.extend(error);
+    };
+    if let Err(error) = &recording.written {
+        add(
+            Outcome::Failed,
+            Some(Failure::Error(error.to_string().into()).to_string()),
+        );
+    }
+    let calls = match &recording.outcome {
+        Ok(outcome) => &outcome.calls,
+        Err(error) => {
+            let hint = match error {
+                grpc_capture::tap::TapError::Dial(DialError::Limit { .. }) => {
+                    "; is the job running, and are host and port right?"
+                }
+                _ => "",
+            };
+            add(Outcome::Failed, Some(format!("{error}{hint}")));
+            return (outcome, errors);
+        }
+    };
+    for call in calls {
+        let (worse, error) = judge_call(args, call);
+        add(worse, error.map(|error| format!("call {}: {error}", call.call)));
+    }
+    if recording.totals.gaps > 0 {
+        let lost = output::counted(recording.totals.gaps, "message");
+        add(
+            Outcome::Lossy,
+            Some(format!("{lost} were lost because the disk could not keep up")),
+        );
+    }
+    let empty: Vec<_> = calls
+        .iter()
+        .filter(|call| call.messages == 0)
+        .map(|call| call.call.to_string())
+        .collect();
+    if !empty.is_empty() && !args.allow_empty {
+        let what = if empty.len() == calls.len() {
+            "no frame was recorded".to_owned()
+        } else {
+            format!("no frame was recorded on call {}", empty.join(", "))
+        };
+        let why = "a job's frames are delivered once: did another client take them? (--allow-empty accepts this)";
+        add(Outcome::Findings, Some(format!("{what}; {why}")));
+    }
+    (outcome, errors)
+}
+
+fn judge_call(args: &RecordArgs, call: &CallOutcome) -> (Outcome, Option<String>) {
+    if let Some(fault) = &call.fault {
+        return (Outcome::Failed, Some(fault.to_string()));
+    }
+    if call.is_idle_close() {
+        return (Outcome::Ok, None);
+    }
+    let how = event_text::ending(&call.ending);
+    match &call.ending {
+        Ending::Status(status) if status.code == 0 => (Outcome::Ok, None),
+        Ending::Status(status) => (Outcome::Status(status.code), Some(status_hint(args, status.code, &how))),
+        Ending::Cancelled(cancelled) if cancelled.by == grpc_capture::event::Party::Us => (Outcome::Ok, None),
+        Ending::Cancelled(_) => (
+            Outcome::Failed,
+            Some(format!("{how}; the capture holds what came before")),
+        ),
+        Ending::Broken(_) => {
+            let text =
+                format!("{how}; the job's server died or the network failed; the capture holds what came before");
+            (Outcome::Failed, Some(text))
+        }
+        Ending::Deadline(deadline) => {
+            let (what, flag) = match deadline.limit {
+                Limit::FirstFrame => ("the job sent no frame", "--first-frame-timeout"),
+                Limit::Idle => ("the stream stalled", "--idle-timeout"),
+                Limit::Connect => ("the job was not ready", "--connect-timeout"),
+                Limit::Call => ("the call's own deadline passed", "the deadline"),
+            };
+            (
+                Outcome::Failed,
+                Some(format!("{what}: {how}; {flag} sets how long to wait")),
+            )
+        }
+    }
+}
+
+fn status_hint(args: &RecordArgs, code: u32, how: &str) -> String {
+    const NOT_FOUND: u32 = 5;
+    const UNIMPLEMENTED: u32 = 12;
+    const UNAUTHENTICATED: u32 = 16;
+    let hint = match code {
+        NOT_FOUND => "; is the job's name right, and does it still run?",
+        UNIMPLEMENTED if args.job.dialect == grpc_capture::dialect::Dialect::DataStream => {
+            "; this server speaks another dialect: try --dialect pandadatastream"
+        }
+        UNIMPLEMENTED => "; this server speaks another dialect: try --dialect datastream",
+        UNAUTHENTICATED => "; give credentials with -H 'authorization: …'",
+        _ => "",
+    };
+    format!("the server ended it with {how}{hint}")
+}
+
+fn text(report: &Report<'_>) -> String {
+    let Report {
+        capture,
+        messages,
+        message_bytes,
+        stored_bytes,
+        duration_ns,
+        ..
+    } = report;
+    let ratio = *message_bytes as f64 / (*stored_bytes).max(1) as f64;
+    let mut text = format!(
+        "{capture}: {} of {} in {} over {}, {} on disk ({ratio:.2} : 1), {} lost\n",
+        output::counted(*messages, "frame"),
+        output::bytes(*message_bytes),
+        output::counted(report.calls as u64, "call"),
+        output::seconds(*duration_ns),
+        output::bytes(*stored_bytes),
+        output::grouped(report.gaps),
+    );
+    for call in &report.endings {
+        let idle = if call.idle_close {
+            " (the server closed an idle job; not a failure)"
+        } else {
+            ""
+        };
+        let frames = output::counted(call.messages, "frame");
+        text.push_str(&format!(
+            "  call {}: {frames}, {}{idle}\n",
+            call.call,
+            event_text::ending(call.ending.0)
+        ));
+    }
+    if let Some(digest) = report.digest {
+        text.push_str(&format!("  digest {digest}\n"));
+    }
+    text
+}

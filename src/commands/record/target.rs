@@ -1,0 +1,227 @@
+//! What to record: a job that is configured first, or one that is dialled as it is.
+
+use std::fs;
+
+use grpc_capture::{
+    dialect::{Dialect, datastream, pandadatastream},
+    focus::{self, ConfigureResponse, JobSpec, Period},
+    tap::{
+        DialOptions, Job, StreamSpec, Target,
+        dial::{self, metadata},
+        rest::{FocusClient, RestLimits},
+        tls::{TlsMode, TlsOptions, parse_pin},
+    },
+};
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::Failure;
+use crate::cli::record::{DialArgs, JobArgs, RecordArgs};
+
+/// A job that can be dialled.
+pub(super) struct Prepared {
+    pub(super) job: Job,
+    pub(super) job_id: String,
+    pub(super) dial: DialOptions,
+    /// Where the frames come from, for the header.
+    pub(super) source: String,
+    pub(super) configured: Option<Configured>,
+}
+
+/// What was asked for, and what was answered.
+pub(super) struct Configured {
+    pub(super) request: Value,
+    pub(super) response: Value,
+}
+
+/// Refuses flags that do not make sense together, before anything is created.
+pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
+    let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+    let datastream = args.job.dialect == Dialect::DataStream;
+    if args.target.is_some() && datastream && args.job.job_id.is_none() {
+        return usage(
+            "--target needs the job's name: --job-id ID (a pandadatastream job has none: --dialect pandadatastream)",
+        );
+    }
+    if args.target.is_some() && args.job.file.is_some() {
+        return usage("--job describes a job to configure, which needs --server URL; --target dials one that runs");
+    }
+    if datastream && args.job.streams.is_some() {
+        return usage("--streams belongs to --dialect pandadatastream; a datastream job has one stream");
+    }
+    tls(&args.dial)?;
+    headers(&args.dial)?;
+    if args.server.is_some() {
+        job_spec(&args.job)?;
+    }
+    Ok(())
+}
+
+/// Configures the job if there is a server to do so, and finds out where and how to dial it.
+pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
+    let mut dial = DialOptions {
+        tls: tls(&args.dial)?,
+        authority: args.dial.authority.clone(),
+        connect_timeout: args.limits.connect_timeout.0,
+        metadata: headers(&args.dial)?,
+    };
+    if let Some(target) = &args.target {
+        let target: Target = target.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+        let job_id = args.job.job_id.clone().unwrap_or_else(|| target.authority());
+        return Ok(Prepared {
+            source: target.authority(),
+            job: job(args, target, &job_id, args.job.streams.unwrap_or(1)),
+            job_id,
+            dial,
+            configured: None,
+        });
+    }
+    let server = args.server.as_deref().unwrap_or_default();
+    let request = job_spec(&args.job)?.to_request();
+    let limits = RestLimits {
+        connect: args.limits.connect_timeout.0,
+        ..RestLimits::default()
+    };
+    let client = FocusClient::new(server, &dial.tls, limits)?;
+    let response = client.configure(&request).await?;
+    let endpoint = response.endpoint(client.host())?;
+    let mut target = Target::new(endpoint.host.clone(), endpoint.port);
+    target.scheme = endpoint.scheme.map(|scheme| match scheme {
+        focus::Scheme::Http => dial::Scheme::Http,
+        focus::Scheme::Https => dial::Scheme::Https,
+    });
+    dial.tls = stream_tls(dial.tls, &target);
+    let job_id = job_id(args, &response)?;
+    let streams = args.job.streams.unwrap_or_else(|| response.stream_amount());
+    Ok(Prepared {
+        source: format!("{server} -> {endpoint}"),
+        job: job(args, target, &job_id, streams),
+        job_id,
+        dial,
+        configured: Some(Configured {
+            request,
+            response: response.into_raw(),
+        }),
+    })
+}
+
+/// The TLS of the stream, which the answer's scheme decides unless a flag does.
+///
+/// An answer without a scheme means plain text: the production server names its jobs so, and speaks no TLS there.
+fn stream_tls(tls: TlsOptions, target: &Target) -> TlsOptions {
+    let said = tls.cacert.is_some() || tls.cert.is_some() || tls.pin_sha256.is_some();
+    match (tls.mode, target.scheme) {
+        // The REST side's --insecure or --cacert says nothing of a stream that calls itself plain.
+        (_, Some(dial::Scheme::Http)) => TlsOptions {
+            mode: TlsMode::Plaintext,
+            ..TlsOptions::default()
+        },
+        (TlsMode::Auto, None) if !said => TlsOptions {
+            mode: TlsMode::Plaintext,
+            ..TlsOptions::default()
+        },
+        _ => tls,
+    }
+}
+
+fn job_id(args: &RecordArgs, response: &ConfigureResponse) -> Result<String, Failure> {
+    match (response.job_id(), args.job.dialect) {
+        (Some(job_id), _) => Ok(job_id),
+        (None, Dialect::PandaDataStream) => Ok("unnamed".to_owned()),
+        (None, Dialect::DataStream) => Err(
+            "the configure answer names no job_id, so that its stream cannot be asked \
+                                            for; is this a production server (--dialect pandadatastream)?"
+                .into(),
+        ),
+    }
+}
+
+fn job(args: &RecordArgs, target: Target, job_id: &str, streams: u32) -> Job {
+    let dialect = args.job.dialect;
+    let streams = match dialect {
+        Dialect::DataStream => {
+            let max_frames = args.limits.max_frames.and_then(|frames| i32::try_from(frames).ok());
+            vec![StreamSpec {
+                method: dialect.method().to_owned(),
+                request: datastream::stream_request(job_id, max_frames.unwrap_or(0)).into(),
+                server_limited: max_frames.is_some(),
+            }]
+        }
+        Dialect::PandaDataStream => (0..streams)
+            .map(|stream| StreamSpec {
+                method: dialect.method().to_owned(),
+                request: pandadatastream::stream_request(stream as i32).into(),
+                server_limited: false,
+            })
+            .collect(),
+    };
+    Job { target, streams }
+}
+
+fn tls(args: &DialArgs) -> Result<TlsOptions, Failure> {
+    let pin = args.pin_sha256.as_deref().map(parse_pin).transpose();
+    Ok(TlsOptions {
+        mode: match (args.plaintext, args.insecure) {
+            (true, _) => TlsMode::Plaintext,
+            (_, true) => TlsMode::Insecure,
+            _ if args.cacert.is_some() || args.cert.is_some() || args.pin_sha256.is_some() => TlsMode::Verify,
+            _ => TlsMode::Auto,
+        },
+        cacert: args.cacert.clone(),
+        cert: args.cert.clone(),
+        key: args.key.clone(),
+        pin_sha256: pin.map_err(|error| Failure::Usage(error.to_string()))?,
+    })
+}
+
+fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {
+    let parsed = args.headers.iter().map(|text| metadata::parse(text));
+    let mut headers = HeaderMap::new();
+    for header in parsed {
+        let (name, value) = header.map_err(|error| Failure::Usage(error.to_string()))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// The job's description: the file's, with the flags over it.
+fn job_spec(args: &JobArgs) -> Result<JobSpec, Failure> {
+    let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+    let mut spec = match &args.file {
+        Some(path) => {
+            let shown = path.display();
+            let text = fs::read_to_string(path).map_err(|error| format!("could not read the job {shown}: {error}"))?;
+            let spec = JobSpec::parse(&text, focus::Format::of_path(path));
+            spec.map_err(|error| Failure::Usage(format!("could not use the job {shown}: {error}")))?
+        }
+        None => JobSpec::default(),
+    };
+    spec.sensors = args.sensors.unwrap_or(spec.sensors);
+    spec.frequency = args.frequency.unwrap_or(spec.frequency);
+    spec.nfft = args.nfft.unwrap_or(spec.nfft);
+    spec.height = args.height.unwrap_or(spec.height);
+    spec.time_axis_s = args.time_axis.unwrap_or(spec.time_axis_s);
+    spec.view = args.view.unwrap_or(spec.view);
+    if args.live {
+        spec.period = Period::Live;
+    }
+    if let (Some(start), Some(end)) = (&args.start, &args.end) {
+        spec.period = Period::Recorded {
+            start_s: epoch_s(start)?,
+            end_s: epoch_s(end)?,
+        };
+    }
+    spec.validate().map_err(|error| usage(&error))?;
+    Ok(spec)
+}
+
+fn epoch_s(text: &str) -> Result<i64, Failure> {
+    if let Ok(seconds) = text.parse::<i64>() {
+        return Ok(seconds);
+    }
+    let time: Result<jiff::Timestamp, _> = text.parse();
+    time.map(jiff::Timestamp::as_second).map_err(|_| {
+        let how = "write epoch seconds or 2026-11-24T08:00:00Z";
+        Failure::Usage(format!("`{text}` is not a time; {how}"))
+    })
+}

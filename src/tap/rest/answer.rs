@@ -1,0 +1,121 @@
+//! What an answer says: a body one can use, or a refusal.
+
+use serde_json::Value;
+
+use super::RestError;
+use crate::focus::{error_text, refusal};
+
+/// Characters of a foreign body that an error quotes.
+const QUOTED_CHARS: usize = 200;
+
+/// An answer as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) url: String,
+    pub(super) status: u16,
+    pub(super) location: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// True for a 404 that says no more than that: not a Focus Server's "nothing found", but a path nobody serves.
+    pub(super) fn route_is_missing(&self) -> bool {
+        let says_nothing = |reason: String| {
+            let words = reason.to_ascii_lowercase();
+            let mut words = words
+                .split(|c: char| !c.is_ascii_alphabetic())
+                .filter(|word| !word.is_empty());
+            words.all(|word| {
+                matches!(
+                    word,
+                    "not" | "found" | "page" | "error" | "the" | "route" | "path" | "url"
+                )
+            })
+        };
+        self.status == 404 && self.reason().is_none_or(says_nothing)
+    }
+
+    /// The JSON object of a success, or what the server refuses.
+    pub(super) fn response(self) -> Result<Value, RestError> {
+        self.accepted()?;
+        let object = serde_json::from_slice::<Value>(&self.body)
+            .ok()
+            .filter(Value::is_object);
+        let Some(object) = object else {
+            let body = self.quoted().unwrap_or_else(|| "(empty)".to_owned());
+            return Err(RestError::NotJson {
+                url: self.url,
+                status: self.status,
+                body,
+            });
+        };
+        match refusal(&object) {
+            Some(reason) => Err(RestError::Refused {
+                url: self.url,
+                status: self.status,
+                reason,
+            }),
+            None => Ok(object),
+        }
+    }
+
+    /// A success, whatever its body, unless that says otherwise.
+    pub(super) fn acknowledged(self) -> Result<(), RestError> {
+        self.accepted()?;
+        let body = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        match body.get("error").and(refusal(&body)) {
+            Some(reason) => Err(RestError::Refused {
+                url: self.url,
+                status: self.status,
+                reason,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn accepted(&self) -> Result<(), RestError> {
+        let (url, status) = (self.url.clone(), self.status);
+        let reason = || {
+            self.reason()
+                .or_else(|| self.quoted())
+                .unwrap_or_else(|| "no reason given".to_owned())
+        };
+        match (status, &self.location) {
+            (200..=299, _) => Ok(()),
+            (300..=399, Some(location)) => Err(RestError::Redirected {
+                url,
+                status,
+                location: location.clone(),
+            }),
+            (503, _) if waits_for_fiber(&reason()) => Err(RestError::WaitingForFiber { url, reason: reason() }),
+            _ => Err(RestError::Refused {
+                url,
+                status,
+                reason: reason(),
+            }),
+        }
+    }
+
+    /// Why the server refuses, in its own words: from JSON, or from a plain line of text.
+    fn reason(&self) -> Option<String> {
+        match serde_json::from_slice::<Value>(&self.body) {
+            Ok(Value::String(text)) => Some(text),
+            Ok(body) => error_text(&body),
+            Err(_) => self.quoted().filter(|text| !text.starts_with('<')),
+        }
+    }
+
+    /// The body's beginning in one line; `None` when it is empty.
+    fn quoted(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.body);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let short = text.chars().take(QUOTED_CHARS).collect::<String>();
+        let more = if short.len() < text.len() { " …" } else { "" };
+        (!short.is_empty()).then(|| short + more)
+    }
+}
+
+fn waits_for_fiber(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("wait") && (reason.contains("fiber") || reason.contains("fibre"))
+}

@@ -1,0 +1,127 @@
+//! Why a Focus Server could not be asked, or what it refused.
+
+use std::{error::Error, time::Duration};
+
+use crate::tap::tls::TlsError;
+
+/// A request that did not lead to an answer one can use.
+#[derive(Debug, thiserror::Error)]
+pub enum RestError {
+    /// The server's address cannot be read.
+    #[error("`{url}` is no server address: {problem}; write it like https://host/focus-server/")]
+    Url {
+        /// What was given.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The TLS options cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The HTTP client could not be built.
+    #[error("could not set up the HTTP client: {0}")]
+    Client(String),
+    /// No connection was made within the limit; no request was sent.
+    #[error("could not connect to {url} within {limit:?}: {reason}; is the server running, and the address right?")]
+    NotConnected {
+        /// Where to.
+        url: String,
+        /// How long it was tried.
+        limit: Duration,
+        /// What the last attempt said.
+        reason: String,
+    },
+    /// The TLS handshake failed.
+    #[error("could not agree on TLS with {url}: {reason}; {remedy}")]
+    Handshake {
+        /// With whom.
+        url: String,
+        /// What failed.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The request was sent, or may have been, and no whole answer came.
+    #[error("{method} {url} was sent and no whole answer came: {reason}; {remedy}")]
+    NoAnswer {
+        /// GET or POST.
+        method: String,
+        /// Where to.
+        url: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The system is not ready for live jobs; none was created.
+    #[error("{url} answered 503: {reason}; no job was created, try again when the interrogator delivers data")]
+    WaitingForFiber {
+        /// Who answered.
+        url: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The server refuses, with a reason; the status is 200 when it said so inside a success.
+    #[error("{url} answered {status}: {reason}{}", remedy(*status))]
+    Refused {
+        /// Who answered.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What the server says.
+        reason: String,
+    },
+    /// The route is neither under the address nor under the usual prefix.
+    #[error("neither {first} nor {second} is there (404); is this a Focus Server, and its path prefix right?")]
+    NoRoute {
+        /// Tried first.
+        first: String,
+        /// Tried then.
+        second: String,
+    },
+    /// The server sends elsewhere; requests that create jobs do not follow.
+    #[error("{url} answered {status} and sends to `{location}`; give that server's address instead")]
+    Redirected {
+        /// Who answered.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// Where to.
+        location: String,
+    },
+    /// A success whose body is no JSON object.
+    #[error("{url} answered {status} with a body that is no JSON object: {body}; is this a Focus Server?")]
+    NotJson {
+        /// Who answered.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// The body's beginning.
+        body: String,
+    },
+}
+
+const fn remedy(status: u16) -> &'static str {
+    match status {
+        401 => "; the server wants credentials",
+        403 => "; these credentials may not do this",
+        404 => "; check the time range and the ids",
+        400 | 422 => "; correct the job description",
+        500..=599 => "; see the server's own log",
+        _ => "",
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
+}

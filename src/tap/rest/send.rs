@@ -1,0 +1,161 @@
+//! One request, sent once: again only while no connection was made.
+
+use std::{error::Error, io, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use reqwest::{Method, Response, Url, header};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{FocusClient, RestError, answer::Answer, error::chain};
+
+/// First pause between attempts, and the longest: a server that starts is met soon, one that is down is not hammered.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// Bytes of the longest answer that is read. Real ones are a few hundred KB, for long fibres; the limit keeps a wrong
+/// address from filling the memory.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// Pauses between attempts; they never end, the caller's limit does.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE);
+    backoff.without_max_times().with_jitter().build()
+}
+
+impl FocusClient {
+    /// Sends until a connection is made or the limit is out, and reads the answer.
+    pub(super) async fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, RestError> {
+        let limit = self.limits.connect;
+        let until = Instant::now() + limit;
+        let mut pauses = pauses();
+        let shown = shown(&url);
+        loop {
+            let mut request = self.client.request(method.clone(), url.clone());
+            if let Some(body) = body {
+                request = request
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(body.to_string());
+            }
+            let error = match request.send().await {
+                Ok(response) => return read(response, &method, shown).await,
+                Err(error) => error,
+            };
+            if let Some(tls) = tls_error(&error) {
+                return Err(RestError::Handshake {
+                    url: shown,
+                    reason: tls.to_string(),
+                    remedy: tls_remedy(tls),
+                });
+            }
+            if !error.is_connect() {
+                return Err(no_answer(&error, &method, shown));
+            }
+            let reason = chain(&error.without_url());
+            let Some(pause) = pauses.next().filter(|pause| Instant::now() + *pause < until) else {
+                return Err(RestError::NotConnected {
+                    url: shown,
+                    limit,
+                    reason,
+                });
+            };
+            tracing::debug!(%shown, %reason, ?pause, "no connection yet");
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+async fn read(mut response: Response, method: &Method, url: String) -> Result<Answer, RestError> {
+    let status = response.status().as_u16();
+    let location = response.headers().get(header::LOCATION);
+    let location = location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => {
+                let reason = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
+                let (method, remedy) = (method.to_string(), remedy(method));
+                return Err(RestError::NoAnswer {
+                    method,
+                    url,
+                    reason,
+                    remedy,
+                });
+            }
+            Ok(None) => {
+                return Ok(Answer {
+                    url,
+                    status,
+                    location,
+                    body,
+                });
+            }
+            Err(error) => return Err(no_answer(&error, method, url)),
+        }
+    }
+}
+
+fn no_answer(error: &reqwest::Error, method: &Method, url: String) -> RestError {
+    let reason = if error.is_timeout() {
+        "the limit for an answer ran out".to_owned()
+    } else {
+        error.source().map_or_else(|| error.to_string(), chain)
+    };
+    let (method, remedy) = (method.to_string(), remedy(method));
+    RestError::NoAnswer {
+        method,
+        url,
+        reason,
+        remedy,
+    }
+}
+
+fn remedy(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => {
+            "a job may have been created, so it was not sent again; see the server's log before you repeat it"
+        }
+        _ => "try again, and see the server's log",
+    }
+}
+
+/// The TLS error among the causes; no repetition cures one.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref() {
+            return Some(tls);
+        }
+        // An I/O error names the source of what it wraps, and so passes over what it wraps.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped));
+    }
+    None
+}
+
+const fn tls_remedy(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure) => {
+            "the certificate is not the pinned one; has it been renewed?"
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            "trust its certificate with --cacert FILE, or skip the verification with --insecure"
+        }
+        rustls::Error::InvalidMessage(_) => "the server does not speak TLS there; try http://",
+        rustls::Error::AlertReceived(_) => {
+            "the server ended the handshake; does it want a client certificate (--cert, --key)?"
+        }
+        _ => "check the server's TLS settings",
+    }
+}
+
+/// The address without a password.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // An address that cannot have a password has none to hide.
+    let _ = url.set_password(None);
+    url.to_string()
+}

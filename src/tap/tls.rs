@@ -1,0 +1,222 @@
+//! TLS towards a Focus Server and its jobs: whom to trust, and who we are.
+//!
+//! The cryptography (ring) is handed over with every configuration; no process-wide default is needed or set.
+
+mod identity;
+mod pin;
+mod verifier;
+
+pub use pin::{NoPin, parse_pin};
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    client::WebPkiServerVerifier,
+    crypto::CryptoProvider,
+    pki_types::{
+        CertificateDer,
+        pem::{self, PemObject as _},
+    },
+};
+use verifier::{Given, Trust, Unverified};
+
+/// How a connection is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TlsMode {
+    /// As the address says, or as the server turns out to speak. Where it is TLS, it is verified. The default.
+    #[default]
+    Auto,
+    /// No TLS.
+    Plaintext,
+    /// TLS; the certificate must be trusted.
+    Verify,
+    /// TLS; the certificate is not verified. Encrypted, but a man in the middle is not noticed.
+    Insecure,
+}
+
+/// Whom to trust, and who we are. Nothing is read before [`Self::client_config`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsOptions {
+    /// How connections are secured.
+    pub mode: TlsMode,
+    /// PEM file of certificates to trust beside the system's; a self-signed server certificate may be named itself.
+    pub cacert: Option<PathBuf>,
+    /// PEM file of our own certificate, and what links it to its root.
+    pub cert: Option<PathBuf>,
+    /// PEM file of our own private key; [`Self::cert`]'s file when it is not given.
+    pub key: Option<PathBuf>,
+    /// SHA-256 of the server's certificate (DER). It alone is trusted then, whoever signed it and in every mode.
+    pub pin_sha256: Option<[u8; 32]>,
+}
+
+impl TlsOptions {
+    /// The configuration of a client that offers the protocols `alpn` (`h2`, `http/1.1`).
+    ///
+    /// [`TlsMode::Auto`] and [`TlsMode::Plaintext`] verify like [`TlsMode::Verify`]: whether TLS is spoken at all is
+    /// the caller's choice. A machine without system roots is no error here; the handshake then finds nobody to trust.
+    pub fn client_config(&self, alpn: &[&[u8]]) -> Result<ClientConfig, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Provider(error.to_string()))?;
+        let builder = match self.trust(&provider)? {
+            None => builder.with_root_certificates(system_roots()),
+            Some(trust) => {
+                let verifier = Given { trust, provider };
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
+        };
+        let mut config = match self.identity()? {
+            None => builder.with_no_client_auth(),
+            Some((cert, key)) => identity::present(builder, &cert, &key)?,
+        };
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(config)
+    }
+
+    /// `None` when the system's roots are all that is trusted.
+    fn trust(&self, provider: &Arc<CryptoProvider>) -> Result<Option<Trust>, TlsError> {
+        if let Some(pin) = self.pin_sha256 {
+            return Ok(Some(Trust::Pin(pin)));
+        }
+        if self.mode == TlsMode::Insecure {
+            return Ok(Some(Trust::Anybody(Unverified)));
+        }
+        let Some(path) = &self.cacert else { return Ok(None) };
+        let named = certificates(path, "CA certificate")?;
+        let mut roots = system_roots();
+        for certificate in &named {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| TlsError::BadCertificate {
+                path: path.clone(),
+                problem: error.to_string(),
+            })?;
+        }
+        let roots = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+        let roots = roots.map_err(|error| TlsError::Provider(error.to_string()))?;
+        Ok(Some(Trust::Roots { roots, named }))
+    }
+
+    fn identity(&self) -> Result<Option<(PathBuf, PathBuf)>, TlsError> {
+        match (&self.cert, &self.key) {
+            (None, None) => Ok(None),
+            (None, Some(key)) => Err(TlsError::KeyWithoutCertificate { key: key.clone() }),
+            (Some(cert), key) => Ok(Some((cert.clone(), key.as_ref().unwrap_or(cert).clone()))),
+        }
+    }
+}
+
+fn system_roots() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::debug!(%error, "a system certificate could not be read");
+    }
+    let mut roots = RootCertStore::empty();
+    let (added, unusable) = roots.add_parsable_certificates(found.certs);
+    tracing::debug!(added, unusable, "system root certificates");
+    roots
+}
+
+/// The certificates of a PEM file; at least one.
+fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = certificates.map_err(|error| of_pem(error, path, what))?;
+    if certificates.is_empty() {
+        let path = path.to_owned();
+        return Err(TlsError::NoCertificate { path, what });
+    }
+    Ok(certificates)
+}
+
+fn of_pem(error: pem::Error, path: &Path, what: &'static str) -> TlsError {
+    let path = path.to_owned();
+    match error {
+        pem::Error::Io(source) => TlsError::Read { path, what, source },
+        error => TlsError::Pem {
+            path,
+            what,
+            problem: error.to_string(),
+        },
+    }
+}
+
+/// TLS options that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("could not read the {what} {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no proper PEM.
+    #[error("could not read the {what} {path} as PEM: {problem}", path = path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file holds no certificate.
+    #[error(
+        "no PEM certificate in the {what} {path}; make one of a DER file with `openssl x509 -inform der -in FILE`",
+        path = path.display()
+    )]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+    },
+    /// A file holds no private key.
+    #[error(
+        "no PEM private key in {path}; name its file with --key, and decrypt an encrypted one with `openssl pkey -in FILE`",
+        path = path.display()
+    )]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate cannot be used.
+    #[error("could not use the certificate {path}: {problem}", path = path.display())]
+    BadCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Our certificate belongs to another key.
+    #[error(
+        "the key {key} does not belong to the certificate {cert}; give the pair that was issued together",
+        key = key.display(), cert = cert.display()
+    )]
+    KeyMismatch {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// A key was given, and no certificate.
+    #[error("the key {key} was given without its certificate; name that with --cert", key = key.display())]
+    KeyWithoutCertificate {
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// The cryptography refuses.
+    #[error("could not set up TLS: {0}")]
+    Provider(String),
+}
+
+#[cfg(test)]
+mod tests;

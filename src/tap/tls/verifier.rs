@@ -1,0 +1,97 @@
+//! Server certificates that are judged otherwise than by the system's roots.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    crypto::{self, CryptoProvider},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
+
+/// A mark that verification was given up on purpose.
+#[derive(Debug)]
+pub(super) struct Unverified;
+
+/// Whom to trust.
+#[derive(Debug)]
+pub(super) enum Trust {
+    /// Whoever answers.
+    Anybody(Unverified),
+    /// The certificate with this SHA-256.
+    Pin([u8; 32]),
+    /// The roots, and the certificates that were named for themselves.
+    Roots {
+        roots: Arc<WebPkiServerVerifier>,
+        named: Vec<CertificateDer<'static>>,
+    },
+}
+
+/// Judges by [`Trust`]; the handshake's signature is checked in every case, so the server holds the certificate's key.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) trust: Trust,
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Given {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match &self.trust {
+            Trust::Anybody(Unverified) => Ok(ServerCertVerified::assertion()),
+            Trust::Pin(pin) if sha256(leaf)?.as_ref() == pin => Ok(ServerCertVerified::assertion()),
+            Trust::Pin(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
+            Trust::Roots { roots, named } => match roots.verify_server_cert(leaf, intermediates, name, ocsp, now) {
+                // What `openssl req -x509` makes is marked as a CA, which a server certificate must not be. Every other
+                // property has been checked by then, the dates among them; the file that was given names this very one.
+                Err(Error::InvalidCertificate(CertificateError::Other(_))) if named.contains(leaf) => {
+                    verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+                    Ok(ServerCertVerified::assertion())
+                }
+                verdict => verdict,
+            },
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        crypto::verify_tls12_signature(message, cert, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        crypto::verify_tls13_signature(message, cert, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// SHA-256 by the hash that the TLS 1.3 cipher suite carries.
+pub(super) fn sha256(bytes: &[u8]) -> Result<crypto::hash::Output, Error> {
+    let suite = crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13();
+    let hash = suite.map(|suite| suite.common.hash_provider.hash(bytes));
+    hash.ok_or_else(|| Error::General("no SHA-256".to_owned()))
+}

@@ -6,6 +6,7 @@
 //! - [`event`], [`spectrogram`], [`finding`]: the vocabulary, plain data.
 //! - [`file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
 //!   job, its REST contract, and redaction. Pure or synchronous.
+//! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
 //! - [`report`]: events as text and JSON.
 //!
@@ -25,6 +26,7 @@ pub mod event;
 pub mod file;
 pub mod finding;
 pub mod focus;
+pub mod frames;
 pub mod proto;
 pub mod redact;
 pub mod replay;

@@ -565,15 +565,27 @@ fn the_overview_lists_calls_without_reading_their_messages() {
 
 /// The worked example of FORMAT.md §9.
 fn worked_example() -> (Header, Event) {
-    let note = Note { author: "me".to_owned(), text: "hi".to_owned() };
-    let event = Event { call: 0, seq: 1, offset_ns: 2, kind: EventKind::Note(note) };
+    let note = Note {
+        author: "me".to_owned(),
+        text: "hi".to_owned(),
+    };
+    let event = Event {
+        call: 0,
+        seq: 1,
+        offset_ns: 2,
+        kind: EventKind::Note(note),
+    };
     (Header::new(1_000_000_000), event)
 }
 
 #[test]
 fn the_worked_example_of_the_specification_is_what_is_read_and_written() {
     let document = include_str!("FORMAT.md");
-    let hex = document.split("```hex\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let hex = document
+        .split("```hex\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     let documented: Vec<u8> = digits.chunks(2).map(byte).collect();
@@ -581,7 +593,10 @@ fn the_worked_example_of_the_specification_is_what_is_read_and_written() {
     let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default()).unwrap();
     writer.write(&event).unwrap();
     let (written, _) = writer.finish_into().unwrap();
-    let shown: Vec<String> = written.chunks(32).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+    let shown: Vec<String> = written
+        .chunks(32)
+        .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
     assert_eq!(written, documented, "FORMAT.md should show:\n{}", shown.join("\n"));
     let mut reader = Reader::new(Cursor::new(&documented)).unwrap();
     assert_eq!(reader.header(), &header);
@@ -611,6 +626,17 @@ fn another_library_decodes_the_same_bytes() {
     let mut bytes = Vec::new();
     record::encode_event_head(&worked_example().1, &mut bytes).unwrap();
     let head: Head = wincode::deserialize(&bytes).unwrap();
-    let kind = Kind::Note { author: "me".to_owned(), text: "hi".to_owned() };
-    assert_eq!(head, Head { call: 0, seq: 1, offset_ns: 2, kind });
+    let kind = Kind::Note {
+        author: "me".to_owned(),
+        text: "hi".to_owned(),
+    };
+    assert_eq!(
+        head,
+        Head {
+            call: 0,
+            seq: 1,
+            offset_ns: 2,
+            kind
+        }
+    );
 }

@@ -9,7 +9,7 @@
 //!
 //! Everything here is fixed, so that a test can compare every byte.
 
-use std::{error::Error, fs, path::Path};
+use std::{error::Error, fs, io::Write as _, path::Path};
 
 use grpc_capture::{
     dialect::{Dialect, datastream, pandadatastream},
@@ -33,13 +33,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, bytes) in synthetic()? {
         let path = folder.join(name);
         fs::write(&path, &bytes).map_err(|error| format!("could not write {}: {error}", path.display()))?;
-        println!("{name}: {} bytes", bytes.len());
+        writeln!(std::io::stdout(), "{name}: {} bytes", bytes.len())?;
     }
     Ok(())
 }
 
+/// A capture's file name, and its bytes.
+pub type Named = (&'static str, Vec<u8>);
+
 /// Name and content of every synthetic capture.
-pub fn synthetic() -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>> {
+pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
     Ok(vec![
         ("empty-stream.gcap", spectrograms("empty-stream", Vec::new(), ok())?),
         ("trailers-only-error.gcap", trailers_only()?),
@@ -194,7 +197,7 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
                 data_shape_y: 1,
                 global_maximum: -96.0,
                 global_minimum: -160.0,
-                main_data: vec![values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>().into()],
+                main_data: vec![values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>()],
                 job_id: Some(70_788),
                 data_shape_z: None,
             };
@@ -311,13 +314,13 @@ fn every_event() -> Result<Vec<u8>, Box<dyn Error>> {
 
 /// The events of one call in the making.
 struct Call {
-    call: u32,
+    number: u32,
     offset_ms: u64,
     events: Vec<Event>,
 }
 
 impl Call {
-    fn open(call: u32, dialect: Dialect, request: Vec<u8>) -> Self {
+    fn open(number: u32, dialect: Dialect, request: Vec<u8>) -> Self {
         let mut metadata = Metadata::default();
         metadata.push("te", "trailers");
         metadata.push("content-type", "application/grpc");
@@ -328,7 +331,7 @@ impl Call {
             metadata,
         };
         let mut opened = Self {
-            call,
+            number,
             offset_ms: 0,
             events: Vec::new(),
         };
@@ -340,7 +343,7 @@ impl Call {
 
     fn add(&mut self, after_ms: u64, kind: EventKind) {
         self.offset_ms += after_ms;
-        let (call, seq) = (self.call, self.events.len() as u64 + 1);
+        let (call, seq) = (self.number, self.events.len() as u64 + 1);
         self.events.push(Event {
             call,
             seq,

@@ -112,6 +112,7 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct CatArgs {
     /// The capture
     #[arg(value_name = "CAPTURE")]

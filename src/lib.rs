@@ -1,4 +1,24 @@
 //! A flight recorder for gRPC streams.
+//!
+//! A **capture** is a file of **events**: what happened on one or more gRPC calls, and when, message bytes as they stood
+//! on the wire. Floors, from the bottom up; each uses only those below it:
+//!
+//! - [`event`], [`spectrogram`], [`finding`]: the vocabulary, plain data.
+//! - [`file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
+//!   job, its REST contract, and redaction. Pure or synchronous.
+//! - [`frames`]: events to decoded frames.
+//! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
+//! - [`report`]: events as text and JSON.
+//!
+//! ```
+//! use grpc_capture::file::Reader;
+//!
+//! let mut reader = Reader::open("captures/zero-ids.gcap")?;
+//! assert_eq!(reader.header().text("dialect"), Some("datastream"));
+//! let overview = reader.overview()?;
+//! assert_eq!(overview.calls[0].received, 5);
+//! # Ok::<(), grpc_capture::file::FileError>(())
+//! ```
 
 pub mod convert;
 pub mod dialect;
@@ -6,6 +26,7 @@ pub mod event;
 pub mod file;
 pub mod finding;
 pub mod focus;
+pub mod frames;
 pub mod proto;
 pub mod redact;
 pub mod replay;
@@ -13,3 +34,8 @@ pub mod report;
 pub mod spectrogram;
 pub mod tap;
 pub mod wire;
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

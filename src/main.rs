@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to stderr: warnings by default, more with -v, or as RUST_LOG says.
+/// Log lines go to stderr: warnings by default, more with -v, or as `RUST_LOG` says.
 fn start_log(cli: &Cli) {
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => LevelFilter::ERROR,

@@ -90,6 +90,7 @@ impl Values<'_> {
     /// let values = Values::Wire(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]);
     /// assert_eq!(values.iter().collect::<Vec<f32>>(), [1.0, -2.0]);
     /// ```
+    #[must_use = "an iterator does nothing until it is asked"]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = f32> + '_ {
         (0..self.len()).map(|bin| self.at(bin))
     }

@@ -21,3 +21,6 @@ pub use health::{HealthProbe, Readiness, wait_ready};
 pub use recorder::{
     CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals,
 };
+
+#[cfg(test)]
+mod testing;

@@ -15,7 +15,7 @@ use super::{
 #[command(after_help = "A job's frames are delivered once, and clients compete for them: \
                         what is recorded here, no other client gets.")]
 pub(crate) struct RecordArgs {
-    /// Focus Server to configure a job on, such as https://host/focus-server/
+    /// Focus Server to configure a job on, such as `https://host/focus-server/`
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 

@@ -30,14 +30,13 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
 
 /// The folder that was asked for, or a new one that no earlier demo used.
 fn folder(args: &DemoArgs) -> Result<PathBuf, Failure> {
-    let dir = match &args.output {
-        Some(dir) => dir.clone(),
-        None => {
-            let since = SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            std::env::temp_dir().join(format!("capture-demo-{}-{}", since.as_secs(), std::process::id()))
-        }
+    let dir = if let Some(dir) = &args.output {
+        dir.clone()
+    } else {
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        std::env::temp_dir().join(format!("capture-demo-{}-{}", since.as_secs(), std::process::id()))
     };
     std::fs::create_dir_all(&dir).map_err(|error| format!("could not create {}: {error}", dir.display()))?;
     Ok(dir)
@@ -124,9 +123,10 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
         .calls
         .iter()
         .all(|call| call.messages > 0 && call.fault.is_none());
-    Ok(match verified.is_whole() && same && ended_well && summary.gaps == 0 {
-        true => Outcome::Ok,
-        false => Outcome::Findings,
+    Ok(if verified.is_whole() && same && ended_well && summary.gaps == 0 {
+        Outcome::Ok
+    } else {
+        Outcome::Findings
     })
 }
 

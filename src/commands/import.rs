@@ -57,6 +57,7 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     };
     let mut import = Import::new(BufReader::new(input), options);
     let mut header = header(args.dialect, &job_id, import.anchor_unix_ns());
+    header.set(attribute::TIMING, "rows");
     header.set(attribute::SOURCE, format!("import of {}", file_name(&args.input)));
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());

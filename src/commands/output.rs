@@ -64,10 +64,11 @@ pub(crate) fn sink(output: Option<&Path>, force: bool) -> Result<Box<dyn Write>,
 ///
 /// A replaced file is unlinked first, so that whoever still reads it keeps its content.
 pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
-    if force && let Err(error) = std::fs::remove_file(path) {
-        if error.kind() != io::ErrorKind::NotFound {
-            return Err(format!("could not replace {}: {error}", path.display()).into());
-        }
+    if force
+        && let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(format!("could not replace {}: {error}", path.display()).into());
     }
     let created = OpenOptions::new().write(true).create_new(true).open(path);
     created.map_err(|error| match error.kind() {
@@ -144,7 +145,7 @@ pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

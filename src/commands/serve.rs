@@ -31,14 +31,14 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    let served = server.served();
+    let sent = server.served();
     if !talk.is_quiet() {
         output::say(format!(
             "served {} in {} ({} to the end), {} refused",
-            output::counted(served.messages, "message"),
-            output::counted(served.calls, "call"),
-            served.completed,
-            served.refused
+            output::counted(sent.messages, "message"),
+            output::counted(sent.calls, "call"),
+            sent.completed,
+            sent.refused
         ));
     }
     Ok(Outcome::Ok)

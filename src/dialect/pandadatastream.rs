@@ -49,7 +49,7 @@ pub fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
 pub fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeError> {
     let message = Message::read(bytes)?;
     let mut block = message.block();
-    let grid = message.grid(&block, layout);
+    let grid = message.grid(&block, *layout);
     block.guessed = layout.guessed && grid.is_some();
     let rows = grid.map_or_else(|| message.rows_without_values(), |grid| grid.rows);
     let mut frame = Frame {
@@ -65,7 +65,7 @@ pub fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeE
             canvas: None,
             start_ms: message.timestamps.get(index).copied(),
             end_ms: None,
-            sensors: grid.map_or_else(Vec::new, |grid| message.sensors(index, &grid, layout)),
+            sensors: grid.map_or_else(Vec::new, |grid| message.sensors(index, &grid, *layout)),
         });
     }
     frame.unknown = message.unknown;
@@ -146,7 +146,7 @@ impl<'a> Message<'a> {
     }
 
     /// `None` unless the payload is exactly rows × channels × bins of the layout's element.
-    fn grid(&self, block: &Block, layout: &Layout) -> Option<Grid> {
+    fn grid(&self, block: &Block, layout: Layout) -> Option<Grid> {
         let rows = usize::try_from(self.shape_y).ok()?;
         let x = usize::try_from(self.shape_x).ok()?;
         let channels = usize::try_from(i64::from(self.end_channel) - i64::from(self.start_channel) + 1).ok()?;
@@ -161,7 +161,7 @@ impl<'a> Message<'a> {
         usize::try_from(self.shape_y).map_or(0, |rows| rows.min(said))
     }
 
-    fn sensors(&self, row: usize, grid: &Grid, layout: &Layout) -> Vec<Sensor<'a>> {
+    fn sensors(&self, row: usize, grid: &Grid, layout: Layout) -> Vec<Sensor<'a>> {
         let ids = self.start_channel..=self.end_channel;
         let width = layout.element.width() as usize;
         let row_bytes = grid.channels * grid.bins * width;

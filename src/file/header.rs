@@ -34,6 +34,8 @@ pub mod attribute {
     pub const CONFIGURE_RESPONSE: &str = "configure.response";
     /// The job's name.
     pub const JOB_ID: &str = "job-id";
+    /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.
+    pub const TIMING: &str = "timing";
     /// Names that begin so are the user's own.
     pub const TAG_PREFIX: &str = "tag.";
 }

@@ -8,11 +8,15 @@ use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Header, Summary, chunk::digest::Digest};
+use super::Header;
 use crate::event::{
     Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit as CallLimit,
     Message, Metadata, Note, Party, Status,
 };
+
+mod parts;
+
+pub(super) use parts::{CallCount, ChunkHead, DONE_LEN, Done, IndexBlock, IndexEntry};
 
 /// The most that one head may claim: a header with its descriptor set and configure response fits with room to spare.
 const HEAD_LIMIT: usize = 64 << 20;
@@ -301,117 +305,6 @@ fn ending_of(end: EndHead<'_>) -> Ending {
             },
             after_ns,
         }),
-    }
-}
-
-/// What a chunk holds of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct CallCount {
-    pub(super) call: u32,
-    pub(super) sent: u32,
-    pub(super) received: u32,
-}
-
-/// What can be said of a chunk without decompressing it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct ChunkHead {
-    /// Counted from 0.
-    pub(super) number: u64,
-    /// Number of its first event, counted from 0 within the capture.
-    pub(super) first_event: u64,
-    pub(super) events: u32,
-    /// Smallest and largest offset, nanoseconds.
-    pub(super) min_offset_ns: u64,
-    pub(super) max_offset_ns: u64,
-    /// True when it holds anything but messages.
-    pub(super) control: bool,
-    /// Messages of each call that occurs in it, by call number.
-    pub(super) calls: Vec<CallCount>,
-    pub(super) codec: u8,
-    pub(super) raw_len: u64,
-    pub(super) stored_len: u64,
-    pub(super) stored_crc32c: u32,
-    /// SHA-256 over the SHA-256 of each event record.
-    pub(super) sha256: [u8; 32],
-}
-
-/// A chunk's place and extent, for seeking.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct IndexEntry {
-    /// Byte at which the chunk's part begins.
-    pub(super) byte: u64,
-    pub(super) number: u64,
-    pub(super) first_event: u64,
-    pub(super) min_offset_ns: u64,
-    pub(super) max_offset_ns: u64,
-    pub(super) control: bool,
-    /// The calls that occur in the chunk; empty = not listed, any call may occur.
-    pub(super) calls: Vec<u32>,
-}
-
-/// Some consecutive chunks, and the way to the block before.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct IndexBlock {
-    /// Byte at which the previous index block begins; 0 = this is the first.
-    pub(super) previous: u64,
-    pub(super) entries: Vec<IndexEntry>,
-}
-
-/// The summary as stored; all its fields have a fixed width, so that it is found from the end of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Done {
-    /// Byte at which the last index block begins; 0 = none.
-    pub(super) last_index: u64,
-    pub(super) chunks: u64,
-    pub(super) events: u64,
-    pub(super) calls: u64,
-    pub(super) messages: u64,
-    pub(super) message_bytes: u64,
-    pub(super) sent_messages: u64,
-    pub(super) sent_bytes: u64,
-    pub(super) gaps: u64,
-    pub(super) raw_bytes: u64,
-    pub(super) last_offset_ns: u64,
-    pub(super) sha256: [u8; 32],
-}
-
-/// Bytes of an encoded [`Done`].
-pub(super) const DONE_LEN: usize = 11 * 8 + 32;
-
-impl Done {
-    pub(super) const fn new(summary: &Summary, last_index: u64) -> Self {
-        Self {
-            last_index,
-            chunks: summary.chunks,
-            events: summary.events,
-            calls: summary.calls,
-            messages: summary.messages,
-            message_bytes: summary.message_bytes,
-            sent_messages: summary.sent_messages,
-            sent_bytes: summary.sent_bytes,
-            gaps: summary.gaps,
-            raw_bytes: summary.raw_bytes,
-            last_offset_ns: summary.last_offset_ns,
-            sha256: summary.digest.0,
-        }
-    }
-
-    /// The summary of a file of `stored_bytes`.
-    pub(super) const fn summary(&self, stored_bytes: u64) -> Summary {
-        Summary {
-            events: self.events,
-            calls: self.calls,
-            messages: self.messages,
-            message_bytes: self.message_bytes,
-            sent_messages: self.sent_messages,
-            sent_bytes: self.sent_bytes,
-            gaps: self.gaps,
-            chunks: self.chunks,
-            raw_bytes: self.raw_bytes,
-            stored_bytes,
-            last_offset_ns: self.last_offset_ns,
-            digest: Digest(self.sha256),
-        }
     }
 }
 

@@ -182,13 +182,11 @@ impl<S: Storage> Salvage<S> {
                 }),
             });
         }
-        match self.error {
-            Some(error) => Err(error),
-            None => {
-                self.result.summary = self.writer.finish()?;
-                Ok(self.result)
-            }
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        self.result.summary = self.writer.finish()?;
+        Ok(self.result)
     }
 }
 

@@ -8,6 +8,14 @@ use super::{
     scan::{Content, Found, Step},
 };
 
+/// What a search by the index came to.
+enum Searched {
+    /// Read on from the chunk at this byte; `None` = from the first.
+    Chunk(Option<u64>),
+    /// There is no index that can be used.
+    NoIndex,
+}
+
 impl<R: Read + Seek> Reader<R> {
     /// Continues with the first event at or after `offset_ns`; events before it are passed over from here on.
     ///
@@ -18,38 +26,37 @@ impl<R: Read + Seek> Reader<R> {
     pub fn seek(&mut self, offset_ns: u64) -> Result<(), FileError> {
         let by_index = match self.scanner().done()? {
             Some((_, done)) => self.find_by_index(done.last_index, offset_ns)?,
-            None => None,
+            None => Searched::NoIndex,
         };
         let byte = match by_index {
-            Some(byte) => byte,
-            None => self.find_by_heads(offset_ns)?,
+            Searched::Chunk(byte) => byte,
+            Searched::NoIndex => self.find_by_heads(offset_ns)?,
         };
         self.restart(byte, offset_ns);
         Ok(())
     }
 
-    /// The first chunk that reaches `offset_ns`; the outer `None` when the index cannot be used, the inner when the
-    /// search ends at the first chunk of all.
-    fn find_by_index(&mut self, last_index: u64, offset_ns: u64) -> Result<Option<Option<u64>>, FileError> {
+    /// The first chunk that reaches `offset_ns`.
+    fn find_by_index(&mut self, last_index: u64, offset_ns: u64) -> Result<Searched, FileError> {
         let (mut at, mut best, mut end) = (last_index, None, u64::MAX);
         while at != 0 {
             // Each block lies before the one that names it; anything else would be a loop.
             if at >= end {
-                return Ok(None);
+                return Ok(Searched::NoIndex);
             }
             end = at;
             let Some(block) = self.index_block(at)? else {
-                return Ok(None);
+                return Ok(Searched::NoIndex);
             };
             let Some(found) = block.entries.iter().find(|entry| entry.max_offset_ns >= offset_ns) else {
                 // The whole block lies before the offset. If the last block does, its last chunk will yield nothing.
                 best = best.or_else(|| block.entries.last().map(|entry| entry.byte));
-                return Ok(Some(best));
+                return Ok(Searched::Chunk(best));
             };
             best = Some(found.byte);
             at = block.previous;
         }
-        Ok(Some(best))
+        Ok(Searched::Chunk(best))
     }
 
     fn index_block(&mut self, byte: u64) -> Result<Option<IndexBlock>, FileError> {

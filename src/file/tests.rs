@@ -235,7 +235,7 @@ fn a_flip_of_any_byte_is_found_and_never_read_as_right() {
             let originals = saved.iter().filter(|event| events.contains(event)).count();
             let added = saved.iter().filter(|event| !events.contains(event));
             assert!(
-                added.clone().all(|event| is_ours(event)),
+                added.clone().all(is_ours),
                 "byte {place} invented {:?}",
                 added.collect::<Vec<_>>()
             );
@@ -560,5 +560,83 @@ fn the_overview_lists_calls_without_reading_their_messages() {
         reader.next_event().unwrap().as_ref(),
         events.first(),
         "reading starts again"
+    );
+}
+
+/// The worked example of FORMAT.md §9.
+fn worked_example() -> (Header, Event) {
+    let note = Note {
+        author: "me".to_owned(),
+        text: "hi".to_owned(),
+    };
+    let event = Event {
+        call: 0,
+        seq: 1,
+        offset_ns: 2,
+        kind: EventKind::Note(note),
+    };
+    (Header::new(1_000_000_000), event)
+}
+
+#[test]
+fn the_worked_example_of_the_specification_is_what_is_read_and_written() {
+    let document = include_str!("FORMAT.md");
+    let hex = document
+        .split("```hex\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let documented: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let (header, event) = worked_example();
+    let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default()).unwrap();
+    writer.write(&event).unwrap();
+    let (written, _) = writer.finish_into().unwrap();
+    let shown: Vec<String> = written
+        .chunks(32)
+        .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    assert_eq!(written, documented, "FORMAT.md should show:\n{}", shown.join("\n"));
+    let mut reader = Reader::new(Cursor::new(&documented)).unwrap();
+    assert_eq!(reader.header(), &header);
+    assert_eq!(reader.next_event().unwrap(), Some(event));
+}
+
+/// The bytes are those of the bincode format, whoever writes them: another library reads a record's head.
+#[test]
+fn another_library_decodes_the_same_bytes() {
+    #[derive(wincode::SchemaRead, Debug, PartialEq)]
+    struct Head {
+        call: u32,
+        seq: u64,
+        offset_ns: u64,
+        kind: Kind,
+    }
+    #[derive(wincode::SchemaRead, Debug, PartialEq)]
+    enum Kind {
+        CallStart,
+        Headers,
+        Message,
+        HalfClose,
+        End,
+        Gap,
+        Note { author: String, text: String },
+    }
+    let mut bytes = Vec::new();
+    record::encode_event_head(&worked_example().1, &mut bytes).unwrap();
+    let head: Head = wincode::deserialize(&bytes).unwrap();
+    let kind = Kind::Note {
+        author: "me".to_owned(),
+        text: "hi".to_owned(),
+    };
+    assert_eq!(
+        head,
+        Head {
+            call: 0,
+            seq: 1,
+            offset_ns: 2,
+            kind
+        }
     );
 }

@@ -207,7 +207,8 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 expected = Some((head.number + 1, head.first_event + u64::from(head.events)));
                 match open_checked(byte, head, &stored) {
                     Ok(chunk) => visit(Visit::Chunk(&chunk)),
-                    Err((head, damage)) => {
+                    Err(lost) => {
+                        let (head, damage) = *lost;
                         visit(Visit::Lost(&head, damage));
                         // The head is good: the chunk is passed over by its length, unless bytes are missing too.
                         let behind = scanner.at();
@@ -256,7 +257,7 @@ fn hole(byte: u64, expected: Option<(u64, u64)>, head: &ChunkHead) -> Option<Dam
     })
 }
 
-fn open_checked(byte: u64, head: ChunkHead, stored: &[u8]) -> Result<GoodChunk, (ChunkHead, Damage)> {
+fn open_checked(byte: u64, head: ChunkHead, stored: &[u8]) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
     let opened = chunk::open(&head, stored).map_err(|error| error.to_string());
     let opened = opened.and_then(|raw| Ok((chunk::leaves(&raw)?, raw)));
     match opened {
@@ -270,11 +271,11 @@ fn open_checked(byte: u64, head: ChunkHead, stored: &[u8]) -> Result<GoodChunk, 
         }
         Ok(_) => {
             let damage = chunk_damage(byte, &head, "the SHA-256 of its content differs".to_owned());
-            Err((head, damage))
+            Err(Box::new((head, damage)))
         }
         Err(what) => {
             let damage = chunk_damage(byte, &head, what);
-            Err((head, damage))
+            Err(Box::new((head, damage)))
         }
     }
 }

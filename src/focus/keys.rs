@@ -151,7 +151,7 @@ impl Reading {
                 return Err(wrong(outer, "a single value", &Value::Object(inner.clone())));
             }
             return self.unknown(outer, |extra| {
-                drop(extra.insert(outer.to_owned(), Value::Object(inner.clone())))
+                drop(extra.insert(outer.to_owned(), Value::Object(inner.clone())));
             });
         }
         for (key, value) in inner {
@@ -170,16 +170,12 @@ impl Reading {
     }
 
     fn unknown(&mut self, key: &str, keep: impl FnOnce(&mut Map<String, Value>)) -> Result<(), JobError> {
-        match nearest(key).filter(|_| self.unknown == Unknown::Suggest) {
-            Some(nearest) => Err(JobError::UnknownKey {
-                key: key.to_owned(),
-                nearest: nearest.to_owned(),
-            }),
-            None => {
-                keep(&mut self.job.extra);
-                Ok(())
-            }
+        if let Some(nearest) = nearest(key).filter(|_| self.unknown == Unknown::Suggest) {
+            let (key, nearest) = (key.to_owned(), nearest.to_owned());
+            return Err(JobError::UnknownKey { key, nearest });
         }
+        keep(&mut self.job.extra);
+        Ok(())
     }
 
     fn field(&mut self, key: Key, name: &str, value: &Value) -> Result<(), JobError> {

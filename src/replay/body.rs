@@ -273,16 +273,11 @@ impl Steps {
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let step = match self.next.take() {
             Some(step) => step,
-            None => match ready!(self.queue.poll_next(cx)) {
-                Some(step) => step,
-                None => {
-                    let message = "the capture's reader stopped before the call's ending".to_owned();
-                    return Poll::Ready(Step {
-                        offset_ns: 0,
-                        act: Act::End(Finale::lost(message)),
-                    });
-                }
-            },
+            None => ready!(self.queue.poll_next(cx)).unwrap_or_else(|| {
+                let message = "the capture's reader stopped before the call's ending".to_owned();
+                let act = Act::End(Finale::lost(message));
+                Step { offset_ns: 0, act }
+            }),
         };
         if let Some(due) = self.schedule.due(step.offset_ns)
             && self.poll_until(due, cx).is_pending()

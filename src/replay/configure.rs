@@ -50,9 +50,9 @@ fn derived(entry: &Entry, request: Option<&Value>) -> Map<String, Value> {
     let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
     put("status", json!("Config received successfully"));
     // Their values follow; the place in the answer is the usual one.
-    ["job_id", "stream_url", "stream_port"]
-        .into_iter()
-        .for_each(|key| drop(put(key, Value::Null)));
+    for key in ["job_id", "stream_url", "stream_port"] {
+        put(key, Value::Null);
+    }
     put("stream_amount", json!(entry.job.stream_ids().len().max(1)));
     let streams = streams_of_channels(entry);
     put("channel_amount", json!(streams.len()));

@@ -58,7 +58,7 @@ impl Connection {
         self.goaway.load(Ordering::Acquire)
     }
 
-    /// From now on the socket fails as soon as everything was written.
+    /// From now on the socket closes as soon as everything was written.
     pub(super) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
@@ -68,6 +68,7 @@ impl Connection {
         Socket {
             stream,
             cut: Arc::clone(&self.cut),
+            said: false,
         }
     }
 
@@ -140,13 +141,31 @@ impl Drop for Guard {
     }
 }
 
-/// A socket that can be told to fail once everything was written.
+/// A socket that can be told to close once everything was written.
 ///
-/// HTTP/2 flushes only when its own buffers are empty, so an error there loses nothing that was to be sent.
+/// HTTP/2 flushes only when its own buffers are empty. Closing then says so to the client first (FIN) and reads on until
+/// the client has closed, too: a socket that is dropped with bytes unread resets the connection, and what the client had
+/// not received yet would be lost.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
     cut: Arc<AtomicBool>,
+    said: bool,
+}
+
+impl Socket {
+    /// Reads until the client has closed; the error is the end of the connection.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let mut unread = [0; 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut unread);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                Ok(()) => return Poll::Ready(io::ErrorKind::BrokenPipe.into()),
+                Err(error) => return Poll::Ready(error),
+            }
+        }
+    }
 }
 
 impl AsyncRead for Socket {
@@ -157,6 +176,10 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.said {
+            // An acknowledgement, for nobody: nothing was left to be said.
+            return Poll::Ready(Ok(buf.len()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -165,6 +188,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.said {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -173,14 +199,15 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        if self.cut.load(Ordering::Acquire) {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the recorded connection broke here",
-            )));
+        if !self.said {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            if !self.cut.load(Ordering::Acquire) {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.said = true;
         }
-        Poll::Ready(Ok(()))
+        self.poll_closed(cx).map(Err)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -19,8 +19,7 @@ type Handler = Box<dyn FnMut(Request<Incoming>) -> Reply + Send>;
 
 /// The services that are no recorded calls, by path prefix.
 pub(super) struct Furniture {
-    /// Behind a lock because a tower service is called by `&mut`; it only makes a future.
-    services: Vec<(&'static str, Mutex<Handler>)>,
+    services: Vec<FurnitureService>,
 }
 
 impl Furniture {
@@ -51,20 +50,42 @@ impl Furniture {
             .map_err(|cause| unreadable("this program", &cause))?;
         Ok(Arc::new(Self {
             services: vec![
-                ("/grpc.health.v1.Health/", handler(health)),
-                ("/grpc.reflection.v1.ServerReflection/", handler(v1)),
-                ("/grpc.reflection.v1alpha.ServerReflection/", handler(v1alpha)),
+                FurnitureService::new("/grpc.health.v1.Health/", health),
+                FurnitureService::new("/grpc.reflection.v1.ServerReflection/", v1),
+                FurnitureService::new("/grpc.reflection.v1alpha.ServerReflection/", v1alpha),
             ],
         }))
     }
 
-    /// The answer of the service that `request` is for, or the request back.
-    pub(super) fn answer(&self, request: Request<Incoming>) -> Result<Reply, Request<Incoming>> {
-        let path = request.uri().path();
-        match self.services.iter().find(|(prefix, _)| path.starts_with(prefix)) {
-            Some((_, handler)) => Ok(handler.lock().unwrap_or_else(PoisonError::into_inner)(request)),
-            None => Err(request),
+    /// The service that answers for `path`.
+    pub(super) fn service(&self, path: &str) -> Option<&FurnitureService> {
+        self.services.iter().find(|service| path.starts_with(service.prefix))
+    }
+}
+
+/// A tonic service.
+pub(super) struct FurnitureService {
+    prefix: &'static str,
+    /// Behind a lock because a tower service is called by `&mut`; it only makes a future.
+    handler: Mutex<Handler>,
+}
+
+impl FurnitureService {
+    fn new<S>(prefix: &'static str, mut service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,
+        S::Future: Send + 'static,
+    {
+        // These services are always ready: their poll_ready answers so at once.
+        let handler: Handler = Box::new(move |request| Box::pin(service.call(request)));
+        Self {
+            prefix,
+            handler: Mutex::new(handler),
         }
+    }
+
+    pub(super) fn answer(&self, request: Request<Incoming>) -> Reply {
+        self.handler.lock().unwrap_or_else(PoisonError::into_inner)(request)
     }
 }
 
@@ -79,13 +100,4 @@ fn unreadable(capture: &str, cause: &tonic_reflection::server::Error) -> ReplayE
         capture: capture.to_owned(),
         cause: cause.to_string(),
     }
-}
-
-fn handler<S>(mut service: S) -> Mutex<Handler>
-where
-    S: Service<Request<Incoming>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,
-    S::Future: Send + 'static,
-{
-    // These services are always ready: their poll_ready answers so at once.
-    Mutex::new(Box::new(move |request| Box::pin(service.call(request))))
 }

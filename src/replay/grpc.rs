@@ -51,6 +51,9 @@ pub(super) struct Port {
     pub(super) counters: Arc<Counters>,
 }
 
+/// A client whose connection was closed has so long to take what was sent before and to close its side.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(10);
+
 type Reply = Result<Response<Answer>, Cut>;
 
 /// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
@@ -90,9 +93,11 @@ pub(super) async fn serve(port: Arc<Port>, stream: TcpStream, drain: Cancellatio
     if goaway {
         serving.as_mut().graceful_shutdown();
     }
-    // What is queued is written, the announcement included; then the socket fails and the connection is gone.
+    // What is queued is written, the announcement included; then the connection is closed.
     connection.cut();
-    let _: Result<(), hyper::Error> = serving.await;
+    if tokio::time::timeout(LINGER, serving).await.is_err() {
+        tracing::debug!("a client did not close its side of a broken connection");
+    }
 }
 
 async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Incoming>) -> Reply {
@@ -102,13 +107,10 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
         *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Ok(response);
     }
-    let request = match port.furniture.answer(request) {
-        Ok(reply) => {
-            let Ok(response) = reply.await;
-            return Ok(response.map(Answer::Tonic));
-        }
-        Err(request) => request,
-    };
+    if let Some(service) = port.furniture.service(request.uri().path()) {
+        let Ok(response) = service.answer(request).await;
+        return Ok(response.map(Answer::Tonic));
+    }
     let (parts, mut body) = request.into_parts();
     let method = parts.uri.path();
     if method == HEALTH_METHOD {

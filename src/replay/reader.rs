@@ -63,3 +63,6 @@ fn read(source: &Source, start_ns: u64, mut player: Player, producer: &Producer)
 fn push_all(steps: &mut Vec<super::player::Step>, producer: &Producer) -> Result<(), Gone> {
     steps.drain(..).try_for_each(|step| producer.push(step))
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,7 +208,9 @@ impl Scan {
         }
         if !others.is_empty() {
             let home = jobs.first().map_or(fallback_id, |job| &job.job_id).to_owned();
-            others.into_iter().for_each(|call| add(&mut jobs, &home, call));
+            for call in others {
+                add(&mut jobs, &home, call);
+            }
         }
         jobs
     }

@@ -33,8 +33,9 @@ enum Kind {
 #[error("could not serve {capture}: {error}")]
 pub struct SourceError {
     capture: String,
+    // Boxed: the error is far larger than what is returned when all is well.
     #[source]
-    error: FileError,
+    error: Box<FileError>,
 }
 
 impl Source {
@@ -102,7 +103,7 @@ impl Source {
     fn error(&self, error: FileError) -> SourceError {
         SourceError {
             capture: self.name.clone(),
-            error,
+            error: Box::new(error),
         }
     }
 }
@@ -176,7 +177,7 @@ impl Events {
     fn error(&self, error: FileError) -> SourceError {
         SourceError {
             capture: self.capture.clone(),
-            error,
+            error: Box::new(error),
         }
     }
 }

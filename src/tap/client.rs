@@ -5,27 +5,22 @@
 
 mod ending;
 pub mod job;
+mod limits;
+mod outcome;
 mod request;
 mod watchdog;
 
-use std::{
-    pin::pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{pin::pin, sync::atomic::Ordering, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::HeaderMap;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use thiserror::Error;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
+pub use limits::{CallLimits, Shared, Stop};
+pub use outcome::{CallFault, CallOutcome};
 pub use request::CallRequest;
 
 use super::{
@@ -33,11 +28,9 @@ use super::{
     recorder::{CallRecorder, RecorderHandle, Refused},
 };
 use crate::{
-    event::{Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
     wire::{
-        DEFAULT_MAX_MESSAGE_BYTES, Deframer, WireError,
-        idle::is_idle_close,
-        metadata,
+        Deframer, metadata,
         status::{self, Block},
     },
 };
@@ -51,125 +44,6 @@ const GRACE: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause before a call is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// When to end a call that does not end by itself. Nothing is limited by default but the size of a message.
-#[derive(Debug, Clone)]
-pub struct CallLimits {
-    /// From the opening of the call to the first message.
-    pub first_frame_timeout: Option<Duration>,
-    /// Without a byte, after the first message.
-    pub idle_timeout: Option<Duration>,
-    /// From the opening of the call to its end; ending by it is a success.
-    pub duration: Option<Duration>,
-    /// Messages to record, exactly.
-    pub max_frames: Option<u64>,
-    /// Payload bytes to record, over all calls of a job; the message that reaches it is still recorded.
-    pub max_bytes: Option<u64>,
-    /// Largest payload accepted, in bytes. Default [`DEFAULT_MAX_MESSAGE_BYTES`].
-    pub max_message_bytes: usize,
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        Self {
-            first_frame_timeout: None,
-            idle_timeout: None,
-            duration: None,
-            max_frames: None,
-            max_bytes: None,
-            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
-        }
-    }
-}
-
-/// Tells calls to stop, and why; the first reason stays. Clones are one and the same.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    token: CancellationToken,
-    reason: Arc<OnceLock<String>>,
-}
-
-impl Stop {
-    /// A signal that nobody has given yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Ends every call that listens; they are recorded as cancelled by us for this reason.
-    pub fn stop(&self, reason: impl Into<String>) {
-        let _ = self.reason.set(reason.into());
-        self.token.cancel();
-    }
-
-    /// Waits for the signal; answers with the reason.
-    pub async fn stopped(&self) -> String {
-        self.token.cancelled().await;
-        self.reason.get().cloned().unwrap_or_default()
-    }
-
-    /// The reason, once the signal was given.
-    #[must_use]
-    pub fn reason(&self) -> Option<&str> {
-        self.reason.get().map(String::as_str)
-    }
-}
-
-/// What calls of one job share.
-#[derive(Debug, Clone, Default)]
-pub struct Shared {
-    /// Ends all of them.
-    pub stop: Stop,
-    /// Payload bytes recorded by all of them.
-    pub bytes: Arc<AtomicU64>,
-    /// Until when a call that was refused before anything came is tried again. Default: never again.
-    pub retry_until: Option<Instant>,
-}
-
-/// Why a call was given up although neither the user nor the server wanted it to end.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CallFault {
-    /// What came is not gRPC, or a message is too large.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    /// The recorder takes no more events.
-    #[error("stopped the call: {0}")]
-    Refused(#[from] Refused),
-}
-
-/// A call that has ended.
-#[derive(Debug, Clone)]
-pub struct CallOutcome {
-    /// Its number in the capture.
-    pub call: u32,
-    /// Its method path.
-    pub method: String,
-    /// How it ended, as recorded.
-    pub ending: Ending,
-    /// Messages received.
-    pub messages: u64,
-    /// Their payload bytes, as they stood on the wire.
-    pub message_bytes: u64,
-    /// When the first of them came, in nanoseconds since the capture began.
-    pub first_message_offset_ns: Option<u64>,
-    /// When the last of them came.
-    pub last_message_offset_ns: Option<u64>,
-    /// When the call ended.
-    pub end_offset_ns: u64,
-    /// How often it was tried again before anything came.
-    pub retries: u32,
-    /// Set when the call was given up because something is wrong on our side or on the wire.
-    pub fault: Option<CallFault>,
-}
-
-impl CallOutcome {
-    /// True when the server closed a job that had nothing more to say: not a failure.
-    #[must_use]
-    pub fn is_idle_close(&self) -> bool {
-        let last = self.last_message_offset_ns.unwrap_or(self.end_offset_ns);
-        is_idle_close(&self.ending, self.messages, self.end_offset_ns.saturating_sub(last))
-    }
-}
 
 /// How one attempt at the call went.
 enum Attempt {
@@ -439,7 +313,7 @@ impl CallTap {
 
     /// The ending of a stream that the server closed.
     fn ended(&self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
-        let ending = ending::of_trailers(trailers, headers);
+        let ending = ending::of_trailers(trailers, headers, self.connection.goaway());
         let Err(cut) = deframer.finish() else { return ending };
         let _ = self.call.gap(Gap {
             direction: Direction::Received,
@@ -450,17 +324,11 @@ impl CallTap {
             Ending::Status(status) if status.code == status::OK => {
                 ending::broken(format!("{cut}, though its status is OK"))
             }
-            Ending::Broken(broken) => ending::broken(format!("{}; {cut}", broken.error)),
+            Ending::Broken(broken) => Ending::Broken(Broken {
+                error: format!("{}; {cut}", broken.error),
+                ..broken
+            }),
             other => other,
-        }
-    }
-}
-
-impl Shared {
-    /// A recorder that takes nothing more ends the whole job.
-    fn stop_for(&self, fault: &CallFault) {
-        if let CallFault::Refused(refused) = fault {
-            self.stop.stop(refused.to_string());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting until a job is ready: CheckHealth, then `grpc.health.v1`, then the connection itself.
+//! Waiting until a job is ready: `CheckHealth`, then `grpc.health.v1`, then the connection itself.
 
 use std::time::Duration;
 

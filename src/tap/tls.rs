@@ -126,13 +126,11 @@ fn system_roots() -> RootCertStore {
 fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = certificates.map_err(|error| of_pem(error, path, what))?;
-    match certificates.is_empty() {
-        true => Err(TlsError::NoCertificate {
-            path: path.to_owned(),
-            what,
-        }),
-        false => Ok(certificates),
+    if certificates.is_empty() {
+        let path = path.to_owned();
+        return Err(TlsError::NoCertificate { path, what });
     }
+    Ok(certificates)
 }
 
 fn of_pem(error: pem::Error, path: &Path, what: &'static str) -> TlsError {

@@ -28,11 +28,10 @@ pub fn is_idle_close(ending: &Ending, messages: u64, silence_ns: u64) -> bool {
     let silence = Duration::from_nanos(silence_ns);
     messages > 0
         && match ending {
-            // A connection that breaks without a goodbye is a failure, however long the silence: the server died.
             Ending::Broken(broken) if broken.goaway => silence >= SILENCE_BEFORE_GOAWAY,
-            Ending::Broken(_) => false,
             Ending::Status(status) => status.code == UNAVAILABLE && silence >= SILENCE_BEFORE_CLOSE,
-            Ending::Cancelled(_) | Ending::Deadline(_) => false,
+            // A connection that breaks without a goodbye is a failure, however long the silence: the server died.
+            Ending::Broken(_) | Ending::Cancelled(_) | Ending::Deadline(_) => false,
         }
 }
 

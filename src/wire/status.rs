@@ -9,9 +9,9 @@ use crate::event::Status;
 pub const OK: u32 = 0;
 /// UNKNOWN: also what a missing or unreadable code becomes.
 pub const UNKNOWN: u32 = 2;
-/// NOT_FOUND.
+/// `NOT_FOUND`.
 pub const NOT_FOUND: u32 = 5;
-/// PERMISSION_DENIED.
+/// `PERMISSION_DENIED`.
 pub const PERMISSION_DENIED: u32 = 7;
 /// UNIMPLEMENTED.
 pub const UNIMPLEMENTED: u32 = 12;

@@ -1,10 +1,10 @@
-//! Tests of the whole: the built binary, the shipped captures, and servers to record from.
-
+//! The integration tests, in one binary: what takes the whole product, the built command or the whole source tree.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "clippy knows #[test] functions as tests, and not what they share"
+    reason = "a test fails by panicking, in its helpers too"
 )]
 
 mod captures;
@@ -14,3 +14,4 @@ mod files;
 mod record;
 mod serve;
 mod support;
+mod tidy;

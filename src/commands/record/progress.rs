@@ -25,7 +25,7 @@ impl Line {
                 bar.set_style(style);
             }
             let (drawn, recorder, started) = (bar.clone(), recorder.clone(), Instant::now());
-            let task = tokio::spawn(async move {
+            let redraw = tokio::spawn(async move {
                 let (mut tick, mut before) = (tokio::time::interval(REDRAW), Totals::default());
                 loop {
                     tick.tick().await;
@@ -35,15 +35,15 @@ impl Line {
                     before = now;
                 }
             });
-            (bar, task)
+            (bar, redraw)
         });
         Self { recorder, shown }
     }
 
     /// Clears the line and gives the final totals.
     pub(super) fn stop(self) -> Totals {
-        if let Some((bar, task)) = self.shown {
-            task.abort();
+        if let Some((bar, redraw)) = self.shown {
+            redraw.abort();
             bar.finish_and_clear();
         }
         self.recorder.totals()

@@ -4,7 +4,7 @@ use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
     report::{event_json::EndingJson, event_text},
-    tap::{CallOutcome, DialError, client::CallFault},
+    tap::{CallOutcome, client::CallFault},
 };
 use serde::Serialize;
 
@@ -105,13 +105,7 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
     let calls = match &recording.outcome {
         Ok(outcome) => &outcome.calls,
         Err(error) => {
-            let hint = match error {
-                grpc_capture::tap::TapError::Dial(DialError::Limit { .. }) => {
-                    "; is the job running, and are host and port right?"
-                }
-                _ => "",
-            };
-            add(Outcome::Failed, Some(format!("{error}{hint}")));
+            add(Outcome::Failed, Some(error.to_string()));
             return (outcome, errors);
         }
     };
@@ -132,19 +126,24 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
             Some(format!("the disk could not keep up, and {lost} went missing")),
         );
     }
-    let empty: Vec<_> = calls
-        .iter()
-        .filter(|call| call.messages == 0)
-        .map(|call| call.call.to_string())
-        .collect();
-    if !empty.is_empty() && !args.allow_empty {
-        let what = if empty.len() == calls.len() {
-            "no frame was recorded".to_owned()
-        } else {
-            format!("no frame was recorded on call {}", empty.join(", "))
-        };
-        let why = "a job's frames are delivered once: did another client take them? (--allow-empty accepts this)";
-        add(Outcome::Findings, Some(format!("{what}; {why}")));
+    // Of a call that failed, its ending says why nothing came.
+    if outcome == Outcome::Ok && !args.allow_empty {
+        let empty: Vec<_> = calls
+            .iter()
+            .filter(|call| call.messages == 0)
+            .map(|call| call.call.to_string())
+            .collect();
+        if !empty.is_empty() {
+            let which = match empty.len() {
+                all if all == calls.len() => String::new(),
+                _ => format!(" on call {}", empty.join(", ")),
+            };
+            outcome = Outcome::Findings;
+            errors.push(format!(
+                "no frame was recorded{which}; a job's frames are delivered once: did another client take them? \
+                 (--allow-empty accepts this)"
+            ));
+        }
     }
     (outcome, errors)
 }
@@ -202,24 +201,22 @@ fn status_hint(args: &RecordArgs, code: u32, how: &str) -> String {
 }
 
 fn text(report: &Report<'_>) -> String {
-    let Report {
-        capture,
-        messages,
-        message_bytes,
-        stored_bytes,
-        duration_ns,
-        ..
-    } = report;
-    let ratio = *message_bytes as f64 / (*stored_bytes).max(1) as f64;
-    let mut text = format!(
-        "{capture}: {} of {} in {} over {}, {} on disk ({ratio:.2} : 1), {} lost\n",
-        output::counted(*messages, "frame"),
-        output::bytes(*message_bytes),
-        output::counted(report.calls as u64, "call"),
-        output::seconds(*duration_ns),
-        output::bytes(*stored_bytes),
-        output::grouped(report.gaps),
-    );
+    let frames = output::counted(report.messages, "frame");
+    let calls = output::counted(report.calls as u64, "call");
+    let bytes = output::bytes(report.message_bytes);
+    let stored = output::bytes(report.stored_bytes);
+    let ratio = match report.messages {
+        0 => String::new(),
+        _ => format!(
+            " ({:.2} : 1)",
+            report.message_bytes as f64 / report.stored_bytes.max(1) as f64
+        ),
+    };
+    let duration = output::seconds(report.duration_ns);
+    let lost = output::grouped(report.gaps);
+    let capture = &report.capture;
+    let mut text =
+        format!("{capture}: {frames} of {bytes} in {calls} over {duration}, {stored} on disk{ratio}, {lost} lost\n");
     for call in &report.endings {
         let idle = if call.idle_close {
             " (the server closed an idle job; not a failure)"

@@ -71,7 +71,7 @@ fn a_slip_of_a_known_key_is_an_error_that_suggests_it() {
     for (key, expected) in slips {
         match json(&json!({ key: 5 })) {
             Err(JobError::UnknownKey { key: found, nearest }) => {
-                assert_eq!((found.as_str(), nearest.as_str()), (key, expected))
+                assert_eq!((found.as_str(), nearest.as_str()), (key, expected));
             }
             other => panic!("{key}: {other:?}"),
         }

@@ -32,6 +32,7 @@ fn catalog(recordings: impl IntoIterator<Item = Recording>) -> Catalog {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a request as `choose` takes it")]
 fn asks(data: Vec<u8>) -> Option<Request> {
     Some(Request {
         compressed: false,

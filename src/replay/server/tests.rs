@@ -91,9 +91,9 @@ async fn bytes_metadata_and_ending_are_as_recorded() {
     expected.extend_from_slice(b"\x01\0\0\0\x06zipped");
     assert!(seen.bytes == expected, "{} bytes", seen.bytes.len());
     assert_eq!(names(&seen.trailers.unwrap()), trailers);
-    let served = server.shutdown().await;
-    assert_eq!((served.calls, served.completed, served.active), (1, 1, 0));
-    assert_eq!((served.messages, served.message_bytes), (4, 4 + 300_000 + 6));
+    let totals = server.shutdown().await;
+    assert_eq!((totals.calls, totals.completed, totals.active), (1, 1, 0));
+    assert_eq!((totals.messages, totals.message_bytes), (4, 4 + 300_000 + 6));
 }
 
 #[tokio::test]
@@ -465,8 +465,8 @@ async fn a_client_that_leaves_ends_its_call() {
         .unwrap();
     drop((response, client));
     // Drains: it would hang on a call that does not end.
-    let served = server.shutdown().await;
-    assert_eq!((served.calls, served.completed), (1, 0));
+    let totals = server.shutdown().await;
+    assert_eq!((totals.calls, totals.completed), (1, 0));
 }
 
 #[tokio::test]
@@ -481,9 +481,9 @@ async fn a_shutdown_lets_running_calls_end_and_takes_no_new_ones() {
         .begin(STREAM_SPECTROGRAMS, &stream_request("a", 0))
         .await
         .unwrap();
-    let (served, body) = tokio::join!(server.shutdown(), response.into_body().collect());
+    let (totals, body) = tokio::join!(server.shutdown(), response.into_body().collect());
     assert_eq!(body.unwrap().to_bytes().len(), 400 * 100_005);
-    assert_eq!(served.completed, 1);
+    assert_eq!(totals.completed, 1);
     assert!(TcpStream::connect(addr).await.is_err());
 }
 

@@ -105,8 +105,9 @@ fn is_grpc(content_type: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';', ' ']))
 }
 
-/// The ending of a response that the server closed in order.
-pub(super) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap) -> Ending {
+/// The ending of a response whose body came to an end. A stream that a GOAWAY closes looks like that, too: hyper takes
+/// its `NO_ERROR` for the end of the body.
+pub(super) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap, goaway: Option<u32>) -> Ending {
     if let Some(trailers) = trailers {
         let status = status::status(trailers, Block::Trailers).unwrap_or_else(|| Status {
             code: status::UNKNOWN,
@@ -123,7 +124,10 @@ pub(super) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap) -> 
             trailers_only: false,
             ..status
         }),
-        None => broken("the server ended the stream without a status"),
+        None => Ending::Broken(Broken {
+            error: "the server ended the stream without a status".to_owned(),
+            goaway: goaway == Some(h2::Reason::NO_ERROR.into()),
+        }),
     }
 }
 

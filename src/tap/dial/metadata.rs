@@ -70,7 +70,7 @@ mod tests {
             "te: secret",
             "grpc-timeout: secret",
             "a b: secret",
-            "a: secret\n",
+            "a: secret\u{1}",
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("-H") && !error.contains("secret"), "{error}");

@@ -117,7 +117,7 @@ impl FromStr for Target {
         if host.is_empty() || host.contains(char::is_whitespace) {
             return Err(fail("the host is missing"));
         }
-        if host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err() {
+        if host.contains(':') && (!rest.starts_with('[') || host.parse::<std::net::Ipv6Addr>().is_err()) {
             return Err(fail("an IPv6 address needs brackets"));
         }
         Ok(Self {

@@ -29,6 +29,12 @@ struct State {
     ended: bool,
 }
 
+impl State {
+    fn check_open(&self) -> Result<(), Refused> {
+        if self.ended { Err(Refused::Ended) } else { Ok(()) }
+    }
+}
+
 impl CallRecorder {
     pub(super) fn open(queue: Arc<Queue>, start: CallStart) -> Result<Self, Refused> {
         let mut order = queue.order();
@@ -73,13 +79,13 @@ impl CallRecorder {
         let bytes = message.data.len();
         let admission = match self.queue.on_overflow {
             Overflow::Block => self.queue.admit(bytes).await?,
-            Overflow::Gap => match self.queue.try_admit(bytes) {
-                Some(admission) => admission,
-                None => {
+            Overflow::Gap => {
+                let Some(admission) = self.queue.try_admit(bytes) else {
                     self.leave_out(message.direction);
                     return Ok(self.queue.now());
-                }
-            },
+                };
+                admission
+            }
             Overflow::Abort => match self.queue.try_admit(bytes) {
                 Some(admission) if self.queue.counters.refusal().is_none() => admission,
                 _ => {
@@ -90,7 +96,7 @@ impl CallRecorder {
             },
         };
         let mut state = self.state();
-        self.check_open(&state)?;
+        state.check_open()?;
         let mut order = self.queue.order();
         self.fill_gaps(&mut state, &mut order)?;
         let offset = order.push(self.id, state.seq + 1, EventKind::Message(message), Some(admission))?;
@@ -120,7 +126,7 @@ impl CallRecorder {
     /// Records the ending; everything after it is refused.
     pub fn end(&self, ending: Ending) -> Result<u64, Refused> {
         let mut state = self.state();
-        self.check_open(&state)?;
+        state.check_open()?;
         let mut order = self.queue.order();
         self.fill_gaps(&mut state, &mut order)?;
         let offset = order.push(self.id, state.seq + 1, EventKind::End(ending), None)?;
@@ -131,7 +137,7 @@ impl CallRecorder {
 
     fn control(&self, kind: EventKind) -> Result<u64, Refused> {
         let mut state = self.state();
-        self.check_open(&state)?;
+        state.check_open()?;
         let offset = self.queue.order().push(self.id, state.seq + 1, kind, None)?;
         state.seq += 1;
         Ok(offset)
@@ -139,10 +145,6 @@ impl CallRecorder {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn check_open(&self, state: &State) -> Result<(), Refused> {
-        if state.ended { Err(Refused::Ended) } else { Ok(()) }
     }
 
     fn leave_out(&self, direction: Direction) {

@@ -99,9 +99,10 @@ async fn read(mut response: Response, method: &Method, url: String) -> Result<An
 }
 
 fn no_answer(error: &reqwest::Error, method: &Method, url: String) -> RestError {
-    let reason = match error.is_timeout() {
-        true => "the limit for an answer ran out".to_owned(),
-        false => error.source().map_or_else(|| error.to_string(), |source| chain(source)),
+    let reason = if error.is_timeout() {
+        "the limit for an answer ran out".to_owned()
+    } else {
+        error.source().map_or_else(|| error.to_string(), chain)
     };
     let (method, remedy) = (method.to_string(), remedy(method));
     RestError::NoAnswer {

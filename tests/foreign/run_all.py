@@ -34,7 +34,7 @@ def compile_protos(into):
 
 def checks():
     """Every function of the two modules whose name begins with `check_`, in the order in which they are written."""
-    for module in (importlib.import_module("client_checks"), importlib.import_module("server_checks")):
+    for module in (importlib.import_module("_client_checks"), importlib.import_module("_server_checks")):
         for name, check in vars(module).items():
             if name.startswith("check_"):
                 yield check
@@ -43,11 +43,13 @@ def checks():
 def main():
     if len(sys.argv) != 2:
         raise SystemExit(f"usage: {sys.argv[0]} BINARY")
+    # Nothing is left behind in the source tree.
+    sys.dont_write_bytecode = True
     sys.path.insert(0, str(HERE))
     passed = failed = 0
     with tempfile.TemporaryDirectory() as generated:
         compile_protos(generated)
-        import capture_binary
+        import _capture_binary as capture_binary
 
         capture_binary.use(pathlib.Path(sys.argv[1]).resolve(), ROOT)
         for check in checks():

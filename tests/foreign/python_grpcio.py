@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Foreign clients and servers against the built binary: `run_all.py BINARY`.
+"""Foreign clients and servers against the built binary: `python_grpcio.py BINARY`.
 
 Python grpcio stands on the C core of gRPC and shares no code with the recorder. The checks need grpcio, grpcio-tools,
 grpcio-health-checking and grpcio-reflection; protos/*.proto is compiled here, with protoc.
@@ -34,7 +34,7 @@ def compile_protos(into):
 
 def checks():
     """Every function of the two modules whose name begins with `check_`, in the order in which they are written."""
-    for module in (importlib.import_module("client_checks"), importlib.import_module("server_checks")):
+    for module in (importlib.import_module("_client_checks"), importlib.import_module("_server_checks")):
         for name, check in vars(module).items():
             if name.startswith("check_"):
                 yield check
@@ -47,7 +47,7 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as generated:
         compile_protos(generated)
-        import capture_binary
+        import _capture_binary as capture_binary
 
         capture_binary.use(pathlib.Path(sys.argv[1]).resolve(), ROOT)
         for check in checks():

@@ -6,7 +6,7 @@ import json
 
 import grpc
 
-import capture_binary
+import _capture_binary as capture_binary
 import datastream_pb2
 import datastream_pb2_grpc
 

@@ -7,7 +7,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-import capture_binary
+import _capture_binary as capture_binary
 import datastream_pb2
 import datastream_pb2_grpc
 import pandadatastream_pb2

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Foreign clients and servers against the built binary: `run_all.py BINARY`.
+"""Foreign clients and servers against the built binary: `python_grpcio.py BINARY`.
 
 Python grpcio stands on the C core of gRPC and shares no code with the recorder. The checks need grpcio, grpcio-tools,
 grpcio-health-checking and grpcio-reflection; protos/*.proto is compiled here, with protoc.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek},
+    io::{self, Read, Seek},
     path::{Path, PathBuf},
 };
 
@@ -69,7 +69,7 @@ impl Reader<File> {
     /// When it cannot be read, is not a capture, has a damaged header, or a version that this build does not read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|error| FileError::io("open the capture", error).of(path))?;
+        let file = open_file(path).map_err(|error| FileError::io("open the capture", error).of(path))?;
         let mut reader = Self::new(file).map_err(|error| error.of(path))?;
         reader.path = Some(path.to_owned());
         Ok(reader)
@@ -185,6 +185,13 @@ impl<R: Read + Seek> Reader<R> {
                 }
                 Found::Torn => {
                     if self.scanner.resync(byte + 1)? {
+                        // A recorder may have completed the part while we looked behind it.
+                        self.scanner.jump(byte);
+                        let again = self.scanner.step(Content::Skip)?.found;
+                        if !matches!(again, Found::Torn) {
+                            self.scanner.jump(byte);
+                            continue;
+                        }
                         return corrupt("a part claims to reach beyond the file's end".to_owned());
                     }
                     let torn_bytes = self.scanner.len()?.saturating_sub(byte);
@@ -277,6 +284,16 @@ impl<R: Read + Seek> Iterator for Reader<R> {
     }
 }
 
+/// Opens a file that can be read from any place; a pipe would block here until somebody writes into it.
+fn open_file(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return File::open(path);
+    }
+    let what = "it is no regular file, and a capture is read from any place; copy it into a file first";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
 /// Reads the prologue and checks the version.
 fn read_prologue<R: Read + Seek>(scanner: &mut Scanner<R>) -> Result<format::Version, FileError> {
     let step = scanner.step(Content::Read)?;
@@ -297,3 +314,6 @@ fn read_prologue<R: Read + Seek>(scanner: &mut Scanner<R>) -> Result<format::Ver
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

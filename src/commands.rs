@@ -47,8 +47,8 @@ impl Outcome {
             Self::Ok => 0,
             Self::Findings => 1,
             Self::Lossy => 2,
-            Self::Failed => 3,
-            Self::Status(_) => 4,
+            Self::Status(_) => 3,
+            Self::Failed => 4,
         };
         if rank(other) > rank(self) { other } else { self }
     }

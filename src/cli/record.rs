@@ -116,8 +116,8 @@ pub(crate) struct JobArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DialArgs {
-    /// No TLS
-    #[arg(long, conflicts_with_all = ["insecure", "cacert", "cert", "key", "pin_sha256"])]
+    /// No TLS towards the job; the TLS flags then speak of --server alone
+    #[arg(long)]
     pub(crate) plaintext: bool,
 
     /// TLS without verifying the server's certificate

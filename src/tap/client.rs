@@ -16,7 +16,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::HeaderMap;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tonic::body::Body;
 
 pub use limits::{CallLimits, Shared, Stop};
@@ -24,13 +24,13 @@ pub use outcome::{CallFault, CallOutcome};
 pub use request::CallRequest;
 
 use super::{
-    dial::Connection,
+    dial::{Connection, within},
     recorder::{CallRecorder, RecorderHandle, Refused},
 };
 use crate::{
     event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
     wire::{
-        Deframer, metadata,
+        Deframer, WireError, metadata,
         status::{self, Block},
     },
 };
@@ -63,6 +63,7 @@ pub struct CallTap {
     watchdog: Watchdog,
     messages: u64,
     message_bytes: u64,
+    lost: u64,
     first_message_offset_ns: Option<u64>,
     last_message_offset_ns: Option<u64>,
     retries: u32,
@@ -88,6 +89,7 @@ impl CallTap {
             call,
             messages: 0,
             message_bytes: 0,
+            lost: 0,
             first_message_offset_ns: None,
             last_message_offset_ns: None,
             retries: 0,
@@ -112,6 +114,7 @@ impl CallTap {
             ending,
             messages: self.messages,
             message_bytes: self.message_bytes,
+            lost: self.lost,
             first_message_offset_ns: self.first_message_offset_ns,
             last_message_offset_ns: self.last_message_offset_ns,
             end_offset_ns: recorded.unwrap_or_else(|_| self.recorder.now()),
@@ -139,16 +142,12 @@ impl CallTap {
                 Attempt::Refused(ending, headers) => (ending, headers),
             };
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-            if self
-                .shared
-                .retry_until
-                .is_none_or(|until| Instant::now() + pause >= until)
-            {
+            let Some(pause) = self.shared.retry_until.and_then(|until| within(pause, until)) else {
                 if let Some(headers) = headers {
                     self.headers(&headers).await?;
                 }
                 return Ok(ending);
-            }
+            };
             self.retries += 1;
             self.recorder.note(
                 "recorder",
@@ -223,12 +222,15 @@ impl CallTap {
         loop {
             let frame = tokio::select! {
                 biased;
-                ending = &mut bark => return Ok(ending),
+                ending = &mut bark => return Ok(self.cut_off(ending, &deframer)),
                 frame = body.frame() => frame,
             };
             let frame = match frame {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Ok(ending::of_error(&error, self.connection.goaway())),
+                Some(Err(error)) => {
+                    let ending = ending::of_error(&error, self.connection.goaway());
+                    return Ok(self.cut_off(ending, &deframer));
+                }
                 None => return Ok(self.ended(None, headers, &deframer)),
             };
             let data = match frame.into_data() {
@@ -256,15 +258,33 @@ impl CallTap {
         }
     }
 
-    fn next_frame(&self, deframer: &mut Deframer) -> Result<Option<crate::wire::Frame>, CallFault> {
+    fn next_frame(&mut self, deframer: &mut Deframer) -> Result<Option<crate::wire::Frame>, CallFault> {
         deframer.next_frame().map_err(|error| {
-            let _ = self.call.gap(Gap {
-                direction: Direction::Received,
-                messages: 1,
-                reason: error.to_string(),
-            });
+            self.lose(&error);
             CallFault::Wire(error)
         })
+    }
+
+    /// Counts a message that came in part, or that was refused.
+    fn lose(&mut self, error: &WireError) {
+        self.lost += 1;
+        // A recorder that takes no more events says so when the call ends.
+        let _ = self.call.gap(Gap {
+            direction: Direction::Received,
+            messages: 1,
+            reason: error.to_string(),
+        });
+    }
+
+    /// Counts the message that an ending cut off. What we chose not to wait for is not lost.
+    fn cut_off(&mut self, ending: Ending, deframer: &Deframer) -> Ending {
+        let ours = matches!(&ending, Ending::Cancelled(cancelled) if cancelled.by == Party::Us);
+        if let Err(cut) = deframer.finish()
+            && !ours
+        {
+            self.lose(&cut);
+        }
+        ending
     }
 
     /// Records a message; answers with the ending when it was the last one wanted.
@@ -288,7 +308,7 @@ impl CallTap {
     }
 
     /// All frames that were wanted are there. A server that knows the number ends the call itself.
-    async fn enough(&self, mut body: std::pin::Pin<&mut Body>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
+    async fn enough(&mut self, mut body: std::pin::Pin<&mut Body>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
         let ours = ending::by_us(format!("--max-frames {} reached", self.messages));
         if !self.request.server_limited() || deframer.inside_message() {
             return ours;
@@ -312,14 +332,10 @@ impl CallTap {
     }
 
     /// The ending of a stream that the server closed.
-    fn ended(&self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
+    fn ended(&mut self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
         let ending = ending::of_trailers(trailers, headers, self.connection.goaway());
         let Err(cut) = deframer.finish() else { return ending };
-        let _ = self.call.gap(Gap {
-            direction: Direction::Received,
-            messages: 1,
-            reason: cut.to_string(),
-        });
+        self.lose(&cut);
         match ending {
             Ending::Status(status) if status.code == status::OK => {
                 ending::broken(format!("{cut}, though its status is OK"))

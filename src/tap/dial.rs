@@ -44,6 +44,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// … to this, so that a job that comes up is noticed soon. Both are jittered, for jobs are started in swarms.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long before the deadline the last attempt begins: enough for a job that is there to answer.
+const LAST_ATTEMPT: Duration = Duration::from_millis(150);
+
 /// HTTP/2 window of a stream, 8 MiB: several frames of the field in flight, and the gain is flat beyond it.
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 /// HTTP/2 window of the connection, 16 MiB: two streams may be full at once.
@@ -70,6 +73,21 @@ pub struct DialOptions {
     pub connect_timeout: Duration,
     /// Metadata sent with every call, from `-H` ([`metadata::parse`]).
     pub metadata: HeaderMap,
+    /// When TLS may give way to plain text. Default: only on this machine.
+    pub fallback: Fallback,
+}
+
+/// When a dial that begins with TLS may go on in plain text, because the server turns out to speak nothing else.
+///
+/// A target whose scheme is `https` never does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fallback {
+    /// Where nobody asked for TLS, and the server is on this machine.
+    #[default]
+    Loopback,
+    /// Wherever the certificate is not verified anyhow: the address came without a scheme from a server that may have
+    /// meant plain text.
+    Unverified,
 }
 
 impl Default for DialOptions {
@@ -79,6 +97,7 @@ impl Default for DialOptions {
             authority: None,
             connect_timeout: CONNECT_TIMEOUT,
             metadata: HeaderMap::new(),
+            fallback: Fallback::default(),
         }
     }
 }
@@ -135,10 +154,10 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(Fault::Final(error))) => return Err(error),
             Ok(Err(Fault::PlainText)) => {
-                if !(route.may_fall_back() && target.is_loopback()) {
+                if !route.may_fall_back(target, options) {
                     return Err(DialError::NeedsPlaintext { target: target.clone() });
                 }
-                tracing::warn!("{target} speaks plain text; going on without encryption, as it is on this machine");
+                tracing::warn!("{target} speaks plain text; going on without encryption");
                 route = Route::Plain;
                 continue;
             }
@@ -147,16 +166,23 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
         };
         tracing::debug!("attempt {attempts} at {target}: {last}");
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        if Instant::now() + pause >= deadline {
+        let Some(pause) = within(pause, deadline) else {
             return Err(DialError::Limit {
                 target: target.clone(),
                 limit: options.connect_timeout,
                 attempts,
                 last,
             });
-        }
+        };
         sleep(pause).await;
     }
+}
+
+/// The pause before the next attempt, shortened so that a last one is made just before `deadline`; `None` after it.
+pub(super) fn within(pause: Duration, deadline: Instant) -> Option<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let pause = pause.min(left.saturating_sub(LAST_ATTEMPT));
+    (!pause.is_zero()).then_some(pause)
 }
 
 /// One attempt: stream, HTTP/2 preface, and the server's SETTINGS.

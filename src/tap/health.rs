@@ -96,14 +96,14 @@ pub async fn wait_ready(
             Err(_) => "it did not answer the health check".to_owned(),
         };
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        if Instant::now() + pause >= deadline {
+        let Some(pause) = super::dial::within(pause, deadline) else {
             return Err(HealthError {
                 target: connection.authority.clone(),
                 limit,
                 asked,
                 said,
             });
-        }
+        };
         tracing::debug!("{} is not ready: {said}", connection.authority);
         sleep(pause).await;
     }

@@ -4,7 +4,7 @@ use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
     report::{event_json::EndingJson, event_text},
-    tap::{CallOutcome, client::CallFault},
+    tap::CallOutcome,
 };
 use serde::Serialize;
 
@@ -112,13 +112,15 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
     for call in calls {
         let (worse, error) = judge_call(args, call);
         add(worse, error.map(|error| format!("call {}: {error}", call.call)));
+        // Of a message that was refused, the fault has said so.
+        if call.lost > 0 && call.fault.is_none() {
+            let lost = output::counted(call.lost, "message");
+            let text = format!("call {}: {lost} had come in part only, and counts as lost", call.call);
+            add(Outcome::Lossy, Some(text));
+        }
     }
-    // A message that was refused for its size or its prefix is a gap too, and its call has said so.
-    let refused = calls
-        .iter()
-        .filter(|call| matches!(call.fault, Some(CallFault::Wire(_))))
-        .count() as u64;
-    let lost = recording.totals.gaps.saturating_sub(refused);
+    let on_the_wire: u64 = calls.iter().map(|call| call.lost).sum();
+    let lost = recording.totals.gaps.saturating_sub(on_the_wire);
     if lost > 0 {
         let lost = output::counted(lost, "message");
         add(

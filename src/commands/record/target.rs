@@ -49,7 +49,13 @@ pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
     if datastream && args.job.streams.is_some() {
         return usage("--streams belongs to --dialect pandadatastream; a datastream job has one stream");
     }
-    tls(&args.dial)?;
+    let named = args.dial.insecure || args.dial.cacert.is_some() || args.dial.cert.is_some();
+    if args.dial.plaintext && args.server.is_none() && (named || args.dial.pin_sha256.is_some()) {
+        return usage(
+            "--plaintext means no TLS at all with --target: drop it, or --insecure, --cacert, --cert, --key and --pin-sha256",
+        );
+    }
+    tls(&args.dial, Plaintext::Obey)?;
     headers(&args.dial)?;
     if args.server.is_some() {
         job_spec(&args.job)?;
@@ -60,10 +66,11 @@ pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
 /// Configures the job if there is a server to do so, and finds out where and how to dial it.
 pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     let mut dial = DialOptions {
-        tls: tls(&args.dial)?,
+        tls: tls(&args.dial, Plaintext::Obey)?,
         authority: args.dial.authority.clone(),
         connect_timeout: args.limits.connect_timeout.0,
         metadata: headers(&args.dial)?,
+        fallback: dial::Fallback::default(),
     };
     if let Some(target) = &args.target {
         let target: Target = target.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
@@ -82,7 +89,8 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         connect: args.limits.connect_timeout.0,
         ..RestLimits::default()
     };
-    let client = FocusClient::new(server, &dial.tls, limits)?;
+    // Whether REST is encrypted, its URL says; --plaintext speaks of the stream.
+    let client = FocusClient::new(server, &tls(&args.dial, Plaintext::Ignore)?, limits)?;
     let response = client.configure(&request).await?;
     let endpoint = response.endpoint(client.host())?;
     let mut target = Target::new(endpoint.host.clone(), endpoint.port);
@@ -91,6 +99,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         focus::Scheme::Https => dial::Scheme::Https,
     });
     dial.tls = stream_tls(dial.tls, &target);
+    dial.fallback = dial::Fallback::Unverified;
     let job_id = job_id(args, &response)?;
     let streams = args.job.streams.unwrap_or_else(|| response.stream_amount());
     Ok(Prepared {
@@ -107,7 +116,8 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
 
 /// The TLS of the stream, which the answer's scheme decides unless a flag does.
 ///
-/// An answer without a scheme means plain text: the production server names its jobs so, and speaks no TLS there.
+/// An answer without a scheme means plain text: the production server names its jobs so, and speaks no TLS there. Where
+/// TLS flags were given, the stream is tried with them first, for they may have been meant for it.
 fn stream_tls(tls: TlsOptions, target: &Target) -> TlsOptions {
     let said = tls.cacert.is_some() || tls.cert.is_some() || tls.pin_sha256.is_some();
     match (tls.mode, target.scheme) {
@@ -158,10 +168,19 @@ fn job(args: &RecordArgs, target: Target, job_id: &str, streams: u32) -> Job {
     Job { target, streams }
 }
 
-fn tls(args: &DialArgs) -> Result<TlsOptions, Failure> {
+/// Whether `--plaintext` counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plaintext {
+    /// For the stream.
+    Obey,
+    /// For REST.
+    Ignore,
+}
+
+fn tls(args: &DialArgs, plaintext: Plaintext) -> Result<TlsOptions, Failure> {
     let pin = args.pin_sha256.as_deref().map(parse_pin).transpose();
     Ok(TlsOptions {
-        mode: match (args.plaintext, args.insecure) {
+        mode: match (args.plaintext && plaintext == Plaintext::Obey, args.insecure) {
             (true, _) => TlsMode::Plaintext,
             (_, true) => TlsMode::Insecure,
             _ if args.cacert.is_some() || args.cert.is_some() || args.pin_sha256.is_some() => TlsMode::Verify,

@@ -30,7 +30,7 @@ pub(super) fn broken(error: impl Into<String>) -> Ending {
 /// The ending that an error of the transport means; `goaway` is what the server announced on the connection.
 pub(super) fn of_error(error: &(dyn StdError + 'static), goaway: Option<u32>) -> Ending {
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout) {
-        return by_us("the server stopped answering HTTP/2 pings");
+        return broken("the server stopped answering HTTP/2 pings");
     }
     let announced = goaway == Some(h2::Reason::NO_ERROR.into());
     let Some(h2) = find::<h2::Error>(error) else {
@@ -155,7 +155,10 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+
     use super::*;
+    use crate::tap::testing::{self, Peer};
 
     #[test]
     fn content_types_of_grpc_are_told_from_others() {
@@ -169,6 +172,32 @@ mod tests {
         for other in ["", "application/grpc-web", "application/json", "text/html"] {
             assert!(!is_grpc(other), "{other}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stops_answering_pings_is_lost_and_no_wish_of_ours() {
+        let addr = testing::serve(|_, stream| async move {
+            let mut peer = Peer::open(stream).await;
+            peer.request().await;
+            drop(peer.hold().await);
+        })
+        .await;
+        let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let soon = std::time::Duration::from_millis(20);
+        let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(soon)
+            .keep_alive_timeout(soon)
+            .handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::post("http://job/a.B/C").body(tonic::body::Body::empty());
+        let error = sender.send_request(request.unwrap()).await.unwrap_err();
+        let Ending::Broken(broken) = of_error(&error, None) else {
+            panic!("{error:?}")
+        };
+        assert!(broken.error.contains("pings"), "{}", broken.error);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct CallOutcome {
     pub messages: u64,
     /// Their payload bytes, as they stood on the wire.
     pub message_bytes: u64,
+    /// Messages that came in part or were refused; each is a gap in the capture.
+    pub lost: u64,
     /// When the first of them came, in nanoseconds since the capture began.
     pub first_message_offset_ns: Option<u64>,
     /// When the last of them came.

@@ -312,6 +312,35 @@ async fn a_connection_that_dies_inside_a_message_keeps_what_was_whole() {
     let (outcome, events) = one(vec![grpc_head(), message(b"whole"), data(cut)], &options()).await;
     assert_eq!(received(&events).len(), 1);
     assert!(matches!(&outcome.ending, Ending::Broken(_)), "{:?}", outcome.ending);
+    assert_eq!(outcome.lost, 1);
+    assert_eq!(names(&events)[5..], ["gap", "end"], "what was cut off is counted");
+}
+
+#[tokio::test]
+async fn a_message_that_never_becomes_whole_is_counted_unless_we_chose_to_leave() {
+    let limits = |idle_timeout, duration| {
+        limited(CallLimits {
+            idle_timeout,
+            duration,
+            ..CallLimits::default()
+        })
+    };
+    let short = Some(Duration::from_millis(300));
+    for (options, lost) in [(limits(short, None), 1), (limits(None, short), 0)] {
+        let addr = testing::serve(|_, stream| async move {
+            let mut peer = Peer::open(stream).await;
+            peer.request().await;
+            let cut = &encode_message(false, b"never whole")[..9];
+            peer.send(&[grpc_head(), message(b"whole"), data(cut)]).await;
+            drop(peer.hold().await);
+        })
+        .await;
+        let (outcome, events) = record(addr, vec![stream()], &options).await;
+        let call = &outcome.calls[0];
+        assert_eq!(call.lost, lost, "{:?}", call.ending);
+        let gaps = names(&events).iter().filter(|name| **name == "gap").count() as u64;
+        assert_eq!(gaps, lost);
+    }
 }
 
 #[tokio::test]

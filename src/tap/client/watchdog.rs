@@ -74,8 +74,8 @@ impl Watchdog {
                 return ending.clone();
             }
             let wake = async {
-                match next {
-                    Some((at, _)) => sleep_until(self.recheck(at)).await,
+                match self.recheck(next.map(|(at, _)| at)) {
+                    Some(at) => sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
@@ -88,11 +88,10 @@ impl Watchdog {
     }
 
     /// The first message may bring a nearer deadline than the one being waited for.
-    fn recheck(&self, at: Instant) -> Instant {
-        match self.idle {
-            Some(idle) if !self.seen.messages.load(Ordering::Relaxed) => at.min(Instant::now() + idle),
-            _ => at,
-        }
+    fn recheck(&self, at: Option<Instant>) -> Option<Instant> {
+        let idle = self.idle.filter(|_| !self.seen.messages.load(Ordering::Relaxed));
+        let first = idle.and_then(|idle| Instant::now().checked_add(idle));
+        [at, first].into_iter().flatten().min()
     }
 
     /// The deadline that comes first, and the ending that it brings.

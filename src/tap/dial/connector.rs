@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::{
-    DialError, DialOptions, Scheme, Target, TlsMode,
+    DialError, DialOptions, Fallback, Scheme, Target, TlsMode,
     error::{self, Fault},
     watch::{Watch, Watched, tls_error},
 };
@@ -76,8 +76,15 @@ impl Route {
         matches!(self, Self::Tls { .. })
     }
 
-    pub(super) const fn may_fall_back(&self) -> bool {
-        matches!(self, Self::Tls { guessed: true, .. })
+    /// True when plain text will do, once the server has shown that it speaks nothing else.
+    pub(super) fn may_fall_back(&self, target: &Target, options: &DialOptions) -> bool {
+        let guessed = matches!(self, Self::Tls { guessed: true, .. });
+        let unverified = options.tls.mode == TlsMode::Insecure && options.tls.pin_sha256.is_none();
+        match options.fallback {
+            _ if target.scheme.is_some() => false,
+            Fallback::Loopback => guessed && target.is_loopback(),
+            Fallback::Unverified => unverified || (guessed && target.is_loopback()),
+        }
     }
 }
 

@@ -252,3 +252,42 @@ async fn a_job_that_starts_late_is_waited_for() {
     }));
     dialling.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_scheme_that_nobody_named_may_turn_out_to_be_plain_text_where_nothing_is_verified_anyhow() {
+    let falling = |mode| DialOptions {
+        fallback: Fallback::Unverified,
+        ..options(mode)
+    };
+    let plain = plain().await;
+    assert!(!dial(&plain, &falling(TlsMode::Insecure)).await.unwrap().encrypted);
+    let mut https = plain.clone();
+    https.scheme = Some(Scheme::Https);
+    let pinned = DialOptions {
+        tls: TlsOptions {
+            pin_sha256: Some([0; 32]),
+            ..falling(TlsMode::Insecure).tls
+        },
+        ..falling(TlsMode::Insecure)
+    };
+    for (target, options) in [
+        (&plain, options(TlsMode::Insecure)),
+        (&plain, falling(TlsMode::Verify)),
+        (&plain, pinned),
+        (&https, falling(TlsMode::Insecure)),
+    ] {
+        let error = dial(target, &options).await.unwrap_err();
+        assert!(matches!(error, DialError::NeedsPlaintext { .. }), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_is_made_just_before_the_limit() {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut attempts = 0;
+    while let Some(pause) = within(Duration::from_secs(3), deadline) {
+        sleep(pause).await;
+        attempts += 1;
+    }
+    assert_eq!((attempts, deadline - Instant::now()), (4, LAST_ATTEMPT));
+}

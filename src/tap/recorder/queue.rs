@@ -42,7 +42,7 @@ pub struct Totals {
     pub messages: u64,
     /// Their payload bytes, as they stood on the wire.
     pub message_bytes: u64,
-    /// Messages that were left out because the queue was full.
+    /// Messages known to be lost: left out because the queue was full, or reported by [`super::CallRecorder::gap`].
     pub gaps: u64,
     /// Events written to the sink.
     pub written: u64,

@@ -7,6 +7,8 @@ use reqwest::{Method, Response, Url, header};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::tap::dial::within;
+
 use super::{FocusClient, RestError, answer::Answer, error::chain};
 
 /// First pause between attempts, and the longest: a server that starts is met soon, one that is down is not hammered.
@@ -54,7 +56,7 @@ impl FocusClient {
                 return Err(no_answer(&error, &method, shown));
             }
             let reason = chain(&error.without_url());
-            let Some(pause) = pauses.next().filter(|pause| Instant::now() + *pause < until) else {
+            let Some(pause) = pauses.next().and_then(|pause| within(pause, until)) else {
                 return Err(RestError::NotConnected {
                     url: shown,
                     limit,

@@ -1,5 +1,11 @@
 //! Jobs that are configured first, and jobs of the production dialect.
 
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use grpc_capture::{
     event::{Broken, Ending},
     file::{Reader, call_digests},
@@ -7,7 +13,7 @@ use grpc_capture::{
 use serde_json::{Value, json};
 
 use super::holds;
-use crate::support::{Dir, Serve, endings, received, run, shipped, verify};
+use crate::support::{Dir, Serve, endings, frames, raw_job::RawJob, received, run, shipped, verify};
 
 /// 30 s of silence become 1.5 s, which is still one that tells an idle job.
 const FAST: &str = "20";
@@ -161,4 +167,73 @@ fn a_server_that_cannot_be_reached_leaves_no_empty_capture() {
         b"an earlier capture",
         "nothing came that could replace it"
     );
+}
+
+/// A Focus Server that gives every request this answer.
+fn answering(body: &Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let body = body.to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                request.read_line(&mut line).unwrap();
+                let line = line.to_ascii_lowercase();
+                if let Some(value) = line.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            request.read_exact(&mut vec![0; length]).unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + &body).as_bytes()).unwrap();
+        }
+    });
+    format!("http://{addr}")
+}
+
+#[test]
+fn a_plain_stream_whose_address_has_no_scheme_is_recorded_whatever_the_rest_side_needs() {
+    let (dir, frames) = (Dir::new(), frames(3, 4));
+    let job = RawJob::builder().frames(&frames).start();
+    let server = answering(&json!({
+        "status": "", "job_id": "12-70788", "stream_url": "127.0.0.1", "stream_port": job.addr.port().to_string(),
+    }));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let cacert = dir.write("ca.pem", made.cert.pem());
+    for (name, flags) in [
+        ("none", &[][..]),
+        ("insecure", &["--insecure"]),
+        ("named", &["--cacert", &cacert, "--plaintext"]),
+    ] {
+        let out = dir.file(&format!("{name}.gcap"));
+        run(&[&["record", "-o", &out, "--server", &server, "--live"], flags].concat()).expect(0);
+        holds(&out, &frames);
+    }
+    // What must be verified is not given up in silence.
+    let out = dir.file("verified.gcap");
+    run(&["record", "-o", &out, "--server", &server, "--live", "--cacert", &cacert])
+        .expect(4)
+        .says(&["add --plaintext"]);
+    let target = job.addr.to_string();
+    run(&[
+        "record",
+        "--target",
+        &target,
+        "--job-id",
+        "a",
+        "--plaintext",
+        "--insecure",
+    ])
+    .expect(2)
+    .says(&["--plaintext", "--target"]);
 }

@@ -95,6 +95,25 @@ fn a_message_above_the_limit_ends_the_call_and_says_how_to_raise_it() {
 }
 
 #[test]
+fn a_message_that_came_in_part_is_counted_and_not_blamed_on_the_disk() {
+    let dir = Dir::new();
+    for (name, status, code) in [("ok", "0", 4), ("internal", "13", 64 + 13)] {
+        let out = dir.file(&format!("{name}.gcap"));
+        let mut answer = Answer::messages("identity", &[(false, Bytes::from_static(b"whole"))]);
+        answer.pieces.push(Bytes::from_static(b"\0\0\0\0\x09only"));
+        answer.trailers.insert("grpc-status", status.parse().unwrap());
+        let server = HandMade::start(answer);
+        let run = record(server.addr, &out, &[])
+            .expect(code)
+            .says(&["1 message had come in part only"]);
+        assert!(!run.stderr.contains("disk"), "{}", run.stderr);
+        let report = run.json();
+        assert_eq!((&report["gaps"], &report["lossy"]), (&1.into(), &true.into()));
+        assert_eq!(received(&out), ["whole"]);
+    }
+}
+
+#[test]
 fn bytes_that_are_no_grpc_are_an_error_and_no_panic() {
     let dir = Dir::new();
     let out = dir.file("foreign.gcap");

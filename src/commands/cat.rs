@@ -1,6 +1,11 @@
 //! `capture cat`: events as lines of text or JSON, or messages as length-delimited bytes.
 
-use std::{io::Write, thread, time::Duration};
+use std::{
+    io::{self, Write},
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use grpc_capture::{
     convert::delimited,
@@ -10,7 +15,7 @@ use grpc_capture::{
     wire,
 };
 
-use super::{Done, Outcome, output};
+use super::{Done, Failure, Outcome, output};
 use crate::cli::{CatArgs, DirectionArg, Format};
 
 /// How often a growing capture is looked at: twice within the recorder's default flush interval.
@@ -27,19 +32,19 @@ pub(crate) fn run(args: &CatArgs) -> Done {
     let mut writer = EventWriter::new(args, reader.header().get(attribute::DESCRIPTOR_SET))?;
     loop {
         match reader.next_event() {
-            Ok(Some(event)) => writer.write(&event)?,
+            Ok(Some(event)) => writer.write(&event).map_err(|error| unwritten(args, error))?,
             Ok(None) if args.follow && !matches!(reader.tail(), Tail::Finished(_)) => {
-                writer.out.flush()?;
+                writer.flush()?;
                 thread::sleep(FOLLOW_POLL);
             }
             Ok(None) => break,
             Err(error) => {
-                writer.out.flush()?;
+                writer.flush()?;
                 return Err(error.into());
             }
         }
     }
-    writer.out.flush()?;
+    writer.flush()?;
     let outcome = match reader.tail() {
         Tail::Unfinished { torn_bytes } => {
             let path = args.capture.display();
@@ -61,6 +66,17 @@ pub(crate) fn run(args: &CatArgs) -> Done {
     Ok(outcome)
 }
 
+/// An output that took no more; a reader that went away is told apart by [`Failure::is_broken_pipe`].
+fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return error.into();
+    }
+    let place = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let place = place.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+    let capture = args.capture.display();
+    format!("could not write all of {capture} to {place}: {error}; what is there is incomplete").into()
+}
+
 struct EventWriter<'a> {
     args: &'a CatArgs,
     json: EventJson,
@@ -71,7 +87,7 @@ struct EventWriter<'a> {
 }
 
 impl<'a> EventWriter<'a> {
-    fn new(args: &'a CatArgs, descriptor_set: Option<&[u8]>) -> Result<Self, super::Failure> {
+    fn new(args: &'a CatArgs, descriptor_set: Option<&[u8]>) -> Result<Self, Failure> {
         let schema = match descriptor_set {
             Some(bytes) if args.format.format == Format::Json => {
                 Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
@@ -90,7 +106,11 @@ impl<'a> EventWriter<'a> {
         })
     }
 
-    fn write(&mut self, event: &Event) -> Result<(), super::Failure> {
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(|error| unwritten(self.args, error))
+    }
+
+    fn write(&mut self, event: &Event) -> io::Result<()> {
         if self.args.raw {
             self.note_encoding(event);
         }
@@ -131,14 +151,14 @@ impl<'a> EventWriter<'a> {
         }
     }
 
-    fn write_raw(&mut self, call: u32, message: &Message) -> Result<(), super::Failure> {
+    fn write_raw(&mut self, call: u32, message: &Message) -> io::Result<()> {
         if message.compressed && !self.args.as_recorded {
             let encoding = self
                 .encodings
                 .get(&(call, message.direction))
                 .map_or(wire::NO_ENCODING, String::as_str);
             match wire::inflate(encoding, &message.data, wire::MAX_INFLATED) {
-                Ok(plain) => return Ok(delimited::write_message(&mut self.out, &plain)?),
+                Ok(plain) => return delimited::write_message(&mut self.out, &plain),
                 Err(error) => {
                     if self.not_inflated == 0 {
                         output::say(format!("a message of call {call} stands as recorded: {error}"));
@@ -147,6 +167,6 @@ impl<'a> EventWriter<'a> {
                 }
             }
         }
-        Ok(delimited::write_message(&mut self.out, &message.data)?)
+        delimited::write_message(&mut self.out, &message.data)
     }
 }

@@ -69,6 +69,11 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     let file = output::create(&path, args.force)?;
     let writer = Writer::with_file(file, &path, &header, writer_options)?;
     let (summary, error) = write(writer, &mut import)?;
+    if let Some(error) = error.as_ref().filter(|_| import.frames() == 0) {
+        // A capture of nothing would only be in the way.
+        let _ = std::fs::remove_file(&path);
+        return Err(format!("could not import {}: {error}", args.input.display()).into());
+    }
     let report = Report {
         capture: path.display().to_string(),
         frames: import.frames(),
@@ -99,10 +104,8 @@ fn write<R: Read>(mut writer: Writer<File>, import: &mut Import<R>) -> Result<(S
     for event in import {
         match event {
             Ok(event) => writer.write(&event)?,
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
+            // The call's ending still follows.
+            Err(error) => failed = Some(error),
         }
     }
     Ok((writer.finish()?, failed))
@@ -112,11 +115,7 @@ fn judge(args: &ImportArgs, report: &Report) -> Outcome {
     let input = args.input.display();
     if let Some(error) = &report.error {
         output::say(format!("{input} was not read to its end: {error}"));
-        return if report.frames == 0 {
-            Outcome::Failed
-        } else {
-            Outcome::Lossy
-        };
+        return Outcome::Lossy;
     }
     if report.frames == 0 {
         output::say(format!("{input} holds no frame"));

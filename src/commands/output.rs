@@ -55,6 +55,12 @@ pub(crate) fn say(text: impl AsRef<str>) {
 /// stdout, or a new file.
 pub(crate) fn sink(output: Option<&Path>, force: bool) -> Result<Box<dyn Write>, Failure> {
     match output {
+        // A device or a pipe is written into, and never replaced.
+        Some(path) if is_special(path) => {
+            let open = OpenOptions::new().write(true).open(path);
+            let file = open.map_err(|error| format!("could not open {}: {error}", path.display()))?;
+            Ok(Box::new(BufWriter::new(file)))
+        }
         Some(path) if path != Path::new("-") => Ok(Box::new(BufWriter::new(create(path, force)?))),
         _ => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
     }
@@ -64,6 +70,9 @@ pub(crate) fn sink(output: Option<&Path>, force: bool) -> Result<Box<dyn Write>,
 ///
 /// A replaced file is unlinked first, so that whoever still reads it keeps its content.
 pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
+    if is_special(path) {
+        return Err(format!("{} is no regular file; choose another name with -o", path.display()).into());
+    }
     if force
         && let Err(error) = std::fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
@@ -79,6 +88,11 @@ pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
         .into(),
         _ => format!("could not create {}: {error}", path.display()).into(),
     })
+}
+
+/// True for a device, a pipe or a socket: with `--force`, `/dev/null` would be unlinked.
+pub(crate) fn is_special(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Refuses to write a result over the file that it is made from.

@@ -43,6 +43,12 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
             path.display()
         )));
     }
+    if output::is_special(&path) {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "{path} is no regular file; -o names the capture's file"
+        )));
+    }
     // An earlier capture that is to be replaced stays until there is a job to record.
     let place = if args.force {
         output::beside(&path, ".gcap.part")
@@ -54,7 +60,10 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
     signal::stop_on_signals(stop.clone())?;
     let prepared = tokio::select! {
         prepared = target::prepare(args) => prepared,
-        reason = stop.stopped() => Err(format!("{reason} before a job was configured").into()),
+        reason = stop.stopped() => Err(format!(
+            "{reason} before the server had answered; if the request was on its way, a job may run on there"
+        )
+        .into()),
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,

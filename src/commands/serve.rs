@@ -10,7 +10,10 @@ use crate::cli::ServeArgs;
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args, talk))
+    let done = runtime.block_on(serve(args, talk));
+    // A disk that does not answer must not keep a stopped command alive.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
@@ -25,7 +28,11 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
         builder = builder.source(builtin_scene());
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let server = builder.start().await?;
+    let server = tokio::select! {
+        server = builder.start() => server?,
+        _ = interrupt.recv() => return Err("stopped before the captures were looked through".into()),
+        _ = terminate.recv() => return Err("stopped before the captures were looked through".into()),
+    };
     announce(&server)?;
     tokio::select! {
         _ = interrupt.recv() => {}

@@ -30,7 +30,15 @@ struct Report {
 pub(crate) fn run(args: &VerifyArgs) -> Done {
     let mut outcome = Outcome::Ok;
     for path in &args.captures {
-        let report = verify(path)?;
+        let report = match verify(path) {
+            Ok(report) => report,
+            Err(failure) => {
+                // The others are checked all the same.
+                output::say(format!("capture: {failure}"));
+                outcome = outcome.worst(Outcome::Failed);
+                continue;
+            }
+        };
         outcome = outcome.worst(match report.state {
             "whole" => Outcome::Ok,
             "unfinished" => Outcome::Lossy,
@@ -51,7 +59,18 @@ fn verify(path: &Path) -> Result<Report, Failure> {
     };
     let open = File::open(path).map_err(|error| format!("could not open {}: {error}", path.display()))?;
     let verified = file::verify(open)?;
-    let damaged = !verified.damage.is_empty() || header_error.is_some();
+    let mut verified = verified;
+    if let Some(error) = header_error
+        && verified.damage.is_empty()
+    {
+        verified.damage.push(Damage {
+            byte: error.byte().unwrap_or(0),
+            chunk: None,
+            event: None,
+            what: error.to_string(),
+        });
+    }
+    let damaged = !verified.damage.is_empty();
     let state = match verified.finished {
         _ if damaged => "damaged",
         true => "whole",

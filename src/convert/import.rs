@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::delimited::{DelimitedError, DelimitedReader};
 use crate::{
     dialect::{Dialect, Layout, datastream, pandadatastream},
-    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
     spectrogram::{Frame, Row},
 };
 
@@ -39,7 +39,7 @@ pub struct ImportOptions {
 /// and status OK.
 ///
 /// A frame's offset is the end of its last row (`pandadatastream`: its last timestamp) after [`Self::anchor_unix_ns`],
-/// and never less than the one before. A frame that cannot be decoded keeps the offset before it.
+/// and never less than the one before. After an error comes one more event: the call ends as broken. A frame that cannot be decoded keeps the offset before it.
 #[derive(Debug)]
 pub struct Import<R> {
     reader: DelimitedReader<R>,
@@ -58,6 +58,8 @@ pub struct Import<R> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Running,
+    /// The input ended badly, and the call still needs its ending.
+    CutOff,
     Ended,
 }
 
@@ -143,8 +145,15 @@ impl<R: Read> Iterator for Import<R> {
     type Item = Result<Event, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.state == State::Ended {
-            return None;
+        match self.state {
+            State::Running => {}
+            State::CutOff => {
+                self.state = State::Ended;
+                let error = "the file of frames could not be read to its end".to_owned();
+                let broken = Broken { error, goaway: false };
+                return Some(Ok(self.event(EventKind::End(Ending::Broken(broken)))));
+            }
+            State::Ended => return None,
         }
         if let Some(kind) = self.opening.pop_front() {
             return Some(Ok(self.event(kind)));
@@ -152,7 +161,7 @@ impl<R: Read> Iterator for Import<R> {
         match self.ahead.pop_front().or_else(|| self.reader.next()) {
             Some(Ok(data)) => Some(Ok(self.message(data))),
             Some(Err(source)) => {
-                self.state = State::Ended;
+                self.state = State::CutOff;
                 let frames = self.frames;
                 Some(Err(ImportError { frames, source }))
             }

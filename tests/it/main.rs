@@ -12,6 +12,7 @@ mod captures;
 mod crash;
 mod demo;
 mod files;
+mod hostile;
 mod record;
 mod serve;
 mod support;

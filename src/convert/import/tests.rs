@@ -133,14 +133,16 @@ fn a_late_first_row_anchors_at_the_epoch_and_offsets_still_begin_with_it() {
 }
 
 #[test]
-fn a_cut_file_gives_what_is_whole_and_then_an_error_without_an_ending() {
+fn a_cut_file_gives_what_is_whole_then_an_error_and_then_a_broken_ending() {
     let mut file = file(&[frame(&[(0, 40)]), frame(&[(40, 80)])]);
     file.pop();
     let mut import = Import::new(file.as_slice(), ImportOptions::default());
     let events = import.by_ref().collect::<Vec<_>>();
-    assert_eq!(events.len(), 6);
+    assert_eq!(events.len(), 7);
     let error = events[5].as_ref().unwrap_err();
     assert_eq!((error.frames, error.source.number), (1, 2));
+    let ending = &events[6].as_ref().unwrap().kind;
+    assert!(matches!(ending, EventKind::End(Ending::Broken(_))), "{ending:?}");
     assert!(import.next().is_none());
 }
 

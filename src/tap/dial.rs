@@ -214,14 +214,27 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
         }),
         Opening::Failed(text, tls) => Err(match tls {
             Some(tls) => error::of_tls(&tls, target),
-            None => Fault::Again(text),
+            None => Fault::Again(closed(route, &text)),
         }),
         Opening::Tls => Err(Fault::Final(DialError::NeedsTls { target: target.clone() })),
         Opening::Http1 => Err(not_http2(target, "HTTP/1")),
         Opening::Foreign => Err(not_http2(target, "something else")),
-        Opening::Closed | Opening::Waiting => Err(Fault::Again(
-            "the connection was accepted and closed again without a word".to_owned(),
-        )),
+        Opening::Closed | Opening::Waiting => {
+            let text = "the connection was accepted and closed again without a word";
+            Err(Fault::Again(closed(route, text)))
+        }
+    }
+}
+
+/// What a server means that closes a connection before HTTP/2 begins. Not every one sends the TLS alert that says so.
+fn closed(route: &Route, text: &str) -> String {
+    if route.is_tls() {
+        // The TLS library's own text tells of a missing close_notify, which is the least of it.
+        "the server closed the connection after the TLS handshake, as one does that wants a client certificate it \
+         knows (--cert, --key)"
+            .to_owned()
+    } else {
+        format!("{text}, as a server of TLS does when --plaintext is given")
     }
 }
 

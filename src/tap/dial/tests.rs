@@ -291,3 +291,28 @@ async fn the_last_attempt_is_made_just_before_the_limit() {
     }
     assert_eq!((attempts, deadline - Instant::now()), (4, LAST_ATTEMPT));
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_up_without_an_alert_is_answered_with_what_it_may_want() {
+    let keys = Keys::new();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(keys.key.serialize_der()));
+    let config = builder.unwrap().with_no_client_auth();
+    let mut config = config.with_single_cert(vec![keys.cert.der().clone()], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let tls = testing::serve(move |_, stream| {
+        let acceptor = acceptor.clone();
+        async move { drop(acceptor.accept(stream).await) }
+    });
+    let plain = testing::serve(|_, stream| async move { drop(stream) });
+    for (addr, mode, hint) in [
+        (tls.await, TlsMode::Insecure, "--cert"),
+        (plain.await, TlsMode::Plaintext, "--plaintext"),
+    ] {
+        let error = dial(&target(addr), &short(mode)).await.unwrap_err();
+        assert!(matches!(error, DialError::Limit { .. }), "{error}");
+        assert!(error.to_string().contains(hint), "{error}");
+    }
+}

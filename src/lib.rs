@@ -8,7 +8,8 @@
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
-//! - [`report`]: events as text and JSON.
+//! - [`stats`]: the numbers of a stream.
+//! - [`report`]: events as text and JSON. [`snapshot`]: statistics as golden text.
 //!
 //! ```
 //! use grpc_capture::file::Reader;
@@ -31,7 +32,9 @@ pub mod proto;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod snapshot;
 pub mod spectrogram;
+pub mod stats;
 pub mod tap;
 pub mod wire;
 

@@ -15,4 +15,5 @@ mod files;
 mod record;
 mod serve;
 mod support;
+mod golden;
 mod tidy;

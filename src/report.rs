@@ -5,3 +5,4 @@ pub mod event_text;
 pub mod finding_text;
 pub mod junit;
 pub mod schema;
+pub mod stats_text;

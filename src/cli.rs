@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Cat(CatArgs),
     /// Check every checksum, count and digest of captures
     Verify(VerifyArgs),
+    /// Judge the streams of captures, and say what is wrong with them
+    Validate(Box<validate::ValidateArgs>),
     /// Print a capture's statistics
     Stats(validate::StatsArgs),
     /// Save what a damaged or unfinished capture still holds into a new one

@@ -5,4 +5,7 @@ pub mod event_text;
 pub mod finding_text;
 pub mod junit;
 pub mod schema;
+pub mod regression;
 pub mod stats_text;
+pub mod validation;
+pub mod validation_text;

@@ -33,6 +33,7 @@ pub mod replay;
 pub mod report;
 pub mod spectrogram;
 pub mod tap;
+pub mod validate;
 pub mod wire;
 
 /// The examples of the README, compiled and run.

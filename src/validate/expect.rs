@@ -120,6 +120,16 @@ pub(super) struct Channels {
     pub(super) asked: Option<Span<i64>>,
 }
 
+impl Channels {
+    /// First and last channel of a stream, where the response maps any to it.
+    pub(super) fn of_stream(&self, stream: i32) -> Option<(i64, i64)> {
+        let of_stream = |(channel, at): (&i64, &u32)| (i64::from(*at) == i64::from(stream)).then_some(*channel);
+        let mut channels = self.streams.iter().filter_map(of_stream);
+        let first = channels.next()?;
+        Some((first, channels.next_back().unwrap_or(first)))
+    }
+}
+
 /// What is expected of a stream. The default expects nothing that not every stream must hold.
 ///
 /// ```

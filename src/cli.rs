@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Validate(Box<validate::ValidateArgs>),
     /// Print a capture's statistics
     Stats(validate::StatsArgs),
+    /// Print the golden text of captures, or compare it with goldens
+    Snapshot(validate::SnapshotArgs),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames

@@ -18,16 +18,14 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
         }
         None => Expectations::default(),
     };
-    let mut flags = Expectations {
-        sensors: args.expect_sensors.map(sensors).transpose()?.map(Expected::flag),
-        bins: args.expect_bins.map(Expected::flag),
-        amplitude_db: args.amplitude.map(Expected::flag),
-        lines_dt_s: args.lines_dt.map(Expected::flag),
-        minimum_fps: args.min_fps.map(Expected::flag),
-        first_frame_s: args.first_frame.map(|Span(span)| Expected::flag(span.as_secs_f64())),
-        largest_gap_s: args.max_gap.map(|Span(span)| Expected::flag(span.as_secs_f64())),
-        ..Expectations::default()
-    };
+    let mut flags = Expectations::default();
+    flags.sensors = args.expect_sensors.map(sensors).transpose()?.map(Expected::flag);
+    flags.bins = args.expect_bins.map(Expected::flag);
+    flags.amplitude_db = args.amplitude.map(Expected::flag);
+    flags.lines_dt_s = args.lines_dt.map(Expected::flag);
+    flags.minimum_fps = args.min_fps.map(Expected::flag);
+    flags.first_frame_s = args.first_frame.map(|Span(span)| Expected::flag(span.as_secs_f64()));
+    flags.largest_gap_s = args.max_gap.map(|Span(span)| Expected::flag(span.as_secs_f64()));
     let usage = |error: ExpectError| Failure::Usage(error.to_string());
     for rule in &args.allowed {
         flags.set_level(rule, Level::Off).map_err(usage)?;
@@ -43,7 +41,9 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
 }
 
 fn sensors(span: focus::Span<i64>) -> Result<SensorSet, Failure> {
-    span.to_string().parse().map_err(|error| Failure::Usage(format!("--expect-sensors: {error}")))
+    span.to_string()
+        .parse()
+        .map_err(|error| Failure::Usage(format!("--expect-sensors: {error}")))
 }
 
 fn severity(text: &str) -> Result<(&str, Level), Failure> {
@@ -51,5 +51,9 @@ fn severity(text: &str) -> Result<(&str, Level), Failure> {
         let found = Level::ALL.iter().find(|(level, _)| *level == name);
         found.map(|(_, level)| (rule, *level))
     });
-    level.ok_or_else(|| Failure::Usage(format!("`{text}` sets no severity; write RULE=error, warning, info or off")))
+    level.ok_or_else(|| {
+        Failure::Usage(format!(
+            "`{text}` sets no severity; write RULE=error, warning, info or off"
+        ))
+    })
 }

@@ -8,8 +8,8 @@ use std::{
 
 use grpc_capture::{
     file::{Header, Summary, Writer, WriterOptions, attribute},
-    report::validation,
     redact::{MetadataPolicy, strip_userinfo},
+    report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
         RecorderOptions, Stop, TapError, record_job,

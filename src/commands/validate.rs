@@ -92,7 +92,11 @@ fn validate(
 }
 
 const fn fails_from(args: &ValidateArgs) -> Severity {
-    if args.expect.strict { Severity::Warning } else { Severity::Error }
+    if args.expect.strict {
+        Severity::Warning
+    } else {
+        Severity::Error
+    }
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, Failure> {

@@ -15,7 +15,14 @@ pub fn findings(regressions: &[Regression]) -> Vec<Finding> {
 }
 
 fn finding(regression: &Regression) -> Finding {
-    let Regression { metric, unit, baseline, measured, worse_by_fraction } = regression;
+    let Regression {
+        metric,
+        unit,
+        baseline,
+        measured,
+        worse_by_fraction,
+    } = regression;
+    let seen = measured;
     let measured = measured.map_or_else(|| "nothing".to_owned(), |value| format!("{value:.3} {unit}"));
     let message = format!(
         "{metric} is {measured}, the baseline {baseline:.3} {unit}: worse by {:.1} %",
@@ -28,6 +35,8 @@ fn finding(regression: &Regression) -> Finding {
         first: Place::default(),
         last: Place::default(),
         message,
+        seen: seen.map(|value| value.to_string()),
+        expected: Some(format!("{baseline}")),
         hint: "compare the two runs with `capture stats`; `--tolerance PERCENT` allows more".to_owned(),
     }
 }

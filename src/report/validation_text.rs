@@ -10,11 +10,18 @@ pub fn render(report: &Report) -> String {
     let mut text = String::new();
     if !report.findings.is_empty() {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(["severity", "rule", "count", "first"]);
         for finding in &report.findings {
             let severity = finding_text::severity(finding.severity);
-            table.add_row([severity, finding.rule, &finding.count.to_string(), &finding.first.to_string()]);
+            table.add_row([
+                severity,
+                finding.rule,
+                &finding.count.to_string(),
+                &finding.first.to_string(),
+            ]);
         }
         text.push_str(&format!("{table}\n\n"));
     }
@@ -36,7 +43,10 @@ fn verdict(report: &Report) -> String {
     match worst {
         Some(worst) => {
             let message = printable(&worst.message);
-            format!("FAIL  {capture}: {}: {message} ({errors}, {warnings}; {judged})", worst.rule)
+            format!(
+                "FAIL  {capture}: {}: {message} ({errors}, {warnings}; {judged})",
+                worst.rule
+            )
         }
         None => format!("PASS  {capture}: {judged} ({errors}, {warnings})"),
     }

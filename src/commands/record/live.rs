@@ -22,7 +22,11 @@ pub(super) struct Judge {
 pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Observer>, Judge), Failure> {
     let expected = Expectations::from_header(header).merge(expect::expectations(&args.expect)?);
     let (observer, beside) = Beside::start(Validator::new(expected, header))?;
-    let fails_from = if args.expect.strict { Severity::Warning } else { Severity::Error };
+    let fails_from = if args.expect.strict {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
     let judge = Judge { beside, fails_from };
     Ok((observer, judge))
 }
@@ -30,7 +34,14 @@ pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Obser
 impl Judge {
     /// Waits for its judgement, once the recorder has finished.
     pub(super) fn finish(self) -> Result<Report, Failure> {
-        let validator = self.beside.join().ok_or("the validator stopped unexpectedly; `capture validate` judges the capture")?;
-        Ok(Report::new("the stream".to_owned(), validator.finish(), self.fails_from))
+        let validator = self
+            .beside
+            .join()
+            .ok_or("the validator stopped unexpectedly; `capture validate` judges the capture")?;
+        Ok(Report::new(
+            "the stream".to_owned(),
+            validator.finish(),
+            self.fails_from,
+        ))
     }
 }

@@ -13,7 +13,10 @@ mod crash;
 mod demo;
 mod files;
 mod golden;
+
 mod record;
 mod serve;
+mod snapshot;
 mod support;
 mod tidy;
+mod validate;

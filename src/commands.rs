@@ -11,6 +11,7 @@ pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod serve;
+pub(crate) mod stats;
 pub(crate) mod verify;
 
 /// What a command came to; main turns it into the exit code.

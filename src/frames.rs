@@ -124,7 +124,7 @@ impl Frames {
         };
         call.received += 1;
         let bytes: &'a [u8] = if message.compressed {
-            let encoding = call.encoding.as_deref().unwrap_or("identity");
+            let encoding = call.encoding.as_deref().unwrap_or(wire::NO_ENCODING);
             match wire::inflate(encoding, &message.data, wire::MAX_INFLATED) {
                 Ok(inflated) => self.inflated = inflated,
                 Err(error) => return Seen::NotInflated(place, error),

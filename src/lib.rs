@@ -4,7 +4,7 @@
 //! on the wire. Floors, from the bottom up; each uses only those below it:
 //!
 //! - [`event`], [`spectrogram`], [`finding`]: the vocabulary, plain data.
-//! - [`file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
+//! - [`mod@file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.

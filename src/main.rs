@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Cat(args) => commands::cat::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Recover(args) => commands::recover::run(args),
+        Command::Stats(args) => commands::stats::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Completions(args) => commands::docs::completions(args),
         Command::Man(args) => commands::docs::man(args),

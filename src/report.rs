@@ -2,4 +2,7 @@
 
 pub mod event_json;
 pub mod event_text;
+pub mod finding_text;
+pub mod junit;
 pub mod schema;
+pub mod stats_text;

@@ -136,7 +136,7 @@ impl<'a> EventWriter<'a> {
             let encoding = self
                 .encodings
                 .get(&(call, message.direction))
-                .map_or("identity", String::as_str);
+                .map_or(wire::NO_ENCODING, String::as_str);
             match wire::inflate(encoding, &message.data, wire::MAX_INFLATED) {
                 Ok(plain) => return Ok(delimited::write_message(&mut self.out, &plain)?),
                 Err(error) => {

@@ -37,7 +37,19 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
     target::check(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path(args));
     // Before a job is configured, which nothing can cancel: is there a place for what it streams?
-    let file = output::create(&path, args.force)?;
+    if path.is_dir() {
+        return Err(Failure::Usage(format!(
+            "{} is a folder; -o names a file",
+            path.display()
+        )));
+    }
+    // An earlier capture that is to be replaced stays until there is a job to record.
+    let place = if args.force {
+        output::beside(&path, ".gcap.part")
+    } else {
+        path.clone()
+    };
+    let file = output::create(&place, args.force)?;
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
     let prepared = tokio::select! {
@@ -49,10 +61,13 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
         Err(failure) => {
             // Nothing was captured: the empty file would only be in the way.
             drop(file);
-            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(&place);
             return Err(failure);
         }
     };
+    if place != path {
+        std::fs::rename(&place, &path).map_err(|error| format!("could not replace {}: {error}", path.display()))?;
+    }
     let clock = MonotonicClock::start();
     let header = header(args, &prepared, unix_ns());
     let options = WriterOptions {

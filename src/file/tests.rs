@@ -595,7 +595,7 @@ fn the_worked_example_of_the_specification_is_what_is_read_and_written() {
     let (written, _) = writer.finish_into().unwrap();
     let shown: Vec<String> = written
         .chunks(32)
-        .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect())
+        .map(|line| format!("{:x}", bytes::Bytes::copy_from_slice(line)))
         .collect();
     assert_eq!(written, documented, "FORMAT.md should show:\n{}", shown.join("\n"));
     let mut reader = Reader::new(Cursor::new(&documented)).unwrap();

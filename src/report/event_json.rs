@@ -146,7 +146,7 @@ impl Line<'_> {
             crate::event::Direction::Sent => context.request_encoding.as_deref(),
             crate::event::Direction::Received => context.response_encoding.as_deref(),
         };
-        match wire::inflate(encoding.unwrap_or("identity"), &message.data, wire::MAX_INFLATED) {
+        match wire::inflate(encoding.unwrap_or(wire::NO_ENCODING), &message.data, wire::MAX_INFLATED) {
             Ok(plain) => self.schema.decode(&context.method, message.direction, &plain),
             Err(error) => Some(Err(error.to_string())),
         }

@@ -9,6 +9,10 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 /// cannot fill the memory.
 pub const MAX_INFLATED: u64 = 1 << 30;
 
+/// What stands for the encoding of a call whose metadata names none. A message that is flagged as compressed all the same
+/// is damaged, by gRPC's own rule, and cannot be inflated.
+pub const NO_ENCODING: &str = "(none named)";
+
 /// A compressed message that cannot be inflated.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {

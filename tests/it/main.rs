@@ -1,10 +1,19 @@
-//! The integration tests, in one binary: what takes the whole product, the built command or the whole source tree.
+//! The integration tests, in one binary: the built command, the shipped captures, servers to record from, and the whole
+//! source tree.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking, in its helpers too"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, in its helpers too; clippy knows only #[test] functions as tests"
 )]
 
+mod captures;
+mod crash;
+mod demo;
+mod files;
 mod golden;
+mod record;
+mod serve;
+mod support;
 mod tidy;

@@ -4,7 +4,7 @@ use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
     report::{event_json::EndingJson, event_text},
-    tap::CallOutcome,
+    tap::{CallOutcome, client::CallFault},
 };
 use serde::Serialize;
 
@@ -113,11 +113,17 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
         let (worse, error) = judge_call(args, call);
         add(worse, error.map(|error| format!("call {}: {error}", call.call)));
     }
-    if recording.totals.gaps > 0 {
-        let lost = output::counted(recording.totals.gaps, "message");
+    // A message that was refused for its size or its prefix is a gap too, and its call has said so.
+    let refused = calls
+        .iter()
+        .filter(|call| matches!(call.fault, Some(CallFault::Wire(_))))
+        .count() as u64;
+    let lost = recording.totals.gaps.saturating_sub(refused);
+    if lost > 0 {
+        let lost = output::counted(lost, "message");
         add(
             Outcome::Lossy,
-            Some(format!("{lost} were lost because the disk could not keep up")),
+            Some(format!("the disk could not keep up, and {lost} went missing")),
         );
     }
     // Of a call that failed, its ending says why nothing came.

@@ -25,8 +25,11 @@ pub(super) fn printing(source: &Source) -> Vec<String> {
         (before, [name @ ("stdout" | "stderr"), "(", ..]) if before != "." && before != "fn" => Some(format!(
             "{name}() is for commands; write into a `Write` that is passed in"
         )),
-        (before, [name @ ("exit" | "abort"), "(", ..]) if before == "::" => {
+        (_, ["process", "::", name @ ("exit" | "abort")]) => {
             Some(format!("process::{name} is for main; return an error"))
+        }
+        (before, ["exit", "(", ..]) if !matches!(before, "." | "::" | "fn") => {
+            Some("exit() is for main; return an error".to_owned())
         }
         _ => None,
     })
@@ -78,6 +81,7 @@ mod tests {
             "std::eprintln!(\"a\");",
             "std::process::exit(2);",
             "std::process::abort();",
+            "use std::process::{self, exit}; exit(1);",
             "let out = io::stdout().lock();",
             "let out = stderr();",
         ] {

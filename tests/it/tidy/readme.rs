@@ -43,7 +43,7 @@ pub(super) fn missing_commands(path: &str, text: &str) -> Vec<String> {
     FRESH_MACHINE.iter().filter(missing).map(say).collect()
 }
 
-/// the commands of every `console` block; a line that ends in `\` goes on in the next.
+/// The commands of every `console` block; a line that ends in `\` goes on in the next.
 pub(super) fn commands(readme: &str) -> Vec<Shown> {
     let (mut found, mut inside, mut goes_on) = (Vec::<Shown>::new(), false, false);
     for (at, text) in readme.lines().enumerate() {

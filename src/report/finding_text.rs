@@ -1,0 +1,64 @@
+//! Findings as text.
+
+use crate::{
+    finding::{Finding, Severity},
+    report::event_text::printable,
+};
+
+/// The severity's name.
+#[must_use]
+pub const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+/// All of a finding, over several lines: what, how often, where, and what to do.
+#[must_use]
+pub fn detail(finding: &Finding) -> String {
+    let mut text = printable(&finding.message);
+    text.push_str(&format!("\nfirst: {}", finding.first));
+    if finding.count > 1 && finding.last != finding.first {
+        text.push_str(&format!("\nlast:  {}", finding.last));
+    }
+    if finding.count > 1 {
+        text.push_str(&format!("\ncount: {}", finding.count));
+    }
+    if !finding.hint.is_empty() {
+        text.push_str(&format!("\nhint:  {}", printable(&finding.hint)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Place;
+
+    #[test]
+    fn a_finding_says_what_where_how_often_and_what_to_do() {
+        let finding = Finding {
+            rule: "nan",
+            severity: Severity::Error,
+            count: 3,
+            first: Place {
+                call: Some(1),
+                sensor: Some(40),
+                offset_ns: Some(1_200_000_000),
+                ..Place::default()
+            },
+            last: Place {
+                call: Some(1),
+                sensor: Some(41),
+                ..Place::default()
+            },
+            message: "3 values are NaN".to_owned(),
+            hint: "look at the sensor".to_owned(),
+        };
+        let expected = "3 values are NaN\nfirst: call 1, sensor 40, at 1.200 s\nlast:  call 1, sensor 41\ncount: 3\n\
+                        hint:  look at the sensor";
+        assert_eq!(detail(&finding), expected);
+    }
+}

@@ -1,0 +1,115 @@
+//! `capture serve` as a process: what it announces, and how it ends.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Dir, Serve, received, run, shipped};
+
+#[test]
+fn the_ready_line_names_where_everything_is() {
+    let serve = Serve::start(&[&shipped("nan.gcap"), &shipped("zero-ids.gcap")]);
+    let keys: Vec<_> = serve.ready.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["event", "grpc", "rest", "job_ids"]);
+    assert_eq!(serve.ready["event"], "ready");
+    assert_eq!(serve.ready["job_ids"], json!(["nan", "zero-ids"]));
+    assert!(serve.grpc().starts_with("127.0.0.1:"));
+    assert!(serve.rest().starts_with("http://127.0.0.1:"));
+}
+
+#[test]
+fn without_captures_it_serves_the_built_in_scene() {
+    let dir = Dir::new();
+    let out = dir.file("scene.gcap");
+    let serve = Serve::start(&["--rate", "max"]);
+    assert_eq!(serve.ready["job_ids"], json!(["optodas-quake"]));
+    let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "optodas-quake"];
+    run(&[&["record", "-o", &out], &target[..]].concat()).expect(0);
+    assert!(received(&out) == received(shipped("optodas-quake.gcap")));
+}
+
+#[test]
+fn signals_end_it_with_success() {
+    for signal in ["INT", "TERM"] {
+        let mut serve = Serve::start(&[&shipped("nan.gcap")]);
+        serve.signal(signal);
+        assert_eq!(serve.wait(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn several_clients_get_the_whole_job_each() {
+    let dir = Dir::new();
+    let serve = Serve::start(&[&shipped("febus-jitter.gcap"), "--rate", "max"]);
+    let outs: Vec<_> = (0..3).map(|number| dir.file(&format!("{number}.gcap"))).collect();
+    let clients: Vec<_> = outs
+        .iter()
+        .map(|out| {
+            let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "febus-jitter"];
+            crate::support::Running::start(&[&["record", "-o", out], &target[..]].concat())
+        })
+        .collect();
+    for client in clients {
+        client.finish().expect(0);
+    }
+    let all = received(shipped("febus-jitter.gcap"));
+    for out in outs {
+        assert!(received(out) == all);
+    }
+}
+
+/// The answer to a request over HTTP/1.1: status and body.
+fn http(serve: &Serve, method: &str, path: &str, body: &str) -> (u16, String) {
+    let host = serve.rest().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let head = "content-type: application/json\r\nconnection: close";
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+#[test]
+fn rest_answers_as_a_focus_server_does() {
+    let serve = Serve::start(&[&shipped("nan.gcap")]);
+    let request = json!({
+        "displayTimeAxisDuration": 10, "nfftSelection": 1024, "displayInfo": {"height": 1000},
+        "channels": {"min": 1, "max": 4}, "frequencyRange": {"min": 0, "max": 500},
+        "start_time": null, "end_time": null, "view_type": "0",
+    });
+    for path in ["/configure", "/focus-server/configure", "/focus-server/configure/"] {
+        let (status, body) = http(&serve, "POST", path, &request.to_string());
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &answer["job_id"]), (200, &"nan".into()), "{path}: {body}");
+    }
+    assert_eq!(http(&serve, "GET", "/ack", "").0, 200);
+    assert_eq!(http(&serve, "GET", "/metadata/nan", "").0, 200);
+    assert!(http(&serve, "GET", "/metadata/nobody", "").1.contains("Invalid job_id"));
+    assert_eq!(http(&serve, "GET", "/nowhere", "").0, 404);
+}
+
+#[test]
+fn what_cannot_be_served_is_said_and_exits_4() {
+    let dir = Dir::new();
+    run(&["serve", &dir.file("missing.gcap")])
+        .expect(4)
+        .says(&["missing.gcap"]);
+    let text = dir.write("notes.txt", "no capture");
+    run(&["serve", &text]).expect(4).says(&["notes.txt"]);
+    let nan = shipped("nan.gcap");
+    run(&["serve", &nan, &nan]).expect(4).says(&["nan"]);
+    let taken = Serve::start(&[&nan]);
+    run(&["serve", &nan, "--grpc", taken.grpc()])
+        .expect(4)
+        .says(&[taken.grpc()]);
+}

@@ -36,6 +36,7 @@ pub mod snapshot;
 pub mod spectrogram;
 pub mod stats;
 pub mod tap;
+pub mod validate;
 pub mod wire;
 
 /// The examples of the README, compiled and run.

@@ -54,7 +54,7 @@ pub(crate) struct ExpectArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// A stream without frames is right
+    /// A stream without frames is right too
     #[arg(long)]
     pub(crate) allow_empty: bool,
 

@@ -55,6 +55,8 @@ mod tests {
                 ..Place::default()
             },
             message: "3 values are NaN".to_owned(),
+            seen: None,
+            expected: None,
             hint: "look at the sensor".to_owned(),
         };
         let expected = "3 values are NaN\nfirst: call 1, sensor 40, at 1.200 s\nlast:  call 1, sensor 41\ncount: 3\n\

@@ -55,9 +55,8 @@ fn structure(lines: &mut Vec<String>, stats: &Stats) {
     let sensors = &structure.sensors;
     let ids = match (sensors.first, sensors.last, sensors.step) {
         (Some(first), Some(last), _) if first == last => format!(" ({first})"),
-        (Some(first), Some(last), Some(1)) => format!(" ({first} to {last})"),
-        (Some(first), Some(last), Some(step)) => format!(" ({first} to {last} in steps of {step})"),
-        (Some(first), Some(last), None) => format!(" ({first} to {last})"),
+        (Some(first), Some(last), Some(step)) if step != 1 => format!(" ({first} to {last} in steps of {step})"),
+        (Some(first), Some(last), _) => format!(" ({first} to {last})"),
         _ => String::new(),
     };
     let range = |low: Option<u64>, high: Option<u64>| match (low, high) {

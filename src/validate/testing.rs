@@ -1,0 +1,1 @@
+//! Synthetic streams for the tests.

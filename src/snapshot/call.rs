@@ -17,14 +17,13 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
     if let Some(dialect) = call.dialect {
         page.line("dialect", dialect);
     }
-    match &call.request {
-        Some(Request::Job { max_frames: 0, .. }) => page.line("request", "[job], no limit of frames"),
-        Some(Request::Job { max_frames, .. }) => {
-            page.line("request", format_args!("[job], at most {max_frames} frames"))
-        }
-        Some(Request::Stream { stream_id }) => page.line("request", format_args!("stream {stream_id}")),
-        None => page.line("request", "none that can be read"),
-    }
+    let request = match &call.request {
+        Some(Request::Job { max_frames: 0, .. }) => "[job], no limit of frames".to_owned(),
+        Some(Request::Job { max_frames, .. }) => format!("[job], at most {max_frames} frames"),
+        Some(Request::Stream { stream_id }) => format!("stream {stream_id}"),
+        None => "none that can be read".to_owned(),
+    };
+    page.line("request", request);
     page.line("messages sent", call.sent_messages);
     page.line("messages received", call.messages);
     page.line("message bytes", call.message_bytes);

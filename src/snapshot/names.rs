@@ -1,6 +1,6 @@
 //! Which golden file belongs to which capture.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 /// The ending of golden files.
 pub const ENDING: &str = ".golden.txt";
@@ -58,10 +58,9 @@ where
     let mut wanted = BTreeMap::new();
     for capture in captures {
         let golden = format!("{}{ending}", stem(&capture));
-        if wanted.contains_key(&golden) {
-            pairs.clashing.push(capture);
-        } else {
-            wanted.insert(golden, capture);
+        match wanted.entry(golden) {
+            Entry::Occupied(_) => pairs.clashing.push(capture),
+            Entry::Vacant(place) => drop(place.insert(capture)),
         }
     }
     let goldens: BTreeSet<String> = files

@@ -12,6 +12,12 @@ pub(super) fn text(text: &str, jobs: &[&str]) -> String {
     let mut rest = text;
     while !rest.is_empty() {
         let word = rest.find(separates).unwrap_or(rest.len());
+        let wide = rest
+            .find(|c: char| separates(c) && !";=(){}".contains(c))
+            .unwrap_or(rest.len());
+        // What parts words may stand inside a URL.
+        let is_url = rest.get(..word).is_some_and(|word| word.contains("://"));
+        let word = if is_url { wide } else { word };
         let (now, later) = rest.split_at(word);
         out.push_str(&judged(now, jobs));
         let mut later = later.chars();

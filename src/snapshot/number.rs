@@ -55,7 +55,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::excessive_precision, reason = "digits beyond the sixth are the point")]
     fn six_digits_whatever_the_size() {
         for (value, text) in [
             (0.0, "0.0"),

@@ -218,9 +218,6 @@ pub(super) fn timing(page: &mut Page, timing: &Timing) {
 
 pub(super) fn sensors(page: &mut Page, sensors: &[SensorStats], listed: usize) {
     page.heading("sensors");
-    const TITLES: [&str; 13] = [
-        "id", "spectra", "bins", "min", "p05", "p50", "p95", "max", "mean", "std", "-inf", "+inf", "nan",
-    ];
     page.plain(&columns(TITLES.map(str::to_owned)));
     for sensor in sensors.iter().take(listed) {
         let Amplitude {
@@ -251,6 +248,11 @@ pub(super) fn sensors(page: &mut Page, sensors: &[SensorStats], listed: usize) {
         page.plain(&format!("{} more, not listed", sensors.len() - listed));
     }
 }
+
+/// The columns of the table of sensors.
+const TITLES: [&str; 13] = [
+    "id", "spectra", "bins", "min", "p05", "p50", "p95", "max", "mean", "std", "-inf", "+inf", "nan",
+];
 
 /// Right-aligned columns of one width, so that a number that grows moves no other.
 fn columns(texts: [String; 13]) -> String {

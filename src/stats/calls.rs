@@ -153,7 +153,7 @@ impl From<&Ending> for EndingStats {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     pub(super) totals: Totals,
-    calls: BTreeMap<u32, Call>,
+    listed: BTreeMap<u32, Call>,
     digests: Digests,
 }
 
@@ -223,15 +223,15 @@ impl Calls {
             digest: (self.digests == Digests::Compute).then(|| call.digest.value()),
             ..call.stats
         };
-        (self.totals, self.calls.into_values().map(with_digest).collect())
+        (self.totals, self.listed.into_values().map(with_digest).collect())
     }
 
     /// The call, opened silently when its opening was not seen; `None` beyond the limit.
     fn call(&mut self, number: u32) -> Option<&mut Call> {
-        if self.calls.len() >= MAX_LISTED_CALLS {
-            return self.calls.get_mut(&number);
+        if self.listed.len() >= MAX_LISTED_CALLS {
+            return self.listed.get_mut(&number);
         }
-        let call = self.calls.entry(number).or_default();
+        let call = self.listed.entry(number).or_default();
         call.stats.call = number;
         Some(call)
     }

@@ -68,7 +68,9 @@ mod tests {
     fn the_median_is_a_number_that_came() {
         let median = |numbers: &[i64]| {
             let mut counts = Counts::default();
-            numbers.iter().for_each(|number| counts.add(*number));
+            for number in numbers {
+                counts.add(*number);
+            }
             counts.median()
         };
         assert_eq!(median(&[]), None);

@@ -26,19 +26,20 @@ pub struct Declared {
     pub largest_min_difference_db: f64,
     /// The first frame that differs.
     pub first: Option<Place>,
-    /// The largest maximum that was declared, dB.
+    /// The largest maximum that a frame with values declared, dB.
     #[serde(serialize_with = "number::optional")]
     pub max_db: Option<f64>,
-    /// The smallest minimum that was declared, dB.
+    /// The smallest minimum that a frame with values declared, dB.
     #[serde(serialize_with = "number::optional")]
     pub min_db: Option<f64>,
 }
 
 impl Declared {
     pub(super) fn add(&mut self, place: impl FnOnce() -> Place, max: f64, min: f64, actual: Extremes) {
+        // A frame without values declares nothing, whatever its defaults say.
+        let Some((low, high)) = actual.0 else { return };
         self.max_db = Some(self.max_db.map_or(max, |before| before.max(max)));
         self.min_db = Some(self.min_db.map_or(min, |before| before.min(min)));
-        let Some((low, high)) = actual.0 else { return };
         let (low, high) = (f64::from(low), f64::from(high));
         self.frames += 1;
         let (above, below) = (difference(max, high), difference(min, low));
@@ -49,19 +50,19 @@ impl Declared {
             self.frames_that_differ += 1;
             self.first.get_or_insert_with(place);
         }
-        // Written so that a declared NaN bounds nothing.
-        let beyond = (max_differs && !(high <= max)) || (min_differs && !(low >= min));
+        // A declared NaN bounds nothing.
+        let beyond = (max_differs && (max.is_nan() || high > max)) || (min_differs && (min.is_nan() || low < min));
         self.frames_beyond += u64::from(beyond);
     }
 }
 
 fn difference(declared: f64, actual: f64) -> f64 {
-    let difference = (declared - actual).abs();
-    match difference.is_nan() {
-        true if declared == actual => 0.0,
-        true => f64::INFINITY,
-        false => difference,
+    if declared.total_cmp(&actual).is_eq() {
+        // Equal infinities have no difference that could be computed.
+        return 0.0;
     }
+    let difference = (declared - actual).abs();
+    if difference.is_nan() { f64::INFINITY } else { difference }
 }
 
 fn differs(declared: f64, actual: f64, difference: f64) -> bool {
@@ -118,6 +119,6 @@ mod tests {
     fn a_frame_without_values_is_not_compared() {
         let mut declared = Declared::default();
         declared.add(Place::default, 0.0, 0.0, Extremes(None));
-        assert_eq!((declared.frames, declared.max_db), (0, Some(0.0)));
+        assert_eq!((declared.frames, declared.max_db), (0, None));
     }
 }

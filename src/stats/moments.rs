@@ -82,7 +82,9 @@ mod tests {
     #[test]
     fn what_additions_round_away_is_not_lost() {
         let mut sum = Sum::default();
-        [1.0, 1e100, 1.0, -1e100].into_iter().for_each(|value| sum.add(value));
+        for value in [1.0, 1e100, 1.0, -1e100] {
+            sum.add(value);
+        }
         assert_eq!(sum.value().to_bits(), 2.0_f64.to_bits());
     }
 

@@ -3,6 +3,7 @@
 use serde::Serializer;
 
 /// A number, or the name of what is none.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 pub(super) fn float<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     match name(*value) {
         Some(name) => serializer.serialize_str(name),

@@ -195,7 +195,7 @@ impl Rows {
                 return;
             }
             Step::Late => found.late += 1,
-            Step::ClockStep => found.clock_steps += 1,
+            Step::ClockBack => found.clock_steps += 1,
             Step::First => {}
             Step::Next { step_ms, joint_ms } => {
                 self.steps.add(step_ms);

@@ -194,7 +194,7 @@ impl Structures {
                 bins_min,
                 bins_max,
                 rows: 1,
-                first: place.clone(),
+                first: *place,
             });
         } else {
             self.found.rows_of_other_shapes += 1;
@@ -218,7 +218,7 @@ impl Structures {
             self.found.canvases.push(Canvas {
                 id: canvas.to_owned(),
                 rows: 1,
-                first: place.clone(),
+                first: *place,
             });
         } else {
             self.found.rows_of_other_canvases += 1;
@@ -233,7 +233,7 @@ impl Structures {
             known.push(UnknownCount {
                 field,
                 count: 1,
-                first: place.clone(),
+                first: *place,
             });
         } else {
             self.found.other_unknown_fields += 1;

@@ -48,12 +48,13 @@ fn files(folder: &str) -> Vec<String> {
     entries.map(name).collect()
 }
 
+fn is_capture(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "gcap")
+}
+
 #[test]
 fn every_capture_has_a_snapshot_and_a_test_and_every_snapshot_a_capture() {
-    let captures: Vec<_> = files(CAPTURES)
-        .into_iter()
-        .filter(|name| name.ends_with(".gcap"))
-        .collect();
+    let captures: Vec<_> = files(CAPTURES).into_iter().filter(|name| is_capture(name)).collect();
     let pairs = names::pair(captures.clone(), files(SNAPSHOTS), ".snap");
     assert!(pairs.complete(), "add or remove: {pairs:?}");
     let tested: Vec<_> = GOLDEN.iter().map(|capture| format!("{capture}.gcap")).collect();

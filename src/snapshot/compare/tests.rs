@@ -109,8 +109,8 @@ fn lines_that_were_added_at_the_ends_do_not_move_the_rest() {
         .iter()
         .map(|line| (line.change, line.text.as_str()))
         .collect();
-    use Change::{Added, Same};
-    assert_eq!(changed, [(Added, "0"), (Same, "a"), (Same, "b"), (Added, "1")]);
+    let (added, same) = (Change::Added, Change::Same);
+    assert_eq!(changed, [(added, "0"), (same, "a"), (same, "b"), (added, "1")]);
     assert!(!compare("", "a", Tolerance::EXACT).is_empty());
     assert!(!compare("a", "", LOOSE).is_empty());
 }

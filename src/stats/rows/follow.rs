@@ -25,7 +25,7 @@ pub(super) enum Step {
     /// It begins before the row before it.
     Late,
     /// It begins so far before the row before it that a new count begins with it.
-    ClockStep,
+    ClockBack,
 }
 
 /// The rows of one call.
@@ -55,7 +55,7 @@ impl Follow {
                 if latest.saturating_sub(start) <= allowed {
                     return Step::Late;
                 }
-                Step::ClockStep
+                Step::ClockBack
             }
             Some((latest, latest_end)) => Step::Next {
                 step_ms: start.saturating_sub(latest),

@@ -17,6 +17,9 @@ pub const MAX_LISTED_SENSORS: usize = 32;
 /// has no structure to tell.
 pub const MAX_LISTED: usize = 64;
 
+/// Characters of a canvas id that are kept and compared: a hostile one must not fill the memory.
+const MAX_CANVAS_CHARS: usize = 200;
+
 /// What the frames are made of.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Structure {
@@ -91,7 +94,7 @@ pub struct Shape {
 /// A canvas that rows are drawn on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Canvas {
-    /// Its id.
+    /// Its id, the first 200 characters.
     pub id: String,
     /// Rows on it.
     pub rows: u64,
@@ -202,6 +205,11 @@ impl Structures {
     }
 
     fn canvas(&mut self, canvas: &str, place: &Place) {
+        let end = canvas
+            .char_indices()
+            .nth(MAX_CANVAS_CHARS)
+            .map_or(canvas.len(), |(at, _)| at);
+        let canvas = canvas.get(..end).unwrap_or(canvas);
         if let Some(call) = place.call {
             match self.canvases.get_mut(&call) {
                 Some(before) if before == canvas => {}

@@ -338,3 +338,15 @@ fn calls_beyond_the_list_still_count_for_the_totals() {
     assert_eq!(stats.calls.len(), MAX_LISTED_CALLS);
     assert_eq!((stats.totals.calls, stats.totals.frames), (1001, 1001));
 }
+
+#[test]
+fn a_canvas_id_takes_no_more_than_its_share_of_the_memory() {
+    let long = "ü".repeat(10_000);
+    let mut tape = Tape::new(&Header::new(0));
+    let stats = tape
+        .open(1, Dialect::DataStream)
+        .receive(1, frame(1.0, 1.0, vec![row(0, &[(0, &[1.0])], &long)]))
+        .stats();
+    let canvas = &stats.structure.canvases[0];
+    assert_eq!((canvas.id.chars().count(), canvas.rows), (200, 1));
+}

@@ -166,7 +166,10 @@ impl Validation {
     /// How many findings have this severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
     }
 }
 
@@ -276,7 +279,8 @@ impl Observer for Validator {
             (_, EventKind::CallStart(start)) => match Dialect::from_method(&start.method) {
                 Some(dialect) => {
                     self.totals.calls += 1;
-                    self.open.insert(event.call, Call::new(event.call, dialect, at, &self.expect));
+                    self.open
+                        .insert(event.call, Call::new(event.call, dialect, at, &self.expect));
                 }
                 None => self.totals.other_calls += 1,
             },
@@ -286,7 +290,9 @@ impl Observer for Validator {
                 }
             }
             (seen, kind) => {
-                let Some(call) = self.open.get_mut(&event.call) else { return };
+                let Some(call) = self.open.get_mut(&event.call) else {
+                    return;
+                };
                 match (seen, kind) {
                     (Seen::Frame(place, frame), EventKind::Message(message)) => {
                         let place = call.received(&mut context, &place);

@@ -174,9 +174,7 @@ impl Book {
     /// The findings, worst first: by severity, then by count, then by where they begin.
     pub(super) fn finish(self) -> Vec<Finding> {
         let entries = self.entries.into_iter();
-        let mut findings: Vec<_> = entries
-            .map(|((_, severity), entry)| entry.finding(severity))
-            .collect();
+        let mut findings: Vec<_> = entries.map(|((_, severity), entry)| entry.finding(severity)).collect();
         findings.sort_by_key(|finding| {
             let begins = (finding.first.offset_ns, finding.first.call, finding.first.message);
             (
@@ -312,7 +310,9 @@ mod tests {
         let mut book = Book::new(BTreeMap::from([("stall", Level::Off)]));
         let place = Place::call(1, 0);
         book.note(Note::new(&INFINITY, place).times(90), || Text::new("inf"));
-        book.note(Note::new(&super::super::rules::delivery::STALL, place), || Text::new("no"));
+        book.note(Note::new(&super::super::rules::delivery::STALL, place), || {
+            Text::new("no")
+        });
         book.note(Note::new(&NAN, place), || Text::new("nan"));
         let rules: Vec<_> = book.finish().iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, ["nan", "infinity"]);

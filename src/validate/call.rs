@@ -201,7 +201,9 @@ impl Call {
     }
 
     fn block(&mut self, context: &mut Context<'_>, place: Place, frame: &Frame<'_>) -> Standing {
-        let Some(block) = &frame.block else { return Standing::Sound };
+        let Some(block) = &frame.block else {
+            return Standing::Sound;
+        };
         drift::job_change(context.book, &mut self.drift, place, block.job_id);
         let mapped = context.expect.channels.of_stream(self.stream);
         let standing = payload::judge(context.book, place, block, frame, mapped);
@@ -337,7 +339,11 @@ impl Call {
     }
 
     fn tell(&mut self, context: &mut Context<'_>, irregular: Vec<super::clock::Irregular>) {
-        let explicit = context.expect.lines_dt_s.as_ref().is_some_and(|dt| dt.source.is_explicit());
+        let explicit = context
+            .expect
+            .lines_dt_s
+            .as_ref()
+            .is_some_and(|dt| dt.source.is_explicit());
         for irregular in irregular {
             self.tally.irregular += 1;
             timing::irregular(context.book, irregular, explicit);
@@ -345,7 +351,12 @@ impl Call {
     }
 
     /// The call ended, or the capture did (`None`); whether the server had no more to say.
-    pub(super) fn end(&mut self, context: &mut Context<'_>, offset_ns: u64, ending: Option<&Ending>) -> endings::Verdict {
+    pub(super) fn end(
+        &mut self,
+        context: &mut Context<'_>,
+        offset_ns: u64,
+        ending: Option<&Ending>,
+    ) -> endings::Verdict {
         let irregular = self.clock.finish();
         self.tell(context, irregular);
         let Tally {

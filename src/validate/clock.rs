@@ -76,11 +76,19 @@ pub(super) struct Irregular {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum What {
     /// Rows are missing before this one.
-    Missing { rows: u64, span_ms: Option<f64>, dt_ms: Option<f64> },
+    Missing {
+        rows: u64,
+        span_ms: Option<f64>,
+        dt_ms: Option<f64>,
+    },
     /// As many rows are missing as a pause of the recording leaves out.
     Pause { rows: u64, span_ms: f64 },
     /// The row was there before.
-    Duplicate { start_ms: Option<i64>, index: Option<i64>, content: Content },
+    Duplicate {
+        start_ms: Option<i64>,
+        index: Option<i64>,
+        content: Content,
+    },
     /// The row begins before the one before it.
     Backwards { by_ms: Option<f64>, by_rows: f64 },
     /// The row begins before the one before it has ended.
@@ -243,7 +251,9 @@ impl Clock {
             } else if back > 0.5 {
                 // The rows that went astray stand for as many that do not come.
                 self.detour = None;
-                let rest = (back.round() as u64).saturating_sub(1).saturating_sub(detour.rows + row.lost);
+                let rest = (back.round() as u64)
+                    .saturating_sub(1)
+                    .saturating_sub(detour.rows + row.lost);
                 if rest > 0 {
                     self.open(nominal, detour.from, row, rest);
                 }
@@ -270,7 +280,9 @@ impl Clock {
             hole.advanced = true;
         }
         self.head = Some(row);
-        let Some(by_ms) = nominal.deviation_ms(&head, &row) else { return };
+        let Some(by_ms) = nominal.deviation_ms(&head, &row) else {
+            return;
+        };
         let tolerance = nominal.tolerance_ms();
         let half = nominal.dt_ms.unwrap_or(f64::MAX) / 2.0;
         let what = match by_ms {
@@ -321,7 +333,10 @@ impl Clock {
 
     fn backwards(&mut self, nominal: Nominal, from: RowTime, row: RowTime) {
         let by_rows = -nominal.rows(&from, &row).unwrap_or(0.0);
-        let by_ms = from.start_ms.zip(row.start_ms).map(|(from, to)| from as f64 - to as f64);
+        let by_ms = from
+            .start_ms
+            .zip(row.start_ms)
+            .map(|(from, to)| from as f64 - to as f64);
         self.tell(nominal, What::Backwards { by_ms, by_rows }, row);
     }
 
@@ -357,7 +372,10 @@ impl Clock {
         for hole in &mut self.holes {
             hole.advanced = true;
         }
-        let span = before.start_ms.zip(after.start_ms).map(|(from, to)| to as f64 - from as f64);
+        let span = before
+            .start_ms
+            .zip(after.start_ms)
+            .map(|(from, to)| to as f64 - from as f64);
         if let Some(span_ms) = span.filter(|span| *span >= PAUSE_MS && rows >= PAUSE_ROWS) {
             return self.tell(nominal, What::Pause { rows, span_ms }, after);
         }
@@ -394,7 +412,10 @@ impl Clock {
 
     fn duration(&mut self, nominal: Nominal, row: RowTime) {
         let Some(expected_ms) = nominal.duration_ms else { return };
-        let own = row.start_ms.zip(row.end_ms).map(|(start, end)| end as f64 - start as f64);
+        let own = row
+            .start_ms
+            .zip(row.end_ms)
+            .map(|(start, end)| end as f64 - start as f64);
         let off = |own: &f64| (own - expected_ms).abs() > TOLERANCE_MS.max(TOLERANCE * expected_ms);
         if let Some(seen_ms) = own.filter(off) {
             self.tell(nominal, What::Duration { seen_ms, expected_ms }, row);

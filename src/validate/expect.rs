@@ -230,10 +230,30 @@ impl Expectations {
         item(&mut list, "minimum_fps", self.minimum_fps.as_ref(), ToString::to_string);
         let rate = self.minimum_mb_per_s.as_ref();
         item(&mut list, "minimum_mb_per_s", rate, ToString::to_string);
-        item(&mut list, "first_frame_s", self.first_frame_s.as_ref(), ToString::to_string);
-        item(&mut list, "largest_gap_s", self.largest_gap_s.as_ref(), ToString::to_string);
-        item(&mut list, "minimum_frames", self.minimum_frames.as_ref(), ToString::to_string);
-        item(&mut list, "minimum_rows", self.minimum_rows.as_ref(), ToString::to_string);
+        item(
+            &mut list,
+            "first_frame_s",
+            self.first_frame_s.as_ref(),
+            ToString::to_string,
+        );
+        item(
+            &mut list,
+            "largest_gap_s",
+            self.largest_gap_s.as_ref(),
+            ToString::to_string,
+        );
+        item(
+            &mut list,
+            "minimum_frames",
+            self.minimum_frames.as_ref(),
+            ToString::to_string,
+        );
+        item(
+            &mut list,
+            "minimum_rows",
+            self.minimum_rows.as_ref(),
+            ToString::to_string,
+        );
         item(&mut list, "streams", self.streams.as_ref(), ToString::to_string);
         item(&mut list, "window_s", self.window_s.as_ref(), ToString::to_string);
         list

@@ -94,9 +94,17 @@ fn rows_that_always_overlap_do_so_by_design() {
 #[test]
 fn holes_are_counted_wherever_they_are() {
     assert_eq!(told((0..40).filter(|slot| !(20..23).contains(slot))), ["missing 3"]);
-    assert_eq!(told((0..40).filter(|slot| *slot != 2)), ["missing 1"], "before the duration is learnt");
+    assert_eq!(
+        told((0..40).filter(|slot| *slot != 2)),
+        ["missing 1"],
+        "before the duration is learnt"
+    );
     assert_eq!(told([0, 2]), ["missing 1"], "by the length of the rows");
-    assert_eq!(told((0..300).filter(|slot| *slot != 20)), ["missing 1"], "long before the end");
+    assert_eq!(
+        told((0..300).filter(|slot| *slot != 20)),
+        ["missing 1"],
+        "long before the end"
+    );
     let every_other = told((0..60).step_by(2));
     assert_eq!(every_other, ["missing 1"; 29]);
 }
@@ -109,7 +117,9 @@ fn an_hour_is_a_pause() {
 
 #[test]
 fn doubled_rows_are_told_and_nothing_else() {
-    let order = [0, 1, 2, 3, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 15, 18, 19];
+    let order = [
+        0, 1, 2, 3, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 15, 18, 19,
+    ];
     assert_eq!(told(order), ["double Same"; 4]);
     let mut other = row(1_000_000 + 20 * DT);
     other.mark = 1;
@@ -121,7 +131,15 @@ fn doubled_rows_are_told_and_nothing_else() {
 #[test]
 fn rows_out_of_order_are_no_missing_rows() {
     let swapped = |a: i64, b: i64, len: i64| {
-        let messages = (0..len).map(move |message| if message == a { b } else if message == b { a } else { message });
+        let messages = (0..len).map(move |message| {
+            if message == a {
+                b
+            } else if message == b {
+                a
+            } else {
+                message
+            }
+        });
         messages.flat_map(|message| [2 * message, 2 * message + 1])
     };
     assert_eq!(told(swapped(10, 11, 30)), ["back"]);
@@ -137,21 +155,35 @@ fn rows_out_of_order_are_no_missing_rows() {
 
 #[test]
 fn one_wrong_timestamp_costs_one_irregularity() {
-    for (wrong, len) in [(-1000, 60), (5, 60), (5, 22), (100_000, 60), (23, 60), (22, 120), (100, 200)] {
+    for (wrong, len) in [
+        (-1000, 60),
+        (5, 60),
+        (5, 22),
+        (100_000, 60),
+        (23, 60),
+        (22, 120),
+        (100, 200),
+    ] {
         let rows = (0..len).map(|slot| {
             let mut row = row(1_000_000 + if slot == 20 { wrong } else { slot } * DT);
             row.mark = slot as u64;
             row
         });
         let told = run(None, rows);
-        let expected: &[&str] = if wrong == 100_000 { &["pause 99980", "back"] } else { &["back"] };
+        let expected: &[&str] = if wrong == 100_000 {
+            &["pause 99980", "back"]
+        } else {
+            &["back"]
+        };
         assert_eq!(told, expected, "{wrong} of {len}");
     }
 }
 
 #[test]
 fn a_clock_that_is_set_back_goes_on_from_there() {
-    let rows = (0..40).map(|slot| (slot, slot)).chain((40..200).map(|slot| (slot, slot - 7)));
+    let rows = (0..40)
+        .map(|slot| (slot, slot))
+        .chain((40..200).map(|slot| (slot, slot - 7)));
     let rows = rows.map(|(slot, at)| RowTime {
         mark: slot as u64,
         ..row(1_000_000 + at * DT)
@@ -186,7 +218,16 @@ fn rows_that_are_known_to_be_lost_are_no_news() {
         told.extend(clock.push(row(slot * DT)));
     }
     told.extend(clock.finish());
-    assert!(matches!(told.as_slice(), [Irregular { what: What::Missing { rows: 1, .. }, .. }]), "{told:?}");
+    assert!(
+        matches!(
+            told.as_slice(),
+            [Irregular {
+                what: What::Missing { rows: 1, .. },
+                ..
+            }]
+        ),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -195,8 +236,15 @@ fn a_known_duration_that_the_rows_contradict_is_told_and_left() {
     assert_eq!(run(Some(0.05), rows.clone()), ["missing 1"]);
     assert_eq!(run(Some(3600.0), rows.clone()), ["dt 50", "missing 1"]);
     assert_eq!(run(Some(0.025), rows), ["dt 50", "missing 1"]);
-    let halved = (0..40).map(|slot| RowTime { end_ms: None, ..row(2 * slot * DT) });
-    assert_eq!(run(Some(0.05), halved), ["missing 1"; 39], "rows that do not say how long they are");
+    let halved = (0..40).map(|slot| RowTime {
+        end_ms: None,
+        ..row(2 * slot * DT)
+    });
+    assert_eq!(
+        run(Some(0.05), halved),
+        ["missing 1"; 39],
+        "rows that do not say how long they are"
+    );
 }
 
 #[test]
@@ -205,14 +253,29 @@ fn numbered_rows_are_judged_by_their_numbers() {
     assert_eq!(run(None, regular(0, 40)), NOTHING);
     assert_eq!(run(None, regular(0, 20).chain(regular(22, 40))), ["missing 2"]);
     assert_eq!(run(None, regular(0, 20).chain(regular(19, 40))), ["double Same"]);
-    assert_eq!(run(None, regular(0, 20).chain(regular(21, 22)).chain(regular(20, 21)).chain(regular(22, 40))), ["back"]);
+    assert_eq!(
+        run(
+            None,
+            regular(0, 20)
+                .chain(regular(21, 22))
+                .chain(regular(20, 21))
+                .chain(regular(22, 40))
+        ),
+        ["back"]
+    );
     let paused = regular(0, 20).chain((20..40).map(|index| numbered(index, index * DT + 3_600_000)));
     assert_eq!(run(None, paused), ["jump 3600000"]);
     let stepped = (0..40).map(|row| numbered(row * 4, row * DT));
     assert_eq!(run(None, stepped), NOTHING);
-    let unnumbered = (0..40).filter(|slot| *slot != 30).map(|slot| RowTime { mark: slot as u64, ..numbered(0, slot * DT) });
+    let unnumbered = (0..40).filter(|slot| *slot != 30).map(|slot| RowTime {
+        mark: slot as u64,
+        ..numbered(0, slot * DT)
+    });
     assert_eq!(run(None, unnumbered), ["missing 1"]);
-    let untimed = (0..40).filter(|index| *index != 30).map(|index| RowTime { start_ms: None, ..numbered(index, 0) });
+    let untimed = (0..40).filter(|index| *index != 30).map(|index| RowTime {
+        start_ms: None,
+        ..numbered(index, 0)
+    });
     assert_eq!(run(None, untimed), ["missing 1"]);
 }
 
@@ -231,7 +294,9 @@ fn memory_stays_bounded_on_hostile_times() {
     let mut clock = Clock::new(None);
     let mut start = 1_i64;
     for _ in 0..10_000 {
-        start = start.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        start = start
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         clock.push(row(start / 4));
     }
     clock.push(row(i64::MIN / 2));

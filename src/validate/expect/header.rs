@@ -17,7 +17,11 @@ impl Expectations {
     /// capture, whatever was asked.
     #[must_use]
     pub fn from_header(header: &Header) -> Self {
-        let json = |name| header.text(name).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let json = |name| {
+            header
+                .text(name)
+                .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        };
         let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| job(&body));
         let response = json(attribute::CONFIGURE_RESPONSE).filter(Value::is_object);
         Self::from_exchange(request.as_ref(), response.map(ConfigureResponse::from).as_ref())
@@ -36,7 +40,10 @@ impl Expectations {
         let listed = frequencies.as_ref().map(|list| list.len() as u64);
         let bins = response.frequencies_amount().filter(|bins| *bins > 0).or(listed);
         expect.bins = bins.map(|bins| by(Source::Response, bins));
-        expect.bins_hz = frequencies.as_deref().and_then(span).map(|span| by(Source::Response, span));
+        expect.bins_hz = frequencies
+            .as_deref()
+            .and_then(span)
+            .map(|span| by(Source::Response, span));
         let lines_dt = response.lines_dt_s().filter(|dt| *dt > 0.0 && dt.is_finite());
         expect.lines_dt_s = lines_dt.map(|dt| by(Source::Response, dt));
         expect.streams = Some(by(Source::Response, response.stream_amount()));
@@ -77,16 +84,10 @@ fn job(body: &Value) -> Option<Asked> {
 
 fn span(list: &[f64]) -> Option<Span<f64>> {
     let first = *list.first()?;
-    let all = list.iter().fold(
-        Span {
-            min: first,
-            max: first,
-        },
-        |span, hz| Span {
-            min: span.min.min(*hz),
-            max: span.max.max(*hz),
-        },
-    );
+    let all = list.iter().fold(Span { min: first, max: first }, |span, hz| Span {
+        min: span.min.min(*hz),
+        max: span.max.max(*hz),
+    });
     (all.min.is_finite() && all.max.is_finite()).then_some(all)
 }
 

@@ -60,7 +60,10 @@ impl Expectations {
         line("Ids of all sensors, over all streams.", sensors);
         let bins = observed.bins.map(|bins| format!("bins = {bins}"));
         line("Frequency bins of each sensor.", bins);
-        line("Least and greatest intensity, dB.", observed.amplitude_db.map(amplitude));
+        line(
+            "Least and greatest intensity, dB.",
+            observed.amplitude_db.map(amplitude),
+        );
         let lines_dt = observed.lines_dt_s.map(|dt| format!("lines_dt_s = {dt:?}"));
         line(
             "Seconds from one row to the next; rows that are missing or doubled are then errors.",
@@ -68,7 +71,9 @@ impl Expectations {
         );
         let streams = Some(format!("streams = {}", observed.streams)).filter(|_| observed.streams > 0);
         line("Streams that the job is split into.", streams);
-        let first = observed.first_frame_s.map(|first| FIRST_FRAME_S.max((2.0 * first).ceil()));
+        let first = observed
+            .first_frame_s
+            .map(|first| FIRST_FRAME_S.max((2.0 * first).ceil()));
         line(
             "Seconds to the first frame, at most.",
             first.map(|first| format!("first_frame_s = {first:?}")),
@@ -98,7 +103,11 @@ impl Expectations {
 
 fn amplitude((min, max): (f64, f64)) -> String {
     let margin = ((max - min) * AMPLITUDE_MARGIN).max(1.0);
-    format!("amplitude_db = [{:?}, {:?}]", (min - margin).floor(), (max + margin).ceil())
+    format!(
+        "amplitude_db = [{:?}, {:?}]",
+        (min - margin).floor(),
+        (max + margin).ceil()
+    )
 }
 
 /// Three significant digits, rounded down.

@@ -170,7 +170,9 @@ fn count(key: &str, value: &Value) -> Result<u64, ExpectError> {
 }
 
 fn number(value: &Value) -> Option<f64> {
-    let number = value.as_float().or_else(|| value.as_integer().map(|number| number as f64));
+    let number = value
+        .as_float()
+        .or_else(|| value.as_integer().map(|number| number as f64));
     number.filter(|number| number.is_finite())
 }
 

@@ -31,7 +31,10 @@ impl SensorSet {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.spans.iter().map(|span| span.max.abs_diff(span.min).saturating_add(1)).fold(0, u64::saturating_add)
+        self.spans
+            .iter()
+            .map(|span| span.max.abs_diff(span.min).saturating_add(1))
+            .fold(0, u64::saturating_add)
     }
 
     /// True when there is none.

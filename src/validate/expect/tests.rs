@@ -19,7 +19,10 @@ fn every_key_of_a_file_is_read() {
     let keys: Vec<_> = expect.list().iter().map(|item| item.key).collect();
     assert_eq!(keys.len(), 13, "{keys:?}");
     assert!(expect.list().iter().all(|item| item.source == Source::File));
-    assert_eq!(expect.sensors.map(|set| set.value.to_string()).as_deref(), Some("1..2, 5"));
+    assert_eq!(
+        expect.sensors.map(|set| set.value.to_string()).as_deref(),
+        Some("1..2, 5")
+    );
     let levels = [
         ("infinity", Level::Info),
         ("nan", Level::Off),
@@ -100,7 +103,10 @@ fn the_response_says_what_is_sent_and_the_request_what_was_asked() {
         "frequencies_list": [0.0, 250.0, 500.0], "frequencies_amount": 3}"#;
     let expect = Expectations::from_header(&header(Some(REQUEST), Some(response)));
     assert_eq!(expect.bins.map(|bins| bins.value), Some(3));
-    assert_eq!(expect.lines_dt_s.map(|dt| (dt.value, dt.source)), Some((0.05, Source::Response)));
+    assert_eq!(
+        expect.lines_dt_s.map(|dt| (dt.value, dt.source)),
+        Some((0.05, Source::Response))
+    );
     assert_eq!(expect.window_s.map(|window| window.value), Some(60.0));
     assert_eq!(expect.streams.map(|streams| streams.value), Some(3));
     assert_eq!(expect.channels.streams, BTreeMap::from([(1, 0), (2, 1)]));
@@ -114,10 +120,17 @@ fn what_is_absent_or_unreadable_or_null_says_nothing() {
     let derived_from_nothing = r#"{"stream_amount": 1, "channel_to_stream_index": {}, "lines_dt": null,
         "frequencies_list": [], "frequencies_amount": 0}"#;
     let served = Expectations::from_header(&header(Some(REQUEST), Some(derived_from_nothing)));
-    assert_eq!((served.bins, served.lines_dt_s, served.channels), (None, None, Channels::default()));
+    assert_eq!(
+        (served.bins, served.lines_dt_s, served.channels),
+        (None, None, Channels::default())
+    );
     for body in ["", "[]", "{", "null", "{}"] {
         let expect = Expectations::from_header(&header(Some(body), Some(body)));
-        assert_eq!((expect.sensors, expect.bins, expect.frequency_hz), (None, None, None), "{body}");
+        assert_eq!(
+            (expect.sensors, expect.bins, expect.frequency_hz),
+            (None, None, None),
+            "{body}"
+        );
         assert_eq!(expect.channels, Channels::default(), "{body}");
     }
 }
@@ -150,8 +163,14 @@ fn what_init_writes_is_read_back() {
         streams: 1,
     };
     let expect = parsed(&Expectations::init_from(&observed));
-    assert_eq!(expect.sensors.map(|set| set.value.ids().collect::<Vec<_>>()), Some(vec![32500, 32550, 32600, 32650]));
-    assert_eq!(expect.amplitude_db.map(|span| span.value), Some(Span { min: -180.0, max: 56.0 }));
+    assert_eq!(
+        expect.sensors.map(|set| set.value.ids().collect::<Vec<_>>()),
+        Some(vec![32500, 32550, 32600, 32650])
+    );
+    assert_eq!(
+        expect.amplitude_db.map(|span| span.value),
+        Some(Span { min: -180.0, max: 56.0 })
+    );
     assert_eq!(expect.minimum_fps.map(|fps| fps.value), Some(6.12));
     assert_eq!(expect.largest_gap_s, None);
     assert!(expect.levels.is_empty());

@@ -31,9 +31,10 @@ pub(in crate::validate) fn out_of_range(
     bounds: &Span<f64>,
 ) {
     let outside = |value: f32| value.is_finite() && !(bounds.min..=bounds.max).contains(&f64::from(value));
-    let candidates = row.sensors.iter().zip(scans).filter(|(_, scan)| {
-        !scan.is_zero() && (f64::from(scan.min) < bounds.min || f64::from(scan.max) > bounds.max)
-    });
+    let candidates =
+        row.sensors.iter().zip(scans).filter(|(_, scan)| {
+            !scan.is_zero() && (f64::from(scan.min) < bounds.min || f64::from(scan.max) > bounds.max)
+        });
     for (sensor, _) in candidates {
         let far = |value: f32| (bounds.min - f64::from(value)).max(f64::from(value) - bounds.max);
         let values = sensor.intensity.iter().enumerate().filter(|(_, value)| outside(*value));

@@ -81,10 +81,17 @@ pub(in crate::validate) fn low_throughput(
         return;
     }
     let seconds = lasted_ns as f64 / NS;
-    let fps = expect.minimum_fps.as_ref().map(|target| (target.value, messages as f64 / seconds, "frames/s"));
+    let fps = expect
+        .minimum_fps
+        .as_ref()
+        .map(|target| (target.value, messages as f64 / seconds, "frames/s"));
     let rate = expect.minimum_mb_per_s.as_ref();
     let rate = rate.map(|target| (target.value, bytes as f64 / 1e6 / seconds, "MB/s"));
-    for (target, seen, unit) in [fps, rate].into_iter().flatten().filter(|(target, seen, _)| seen < target) {
+    for (target, seen, unit) in [fps, rate]
+        .into_iter()
+        .flatten()
+        .filter(|(target, seen, _)| seen < target)
+    {
         book.note(Note::new(&LOW_THROUGHPUT, place).weight(target / seen), || {
             let seen = short(seen);
             Text::new(format!("{seen} {unit} over {} s, until {place}", short(seconds)))

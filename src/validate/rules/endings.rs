@@ -130,7 +130,11 @@ pub(in crate::validate) fn judge(book: &mut Book, place: Place, ending: &Ending,
         };
         Text::new(format!("{what}, {when}, at {place}")).seen(ending.name())
     });
-    if heard == Some(Severity::Error) { Verdict::Failed } else { Verdict::Stopped }
+    if heard == Some(Severity::Error) {
+        Verdict::Failed
+    } else {
+        Verdict::Stopped
+    }
 }
 
 pub(in crate::validate) fn unended(book: &mut Book, place: Place, messages: u64) {

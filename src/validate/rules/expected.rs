@@ -59,7 +59,12 @@ pub(in crate::validate) const MISSING_STREAM: Rule = Rule {
 /// Part of the asked rows that must come.
 const COMPLETE: f64 = 0.95;
 
-pub(in crate::validate) fn unexpected_bins(book: &mut Book, place: Place, bins: usize, expected: &Expected<u64>) -> bool {
+pub(in crate::validate) fn unexpected_bins(
+    book: &mut Book,
+    place: Place,
+    bins: usize,
+    expected: &Expected<u64>,
+) -> bool {
     if bins as u64 == expected.value {
         return false;
     }
@@ -78,21 +83,31 @@ pub(in crate::validate) fn out_of_range_frequency(book: &mut Book, expect: &Expe
     let (Some(bins), Some(asked)) = (&expect.bins_hz, &expect.frequency_hz) else {
         return;
     };
-    let steps = expect.bins.as_ref().map_or(1, |bins| bins.value.saturating_sub(1).max(1));
+    let steps = expect
+        .bins
+        .as_ref()
+        .map_or(1, |bins| bins.value.saturating_sub(1).max(1));
     let step = (bins.value.max - bins.value.min) / steps as f64;
     let slack = if asked.source.is_explicit() { 0.0 } else { step };
     let Span { min, max } = asked.value;
     if bins.value.min >= min - slack && bins.value.max <= max + slack {
         return;
     }
-    let severity = if asked.source.is_explicit() { Severity::Error } else { Severity::Warning };
-    book.note(Note::new(&OUT_OF_RANGE_FREQUENCY, Place::default()).severity(severity), || {
-        let seen = format!("{}..{} Hz", short(bins.value.min), short(bins.value.max));
-        let wanted = format!("{min}..{max} Hz");
-        Text::new(format!("the bins span {seen} and the {} says {wanted}", asked.source))
-            .seen(seen)
-            .expected(wanted)
-    });
+    let severity = if asked.source.is_explicit() {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    book.note(
+        Note::new(&OUT_OF_RANGE_FREQUENCY, Place::default()).severity(severity),
+        || {
+            let seen = format!("{}..{} Hz", short(bins.value.min), short(bins.value.max));
+            let wanted = format!("{min}..{max} Hz");
+            Text::new(format!("the bins span {seen} and the {} says {wanted}", asked.source))
+                .seen(seen)
+                .expected(wanted)
+        },
+    );
 }
 
 /// How long a capture is.
@@ -114,9 +129,13 @@ pub(in crate::validate) fn short_stream(book: &mut Book, expect: &Expectations, 
     for (minimum, seen, unit) in minima {
         if let Some(minimum) = minimum.filter(|minimum| seen < minimum.value) {
             book.note(Note::new(&SHORT_STREAM, Place::default()), || {
-                Text::new(format!("{} {unit} where {} are expected", grouped(seen), grouped(minimum.value)))
-                    .seen(seen)
-                    .expected(format!("{} or more", minimum.value))
+                Text::new(format!(
+                    "{} {unit} where {} are expected",
+                    grouped(seen),
+                    grouped(minimum.value)
+                ))
+                .seen(seen)
+                .expected(format!("{} or more", minimum.value))
             });
         }
     }
@@ -148,9 +167,12 @@ pub(in crate::validate) fn missing_stream(book: &mut Book, expect: &Expectations
         return;
     }
     let lack = expected.value - streams;
-    book.note(Note::new(&MISSING_STREAM, Place::default()).times(u64::from(lack)), || {
-        Text::new(format!("{streams} of {} streams were recorded", expected.value))
-            .seen(streams)
-            .expected(expected.value)
-    });
+    book.note(
+        Note::new(&MISSING_STREAM, Place::default()).times(u64::from(lack)),
+        || {
+            Text::new(format!("{streams} of {} streams were recorded", expected.value))
+                .seen(streams)
+                .expected(expected.value)
+        },
+    );
 }

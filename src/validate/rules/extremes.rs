@@ -102,7 +102,9 @@ fn mismatch(book: &mut Book, place: Place, frame: &Frame<'_>, actual: Scan, excu
     if fits(actual) || others(frame, actual).into_iter().flatten().any(fits) {
         return false;
     }
-    let off = (max - f64::from(actual.max)).abs().max((min - f64::from(actual.min)).abs());
+    let off = (max - f64::from(actual.max))
+        .abs()
+        .max((min - f64::from(actual.min)).abs());
     let weight = if off.is_finite() { off } else { f64::MAX };
     book.note(Note::new(&EXTREMES_MISMATCH, place).weight(weight), || {
         let (low, high) = (actual.min, actual.max);
@@ -117,9 +119,17 @@ fn mismatch(book: &mut Book, place: Place, frame: &Frame<'_>, actual: Scan, excu
 
 /// The extremes without infinities, and without spectra that are all zero: those break rules of their own.
 fn others(frame: &Frame<'_>, actual: Scan) -> [Option<Scan>; 2] {
-    let spectra = || frame.rows.iter().flat_map(|row| &row.sensors).map(|sensor| &sensor.intensity);
+    let spectra = || {
+        frame
+            .rows
+            .iter()
+            .flat_map(|row| &row.sensors)
+            .map(|sensor| &sensor.intensity)
+    };
     let finite = actual.has_infinity().then(|| {
-        let finite = spectra().flat_map(|values| values.iter()).filter(|value| value.is_finite());
+        let finite = spectra()
+            .flat_map(|values| values.iter())
+            .filter(|value| value.is_finite());
         finite.fold(Scan::EMPTY, |scan, value| Scan {
             min: scan.min.min(value),
             max: scan.max.max(value),
@@ -134,18 +144,26 @@ fn others(frame: &Frame<'_>, actual: Scan) -> [Option<Scan>; 2] {
 }
 
 fn fell(book: &mut Book, running: &mut Running, place: Place, maximum: f64) {
-    if let Some(before) = running.maximum.filter(|before| maximum < *before && !close(maximum, *before)) {
+    if let Some(before) = running
+        .maximum
+        .filter(|before| maximum < *before && !close(maximum, *before))
+    {
         let note = Note::new(&GLOBAL_MAXIMUM_FELL, place).weight(before - maximum);
         book.note(note, || {
-            Text::new(format!("the running maximum falls from {before} to {maximum} at {place}"))
-                .seen(maximum)
-                .expected(format!("{before} or more"))
+            Text::new(format!(
+                "the running maximum falls from {before} to {maximum} at {place}"
+            ))
+            .seen(maximum)
+            .expected(format!("{before} or more"))
         });
     }
     running.maximum = Some(maximum);
 }
 
-#[expect(clippy::float_cmp, reason = "infinities are equal, and their difference is no number")]
+#[expect(
+    clippy::float_cmp,
+    reason = "infinities are equal, and their difference is no number"
+)]
 fn close(declared: f64, actual: f64) -> bool {
     declared == actual || (declared - actual).abs() <= RELATIVE * actual.abs().max(1.0)
 }

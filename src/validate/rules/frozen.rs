@@ -195,7 +195,10 @@ impl Sensor {
     #[cold]
     fn repeated(&mut self, book: &mut Book, place: Place, values: &Values<'_>) {
         let bits = || values.iter().map(f32::to_bits);
-        let same = self.repeat.as_ref().is_some_and(|repeat| bits().eq(repeat.values.iter().copied()));
+        let same = self
+            .repeat
+            .as_ref()
+            .is_some_and(|repeat| bits().eq(repeat.values.iter().copied()));
         let Some(repeat) = self.repeat.as_mut().filter(|_| same) else {
             let values = bits().collect();
             let (rows, since) = (1, place);

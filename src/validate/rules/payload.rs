@@ -74,7 +74,9 @@ pub(in crate::validate) fn judge(
     mapped: Option<(i64, i64)>,
 ) -> Standing {
     if let Some(what) = flaw(block, frame) {
-        book.note(Note::new(&BAD_SHAPE, place), || Text::new(format!("{what}, at {place}")));
+        book.note(Note::new(&BAD_SHAPE, place), || {
+            Text::new(format!("{what}, at {place}"))
+        });
         return Standing::Broken;
     }
     if block.payload_bytes == 0 {

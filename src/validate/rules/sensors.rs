@@ -78,10 +78,7 @@ enum Wanted {
     #[default]
     Anything,
     /// A set, and how bad a sensor is that lacks from it; `None` when the call may carry a part of it.
-    Set {
-        set: SensorSet,
-        lacking: Option<Severity>,
-    },
+    Set { set: SensorSet, lacking: Option<Severity> },
     /// A window that may or may not be meant as ids: the first row tells.
     Asked(Span<i64>),
 }
@@ -169,7 +166,8 @@ impl Roster {
         }
         let standing = self.stand(&ids, place, book);
         let explained = !standing.is_fine() || !self.standing.is_fine();
-        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (self.ids.iter().copied().collect(), ids.iter().copied().collect());
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) =
+            (self.ids.iter().copied().collect(), ids.iter().copied().collect());
         if !first && old == new {
             sensor_order(book, place);
         } else if !first && !explained {
@@ -209,7 +207,11 @@ impl Roster {
                 let inside = ids.iter().filter(|id| set.contains(**id)).count() as u64;
                 let lack = set.len().saturating_sub(inside);
                 let here: BTreeSet<_> = ids.iter().map(|id| i64::from(*id)).collect();
-                let first = || set.ids().find(|id| !here.contains(id)).and_then(|id| i32::try_from(id).ok());
+                let first = || {
+                    set.ids()
+                        .find(|id| !here.contains(id))
+                        .and_then(|id| i32::try_from(id).ok())
+                };
                 let missing = lacking
                     .filter(|_| lack > 0 && set.len() <= MAX_SET)
                     .and_then(|severity| Some((first()?, lack, severity)));
@@ -220,19 +222,31 @@ impl Roster {
 }
 
 fn unexpected_sensor(book: &mut Book, place: Place, standing: &Standing) {
-    let Some((id, count, severity)) = standing.unexpected else { return };
+    let Some((id, count, severity)) = standing.unexpected else {
+        return;
+    };
     let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(id));
     book.note(note.severity(severity).weight(count as f64), || {
-        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let more = if count > 1 {
+            format!(" and {} more", count - 1)
+        } else {
+            String::new()
+        };
         Text::new(format!("sensor {id}{more} was not configured, in {place}")).seen(id)
     });
 }
 
 fn missing_sensor(book: &mut Book, place: Place, standing: &Standing) {
-    let Some((id, count, severity)) = standing.missing else { return };
+    let Some((id, count, severity)) = standing.missing else {
+        return;
+    };
     let note = Note::new(&MISSING_SENSOR, place.at_sensor(id));
     book.note(note.severity(severity).weight(count as f64), || {
-        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let more = if count > 1 {
+            format!(" and {} more", count - 1)
+        } else {
+            String::new()
+        };
         Text::new(format!("sensor {id}{more} is lacking, in {place}")).expected(id)
     });
 }
@@ -267,24 +281,43 @@ fn sensor_set_change(book: &mut Book, place: Place, old: &BTreeSet<i32>, new: &B
             [id] => id.to_string(),
             [id, rest @ ..] => format!("{id} and {} more", rest.len()),
         };
-        Text::new(format!("sensors left: {}; came: {}; at {place}", some(&left), some(&came)))
-            .seen(new.len())
-            .expected(old.len())
+        Text::new(format!(
+            "sensors left: {}; came: {}; at {place}",
+            some(&left),
+            some(&came)
+        ))
+        .seen(new.len())
+        .expected(old.len())
     });
 }
 
 /// The union of all streams lacks sensors that a person named.
 pub(in crate::validate) fn lacking_over_all(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
-    let Some(sensors) = expect.sensors.as_ref().filter(|sensors| sensors.source != Source::Response) else {
+    let Some(sensors) = expect
+        .sensors
+        .as_ref()
+        .filter(|sensors| sensors.source != Source::Response)
+    else {
         return;
     };
     let set = &sensors.value;
-    let lack = set.len().saturating_sub(seen.iter().filter(|id| set.contains(**id)).count() as u64);
+    let lack = set
+        .len()
+        .saturating_sub(seen.iter().filter(|id| set.contains(**id)).count() as u64);
     if lack == 0 || set.len() > MAX_SET {
         return;
     }
-    let first = set.ids().find_map(|id| i32::try_from(id).ok().filter(|id| !seen.contains(id)));
+    let first = set
+        .ids()
+        .find_map(|id| i32::try_from(id).ok().filter(|id| !seen.contains(id)));
     let Some(id) = first else { return };
     let missing = Some((id, lack, Severity::Error));
-    missing_sensor(book, Place::default(), &Standing { unexpected: None, missing });
+    missing_sensor(
+        book,
+        Place::default(),
+        &Standing {
+            unexpected: None,
+            missing,
+        },
+    );
 }

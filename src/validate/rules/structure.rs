@@ -78,7 +78,9 @@ pub(in crate::validate) const END_BEFORE_START: Rule = Rule {
 };
 
 pub(in crate::validate) fn zero_frames(book: &mut Book, place: Place, what: &str) {
-    book.note(Note::new(&ZERO_FRAMES, place), || Text::new(what).seen(0).expected("1 or more"));
+    book.note(Note::new(&ZERO_FRAMES, place), || {
+        Text::new(what).seen(0).expected("1 or more")
+    });
 }
 
 pub(in crate::validate) fn malformed(book: &mut Book, place: Place, error: &DecodeError) {
@@ -96,7 +98,9 @@ pub(in crate::validate) fn not_inflated(book: &mut Book, place: Place, error: &I
 }
 
 pub(in crate::validate) fn empty_frame(book: &mut Book, place: Place, lacks: &str) {
-    book.note(Note::new(&EMPTY_FRAME, place), || Text::new(format!("{place} holds no {lacks}")));
+    book.note(Note::new(&EMPTY_FRAME, place), || {
+        Text::new(format!("{place} holds no {lacks}"))
+    });
 }
 
 /// `reference` is how many bins there should be.

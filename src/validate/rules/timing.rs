@@ -174,7 +174,10 @@ fn backwards_time(book: &mut Book, place: Place, by_ms: Option<f64>, by_rows: f6
 
 fn overlap(book: &mut Book, place: Place, by_ms: f64) {
     book.note(Note::new(&OVERLAP, place).weight(by_ms), || {
-        Text::new(format!("a row begins {} before the one before it ends, at {place}", human(by_ms)))
+        Text::new(format!(
+            "a row begins {} before the one before it ends, at {place}",
+            human(by_ms)
+        ))
     });
 }
 
@@ -200,20 +203,28 @@ fn clock_jump(book: &mut Book, place: Place, by_ms: f64) {
 fn row_duration(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64) {
     let note = Note::new(&ROW_DURATION, place).weight((seen_ms - expected_ms).abs());
     book.note(note, || {
-        Text::new(format!("a row lasts {seen_ms} ms where others last {expected_ms} ms, at {place}"))
-            .seen(format!("{seen_ms} ms"))
-            .expected(format!("{expected_ms} ms"))
+        Text::new(format!(
+            "a row lasts {seen_ms} ms where others last {expected_ms} ms, at {place}"
+        ))
+        .seen(format!("{seen_ms} ms"))
+        .expected(format!("{expected_ms} ms"))
     });
 }
 
 fn other_dt(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64, dt_is_explicit: bool) {
-    let severity = if dt_is_explicit { Severity::Error } else { Severity::Warning };
+    let severity = if dt_is_explicit {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
     let note = Note::new(&ROW_DURATION, place).weight(f64::MAX).severity(severity);
     book.note(note, || {
         let (seen, expected) = (format!("{} ms", short(seen_ms)), format!("{} ms", short(expected_ms)));
-        Text::new(format!("rows follow each other every {seen} and lines_dt says {expected}"))
-            .seen(seen)
-            .expected(expected)
+        Text::new(format!(
+            "rows follow each other every {seen} and lines_dt says {expected}"
+        ))
+        .seen(seen)
+        .expected(expected)
     });
 }
 
@@ -278,12 +289,33 @@ mod tests {
     #[test]
     fn each_irregularity_has_its_rule_and_says_how_far_off_it_is() {
         for (what, rule, part) in [
-            (What::Backwards { by_ms: Some(450.0), by_rows: 9.0 }, "backwards-time", "450 ms"),
-            (What::Backwards { by_ms: None, by_rows: 9.0 }, "backwards-time", "9 rows"),
+            (
+                What::Backwards {
+                    by_ms: Some(450.0),
+                    by_rows: 9.0,
+                },
+                "backwards-time",
+                "450 ms",
+            ),
+            (
+                What::Backwards {
+                    by_ms: None,
+                    by_rows: 9.0,
+                },
+                "backwards-time",
+                "9 rows",
+            ),
             (What::Overlap { by_ms: 30.0 }, "overlap", "30 ms"),
             (What::Jitter { by_ms: -12.0 }, "clock-jitter", "12 ms early"),
             (What::Jump { by_ms: 90_000.0 }, "clock-jump", "1 min 30 s"),
-            (What::Duration { seen_ms: 70.0, expected_ms: 50.0 }, "row-duration", "70 ms"),
+            (
+                What::Duration {
+                    seen_ms: 70.0,
+                    expected_ms: 50.0,
+                },
+                "row-duration",
+                "70 ms",
+            ),
         ] {
             let (found, severity, message) = told(what, Basis::Known, false);
             assert_eq!((found, severity), (rule, Severity::Warning));

@@ -73,10 +73,19 @@ pub(in crate::validate) enum Lifeless {
 
 /// Judges a row of which one pass has told that something is unusual; `scans` has one entry for each sensor.
 pub(in crate::validate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
-    let spectra = || row.sensors.iter().zip(scans).filter(|(sensor, _)| !sensor.intensity.is_empty());
+    let spectra = || {
+        row.sensors
+            .iter()
+            .zip(scans)
+            .filter(|(sensor, _)| !sensor.intensity.is_empty())
+    };
     if spectra().next().is_some() && spectra().all(|(_, scan)| scan.is_zero()) {
         book.note(Note::new(&ALL_ZERO, place), || {
-            Text::new(format!("every value of all {} sensors is zero, in {place}", row.sensors.len())).seen(0)
+            Text::new(format!(
+                "every value of all {} sensors is zero, in {place}",
+                row.sensors.len()
+            ))
+            .seen(0)
         });
         return Lifeless::Zero;
     }
@@ -109,7 +118,11 @@ pub(in crate::validate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>,
         }
     }
     let all = spectra().count();
-    if dead > 0 && dead == all { Lifeless::Dead } else { Lifeless::No }
+    if dead > 0 && dead == all {
+        Lifeless::Dead
+    } else {
+        Lifeless::No
+    }
 }
 
 fn not_finite(book: &mut Book, rule: &'static Rule, place: Place, count: usize, name: &'static str) {
@@ -119,7 +132,11 @@ fn not_finite(book: &mut Book, rule: &'static Rule, place: Place, count: usize, 
     let note = Note::new(rule, place).times(count as u64).kind(Kind::Word(name));
     book.note(note, || {
         let values = if count == 1 { "value is" } else { "values are" };
-        Text::new(format!("{} {values} {name}, the first in {place}", grouped(count as u64))).seen(name)
+        Text::new(format!(
+            "{} {values} {name}, the first in {place}",
+            grouped(count as u64)
+        ))
+        .seen(name)
     });
 }
 

@@ -194,7 +194,7 @@ impl Scenario {
 
     pub(super) fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();
-        let mut last = 0;
+        let last = self.items.last().map_or(100 * MS, |(offset_ns, _)| *offset_ns);
         for call in 1..=self.calls {
             let request = match Dialect::from_method(&self.method) {
                 Some(Dialect::PandaDataStream) => pandadatastream::stream_request(call as i32 - 1),
@@ -211,7 +211,6 @@ impl Scenario {
             };
             let mut put = |offset_ns, kind| {
                 let seq = events.len() as u64 + 1;
-                last = offset_ns;
                 events.push(Event {
                     call,
                     seq,
@@ -241,7 +240,6 @@ impl Scenario {
                     },
                 );
             }
-            let last = last;
             if let Some((after_ns, ending)) = &self.ending {
                 put(last + after_ns, EventKind::End(ending.clone()));
             }

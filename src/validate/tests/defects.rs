@@ -440,7 +440,7 @@ const DATASTREAM: &[Defect] = &[
             s.frame(6).rows[1]
                 .sensors
                 .iter_mut()
-                .for_each(|sensor| sensor.intensity.clear())
+                .for_each(|sensor| sensor.intensity.clear());
         },
         &[("empty-frame", Error, "call 1, message 6, row 13")],
     ),
@@ -631,7 +631,7 @@ const PANDA: &[Defect] = &[
     ),
     (
         "a payload is cut off",
-        |s| drop(s.block(6).main_data[0].pop()),
+        |s| s.block(6).main_data[0].truncate(127),
         &[("indivisible-payload", Error, "call 1, message 6")],
     ),
     (

@@ -104,14 +104,12 @@ struct Totals {
     rows: u64,
     bytes: u64,
     last_ns: u64,
-    streams: BTreeSet<(Dialect2, i64)>,
+    /// Streams of `datastream` by call, of `pandadatastream` by stream id.
+    streams: BTreeSet<(u8, i64)>,
     complete_rows: Option<u64>,
     incomplete: bool,
     observed: Seeing,
 }
-
-/// An order for dialects, to keep them in a set.
-type Dialect2 = u8;
 
 /// What becomes [`Observed`].
 #[derive(Debug, Default)]
@@ -157,9 +155,10 @@ impl Validation {
             Strictness::Normal => Severity::Error,
             Strictness::Strict => Severity::Warning,
         };
-        match self.findings.iter().any(|finding| finding.severity >= fails) {
-            true => Verdict::Fail,
-            false => Verdict::Pass,
+        if self.findings.iter().any(|finding| finding.severity >= fails) {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
         }
     }
 

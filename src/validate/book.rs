@@ -1,6 +1,6 @@
 //! The book of findings: repeats are folded as they come, so that it stays small whatever the stream does.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use super::{expect::Level, rule::Rule};
 use crate::{
@@ -109,13 +109,13 @@ impl Text {
         }
     }
 
-    pub(super) fn seen(mut self, seen: impl ToString) -> Self {
-        self.seen = Some(seen.to_string());
+    pub(super) fn seen(mut self, seen: impl fmt::Display) -> Self {
+        self.seen = Some(format!("{seen}"));
         self
     }
 
-    pub(super) fn expected(mut self, expected: impl ToString) -> Self {
-        self.expected = Some(expected.to_string());
+    pub(super) fn expected(mut self, expected: impl fmt::Display) -> Self {
+        self.expected = Some(format!("{expected}"));
         self
     }
 }

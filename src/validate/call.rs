@@ -13,7 +13,7 @@ use super::{
         structure, timing,
         values::{self, Lifeless},
     },
-    scan::{Scan, mark},
+    scan::{Lanes, Scan, mark},
 };
 use crate::{
     dialect::{Dialect, Layout, pandadatastream},
@@ -58,6 +58,7 @@ pub(super) struct Call {
     running: extremes::Running,
     frozen: frozen::Memory,
     scans: Vec<Scan>,
+    marks: Vec<u64>,
 }
 
 /// What is counted of a call.
@@ -84,6 +85,16 @@ struct Facts {
     excuse: Excuse,
 }
 
+/// What one pass over a row tells.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    scan: Scan,
+    /// A spectrum begins with zero, and may be all zero.
+    zero: bool,
+    /// All spectra are equally long.
+    even: bool,
+}
+
 impl Call {
     pub(super) fn new(number: u32, dialect: Dialect, started_ns: u64, expect: &Expectations) -> Self {
         Self {
@@ -101,6 +112,7 @@ impl Call {
             running: extremes::Running::default(),
             frozen: frozen::Memory::default(),
             scans: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -179,7 +191,8 @@ impl Call {
             self.tally.rows += 1;
             let before = at.checked_sub(1).and_then(|at| frame.rows.get(at));
             let repeated = match before {
-                None => repeats != Repeats::Nothing,
+                _ if repeats == Repeats::Frame => true,
+                None => repeats == Repeats::FirstRow,
                 Some(before) => frozen::same_row(before, row) && frozen::goes_on(before, row),
             };
             lifeless &= self.row(context, place, row, standing, repeated, &mut facts);
@@ -235,22 +248,29 @@ impl Call {
             return false;
         }
         let known = self.sensors(context, place, row, standing, facts);
-        self.judge_bins(context, place, row, facts);
-        let (scan, zero) = self.scan(row);
+        let seen = self.scan(row);
+        let scan = seen.scan;
+        self.judge_bins(context, place, row, seen.even, facts);
         facts.scan = facts.scan.and(scan);
         self.tally.see(scan);
+        let bounds = context.expect.amplitude_db.as_ref().map(|bounds| bounds.value);
+        let beyond = bounds.filter(|bounds| f64::from(scan.min) < bounds.min || f64::from(scan.max) > bounds.max);
+        let unusual = seen.zero || scan.nan || scan.has_infinity();
         let mut lifeless = Lifeless::No;
-        if zero || scan.nan || scan.has_infinity() {
+        if unusual || beyond.is_some() {
+            // Only now each sensor is looked at for itself.
+            let spectra = row.sensors.iter().map(|sensor| Scan::of(&sensor.intensity));
+            self.scans.clear();
+            self.scans.extend(spectra);
+        }
+        if unusual {
             lifeless = values::unusual(context.book, place, row, &self.scans);
         }
         if lifeless == Lifeless::Zero {
             facts.excuse = Excuse::Other;
         }
-        if let Some(bounds) = &context.expect.amplitude_db {
-            let Expectation { min, max } = Expectation::of(bounds.value.min, bounds.value.max);
-            if scan.min < min || scan.max > max {
-                amplitude::out_of_range(context.book, place, row, &self.scans, &bounds.value);
-            }
+        if let Some(bounds) = beyond {
+            amplitude::out_of_range(context.book, place, row, &self.scans, &bounds);
         }
         if known && !repeated && lifeless == Lifeless::No {
             self.stuck(context, place, row);
@@ -270,19 +290,19 @@ impl Call {
         if standing == Standing::OtherChannels {
             return false;
         }
-        if !self.roster.is(row) && structure::duplicate_sensor(context.book, place, row) {
+        let same = self.roster.is(row);
+        if !same && structure::duplicate_sensor(context.book, place, row) {
             facts.excuse = facts.excuse.or(Excuse::Fewer);
             return false;
         }
-        if self.roster.meet(context.book, place, row) == Met::Flawed {
+        if self.roster.meet(context.book, place, row, same) == Met::Flawed {
             facts.excuse = facts.excuse.or(Excuse::Fewer);
         }
         true
     }
 
-    fn judge_bins(&mut self, context: &mut Context<'_>, place: Place, row: &Row<'_>, facts: &mut Facts) {
+    fn judge_bins(&mut self, context: &mut Context<'_>, place: Place, row: &Row<'_>, even: bool, facts: &mut Facts) {
         let first = row.sensors.first().map_or(0, |sensor| sensor.intensity.len());
-        let even = row.sensors.iter().all(|sensor| sensor.intensity.len() == first);
         let expected = context.expect.bins.as_ref();
         if !even {
             let known = expected.map(|bins| bins.value as usize).or(self.drift.bins);
@@ -299,25 +319,25 @@ impl Call {
         self.drift.bins = Some(first);
     }
 
-    /// The one pass over a row's values; also whether a spectrum is all zero.
-    fn scan(&mut self, row: &Row<'_>) -> (Scan, bool) {
-        self.scans.clear();
-        let (mut all, mut zero) = (Scan::EMPTY, false);
+    /// The one pass over a row's values.
+    fn scan(&mut self, row: &Row<'_>) -> Seen {
+        self.marks.clear();
+        let first = row.sensors.first().map_or(0, |sensor| sensor.intensity.len());
+        let (mut lanes, mut zero, mut even) = (Lanes::new(), false, true);
         for sensor in &row.sensors {
-            let scan = Scan::of(&sensor.intensity);
-            all = all.and(scan);
-            zero |= scan.is_zero();
-            self.scans.push(scan);
+            lanes.add(&sensor.intensity);
+            even &= sensor.intensity.len() == first;
+            zero |= sensor.intensity.get(0).is_some_and(|value| value == 0.0);
+            self.marks.push(mark(&sensor.intensity));
         }
-        (all, zero)
+        let scan = lanes.total();
+        Seen { scan, zero, even }
     }
 
     fn stuck(&mut self, context: &mut Context<'_>, place: Place, row: &Row<'_>) {
-        let states = self.roster.states.iter_mut().zip(&self.scans);
-        for (sensor, (state, scan)) in row.sensors.iter().zip(states) {
-            if !scan.is_zero() && !scan.is_dead() {
-                state.see(context.book, place, sensor.id, &sensor.intensity);
-            }
+        let states = self.roster.states.iter_mut().zip(&self.marks);
+        for (sensor, (state, mark)) in row.sensors.iter().zip(states) {
+            state.see(context.book, place, sensor, *mark);
         }
     }
 
@@ -389,21 +409,6 @@ impl Call {
             structure::zero_frames(context.book, place, &format!("call {} carried no frame", self.number));
         }
         verdict
-    }
-}
-
-/// Bounds as floats, so that a scan is compared without a conversion for each row.
-struct Expectation {
-    min: f32,
-    max: f32,
-}
-
-impl Expectation {
-    const fn of(min: f64, max: f64) -> Self {
-        Self {
-            min: min as f32,
-            max: max as f32,
-        }
     }
 }
 

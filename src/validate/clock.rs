@@ -166,13 +166,12 @@ impl Clock {
     /// Takes the next row in order of arrival.
     pub(super) fn push(&mut self, mut row: RowTime) -> Vec<Irregular> {
         row.lost = std::mem::take(&mut self.lost);
-        match self.nominal {
-            Some(nominal) => self.step(nominal, row),
-            None => {
-                self.warm.push(row);
-                if self.warm.len() >= WARM_UP {
-                    self.learn();
-                }
+        if let Some(nominal) = self.nominal {
+            self.step(nominal, row);
+        } else {
+            self.warm.push(row);
+            if self.warm.len() >= WARM_UP {
+                self.learn();
             }
         }
         std::mem::take(&mut self.out)

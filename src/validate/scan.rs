@@ -2,7 +2,7 @@
 
 use crate::spectrogram::Values;
 
-/// Floats that are looked at side by side; wide enough that the compiler uses vector registers.
+/// Floats that are looked at side by side, so that the compiler uses vector registers: four of them for each array here.
 const LANES: usize = 16;
 
 /// What one pass over a spectrum tells.
@@ -26,10 +26,9 @@ impl Scan {
 
     /// Of a spectrum.
     pub(super) fn of(values: &Values<'_>) -> Self {
-        match values {
-            Values::Wire(bytes) => scan(bytes.as_chunks::<4>().0, f32::from_le_bytes),
-            Values::Owned(values) => scan(values, |value| value),
-        }
+        let mut lanes = Lanes::new();
+        lanes.add(values);
+        lanes.total()
     }
 
     /// Of both.
@@ -57,43 +56,85 @@ impl Scan {
     }
 }
 
-#[inline]
-fn scan<T: Copy>(values: &[T], float: impl Fn(T) -> f32) -> Scan {
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut total = Scan::EMPTY;
-    if !chunks.is_empty() {
-        let mut min = [f32::INFINITY; LANES];
-        let mut max = [f32::NEG_INFINITY; LANES];
-        let mut nan = [0_u32; LANES];
-        for chunk in chunks {
-            for lane in 0..LANES {
-                let value = float(chunk[lane]);
-                // Written so that each line is one vector instruction; a NaN loses both comparisons.
-                min[lane] = if value < min[lane] { value } else { min[lane] };
-                max[lane] = if value > max[lane] { value } else { max[lane] };
-                nan[lane] |= u32::from(value.is_nan());
+/// A scan under way, over one spectrum or the spectra of a row; folded into one value at the end.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    min: [f32; LANES],
+    max: [f32; LANES],
+    nan: [u32; LANES],
+}
+
+impl Lanes {
+    pub(super) const fn new() -> Self {
+        Self {
+            min: [f32::INFINITY; LANES],
+            max: [f32::NEG_INFINITY; LANES],
+            nan: [0; LANES],
+        }
+    }
+
+    /// Looks at a spectrum.
+    #[inline]
+    pub(super) fn add(&mut self, values: &Values<'_>) {
+        match values {
+            Values::Wire(bytes) => self.look(bytes.as_chunks::<4>().0, f32::from_le_bytes),
+            Values::Owned(values) => self.look(values, |value| value),
+        }
+    }
+
+    #[inline]
+    fn look<T: Copy>(&mut self, values: &[T], float: impl Fn(T) -> f32) {
+        // Local arrays stay in registers; each line of the loop is one vector instruction. A NaN loses both comparisons.
+        let (mut min, mut max, mut nan) = (self.min, self.max, self.nan);
+        let mut one = |lane: usize, value: f32| {
+            min[lane] = if value < min[lane] { value } else { min[lane] };
+            max[lane] = if value > max[lane] { value } else { max[lane] };
+            nan[lane] |= u32::from(value.is_nan());
+        };
+        if let Some(last) = values.last_chunk::<LANES>() {
+            for chunk in values.as_chunks::<LANES>().0 {
+                for (lane, value) in chunk.iter().enumerate() {
+                    one(lane, float(*value));
+                }
+            }
+            // Values that were seen already do not change extremes: the end is taken as one piece.
+            for (lane, value) in last.iter().enumerate() {
+                one(lane, float(*value));
+            }
+        } else {
+            for (lane, value) in values.iter().enumerate().take(LANES) {
+                one(lane, float(*value));
             }
         }
+        *self = Self { min, max, nan };
+    }
+
+    /// Of everything so far.
+    pub(super) fn total(&self) -> Scan {
+        let mut total = Scan::EMPTY;
         for lane in 0..LANES {
-            total.min = total.min.min(min[lane]);
-            total.max = total.max.max(max[lane]);
-            total.nan |= nan[lane] != 0;
+            total.min = total.min.min(self.min[lane]);
+            total.max = total.max.max(self.max[lane]);
+            total.nan |= self.nan[lane] != 0;
         }
+        total
     }
-    for value in rest {
-        let value = float(*value);
-        total.min = if value < total.min { value } else { total.min };
-        total.max = if value > total.max { value } else { total.max };
-        total.nan |= value.is_nan();
-    }
-    total
 }
 
 /// First and last value of a spectrum and its length: two spectra that differ here differ.
+#[inline]
 pub(super) fn mark(values: &Values<'_>) -> u64 {
-    let bits = |bin: usize| u64::from(values.get(bin).map_or(0, f32::to_bits));
-    let last = bits(values.len().wrapping_sub(1));
-    ((bits(0) << 32) | last) ^ (values.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    let ends = match values {
+        Values::Wire(bytes) => bytes
+            .first_chunk()
+            .zip(bytes.last_chunk())
+            .map(|(first, last)| (u32::from_le_bytes(*first), u32::from_le_bytes(*last))),
+        Values::Owned(values) => {
+            (values.first().zip(values.last())).map(|(first, last)| (first.to_bits(), last.to_bits()))
+        }
+    };
+    let (first, last) = ends.unwrap_or((0, 0));
+    ((u64::from(first) << 32) | u64::from(last)) ^ (values.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The same values, bit by bit.
@@ -121,9 +162,9 @@ mod tests {
             for at in 0..len {
                 let mut values: Vec<f32> = (0..len).map(|bin| -50.0 - bin as f32 / 4.0).collect();
                 values[at] = 7.5;
-                assert_eq!(both(&values).max, 7.5, "{at} of {len}");
+                assert_eq!(both(&values).max.to_bits(), 7.5_f32.to_bits(), "{at} of {len}");
                 values[at] = f32::NEG_INFINITY;
-                assert_eq!(both(&values).min, f32::NEG_INFINITY, "{at} of {len}");
+                assert!(both(&values).has_infinity(), "{at} of {len}");
                 values[at] = f32::NAN;
                 let scan = both(&values);
                 assert!(scan.nan && !scan.has_infinity() || len == 1, "{at} of {len}");

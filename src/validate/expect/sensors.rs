@@ -106,9 +106,10 @@ impl fmt::Display for SensorSet {
             if at > 0 {
                 f.write_str(", ")?;
             }
-            match span.min == span.max {
-                true => write!(f, "{}", span.min)?,
-                false => write!(f, "{span}")?,
+            if span.min == span.max {
+                write!(f, "{}", span.min)?;
+            } else {
+                write!(f, "{span}")?;
             }
         }
         Ok(())

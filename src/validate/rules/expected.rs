@@ -41,7 +41,8 @@ pub(in crate::validate) const SHORT_STREAM: Rule = Rule {
     title: "the stream is as long as it should be",
     unit: "times",
     doc: "Fewer frames or rows than minimum_frames or minimum_rows (error), or less than 95 % of the rows that the asked \
-          window of a recording holds at lines_dt (warning; not when we stopped the stream ourselves).",
+          window of a recording holds at lines_dt, and more than a second of them (warning; not when we stopped the \
+          stream ourselves).",
     hint: "the recording is shorter than the window, or the stream ended early",
 };
 
@@ -58,6 +59,9 @@ pub(in crate::validate) const MISSING_STREAM: Rule = Rule {
 
 /// Part of the asked rows that must come.
 const COMPLETE: f64 = 0.95;
+
+/// Windows are asked for in whole seconds, and recordings do not begin on them: so many may be lacking.
+const WINDOW_SLACK_S: f64 = 1.0;
 
 pub(in crate::validate) fn unexpected_bins(
     book: &mut Book,
@@ -140,11 +144,11 @@ pub(in crate::validate) fn short_stream(book: &mut Book, expect: &Expectations, 
         }
     }
     let window = expect.window_s.as_ref().zip(expect.lines_dt_s.as_ref());
-    let asked = window.map(|(window, dt)| (window.value / dt.value).floor());
-    let (Some(asked), Some(seen)) = (asked.filter(|rows| *rows >= 1.0), length.complete_rows) else {
+    let asked = window.map(|(window, dt)| ((window.value / dt.value).floor(), WINDOW_SLACK_S / dt.value));
+    let (Some((asked, slack)), Some(seen)) = (asked.filter(|(rows, _)| *rows >= 1.0), length.complete_rows) else {
         return;
     };
-    if (seen as f64) < COMPLETE * asked {
+    if seen as f64 + slack < COMPLETE * asked {
         let note = Note::new(&SHORT_STREAM, Place::default()).severity(Severity::Warning);
         book.note(note, || {
             let percent = short((seen as f64 / asked * 1000.0).round() / 10.0);

@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Place, Severity},
-    spectrogram::Frame,
+    spectrogram::{Frame, Values},
     validate::{
         book::{Book, Note, Text},
         rule::Rule,
@@ -94,10 +94,8 @@ fn mismatch(book: &mut Book, place: Place, frame: &Frame<'_>, actual: Scan, excu
     let within_is_enough = frame.block.is_some() || excuse == Excuse::Fewer;
     let fits = |actual: Scan| {
         let (high, low) = (f64::from(actual.max), f64::from(actual.min));
-        match within_is_enough {
-            true => (high <= max || close(max, high)) && (low >= min || close(min, low)),
-            false => close(max, high) && close(min, low),
-        }
+        let (high_fits, low_fits) = (close(max, high), close(min, low));
+        (high_fits || (within_is_enough && high <= max)) && (low_fits || (within_is_enough && low >= min))
     };
     if fits(actual) || others(frame, actual).into_iter().flatten().any(fits) {
         return false;
@@ -127,9 +125,7 @@ fn others(frame: &Frame<'_>, actual: Scan) -> [Option<Scan>; 2] {
             .map(|sensor| &sensor.intensity)
     };
     let finite = actual.has_infinity().then(|| {
-        let finite = spectra()
-            .flat_map(|values| values.iter())
-            .filter(|value| value.is_finite());
+        let finite = spectra().flat_map(Values::iter).filter(|value| value.is_finite());
         finite.fold(Scan::EMPTY, |scan, value| Scan {
             min: scan.min.min(value),
             max: scan.max.max(value),

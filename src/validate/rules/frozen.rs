@@ -6,11 +6,11 @@ use crate::{
     dialect::{Dialect, Layout, datastream, pandadatastream},
     event::Message,
     finding::{Place, Severity},
-    spectrogram::{Frame, Row, Values},
+    spectrogram::{Frame, Row, Sensor as Spectrum, Values},
     validate::{
         book::{Book, Note, Text},
         rule::Rule,
-        scan::{mark, same},
+        scan::{Scan, mark, same},
     },
     wire,
 };
@@ -89,9 +89,10 @@ impl Memory {
         if self.data.is_empty() || !(as_frame || as_row) {
             return Repeats::Nothing;
         }
-        let inflated = match self.compressed {
-            true => wire::inflate(speech.encoding, &self.data, wire::MAX_INFLATED).unwrap_or_default(),
-            false => self.data.clone(),
+        let inflated = if self.compressed {
+            wire::inflate(speech.encoding, &self.data, wire::MAX_INFLATED).unwrap_or_default()
+        } else {
+            self.data.clone()
         };
         let before = match speech.dialect {
             Dialect::DataStream => datastream::decode(&inflated),
@@ -178,12 +179,11 @@ struct Repeat {
 }
 
 impl Sensor {
-    /// Looks at the sensor's next spectrum.
+    /// Looks at the sensor's next spectrum, whose mark is given.
     #[inline]
-    pub(in crate::validate) fn see(&mut self, book: &mut Book, place: Place, id: i32, values: &Values<'_>) {
-        let mark = mark(values);
+    pub(in crate::validate) fn see(&mut self, book: &mut Book, place: Place, sensor: &Spectrum<'_>, mark: u64) {
         if mark == self.mark {
-            self.repeated(book, place.at_sensor(id), values);
+            self.repeated(book, place.at_sensor(sensor.id), &sensor.intensity);
         } else {
             self.mark = mark;
             if self.repeat.is_some() {
@@ -194,6 +194,10 @@ impl Sensor {
 
     #[cold]
     fn repeated(&mut self, book: &mut Book, place: Place, values: &Values<'_>) {
+        let scan = Scan::of(values);
+        if scan.is_zero() || scan.is_dead() {
+            return;
+        }
         let bits = || values.iter().map(f32::to_bits);
         let same = self
             .repeat

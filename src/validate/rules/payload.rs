@@ -146,12 +146,13 @@ pub(in crate::validate) fn guessed_layout(book: &mut Book, place: Place, block: 
     }
     book.note(Note::new(&GUESSED_LAYOUT, place), || {
         let width = block.width.unwrap_or(0);
-        Text::new(match read {
-            true => "the values are read as little-endian f32, channel by channel, which is a guess".to_owned(),
-            false => format!(
+        Text::new(if read {
+            "the values are read as little-endian f32, channel by channel, which is a guess".to_owned()
+        } else {
+            format!(
                 "the values, {width} bytes each in {} × {} × {}, are not read and not judged",
                 block.shape_x, block.shape_y, block.shape_z
-            ),
+            )
         })
     });
 }

@@ -136,9 +136,8 @@ impl Roster {
         &self.ids
     }
 
-    /// Judges a row's sensors; the row holds no sensor twice.
-    pub(in crate::validate) fn meet(&mut self, book: &mut Book, place: Place, row: &Row<'_>) -> Met {
-        let same = self.is(row);
+    /// Judges a row's sensors, of which [`Self::is`] says whether they are the `same`; the row holds no sensor twice.
+    pub(in crate::validate) fn meet(&mut self, book: &mut Book, place: Place, row: &Row<'_>, same: bool) -> Met {
         if !same {
             self.change(book, place, row);
         }

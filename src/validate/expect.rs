@@ -223,6 +223,15 @@ impl Expectations {
         let span = |span: &Span<f64>| format!("{}..{}", span.min, span.max);
         let mut list = Vec::new();
         item(&mut list, "sensors", self.sensors.as_ref(), ToString::to_string);
+        if self.sensors.is_none() {
+            let mapped: SensorSet = self.channels.streams.keys().copied().collect();
+            let mapped = Some(mapped)
+                .filter(|set| !set.is_empty())
+                .map(|set| (set, Source::Response));
+            let asked = self.channels.asked.map(|span| (SensorSet::from(span), Source::Request));
+            let channels = mapped.or(asked).map(|(value, source)| Expected { value, source });
+            item(&mut list, "sensors", channels.as_ref(), ToString::to_string);
+        }
         item(&mut list, "bins", self.bins.as_ref(), ToString::to_string);
         item(&mut list, "frequency_hz", self.frequency_hz.as_ref(), span);
         item(&mut list, "amplitude_db", self.amplitude_db.as_ref(), span);

@@ -84,27 +84,23 @@ impl Lanes {
 
     #[inline]
     fn look<T: Copy>(&mut self, values: &[T], float: impl Fn(T) -> f32) {
-        // Local arrays stay in registers; each line of the loop is one vector instruction. A NaN loses both comparisons.
-        let (mut min, mut max, mut nan) = (self.min, self.max, self.nan);
-        let mut one = |lane: usize, value: f32| {
-            min[lane] = if value < min[lane] { value } else { min[lane] };
-            max[lane] = if value > max[lane] { value } else { max[lane] };
-            nan[lane] |= u32::from(value.is_nan());
-        };
-        if let Some(last) = values.last_chunk::<LANES>() {
-            for chunk in values.as_chunks::<LANES>().0 {
-                for (lane, value) in chunk.iter().enumerate() {
-                    one(lane, float(*value));
-                }
-            }
-            // Values that were seen already do not change extremes: the end is taken as one piece.
-            for (lane, value) in last.iter().enumerate() {
-                one(lane, float(*value));
-            }
-        } else {
+        let Some(last) = values.last_chunk::<LANES>() else {
             for (lane, value) in values.iter().enumerate().take(LANES) {
-                one(lane, float(*value));
+                let value = float(*value);
+                look_at(&mut self.min[lane], &mut self.max[lane], &mut self.nan[lane], value);
             }
+            return;
+        };
+        // Local arrays stay in registers.
+        let (mut min, mut max, mut nan) = (self.min, self.max, self.nan);
+        for chunk in values.as_chunks::<LANES>().0 {
+            for (lane, value) in chunk.iter().enumerate() {
+                look_at(&mut min[lane], &mut max[lane], &mut nan[lane], float(*value));
+            }
+        }
+        // Values that were seen already do not change extremes: the end is taken as one piece.
+        for (lane, value) in last.iter().enumerate() {
+            look_at(&mut min[lane], &mut max[lane], &mut nan[lane], float(*value));
         }
         *self = Self { min, max, nan };
     }
@@ -119,6 +115,18 @@ impl Lanes {
         }
         total
     }
+}
+
+/// Each line is one vector instruction over all lanes; a NaN loses both comparisons.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "it is the body of a loop that must become vector code"
+)]
+fn look_at(min: &mut f32, max: &mut f32, nan: &mut u32, value: f32) {
+    *min = if value < *min { value } else { *min };
+    *max = if value > *max { value } else { *max };
+    *nan |= u32::from(value.is_nan());
 }
 
 /// First and last value of a spectrum and its length: two spectra that differ here differ.

@@ -36,7 +36,7 @@ pub(in crate::validate) const ALL_ZERO: Rule = Rule {
     severity: Severity::Error,
     title: "not every sensor is zero",
     unit: "rows",
-    doc: "Every value of every sensor of a row is zero. Nothing else is then said of its values.",
+    doc: "Every value of every sensor of a row, two or more, is zero. Nothing else is then said of its values.",
     hint: "the server sends rows that it never filled",
 };
 
@@ -46,7 +46,7 @@ pub(in crate::validate) const ZERO_SENSOR: Rule = Rule {
     severity: Severity::Warning,
     title: "no sensor is zero in all bins",
     unit: "spectra",
-    doc: "Every bin of a sensor is exactly zero in a row, while other sensors are not.",
+    doc: "Every bin of a sensor, two or more, is exactly zero in a row, while other sensors are not.",
     hint: "the sensor is not filled, or masked",
 };
 
@@ -60,6 +60,9 @@ pub(in crate::validate) const DEAD_SENSOR: Rule = Rule {
           infinity as well.",
     hint: "the fibre is broken or ends before this channel, or the channel is masked",
 };
+
+/// Zeros that cannot be chance: a single value may well be 0 dB.
+const MIN_ZEROS: usize = 2;
 
 /// What is wrong with a row's values altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +82,8 @@ pub(in crate::validate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>,
             .zip(scans)
             .filter(|(sensor, _)| !sensor.intensity.is_empty())
     };
-    if spectra().next().is_some() && spectra().all(|(_, scan)| scan.is_zero()) {
+    let values: usize = row.sensors.iter().map(|sensor| sensor.intensity.len()).sum();
+    if values >= MIN_ZEROS && spectra().all(|(_, scan)| scan.is_zero()) {
         book.note(Note::new(&ALL_ZERO, place), || {
             Text::new(format!(
                 "every value of all {} sensors is zero, in {place}",
@@ -113,7 +117,7 @@ pub(in crate::validate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>,
                 not_finite(book, &INFINITY, place.at_bin(bin as u64), count, name);
             }
         }
-        if scan.is_zero() {
+        if scan.is_zero() && sensor.intensity.len() >= MIN_ZEROS {
             zero_sensor(book, place);
         }
     }

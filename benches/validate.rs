@@ -3,6 +3,8 @@
 //! `cargo bench --bench validate`; the ratio of the medians of `read_and_decode` and `validate` is the price. Every
 //! recording is read once from memory, so that no disk is measured.
 
+#![allow(clippy::expect_used, reason = "a bench of a capture that is not whole should stop")]
+
 use std::io::Cursor;
 
 use divan::{Bencher, counter::BytesCount};

@@ -30,11 +30,7 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
         output::say(format!("{} holds no frame", args.capture.display()));
         return Ok(Outcome::Findings);
     }
-    unfinished(args, reader.tail())
-}
-
-fn unfinished(args: &StatsArgs, tail: Tail) -> Done {
-    if matches!(tail, Tail::Unfinished { .. }) {
+    if matches!(reader.tail(), Tail::Unfinished { .. }) {
         let path = args.capture.display();
         output::say(format!(
             "{path} is unfinished; these are the numbers of what it holds so far"

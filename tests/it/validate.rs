@@ -14,7 +14,7 @@ const VERDICTS: [(&str, i32, &[&str]); 8] = [
     ("febus-jitter", 0, &["infinity", "dead-sensor", "clock-jitter"]),
     ("zero-ids", 0, &[]),
     ("unknown-fields", 0, &["unknown-fields"]),
-    ("production", 0, &["short-stream", "guessed-layout"]),
+    ("production", 0, &["guessed-layout"]),
     ("nan", 1, &["nan"]),
     ("empty-stream", 1, &["zero-frames"]),
     ("trailers-only-error", 1, &["error-status"]),
@@ -262,5 +262,34 @@ fn a_stream_that_died_stalled_or_carried_nothing_fails_and_says_so_first() {
         assert_eq!(rules(&report).first(), Some(&rule), "{name}: {report}");
         let text = run(&["validate", &out]).expect(1);
         assert!(text.text().lines().last().unwrap().contains(rule), "{name}");
+    }
+}
+
+#[test]
+fn a_production_job_that_was_closed_when_idle_is_so_in_its_replay_at_any_rate() {
+    let dir = Dir::new();
+    for rate in ["max", "50"] {
+        let out = dir.file(&format!("{rate}.gcap"));
+        let serve = Serve::start(&[&shipped("production.gcap"), "--rate", rate]);
+        let target = [
+            "--target",
+            serve.grpc(),
+            "--plaintext",
+            "--dialect",
+            "pandadatastream",
+            "--streams",
+            "3",
+        ];
+        let report = run(&[&["record", "--format", "json", "-o", &out], &target[..]].concat())
+            .expect(0)
+            .json();
+        for ending in report["endings"].as_array().unwrap() {
+            assert_eq!(
+                (&ending["messages"], &ending["idle_close"]),
+                (&8.into(), &true.into()),
+                "{rate}"
+            );
+        }
+        run(&["validate", &out]).expect(0);
     }
 }

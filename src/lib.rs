@@ -9,7 +9,7 @@
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
 //! - [`stats`]: the numbers of a stream.
-//! - [`report`]: events as text and JSON. [`snapshot`]: statistics as golden text.
+//! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text. [`snapshot`]: statistics as golden text.
 //!
 //! ```
 //! use grpc_capture::file::Reader;
@@ -39,7 +39,8 @@ pub mod tap;
 pub mod validate;
 pub mod wire;
 
-/// The examples of the README, compiled and run.
+/// The examples of the README and of the tour, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/api.md")]
 struct Readme;

@@ -9,7 +9,7 @@
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
 //! - [`stats`]: the numbers of a stream.
-//! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text. [`snapshot`]: statistics as golden text.
+//! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text.
 //!
 //! ```
 //! use grpc_capture::file::Reader;

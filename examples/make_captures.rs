@@ -28,6 +28,12 @@ const START_MS: i64 = 1_795_507_200_000;
 /// Milliseconds of a row.
 const LINES_DT_MS: i64 = 100;
 
+/// A frame of one empty row, as a gzip of another program's making.
+const GZIPPED_FRAME: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xe3, 0x62, 0x00, 0x00, 0x75, 0xfa, 0x36, 0xbb, 0x02,
+    0x00, 0x00, 0x00,
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
     for (name, bytes) in synthetic()? {
@@ -235,6 +241,7 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
 fn every_event() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut all = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.0", 0));
     let mut headers = grpc_headers();
+    headers.metadata.push("grpc-encoding", "gzip");
     headers.metadata.push("trace-bin", b"AAEC/w".as_slice());
     headers.metadata.push("odd", [0xff, 0xfe].as_slice());
     all.add(3, EventKind::Headers(headers));
@@ -243,7 +250,7 @@ fn every_event() -> Result<Vec<u8>, Box<dyn Error>> {
     let compressed = Message {
         direction: Direction::Received,
         compressed: true,
-        data: vec![1, 2, 3].into(),
+        data: GZIPPED_FRAME.into(),
     };
     all.add(1, EventKind::Message(compressed));
     let gap = Gap {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod record;
+pub(crate) mod validate;
 pub(crate) mod value;
 
 use record::RecordArgs;
@@ -44,6 +45,12 @@ pub(crate) enum Command {
     Cat(CatArgs),
     /// Check every checksum, count and digest of captures
     Verify(VerifyArgs),
+    /// Judge the streams of captures, and say what is wrong with them
+    Validate(Box<validate::ValidateArgs>),
+    /// Print a capture's statistics
+    Stats(validate::StatsArgs),
+    /// Print the golden text of captures, or compare it with goldens
+    Snapshot(validate::SnapshotArgs),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames

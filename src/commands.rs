@@ -5,12 +5,16 @@ use std::{error::Error, fmt};
 pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod docs;
+pub(crate) mod expect;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod serve;
+pub(crate) mod snapshot;
+pub(crate) mod stats;
+pub(crate) mod validate;
 pub(crate) mod verify;
 
 /// What a command came to; main turns it into the exit code.

@@ -1,5 +1,7 @@
 //! What the validator says: findings, and the verdict they lead to.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -14,8 +16,26 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// The name in reports and expectation files: `info`, `warning` or `error`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Where something was noticed. Unset parts do not apply.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Place {
     /// The call, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +60,82 @@ pub struct Place {
     pub byte: Option<u64>,
 }
 
+impl Place {
+    /// A place in a call, and when that was.
+    ///
+    /// ```
+    /// use grpc_capture::finding::Place;
+    /// let place = Place::call(1, 2_500_000_000).at_message(7).at_row(20);
+    /// assert_eq!(place.to_string(), "call 1, message 7, row 20, at 2.500 s");
+    /// ```
+    #[must_use]
+    pub fn call(call: u32, offset_ns: u64) -> Self {
+        Self {
+            call: Some(call),
+            offset_ns: Some(offset_ns),
+            ..Self::default()
+        }
+    }
+
+    /// The same, in a received message.
+    #[must_use]
+    pub const fn at_message(mut self, message: u64) -> Self {
+        self.message = Some(message);
+        self
+    }
+
+    /// The same, in a row.
+    #[must_use]
+    pub const fn at_row(mut self, row: u64) -> Self {
+        self.row = Some(row);
+        self
+    }
+
+    /// The same, at a sensor.
+    #[must_use]
+    pub const fn at_sensor(mut self, sensor: i32) -> Self {
+        self.sensor = Some(sensor);
+        self
+    }
+
+    /// The same, at a bin.
+    #[must_use]
+    pub const fn at_bin(mut self, bin: u64) -> Self {
+        self.bin = Some(bin);
+        self
+    }
+
+    /// The same, at a byte of the message.
+    #[must_use]
+    pub const fn at_byte(mut self, byte: u64) -> Self {
+        self.byte = Some(byte);
+        self
+    }
+}
+
+impl fmt::Display for Place {
+    /// `call 1, message 7, row 20, sensor 3, bin 5, byte 12, at 2.500 s`, as far as it is known; `the capture` otherwise.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("call", self.call.map(|call| call.to_string())),
+            ("message", self.message.map(|message| message.to_string())),
+            ("row", self.row.map(|row| row.to_string())),
+            ("sensor", self.sensor.map(|sensor| sensor.to_string())),
+            ("bin", self.bin.map(|bin| bin.to_string())),
+            ("byte", self.byte.map(|byte| byte.to_string())),
+        ];
+        let said = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+        let at = self.offset_ns.map(|ns| format!("at {:.3} s", ns as f64 / 1e9));
+        let parts: Vec<_> = said.chain(at).collect();
+        if parts.is_empty() {
+            return f.pad("the capture");
+        }
+        f.pad(&parts.join(", "))
+    }
+}
+
 /// One thing the validator noticed; repeats are folded into one finding with a count.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -53,8 +149,14 @@ pub struct Finding {
     pub first: Place,
     /// Where it was noticed last.
     pub last: Place,
-    /// What was seen, and what was expected.
+    /// What was seen, and what was expected: the worst of the repeats, and how many there are.
     pub message: String,
+    /// The value that was seen there, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+    /// The value that was expected there, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
     /// What to do about it.
     pub hint: String,
 }

@@ -8,7 +8,8 @@
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
-//! - [`report`]: events as text and JSON.
+//! - [`stats`]: the numbers of a stream.
+//! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text.
 //!
 //! ```
 //! use grpc_capture::file::Reader;
@@ -31,11 +32,15 @@ pub mod proto;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod snapshot;
 pub mod spectrogram;
+pub mod stats;
 pub mod tap;
+pub mod validate;
 pub mod wire;
 
-/// The examples of the README, compiled and run.
+/// The examples of the README and of the tour, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/api.md")]
 struct Readme;

@@ -4,4 +4,8 @@ pub mod event_json;
 pub mod event_text;
 pub mod finding_text;
 pub mod junit;
+pub mod regression;
 pub mod schema;
+pub mod stats_text;
+pub mod validation;
+pub mod validation_text;

@@ -7,6 +7,7 @@ use grpc_capture::focus;
 
 use super::{
     FormatArg,
+    validate::ExpectArgs,
     value::{Size, Span, Tag},
 };
 
@@ -31,10 +32,6 @@ pub(crate) struct RecordArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Recording no frame at all is a success too
-    #[arg(long)]
-    pub(crate) allow_empty: bool,
-
     /// A remark that travels with the capture
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Tag>,
@@ -53,6 +50,13 @@ pub(crate) struct RecordArgs {
 
     #[command(flatten)]
     pub(crate) recorder: RecorderArgs,
+
+    /// Judge the stream while it is recorded; findings fail as in `capture validate`
+    #[arg(long, help_heading = "Expectations")]
+    pub(crate) validate: bool,
+
+    #[command(flatten)]
+    pub(crate) expect: ExpectArgs,
 }
 
 /// What to ask for.

@@ -54,7 +54,7 @@ pub(crate) struct ExpectArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// A stream without frames is right
+    /// A stream without frames is right too
     #[arg(long)]
     pub(crate) allow_empty: bool,
 
@@ -166,7 +166,7 @@ pub(crate) struct SnapshotArgs {
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ColorArg {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless `NO_COLOR` is set
     #[default]
     Auto,
     /// Always

@@ -9,6 +9,7 @@ use std::{
 use grpc_capture::{
     file::{Header, Summary, Writer, WriterOptions, attribute},
     redact::{MetadataPolicy, strip_userinfo},
+    report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
         RecorderOptions, Stop, TapError, record_job,
@@ -18,6 +19,7 @@ use grpc_capture::{
 use super::{Done, Failure, Outcome, import, output};
 use crate::cli::record::{OnOverflow, RecordArgs};
 
+mod live;
 mod progress;
 mod report;
 mod signal;
@@ -84,7 +86,13 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
         ..WriterOptions::default()
     };
     let writer = Writer::with_file(file, &path, &header, options)?;
-    let recorder = Recorder::start(writer, recorder_options(args, clock))?;
+    let mut options = recorder_options(args, clock);
+    let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
+    let judge = judge.map(|(observer, judge)| {
+        options.observers.push(observer);
+        judge
+    });
+    let recorder = Recorder::start(writer, options)?;
     let handle = recorder.handle();
     let line = progress::Line::start(handle.clone(), talk);
     let outcome = record_job(&prepared.job, &job_options(args, &prepared, stop), &handle).await;
@@ -94,11 +102,13 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
     }
     let written = recorder.finish().await;
     let totals = line.stop();
+    let judged = judge.map(live::Judge::finish).transpose()?;
     let recording = Recording {
         path,
         totals,
         outcome,
         written,
+        judged,
     };
     report::report(args, &recording, talk)
 }
@@ -109,6 +119,8 @@ struct Recording {
     totals: grpc_capture::tap::Totals,
     outcome: Result<JobOutcome, TapError>,
     written: Result<Summary, RecorderError>,
+    /// What `--validate` found.
+    judged: Option<validation::Report>,
 }
 
 fn default_path(args: &RecordArgs) -> PathBuf {

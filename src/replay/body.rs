@@ -9,6 +9,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -31,12 +32,17 @@ use super::{
 };
 use crate::wire::{deframe::PREFIX_BYTES, prefix};
 
+/// How much of a silence before a broken connection is kept at any rate. Calls of one job share the connection, and must
+/// not lose what they have still to send to the first of them that breaks it; and a client tells a job that was closed
+/// when idle from one that died by this silence ([`crate::wire::idle::SILENCE_BEFORE_GOAWAY`]).
+const KEPT_SILENCE: Duration = Duration::from_millis(1250);
+
 /// A message up to this size is copied together with its neighbours: a frame for each costs more than the copy.
 const SMALL_BYTES: usize = 16 * 1024;
 /// Small messages that are due together travel in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 /// A timer cannot be set for longer; a step that is due later is waited for in several turns.
-const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Anything that the server answers with.
 #[derive(Debug)]
@@ -252,6 +258,8 @@ pub(super) struct Steps {
     start: Instant,
     sleep: Pin<Box<Sleep>>,
     next: Option<Step>,
+    /// Recorded offset of the last step, and when it was taken.
+    last: Option<(u64, Instant)>,
 }
 
 impl Steps {
@@ -262,6 +270,7 @@ impl Steps {
             start,
             sleep: Box::pin(tokio::time::sleep_until(start)),
             next: None,
+            last: None,
         }
     }
 
@@ -279,16 +288,27 @@ impl Steps {
                 Step { offset_ns: 0, act }
             }),
         };
-        if let Some(due) = self.schedule.due(step.offset_ns)
+        let due = self.schedule.due(step.offset_ns).max(self.silence_before(&step));
+        if let Some(due) = due
             && self.poll_until(due, cx).is_pending()
         {
             self.next = Some(step);
             return Poll::Pending;
         }
+        self.last = Some((step.offset_ns, Instant::now()));
         Poll::Ready(step)
     }
 
-    fn poll_until(&mut self, due: std::time::Duration, cx: &mut Context<'_>) -> Poll<()> {
+    /// When a connection that broke after a silence may break again, counted from the start of the call.
+    fn silence_before(&self, step: &Step) -> Option<Duration> {
+        let (Act::End(Finale::Break { .. }), Some((offset_ns, at))) = (&step.act, self.last) else {
+            return None;
+        };
+        let recorded = Duration::from_nanos(step.offset_ns.saturating_sub(offset_ns));
+        Some(at.saturating_duration_since(self.start) + recorded.min(KEPT_SILENCE))
+    }
+
+    fn poll_until(&mut self, due: Duration, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = Instant::now();
             let left = due.saturating_sub(now.saturating_duration_since(self.start));

@@ -1,7 +1,7 @@
 //! Findings as text.
 
 use crate::{
-    finding::{Finding, Place, Severity},
+    finding::{Finding, Severity},
     report::event_text::printable,
 };
 
@@ -15,37 +15,13 @@ pub const fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// A place in words, outermost first: `call 1, message 3, row 12, sensor 40, bin 7, at 1.200 s`.
-#[must_use]
-pub fn place(place: &Place) -> String {
-    let number = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}"));
-    let parts = [
-        number("call", place.call.map(|call| call.to_string())),
-        number("message", place.message.map(|message| message.to_string())),
-        number("row", place.row.map(|row| row.to_string())),
-        number("sensor", place.sensor.map(|sensor| sensor.to_string())),
-        number("bin", place.bin.map(|bin| bin.to_string())),
-        number("byte", place.byte.map(|byte| byte.to_string())),
-        number(
-            "at",
-            place
-                .offset_ns
-                .map(|ns| format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000)),
-        ),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
 /// All of a finding, over several lines: what, how often, where, and what to do.
 #[must_use]
 pub fn detail(finding: &Finding) -> String {
     let mut text = printable(&finding.message);
-    let (first, last) = (place(&finding.first), place(&finding.last));
-    if !first.is_empty() {
-        text.push_str(&format!("\nfirst: {first}"));
-    }
-    if finding.count > 1 && last != first && !last.is_empty() {
-        text.push_str(&format!("\nlast:  {last}"));
+    text.push_str(&format!("\nfirst: {}", finding.first));
+    if finding.count > 1 && finding.last != finding.first {
+        text.push_str(&format!("\nlast:  {}", finding.last));
     }
     if finding.count > 1 {
         text.push_str(&format!("\ncount: {}", finding.count));
@@ -59,6 +35,7 @@ pub fn detail(finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Place;
 
     #[test]
     fn a_finding_says_what_where_how_often_and_what_to_do() {
@@ -78,6 +55,8 @@ mod tests {
                 ..Place::default()
             },
             message: "3 values are NaN".to_owned(),
+            seen: None,
+            expected: None,
             hint: "look at the sensor".to_owned(),
         };
         let expected = "3 values are NaN\nfirst: call 1, sensor 40, at 1.200 s\nlast:  call 1, sensor 41\ncount: 3\n\

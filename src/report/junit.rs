@@ -91,6 +91,8 @@ mod tests {
                 ..Place::default()
             },
             message: "NaN < & > \u{1b}".to_owned(),
+            seen: None,
+            expected: None,
             hint: "look at the sensor".to_owned(),
         }
     }

@@ -10,6 +10,7 @@
 //! **Bounds.** Messages take their place in the queue by count and by bytes and give it back once written. All other
 //! events are small and few (a handful for each call), so they are let in at once: an ending is never lost or late.
 
+mod beside;
 mod call;
 mod file_sink;
 mod queue;
@@ -25,6 +26,7 @@ use std::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+pub use beside::Beside;
 pub use call::CallRecorder;
 pub use queue::{Refused, Totals};
 

@@ -158,7 +158,7 @@ fn every_capture_is_whole_and_every_command_reads_it() {
 fn the_raw_messages_of_every_capture_are_delimited_as_protobuf_does() {
     for name in all() {
         let path = shipped(&name);
-        let raw = run(&["cat", "--raw", &path]).expect(0).stdout;
+        let raw = run(&["cat", "--raw", "--as-recorded", &path]).expect(0).stdout;
         assert!(raw == delimited(&received(&path)), "{name}");
     }
 }

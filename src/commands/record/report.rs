@@ -3,7 +3,7 @@
 use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
-    report::{event_json::EndingJson, event_text},
+    report::{event_json::EndingJson, event_text, validation, validation_text},
     tap::CallOutcome,
 };
 use serde::Serialize;
@@ -27,6 +27,9 @@ struct Report<'a> {
     /// `None` when the capture could not be finished.
     digest: Option<Digest>,
     errors: Vec<String>,
+    /// What `--validate` found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<&'a validation::Report>,
 }
 
 #[derive(Serialize)]
@@ -63,6 +66,7 @@ pub(super) fn report(args: &RecordArgs, recording: &Recording, talk: output::Tal
         endings: calls.iter().map(ending).collect(),
         digest: summary.map(|summary| summary.digest),
         errors,
+        validation: recording.judged.as_ref(),
     };
     for error in &report.errors {
         output::say(format!("capture: {error}"));
@@ -129,7 +133,7 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
         );
     }
     // Of a call that failed, its ending says why nothing came.
-    if outcome == Outcome::Ok && !args.allow_empty {
+    if outcome == Outcome::Ok && !args.expect.allow_empty {
         let empty: Vec<_> = calls
             .iter()
             .filter(|call| call.messages == 0)
@@ -146,6 +150,9 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
                  (--allow-empty accepts this)"
             ));
         }
+    }
+    if outcome == Outcome::Ok && recording.judged.as_ref().is_some_and(validation::Report::fails) {
+        outcome = Outcome::Findings;
     }
     (outcome, errors)
 }
@@ -234,6 +241,9 @@ fn text(report: &Report<'_>) -> String {
     }
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));
+    }
+    if let Some(validation) = report.validation {
+        text.push_str(&format!("\n{}\n", validation_text::render(validation)));
     }
     text
 }

@@ -1,0 +1,47 @@
+//! `--validate`: the validator watches the stream while it is recorded.
+
+use grpc_capture::{
+    event::Observer,
+    file::Header,
+    finding::Severity,
+    report::validation::Report,
+    tap::recorder::Beside,
+    validate::{Expectations, Validator},
+};
+
+use super::{Failure, RecordArgs};
+use crate::commands::expect;
+
+/// A validator at work on a thread of its own.
+pub(super) struct Judge {
+    beside: Beside<Validator>,
+    fails_from: Severity,
+}
+
+/// Starts it; the observer is for the recorder.
+pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Observer>, Judge), Failure> {
+    let expected = Expectations::from_header(header).merge(expect::expectations(&args.expect)?);
+    let (observer, beside) = Beside::start(Validator::new(expected, header))?;
+    let fails_from = if args.expect.strict {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let judge = Judge { beside, fails_from };
+    Ok((observer, judge))
+}
+
+impl Judge {
+    /// Waits for its judgement, once the recorder has finished.
+    pub(super) fn finish(self) -> Result<Report, Failure> {
+        let validator = self
+            .beside
+            .join()
+            .ok_or("the validator stopped unexpectedly; `capture validate` judges the capture")?;
+        Ok(Report::new(
+            "the stream".to_owned(),
+            validator.finish(),
+            self.fails_from,
+        ))
+    }
+}

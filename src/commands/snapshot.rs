@@ -1,0 +1,176 @@
+//! `capture snapshot`: golden text, printed, compared or written.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anstream::{AutoStream, ColorChoice};
+use grpc_capture::{
+    file::{Reader, Tail},
+    snapshot::{
+        Part, SnapshotOptions,
+        compare::{Colour, Tolerance, compare},
+        names, render,
+    },
+    stats::{Stats, StatsOptions},
+};
+
+use super::{Done, Failure, Outcome, output, stats::layout};
+use crate::cli::validate::{ColorArg, SnapshotArgs};
+
+pub(crate) fn run(args: &SnapshotArgs) -> Done {
+    for (flag, value) in [("--abs", args.abs), ("--rel", args.rel)] {
+        if value.is_some_and(|value| !(value.is_finite() && value >= 0.0)) {
+            return Err(Failure::Usage(format!("{flag} is a positive number")));
+        }
+    }
+    match &args.check {
+        Some(dir) if args.update => update(args, dir),
+        Some(dir) => check(args, dir),
+        None => print(args),
+    }
+}
+
+/// The golden text of one capture. An unfinished capture has none: it would change.
+fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
+    let mut reader = Reader::open(path)?;
+    let options = StatsOptions {
+        layout: layout(&args.layout),
+        ..StatsOptions::default()
+    };
+    let stats = Stats::with(&mut reader, options)?;
+    if matches!(reader.tail(), Tail::Unfinished { .. }) {
+        let path = path.display();
+        return Err(
+            format!("{path} is unfinished, and has no golden text yet; `capture recover {path}` closes it").into(),
+        );
+    }
+    let options = SnapshotOptions {
+        timing: if args.timing { Part::Include } else { Part::LeaveOut },
+        ..SnapshotOptions::default()
+    };
+    Ok(render(&stats, &options))
+}
+
+fn print(args: &SnapshotArgs) -> Done {
+    let mut out = std::io::stdout().lock();
+    for (number, path) in args.captures.iter().enumerate() {
+        let text = text(args, path)?;
+        if args.captures.len() > 1 {
+            let gap = if number > 0 { "\n" } else { "" };
+            writeln!(out, "{gap}==> {} <==", path.display())?;
+        }
+        out.write_all(text.as_bytes())?;
+    }
+    out.flush()?;
+    Ok(Outcome::Ok)
+}
+
+/// The golden file of each capture; two captures of one name have no place beside each other.
+fn goldens<'a>(args: &'a SnapshotArgs, dir: &Path) -> Result<BTreeMap<PathBuf, &'a Path>, Failure> {
+    let mut goldens = BTreeMap::new();
+    for path in &args.captures {
+        let golden = dir.join(names::golden(&path.to_string_lossy()));
+        if let Some(other) = goldens.insert(golden, path.as_path()) {
+            let (other, path) = (other.display(), path.display());
+            return Err(Failure::Usage(format!(
+                "{other} and {path} would share one golden; rename one of them"
+            )));
+        }
+    }
+    Ok(goldens)
+}
+
+fn check(args: &SnapshotArgs, dir: &Path) -> Done {
+    let choice = match args.color {
+        ColorArg::Auto => AutoStream::choice(&std::io::stdout()),
+        ColorArg::Always => ColorChoice::Always,
+        ColorArg::Never => ColorChoice::Never,
+    };
+    let colour = if choice == ColorChoice::Never {
+        Colour::Plain
+    } else {
+        Colour::Ansi
+    };
+    let tolerance = Tolerance {
+        abs: args.abs.unwrap_or(0.0),
+        rel: args.rel.unwrap_or(0.0),
+    };
+    let (mut differ, mut missing) = (0, 0);
+    let mut out = std::io::stdout().lock();
+    for (golden, path) in goldens(args, dir)? {
+        let new = text(args, path)?;
+        let shown = golden.display().to_string();
+        match fs::read_to_string(&golden) {
+            Ok(old) => {
+                let diff = compare(&old, &new, tolerance);
+                if !diff.is_empty() {
+                    differ += 1;
+                    out.write_all(diff.render(&shown, &path.display().to_string(), colour).as_bytes())?;
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                missing += 1;
+                writeln!(
+                    out,
+                    "{shown}: there is no golden for {}; --update writes it",
+                    path.display()
+                )?;
+            }
+            Err(error) => return Err(format!("could not read {shown}: {error}").into()),
+        }
+    }
+    let total = args.captures.len();
+    let alike = total - differ - missing;
+    writeln!(
+        out,
+        "{alike} of {total} as their goldens, {differ} differ, {missing} without a golden"
+    )?;
+    out.flush()?;
+    report_orphans(args, dir)?;
+    Ok(if alike == total { Outcome::Ok } else { Outcome::Findings })
+}
+
+fn update(args: &SnapshotArgs, dir: &Path) -> Done {
+    fs::create_dir_all(dir).map_err(|error| format!("could not create {}: {error}", dir.display()))?;
+    let mut out = std::io::stdout().lock();
+    for (golden, path) in goldens(args, dir)? {
+        let new = text(args, path)?;
+        let shown = golden.display();
+        let what = match fs::read_to_string(&golden) {
+            Ok(old) if old == new => "unchanged",
+            Ok(_) => "updated",
+            Err(_) => "new",
+        };
+        if what != "unchanged" {
+            fs::write(&golden, new).map_err(|error| format!("could not write {shown}: {error}"))?;
+        }
+        writeln!(out, "{shown}: {what}")?;
+    }
+    out.flush()?;
+    report_orphans(args, dir)?;
+    Ok(Outcome::Ok)
+}
+
+/// Goldens that no capture of this call belongs to: nothing exercises them here.
+fn report_orphans(args: &SnapshotArgs, dir: &Path) -> Result<(), Failure> {
+    let listed = match fs::read_dir(dir) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("could not read {}: {error}", dir.display()).into()),
+    };
+    let files = listed
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let captures = args.captures.iter().map(|path| path.to_string_lossy().into_owned());
+    for orphan in names::pair(captures, files, names::ENDING).orphaned {
+        output::say(format!(
+            "{}: an orphaned golden: no capture of that name was given",
+            dir.join(orphan).display()
+        ));
+    }
+    Ok(())
+}

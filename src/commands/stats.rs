@@ -1,0 +1,55 @@
+//! `capture stats`: the numbers of a capture.
+
+use std::io::Write;
+
+use grpc_capture::{
+    dialect::Layout,
+    file::{Reader, Tail},
+    report::stats_text,
+    stats::{Stats, StatsOptions, baseline::Baseline},
+};
+
+use super::{Done, Failure, Outcome, output};
+use crate::cli::validate::{LayoutArgs, StatsArgs};
+
+pub(crate) fn run(args: &StatsArgs) -> Done {
+    let mut reader = Reader::open(&args.capture)?;
+    let options = StatsOptions {
+        layout: layout(&args.layout),
+        ..StatsOptions::default()
+    };
+    let stats = Stats::with(&mut reader, options)?;
+    output::print(args.format.format, &stats, stats_text::render)?;
+    if let Some(path) = &args.save_baseline {
+        output::apart(&args.capture, path)?;
+        let text = serde_json::to_string_pretty(&Baseline::of(&stats))?;
+        let mut file = output::create(path, args.force)?;
+        writeln!(file, "{text}").map_err(|error| format!("could not write {}: {error}", path.display()))?;
+    }
+    if stats.totals.frames == 0 {
+        output::say(format!("{} holds no frame", args.capture.display()));
+        return Ok(Outcome::Findings);
+    }
+    if matches!(reader.tail(), Tail::Unfinished { .. }) {
+        let path = args.capture.display();
+        output::say(format!(
+            "{path} is unfinished; these are the numbers of what it holds so far"
+        ));
+        return Ok(Outcome::Lossy);
+    }
+    Ok(Outcome::Ok)
+}
+
+/// The layout that the flags name; a flag that is not given leaves its half of the guess.
+pub(crate) fn layout(args: &LayoutArgs) -> Layout {
+    match (args.element, args.axis) {
+        (None, None) => Layout::default(),
+        (element, axis) => Layout::known(element.unwrap_or(Layout::default().element), axis.unwrap_or_default()),
+    }
+}
+
+/// Reads a whole text file; the error names it and what it is for.
+pub(crate) fn read_text(path: &std::path::Path, what: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("could not read the {what} {}: {error}", path.display()).into())
+}

@@ -1,0 +1,141 @@
+//! `capture validate`: is the stream right, and why not?
+
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use grpc_capture::{
+    event::Observer,
+    file::{FileError, Reader, Tail},
+    finding::Severity,
+    report::{junit, regression, validation::Report, validation_text},
+    stats::{
+        Digests, StatsCollector, StatsOptions,
+        baseline::{Baseline, compare},
+    },
+    validate::{Expectations, RULES, Validator},
+};
+
+use super::{
+    Done, Failure, Outcome, expect, output,
+    stats::{layout, read_text},
+};
+use crate::cli::validate::ValidateArgs;
+
+pub(crate) fn run(args: &ValidateArgs) -> Done {
+    if !(args.tolerance.is_finite() && args.tolerance >= 0.0) {
+        return Err(Failure::Usage("--tolerance is a percentage, such as 20".to_owned()));
+    }
+    let expectations = expect::expectations(&args.expect)?;
+    if args.init {
+        return init(args, &expectations);
+    }
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let mut outcome = Outcome::Ok;
+    let mut reports = Vec::new();
+    for path in &args.captures {
+        let (report, damage) = validate(args, path, &expectations, baseline.as_ref())?;
+        output::print(args.format.format, &report, validation_text::render)?;
+        outcome = outcome.worst(if report.fails() { Outcome::Findings } else { Outcome::Ok });
+        if let Some(error) = damage {
+            output::say(format!("capture: {}", Failure::from(error)));
+            outcome = outcome.worst(Outcome::Failed);
+        }
+        reports.push(report);
+    }
+    if let Some(path) = &args.junit {
+        write_junit(path, &reports)?;
+    }
+    Ok(outcome)
+}
+
+/// Judges one capture; what can be read of a damaged one is judged too.
+fn validate(
+    args: &ValidateArgs,
+    path: &Path,
+    expectations: &Expectations,
+    baseline: Option<&Baseline>,
+) -> Result<(Report, Option<FileError>), Failure> {
+    let mut reader = Reader::open(path)?;
+    let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
+    let layout = layout(&args.layout);
+    let mut validator = Validator::new(expected, reader.header()).with_layout(layout);
+    let options = StatsOptions {
+        layout,
+        digests: Digests::Skip,
+        ..StatsOptions::default()
+    };
+    let mut stats = baseline.map(|_| StatsCollector::new(reader.header(), options));
+    let damage = loop {
+        match reader.next_event() {
+            Ok(Some(event)) => {
+                validator.observe(&event);
+                if let Some(stats) = &mut stats {
+                    stats.observe(&event);
+                }
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let mut validation = validator.finish();
+    if let (Some(baseline), Some(stats)) = (baseline, stats) {
+        let regressions = compare(baseline, &stats.finish(), args.tolerance / 100.0);
+        validation.findings.extend(regression::findings(&regressions));
+    }
+    let mut report = Report::new(path.display().to_string(), validation, fails_from(args));
+    report.finished = matches!(reader.tail(), Tail::Finished(_));
+    report.damage = damage.as_ref().map(ToString::to_string);
+    Ok((report, damage))
+}
+
+const fn fails_from(args: &ValidateArgs) -> Severity {
+    if args.expect.strict {
+        Severity::Warning
+    } else {
+        Severity::Error
+    }
+}
+
+fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
+    let text = read_text(path, "baseline")?;
+    Baseline::parse(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn write_junit(path: &PathBuf, reports: &[Report]) -> Result<(), Failure> {
+    let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
+    let suites: Vec<_> = reports.iter().map(|report| report.suite(&rules)).collect();
+    let failed = |error: &dyn std::fmt::Display| format!("could not write {}: {error}", path.display());
+    let xml = junit::render(&suites).map_err(|error| failed(&error))?;
+    // A report of a test run is replaced by the next, as every CI server expects.
+    let mut file = File::create(path).map_err(|error| failed(&error))?;
+    file.write_all(xml.as_bytes()).map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+/// Prints an expectation file; only a capture that passes can be an example.
+fn init(args: &ValidateArgs, expectations: &Expectations) -> Done {
+    let [path] = args.captures.as_slice() else {
+        return Err(Failure::Usage("--init makes expectations from one capture".to_owned()));
+    };
+    let mut reader = Reader::open(path)?;
+    let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
+    let mut validator = Validator::new(expected, reader.header()).with_layout(layout(&args.layout));
+    while let Some(event) = reader.next_event()? {
+        validator.observe(&event);
+    }
+    let validation = validator.finish();
+    let observed = validation.observed.clone();
+    let report = Report::new(path.display().to_string(), validation, fails_from(args));
+    if report.fails() {
+        output::say(validation_text::render(&report));
+        output::say("expectations are made from a good capture; this one fails");
+        return Ok(Outcome::Findings);
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(Expectations::init_from(&observed).as_bytes())?;
+    out.flush()?;
+    Ok(Outcome::Ok)
+}

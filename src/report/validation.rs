@@ -1,0 +1,91 @@
+//! A validation ready to be shown: the schema of `capture validate --format json`.
+
+use serde::Serialize;
+
+use super::junit::{Case, Suite};
+use crate::{
+    finding::{Finding, Severity, Verdict},
+    validate::{ExpectedItem, Validation},
+};
+
+/// Version of the JSON schema.
+pub const SCHEMA: u32 = 1;
+
+/// What a validation of one capture came to. Its JSON form is one object; keys may be added within a version.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Version of the JSON schema, [`SCHEMA`].
+    pub validation: u32,
+    /// The capture.
+    pub capture: String,
+    /// Whether it passes.
+    pub verdict: Verdict,
+    /// Findings of this severity and above fail it: `error`, or `warning` when strict.
+    pub fails_from: Severity,
+    /// Findings by severity: errors, warnings, infos.
+    pub errors: usize,
+    /// Findings that are warnings.
+    pub warnings: usize,
+    /// Frames that were judged.
+    pub frames: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Calls.
+    pub calls: u64,
+    /// True when the capture ends with its summary.
+    pub finished: bool,
+    /// Why the capture could not be read to its end.
+    pub damage: Option<String>,
+    /// What was expected, and who expects it.
+    pub expectations: Vec<ExpectedItem>,
+    /// What was found, worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// A report of a validation; findings of `fails_from` and above fail it.
+    #[must_use]
+    pub fn new(capture: String, validation: Validation, fails_from: Severity) -> Self {
+        let mut findings = validation.findings;
+        // Stable: within a severity the validator's own order stays.
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let fails = findings.iter().any(|finding| finding.severity >= fails_from);
+        Self {
+            validation: SCHEMA,
+            capture,
+            verdict: if fails { Verdict::Fail } else { Verdict::Pass },
+            fails_from,
+            errors: of(Severity::Error),
+            warnings: of(Severity::Warning),
+            frames: validation.frames,
+            rows: validation.rows,
+            calls: validation.calls.into(),
+            finished: true,
+            damage: None,
+            expectations: validation.expected,
+            findings,
+        }
+    }
+
+    /// True when the verdict is a failure.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.verdict == Verdict::Fail
+    }
+
+    /// The report as a JUnit suite, with one case for each of `rules`.
+    #[must_use]
+    pub fn suite<'a>(&'a self, rules: &[&'a str]) -> Suite<'a> {
+        let found = |rule| self.findings.iter().find(|finding| finding.rule == rule);
+        let cases = rules.iter().map(|rule| Case {
+            rule,
+            finding: found(*rule),
+        });
+        Suite {
+            name: &self.capture,
+            cases: cases.collect(),
+            fails_from: self.fails_from,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Mean and standard deviation that come out the same on every machine.
+//!
+//! Values are added one by one, in stream order, in 64-bit floats, and what each addition rounds away is kept (Neumaier's
+//! compensated sum). Only additions, subtractions, multiplications, divisions and a square root are used, which IEEE 754
+//! defines to the last bit; nothing is fused, reordered or spread over lanes. The sums run over the difference to the
+//! first value, so that the variance does not drown in the square of the mean.
+
+/// A sum that keeps what each addition rounds away.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    #[inline]
+    pub(super) fn add(&mut self, value: f64) {
+        let next = self.sum + value;
+        self.lost += if self.sum.abs() >= value.abs() {
+            (self.sum - next) + value
+        } else {
+            (value - next) + self.sum
+        };
+        self.sum = next;
+    }
+
+    pub(super) fn value(self) -> f64 {
+        self.sum + self.lost
+    }
+}
+
+/// Count, mean and variance in the making.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Moments {
+    count: u64,
+    /// The first value.
+    shift: f64,
+    sum: Sum,
+    squares: Sum,
+}
+
+impl Moments {
+    pub(super) const fn new() -> Self {
+        let zero = Sum { sum: 0.0, lost: 0.0 };
+        Self {
+            count: 0,
+            shift: 0.0,
+            sum: zero,
+            squares: zero,
+        }
+    }
+
+    /// Adds a finite value.
+    #[inline]
+    pub(super) fn add(&mut self, value: f64) {
+        if self.count == 0 {
+            self.shift = value;
+        }
+        self.count += 1;
+        let value = value - self.shift;
+        self.sum.add(value);
+        self.squares.add(value * value);
+    }
+
+    pub(super) fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.shift + self.sum.value() / self.count as f64)
+    }
+
+    /// The population's: divided by the count.
+    pub(super) fn std(&self) -> Option<f64> {
+        let sum = self.sum.value();
+        let count = self.count as f64;
+        let variance = (self.squares.value() - sum * sum / count) / count;
+        (self.count > 0).then(|| variance.max(0.0).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_additions_round_away_is_not_lost() {
+        let mut sum = Sum::default();
+        for value in [1.0, 1e100, 1.0, -1e100] {
+            sum.add(value);
+        }
+        assert_eq!(sum.value().to_bits(), 2.0_f64.to_bits());
+    }
+
+    #[test]
+    fn a_small_spread_around_a_large_mean_is_seen() {
+        let mut moments = Moments::default();
+        for value in [1e9, 1e9 + 1.0, 1e9 + 2.0] {
+            moments.add(value);
+        }
+        assert_eq!(moments.mean(), Some(1e9 + 1.0));
+        assert_eq!(moments.std(), Some((2.0_f64 / 3.0).sqrt()));
+    }
+
+    #[test]
+    fn one_value_has_no_spread_and_none_has_no_mean() {
+        let mut moments = Moments::default();
+        assert_eq!((moments.mean(), moments.std()), (None, None));
+        moments.add(-3.5);
+        assert_eq!((moments.mean(), moments.std()), (Some(-3.5), Some(0.0)));
+    }
+}

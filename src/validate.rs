@@ -1,0 +1,392 @@
+//! Whether a spectrogram stream is right, with reasons: live, or from a capture.
+//!
+//! A [`Validator`] watches events in one pass. Each [`Rule`] says what must hold; what breaks it becomes a
+//! [`Finding`], and repeats are folded into one with a count, the first place, the last, and the worst example. Memory
+//! grows with the sensors of a stream and with the calls that are open, not with their length.
+//!
+//! # One cause, one finding
+//!
+//! A defect breaks more than one invariant; the rule that names the cause speaks, and these are silent:
+//!
+//! | what is found | what is not said as well |
+//! |---|---|
+//! | malformed-message, gap, an empty frame | missing-rows for as many rows as the largest message held for each |
+//! | end-before-start | anything about that row's times |
+//! | duplicate-rows | frozen-payload, stuck-sensor |
+//! | backwards-time | missing-rows for the row that came late or went astray |
+//! | all-zero | zero-sensor, frozen-payload, stuck-sensor, extremes-mismatch, out-of-range-amplitude |
+//! | frozen-payload | stuck-sensor, extremes-mismatch |
+//! | nan, max-below-min | extremes-mismatch |
+//! | zero-sensor, infinity | extremes-mismatch, if the extremes are right without those values |
+//! | ragged-rows, duplicate-sensor, missing or other sensors or bins | extremes-mismatch, if the values lie within; shape-change and sensor-set-change where an expectation told the same |
+//! | bad-shape, indivisible-payload, a payload of no bytes | anything about that frame's values |
+//! | channel-range-mismatch | sensor-set-change, unexpected-sensor |
+//! | extremes-mismatch | global-maximum-fell |
+//! | an ending that is an error | zero-frames |
+//!
+//! A dead sensor is two findings by intent: dead-sensor names it, and infinity counts its values.
+
+mod book;
+mod call;
+mod clock;
+pub mod expect;
+pub mod rule;
+mod rules;
+mod scan;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use self::{
+    book::Book,
+    call::{Call, Context, Offsets, Tally},
+    rules::{endings, expected, sensors, structure},
+};
+use crate::{
+    dialect::{Dialect, Layout},
+    event::{Direction, Event, EventKind, Observer},
+    file::{Header, attribute},
+    finding::{Finding, Place, Severity, Verdict},
+    frames::{Frames, Seen},
+};
+pub use expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet, Source};
+pub use rule::{RULES, Rule, rule};
+
+/// Sensors whose ids are kept for [`Observed`]; no fibre has more channels.
+const MAX_OBSERVED_SENSORS: usize = 1 << 20;
+
+/// What fails a validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    /// Errors. The default.
+    #[default]
+    Normal,
+    /// Errors and warnings.
+    Strict,
+}
+
+/// Judges a stream of events.
+///
+/// ```
+/// use grpc_capture::{event::Observer as _, file::Reader, finding::Verdict};
+/// use grpc_capture::validate::{Expectations, Strictness, Validator};
+///
+/// let reader = Reader::open("captures/optodas-quake.gcap")?;
+/// let expectations = Expectations::from_header(reader.header());
+/// let mut validator = Validator::new(expectations, reader.header());
+/// for event in reader {
+///     validator.observe(&event?);
+/// }
+/// let validation = validator.finish();
+/// assert_eq!((validation.frames, validation.rows), (73, 190));
+/// assert_eq!(validation.verdict(Strictness::Strict), Verdict::Pass);
+/// # Ok::<(), grpc_capture::file::FileError>(())
+/// ```
+#[derive(Debug)]
+pub struct Validator {
+    expect: Expectations,
+    offsets: Offsets,
+    layout: Layout,
+    frames: Frames,
+    book: Book,
+    open: BTreeMap<u32, Call>,
+    totals: Totals,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    calls: u32,
+    other_calls: u32,
+    messages: u64,
+    frames: u64,
+    rows: u64,
+    bytes: u64,
+    last_ns: u64,
+    /// Streams of `datastream` by call, of `pandadatastream` by stream id.
+    streams: BTreeSet<(u8, i64)>,
+    complete_rows: Option<u64>,
+    incomplete: bool,
+    observed: Seeing,
+}
+
+/// What becomes [`Observed`].
+#[derive(Debug, Default)]
+struct Seeing {
+    sensors: BTreeSet<i32>,
+    bins: BTreeSet<u64>,
+    dt_ms: Option<f64>,
+    irregular: u64,
+    amplitude: Option<(f32, f32)>,
+    fps: Option<f64>,
+    first_ns: Option<u64>,
+    gap_ns: Option<u64>,
+}
+
+/// The outcome of a validation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Validation {
+    /// What was noticed, worst first: by severity, then by count, then by place.
+    pub findings: Vec<Finding>,
+    /// Calls that carried a spectrogram stream.
+    pub calls: u32,
+    /// Calls of other methods; they are not judged.
+    pub other_calls: u32,
+    /// Messages that were received on spectrogram streams.
+    pub messages: u64,
+    /// Messages of these that could be decoded.
+    pub frames: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of the messages as they stood on the wire.
+    pub message_bytes: u64,
+    /// What was expected, and by whom.
+    pub expected: Vec<ExpectedItem>,
+    /// What was seen, as far as it can be expected again.
+    pub observed: Observed,
+}
+
+impl Validation {
+    /// Whether the findings fail the validation.
+    #[must_use]
+    pub fn verdict(&self, strictness: Strictness) -> Verdict {
+        let fails = match strictness {
+            Strictness::Normal => Severity::Error,
+            Strictness::Strict => Severity::Warning,
+        };
+        if self.findings.iter().any(|finding| finding.severity >= fails) {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    /// How many findings have this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+}
+
+impl Validator {
+    /// A validator of a capture with this header, or of a stream that is being recorded under it.
+    ///
+    /// The header tells whether offsets are those of a delivery ([`attribute::TIMING`]); what it expects of the stream
+    /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top.
+    #[must_use]
+    pub fn new(expectations: Expectations, header: &Header) -> Self {
+        let offsets = match header.text(attribute::TIMING) {
+            Some("rows") => Offsets::Rows,
+            _ => Offsets::Delivery,
+        };
+        Self {
+            book: Book::new(expectations.levels.clone()),
+            expect: expectations,
+            offsets,
+            layout: Layout::default(),
+            frames: Frames::default(),
+            open: BTreeMap::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Reads `pandadatastream` payloads by a layout that somebody knows; the default is a guess, and a finding says so.
+    #[must_use]
+    pub fn with_layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self.frames = Frames::with_layout(layout);
+        self
+    }
+
+    /// The verdict and its reasons.
+    #[must_use]
+    pub fn finish(mut self) -> Validation {
+        let last_ns = self.totals.last_ns;
+        for (_, call) in std::mem::take(&mut self.open) {
+            self.close(call, last_ns, None);
+        }
+        let Self {
+            expect,
+            offsets,
+            mut book,
+            totals,
+            ..
+        } = self;
+        if totals.calls == 0 {
+            let what = match totals.other_calls {
+                0 => "there is no call".to_owned(),
+                others => format!("none of the {others} calls carries a spectrogram stream"),
+            };
+            structure::zero_frames(&mut book, Place::default(), &what);
+        }
+        expected::out_of_range_frequency(&mut book, &expect);
+        if totals.frames > 0 {
+            let length = expected::Length {
+                frames: totals.frames,
+                rows: totals.rows,
+                complete_rows: totals.complete_rows.filter(|_| !totals.incomplete),
+            };
+            expected::short_stream(&mut book, &expect, length);
+            let panda = Dialect::PandaDataStream as u8;
+            let is_parted = totals.streams.iter().any(|(dialect, _)| *dialect == panda);
+            if is_parted || expect.streams.as_ref().is_some_and(|streams| streams.value > 1) {
+                sensors::lacking_over_all(&mut book, &expect, &totals.observed.sensors);
+            }
+            expected::missing_stream(&mut book, &expect, totals.streams.len() as u32, is_parted);
+        }
+        Validation {
+            findings: book.finish(),
+            calls: totals.calls,
+            other_calls: totals.other_calls,
+            messages: totals.messages,
+            frames: totals.frames,
+            rows: totals.rows,
+            message_bytes: totals.bytes,
+            expected: expect.list(),
+            observed: totals.observed(offsets),
+        }
+    }
+
+    fn close(&mut self, mut call: Call, offset_ns: u64, ending: Option<&crate::event::Ending>) {
+        let mut context = Context {
+            book: &mut self.book,
+            expect: &self.expect,
+            offsets: self.offsets,
+            layout: self.layout,
+        };
+        let verdict = call.end(&mut context, offset_ns, ending);
+        self.totals.add(&call, verdict);
+    }
+}
+
+impl Observer for Validator {
+    fn observe(&mut self, event: &Event) {
+        let at = event.offset_ns;
+        self.totals.last_ns = self.totals.last_ns.max(at);
+        let seen = self.frames.see(event);
+        let mut context = Context {
+            book: &mut self.book,
+            expect: &self.expect,
+            offsets: self.offsets,
+            layout: self.layout,
+        };
+        match (seen, &event.kind) {
+            (_, EventKind::CallStart(start)) => match Dialect::from_method(&start.method) {
+                Some(dialect) => {
+                    self.totals.calls += 1;
+                    self.open
+                        .insert(event.call, Call::new(event.call, dialect, at, &self.expect));
+                }
+                None => self.totals.other_calls += 1,
+            },
+            (_, EventKind::End(ending)) => {
+                if let Some(call) = self.open.remove(&event.call) {
+                    self.close(call, at, Some(ending));
+                }
+            }
+            (seen, kind) => {
+                let Some(call) = self.open.get_mut(&event.call) else {
+                    return;
+                };
+                match (seen, kind) {
+                    (Seen::Frame(place, frame), EventKind::Message(message)) => {
+                        let place = call.received(&mut context, &place);
+                        call.frame(&mut context, place, message, &frame);
+                    }
+                    (Seen::Malformed(place, error), _) => {
+                        let place = call.received(&mut context, &place);
+                        structure::malformed(context.book, place, &error);
+                        call.lose_messages(1);
+                    }
+                    (Seen::NotInflated(place, error), _) => {
+                        let place = call.received(&mut context, &place);
+                        structure::not_inflated(context.book, place, &error);
+                        call.lose_messages(1);
+                    }
+                    (_, EventKind::Headers(headers)) => {
+                        if let Some(encoding) = headers.metadata.get_text("grpc-encoding") {
+                            encoding.clone_into(&mut call.encoding);
+                        }
+                    }
+                    (_, EventKind::Message(message)) if message.direction == Direction::Sent => call.sent(message),
+                    (_, EventKind::Gap(gap)) if gap.direction == Direction::Received => call.gap(&mut context, at, gap),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, call: &Call, verdict: endings::Verdict) {
+        let tally = &call.tally;
+        self.messages += tally.messages;
+        self.frames += tally.frames;
+        self.rows += tally.rows;
+        self.bytes += tally.bytes;
+        let stream = match call.dialect {
+            Dialect::DataStream => i64::from(call.number),
+            Dialect::PandaDataStream => i64::from(call.stream),
+        };
+        self.streams.insert((call.dialect as u8, stream));
+        if verdict == endings::Verdict::Complete {
+            self.complete_rows = self.complete_rows.max(Some(tally.rows));
+        } else {
+            self.incomplete = true;
+        }
+        self.observed.add(call, tally);
+    }
+
+    fn observed(&self, offsets: Offsets) -> Observed {
+        let seeing = &self.observed;
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        let delivered = offsets == Offsets::Delivery;
+        let (min, max) = seeing.amplitude.unwrap_or((f32::INFINITY, f32::NEG_INFINITY));
+        Observed {
+            sensors: seeing.sensors.iter().copied().collect(),
+            bins: seeing.bins.first().copied().filter(|_| seeing.bins.len() == 1),
+            // Rounded to a microsecond: a mean of whole milliseconds is no truer.
+            lines_dt_s: (seeing.dt_ms.filter(|_| seeing.irregular == 0)).map(|ms| (ms * 1000.0).round() / 1e6),
+            amplitude_db: (min <= max).then(|| (f64::from(min), f64::from(max))),
+            fps: seeing.fps.filter(|_| delivered),
+            first_frame_s: seeing.first_ns.filter(|_| delivered).map(seconds),
+            largest_gap_s: seeing.gap_ns.filter(|_| delivered).map(seconds),
+            frames: self.frames,
+            rows: self.rows,
+            streams: self.streams.len() as u32,
+        }
+    }
+}
+
+impl Seeing {
+    fn add(&mut self, call: &Call, tally: &Tally) {
+        let room = MAX_OBSERVED_SENSORS.saturating_sub(self.sensors.len());
+        self.sensors.extend(call.roster.ids().iter().take(room));
+        self.bins.extend(call.bins().map(|bins| bins as u64));
+        self.dt_ms = self.dt_ms.or(call.clock.dt_ms());
+        self.irregular += tally.irregular;
+        if let Some((low, high)) = tally.amplitude {
+            let (min, max) = self.amplitude.unwrap_or((low, high));
+            self.amplitude = Some((min.min(low), max.max(high)));
+        }
+        if tally.messages == 0 {
+            return;
+        }
+        self.first_ns = self.first_ns.max(Some(tally.waited_ns));
+        self.gap_ns = self.gap_ns.max(Some(tally.largest_gap_ns));
+        let lasted = tally.last_ns.saturating_sub(tally.first_ns) as f64 / 1e9;
+        if lasted > 0.0 {
+            let fps = (tally.messages - 1) as f64 / lasted;
+            self.fps = Some(self.fps.map_or(fps, |slowest| slowest.min(fps)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

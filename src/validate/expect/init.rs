@@ -1,0 +1,120 @@
+//! An expectation file out of a good capture.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Expectations, FIRST_FRAME_S, SensorSet};
+
+/// Part of the span of intensities that is left as margin on either side; another hour of the same fibre is not louder
+/// by half the difference between its silence and its loudest.
+const AMPLITUDE_MARGIN: f64 = 0.5;
+
+/// Part of the frame rate that must be reached again.
+const FPS_MARGIN: f64 = 0.8;
+
+/// Frames that a frame rate must rest on.
+const MIN_FRAMES_FOR_RATE: u64 = 16;
+
+/// What a validation saw, as far as it can be expected again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Observed {
+    /// Ids of all sensors, over all streams, in order.
+    pub sensors: Vec<i32>,
+    /// Bins of each sensor, where all agree.
+    pub bins: Option<u64>,
+    /// Seconds from one row to the next, where the rows tell it and come without a break.
+    pub lines_dt_s: Option<f64>,
+    /// Least and greatest finite intensity, dB.
+    pub amplitude_db: Option<(f64, f64)>,
+    /// Frames in a second of the slowest call; `None` where offsets tell nothing of a delivery.
+    pub fps: Option<f64>,
+    /// Seconds to the first frame of the slowest call; `None` where offsets tell nothing of a delivery.
+    pub first_frame_s: Option<f64>,
+    /// Seconds of the longest silence between two frames of a call; `None` where offsets tell nothing of a delivery.
+    pub largest_gap_s: Option<f64>,
+    /// Frames.
+    pub frames: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Calls that carried a spectrogram stream.
+    pub streams: u32,
+}
+
+impl Expectations {
+    /// The text of an expectation file that the observed stream meets, with margins where streams differ.
+    #[must_use]
+    pub fn init_from(observed: &Observed) -> String {
+        let mut text = String::from("# Expectations of a stream, written from a good capture. Edit them to taste.\n\n");
+        let mut line = |comment: &str, line: Option<String>| {
+            if let Some(line) = line {
+                let _ = writeln!(text, "# {comment}\n{line}\n");
+            }
+        };
+        let set: SensorSet = observed.sensors.iter().map(|id| i64::from(*id)).collect();
+        let sensors = match (set.is_empty(), set.spans.as_slice()) {
+            (true, _) => None,
+            (_, [_] | [_, _] | [_, _, _]) => Some(format!("sensors = \"{set}\"")),
+            _ => Some(format!("sensors = {:?}", observed.sensors)),
+        };
+        line("Ids of all sensors, over all streams.", sensors);
+        let bins = observed.bins.map(|bins| format!("bins = {bins}"));
+        line("Frequency bins of each sensor.", bins);
+        line(
+            "Least and greatest intensity, dB.",
+            observed.amplitude_db.map(amplitude),
+        );
+        let lines_dt = observed.lines_dt_s.map(|dt| format!("lines_dt_s = {dt:?}"));
+        line(
+            "Seconds from one row to the next; rows that are missing or doubled are then errors.",
+            lines_dt,
+        );
+        let streams = Some(format!("streams = {}", observed.streams)).filter(|_| observed.streams > 0);
+        line("Streams that the job is split into.", streams);
+        let first = observed
+            .first_frame_s
+            .map(|first| FIRST_FRAME_S.max((2.0 * first).ceil()));
+        line(
+            "Seconds to the first frame, at most.",
+            first.map(|first| format!("first_frame_s = {first:?}")),
+        );
+        let fps = observed.fps.filter(|_| observed.frames >= MIN_FRAMES_FOR_RATE);
+        let fps = fps.map(|fps| rounded(fps * FPS_MARGIN)).filter(|fps| *fps > 0.0);
+        line(
+            "Frames in a second, at least, in each call.",
+            fps.map(|fps| format!("minimum_fps = {fps:?}")),
+        );
+        if let Some(gap) = observed.largest_gap_s.filter(|gap| *gap > super::LARGEST_GAP_S) {
+            line(
+                "Seconds between two frames, at most.",
+                Some(format!("largest_gap_s = {:?}", (2.0 * gap).ceil())),
+            );
+        }
+        let _ = writeln!(
+            text,
+            "# Frames and rows, at least; the capture held these.\n# minimum_frames = {}\n# minimum_rows = {}\n\n\
+             # Rules that are not judged, and other severities: error, warning, info or off.\n\
+             # allow = [\"clock-jitter\"]\n# [severity]\n# stall = \"error\"",
+            observed.frames, observed.rows
+        );
+        text
+    }
+}
+
+fn amplitude((min, max): (f64, f64)) -> String {
+    let margin = ((max - min) * AMPLITUDE_MARGIN).max(1.0);
+    format!(
+        "amplitude_db = [{:?}, {:?}]",
+        (min - margin).floor(),
+        (max + margin).ceil()
+    )
+}
+
+/// Three significant digits, rounded down.
+fn rounded(value: f64) -> f64 {
+    if value <= 0.0 || !value.is_finite() {
+        return 0.0;
+    }
+    let scale = 10_f64.powi(2 - value.log10().floor() as i32);
+    (value * scale).floor() / scale
+}

@@ -1,0 +1,295 @@
+//! `capture validate`, `stats` and `record --validate` as processes: verdicts, exit codes, and what programs read.
+
+use serde_json::Value;
+
+use crate::support::{
+    Dir, Serve, command, frames,
+    raw_job::{RawJob, Step},
+    run, shipped,
+};
+
+/// Every shipped capture: exit code, and the rules that it breaks.
+const VERDICTS: [(&str, i32, &[&str]); 8] = [
+    ("optodas-quake", 0, &[]),
+    ("febus-jitter", 0, &["infinity", "dead-sensor", "clock-jitter"]),
+    ("zero-ids", 0, &[]),
+    ("unknown-fields", 0, &["unknown-fields"]),
+    ("production", 0, &["guessed-layout"]),
+    ("nan", 1, &["nan"]),
+    ("empty-stream", 1, &["zero-frames"]),
+    ("trailers-only-error", 1, &["error-status"]),
+];
+
+fn rules(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().unwrap();
+    findings
+        .iter()
+        .map(|finding| finding["rule"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_shipped_capture_gets_its_verdict_and_its_findings() {
+    for (name, code, expected) in VERDICTS {
+        let path = shipped(&format!("{name}.gcap"));
+        let report = run(&["validate", "--format", "json", &path]).expect(code).json();
+        assert_eq!(rules(&report), expected, "{name}");
+        let verdict = if code == 0 { "pass" } else { "fail" };
+        assert_eq!(report["verdict"], verdict, "{name}");
+        for finding in report["findings"].as_array().unwrap() {
+            for key in ["rule", "severity", "count", "first", "last", "message", "hint"] {
+                assert!(!finding[key].is_null(), "{name}: a finding lacks {key}: {finding}");
+            }
+        }
+        let text = run(&["validate", &path]).expect(code);
+        let last = text.text().lines().last().unwrap().to_owned();
+        assert!(
+            last.starts_with(if code == 0 { "PASS" } else { "FAIL" }),
+            "{name}: {last}"
+        );
+    }
+}
+
+#[test]
+fn warnings_fail_only_a_strict_validation_and_severities_can_be_changed() {
+    let path = shipped("febus-jitter.gcap");
+    run(&["validate", "--strict", &path]).expect(1);
+    let off = [
+        "--allow",
+        "infinity",
+        "--allow",
+        "dead-sensor",
+        "--severity",
+        "clock-jitter=info",
+    ];
+    run(&[&["validate", "--strict", &path], &off[..]].concat()).expect(0);
+    run(&["validate", "--severity", "clock-jitter=error", &path]).expect(1);
+    run(&["validate", "--allow-empty", &shipped("empty-stream.gcap")]).expect(0);
+    run(&["validate", &path, &shipped("nan.gcap")]).expect(1);
+}
+
+#[test]
+fn the_jittering_recording_reports_exactly_its_infinities_its_dead_channels_and_its_clock() {
+    let report = run(&["validate", "--format", "json", &shipped("febus-jitter.gcap")])
+        .expect(0)
+        .json();
+    let counts: Vec<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["count"].as_u64())
+        .collect();
+    assert_eq!(counts, [Some(2000), Some(80), Some(9)]);
+    let message = report["findings"][1]["message"].as_str().unwrap();
+    assert!(message.contains("0 (50), 1 (30)"), "{message}");
+    assert!(
+        report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["severity"] == "warning")
+    );
+}
+
+#[test]
+fn expectations_come_from_a_file_and_a_slip_is_a_usage_error_that_names_the_nearest_key() {
+    let dir = Dir::new();
+    let path = shipped("zero-ids.gcap");
+    let wrong = dir.write("wrong.toml", "bins = 9\nsensors = '0..3'\n");
+    let report = run(&["validate", "--format", "json", "--expect", &wrong, &path])
+        .expect(1)
+        .json();
+    assert_eq!(rules(&report), ["unexpected-bins"]);
+    let slip = dir.write("slip.toml", "sensor = '0..3'\n");
+    run(&["validate", "--expect", &slip, &path])
+        .expect(2)
+        .says(&["slip.toml", "`sensor`", "`sensors`"]);
+    run(&["validate", "--allow", "nann", &path])
+        .expect(2)
+        .says(&["nann", "`nan`"]);
+    run(&["validate", "--expect", &dir.file("none.toml"), &path])
+        .expect(4)
+        .says(&["none.toml"]);
+    run(&["validate", "--expect-bins", "8", "--expect-sensors", "0..3", &path]).expect(0);
+    run(&["validate", "--amplitude", "-100..-90", &path]).expect(1);
+}
+
+#[test]
+fn init_makes_expectations_that_the_same_capture_passes_and_another_does_not() {
+    let dir = Dir::new();
+    let good = shipped("zero-ids.gcap");
+    let made = run(&["validate", "--init", &good]).expect(0);
+    let file = dir.write("made.toml", made.text());
+    run(&["validate", "--strict", "--expect", &file, &good]).expect(0);
+    run(&["validate", "--expect", &file, &shipped("optodas-quake.gcap")]).expect(1);
+    run(&["validate", "--init", &shipped("nan.gcap")])
+        .expect(1)
+        .says(&["nan", "good capture"]);
+}
+
+#[test]
+fn junit_has_one_case_for_each_rule_and_marks_what_failed() {
+    let dir = Dir::new();
+    let file = dir.file("report.xml");
+    run(&[
+        "validate",
+        "--junit",
+        &file,
+        &shipped("nan.gcap"),
+        &shipped("zero-ids.gcap"),
+    ])
+    .expect(1);
+    let xml = std::fs::read_to_string(file).unwrap();
+    let rules = grpc_capture::validate::RULES.len() + 1;
+    assert_eq!(xml.matches("<testcase ").count(), 2 * rules);
+    assert_eq!(xml.matches("<failure ").count(), 1);
+    assert!(xml.contains("nan.gcap") && xml.contains("zero-ids.gcap"));
+}
+
+#[test]
+fn a_baseline_fails_what_got_slower_by_more_than_a_fifth_and_says_by_how_much() {
+    let dir = Dir::new();
+    let (path, baseline) = (shipped("production.gcap"), dir.file("baseline.json"));
+    run(&["stats", "--save-baseline", &baseline, &path]).expect(0);
+    run(&["stats", "--save-baseline", &baseline, &path])
+        .expect(4)
+        .says(&["--force"]);
+    run(&["validate", "--baseline", &baseline, &path]).expect(0);
+    let mut faster: Value = serde_json::from_str(&std::fs::read_to_string(&baseline).unwrap()).unwrap();
+    faster["frames_per_s"] = (faster["frames_per_s"].as_f64().unwrap() * 2.0).into();
+    let faster = dir.write("faster.json", faster.to_string());
+    let report = run(&["validate", "--format", "json", "--baseline", &faster, &path])
+        .expect(1)
+        .json();
+    assert_eq!(rules(&report)[0], "regression");
+    let message = report["findings"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("frames_per_s") && message.contains("worse by 50.0 %"),
+        "{message}"
+    );
+    run(&["validate", "--baseline", &faster, "--tolerance", "60", &path]).expect(0);
+    run(&["validate", "--baseline", &shipped("LICENCES.md"), &path])
+        .expect(4)
+        .says(&["LICENCES.md"]);
+}
+
+#[test]
+fn a_damaged_or_unfinished_capture_is_judged_as_far_as_it_reads() {
+    let dir = Dir::new();
+    let whole = std::fs::read(shipped("optodas-quake.gcap")).unwrap();
+    let cut = dir.write("cut.gcap", &whole[..whole.len() / 2]);
+    let report = run(&["validate", "--format", "json", &cut]).expect(1).json();
+    assert_eq!(rules(&report), ["unended-call"]);
+    assert_eq!(report["finished"], false);
+    let mut damaged = whole;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let damaged = dir.write("damaged.gcap", &damaged);
+    let run = run(&["validate", "--format", "json", &damaged])
+        .expect(4)
+        .says(&["chunk", "capture recover"]);
+    assert!(run.json()["damage"].as_str().unwrap().contains("checksum"));
+}
+
+#[test]
+fn statistics_are_one_json_object_and_say_when_there_is_no_frame() {
+    let stats = run(&["stats", "--format", "json", &shipped("febus-jitter.gcap")])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&stats["totals"]["frames"], &stats["totals"]["rows"]),
+        (&18.into(), &50.into())
+    );
+    assert_eq!(stats["amplitude"]["negative_infinite"], 2000);
+    run(&["stats", &shipped("empty-stream.gcap")])
+        .expect(1)
+        .says(&["holds no frame"]);
+}
+
+#[test]
+fn a_live_stream_is_judged_while_it_is_recorded() {
+    let dir = Dir::new();
+    let (good, bad) = (dir.file("good.gcap"), dir.file("bad.gcap"));
+    let captures = [shipped("optodas-quake.gcap"), shipped("nan.gcap")];
+    let serve = Serve::start(&[&captures[0], &captures[1], "--rate", "max"]);
+    let record = |job: &'static str, out: &str, code| {
+        let target = [
+            "--target",
+            serve.grpc(),
+            "--plaintext",
+            "--job-id",
+            job,
+            "--format",
+            "json",
+        ];
+        run(&[&["record", "--validate", "-o", out], &target[..]].concat())
+            .expect(code)
+            .json()
+    };
+    let report = record("optodas-quake", &good, 0);
+    assert_eq!(report["validation"]["verdict"], "pass");
+    assert_eq!(
+        (&report["validation"]["frames"], &report["lossy"]),
+        (&73.into(), &false.into())
+    );
+    let report = record("nan", &bad, 1);
+    assert_eq!(rules(&report["validation"]), ["nan"]);
+    // Live or from the capture, the judgement is the same.
+    let again = run(&["validate", "--format", "json", &bad]).expect(1).json();
+    assert_eq!(again["findings"], report["validation"]["findings"]);
+}
+
+#[test]
+fn a_stream_that_died_stalled_or_carried_nothing_fails_and_says_so_first() {
+    let dir = Dir::new();
+    let some = frames(3, 16);
+    let cases = [
+        ("died", RawJob::builder().frames(&some).then(Step::Die), "broken-call"),
+        ("stalled", RawJob::builder().frames(&some).then(Step::Stall), "deadline"),
+        ("empty", RawJob::builder(), "zero-frames"),
+    ];
+    for (name, job, rule) in cases {
+        let out = dir.file(&format!("{name}.gcap"));
+        let job = job.job_id("job").start();
+        let target = format!("127.0.0.1:{}", job.addr.port());
+        let limits = ["--idle-timeout", "300ms", "--first-frame-timeout", "5s"];
+        let target = ["--target", &target, "--plaintext", "--job-id", "job", "-o", &out];
+        let recorded = command(&[&["record"], &limits[..], &target[..]].concat())
+            .output()
+            .unwrap();
+        assert_ne!(recorded.status.code(), Some(0), "{name}");
+        let report = run(&["validate", "--format", "json", &out]).expect(1).json();
+        assert_eq!(rules(&report).first(), Some(&rule), "{name}: {report}");
+        let text = run(&["validate", &out]).expect(1);
+        assert!(text.text().lines().last().unwrap().contains(rule), "{name}");
+    }
+}
+
+#[test]
+fn a_production_job_that_was_closed_when_idle_is_so_in_its_replay_at_any_rate() {
+    let dir = Dir::new();
+    for rate in ["max", "50"] {
+        let out = dir.file(&format!("{rate}.gcap"));
+        let serve = Serve::start(&[&shipped("production.gcap"), "--rate", rate]);
+        let target = [
+            "--target",
+            serve.grpc(),
+            "--plaintext",
+            "--dialect",
+            "pandadatastream",
+            "--streams",
+            "3",
+        ];
+        let report = run(&[&["record", "--format", "json", "-o", &out], &target[..]].concat())
+            .expect(0)
+            .json();
+        for ending in report["endings"].as_array().unwrap() {
+            assert_eq!(
+                (&ending["messages"], &ending["idle_close"]),
+                (&8.into(), &true.into()),
+                "{rate}"
+            );
+        }
+        run(&["validate", &out]).expect(0);
+    }
+}

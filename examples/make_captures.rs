@@ -156,16 +156,16 @@ fn trailers_only() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut trailers = Metadata::default();
     trailers.push("content-type", "application/grpc");
     trailers.push("grpc-status", "5");
-    trailers.push("grpc-message", "no job 12-70788");
+    trailers.push("grpc-message", "no job 12-70789");
     let ending = Ending::Status(Status {
         code: 5,
-        message: "no job 12-70788".to_owned(),
+        message: "no job 12-70789".to_owned(),
         trailers,
         trailers_only: true,
     });
-    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("12-70788", 0));
+    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("12-70789", 0));
     call.add(8, EventKind::End(ending));
-    capture(&header(Dialect::DataStream, "12-70788"), call.events)
+    capture(&header(Dialect::DataStream, "12-70789"), call.events)
 }
 
 /// A `datastream` job: one frame each 100 ms.

@@ -153,7 +153,7 @@ pub(crate) struct DialArgs {
     pub(crate) headers: Vec<String>,
 
     /// Largest message to accept
-    #[arg(long, value_name = "SIZE", default_value = "100MB")]
+    #[arg(long, value_name = "SIZE", default_value = "100MiB")]
     pub(crate) max_msg_sz: Size,
 
     /// Do not ask for the job's health before streaming

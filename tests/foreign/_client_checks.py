@@ -75,9 +75,9 @@ def check_recorded_error():
     """a job that was recorded as refused is refused in the same words"""
     with connected(capture_binary.shipped("trailers-only-error.gcap"), "--rate", "max") as channel:
         try:
-            raw_stream(channel, datastream_pb2.StreamRequest(job_id="12-70788"))
+            raw_stream(channel, datastream_pb2.StreamRequest(job_id="12-70789"))
         except grpc.RpcError as error:
-            assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no job 12-70788"), error
+            assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no job 12-70789"), error
         else:
             raise AssertionError("it ended with OK")
 

@@ -51,7 +51,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(byte).collect()
 }
 
-fn all() -> Vec<String> {
+pub(crate) fn all() -> Vec<String> {
     let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/captures")).unwrap();
     let paths = folder.map(|entry| entry.unwrap().path());
     let captures = paths.filter(|path| path.extension().is_some_and(|ending| ending == "gcap"));

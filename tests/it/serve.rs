@@ -113,3 +113,12 @@ fn what_cannot_be_served_is_said_and_exits_4() {
         .expect(4)
         .says(&[taken.grpc()]);
 }
+
+#[test]
+fn all_shipped_captures_are_served_together() {
+    let captures: Vec<_> = crate::captures::all().iter().map(|name| shipped(name)).collect();
+    let args: Vec<_> = captures.iter().map(String::as_str).collect();
+    let serve = Serve::start(&args);
+    let served = serve.ready["job_ids"].as_array().unwrap().len();
+    assert_eq!(served, captures.len(), "one job for each: {}", serve.ready);
+}

@@ -243,8 +243,17 @@ fn a_live_stream_is_judged_while_it_is_recorded() {
 fn a_stream_that_died_stalled_or_carried_nothing_fails_and_says_so_first() {
     let dir = Dir::new();
     let some = frames(3, 16);
+    // So that what was sent before has left the server when it dies.
+    let pause = std::time::Duration::from_millis(50);
     let cases = [
-        ("died", RawJob::builder().frames(&some).then(Step::Die), "broken-call"),
+        (
+            "died",
+            RawJob::builder()
+                .paced(&some, pause)
+                .then(Step::Pause(pause))
+                .then(Step::Die),
+            "broken-call",
+        ),
         ("stalled", RawJob::builder().frames(&some).then(Step::Stall), "deadline"),
         ("empty", RawJob::builder(), "zero-frames"),
     ];

@@ -254,26 +254,8 @@ fn nearest(key: &str) -> Option<&'static str> {
     let known = KEYS.iter().map(|(known, _)| *known).chain(["displayInfo", EXTRA]);
     known
         .map(|name| (name, plain(name)))
-        .map(|(name, known)| (distance(&key, &known), leaf(&known).min(leaf(&key)) / 3, name))
+        .map(|(name, known)| (strsim::levenshtein(&key, &known), leaf(&known).min(leaf(&key)) / 3, name))
         .filter(|(distance, allowed, _)| distance <= allowed)
         .min_by_key(|(distance, ..)| *distance)
         .map(|(.., name)| name)
-}
-
-/// How many letters must be added, dropped or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(b.chars()) {
-            let next = (left + 1).min(*cell + 1).min(diagonal + usize::from(a != b));
-            diagonal = std::mem::replace(cell, next);
-            left = next;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

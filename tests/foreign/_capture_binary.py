@@ -47,9 +47,9 @@ def output(name="out.gcap"):
         yield f"{folder}/{name}"
 
 
-def raw_messages(capture, *args):
-    """The received messages of a capture, by `cat --raw`, cut by our own hands."""
-    data, at, messages = run("cat", "--raw", capture, *args), 0, []
+def cut(data):
+    """The messages of `cat --raw`, cut by our own hands."""
+    at = 0
     while at < len(data):
         length = shift = 0
         while True:
@@ -60,6 +60,10 @@ def raw_messages(capture, *args):
             if byte < 0x80:
                 break
         assert at + length <= len(data), "the last message is cut"
-        messages.append(data[at : at + length])
+        yield data[at : at + length]
         at += length
-    return messages
+
+
+def raw_messages(capture, *args):
+    """The received messages of a capture, by `cat --raw`."""
+    return list(cut(run("cat", "--raw", capture, *args)))

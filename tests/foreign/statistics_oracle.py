@@ -19,6 +19,9 @@ import tempfile
 
 import numpy
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from _capture_binary import cut  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEFAULT = ["captures/optodas-quake.gcap", "captures/febus-jitter.gcap", "captures/nan.gcap", "captures/zero-ids.gcap"]
 
@@ -45,23 +48,6 @@ def run(binary, *args):
     if done.returncode != 0:
         raise SystemExit(f"{args} exits {done.returncode}: {done.stderr.decode()}")
     return done.stdout
-
-
-def messages(data):
-    """The messages of `cat --raw`, cut by our own hands."""
-    at = 0
-    while at < len(data):
-        length = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        assert at + length <= len(data), "the last message is cut"
-        yield data[at : at + length]
-        at += length
 
 
 def amplitude(values):
@@ -252,7 +238,7 @@ def check(binary, capture):
 
     stats = json.loads(run(binary, "stats", "--format", "json", capture))
     raw = run(binary, "cat", "--raw", capture)
-    data = list(messages(raw))
+    data = list(cut(raw))
     frames = [datastream_pb2.DataStream.FromString(message) for message in data]
     sensors = {}
     for frame in frames:

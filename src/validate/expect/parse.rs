@@ -203,23 +203,6 @@ fn sensors(key: &str, value: &Value) -> Result<SensorSet, ExpectError> {
 
 /// The known name that takes the fewest letters to get to.
 fn nearest(name: &str, known: &[&'static str]) -> &'static str {
-    let of = known.iter().min_by_key(|known| distance(name, known));
+    let of = known.iter().min_by_key(|known| strsim::levenshtein(name, known));
     of.copied().unwrap_or_default()
-}
-
-/// How many letters must be added, dropped or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let (mut diagonal, mut left) = (i, i + 1);
-        for (cell, b) in row.iter_mut().skip(1).zip(b.chars()) {
-            let next = (left + 1).min(*cell + 1).min(diagonal + usize::from(a != b));
-            diagonal = std::mem::replace(cell, next);
-            left = next;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

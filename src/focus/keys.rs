@@ -254,7 +254,13 @@ fn nearest(key: &str) -> Option<&'static str> {
     let known = KEYS.iter().map(|(known, _)| *known).chain(["displayInfo", EXTRA]);
     known
         .map(|name| (name, plain(name)))
-        .map(|(name, known)| (strsim::levenshtein(&key, &known), leaf(&known).min(leaf(&key)) / 3, name))
+        .map(|(name, known)| {
+            (
+                strsim::levenshtein(&key, &known),
+                leaf(&known).min(leaf(&key)) / 3,
+                name,
+            )
+        })
         .filter(|(distance, allowed, _)| distance <= allowed)
         .min_by_key(|(distance, ..)| *distance)
         .map(|(.., name)| name)

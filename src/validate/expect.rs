@@ -3,6 +3,7 @@
 mod header;
 mod init;
 mod parse;
+mod write;
 mod sensors;
 
 use std::{collections::BTreeMap, fmt};

@@ -176,3 +176,14 @@ fn what_init_writes_is_read_back() {
     assert!(expect.levels.is_empty());
     parsed(&Expectations::init_from(&Observed::default()));
 }
+
+#[test]
+fn what_was_written_down_can_be_written_again() {
+    let text = "sensors = '1..3, 7'\nbins = 5\nfrequency_hz = [0, 2.5]\namplitude_db = [-100, 3e-5]\nlines_dt_s = 0.05\n\
+                minimum_fps = 3\nminimum_mb_per_s = 0.1\nfirst_frame_s = 2\nlargest_gap_s = 1\nminimum_frames = 9\n\
+                minimum_rows = 8\nstreams = 3\nwindow_s = 60\nallow_empty = true\nallow = ['stall']\n\
+                [severity]\ninfinity = 'error'\nclock-jitter = 'info'";
+    let expect = Expectations::parse_toml(text).unwrap();
+    assert_eq!(Expectations::parse_toml(&expect.to_toml()).unwrap(), expect);
+    assert_eq!(Expectations::default().to_toml(), "");
+}

@@ -32,6 +32,7 @@ pub mod proto;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod slice;
 pub mod snapshot;
 pub mod spectrogram;
 pub mod stats;

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     dialect::{Dialect, Layout, pandadatastream},
     event::{Ending, Gap, Message},
+    file::{CUT_REASON, SliceOf},
     finding::Place,
     frames::MessagePlace,
     spectrogram::{Frame, Row},
@@ -40,6 +41,25 @@ pub(super) enum Offsets {
     Rows,
 }
 
+/// Whether a call is there from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// It is.
+    Whole,
+    /// It was opened before the slice begins, or lacks sensors that it had.
+    Cut,
+}
+
+impl Opening {
+    /// For a call that is opened at this offset.
+    pub(super) fn of(slice: Option<&SliceOf>, at_ns: u64) -> Self {
+        match slice {
+            Some(slice) if (at_ns == 0 && slice.origin_ns > 0) || slice.sensors.is_some() => Self::Cut,
+            _ => Self::Whole,
+        }
+    }
+}
+
 /// One spectrogram call.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -51,6 +71,7 @@ pub(super) struct Call {
     pub(super) roster: Roster,
     pub(super) clock: Clock,
     started_ns: u64,
+    opening: Opening,
     layout_told: bool,
     /// The most rows that a message held.
     largest: u64,
@@ -96,7 +117,7 @@ struct Seen {
 }
 
 impl Call {
-    pub(super) fn new(number: u32, dialect: Dialect, started_ns: u64, expect: &Expectations) -> Self {
+    pub(super) fn new(number: u32, dialect: Dialect, started_ns: u64, opening: Opening, expect: &Expectations) -> Self {
         Self {
             number,
             dialect,
@@ -106,6 +127,7 @@ impl Call {
             roster: Roster::new(expect, dialect),
             clock: Clock::new(expect.lines_dt_s.as_ref().map(|dt| dt.value)),
             started_ns,
+            opening,
             layout_told: false,
             largest: 1,
             drift: drift::Memory::default(),
@@ -136,7 +158,7 @@ impl Call {
             tally.first_ns = at.offset_ns;
             tally.first_bytes = at.wire_bytes as u64;
             tally.waited_ns = at.offset_ns.saturating_sub(self.started_ns);
-            if context.offsets == Offsets::Delivery {
+            if context.offsets == Offsets::Delivery && self.opening == Opening::Whole {
                 delivery::late_first_frame(context.book, place, tally.waited_ns, context.expect);
             }
         } else {
@@ -396,19 +418,34 @@ impl Call {
             );
             delivery::low_throughput(context.book, place, flow, context.expect);
         }
-        let before = endings::Before {
-            messages,
-            silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
+        let before = match (messages, self.opening) {
+            // What came before the slice decides whether a server closed an idle job: it is given the benefit.
+            (0, Opening::Cut) => endings::Before {
+                messages: 1,
+                silence_ns: u64::MAX,
+            },
+            _ => endings::Before {
+                messages,
+                silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
+            },
         };
         let Some(ending) = ending else {
             endings::unended(context.book, place, messages);
             return endings::Verdict::Stopped;
         };
         let verdict = endings::judge(context.book, place, ending, before);
-        if messages == 0 && verdict != endings::Verdict::Failed {
+        if messages == 0 && verdict != endings::Verdict::Failed && !self.is_cut(Some(ending)) {
             structure::zero_frames(context.book, place, &format!("call {} carried no frame", self.number));
         }
         verdict
+    }
+}
+
+impl Call {
+    /// True when a slice leaves out a part of the call.
+    pub(super) fn is_cut(&self, ending: Option<&Ending>) -> bool {
+        let by_slice = |ending: &Ending| matches!(ending, Ending::Cancelled(end) if end.reason.starts_with(CUT_REASON));
+        self.opening == Opening::Cut || ending.is_some_and(by_slice)
     }
 }
 

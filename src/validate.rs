@@ -30,6 +30,7 @@ mod book;
 mod call;
 mod clock;
 pub mod expect;
+mod opening;
 pub mod rule;
 mod rules;
 mod scan;
@@ -40,7 +41,8 @@ use serde::Serialize;
 
 use self::{
     book::Book,
-    call::{Call, Context, Offsets, Opening, Tally},
+    call::{Call, Context, Offsets, Tally},
+    opening::Opening,
     rules::{endings, expected, sensors, structure},
 };
 use crate::{
@@ -278,7 +280,7 @@ impl Validator {
             layout: self.layout,
         };
         let verdict = call.end(&mut context, offset_ns, ending);
-        let is_part = call.is_cut(ending) && verdict != endings::Verdict::Failed;
+        let is_part = call.opening.is_cut(ending) && verdict != endings::Verdict::Failed;
         self.totals.cut_calls += u32::from(is_part);
         self.totals.add(&call, verdict);
     }

@@ -60,8 +60,10 @@ impl Plan {
             return Err(SliceError::Reversed);
         }
         if to_ns < from_ns {
-            let (ends_s, from_s) = (to_ns as f64 / 1e9, from_ns as f64 / 1e9);
-            return Err(SliceError::BeyondEnd { ends_s, from_s });
+            return Err(SliceError::BeyondEnd {
+                ends_s: to_ns as f64 / 1e9,
+                from_s: from_ns as f64 / 1e9,
+            });
         }
         let found = match cut.range {
             Range::Whole | Range::Time { .. } => None,
@@ -80,12 +82,11 @@ impl Plan {
                 None => within(call, from_ns, to_ns),
                 Some((found, ..)) => of_messages(call, found.get(&call.call)),
             };
-            match planned.filter(|_| chosen) {
-                Some(planned) => drop(plan.calls.insert(call.call, planned)),
-                None => {
-                    plan.left_out += 1;
-                    plan.messages_left_out += call.received;
-                }
+            if let Some(planned) = planned.filter(|_| chosen) {
+                plan.calls.insert(call.call, planned);
+            } else {
+                plan.left_out += 1;
+                plan.messages_left_out += call.received;
             }
         }
         if let Some((found, span, unit)) = found {

@@ -53,7 +53,9 @@ fn capture(events: &[Event]) -> Reader<Cursor<Vec<u8>>> {
     let mut header = Header::new(WALL);
     header.set("tag.site", "here");
     let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default()).unwrap();
-    events.iter().for_each(|event| writer.write(event).unwrap());
+    for event in events {
+        writer.write(event).unwrap();
+    }
     Reader::new(Cursor::new(writer.finish_into().unwrap().0)).unwrap()
 }
 

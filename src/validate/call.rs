@@ -4,6 +4,7 @@ use super::{
     book::Book,
     clock::{Clock, RowTime},
     expect::Expectations,
+    opening::Opening,
     rules::{
         amplitude, delivery, drift, endings, expected,
         extremes::{self, Excuse},
@@ -18,7 +19,6 @@ use super::{
 use crate::{
     dialect::{Dialect, Layout, pandadatastream},
     event::{Ending, Gap, Message},
-    file::{CUT_REASON, SliceOf},
     finding::Place,
     frames::MessagePlace,
     spectrogram::{Frame, Row},
@@ -41,25 +41,6 @@ pub(super) enum Offsets {
     Rows,
 }
 
-/// Whether a call is there from its beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// It is.
-    Whole,
-    /// It was opened before the slice begins, or lacks sensors that it had.
-    Cut,
-}
-
-impl Opening {
-    /// For a call that is opened at this offset.
-    pub(super) fn of(slice: Option<&SliceOf>, at_ns: u64) -> Self {
-        match slice {
-            Some(slice) if (at_ns == 0 && slice.origin_ns > 0) || slice.sensors.is_some() => Self::Cut,
-            _ => Self::Whole,
-        }
-    }
-}
-
 /// One spectrogram call.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -71,7 +52,7 @@ pub(super) struct Call {
     pub(super) roster: Roster,
     pub(super) clock: Clock,
     started_ns: u64,
-    opening: Opening,
+    pub(super) opening: Opening,
     layout_told: bool,
     /// The most rows that a message held.
     largest: u64,
@@ -418,34 +399,19 @@ impl Call {
             );
             delivery::low_throughput(context.book, place, flow, context.expect);
         }
-        let before = match (messages, self.opening) {
-            // What came before the slice decides whether a server closed an idle job: it is given the benefit.
-            (0, Opening::Cut) => endings::Before {
-                messages: 1,
-                silence_ns: u64::MAX,
-            },
-            _ => endings::Before {
-                messages,
-                silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
-            },
-        };
+        let before = self.opening.before(endings::Before {
+            messages,
+            silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
+        });
         let Some(ending) = ending else {
             endings::unended(context.book, place, messages);
             return endings::Verdict::Stopped;
         };
         let verdict = endings::judge(context.book, place, ending, before);
-        if messages == 0 && verdict != endings::Verdict::Failed && !self.is_cut(Some(ending)) {
+        if messages == 0 && verdict != endings::Verdict::Failed && !self.opening.is_cut(Some(ending)) {
             structure::zero_frames(context.book, place, &format!("call {} carried no frame", self.number));
         }
         verdict
-    }
-}
-
-impl Call {
-    /// True when a slice leaves out a part of the call.
-    pub(super) fn is_cut(&self, ending: Option<&Ending>) -> bool {
-        let by_slice = |ending: &Ending| matches!(ending, Ending::Cancelled(end) if end.reason.starts_with(CUT_REASON));
-        self.opening == Opening::Cut || ending.is_some_and(by_slice)
     }
 }
 

@@ -42,8 +42,8 @@ mod summary;
 mod verify;
 mod writer;
 
-pub use chunk::Codec;
 pub use chunk::digest::{Digest, MessageDigest};
+pub use chunk::{ChunkBuilder, Codec, Sealed, Sealer};
 pub use error::{FileError, FileErrorKind};
 pub use format::{VERSION, Version};
 pub use header::{Header, attribute};

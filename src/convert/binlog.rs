@@ -1,0 +1,19 @@
+//! From and to the gRPC binary log (gRPC proposal A16, `grpc/binlog/v1/binarylog.proto`): one `GrpcLogEntry` for each event.
+//!
+//! Entries stand one after another, each behind its length. grpc-go and grpc-c++ write the length as four bytes, big
+//! end first; Java and the `writeDelimitedTo` of protobuf write a varint. Both are read ([`Framing::of`] tells which);
+//! the first is written.
+//!
+//! What a binary log cannot say is lost on the way there: whether a message was compressed on the wire (it holds the
+//! content), gaps, notes, and why a call broke.
+
+mod proto;
+mod read;
+mod write;
+
+pub use proto::GrpcLogEntry;
+pub use read::{BinlogError, BinlogReader, Framing};
+pub use write::{BinlogWriter, entry};
+
+#[cfg(test)]
+mod tests;

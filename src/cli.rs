@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod export;
 pub(crate) mod record;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Snapshot(validate::SnapshotArgs),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
+    /// Write a capture in another form: a picture
+    Export(Box<export::ExportArgs>),
     /// Make a capture from length-delimited frames
     Import(ImportArgs),
     /// Print a completion script for a shell

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
+pub(crate) mod export;
 pub(crate) mod record;
 pub(crate) mod slice;
 pub(crate) mod validate;
@@ -57,7 +58,9 @@ pub(crate) enum Command {
     Slice(Box<slice::SliceArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
-    /// Make a capture from length-delimited frames
+    /// Write a capture in another form: a picture
+    Export(Box<export::ExportArgs>),
+    /// Make a capture from length-delimited frames, a gRPC binary log or an MCAP file
     Import(ImportArgs),
     /// Upload evidence to a Jira issue
     Attach(attach::AttachArgs),
@@ -205,11 +208,27 @@ pub(crate) struct RecoverArgs {
     pub(crate) format: FormatArg,
 }
 
+/// What can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportForm {
+    /// Messages, each preceded by its length as a varint
+    Frames,
+    /// A gRPC binary log
+    Binlog,
+    /// An MCAP file
+    Mcap,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// File of messages, each preceded by its length as a protobuf varint; `-` is stdin
+    /// File of messages, each preceded by its length as a protobuf varint, or a gRPC binary log, or an MCAP file;
+    /// `-` is stdin
     #[arg(value_name = "FILE")]
     pub(crate) input: PathBuf,
+
+    /// What the file is; told by its first bytes unless said
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) from: Option<ImportForm>,
 
     /// The capture to make; the input's name with `.gcap` by default
     #[arg(short, long, value_name = "FILE")]

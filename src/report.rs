@@ -3,7 +3,9 @@
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;
+pub mod input;
 pub mod junit;
+pub mod picture;
 pub mod regression;
 pub mod schema;
 pub mod stats_text;

@@ -1,13 +1,14 @@
-//! `capture import`: a capture from length-delimited frames.
+//! `capture import`: a capture from length-delimited frames, a gRPC binary log or an MCAP file.
+
+mod source;
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, Read},
     path::Path,
 };
 
 use grpc_capture::{
-    convert::{Import, ImportError, ImportOptions},
     dialect::Dialect,
     file::{Codec, Digest, Header, Summary, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use super::{Done, Failure, Outcome, output};
 use crate::cli::ImportArgs;
+use source::Source;
 
 #[derive(Serialize)]
 struct Report {
@@ -50,14 +52,8 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         Box::new(open.map_err(|error| format!("could not open {}: {error}", args.input.display()))?)
     };
     let job_id = args.job_id.clone().unwrap_or_else(|| name.to_owned());
-    let options = ImportOptions {
-        dialect: args.dialect,
-        job_id: job_id.clone(),
-        ..ImportOptions::default()
-    };
-    let mut import = Import::new(BufReader::new(input), options);
-    let mut header = header(args.dialect, &job_id, import.anchor_unix_ns());
-    header.set(attribute::TIMING, "rows");
+    let mut source = Source::open(args, input, &job_id)?;
+    let mut header = source.header.clone();
     header.set(attribute::SOURCE, format!("import of {}", file_name(&args.input)));
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
@@ -68,16 +64,16 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     };
     let file = output::create(&path, args.force)?;
     let writer = Writer::with_file(file, &path, &header, writer_options)?;
-    let (summary, error) = write(writer, &mut import)?;
-    if let Some(error) = error.as_ref().filter(|_| import.frames() == 0) {
+    let (summary, error) = write(writer, &mut source)?;
+    if let Some(error) = error.as_ref().filter(|_| source.received == 0) {
         // A capture of nothing would only be in the way.
         let _ = std::fs::remove_file(&path);
         return Err(format!("could not import {}: {error}", args.input.display()).into());
     }
     let report = Report {
         capture: path.display().to_string(),
-        frames: import.frames(),
-        undecodable: import.undecodable(),
+        frames: source.received,
+        undecodable: source.undecodable,
         message_bytes: summary.message_bytes,
         stored_bytes: summary.stored_bytes,
         duration_ns: summary.last_offset_ns,
@@ -99,9 +95,9 @@ pub(crate) fn header(dialect: Dialect, job_id: &str, anchor_unix_ns: u64) -> Hea
 }
 
 /// Writes every event; an input that ends badly leaves a finished capture of all that came before.
-fn write<R: Read>(mut writer: Writer<File>, import: &mut Import<R>) -> Result<(Summary, Option<ImportError>), Failure> {
+fn write(mut writer: Writer<File>, source: &mut Source) -> Result<(Summary, Option<source::Problem>), Failure> {
     let mut failed = None;
-    for event in import {
+    while let Some(event) = source.next() {
         match event {
             Ok(event) => writer.write(&event)?,
             // The call's ending still follows.

@@ -47,6 +47,7 @@ pub struct McapReader<R> {
     from: R,
     reader: LinearReader,
     schemas: BTreeMap<u16, String>,
+    descriptor_set: Option<Vec<u8>>,
     channels: BTreeMap<u16, Channel>,
     /// The call of each channel, and which way its messages go.
     of_channel: BTreeMap<u16, (u32, Direction)>,
@@ -82,6 +83,7 @@ impl<R: Read> McapReader<R> {
             from,
             reader: LinearReader::new_with_options(options),
             schemas: BTreeMap::new(),
+            descriptor_set: None,
             channels: BTreeMap::new(),
             of_channel: BTreeMap::new(),
             named: BTreeMap::new(),
@@ -100,6 +102,12 @@ impl<R: Read> McapReader<R> {
     #[must_use]
     pub fn anchor_unix_ns(&self) -> u64 {
         self.anchor_ns.unwrap_or_default()
+    }
+
+    /// The `FileDescriptorSet` of the first protobuf schema before the first message.
+    #[must_use]
+    pub fn descriptor_set(&self) -> Option<&[u8]> {
+        self.descriptor_set.as_deref()
     }
 
     /// Messages so far.
@@ -138,7 +146,10 @@ impl<R: Read> McapReader<R> {
 
     fn record(&mut self, record: Record<'_>) {
         match record {
-            Record::Schema { header, .. } => {
+            Record::Schema { header, data } => {
+                if header.encoding == "protobuf" && !data.is_empty() {
+                    self.descriptor_set.get_or_insert_with(|| data.into_owned());
+                }
                 self.schemas.insert(header.id, header.name);
             }
             Record::Channel(channel) => {

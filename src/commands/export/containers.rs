@@ -1,0 +1,65 @@
+//! `capture export --mcap` and `--binlog`: the calls in another container.
+
+use std::{io::BufWriter, path::Path};
+
+use grpc_capture::{
+    convert::{binlog::BinlogWriter, mcap::McapWriter},
+    event::{Direction, Event},
+    file::{Reader, attribute},
+    report::schema::Schema,
+};
+
+use crate::{
+    cli::export::ExportArgs,
+    commands::{Done, Failure, Outcome, output},
+};
+
+pub(super) fn mcap(args: &ExportArgs, path: &Path) -> Done {
+    output::apart(&args.capture, path)?;
+    let mut reader = Reader::open(&args.capture)?;
+    let set = reader.header().get(attribute::DESCRIPTOR_SET);
+    let schema = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
+    let types = |method: &str, direction: Direction| schema.message_type(method, direction);
+    let out = BufWriter::new(output::create(path, args.force)?);
+    let mut writer = McapWriter::new(out, reader.header(), &types)?;
+    each(args, &mut reader, |event| Ok(writer.write(event)?))?;
+    let (messages, not_inflated) = (writer.messages, writer.not_inflated);
+    writer.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    output::say(format!("{}: {}", path.display(), output::counted(messages, "message")));
+    if not_inflated > 0 {
+        let messages = output::counted(not_inflated, "message");
+        output::say(format!("{messages} could not be inflated and stand as recorded"));
+        return Ok(Outcome::Lossy);
+    }
+    Ok(Outcome::Ok)
+}
+
+pub(super) fn binlog(args: &ExportArgs, path: &Path) -> Done {
+    output::apart(&args.capture, path)?;
+    let mut reader = Reader::open(&args.capture)?;
+    let out = BufWriter::new(output::create(path, args.force)?);
+    let mut writer = BinlogWriter::new(out, reader.header().anchor_unix_ns);
+    each(args, &mut reader, |event| Ok(writer.write(event)?))?;
+    let (entries, left_out) = (writer.entries, writer.left_out);
+    writer.finish()?;
+    let count = if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", output::grouped(entries)) };
+    output::say(format!("{}: {count}", path.display()));
+    if left_out > 0 {
+        let events = output::counted(left_out, "event");
+        output::say(format!("{events} that a binary log has no word for (notes, gaps) left out"));
+    }
+    Ok(Outcome::Ok)
+}
+
+fn each(
+    args: &ExportArgs,
+    reader: &mut Reader<std::fs::File>,
+    mut take: impl FnMut(&Event) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    while let Some(event) = reader.next_event()? {
+        if args.call.is_none_or(|call| call == event.call) {
+            take(&event)?;
+        }
+    }
+    Ok(())
+}

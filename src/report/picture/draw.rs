@@ -1,0 +1,388 @@
+//! Pictures drawn on a canvas, with axes, units and a legend.
+
+use super::{
+    canvas::{Align, Area, Canvas, Rgb, cut},
+    colour::{self, BAR, DEAD, ERROR, FAINT, GAP, INFO, INK, PAPER, STALL, WARNING},
+    painter::Pictures,
+    raster::{Cell, Limits, Raster},
+    scale::{self, Tick},
+    survey::SensorState,
+};
+use crate::finding::Severity;
+
+/// Pixels for each dot of a letter.
+const LETTER: usize = 2;
+/// Height of a line of text.
+const LINE: usize = 20;
+/// Pixels for a label of the time axis, at least.
+const TIME_LABEL: usize = 170;
+
+/// The paper that a picture is drawn on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Whose picture it is.
+    pub name: String,
+    /// Findings to mark.
+    pub marks: Vec<Mark>,
+}
+
+/// A finding on a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where on the axis of the rows, microseconds.
+    pub at_us: Option<i64>,
+    /// When it arrived, nanoseconds since the capture began.
+    pub offset_ns: Option<u64>,
+}
+
+impl Mark {
+    fn colour(self) -> Rgb {
+        match self.severity {
+            Severity::Error => ERROR,
+            Severity::Warning => WARNING,
+            Severity::Info => INFO,
+        }
+    }
+}
+
+impl Sheet {
+    /// Paper with a title, a line that explains, and room for axes; gives the area that is left.
+    fn begin(&self, title: &str, explained: &str) -> (Canvas, Area) {
+        let (width, height) = (self.width.clamp(360, 8000), self.height.clamp(240, 8000));
+        let mut canvas = Canvas::new(width, height, PAPER);
+        let title = format!("{}: {title}", self.name);
+        canvas.text(20, 14, LETTER, Align::Left, &cut(&title, LETTER, width - 40), INK);
+        canvas.text(20, 38, 1, Align::Left, &cut(explained, 1, width - 40), FAINT);
+        let area = Area {
+            left: 104,
+            top: 70,
+            width: width - 104 - 110,
+            height: height - 70 - 66,
+        };
+        (canvas, area)
+    }
+}
+
+/// Time × sensor: the level of each sensor.
+#[must_use]
+pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
+    let plan = &pictures.plan;
+    let explained = format!(
+        "dB over the median of each sensor and bin, mean of the {} liveliest of {} bins; one slot is {}, the largest row counts",
+        plan.lively.len(),
+        plan.bins,
+        scale::length(pictures.slots.length_us)
+    );
+    let (mut canvas, area) = sheet.begin("level", &explained);
+    let limits = pictures.waterfall.limits(0.02, 0.995);
+    image(&mut canvas, area, &pictures.waterfall, limits, Up::First);
+    time_axis(&mut canvas, area, pictures);
+    let step = nice_step(pictures.waterfall.columns, area.height / 40);
+    for column in (0..pictures.waterfall.columns).step_by(step) {
+        let y = area.top + (2 * column + 1) * area.height / (2 * pictures.waterfall.columns.max(1));
+        let label = pictures.sensors(column).map_or_else(String::new, |(id, _)| id.to_string());
+        left_label(&mut canvas, area, y, &label);
+    }
+    for (at, sensor) in plan.sensors.iter().enumerate() {
+        if sensor.state != SensorState::Alive {
+            let column = at / pictures.columns.each;
+            let (top, bottom) = band(column, pictures.waterfall.columns, area.height);
+            let mark = Area {
+                left: area.left - 6,
+                top: area.top + top,
+                width: 4,
+                height: (bottom - top).max(1),
+            };
+            canvas.fill(mark, DEAD[1]);
+        }
+    }
+    canvas.text(20, area.top - 18, 1, Align::Left, "sensor", FAINT);
+    legend(&mut canvas, area, limits, "dB");
+    marks(&mut canvas, area, sheet, |mark| share_of_time(mark.at_us, pictures));
+    canvas
+}
+
+/// Time × frequency of the sensor whose spectrogram was painted; `frequencies_hz` names the bins.
+#[must_use]
+pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f64]>, sheet: &Sheet) -> Canvas {
+    let explained = format!("one slot is {}, the largest row counts", scale::length(pictures.slots.length_us));
+    let (mut canvas, area) = sheet.begin(&format!("spectrogram of sensor {sensor}"), &explained);
+    let nothing = Raster::new(0, 0);
+    let raster = pictures.spectrogram.as_ref().unwrap_or(&nothing);
+    let limits = raster.limits(0.02, 0.995);
+    image(&mut canvas, area, raster, limits, Up::Last);
+    time_axis(&mut canvas, area, pictures);
+    let frequencies = frequencies_hz.filter(|list| list.len() == raster.columns && list.len() > 1);
+    let unit = if frequencies.is_some() { "Hz" } else { "bin" };
+    for tick in bin_ticks(raster.columns, frequencies, area.height / 40) {
+        let y = area.bottom() - ((tick.at + 0.5) / raster.columns as f64 * area.height as f64) as usize;
+        left_label(&mut canvas, area, y, &tick.label);
+    }
+    canvas.text(20, area.top - 18, 1, Align::Left, unit, FAINT);
+    legend(&mut canvas, area, limits, "dB");
+    marks(&mut canvas, area, sheet, |mark| share_of_time(mark.at_us, pictures));
+    canvas
+}
+
+/// When messages arrived, with calls, stalls, losses and findings.
+#[must_use]
+pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
+    let arrivals = &pictures.arrivals;
+    let slot_us = (arrivals.length_ns / 1000 / arrivals.messages.len().max(1) as u64) as i64;
+    let explained = format!("messages received in each {}; time since the capture began", scale::length(slot_us));
+    let (mut canvas, area) = sheet.begin("arrivals", &explained);
+    let place = |ns: u64| (ns as f64 / arrivals.length_ns.max(1) as f64).clamp(0.0, 1.0);
+    let x = |ns: u64| area.left + (place(ns) * (area.width - 1) as f64) as usize;
+    for silence in &arrivals.silences {
+        let (left, right) = (x(silence.from_ns), x(silence.to_ns));
+        canvas.fill(
+            Area {
+                left,
+                top: area.top,
+                width: (right - left).max(1),
+                height: area.height,
+            },
+            STALL,
+        );
+        let text = format!("stall {}", scale::length(((silence.to_ns - silence.from_ns) / 1000) as i64));
+        let text = cut(&text, 1, right - left);
+        canvas.text(usize::midpoint(left, right), area.top + 6, 1, Align::Middle, &text, WARNING);
+    }
+    bars(&mut canvas, area, &arrivals.messages);
+    for lost in &arrivals.lost {
+        let left = x(lost.offset_ns);
+        canvas.fill(Area { left, top: area.top, width: 2, height: area.height }, ERROR);
+        let text = format!("{} lost", lost.messages);
+        canvas.text(left + 5, area.top + 20, 1, Align::Left, &text, ERROR);
+    }
+    let seconds = arrivals.length_ns as f64 / 1e9;
+    for tick in scale::numbers(0.0, seconds, area.width / 110) {
+        let x = x((tick.at * 1e9) as u64);
+        canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
+        canvas.fill(Area { left: x, top: area.bottom(), width: 1, height: 6 }, INK);
+    }
+    canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, "seconds since the capture began", FAINT);
+    let most = arrivals.messages.iter().copied().max().unwrap_or(0);
+    count_axis(&mut canvas, area, most);
+    marks(&mut canvas, area, sheet, |mark| mark.offset_ns.map(place));
+    canvas.frame(area, INK);
+    canvas
+}
+
+/// How often each amplitude occurs.
+#[must_use]
+pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
+    let histogram = &pictures.histogram;
+    let explained = format!("finite values in each {:.2} dB", histogram.bar_db);
+    let (mut canvas, area) = sheet.begin("amplitudes", &explained);
+    bars(&mut canvas, area, &histogram.counts);
+    let low = f64::from(histogram.low_db);
+    let span = f64::from(histogram.bar_db) * histogram.counts.len() as f64;
+    if span > 0.0 {
+        for tick in scale::numbers(low, low + span, area.width / 110) {
+            let x = area.left + ((tick.at - low) / span * (area.width - 1) as f64) as usize;
+            canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
+            canvas.fill(Area { left: x, top: area.bottom(), width: 1, height: 6 }, INK);
+        }
+    } else {
+        nothing(&mut canvas, area);
+    }
+    canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, "dB", FAINT);
+    count_axis(&mut canvas, area, histogram.counts.iter().copied().max().unwrap_or(0));
+    canvas.frame(area, INK);
+    canvas
+}
+
+/// Ticks of a frequency axis: places are bins.
+pub(crate) fn bin_ticks(bins: usize, frequencies_hz: Option<&[f64]>, most: usize) -> Vec<Tick> {
+    let last = bins.saturating_sub(1) as f64;
+    let Some(known) = frequencies_hz else { return scale::numbers(0.0, last, most) };
+    let (Some(low), Some(high)) = (known.first(), known.last()) else { return Vec::new() };
+    let place = |hz: f64| {
+        let behind = known.partition_point(|frequency| *frequency < hz).clamp(1, known.len() - 1);
+        let (before, after) = (known[behind - 1], known[behind]);
+        let within = (hz - before) / (after - before);
+        (behind - 1) as f64 + if within.is_finite() { within } else { 0.0 }
+    };
+    let ticks = scale::numbers(*low, *high, most);
+    ticks.into_iter().map(|tick| Tick { at: place(tick.at), ..tick }).collect()
+}
+
+/// A step of 1, 2 or 5 times a power of ten that makes at most `most` of `count`.
+pub(crate) fn nice_step(count: usize, most: usize) -> usize {
+    let mut power = 1;
+    loop {
+        for step in [power, 2 * power, 5 * power] {
+            if count.div_ceil(step) <= most.max(1) {
+                return step;
+            }
+        }
+        power *= 10;
+    }
+}
+
+/// Which column lies on top.
+#[derive(Clone, Copy, PartialEq)]
+enum Up {
+    First,
+    Last,
+}
+
+fn image(canvas: &mut Canvas, area: Area, raster: &Raster, limits: Limits, up: Up) {
+    let map = colour::map();
+    for y in 0..area.height {
+        let row = y * raster.columns / area.height;
+        let column = if up == Up::First { row } else { raster.columns.saturating_sub(1 + row) };
+        for x in 0..area.width {
+            // More slots than pixels: the largest of those that share one.
+            let (first, end) = (x * raster.slots / area.width, (x + 1) * raster.slots / area.width);
+            let colour = match largest(raster, first, end, column) {
+                Cell::Value(value) => colour::of(&map, limits.share(value)),
+                Cell::Dead => DEAD[(x / 4 + y / 4) % 2],
+                Cell::Gap => GAP[(x + y) / 6 % 2],
+            };
+            canvas.dot(area.left + x, area.top + y, colour);
+        }
+    }
+    if raster.slots * raster.columns == 0 {
+        nothing(canvas, area);
+    }
+    canvas.frame(area, INK);
+}
+
+fn nothing(canvas: &mut Canvas, area: Area) {
+    let (x, y) = (area.left + area.width / 2, area.top + area.height / 2);
+    canvas.text(x, y, LETTER, Align::Middle, "nothing to draw", INK);
+}
+
+fn largest(raster: &Raster, first: usize, end: usize, column: usize) -> Cell {
+    let mut cell = raster.get(first, column);
+    for slot in first + 1..end {
+        cell = match (cell, raster.get(slot, column)) {
+            (Cell::Value(a), Cell::Value(b)) => Cell::Value(a.max(b)),
+            (Cell::Value(a), _) | (_, Cell::Value(a)) => Cell::Value(a),
+            (Cell::Dead, _) | (_, Cell::Dead) => Cell::Dead,
+            _ => Cell::Gap,
+        };
+    }
+    cell
+}
+
+fn band(at: usize, of: usize, height: usize) -> (usize, usize) {
+    let of = of.max(1);
+    (at * height / of, (at + 1) * height / of)
+}
+
+fn share_of_time(at_us: Option<i64>, pictures: &Pictures) -> Option<f64> {
+    let length = pictures.slots.length_us.saturating_mul(pictures.slots.count as i64);
+    at_us.map(|at| (at as f64 / length.max(1) as f64).clamp(0.0, 1.0))
+}
+
+fn time_axis(canvas: &mut Canvas, area: Area, pictures: &Pictures) {
+    let time = &pictures.plan.time;
+    let x = |at: f64| {
+        let share = share_of_time(Some(at as i64), pictures).unwrap_or(0.0);
+        area.left + (share * (area.width - 1) as f64) as usize
+    };
+    let mut free = 0;
+    for tick in scale::times(time, area.width / TIME_LABEL) {
+        let x = x(tick.at);
+        canvas.fill(Area { left: x, top: area.bottom(), width: 1, height: 6 }, INK);
+        let half = super::canvas::text_width(&tick.label, LETTER) / 2;
+        if x.saturating_sub(half) >= free {
+            canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
+            free = x + half + 12;
+        }
+    }
+    for (begin, end, truth) in time.pauses() {
+        let (left, right) = (x(begin as f64), x(end as f64));
+        let text = format!("{} pause", scale::length(truth));
+        canvas.text(usize::midpoint(left, right), area.top - 30, 1, Align::Middle, &text, FAINT);
+    }
+    if let (Some(first), Some(last)) = (time.segments.first(), time.segments.last()) {
+        let end = last.start_us.saturating_add(last.length_us);
+        let text = format!("{} to {}", scale::date_and_time(first.start_us), scale::date_and_time(end));
+        canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, &text, FAINT);
+    }
+}
+
+fn left_label(canvas: &mut Canvas, area: Area, y: usize, label: &str) {
+    canvas.fill(Area { left: area.left - 6, top: y, width: 6, height: 1 }, INK);
+    canvas.text(area.left - 10, y.saturating_sub(7), LETTER, Align::Right, label, INK);
+}
+
+/// A colour bar, and what is no colour.
+fn legend(canvas: &mut Canvas, area: Area, limits: Limits, unit: &str) {
+    let map = colour::map();
+    let bar = Area {
+        left: area.right() + 18,
+        top: area.top,
+        width: 16,
+        height: area.height.saturating_sub(70),
+    };
+    for y in 0..bar.height {
+        let share = 1.0 - y as f32 / bar.height.max(1) as f32;
+        let line = Area { top: bar.top + y, height: 1, ..bar };
+        canvas.fill(line, colour::of(&map, share));
+    }
+    canvas.frame(bar, INK);
+    let (low, high) = (f64::from(limits.low), f64::from(limits.high));
+    for tick in scale::numbers(low, high, (bar.height / 50).max(1)) {
+        let share = if high > low { (tick.at - low) / (high - low) } else { 0.5 };
+        let y = bar.bottom() - (share * (bar.height - 1) as f64) as usize;
+        canvas.text(bar.right() + 6, y.saturating_sub(7), LETTER, Align::Left, &cut(&tick.label, LETTER, 66), INK);
+    }
+    canvas.text(bar.left, area.top - 18, 1, Align::Left, unit, FAINT);
+    for (at, (name, colours)) in [("gap", GAP), ("dead", DEAD)].into_iter().enumerate() {
+        let top = area.bottom() - 44 + at * LINE;
+        for y in 0..12 {
+            for x in 0..16 {
+                canvas.dot(bar.left + x, top + y, colours[(x / 4 + y / 4) % 2]);
+            }
+        }
+        canvas.text(bar.right() + 6, top + 3, 1, Align::Left, name, INK);
+    }
+}
+
+/// Small flags above the area, and a thin line through it.
+fn marks(canvas: &mut Canvas, area: Area, sheet: &Sheet, place: impl Fn(&Mark) -> Option<f64>) {
+    for mark in sheet.marks.iter().rev() {
+        let Some(share) = place(mark) else { continue };
+        let x = area.left + (share * (area.width - 1) as f64) as usize;
+        canvas.fill(Area { left: x.saturating_sub(4), top: area.top - 12, width: 9, height: 9 }, mark.colour());
+        for y in (area.top..area.bottom()).step_by(4) {
+            canvas.fill(Area { left: x, top: y, width: 1, height: 2 }, mark.colour());
+        }
+    }
+}
+
+fn bars(canvas: &mut Canvas, area: Area, counts: &[u64]) {
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    for (at, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let (left, right) = band(at, counts.len(), area.width);
+        let height = ((*count as f64 / most as f64 * (area.height - 1) as f64) as usize).max(2);
+        let bar = Area {
+            left: area.left + left,
+            top: area.bottom() - height,
+            width: (right - left).saturating_sub(usize::from(right - left > 3)).max(1),
+            height,
+        };
+        canvas.fill(bar, BAR);
+    }
+}
+
+fn count_axis(canvas: &mut Canvas, area: Area, most: u64) {
+    if most == 0 {
+        return;
+    }
+    for tick in scale::numbers(0.0, most as f64, area.height / 60) {
+        let y = area.bottom() - (tick.at / most as f64 * (area.height - 1) as f64) as usize;
+        left_label(canvas, area, y, &tick.label);
+    }
+}

@@ -10,6 +10,7 @@
 
 mod attach;
 mod captures;
+mod convert;
 mod crash;
 mod demo;
 mod files;

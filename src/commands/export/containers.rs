@@ -24,7 +24,10 @@ pub(super) fn mcap(args: &ExportArgs, path: &Path) -> Done {
     let mut writer = McapWriter::new(out, reader.header(), &types)?;
     each(args, &mut reader, |event| Ok(writer.write(event)?))?;
     let (messages, not_inflated) = (writer.messages, writer.not_inflated);
-    writer.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    writer
+        .finish()?
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
     output::say(format!("{}: {}", path.display(), output::counted(messages, "message")));
     if not_inflated > 0 {
         let messages = output::counted(not_inflated, "message");
@@ -42,11 +45,17 @@ pub(super) fn binlog(args: &ExportArgs, path: &Path) -> Done {
     each(args, &mut reader, |event| Ok(writer.write(event)?))?;
     let (entries, left_out) = (writer.entries, writer.left_out);
     writer.finish()?;
-    let count = if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", output::grouped(entries)) };
+    let count = if entries == 1 {
+        "1 entry".to_owned()
+    } else {
+        format!("{} entries", output::grouped(entries))
+    };
     output::say(format!("{}: {count}", path.display()));
     if left_out > 0 {
         let events = output::counted(left_out, "event");
-        output::say(format!("{events} that a binary log has no word for (notes, gaps) left out"));
+        output::say(format!(
+            "{events} that a binary log has no word for (notes, gaps) left out"
+        ));
     }
     Ok(Outcome::Ok)
 }

@@ -27,7 +27,9 @@ pub(super) fn numpy(args: &ExportArgs, path: &Path) -> Done {
         }
         shapes => shapes?,
     };
-    let archive = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
+    let archive = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
     if !archive && shapes.len() > 1 {
         return Err(numpy::NumpyError::SeveralCalls { calls: shapes.len() }.into());
     }
@@ -74,14 +76,17 @@ pub(super) fn parquet(args: &ExportArgs, path: &Path) -> Done {
         output::say(format!("{messages} could not be decoded and are left out"));
         return Ok(Outcome::Lossy);
     }
-    Ok(if table.lines == 0 { Outcome::Findings } else { Outcome::Ok })
+    Ok(if table.lines == 0 {
+        Outcome::Findings
+    } else {
+        Outcome::Ok
+    })
 }
 
 /// Numbers that rest on a guess are not handed out without saying so.
 fn guessed(capture: &Path, layout: Layout) {
-    let production = Reader::open(capture).is_ok_and(|reader| {
-        reader.header().text(grpc_capture::file::attribute::DIALECT) == Some("pandadatastream")
-    });
+    let production = Reader::open(capture)
+        .is_ok_and(|reader| reader.header().text(grpc_capture::file::attribute::DIALECT) == Some("pandadatastream"));
     if production && layout == Layout::default() {
         output::say("the payload was read as f32, channel-major: a guess (--element and --axis say what it is)");
     }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod record;
+pub(crate) mod redact;
 pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Snapshot(validate::SnapshotArgs),
     /// Cut a part out of a capture into a new one
     Slice(Box<slice::SliceArgs>),
+    /// Take secrets out of a capture: into a new one that is searched for them
+    Redact(Box<redact::RedactArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames

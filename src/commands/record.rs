@@ -8,7 +8,7 @@ use std::{
 
 use grpc_capture::{
     file::{Header, Summary, Writer, WriterOptions, attribute},
-    redact::{MetadataPolicy, strip_userinfo},
+    redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
     report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
@@ -16,7 +16,7 @@ use grpc_capture::{
     },
 };
 
-use super::{Done, Failure, Outcome, import, output};
+use super::{Done, Failure, Outcome, import, output, redact};
 use crate::cli::record::{OnOverflow, RecordArgs};
 
 mod live;
@@ -57,6 +57,11 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
     } else {
         path.clone()
     };
+    let rules = args.recorder.redact.as_deref().map(redact::rules_of_file).transpose()?;
+    if let Some(rules) = &rules {
+        // A rule that does not fit must be known before a job is made that nothing can cancel.
+        Redactor::new(rules, &import::header(args.job.dialect, "", 0))?;
+    }
     let file = output::create(&place, args.force)?;
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
@@ -80,13 +85,22 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
         std::fs::rename(&place, &path).map_err(|error| format!("could not replace {}: {error}", path.display()))?;
     }
     let clock = MonotonicClock::start();
-    let header = header(args, &prepared, unix_ns());
+    let mut header = header(args, &prepared, unix_ns());
+    let redactor = rules.map(|rules| Redactor::new(&rules, &header)).transpose()?;
+    let redactor = redactor.map(|mut redactor| {
+        header = redactor.header(&header);
+        header.set(attribute::REDACTED, "before it was written");
+        redactor
+    });
     let options = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
     let writer = Writer::with_file(file, &path, &header, options)?;
     let mut options = recorder_options(args, clock);
+    options
+        .rules
+        .extend(redactor.map(|redactor| Box::new(redactor) as Box<dyn Rule>));
     let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
     let judge = judge.map(|(observer, judge)| {
         options.observers.push(observer);

@@ -16,6 +16,7 @@ mod files;
 mod golden;
 mod hostile;
 mod record;
+mod redact;
 mod serve;
 mod slice;
 mod snapshot;

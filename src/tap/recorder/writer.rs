@@ -10,12 +10,16 @@ use super::{
     RecorderError, Sink, SinkError,
     queue::{Command, Queue},
 };
-use crate::event::{Broken, Ending, Event, EventKind, Observer};
+use crate::{
+    event::{Broken, Ending, Event, EventKind, Observer},
+    redact::Rule,
+};
 
 pub(super) struct Writer<S> {
     sink: S,
     queue: Arc<Queue>,
     flush_interval: Duration,
+    rules: Vec<Box<dyn Rule>>,
     observers: Vec<Box<dyn Observer>>,
     /// Calls without an ending, and the number of their last event.
     open: BTreeMap<u32, u64>,
@@ -27,11 +31,18 @@ pub(super) struct Writer<S> {
 type Failure = (&'static str, SinkError);
 
 impl<S: Sink> Writer<S> {
-    pub(super) fn new(sink: S, queue: Arc<Queue>, flush_interval: Duration, observers: Vec<Box<dyn Observer>>) -> Self {
+    pub(super) fn new(
+        sink: S,
+        queue: Arc<Queue>,
+        flush_interval: Duration,
+        rules: Vec<Box<dyn Rule>>,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Self {
         Self {
             sink,
             queue,
             flush_interval,
+            rules,
             observers,
             open: BTreeMap::new(),
             unflushed: None,
@@ -70,6 +81,7 @@ impl<S: Sink> Writer<S> {
             match command {
                 Ok(Command::Write(event, admission)) => {
                     self.queue.counters.taken.fetch_add(1, Ordering::Relaxed);
+                    let event = self.rules.iter_mut().fold(event, |event, rule| rule.apply(event));
                     let written = self.write(&event);
                     drop(admission);
                     written?;

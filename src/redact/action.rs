@@ -82,8 +82,9 @@ fn token(value: &[u8], salt: &str) -> String {
     {
         return text.to_owned();
     }
-    let hex: String = digest(value, salt).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{TOKEN}{hex}")
+    let number = digest(value, salt).into_iter().fold(0_u64, |number, byte| number << 8 | u64::from(byte));
+    let width = 2 * TOKEN_BYTES;
+    format!("{TOKEN}{number:0width$x}")
 }
 
 fn digest(value: &[u8], salt: &str) -> Vec<u8> {

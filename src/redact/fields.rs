@@ -46,7 +46,7 @@ pub enum FieldError {
     #[error("the capture's descriptor set cannot be read: {0}")]
     BadDescriptors(String),
     /// There is no such field.
-    #[error("`{field}` is no field of the capture's schema{}", near(.nearest))]
+    #[error("`{field}` is no field of the capture's schema{}", near(.nearest.as_deref()))]
     NoField {
         /// What was named.
         field: String,
@@ -67,10 +67,8 @@ pub enum FieldError {
     },
 }
 
-fn near(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+fn near(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
 }
 
 impl FieldRules {
@@ -197,13 +195,8 @@ impl FieldRule {
             }
             (Value::Bytes(packed), kind) if width(kind).is_some() => self.packed(number, packed, ledger, out),
             // Messages and groups can only go; what is not encoded as its kind should be goes with them.
-            (value, _) => {
-                if let Value::Bytes(bytes) = value {
-                    ledger.bytes(&self.label, &Action::Drop, bytes);
-                } else {
-                    ledger.count(&self.label);
-                }
-            }
+            // A whole message is not looked for: parts of it stand elsewhere by right.
+            _ => ledger.count(&self.label),
         }
     }
 
@@ -216,27 +209,21 @@ impl FieldRule {
             };
             match width(&self.kind) {
                 Some(Width::Fixed(width)) => {
-                    run.extend_from_slice(value.to_le_bytes().get(..width).unwrap_or_default())
+                    run.extend_from_slice(value.to_le_bytes().get(..width).unwrap_or_default());
                 }
                 _ => put_varint(&mut run, value),
             }
         };
-        match width(&self.kind) {
-            Some(Width::Fixed(width)) => {
-                for value in packed.chunks_exact(width) {
-                    let value = value
-                        .iter()
-                        .rev()
-                        .fold(0, |number, byte| number << 8 | u64::from(*byte));
-                    put(value, ledger);
-                }
+        if let Some(Width::Fixed(width)) = width(&self.kind) {
+            for value in packed.chunks_exact(width) {
+                let bytes = value.iter().rev();
+                put(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)), ledger);
             }
-            _ => {
-                let mut rest = packed;
-                while let Some((value, after)) = varint(rest) {
-                    put(value, ledger);
-                    rest = after;
-                }
+        } else {
+            let mut rest = packed;
+            while let Some((value, after)) = varint(rest) {
+                put(value, ledger);
+                rest = after;
             }
         }
         if self.action != Action::Drop {

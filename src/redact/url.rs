@@ -49,15 +49,9 @@ struct Parts<'a> {
 }
 
 fn split(address: &str) -> Parts<'_> {
-    let (scheme, rest) = match address.find("://") {
-        Some(at) => address.split_at(at + 3),
-        None => {
-            let peer = ["ipv4:", "ipv6:", "dns:"]
-                .into_iter()
-                .find(|peer| address.starts_with(peer));
-            address.split_at(peer.map_or(0, str::len))
-        }
-    };
+    let peer = || ["ipv4:", "ipv6:", "dns:"].into_iter().find(|peer| address.starts_with(peer));
+    let scheme = address.find("://").map(|at| at + 3).or_else(|| peer().map(str::len));
+    let (scheme, rest) = address.split_at(scheme.unwrap_or(0));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());

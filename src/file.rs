@@ -27,6 +27,7 @@
 //! ```
 
 mod chunk;
+mod continues;
 mod error;
 mod format;
 mod header;
@@ -35,6 +36,7 @@ mod overview;
 mod reader;
 mod record;
 mod recover;
+mod remedy;
 mod scan;
 mod seek;
 mod summary;
@@ -43,6 +45,7 @@ mod writer;
 
 pub use chunk::Codec;
 pub use chunk::digest::{Digest, MessageDigest};
+pub use continues::Continues;
 pub use error::{FileError, FileErrorKind};
 pub use format::{VERSION, Version};
 pub use header::{Header, attribute};
@@ -50,6 +53,7 @@ pub use messages::{CallDigest, call_digests};
 pub use overview::{CallOverview, Overview};
 pub use reader::{Reader, Tail};
 pub use recover::{Recovered, recover};
+pub use remedy::remedy;
 pub use scan::Damage;
 pub use summary::Summary;
 pub use verify::{Verified, verify};

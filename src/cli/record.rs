@@ -202,9 +202,38 @@ pub(crate) struct RecorderArgs {
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub(crate) flush_interval: Span,
 
+    /// When what was written must survive a power failure (a crash of the recorder never costs it)
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) sync: SyncArg,
+
+    /// An earlier capture, finished or cut off, that this one goes on from; it is read and never changed
+    #[arg(long, value_name = "CAPTURE")]
+    pub(crate) resume_of: Option<PathBuf>,
+
     /// Record secrets in metadata (authorization, cookie, *-token, …) as they are
     #[arg(long)]
     pub(crate) keep_metadata: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum SyncArg {
+    /// When the system likes
+    None,
+    /// After each chunk; the stream waits for the disk
+    Chunk,
+    /// Beside the writing, once per flush interval, and at the end
+    #[default]
+    Interval,
+}
+
+impl From<SyncArg> for grpc_capture::tap::recorder::durable::SyncWhen {
+    fn from(arg: SyncArg) -> Self {
+        match arg {
+            SyncArg::None => Self::None,
+            SyncArg::Chunk => Self::Chunk,
+            SyncArg::Interval => Self::Interval,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

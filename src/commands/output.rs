@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use grpc_capture::file::remedy;
 use serde::Serialize;
 
 use super::Failure;
@@ -86,7 +87,10 @@ pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
             path.display()
         )
         .into(),
-        _ => format!("could not create {}: {error}", path.display()).into(),
+        _ => {
+            let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+            format!("could not create {}: {error}{remedy}", path.display()).into()
+        }
     })
 }
 

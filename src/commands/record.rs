@@ -3,16 +3,16 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use grpc_capture::{
-    file::{Header, Summary, Writer, WriterOptions, attribute},
+    file::{Continues, Header, Summary, Writer, WriterOptions, attribute},
     redact::{MetadataPolicy, strip_userinfo},
     report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
-        RecorderOptions, Stop, TapError, record_job,
+        RecorderOptions, Stop, TapError, record_job, recorder::durable::Keeper,
     },
 };
 
@@ -26,6 +26,9 @@ mod signal;
 mod target;
 
 use target::Prepared;
+
+/// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
+const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -57,6 +60,10 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
     } else {
         path.clone()
     };
+    let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
+    if let Some(earlier) = &args.recorder.resume_of {
+        output::apart(earlier, &path)?;
+    }
     let file = output::create(&place, args.force)?;
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
@@ -80,12 +87,18 @@ async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
         std::fs::rename(&place, &path).map_err(|error| format!("could not replace {}: {error}", path.display()))?;
     }
     let clock = MonotonicClock::start();
-    let header = header(args, &prepared, unix_ns());
+    let mut header = header(args, &prepared, unix_ns());
+    if let Some(earlier) = &earlier {
+        header.set_continues(earlier);
+    }
     let options = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
-    let writer = Writer::with_file(file, &path, &header, options)?;
+    let recorder_args = &args.recorder;
+    let keeper = Keeper::start(recorder_args.flush_interval.0.max(SHORTEST_ROUND))?;
+    let file = keeper.keep(file, &path, recorder_args.sync.into());
+    let writer = Writer::named(file, &path, &header, options)?;
     let mut options = recorder_options(args, clock);
     let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
     let judge = judge.map(|(observer, judge)| {

@@ -112,7 +112,16 @@ impl fmt::Display for FileError {
             FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 write!(f, ": the file exists; choose another name, or --force to replace it")
             }
-            FileErrorKind::Io(error) => write!(f, ": {error}"),
+            FileErrorKind::Io(error) => {
+                write!(f, ": {error}")?;
+                match super::remedy(error) {
+                    // A file that is read and not there is another matter than one that is to be written.
+                    Some(remedy) if error.kind() != io::ErrorKind::NotFound || self.act.contains("create") => {
+                        write!(f, "; {remedy}")
+                    }
+                    _ => Ok(()),
+                }
+            }
             FileErrorKind::NotACapture => {
                 write!(
                     f,

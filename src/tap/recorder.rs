@@ -12,6 +12,7 @@
 
 mod beside;
 mod call;
+pub mod durable;
 mod file_sink;
 mod queue;
 mod writer;
@@ -59,6 +60,10 @@ pub trait Sink: Send + 'static {
     fn write(&mut self, event: &Event) -> Result<(), SinkError>;
     /// Makes everything written so far readable.
     fn flush(&mut self) -> Result<(), SinkError>;
+    /// Says whether what was written is still where it belongs; asked for when there is nothing to write.
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
     /// Completes the capture.
     fn finish(self) -> Result<Self::Summary, SinkError>;
     /// Bytes stored so far, after compression.
@@ -134,7 +139,7 @@ pub enum RecorderError {
          the failure; `capture recover` saves what is in the file)"
     )]
     Sink {
-        /// What was being done: `write`, `flush` or `finish`.
+        /// What was being done: `write`, `flush`, `keep` or `finish`.
         act: &'static str,
         /// What the sink reported.
         source: SinkError,
@@ -246,6 +251,11 @@ impl RecorderHandle {
     #[must_use]
     pub fn now(&self) -> u64 {
         self.queue.now()
+    }
+
+    /// Waits until the sink has failed, which may never happen: nothing that a tap still takes would be kept.
+    pub async fn failed(&self) {
+        self.queue.failed.cancelled().await;
     }
 
     /// Why events are refused, if they are.

@@ -11,6 +11,7 @@
 mod captures;
 mod crash;
 mod demo;
+mod durability;
 mod files;
 mod golden;
 mod hostile;

@@ -8,6 +8,7 @@ use std::sync::{
 
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::{Overflow, RecorderError, RecorderOptions};
 use crate::{
@@ -124,6 +125,8 @@ pub(super) struct Queue {
     bytes: Arc<Semaphore>,
     /// All of `bytes`: a larger message takes them all and so is let in alone.
     byte_permits: u32,
+    /// The sink has failed.
+    pub(super) failed: CancellationToken,
     inner: Mutex<Inner>,
 }
 
@@ -154,6 +157,7 @@ impl Queue {
             events: Arc::new(Semaphore::new(options.queue_events.clamp(1, Semaphore::MAX_PERMITS))),
             bytes: Arc::new(Semaphore::new(byte_permits as usize)),
             byte_permits,
+            failed: CancellationToken::new(),
             inner: Mutex::new(Inner {
                 sender,
                 capture_seq: 0,
@@ -216,6 +220,7 @@ impl Queue {
     pub(super) fn fail(&self) {
         self.counters.refuse(1);
         self.release();
+        self.failed.cancel();
     }
 
     pub(super) fn overflow(&self) {

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::event::{Broken, Ending, Event, EventKind, Observer};
 
+/// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
 pub(super) struct Writer<S> {
     sink: S,
     queue: Arc<Queue>,
@@ -63,11 +66,7 @@ impl<S: Sink> Writer<S> {
 
     fn write_all(&mut self, commands: &mpsc::Receiver<Command>) -> Result<(), Failure> {
         loop {
-            let command = match self.patience() {
-                None => commands.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-                Some(patience) => commands.recv_timeout(patience),
-            };
-            match command {
+            match commands.recv_timeout(self.patience()) {
                 Ok(Command::Write(event, admission)) => {
                     self.queue.counters.taken.fetch_add(1, Ordering::Relaxed);
                     let written = self.write(&event);
@@ -75,15 +74,17 @@ impl<S: Sink> Writer<S> {
                     written?;
                 }
                 Ok(Command::Finish) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(mpsc::RecvTimeoutError::Timeout) => self.flush()?,
+                Err(mpsc::RecvTimeoutError::Timeout) if self.unflushed.is_some() => self.flush()?,
+                Err(mpsc::RecvTimeoutError::Timeout) => self.sink.check().map_err(|source| ("keep", source))?,
             }
         }
     }
 
-    /// How long to wait for the next event before a flush is due; `None` when nothing waits for one.
-    fn patience(&self) -> Option<Duration> {
-        let (since, _) = self.unflushed?;
-        Some(self.flush_interval.saturating_sub(since.elapsed()))
+    /// How long to wait for the next event before a flush is due, or a look at the sink that lies still.
+    fn patience(&self) -> Duration {
+        self.unflushed.map_or(CHECK_INTERVAL, |(since, _)| {
+            self.flush_interval.saturating_sub(since.elapsed())
+        })
     }
 
     fn write(&mut self, event: &Event) -> Result<(), Failure> {

@@ -43,8 +43,8 @@ mod summary;
 mod verify;
 mod writer;
 
-pub use chunk::Codec;
 pub use chunk::digest::{Digest, MessageDigest};
+pub use chunk::{ChunkBuilder, Codec, Sealed, Sealer};
 pub use continues::Continues;
 pub use error::{FileError, FileErrorKind};
 pub use format::{VERSION, Version};

@@ -52,7 +52,7 @@ pub enum FileErrorKind {
 }
 
 impl FileError {
-    pub(super) fn new(act: impl Into<String>, kind: FileErrorKind) -> Self {
+    pub(crate) fn new(act: impl Into<String>, kind: FileErrorKind) -> Self {
         Self {
             act: act.into(),
             path: None,
@@ -61,7 +61,7 @@ impl FileError {
         }
     }
 
-    pub(super) fn io(act: impl Into<String>, error: io::Error) -> Self {
+    pub(crate) fn io(act: impl Into<String>, error: io::Error) -> Self {
         Self::new(act, FileErrorKind::Io(error))
     }
 

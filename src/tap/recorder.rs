@@ -14,6 +14,8 @@ mod beside;
 mod call;
 pub mod durable;
 mod file_sink;
+pub mod pipeline;
+pub mod press;
 mod queue;
 mod writer;
 
@@ -64,6 +66,8 @@ pub trait Sink: Send + 'static {
     fn check(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
+    /// Told before each event how full the queue is, in percent: a sink that can hurry does so.
+    fn pressure(&mut self, _percent: u8) {}
     /// Completes the capture.
     fn finish(self) -> Result<Self::Summary, SinkError>;
     /// Bytes stored so far, after compression.

@@ -56,9 +56,9 @@ impl ContentDigest {
     }
 }
 
-/// The leaf of one event record.
-pub(super) fn leaf(record: &[u8]) -> [u8; 32] {
-    Sha256::digest(record).into()
+/// The leaf of one event record, which is given in two pieces.
+pub(super) fn leaf(head: &[u8], payload: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(head).chain_update(payload).finalize().into()
 }
 
 /// The digest of one chunk: over its leaves.

@@ -125,6 +125,8 @@ pub(super) struct Queue {
     bytes: Arc<Semaphore>,
     /// All of `bytes`: a larger message takes them all and so is let in alone.
     byte_permits: u32,
+    /// All of `events`.
+    event_permits: usize,
     /// The sink has failed.
     pub(super) failed: CancellationToken,
     inner: Mutex<Inner>,
@@ -149,14 +151,16 @@ impl std::fmt::Debug for Queue {
 impl Queue {
     pub(super) fn new(sender: mpsc::Sender<Command>, options: &RecorderOptions) -> Self {
         let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let event_permits = options.queue_events.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             counters: Counters::default(),
             on_overflow: options.on_overflow,
             metadata: options.metadata,
             clock: Arc::clone(&options.clock),
-            events: Arc::new(Semaphore::new(options.queue_events.clamp(1, Semaphore::MAX_PERMITS))),
+            events: Arc::new(Semaphore::new(event_permits)),
             bytes: Arc::new(Semaphore::new(byte_permits as usize)),
             byte_permits,
+            event_permits,
             failed: CancellationToken::new(),
             inner: Mutex::new(Inner {
                 sender,
@@ -185,6 +189,13 @@ impl Queue {
                 .try_acquire_many_owned(self.permits(bytes))
                 .ok()?,
         })
+    }
+
+    /// How full the queue is, in percent: by events or by bytes, whichever is fuller.
+    pub(super) fn fill(&self) -> u8 {
+        let events = self.events.available_permits() * 100 / self.event_permits;
+        let bytes = self.bytes.available_permits() * 100 / self.byte_permits as usize;
+        100 - u8::try_from(events.min(bytes)).unwrap_or(0).min(100)
     }
 
     fn permits(&self, bytes: usize) -> u32 {

@@ -88,6 +88,7 @@ impl<S: Sink> Writer<S> {
     }
 
     fn write(&mut self, event: &Event) -> Result<(), Failure> {
+        self.sink.pressure(self.queue.fill());
         self.sink.write(event).map_err(|source| ("write", source))?;
         let counters = &self.queue.counters;
         counters.written.fetch_add(1, Ordering::Relaxed);

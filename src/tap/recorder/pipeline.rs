@@ -191,7 +191,9 @@ impl<S: Storage + Send + 'static> Sink for Pipeline<S> {
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
-        Ok(self.settle()?)
+        self.settle()?;
+        // A writer that has failed says so, though nothing was left to append.
+        Ok(self.writer.check()?)
     }
 
     fn check(&mut self) -> Result<(), SinkError> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod attach;
 pub(crate) mod record;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames
     Import(ImportArgs),
+    /// Upload evidence to a Jira issue
+    Attach(attach::AttachArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write man pages

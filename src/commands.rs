@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+pub(crate) mod attach;
 pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod docs;

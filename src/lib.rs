@@ -24,6 +24,7 @@
 pub mod convert;
 pub mod dialect;
 pub mod event;
+pub mod evidence;
 pub mod file;
 pub mod finding;
 pub mod focus;

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Stats(args) => commands::stats::run(args),
         Command::Snapshot(args) => commands::snapshot::run(args),
         Command::Import(args) => commands::import::run(args),
+        Command::Attach(args) => commands::attach::run(args),
         Command::Completions(args) => commands::docs::completions(args),
         Command::Man(args) => commands::docs::man(args),
     };

@@ -12,6 +12,7 @@
 
 mod beside;
 mod call;
+pub mod crew;
 pub mod durable;
 mod file_sink;
 pub mod pipeline;
@@ -175,6 +176,9 @@ pub struct Recorder<S: Sink> {
     done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
 }
 
+/// Where a writer says how it ended.
+type Report<S> = oneshot::Sender<Result<<S as Sink>::Summary, RecorderError>>;
+
 /// Hands events to a [`Recorder`]; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RecorderHandle {
@@ -185,9 +189,7 @@ impl<S: Sink> Recorder<S> {
     /// Starts the writer thread.
     pub fn start(sink: S, options: RecorderOptions) -> Result<Self, RecorderError> {
         let (sender, commands) = mpsc::channel();
-        let queue = Arc::new(Queue::new(sender, &options));
-        let (report, done) = oneshot::channel();
-        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
         thread::Builder::new()
             .name("capture-writer".into())
             .spawn(move || {
@@ -195,10 +197,28 @@ impl<S: Sink> Recorder<S> {
                 let _ = report.send(outcome);
             })
             .map_err(RecorderError::Start)?;
-        Ok(Self {
-            handle: RecorderHandle { queue },
+        Ok(recorder)
+    }
+
+    /// Starts a recorder whose events are written by a crew's threads, in turn with others.
+    #[must_use]
+    pub fn start_in(crew: &crew::Crew, sink: S, options: RecorderOptions) -> Self {
+        let (sender, commands) = tokio::sync::mpsc::unbounded_channel();
+        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Task(sender));
+        crew.spawn(writer, commands, report);
+        recorder
+    }
+
+    fn new(sink: S, options: RecorderOptions, sender: queue::Sender) -> (Self, writer::Writer<S>, Report<S>) {
+        let queue = Arc::new(Queue::new(sender, &options));
+        let (report, done) = oneshot::channel();
+        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let handle = RecorderHandle { queue };
+        let recorder = Self {
+            handle,
             done: Some(done),
-        })
+        };
+        (recorder, writer, report)
     }
 
     /// A handle to record with.

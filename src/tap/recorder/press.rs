@@ -94,9 +94,11 @@ fn run(queue: &Mutex<mpsc::Receiver<Work>>) {
     let mut sealer = Sealer::default();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Work { mut piece, codec, back }) = next else { return };
-        let sealed = sealer.seal(&mut piece.chunk, codec, &mut piece.sealed);
+        let Ok(Work { mut piece, codec, back }) = next else {
+            return;
+        };
+        let pressed = sealer.seal(&mut piece.chunk, codec, &mut piece.sealed);
         // Nobody waits for a chunk whose recording has failed.
-        let _ = back.send(sealed.map(|()| piece));
+        let _ = back.send(pressed.map(|()| piece));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use super::{Overflow, RecorderError, RecorderOptions};
@@ -132,9 +132,26 @@ pub(super) struct Queue {
     inner: Mutex<Inner>,
 }
 
+/// Where commands go: to a recorder's own thread, or to its task in a crew.
+#[derive(Debug)]
+pub(super) enum Sender {
+    Thread(mpsc::Sender<Command>),
+    Task(UnboundedSender<Command>),
+}
+
+impl Sender {
+    /// False when nobody takes commands any more.
+    fn send(&self, command: Command) -> bool {
+        match self {
+            Self::Thread(sender) => sender.send(command).is_ok(),
+            Self::Task(sender) => sender.send(command).is_ok(),
+        }
+    }
+}
+
 /// What one lock guards, so that order of stamps = order in the queue.
 struct Inner {
-    sender: mpsc::Sender<Command>,
+    sender: Sender,
     /// Sequence number of the capture's own events.
     capture_seq: u64,
     closed: bool,
@@ -149,7 +166,7 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn new(sender: mpsc::Sender<Command>, options: &RecorderOptions) -> Self {
+    pub(super) fn new(sender: Sender, options: &RecorderOptions) -> Self {
         let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let event_permits = options.queue_events.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -306,9 +323,10 @@ impl Order<'_> {
             kind,
         };
         self.queue.counters.sent.fetch_add(1, Ordering::Relaxed);
-        match self.inner.sender.send(Command::Write(event, admission)) {
-            Ok(()) => Ok(offset_ns),
-            Err(_) => Err(self.queue.why()),
+        if self.inner.sender.send(Command::Write(event, admission)) {
+            Ok(offset_ns)
+        } else {
+            Err(self.queue.why())
         }
     }
 }

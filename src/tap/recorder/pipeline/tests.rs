@@ -72,7 +72,11 @@ fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
         pipeline.write(event).unwrap();
         if at == 100 {
             pipeline.flush().unwrap();
-            assert_eq!(read(&bytes.lock().unwrap()), events[..=at], "a flush makes everything readable");
+            assert_eq!(
+                read(&bytes.lock().unwrap()),
+                events[..=at],
+                "a flush makes everything readable"
+            );
         }
     }
     let written = pipeline.finish().unwrap();
@@ -82,7 +86,10 @@ fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
     assert!(verified.is_whole(), "{verified:?}");
     assert_eq!(verified.summary, written.summary);
     assert_eq!(written.hurried, 0);
-    assert_eq!(written.codecs.iter().map(|(_, chunks)| chunks).sum::<u64>(), written.summary.chunks);
+    assert_eq!(
+        written.codecs.iter().map(|(_, chunks)| chunks).sum::<u64>(),
+        written.summary.chunks
+    );
 }
 
 #[test]
@@ -112,11 +119,18 @@ fn a_disk_that_breaks_fails_the_sink_and_every_whole_chunk_stays() {
     let events: Vec<_> = (1..=200).map(event).collect();
     let failed = events.iter().find_map(|event| pipeline.write(event).err());
     let error = failed.or_else(|| pipeline.flush().err()).unwrap().to_string();
-    assert!(error.contains("Input/output error") && error.contains("disk itself failed"), "{error}");
+    assert!(
+        error.contains("Input/output error") && error.contains("disk itself failed"),
+        "{error}"
+    );
     assert!(pipeline.flush().is_err(), "nothing more is taken");
     drop(pipeline);
     let bytes = bytes.lock().unwrap();
     assert_eq!(bytes.len(), limit);
     let kept = read(&bytes);
-    assert!(kept.len() >= 28 && kept[..] == events[..kept.len()], "{} kept", kept.len());
+    assert!(
+        kept.len() >= 28 && kept[..] == events[..kept.len()],
+        "{} kept",
+        kept.len()
+    );
 }

@@ -9,6 +9,10 @@ use std::{
 use grpc_capture::file::remedy;
 use serde::Serialize;
 
+mod rewrite;
+
+pub(crate) use rewrite::NewCapture;
+
 use super::Failure;
 use crate::cli::Format;
 

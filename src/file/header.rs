@@ -44,6 +44,8 @@ pub mod attribute {
     pub const CONTINUES_LAST_OFFSET: &str = "continues.last-offset";
     /// Wall-clock time of its offset 0, nanoseconds since the Unix epoch, in decimal.
     pub const CONTINUES_ANCHOR: &str = "continues.anchor";
+    /// What the capture was cut from, when it is a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
+    pub const SLICE: &str = "slice";
     /// Names that begin so are the user's own.
     pub const TAG_PREFIX: &str = "tag.";
 }

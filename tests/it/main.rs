@@ -18,6 +18,7 @@ mod golden;
 mod hostile;
 mod record;
 mod serve;
+mod slice;
 mod snapshot;
 mod support;
 mod tidy;

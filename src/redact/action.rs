@@ -82,7 +82,9 @@ fn token(value: &[u8], salt: &str) -> String {
     {
         return text.to_owned();
     }
-    let number = digest(value, salt).into_iter().fold(0_u64, |number, byte| number << 8 | u64::from(byte));
+    let number = digest(value, salt)
+        .into_iter()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(byte));
     let width = 2 * TOKEN_BYTES;
     format!("{TOKEN}{number:0width$x}")
 }

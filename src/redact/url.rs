@@ -49,7 +49,11 @@ struct Parts<'a> {
 }
 
 fn split(address: &str) -> Parts<'_> {
-    let peer = || ["ipv4:", "ipv6:", "dns:"].into_iter().find(|peer| address.starts_with(peer));
+    let peer = || {
+        ["ipv4:", "ipv6:", "dns:"]
+            .into_iter()
+            .find(|peer| address.starts_with(peer))
+    };
     let scheme = address.find("://").map(|at| at + 3).or_else(|| peer().map(str::len));
     let (scheme, rest) = address.split_at(scheme.unwrap_or(0));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);

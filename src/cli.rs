@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) mod attach;
 pub(crate) mod export;
 pub(crate) mod record;
+pub(crate) mod redact;
 pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Snapshot(validate::SnapshotArgs),
     /// Cut a part out of a capture into a new one
     Slice(Box<slice::SliceArgs>),
+    /// Take secrets out of a capture: into a new one that is searched for them
+    Redact(Box<redact::RedactArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Write a capture in another form: a picture
@@ -80,7 +83,7 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct FormatArg {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]

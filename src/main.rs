@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Cat(args) => commands::cat::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Slice(args) => commands::slice::run(args),
+        Command::Redact(args) => commands::redact::run(args),
         Command::Recover(args) => commands::recover::run(args),
         Command::Validate(args) => commands::validate::run(args),
         Command::Stats(args) => commands::stats::run(args),

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod export;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod validate;
 pub(crate) mod value;
 
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Snapshot(validate::SnapshotArgs),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
+    /// Write a report with pictures: one HTML page, or Markdown for a ticket
+    Report(Box<report::ReportArgs>),
     /// Write a capture in another form: a picture
     Export(Box<export::ExportArgs>),
     /// Make a capture from length-delimited frames

@@ -12,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
+pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod stats;

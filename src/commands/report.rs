@@ -64,7 +64,7 @@ pub(crate) fn write(
 
 fn target(args: &ReportArgs) -> (PathBuf, PageFormat) {
     let is_markdown = |path: &Path| {
-        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+        let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
         ending.is_some_and(|ending| ending == "md" || ending == "markdown")
     };
     let format = args.format.unwrap_or(match &args.output {

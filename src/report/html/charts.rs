@@ -119,7 +119,8 @@ pub(super) fn histogram(input: &ReportInput) -> String {
         ("NaN", amplitude.nan),
     ];
     let odd = odd.iter().filter(|(_, count)| *count > 0);
-    let odd: String = odd.map(|(name, count)| format!(" {count} values are {name}.")).collect();
+    let odd: Vec<_> = odd.map(|(name, count)| format!(" {count} values are {name}.")).collect();
+    let odd = odd.concat();
     let _ = writeln!(
         text,
         "</svg></div>\n<figcaption>Finite values in each {:.2} dB.{odd}</figcaption>\n</figure>",

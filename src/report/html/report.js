@@ -116,6 +116,8 @@
     context.font = '12px system-ui, sans-serif';
     context.fillStyle = style('--faint'); context.strokeStyle = style('--faint'); context.lineWidth = 1;
     context.strokeRect(g.left - .5, g.top - .5, g.wide + 1, g.high + 1);
+    context.textAlign = 'left'; context.textBaseline = 'top';
+    context.fillText(p.up === 'first' ? 'sensor' : data.frequencies_hz ? 'frequency' : 'bin', 0, 1);
     context.textAlign = 'right'; context.textBaseline = 'middle';
     const place = (row) => g.top + (p.up === 'first' ? row + .5 : p.columns - row - .5) / p.columns * g.high;
     const label = (row, text) => {
@@ -296,8 +298,8 @@
   // Paper is white, whatever the screen is.
   window.addEventListener('beforeprint', () => { document.documentElement.classList.add('paper'); draw(); });
   window.addEventListener('afterprint', () => { document.documentElement.classList.remove('paper'); draw(); });
-  zoom(0, data.length_us);
   if (state.column === null) state.column = 0;
+  zoom(0, data.length_us);
   choose(state.column);
   go();
 })();

@@ -82,10 +82,12 @@ fn waterfall(text: &mut String, input: &ReportInput) {
     let _ = writeln!(
         text,
         "<figcaption>How far each value stands over the median of its sensor and bin, mean of the {} liveliest of {} \
-         bins. A slot of time is {}; where several rows share one, the largest counts.{shared}{left_out}{guess}{}{}\
+         bins. Time begins at {}; a slot of it is {}, and where several rows share one, the largest counts.{shared}{left_out}\
+         {guess}{}{}\
          </figcaption>\n</figure>",
         plan.lively.len(),
         plan.bins,
+        plan.time.segments.first().map_or_else(String::new, |first| scale::date_and_time(first.start_us)),
         scale::length(pictures.slots.length_us),
         pauses(input),
         dead(input),

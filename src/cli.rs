@@ -8,6 +8,7 @@ pub(crate) mod attach;
 pub(crate) mod export;
 pub(crate) mod record;
 pub(crate) mod redact;
+pub(crate) mod report;
 pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Redact(Box<redact::RedactArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
+    /// Write a report with pictures: one HTML page, or Markdown for a ticket
+    Report(Box<report::ReportArgs>),
     /// Write a capture in another form: a picture
     Export(Box<export::ExportArgs>),
     /// Make a capture from length-delimited frames, a gRPC binary log or an MCAP file

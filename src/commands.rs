@@ -14,6 +14,7 @@ pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod redact;
+pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod snapshot;

@@ -3,8 +3,10 @@
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;
+pub mod html;
 pub mod input;
 pub mod junit;
+pub mod markdown;
 pub mod picture;
 pub mod regression;
 pub mod schema;

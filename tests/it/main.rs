@@ -19,6 +19,7 @@ mod golden;
 mod hostile;
 mod record;
 mod redact;
+mod report;
 mod serve;
 mod slice;
 mod snapshot;

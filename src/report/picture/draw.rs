@@ -79,7 +79,7 @@ pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
         plan.bins,
         scale::length(pictures.slots.length_us)
     );
-    let (mut canvas, area) = sheet.begin("level", &explained);
+    let (mut canvas, area) = sheet.begin("level of each sensor", &explained);
     let limits = pictures.waterfall.limits(0.02, 0.995);
     image(&mut canvas, area, &pictures.waterfall, limits, Up::First);
     time_axis(&mut canvas, area, pictures);
@@ -504,7 +504,8 @@ fn count_axis(canvas: &mut Canvas, area: Area, most: u64) {
     if most == 0 {
         return;
     }
-    for tick in scale::numbers(0.0, most as f64, area.height / 60) {
+    // Counts are whole.
+    for tick in scale::numbers(0.0, most as f64, (area.height / 60).min(most as usize)) {
         let y = area.bottom() - (tick.at / most as f64 * (area.height - 1) as f64) as usize;
         left_label(canvas, area, y, &tick.label);
     }

@@ -21,7 +21,7 @@ impl Slots {
     #[must_use]
     pub fn of(time: &Timebase, most: usize) -> Self {
         let row_us = time.row_us.max(1);
-        let rows = (time.length_us.saturating_add(row_us - 1) / row_us).max(1);
+        let rows = (time.length_us.saturating_add(row_us / 2) / row_us).max(1);
         let each = (rows.saturating_add(most.max(1) as i64 - 1) / most.max(1) as i64).max(1);
         Self {
             count: (rows.saturating_add(each - 1) / each) as usize,

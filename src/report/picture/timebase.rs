@@ -171,7 +171,9 @@ mod tests {
 
     fn base(times_s: &[i64]) -> Timebase {
         let mut times = Times::default();
-        times_s.iter().for_each(|s| times.see(s * SECOND));
+        for s in times_s {
+            times.see(s * SECOND);
+        }
         times.finish(SECOND)
     }
 

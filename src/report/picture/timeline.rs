@@ -7,6 +7,9 @@ use crate::event::{Direction, Event, EventKind};
 /// Slots of the arrival histogram.
 const SLOTS: usize = 400;
 
+/// Slots that are left when messages are few.
+const FEWEST_SLOTS: usize = 50;
+
 /// Calls, silences and losses that are listed one by one; a picture could not show more.
 const MAX_LISTED: usize = 64;
 
@@ -137,7 +140,13 @@ impl Timeline {
         }
     }
 
-    pub(super) fn finish(self) -> Arrivals {
+    pub(super) fn finish(mut self) -> Arrivals {
+        // Few messages are told in wider slots, or every bar would be one message high.
+        let messages = &mut self.arrivals.messages;
+        let received: u64 = messages.iter().sum();
+        while messages.len() > FEWEST_SLOTS && received < 2 * messages.len() as u64 {
+            *messages = messages.chunks(2).map(|pair| pair.iter().sum()).collect();
+        }
         self.arrivals
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
+pub(crate) mod bundle;
 pub(crate) mod export;
 pub(crate) mod record;
 pub(crate) mod redact;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Export(Box<export::ExportArgs>),
     /// Make a capture from length-delimited frames, a gRPC binary log or an MCAP file
     Import(ImportArgs),
+    /// Pack everything for a defect ticket into one archive, or open such an archive
+    Bundle(Box<bundle::BundleArgs>),
     /// Upload evidence to a Jira issue
     Attach(attach::AttachArgs),
     /// Print a completion script for a shell

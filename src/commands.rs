@@ -3,6 +3,7 @@
 use std::{error::Error, fmt};
 
 pub(crate) mod attach;
+pub(crate) mod bundle;
 pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod docs;

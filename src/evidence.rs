@@ -5,3 +5,4 @@
 
 pub mod attach;
 pub mod bundle;
+pub mod ticket;

@@ -93,13 +93,23 @@ struct Call {
     response_encoding: Option<String>,
 }
 
+/// True for a plain word: what was recorded has an address, with a port, as its source; a word is no site's address, and
+/// would be looked for in every message.
+fn is_word(source: &str) -> bool {
+    source.chars().all(|c| c.is_ascii_alphabetic())
+}
+
 impl Redactor {
     /// A redactor for the capture with this header, whose descriptor set tells where fields are.
     ///
     /// # Errors
     /// When a rule names a field that the descriptor set does not hold, or asks for what cannot be done to it.
     pub fn new(rules: &Rules, header: &Header) -> Result<Self, FieldError> {
-        let rules = rules.clone().defaults();
+        let asked = rules.attributes.contains_key(attribute::SOURCE);
+        let mut rules = rules.clone().defaults();
+        if !asked && header.text(attribute::SOURCE).is_some_and(is_word) {
+            rules.attributes.remove(attribute::SOURCE);
+        }
         let fields = match (rules.fields.first_key_value(), header.get(attribute::DESCRIPTOR_SET)) {
             (None, _) => None,
             (Some((field, _)), None) => return Err(FieldError::NoDescriptors(field.clone())),

@@ -33,7 +33,10 @@ pub fn render(input: &ReportInput) -> String {
         input.pictures.plan.sensors.len()
     ));
     if let Some(damage) = &validation.damage {
-        text.push_str(&format!("\nThe capture is damaged; this tells what could be read: {}\n", inline(damage)));
+        text.push_str(&format!(
+            "\nThe capture is damaged; this tells what could be read: {}\n",
+            inline(damage)
+        ));
     } else if !validation.finished {
         text.push_str("\nThe recording was not finished; this tells what there is of it.\n");
     }

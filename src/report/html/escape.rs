@@ -37,7 +37,10 @@ mod tests {
 
     #[test]
     fn nothing_in_a_text_is_markup() {
-        assert_eq!(escape("<b a='1' c=\"2\">&\n"), "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\n");
+        assert_eq!(
+            escape("<b a='1' c=\"2\">&\n"),
+            "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\n"
+        );
         assert!(!escape("a\u{1b}[31mb\u{0}").contains(['\u{1b}', '\u{0}']));
     }
 

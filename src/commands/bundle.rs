@@ -1,0 +1,189 @@
+//! `capture bundle`: everything for a defect ticket in one archive, and such an archive opened again.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use grpc_capture::{
+    evidence::{
+        bundle::{Opened, archive::Manifest},
+        ticket::{
+            self, Kept, Ticket, TicketOptions,
+            xray::{Edition, Execution},
+        },
+    },
+    finding::{Severity, Verdict},
+};
+use serde::Serialize;
+
+use super::{Done, Failure, Outcome, expect, output, redact, stats};
+use crate::cli::{
+    bundle::{BundleArgs, XrayEdition},
+    validate::LayoutArgs,
+};
+
+/// The JSON of `capture bundle --format json`.
+#[derive(Debug, Serialize)]
+struct Report {
+    bundle: String,
+    size: u64,
+    verdict: Verdict,
+    /// True when the whole capture is in it.
+    whole: bool,
+    /// Offsets in the capture at which the part begins and ends.
+    from_ns: Option<u64>,
+    to_ns: Option<u64>,
+    messages_left_out: Option<u64>,
+    /// What `capture validate` finds in the bundle's capture.
+    findings: Vec<&'static str>,
+    members: Manifest,
+}
+
+pub(crate) fn run(args: &BundleArgs) -> Done {
+    match (&args.open, &args.capture) {
+        (Some(bundle), _) => open(args, bundle),
+        (None, Some(capture)) => make(args, capture),
+        (None, None) => Err(Failure::Usage("name a capture, or a bundle with --open".to_owned())),
+    }
+}
+
+fn make(args: &BundleArgs, capture: &Path) -> Done {
+    let path = args.output.clone().unwrap_or_else(|| output::beside(capture, ".zip"));
+    output::apart(capture, &path)?;
+    let options = TicketOptions {
+        max_bytes: args.max_size.0,
+        expectations: expect::expectations(&args.expect)?,
+        fails_from: if args.expect.strict {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        layout: stats::layout(&args.layout),
+        layout_flag: layout_flag(&args.layout),
+        redaction: redact::rules(&args.rules)?,
+    };
+    let mut file = output::create(&path, args.force)?;
+    let scratch = Scratch::beside(&path)?;
+    let made = ticket::bundle(capture, &mut file, &scratch.0, &options);
+    let (ticket, manifest, size) = match made {
+        Ok(made) => made,
+        Err(error) => {
+            // An empty archive would only be in the way.
+            let _ = fs::remove_file(&path);
+            return Err(error.into());
+        }
+    };
+    file.sync_all()?;
+    let report = report(&path, &ticket, manifest, size);
+    output::print(args.format.format, &report, |report| text(report, &ticket))?;
+    xray(args, &path, &ticket)?;
+    Ok(match ticket.kept {
+        Kept::Nothing => Outcome::Lossy,
+        Kept::Whole | Kept::Part { .. } => Outcome::Ok,
+    })
+}
+
+fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report {
+    let part = match &ticket.kept {
+        Kept::Part {
+            from_ns,
+            to_ns,
+            messages_left_out,
+            ..
+        } => Some((*from_ns, *to_ns, *messages_left_out)),
+        Kept::Whole | Kept::Nothing => None,
+    };
+    Report {
+        bundle: path.display().to_string(),
+        size,
+        verdict: ticket.verdict,
+        whole: ticket.kept == Kept::Whole,
+        from_ns: part.map(|part| part.0),
+        to_ns: part.map(|part| part.1),
+        messages_left_out: part.map(|part| part.2),
+        findings: ticket.part.findings.iter().map(|finding| finding.rule).collect(),
+        members,
+    }
+}
+
+fn text(report: &Report, ticket: &Ticket) -> String {
+    let mut text = format!("{}: {}\n", report.bundle, output::bytes(report.size));
+    for member in &report.members.members {
+        text.push_str(&format!("  {:<18} {:>8}\n", member.name, output::bytes(member.size)));
+    }
+    text.push_str(&ticket.summary);
+    text
+}
+
+/// The result with the bundle as its evidence.
+fn xray(args: &BundleArgs, bundle: &Path, ticket: &Ticket) -> Result<(), Failure> {
+    let (Some(path), Some(test)) = (&args.xray.xray, &args.xray.xray_test) else {
+        return Ok(());
+    };
+    let name = bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let files = [(name, "application/zip", fs::read(bundle)?)];
+    let done = Execution {
+        test,
+        execution: args.xray.xray_execution.as_deref(),
+        verdict: ticket.verdict,
+        start: &ticket.time.0,
+        finish: &ticket.time.1,
+        comment: &ticket.summary,
+        files: &files,
+    };
+    let edition = match args.xray.xray_edition {
+        XrayEdition::Cloud => Edition::Cloud,
+        XrayEdition::Server => Edition::Server,
+    };
+    let mut file = output::create(path, args.force)?;
+    writeln!(file, "{}", ticket::xray::json(&done, edition))?;
+    output::say(format!("{}: the result for Xray", path.display()));
+    Ok(())
+}
+
+fn open(args: &BundleArgs, bundle: &Path) -> Done {
+    let folder = args.output.clone().unwrap_or_else(|| output::beside(bundle, ""));
+    let mut opened = Opened::open(bundle, args.max_unpacked.0)?;
+    let files = opened.unpack(&folder)?;
+    let members = &opened.manifest.members;
+    output::print(args.format.format, &opened.manifest, |_| {
+        format!(
+            "{}: {} as its manifest says, unpacked into {}\nNext: see {}",
+            bundle.display(),
+            output::counted(members.len() as u64, "file"),
+            folder.display(),
+            folder.join("README.md").display()
+        )
+    })?;
+    tracing::debug!(files = files.len(), "unpacked");
+    Ok(Outcome::Ok)
+}
+
+/// The flags of a layout, as they are given again.
+fn layout_flag(args: &LayoutArgs) -> Option<String> {
+    let element = args.element.map(|element| format!("--element {element}"));
+    let axis = args.axis.map(|axis| format!("--axis {axis}"));
+    let flags: Vec<_> = element.into_iter().chain(axis).collect();
+    (!flags.is_empty()).then(|| flags.join(" "))
+}
+
+/// A folder for files in the making, beside what is made: there is room where the bundle goes. It goes away.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn beside(path: &Path) -> Result<Self, Failure> {
+        let folder = output::beside(path, &format!(".{}.making", std::process::id()));
+        let made = fs::create_dir(&folder);
+        made.map_err(|error| format!("could not create the folder {}: {error}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is named by its ending; the bundle is made all the same.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

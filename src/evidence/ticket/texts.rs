@@ -1,0 +1,195 @@
+//! The bundle's own pages: `summary.md` and `README.md`. Pure.
+
+use std::fmt::Write as _;
+
+use super::{Kept, Pages};
+use crate::{
+    file::{Header, attribute},
+    finding::Finding,
+    report::{event_text::printable, validation::Report},
+};
+
+/// Findings that a summary lists; the rest is counted.
+const LISTED: usize = 12;
+
+/// A few lines for the ticket itself: the verdict, what was found, and whose stream it was.
+pub(super) fn summary(pages: &Pages<'_>) -> String {
+    let whole = pages.whole;
+    let mut text = format!("## {}\n\n", verdict(whole));
+    let _ = writeln!(text, "{}\n", identity(pages));
+    if !whole.findings.is_empty() {
+        text.push_str("| severity | rule | count | first | what |\n|---|---|---|---|---|\n");
+        for finding in whole.findings.iter().take(LISTED) {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} |",
+                finding.severity,
+                finding.rule,
+                finding.count,
+                finding.first,
+                cell(&finding.message)
+            );
+        }
+        if whole.findings.len() > LISTED {
+            let _ = writeln!(text, "\n{} more are in report.html.", whole.findings.len() - LISTED);
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", left_out(pages));
+    text
+}
+
+/// How to reproduce it, and what is what.
+pub(super) fn readme(pages: &Pages<'_>) -> String {
+    let mut text = format!("# {}\n\n{}\n\n", verdict(pages.whole), identity(pages));
+    match pages.kept {
+        Kept::Nothing => {
+            let _ = writeln!(text, "{}\n", left_out(pages));
+        }
+        Kept::Whole | Kept::Part { .. } => {
+            let _ = writeln!(
+                text,
+                "## Reproduce\n\n```console\n$ {}\n```\n\nThat gives the findings of `validation.json`{}. To run a \
+                 front end or a test against the same stream:\n\n```console\n$ capture serve {}\n```\n",
+                pages.repro(),
+                exit(pages.part),
+                super::CAPTURE,
+            );
+            let _ = writeln!(text, "{}\n", left_out(pages));
+        }
+    }
+    text.push_str("## What is what\n\n| file | holds |\n|---|---|\n");
+    for (name, what) in [
+        ("summary.md", "the summary, for the ticket"),
+        ("report.html", "the report with pictures; opens in any browser, offline"),
+        (super::CAPTURE, "the recorded stream, redacted, byte for byte"),
+        ("validation.json", "what `capture validate` finds in that capture"),
+        ("junit.xml", "the same for a CI server"),
+        (
+            "expectations.toml",
+            "what was expected beyond what the capture's own configuration says",
+        ),
+        ("redaction.json", "what was replaced, and how often"),
+        ("MANIFEST.json", "size and SHA-256 of every other file"),
+    ] {
+        if pages.names.iter().any(|known| known == name) || name == "MANIFEST.json" {
+            let _ = writeln!(text, "| {name} | {what} |");
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\nMade by grpc-capture {}; any release that reads capture format {} reads it. `capture bundle --open` checks \
+         every file against the manifest before it unpacks one.",
+        env!("CARGO_PKG_VERSION"),
+        crate::file::VERSION,
+    );
+    text
+}
+
+fn verdict(report: &Report) -> String {
+    let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let found = format!(
+        "{}, {}",
+        counted(report.errors, "error"),
+        counted(report.warnings, "warning")
+    );
+    match report.findings.first().filter(|_| report.fails()) {
+        Some(worst) => format!("FAIL: {} ({found})", printable(&worst.message)),
+        None => format!("PASS: {} frames, {} rows ({found})", report.frames, report.rows),
+    }
+}
+
+fn identity(pages: &Pages<'_>) -> String {
+    let header = pages.header;
+    let mut lines = vec![format!("- capture `{}`", printable(pages.source))];
+    lines.extend(
+        pages
+            .digest
+            .map(|digest| format!("- content digest `{digest}` (after redaction)")),
+    );
+    lines.push(format!("- recorded {}, {:.3} s", pages.start, pages.length_s));
+    for (name, what) in [
+        (attribute::JOB_ID, "job"),
+        (attribute::SOURCE, "source"),
+        (attribute::DIALECT, "dialect"),
+        (attribute::TOOL, "recorded by"),
+    ] {
+        lines.extend(header.text(name).map(|value| format!("- {what} `{}`", code(value))));
+    }
+    lines.extend(tags(header));
+    lines.push(format!(
+        "- {} frames, {} rows in {} calls",
+        pages.whole.frames, pages.whole.rows, pages.whole.calls
+    ));
+    lines.join("\n")
+}
+
+fn tags(header: &Header) -> impl Iterator<Item = String> {
+    header
+        .tags()
+        .map(|(name, value)| format!("- {} `{}`", printable(name), code(value)))
+}
+
+/// What the bundle does not hold.
+fn left_out(pages: &Pages<'_>) -> String {
+    match pages.kept {
+        Kept::Whole => "The whole capture is in the bundle.".to_owned(),
+        Kept::Nothing => format!(
+            "The capture itself is left out: not even a moment of it fits {} bytes. Ask for `{}`.",
+            pages.max_bytes,
+            printable(pages.source)
+        ),
+        Kept::Part {
+            from_ns,
+            to_ns,
+            messages,
+            messages_left_out,
+            around,
+        } => {
+            let mut text = format!(
+                "The bundle is limited to {} bytes: it holds {messages} messages from {:.3} s to {:.3} s{}; \
+                 {messages_left_out} messages are left out.",
+                pages.max_bytes,
+                *from_ns as f64 / 1e9,
+                *to_ns as f64 / 1e9,
+                around.map_or_else(String::new, |rule| format!(", around the first `{rule}`")),
+            );
+            let missing: Vec<_> = not_in(&pages.whole.findings, &pages.part.findings).collect();
+            if !missing.is_empty() {
+                let _ = write!(
+                    text,
+                    " Found in the whole capture and not in this part: {}.",
+                    missing.join(", ")
+                );
+            }
+            text
+        }
+    }
+}
+
+/// Rules that were found in the whole and not in the part.
+fn not_in<'a>(whole: &'a [Finding], part: &'a [Finding]) -> impl Iterator<Item = &'a str> {
+    let there = |rule| part.iter().any(|finding| finding.rule == rule);
+    whole
+        .iter()
+        .map(|finding| finding.rule)
+        .filter(move |rule| !there(*rule))
+}
+
+fn exit(report: &Report) -> &'static str {
+    if report.fails() {
+        ", and exits with code 1"
+    } else {
+        ", and exits with code 0"
+    }
+}
+
+/// Text within a cell of a table.
+fn cell(text: &str) -> String {
+    printable(text).replace('|', "\\|")
+}
+
+/// Text between backticks.
+fn code(text: &str) -> String {
+    printable(text).replace('`', "'")
+}

@@ -209,8 +209,12 @@ impl Client {
     }
 
     pub(super) async fn call(&self, path: &str, message: &[u8]) -> Seen {
+        self.call_with(path, message, &[]).await
+    }
+
+    pub(super) async fn call_with(&self, path: &str, message: &[u8], metadata: &[(&str, &str)]) -> Seen {
         let mut seen = Seen::default();
-        let response = match self.begin(path, message).await {
+        let response = match self.begin_with(path, message, metadata).await {
             Ok(response) => response,
             Err(error) => return seen.failed(&error),
         };
@@ -237,11 +241,22 @@ impl Client {
         path: &str,
         message: &[u8],
     ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
+        self.begin_with(path, message, &[]).await
+    }
+
+    async fn begin_with(
+        &self,
+        path: &str,
+        message: &[u8],
+        metadata: &[(&str, &str)],
+    ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
         let request = Request::post(format!("http://replay{path}"))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(Full::new(prefixed(&[message])))
-            .unwrap();
+            .header("te", "trailers");
+        let request = metadata
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Full::new(prefixed(&[message]))).unwrap();
         self.0.clone().send_request(request).await
     }
 }

@@ -8,8 +8,10 @@ use grpc_capture::replay::{End, Quirk, Rate};
 use super::value::{Size, Span};
 
 #[derive(Debug, Args)]
-#[command(after_help = "REST also takes POST /replay/pause, /replay/resume and /replay/seek {\"offset_s\": SECONDS}, \
-                        and answers GET /replay/status.")]
+#[command(
+    after_help = "REST also takes POST /replay/pause, /replay/resume and /replay/seek {\"offset_s\": SECONDS}, \
+                        and answers GET /replay/status."
+)]
 pub(crate) struct ServeArgs {
     /// Captures to serve, one job each; the built-in scene without any
     #[arg(value_name = "CAPTURE")]
@@ -94,7 +96,7 @@ pub(crate) struct BehaviourArgs {
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30s")]
     pub(crate) idle_goaway: Option<Span>,
 
-    /// A quirk of real Focus Servers (repeatable, or with commas); `--quirks help` lists them
+    /// A quirk of real Focus Servers (repeatable, or with commas)
     #[arg(long, value_name = "QUIRK", value_delimiter = ',', value_parser = quirk)]
     pub(crate) quirks: Vec<Quirk>,
 }
@@ -139,7 +141,7 @@ pub(crate) struct TlsArgs {
     )]
     pub(crate) self_signed: Option<PathBuf>,
 
-    /// Replace an existing CA_FILE
+    /// Replace an existing CA file
     #[arg(long, requires = "self_signed")]
     pub(crate) force: bool,
 

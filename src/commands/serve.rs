@@ -115,7 +115,11 @@ fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
         },
         (_, _, Some(ca)) => ServerIdentity::SelfSigned {
             ca: ca.clone(),
-            existing: if args.force { ExistingCa::Replace } else { ExistingCa::Keep },
+            existing: if args.force {
+                ExistingCa::Replace
+            } else {
+                ExistingCa::Keep
+            },
         },
         _ if args.client_ca.is_some() => {
             let text = "--client-ca needs TLS: give --cert and --key, or --self-signed";

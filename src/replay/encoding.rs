@@ -73,7 +73,10 @@ impl Encoder {
         let act = match step.act {
             Act::Headers(metadata) => {
                 // Messages of a call that was recorded with an encoding keep it.
-                if metadata.get_text(ENCODING.as_str()).is_some_and(|name| name != IDENTITY) {
+                if metadata
+                    .get_text(ENCODING.as_str())
+                    .is_some_and(|name| name != IDENTITY)
+                {
                     self.encoding = Encoding::AsRecorded;
                 }
                 Act::Headers(metadata)
@@ -115,7 +118,9 @@ mod tests {
     fn encoded(head: &[(&str, &str)]) -> (bool, Bytes) {
         let mut encoder = Encoding::Gzip.encoder();
         let mut metadata = Metadata::default();
-        head.iter().for_each(|(name, value)| metadata.push(*name, *value));
+        for (name, value) in head {
+            metadata.push(*name, *value);
+        }
         let step = |act| Step { offset_ns: 0, act };
         encoder.encode(step(Act::Headers(metadata)));
         let data = Bytes::from_static(b"aaaaaaaaaaaaaaaaaaaaaaaa");

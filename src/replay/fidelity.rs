@@ -30,6 +30,7 @@ pub struct Fidelity {
 
 /// The measurement behind [`Fidelity`].
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "units are in names")]
 pub(super) struct Meter {
     late_ns: Mutex<Option<Histogram<u64>>>,
     recorded_ns: AtomicU64,

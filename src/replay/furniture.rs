@@ -33,9 +33,7 @@ impl Furniture {
     ) -> Result<Arc<Self>, ReplayError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         for service in services {
-            reporter
-                .set_service_status(service, ServingStatus::Serving)
-                .await;
+            reporter.set_service_status(service, ServingStatus::Serving).await;
         }
         let mut builders = [
             tonic_reflection::server::Builder::configure(),

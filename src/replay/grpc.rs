@@ -152,7 +152,10 @@ async fn answer(
     };
     if let Some(left) = port.stage.readiness.left(&chosen.entry.job.job_id) {
         let job_id = &chosen.entry.job.job_id;
-        let message = format!("job {job_id:?} is still starting; ask again in {} s", left.as_secs_f64().ceil());
+        let message = format!(
+            "job {job_id:?} is still starting; ask again in {} s",
+            left.as_secs_f64().ceil()
+        );
         return Ok(refuse(port, UNAVAILABLE, &message));
     }
     // Whatever else the client has to say is taken, so that it can say it; the recorded answer does not depend on it.

@@ -175,7 +175,10 @@ mod tests {
         assert_eq!(bent(&[Quirk::EmptyStatus])["status"], "");
         assert_eq!(bent(&[Quirk::NoScheme])["stream_url"], "h");
         let body = bent(&[Quirk::PortInUrl]);
-        assert_eq!((&body["stream_url"], body.get("stream_port")), (&json!("http://h:7"), None));
+        assert_eq!(
+            (&body["stream_url"], body.get("stream_port")),
+            (&json!("http://h:7"), None)
+        );
         assert_eq!(bent(&[Quirk::NoScheme, Quirk::PortInUrl])["stream_url"], "h:7");
     }
 

@@ -21,6 +21,7 @@ use crate::{
 
 /// What of a call's recording is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "units are in names")]
 struct Window {
     /// Offset of the call's opening, nanoseconds: its initial metadata is looked for from here.
     opening_ns: u64,
@@ -154,7 +155,11 @@ impl Reel {
 
     /// Where reading begins, and where the time line does: nanoseconds.
     pub(super) const fn begins_at(&self) -> (u64, u64) {
-        let read_from = if self.headed { self.line.start_ns } else { self.window.opening_ns };
+        let read_from = if self.headed {
+            self.line.start_ns
+        } else {
+            self.window.opening_ns
+        };
         (read_from, self.line.start_ns)
     }
 
@@ -317,9 +322,7 @@ impl Reel {
 
     fn restamp(&mut self, compressed: bool, data: Bytes, offset_ns: u64) -> Bytes {
         match &mut self.restamper {
-            Some(restamper) if !compressed => {
-                restamper.message(&data, self.pass, offset_ns).unwrap_or(data)
-            }
+            Some(restamper) if !compressed => restamper.message(&data, self.pass, offset_ns).unwrap_or(data),
             _ => data,
         }
     }
@@ -327,6 +330,7 @@ impl Reel {
 
 /// Recorded offsets laid out for playing: never backwards, and without pauses beyond the longest that is wanted.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "units are in names")]
 struct Line {
     start_ns: u64,
     longest_gap_ns: Option<u64>,
@@ -355,7 +359,11 @@ impl Line {
     fn place(&mut self, offset_ns: u64, kept: Kept) -> u64 {
         let mut gap_ns = offset_ns.saturating_sub(self.recorded_ns);
         if let Some(longest_ns) = self.longest_gap_ns {
-            let least_ns = if kept == Kept::Silence { nanoseconds(KEPT_SILENCE) } else { 0 };
+            let least_ns = if kept == Kept::Silence {
+                nanoseconds(KEPT_SILENCE)
+            } else {
+                0
+            };
             gap_ns = gap_ns.min(longest_ns.max(least_ns));
         }
         self.recorded_ns = self.recorded_ns.max(offset_ns);

@@ -30,25 +30,27 @@ const DELIMITED: u64 = 2;
 pub(super) fn restamp(dialect: Dialect, frame: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
     // A timestamp that grows from nothing takes eleven bytes; there are few rows in a frame.
     let mut out = Vec::with_capacity(frame.len() + 256);
-    rewrite("DataStream", frame, &mut out, |number, value, out| match (dialect, number, value) {
-        (Dialect::DataStream, ROWS, Value::Bytes(row)) => {
-            let row = moved_row(row, shift_ms)?;
-            put_delimited(out, ROWS, &row);
-            Ok(Change::Done)
-        }
-        (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => {
-            put_moved(out, TIMESTAMPS, at, shift_ms);
-            Ok(Change::Done)
-        }
-        (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(packed)) => {
-            let mut moved = Vec::with_capacity(packed.len() + 8);
-            for at in varints(packed) {
-                put_varint(&mut moved, shifted(at, shift_ms));
+    rewrite("DataStream", frame, &mut out, |number, value, out| {
+        match (dialect, number, value) {
+            (Dialect::DataStream, ROWS, Value::Bytes(row)) => {
+                let row = moved_row(row, shift_ms)?;
+                put_delimited(out, ROWS, &row);
+                Ok(Change::Done)
             }
-            put_delimited(out, TIMESTAMPS, &moved);
-            Ok(Change::Done)
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => {
+                put_moved(out, TIMESTAMPS, at, shift_ms);
+                Ok(Change::Done)
+            }
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(packed)) => {
+                let mut moved = Vec::with_capacity(packed.len() + 8);
+                for at in varints(packed) {
+                    put_varint(&mut moved, shifted(at, shift_ms));
+                }
+                put_delimited(out, TIMESTAMPS, &moved);
+                Ok(Change::Done)
+            }
+            _ => Ok(Change::None),
         }
-        _ => Ok(Change::None),
     })?;
     Ok(out)
 }
@@ -79,14 +81,16 @@ pub(super) fn newest_ms(dialect: Dialect, frame: &[u8]) -> Option<i64> {
 fn moved_row(row: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
     let mut out = Vec::with_capacity(row.len() + 24);
     let (mut has_start, mut has_end) = (false, false);
-    rewrite("SpectrogramRow", row, &mut out, |number, value, out| match (number, value) {
-        (START | END, Value::Varint(at)) => {
-            has_start |= number == START;
-            has_end |= number == END;
-            put_moved(out, number, at, shift_ms);
-            Ok(Change::Done)
+    rewrite("SpectrogramRow", row, &mut out, |number, value, out| {
+        match (number, value) {
+            (START | END, Value::Varint(at)) => {
+                has_start |= number == START;
+                has_end |= number == END;
+                put_moved(out, number, at, shift_ms);
+                Ok(Change::Done)
+            }
+            _ => Ok(Change::None),
         }
-        _ => Ok(Change::None),
     })?;
     if has_end && !has_start {
         put_moved(&mut out, START, 0, shift_ms);
@@ -187,12 +191,7 @@ pub(super) struct Restamper {
 
 impl Restamper {
     /// For a call that began at `began_ms` (epoch); `schedule` counts from there.
-    pub(super) const fn new(
-        dialect: Dialect,
-        shifts: Arc<Shifts>,
-        schedule: Schedule,
-        began_ms: i64,
-    ) -> Self {
+    pub(super) const fn new(dialect: Dialect, shifts: Arc<Shifts>, schedule: Schedule, began_ms: i64) -> Self {
         Self {
             dialect,
             shifts,
@@ -211,9 +210,9 @@ impl Restamper {
                 let newest_ms = newest_ms(self.dialect, frame)?;
                 let due = self.schedule.due(offset_ns).unwrap_or(Duration::ZERO);
                 let due_ms = i64::try_from(due.as_millis()).unwrap_or(i64::MAX);
-                let shift_ms = self.shifts.of(pass, || {
-                    self.began_ms.saturating_add(due_ms).saturating_sub(newest_ms)
-                });
+                let shift_ms = self
+                    .shifts
+                    .of(pass, || self.began_ms.saturating_add(due_ms).saturating_sub(newest_ms));
                 self.current = Some((pass, shift_ms));
                 shift_ms
             }

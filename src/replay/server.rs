@@ -64,10 +64,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     });
     let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(until(
-        drain.clone(),
-        Arc::clone(&furniture).follow(Arc::clone(&stage)),
-    ));
+    tasks.spawn(until(drain.clone(), Arc::clone(&furniture).follow(Arc::clone(&stage))));
     let (mut job_addrs, mut addrs) = (HashMap::new(), Vec::new());
     for catalog in opened.ports() {
         let port = if addrs.is_empty() { grpc_addr.port() } else { 0 };
@@ -87,13 +84,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     }
     let (listener, rest_addr) = listen(rest_addr).await?;
     let scheme = if rest_tls.is_some() { "https" } else { "http" };
-    let desk = Desk::new(
-        &opened.entries,
-        &job_addrs,
-        scheme,
-        Quirks(quirks),
-        Arc::clone(&stage),
-    );
+    let desk = Desk::new(&opened.entries, &job_addrs, scheme, Quirks(quirks), Arc::clone(&stage));
     let router = rest::router(desk);
     let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
     tasks.spawn(until(stop.clone(), accept(listener, rest_tls, drain.clone(), serve)));
@@ -209,11 +200,13 @@ impl ReplayServer {
     }
 
     /// Stops the clock of all calls. False when it stands already.
+    #[expect(clippy::must_use_candidate, reason = "most callers know")]
     pub fn pause(&self) -> bool {
         self.stage.control.pause()
     }
 
     /// Lets the clock go on. False when it runs already.
+    #[expect(clippy::must_use_candidate, reason = "most callers know")]
     pub fn resume(&self) -> bool {
         self.stage.control.resume()
     }

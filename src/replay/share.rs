@@ -93,7 +93,11 @@ impl Deliveries {
             Delivery::Compete => Share::Part,
             Delivery::Once => {
                 let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-                if taken.insert(key.clone()) { Share::Whole } else { Share::Nothing }
+                if taken.insert(key.clone()) {
+                    Share::Whole
+                } else {
+                    Share::Nothing
+                }
             }
         }
     }
@@ -106,16 +110,15 @@ impl Deliveries {
         open: impl FnOnce() -> io::Result<Steps>,
     ) -> io::Result<Feed> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = match queues.get(&key) {
-            Some(queue) => Arc::clone(queue),
-            None => {
-                let queue = Arc::<Queue>::default();
-                let (steps, shared) = (open()?, Arc::clone(&queue));
-                let stop = self.stop.clone();
-                tokio::spawn(async move { stop.run_until_cancelled(deal(steps, &shared)).await });
-                queues.insert(key, Arc::clone(&queue));
-                queue
-            }
+        let queue = if let Some(queue) = queues.get(&key) {
+            Arc::clone(queue)
+        } else {
+            let queue = Arc::<Queue>::default();
+            let (steps, shared) = (open()?, Arc::clone(&queue));
+            let stop = self.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(deal(steps, &shared)).await });
+            queues.insert(key, Arc::clone(&queue));
+            queue
         };
         drop(queues);
         Ok(Feed::Part(queue.join(max_frames)))
@@ -206,7 +209,9 @@ impl Queue {
     fn offer(&self, mut step: Step) -> Option<Step> {
         let mut members = self.lock();
         for _ in 0..members.senders.len() {
-            let Some(sender) = members.senders.pop_front() else { break };
+            let Some(sender) = members.senders.pop_front() else {
+                break;
+            };
             match sender.try_send(step) {
                 Ok(()) => {
                     members.senders.push_back(sender);
@@ -245,19 +250,15 @@ impl Member {
             let act = Act::End(Finale::complete());
             return Poll::Ready(Step { offset_ns: 0, act });
         }
-        let step = match self.next.pop_front() {
-            Some(step) => step,
-            None => match std::task::ready!(self.receiver.poll_recv(cx)) {
-                Some(step) => {
-                    self.queue.room.notify_one();
-                    step
-                }
-                None => {
-                    let finale = self.queue.lock().end.clone();
-                    let act = Act::End(finale.unwrap_or_else(Finale::complete));
-                    Step { offset_ns: 0, act }
-                }
-            },
+        let step = if let Some(step) = self.next.pop_front() {
+            step
+        } else if let Some(step) = std::task::ready!(self.receiver.poll_recv(cx)) {
+            self.queue.room.notify_one();
+            step
+        } else {
+            let finale = self.queue.lock().end.clone();
+            let act = Act::End(finale.unwrap_or_else(Finale::complete));
+            Step { offset_ns: 0, act }
         };
         if let (Act::Message { .. }, Some(left)) = (&step.act, &mut self.left) {
             *left = left.saturating_sub(1);

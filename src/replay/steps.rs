@@ -105,12 +105,7 @@ pub(super) struct Steps {
 
 impl Steps {
     /// Starts to read; `began` is when the client called.
-    pub(super) fn open(
-        tape: Tape,
-        began: Instant,
-        listed: Listed,
-        meter: Arc<Meter>,
-    ) -> io::Result<Self> {
+    pub(super) fn open(tape: Tape, began: Instant, listed: Listed, meter: Arc<Meter>) -> io::Result<Self> {
         let view = listed.control().view();
         let (queue, schedule) = tape.open(From::Beginning, view.seeks)?;
         Ok(Self {

@@ -15,6 +15,7 @@ use crate::{
     event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
     file::Header,
     proto::{datastream, pandadatastream},
+    tap::tls::TlsOptions,
     wire::encode_message,
 };
 
@@ -202,6 +203,20 @@ impl Client {
             .unwrap();
         tokio::spawn(connection);
         Self(sender)
+    }
+
+    /// Over TLS; `None` when the handshake fails.
+    pub(super) async fn connect_tls(addr: SocketAddr, options: &TlsOptions) -> Option<Self> {
+        let config = options.client_config(&[b"h2"]).unwrap();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let name = addr.ip().into();
+        let stream = connector.connect(name, stream).await.ok()?;
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .ok()?;
+        tokio::spawn(connection);
+        Some(Self(sender))
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+};
 use rustls::{
     RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _},
@@ -71,7 +73,7 @@ pub struct ServerTlsError {
 }
 
 impl ServerTlsError {
-    fn new(act: impl Into<String>, problem: impl ToString) -> Self {
+    fn new(act: impl Into<String>, problem: &impl ToString) -> Self {
         Self {
             act: act.into(),
             problem: problem.to_string(),
@@ -97,17 +99,17 @@ impl ServerTls {
         let act = "set up TLS";
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| ServerTlsError::new(act, error))?;
+            .map_err(|error| ServerTlsError::new(act, &error))?;
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
                 let mut roots = RootCertStore::empty();
                 for root in certificates(path, "client CA")? {
                     let act = || format!("use the client CA {}", path.display());
-                    roots.add(root).map_err(|error| ServerTlsError::new(act(), error))?;
+                    roots.add(root).map_err(|error| ServerTlsError::new(act(), &error))?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier = verifier.build().map_err(|error| ServerTlsError::new(act, error))?;
+                let verifier = verifier.build().map_err(|error| ServerTlsError::new(act, &error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -118,7 +120,7 @@ impl ServerTls {
                 }
                 ServerIdentity::SelfSigned { .. } => act.to_owned(),
             };
-            ServerTlsError::new(act, error)
+            ServerTlsError::new(act, &error)
         })?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         let grpc = TlsAcceptor::from(Arc::new(config.clone()));
@@ -151,39 +153,43 @@ pub(super) async fn accept(acceptor: Option<TlsAcceptor>, stream: TcpStream) -> 
 fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, ServerTlsError> {
     let act = || format!("read the {what} {}", path.display());
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = certificates.map_err(|error| ServerTlsError::new(act(), error))?;
+    let certificates = certificates.map_err(|error| ServerTlsError::new(act(), &error))?;
     if certificates.is_empty() {
-        return Err(ServerTlsError::new(act(), "it holds no PEM certificate"));
+        return Err(ServerTlsError::new(act(), &"it holds no PEM certificate"));
     }
     Ok(certificates)
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ServerTlsError> {
     let act = || format!("read the private key {}", path.display());
-    PrivateKeyDer::from_pem_file(path).map_err(|error| ServerTlsError::new(act(), error))
+    PrivateKeyDer::from_pem_file(path).map_err(|error| ServerTlsError::new(act(), &error))
 }
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Makes an authority and a certificate of it, and writes the authority's certificate.
 fn self_signed(ca: &Path, existing: ExistingCa, ips: &[IpAddr]) -> Result<Pair, ServerTlsError> {
-    let failed = |error: rcgen::Error| ServerTlsError::new("make a self-signed certificate", error);
+    let failed = |error: rcgen::Error| ServerTlsError::new("make a self-signed certificate", &error);
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    authority.distinguished_name.push(rcgen::DnType::CommonName, "capture serve, local authority");
+    authority
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "capture serve, local authority");
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().map_err(failed)?).map_err(failed)?;
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(ToOwned::to_owned).into();
     let others = ips.iter().filter(|ip| !ip.is_unspecified()).map(IpAddr::to_string);
     names.extend(others.filter(|ip| ip != "127.0.0.1" && ip != "::1"));
     let key = KeyPair::generate().map_err(failed)?;
     let mut params = CertificateParams::new(names).map_err(failed)?;
-    params.distinguished_name.push(rcgen::DnType::CommonName, "capture serve");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "capture serve");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &authority).map_err(failed)?;
     write(ca, existing, authority.pem().as_bytes())
-        .map_err(|error| ServerTlsError::new(format!("write the CA file {}", ca.display()), remedy(&error)))?;
+        .map_err(|error| ServerTlsError::new(format!("write the CA file {}", ca.display()), &remedy(&error)))?;
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     Ok((vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key)))
 }

@@ -64,7 +64,11 @@ fn a_job_is_found_by_its_name() {
 fn an_unknown_job_is_named_beside_those_that_are_known() {
     let catalog = catalog((1..=10).map(|call| Recording::job(call, &format!("job-{call}"))));
     let refusal = catalog
-        .choose(STREAM_SPECTROGRAMS, asks(stream_request("12-99999", 0)).as_ref(), |_, _| 0)
+        .choose(
+            STREAM_SPECTROGRAMS,
+            asks(stream_request("12-99999", 0)).as_ref(),
+            |_, _| 0,
+        )
         .unwrap_err();
     assert_eq!(refusal.code, NOT_FOUND);
     assert!(
@@ -132,7 +136,9 @@ fn a_stream_id_chooses_the_call() {
     let catalog = catalog([Recording::stream(1, 1), Recording::stream(2, 0)]);
     assert_eq!(call_of(&catalog, STREAM_DATA, asks(Vec::new()).as_ref()), 2);
     assert_eq!(call_of(&catalog, STREAM_DATA, asks(vec![8, 1]).as_ref()), 1);
-    let refusal = catalog.choose(STREAM_DATA, asks(vec![8, 9]).as_ref(), |_, _| 0).unwrap_err();
+    let refusal = catalog
+        .choose(STREAM_DATA, asks(vec![8, 9]).as_ref(), |_, _| 0)
+        .unwrap_err();
     assert_eq!(refusal.code, INVALID_ARGUMENT);
     assert!(
         refusal.message.contains("stream 9") && refusal.message.contains("0, 1"),
@@ -184,7 +190,12 @@ fn a_request_is_waited_for_only_where_it_matters() {
 #[test]
 fn bad_requests_are_refused() {
     let catalog = catalog([Recording::job(1, "a")]);
-    let code_of = |request: Option<Request>| catalog.choose(STREAM_SPECTROGRAMS, request.as_ref(), |_, _| 0).unwrap_err().code;
+    let code_of = |request: Option<Request>| {
+        catalog
+            .choose(STREAM_SPECTROGRAMS, request.as_ref(), |_, _| 0)
+            .unwrap_err()
+            .code
+    };
     assert_eq!(code_of(None), INVALID_ARGUMENT);
     assert_eq!(code_of(asks(vec![0xff])), INVALID_ARGUMENT);
     assert_eq!(
@@ -194,5 +205,8 @@ fn bad_requests_are_refused() {
         })),
         UNIMPLEMENTED
     );
-    assert_eq!(catalog.choose("/x.Y/Z", None, |_, _| 0).unwrap_err().code, UNIMPLEMENTED);
+    assert_eq!(
+        catalog.choose("/x.Y/Z", None, |_, _| 0).unwrap_err().code,
+        UNIMPLEMENTED
+    );
 }

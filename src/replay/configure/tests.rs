@@ -195,10 +195,26 @@ fn a_bad_request_is_refused_with_the_field_named() {
 #[test]
 fn the_address_is_written_as_the_recorded_one_was() {
     for (url, port, expected) in [
-        (json!("10.0.0.7"), json!("12301"), json!({"stream_url": "pod.local", "stream_port": "5000"})),
-        (json!("http://10.0.0.7"), json!(12301), json!({"stream_url": "http://pod.local", "stream_port": 5000})),
-        (json!("http://10.0.0.7:12301"), Value::Null, json!({"stream_url": "http://pod.local:5000"})),
-        (json!("http://10.0.0.7"), Value::Null, json!({"stream_url": "http://pod.local:5000"})),
+        (
+            json!("10.0.0.7"),
+            json!("12301"),
+            json!({"stream_url": "pod.local", "stream_port": "5000"}),
+        ),
+        (
+            json!("http://10.0.0.7"),
+            json!(12301),
+            json!({"stream_url": "http://pod.local", "stream_port": 5000}),
+        ),
+        (
+            json!("http://10.0.0.7:12301"),
+            Value::Null,
+            json!({"stream_url": "http://pod.local:5000"}),
+        ),
+        (
+            json!("http://10.0.0.7"),
+            Value::Null,
+            json!({"stream_url": "http://pod.local:5000"}),
+        ),
     ] {
         let mut recorded = json!({"stream_url": url});
         if !port.is_null() {

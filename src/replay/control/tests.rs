@@ -44,11 +44,18 @@ async fn every_change_is_seen_and_wakes_those_that_wait() {
     control.seek(Duration::from_secs(4));
     assert!(!control.is_current(&view));
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
-    assert_eq!((control.view().seeks, control.view().sought), (1, Duration::from_secs(4)));
+    assert_eq!(
+        (control.view().seeks, control.view().sought),
+        (1, Duration::from_secs(4))
+    );
     listed.at(1_500_000_000);
     let status = control.status();
     assert_eq!(
-        (&status["state"], &status["calls"][0]["offset_s"], &status["calls"][0]["stream_id"]),
+        (
+            &status["state"],
+            &status["calls"][0]["offset_s"],
+            &status["calls"][0]["stream_id"]
+        ),
         (&json!("playing"), &json!(1.5), &json!(2))
     );
     drop(listed);

@@ -10,7 +10,7 @@ const MS: u64 = 1_000_000;
 fn four() -> Recording {
     ["a", "b", "c", "d"]
         .into_iter()
-        .fold(Recording::job(1, "x"), |recording, data| recording.received(data))
+        .fold(Recording::job(1, "x"), Recording::received)
         .ok()
 }
 
@@ -151,7 +151,10 @@ fn long_pauses_are_clipped_as_the_client_sees_them() {
             rate: rate.parse().unwrap(),
             ..Playback::default()
         };
-        play(&recording, Reel::new(&call(&recording), MaxFrames::Unlimited, &playback))
+        play(
+            &recording,
+            Reel::new(&call(&recording), MaxFrames::Unlimited, &playback),
+        )
     };
     let clipped = ["head@3", "a@4", "b@5", "c@25", "d@26", "status 0@27"];
     assert_eq!(play_with("1", 20), clipped);
@@ -170,7 +173,10 @@ fn the_silence_that_tells_an_idle_end_is_not_clipped_away() {
         max_wait: Some(ms(10)),
         ..Playback::default()
     };
-    let steps = play(&recording, Reel::new(&call(&recording), MaxFrames::Unlimited, &playback));
+    let steps = play(
+        &recording,
+        Reel::new(&call(&recording), MaxFrames::Unlimited, &playback),
+    );
     assert_eq!(steps.last().unwrap(), "Break { goaway: true }@1254");
 }
 
@@ -198,7 +204,10 @@ fn a_lost_rest_is_never_called_another_ending() {
         loops: Loops::Forever,
         ..Playback::default()
     };
-    let steps = play(&recording, Reel::new(&call(&recording), MaxFrames::Unlimited, &playback));
+    let steps = play(
+        &recording,
+        Reel::new(&call(&recording), MaxFrames::Unlimited, &playback),
+    );
     assert_eq!(steps.last().unwrap(), "status 15@7");
 }
 
@@ -233,7 +242,10 @@ fn a_seek_goes_on_from_there_without_the_metadata() {
 fn frames_that_a_client_had_before_a_seek_count() {
     let recording = four();
     let reel = Reel::new(&call(&recording), MaxFrames::First(3), &Playback::default());
-    assert_eq!(play(&recording, reel.starting_at(ms(0)).after(2)), ["a@4", "status 0@4"]);
+    assert_eq!(
+        play(&recording, reel.starting_at(ms(0)).after(2)),
+        ["a@4", "status 0@4"]
+    );
 }
 
 #[test]

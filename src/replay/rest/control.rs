@@ -52,17 +52,16 @@ async fn resume(State(desk): Shared) -> Response {
 /// Takes `{"offset_s": SECONDS}`, or `?offset_s=SECONDS`.
 async fn seek(State(desk): Shared, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let in_query = query.iter().flat_map(|query| query.split('&'));
-    let in_query = in_query.filter_map(|pair| pair.strip_prefix("offset_s=")?.parse::<f64>().ok());
+    let mut in_query = in_query.filter_map(|pair| pair.strip_prefix("offset_s=")?.parse::<f64>().ok());
     let in_body = || serde_json::from_slice::<Value>(&body).ok()?.get("offset_s")?.as_f64();
-    let offset_s = in_query.last().or_else(in_body);
-    match offset_s.and_then(|offset_s| Duration::try_from_secs_f64(offset_s).ok()) {
-        Some(position) => {
-            desk.stage.control.seek(position);
-            Json(status(&desk.stage)).into_response()
-        }
-        None => {
-            let problem = "offset_s: expected seconds after the opening of the calls, 0 or more";
-            refusal(StatusCode::UNPROCESSABLE_ENTITY, &json!({"detail": problem, "field": "offset_s"}))
-        }
-    }
+    let offset_s = in_query.next_back().or_else(in_body);
+    let Some(position) = offset_s.and_then(|offset_s| Duration::try_from_secs_f64(offset_s).ok()) else {
+        let problem = "offset_s: expected seconds after the opening of the calls, 0 or more";
+        return refusal(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &json!({"detail": problem, "field": "offset_s"}),
+        );
+    };
+    desk.stage.control.seek(position);
+    Json(status(&desk.stage)).into_response()
 }

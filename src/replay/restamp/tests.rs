@@ -30,7 +30,10 @@ fn rows_move_and_nothing_else_does() {
 fn a_start_of_zero_moves_like_any_other() {
     let moved = restamp(Dialect::DataStream, &frame(0).encode_to_vec(), 1000).unwrap();
     let moved = datastream::DataStream::decode(&moved[..]).unwrap();
-    assert_eq!((moved.rows[0].start_timestamp, moved.rows[0].end_timestamp), (1000, 1250));
+    assert_eq!(
+        (moved.rows[0].start_timestamp, moved.rows[0].end_timestamp),
+        (1000, 1250)
+    );
 }
 
 #[test]
@@ -87,11 +90,6 @@ fn shifts_of_old_passes_are_forgotten() {
 
 #[test]
 fn what_is_no_frame_is_left_alone() {
-    let mut restamper = Restamper::new(
-        Dialect::DataStream,
-        Arc::default(),
-        Schedule::new(Rate::Max, 0),
-        10_000,
-    );
+    let mut restamper = Restamper::new(Dialect::DataStream, Arc::default(), Schedule::new(Rate::Max, 0), 10_000);
     assert_eq!(restamper.message(&Bytes::from_static(b"\xff\xff"), 0, 0), None);
 }

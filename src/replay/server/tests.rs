@@ -633,6 +633,6 @@ async fn a_server_that_cannot_start_says_why() {
     );
 }
 
-mod rest;
 mod behaviour;
+mod rest;
 mod tls;

@@ -159,7 +159,11 @@ async fn a_job_that_is_starting_says_so_everywhere() {
     let server = fast(numbered(3)).startup_delay(delay).start().await.unwrap();
     let seen = ask(&server, "a").await;
     assert_eq!(seen.grpc_status(), "14");
-    assert!(seen.grpc_message().contains("still starting"), "{}", seen.grpc_message());
+    assert!(
+        seen.grpc_message().contains("still starting"),
+        "{}",
+        seen.grpc_message()
+    );
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", server.grpc_addr())).unwrap();
     let channel = endpoint.connect().await.unwrap();
     let mut job = DataStreamServiceClient::new(channel.clone());
@@ -185,7 +189,11 @@ async fn gzip_is_for_those_who_ask_for_it() {
     assert_eq!(ask(&server, "a").await.bytes, prefixed(&[text.as_bytes()]));
     let client = Client::connect(server.grpc_addr()).await;
     let seen = client
-        .call_with(STREAM_SPECTROGRAMS, &stream_request("a", 0), &[("grpc-accept-encoding", "gzip")])
+        .call_with(
+            STREAM_SPECTROGRAMS,
+            &stream_request("a", 0),
+            &[("grpc-accept-encoding", "gzip")],
+        )
         .await;
     assert_eq!(seen.headers["grpc-encoding"], "gzip");
     assert_eq!(seen.bytes[0], 1);
@@ -225,7 +233,11 @@ fn now_ms() -> i64 {
 
 #[tokio::test]
 async fn how_well_the_schedule_was_kept_is_told() {
-    let server = ReplayServer::builder().source(named("a", numbered(5))).start().await.unwrap();
+    let server = ReplayServer::builder()
+        .source(named("a", numbered(5)))
+        .start()
+        .await
+        .unwrap();
     assert_eq!(server.fidelity().achieved_rate, None);
     ask(&server, "a").await;
     let fidelity = server.fidelity();

@@ -157,9 +157,19 @@ async fn quirks_are_answered_on_demand() {
     use crate::replay::Quirk;
     let quirky = |quirks: &[Quirk]| {
         let builder = ReplayServer::builder().source(spectrograms("a"));
-        quirks.iter().fold(builder, |builder, quirk| builder.quirk(*quirk)).start()
+        quirks
+            .iter()
+            .fold(builder, |builder, quirk| builder.quirk(*quirk))
+            .start()
     };
-    let server = quirky(&[Quirk::StringPort, Quirk::EmptyStatus, Quirk::ErrorIn200, Quirk::ErrorAsMessage]).await.unwrap();
+    let server = quirky(&[
+        Quirk::StringPort,
+        Quirk::EmptyStatus,
+        Quirk::ErrorIn200,
+        Quirk::ErrorAsMessage,
+    ])
+    .await
+    .unwrap();
     let answer = configure(&server, REQUEST).await;
     assert_eq!(answer["stream_port"], server.grpc_addr().port().to_string());
     assert_eq!(answer["status"], "");
@@ -179,7 +189,10 @@ async fn the_player_is_told_over_rest() {
     assert_eq!((status.as_u16(), &answer["state"]), (200, &json!("paused")));
     let (_, answer) = http(&server, Method::GET, "/replay/status", "").await;
     assert_eq!((&answer["state"], &answer["rate"]), (&json!("paused"), &json!("max")));
-    for (path, body) in [("/replay/seek", r#"{"offset_s": 1.5}"#), ("/replay/seek?offset_s=2", "")] {
+    for (path, body) in [
+        ("/replay/seek", r#"{"offset_s": 1.5}"#),
+        ("/replay/seek?offset_s=2", ""),
+    ] {
         assert_eq!(http(&server, Method::POST, path, body).await.0, 200, "{path}");
     }
     let (status, answer) = http(&server, Method::POST, "/replay/seek", r#"{"offset_s": -1}"#).await;

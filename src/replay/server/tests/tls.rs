@@ -1,25 +1,33 @@
 //! TLS and mTLS, with clients that verify.
 
+use std::path::Path;
+
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use super::*;
-use crate::replay::{ExistingCa, ServerIdentity, ServerTls};
+use crate::{
+    dialect::datastream::HEALTH_METHOD,
+    replay::{ExistingCa, ServerIdentity, ServerTls},
+    tap::tls::TlsOptions,
+};
 
-/// Asks for the job's health, trusting `ca`.
-async fn health(server: &ReplayServer, ca: &str, identity: Option<Identity>) -> Result<bool, Box<dyn std::error::Error>> {
-    let mut tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(ca))
-        .domain_name("localhost");
-    if let Some(identity) = identity {
-        tls = tls.identity(identity);
+/// Trusts `ca`, and shows the certificate and key in `identity`.
+fn trusting(ca: &Path, identity: Option<&Path>) -> TlsOptions {
+    TlsOptions {
+        cacert: Some(ca.to_owned()),
+        cert: identity.map(ToOwned::to_owned),
+        ..TlsOptions::default()
     }
-    let endpoint = Endpoint::from_shared(format!("https://{}", server.grpc_addr()))?.tls_config(tls)?;
-    let mut client = DataStreamServiceClient::new(endpoint.connect().await?);
-    Ok(client.check_health(HealthRequest {}).await?.into_inner().healthy)
 }
 
-fn self_signed(ca: &std::path::Path) -> ServerTls {
+/// The grpc-status of a health check; `None` when the server did not let the client in.
+async fn health(server: &ReplayServer, options: &TlsOptions) -> Option<String> {
+    let client = Client::connect_tls(server.grpc_addr(), options).await?;
+    let seen = client.call(HEALTH_METHOD, b"").await;
+    (!seen.broken).then(|| seen.grpc_status().to_owned())
+}
+
+fn self_signed(ca: &Path) -> ServerTls {
     ServerTls {
         identity: ServerIdentity::SelfSigned {
             ca: ca.to_owned(),
@@ -41,18 +49,16 @@ async fn a_self_signed_server_is_trusted_by_its_authority_file() {
     let server = builder(self_signed(&ca)).start().await.unwrap();
     let pem = std::fs::read_to_string(&ca).unwrap();
     assert!(!pem.contains("PRIVATE"), "no key is written");
-    assert!(health(&server, &pem, None).await.unwrap());
+    assert_eq!(health(&server, &trusting(&ca, None)).await.as_deref(), Some("0"));
     // REST is behind the same certificate, and says where the job is.
     assert!(server.rest_url().starts_with("https://127.0.0.1:"));
-    let config = crate::tap::tls::TlsOptions {
-        cacert: Some(ca.clone()),
-        ..Default::default()
-    };
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(config.client_config(&[b"http/1.1"]).unwrap())
+        .tls_backend_preconfigured(trusting(&ca, None).client_config(&[b"http/1.1"]).unwrap())
         .build()
         .unwrap();
-    let answer = client.post(format!("{}/configure", server.rest_url())).body(rest::REQUEST);
+    let answer = client
+        .post(format!("{}/configure", server.rest_url()))
+        .body(rest::REQUEST);
     let answer = answer.send().await.unwrap().text().await.unwrap();
     assert!(answer.contains("\"stream_url\":\"https://127.0.0.1\""), "{answer}");
     let again = refusal(builder(self_signed(&ca))).await;
@@ -70,15 +76,18 @@ async fn a_client_without_a_certificate_is_not_let_in_where_one_is_asked_for() {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["a client".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &authority).unwrap();
-    let identity = Identity::from_pem(certificate.pem(), key.serialize_pem());
+    let identity = folder.path().join("client.pem");
+    std::fs::write(&identity, certificate.pem() + &key.serialize_pem()).unwrap();
     let tls = ServerTls {
         client_ca: Some(client_ca),
         ..self_signed(&ca)
     };
     let server = builder(tls).start().await.unwrap();
-    let pem = std::fs::read_to_string(&ca).unwrap();
-    assert!(health(&server, &pem, Some(identity)).await.unwrap());
-    assert!(health(&server, &pem, None).await.is_err());
+    assert_eq!(
+        health(&server, &trusting(&ca, Some(&identity))).await.as_deref(),
+        Some("0")
+    );
+    assert_eq!(health(&server, &trusting(&ca, None)).await, None);
 }
 
 #[tokio::test]
@@ -89,29 +98,16 @@ async fn a_recorded_break_closes_a_tls_connection_after_every_message() {
         error: String::new(),
         goaway: true,
     });
-    let messages = (0..40_u8).fold(Recording::job(1, "a"), |recording, n| {
-        recording.received(frame(i64::from(n)).encode_to_vec())
-    });
-    let builder = ReplayServer::builder().source(named("a", messages.end(broken)));
+    let big = vec![7; 300_000];
+    let recording = Recording::job(1, "a").received(big.clone()).received("y").end(broken);
+    let builder = ReplayServer::builder().source(named("a", recording));
     let server = builder.rate(Rate::Max).tls(self_signed(&ca)).start().await.unwrap();
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(std::fs::read_to_string(&ca).unwrap()))
-        .domain_name("localhost");
-    let endpoint = Endpoint::from_shared(format!("https://{}", server.grpc_addr())).unwrap();
-    let channel = endpoint.tls_config(tls).unwrap().connect().await.unwrap();
-    let request = StreamRequest {
-        job_id: "a".to_owned(),
-        max_frames: 0,
-    };
-    let mut stream = DataStreamServiceClient::new(channel)
-        .stream_spectrograms(request)
+    let client = Client::connect_tls(server.grpc_addr(), &trusting(&ca, None))
         .await
-        .unwrap()
-        .into_inner();
-    for n in 0..40 {
-        assert_eq!(stream.message().await.unwrap(), Some(frame(n)));
-    }
-    assert!(stream.message().await.is_err());
+        .unwrap();
+    let seen = client.call(STREAM_SPECTROGRAMS, &stream_request("a", 0)).await;
+    assert!(seen.bytes == prefixed(&[&big, b"y"]), "{} bytes", seen.bytes.len());
+    assert!(seen.broken && seen.trailers.is_none());
 }
 
 #[tokio::test]

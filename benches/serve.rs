@@ -101,7 +101,7 @@ impl Recording {
                     Direction::Received => recording.messages.push((event.offset_ns, message.data)),
                     Direction::Sent => {
                         let request = datastream::StreamRequest::decode(&message.data)?;
-                        recording.job_id = request.job_id.to_owned();
+                        request.job_id.clone_into(&mut recording.job_id);
                     }
                 },
                 _ => {}

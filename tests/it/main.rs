@@ -8,14 +8,17 @@
     reason = "a test fails by panicking, in its helpers too; clippy knows only #[test] functions as tests"
 )]
 
+mod attach;
 mod captures;
 mod crash;
 mod demo;
+mod durability;
 mod files;
 mod golden;
 mod hostile;
 mod record;
 mod serve;
+mod slice;
 mod snapshot;
 mod support;
 mod tidy;

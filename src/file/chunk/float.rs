@@ -141,7 +141,7 @@ impl Encoder {
     ) -> io::Result<bool> {
         self.gather(chunk);
         let numbers = chunk.raw_len() - self.structure.len();
-        if numbers * 4 < chunk.raw_len() * LEAST_FOURTHS {
+        if numbers == 0 || numbers * 4 < chunk.raw_len() * LEAST_FOURTHS {
             return Ok(false);
         }
         self.predict();

@@ -11,6 +11,7 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a bench prints its table, and stops when a recording is not whole"
 )]

@@ -394,7 +394,7 @@ fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
     const ROWS: i64 = 24;
     let header = header(Dialect::DataStream, "format-1.1");
     let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default())?;
-    let (mut sealer, mut sealed) = (Sealer::default(), Sealed::default());
+    let (mut press, mut sealed) = (Sealer::default(), Sealed::default());
     let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.1", 0));
     let mut other = Call::open(2, Dialect::PandaDataStream, pandadatastream::stream_request(0));
     for call in [&mut call, &mut other] {
@@ -442,7 +442,7 @@ fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
         for event in events {
             chunk.push(event)?;
         }
-        sealer.seal(&mut chunk, codec, &mut sealed)?;
+        press.seal(&mut chunk, codec, &mut sealed)?;
         writer.append(&sealed)?;
     }
     Ok(writer.finish_into()?.0)

@@ -139,6 +139,7 @@ fn blocks(words: &mut [Word], range: Range<usize>, most: usize, each: impl Fn(&[
 }
 
 #[inline]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over iterators of references")]
 const fn value(word: &Word) -> u32 {
     u32::from_le_bytes(*word)
 }

@@ -4,7 +4,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     event::{Direction, Event, EventKind, Message},
-    file::WriterOptions,
+    file::{
+        WriterOptions,
+        chunk::{
+            ChunkBuilder,
+            frame::{Compressors, Frames},
+        },
+    },
 };
 
 fn chunk(messages: &[(u32, Bytes)]) -> ChunkBuilder {

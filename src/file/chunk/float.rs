@@ -1,0 +1,40 @@
+//! The float codec: runs of floats taken out of the messages, predicted, split by bytes, and each plane compressed as
+//! it deserves. FORMAT.md §6.1 is the specification.
+//!
+//! What is left of spectrograms in dB after a prediction is noise in the lower bits, which no codec can shrink, and a
+//! few bits above it, which an entropy coder shrinks well once they are alone in a plane.
+
+use self::{
+    plan::{Form, MAX_STREAMS, Plan, Run, StreamPlan},
+    predict::{Predictor, Word},
+    wire::{Found, Kind},
+};
+
+mod choose;
+mod decode;
+mod encode;
+mod periods;
+mod plan;
+mod predict;
+mod wire;
+
+pub(super) use decode::Decoder;
+pub(super) use encode::Encoder;
+
+/// How much work the planes are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Every plane that shrinks is compressed.
+    Full,
+    /// Only planes that are nearly empty: a quarter of the size goes at almost no cost.
+    Little,
+}
+
+/// Words that are predicted and split at a time: they stay in the first-level cache.
+const BLOCK: usize = 2048;
+
+/// Bytes of a plan at most: a gigabyte of the shortest runs, no two alike, would need more, and is left to zstd.
+const MAX_PLAN: u64 = 1 << 24;
+
+#[cfg(test)]
+mod tests;

@@ -126,11 +126,13 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
         .calls
         .iter()
         .all(|call| call.messages > 0 && call.fault.is_none());
-    Ok(if verified.is_whole() && same && passes && ended_well && summary.gaps == 0 {
-        Outcome::Ok
-    } else {
-        Outcome::Findings
-    })
+    Ok(
+        if verified.is_whole() && same && passes && ended_well && summary.gaps == 0 {
+            Outcome::Ok
+        } else {
+            Outcome::Findings
+        },
+    )
 }
 
 /// Judges the capture, prints its numbers and writes the report; true when it passes.
@@ -155,7 +157,10 @@ fn sum_up(path: &Path, page: &Path) -> Result<bool, Failure> {
         db(amplitude.mean_db),
     ))?;
     let size = std::fs::metadata(page).map_or(0, |page| page.len());
-    say(&format!("7. report   a page of {} with its pictures", output::bytes(size)))?;
+    say(&format!(
+        "7. report   a page of {} with its pictures",
+        output::bytes(size)
+    ))?;
     Ok(passes)
 }
 

@@ -23,7 +23,11 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
     output::apart(&args.capture, &path)?;
     let options = CollectOptions {
         expectations: expect::expectations(&args.expect)?,
-        fails_from: if args.expect.strict { Severity::Warning } else { Severity::Error },
+        fails_from: if args.expect.strict {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
         layout: layout(&args.layout),
         ..CollectOptions::default()
     };
@@ -33,7 +37,11 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         output::say(format!("capture: {damage}"));
         return Ok(Outcome::Failed);
     }
-    Ok(if input.validation.fails() { Outcome::Findings } else { Outcome::Ok })
+    Ok(if input.validation.fails() {
+        Outcome::Findings
+    } else {
+        Outcome::Ok
+    })
 }
 
 /// Writes the report of a capture into a file, or to stdout for `-`.
@@ -75,7 +83,10 @@ fn target(args: &ReportArgs) -> (PathBuf, PageFormat) {
         PageFormat::Html => ".report.html",
         PageFormat::Markdown => ".report.md",
     };
-    let path = args.output.clone().unwrap_or_else(|| output::beside(&args.capture, ending));
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| output::beside(&args.capture, ending));
     (path, format)
 }
 

@@ -230,7 +230,10 @@ fn pass<R: Read + Seek>(reader: &mut Reader<R>, observers: &mut [&mut dyn Observ
 
 /// The places of the findings on the pictures: first and last of each.
 fn places(findings: &[Finding]) -> Vec<Place> {
-    findings.iter().flat_map(|finding| [finding.first, finding.last]).collect()
+    findings
+        .iter()
+        .flat_map(|finding| [finding.first, finding.last])
+        .collect()
 }
 
 fn stall_ns(expected: &Expectations, options: &CollectOptions) -> u64 {

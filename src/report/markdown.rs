@@ -33,7 +33,10 @@ pub fn render(input: &ReportInput) -> String {
         input.pictures.plan.sensors.len()
     ));
     if let Some(damage) = &validation.damage {
-        text.push_str(&format!("\nThe capture is damaged; this tells what could be read: {}\n", inline(damage)));
+        text.push_str(&format!(
+            "\nThe capture is damaged; this tells what could be read: {}\n",
+            inline(damage)
+        ));
     } else if !validation.finished {
         text.push_str("\nThe recording was not finished; this tells what there is of it.\n");
     }
@@ -98,6 +101,7 @@ fn inline(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(letter);
             }
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
     }

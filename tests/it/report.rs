@@ -50,7 +50,9 @@ fn the_same_capture_gives_the_same_report_wherever_it_lies() {
     let (here, there) = (Dir::new(), Dir::new());
     let copy = there.write("optodas-quake.gcap", fs::read(shipped("optodas-quake.gcap")).unwrap());
     let (a, b) = (here.file("a.html"), there.file("optodas-quake.report.html"));
-    run(&["report", &shipped("optodas-quake.gcap"), "-o", &a]).expect(0).says(&["PASS"]);
+    run(&["report", &shipped("optodas-quake.gcap"), "-o", &a])
+        .expect(0)
+        .says(&["PASS"]);
     run(&["report", &copy]).expect(0);
     assert!(fs::read(a).unwrap() == fs::read(b).unwrap());
 }
@@ -59,14 +61,23 @@ fn the_same_capture_gives_the_same_report_wherever_it_lies() {
 fn a_report_for_a_ticket_is_markdown() {
     let dir = Dir::new();
     let path = dir.file("ticket.md");
-    run(&["report", &shipped("nan.gcap"), "-o", &path]).expect(1).says(&["FAIL: nan"]);
+    run(&["report", &shipped("nan.gcap"), "-o", &path])
+        .expect(1)
+        .says(&["FAIL: nan"]);
     let text = fs::read_to_string(&path).unwrap();
-    for part in ["# FAIL: nan.gcap", "| error | nan | 1 |", "capture validate nan.gcap", "4a9d57ff7990e2979f0795c5a6c00803"] {
+    for part in [
+        "# FAIL: nan.gcap",
+        "| error | nan | 1 |",
+        "capture validate nan.gcap",
+        "4a9d57ff7990e2979f0795c5a6c00803",
+    ] {
         assert!(text.contains(part), "{part:?} is missing: {text}");
     }
     let printed = run(&["report", &shipped("nan.gcap"), "-o", "-", "--format", "markdown"]).expect(1);
     assert_eq!(printed.text(), text);
-    run(&["report", &shipped("nan.gcap"), "-o", &path]).expect(4).says(&["exists", "--force"]);
+    run(&["report", &shipped("nan.gcap"), "-o", &path])
+        .expect(4)
+        .says(&["exists", "--force"]);
     run(&["report", &shipped("nan.gcap"), "-o", &path, "--force", "--allow", "nan"]).expect(0);
 }
 
@@ -88,21 +99,45 @@ fn pictures_have_the_size_that_was_asked_for() {
     let quake = shipped("optodas-quake.gcap");
     for what in ["waterfall", "spectrogram", "timeline", "histogram"] {
         let path = dir.file(&format!("{what}.png"));
-        run(&["export", &quake, "--png", &path, "--what", what, "--width", "500", "--height", "300"]).expect(0);
+        run(&[
+            "export", &quake, "--png", &path, "--what", what, "--width", "500", "--height", "300",
+        ])
+        .expect(0);
         assert_eq!(png_size(&path), (500, 300), "{what}");
     }
     let path = dir.file("sensor.png");
-    run(&["export", &quake, "--png", &path, "--what", "spectrogram", "--sensor", "34050"]).expect(0);
+    run(&[
+        "export",
+        &quake,
+        "--png",
+        &path,
+        "--what",
+        "spectrogram",
+        "--sensor",
+        "34050",
+    ])
+    .expect(0);
     assert_eq!(png_size(&path), (1200, 640));
     run(&["export", &quake, "--png", &path]).expect(4).says(&["exists"]);
-    run(&["export", &quake, "--png", &dir.file("x.png"), "--what", "spectrogram", "--sensor", "1"])
-        .expect(4)
-        .says(&["no sensor 1", "32500 to 35000"]);
+    run(&[
+        "export",
+        &quake,
+        "--png",
+        &dir.file("x.png"),
+        "--what",
+        "spectrogram",
+        "--sensor",
+        "1",
+    ])
+    .expect(4)
+    .says(&["no sensor 1", "32500 to 35000"]);
     run(&["export", &quake, "--png", &dir.file("y.png"), "--sensor", "34050"]).expect(2);
     run(&["export", &quake]).expect(2);
     run(&["export", &quake, "--png", &quake, "--force"]).expect(2);
     let empty = dir.file("empty.png");
-    run(&["export", &shipped("empty-stream.gcap"), "--png", &empty]).expect(1).says(&["no spectrum"]);
+    run(&["export", &shipped("empty-stream.gcap"), "--png", &empty])
+        .expect(1)
+        .says(&["no spectrum"]);
     assert_eq!(png_size(&empty), (1200, 640));
 }
 
@@ -118,7 +153,10 @@ fn an_earthquake_is_seen_where_it_was() {
     let mut reader = Reader::open(shipped("optodas-quake.gcap")).unwrap();
     let input = collect(&mut reader, "quake", &CollectOptions::default()).unwrap();
     let pictures = &input.pictures;
-    assert_eq!((pictures.slots.count, pictures.slots.length_us, pictures.columns.count), (190, 50_000, 51));
+    assert_eq!(
+        (pictures.slots.count, pictures.slots.length_us, pictures.columns.count),
+        (190, 50_000, 51)
+    );
     // The mean level before the P wave, between P and S, and after the S wave (rows of 50 ms).
     let mean = |slots: std::ops::Range<usize>| {
         let cells = slots.flat_map(|slot| (0..51).map(move |column| (slot, column)));

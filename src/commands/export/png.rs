@@ -53,7 +53,12 @@ pub(super) fn run(args: &ExportArgs, path: &Path) -> Done {
 
 fn draw(args: &ExportArgs, painted: &Painted) -> Result<Canvas, Failure> {
     let Painted { pictures, findings, .. } = painted;
-    let name = args.capture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = args
+        .capture
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let marks = findings.iter().zip(&pictures.targets).map(|(finding, target)| Mark {
         severity: finding.severity,
         at_us: target.at_us,
@@ -89,7 +94,11 @@ fn draw(args: &ExportArgs, painted: &Painted) -> Result<Canvas, Failure> {
 /// What a picture does not show by itself.
 fn say(painted: &Painted, path: &Path) {
     let plan = &painted.pictures.plan;
-    let dead = plan.sensors.iter().filter(|sensor| sensor.state != SensorState::Alive).count();
+    let dead = plan
+        .sensors
+        .iter()
+        .filter(|sensor| sensor.state != SensorState::Alive)
+        .count();
     if plan.sensors.is_empty() {
         output::say("the capture holds no spectrum to draw; the picture is empty");
     }
@@ -104,6 +113,9 @@ fn say(painted: &Painted, path: &Path) {
         output::say("the payload was read as f32, channel-major: a guess (--element and --axis say what it is)");
     }
     if let Some(damage) = &painted.damage {
-        output::say(format!("capture: {damage}; {} shows what lies before it", path.display()));
+        output::say(format!(
+            "capture: {damage}; {} shows what lies before it",
+            path.display()
+        ));
     }
 }

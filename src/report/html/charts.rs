@@ -74,7 +74,9 @@ pub(super) fn timeline(input: &ReportInput) -> String {
         );
     }
     for (at, finding) in input.validation.findings.iter().enumerate() {
-        let Some(offset_ns) = finding.first.offset_ns else { continue };
+        let Some(offset_ns) = finding.first.offset_ns else {
+            continue;
+        };
         let x = x(offset_ns);
         let severity = finding_text::severity(finding.severity);
         let _ = writeln!(
@@ -88,7 +90,12 @@ pub(super) fn timeline(input: &ReportInput) -> String {
         );
     }
     let place = |tick: &Tick| x((tick.at * 1e9) as u64);
-    ticks(&mut text, &scale::numbers(0.0, length / 1e9, 10), place, "seconds since the capture began");
+    ticks(
+        &mut text,
+        &scale::numbers(0.0, length / 1e9, 10),
+        place,
+        "seconds since the capture began",
+    );
     let slot_us = (arrivals.length_ns / 1000 / arrivals.messages.len().max(1) as u64) as i64;
     let _ = writeln!(
         text,
@@ -119,7 +126,9 @@ pub(super) fn histogram(input: &ReportInput) -> String {
         ("NaN", amplitude.nan),
     ];
     let odd = odd.iter().filter(|(_, count)| *count > 0);
-    let odd: Vec<_> = odd.map(|(name, count)| format!(" {count} values are {name}.")).collect();
+    let odd: Vec<_> = odd
+        .map(|(name, count)| format!(" {count} values are {name}."))
+        .collect();
     let odd = odd.concat();
     let _ = writeln!(
         text,
@@ -144,7 +153,11 @@ fn bars(text: &mut String, counts: &[u64]) {
     for (at, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let high = (*count as f64 / most as f64 * (GROUND - TOP)).max(1.5);
         let left = LEFT + at as f64 * wide;
-        let _ = write!(text, "M{left:.1} {GROUND}v-{high:.1}h{:.1}v{high:.1}z", (wide - 0.4).max(0.8));
+        let _ = write!(
+            text,
+            "M{left:.1} {GROUND}v-{high:.1}h{:.1}v{high:.1}z",
+            (wide - 0.4).max(0.8)
+        );
     }
     text.push_str("\"/>\n");
     for tick in scale::numbers(0.0, most as f64, (most as usize).min(3)) {
@@ -173,5 +186,9 @@ fn ticks(text: &mut String, ticks: &[Tick], x: impl Fn(&Tick) -> f64, unit: &str
             tick.label
         );
     }
-    let _ = writeln!(text, "<text x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{unit}</text>", GROUND + 38.0);
+    let _ = writeln!(
+        text,
+        "<text x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{unit}</text>",
+        GROUND + 38.0
+    );
 }

@@ -61,7 +61,9 @@ fn value(input: &ReportInput) -> Value {
             "cells": BASE64.encode(cube.quantised(range)),
         })
     });
-    let sensors: Vec<_> = (0..raster.columns).filter_map(|column| pictures.sensors(column)).collect();
+    let sensors: Vec<_> = (0..raster.columns)
+        .filter_map(|column| pictures.sensors(column))
+        .collect();
     let state = |column: usize| {
         let first = column * pictures.columns.each;
         let of = plan.sensors.iter().skip(first).take(pictures.columns.each);

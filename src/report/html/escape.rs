@@ -14,6 +14,8 @@ pub(super) fn escape(text: &str) -> String {
                 '>' => escaped.push_str("&gt;"),
                 '"' => escaped.push_str("&quot;"),
                 '\'' => escaped.push_str("&#39;"),
+                // They would turn the text around them.
+                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
                 letter => escaped.push(letter),
             }
         }
@@ -37,7 +39,10 @@ mod tests {
 
     #[test]
     fn nothing_in_a_text_is_markup() {
-        assert_eq!(escape("<b a='1' c=\"2\">&\n"), "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\n");
+        assert_eq!(
+            escape("<b a='1' c=\"2\">&\n"),
+            "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\n"
+        );
         assert!(!escape("a\u{1b}[31mb\u{0}").contains(['\u{1b}', '\u{0}']));
     }
 

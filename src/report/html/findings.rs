@@ -16,7 +16,10 @@ pub(super) fn verdict(input: &ReportInput) -> String {
         Verdict::Fail => ("fail", "FAIL"),
     };
     let mut text = String::new();
-    let _ = writeln!(text, "<div class=\"verdict {class}\" role=\"status\">\n<strong>{word}</strong>\n<div>");
+    let _ = writeln!(
+        text,
+        "<div class=\"verdict {class}\" role=\"status\">\n<strong>{word}</strong>\n<div>"
+    );
     if let Some(worst) = validation.findings.first().filter(|_| validation.fails()) {
         let _ = writeln!(text, "<p><b>{}</b>: {}</p>", escape(worst.rule), escape(&worst.message));
     }
@@ -59,7 +62,10 @@ pub(super) fn list(input: &ReportInput) -> String {
         text.push_str("<details>\n<summary>What was expected</summary>\n<div class=\"wide\"><table>\n<tbody>\n");
         for item in &input.validation.expectations {
             let (key, value, source) = (escape(item.key), escape(&item.value), escape(item.source.name()));
-            let _ = writeln!(text, "<tr><th scope=\"row\">{key}</th><td>{value}</td><td>{source}</td></tr>");
+            let _ = writeln!(
+                text,
+                "<tr><th scope=\"row\">{key}</th><td>{value}</td><td>{source}</td></tr>"
+            );
         }
         text.push_str("</tbody>\n</table></div>\n</details>\n");
     }
@@ -78,14 +84,19 @@ fn one(text: &mut String, input: &ReportInput, at: usize, finding: &Finding) {
     let _ = writeln!(text, "<p>{}</p>", escape(&finding.message));
     if let (Some(seen), Some(expected)) = (&finding.seen, &finding.expected) {
         let (seen, expected) = (escape(seen), escape(expected));
-        let _ = writeln!(text, "<p class=\"small\">Seen <code>{seen}</code>, expected <code>{expected}</code>.</p>");
+        let _ = writeln!(
+            text,
+            "<p class=\"small\">Seen <code>{seen}</code>, expected <code>{expected}</code>.</p>"
+        );
     }
     let (first_us, last_us) = input.place_us(at);
     let link = |us: Option<i64>, place: &crate::finding::Place| {
         let shown = escape(&place.to_string());
         match us {
             Some(us) => {
-                let sensor = place.sensor.map_or_else(String::new, |sensor| format!("&amp;s={sensor}"));
+                let sensor = place
+                    .sensor
+                    .map_or_else(String::new, |sensor| format!("&amp;s={sensor}"));
                 format!("<a href=\"#t={:.6}{sensor}\">{shown}</a>", us as f64 / 1e6)
             }
             None if place.offset_ns.is_some() => format!("<a href=\"#timeline\">{shown}</a>"),
@@ -95,7 +106,11 @@ fn one(text: &mut String, input: &ReportInput, at: usize, finding: &Finding) {
     let first = link(first_us, &finding.first);
     if finding.count > 1 {
         let last = link(last_us, &finding.last);
-        let _ = writeln!(text, "<p class=\"small\">{} times: first {first}; last {last}</p>", finding.count);
+        let _ = writeln!(
+            text,
+            "<p class=\"small\">{} times: first {first}; last {last}</p>",
+            finding.count
+        );
     } else {
         let _ = writeln!(text, "<p class=\"small\">At {first}</p>");
     }

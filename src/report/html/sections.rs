@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::escape::{escape, shell_word};
 use crate::{
     file::{Header, attribute},
-    report::{input::ReportInput, picture::scale, stats_text},
+    report::{event_text::printable, input::ReportInput, picture::scale, stats_text},
 };
 
 /// Rows of a table of calls; a proxy may record any number.
@@ -22,7 +22,10 @@ pub(super) fn identity(input: &ReportInput) -> String {
     let mut rows = Vec::new();
     for (name, value) in facts(input) {
         let value = escape(&value);
-        rows.push(format!("<tr><th scope=\"row\">{}</th><td>{value}</td></tr>", escape(&name)));
+        rows.push(format!(
+            "<tr><th scope=\"row\">{}</th><td>{value}</td></tr>",
+            escape(&name)
+        ));
     }
     format!(
         "<section id=\"identity\">\n<h2>The capture</h2>\n<table>\n<tbody>\n{}\n</tbody>\n</table>\n</section>\n",
@@ -37,10 +40,16 @@ pub(in crate::report) fn facts(input: &ReportInput) -> Vec<(String, String)> {
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
     add("file", input.capture.clone());
     let digest = input.summary.map(|summary| summary.digest.to_string());
-    add("digest", digest.unwrap_or_else(|| "none: the recording was not finished".to_owned()));
+    add(
+        "digest",
+        digest.unwrap_or_else(|| "none: the recording was not finished".to_owned()),
+    );
     let start_us = i64::try_from(header.anchor_unix_ns / 1000).unwrap_or(i64::MAX);
     let length_us = (input.stats.totals.last_offset_ns / 1000) as i64;
-    add("recorded", format!("{}, for {}", scale::date_and_time(start_us), scale::length(length_us)));
+    add(
+        "recorded",
+        format!("{}, for {}", scale::date_and_time(start_us), scale::length(length_us)),
+    );
     let segments = &input.pictures.plan.time.segments;
     if let (Some(first), Some(last)) = (segments.first(), segments.last()) {
         let end = last.start_us.saturating_add(last.length_us);
@@ -77,7 +86,10 @@ pub(super) fn calls(input: &ReportInput) -> String {
          <th>messages</th><th>lost</th><th>ending</th><th>message digest</th></tr></thead>\n<tbody>\n",
     );
     for call in input.stats.calls.iter().take(CALLS) {
-        let ending = call.ending.as_ref().map_or_else(|| "no ending".to_owned(), stats_text::ending);
+        let ending = call
+            .ending
+            .as_ref()
+            .map_or_else(|| "no ending".to_owned(), stats_text::ending);
         let digest = call.digest.map_or_else(String::new, |digest| digest.to_string());
         let _ = writeln!(
             text,
@@ -157,7 +169,7 @@ pub(super) fn again(input: &ReportInput) -> String {
 
 /// The commands that show it again.
 pub(in crate::report) fn commands(input: &ReportInput) -> [String; 3] {
-    let name = shell_word(&input.capture);
+    let name = shell_word(&printable(&input.capture));
     let strict = match input.validation.fails_from {
         crate::finding::Severity::Error => "",
         _ => " --strict",

@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// Ends scripts, opens elements, leaves attributes, tables and fences.
-const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" ' & | `````` \u{202e}\u{0}\n# x";
+const HOSTILE: &str =
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" ' & | `````` \u{202e}\u{0}\n# x";
 
 fn row(start_ms: i64, sensors: &[(i32, &[f32])]) -> SpectrogramRow {
     SpectrogramRow {
@@ -41,7 +42,10 @@ fn header() -> Header {
         header.set(name, HOSTILE);
     }
     header.set(attribute::DIALECT, "datastream");
-    header.set(attribute::CONFIGURE_REQUEST, format!("{{\"a\": {}}}", serde_json::json!(HOSTILE)));
+    header.set(
+        attribute::CONFIGURE_REQUEST,
+        format!("{{\"a\": {}}}", serde_json::json!(HOSTILE)),
+    );
     header.set(attribute::CONFIGURE_RESPONSE, HOSTILE);
     header
 }
@@ -53,7 +57,14 @@ fn input(method: &str, messages: Vec<Vec<u8>>) -> ReportInput {
     let mut write = |offset_ns, kind| {
         seq += 1;
         let call = 1;
-        writer.write(&Event { call, seq, offset_ns, kind }).unwrap();
+        writer
+            .write(&Event {
+                call,
+                seq,
+                offset_ns,
+                kind,
+            })
+            .unwrap();
     };
     let start = CallStart {
         method: method.to_owned(),
@@ -96,17 +107,35 @@ fn frames(rows: Vec<SpectrogramRow>) -> ReportInput {
 fn check(input: &ReportInput) -> String {
     let page = render(input);
     assert_eq!(page, render(input), "the same input gives the same page");
-    assert_eq!(page.matches("<script").count(), 2, "the page's own scripts and no other");
+    assert_eq!(
+        page.matches("<script").count(),
+        2,
+        "the page's own scripts and no other"
+    );
     assert_eq!(page.matches("</script>").count(), 2);
-    assert!(!page.contains("<img src=x") && !page.contains("<b>\""), "nothing of the capture is markup");
-    assert!(!page.contains('\u{0}'));
+    assert!(
+        !page.contains("<img src=x") && !page.contains("<b>\""),
+        "nothing of the capture is markup"
+    );
+    assert!(!page.contains(['\u{0}', '\u{202e}']));
     for outside in ["http://", "https://", "src=\"/", "@import", "url("] {
         assert!(!page.contains(outside), "{outside} leads out of the page");
     }
-    let data = page.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next()).unwrap();
+    let data = page
+        .split("id=\"data\">")
+        .nth(1)
+        .and_then(|rest| rest.split("</script>").next())
+        .unwrap();
     serde_json::from_str::<serde_json::Value>(data).unwrap();
     let text = markdown::render(input);
-    assert!(text.contains("See it again") && !text.contains("\n# x"), "{text}");
+    assert!(text.contains("See it again"));
+    let mut inside = false;
+    for line in text.lines() {
+        // Longer than any row of backticks in the text.
+        inside ^= line.starts_with("```````") || line.starts_with("```sh") || line == "```";
+        assert!(inside || !line.starts_with("# x"), "{line:?} is markup: {text}");
+    }
+    assert!(!inside, "{text}");
     page
 }
 
@@ -134,7 +163,14 @@ fn captures_without_a_picture_still_give_a_report() {
 
 #[test]
 fn odd_frames_are_drawn_as_far_as_they_go() {
-    let odd: &[&[f32]] = &[&[f32::NAN; 4], &[f32::INFINITY; 4], &[f32::NEG_INFINITY; 4], &[], &[0.0], &[f32::MAX, f32::MIN]];
+    let odd: &[&[f32]] = &[
+        &[f32::NAN; 4],
+        &[f32::INFINITY; 4],
+        &[f32::NEG_INFINITY; 4],
+        &[],
+        &[0.0],
+        &[f32::MAX, f32::MIN],
+    ];
     for values in odd {
         check(&frames(vec![row(0, &[(0, values)])]));
         let rows = (0..9).map(|at| row(at * 100, &[(7, *values), (-3, &[1.0, 2.0, 3.0])]));
@@ -150,7 +186,10 @@ fn dead_and_stuck_sensors_are_told_and_gaps_stay_gaps() {
     let rows = (0..40_i64).filter(|at| !(10..20).contains(at));
     let rows = rows.map(|at| {
         let lively = [-100.0 - at as f32, -90.0];
-        row(1_000_000 + at * 100, &[(1, &lively), (2, &[f32::NEG_INFINITY; 2]), (3, &[-5.0, -6.0])])
+        row(
+            1_000_000 + at * 100,
+            &[(1, &lively), (2, &[f32::NEG_INFINITY; 2]), (3, &[-5.0, -6.0])],
+        )
     });
     let input = frames(rows.collect());
     let pictures = &input.pictures;
@@ -168,9 +207,15 @@ fn dead_and_stuck_sensors_are_told_and_gaps_stay_gaps() {
 
 #[test]
 fn many_sensors_share_lines_and_the_page_stays_small() {
-    let spectra: Vec<Vec<f32>> = (0..2000).map(|id| (0..40).map(|bin| (id * bin % 17) as f32).collect()).collect();
+    let spectra: Vec<Vec<f32>> = (0..2000)
+        .map(|id| (0..40).map(|bin| (id * bin % 17) as f32).collect())
+        .collect();
     let rows = (0..12).map(|at| {
-        let sensors: Vec<_> = spectra.iter().enumerate().map(|(id, values)| (id as i32, values.as_slice())).collect();
+        let sensors: Vec<_> = spectra
+            .iter()
+            .enumerate()
+            .map(|(id, values)| (id as i32, values.as_slice()))
+            .collect();
         row(at * 100, &sensors)
     });
     let input = frames(rows.collect());
@@ -184,12 +229,27 @@ fn many_sensors_share_lines_and_the_page_stays_small() {
 fn a_finding_leads_to_its_place_in_the_pictures() {
     let quiet = [-100.0, -90.0, -95.0];
     let rows = (0..50_i64).map(|at| {
-        let values = if at == 30 { [-100.0, f32::NAN, -95.0] } else { quiet.map(|db| db - at as f32) };
-        row(1_000_000 + at * 100, &[(4, &values), (5, &quiet.map(|db| db + (at % 7) as f32))])
+        let values = if at == 30 {
+            [-100.0, f32::NAN, -95.0]
+        } else {
+            quiet.map(|db| db - at as f32)
+        };
+        row(
+            1_000_000 + at * 100,
+            &[(4, &values), (5, &quiet.map(|db| db + (at % 7) as f32))],
+        )
     });
     let input = frames(rows.collect());
-    let at = input.validation.findings.iter().position(|finding| finding.rule == "nan").unwrap();
+    let at = input
+        .validation
+        .findings
+        .iter()
+        .position(|finding| finding.rule == "nan")
+        .unwrap();
     assert_eq!(input.place_us(at).0, Some(3_000_000));
     let page = check(&input);
-    assert!(page.contains("<a href=\"#t=3.000000&amp;s=4\">"), "the link names time and sensor");
+    assert!(
+        page.contains("<a href=\"#t=3.000000&amp;s=4\">"),
+        "the link names time and sensor"
+    );
 }

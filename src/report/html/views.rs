@@ -87,7 +87,10 @@ fn waterfall(text: &mut String, input: &ReportInput) {
          </figcaption>\n</figure>",
         plan.lively.len(),
         plan.bins,
-        plan.time.segments.first().map_or_else(String::new, |first| scale::date_and_time(first.start_us)),
+        plan.time
+            .segments
+            .first()
+            .map_or_else(String::new, |first| scale::date_and_time(first.start_us)),
         scale::length(pictures.slots.length_us),
         pauses(input),
         dead(input),
@@ -121,7 +124,10 @@ fn spectrogram(text: &mut String, input: &ReportInput) {
     } else {
         String::new()
     };
-    let _ = writeln!(text, "<figcaption>Intensity of each bin as it was sent.{coarse}</figcaption>\n</figure>\n</div>");
+    let _ = writeln!(
+        text,
+        "<figcaption>Intensity of each bin as it was sent.{coarse}</figcaption>\n</figure>\n</div>"
+    );
 }
 
 /// The waterfall as an image, for whoever runs no scripts.
@@ -167,7 +173,13 @@ fn legend(text: &mut String, limits: Limits, unit: &str) {
 }
 
 fn pauses(input: &ReportInput) -> String {
-    let pauses: Vec<_> = input.pictures.plan.time.pauses().map(|(_, _, us)| scale::length(us)).collect();
+    let pauses: Vec<_> = input
+        .pictures
+        .plan
+        .time
+        .pauses()
+        .map(|(_, _, us)| scale::length(us))
+        .collect();
     match pauses.as_slice() {
         [] => String::new(),
         [one] => format!(" A pause of {one} is cut short."),

@@ -170,7 +170,15 @@ mod tests {
         assert_eq!(line(6), [0, 0, 9, 0, 0, 0]);
         let mut canvas = Canvas::new(4, 4, [0; 3]);
         canvas.text(2, 2, 3, Align::Middle, "a long ünicode text", [1; 3]);
-        canvas.fill(Area { left: 3, top: 3, width: 100, height: 100 }, [2; 3]);
+        canvas.fill(
+            Area {
+                left: 3,
+                top: 3,
+                width: 100,
+                height: 100,
+            },
+            [2; 3],
+        );
         assert_eq!(canvas.pixels().len(), 48);
     }
 

@@ -86,7 +86,9 @@ pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let step = nice_step(pictures.waterfall.columns, area.height / 40);
     for column in (0..pictures.waterfall.columns).step_by(step) {
         let y = area.top + (2 * column + 1) * area.height / (2 * pictures.waterfall.columns.max(1));
-        let label = pictures.sensors(column).map_or_else(String::new, |(id, _)| id.to_string());
+        let label = pictures
+            .sensors(column)
+            .map_or_else(String::new, |(id, _)| id.to_string());
         left_label(&mut canvas, area, y, &label);
     }
     for (at, sensor) in plan.sensors.iter().enumerate() {
@@ -111,7 +113,10 @@ pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
 /// Time × frequency of the sensor whose spectrogram was painted; `frequencies_hz` names the bins.
 #[must_use]
 pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f64]>, sheet: &Sheet) -> Canvas {
-    let explained = format!("one slot is {}, the largest row counts", scale::length(pictures.slots.length_us));
+    let explained = format!(
+        "one slot is {}, the largest row counts",
+        scale::length(pictures.slots.length_us)
+    );
     let (mut canvas, area) = sheet.begin(&format!("spectrogram of sensor {sensor}"), &explained);
     let nothing = Raster::new(0, 0);
     let raster = pictures.spectrogram.as_ref().unwrap_or(&nothing);
@@ -135,7 +140,10 @@ pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f6
 pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let arrivals = &pictures.arrivals;
     let slot_us = (arrivals.length_ns / 1000 / arrivals.messages.len().max(1) as u64) as i64;
-    let explained = format!("messages received in each {}; time since the capture began", scale::length(slot_us));
+    let explained = format!(
+        "messages received in each {}; time since the capture began",
+        scale::length(slot_us)
+    );
     let (mut canvas, area) = sheet.begin("arrivals", &explained);
     let place = |ns: u64| (ns as f64 / arrivals.length_ns.max(1) as f64).clamp(0.0, 1.0);
     let x = |ns: u64| area.left + (place(ns) * (area.width - 1) as f64) as usize;
@@ -150,14 +158,32 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
             },
             STALL,
         );
-        let text = format!("stall {}", scale::length(((silence.to_ns - silence.from_ns) / 1000) as i64));
+        let text = format!(
+            "stall {}",
+            scale::length(((silence.to_ns - silence.from_ns) / 1000) as i64)
+        );
         let text = cut(&text, 1, right - left);
-        canvas.text(usize::midpoint(left, right), area.top + 6, 1, Align::Middle, &text, WARNING);
+        canvas.text(
+            usize::midpoint(left, right),
+            area.top + 6,
+            1,
+            Align::Middle,
+            &text,
+            WARNING,
+        );
     }
     bars(&mut canvas, area, &arrivals.messages);
     for lost in &arrivals.lost {
         let left = x(lost.offset_ns);
-        canvas.fill(Area { left, top: area.top, width: 2, height: area.height }, ERROR);
+        canvas.fill(
+            Area {
+                left,
+                top: area.top,
+                width: 2,
+                height: area.height,
+            },
+            ERROR,
+        );
         let text = format!("{} lost", lost.messages);
         canvas.text(left + 5, area.top + 20, 1, Align::Left, &text, ERROR);
     }
@@ -165,9 +191,24 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     for tick in scale::numbers(0.0, seconds, area.width / 110) {
         let x = x((tick.at * 1e9) as u64);
         canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
-        canvas.fill(Area { left: x, top: area.bottom(), width: 1, height: 6 }, INK);
+        canvas.fill(
+            Area {
+                left: x,
+                top: area.bottom(),
+                width: 1,
+                height: 6,
+            },
+            INK,
+        );
     }
-    canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, "seconds since the capture began", FAINT);
+    canvas.text(
+        area.right(),
+        area.bottom() + 40,
+        1,
+        Align::Right,
+        "seconds since the capture began",
+        FAINT,
+    );
     let most = arrivals.messages.iter().copied().max().unwrap_or(0);
     count_axis(&mut canvas, area, most);
     marks(&mut canvas, area, sheet, |mark| mark.offset_ns.map(place));
@@ -188,7 +229,15 @@ pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
         for tick in scale::numbers(low, low + span, area.width / 110) {
             let x = area.left + ((tick.at - low) / span * (area.width - 1) as f64) as usize;
             canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
-            canvas.fill(Area { left: x, top: area.bottom(), width: 1, height: 6 }, INK);
+            canvas.fill(
+                Area {
+                    left: x,
+                    top: area.bottom(),
+                    width: 1,
+                    height: 6,
+                },
+                INK,
+            );
         }
     } else {
         nothing(&mut canvas, area);
@@ -202,16 +251,28 @@ pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
 /// Ticks of a frequency axis: places are bins.
 pub(crate) fn bin_ticks(bins: usize, frequencies_hz: Option<&[f64]>, most: usize) -> Vec<Tick> {
     let last = bins.saturating_sub(1) as f64;
-    let Some(known) = frequencies_hz else { return scale::numbers(0.0, last, most) };
-    let (Some(low), Some(high)) = (known.first(), known.last()) else { return Vec::new() };
+    let Some(known) = frequencies_hz else {
+        return scale::numbers(0.0, last, most);
+    };
+    let (Some(low), Some(high)) = (known.first(), known.last()) else {
+        return Vec::new();
+    };
     let place = |hz: f64| {
-        let behind = known.partition_point(|frequency| *frequency < hz).clamp(1, known.len() - 1);
+        let behind = known
+            .partition_point(|frequency| *frequency < hz)
+            .clamp(1, known.len() - 1);
         let (before, after) = (known[behind - 1], known[behind]);
         let within = (hz - before) / (after - before);
         (behind - 1) as f64 + if within.is_finite() { within } else { 0.0 }
     };
     let ticks = scale::numbers(*low, *high, most);
-    ticks.into_iter().map(|tick| Tick { at: place(tick.at), ..tick }).collect()
+    ticks
+        .into_iter()
+        .map(|tick| Tick {
+            at: place(tick.at),
+            ..tick
+        })
+        .collect()
 }
 
 /// A step of 1, 2 or 5 times a power of ten that makes at most `most` of `count`.
@@ -238,7 +299,11 @@ fn image(canvas: &mut Canvas, area: Area, raster: &Raster, limits: Limits, up: U
     let map = colour::map();
     for y in 0..area.height {
         let row = y * raster.columns / area.height;
-        let column = if up == Up::First { row } else { raster.columns.saturating_sub(1 + row) };
+        let column = if up == Up::First {
+            row
+        } else {
+            raster.columns.saturating_sub(1 + row)
+        };
         for x in 0..area.width {
             // More slots than pixels: the largest of those that share one.
             let (first, end) = (x * raster.slots / area.width, (x + 1) * raster.slots / area.width);
@@ -293,7 +358,15 @@ fn time_axis(canvas: &mut Canvas, area: Area, pictures: &Pictures) {
     let mut free = 0;
     for tick in scale::times(time, area.width / TIME_LABEL) {
         let x = x(tick.at);
-        canvas.fill(Area { left: x, top: area.bottom(), width: 1, height: 6 }, INK);
+        canvas.fill(
+            Area {
+                left: x,
+                top: area.bottom(),
+                width: 1,
+                height: 6,
+            },
+            INK,
+        );
         let half = super::canvas::text_width(&tick.label, LETTER) / 2;
         if x.saturating_sub(half) >= free {
             canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
@@ -303,17 +376,36 @@ fn time_axis(canvas: &mut Canvas, area: Area, pictures: &Pictures) {
     for (begin, end, truth) in time.pauses() {
         let (left, right) = (x(begin as f64), x(end as f64));
         let text = format!("{} pause", scale::length(truth));
-        canvas.text(usize::midpoint(left, right), area.top - 30, 1, Align::Middle, &text, FAINT);
+        canvas.text(
+            usize::midpoint(left, right),
+            area.top - 30,
+            1,
+            Align::Middle,
+            &text,
+            FAINT,
+        );
     }
     if let (Some(first), Some(last)) = (time.segments.first(), time.segments.last()) {
         let end = last.start_us.saturating_add(last.length_us);
-        let text = format!("{} to {}", scale::date_and_time(first.start_us), scale::date_and_time(end));
+        let text = format!(
+            "{} to {}",
+            scale::date_and_time(first.start_us),
+            scale::date_and_time(end)
+        );
         canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, &text, FAINT);
     }
 }
 
 fn left_label(canvas: &mut Canvas, area: Area, y: usize, label: &str) {
-    canvas.fill(Area { left: area.left - 6, top: y, width: 6, height: 1 }, INK);
+    canvas.fill(
+        Area {
+            left: area.left - 6,
+            top: y,
+            width: 6,
+            height: 1,
+        },
+        INK,
+    );
     canvas.text(area.left - 10, y.saturating_sub(7), LETTER, Align::Right, label, INK);
 }
 
@@ -328,15 +420,30 @@ fn legend(canvas: &mut Canvas, area: Area, limits: Limits, unit: &str) {
     };
     for y in 0..bar.height {
         let share = 1.0 - y as f32 / bar.height.max(1) as f32;
-        let line = Area { top: bar.top + y, height: 1, ..bar };
+        let line = Area {
+            top: bar.top + y,
+            height: 1,
+            ..bar
+        };
         canvas.fill(line, colour::of(&map, share));
     }
     canvas.frame(bar, INK);
     let (low, high) = (f64::from(limits.low), f64::from(limits.high));
     for tick in scale::numbers(low, high, (bar.height / 50).max(1)) {
-        let share = if high > low { (tick.at - low) / (high - low) } else { 0.5 };
+        let share = if high > low {
+            (tick.at - low) / (high - low)
+        } else {
+            0.5
+        };
         let y = bar.bottom() - (share * (bar.height - 1) as f64) as usize;
-        canvas.text(bar.right() + 6, y.saturating_sub(7), LETTER, Align::Left, &cut(&tick.label, LETTER, 66), INK);
+        canvas.text(
+            bar.right() + 6,
+            y.saturating_sub(7),
+            LETTER,
+            Align::Left,
+            &cut(&tick.label, LETTER, 66),
+            INK,
+        );
     }
     canvas.text(bar.left, area.top - 18, 1, Align::Left, unit, FAINT);
     for (at, (name, colours)) in [("gap", GAP), ("dead", DEAD)].into_iter().enumerate() {
@@ -355,9 +462,25 @@ fn marks(canvas: &mut Canvas, area: Area, sheet: &Sheet, place: impl Fn(&Mark) -
     for mark in sheet.marks.iter().rev() {
         let Some(share) = place(mark) else { continue };
         let x = area.left + (share * (area.width - 1) as f64) as usize;
-        canvas.fill(Area { left: x.saturating_sub(4), top: area.top - 12, width: 9, height: 9 }, mark.colour());
+        canvas.fill(
+            Area {
+                left: x.saturating_sub(4),
+                top: area.top - 12,
+                width: 9,
+                height: 9,
+            },
+            mark.colour(),
+        );
         for y in (area.top..area.bottom()).step_by(4) {
-            canvas.fill(Area { left: x, top: y, width: 1, height: 2 }, mark.colour());
+            canvas.fill(
+                Area {
+                    left: x,
+                    top: y,
+                    width: 1,
+                    height: 2,
+                },
+                mark.colour(),
+            );
         }
     }
 }

@@ -16,7 +16,9 @@ pub struct Histogram {
 
 impl Histogram {
     pub(super) fn new(range_db: Option<(f32, f32)>) -> Self {
-        let Some((low, high)) = range_db else { return Self::default() };
+        let Some((low, high)) = range_db else {
+            return Self::default();
+        };
         let bar = (f64::from(high) - f64::from(low)) / BARS as f64;
         let bar = if bar > 0.0 { bar as f32 } else { 1.0 };
         Self {

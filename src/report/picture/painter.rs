@@ -126,12 +126,32 @@ impl Painter {
         let (cube_most, bins_each) = Cube::shape(slots.count, columns.count, plan.bins, options.cube_cells);
         let cube_slots = Slots::of(&plan.time, cube_most);
         let wanted = options.cube_cells > 0 && columns.count > 0 && plan.bins > 0;
-        let cube = wanted.then(|| Cube::new(cube_slots.count, columns.count, bins_each, plan.bins.div_ceil(bins_each)));
-        let targets: Vec<_> = places.iter().map(|place| Target { place: *place, at_us: None }).collect();
+        let cube = wanted.then(|| {
+            Cube::new(
+                cube_slots.count,
+                columns.count,
+                bins_each,
+                plan.bins.div_ceil(bins_each),
+            )
+        });
+        let targets: Vec<_> = places
+            .iter()
+            .map(|place| Target {
+                place: *place,
+                at_us: None,
+            })
+            .collect();
         let mut waiting: Vec<usize> = (0..targets.len()).collect();
         waiting.sort_by_key(|at| std::cmp::Reverse(targets[*at].place.offset_ns.unwrap_or(u64::MAX)));
-        let index = plan.sensors.iter().enumerate().map(|(at, sensor)| (sensor.id, at)).collect();
-        let lively = (0..plan.bins).map(|bin| plan.lively.binary_search(&bin).is_ok()).collect();
+        let index = plan
+            .sensors
+            .iter()
+            .enumerate()
+            .map(|(at, sensor)| (sensor.id, at))
+            .collect();
+        let lively = (0..plan.bins)
+            .map(|bin| plan.lively.binary_search(&bin).is_ok())
+            .collect();
         let content = Content {
             index,
             cursor: 0,

@@ -165,7 +165,9 @@ impl Raster {
                     source = Some(slot);
                     return None;
                 }
-                let next = (slot..self.slots).take(holes + 1).any(|slot| filled.get(slot) == Some(&true));
+                let next = (slot..self.slots)
+                    .take(holes + 1)
+                    .any(|slot| filled.get(slot) == Some(&true));
                 source.filter(|from| slot - from <= holes && next)
             })
             .collect();

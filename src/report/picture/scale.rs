@@ -51,13 +51,20 @@ const TIME_STEPS_US: [i64; 29] = [
 pub fn numbers(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let span = high - low;
     if !(span.is_finite() && span > 0.0 && low.is_finite()) {
-        let label = if low.is_finite() { format!("{low}") } else { String::new() };
+        let label = if low.is_finite() {
+            format!("{low}")
+        } else {
+            String::new()
+        };
         return vec![Tick { at: low, label }];
     }
     let rough = span / most.max(1) as f64;
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|times| times * power);
-    let step = step.into_iter().find(|step| *step >= rough * 0.999_999).unwrap_or(rough);
+    let step = step
+        .into_iter()
+        .find(|step| *step >= rough * 0.999_999)
+        .unwrap_or(rough);
     let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
     let first = (low / step - 1e-9).ceil();
     let ticks = (0..=most).map(|at| (first + at as f64) * step);
@@ -79,7 +86,11 @@ pub fn times(time: &Timebase, most: usize) -> Vec<Tick> {
     let Some(step) = step else { return Vec::new() };
     let mut ticks = Vec::new();
     for segment in &time.segments {
-        let first = segment.start_us.saturating_add(step - 1).div_euclid(step).saturating_mul(step);
+        let first = segment
+            .start_us
+            .saturating_add(step - 1)
+            .div_euclid(step)
+            .saturating_mul(step);
         let end = segment.start_us.saturating_add(segment.length_us);
         for number in 0..=most as i64 {
             let at = first.saturating_add(step.saturating_mul(number));
@@ -148,7 +159,10 @@ mod tests {
     fn numbers_are_round() {
         assert_eq!(labels(&numbers(0.0, 10.0, 5)), ["0", "2", "4", "6", "8", "10"]);
         assert_eq!(labels(&numbers(-0.3, 0.31, 4)), ["-0.2", "0.0", "0.2"]);
-        assert_eq!(labels(&numbers(32500.0, 35000.0, 6)), ["32500", "33000", "33500", "34000", "34500", "35000"]);
+        assert_eq!(
+            labels(&numbers(32500.0, 35000.0, 6)),
+            ["32500", "33000", "33500", "34000", "34500", "35000"]
+        );
         assert_eq!(labels(&numbers(7.0, 7.0, 4)), ["7"]);
         assert_eq!(numbers(f64::NAN, f64::NAN, 4).len(), 1);
         assert_eq!(numbers(f64::NEG_INFINITY, f64::MAX, 4).len(), 1);
@@ -159,7 +173,10 @@ mod tests {
         let mut times_seen = Times::default();
         (0..190).for_each(|row| times_seen.see((1_698_416_617_020 + row * 50) * 1000));
         let ticks = times(&times_seen.finish(50_000), 6);
-        assert_eq!(labels(&ticks), ["14:23:38", "14:23:40", "14:23:42", "14:23:44", "14:23:46"]);
+        assert_eq!(
+            labels(&ticks),
+            ["14:23:38", "14:23:40", "14:23:42", "14:23:44", "14:23:46"]
+        );
         assert!((ticks[0].at - 980_000.0).abs() < 1.0);
     }
 
@@ -171,7 +188,12 @@ mod tests {
 
     #[test]
     fn lengths_are_said_as_people_say_them() {
-        let cases = [(50_000, "50 ms"), (9_500_000, "9.5 s"), (130_000_000, "2 min 10 s"), (7_380_000_000, "2 h 3 min")];
+        let cases = [
+            (50_000, "50 ms"),
+            (9_500_000, "9.5 s"),
+            (130_000_000, "2 min 10 s"),
+            (7_380_000_000, "2 h 3 min"),
+        ];
         for (us, text) in cases {
             assert_eq!(length(us), text);
         }

@@ -51,10 +51,18 @@ fn a_hole_that_jitter_explains_is_closed_and_a_gap_is_not() {
 
 #[test]
 fn a_cube_fits_its_cells_and_gives_each_sensor_its_spectrogram() {
-    for (slots, columns, bins, most) in [(190, 51, 100, 1_000_000), (640, 500, 256, 1_000_000), (1, 1, 1, 0), (5, 512, 8192, 1000)] {
+    for (slots, columns, bins, most) in [
+        (190, 51, 100, 1_000_000),
+        (640, 500, 256, 1_000_000),
+        (1, 1, 1, 0),
+        (5, 512, 8192, 1000),
+    ] {
         let (fitting, each) = Cube::shape(slots, columns, bins, most);
         assert!((1..=slots).contains(&fitting) && each >= 1);
-        assert!(fitting * columns * bins.div_ceil(each) <= most.max(columns * 8), "{slots} {columns} {bins}");
+        assert!(
+            fitting * columns * bins.div_ceil(each) <= most.max(columns * 8),
+            "{slots} {columns} {bins}"
+        );
     }
     assert_eq!(Cube::shape(190, 51, 100, 1_000_000), (190, 1));
     let mut cube = Cube::new(2, 3, 2, 2);

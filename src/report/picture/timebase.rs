@@ -206,7 +206,9 @@ mod tests {
         let mut times = Times::default();
         let mut at = 1_i64;
         for _ in 0..1000 {
-            at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            at = at
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             times.see(at);
             assert!(times.spans.len() <= MAX_SEGMENTS);
         }

@@ -107,14 +107,22 @@ impl Timeline {
             }
             EventKind::End(_) => {
                 self.last_ns.remove(&event.call);
-                let call = self.arrivals.calls.iter_mut().rev().find(|call| call.call == event.call);
+                let call = self
+                    .arrivals
+                    .calls
+                    .iter_mut()
+                    .rev()
+                    .find(|call| call.call == event.call);
                 if let Some(call) = call {
                     call.end_ns = Some(at);
                 }
             }
             EventKind::Gap(gap) if self.arrivals.lost.len() < MAX_LISTED => {
                 let messages = gap.messages;
-                self.arrivals.lost.push(Lost { offset_ns: at, messages });
+                self.arrivals.lost.push(Lost {
+                    offset_ns: at,
+                    messages,
+                });
             }
             _ => {}
         }

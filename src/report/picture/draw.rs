@@ -4,13 +4,16 @@ mod parts;
 
 use super::{
     canvas::{Align, Area, Canvas, Rgb, cut},
-    colour::{self, BAR, DEAD, ERROR, FAINT, GAP, INFO, INK, PAPER, STALL, WARNING},
+    colour::{DEAD, ERROR, FAINT, INFO, INK, PAPER, STALL, WARNING},
     painter::Pictures,
-    raster::{Cell, Limits, Raster},
+    raster::Raster,
     scale::{self, Tick},
     survey::SensorState,
 };
 use crate::finding::Severity;
+use parts::{
+    Up, band, bars, count_axis, image, left_label, legend, marks, nothing, share_of_time, time_axis,
+};
 
 /// Pixels for each dot of a letter.
 const LETTER: usize = 2;

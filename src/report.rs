@@ -1,4 +1,5 @@
-//! Reports: plain values rendered as text or JSON. No input or output happens here.
+//! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
+//! [`input::collect`] reads from a reader that is passed in.
 
 pub mod diff_html;
 pub mod diff_text;

@@ -101,6 +101,7 @@ fn inline(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(letter);
             }
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
     }

@@ -14,6 +14,8 @@ pub(super) fn escape(text: &str) -> String {
                 '>' => escaped.push_str("&gt;"),
                 '"' => escaped.push_str("&quot;"),
                 '\'' => escaped.push_str("&#39;"),
+                // They would turn the text around them.
+                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
                 letter => escaped.push(letter),
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::escape::{escape, shell_word};
 use crate::{
     file::{Header, attribute},
-    report::{input::ReportInput, picture::scale, stats_text},
+    report::{event_text::printable, input::ReportInput, picture::scale, stats_text},
 };
 
 /// Rows of a table of calls; a proxy may record any number.
@@ -169,7 +169,7 @@ pub(super) fn again(input: &ReportInput) -> String {
 
 /// The commands that show it again.
 pub(in crate::report) fn commands(input: &ReportInput) -> [String; 3] {
-    let name = shell_word(&input.capture);
+    let name = shell_word(&printable(&input.capture));
     let strict = match input.validation.fails_from {
         crate::finding::Severity::Error => "",
         _ => " --strict",

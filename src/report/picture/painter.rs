@@ -192,7 +192,7 @@ impl Painter {
         pictures.arrivals = self.timeline.finish();
         // A jittering clock leaves single slots empty when a slot is one row long.
         let row_us = pictures.plan.time.row_us;
-        let holes = |slots: Slots| usize::from(slots.length_us <= 2 * row_us);
+        let holes = |slots: Slots| usize::from(slots.length_us / 2 <= row_us);
         pictures.waterfall.close(&content.filled, holes(pictures.slots));
         if let Some(raster) = &mut pictures.spectrogram {
             raster.close(&content.filled, holes(pictures.slots));

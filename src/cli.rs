@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod fault;
 pub(crate) mod record;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -106,6 +107,9 @@ pub(crate) struct ServeArgs {
     /// How fast to play: a factor (0.1 … 1000), or `max`
     #[arg(long, default_value = "1")]
     pub(crate) rate: grpc_capture::replay::Rate,
+
+    #[command(flatten)]
+    pub(crate) faults: fault::FaultArgs,
 }
 
 #[derive(Debug, Args)]

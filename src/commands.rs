@@ -6,6 +6,7 @@ pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod expect;
+pub(crate) mod faults;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod output;

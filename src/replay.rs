@@ -24,6 +24,7 @@ mod catalog;
 mod configure;
 mod connection;
 mod error;
+pub mod faults;
 mod furniture;
 mod grpc;
 mod open;
@@ -40,6 +41,7 @@ mod shape;
 mod source;
 
 pub use error::ReplayError;
+pub use faults::{Fault, FaultCount, FaultError, FaultPlan};
 pub use pace::Rate;
 pub use scene::{OPTODAS_QUAKE, builtin_scene};
 pub use served::Served;

@@ -5,10 +5,14 @@ use std::io::Write;
 use grpc_capture::replay::{ReplayServer, builtin_scene};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Done, Failure, Outcome, output};
+use super::{Done, Failure, Outcome, faults, output};
 use crate::cli::ServeArgs;
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
+    if faults::wants_help(&args.faults) {
+        std::io::stdout().write_all(faults::help().as_bytes())?;
+        return Ok(Outcome::Ok);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(serve(args, talk));
     // A disk that does not answer must not keep a stopped command alive.
@@ -17,7 +21,10 @@ pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
 }
 
 async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
+    let plan = faults::plan(&args.faults)?;
+    faults::announce(&plan);
     let mut builder = ReplayServer::builder()
+        .faults(plan)
         .rate(args.rate)
         .grpc_addr(args.grpc)
         .rest_addr(args.rest);
@@ -47,6 +54,9 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
             sent.completed,
             sent.refused
         ));
+    }
+    if !talk.is_quiet() {
+        faults::sum_up(&server.faults());
     }
     Ok(Outcome::Ok)
 }

@@ -17,9 +17,10 @@ use super::{
     body::{Answer, Cut, Replay, Steps},
     catalog::{Catalog, Chosen},
     connection::{Break, Connection, Guard},
+    faults::{Drip, Running, Stage},
     furniture::Furniture,
     pace::{Rate, Schedule},
-    player::{Act, Finale, Player},
+    player::{Act, Finale, Player, Step},
     reader,
     script::Request as FirstMessage,
     served::Counters,
@@ -48,6 +49,7 @@ pub(super) struct Port {
     pub(super) catalog: Catalog,
     pub(super) furniture: Arc<Furniture>,
     pub(super) rate: Rate,
+    pub(super) faults: Running,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -180,7 +182,8 @@ async fn replay(
     } = chosen;
     let player = Player::new(call.call, *max_frames);
     let limit = reader::read_ahead(port.counters.active() + 1);
-    let queue = match reader::spawn(entry.source.clone(), call.start_ns, player, limit) {
+    let stage = Stage::new(&port.faults, call.call, &call.method, 0);
+    let queue = match reader::spawn(entry.source.clone(), call.start_ns, player, stage, limit) {
         Ok(queue) => queue,
         Err(error) => {
             let message = format!("could not start to read {}: {error}", entry.source.name());
@@ -189,7 +192,8 @@ async fn replay(
     };
     let steps = Steps::new(queue, Schedule::new(port.rate, call.start_ns), start);
     let guard = Guard::new(connection, entry.source_at);
-    let mut replay = Box::new(Replay::new(steps, guard, Arc::clone(&port.counters), rest));
+    let drip = Drip::of(&port.faults, call.call);
+    let mut replay = Box::new(Replay::new(steps, drip, guard, Arc::clone(&port.counters), rest));
     let step = poll_fn(|cx| replay.steps.poll_due(cx)).await;
     let head = match step.act {
         Act::Headers(metadata) => answer::head(&metadata),
@@ -197,13 +201,11 @@ async fn replay(
             replay.finish();
             return Ok(answer::trailers_only(&status).map(|()| Answer::empty()));
         }
-        Act::End(Finale::Cancel) => {
-            replay.finish();
-            return Err(Cut::reset(h2::Reason::CANCEL));
+        Act::End(finale @ (Finale::Cancel | Finale::Break { .. } | Finale::Reset { .. } | Finale::Sever { .. })) => {
+            return replay.break_off(&finale).await;
         }
-        Act::End(Finale::Break { goaway }) => return replay.break_off(goaway).await,
         act @ (Act::Message { .. } | Act::End(Finale::Status(_))) => {
-            replay.steps.put_back(super::player::Step { act, ..step });
+            replay.steps.put_back(Step { act, ..step });
             answer::head(&Metadata::default())
         }
     };
@@ -211,12 +213,12 @@ async fn replay(
 }
 
 impl Replay {
-    /// The recorded connection broke before any answer.
-    async fn break_off(mut self: Box<Self>, goaway: bool) -> Reply {
-        match poll_fn(|cx| self.poll_break(cx, goaway)).await {
-            Break::Stream => {
+    /// The call ends before any answer, and without a status.
+    async fn break_off(mut self: Box<Self>, finale: &Finale) -> Reply {
+        match poll_fn(|cx| self.poll_finale(cx, finale)).await {
+            Break::Stream(reason) => {
                 self.finish();
-                Err(Cut::reset(h2::Reason::INTERNAL_ERROR))
+                Err(Cut::reset(reason))
             }
             Break::Connection => std::future::pending().await,
         }

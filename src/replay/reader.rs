@@ -3,7 +3,8 @@
 use std::{io, thread};
 
 use super::{
-    player::Player,
+    faults::Stage,
+    player::{Player, Step},
     queue::{Consumer, Gone, Producer, bounded},
     source::Source,
 };
@@ -24,19 +25,19 @@ pub(super) fn read_ahead(calls: u64) -> usize {
 }
 
 /// Starts to read `source` for `player`, from the opening of its call at the offset `start_ns`. The thread ends with the call, or when the consumer is dropped.
-pub(super) fn spawn(source: Source, start_ns: u64, player: Player, limit: usize) -> io::Result<Consumer> {
+pub(super) fn spawn(source: Source, start_ns: u64, player: Player, stage: Stage, limit: usize) -> io::Result<Consumer> {
     let (producer, consumer) = bounded(limit);
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
             // Gone: the client left; there is nobody to tell.
-            let _: Result<(), Gone> = read(&source, start_ns, player, &producer);
+            let _: Result<(), Gone> = read(&source, start_ns, player, stage, &producer);
         })?;
     Ok(consumer)
 }
 
-fn read(source: &Source, start_ns: u64, mut player: Player, producer: &Producer) -> Result<(), Gone> {
+fn read(source: &Source, start_ns: u64, mut player: Player, mut stage: Stage, producer: &Producer) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
         Ok(mut events) => {
@@ -48,8 +49,8 @@ fn read(source: &Source, start_ns: u64, mut player: Player, producer: &Producer)
                     Ok(event) => player.take(event, &mut steps),
                     Err(error) => player.fail(&error, &mut steps),
                 }
-                push_all(&mut steps, producer)?;
-                if player.ended() {
+                push_all(&mut steps, &mut stage, producer)?;
+                if player.ended() || stage.ended() {
                     return Ok(());
                 }
             }
@@ -57,11 +58,16 @@ fn read(source: &Source, start_ns: u64, mut player: Player, producer: &Producer)
         }
         Err(error) => player.fail(&error, &mut steps),
     }
-    push_all(&mut steps, producer)
+    push_all(&mut steps, &mut stage, producer)
 }
 
-fn push_all(steps: &mut Vec<super::player::Step>, producer: &Producer) -> Result<(), Gone> {
-    steps.drain(..).try_for_each(|step| producer.push(step))
+fn push_all(steps: &mut Vec<Step>, stage: &mut Stage, producer: &Producer) -> Result<(), Gone> {
+    let mut struck = Vec::new();
+    for step in steps.drain(..) {
+        stage.take(step, &mut struck);
+        struck.drain(..).try_for_each(|step| producer.push(step))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

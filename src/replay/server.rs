@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::ReplayError,
+    faults::{Admission, Fault, FaultCount, FaultPlan, Gate, Running},
     furniture::Furniture,
     grpc::{self, Port},
     open::Opened,
@@ -37,6 +38,7 @@ pub struct Builder {
     sources: Vec<Source>,
     shapes: HashMap<String, JobShape>,
     rate: Rate,
+    faults: FaultPlan,
     grpc_addr: SocketAddr,
     rest_addr: SocketAddr,
 }
@@ -56,6 +58,31 @@ impl Builder {
     /// Sets the pace; the default is the recorded one.
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
+        self
+    }
+
+    /// Lets something go wrong on purpose; faults work in the order in which they are added.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), grpc_capture::replay::FaultError> {
+    /// # use grpc_capture::replay::ReplayServer;
+    /// let builder = ReplayServer::builder().fault("drop:every=10".parse()?).seed(7);
+    /// # Ok(()) }
+    /// ```
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults = self.faults.fault(fault);
+        self
+    }
+
+    /// Sets all that is to go wrong at once.
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = plan;
+        self
+    }
+
+    /// Sets the seed of the faults' chances; the default is 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.faults = self.faults.seed(seed);
         self
     }
 
@@ -90,6 +117,8 @@ impl Builder {
             .map_err(|_| ReplayError::Scan)??;
         let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
         let counters = Arc::new(Counters::default());
+        let faults = Running::new(self.faults);
+        let gate = Arc::new(Gate::new(faults.clone()));
         let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let mut job_addrs = HashMap::new();
@@ -103,22 +132,25 @@ impl Builder {
                 catalog,
                 furniture: Arc::clone(&furniture),
                 rate: self.rate,
+                faults: faults.clone(),
                 counters: Arc::clone(&counters),
             });
             let serve = move |stream, drain| grpc::serve(Arc::clone(&port), stream, drain);
-            tasks.spawn(until(stop.clone(), accept(listener, drain.clone(), serve)));
+            let gate = Some(Arc::clone(&gate));
+            tasks.spawn(until(stop.clone(), accept(listener, gate, drain.clone(), serve)));
         }
         let (listener, rest_addr) = listen(self.rest_addr).await?;
         let desk = Desk::new(&opened.entries, &job_addrs, Arc::clone(&counters));
         let router = rest::router(desk);
         let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
-        tasks.spawn(until(stop.clone(), accept(listener, drain.clone(), serve)));
+        tasks.spawn(until(stop.clone(), accept(listener, None, drain.clone(), serve)));
         Ok(ReplayServer {
             grpc_addr: addrs.first().copied().unwrap_or(self.grpc_addr),
             rest_addr,
             job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
             job_addrs,
             counters,
+            faults,
             drain,
             tasks,
             _stop: stop.drop_guard(),
@@ -137,6 +169,7 @@ pub struct ReplayServer {
     job_ids: Vec<String>,
     job_addrs: HashMap<String, SocketAddr>,
     counters: Arc<Counters>,
+    faults: Running,
     drain: CancellationToken,
     tasks: JoinSet<()>,
     _stop: DropGuard,
@@ -149,6 +182,7 @@ impl ReplayServer {
             sources: Vec::new(),
             shapes: HashMap::new(),
             rate: Rate::default(),
+            faults: FaultPlan::default(),
             grpc_addr: LOOPBACK,
             rest_addr: LOOPBACK,
         }
@@ -195,6 +229,12 @@ impl ReplayServer {
         self.counters.served()
     }
 
+    /// How often each fault has struck so far, in their order.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultCount> {
+        self.faults.counts()
+    }
+
     /// Takes no new calls, and returns when those that run have come to their endings.
     ///
     /// A call at the recorded pace may take hours: drop the future, after a time limit of yours, to break them off.
@@ -220,6 +260,7 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()> + Send) {
 /// Accepts connections until `drain`, then waits for those that are open. Dropping the future closes them all.
 async fn accept<F>(
     listener: TcpListener,
+    gate: Option<Arc<Gate>>,
     drain: CancellationToken,
     serve: impl Fn(TcpStream, CancellationToken) -> F + Send,
 ) where
@@ -231,6 +272,13 @@ async fn accept<F>(
             () = drain.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    if gate.as_ref().is_some_and(|gate| gate.admit() == Admission::Refused) {
+                        // Closed with a reset, as a machine answers for a port that nobody listens on.
+                        if let Err(error) = stream.set_zero_linger() {
+                            tracing::debug!(%error, "a refused connection is closed instead of reset");
+                        }
+                        continue;
+                    }
                     // Without it, the last frame of a burst waits for the client's delayed acknowledgement.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY could not be set");

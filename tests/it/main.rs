@@ -11,6 +11,7 @@
 mod captures;
 mod crash;
 mod demo;
+mod faults;
 mod files;
 mod golden;
 mod hostile;

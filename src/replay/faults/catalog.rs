@@ -88,7 +88,7 @@ pub const CATALOG: &[Entry] = entries! {
     "zero" Messages [] "all-zero" "zero:at=5,count=3"
         "every value is 0"
     "freeze" Messages [] "frozen-payload" "freeze:at=5,count=10"
-        "the values are those of the message before, or the first one struck; times go on"
+        "every row has the values of the last row before; times go on"
     "unknown" Messages ["field", "size"] "unknown-fields" "unknown:field=1999,size=16"
         "a field that no schema knows is added: number `field` (1999), `size` (16) bytes"
     "oversize" Messages ["size"] "gap" "oversize:at=5,size=110MB"

@@ -10,7 +10,7 @@ const DELIMITED: u64 = 2;
 /// Half-precision NaN; a single and a double come from the language.
 const NAN_16: [u8; 2] = 0x7e00_u16.to_le_bytes();
 
-/// Changes a message; `None` when the fault can do nothing to it. `before` = the values of a frozen payload.
+/// Changes a message; `None` when the fault can do nothing to it. `before` = the row that a payload is frozen to.
 pub(super) fn strike(
     kind: &Kind,
     dialect: Option<Dialect>,
@@ -43,23 +43,30 @@ pub(super) fn strike(
         }),
         Kind::Zero => values(dialect?, data, |_, _, values| values.fill(0)),
         Kind::Freeze => {
-            let mut frozen = false;
-            let changed = values(dialect?, data, |_, _, values| match before {
-                Some(before) if before.len() == values.len() => {
-                    values.copy_from_slice(before);
-                    frozen = true;
-                }
-                // Of another shape, or the first of all: what comes next is frozen to it.
-                _ => *before = Some(values.to_vec()),
-            });
-            changed.filter(|_| frozen)
+            let dialect = dialect?;
+            if before.is_none() {
+                *before = last_row(dialect, data);
+            }
+            let row = before.as_deref().filter(|row| !row.is_empty())?;
+            values(dialect, data, |_, _, values| fill(values, row))
         }
         _ => None,
     }
 }
 
+/// The values of a message's last row, where its rows are of one size; else of all its rows.
+pub(super) fn last_row(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
+    let values = values_of(dialect, data)?;
+    let rows = dialect.decode(data).ok()?.rows.len();
+    let size = match values.len().checked_div(rows) {
+        Some(size) if size * rows == values.len() => size,
+        _ => values.len(),
+    };
+    values.get(values.len() - size..).map(<[u8]>::to_vec)
+}
+
 /// The values of a message, one behind the other.
-pub(super) fn values_of(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
+fn values_of(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
     let places = value_places(dialect, data).ok()?;
     let mut values = Vec::new();
     for place in places {

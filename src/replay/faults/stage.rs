@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Fault, Kind, When,
-    payload::{strike, values_of},
+    payload::{last_row, strike},
     plan::Running,
     random::Random,
 };
@@ -42,8 +42,8 @@ pub(in crate::replay) struct Stage {
 struct State {
     /// Messages held back, and how many more must pass before the first goes.
     held: VecDeque<(u64, Item)>,
-    /// The values of the last message.
-    values: Option<Vec<u8>>,
+    /// The values of the last row, while nothing is frozen to it.
+    row: Option<Vec<u8>>,
 }
 
 impl Stage {
@@ -153,7 +153,7 @@ impl Stage {
             }
             Kind::Freeze if !strikes => {
                 if let (Some(dialect), Some(data)) = (self.dialect, plain(&self.encoding, &item.step.act)) {
-                    state.values = values_of(dialect, &data);
+                    state.row = last_row(dialect, &data);
                 }
             }
             _ => {}
@@ -190,7 +190,7 @@ impl Stage {
             kind => {
                 // What was compressed goes on plain, as gRPC allows for each message.
                 let data = plain(&self.encoding, &item.step.act);
-                let struck = data.and_then(|data| strike(kind, self.dialect, &data, &mut state.values, &mut random));
+                let struck = data.and_then(|data| strike(kind, self.dialect, &data, &mut state.row, &mut random));
                 if let Some(data) = struck {
                     item.step.act = Act::Message {
                         compressed: false,

@@ -4,8 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+<<<<<<< HEAD
 pub(crate) mod fault;
+=======
+pub(crate) mod attach;
+>>>>>>> main
 pub(crate) mod record;
+pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
 
@@ -52,10 +57,14 @@ pub(crate) enum Command {
     Stats(validate::StatsArgs),
     /// Print the golden text of captures, or compare it with goldens
     Snapshot(validate::SnapshotArgs),
+    /// Cut a part out of a capture into a new one
+    Slice(Box<slice::SliceArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames
     Import(ImportArgs),
+    /// Upload evidence to a Jira issue
+    Attach(attach::AttachArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write man pages
@@ -72,7 +81,7 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct FormatArg {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]

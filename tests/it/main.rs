@@ -8,15 +8,18 @@
     reason = "a test fails by panicking, in its helpers too; clippy knows only #[test] functions as tests"
 )]
 
+mod attach;
 mod captures;
 mod crash;
 mod demo;
 mod faults;
+mod durability;
 mod files;
 mod golden;
 mod hostile;
 mod record;
 mod serve;
+mod slice;
 mod snapshot;
 mod support;
 mod tidy;

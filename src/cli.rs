@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-<<<<<<< HEAD
-pub(crate) mod fault;
-=======
 pub(crate) mod attach;
->>>>>>> main
+pub(crate) mod fault;
 pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -45,6 +43,8 @@ pub(crate) enum Command {
     Record(Box<RecordArgs>),
     /// Serve captures as a local Focus Server
     Serve(ServeArgs),
+    /// Send a capture's recorded requests to a server, and compare what comes back
+    Replay(Box<replay::ReplayArgs>),
     /// Show what a capture is and holds
     Info(ReportArgs),
     /// Print a capture's events, or its messages

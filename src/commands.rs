@@ -13,6 +13,7 @@ pub(crate) mod info;
 pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod snapshot;

@@ -21,6 +21,7 @@
 mod answer;
 mod body;
 mod catalog;
+pub mod compare;
 mod configure;
 mod connection;
 mod error;

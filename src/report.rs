@@ -1,5 +1,6 @@
 //! Reports: plain values rendered as text or JSON. No input or output happens here.
 
+pub mod comparison_text;
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;

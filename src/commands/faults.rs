@@ -14,9 +14,10 @@ pub(crate) fn wants_help(args: &FaultArgs) -> bool {
 
 /// The kinds of faults, for people.
 pub(crate) fn help() -> String {
-    let mut text = "messages and connections: at=N (with count=N), every=N or p=PROBABILITY, else all; endings: after=N \
+    let mut text =
+        "messages and connections: at=N (with count=N), every=N or p=PROBABILITY, else all; endings: after=N \
                     messages; only one recorded call: call=N\n"
-        .to_owned();
+            .to_owned();
     for entry in CATALOG {
         // A string takes no error.
         let _ = writeln!(text, "{:<34}  {} [{}]", entry.example, entry.doc, entry.finding);

@@ -108,7 +108,11 @@ mod tests {
         let places = value_places(Dialect::PandaDataStream, &bytes).unwrap();
         let lengths: Vec<_> = places.iter().map(ExactSizeIterator::len).collect();
         assert_eq!(lengths, [4, 8]);
-        assert!(places.into_iter().all(|place| bytes[place].iter().all(|byte| *byte == 7)));
+        assert!(
+            places
+                .into_iter()
+                .all(|place| bytes[place].iter().all(|byte| *byte == 7))
+        );
     }
 
     #[test]

@@ -321,7 +321,9 @@ impl Steps {
             }),
         };
         let due = self.schedule.due(step.offset_ns).max(self.silence_before(&step));
-        let due = step.hold.due(due, self.last.map(|(_, at)| at.saturating_duration_since(self.start)));
+        let due = step
+            .hold
+            .due(due, self.last.map(|(_, at)| at.saturating_duration_since(self.start)));
         if let Some(due) = due
             && self.poll_until(due, cx).is_pending()
         {

@@ -111,7 +111,10 @@ enum When {
     /// Every so many: the n-th, the 2n-th, …
     Every(u64),
     /// From this one on, so many.
-    At { first: u64, count: u64 },
+    At {
+        first: u64,
+        count: u64,
+    },
     /// Each with this probability.
     Chance(f64),
     /// Once, when so many messages have been sent.

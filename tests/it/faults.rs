@@ -11,7 +11,11 @@ const JOB: &str = "optodas-quake";
 
 fn serve(flags: &[&str]) -> Serve {
     let capture = shipped("optodas-quake.gcap");
-    let rate = if flags.contains(&"--rate") { &[][..] } else { &["--rate", "max"] };
+    let rate = if flags.contains(&"--rate") {
+        &[][..]
+    } else {
+        &["--rate", "max"]
+    };
     Serve::start(&[&[capture.as_str()], rate, flags].concat())
 }
 
@@ -76,7 +80,11 @@ const CASES: &[Case] = &[
 #[test]
 fn every_fault_is_recorded_and_the_validator_names_it() {
     let names = |names: &mut dyn Iterator<Item = String>| names.collect::<BTreeSet<_>>();
-    let tried = names(&mut CASES.iter().map(|case| case.fault.split(':').next().unwrap().to_owned()));
+    let tried = names(
+        &mut CASES
+            .iter()
+            .map(|case| case.fault.split(':').next().unwrap().to_owned()),
+    );
     assert_eq!(tried, names(&mut CATALOG.iter().map(|entry| entry.name.to_owned())));
     for case in CASES {
         let entry = CATALOG.iter().find(|entry| case.fault.starts_with(entry.name)).unwrap();
@@ -88,7 +96,10 @@ fn every_fault_is_recorded_and_the_validator_names_it() {
         assert_eq!(recorded.code, Some(case.code), "{}: {}", case.fault, recorded.stderr);
         let validated = run(&[&["validate", &out, "--format", "json"], case.validate].concat());
         let findings = validated.json()["findings"].as_array().unwrap().clone();
-        let rules: Vec<_> = findings.iter().map(|finding: &Value| finding["rule"].as_str().unwrap()).collect();
+        let rules: Vec<_> = findings
+            .iter()
+            .map(|finding: &Value| finding["rule"].as_str().unwrap())
+            .collect();
         assert!(rules.contains(&case.finding), "{}: {rules:?}", case.fault);
     }
 }
@@ -135,11 +146,17 @@ fn the_plan_is_said_at_the_start_and_what_struck_at_the_end() {
 #[test]
 fn a_misspelt_fault_is_a_usage_error_that_names_the_right_one() {
     let capture = shipped("nan.gcap");
-    run(&["serve", &capture, "--fault", "dorp:at=1"]).expect(2).says(&["did you mean \"drop\"?"]);
-    run(&["serve", &capture, "--fault", "drop:evry=2"]).expect(2).says(&["did you mean \"every\"?"]);
+    run(&["serve", &capture, "--fault", "dorp:at=1"])
+        .expect(2)
+        .says(&["did you mean \"drop\"?"]);
+    run(&["serve", &capture, "--fault", "drop:evry=2"])
+        .expect(2)
+        .says(&["did you mean \"every\"?"]);
     let dir = Dir::new();
     let plan = dir.write("plan.toml", "[[fault]]\nkind = \"nan\"\nevry = 2\n");
-    run(&["serve", &capture, "--fault-plan", &plan]).expect(2).says(&["plan.toml", "did you mean \"every\"?"]);
+    run(&["serve", &capture, "--fault-plan", &plan])
+        .expect(2)
+        .says(&["plan.toml", "did you mean \"every\"?"]);
     let help = run(&["serve", "--fault", "help"]).expect(0);
     assert!(CATALOG.iter().all(|entry| help.text().contains(entry.example)));
 }

@@ -54,7 +54,9 @@ impl Drip {
 
     /// The next piece when it is due; `None` when nothing waits.
     pub(in crate::replay) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(data) = self.waiting.front_mut() else { return Poll::Ready(None) };
+        let Some(data) = self.waiting.front_mut() else {
+            return Poll::Ready(None);
+        };
         if self.sleep.deadline() != self.next {
             self.sleep.as_mut().reset(self.next);
         }

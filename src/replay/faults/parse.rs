@@ -114,7 +114,9 @@ impl Values<'_> {
     }
 
     fn time(&self, key: &str) -> Result<Duration, FaultError> {
-        let Some(value) = self.get(key) else { return Ok(Duration::from_secs(1)) };
+        let Some(value) = self.get(key) else {
+            return Ok(Duration::from_secs(1));
+        };
         let span = value.parse::<jiff::SignedDuration>().ok();
         let seconds = || Duration::try_from_secs_f64(value.parse().ok()?).ok();
         span.and_then(|span| Duration::try_from(span).ok())
@@ -131,9 +133,17 @@ impl Values<'_> {
     }
 
     fn status(&self) -> Result<u32, FaultError> {
-        let Some(value) = self.get("status") else { return Ok(status::UNAVAILABLE) };
+        let Some(value) = self.get("status") else {
+            return Ok(status::UNAVAILABLE);
+        };
         let code = value.parse().ok().or_else(|| status::code(value));
-        code.ok_or_else(|| self.wrong("status", value, "a gRPC status: a number, or a name such as UNAVAILABLE"))
+        code.ok_or_else(|| {
+            self.wrong(
+                "status",
+                value,
+                "a gRPC status: a number, or a name such as UNAVAILABLE",
+            )
+        })
     }
 
     fn kind(&self, name: &str) -> Result<Kind, FaultError> {
@@ -168,7 +178,9 @@ impl Values<'_> {
                 message: self.get("message").unwrap_or("a fault on purpose").to_owned(),
             },
             "reset" => Kind::Reset {
-                code: self.number("code", 0, u64::from(u32::MAX))?.map_or(CANCEL, |code| code as u32),
+                code: self
+                    .number("code", 0, u64::from(u32::MAX))?
+                    .map_or(CANCEL, |code| code as u32),
             },
             "goaway" => Kind::GoAway,
             "close" => Kind::Close,
@@ -177,7 +189,9 @@ impl Values<'_> {
             "zero" => Kind::Zero,
             "freeze" => Kind::Freeze,
             "unknown" => Kind::Unknown {
-                field: self.number("field", 1, u64::from(MAX_FIELD))?.map_or(1999, |field| field as u32),
+                field: self
+                    .number("field", 1, u64::from(MAX_FIELD))?
+                    .map_or(1999, |field| field as u32),
                 size: self.size("size", 16)?,
             },
             "oversize" => Kind::Oversize {

@@ -81,7 +81,9 @@ impl FromStr for FaultPlan {
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let wrong = |problem: String| FaultError::new("plan", problem);
         let mut plan = Self::default();
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| wrong(error.to_string()))?;
         for (key, value) in table {
             match (key.as_str(), value) {
                 ("seed", toml::Value::Integer(seed)) => {

@@ -213,7 +213,9 @@ impl State {
             *left -= 1;
         }
         while self.held.front().is_some_and(|(left, _)| *left == 0) {
-            let Some((_, mut item)) = self.held.pop_front() else { return };
+            let Some((_, mut item)) = self.held.pop_front() else {
+                return;
+            };
             item.step.offset_ns = offset_ns;
             out.push(item);
         }

@@ -48,7 +48,9 @@ fn struck_by(plan: FaultPlan, method: &str, call: u32, messages: Vec<Bytes>) -> 
 /// What becomes of the messages 1 … 9, each one byte.
 fn numbers(specs: &[&str]) -> (Vec<u8>, Finale) {
     let mut steps = struck_by(plan(specs), METHOD, 1, (1..10_u8).map(|n| vec![n].into()).collect());
-    let Some(Act::End(finale)) = steps.pop().map(|step| step.act) else { panic!("no ending") };
+    let Some(Act::End(finale)) = steps.pop().map(|step| step.act) else {
+        panic!("no ending")
+    };
     let numbers = steps.iter().filter_map(|step| match &step.act {
         Act::Message { data, .. } => data.first().copied(),
         _ => None,
@@ -107,7 +109,10 @@ fn messages_are_left_out_repeated_and_moved_by_their_recorded_numbers() {
     assert_eq!(numbers(&["drop:every=3"]).0, [1, 2, 4, 5, 7, 8]);
     assert_eq!(numbers(&["drop:at=2,count=3"]).0, [1, 5, 6, 7, 8, 9]);
     assert_eq!(numbers(&["drop"]).0, [0; 0]);
-    assert_eq!(numbers(&["duplicate:at=2,copies=2"]).0, [1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(
+        numbers(&["duplicate:at=2,copies=2"]).0,
+        [1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9]
+    );
     assert_eq!(numbers(&["reorder:at=2,by=2"]).0, [1, 3, 4, 2, 5, 6, 7, 8, 9]);
     // What waits for messages that never come is sent before the ending.
     assert_eq!(numbers(&["reorder:at=9"]).0, (1..10).collect::<Vec<_>>());
@@ -121,10 +126,15 @@ fn messages_are_left_out_repeated_and_moved_by_their_recorded_numbers() {
 fn a_call_ends_after_so_many_messages_and_nothing_follows() {
     let (sent, finale) = numbers(&["abort:after=3,status=RESOURCE_EXHAUSTED,message=full"]);
     assert_eq!(sent, [1, 2, 3]);
-    let Finale::Status(status) = finale else { panic!("{finale:?}") };
+    let Finale::Status(status) = finale else {
+        panic!("{finale:?}")
+    };
     assert_eq!((status.code, status.message.as_str()), (8, "full"));
     assert_eq!(numbers(&["abort"]).0, [0; 0]);
-    assert_eq!(numbers(&["reset:after=2,code=2"]), (vec![1, 2], Finale::Reset { code: 2 }));
+    assert_eq!(
+        numbers(&["reset:after=2,code=2"]),
+        (vec![1, 2], Finale::Reset { code: 2 })
+    );
     assert_eq!(numbers(&["goaway:after=1"]), (vec![1], Finale::Sever { goaway: true }));
     assert_eq!(numbers(&["close:after=1"]), (vec![1], Finale::Sever { goaway: false }));
     // It never comes to that.
@@ -142,7 +152,10 @@ fn times_are_moved_and_messages_are_not() {
         1,
         (1..4_u8).map(|n| vec![n].into()).collect(),
     );
-    let times: Vec<_> = steps.iter().map(|step| (step.offset_ns / 1_000_000_000, step.hold)).collect();
+    let times: Vec<_> = steps
+        .iter()
+        .map(|step| (step.offset_ns / 1_000_000_000, step.hold))
+        .collect();
     assert_eq!((times[1].0, times[1].1.late), (2, 2 * second));
     assert_eq!((times[2].0, times[2].1.silence), (2, 3 * second));
     // The odd one out comes before the ending.
@@ -187,12 +200,20 @@ fn values_are_changed_in_place_and_everything_else_stays() {
     let frozen = frames(&["freeze:at=2,count=2"]);
     assert_eq!(values(&frozen[1]), values(&frame(1)));
     assert_eq!(values(&frozen[2]), values(&frame(1)));
-    assert_eq!((frozen[2].rows[0].start_timestamp, values(&frozen[3])), (750, values(&frame(4))));
+    assert_eq!(
+        (frozen[2].rows[0].start_timestamp, values(&frozen[3])),
+        (750, values(&frame(4)))
+    );
     let whole = frames(&["freeze"]);
     assert!(whole.iter().all(|frame| values(frame) == values(&whole[0])));
     let unknown = frames(&["unknown:at=2"]);
     assert_eq!(unknown, (1..5).map(frame).collect::<Vec<_>>());
-    let raw = struck_by(plan(&["unknown:size=3"]), METHOD, 1, vec![Bytes::from_static(b"\x12\x01x")]);
+    let raw = struck_by(
+        plan(&["unknown:size=3"]),
+        METHOD,
+        1,
+        vec![Bytes::from_static(b"\x12\x01x")],
+    );
     assert_eq!(&bytes_of(&raw)[0][..], b"\x12\x01x\xfa\x7c\x03\0\0\0");
 }
 
@@ -228,7 +249,13 @@ fn what_was_compressed_is_struck_too_and_goes_on_plain() {
     stage.take(Step::new(0, Act::Headers(head)), &mut out);
     let compressed = true;
     stage.take(Step::new(1, Act::Message { compressed, data }), &mut out);
-    let Act::Message { compressed: false, data } = &out[1].act else { panic!("{out:?}") };
+    let Act::Message {
+        compressed: false,
+        data,
+    } = &out[1].act
+    else {
+        panic!("{out:?}")
+    };
     let zeroed = datastream::DataStream::decode(&data[..]).unwrap();
     assert!(values(&zeroed).iter().all(|value| *value == 0.0));
     assert_eq!(running.counts()[0].struck, 1);
@@ -254,7 +281,14 @@ fn sizes_and_bytes_are_those_that_were_asked_for() {
     assert!(struck("oversize:size=1000").len() >= 1000);
     assert!(struck("truncate").len() < 10);
     // Nothing to do: the message stays.
-    for spec in ["truncate:to=10", "corrupt:byte=10", "nan", "zero", "freeze", "oversize:size=5"] {
+    for spec in [
+        "truncate:to=10",
+        "corrupt:byte=10",
+        "nan",
+        "zero",
+        "freeze",
+        "oversize:size=5",
+    ] {
         assert_eq!(&struck(spec)[..], [1; 10], "{spec}");
     }
 }

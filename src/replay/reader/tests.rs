@@ -20,7 +20,14 @@ async fn a_reader_never_holds_more_than_its_bound() {
     let recording = (0..300).fold(Recording::job(1, "a"), |recording, _| {
         recording.received(vec![0; 10_000])
     });
-    let mut queue = spawn(recording.ok().source(), 0, Player::new(1, MaxFrames::Unlimited), Stage::new(&crate::replay::faults::Running::default(), 1, "", 0), LIMIT).unwrap();
+    let mut queue = spawn(
+        recording.ok().source(),
+        0,
+        Player::new(1, MaxFrames::Unlimited),
+        Stage::new(&crate::replay::faults::Running::default(), 1, "", 0),
+        LIMIT,
+    )
+    .unwrap();
     let mut messages = 0;
     while let Some(step) = poll_fn(|cx| queue.poll_next(cx)).await {
         messages += u32::from(matches!(step.act, Act::Message { .. }));

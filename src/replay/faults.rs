@@ -4,7 +4,7 @@
 //! [`FaultPlan`] is a list of them and a seed, also as TOML. Messages are numbered as they are played, from 1, whatever
 //! other faults do to them; faults work in the order in which they are given.
 //!
-//! [`Stage`] is pure: steps in, steps out, without a clock; every chance follows from the seed, the fault, the recorded
+//! [`Injector`] is pure: steps in, steps out, without a clock; every chance follows from the seed, the fault, the recorded
 //! call and the message. Three faults need the server itself: `refuse` ([`Gate`]), `drip` ([`Drip`]) and `close`.
 //!
 //! ```
@@ -18,11 +18,11 @@
 mod catalog;
 mod drip;
 mod gate;
+mod injector;
 mod parse;
 mod payload;
 mod plan;
 mod random;
-mod stage;
 
 pub use catalog::{CATALOG, Entry};
 pub use parse::FaultError;
@@ -30,8 +30,8 @@ pub use plan::{FaultCount, FaultPlan};
 
 pub(super) use drip::Drip;
 pub(super) use gate::{Admission, Gate};
+pub(super) use injector::Injector;
 pub(super) use plan::Running;
-pub(super) use stage::Stage;
 
 use std::time::Duration;
 

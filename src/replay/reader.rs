@@ -3,9 +3,11 @@
 use std::{io, thread};
 
 use super::{
-    faults::Stage,
-    player::{Player, Step},
+    encoding::{Encoder, Encoding},
+    faults::Injector,
+    player::Step,
     queue::{Consumer, Gone, Producer, bounded},
+    reel::{Next, Reel},
     source::Source,
 };
 
@@ -24,50 +26,89 @@ pub(super) fn read_ahead(calls: u64) -> usize {
     share.clamp(LEAST_BYTES, MOST_BYTES)
 }
 
-/// Starts to read `source` for `player`, from the opening of its call at the offset `start_ns`. The thread ends with the call, or when the consumer is dropped.
-pub(super) fn spawn(source: Source, start_ns: u64, player: Player, stage: Stage, limit: usize) -> io::Result<Consumer> {
+/// Starts to read `source` for `reel`. The thread ends with the call, or when the consumer is dropped.
+pub(super) fn spawn(
+    source: Source,
+    reel: Reel,
+    injector: Injector,
+    encoding: Encoding,
+    limit: usize,
+) -> io::Result<Consumer> {
     let (producer, consumer) = bounded(limit);
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
             // Gone: the client left; there is nobody to tell.
-            let _: Result<(), Gone> = read(&source, start_ns, player, stage, &producer);
+            let _: Result<(), Gone> = read(
+                &source,
+                reel,
+                &mut Out {
+                    injector,
+                    encoder: encoding.encoder(),
+                    producer,
+                },
+            );
         })?;
     Ok(consumer)
 }
 
-fn read(source: &Source, start_ns: u64, mut player: Player, mut stage: Stage, producer: &Producer) -> Result<(), Gone> {
+/// What becomes of the steps before they are sent.
+struct Out {
+    injector: Injector,
+    encoder: Encoder,
+    producer: Producer,
+}
+
+impl Out {
+    fn put_all(&mut self, steps: &mut Vec<Step>) -> Result<(), Gone> {
+        let mut struck = Vec::new();
+        for step in steps.drain(..) {
+            self.injector.take(step, &mut struck);
+            for step in struck.drain(..) {
+                self.producer.push(self.encoder.encode(step))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(source: &Source, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
         Ok(mut events) => {
-            if let Err(error) = events.seek(start_ns) {
-                player.fail(&error, &mut steps);
-            }
-            for event in events {
-                match event {
-                    Ok(event) => player.take(event, &mut steps),
-                    Err(error) => player.fail(&error, &mut steps),
+            let (begins_at, _) = reel.begins_at();
+            let mut next = Next::Seek(begins_at);
+            loop {
+                match next {
+                    Next::Stop => return Ok(()),
+                    Next::Read => {}
+                    Next::Seek(offset_ns) => {
+                        if let Err(error) = events.seek(offset_ns) {
+                            reel.fail(&error, &mut steps);
+                        }
+                    }
                 }
-                push_all(&mut steps, &mut stage, producer)?;
-                if player.ended() || stage.ended() {
+                next = match events.next() {
+                    Some(Ok(event)) => reel.take(event, &mut steps),
+                    Some(Err(error)) => {
+                        reel.fail(&error, &mut steps);
+                        Next::Stop
+                    }
+                    None => {
+                        reel.finish(&mut steps);
+                        Next::Stop
+                    }
+                };
+                out.put_all(&mut steps)?;
+                if out.injector.ended() {
                     return Ok(());
                 }
             }
-            player.finish(&mut steps);
         }
-        Err(error) => player.fail(&error, &mut steps),
+        Err(error) => reel.fail(&error, &mut steps),
     }
-    push_all(&mut steps, &mut stage, producer)
-}
-
-fn push_all(steps: &mut Vec<Step>, stage: &mut Stage, producer: &Producer) -> Result<(), Gone> {
-    let mut struck = Vec::new();
-    for step in steps.drain(..) {
-        stage.take(step, &mut struck);
-        struck.drain(..).try_for_each(|step| producer.push(step))?;
-    }
-    Ok(())
+    out.put_all(&mut steps)
 }
 
 #[cfg(test)]

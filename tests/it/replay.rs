@@ -23,7 +23,13 @@ fn differences_are_told_by_path_and_fail() {
     let capture = shipped("optodas-quake.gcap");
     let serve = Serve::start(&[&capture, "--rate", "max", "--fault", "zero:at=5"]);
     let different = replay(&capture, &serve, &[]).expect(1);
-    assert!(different.text().contains("message 5, rows[0].sensors[0].intensity[0]: recorded "), "{}", different.text());
+    assert!(
+        different
+            .text()
+            .contains("message 5, rows[0].sensors[0].intensity[0]: recorded "),
+        "{}",
+        different.text()
+    );
     assert!(different.text().contains("different: 1 of 1 calls"));
     let ignored = ["--ignore", "rows.sensors.intensity", "--format", "json"];
     let same = replay(&capture, &serve, &ignored).expect(0).json();
@@ -46,11 +52,19 @@ fn what_could_not_be_done_has_codes_of_its_own() {
     let serve = Serve::start(&[&shipped("nan.gcap"), "--rate", "max"]);
     // 64 + 5: every call was refused with NOT_FOUND.
     replay(&capture, &serve, &[]).expect(69);
-    replay(&capture, &serve, &["--call", "9"]).expect(4).says(&["no call 9"]);
-    replay(&capture, &serve, &["--ignore", "a..b"]).expect(2).says(&["is no path"]);
-    replay(&capture, &serve, &["--abs=-1"]).expect(2).says(&["no tolerance"]);
+    replay(&capture, &serve, &["--call", "9"])
+        .expect(4)
+        .says(&["no call 9"]);
+    replay(&capture, &serve, &["--ignore", "a..b"])
+        .expect(2)
+        .says(&["is no path"]);
+    replay(&capture, &serve, &["--abs=-1"])
+        .expect(2)
+        .says(&["no tolerance"]);
     let dir = Dir::new();
-    replay(&dir.file("none.gcap"), &serve, &[]).expect(4).says(&["none.gcap"]);
+    replay(&dir.file("none.gcap"), &serve, &[])
+        .expect(4)
+        .says(&["none.gcap"]);
     let limit = ["--plaintext", "--connect-timeout", "300ms"];
     run(&[&["replay", &capture, "-t", "127.0.0.1:1"], &limit[..]].concat()).expect(4);
 }

@@ -12,7 +12,12 @@ use crate::{
 };
 
 async fn held(recording: Recording, server: Recording, options: &CompareOptions) -> Comparison {
-    let server = ReplayServer::builder().source(server.source()).rate(Rate::Max).start().await.unwrap();
+    let server = ReplayServer::builder()
+        .source(server.source())
+        .rate(Rate::Max)
+        .start()
+        .await
+        .unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc_addr())).unwrap();
     let channel = endpoint.connect().await.unwrap();
     compare(&recording.source(), &channel, options).await.unwrap()
@@ -61,8 +66,15 @@ async fn what_differs_is_told_by_its_path() {
     assert!(!comparison.matched);
     assert_eq!(paths(&comparison), ["rows[0].sensors[1].intensity[2]"; 3]);
     let first = &comparison.calls[0].differences[0];
-    assert_eq!((first.message, first.recorded.as_str(), first.replayed.as_str()), (Some(1), "0", "0.25"));
-    let comparison = held(chat().ok(), chat().received("3").end(status(5, "gone", &[])), &CompareOptions::default());
+    assert_eq!(
+        (first.message, first.recorded.as_str(), first.replayed.as_str()),
+        (Some(1), "0", "0.25")
+    );
+    let comparison = held(
+        chat().ok(),
+        chat().received("3").end(status(5, "gone", &[])),
+        &CompareOptions::default(),
+    );
     let comparison = comparison.await;
     assert_eq!(paths(&comparison), ["ending", "messages"]);
     let call = &comparison.calls[0];
@@ -122,7 +134,10 @@ async fn a_server_that_falls_silent_is_not_waited_for_without_end() {
         ..CompareOptions::default()
     };
     let mut slow = chat().ok();
-    slow.events.iter_mut().skip(3).for_each(|event| event.offset_ns += 3_600_000_000_000);
+    slow.events
+        .iter_mut()
+        .skip(3)
+        .for_each(|event| event.offset_ns += 3_600_000_000_000);
     let server = ReplayServer::builder().source(slow.source()).start().await.unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc_addr())).unwrap();
     let channel = endpoint.connect().await.unwrap();

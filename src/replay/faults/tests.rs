@@ -32,7 +32,7 @@ fn end() -> Act {
 
 /// What becomes of a head, `messages` a second apart, and an ending.
 fn struck_by(plan: FaultPlan, method: &str, call: u32, messages: Vec<Bytes>) -> Vec<Step> {
-    let mut stage = Stage::new(&Running::new(plan), call, method, 0);
+    let mut stage = Injector::new(&Running::new(plan), call, method, 0);
     let mut out = Vec::new();
     stage.take(Step::new(0, Act::Headers(Metadata::default())), &mut out);
     let mut at = 0;
@@ -243,7 +243,7 @@ fn what_was_compressed_is_struck_too_and_goes_on_plain() {
     std::io::Write::write_all(&mut gzip, &frame(1).encode_to_vec()).unwrap();
     let data = Bytes::from(gzip.finish().unwrap());
     let running = Running::new(plan(&["zero"]));
-    let mut stage = Stage::new(&running, 1, METHOD, 0);
+    let mut stage = Injector::new(&running, 1, METHOD, 0);
     let (mut out, mut head) = (Vec::new(), Metadata::default());
     head.push("grpc-encoding", "gzip");
     stage.take(Step::new(0, Act::Headers(head)), &mut out);

@@ -27,7 +27,7 @@ struct Item {
 
 /// The faults of one call at work.
 #[derive(Debug)]
-pub(in crate::replay) struct Stage {
+pub(in crate::replay) struct Injector {
     running: Running,
     call: u32,
     dialect: Option<Dialect>,
@@ -46,7 +46,7 @@ struct State {
     row: Option<Vec<u8>>,
 }
 
-impl Stage {
+impl Injector {
     /// The faults of the recorded call `call` of `method`, of which `messages` have been sent before.
     pub(in crate::replay) fn new(running: &Running, call: u32, method: &str, messages: u64) -> Self {
         Self {

@@ -12,6 +12,8 @@ pub(crate) mod redact;
 pub(crate) mod report;
 pub(crate) mod diff;
 pub(crate) mod merge;
+pub(crate) mod fault;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod validate;
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Record(Box<RecordArgs>),
     /// Serve captures as a local Focus Server
     Serve(Box<serve::ServeArgs>),
+    /// Send a capture's recorded requests to a server, and compare what comes back
+    Replay(Box<replay::ReplayArgs>),
     /// Show what a capture is and holds
     Info(ReportArgs),
     /// Print a capture's events, or its messages

@@ -6,12 +6,14 @@
 pub mod datastream;
 pub mod pandadatastream;
 pub mod proto;
+mod values;
 
 use std::{fmt, str::FromStr};
 
 use crate::spectrogram::Frame;
 pub use pandadatastream::{Axis, Element, Layout};
 pub use proto::{DecodeError, DecodeErrorKind};
+pub use values::value_places;
 
 /// How a Focus job speaks.
 ///

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(args),
         Command::Record(args) => commands::record::run(args, talk),
         Command::Serve(args) => commands::serve::run(args, talk),
+        Command::Replay(args) => commands::replay::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Cat(args) => commands::cat::run(args),
         Command::Verify(args) => commands::verify::run(args),

@@ -3,6 +3,7 @@
 
 pub mod diff_html;
 pub mod diff_text;
+pub mod comparison_text;
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;

@@ -36,6 +36,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+
+    #[command(flatten)]
+    pub(crate) faults: super::fault::FaultArgs,
 }
 
 /// What is played, and when.

@@ -13,7 +13,7 @@ pub(crate) mod progress;
 mod report;
 mod session;
 pub(crate) mod signal;
-mod target;
+pub(crate) mod target;
 
 pub(crate) use session::unix_ns;
 use session::{Recording, Session};

@@ -7,10 +7,14 @@ use grpc_capture::replay::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Done, Failure, Outcome, output};
+use super::{Done, Failure, Outcome, faults, output};
 use crate::cli::serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs};
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
+    if faults::wants_help(&args.faults) {
+        std::io::stdout().write_all(faults::help().as_bytes())?;
+        return Ok(Outcome::Ok);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(serve(args, talk));
     // A disk that does not answer must not keep a stopped command alive.
@@ -41,7 +45,12 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
 }
 
 fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
-    let mut builder = ReplayServer::builder().grpc_addr(args.grpc).rest_addr(args.rest);
+    let plan = faults::plan(&args.faults)?;
+    faults::announce(&plan);
+    let mut builder = ReplayServer::builder()
+        .faults(plan)
+        .grpc_addr(args.grpc)
+        .rest_addr(args.rest);
     for capture in &args.captures {
         builder = builder.capture(capture);
     }
@@ -163,6 +172,7 @@ fn say_goodbye(server: &ReplayServer) {
     if let Some(text) = kept(&fidelity) {
         output::say(text);
     }
+    faults::sum_up(&server.faults());
 }
 
 /// How well the schedule was kept; nothing when nothing was played.

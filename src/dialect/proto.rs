@@ -228,6 +228,12 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The byte of the outermost message at which the value begins: behind its key, and behind its length if it has one.
+    #[must_use]
+    pub const fn value_at(&self) -> usize {
+        self.value_at
+    }
+
     /// An `int32`: the low 32 bits of the varint, as protobuf reads it.
     pub fn int32(&self) -> Result<i32, DecodeError> {
         self.int64().map(|value| value as i32)

@@ -22,6 +22,7 @@ pub(super) use self::piece::Piece;
 use super::{
     answer::trailers,
     connection::{Break, Guard},
+    faults::Drip,
     player::{Act, Finale},
     served::Counters,
     share::Feed,
@@ -121,6 +122,8 @@ pub(super) struct Replay {
     gathered: BytesMut,
     ending: Option<Finale>,
     delivery: Arc<Delivery>,
+    /// Holds the bytes back, when a fault wants it so.
+    drip: Option<Drip>,
     guard: Guard,
     counters: Arc<Counters>,
     /// The end of a call that is held open.
@@ -134,6 +137,7 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn new(
         steps: Feed,
+        drip: Option<Drip>,
         guard: Guard,
         counters: Arc<Counters>,
         drain: CancellationToken,
@@ -145,6 +149,7 @@ impl Replay {
             gathered: BytesMut::new(),
             ending: None,
             delivery: Arc::default(),
+            drip,
             guard,
             counters,
             drained: Box::pin(drain.cancelled_owned()),
@@ -159,13 +164,23 @@ impl Replay {
             if self.done {
                 return Poll::Ready(None);
             }
+            if let Some(drip) = &mut self.drip
+                && let Some(piece) = ready!(drip.poll_piece(cx))
+            {
+                self.sent_any = true;
+                let piece = Piece::tracked(piece, Bytes::new(), &self.delivery);
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
             if self.ending.is_some() {
                 return self.poll_ending(cx);
             }
             let step = match self.steps.poll_due(cx) {
                 Poll::Ready(step) => step,
                 Poll::Pending if self.gathered.is_empty() => return Poll::Pending,
-                Poll::Pending => return self.send(Bytes::new()),
+                Poll::Pending => match self.send(Bytes::new()) {
+                    Some(piece) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                    None => continue,
+                },
             };
             match step.act {
                 Act::Headers(_) => {}
@@ -179,33 +194,45 @@ impl Replay {
                     self.gathered.reserve(PREFIX_BYTES + copied);
                     self.gathered.extend_from_slice(&prefix);
                     self.counters.message(data.len());
-                    if data.len() > SMALL_BYTES {
-                        return self.send(data);
-                    }
-                    self.gathered.extend_from_slice(&data);
-                    if self.gathered.len() >= PIECE_BYTES {
-                        return self.send(Bytes::new());
+                    let payload = if data.len() > SMALL_BYTES {
+                        data
+                    } else {
+                        self.gathered.extend_from_slice(&data);
+                        if self.gathered.len() < PIECE_BYTES {
+                            continue;
+                        }
+                        Bytes::new()
+                    };
+                    if let Some(piece) = self.send(payload) {
+                        return Poll::Ready(Some(Ok(Frame::data(piece))));
                     }
                 }
                 Act::End(finale) => {
                     self.ending = Some(finale);
-                    if !self.gathered.is_empty() {
-                        return self.send(Bytes::new());
+                    if !self.gathered.is_empty()
+                        && let Some(piece) = self.send(Bytes::new())
+                    {
+                        return Poll::Ready(Some(Ok(Frame::data(piece))));
                     }
                 }
             }
         }
     }
 
-    /// Hands out what was gathered, and `payload` after it without a copy.
-    fn send(&mut self, payload: Bytes) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
+    /// What was gathered, and `payload` after it without a copy; `None` when it is to drip out.
+    fn send(&mut self, payload: Bytes) -> Option<Piece> {
+        let head = self.gathered.split().freeze();
+        if let Some(drip) = &mut self.drip {
+            drip.push(head);
+            drip.push(payload);
+            return None;
+        }
         self.sent_any = true;
-        let piece = Piece::tracked(self.gathered.split().freeze(), payload, &self.delivery);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Some(Piece::tracked(head, payload, &self.delivery))
     }
 
     fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
-        let goaway = match &self.ending {
+        let finale = match &self.ending {
             Some(Finale::Status(status)) => {
                 let trailers = trailers(status);
                 self.finish();
@@ -220,30 +247,29 @@ impl Replay {
                 }));
                 return self.poll_ending(cx);
             }
-            Some(Finale::Break { goaway }) => Some(*goaway),
-            Some(Finale::Cancel) | None => None,
+            Some(finale) => finale.clone(),
+            None => Finale::Cancel,
         };
         // A reset overtakes whatever is still queued, so it waits until everything before it is on the wire. An empty
         // piece stands for the head of an answer that had no message.
         if !self.sent_any {
-            return self.send(Bytes::new());
+            self.sent_any = true;
+            let piece = Piece::tracked(Bytes::new(), Bytes::new(), &self.delivery);
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         ready!(self.delivery.poll_done(cx));
-        let reason = match goaway {
-            None => h2::Reason::CANCEL,
-            Some(goaway) => match ready!(self.guard.poll_break(cx, goaway)) {
-                Break::Stream => h2::Reason::INTERNAL_ERROR,
-                // The end of the connection is the end of this body.
-                Break::Connection => return Poll::Pending,
-            },
+        let reason = match ready!(self.guard.poll_finale(cx, &finale)) {
+            Break::Stream(reason) => reason,
+            // The end of the connection is the end of this body.
+            Break::Connection => return Poll::Pending,
         };
         self.finish();
         Poll::Ready(Some(Err(Cut::reset(reason))))
     }
 
-    /// See [`Guard::poll_break`].
-    pub(super) fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
-        self.guard.poll_break(cx, goaway)
+    /// See [`Guard::poll_finale`].
+    pub(super) fn poll_finale(&self, cx: &mut Context<'_>, finale: &Finale) -> Poll<Break> {
+        self.guard.poll_finale(cx, finale)
     }
 
     /// The recorded call has been replayed to its end.

@@ -12,6 +12,7 @@ use super::{
     control::Start,
     encoding::Gzip,
     error::ReplayError,
+    faults::{Fault, FaultPlan},
     options::{Delivery, End, Loops, Playback, Restamp},
     pace::Rate,
     quirks::Quirk,
@@ -42,6 +43,7 @@ pub struct Builder {
     pub(super) startup_delay: Duration,
     pub(super) quirks: Vec<Quirk>,
     pub(super) wire: Wire,
+    pub(super) faults: FaultPlan,
     pub(super) tls: Option<ServerTls>,
     pub(super) grpc_addr: SocketAddr,
     pub(super) rest_addr: SocketAddr,
@@ -70,6 +72,7 @@ impl Default for Builder {
                 keepalive: None,
                 max_request_bytes: MAX_REQUEST_BYTES,
             },
+            faults: FaultPlan::default(),
             tls: None,
             grpc_addr: LOOPBACK,
             rest_addr: LOOPBACK,
@@ -183,6 +186,31 @@ impl Builder {
     /// Sets the largest request that is read, in bytes; the default is 4 MiB.
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
         self.wire.max_request_bytes = bytes;
+        self
+    }
+
+    /// Lets something go wrong on purpose; faults work in the order in which they are added.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), grpc_capture::replay::FaultError> {
+    /// # use grpc_capture::replay::ReplayServer;
+    /// let builder = ReplayServer::builder().fault("drop:every=10".parse()?).seed(7);
+    /// # Ok(()) }
+    /// ```
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults = self.faults.fault(fault);
+        self
+    }
+
+    /// Sets all that is to go wrong at once.
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = plan;
+        self
+    }
+
+    /// Sets the seed of the faults' chances; the default is 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.faults = self.faults.seed(seed);
         self
     }
 

@@ -17,7 +17,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::stream::Stream;
+use super::{player::Finale, stream::Stream};
 
 /// What the calls of a connection share.
 #[derive(Debug, Default)]
@@ -49,8 +49,8 @@ struct Running {
 pub(super) enum Break {
     /// The connection goes down, and the call with it.
     Connection,
-    /// The stream alone: other captures are being replayed on the connection.
-    Stream,
+    /// The stream alone, with this reason: it was so recorded, or other captures are being replayed on the connection.
+    Stream(h2::Reason),
 }
 
 impl Connection {
@@ -80,6 +80,11 @@ impl Connection {
             cut: Arc::clone(&self.cut),
             said: false,
         }
+    }
+
+    fn go_down(&self, goaway: bool) {
+        self.goaway.store(goaway, Ordering::Release);
+        self.broken.cancel();
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
@@ -118,11 +123,24 @@ impl Guard {
         }
     }
 
+    /// The call has come to an ending without a status: says how, when it is time.
+    pub(super) fn poll_finale(&self, cx: &mut Context<'_>, finale: &Finale) -> Poll<Break> {
+        match finale {
+            Finale::Break { goaway } => self.poll_break(cx, *goaway),
+            Finale::Sever { goaway } => {
+                self.connection.go_down(*goaway);
+                Poll::Ready(Break::Connection)
+            }
+            Finale::Reset { code } => Poll::Ready(Break::Stream(h2::Reason::from(*code))),
+            Finale::Status(_) | Finale::Cancel | Finale::Hold => Poll::Ready(Break::Stream(h2::Reason::CANCEL)),
+        }
+    }
+
     /// The call has come to a recorded break: waits for the other calls of its capture, then says how to break.
-    pub(super) fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
+    fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
         let mut calls = self.connection.lock();
         let Some(at) = calls.running.iter().position(|call| call.id == self.id) else {
-            return Poll::Ready(Break::Stream);
+            return Poll::Ready(Break::Stream(h2::Reason::INTERNAL_ERROR));
         };
         let source = calls.running[at].source;
         if !calls.running[at].at_break {
@@ -134,11 +152,10 @@ impl Guard {
             return Poll::Pending;
         }
         if calls.running.iter().any(|call| call.source != source) {
-            return Poll::Ready(Break::Stream);
+            return Poll::Ready(Break::Stream(h2::Reason::INTERNAL_ERROR));
         }
         drop(calls);
-        self.connection.goaway.store(goaway, Ordering::Release);
-        self.connection.broken.cancel();
+        self.connection.go_down(goaway);
         Poll::Ready(Break::Connection)
     }
 }

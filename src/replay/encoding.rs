@@ -121,7 +121,7 @@ mod tests {
         for (name, value) in head {
             metadata.push(*name, *value);
         }
-        let step = |act| Step { offset_ns: 0, act };
+        let step = |act| Step::new(0, act);
         encoder.encode(step(Act::Headers(metadata)));
         let data = Bytes::from_static(b"aaaaaaaaaaaaaaaaaaaaaaaa");
         let compressed = false;

@@ -19,6 +19,7 @@ use super::{
     connection::{Break, Connection, Guard},
     control::Label,
     encoding::Encoding,
+    faults::Drip,
     furniture::Furniture,
     player::{Act, Finale, MaxFrames, Step},
     reader,
@@ -172,7 +173,8 @@ async fn answer(
         }
     };
     let guard = Guard::new(connection, chosen.entry.source_at);
-    let replay = Replay::new(feed, guard, Arc::clone(&port.stage.counters), drain, rest);
+    let drip = Drip::of(&port.stage.faults, chosen.call.call);
+    let replay = Replay::new(feed, drip, guard, Arc::clone(&port.stage.counters), drain, rest);
     replay_call(Box::new(replay), encoding).await
 }
 
@@ -190,6 +192,7 @@ fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) ->
             max_frames,
             drained: share == Share::Nothing,
             playback: Arc::clone(&stage.playback),
+            faults: stage.faults.clone(),
             encoding,
             sessions: Arc::clone(&stage.sessions),
             limit: reader::read_ahead(stage.counters.active() + 1),
@@ -242,11 +245,9 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
             replay.finish();
             return Ok(answer::trailers_only(&status).map(|()| Answer::empty()));
         }
-        Act::End(Finale::Cancel) => {
-            replay.finish();
-            return Err(Cut::reset(h2::Reason::CANCEL));
+        Act::End(finale @ (Finale::Cancel | Finale::Break { .. } | Finale::Reset { .. } | Finale::Sever { .. })) => {
+            return replay.break_off(&finale).await;
         }
-        Act::End(Finale::Break { goaway }) => return replay.break_off(goaway).await,
         act @ (Act::Message { .. } | Act::End(Finale::Status(_) | Finale::Hold)) => {
             replay.steps.put_back(Step { act, ..step });
             answer::head(&Metadata::default())
@@ -257,12 +258,12 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
 }
 
 impl Replay {
-    /// The recorded connection broke before any answer.
-    async fn break_off(mut self: Box<Self>, goaway: bool) -> Reply {
-        match poll_fn(|cx| self.poll_break(cx, goaway)).await {
-            Break::Stream => {
+    /// The call ends before any answer, and without a status.
+    async fn break_off(mut self: Box<Self>, finale: &Finale) -> Reply {
+        match poll_fn(|cx| self.poll_finale(cx, finale)).await {
+            Break::Stream(reason) => {
                 self.finish();
-                Err(Cut::reset(h2::Reason::INTERNAL_ERROR))
+                Err(Cut::reset(reason))
             }
             Break::Connection => std::future::pending().await,
         }

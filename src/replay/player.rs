@@ -1,5 +1,7 @@
 //! One recorded call as the steps of its replay. Pure: events in, steps out.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::event::{Cancelled, Direction, Ending, Event, EventKind, Metadata, Party, Status};
@@ -12,6 +14,38 @@ pub(super) const DATA_LOSS: u32 = 15;
 pub(super) struct Step {
     pub(super) offset_ns: u64,
     pub(super) act: Act,
+    pub(super) hold: Hold,
+}
+
+/// What holds a step back, at any rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Hold {
+    /// So long after it is due.
+    pub(super) late: Duration,
+    /// Not before so long after the step before it.
+    pub(super) silence: Duration,
+}
+
+impl Hold {
+    /// When a step is due with it; `due` without it, and `last` = when the step before was taken.
+    pub(super) fn due(self, due: Option<Duration>, last: Option<Duration>) -> Option<Duration> {
+        if self == Self::default() {
+            return due;
+        }
+        let last = last.unwrap_or_default();
+        Some((due.unwrap_or(last) + self.late).max(last + self.silence))
+    }
+}
+
+impl Step {
+    /// A step that nothing holds back.
+    pub(super) fn new(offset_ns: u64, act: Act) -> Self {
+        Self {
+            offset_ns,
+            act,
+            hold: Hold::default(),
+        }
+    }
 }
 
 /// What to send.
@@ -34,6 +68,10 @@ pub(super) enum Finale {
     Cancel,
     /// The connection breaks, announced by a GOAWAY or not.
     Break { goaway: bool },
+    /// The stream is reset with this HTTP/2 error code.
+    Reset { code: u32 },
+    /// The connection breaks at once, whatever else runs on it.
+    Sever { goaway: bool },
     /// The call stays open and silent, until somebody gives it up.
     Hold,
 }
@@ -173,10 +211,7 @@ impl Player {
     }
 
     fn step(&self, act: Act) -> Step {
-        Step {
-            offset_ns: self.last_ns,
-            act,
-        }
+        Step::new(self.last_ns, act)
     }
 
     fn end(&mut self, finale: Finale) -> Step {

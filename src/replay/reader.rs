@@ -4,6 +4,8 @@ use std::{io, thread};
 
 use super::{
     encoding::{Encoder, Encoding},
+    faults::Injector,
+    player::Step,
     queue::{Consumer, Gone, Producer, bounded},
     reel::{Next, Reel},
     source::Source,
@@ -25,19 +27,53 @@ pub(super) fn read_ahead(calls: u64) -> usize {
 }
 
 /// Starts to read `source` for `reel`. The thread ends with the call, or when the consumer is dropped.
-pub(super) fn spawn(source: Source, reel: Reel, encoding: Encoding, limit: usize) -> io::Result<Consumer> {
+pub(super) fn spawn(
+    source: Source,
+    reel: Reel,
+    injector: Injector,
+    encoding: Encoding,
+    limit: usize,
+) -> io::Result<Consumer> {
     let (producer, consumer) = bounded(limit);
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
             // Gone: the client left; there is nobody to tell.
-            let _: Result<(), Gone> = read(&source, reel, &mut encoding.encoder(), &producer);
+            let _: Result<(), Gone> = read(
+                &source,
+                reel,
+                &mut Out {
+                    injector,
+                    encoder: encoding.encoder(),
+                    producer,
+                },
+            );
         })?;
     Ok(consumer)
 }
 
-fn read(source: &Source, mut reel: Reel, encoder: &mut Encoder, producer: &Producer) -> Result<(), Gone> {
+/// What becomes of the steps before they are sent.
+struct Out {
+    injector: Injector,
+    encoder: Encoder,
+    producer: Producer,
+}
+
+impl Out {
+    fn put_all(&mut self, steps: &mut Vec<Step>) -> Result<(), Gone> {
+        let mut struck = Vec::new();
+        for step in steps.drain(..) {
+            self.injector.take(step, &mut struck);
+            for step in struck.drain(..) {
+                self.producer.push(self.encoder.encode(step))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(source: &Source, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
         Ok(mut events) => {
@@ -64,14 +100,15 @@ fn read(source: &Source, mut reel: Reel, encoder: &mut Encoder, producer: &Produ
                         Next::Stop
                     }
                 };
-                for step in steps.drain(..) {
-                    producer.push(encoder.encode(step))?;
+                out.put_all(&mut steps)?;
+                if out.injector.ended() {
+                    return Ok(());
                 }
             }
         }
         Err(error) => reel.fail(&error, &mut steps),
     }
-    steps.drain(..).try_for_each(|step| producer.push(step))
+    out.put_all(&mut steps)
 }
 
 #[cfg(test)]

@@ -317,7 +317,7 @@ impl Reel {
             }
             act => act,
         };
-        out.push(Step { offset_ns, act });
+        out.push(Step::new(offset_ns, act));
     }
 
     fn restamp(&mut self, compressed: bool, data: Bytes, offset_ns: u64) -> Bytes {

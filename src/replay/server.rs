@@ -11,6 +11,7 @@ use super::{
     builder::{Builder, Wire},
     control::Control,
     error::ReplayError,
+    faults::{Admission, FaultCount, Gate, Running},
     fidelity::{Fidelity, Meter},
     furniture::Furniture,
     grpc::{self, Port},
@@ -36,6 +37,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         startup_delay,
         quirks,
         wire,
+        faults,
         tls,
         grpc_addr,
         rest_addr,
@@ -61,7 +63,9 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         counters: Arc::default(),
         meter: Arc::default(),
         wire,
+        faults: Running::new(faults),
     });
+    let gate = Arc::new(Gate::new(stage.faults.clone()));
     let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(until(drain.clone(), Arc::clone(&furniture).follow(Arc::clone(&stage))));
@@ -79,7 +83,13 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         let serve = move |stream, drain| grpc::serve(Arc::clone(&port), stream, drain);
         tasks.spawn(until(
             stop.clone(),
-            accept(listener, grpc_tls.clone(), drain.clone(), serve),
+            accept(
+                listener,
+                Some(Arc::clone(&gate)),
+                grpc_tls.clone(),
+                drain.clone(),
+                serve,
+            ),
         ));
     }
     let (listener, rest_addr) = listen(rest_addr).await?;
@@ -87,7 +97,10 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     let desk = Desk::new(&opened.entries, &job_addrs, scheme, Quirks(quirks), Arc::clone(&stage));
     let router = rest::router(desk);
     let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
-    tasks.spawn(until(stop.clone(), accept(listener, rest_tls, drain.clone(), serve)));
+    tasks.spawn(until(
+        stop.clone(),
+        accept(listener, None, rest_tls, drain.clone(), serve),
+    ));
     Ok(ReplayServer {
         grpc_addr: addrs.first().copied().unwrap_or(grpc_addr),
         rest_addr,
@@ -111,6 +124,7 @@ pub(super) struct Stage {
     pub(super) counters: Arc<Counters>,
     pub(super) meter: Arc<Meter>,
     pub(super) wire: Wire,
+    pub(super) faults: Running,
 }
 
 /// A local Focus Server that replays captures: a gRPC job and its REST side.
@@ -193,6 +207,12 @@ impl ReplayServer {
         self.stage.counters.served()
     }
 
+    /// How often each fault has struck so far, in their order.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultCount> {
+        self.stage.faults.counts()
+    }
+
     /// How well the schedule has been kept so far.
     #[must_use]
     pub fn fidelity(&self) -> Fidelity {
@@ -250,6 +270,7 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()> + Send) {
 /// Accepts connections until `drain`, then waits for those that are open. Dropping the future closes them all.
 async fn accept<F>(
     listener: TcpListener,
+    gate: Option<Arc<Gate>>,
     tls: Option<TlsAcceptor>,
     drain: CancellationToken,
     serve: impl Fn(Stream, CancellationToken) -> F + Send + Clone + 'static,
@@ -262,6 +283,13 @@ async fn accept<F>(
             () = drain.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    if gate.as_ref().is_some_and(|gate| gate.admit() == Admission::Refused) {
+                        // Closed with a reset, as a machine answers for a port that nobody listens on.
+                        if let Err(error) = stream.set_zero_linger() {
+                            tracing::debug!(%error, "a refused connection is closed instead of reset");
+                        }
+                        continue;
+                    }
                     // Without it, the last frame of a burst waits for the client's delayed acknowledgement.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY could not be set");

@@ -248,7 +248,7 @@ impl Member {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         if self.left == Some(0) && self.next.is_empty() {
             let act = Act::End(Finale::complete());
-            return Poll::Ready(Step { offset_ns: 0, act });
+            return Poll::Ready(Step::new(0, act));
         }
         let step = if let Some(step) = self.next.pop_front() {
             step
@@ -258,7 +258,7 @@ impl Member {
         } else {
             let finale = self.queue.lock().end.clone();
             let act = Act::End(finale.unwrap_or_else(Finale::complete));
-            Step { offset_ns: 0, act }
+            Step::new(0, act)
         };
         if let (Act::Message { .. }, Some(left)) = (&step.act, &mut self.left) {
             *left = left.saturating_sub(1);

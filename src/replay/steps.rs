@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep};
 use super::{
     control::{Listed, View},
     encoding::Encoding,
+    faults::{Injector, Running},
     fidelity::Meter,
     options::{Playback, Restamp},
     pace::{KEPT_SILENCE, Schedule},
@@ -42,6 +43,7 @@ pub(super) struct Tape {
     pub(super) drained: bool,
     pub(super) playback: Arc<Playback>,
     pub(super) encoding: Encoding,
+    pub(super) faults: Running,
     pub(super) sessions: Arc<Sessions>,
     /// Bytes to read ahead.
     pub(super) limit: usize,
@@ -71,7 +73,12 @@ impl Tape {
             let shifts = self.sessions.shifts(&self.job_id, seeks, Instant::now());
             reel = reel.restamped(Restamper::new(dialect, shifts, schedule, epoch_ms()));
         }
-        let queue = reader::spawn(self.source.clone(), reel, self.encoding, self.limit)?;
+        let had = match from {
+            From::Beginning => 0,
+            From::Position(_, messages) => messages,
+        };
+        let injector = Injector::new(&self.faults, self.call.call, &self.call.method, had);
+        let queue = reader::spawn(self.source.clone(), reel, injector, self.encoding, self.limit)?;
         Ok((queue, schedule))
     }
 }
@@ -129,7 +136,8 @@ impl Steps {
         if matches!(step.act, Act::Message { .. }) {
             self.messages = self.messages.saturating_sub(1);
         }
-        self.next = Some(step);
+        // It has been held back once.
+        self.next = Some(Step::new(step.offset_ns, step.act));
         self.taken = true;
     }
 
@@ -177,6 +185,8 @@ impl Steps {
                 .unwrap_or_else(|| Step::lost("the capture's reader stopped before the call's ending".to_owned())),
         };
         let due = self.schedule.due(step.offset_ns).max(self.silence_before(&step));
+        let last = self.last.map(|(_, played)| played.saturating_sub(self.began));
+        let due = step.hold.due(due, last);
         if let Some(idle) = self.idle_end(&step, due) {
             if self.poll_until(idle, cx).is_pending() {
                 self.next = Some(step);
@@ -255,7 +265,7 @@ impl Step {
     /// The ending of a call whose rest cannot be read.
     fn lost(message: String) -> Self {
         let act = Act::End(Finale::lost(message));
-        Self { offset_ns: 0, act }
+        Self::new(0, act)
     }
 }
 

@@ -170,14 +170,14 @@ fn job(args: &RecordArgs, target: Target, job_id: &str, streams: u32) -> Job {
 
 /// Whether `--plaintext` counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Plaintext {
+pub(crate) enum Plaintext {
     /// For the stream.
     Obey,
     /// For REST.
     Ignore,
 }
 
-fn tls(args: &DialArgs, plaintext: Plaintext) -> Result<TlsOptions, Failure> {
+pub(crate) fn tls(args: &DialArgs, plaintext: Plaintext) -> Result<TlsOptions, Failure> {
     let pin = args.pin_sha256.as_deref().map(parse_pin).transpose();
     Ok(TlsOptions {
         mode: match (args.plaintext && plaintext == Plaintext::Obey, args.insecure) {
@@ -193,7 +193,7 @@ fn tls(args: &DialArgs, plaintext: Plaintext) -> Result<TlsOptions, Failure> {
     })
 }
 
-fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {
+pub(crate) fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {
     let parsed = args.headers.iter().map(|text| metadata::parse(text));
     let mut headers = HeaderMap::new();
     for header in parsed {

@@ -6,20 +6,15 @@ use super::*;
 use crate::replay::player::Finale;
 
 fn message(len: usize) -> Step {
-    Step {
-        offset_ns: 0,
-        act: Act::Message {
-            compressed: false,
-            data: Bytes::from(vec![7; len]),
-        },
-    }
+    let act = Act::Message {
+        compressed: false,
+        data: Bytes::from(vec![7; len]),
+    };
+    Step::new(0, act)
 }
 
 fn end() -> Step {
-    Step {
-        offset_ns: 0,
-        act: Act::End(Finale::Cancel),
-    }
+    Step::new(0, Act::End(Finale::Cancel))
 }
 
 fn len_of(step: &Step) -> usize {

@@ -1,0 +1,124 @@
+//! What came of a comparison. Plain data.
+
+use serde::Serialize;
+
+use super::CompareOptions;
+
+/// Differences that are told of one call; the rest is counted.
+pub(super) const MAX_DIFFERENCES: usize = 20;
+
+/// What came of all calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// True when something was compared and all of it agrees.
+    pub matched: bool,
+    /// Messages that were compared.
+    pub compared: u64,
+    /// Each call, by its number.
+    pub calls: Vec<CallOutcome>,
+    /// `--ignore` rules that no difference needed: misspelt, or no longer of use.
+    pub unused_ignores: Vec<String>,
+}
+
+/// What came of one call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct CallOutcome {
+    /// Its number in the capture.
+    pub call: u32,
+    /// Full method path.
+    pub method: String,
+    /// True when it went as it was recorded.
+    pub matched: bool,
+    /// Requests that were sent.
+    pub sent: u64,
+    /// Recorded requests that could not be sent any more.
+    pub unsent: u64,
+    /// Answers that were compared with a recorded one.
+    pub compared: u64,
+    /// Those of them that differ.
+    pub differing: u64,
+    /// Recorded answers that never came.
+    pub missing: u64,
+    /// Answers beyond the recorded ones.
+    pub extra: u64,
+    /// How the recorded call ended; `null` when it has no ending of the server's.
+    pub recorded_ending: Option<String>,
+    /// How it ended this time; `null` when that was not waited for.
+    pub ending: Option<String>,
+    /// The gRPC status of this time's ending.
+    pub status: Option<u32>,
+    /// What differs, the first of each kind first.
+    pub differences: Vec<Difference>,
+    /// Differences beyond those that are told.
+    pub more: u64,
+    #[serde(skip)]
+    pub(super) used_ignores: Vec<usize>,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The received message, counted from 1; `null` when it is not about one.
+    pub message: Option<u64>,
+    /// Where: a field (`rows[0].sensors[2].id`), `byte 17`, `length`, `ending`, `metadata NAME`, `messages`, `requests`.
+    pub path: String,
+    /// What was recorded.
+    pub recorded: String,
+    /// What came.
+    pub replayed: String,
+}
+
+impl Comparison {
+    pub(super) fn of(calls: Vec<CallOutcome>, options: &CompareOptions) -> Self {
+        let compared = calls.iter().map(|call| call.compared).sum();
+        let rules = options.ignore.iter().enumerate();
+        let unused = rules.filter(|(at, _)| !calls.iter().any(|call| call.used_ignores.contains(at)));
+        Self {
+            matched: compared > 0 && calls.iter().all(|call| call.matched),
+            compared,
+            unused_ignores: unused.map(|(_, rule)| rule.to_string()).collect(),
+            calls,
+        }
+    }
+
+    /// The status other than OK with which the server refused every call before anything could be compared.
+    #[must_use]
+    pub fn refused(&self) -> Option<u32> {
+        let status = self.calls.first()?.status.filter(|status| *status != 0)?;
+        let all = self
+            .calls
+            .iter()
+            .all(|call| call.status == Some(status) && !call.matched);
+        (self.compared == 0 && all).then_some(status)
+    }
+}
+
+impl CallOutcome {
+    pub(super) fn differs(&mut self, difference: Difference) {
+        if self.differences.len() < MAX_DIFFERENCES {
+            self.differences.push(difference);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Judges the whole.
+    pub(super) fn judged(mut self) -> Self {
+        for (path, count, is) in [
+            ("messages", self.missing, "never came"),
+            ("messages", self.extra, "came beyond the recorded ones"),
+            ("requests", self.unsent, "could not be sent: the call was over"),
+        ] {
+            if count > 0 {
+                self.differs(Difference {
+                    message: None,
+                    path: path.to_owned(),
+                    recorded: String::new(),
+                    replayed: format!("{count} {is}"),
+                });
+            }
+        }
+        self.matched = self.differences.is_empty();
+        self
+    }
+}

@@ -1,0 +1,159 @@
+use prost::Message as _;
+use tonic::transport::Endpoint;
+
+use super::*;
+use crate::{
+    event::{Cancelled, Ending, EventKind, Party},
+    proto::datastream::DataStream,
+    replay::{
+        ReplayServer,
+        testing::{Recording, frame, status},
+    },
+};
+
+async fn held(recording: Recording, server: Recording, options: &CompareOptions) -> Comparison {
+    let server = ReplayServer::builder()
+        .source(server.source())
+        .rate(Rate::Max)
+        .start()
+        .await
+        .unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc_addr())).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    compare(&recording.source(), &channel, options).await.unwrap()
+}
+
+fn chat() -> Recording {
+    let mut chat = Recording::of(1, "/x.Y/Chat")
+        .sent("a")
+        .headers(&[("x-pod", "one")])
+        .received("1")
+        .sent("b")
+        .received("2");
+    chat.push(EventKind::HalfClose);
+    chat
+}
+
+fn stream(change: impl Fn(&mut DataStream)) -> Recording {
+    let frames = (0..3).map(|row| {
+        let mut frame = frame(row);
+        change(&mut frame);
+        frame.encode_to_vec()
+    });
+    let mut recording = Recording::job(1, "a");
+    recording.push(EventKind::HalfClose);
+    frames.fold(recording, Recording::received).ok()
+}
+
+fn paths(comparison: &Comparison) -> Vec<String> {
+    let differences = comparison.calls.iter().flat_map(|call| &call.differences);
+    differences.map(|difference| difference.path.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_conversation_is_held_again_in_its_order() {
+    let comparison = held(chat().ok(), chat().ok(), &CompareOptions::default()).await;
+    assert!(comparison.matched, "{comparison:?}");
+    let call = &comparison.calls[0];
+    assert_eq!((call.sent, call.compared, call.status), (2, 2, Some(0)));
+    assert_eq!(call.recorded_ending.as_deref(), Some("OK"));
+}
+
+#[tokio::test]
+async fn what_differs_is_told_by_its_path() {
+    let differing = |frame: &mut DataStream| frame.rows[0].sensors[1].intensity[2] += 0.25;
+    let comparison = held(stream(|_| {}), stream(differing), &CompareOptions::default()).await;
+    assert!(!comparison.matched);
+    assert_eq!(paths(&comparison), ["rows[0].sensors[1].intensity[2]"; 3]);
+    let first = &comparison.calls[0].differences[0];
+    assert_eq!(
+        (first.message, first.recorded.as_str(), first.replayed.as_str()),
+        (Some(1), "0", "0.25")
+    );
+    let comparison = held(
+        chat().ok(),
+        chat().received("3").end(status(5, "gone", &[])),
+        &CompareOptions::default(),
+    );
+    let comparison = comparison.await;
+    assert_eq!(paths(&comparison), ["ending", "messages"]);
+    let call = &comparison.calls[0];
+    assert_eq!((call.extra, call.ending.as_deref()), (1, Some("NOT_FOUND: gone")));
+}
+
+#[tokio::test]
+async fn rules_and_tolerances_let_fields_differ_and_no_others() {
+    let differing = |frame: &mut DataStream| {
+        frame.rows[0].sensors[1].intensity[0] += 0.01;
+        frame.rows[0].start_timestamp += 5;
+    };
+    let with = |ignore: &[&str], absolute| CompareOptions {
+        ignore: ignore.iter().map(|rule| rule.parse().unwrap()).collect(),
+        absolute,
+        ..CompareOptions::default()
+    };
+    let judged = async |options: CompareOptions| held(stream(|_| {}), stream(differing), &options).await;
+    let same = judged(with(&["rows.startTimestamp", "rows.endTimestamp"], 0.02)).await;
+    assert!(same.matched && same.unused_ignores == ["rows.endTimestamp"], "{same:?}");
+    let strict = judged(with(&["rows.startTimestamp"], 0.001)).await;
+    assert_eq!(paths(&strict)[0], "rows[0].sensors[1].intensity[0]");
+    let late = judged(with(&[], 0.02)).await;
+    assert_eq!(paths(&late)[0], "rows[0].startTimestamp");
+}
+
+#[tokio::test]
+async fn answers_that_never_come_are_counted_and_metadata_is_compared_where_asked() {
+    let mut short = Recording::of(1, "/x.Y/Chat").sent("a").headers(&[("x-pod", "two")]);
+    short = short.received("1").ok();
+    let options = CompareOptions {
+        metadata: vec!["x-pod".to_owned()],
+        ..CompareOptions::default()
+    };
+    let comparison = held(chat().ok(), short, &options).await;
+    let call = &comparison.calls[0];
+    assert_eq!((call.compared, call.missing), (1, 1));
+    assert_eq!(paths(&comparison), ["metadata x-pod", "messages"]);
+}
+
+#[tokio::test]
+async fn a_recording_that_was_stopped_is_held_up_to_there() {
+    let stopped = Ending::Cancelled(Cancelled {
+        by: Party::Us,
+        reason: "enough".to_owned(),
+    });
+    let longer = chat().received("3").received("4").ok();
+    let comparison = held(chat().end(stopped), longer, &CompareOptions::default()).await;
+    assert!(comparison.matched, "{comparison:?}");
+    assert_eq!(comparison.calls[0].ending, None);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_not_waited_for_without_end() {
+    let options = CompareOptions {
+        idle_timeout: Duration::from_millis(50),
+        ..CompareOptions::default()
+    };
+    let mut slow = chat().ok();
+    slow.events
+        .iter_mut()
+        .skip(3)
+        .for_each(|event| event.offset_ns += 3_600_000_000_000);
+    let server = ReplayServer::builder().source(slow.source()).start().await.unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc_addr())).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    let comparison = compare(&chat().ok().source(), &channel, &options).await.unwrap();
+    let call = &comparison.calls[0];
+    assert!(!call.matched);
+    assert_eq!((call.missing, call.ending.as_deref()), (2, Some("nothing for 0.05 s")));
+}
+
+#[tokio::test]
+async fn nothing_compared_is_no_success() {
+    let empty = Recording::of(1, "/x.Y/Chat").sent("a").ok();
+    let comparison = held(empty, Recording::of(1, "/x.Y/Chat").ok(), &CompareOptions::default()).await;
+    assert!(!comparison.matched && comparison.compared == 0);
+    assert_eq!(comparison.refused(), None);
+    let server = Recording::of(1, "/x.Y/Other").ok();
+    let refused = held(chat().ok(), server, &CompareOptions::default()).await;
+    assert_eq!(refused.refused(), Some(12));
+}

@@ -1,0 +1,66 @@
+//! A comparison of a server with a capture, as text.
+
+use super::event_text::printable;
+use crate::replay::compare::outcome::{CallOutcome, Comparison, Difference};
+
+/// A line for each call, its differences below it, and the verdict at the end.
+#[must_use]
+pub fn render(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for call in &comparison.calls {
+        text.push_str(&call_line(call));
+        for difference in &call.differences {
+            text.push_str(&difference_line(difference));
+        }
+        if call.more > 0 {
+            text.push_str(&format!("    and {} more differences\n", call.more));
+        }
+    }
+    for rule in &comparison.unused_ignores {
+        text.push_str(&format!(
+            "--ignore {} was not needed; is it spelt as in the schema?\n",
+            printable(rule)
+        ));
+    }
+    let differing = comparison.calls.iter().filter(|call| !call.matched).count();
+    text.push_str(&match (comparison.compared, differing) {
+        _ if comparison.matched => format!("same: {} messages compared\n", comparison.compared),
+        (0, 0) => "nothing compared: no recorded answer was met\n".to_owned(),
+        (compared, differing) => {
+            let calls = comparison.calls.len();
+            format!("different: {differing} of {calls} calls, {compared} messages compared\n")
+        }
+    });
+    text
+}
+
+fn call_line(call: &CallOutcome) -> String {
+    let verdict = if call.matched { "same" } else { "different" };
+    let ending = call.ending.as_deref().unwrap_or("stopped where the recording stops");
+    format!(
+        "call {} {}: {verdict}; {} sent, {} compared, {} differ, {} missing, {} extra; {}\n",
+        call.call,
+        printable(&call.method),
+        call.sent,
+        call.compared,
+        call.differing,
+        call.missing,
+        call.extra,
+        printable(ending)
+    )
+}
+
+fn difference_line(difference: &Difference) -> String {
+    let place = match difference.message {
+        Some(message) => format!("message {message}, {}", printable(&difference.path)),
+        None => printable(&difference.path).to_string(),
+    };
+    match difference.recorded.as_str() {
+        "" => format!("    {place}: {}\n", printable(&difference.replayed)),
+        recorded => format!(
+            "    {place}: recorded {}, now {}\n",
+            printable(recorded),
+            printable(&difference.replayed)
+        ),
+    }
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Record a job's streams into a capture
     Record(Box<RecordArgs>),
+    /// Stand between clients and a server, and record every call
+    Proxy(Box<proxy::ProxyArgs>),
     /// Serve captures as a local Focus Server
     Serve(ServeArgs),
     /// Show what a capture is and holds

@@ -9,6 +9,7 @@ pub(crate) mod expect;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod output;
+pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod serve;

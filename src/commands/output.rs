@@ -90,6 +90,19 @@ pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
     })
 }
 
+/// Refuses a name that cannot be a capture's.
+pub(crate) fn check_capture(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(Failure::Usage(format!("{shown} is a folder; -o names a file")));
+    }
+    if is_special(path) {
+        let text = format!("{shown} is no regular file; -o names the capture's file");
+        return Err(Failure::Usage(text));
+    }
+    Ok(())
+}
+
 /// True for a device, a pipe or a socket: with `--force`, `/dev/null` would be unlinked.
 pub(crate) fn is_special(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())

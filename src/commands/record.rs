@@ -20,9 +20,9 @@ use super::{Done, Failure, Outcome, import, output};
 use crate::cli::record::{OnOverflow, RecordArgs};
 
 mod live;
-mod progress;
+pub(super) mod progress;
 mod report;
-mod signal;
+pub(super) mod signal;
 mod target;
 
 use target::Prepared;
@@ -37,20 +37,10 @@ pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
 
 async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
     target::check(args)?;
-    let path = args.output.clone().unwrap_or_else(|| default_path(args));
+    let name = args.job.job_id.as_deref().unwrap_or("capture");
+    let path = args.output.clone().unwrap_or_else(|| default_path(name));
     // Before a job is configured, which nothing can cancel: is there a place for what it streams?
-    if path.is_dir() {
-        return Err(Failure::Usage(format!(
-            "{} is a folder; -o names a file",
-            path.display()
-        )));
-    }
-    if output::is_special(&path) {
-        let path = path.display();
-        return Err(Failure::Usage(format!(
-            "{path} is no regular file; -o names the capture's file"
-        )));
-    }
+    output::check_capture(&path)?;
     // An earlier capture that is to be replaced stays until there is a job to record.
     let place = if args.force {
         output::beside(&path, ".gcap.part")
@@ -123,8 +113,8 @@ struct Recording {
     judged: Option<validation::Report>,
 }
 
-fn default_path(args: &RecordArgs) -> PathBuf {
-    let name = args.job.job_id.as_deref().unwrap_or("capture");
+/// A name of its own for each capture.
+pub(super) fn default_path(name: &str) -> PathBuf {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "-_.".contains(c) {
             c
@@ -137,7 +127,8 @@ fn default_path(args: &RecordArgs) -> PathBuf {
     Path::new(&format!("{name}-{time}.gcap")).to_owned()
 }
 
-fn unix_ns() -> u64 {
+/// The wall clock, in nanoseconds since the Unix epoch.
+pub(super) fn unix_ns() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -12,13 +12,13 @@ use crate::commands::output::{self, Talk};
 const REDRAW: Duration = Duration::from_millis(200);
 
 /// Shows frames, rate, throughput, compression and time, on a terminal only.
-pub(super) struct Line {
+pub(in crate::commands) struct Line {
     recorder: RecorderHandle,
     shown: Option<(ProgressBar, JoinHandle<()>)>,
 }
 
 impl Line {
-    pub(super) fn start(recorder: RecorderHandle, talk: Talk) -> Self {
+    pub(in crate::commands) fn start(recorder: RecorderHandle, talk: Talk) -> Self {
         let shown = talk.is_interactive().then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -41,7 +41,7 @@ impl Line {
     }
 
     /// Clears the line and gives the final totals.
-    pub(super) fn stop(self) -> Totals {
+    pub(in crate::commands) fn stop(self) -> Totals {
         if let Some((bar, redraw)) = self.shown {
             redraw.abort();
             bar.finish_and_clear();

@@ -1,0 +1,171 @@
+//! `capture proxy`: stands between clients and a server, and records every call.
+
+use std::{io::Write as _, path::PathBuf, sync::Arc};
+
+use grpc_capture::{
+    file::{Header, Summary, Writer, WriterOptions, attribute},
+    proto::FOCUS_DESCRIPTOR_SET,
+    redact::MetadataPolicy,
+    tap::{
+        DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
+        Target, Totals,
+        proxy::ProxyOutcome,
+        tls::{TlsMode, TlsOptions, parse_pin},
+    },
+};
+use serde_json::json;
+
+use super::{
+    Done, Failure, output,
+    record::{default_path, progress, signal, unix_ns},
+};
+use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
+
+mod report;
+
+pub(crate) fn run(args: &ProxyArgs, talk: output::Talk) -> Done {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(proxy(args, talk));
+    // A name server that does not answer must not keep a finished command alive.
+    runtime.shutdown_background();
+    done
+}
+
+async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
+    let options = options(args)?;
+    let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
+    output::check_capture(&path)?;
+    let file = output::create(&path, args.force)?;
+    let stop = Stop::new();
+    signal::stop_on_signals(stop.clone())?;
+    let clock = MonotonicClock::start();
+    let header = header(args, &options.target);
+    let chunks = WriterOptions {
+        chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
+        ..WriterOptions::default()
+    };
+    let recorder = Recorder::start(
+        Writer::with_file(file, &path, &header, chunks)?,
+        recorder_options(args, clock),
+    )?;
+    let handle = recorder.handle();
+    let proxy = match Proxy::bind(options, Some(handle.clone()), stop.clone()).await {
+        Ok(proxy) => proxy,
+        Err(error) => {
+            // Nothing was captured: the empty file would only be in the way.
+            drop(recorder);
+            let _ = std::fs::remove_file(&path);
+            return Err(error.into());
+        }
+    };
+    announce(&proxy)?;
+    let line = progress::Line::start(handle, talk);
+    let outcome = {
+        let duration = args.limits.duration;
+        let timer = async {
+            match duration {
+                Some(span) => tokio::time::sleep(span.0).await,
+                None => std::future::pending().await,
+            }
+        };
+        let run = proxy.run();
+        tokio::pin!(run);
+        tokio::select! {
+            outcome = &mut run => outcome,
+            () = timer => {
+                stop.stop("--duration reached");
+                run.await
+            }
+        }
+    };
+    let written = recorder.finish().await;
+    let totals = line.stop();
+    let session = Session {
+        path,
+        outcome,
+        totals,
+        written,
+        stopped: stop.reason().unwrap_or_default().to_owned(),
+    };
+    report::report(args, &session, talk)
+}
+
+/// Everything that is known when a proxy has stopped.
+struct Session {
+    path: PathBuf,
+    outcome: ProxyOutcome,
+    totals: Totals,
+    written: Result<Summary, RecorderError>,
+    stopped: String,
+}
+
+/// The line that tells scripts where the proxy is.
+fn announce(proxy: &Proxy) -> Result<(), Failure> {
+    let ready = json!({"event": "ready", "grpc": proxy.addr().to_string(), "rest": null, "job_ids": []});
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{ready}")?;
+    out.flush()?;
+    Ok(())
+}
+
+fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
+    let target: Target = args
+        .target
+        .parse()
+        .map_err(|error| Failure::Usage(format!("{error}")))?;
+    let dial = &args.dial;
+    let pin = dial.pin_sha256.as_deref().map(parse_pin).transpose();
+    let tls = TlsOptions {
+        mode: match (dial.plaintext, dial.insecure) {
+            (true, _) => TlsMode::Plaintext,
+            (_, true) => TlsMode::Insecure,
+            _ if dial.cacert.is_some() || dial.cert.is_some() || dial.pin_sha256.is_some() => TlsMode::Verify,
+            _ => TlsMode::Auto,
+        },
+        cacert: dial.cacert.clone(),
+        cert: dial.cert.clone(),
+        key: dial.key.clone(),
+        pin_sha256: pin.map_err(|error| Failure::Usage(error.to_string()))?,
+    };
+    Ok(ProxyOptions {
+        listen: args.listen,
+        dial: DialOptions {
+            tls,
+            authority: dial.authority.clone(),
+            connect_timeout: dial.connect_timeout.0,
+            ..DialOptions::default()
+        },
+        max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
+        max_bytes: args.limits.max_bytes.map(|size| size.0),
+        ..ProxyOptions::new(target)
+    })
+}
+
+fn header(args: &ProxyArgs, target: &Target) -> Header {
+    let mut header = Header::new(unix_ns());
+    header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+    header.set(attribute::SOURCE, format!("proxy -> {target}"));
+    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
+    for tag in &args.tags {
+        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+    }
+    header
+}
+
+fn recorder_options(args: &ProxyArgs, clock: MonotonicClock) -> RecorderOptions {
+    RecorderOptions {
+        on_overflow: match args.recorder.on_overflow {
+            OnOverflow::Block => Overflow::Block,
+            OnOverflow::Gap => Overflow::Gap,
+            OnOverflow::Abort => Overflow::Abort,
+        },
+        flush_interval: args.recorder.flush_interval.0,
+        metadata: if args.recorder.keep_metadata {
+            MetadataPolicy::Keep
+        } else {
+            MetadataPolicy::Redact
+        },
+        clock: Arc::new(clock),
+        ..RecorderOptions::default()
+    }
+}

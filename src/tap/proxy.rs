@@ -143,8 +143,7 @@ impl Proxy {
         drop(listener);
         let _ = timeout(CLOSING, async { while connections.join_next().await.is_some() {} }).await;
         connections.shutdown().await;
-        let outcome = hub.outcome().clone();
-        outcome
+        hub.outcome().clone()
     }
 }
 

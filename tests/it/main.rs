@@ -14,6 +14,7 @@ mod demo;
 mod files;
 mod golden;
 mod hostile;
+mod proxy;
 mod record;
 mod serve;
 mod snapshot;

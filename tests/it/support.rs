@@ -18,6 +18,7 @@ use grpc_capture::{
 use prost::Message as _;
 use serde_json::Value;
 
+pub(crate) mod proxying;
 pub(crate) mod raw_job;
 
 /// A command that takes longer hangs: every limit in these tests is far below it.

@@ -135,39 +135,31 @@ impl Call {
                 // The target wants no more; its answer says why.
                 _ = up.left() => return Ok(()),
             };
-            let gone = |error: &h2::Error| Cut::Client(Leaving::of(error));
-            let passed = match data {
-                Some(data) => {
-                    let data = data.map_err(|error| gone(&error))?;
-                    let bytes = data.len();
-                    if let Some(log) = &self.log {
-                        tape.look(log, &data).await;
-                    }
-                    let end = body.is_end_stream();
-                    if end {
-                        self.log(Log::half_close);
-                    }
-                    let passed = up.send(data, end).await;
-                    passed_on(body, bytes);
-                    if end {
-                        return Ok(());
-                    }
-                    passed
-                }
-                None => {
-                    let trailers = body.trailers().await.map_err(|error| gone(&error))?;
-                    self.log(Log::half_close);
-                    let _ = match trailers {
-                        Some(trailers) => up.trailers(trailers),
-                        None => up.send(bytes::Bytes::new(), true).await,
-                    };
-                    return Ok(());
-                }
-            };
-            if let Err(Closed) = passed {
+            let Some(data) = data else { break };
+            let data = data.map_err(|error| Cut::Client(Leaving::of(&error)))?;
+            let bytes = data.len();
+            if let Some(log) = &self.log {
+                tape.look(log, &data).await;
+            }
+            let end = body.is_end_stream();
+            if end {
+                self.log(Log::half_close);
+            }
+            let passed = up.send(data, end).await;
+            passed_on(body, bytes);
+            // A target that takes no more has answered why.
+            if end || passed.is_err() {
                 return Ok(());
             }
         }
+        let trailers = body.trailers().await;
+        let trailers = trailers.map_err(|error| Cut::Client(Leaving::of(&error)))?;
+        self.log(Log::half_close);
+        let _ = match trailers {
+            Some(trailers) => up.trailers(trailers),
+            None => up.send(bytes::Bytes::new(), true).await,
+        };
+        Ok(())
     }
 
     /// Passes on what the target answers; done when the call has its status.
@@ -182,13 +174,14 @@ impl Call {
         let foreign = not_grpc(parts.status, &headers);
         let only = body.is_end_stream();
         let status = only.then(|| status::status(&headers, Block::TrailersOnly)).flatten();
-        self.log(|log| match status {
-            Some(status) => log.end(Ending::Status(status)),
-            None => {
-                log.headers(&headers);
-                if only {
-                    log.end(self.ending(foreign.as_ref(), None, &headers));
-                }
+        self.log(|log| {
+            if let Some(status) = status {
+                log.end(Ending::Status(status));
+                return;
+            }
+            log.headers(&headers);
+            if only {
+                log.end(self.ending(foreign.as_ref(), None, &headers));
             }
         });
         if door.begin(Response::from_parts(parts, ()), only).is_err() {

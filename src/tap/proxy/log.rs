@@ -18,7 +18,7 @@ use crate::{
     event::{CallStart, Direction, Ending, Gap, Headers, Message},
     tap::{
         client::ending::is_grpc,
-        recorder::{CallRecorder, Refused},
+        recorder::{CallRecorder, RecorderHandle, Refused},
     },
     wire::{metadata, timeout},
 };
@@ -113,7 +113,7 @@ impl Log {
 
     /// Records the ending that `cut` means.
     pub(super) fn cut(&self, cut: &Cut, goaway: Option<u32>) {
-        let now = self.hub.recorder.as_ref().map_or(0, |recorder| recorder.now());
+        let now = self.hub.recorder.as_ref().map_or(0, RecorderHandle::now);
         let elapsed = Duration::from_nanos(now.saturating_sub(self.started_ns));
         self.end(ending::of(cut, elapsed, self.timeout, goaway));
     }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod attach;
 pub(crate) mod proxy;
 pub(crate) mod record;
+pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
 
@@ -54,10 +56,14 @@ pub(crate) enum Command {
     Stats(validate::StatsArgs),
     /// Print the golden text of captures, or compare it with goldens
     Snapshot(validate::SnapshotArgs),
+    /// Cut a part out of a capture into a new one
+    Slice(Box<slice::SliceArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames
     Import(ImportArgs),
+    /// Upload evidence to a Jira issue
+    Attach(attach::AttachArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write man pages

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+pub(crate) mod attach;
 pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod docs;
@@ -13,6 +14,7 @@ pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod serve;
+pub(crate) mod slice;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod validate;

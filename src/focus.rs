@@ -9,10 +9,12 @@ pub mod job;
 pub mod refusal;
 pub mod request;
 pub mod response;
+mod sensors;
 pub mod words;
 
 pub use job::{JobError, JobSpec};
 pub use refusal::{error_text, refusal};
 pub use request::{ConfigureRequest, RequestError};
 pub use response::{ConfigureResponse, Endpoint, EndpointError, Scheme};
+pub use sensors::SensorSet;
 pub use words::{Format, Period, Span, View};

@@ -8,6 +8,7 @@
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
+//! - [`mod@slice`]: a part of a capture.
 //! - [`stats`]: the numbers of a stream.
 //! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text.
 //!
@@ -24,6 +25,7 @@
 pub mod convert;
 pub mod dialect;
 pub mod event;
+pub mod evidence;
 pub mod file;
 pub mod finding;
 pub mod focus;
@@ -32,6 +34,7 @@ pub mod proto;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod slice;
 pub mod snapshot;
 pub mod spectrogram;
 pub mod stats;

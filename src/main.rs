@@ -23,11 +23,13 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(args),
         Command::Cat(args) => commands::cat::run(args),
         Command::Verify(args) => commands::verify::run(args),
+        Command::Slice(args) => commands::slice::run(args),
         Command::Recover(args) => commands::recover::run(args),
         Command::Validate(args) => commands::validate::run(args),
         Command::Stats(args) => commands::stats::run(args),
         Command::Snapshot(args) => commands::snapshot::run(args),
         Command::Import(args) => commands::import::run(args),
+        Command::Attach(args) => commands::attach::run(args),
         Command::Completions(args) => commands::docs::completions(args),
         Command::Man(args) => commands::docs::man(args),
     };

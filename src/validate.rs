@@ -30,6 +30,7 @@ mod book;
 mod call;
 mod clock;
 pub mod expect;
+mod opening;
 pub mod rule;
 mod rules;
 mod scan;
@@ -41,12 +42,13 @@ use serde::Serialize;
 use self::{
     book::Book,
     call::{Call, Context, Offsets, Tally},
+    opening::Opening,
     rules::{endings, expected, sensors, structure},
 };
 use crate::{
     dialect::{Dialect, Layout},
     event::{Direction, Event, EventKind, Observer},
-    file::{Header, attribute},
+    file::{Header, SliceOf, attribute},
     finding::{Finding, Place, Severity, Verdict},
     frames::{Frames, Seen},
 };
@@ -87,6 +89,7 @@ pub enum Strictness {
 #[derive(Debug)]
 pub struct Validator {
     expect: Expectations,
+    slice: Option<SliceOf>,
     offsets: Offsets,
     layout: Layout,
     frames: Frames,
@@ -99,6 +102,8 @@ pub struct Validator {
 struct Totals {
     calls: u32,
     other_calls: u32,
+    /// Calls of a slice that are not whole, and are no failures.
+    cut_calls: u32,
     messages: u64,
     frames: u64,
     rows: u64,
@@ -176,7 +181,8 @@ impl Validator {
     /// A validator of a capture with this header, or of a stream that is being recorded under it.
     ///
     /// The header tells whether offsets are those of a delivery ([`attribute::TIMING`]); what it expects of the stream
-    /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top.
+    /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top. It tells, too,
+    /// whether the capture is a slice: what a slice leaves out is not missed.
     #[must_use]
     pub fn new(expectations: Expectations, header: &Header) -> Self {
         let offsets = match header.text(attribute::TIMING) {
@@ -186,6 +192,7 @@ impl Validator {
         Self {
             book: Book::new(expectations.levels.clone()),
             expect: expectations,
+            slice: header.slice(),
             offsets,
             layout: Layout::default(),
             frames: Frames::default(),
@@ -211,6 +218,7 @@ impl Validator {
         }
         let Self {
             expect,
+            slice,
             offsets,
             mut book,
             totals,
@@ -223,6 +231,9 @@ impl Validator {
             };
             structure::zero_frames(&mut book, Place::default(), &what);
         }
+        if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
+            structure::zero_frames(&mut book, Place::default(), "the slice holds no frame");
+        }
         expected::out_of_range_frequency(&mut book, &expect);
         if totals.frames > 0 {
             let length = expected::Length {
@@ -233,10 +244,20 @@ impl Validator {
             expected::short_stream(&mut book, &expect, length);
             let panda = Dialect::PandaDataStream as u8;
             let is_parted = totals.streams.iter().any(|(dialect, _)| *dialect == panda);
-            if is_parted || expect.streams.as_ref().is_some_and(|streams| streams.value > 1) {
+            let is_explicit = expect
+                .sensors
+                .as_ref()
+                .is_some_and(|sensors| sensors.source.is_explicit());
+            let over_all = is_parted || expect.streams.as_ref().is_some_and(|streams| streams.value > 1);
+            if over_all && (slice.is_none() || is_explicit) {
                 sensors::lacking_over_all(&mut book, &expect, &totals.observed.sensors);
             }
-            expected::missing_stream(&mut book, &expect, totals.streams.len() as u32, is_parted);
+            expected::missing_stream(
+                &mut book,
+                &expect,
+                totals.streams.len() as u32,
+                is_parted && slice.is_none(),
+            );
         }
         Validation {
             findings: book.finish(),
@@ -259,6 +280,8 @@ impl Validator {
             layout: self.layout,
         };
         let verdict = call.end(&mut context, offset_ns, ending);
+        let is_part = call.opening.is_cut(ending) && verdict != endings::Verdict::Failed;
+        self.totals.cut_calls += u32::from(is_part);
         self.totals.add(&call, verdict);
     }
 }
@@ -278,8 +301,9 @@ impl Observer for Validator {
             (_, EventKind::CallStart(start)) => match Dialect::from_method(&start.method) {
                 Some(dialect) => {
                     self.totals.calls += 1;
-                    self.open
-                        .insert(event.call, Call::new(event.call, dialect, at, &self.expect));
+                    let opening = Opening::of(self.slice.as_ref(), at);
+                    let call = Call::new(event.call, dialect, at, opening, &self.expect);
+                    self.open.insert(event.call, call);
                 }
                 None => self.totals.other_calls += 1,
             },

@@ -48,6 +48,11 @@ impl FromStr for Tag {
     }
 }
 
+/// One value that may itself hold commas, for clap.
+pub(crate) fn list<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,10 @@ use std::{
 
 use serde::Serialize;
 
+mod rewrite;
+
+pub(crate) use rewrite::NewCapture;
+
 use super::Failure;
 use crate::cli::Format;
 

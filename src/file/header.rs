@@ -36,6 +36,8 @@ pub mod attribute {
     pub const JOB_ID: &str = "job-id";
     /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.
     pub const TIMING: &str = "timing";
+    /// What the capture was cut from, when it is a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
+    pub const SLICE: &str = "slice";
     /// Names that begin so are the user's own.
     pub const TAG_PREFIX: &str = "tag.";
 }

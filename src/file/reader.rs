@@ -130,6 +130,11 @@ impl<R: Read + Seek> Reader<R> {
         Ok(self.scanner.done()?.map(|(_, done)| done.summary(len)))
     }
 
+    /// Starts again from the first event.
+    pub fn rewind(&mut self) {
+        self.restart(None, 0);
+    }
+
     /// The next event; `None` at the end, see [`tail`](Self::tail).
     ///
     /// # Errors

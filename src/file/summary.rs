@@ -50,4 +50,16 @@ impl Summary {
             _ => {}
         }
     }
+
+    /// Adds the events of a chunk; neither its place nor its size.
+    pub(super) fn add(&mut self, chunk: &Self) {
+        self.events += chunk.events;
+        self.calls += chunk.calls;
+        self.messages += chunk.messages;
+        self.message_bytes += chunk.message_bytes;
+        self.sent_messages += chunk.sent_messages;
+        self.sent_bytes += chunk.sent_bytes;
+        self.gaps = self.gaps.saturating_add(chunk.gaps);
+        self.last_offset_ns = self.last_offset_ns.max(chunk.last_offset_ns);
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     FileError, FileErrorKind, Header, Summary, VERSION,
-    chunk::{ChunkBuilder, Codec, digest::ContentDigest},
+    chunk::{ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
     format::{self, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
 };
@@ -73,6 +73,9 @@ pub struct Writer<S: Storage> {
     path: Option<PathBuf>,
     options: WriterOptions,
     chunk: ChunkBuilder,
+    sealer: Sealer,
+    /// Reused from chunk to chunk.
+    sealed: Sealed,
     index: IndexBlock,
     summary: Summary,
     content: ContentDigest,
@@ -128,7 +131,9 @@ impl<S: Storage> Writer<S> {
             storage: Some(storage),
             path: None,
             options,
-            chunk: ChunkBuilder::default(),
+            chunk: ChunkBuilder::new(&options),
+            sealer: Sealer::default(),
+            sealed: Sealed::default(),
             index: IndexBlock::default(),
             summary,
             content: ContentDigest::default(),
@@ -143,19 +148,13 @@ impl<S: Storage> Writer<S> {
     /// When the storage fails, now or earlier; what was flushed stays readable.
     pub fn write(&mut self, event: &Event) -> Result<(), FileError> {
         self.usable()?;
-        let age_ns = event.offset_ns.saturating_sub(self.chunk.min_offset_ns());
-        if !self.chunk.is_empty() && age_ns >= self.options.chunk_ns {
+        if self.chunk.is_due_before(event) {
             self.flush()?;
         }
         if let Err(error) = self.chunk.push(event) {
             return Err(self.placed(error));
         }
-        self.summary.count(event);
-        if self.chunk.raw_len() >= self.options.chunk_bytes {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        if self.chunk.is_full() { self.flush() } else { Ok(()) }
     }
 
     /// Closes the chunk: everything so far can be read by others.
@@ -167,10 +166,40 @@ impl<S: Storage> Writer<S> {
         if self.chunk.is_empty() {
             return Ok(());
         }
-        let mut sealed = self.chunk.seal(self.options.codec)?;
-        sealed.head.number = self.summary.chunks;
-        sealed.head.first_event = self.summary.events - u64::from(sealed.head.events);
-        let head = &sealed.head;
+        let mut sealed = std::mem::take(&mut self.sealed);
+        let codec = self.options.codec;
+        let appended = match self.sealer.seal(&mut self.chunk, codec, &mut sealed) {
+            Ok(()) => self.append_chunk(&sealed),
+            Err(error) => Err(self.placed(error)),
+        };
+        self.sealed = sealed;
+        appended
+    }
+
+    /// An empty chunk that is full and due as this writer's own chunks are; to be filled and sealed elsewhere, and
+    /// handed to [`append`](Self::append).
+    #[must_use]
+    pub fn builder(&self) -> ChunkBuilder {
+        ChunkBuilder::new(&self.options)
+    }
+
+    /// Appends a chunk that was sealed elsewhere; its events can be read by others when this returns. Chunks are to come
+    /// in the order of their events. Events that were [written](Self::write) before come first: their chunk is closed.
+    ///
+    /// # Errors
+    /// When the storage fails, now or earlier; what was appended before stays readable.
+    pub fn append(&mut self, sealed: &Sealed) -> Result<(), FileError> {
+        self.flush()?;
+        if sealed.events() == 0 {
+            return Ok(());
+        }
+        self.append_chunk(sealed)
+    }
+
+    fn append_chunk(&mut self, sealed: &Sealed) -> Result<(), FileError> {
+        let mut head = sealed.head.clone();
+        head.number = self.summary.chunks;
+        head.first_event = self.summary.events;
         let body = head
             .to_body()
             .map_err(|error| FileError::corrupt("write a chunk", error))?;
@@ -188,10 +217,11 @@ impl<S: Storage> Writer<S> {
             control: head.control,
             calls: calls.iter().map(|count| count.call).collect(),
         };
-        self.append(&format::encode_part(Tag::Chunk, &body))?;
-        self.append(&sealed.stored)?;
+        self.append_bytes(&format::encode_part(Tag::Chunk, &body))?;
+        self.append_bytes(&sealed.stored)?;
         self.summary.chunks += 1;
         self.summary.raw_bytes += head.raw_len;
+        self.summary.add(&sealed.counts);
         self.content.add(&sealed.leaves);
         self.index.entries.push(entry);
         if self.index.entries.len() >= CHUNKS_PER_INDEX {
@@ -238,7 +268,7 @@ impl<S: Storage> Writer<S> {
         let body = done
             .to_body()
             .map_err(|error| FileError::corrupt("write the summary", error))?;
-        self.append(&format::encode_part(Tag::Done, &body))?;
+        self.append_bytes(&format::encode_part(Tag::Done, &body))?;
         self.sync()?;
         match self.storage.take() {
             Some(storage) => Ok((storage, self.summary)),
@@ -252,7 +282,7 @@ impl<S: Storage> Writer<S> {
             .index
             .to_body()
             .map_err(|error| FileError::corrupt("write an index block", error))?;
-        self.append(&format::encode_part(Tag::Index, &body))?;
+        self.append_bytes(&format::encode_part(Tag::Index, &body))?;
         self.index = IndexBlock {
             previous: at,
             entries: Vec::new(),
@@ -260,7 +290,7 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+    fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.storage.as_mut().map_or(Ok(()), |storage| storage.write_all(bytes));
         written.map_err(|error| self.broke("write to the capture", error))?;
         self.summary.stored_bytes += bytes.len() as u64;

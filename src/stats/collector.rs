@@ -68,6 +68,10 @@ impl StatsCollector {
             Some("rows") => TimingSource::Rows,
             _ => TimingSource::Delivery,
         };
+        let mut delivery = Delivery::new(source);
+        if header.slice().is_some_and(|slice| slice.origin_ns > 0) {
+            delivery.begin_cut();
+        }
         Self {
             frames: Frames::with_layout(options.layout),
             dialect: header.text(attribute::DIALECT).map(str::to_owned),
@@ -76,7 +80,7 @@ impl StatsCollector {
                 structures: Structures::default(),
                 amplitudes: Amplitudes::new(options.exact_values),
                 declared: Declared::default(),
-                delivery: Delivery::new(source),
+                delivery,
                 rows: Rows::new(asked(header)),
                 undecodable: Vec::new(),
                 row_numbers: std::collections::BTreeMap::new(),
@@ -192,6 +196,8 @@ fn read(values: &Values<'_>, run: &mut Vec<f32>) {
 fn asked(header: &Header) -> Asked {
     let json = |name| header.get(name).and_then(|body| serde_json::from_slice(body).ok());
     let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| ConfigureRequest::parse(&body).ok());
+    // A slice is a part of what was asked for, by intent.
+    let request = request.filter(|_| header.slice().is_none());
     let window_s = request.and_then(|request| match request.job.period {
         Period::Recorded { start_s, end_s } => Some((start_s, end_s)),
         Period::Live => None,

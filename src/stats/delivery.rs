@@ -88,11 +88,14 @@ pub(super) struct Delivery {
     waits: Histogram<u64>,
     moments: Moments,
     extremes: Option<(u64, u64)>,
+    /// Calls at offset 0 were opened earlier than that: a slice begins in their middle.
+    cut: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Open {
-    start_ns: u64,
+    /// `None` when it is not known.
+    start_ns: Option<u64>,
     last_ns: Option<u64>,
 }
 
@@ -114,14 +117,20 @@ impl Delivery {
             waits,
             moments: Moments::default(),
             extremes: None,
+            cut: false,
         }
+    }
+
+    /// The capture is a slice, and calls that are opened with it were open before.
+    pub(super) const fn begin_cut(&mut self) {
+        self.cut = true;
     }
 
     pub(super) fn start(&mut self, call: u32, offset_ns: u64) {
         self.open.insert(
             call,
             Open {
-                start_ns: offset_ns,
+                start_ns: (!self.cut || offset_ns > 0).then_some(offset_ns),
                 last_ns: None,
             },
         );
@@ -143,8 +152,8 @@ impl Delivery {
                 self.timing.stalls += 1;
                 self.timing.stalled_ns = self.timing.stalled_ns.saturating_add(wait);
             }
-        } else {
-            let wait = offset_ns.saturating_sub(open.start_ns);
+        } else if let Some(start_ns) = open.start_ns {
+            let wait = offset_ns.saturating_sub(start_ns);
             self.timing.first_frame_ns = self.timing.first_frame_ns.max(Some(wait));
         }
         if let Some((first, last)) = self.span {

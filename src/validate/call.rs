@@ -4,6 +4,7 @@ use super::{
     book::Book,
     clock::{Clock, RowTime},
     expect::Expectations,
+    opening::Opening,
     rules::{
         amplitude, delivery, drift, endings, expected,
         extremes::{self, Excuse},
@@ -51,6 +52,7 @@ pub(super) struct Call {
     pub(super) roster: Roster,
     pub(super) clock: Clock,
     started_ns: u64,
+    pub(super) opening: Opening,
     layout_told: bool,
     /// The most rows that a message held.
     largest: u64,
@@ -96,7 +98,7 @@ struct Seen {
 }
 
 impl Call {
-    pub(super) fn new(number: u32, dialect: Dialect, started_ns: u64, expect: &Expectations) -> Self {
+    pub(super) fn new(number: u32, dialect: Dialect, started_ns: u64, opening: Opening, expect: &Expectations) -> Self {
         Self {
             number,
             dialect,
@@ -106,6 +108,7 @@ impl Call {
             roster: Roster::new(expect, dialect),
             clock: Clock::new(expect.lines_dt_s.as_ref().map(|dt| dt.value)),
             started_ns,
+            opening,
             layout_told: false,
             largest: 1,
             drift: drift::Memory::default(),
@@ -136,7 +139,7 @@ impl Call {
             tally.first_ns = at.offset_ns;
             tally.first_bytes = at.wire_bytes as u64;
             tally.waited_ns = at.offset_ns.saturating_sub(self.started_ns);
-            if context.offsets == Offsets::Delivery {
+            if context.offsets == Offsets::Delivery && self.opening == Opening::Whole {
                 delivery::late_first_frame(context.book, place, tally.waited_ns, context.expect);
             }
         } else {
@@ -396,16 +399,16 @@ impl Call {
             );
             delivery::low_throughput(context.book, place, flow, context.expect);
         }
-        let before = endings::Before {
+        let before = self.opening.before(endings::Before {
             messages,
             silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
-        };
+        });
         let Some(ending) = ending else {
             endings::unended(context.book, place, messages);
             return endings::Verdict::Stopped;
         };
         let verdict = endings::judge(context.book, place, ending, before);
-        if messages == 0 && verdict != endings::Verdict::Failed {
+        if messages == 0 && verdict != endings::Verdict::Failed && !self.opening.is_cut(Some(ending)) {
             structure::zero_frames(context.book, place, &format!("call {} carried no frame", self.number));
         }
         verdict

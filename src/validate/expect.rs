@@ -3,7 +3,6 @@
 mod header;
 mod init;
 mod parse;
-mod sensors;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,9 +10,10 @@ use serde::Serialize;
 
 use crate::{finding::Severity, focus::Span};
 
+pub use crate::focus::SensorSet;
+
 pub use init::Observed;
 pub use parse::ExpectError;
-pub use sensors::SensorSet;
 
 /// First frame within so many seconds (the specification's own figure).
 pub const FIRST_FRAME_S: f64 = 5.0;

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, in its helpers too; clippy knows only #[test] functions as tests"
 )]
 
+mod attach;
 mod captures;
 mod crash;
 mod demo;
@@ -17,6 +18,7 @@ mod hostile;
 mod proxy;
 mod record;
 mod serve;
+mod slice;
 mod snapshot;
 mod support;
 mod tidy;

@@ -322,6 +322,15 @@ pub(crate) fn events(path: impl AsRef<Path>) -> Vec<Event> {
     std::iter::from_fn(|| reader.next_event().unwrap()).collect()
 }
 
+/// Every event that can be read so far of a capture that grows, or that was left unfinished.
+#[track_caller]
+pub(crate) fn readable(path: impl AsRef<Path>) -> Vec<Event> {
+    let Ok(mut reader) = Reader::open(path) else {
+        return Vec::new();
+    };
+    std::iter::from_fn(|| reader.next_event().ok().flatten()).collect()
+}
+
 /// Every message received, in the order of the file.
 #[track_caller]
 pub(crate) fn received(path: impl AsRef<Path>) -> Vec<Bytes> {

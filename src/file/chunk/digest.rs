@@ -1,6 +1,6 @@
 //! SHA-256 digests: of a capture's content, and of a call's messages.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
@@ -19,6 +19,30 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of all that a reader gives, in constant memory, and how many bytes those were.
+    ///
+    /// # Errors
+    /// As the reader's.
+    pub fn of_reader(mut reader: impl io::Read) -> io::Result<(Self, u64)> {
+        let mut hash = Sha256::new();
+        let bytes = io::copy(&mut reader, &mut HashWriter(&mut hash))?;
+        Ok((Self(hash.finalize().into()), bytes))
+    }
+}
+
+/// Lets `io::copy` feed a hash.
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -56,9 +80,9 @@ impl ContentDigest {
     }
 }
 
-/// The leaf of one event record.
-pub(super) fn leaf(record: &[u8]) -> [u8; 32] {
-    Sha256::digest(record).into()
+/// The leaf of one event record, which is given in two pieces.
+pub(super) fn leaf(head: &[u8], payload: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(head).chain_update(payload).finalize().into()
 }
 
 /// The digest of one chunk: over its leaves.

@@ -108,6 +108,10 @@ pub(super) async fn serve(hub: Arc<Hub>, mut client: Box<dyn Stream>, from: Sock
                 tracing::warn!("{from} spoke {what}, and was turned away");
                 return;
             }
+            Greeting::Http1 => {
+                tracing::warn!("{from} spoke HTTP/1, and was turned away");
+                return greeting::answer_http1(&mut client).await;
+            }
             Greeting::Silent => return,
         },
         _ = hub.stop.stopped() => return,

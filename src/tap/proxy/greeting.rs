@@ -28,6 +28,8 @@ const HTTP1_BODY: &str = "This is the gRPC port of `capture proxy`: it takes HTT
 pub(super) enum Greeting {
     /// HTTP/2; these bytes of it were read.
     Http2(Bytes),
+    /// HTTP/1.
+    Http1,
     /// Something else, which is how it is called.
     Other(&'static str),
     /// Nothing: it went away again.
@@ -46,15 +48,13 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> 
     }
     match first {
         [TLS_HANDSHAKE, 3, _] => Greeting::Other("TLS, though no --tls-cert or --self-signed was given"),
-        [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z' | b' '] => {
-            answer_http1(stream).await;
-            Greeting::Other("HTTP/1")
-        }
+        [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z' | b' '] => Greeting::Http1,
         _ => Greeting::Other("something that is not HTTP/2"),
     }
 }
 
-async fn answer_http1(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+/// Tells a client of HTTP/1 what this port is for.
+pub(super) async fn answer_http1(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let answer = format!(
         "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: \
          close\r\n\r\n{HTTP1_BODY}",

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Channels, Expectations, Expected, Source};
 use crate::{
     file::{Header, attribute},
-    focus::{ConfigureRequest, ConfigureResponse, JobSpec, Period, Span},
+    focus::{ConfigureRequest, ConfigureResponse, JobSpec, Period, SensorSet, Span},
 };
 
 impl Expectations {
@@ -24,7 +24,17 @@ impl Expectations {
         };
         let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| job(&body));
         let response = json(attribute::CONFIGURE_RESPONSE).filter(Value::is_object);
-        Self::from_exchange(request.as_ref(), response.map(ConfigureResponse::from).as_ref())
+        let mut expect = Self::from_exchange(request.as_ref(), response.map(ConfigureResponse::from).as_ref());
+        if let Some(slice) = header.slice() {
+            // A part of what was asked for is all that a slice is meant to hold.
+            expect.window_s = None;
+            let kept = slice.sensors.and_then(|sensors| sensors.parse::<SensorSet>().ok());
+            if let Some(kept) = kept {
+                let is_kept = |channel: &i64| i32::try_from(*channel).is_ok_and(|channel| kept.contains(channel));
+                expect.channels.streams.retain(|channel, _| is_kept(channel));
+            }
+        }
+        expect
     }
 
     fn from_exchange(request: Option<&Asked>, response: Option<&ConfigureResponse>) -> Self {

@@ -52,7 +52,7 @@ impl Expectations {
             }
         };
         let set: SensorSet = observed.sensors.iter().map(|id| i64::from(*id)).collect();
-        let sensors = match (set.is_empty(), set.spans.as_slice()) {
+        let sensors = match (set.is_empty(), set.spans()) {
             (true, _) => None,
             (_, [_] | [_, _] | [_, _, _]) => Some(format!("sensors = \"{set}\"")),
             _ => Some(format!("sensors = {:?}", observed.sensors)),

@@ -9,14 +9,14 @@ use super::wire::{Ask, Client, End, Seen, Server, framed, split, text};
 use crate::support::{Dir, Noise, events, proxying::Proxying};
 
 /// The four kinds of gRPC methods: messages from the client, and from the server.
-const KINDS: [(&str, usize, usize); 4] = [
+pub(super) const KINDS: [(&str, usize, usize); 4] = [
     ("Unary", 1, 1),
     ("ServerStreaming", 1, 3),
     ("ClientStreaming", 3, 1),
     ("Bidirectional", 3, 3),
 ];
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -25,7 +25,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A call of one kind that shall end so.
-fn ask(kind: (&str, usize, usize), end: &str, message: impl Fn(usize) -> Bytes) -> Ask {
+pub(super) fn ask(kind: (&str, usize, usize), end: &str, message: impl Fn(usize) -> Bytes) -> Ask {
     let (name, requests, answers) = kind;
     let headers = [
         ("te", "trailers"),
@@ -49,14 +49,14 @@ fn ask(kind: (&str, usize, usize), end: &str, message: impl Fn(usize) -> Bytes) 
     }
 }
 
-fn small(at: usize) -> Bytes {
+pub(super) fn small(at: usize) -> Bytes {
     framed(false, format!("message {at}").as_bytes())
 }
 
 /// Every exchange of the table but those that have tests of their own.
 fn table() -> Vec<(String, Ask)> {
     let mut noise = Noise(0x51_7c_c1_b7);
-    let big = Bytes::from_iter((0..20_000_000).map(|_| noise.below(256) as u8));
+    let big: Bytes = (0..20_000_000).map(|_| noise.below(256) as u8).collect();
     let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], b"not looked at"].concat();
     let mut table = Vec::new();
     let mut add = |what: &str, kind: (&str, usize, usize), ask: Ask| table.push((format!("{what} {}", kind.0), ask));
@@ -170,7 +170,7 @@ fn metadata(map: &HeaderMap) -> Metadata {
     grpc_capture::wire::metadata(map)
 }
 
-fn messages(events: &[EventKind], wanted: Direction) -> Vec<(bool, Bytes)> {
+pub(super) fn messages(events: &[EventKind], wanted: Direction) -> Vec<(bool, Bytes)> {
     let messages = events.iter().filter_map(|kind| match kind {
         EventKind::Message(message) if message.direction == wanted => Some((message.compressed, message.data.clone())),
         _ => None,

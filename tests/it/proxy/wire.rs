@@ -37,6 +37,8 @@ pub(crate) enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) path: String,
+    /// Of the request; empty for an answer.
+    pub(crate) authority: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) trailers: HeaderMap,
@@ -241,9 +243,11 @@ async fn answer(
     let (parts, mut body) = request.into_parts();
     let headers = parts.headers;
     let path = parts.uri.path().to_owned();
+    let authority = parts.uri.authority().unwrap().to_string();
     let note = |(body, trailers, end)| {
         shared.seen.lock().unwrap().push(Seen {
             path: path.clone(),
+            authority: authority.clone(),
             headers: headers.clone(),
             body,
             trailers,
@@ -307,7 +311,10 @@ async fn answer(
                 goodbye.cancel();
             }
             shared.pass().await;
+            note(asked);
             close.cancel();
+            // Dropped before its connection, the stream would be reset.
+            return std::future::pending().await;
         }
         other => {
             let code: u32 = other.strip_prefix("reset-").unwrap().parse().unwrap();
@@ -344,6 +351,14 @@ pub(crate) struct Ask {
     pub(crate) keep_open: bool,
 }
 
+fn request(ask: &Ask) -> Request<()> {
+    let mut request = Request::post(format!("http://test.local{}", ask.path));
+    for (name, value) in &ask.headers {
+        request = request.header(name, value);
+    }
+    request.body(()).unwrap()
+}
+
 /// A client with one connection.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -365,14 +380,42 @@ impl Client {
         Self { send }
     }
 
+    /// Opens a call and sends all its messages, but reads nothing beyond the answer's head.
+    pub(crate) async fn open(&self, ask: &Ask) -> (http::Response<RecvStream>, SendStream<Bytes>) {
+        let mut ready = self.send.clone().ready().await.unwrap();
+        let (response, mut stream) = ready.send_request(request(ask), false).unwrap();
+        for message in &ask.body {
+            send(&mut stream, message.clone(), false).await.unwrap();
+        }
+        if !ask.keep_open {
+            send(&mut stream, Bytes::new(), true).await.unwrap();
+        }
+        (response.await.unwrap(), stream)
+    }
+
+    /// Makes a call, does something once the answers are there, and tells what came back in the end.
+    pub(crate) async fn call_then(&self, ask: &Ask, then: impl FnOnce()) -> Seen {
+        let (response, _stream) = self.open(ask).await;
+        let (parts, mut body) = response.into_parts();
+        let answers = ask.headers.iter().find(|(name, _)| name == "x-answers").unwrap();
+        let first = read(&mut body, answers.1.parse().unwrap()).await;
+        then();
+        let rest = read(&mut body, usize::MAX).await;
+        Seen {
+            path: ask.path.clone(),
+            authority: String::new(),
+            headers: parts.headers,
+            body: [first.0, rest.0].concat().into(),
+            trailers: rest.1,
+            end: rest.2,
+        }
+    }
+
     /// Makes a call, and tells what came back. `arrived` is called when the awaited answers are there.
     pub(crate) async fn call(&self, ask: &Ask, arrived: impl FnOnce()) -> Seen {
-        let mut request = Request::post(format!("http://test.local{}", ask.path));
-        for (name, value) in &ask.headers {
-            request = request.header(name, value);
-        }
         let mut seen = Seen {
             path: ask.path.clone(),
+            authority: String::new(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
             trailers: HeaderMap::new(),
@@ -381,7 +424,7 @@ impl Client {
         let Ok(mut ready) = self.send.clone().ready().await else {
             return seen;
         };
-        let (response, mut stream) = ready.send_request(request.body(()).unwrap(), false).unwrap();
+        let (response, mut stream) = ready.send_request(request(ask), false).unwrap();
         let last = ask.body.len();
         for (at, message) in ask.body.iter().enumerate() {
             let end = !ask.keep_open && at + 1 == last;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread::{self, JoinHandle},
 };
 
@@ -23,7 +23,14 @@ impl Proxying {
     /// Starts `capture proxy ARGS` and waits until clients can connect.
     #[track_caller]
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(&[&["proxy"], args].concat())
+        Self::spawn(command(&[&["proxy"], args].concat()))
+    }
+
+    /// Starts a proxy by a command of the caller's.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -38,7 +45,8 @@ impl Proxying {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         if line.is_empty() {
-            panic!("it never was ready: {}", stderr.join().unwrap());
+            let stderr = stderr.join().unwrap();
+            panic!("it never was ready: {stderr}");
         }
         let stdout = thread::spawn(move || {
             let mut all = Vec::new();

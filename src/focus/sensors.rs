@@ -2,12 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::focus::{Span, words::NoSpan};
+use super::words::{NoSpan, Span};
 
 /// Sensor ids, as ranges: `1..50`, `1..10, 20, 30..40`.
 ///
 /// ```
-/// use grpc_capture::validate::SensorSet;
+/// use grpc_capture::focus::SensorSet;
 /// let set: SensorSet = "1..3, 7".parse().unwrap();
 /// assert!(set.contains(2) && set.contains(7) && !set.contains(5));
 /// assert_eq!((set.len(), set.to_string().as_str()), (4, "1..3, 7"));
@@ -15,7 +15,7 @@ use crate::focus::{Span, words::NoSpan};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SensorSet {
     /// Sorted, apart from each other.
-    pub(super) spans: Vec<Span<i64>>,
+    spans: Vec<Span<i64>>,
 }
 
 impl SensorSet {
@@ -41,6 +41,39 @@ impl SensorSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// The ranges, sorted and apart from each other.
+    #[must_use]
+    pub fn spans(&self) -> &[Span<i64>] {
+        &self.spans
+    }
+
+    /// The sensors that are in both.
+    ///
+    /// ```
+    /// use grpc_capture::focus::SensorSet;
+    /// let (a, b): (SensorSet, SensorSet) = ("1..10, 20".parse()?, "8..30".parse()?);
+    /// assert_eq!(a.and(&b).to_string(), "8..10, 20");
+    /// # Ok::<(), grpc_capture::focus::words::NoSpan>(())
+    /// ```
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = Self::default();
+        for (one, two) in self
+            .spans
+            .iter()
+            .flat_map(|one| other.spans.iter().map(move |two| (one, two)))
+        {
+            let span = Span {
+                min: one.min.max(two.min),
+                max: one.max.min(two.max),
+            };
+            if span.min <= span.max {
+                both.add(span);
+            }
+        }
+        both
     }
 
     /// The ids in order.

@@ -1,0 +1,17 @@
+//! A bundle: one zip archive with everything that a defect ticket needs.
+//!
+//! [`archive`] writes the members and a manifest with the SHA-256 of each; [`Opened`] verifies a bundle and unpacks it
+//! without trusting it.
+
+pub mod archive;
+mod error;
+mod open;
+
+pub use error::BundleError;
+pub use open::{MAX_UNPACKED_BYTES, Opened};
+
+/// The member that says in a few lines of Markdown what the bundle shows.
+pub const SUMMARY: &str = "summary.md";
+
+#[cfg(test)]
+mod tests;

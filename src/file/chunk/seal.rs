@@ -1,0 +1,83 @@
+//! Sealing: a chunk's records hashed and compressed, on any thread.
+
+use super::{ChunkBuilder, Codec, digest};
+use crate::file::{FileError, Summary, record::ChunkHead};
+
+/// A chunk ready to be stored; [`Writer::append`](crate::file::Writer::append) takes it. Keep one and seal into it
+/// again: its buffers are reused.
+#[derive(Debug, Default)]
+pub struct Sealed {
+    /// Complete but for its number and first event, which the writer knows.
+    pub(in crate::file) head: ChunkHead,
+    pub(in crate::file) stored: Vec<u8>,
+    pub(in crate::file) leaves: Vec<[u8; 32]>,
+    /// What its events add to the totals.
+    pub(in crate::file) counts: Summary,
+}
+
+impl Sealed {
+    /// Events in it.
+    #[must_use]
+    pub const fn events(&self) -> u32 {
+        self.head.events
+    }
+
+    /// Bytes of its records.
+    #[must_use]
+    pub const fn raw_len(&self) -> u64 {
+        self.head.raw_len
+    }
+
+    /// Bytes of its records as they are stored.
+    #[must_use]
+    pub const fn stored_len(&self) -> usize {
+        self.stored.len()
+    }
+}
+
+/// Hashes and compresses chunks. It holds nothing but buffers and compression contexts, which it reuses: what it makes
+/// of a chunk depends on the chunk and the codec alone. Keep one per thread.
+#[derive(Default)]
+pub struct Sealer {
+    scratch: super::Scratch,
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer").finish_non_exhaustive()
+    }
+}
+
+impl Sealer {
+    /// Seals `chunk` into `sealed`, whose earlier content is replaced, and empties `chunk` for the next events.
+    ///
+    /// # Errors
+    /// When compression fails, for want of memory.
+    pub fn seal(&mut self, chunk: &mut ChunkBuilder, codec: Codec, sealed: &mut Sealed) -> Result<(), FileError> {
+        let number = super::store(chunk, codec, &mut self.scratch, &mut sealed.stored)
+            .map_err(|error| FileError::io("compress a chunk", error))?;
+        sealed.leaves.clear();
+        let leaves = chunk.records().map(|record| {
+            let (_, head) = record.head.split_at(super::RECORD_PREFIX);
+            digest::leaf(head, record.payload)
+        });
+        sealed.leaves.extend(leaves);
+        sealed.counts = chunk.counts;
+        sealed.head = ChunkHead {
+            number: 0,
+            first_event: 0,
+            events: sealed.leaves.len() as u32,
+            min_offset_ns: chunk.min_offset_ns,
+            max_offset_ns: chunk.counts.last_offset_ns,
+            control: chunk.control,
+            calls: chunk.calls.clone(),
+            codec: number,
+            raw_len: chunk.raw_len() as u64,
+            stored_len: sealed.stored.len() as u64,
+            stored_crc32c: crc32c::crc32c(&sealed.stored),
+            sha256: digest::of_leaves(&sealed.leaves),
+        };
+        chunk.clear();
+        Ok(())
+    }
+}

@@ -80,7 +80,7 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct FormatArg {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]

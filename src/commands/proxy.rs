@@ -1,15 +1,20 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
-use std::{io::Write as _, path::PathBuf, sync::Arc};
+use std::{io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use grpc_capture::{
-    file::{Header, Summary, Writer, WriterOptions, attribute},
+    file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::MetadataPolicy,
     tap::{
         DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
         Target, Totals,
         proxy::ProxyOutcome,
+        recorder::{
+            durable::Keeper,
+            pipeline::{Ladder, Pipeline, Written},
+            press::Press,
+        },
         tls::{TlsMode, TlsOptions, parse_pin},
     },
 };
@@ -23,6 +28,12 @@ use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
 
 mod report;
 
+/// Disks do not like to be synced more often.
+const SHORTEST_ROUND: Duration = Duration::from_millis(200);
+
+/// Chunks under way for each thread of the press: one at work and one that waits.
+const CHUNKS_PER_THREAD: usize = 2;
+
 pub(crate) fn run(args: &ProxyArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(proxy(args, talk));
@@ -35,19 +46,29 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
     output::check_capture(&path)?;
+    let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
+    if let Some(earlier) = &args.recorder.resume_of {
+        output::apart(earlier, &path)?;
+    }
     let file = output::create(&path, args.force)?;
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
     let clock = MonotonicClock::start();
-    let header = header(args, &options.target);
+    let mut header = header(args, &options.target);
+    if let Some(earlier) = &earlier {
+        header.set_continues(earlier);
+    }
+    let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
+    let file = keeper.keep(file, &path, args.recorder.sync.into());
     let chunks = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
-    let recorder = Recorder::start(
-        Writer::with_file(file, &path, &header, chunks)?,
-        recorder_options(args, clock),
-    )?;
+    let press = Press::start()?;
+    let room = NonZeroUsize::new(press.threads() * CHUNKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
+    let writer = Writer::named(file, &path, &header, chunks)?;
+    let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
+    let recorder = Recorder::start(pipeline, recorder_options(args, clock))?;
     let handle = recorder.handle();
     let proxy = match Proxy::bind(options, Some(handle.clone()), stop.clone()).await {
         Ok(proxy) => proxy,
@@ -95,7 +116,7 @@ struct Session {
     path: PathBuf,
     outcome: ProxyOutcome,
     totals: Totals,
-    written: Result<Summary, RecorderError>,
+    written: Result<Written, RecorderError>,
     stopped: String,
 }
 

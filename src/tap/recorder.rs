@@ -12,7 +12,11 @@
 
 mod beside;
 mod call;
+pub mod crew;
+pub mod durable;
 mod file_sink;
+pub mod pipeline;
+pub mod press;
 mod queue;
 mod writer;
 
@@ -59,6 +63,12 @@ pub trait Sink: Send + 'static {
     fn write(&mut self, event: &Event) -> Result<(), SinkError>;
     /// Makes everything written so far readable.
     fn flush(&mut self) -> Result<(), SinkError>;
+    /// Says whether what was written is still where it belongs; asked for when there is nothing to write.
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+    /// Told before each event how full the queue is, in percent: a sink that can hurry does so.
+    fn pressure(&mut self, _percent: u8) {}
     /// Completes the capture.
     fn finish(self) -> Result<Self::Summary, SinkError>;
     /// Bytes stored so far, after compression.
@@ -134,7 +144,7 @@ pub enum RecorderError {
          the failure; `capture recover` saves what is in the file)"
     )]
     Sink {
-        /// What was being done: `write`, `flush` or `finish`.
+        /// What was being done: `write`, `flush`, `keep` or `finish`.
         act: &'static str,
         /// What the sink reported.
         source: SinkError,
@@ -166,6 +176,9 @@ pub struct Recorder<S: Sink> {
     done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
 }
 
+/// Where a writer says how it ended.
+type Report<S> = oneshot::Sender<Result<<S as Sink>::Summary, RecorderError>>;
+
 /// Hands events to a [`Recorder`]; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RecorderHandle {
@@ -176,9 +189,7 @@ impl<S: Sink> Recorder<S> {
     /// Starts the writer thread.
     pub fn start(sink: S, options: RecorderOptions) -> Result<Self, RecorderError> {
         let (sender, commands) = mpsc::channel();
-        let queue = Arc::new(Queue::new(sender, &options));
-        let (report, done) = oneshot::channel();
-        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
         thread::Builder::new()
             .name("capture-writer".into())
             .spawn(move || {
@@ -186,10 +197,28 @@ impl<S: Sink> Recorder<S> {
                 let _ = report.send(outcome);
             })
             .map_err(RecorderError::Start)?;
-        Ok(Self {
-            handle: RecorderHandle { queue },
+        Ok(recorder)
+    }
+
+    /// Starts a recorder whose events are written by a crew's threads, in turn with others.
+    #[must_use]
+    pub fn start_in(crew: &crew::Crew, sink: S, options: RecorderOptions) -> Self {
+        let (sender, commands) = tokio::sync::mpsc::unbounded_channel();
+        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Task(sender));
+        crew.spawn(writer, commands, report);
+        recorder
+    }
+
+    fn new(sink: S, options: RecorderOptions, sender: queue::Sender) -> (Self, writer::Writer<S>, Report<S>) {
+        let queue = Arc::new(Queue::new(sender, &options));
+        let (report, done) = oneshot::channel();
+        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let handle = RecorderHandle { queue };
+        let recorder = Self {
+            handle,
             done: Some(done),
-        })
+        };
+        (recorder, writer, report)
     }
 
     /// A handle to record with.
@@ -246,6 +275,11 @@ impl RecorderHandle {
     #[must_use]
     pub fn now(&self) -> u64 {
         self.queue.now()
+    }
+
+    /// Waits until the sink has failed, which may never happen: nothing that a tap still takes would be kept.
+    pub async fn failed(&self) {
+        self.queue.failed.cancelled().await;
     }
 
     /// Why events are refused, if they are.

@@ -54,7 +54,7 @@ struct CallEnding<'a> {
 
 pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
     let (outcome, errors) = judge(args, session);
-    let summary = session.written.as_ref().ok();
+    let summary = session.written.as_ref().ok().map(|written| written.summary);
     let totals = &session.totals;
     let gaps = summary.map_or(totals.gaps, |summary| summary.gaps);
     let report = Report {

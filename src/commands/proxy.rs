@@ -46,15 +46,18 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
     output::check_capture(&path)?;
+    let target = options.target.clone();
     let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
     if let Some(earlier) = &args.recorder.resume_of {
         output::apart(earlier, &path)?;
     }
+    // Before the file: an address that is taken leaves none behind.
+    let proxy = Proxy::bind(options).await?;
     let file = output::create(&path, args.force)?;
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
     let clock = MonotonicClock::start();
-    let mut header = header(args, &options.target);
+    let mut header = header(args, &target);
     if let Some(earlier) = &earlier {
         header.set_continues(earlier);
     }
@@ -70,17 +73,8 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
     let recorder = Recorder::start(pipeline, recorder_options(args, clock))?;
     let handle = recorder.handle();
-    let proxy = match Proxy::bind(options, Some(handle.clone()), stop.clone()).await {
-        Ok(proxy) => proxy,
-        Err(error) => {
-            // Nothing was captured: the empty file would only be in the way.
-            drop(recorder);
-            let _ = std::fs::remove_file(&path);
-            return Err(error.into());
-        }
-    };
     announce(&proxy)?;
-    let line = progress::Line::start(handle, talk);
+    let line = progress::Line::start(handle.clone(), talk);
     let outcome = {
         let duration = args.limits.duration;
         let timer = async {
@@ -89,7 +83,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
                 None => std::future::pending().await,
             }
         };
-        let run = proxy.run();
+        let run = proxy.run(Some(handle), stop.clone());
         tokio::pin!(run);
         tokio::select! {
             outcome = &mut run => outcome,

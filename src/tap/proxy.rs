@@ -86,15 +86,17 @@ pub enum ProxyError {
 pub struct Proxy {
     listener: TcpListener,
     addr: SocketAddr,
-    hub: Arc<Hub>,
+    dialer: Dialer,
+    max_message_bytes: usize,
+    max_bytes: Option<u64>,
 }
 
 impl Proxy {
-    /// Opens the port. Calls are recorded with `recorder`; without one they are only passed on.
+    /// Opens the port.
     ///
     /// # Errors
     /// When the address is taken, or when the TLS options cannot be used.
-    pub async fn bind(options: ProxyOptions, recorder: Option<RecorderHandle>, stop: Stop) -> Result<Self, ProxyError> {
+    pub async fn bind(options: ProxyOptions) -> Result<Self, ProxyError> {
         let dialer = Dialer::new(options.target, options.dial)?;
         let addr = options.listen;
         let failed = |source| ProxyError::Listen { addr, source };
@@ -103,13 +105,9 @@ impl Proxy {
         Ok(Self {
             listener,
             addr,
-            hub: Arc::new(Hub::new(
-                dialer,
-                recorder,
-                options.max_message_bytes,
-                options.max_bytes,
-                stop,
-            )),
+            dialer,
+            max_message_bytes: options.max_message_bytes,
+            max_bytes: options.max_bytes,
         })
     }
 
@@ -119,9 +117,12 @@ impl Proxy {
         self.addr
     }
 
-    /// Serves until `stop` is given. Calls that run then are recorded as cancelled by us, and reset.
-    pub async fn run(self) -> ProxyOutcome {
-        let Self { listener, hub, .. } = self;
+    /// Serves until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are recorded
+    /// with `recorder`; without one they are only passed on.
+    pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
+        let listener = self.listener;
+        let hub = Hub::new(self.dialer, recorder, self.max_message_bytes, self.max_bytes, stop);
+        let hub = Arc::new(hub);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {

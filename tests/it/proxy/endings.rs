@@ -117,7 +117,7 @@ fn clients_that_do_not_read_slow_their_server_and_not_our_memory() {
     let out = dir.file("stalled.gcap");
     let target = server.addr.to_string();
     let proxy = Proxying::start(&["-t", &target, "--plaintext", "-o", &out]);
-    let message = framed(false, &[7; 256 * 1024]);
+    let message = framed(false, &vec![7; 256 * 1024]);
     let before = memory(proxy.id());
     runtime().block_on(async {
         let mut stalled = Vec::new();

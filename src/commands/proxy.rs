@@ -5,7 +5,7 @@ use std::{io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Dur
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
-    redact::MetadataPolicy,
+    redact::{MetadataPolicy, Redactor, Rule},
     tap::{
         DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
         Target, Totals,
@@ -23,6 +23,7 @@ use serde_json::json;
 use super::{
     Done, Failure, output,
     record::{default_path, progress, signal, unix_ns},
+    redact::rules_of_file,
 };
 use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
 
@@ -51,16 +52,24 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     if let Some(earlier) = &args.recorder.resume_of {
         output::apart(earlier, &path)?;
     }
+    let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
+    let mut header = header(args, &target);
+    if let Some(earlier) = &earlier {
+        header.set_continues(earlier);
+    }
+    let clock = MonotonicClock::start();
+    let mut recording = recorder_options(args, clock);
+    if let Some(rules) = &rules {
+        let mut redactor = Redactor::new(rules, &header)?;
+        header = redactor.header(&header);
+        header.set(attribute::REDACTED, "before it was written");
+        recording.rules.push(Box::new(redactor) as Box<dyn Rule>);
+    }
     // Before the file: an address that is taken leaves none behind.
     let proxy = Proxy::bind(options).await?;
     let file = output::create(&path, args.force)?;
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
-    let clock = MonotonicClock::start();
-    let mut header = header(args, &target);
-    if let Some(earlier) = &earlier {
-        header.set_continues(earlier);
-    }
     let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
     let file = keeper.keep(file, &path, args.recorder.sync.into());
     let chunks = WriterOptions {
@@ -71,7 +80,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let room = NonZeroUsize::new(press.threads() * CHUNKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
     let writer = Writer::named(file, &path, &header, chunks)?;
     let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
-    let recorder = Recorder::start(pipeline, recorder_options(args, clock))?;
+    let recorder = Recorder::start(pipeline, recording)?;
     let handle = recorder.handle();
     announce(&proxy)?;
     let line = progress::Line::start(handle.clone(), talk);

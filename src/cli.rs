@@ -7,11 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) mod attach;
 pub(crate) mod bundle;
 pub(crate) mod export;
+pub(crate) mod diff;
+pub(crate) mod merge;
+pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod report;
-pub(crate) mod diff;
-pub(crate) mod merge;
 pub(crate) mod fault;
 pub(crate) mod replay;
 pub(crate) mod serve;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Record a job's streams into a capture
     Record(Box<RecordArgs>),
+    /// Stand between clients and a server, and record every call
+    Proxy(Box<proxy::ProxyArgs>),
     /// Serve captures as a local Focus Server
     Serve(Box<serve::ServeArgs>),
     /// Send a capture's recorded requests to a server, and compare what comes back

@@ -16,6 +16,7 @@ pub(crate) mod info;
 pub(crate) mod merge;
 pub(crate) mod note;
 pub(crate) mod output;
+pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod redact;

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Demo(args) => commands::demo::run(args),
         Command::Record(args) => commands::record::run(args, talk),
+        Command::Proxy(args) => commands::proxy::run(args, talk),
         Command::Serve(args) => commands::serve::run(args, talk),
         Command::Replay(args) => commands::replay::run(args),
         Command::Info(args) => commands::info::run(args),

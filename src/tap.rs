@@ -7,6 +7,7 @@ pub mod client;
 pub mod clock;
 pub mod dial;
 pub mod health;
+pub mod proxy;
 pub mod recorder;
 pub mod rest;
 pub mod tls;
@@ -18,6 +19,7 @@ pub use client::{
 pub use clock::{Clock, MonotonicClock};
 pub use dial::{Connection, DialError, DialOptions, Target, dial};
 pub use health::{HealthProbe, Readiness, wait_ready};
+pub use proxy::{Proxy, ProxyError, ProxyOptions};
 pub use recorder::{
     CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals,
 };

@@ -8,6 +8,7 @@ pub mod idle;
 pub mod inflate;
 pub mod metadata;
 pub mod status;
+pub mod timeout;
 
 pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
 pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, deflate, inflate};

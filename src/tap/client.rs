@@ -3,7 +3,7 @@
 //! Messages are cut out of the DATA frames and recorded as they are: compressed ones compressed, none decoded. The
 //! tonic channel only carries the request; its codec, which would refuse or change messages, is not in the way.
 
-mod ending;
+pub(super) mod ending;
 pub mod job;
 mod limits;
 mod outcome;

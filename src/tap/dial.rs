@@ -8,6 +8,7 @@
 mod connector;
 mod error;
 pub mod metadata;
+mod raw;
 mod target;
 pub(crate) mod watch;
 
@@ -24,8 +25,10 @@ use http::{HeaderMap, Uri};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 
+pub(crate) use connector::Stream;
 pub use error::DialError;
 pub(crate) use error::chain;
+pub(in crate::tap) use raw::{Dialer, Wire};
 pub use target::{Scheme, Target, TargetError};
 
 use super::tls::{TlsMode, TlsOptions};
@@ -206,16 +209,22 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
         .connect_with_connector(connector)
         .await
         .map_err(|error| Fault::Again(error::chain(&error)))?;
-    match watch.opened().await {
-        Opening::Http2 => Ok(Connection {
-            channel,
-            authority,
-            peer,
-            encrypted: route.is_tls(),
-            metadata: options.metadata.clone(),
-            watch,
-            sealed,
-        }),
+    judge(watch.opened().await, route, target)?;
+    Ok(Connection {
+        channel,
+        authority,
+        peer,
+        encrypted: route.is_tls(),
+        metadata: options.metadata.clone(),
+        watch,
+        sealed,
+    })
+}
+
+/// Says whether a server that opened its side like this speaks HTTP/2.
+fn judge(opening: Opening, route: &Route, target: &Target) -> Result<(), Fault> {
+    match opening {
+        Opening::Http2 => Ok(()),
         Opening::Failed(text, tls) => Err(match tls {
             Some(tls) => error::of_tls(&tls, target),
             None => Fault::Again(closed(route, &text)),

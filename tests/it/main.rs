@@ -20,6 +20,7 @@ mod files;
 mod golden;
 mod hostile;
 mod merge;
+mod proxy;
 mod record;
 mod redact;
 mod report;

@@ -18,6 +18,7 @@ use grpc_capture::{
 use prost::Message as _;
 use serde_json::Value;
 
+pub(crate) mod proxying;
 pub(crate) mod raw_job;
 
 /// A command that takes longer hangs: every limit in these tests is far below it.
@@ -319,6 +320,15 @@ pub(crate) fn shipped(name: &str) -> String {
 pub(crate) fn events(path: impl AsRef<Path>) -> Vec<Event> {
     let mut reader = Reader::open(path).unwrap();
     std::iter::from_fn(|| reader.next_event().unwrap()).collect()
+}
+
+/// Every event that can be read so far of a capture that grows, or that was left unfinished.
+#[track_caller]
+pub(crate) fn readable(path: impl AsRef<Path>) -> Vec<Event> {
+    let Ok(mut reader) = Reader::open(path) else {
+        return Vec::new();
+    };
+    std::iter::from_fn(|| reader.next_event().ok().flatten()).collect()
 }
 
 /// Every message received, in the order of the file.

@@ -10,7 +10,7 @@ use crate::commands::output;
 const INTERRUPTED: i32 = 130;
 
 /// Gives the stop signal when the process is asked to end.
-pub(super) fn stop_on_signals(stop: Stop) -> Result<(), Failure> {
+pub(in crate::commands) fn stop_on_signals(stop: Stop) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {

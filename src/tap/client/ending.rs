@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// We ended the call.
-pub(super) fn by_us(reason: impl Into<String>) -> Ending {
+pub(in crate::tap) fn by_us(reason: impl Into<String>) -> Ending {
     Ending::Cancelled(cancelled_by_us(reason.into()))
 }
 
 /// The transport ended the call.
-pub(super) fn broken(error: impl Into<String>) -> Ending {
+pub(in crate::tap) fn broken(error: impl Into<String>) -> Ending {
     Ending::Broken(Broken {
         error: error.into(),
         goaway: false,
@@ -28,7 +28,7 @@ pub(super) fn broken(error: impl Into<String>) -> Ending {
 }
 
 /// The ending that an error of the transport means; `goaway` is what the server announced on the connection.
-pub(super) fn of_error(error: &(dyn StdError + 'static), goaway: Option<u32>) -> Ending {
+pub(in crate::tap) fn of_error(error: &(dyn StdError + 'static), goaway: Option<u32>) -> Ending {
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout) {
         return broken("the server stopped answering HTTP/2 pings");
     }
@@ -59,7 +59,7 @@ pub(super) fn of_error(error: &(dyn StdError + 'static), goaway: Option<u32>) ->
 
 /// True when a call that failed like this before anything came has not been worked on: the stream was refused, or the
 /// connection went away under it.
-pub(super) fn may_try_again(error: &(dyn StdError + 'static), ending: &Ending) -> bool {
+pub(in crate::tap) fn may_try_again(error: &(dyn StdError + 'static), ending: &Ending) -> bool {
     match find::<h2::Error>(error) {
         Some(h2) if h2.is_reset() => h2.reason() == Some(h2::Reason::REFUSED_STREAM),
         _ => matches!(ending, Ending::Broken(_)),
@@ -67,7 +67,7 @@ pub(super) fn may_try_again(error: &(dyn StdError + 'static), ending: &Ending) -
 }
 
 /// The status of an answer that is not gRPC, or `None` when it is.
-pub(super) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
+pub(in crate::tap) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
     let content_type = headers
         .get(http::header::CONTENT_TYPE)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -98,7 +98,7 @@ pub(super) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> 
 }
 
 /// `application/grpc`, alone or with a subtype or parameters.
-fn is_grpc(content_type: &str) -> bool {
+pub(in crate::tap) fn is_grpc(content_type: &str) -> bool {
     content_type
         .to_ascii_lowercase()
         .strip_prefix("application/grpc")
@@ -107,7 +107,7 @@ fn is_grpc(content_type: &str) -> bool {
 
 /// The ending of a response whose body came to an end. A stream that a GOAWAY closes looks like that, too: hyper takes
 /// its `NO_ERROR` for the end of the body.
-pub(super) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap, goaway: Option<u32>) -> Ending {
+pub(in crate::tap) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap, goaway: Option<u32>) -> Ending {
     if let Some(trailers) = trailers {
         let status = status::status(trailers, Block::Trailers).unwrap_or_else(|| Status {
             code: status::UNKNOWN,
@@ -132,7 +132,7 @@ pub(super) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap, goa
 }
 
 /// An ending in a few words.
-pub(super) fn describe(ending: &Ending) -> String {
+pub(in crate::tap) fn describe(ending: &Ending) -> String {
     match ending {
         Ending::Status(status) => format!("{}: {}", status::name(status.code), status.message),
         Ending::Broken(broken) => broken.error.clone(),

@@ -26,6 +26,14 @@ pub enum DialError {
         /// How the last one failed.
         last: String,
     },
+    /// A single attempt failed; trying again may help.
+    #[error("could not connect to {target}: {last}; is it running, and is the port right?")]
+    Unreachable {
+        /// What was dialled.
+        target: Target,
+        /// How it failed.
+        last: String,
+    },
     /// The server's certificate was not accepted.
     #[error(
         "could not trust {target}: {reason}; name its certificate authority with --cacert FILE, or encrypt without \

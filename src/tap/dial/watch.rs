@@ -124,6 +124,7 @@ impl Frames {
 pub(crate) struct Watch {
     frames: Mutex<Frames>,
     opening: watch::Sender<Opening>,
+    goaway: watch::Sender<Option<u32>>,
 }
 
 impl Watch {
@@ -131,12 +132,23 @@ impl Watch {
         Arc::new(Self {
             frames: Mutex::default(),
             opening: watch::Sender::new(Opening::Waiting),
+            goaway: watch::Sender::new(None),
         })
     }
 
     /// The error code of a GOAWAY that the server sent.
     pub(crate) fn goaway(&self) -> Option<u32> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner).goaway
+        *self.goaway.borrow()
+    }
+
+    /// Waits for a GOAWAY; answers with its error code.
+    pub(crate) async fn announced(&self) -> u32 {
+        let mut goaway = self.goaway.subscribe();
+        let code = goaway.wait_for(Option::is_some).await.ok().and_then(|code| *code);
+        match code {
+            Some(code) => code,
+            None => std::future::pending().await,
+        }
     }
 
     /// Waits until the server said something, or hung up.
@@ -152,10 +164,21 @@ impl Watch {
     pub(crate) fn reset(&self) {
         *self.frames.lock().unwrap_or_else(PoisonError::into_inner) = Frames::default();
         self.opening.send_replace(Opening::Waiting);
+        self.goaway.send_replace(None);
     }
 
     fn see(&self, bytes: &[u8]) {
-        let opening = self.frames.lock().unwrap_or_else(PoisonError::into_inner).feed(bytes);
+        let (opening, goaway) = {
+            let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+            (frames.feed(bytes), frames.goaway)
+        };
+        if goaway.is_some() {
+            self.goaway.send_if_modified(|now| {
+                let new = *now != goaway;
+                *now = goaway;
+                new
+            });
+        }
         if let Some(opening) = opening {
             self.opening.send_replace(opening);
         }

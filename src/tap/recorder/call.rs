@@ -6,7 +6,7 @@ use super::{
     Overflow,
     queue::{Queue, Refused},
 };
-use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Message, Note};
+use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
 
 /// Why a gap is there when the queue was full.
 const OVERFLOW_REASON: &str = "the recorder's queue was full";
@@ -102,6 +102,11 @@ impl CallRecorder {
         let offset = order.push(self.id, state.seq + 1, EventKind::Message(message), Some(admission))?;
         state.seq += 1;
         Ok(offset)
+    }
+
+    /// Records the server's initial metadata.
+    pub fn headers(&self, headers: Headers) -> Result<u64, Refused> {
+        self.control(EventKind::Headers(headers))
     }
 
     /// Records that no more messages will be sent.

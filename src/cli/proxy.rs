@@ -1,0 +1,108 @@
+//! Flags of `capture proxy`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+
+use super::{
+    FormatArg,
+    record::RecorderArgs,
+    value::{Size, Span, Tag},
+};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Point clients at ADDR instead of HOST:PORT. Nothing is changed on the way: messages, metadata, \
+                        statuses, resets and flow control are the two sides' own."
+)]
+pub(crate) struct ProxyArgs {
+    /// Address for clients; port 0 is any free one
+    #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where calls go, HOST:PORT
+    #[arg(short, long, value_name = "HOST:PORT")]
+    pub(crate) target: String,
+
+    /// The capture to write; proxy-TIME.gcap by default
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace an existing capture
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// A remark that travels with the capture
+    #[arg(long = "tag", value_name = "NAME=VALUE")]
+    pub(crate) tags: Vec<Tag>,
+
+    /// End well although no call came
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+
+    #[command(flatten)]
+    pub(crate) dial: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: ProxyLimitArgs,
+
+    #[command(flatten)]
+    pub(crate) recorder: RecorderArgs,
+}
+
+/// How to connect to the target; grpcurl's names.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Towards the target")]
+pub(crate) struct TargetArgs {
+    /// No TLS towards the target
+    #[arg(long, conflicts_with_all = ["insecure", "cacert", "cert", "pin_sha256"])]
+    pub(crate) plaintext: bool,
+
+    /// TLS towards the target, without verifying its certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// Root certificates to trust the target by, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Client certificate to show the target, PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Accept only the target certificate with this SHA-256 (hexadecimal)
+    #[arg(long, value_name = "HEX", conflicts_with = "insecure")]
+    pub(crate) pin_sha256: Option<String>,
+
+    /// Value of the :authority header in place of the client's, and the name that TLS verifies
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: Option<String>,
+
+    /// How long a connection to the target may take to open
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) connect_timeout: Span,
+}
+
+/// When to stop.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct ProxyLimitArgs {
+    /// Stop after this time; a success
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<Span>,
+
+    /// Stop after this many bytes of messages; a success
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_bytes: Option<Size>,
+
+    /// Largest message to record; a larger one is passed on, and is a gap in the capture
+    #[arg(long, value_name = "SIZE", default_value = "100MiB")]
+    pub(crate) max_msg_sz: Size,
+}

@@ -1,0 +1,195 @@
+//! `capture proxy`: stands between clients and a server, and records every call.
+
+use std::{io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use grpc_capture::{
+    file::{Continues, Header, Writer, WriterOptions, attribute},
+    proto::FOCUS_DESCRIPTOR_SET,
+    redact::{MetadataPolicy, Redactor, Rule},
+    tap::{
+        DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
+        Target, Totals,
+        proxy::ProxyOutcome,
+        recorder::{
+            durable::Keeper,
+            pipeline::{Ladder, Pipeline, Written},
+            press::Press,
+        },
+        tls::{TlsMode, TlsOptions, parse_pin},
+    },
+};
+use serde_json::json;
+
+use super::{
+    Done, Failure, output,
+    record::{default_path, progress, signal, unix_ns},
+    redact::rules_of_file,
+};
+use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
+
+mod report;
+
+/// Disks do not like to be synced more often.
+const SHORTEST_ROUND: Duration = Duration::from_millis(200);
+
+/// Chunks under way for each thread of the press: one at work and one that waits.
+const CHUNKS_PER_THREAD: usize = 2;
+
+pub(crate) fn run(args: &ProxyArgs, talk: output::Talk) -> Done {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(proxy(args, talk));
+    // A name server that does not answer must not keep a finished command alive.
+    runtime.shutdown_background();
+    done
+}
+
+async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
+    let options = options(args)?;
+    let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
+    output::check_capture(&path)?;
+    let target = options.target.clone();
+    let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
+    if let Some(earlier) = &args.recorder.resume_of {
+        output::apart(earlier, &path)?;
+    }
+    let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
+    let mut header = header(args, &target);
+    if let Some(earlier) = &earlier {
+        header.set_continues(earlier);
+    }
+    let clock = MonotonicClock::start();
+    let mut recording = recorder_options(args, clock);
+    if let Some(rules) = &rules {
+        let mut redactor = Redactor::new(rules, &header)?;
+        header = redactor.header(&header);
+        header.set(attribute::REDACTED, "before it was written");
+        recording.rules.push(Box::new(redactor) as Box<dyn Rule>);
+    }
+    // Before the file: an address that is taken leaves none behind.
+    let proxy = Proxy::bind(options).await?;
+    let file = output::create(&path, args.force)?;
+    let stop = Stop::new();
+    signal::stop_on_signals(stop.clone())?;
+    let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
+    let file = keeper.keep(file, &path, args.recorder.sync.into());
+    let chunks = WriterOptions {
+        chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
+        ..WriterOptions::default()
+    };
+    let press = Press::start()?;
+    let room = NonZeroUsize::new(press.threads() * CHUNKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
+    let writer = Writer::named(file, &path, &header, chunks)?;
+    let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
+    let recorder = Recorder::start(pipeline, recording)?;
+    let handle = recorder.handle();
+    announce(&proxy)?;
+    let line = progress::Line::start(handle.clone(), talk);
+    let outcome = {
+        let duration = args.limits.duration;
+        let timer = async {
+            match duration {
+                Some(span) => tokio::time::sleep(span.0).await,
+                None => std::future::pending().await,
+            }
+        };
+        let run = proxy.run(Some(handle), stop.clone());
+        tokio::pin!(run);
+        tokio::select! {
+            outcome = &mut run => outcome,
+            () = timer => {
+                stop.stop("--duration reached");
+                run.await
+            }
+        }
+    };
+    let written = recorder.finish().await;
+    let totals = line.stop();
+    let session = Session {
+        path,
+        outcome,
+        totals,
+        written,
+        stopped: stop.reason().unwrap_or_default().to_owned(),
+    };
+    report::report(args, &session, talk)
+}
+
+/// Everything that is known when a proxy has stopped.
+struct Session {
+    path: PathBuf,
+    outcome: ProxyOutcome,
+    totals: Totals,
+    written: Result<Written, RecorderError>,
+    stopped: String,
+}
+
+/// The line that tells scripts where the proxy is.
+fn announce(proxy: &Proxy) -> Result<(), Failure> {
+    let ready = json!({"event": "ready", "grpc": proxy.addr().to_string(), "rest": null, "job_ids": []});
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{ready}")?;
+    out.flush()?;
+    Ok(())
+}
+
+fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
+    let target: Target = args
+        .target
+        .parse()
+        .map_err(|error| Failure::Usage(format!("{error}")))?;
+    let dial = &args.dial;
+    let pin = dial.pin_sha256.as_deref().map(parse_pin).transpose();
+    let tls = TlsOptions {
+        mode: match (dial.plaintext, dial.insecure) {
+            (true, _) => TlsMode::Plaintext,
+            (_, true) => TlsMode::Insecure,
+            _ if dial.cacert.is_some() || dial.cert.is_some() || dial.pin_sha256.is_some() => TlsMode::Verify,
+            _ => TlsMode::Auto,
+        },
+        cacert: dial.cacert.clone(),
+        cert: dial.cert.clone(),
+        key: dial.key.clone(),
+        pin_sha256: pin.map_err(|error| Failure::Usage(error.to_string()))?,
+    };
+    Ok(ProxyOptions {
+        listen: args.listen,
+        dial: DialOptions {
+            tls,
+            authority: dial.authority.clone(),
+            connect_timeout: dial.connect_timeout.0,
+            ..DialOptions::default()
+        },
+        max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
+        max_bytes: args.limits.max_bytes.map(|size| size.0),
+        ..ProxyOptions::new(target)
+    })
+}
+
+fn header(args: &ProxyArgs, target: &Target) -> Header {
+    let mut header = Header::new(unix_ns());
+    header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+    header.set(attribute::SOURCE, format!("proxy -> {target}"));
+    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
+    for tag in &args.tags {
+        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+    }
+    header
+}
+
+fn recorder_options(args: &ProxyArgs, clock: MonotonicClock) -> RecorderOptions {
+    RecorderOptions {
+        on_overflow: match args.recorder.on_overflow {
+            OnOverflow::Block => Overflow::Block,
+            OnOverflow::Gap => Overflow::Gap,
+            OnOverflow::Abort => Overflow::Abort,
+        },
+        flush_interval: args.recorder.flush_interval.0,
+        metadata: if args.recorder.keep_metadata {
+            MetadataPolicy::Keep
+        } else {
+            MetadataPolicy::Redact
+        },
+        clock: Arc::new(clock),
+        ..RecorderOptions::default()
+    }
+}

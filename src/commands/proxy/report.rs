@@ -1,0 +1,156 @@
+//! What a proxy's session came to: the exit code, and the report.
+
+use grpc_capture::{
+    file::Digest,
+    report::{event_json::EndingJson, event_text},
+    tap::proxy::CallEnd,
+};
+use serde::Serialize;
+
+use super::{Done, Failure, Session, output};
+use crate::{
+    cli::{Format, proxy::ProxyArgs},
+    commands::Outcome,
+};
+
+/// Endings that the text shows one by one.
+const ENDINGS_SHOWN: usize = 20;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    capture: String,
+    calls: u64,
+    /// Messages of both directions.
+    messages: u64,
+    message_bytes: u64,
+    stored_bytes: u64,
+    /// Messages known to be lost.
+    gaps: u64,
+    lossy: bool,
+    /// The first thousand, in the order in which calls ended.
+    endings: Vec<CallEnding<'a>>,
+    /// `None` when the capture could not be finished.
+    digest: Option<Digest>,
+    errors: Vec<String>,
+    connections: u64,
+    /// Requests that were forwarded and not recorded.
+    not_grpc: u64,
+    /// Why the proxy stopped.
+    stopped: &'a str,
+}
+
+#[derive(Serialize)]
+struct CallEnding<'a> {
+    call: u32,
+    method: &'a str,
+    messages: u64,
+    messages_sent: u64,
+    messages_received: u64,
+    message_bytes: u64,
+    end_offset_ns: u64,
+    #[serde(flatten)]
+    ending: EndingJson<'a>,
+}
+
+pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
+    let (outcome, errors) = judge(args, session);
+    let summary = session.written.as_ref().ok().map(|written| written.summary);
+    let totals = &session.totals;
+    let gaps = summary.map_or(totals.gaps, |summary| summary.gaps);
+    let report = Report {
+        capture: session.path.display().to_string(),
+        calls: u64::from(totals.calls),
+        messages: totals.messages,
+        message_bytes: totals.message_bytes,
+        stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
+        gaps,
+        lossy: gaps > 0 || summary.is_none(),
+        endings: session.outcome.endings.iter().map(ending).collect(),
+        digest: summary.map(|summary| summary.digest),
+        errors,
+        connections: session.outcome.connections,
+        not_grpc: session.outcome.not_grpc,
+        stopped: &session.stopped,
+    };
+    for error in &report.errors {
+        output::say(format!("capture: {error}"));
+    }
+    if talk.is_quiet() && args.format.format == Format::Text {
+        return Ok(outcome);
+    }
+    output::print(args.format.format, &report, text)?;
+    Ok(outcome)
+}
+
+fn ending(call: &CallEnd) -> CallEnding<'_> {
+    CallEnding {
+        call: call.call,
+        method: &call.method,
+        messages: call.messages_sent + call.messages_received,
+        messages_sent: call.messages_sent,
+        messages_received: call.messages_received,
+        message_bytes: call.message_bytes,
+        end_offset_ns: call.end_offset_ns,
+        ending: EndingJson(&call.ending),
+    }
+}
+
+/// The exit code, and everything that is wrong. How calls ended is their own business.
+fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
+    if let Err(error) = &session.written {
+        let error = Failure::Error(error.to_string().into());
+        return (
+            Outcome::Lossy,
+            vec![format!("{error}; the traffic went on, unrecorded")],
+        );
+    }
+    let lost = session.totals.gaps;
+    if lost > 0 {
+        let text = format!(
+            "{} could not be recorded; `capture cat` shows each gap with its reason",
+            output::counted(lost, "message")
+        );
+        return (Outcome::Lossy, vec![text]);
+    }
+    if session.totals.calls == 0 && !args.allow_empty {
+        let text =
+            "no call came, so nothing was recorded; do the clients use this address? (--allow-empty accepts this)";
+        return (Outcome::Findings, vec![text.to_owned()]);
+    }
+    (Outcome::Ok, Vec::new())
+}
+
+fn text(report: &Report<'_>) -> String {
+    let mut text = format!(
+        "{}: {} of {} in {}, {} on disk, {} lost\n",
+        report.capture,
+        output::counted(report.messages, "message"),
+        output::bytes(report.message_bytes),
+        output::counted(report.calls, "call"),
+        output::bytes(report.stored_bytes),
+        output::grouped(report.gaps)
+    );
+    for call in report.endings.iter().take(ENDINGS_SHOWN) {
+        text.push_str(&format!(
+            "  call {} {}: {} sent, {} received, {}\n",
+            call.call,
+            call.method,
+            call.messages_sent,
+            call.messages_received,
+            event_text::ending(call.ending.0)
+        ));
+    }
+    let more = report
+        .calls
+        .saturating_sub(report.endings.len().min(ENDINGS_SHOWN) as u64);
+    if more > 0 {
+        text.push_str(&format!(
+            "  and {} (`capture cat` shows them all)\n",
+            output::counted(more, "more call")
+        ));
+    }
+    if let Some(digest) = report.digest {
+        text.push_str(&format!("  digest {digest}\n"));
+    }
+    text
+}

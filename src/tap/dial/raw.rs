@@ -1,0 +1,112 @@
+//! A bare stream to a target, for a tap that speaks HTTP/2 on it itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::timeout;
+
+use super::{
+    DialError, DialOptions, Target,
+    connector::{self, Route, Stream},
+    error::Fault,
+    judge,
+    watch::{Opening, Watch, Watched},
+};
+
+/// Opens streams to one target, one attempt each.
+pub(in crate::tap) struct Dialer {
+    target: Target,
+    options: DialOptions,
+    route: Mutex<Route>,
+}
+
+/// A stream that was opened; HTTP/2 has not begun on it.
+pub(in crate::tap) struct Wire {
+    pub(in crate::tap) stream: Watched<Box<dyn Stream>>,
+    pub(in crate::tap) watch: Arc<Watch>,
+    /// Address and port that answered.
+    pub(in crate::tap) peer: String,
+    pub(in crate::tap) kind: WireKind,
+}
+
+/// How a wire was opened.
+pub(in crate::tap) struct WireKind(Route);
+
+impl WireKind {
+    /// The scheme of requests on it.
+    pub(in crate::tap) fn scheme(&self) -> http::uri::Scheme {
+        if self.0.is_tls() {
+            http::uri::Scheme::HTTPS
+        } else {
+            http::uri::Scheme::HTTP
+        }
+    }
+}
+
+impl Dialer {
+    pub(in crate::tap) fn new(target: Target, options: DialOptions) -> Result<Self, DialError> {
+        let route = Mutex::new(Route::plan(&target, &options)?);
+        Ok(Self { target, options, route })
+    }
+
+    pub(in crate::tap) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The `:authority` that every request shall carry, if one was given.
+    pub(in crate::tap) fn authority(&self) -> Option<&str> {
+        self.options.authority.as_deref()
+    }
+
+    /// One attempt, within the connect limit.
+    pub(in crate::tap) async fn open(&self) -> Result<Wire, DialError> {
+        let limit = self.options.connect_timeout;
+        match timeout(limit, self.attempt()).await {
+            Ok(opened) => opened,
+            Err(_) => Err(self.unreachable(format!("no answer within {limit:?}"))),
+        }
+    }
+
+    async fn attempt(&self) -> Result<Wire, DialError> {
+        loop {
+            let route = self.route.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match connector::open(&route, &self.target).await {
+                Ok((stream, peer)) => {
+                    let watch = Watch::new();
+                    return Ok(Wire {
+                        stream: Watched::new(stream, Arc::clone(&watch)),
+                        watch,
+                        peer,
+                        kind: WireKind(route),
+                    });
+                }
+                Err(Fault::PlainText) if route.may_fall_back(&self.target, &self.options) => {
+                    tracing::warn!("{} speaks plain text; going on without encryption", self.target);
+                    *self.route.lock().unwrap_or_else(PoisonError::into_inner) = Route::Plain;
+                }
+                Err(fault) => return Err(self.say(fault)),
+            }
+        }
+    }
+
+    /// Says whether a target that opened its side like this speaks HTTP/2.
+    pub(in crate::tap) fn judge(&self, opening: Opening, kind: &WireKind) -> Result<(), DialError> {
+        judge(opening, &kind.0, &self.target).map_err(|fault| self.say(fault))
+    }
+
+    fn say(&self, fault: Fault) -> DialError {
+        match fault {
+            Fault::Again(last) => self.unreachable(last),
+            Fault::PlainText => DialError::NeedsPlaintext {
+                target: self.target.clone(),
+            },
+            Fault::Final(error) => error,
+        }
+    }
+
+    fn unreachable(&self, last: String) -> DialError {
+        DialError::Unreachable {
+            target: self.target.clone(),
+            last,
+        }
+    }
+}

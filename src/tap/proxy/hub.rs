@@ -1,0 +1,151 @@
+//! What all connections of a proxy share: where calls go, where they are recorded, and what became of them.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use crate::{
+    event::Ending,
+    tap::{
+        client::Stop,
+        dial::Dialer,
+        recorder::{RecorderHandle, Refused},
+    },
+};
+
+/// Endings that are kept one by one: enough to read, whatever comes after them is counted.
+const ENDINGS_KEPT: usize = 1000;
+
+/// A proxied call that has ended.
+#[derive(Debug, Clone)]
+pub struct CallEnd {
+    /// Its number in the capture.
+    pub call: u32,
+    /// Its method path.
+    pub method: String,
+    /// How it ended, as recorded.
+    pub ending: Ending,
+    /// Messages from the client.
+    pub messages_sent: u64,
+    /// Messages from the server.
+    pub messages_received: u64,
+    /// Payload bytes of both, as they stood on the wire.
+    pub message_bytes: u64,
+    /// Messages that came in part only or were too large to record; each is a gap in the capture.
+    pub lost: u64,
+    /// When it ended, in nanoseconds since the capture began.
+    pub end_offset_ns: u64,
+}
+
+/// What became of the calls that went through a proxy.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyOutcome {
+    /// Client connections that were taken.
+    pub connections: u64,
+    /// Calls that ended and were recorded.
+    pub calls: u64,
+    /// The first thousand of them, in the order of their endings.
+    pub endings: Vec<CallEnd>,
+    /// Messages that could not be recorded; each is a gap in the capture.
+    pub lost: u64,
+    /// Requests that were forwarded and not recorded, because they are no gRPC.
+    pub not_grpc: u64,
+}
+
+/// Shared by all connections and calls.
+pub(super) struct Hub {
+    pub(super) dialer: Dialer,
+    pub(super) recorder: Option<RecorderHandle>,
+    pub(super) max_message_bytes: usize,
+    pub(super) max_bytes: Option<u64>,
+    pub(super) stop: Stop,
+    pub(super) outcome: Mutex<ProxyOutcome>,
+    bytes: AtomicU64,
+    refused: AtomicBool,
+    /// How the target could not be reached the last time.
+    unreachable: Mutex<Option<String>>,
+}
+
+impl Hub {
+    pub(super) fn new(
+        dialer: Dialer,
+        recorder: Option<RecorderHandle>,
+        max_message_bytes: usize,
+        max_bytes: Option<u64>,
+        stop: Stop,
+    ) -> Self {
+        Self {
+            dialer,
+            recorder,
+            max_message_bytes,
+            max_bytes,
+            stop,
+            outcome: Mutex::default(),
+            bytes: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
+            unreachable: Mutex::default(),
+        }
+    }
+
+    pub(super) fn outcome(&self) -> MutexGuard<'_, ProxyOutcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ended(&self, end: CallEnd) {
+        let mut outcome = self.outcome();
+        outcome.calls += 1;
+        outcome.lost += end.lost;
+        if outcome.endings.len() < ENDINGS_KEPT {
+            outcome.endings.push(end);
+        }
+    }
+
+    /// A request was forwarded that is no gRPC.
+    pub(super) fn not_grpc(&self, what: &str) {
+        let mut outcome = self.outcome();
+        outcome.not_grpc += 1;
+        if outcome.not_grpc == 1 {
+            drop(outcome);
+            tracing::warn!("`{what}` is no gRPC call: such requests are forwarded, and not recorded");
+            self.note(format!("`{what}` was no gRPC call; such requests are not recorded"));
+        }
+    }
+
+    /// Bytes of a message were recorded.
+    pub(super) fn recorded(&self, bytes: u64) {
+        let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if let Some(max) = self.max_bytes.filter(|max| total >= *max) {
+            self.stop.stop(format!("--max-bytes {max} reached"));
+        }
+    }
+
+    /// The recorder took something not. What has ended well is no failure; all else is said once, and loudly.
+    pub(super) fn refused(&self, why: Refused) {
+        let fails = matches!(why, Refused::SinkFailed | Refused::Overflow);
+        if fails && !self.refused.swap(true, Ordering::Relaxed) {
+            tracing::error!("RECORDING HAS STOPPED: {why}. The traffic goes on, unrecorded");
+        }
+    }
+
+    /// The target could not be reached: said once for each way in which it fails.
+    pub(super) fn unreachable(&self, error: &str) {
+        let mut last = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_deref() != Some(error) {
+            tracing::warn!("a client was turned away: {error}");
+            self.note(format!("a client was turned away: {error}"));
+            *last = Some(error.to_owned());
+        }
+    }
+
+    /// The target was reached.
+    pub(super) fn reached(&self) {
+        *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn note(&self, text: String) {
+        if let Some(recorder) = &self.recorder {
+            let _ = recorder.note("recorder", text);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What is recorded of one call, from its start to its one ending.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderMap, request::Parts};
+
+use super::{
+    ending::{self, Cut},
+    hub::{CallEnd, Hub},
+};
+use crate::{
+    event::{CallStart, Direction, Ending, Gap, Headers, Message},
+    tap::{
+        client::ending::is_grpc,
+        recorder::{CallRecorder, RecorderHandle, Refused},
+    },
+    wire::{metadata, timeout},
+};
+
+/// A call in the recorder.
+pub(super) struct Log {
+    hub: Arc<Hub>,
+    pub(super) recorder: CallRecorder,
+    method: String,
+    started_ns: u64,
+    timeout: Option<Duration>,
+    sent: AtomicU64,
+    received: AtomicU64,
+    bytes: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Log {
+    /// Records the start of a call; `None` when it is no gRPC call, or when nothing is recorded (any more).
+    pub(super) fn open(hub: &Arc<Hub>, request: &Parts, peer: &str) -> Option<Self> {
+        let recorder = hub.recorder.as_ref()?;
+        let content_type = request.headers.get(http::header::CONTENT_TYPE);
+        let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        if !content_type.is_some_and(|content_type| is_grpc(&content_type)) {
+            hub.not_grpc(&format!("{} {}", request.method, request.uri.path()));
+            return None;
+        }
+        let method = request.uri.path().to_owned();
+        let start = CallStart {
+            method: method.clone(),
+            authority: request.uri.authority().map(ToString::to_string).unwrap_or_default(),
+            peer: peer.to_owned(),
+            metadata: metadata(&request.headers),
+        };
+        let started_ns = recorder.now();
+        let call = recorder.call(start).map_err(|refused| hub.refused(refused)).ok()?;
+        Some(Self {
+            hub: Arc::clone(hub),
+            recorder: call,
+            method,
+            started_ns,
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            timeout: request
+                .headers
+                .get("grpc-timeout")
+                .and_then(|value| timeout::parse(value.as_bytes())),
+        })
+    }
+
+    /// Records the server's initial metadata.
+    pub(super) fn headers(&self, headers: &HeaderMap) {
+        let headers = Headers {
+            metadata: metadata(headers),
+        };
+        self.keep(self.recorder.headers(headers));
+    }
+
+    /// Records a message; it waits only for room in the queue.
+    pub(super) async fn message(&self, message: Message) -> Result<(), Refused> {
+        let bytes = message.data.len() as u64;
+        let count = match message.direction {
+            Direction::Sent => &self.sent,
+            Direction::Received => &self.received,
+        };
+        match self.recorder.message(message).await {
+            Ok(_) => {
+                count.fetch_add(1, Ordering::Relaxed);
+                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.hub.recorded(bytes);
+                Ok(())
+            }
+            Err(refused) => {
+                self.hub.refused(refused);
+                Err(refused)
+            }
+        }
+    }
+
+    /// Records messages that are lost.
+    pub(super) fn gap(&self, gap: Gap) {
+        self.lost.fetch_add(gap.messages, Ordering::Relaxed);
+        self.keep(self.recorder.gap(gap));
+    }
+
+    /// Records that the client will send no more.
+    pub(super) fn half_close(&self) {
+        self.keep(self.recorder.half_close());
+    }
+
+    /// Records the ending that `cut` means.
+    pub(super) fn cut(&self, cut: &Cut, goaway: Option<u32>) {
+        let now = self.hub.recorder.as_ref().map_or(0, RecorderHandle::now);
+        let elapsed = Duration::from_nanos(now.saturating_sub(self.started_ns));
+        self.end(ending::of(cut, elapsed, self.timeout, goaway));
+    }
+
+    /// Records the ending.
+    pub(super) fn end(&self, ending: Ending) {
+        let recorded = self.recorder.end(ending.clone());
+        self.keep(recorded);
+        if let Ok(end_offset_ns) = recorded {
+            self.hub.ended(CallEnd {
+                call: self.recorder.id(),
+                method: self.method.clone(),
+                ending,
+                messages_sent: self.sent.load(Ordering::Relaxed),
+                messages_received: self.received.load(Ordering::Relaxed),
+                message_bytes: self.bytes.load(Ordering::Relaxed),
+                lost: self.lost.load(Ordering::Relaxed),
+                end_offset_ns,
+            });
+        }
+    }
+
+    fn keep(&self, recorded: Result<u64, Refused>) {
+        if let Err(refused) = recorded {
+            self.hub.refused(refused);
+        }
+    }
+}

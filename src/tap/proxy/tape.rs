@@ -1,0 +1,105 @@
+//! What is recorded of one direction of a call: messages cut out of the bytes that pass by.
+
+use bytes::Bytes;
+
+use super::log::Log;
+use crate::{
+    event::{Direction, Gap, Message},
+    wire::{Deframer, WireError},
+};
+
+/// One direction of a call.
+///
+/// Whatever goes wrong here (a message beyond the limit, a recorder that takes nothing more) ends the recording of this
+/// direction, is said in the capture as far as it can be, and never touches the bytes.
+pub(super) struct Tape {
+    direction: Direction,
+    deframer: Deframer,
+    on: bool,
+}
+
+/// What an unfinished message at the end of a direction means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    /// The side that sent it broke off: the message is lost.
+    Lost,
+    /// Someone gave the call up: the message never came to be.
+    GivenUp,
+}
+
+impl Tape {
+    pub(super) fn new(direction: Direction, max_message_bytes: usize) -> Self {
+        Self {
+            direction,
+            deframer: Deframer::new(max_message_bytes),
+            on: true,
+        }
+    }
+
+    /// Records the messages that `chunk` completes. It waits only for room in the recorder's queue.
+    pub(super) async fn look(&mut self, log: &Log, chunk: &Bytes) {
+        if !self.on {
+            return;
+        }
+        self.deframer.push(chunk.clone());
+        loop {
+            let frame = match self.deframer.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(error) => {
+                    self.lose(log, &error);
+                    return;
+                }
+            };
+            let message = Message {
+                direction: self.direction,
+                compressed: frame.compressed,
+                data: frame.data,
+            };
+            if log.message(message).await.is_err() {
+                self.on = false;
+                return;
+            }
+        }
+    }
+
+    /// The direction has come to its end.
+    pub(super) fn end(&mut self, log: &Log, unfinished: Unfinished) {
+        if !self.on {
+            return;
+        }
+        if let Err(cut) = self.deframer.finish() {
+            match unfinished {
+                Unfinished::Lost => self.lose(log, &cut),
+                Unfinished::GivenUp => {
+                    let _ = log.recorder.note("recorder", format!("{}: {cut}", self.whence()));
+                }
+            }
+        }
+        self.on = false;
+    }
+
+    /// Counts a message that cannot be recorded; what follows it cannot be told apart any more.
+    fn lose(&mut self, log: &Log, error: &WireError) {
+        self.on = false;
+        let more = match error {
+            WireError::Truncated { .. } => "",
+            WireError::Flag { .. } | WireError::TooLarge { .. } => {
+                "; it was passed on, and nothing after it in this direction is recorded"
+            }
+        };
+        tracing::warn!("call {}, {}: {error}{more}", log.recorder.id(), self.whence());
+        log.gap(Gap {
+            direction: self.direction,
+            messages: 1,
+            reason: format!("{error}{more}"),
+        });
+    }
+
+    const fn whence(&self) -> &'static str {
+        match self.direction {
+            Direction::Sent => "from the client",
+            Direction::Received => "from the server",
+        }
+    }
+}

@@ -82,6 +82,13 @@ enum State {
     Over,
 }
 
+/// Whether a client has the initial metadata already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Head {
+    Sent,
+    Owed,
+}
+
 /// Where the reader goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -126,12 +133,11 @@ impl Reel {
     }
 
     /// Begins `position` after the opening of the call instead; later passes begin where they always do.
-    pub(super) fn starting_at(mut self, position: Duration) -> Self {
+    pub(super) fn starting_at(mut self, position: Duration, head: Head) -> Self {
         let start_ns = self.window.opening_ns.saturating_add(nanoseconds(position));
         let start_ns = start_ns.min(self.window.ended_ns);
         self.line = Line::new(start_ns, self.line.longest_gap_ns);
-        // The metadata was sent when the call began.
-        self.headed = true;
+        self.headed = head == Head::Sent;
         self
     }
 

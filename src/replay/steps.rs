@@ -21,7 +21,7 @@ use super::{
     player::{Act, Finale, MaxFrames, Step},
     queue::Consumer,
     reader,
-    reel::Reel,
+    reel::{Head, Reel},
     restamp::Restamper,
     script::Call,
     share::Sessions,
@@ -53,16 +53,16 @@ pub(super) struct Tape {
 #[derive(Debug, Clone, Copy)]
 enum From {
     Beginning,
-    /// So long after the opening, after the client has had so many messages.
-    Position(Duration, u64),
+    /// So long after the opening, after the client has had the metadata or not, and so many messages.
+    Position(Duration, Head, u64),
 }
 
 impl Tape {
     /// Starts to read; the schedule's time 0 is now. `seeks` tells which of the job's streams belong together.
     fn open(&self, from: From, seeks: u64) -> io::Result<(Consumer, Schedule)> {
         let mut reel = Reel::new(&self.call, self.max_frames, &self.playback);
-        if let From::Position(position, messages) = from {
-            reel = reel.starting_at(position).after(messages);
+        if let From::Position(position, head, messages) = from {
+            reel = reel.starting_at(position, head).after(messages);
         }
         if self.drained {
             reel = reel.drained(self.call.end.clone().map(|(_, ending)| Finale::of(ending)));
@@ -104,6 +104,7 @@ pub(super) struct Steps {
     taken: bool,
     /// Recorded offset of the last step, and what the clock showed when it was taken.
     last: Option<(u64, Duration)>,
+    head: Head,
     messages: u64,
     view: View,
     listed: Listed,
@@ -124,6 +125,7 @@ impl Steps {
             next: None,
             taken: false,
             last: None,
+            head: Head::Owed,
             messages: 0,
             view,
             listed,
@@ -167,7 +169,7 @@ impl Steps {
         if self.view.seeks == before.seeks {
             return Ok(());
         }
-        let from = From::Position(self.view.sought, self.messages);
+        let from = From::Position(self.view.sought, self.head, self.messages);
         let (queue, schedule) = self
             .tape
             .open(from, self.view.seeks)
@@ -219,7 +221,7 @@ impl Steps {
             nanoseconds(now.saturating_sub(played)),
         );
         self.listed.at(step.offset_ns.saturating_sub(self.tape.call.start_ns));
-        self.taken = false;
+        (self.taken, self.head) = (false, Head::Sent);
         self.last = Some((step.offset_ns, now));
     }
 

@@ -233,7 +233,7 @@ fn an_idle_end_replaces_what_is_no_error() {
 fn a_seek_goes_on_from_there_without_the_metadata() {
     let recording = four();
     let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
-    let reel = reel.starting_at(ms(5));
+    let reel = reel.starting_at(ms(5), Head::Sent);
     assert_eq!(reel.begins_at(), (6 * MS, 6 * MS));
     assert_eq!(play(&recording, reel), ["c@6", "d@7", "status 0@8"]);
 }
@@ -243,7 +243,7 @@ fn frames_that_a_client_had_before_a_seek_count() {
     let recording = four();
     let reel = Reel::new(&call(&recording), MaxFrames::First(3), &Playback::default());
     assert_eq!(
-        play(&recording, reel.starting_at(ms(0)).after(2)),
+        play(&recording, reel.starting_at(ms(0), Head::Sent).after(2)),
         ["a@4", "status 0@4"]
     );
 }
@@ -254,4 +254,12 @@ fn a_call_whose_messages_are_gone_has_its_metadata_and_ending() {
     let ended = call(&recording).end.map(|(_, ending)| Finale::of(ending));
     let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
     assert_eq!(play(&recording, reel.drained(ended)), ["head@3", "status 0@3"]);
+}
+
+#[test]
+fn a_seek_before_anything_was_sent_sends_the_metadata_first() {
+    let recording = four();
+    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
+    let reel = reel.starting_at(ms(5), Head::Owed);
+    assert_eq!(play(&recording, reel), ["head@6", "c@6", "d@7", "status 0@8"]);
 }

@@ -5,15 +5,22 @@ use std::{error::Error, fmt};
 pub(crate) mod attach;
 pub(crate) mod cat;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod docs;
 pub(crate) mod expect;
 pub(crate) mod faults;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod merge;
+pub(crate) mod note;
 pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
+<<<<<<< HEAD
 pub(crate) mod replay;
+=======
+pub(crate) mod redact;
+>>>>>>> main
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod snapshot;

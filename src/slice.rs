@@ -1,9 +1,11 @@
-//! Cutting captures: [`slice()`].
+//! Cutting, joining and annotating captures: [`slice()`], [`merge::merge`], [`note::note`].
 //!
-//! A capture is append-only and never rewritten, so this makes a new one. Message bytes stay as they are, except
+//! A capture is append-only and never rewritten, so each of these makes a new one. Message bytes stay as they are, except
 //! where a slice keeps only some sensors: then messages are encoded anew, and header and note say so.
 
 mod machine;
+pub mod merge;
+pub mod note;
 mod plan;
 mod sensors;
 
@@ -190,7 +192,7 @@ impl From<DecodeError> for EncodeError {
 /// let cut = Cut { range, ..Cut::default() };
 /// let options = WriterOptions::default();
 /// let sliced = slice(&mut reader, &cut, |header| Writer::new(Vec::new(), header, options))?;
-/// assert_eq!((sliced.messages, sliced.messages_left_out), (16, 57));
+/// assert_eq!((sliced.messages, sliced.messages_left_out), (15, 58));
 /// # Ok::<(), grpc_capture::slice::SliceError>(())
 /// ```
 ///

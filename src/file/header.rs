@@ -36,7 +36,7 @@ pub mod attribute {
     pub const JOB_ID: &str = "job-id";
     /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.
     pub const TIMING: &str = "timing";
-    /// The capture before this one, as it was named; see [`Continues`](super::Continues).
+    /// The capture before this one, as it was named; see [`Continues`](crate::file::Continues).
     pub const CONTINUES: &str = "continues";
     /// Content digest of what could be read from it, hexadecimal.
     pub const CONTINUES_SHA256: &str = "continues.sha256";
@@ -46,6 +46,8 @@ pub mod attribute {
     pub const CONTINUES_ANCHOR: &str = "continues.anchor";
     /// What the capture was cut from, when it is a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
     pub const SLICE: &str = "slice";
+    /// The rules by which the capture was redacted, and that found something.
+    pub const REDACTED: &str = "redacted";
     /// Names that begin so are the user's own.
     pub const TAG_PREFIX: &str = "tag.";
 }

@@ -12,13 +12,19 @@ mod attach;
 mod captures;
 mod crash;
 mod demo;
+mod diff;
 mod durability;
 mod faults;
 mod files;
 mod golden;
 mod hostile;
+mod merge;
 mod record;
+<<<<<<< HEAD
 mod replay;
+=======
+mod redact;
+>>>>>>> main
 mod serve;
 mod slice;
 mod snapshot;

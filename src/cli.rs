@@ -5,16 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
-<<<<<<< HEAD
-pub(crate) mod fault;
-pub(crate) mod record;
-pub(crate) mod replay;
-=======
 pub(crate) mod diff;
+pub(crate) mod fault;
 pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod redact;
->>>>>>> main
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod validate;

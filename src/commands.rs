@@ -16,11 +16,8 @@ pub(crate) mod note;
 pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
-<<<<<<< HEAD
-pub(crate) mod replay;
-=======
 pub(crate) mod redact;
->>>>>>> main
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod snapshot;

@@ -1,11 +1,8 @@
 //! Reports: plain values rendered as text or JSON. No input or output happens here.
 
-<<<<<<< HEAD
 pub mod comparison_text;
-=======
 pub mod diff_html;
 pub mod diff_text;
->>>>>>> main
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;

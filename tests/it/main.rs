@@ -20,11 +20,8 @@ mod golden;
 mod hostile;
 mod merge;
 mod record;
-<<<<<<< HEAD
-mod replay;
-=======
 mod redact;
->>>>>>> main
+mod replay;
 mod serve;
 mod slice;
 mod snapshot;

@@ -6,7 +6,7 @@ use grpc_capture::{
         compare::{CompareOptions, compare},
     },
     report::comparison_text,
-    tap::{DialOptions, Target, dial, dial::Fallback},
+    tap::{DialOptions, Target, dial},
 };
 
 use super::{
@@ -40,7 +40,7 @@ async fn replay(args: &ReplayArgs) -> Done {
         authority: args.dial.authority.clone(),
         connect_timeout: args.connect_timeout.0,
         metadata: headers(&args.dial)?,
-        fallback: Fallback::default(),
+        ..DialOptions::default()
     };
     let options = CompareOptions {
         rate: args.rate,

@@ -70,12 +70,8 @@ async fn what_differs_is_told_by_its_path() {
         (first.message, first.recorded.as_str(), first.replayed.as_str()),
         (Some(1), "0", "0.25")
     );
-    let comparison = held(
-        chat().ok(),
-        chat().received("3").end(status(5, "gone", &[])),
-        &CompareOptions::default(),
-    );
-    let comparison = comparison.await;
+    let other = chat().received("3").end(status(5, "gone", &[]));
+    let comparison = held(chat().ok(), other, &CompareOptions::default()).await;
     assert_eq!(paths(&comparison), ["ending", "messages"]);
     let call = &comparison.calls[0];
     assert_eq!((call.extra, call.ending.as_deref()), (1, Some("NOT_FOUND: gone")));

@@ -13,6 +13,7 @@
 mod beside;
 mod call;
 mod file_sink;
+pub mod output;
 mod queue;
 mod writer;
 
@@ -63,6 +64,15 @@ pub trait Sink: Send + 'static {
     fn finish(self) -> Result<Self::Summary, SinkError>;
     /// Bytes stored so far, after compression.
     fn stored_bytes(&self) -> u64;
+    /// How often to [wake](Self::wake) it when nothing comes; `None`, the default, is never.
+    fn wakes(&self) -> Option<Duration> {
+        None
+    }
+    /// Nothing came for a while; `now_ns` is the present offset. Does nothing by default.
+    fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
+        let _ = now_ns;
+        Ok(())
+    }
 }
 
 /// What to do with a message when the queue is full.

@@ -75,15 +75,29 @@ impl<S: Sink> Writer<S> {
                     written?;
                 }
                 Ok(Command::Finish) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(mpsc::RecvTimeoutError::Timeout) => self.flush()?,
+                Err(mpsc::RecvTimeoutError::Timeout) => self.wake()?,
             }
         }
     }
 
-    /// How long to wait for the next event before a flush is due; `None` when nothing waits for one.
+    /// How long to wait for the next event before a flush or a look of the sink is due; `None` when neither will be.
     fn patience(&self) -> Option<Duration> {
-        let (since, _) = self.unflushed?;
-        Some(self.flush_interval.saturating_sub(since.elapsed()))
+        let flush = self
+            .unflushed
+            .map(|(since, _)| self.flush_interval.saturating_sub(since.elapsed()));
+        match (flush, self.sink.wakes()) {
+            (Some(flush), Some(wake)) => Some(flush.min(wake)),
+            (flush, wake) => flush.or(wake),
+        }
+    }
+
+    /// Nothing came in time.
+    fn wake(&mut self) -> Result<(), Failure> {
+        if self.unflushed.is_some_and(|(since, _)| since.elapsed() >= self.flush_interval) {
+            self.flush()?;
+        }
+        let now = self.queue.now();
+        self.sink.wake(now).map_err(|source| ("write", source))
     }
 
     fn write(&mut self, event: &Event) -> Result<(), Failure> {

@@ -1,0 +1,253 @@
+//! Where a recording goes: one capture, a series, or a ring.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use grpc_capture::{
+    event::{Event, Observer},
+    file::{Header, Writer, WriterOptions},
+    tap::{
+        RecorderHandle,
+        recorder::output::{
+            Bell, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written, WrittenFile,
+        },
+    },
+    validate::{Expectations, Validator},
+};
+use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Failure, output};
+use crate::cli::series::{SeriesArgs, TriggerArg};
+
+/// A place that was found free before anything is recorded.
+pub(crate) struct Destination<'a> {
+    args: &'a SeriesArgs,
+    path: PathBuf,
+    place: Place,
+    bell: Bell,
+    /// Installed at once: before that, SIGUSR1 would end the process.
+    asked: Option<Signal>,
+}
+
+enum Place {
+    /// The file is there; an earlier capture that it replaces stays until there is something to record.
+    Single { beside: PathBuf, file: File },
+    /// Files are created when their time comes.
+    Numbered(Names),
+}
+
+impl<'a> Destination<'a> {
+    /// Finds out whether the recording can be written.
+    pub(crate) fn reserve(path: PathBuf, force: bool, args: &'a SeriesArgs) -> Result<Self, Failure> {
+        let shown = path.display();
+        if path.is_dir() {
+            return Err(Failure::Usage(format!("{shown} is a folder; -o names a file")));
+        }
+        if output::is_special(&path) {
+            let text = format!("{shown} is no regular file; -o names the capture's file");
+            return Err(Failure::Usage(text));
+        }
+        if args.keep.is_some() && !args.is_numbered() {
+            let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let place = if args.is_numbered() {
+            let names = Names::new(&path, force);
+            let taken = names.taken();
+            let taken = taken.map_err(|error| format!("could not write beside {shown}: {error}"))?;
+            if let Some(taken) = taken {
+                let taken = taken.display();
+                return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
+            }
+            Place::Numbered(names)
+        } else {
+            let beside = if force {
+                output::beside(&path, ".gcap.part")
+            } else {
+                path.clone()
+            };
+            let file = output::create(&beside, force)?;
+            Place::Single { beside, file }
+        };
+        let asked = args.ring.is_some().then(|| signal(SignalKind::user_defined1()));
+        Ok(Self {
+            args,
+            path,
+            place,
+            bell: Bell::default(),
+            asked: asked.transpose()?,
+        })
+    }
+
+    /// Nothing was captured: an empty file would only be in the way.
+    pub(crate) fn abandon(self) {
+        if let Place::Single { beside, file } = self.place {
+            drop(file);
+            let _ = std::fs::remove_file(beside);
+        }
+    }
+
+    /// Begins to write.
+    pub(crate) fn open(self, header: &Header, options: WriterOptions) -> Result<(Output, Asked), Failure> {
+        let (args, path) = (self.args, self.path);
+        let keep = args.keep.map(|keep| keep as usize);
+        let output = match self.place {
+            Place::Single { beside, file } => {
+                if beside != path {
+                    let renamed = std::fs::rename(&beside, &path);
+                    renamed.map_err(|error| format!("could not replace {}: {error}", path.display()))?;
+                }
+                let writer = Writer::with_file(file, &path, header, options)?;
+                Output::single(path, writer)
+            }
+            Place::Numbered(names) => match args.ring {
+                Some(bound) => {
+                    let options_of_ring = RingOptions {
+                        post_roll: args.post_roll.0,
+                        on_error: if args.trigger.contains(&TriggerArg::Status) {
+                            OnError::Dump
+                        } else {
+                            OnError::Ignore
+                        },
+                        stall: args.trigger_stall.map(|span| span.0),
+                        keep,
+                        bell: self.bell.clone(),
+                        ..RingOptions::new(bound)
+                    };
+                    Output::Ring(Box::new(Ring::start(names, header.clone(), options, options_of_ring)?))
+                }
+                None => {
+                    let rotation = RotateOptions {
+                        size: args.rotate_size.map(|size| size.0),
+                        interval: args.rotate_interval.map(|span| span.0),
+                        keep,
+                    };
+                    Output::Rotate(Box::new(Rotate::start(names, header.clone(), options, rotation)?))
+                }
+            },
+        };
+        let asked = Asked {
+            bell: self.bell,
+            signal: self.asked,
+            findings: args.ring.is_some() && args.trigger.contains(&TriggerArg::Finding),
+        };
+        Ok((output, asked))
+    }
+}
+
+/// What else asks a ring for a dump: findings and SIGUSR1.
+pub(crate) struct Asked {
+    bell: Bell,
+    signal: Option<Signal>,
+    findings: bool,
+}
+
+impl Asked {
+    /// The observer that rings at each finding of severity error; it runs on the writer's thread, so that a finding in
+    /// the last message still comes in time.
+    pub(crate) fn observer(&self, expectations: Expectations, header: &Header) -> Option<Box<dyn Observer>> {
+        self.findings.then(|| -> Box<dyn Observer> {
+            Box::new(Alarm {
+                validator: Validator::new(expectations, header),
+                heard: 0,
+                bell: self.bell.clone(),
+            })
+        })
+    }
+
+    /// Listens for SIGUSR1.
+    pub(crate) fn listen(self, recorder: RecorderHandle) {
+        let Self { bell, signal, .. } = self;
+        let Some(mut signal) = signal else { return };
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                bell.ring(Trigger {
+                    offset_ns: recorder.now(),
+                    what: "SIGUSR1".to_owned(),
+                });
+            }
+        });
+    }
+}
+
+struct Alarm {
+    validator: Validator,
+    /// Errors that were rung for.
+    heard: u64,
+    bell: Bell,
+}
+
+impl Observer for Alarm {
+    fn observe(&mut self, event: &Event) {
+        self.validator.observe(event);
+        if let Some((errors, rule, place)) = self.validator.latest_error()
+            && errors > self.heard
+        {
+            self.heard = errors;
+            self.bell.ring(Trigger {
+                offset_ns: event.offset_ns,
+                what: format!("finding {rule}: {place}"),
+            });
+        }
+    }
+}
+
+/// The captures as JSON.
+pub(crate) fn files_json(written: &Written) -> Value {
+    let file = |file: &WrittenFile| {
+        let mut object = json!({
+            "capture": file.path.display().to_string(),
+            "from_ns": file.from_ns,
+            "calls": file.summary.calls,
+            "messages": file.summary.messages,
+            "message_bytes": file.summary.message_bytes,
+            "stored_bytes": file.summary.stored_bytes,
+            "digest": file.summary.digest,
+        });
+        if let Some(trigger) = &file.trigger {
+            object["trigger"] = json!({ "offset_ns": trigger.offset_ns, "what": trigger.what });
+        }
+        object
+    };
+    written.files.iter().map(file).collect()
+}
+
+/// The captures as lines of text; what a flight recorder that was not triggered says, too.
+pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> String {
+    if !args.is_numbered() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for file in &written.files {
+        let (messages, stored) = (file.summary.messages, file.summary.stored_bytes);
+        text.push_str(&format!(
+            "  {}: {} received, {} on disk{}\n",
+            file.path.display(),
+            output::counted(messages, "message"),
+            output::bytes(stored),
+            file.trigger.as_ref().map_or_else(String::new, |trigger| format!(
+                ", {} at {}",
+                trigger.what,
+                output::seconds(trigger.offset_ns)
+            ))
+        ));
+    }
+    match (args.ring.is_some(), written.files.len() as u64 + written.removed) {
+        (true, 0) => text.push_str(&format!(
+            "  nothing triggered the flight recorder: no dump, and no file {}\n",
+            output::beside(path, ".*.gcap").display()
+        )),
+        (true, dumps) => text.push_str(&format!("  {}", output::counted(dumps, "dump"))),
+        (false, captures) => text.push_str(&format!("  {}", output::counted(captures, "capture"))),
+    }
+    if written.removed > 0 {
+        text.push_str(&format!(", {} removed again by --keep", output::grouped(written.removed)));
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,143 @@
+//! A series of captures: the next one begins when one is large or old enough.
+
+use std::time::Duration;
+
+use super::{
+    Names, Written,
+    carry::Carry,
+    chunk_bytes,
+    part::{Part, Plan},
+};
+use crate::{
+    event::Event,
+    file::{Header, WriterOptions},
+    tap::recorder::{Sink, SinkError},
+};
+
+/// When a capture is closed, and how many are kept. At least one of the first two is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RotateOptions {
+    /// Stored bytes after which the next capture begins. Default: no limit.
+    pub size: Option<u64>,
+    /// Time that one capture spans, by the offsets of its events. Default: no limit.
+    pub interval: Option<Duration>,
+    /// Captures to keep, the one that is being written included, at least 1; older ones are removed. Default: all.
+    pub keep: Option<usize>,
+}
+
+/// Writes a series of captures.
+///
+/// Each is whole: header, summary, and the opening of every call that goes on from an earlier one.
+#[derive(Debug)]
+pub struct Rotate {
+    names: Names,
+    header: Header,
+    writer: WriterOptions,
+    options: RotateOptions,
+    number: u64,
+    /// `None` after a failure.
+    part: Option<Part>,
+    carry: Carry,
+    written: Written,
+    last_ns: u64,
+}
+
+impl Rotate {
+    /// Begins the first capture of the series.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn start(
+        names: Names,
+        header: Header,
+        mut writer: WriterOptions,
+        options: RotateOptions,
+    ) -> Result<Self, SinkError> {
+        if let Some(size) = options.size {
+            writer.chunk_bytes = chunk_bytes(size, writer.chunk_bytes);
+        }
+        let mut rotate = Self {
+            names,
+            header,
+            writer,
+            options,
+            number: 0,
+            part: None,
+            carry: Carry::default(),
+            written: Written::default(),
+            last_ns: 0,
+        };
+        rotate.next(0)?;
+        Ok(rotate)
+    }
+
+    fn is_due(&self, at_ns: u64) -> bool {
+        self.part.as_ref().is_some_and(|part| {
+            let (size, interval) = (self.options.size, self.options.interval);
+            let spans = Duration::from_nanos(at_ns.saturating_sub(part.from_ns()));
+            size.is_some_and(|size| part.stored_bytes() >= size) || interval.is_some_and(|interval| spans >= interval)
+        })
+    }
+
+    /// Closes the capture, and begins the next one.
+    fn next(&mut self, at_ns: u64) -> Result<(), SinkError> {
+        let mut note = None;
+        if let Some(part) = self.part.take() {
+            let file = part.finish(at_ns)?;
+            let before = file.path.file_name().unwrap_or_default().to_string_lossy();
+            note = Some(format!("goes on from {before}, which ends here"));
+            self.written.add(file);
+            let keep = self.options.keep.map(|keep| keep.saturating_sub(1));
+            self.written.keep(keep)?;
+        }
+        self.number += 1;
+        let (path, file) = self.names.create(self.number)?;
+        let plan = Plan {
+            header: &self.header,
+            options: self.writer,
+            range: format!("rotation {}", self.number),
+            from_ns: at_ns,
+            to_ns: u64::MAX,
+            carry: &self.carry,
+            note,
+        };
+        self.part = Some(Part::begin(path, file, &plan)?);
+        Ok(())
+    }
+}
+
+impl Sink for Rotate {
+    type Summary = Written;
+
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        if self.is_due(event.offset_ns) {
+            self.next(event.offset_ns)?;
+        }
+        self.last_ns = event.offset_ns;
+        self.carry.see(event);
+        if let Some(part) = &mut self.part {
+            part.write(event)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(self.part.as_mut().map_or(Ok(()), Part::flush)?)
+    }
+
+    fn finish(mut self) -> Result<Written, SinkError> {
+        if let Some(part) = self.part.take() {
+            self.written.add(part.finish(self.last_ns)?);
+        }
+        if let [only] = self.written.files.as_slice()
+            && self.written.removed == 0
+        {
+            self.written.totals.digest = only.summary.digest;
+        }
+        Ok(self.written)
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        self.written.totals.stored_bytes + self.part.as_ref().map_or(0, Part::stored_bytes)
+    }
+}

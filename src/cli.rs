@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod record;
+pub(crate) mod series;
 pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -77,7 +78,7 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct FormatArg {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]

@@ -27,6 +27,7 @@
 //! ```
 
 mod chunk;
+mod continues;
 mod error;
 mod format;
 mod header;
@@ -36,6 +37,7 @@ mod overview;
 mod reader;
 mod record;
 mod recover;
+mod remedy;
 mod scan;
 mod seek;
 mod summary;
@@ -44,6 +46,7 @@ mod writer;
 
 pub use chunk::digest::{Digest, MessageDigest};
 pub use chunk::{ChunkBuilder, Codec, Sealed, Sealer};
+pub use continues::Continues;
 pub use error::{FileError, FileErrorKind};
 pub use format::{VERSION, Version};
 pub use header::{Header, attribute};
@@ -52,6 +55,7 @@ pub use origin::{CUT_REASON, SliceOf};
 pub use overview::{CallOverview, Overview};
 pub use reader::{Reader, Tail};
 pub use recover::{Recovered, recover};
+pub use remedy::remedy;
 pub use scan::Damage;
 pub use summary::Summary;
 pub use verify::{Verified, verify};

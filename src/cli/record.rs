@@ -7,12 +7,13 @@ use grpc_capture::focus;
 
 use super::{
     FormatArg,
+    series::SeriesArgs,
     validate::ExpectArgs,
     value::{Size, Span, Tag},
 };
 
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("where").required(true).args(["server", "target"]))]
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("where").required(true).args(["server", "target", "jobs"]))]
 #[command(after_help = "A job's frames are delivered once, and clients compete for them: \
                         what is recorded here, no other client gets.")]
 pub(crate) struct RecordArgs {
@@ -24,8 +25,18 @@ pub(crate) struct RecordArgs {
     #[arg(short, long, value_name = "HOST:PORT")]
     pub(crate) target: Option<String>,
 
-    /// The capture to write; JOB-TIME.gcap by default
-    #[arg(short, long, value_name = "FILE")]
+    /// Many jobs at once: a TOML or JSON list of `[[jobs]]`, each with `target` and `job_id`, or `server` and `job`; the
+    /// flags are what the jobs have in common
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "job_id", "validate", "resume_of", "ring", "rotate_size", "rotate_interval", "keep"])]
+    pub(crate) jobs: Option<PathBuf>,
+
+    /// Record all jobs of --jobs into one capture
+    #[arg(long, requires = "jobs")]
+    pub(crate) single: bool,
+
+    /// The capture to write, JOB-TIME.gcap by default; with --jobs the folder for one capture per job, jobs-TIME by
+    /// default
+    #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
 
     /// Replace an existing capture
@@ -51,6 +62,9 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) recorder: RecorderArgs,
 
+    #[command(flatten)]
+    pub(crate) series: SeriesArgs,
+
     /// Judge the stream while it is recorded; findings fail as in `capture validate`
     #[arg(long, help_heading = "Expectations")]
     pub(crate) validate: bool,
@@ -60,12 +74,16 @@ pub(crate) struct RecordArgs {
 }
 
 /// What to ask for.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The job")]
 pub(crate) struct JobArgs {
     /// Description of the job to configure, JSON or TOML
     #[arg(long = "job", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+
+    /// The same, as JSON, out of a list of jobs
+    #[arg(skip)]
+    pub(crate) inline: Option<String>,
 
     /// Sensors (channels) to ask for, both ends included: 0..10
     #[arg(long, value_name = "RANGE", requires = "server")]
@@ -117,7 +135,7 @@ pub(crate) struct JobArgs {
 }
 
 /// How to connect; grpcurl's names where it has one.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DialArgs {
     /// No TLS towards the job; the TLS flags then speak of --server alone
@@ -162,7 +180,7 @@ pub(crate) struct DialArgs {
 }
 
 /// When to stop. Each limit is separate from the others.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// Until the job is reachable and ready, retries included
@@ -191,7 +209,7 @@ pub(crate) struct LimitArgs {
 }
 
 /// What happens to what was received.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Recording")]
 pub(crate) struct RecorderArgs {
     /// When the disk cannot keep up: slow the stream, drop and count, or stop
@@ -202,9 +220,38 @@ pub(crate) struct RecorderArgs {
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub(crate) flush_interval: Span,
 
+    /// When what was written must survive a power failure (a crash of the recorder never costs it)
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) sync: SyncArg,
+
+    /// An earlier capture, finished or cut off, that this one goes on from; it is read and never changed
+    #[arg(long, value_name = "CAPTURE")]
+    pub(crate) resume_of: Option<PathBuf>,
+
     /// Record secrets in metadata (authorization, cookie, *-token, …) as they are
     #[arg(long)]
     pub(crate) keep_metadata: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum SyncArg {
+    /// When the system likes
+    None,
+    /// After each chunk; the stream waits for the disk
+    Chunk,
+    /// Beside the writing, once per flush interval, and at the end
+    #[default]
+    Interval,
+}
+
+impl From<SyncArg> for grpc_capture::tap::recorder::durable::SyncWhen {
+    fn from(arg: SyncArg) -> Self {
+        match arg {
+            SyncArg::None => Self::None,
+            SyncArg::Chunk => Self::Chunk,
+            SyncArg::Interval => Self::Interval,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

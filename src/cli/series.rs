@@ -6,7 +6,7 @@ use grpc_capture::tap::recorder::output::RingBound;
 use super::value::{Size, Span};
 
 /// Where the recording goes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Several captures")]
 pub(crate) struct SeriesArgs {
     /// Begin the next capture when one has this size: NAME.000001.gcap, NAME.000002.gcap, …

@@ -43,7 +43,7 @@ pub(crate) struct ValidateArgs {
 }
 
 /// What is expected of a stream, over what the capture itself says.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Expectations")]
 pub(crate) struct ExpectArgs {
     /// Expectation file, TOML

@@ -35,6 +35,9 @@ struct Info {
     /// Nanoseconds from the start to the last event.
     duration_ns: u64,
     digest: Option<Digest>,
+    /// The capture before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continues: Option<Value>,
     attributes: Map<String, Value>,
     call_list: Vec<Value>,
     notes: Vec<Value>,
@@ -81,6 +84,14 @@ fn gather(args: &ReportArgs) -> Result<Info, FileError> {
         stored_bytes,
         duration_ns: overview.last_offset_ns,
         digest: summary.map(|summary| summary.digest),
+        continues: header.continues().map(|earlier| {
+            json!({
+                "path": earlier.path,
+                "digest": earlier.digest,
+                "last_offset_ns": earlier.last_offset_ns,
+                "pause_ns": earlier.pause_ns(header),
+            })
+        }),
         attributes: attributes(header),
         call_list: overview.calls.iter().map(call_json).collect(),
         notes: notes(&overview),
@@ -149,7 +160,18 @@ fn text(info: &Info) -> String {
     add("length", output::seconds(info.duration_ns));
     for (name, value) in &info.attributes {
         match value {
-            Value::String(text) if name != attribute::DESCRIPTOR_SHA256 => add(name, printable(text)),
+            Value::String(text) if name == attribute::CONTINUES => {
+                let number = |key| info.continues.as_ref().and_then(|earlier| earlier.get(key)?.as_u64());
+                let spans = number("last_offset_ns").zip(number("pause_ns"));
+                let when = spans.map_or_else(String::new, |(last, pause)| {
+                    let (last, pause) = (output::seconds(last), output::seconds(pause));
+                    format!(", which ends at {last}, {pause} before this one begins")
+                });
+                add(name, format!("{}{when}", printable(text)));
+            }
+            Value::String(text) if name != attribute::DESCRIPTOR_SHA256 && !name.starts_with("continues.") => {
+                add(name, printable(text));
+            }
             _ => {}
         }
     }

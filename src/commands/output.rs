@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use grpc_capture::file::remedy;
 use serde::Serialize;
 
 mod rewrite;
@@ -84,14 +85,27 @@ pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
         return Err(format!("could not replace {}: {error}", path.display()).into());
     }
     let created = OpenOptions::new().write(true).create_new(true).open(path);
-    created.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => format!(
-            "{} exists; choose another name with -o, or --force to replace it",
-            path.display()
-        )
-        .into(),
-        _ => format!("could not create {}: {error}", path.display()).into(),
+    created.map_err(|error| {
+        let path = path.display();
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return format!("{path} exists; choose another name with -o, or --force to replace it").into();
+        }
+        let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        format!("could not create {path}: {error}{remedy}").into()
     })
+}
+
+/// Refuses a name that cannot be a capture's.
+pub(crate) fn check_capture(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(Failure::Usage(format!("{shown} is a folder; -o names a file")));
+    }
+    if is_special(path) {
+        let text = format!("{shown} is no regular file; -o names the capture's file");
+        return Err(Failure::Usage(text));
+    }
+    Ok(())
 }
 
 /// True for a device, a pipe or a socket: with `--force`, `/dev/null` would be unlinked.

@@ -1,130 +1,68 @@
-//! `capture record`: configures a job or dials one, and records all its streams.
+//! `capture record`: configures a job or dials one, and records all its streams; or many jobs at once.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::path::{Path, PathBuf};
 
-use grpc_capture::{
-    file::{Header, Summary, Writer, WriterOptions, attribute},
-    redact::{MetadataPolicy, strip_userinfo},
-    report::validation,
-    tap::{
-        CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
-        RecorderOptions, Stop, TapError, record_job,
-    },
-};
+use grpc_capture::tap::Stop;
 
-use super::{Done, Failure, Outcome, import, output};
-use crate::cli::record::{OnOverflow, RecordArgs};
+use super::{Done, Failure, Outcome, output};
+use crate::cli::record::RecordArgs;
 
+mod jobs;
 mod live;
-mod progress;
+pub(crate) mod progress;
 mod report;
-mod signal;
+mod session;
+pub(crate) mod signal;
 mod target;
 
-use target::Prepared;
+pub(crate) use session::unix_ns;
+use session::{Recording, Session};
 
 pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(record(args, talk));
+    let done = runtime.block_on(async {
+        match &args.jobs {
+            Some(list) => jobs::run(args, list, talk).await,
+            None => one(args, talk).await,
+        }
+    });
     // A name server that does not answer must not keep a finished command alive.
     runtime.shutdown_background();
     done
 }
 
-async fn record(args: &RecordArgs, talk: output::Talk) -> Done {
+async fn one(args: &RecordArgs, talk: output::Talk) -> Done {
     target::check(args)?;
-    let path = args.output.clone().unwrap_or_else(|| default_path(args));
-    // Before a job is configured, which nothing can cancel: is there a place for what it streams?
-    if path.is_dir() {
-        return Err(Failure::Usage(format!(
-            "{} is a folder; -o names a file",
-            path.display()
-        )));
-    }
-    if output::is_special(&path) {
-        let path = path.display();
-        return Err(Failure::Usage(format!(
-            "{path} is no regular file; -o names the capture's file"
-        )));
-    }
-    // An earlier capture that is to be replaced stays until there is a job to record.
-    let place = if args.force {
-        output::beside(&path, ".gcap.part")
-    } else {
-        path.clone()
-    };
-    let file = output::create(&place, args.force)?;
+    let path = args.output.clone();
+    let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
-    let prepared = tokio::select! {
-        prepared = target::prepare(args) => prepared,
-        reason = stop.stopped() => Err(format!(
-            "{reason} before the server had answered; if the request was on its way, a job may run on there"
-        )
-        .into()),
-    };
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(failure) => {
-            // Nothing was captured: the empty file would only be in the way.
-            drop(file);
-            let _ = std::fs::remove_file(&place);
-            return Err(failure);
-        }
-    };
-    if place != path {
-        std::fs::rename(&place, &path).map_err(|error| format!("could not replace {}: {error}", path.display()))?;
+    let session = Session::start(args, 1)?;
+    let mut line = None;
+    let recording = session
+        .record(args, &path, stop, |handle| {
+            line = Some(progress::Line::start(handle, talk));
+        })
+        .await;
+    if let Some(line) = line {
+        line.stop();
     }
-    let clock = MonotonicClock::start();
-    let header = header(args, &prepared, unix_ns());
-    let options = WriterOptions {
-        chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
-        ..WriterOptions::default()
-    };
-    let writer = Writer::with_file(file, &path, &header, options)?;
-    let mut options = recorder_options(args, clock);
-    let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
-    let judge = judge.map(|(observer, judge)| {
-        options.observers.push(observer);
-        judge
-    });
-    let recorder = Recorder::start(writer, options)?;
-    let handle = recorder.handle();
-    let line = progress::Line::start(handle.clone(), talk);
-    let outcome = record_job(&prepared.job, &job_options(args, &prepared, stop), &handle).await;
-    if let Err(error) = &outcome {
-        // The capture says itself why it is empty.
-        let _ = handle.note("recorder", error.to_string());
-    }
-    let written = recorder.finish().await;
-    let totals = line.stop();
-    let judged = judge.map(live::Judge::finish).transpose()?;
-    let recording = Recording {
-        path,
-        totals,
-        outcome,
-        written,
-        judged,
-    };
-    report::report(args, &recording, talk)
+    report::report(args, recording?, talk)
 }
 
-/// Everything that is known when a recording has ended.
-struct Recording {
-    path: PathBuf,
-    totals: grpc_capture::tap::Totals,
-    outcome: Result<JobOutcome, TapError>,
-    written: Result<Summary, RecorderError>,
-    /// What `--validate` found.
-    judged: Option<validation::Report>,
+/// `NAME-TIME.gcap`.
+pub(crate) fn default_path(name: &str) -> PathBuf {
+    Path::new(&format!("{}.gcap", timed(name))).to_owned()
 }
 
-fn default_path(args: &RecordArgs) -> PathBuf {
-    let name = args.job.job_id.as_deref().unwrap_or("capture");
+/// `NAME-TIME`, for a file or a folder.
+fn timed(name: &str) -> String {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    format!("{}-{time}", file_name(name))
+}
+
+/// A name that every file system takes.
+fn file_name(name: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "-_.".contains(c) {
             c
@@ -132,64 +70,5 @@ fn default_path(args: &RecordArgs) -> PathBuf {
             '_'
         }
     };
-    let name: String = name.chars().map(safe).collect();
-    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    Path::new(&format!("{name}-{time}.gcap")).to_owned()
-}
-
-fn unix_ns() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
-fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header {
-    let mut header = import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns);
-    header.set(attribute::SOURCE, strip_userinfo(&prepared.source));
-    if let Some(configured) = &prepared.configured {
-        header.set(attribute::CONFIGURE_REQUEST, configured.request.to_string());
-        header.set(attribute::CONFIGURE_RESPONSE, configured.response.to_string());
-    }
-    for tag in &args.tags {
-        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
-    }
-    header
-}
-
-fn recorder_options(args: &RecordArgs, clock: MonotonicClock) -> RecorderOptions {
-    RecorderOptions {
-        on_overflow: match args.recorder.on_overflow {
-            OnOverflow::Block => Overflow::Block,
-            OnOverflow::Gap => Overflow::Gap,
-            OnOverflow::Abort => Overflow::Abort,
-        },
-        flush_interval: args.recorder.flush_interval.0,
-        metadata: if args.recorder.keep_metadata {
-            MetadataPolicy::Keep
-        } else {
-            MetadataPolicy::Redact
-        },
-        clock: Arc::new(clock),
-        ..RecorderOptions::default()
-    }
-}
-
-fn job_options(args: &RecordArgs, prepared: &Prepared, stop: Stop) -> JobOptions {
-    let limits = &args.limits;
-    JobOptions {
-        dial: prepared.dial.clone(),
-        health: match args.job.dialect {
-            _ if args.dial.no_health_check => HealthProbe::Skip,
-            grpc_capture::dialect::Dialect::DataStream => HealthProbe::CheckHealthFirst,
-            grpc_capture::dialect::Dialect::PandaDataStream => HealthProbe::StandardOnly,
-        },
-        limits: CallLimits {
-            first_frame_timeout: Some(limits.first_frame_timeout.0),
-            idle_timeout: Some(limits.idle_timeout.0),
-            duration: limits.duration.map(|span| span.0),
-            max_frames: limits.max_frames,
-            max_bytes: limits.max_bytes.map(|size| size.0),
-            max_message_bytes: usize::try_from(args.dial.max_msg_sz.0).unwrap_or(usize::MAX),
-        },
-        stop,
-    }
+    name.chars().map(safe).collect()
 }

@@ -52,7 +52,7 @@ pub enum FileErrorKind {
 }
 
 impl FileError {
-    pub(super) fn new(act: impl Into<String>, kind: FileErrorKind) -> Self {
+    pub(crate) fn new(act: impl Into<String>, kind: FileErrorKind) -> Self {
         Self {
             act: act.into(),
             path: None,
@@ -61,7 +61,7 @@ impl FileError {
         }
     }
 
-    pub(super) fn io(act: impl Into<String>, error: io::Error) -> Self {
+    pub(crate) fn io(act: impl Into<String>, error: io::Error) -> Self {
         Self::new(act, FileErrorKind::Io(error))
     }
 
@@ -112,7 +112,16 @@ impl fmt::Display for FileError {
             FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 write!(f, ": the file exists; choose another name, or --force to replace it")
             }
-            FileErrorKind::Io(error) => write!(f, ": {error}"),
+            FileErrorKind::Io(error) => {
+                write!(f, ": {error}")?;
+                match super::remedy(error) {
+                    // A file that is read and not there is another matter than one that is to be written.
+                    Some(remedy) if error.kind() != io::ErrorKind::NotFound || self.act.contains("create") => {
+                        write!(f, "; {remedy}")
+                    }
+                    _ => Ok(()),
+                }
+            }
             FileErrorKind::NotACapture => {
                 write!(
                     f,

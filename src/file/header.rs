@@ -36,6 +36,14 @@ pub mod attribute {
     pub const JOB_ID: &str = "job-id";
     /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.
     pub const TIMING: &str = "timing";
+    /// The capture before this one, as it was named; see [`Continues`](super::Continues).
+    pub const CONTINUES: &str = "continues";
+    /// Content digest of what could be read from it, hexadecimal.
+    pub const CONTINUES_SHA256: &str = "continues.sha256";
+    /// Offset of its last readable event, nanoseconds, in decimal.
+    pub const CONTINUES_LAST_OFFSET: &str = "continues.last-offset";
+    /// Wall-clock time of its offset 0, nanoseconds since the Unix epoch, in decimal.
+    pub const CONTINUES_ANCHOR: &str = "continues.anchor";
     /// What the capture was cut from, when it is a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
     pub const SLICE: &str = "slice";
     /// Names that begin so are the user's own.

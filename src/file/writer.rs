@@ -20,6 +20,11 @@ pub trait Storage: Write {
     fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// Says whether all is well with what was written so far.
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Storage for File {
@@ -34,6 +39,10 @@ impl Storage for Cursor<Vec<u8>> {}
 impl<S: Storage + ?Sized> Storage for Box<S> {
     fn sync(&mut self) -> io::Result<()> {
         (**self).sync()
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        (**self).check()
     }
 }
 
@@ -100,13 +109,21 @@ impl Writer<File> {
     /// # Errors
     /// When the file cannot be written.
     pub fn with_file(file: File, path: &Path, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
-        let mut writer = Self::new(file, header, options).map_err(|error| error.of(path))?;
-        writer.path = Some(path.to_owned());
-        Ok(writer)
+        Self::named(file, path, header, options)
     }
 }
 
 impl<S: Storage> Writer<S> {
+    /// [`new`](Self::new), with the path that errors name.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn named(storage: S, path: &Path, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
+        let mut writer = Self::new(storage, header, options).map_err(|error| error.of(path))?;
+        writer.path = Some(path.to_owned());
+        Ok(writer)
+    }
+
     /// Begins a capture in an empty storage: writes prologue and header, and makes them durable.
     ///
     /// # Errors
@@ -219,6 +236,9 @@ impl<S: Storage> Writer<S> {
         };
         self.append_bytes(&format::encode_part(Tag::Chunk, &body))?;
         self.append_bytes(&sealed.stored)?;
+        // A storage that makes every chunk durable does it here.
+        let flushed = self.storage.as_mut().map_or(Ok(()), Write::flush);
+        flushed.map_err(|error| self.broke("make a chunk durable", error))?;
         self.summary.chunks += 1;
         self.summary.raw_bytes += head.raw_len;
         self.summary.add(&sealed.counts);
@@ -239,6 +259,16 @@ impl<S: Storage> Writer<S> {
         self.usable()?;
         let synced = self.storage.as_mut().map_or(Ok(()), Storage::sync);
         synced.map_err(|error| self.broke("make the capture durable", error))
+    }
+
+    /// Asks the storage whether what was written is still where it belongs.
+    ///
+    /// # Errors
+    /// What the storage says, now or earlier.
+    pub fn check(&mut self) -> Result<(), FileError> {
+        self.usable()?;
+        let checked = self.storage.as_mut().map_or(Ok(()), Storage::check);
+        checked.map_err(|error| self.broke("keep the capture", error))
     }
 
     /// Bytes appended to the storage so far.

@@ -12,8 +12,12 @@
 
 mod beside;
 mod call;
+pub mod crew;
+pub mod durable;
 mod file_sink;
 pub mod output;
+pub mod pipeline;
+pub mod press;
 mod queue;
 mod writer;
 
@@ -60,6 +64,12 @@ pub trait Sink: Send + 'static {
     fn write(&mut self, event: &Event) -> Result<(), SinkError>;
     /// Makes everything written so far readable.
     fn flush(&mut self) -> Result<(), SinkError>;
+    /// Says whether what was written is still where it belongs; asked for when there is nothing to write.
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+    /// Told before each event how full the queue is, in percent: a sink that can hurry does so.
+    fn pressure(&mut self, _percent: u8) {}
     /// Completes the capture.
     fn finish(self) -> Result<Self::Summary, SinkError>;
     /// Bytes stored so far, after compression.
@@ -144,7 +154,7 @@ pub enum RecorderError {
          the failure; `capture recover` saves what is in the file)"
     )]
     Sink {
-        /// What was being done: `write`, `flush` or `finish`.
+        /// What was being done: `write`, `flush`, `keep` or `finish`.
         act: &'static str,
         /// What the sink reported.
         source: SinkError,
@@ -176,6 +186,9 @@ pub struct Recorder<S: Sink> {
     done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
 }
 
+/// Where a writer says how it ended.
+type Report<S> = oneshot::Sender<Result<<S as Sink>::Summary, RecorderError>>;
+
 /// Hands events to a [`Recorder`]; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RecorderHandle {
@@ -186,9 +199,7 @@ impl<S: Sink> Recorder<S> {
     /// Starts the writer thread.
     pub fn start(sink: S, options: RecorderOptions) -> Result<Self, RecorderError> {
         let (sender, commands) = mpsc::channel();
-        let queue = Arc::new(Queue::new(sender, &options));
-        let (report, done) = oneshot::channel();
-        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
         thread::Builder::new()
             .name("capture-writer".into())
             .spawn(move || {
@@ -196,10 +207,28 @@ impl<S: Sink> Recorder<S> {
                 let _ = report.send(outcome);
             })
             .map_err(RecorderError::Start)?;
-        Ok(Self {
-            handle: RecorderHandle { queue },
+        Ok(recorder)
+    }
+
+    /// Starts a recorder whose events are written by a crew's threads, in turn with others.
+    #[must_use]
+    pub fn start_in(crew: &crew::Crew, sink: S, options: RecorderOptions) -> Self {
+        let (sender, commands) = tokio::sync::mpsc::unbounded_channel();
+        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Task(sender));
+        crew.spawn(writer, commands, report);
+        recorder
+    }
+
+    fn new(sink: S, options: RecorderOptions, sender: queue::Sender) -> (Self, writer::Writer<S>, Report<S>) {
+        let queue = Arc::new(Queue::new(sender, &options));
+        let (report, done) = oneshot::channel();
+        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let handle = RecorderHandle { queue };
+        let recorder = Self {
+            handle,
             done: Some(done),
-        })
+        };
+        (recorder, writer, report)
     }
 
     /// A handle to record with.
@@ -256,6 +285,11 @@ impl RecorderHandle {
     #[must_use]
     pub fn now(&self) -> u64 {
         self.queue.now()
+    }
+
+    /// Waits until the sink has failed, which may never happen: nothing that a tap still takes would be kept.
+    pub async fn failed(&self) {
+        self.queue.failed.cancelled().await;
     }
 
     /// Why events are refused, if they are.

@@ -12,6 +12,7 @@ mod attach;
 mod captures;
 mod crash;
 mod demo;
+mod durability;
 mod files;
 mod golden;
 mod hostile;

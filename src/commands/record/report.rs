@@ -4,38 +4,51 @@ use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
     report::{event_json::EndingJson, event_text, validation, validation_text},
-    tap::CallOutcome,
+    tap::{CallOutcome, recorder::output::Written},
 };
 use serde::Serialize;
 
 use super::{Done, Failure, Outcome, Recording, output};
-use crate::cli::{Format, record::RecordArgs};
+use crate::{
+    cli::{Format, record::RecordArgs},
+    commands::series,
+};
 
+/// What a recording came to.
 #[derive(Serialize)]
-struct Report<'a> {
-    capture: String,
+pub(super) struct Report {
+    pub(super) capture: String,
     calls: usize,
     /// Messages received.
-    messages: u64,
-    message_bytes: u64,
-    stored_bytes: u64,
+    pub(super) messages: u64,
+    pub(super) message_bytes: u64,
+    pub(super) stored_bytes: u64,
     duration_ns: u64,
     /// Messages known to be lost.
-    gaps: u64,
-    lossy: bool,
-    endings: Vec<CallEnding<'a>>,
+    pub(super) gaps: u64,
+    pub(super) lossy: bool,
+    endings: Vec<CallEnding>,
     /// `None` when the capture could not be finished.
     digest: Option<Digest>,
-    errors: Vec<String>,
+    /// Chunks by the codec that stored them.
+    codecs: serde_json::Map<String, serde_json::Value>,
+    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    hurried_chunks: u64,
+    pub(super) errors: Vec<String>,
+    /// The captures of a series, or the dumps of a flight recorder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<serde_json::Value>,
+    #[serde(skip)]
+    files_text: String,
     /// What `--validate` found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    validation: Option<&'a validation::Report>,
+    validation: Option<validation::Report>,
 }
 
 #[derive(Serialize)]
-struct CallEnding<'a> {
+struct CallEnding {
     call: u32,
-    method: &'a str,
+    method: String,
     messages: u64,
     message_bytes: u64,
     first_message_offset_ns: Option<u64>,
@@ -45,29 +58,57 @@ struct CallEnding<'a> {
     /// The server closed a job that had nothing more to say; not a failure.
     idle_close: bool,
     #[serde(flatten)]
-    ending: EndingJson<'a>,
+    ending: serde_json::Value,
+    #[serde(skip)]
+    ended: String,
 }
 
-pub(super) fn report(args: &RecordArgs, recording: &Recording, talk: output::Talk) -> Done {
-    let (outcome, errors) = judge(args, recording);
+/// The report of a recording, and the exit code.
+pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report) {
+    let (outcome, errors) = judge(args, &recording);
     let calls = recording.outcome.as_ref().map_or(&[][..], |outcome| &outcome.calls);
-    let summary = recording.written.as_ref().ok();
+    let written = recording.written.as_ref().ok();
+    let summary = written.map(|written| written.summary);
     let totals = &recording.totals;
-    let gaps = summary.map_or(totals.gaps, |summary| summary.gaps);
+    let numbered = args.series.is_numbered();
+    let gaps = summary
+        .filter(|_| !numbered)
+        .map_or(totals.gaps, |summary| summary.gaps);
+    let capture = if numbered {
+        output::beside(&recording.path, ".*.gcap")
+    } else {
+        recording.path.clone()
+    };
     let report = Report {
-        capture: recording.path.display().to_string(),
+        capture: capture.display().to_string(),
         calls: calls.len(),
         messages: calls.iter().map(|call| call.messages).sum(),
         message_bytes: calls.iter().map(|call| call.message_bytes).sum(),
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
-        lossy: gaps > 0 || summary.is_none(),
+        lossy: gaps > 0 || written.is_none(),
         endings: calls.iter().map(ending).collect(),
-        digest: summary.map(|summary| summary.digest),
+        digest: written.and_then(Written::digest),
+        codecs: written.map_or_else(serde_json::Map::new, |written| {
+            let codecs = written.codecs.iter();
+            codecs
+                .map(|(name, chunks)| ((*name).to_owned(), (*chunks).into()))
+                .collect()
+        }),
+        hurried_chunks: written.map_or(0, |written| written.hurried),
         errors,
-        validation: recording.judged.as_ref(),
+        files: written.filter(|_| numbered).map(series::files_json),
+        files_text: written.map_or_else(String::new, |written| {
+            series::files_text(&args.series, &recording.path, written)
+        }),
+        validation: recording.judged,
     };
+    (outcome, report)
+}
+
+pub(super) fn report(args: &RecordArgs, recording: Recording, talk: output::Talk) -> Done {
+    let (outcome, report) = build(args, recording);
     for error in &report.errors {
         output::say(format!("capture: {error}"));
     }
@@ -78,10 +119,10 @@ pub(super) fn report(args: &RecordArgs, recording: &Recording, talk: output::Tal
     Ok(outcome)
 }
 
-fn ending(call: &CallOutcome) -> CallEnding<'_> {
+fn ending(call: &CallOutcome) -> CallEnding {
     CallEnding {
         call: call.call,
-        method: &call.method,
+        method: call.method.clone(),
         messages: call.messages,
         message_bytes: call.message_bytes,
         first_message_offset_ns: call.first_message_offset_ns,
@@ -89,7 +130,8 @@ fn ending(call: &CallOutcome) -> CallEnding<'_> {
         end_offset_ns: call.end_offset_ns,
         retries: call.retries,
         idle_close: call.is_idle_close(),
-        ending: EndingJson(&call.ending),
+        ending: serde_json::to_value(EndingJson(&call.ending)).unwrap_or_default(),
+        ended: event_text::ending(&call.ending),
     }
 }
 
@@ -209,7 +251,7 @@ fn status_hint(args: &RecordArgs, code: u32, how: &str) -> String {
     format!("the server ended it with {how}{hint}")
 }
 
-fn text(report: &Report<'_>) -> String {
+fn text(report: &Report) -> String {
     let frames = output::counted(report.messages, "frame");
     let calls = output::counted(report.calls as u64, "call");
     let bytes = output::bytes(report.message_bytes);
@@ -233,16 +275,21 @@ fn text(report: &Report<'_>) -> String {
             ""
         };
         let frames = output::counted(call.messages, "frame");
+        text.push_str(&format!("  call {}: {frames}, {}{idle}\n", call.call, call.ended));
+    }
+    if report.hurried_chunks > 0 {
+        let hurried = output::counted(report.hurried_chunks, "chunk");
+        let codecs = report.codecs.iter().map(|(name, chunks)| format!("{chunks} {name}"));
+        let codecs = codecs.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
-            "  call {}: {frames}, {}{idle}\n",
-            call.call,
-            event_text::ending(call.ending.0)
+            "  the stream was faster than the codec: {hurried} took a cheaper one ({codecs}); nothing was slowed for it\n"
         ));
     }
+    text.push_str(&report.files_text);
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));
     }
-    if let Some(validation) = report.validation {
+    if let Some(validation) = &report.validation {
         text.push_str(&format!("\n{}\n", validation_text::render(validation)));
     }
     text

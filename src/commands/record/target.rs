@@ -70,7 +70,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         authority: args.dial.authority.clone(),
         connect_timeout: args.limits.connect_timeout.0,
         metadata: headers(&args.dial)?,
-        fallback: dial::Fallback::default(),
+        ..DialOptions::default()
     };
     if let Some(target) = &args.target {
         let target: Target = target.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
@@ -206,14 +206,15 @@ fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {
 /// The job's description: the file's, with the flags over it.
 fn job_spec(args: &JobArgs) -> Result<JobSpec, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
-    let mut spec = match &args.file {
-        Some(path) => {
+    let mut spec = match (&args.file, &args.inline) {
+        (_, Some(text)) => JobSpec::parse(text, focus::Format::Json).map_err(|error| usage(&error))?,
+        (Some(path), None) => {
             let shown = path.display();
             let text = fs::read_to_string(path).map_err(|error| format!("could not read the job {shown}: {error}"))?;
             let spec = JobSpec::parse(&text, focus::Format::of_path(path));
             spec.map_err(|error| Failure::Usage(format!("could not use the job {shown}: {error}")))?
         }
-        None => JobSpec::default(),
+        (None, None) => JobSpec::default(),
     };
     spec.sensors = args.sensors.unwrap_or(spec.sensors);
     spec.frequency = args.frequency.unwrap_or(spec.frequency);

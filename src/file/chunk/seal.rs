@@ -22,6 +22,13 @@ impl Sealed {
         self.head.events
     }
 
+    /// Name of the codec that it is stored with.
+    #[must_use]
+    pub fn codec(&self) -> &'static str {
+        let name = super::CODEC_NAMES.iter().find(|(number, _)| *number == self.head.codec);
+        name.map_or("unknown", |(_, name)| name)
+    }
+
     /// Bytes of its records.
     #[must_use]
     pub const fn raw_len(&self) -> u64 {

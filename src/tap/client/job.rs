@@ -113,10 +113,18 @@ pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecorderHand
     drop(connection);
     let mut running: JoinSet<CallOutcome> = taps.into_iter().map(CallTap::run).collect();
     let mut calls = Vec::new();
-    while let Some(ended) = running.join_next().await {
+    loop {
+        let ended = tokio::select! {
+            ended = running.join_next() => ended,
+            // Nothing more can be kept: the streams are given up at once, not when they speak again.
+            () = recorder.failed(), if options.stop.reason().is_none() => {
+                options.stop.stop(Refused::SinkFailed.to_string());
+                continue;
+            }
+        };
         match ended {
-            Ok(outcome) => calls.push(outcome),
-            Err(error) => tracing::error!("a call's task failed; the recorder ended the call: {error}"),
+            None => break,
+            Some(ended) => calls.extend(outcome(ended)),
         }
     }
     calls.sort_by_key(|outcome| outcome.call);
@@ -126,6 +134,12 @@ pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecorderHand
         encrypted,
         calls,
     })
+}
+
+fn outcome(ended: Result<CallOutcome, tokio::task::JoinError>) -> Option<CallOutcome> {
+    ended
+        .inspect_err(|error| tracing::error!("a call's task failed; the recorder ended the call: {error}"))
+        .ok()
 }
 
 fn requests(job: &Job) -> Result<Vec<CallRequest>, MethodError> {

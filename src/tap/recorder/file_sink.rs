@@ -17,6 +17,10 @@ impl<S: Storage + Send + 'static> Sink for Writer<S> {
         Ok(Self::flush(self)?)
     }
 
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(Self::check(self)?)
+    }
+
     fn finish(self) -> Result<Summary, SinkError> {
         Ok(Self::finish(self)?)
     }

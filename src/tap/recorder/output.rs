@@ -6,6 +6,7 @@
 
 mod carry;
 mod dump;
+mod making;
 mod names;
 mod part;
 mod ring;
@@ -16,15 +17,20 @@ mod trigger;
 use std::path::PathBuf;
 
 pub use dump::TRIGGER_AUTHOR;
+pub use making::Making;
 pub use names::Names;
 pub use ring::{BoundError, OnError, Ring, RingBound, RingOptions};
 pub use rotate::{Rotate, RotateOptions};
 pub use trigger::{Bell, Trigger};
 
-use super::{Sink, SinkError};
+use super::{
+    Sink, SinkError,
+    durable::KeptFile,
+    pipeline::{self, CodecCounts, Pipeline},
+};
 use crate::{
     event::Event,
-    file::{Summary, Writer},
+    file::{Digest, Summary},
 };
 
 /// A capture that was finished.
@@ -49,12 +55,16 @@ pub struct Written {
     pub removed: u64,
     /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
     /// several captures counts in each.
-    pub totals: Summary,
+    pub summary: Summary,
+    /// Chunks by the codec that stored them.
+    pub codecs: CodecCounts,
+    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    pub hurried: u64,
 }
 
 impl Written {
-    fn add(&mut self, file: WrittenFile) {
-        let (all, more) = (&mut self.totals, &file.summary);
+    fn add(&mut self, (file, by_codec): (WrittenFile, pipeline::Written)) {
+        let (all, more) = (&mut self.summary, &file.summary);
         all.events += more.events;
         all.calls += more.calls;
         all.messages += more.messages;
@@ -66,7 +76,25 @@ impl Written {
         all.raw_bytes += more.raw_bytes;
         all.stored_bytes += more.stored_bytes;
         all.last_offset_ns = all.last_offset_ns.max(file.from_ns.saturating_add(more.last_offset_ns));
+        all.digest = if self.files.is_empty() && self.removed == 0 {
+            more.digest
+        } else {
+            Digest::default()
+        };
+        self.hurried += by_codec.hurried;
+        for (name, chunks) in by_codec.codecs {
+            match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
+                Some((_, all)) => *all += chunks,
+                None => self.codecs.push((name, chunks)),
+            }
+        }
         self.files.push(file);
+    }
+
+    /// The digest of the capture, when the recording is one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        (self.files.len() == 1 && self.removed == 0).then_some(self.summary.digest)
     }
 
     /// Removes the oldest captures beyond `keep`.
@@ -99,15 +127,15 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Single {
     path: PathBuf,
-    writer: Writer<std::fs::File>,
+    pipeline: Pipeline<KeptFile>,
 }
 
 impl Output {
-    /// One capture, that `writer` has begun at `path`.
+    /// One capture, that `pipeline` has begun at `path`.
     #[must_use]
-    pub fn single(path: impl Into<PathBuf>, writer: Writer<std::fs::File>) -> Self {
+    pub fn single(path: impl Into<PathBuf>, pipeline: Pipeline<KeptFile>) -> Self {
         let path = path.into();
-        Self::Single(Box::new(Single { path, writer }))
+        Self::Single(Box::new(Single { path, pipeline }))
     }
 }
 
@@ -116,7 +144,7 @@ impl Sink for Output {
 
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         match self {
-            Self::Single(single) => Ok(single.writer.write(event)?),
+            Self::Single(single) => single.pipeline.write(event),
             Self::Rotate(rotate) => rotate.write(event),
             Self::Ring(ring) => ring.write(event),
         }
@@ -124,9 +152,26 @@ impl Sink for Output {
 
     fn flush(&mut self) -> Result<(), SinkError> {
         match self {
-            Self::Single(single) => Ok(single.writer.flush()?),
+            Self::Single(single) => single.pipeline.flush(),
             Self::Rotate(rotate) => rotate.flush(),
             Self::Ring(ring) => ring.flush(),
+        }
+    }
+
+    fn check(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Single(single) => single.pipeline.check(),
+            Self::Rotate(rotate) => rotate.check(),
+            // Its pieces are its own.
+            Self::Ring(_) => Ok(()),
+        }
+    }
+
+    fn pressure(&mut self, percent: u8) {
+        match self {
+            Self::Single(single) => single.pipeline.pressure(percent),
+            Self::Rotate(rotate) => rotate.pressure(percent),
+            Self::Ring(ring) => ring.pressure(percent),
         }
     }
 
@@ -134,14 +179,14 @@ impl Sink for Output {
         match self {
             Self::Single(single) => {
                 let mut written = Written::default();
-                let summary = single.writer.finish()?;
-                written.add(WrittenFile {
+                let by_codec = single.pipeline.finish()?;
+                let file = WrittenFile {
                     path: single.path,
-                    summary,
+                    summary: by_codec.summary,
                     from_ns: 0,
                     trigger: None,
-                });
-                written.totals.digest = summary.digest;
+                };
+                written.add((file, by_codec));
                 Ok(written)
             }
             Self::Rotate(rotate) => rotate.finish(),
@@ -151,7 +196,7 @@ impl Sink for Output {
 
     fn stored_bytes(&self) -> u64 {
         match self {
-            Self::Single(single) => single.writer.stored_bytes(),
+            Self::Single(single) => single.pipeline.stored_bytes(),
             Self::Rotate(rotate) => rotate.stored_bytes(),
             Self::Ring(ring) => ring.stored_bytes(),
         }
@@ -172,11 +217,5 @@ impl Sink for Output {
     }
 }
 
-/// The writer of a file that is closed at some size: chunks are small enough for that size to mean something.
-fn chunk_bytes(file_bytes: u64, at_most: usize) -> usize {
-    /// Below this, a chunk's own head would weigh.
-    const SMALLEST: usize = 4 << 10;
-    usize::try_from(file_bytes / 16)
-        .unwrap_or(usize::MAX)
-        .clamp(SMALLEST, at_most.max(SMALLEST))
-}
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use std::sync::{
 };
 
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
+use tokio_util::sync::CancellationToken;
 
 use super::{Overflow, RecorderError, RecorderOptions};
 use crate::{
@@ -124,12 +125,33 @@ pub(super) struct Queue {
     bytes: Arc<Semaphore>,
     /// All of `bytes`: a larger message takes them all and so is let in alone.
     byte_permits: u32,
+    /// All of `events`.
+    event_permits: usize,
+    /// The sink has failed.
+    pub(super) failed: CancellationToken,
     inner: Mutex<Inner>,
+}
+
+/// Where commands go: to a recorder's own thread, or to its task in a crew.
+#[derive(Debug)]
+pub(super) enum Sender {
+    Thread(mpsc::Sender<Command>),
+    Task(UnboundedSender<Command>),
+}
+
+impl Sender {
+    /// False when nobody takes commands any more.
+    fn send(&self, command: Command) -> bool {
+        match self {
+            Self::Thread(sender) => sender.send(command).is_ok(),
+            Self::Task(sender) => sender.send(command).is_ok(),
+        }
+    }
 }
 
 /// What one lock guards, so that order of stamps = order in the queue.
 struct Inner {
-    sender: mpsc::Sender<Command>,
+    sender: Sender,
     /// Sequence number of the capture's own events.
     capture_seq: u64,
     closed: bool,
@@ -144,16 +166,19 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn new(sender: mpsc::Sender<Command>, options: &RecorderOptions) -> Self {
+    pub(super) fn new(sender: Sender, options: &RecorderOptions) -> Self {
         let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let event_permits = options.queue_events.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             counters: Counters::default(),
             on_overflow: options.on_overflow,
             metadata: options.metadata,
             clock: Arc::clone(&options.clock),
-            events: Arc::new(Semaphore::new(options.queue_events.clamp(1, Semaphore::MAX_PERMITS))),
+            events: Arc::new(Semaphore::new(event_permits)),
             bytes: Arc::new(Semaphore::new(byte_permits as usize)),
             byte_permits,
+            event_permits,
+            failed: CancellationToken::new(),
             inner: Mutex::new(Inner {
                 sender,
                 capture_seq: 0,
@@ -181,6 +206,13 @@ impl Queue {
                 .try_acquire_many_owned(self.permits(bytes))
                 .ok()?,
         })
+    }
+
+    /// How full the queue is, in percent: by events or by bytes, whichever is fuller.
+    pub(super) fn fill(&self) -> u8 {
+        let events = self.events.available_permits() * 100 / self.event_permits;
+        let bytes = self.bytes.available_permits() * 100 / self.byte_permits as usize;
+        100 - u8::try_from(events.min(bytes)).unwrap_or(0).min(100)
     }
 
     fn permits(&self, bytes: usize) -> u32 {
@@ -216,6 +248,7 @@ impl Queue {
     pub(super) fn fail(&self) {
         self.counters.refuse(1);
         self.release();
+        self.failed.cancel();
     }
 
     pub(super) fn overflow(&self) {
@@ -290,9 +323,10 @@ impl Order<'_> {
             kind,
         };
         self.queue.counters.sent.fetch_add(1, Ordering::Relaxed);
-        match self.inner.sender.send(Command::Write(event, admission)) {
-            Ok(()) => Ok(offset_ns),
-            Err(_) => Err(self.queue.why()),
+        if self.inner.sender.send(Command::Write(event, admission)) {
+            Ok(offset_ns)
+        } else {
+            Err(self.queue.why())
         }
     }
 }

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::event::{Broken, Ending, Event, EventKind, Observer};
 
+/// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
 pub(super) struct Writer<S> {
     sink: S,
     queue: Arc<Queue>,
@@ -24,7 +27,7 @@ pub(super) struct Writer<S> {
 }
 
 /// A failure of the sink, and during what.
-type Failure = (&'static str, SinkError);
+pub(super) type Failure = (&'static str, SinkError);
 
 impl<S: Sink> Writer<S> {
     pub(super) fn new(sink: S, queue: Arc<Queue>, flush_interval: Duration, observers: Vec<Box<dyn Observer>>) -> Self {
@@ -38,69 +41,81 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// Runs until told to finish.
+    /// Runs on the calling thread until told to finish.
     pub(super) fn run(mut self, commands: &mpsc::Receiver<Command>) -> Result<S::Summary, RecorderError> {
-        let failure = match self.write_all(commands) {
-            Ok(()) => match self.end_open_calls() {
-                Ok(()) => {
-                    let Self { sink, queue, .. } = self;
-                    let finished = sink.finish();
-                    return finished.map_err(|source| failed(&queue, ("finish", source), 0));
-                }
-                Err(failure) => failure,
-            },
-            Err(failure) => failure,
-        };
-        self.queue.fail();
-        let Self { sink, queue, .. } = self;
-        drop(sink);
-        let refused = commands
-            .iter()
-            .take_while(|command| !matches!(command, Command::Finish))
-            .count() as u64;
-        Err(failed(&queue, failure, refused))
-    }
-
-    fn write_all(&mut self, commands: &mpsc::Receiver<Command>) -> Result<(), Failure> {
-        loop {
-            let command = match self.patience() {
-                None => commands.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-                Some(patience) => commands.recv_timeout(patience),
+        let written = loop {
+            let step = match commands.recv_timeout(self.patience()) {
+                Ok(command) => self.take(command),
+                Err(mpsc::RecvTimeoutError::Timeout) => self.idle().map(|()| Flow::Go),
+                Err(mpsc::RecvTimeoutError::Disconnected) => Ok(Flow::Finish),
             };
-            match command {
-                Ok(Command::Write(event, admission)) => {
-                    self.queue.counters.taken.fetch_add(1, Ordering::Relaxed);
-                    let written = self.write(&event);
-                    drop(admission);
-                    written?;
-                }
-                Ok(Command::Finish) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(mpsc::RecvTimeoutError::Timeout) => self.wake()?,
+            match step {
+                Ok(Flow::Go) => {}
+                Ok(Flow::Finish) => break Ok(()),
+                Err(failure) => break Err(failure),
             }
+        };
+        self.end(written).map_err(|failed| {
+            let rest = commands
+                .iter()
+                .take_while(|command| !matches!(command, Command::Finish));
+            let refused = if failed.has_rest() { rest.count() } else { 0 };
+            failed.error(refused as u64)
+        })
+    }
+
+    /// Carries out one command.
+    pub(super) fn take(&mut self, command: Command) -> Result<Flow, Failure> {
+        match command {
+            Command::Write(event, admission) => {
+                self.queue.counters.taken.fetch_add(1, Ordering::Relaxed);
+                let written = self.write(&event);
+                drop(admission);
+                written.map(|()| Flow::Go)
+            }
+            Command::Finish => Ok(Flow::Finish),
         }
     }
 
-    /// How long to wait for the next event before a flush or a look of the sink is due; `None` when neither will be.
-    fn patience(&self) -> Option<Duration> {
-        let flush = self
-            .unflushed
-            .map(|(since, _)| self.flush_interval.saturating_sub(since.elapsed()));
-        match (flush, self.sink.wakes()) {
-            (Some(flush), Some(wake)) => Some(flush.min(wake)),
-            (flush, wake) => flush.or(wake),
-        }
-    }
-
-    /// Nothing came in time.
-    fn wake(&mut self) -> Result<(), Failure> {
+    /// [Patience](Self::patience) has run out.
+    pub(super) fn idle(&mut self) -> Result<(), Failure> {
         if self.unflushed.is_some_and(|(since, _)| since.elapsed() >= self.flush_interval) {
             self.flush()?;
+        } else if self.unflushed.is_none() {
+            self.sink.check().map_err(|source| ("keep", source))?;
         }
         let now = self.queue.now();
         self.sink.wake(now).map_err(|source| ("write", source))
     }
 
+    /// Completes the sink, or gives it up after a failure: then everything is refused, and what still comes is to be
+    /// counted until [`Command::Finish`].
+    pub(super) fn end(mut self, written: Result<(), Failure>) -> Result<S::Summary, Failed> {
+        let failure = match written.and_then(|()| self.end_open_calls()) {
+            Ok(()) => {
+                let Self { sink, queue, .. } = self;
+                // Nothing comes any more, so that there is nothing to count.
+                let finished = sink.finish();
+                return finished.map_err(|source| Failed::new(&queue, ("finish", source), Rest::Nothing));
+            }
+            Err(failure) => failure,
+        };
+        self.queue.fail();
+        let Self { sink, queue, .. } = self;
+        drop(sink);
+        Err(Failed::new(&queue, failure, Rest::Commands))
+    }
+
+    /// How long to wait for the next event before a flush is due, or a look at the sink that lies still, or by the sink.
+    pub(super) fn patience(&self) -> Duration {
+        let patience = self.unflushed.map_or(CHECK_INTERVAL, |(since, _)| {
+            self.flush_interval.saturating_sub(since.elapsed())
+        });
+        self.sink.wakes().map_or(patience, |wake| patience.min(wake))
+    }
+
     fn write(&mut self, event: &Event) -> Result<(), Failure> {
+        self.sink.pressure(self.queue.fill());
         self.sink.write(event).map_err(|source| ("write", source))?;
         let counters = &self.queue.counters;
         counters.written.fetch_add(1, Ordering::Relaxed);
@@ -154,11 +169,46 @@ impl<S: Sink> Writer<S> {
     }
 }
 
-fn failed(queue: &Queue, (act, source): Failure, refused: u64) -> RecorderError {
-    RecorderError::Sink {
-        act,
-        source,
-        written: queue.counters.written.load(Ordering::Relaxed),
-        refused,
+/// Whether the recording goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Go,
+    Finish,
+}
+
+/// What is still in the queue of a recording that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Commands,
+}
+
+/// A recording that failed, before what it refused is counted.
+pub(super) struct Failed {
+    failure: Failure,
+    written: u64,
+    rest: Rest,
+}
+
+impl Failed {
+    fn new(queue: &Queue, failure: Failure, rest: Rest) -> Self {
+        let written = queue.counters.written.load(Ordering::Relaxed);
+        Self { failure, written, rest }
+    }
+
+    /// True when commands may still come.
+    pub(super) fn has_rest(&self) -> bool {
+        self.rest == Rest::Commands
+    }
+
+    /// The error, with the number of events that were refused.
+    pub(super) fn error(self, refused: u64) -> RecorderError {
+        let (act, source) = self.failure;
+        RecorderError::Sink {
+            act,
+            source,
+            written: self.written,
+            refused,
+        }
     }
 }

@@ -10,15 +10,15 @@ use std::{
 };
 
 use super::{
-    Names, Trigger, Written, WrittenFile,
+    Making, Names, Trigger, Written, WrittenFile,
     carry::Carry,
     part::{Part, Plan},
     segment::Segment,
 };
 use crate::{
     event::{CAPTURE_CALL, Event},
-    file::{Header, Reader, WriterOptions},
-    tap::recorder::SinkError,
+    file::Reader,
+    tap::recorder::{SinkError, pipeline},
 };
 
 /// Who says what triggered a dump.
@@ -45,16 +45,11 @@ pub(super) struct Dumper {
 }
 
 impl Dumper {
-    pub(super) fn start(
-        names: Names,
-        header: Header,
-        options: WriterOptions,
-        keep: Option<usize>,
-    ) -> io::Result<Self> {
+    pub(super) fn start(names: Names, making: Making, keep: Option<usize>) -> io::Result<Self> {
         let (dumps, waiting) = channel();
         let thread = thread::Builder::new()
             .name("capture-dump".into())
-            .spawn(move || write_all(&waiting, &names, &header, options, keep))?;
+            .spawn(move || write_all(&waiting, &names, &making, keep))?;
         Ok(Self { dumps, thread })
     }
 
@@ -74,13 +69,12 @@ impl Dumper {
 fn write_all(
     dumps: &Receiver<Dump>,
     names: &Names,
-    header: &Header,
-    options: WriterOptions,
+    making: &Making,
     keep: Option<usize>,
 ) -> Result<Written, SinkError> {
     let (mut written, mut failure) = (Written::default(), None);
     for dump in dumps {
-        let made = write(&dump, names, header, options).and_then(|file| {
+        let made = write(&dump, names, making).and_then(|file| {
             written.add(file);
             Ok(written.keep(keep)?)
         });
@@ -98,7 +92,7 @@ fn write_all(
     }
 }
 
-fn write(dump: &Dump, names: &Names, header: &Header, options: WriterOptions) -> Result<WrittenFile, SinkError> {
+fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pipeline::Written), SinkError> {
     let (path, file) = names.create(dump.number)?;
     let (mut file, mut part) = (Some((path, file)), None);
     let mut carry = dump
@@ -108,8 +102,7 @@ fn write(dump: &Dump, names: &Names, header: &Header, options: WriterOptions) ->
     let mut begin = |carry: &Carry| -> Result<Option<Part>, SinkError> {
         let Some((path, file)) = file.take() else { return Ok(None) };
         let plan = Plan {
-            header,
-            options,
+            making,
             range: format!("dump {}", dump.number),
             from_ns: dump.from_ns,
             to_ns: dump.to_ns,
@@ -156,15 +149,14 @@ fn write(dump: &Dump, names: &Names, header: &Header, options: WriterOptions) ->
             format!("and {} more", dump.more),
         )?;
     }
-    Ok(WrittenFile {
-        trigger: dump.triggers.first().cloned(),
-        ..part.finish(dump.to_ns)?
-    })
+    let (mut file, codecs) = part.finish(dump.to_ns)?;
+    file.trigger = dump.triggers.first().cloned();
+    Ok((file, codecs))
 }
 
 fn say(part: &mut Part, trigger: &Trigger) -> Result<(), SinkError> {
     let at_ns = trigger.offset_ns;
     let seconds = at_ns as f64 / 1e9;
     let text = format!("{} (at {seconds:.3} s of the recording)", trigger.what);
-    Ok(part.remark(CAPTURE_CALL, at_ns, TRIGGER_AUTHOR, text)?)
+    part.remark(CAPTURE_CALL, at_ns, TRIGGER_AUTHOR, text)
 }

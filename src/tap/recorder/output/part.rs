@@ -6,10 +6,18 @@ use std::{
     path::PathBuf,
 };
 
-use super::{WrittenFile, carry::Carry};
+use super::{
+    Making, WrittenFile,
+    carry::Carry,
+    making::Lasting,
+};
 use crate::{
     event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, Party},
-    file::{CUT_REASON, FileError, Header, SliceOf, Writer, WriterOptions},
+    file::{CUT_REASON, SliceOf},
+    tap::recorder::{
+        Sink as _, SinkError,
+        pipeline::{Pipeline, Written},
+    },
 };
 
 /// Who says what a file leaves out.
@@ -19,7 +27,7 @@ const AUTHOR: &str = "recorder";
 #[derive(Debug)]
 pub(super) struct Part {
     path: PathBuf,
-    writer: Writer<File>,
+    writer: Pipeline<Lasting>,
     from_ns: u64,
     last_ns: u64,
     /// Last number of each call, the capture's own included.
@@ -30,9 +38,7 @@ pub(super) struct Part {
 /// What a part is of.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    /// The recording's header.
-    pub(super) header: &'a Header,
-    pub(super) options: WriterOptions,
+    pub(super) making: &'a Making,
     /// Kind and number, for [`SliceOf::range`].
     pub(super) range: String,
     pub(super) from_ns: u64,
@@ -46,8 +52,8 @@ pub(super) struct Plan<'a> {
 
 impl Part {
     /// Begins a file: header, note, and what opened the calls that go on.
-    pub(super) fn begin(path: PathBuf, file: File, plan: &Plan<'_>) -> Result<Self, FileError> {
-        let mut header = plan.header.clone();
+    pub(super) fn begin(path: PathBuf, file: File, plan: &Plan<'_>) -> Result<Self, SinkError> {
+        let mut header = plan.making.header.clone();
         header.anchor_unix_ns = header.anchor_unix_ns.saturating_add(plan.from_ns);
         header.set_slice(&SliceOf {
             range: plan.range.clone(),
@@ -57,7 +63,7 @@ impl Part {
             ..SliceOf::default()
         });
         let mut part = Self {
-            writer: Writer::with_file(file, &path, &header, plan.options)?,
+            writer: plan.making.capture(file, &path, &header)?,
             path,
             from_ns: plan.from_ns,
             last_ns: plan.from_ns,
@@ -84,7 +90,7 @@ impl Part {
     }
 
     /// Appends an event of the recording.
-    pub(super) fn write(&mut self, event: &Event) -> Result<(), FileError> {
+    pub(super) fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         match event.kind {
             EventKind::CallStart(_) => drop(self.open.insert(event.call)),
             EventKind::End(_) => drop(self.open.remove(&event.call)),
@@ -94,17 +100,17 @@ impl Part {
     }
 
     /// Appends a remark.
-    pub(super) fn say(&mut self, call: u32, at_ns: u64, text: String) -> Result<(), FileError> {
+    pub(super) fn say(&mut self, call: u32, at_ns: u64, text: String) -> Result<(), SinkError> {
         self.remark(call, at_ns, AUTHOR, text)
     }
 
     /// Appends a remark of somebody's.
-    pub(super) fn remark(&mut self, call: u32, at_ns: u64, author: &str, text: String) -> Result<(), FileError> {
+    pub(super) fn remark(&mut self, call: u32, at_ns: u64, author: &str, text: String) -> Result<(), SinkError> {
         let author = author.to_owned();
         self.put(call, at_ns, EventKind::Note(Note { author, text }))
     }
 
-    fn put(&mut self, call: u32, at_ns: u64, kind: EventKind) -> Result<(), FileError> {
+    fn put(&mut self, call: u32, at_ns: u64, kind: EventKind) -> Result<(), SinkError> {
         let seq = self.seqs.entry(call).or_default();
         *seq += 1;
         let seq = *seq;
@@ -121,11 +127,19 @@ impl Part {
         })
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), FileError> {
+    pub(super) fn check(&mut self) -> Result<(), SinkError> {
+        self.writer.check()
+    }
+
+    pub(super) fn pressure(&mut self, percent: u8) {
+        self.writer.pressure(percent);
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
         self.writer.flush()
     }
 
-    pub(super) const fn stored_bytes(&self) -> u64 {
+    pub(super) fn stored_bytes(&self) -> u64 {
         self.writer.stored_bytes()
     }
 
@@ -134,18 +148,20 @@ impl Part {
     }
 
     /// Ends the file. Calls that are open go on elsewhere, and end here as cut.
-    pub(super) fn finish(mut self, at_ns: u64) -> Result<WrittenFile, FileError> {
+    pub(super) fn finish(mut self, at_ns: u64) -> Result<(WrittenFile, Written), SinkError> {
         let seconds = at_ns.saturating_sub(self.from_ns) as f64 / 1e9;
         for call in std::mem::take(&mut self.open) {
             let reason = format!("{CUT_REASON} at {seconds:.3} s: the call went on");
             let by = Party::Us;
             self.put(call, at_ns, EventKind::End(Ending::Cancelled(Cancelled { by, reason })))?;
         }
-        Ok(WrittenFile {
+        let written = self.writer.finish()?;
+        let file = WrittenFile {
             path: self.path,
-            summary: self.writer.finish()?,
+            summary: written.summary,
             from_ns: self.from_ns,
             trigger: None,
-        })
+        };
+        Ok((file, written))
     }
 }

@@ -7,15 +7,13 @@
 use std::{collections::VecDeque, str::FromStr, sync::Arc, time::Duration};
 
 use super::{
-    Bell, Names, Trigger, Written,
+    Bell, Making, Names, Trigger, Written,
     carry::Carry,
-    chunk_bytes,
     dump::{Dump, Dumper},
     segment::{OpenSegment, Segment},
 };
 use crate::{
     event::{Ending, Event, EventKind},
-    file::{Header, WriterOptions},
     tap::recorder::SinkError,
 };
 
@@ -81,8 +79,7 @@ impl RingOptions {
 #[derive(Debug)]
 pub struct Ring {
     names: Names,
-    header: Header,
-    writer: WriterOptions,
+    making: Making,
     options: RingOptions,
     segments: VecDeque<Arc<Segment>>,
     current: Option<OpenSegment>,
@@ -104,20 +101,15 @@ impl Ring {
     ///
     /// # Errors
     /// When no thread can be started, or the folder cannot be written into.
-    pub fn start(
-        names: Names,
-        header: Header,
-        mut writer: WriterOptions,
-        options: RingOptions,
-    ) -> Result<Self, SinkError> {
-        let dumper = Dumper::start(names.clone(), header.clone(), writer, options.keep)?;
-        if let RingBound::Bytes(bytes) = options.bound {
-            writer.chunk_bytes = chunk_bytes(bytes / PIECES, writer.chunk_bytes);
-        }
+    pub fn start(names: Names, making: Making, options: RingOptions) -> Result<Self, SinkError> {
+        let dumper = Dumper::start(names.clone(), making.clone(), options.keep)?;
+        let making = match options.bound {
+            RingBound::Bytes(bytes) => making.for_files_of(bytes / PIECES),
+            RingBound::Time(_) => making,
+        };
         let mut ring = Self {
             names,
-            header,
-            writer,
+            making,
             options,
             segments: VecDeque::new(),
             current: None,
@@ -146,7 +138,7 @@ impl Ring {
     fn open_piece(&mut self, at_ns: u64) -> Result<(), SinkError> {
         self.pieces += 1;
         let carry = self.carry.clone();
-        let piece = OpenSegment::begin(&self.names, self.pieces, &self.header, self.writer, at_ns, carry)?;
+        let piece = OpenSegment::begin(&self.names, self.pieces, &self.making, at_ns, carry)?;
         self.current = Some(piece);
         Ok(())
     }
@@ -304,11 +296,17 @@ impl Ring {
         Ok(())
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
-        Ok(self.current.as_mut().map_or(Ok(()), OpenSegment::flush)?)
+    pub(super) fn pressure(&mut self, percent: u8) {
+        if let Some(current) = &mut self.current {
+            current.pressure(percent);
+        }
     }
 
-    pub(super) const fn stored_bytes(&self) -> u64 {
+    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
+        self.current.as_mut().map_or(Ok(()), OpenSegment::flush)
+    }
+
+    pub(super) fn stored_bytes(&self) -> u64 {
         match &self.current {
             Some(current) => self.closed_bytes + current.stored_bytes(),
             None => self.closed_bytes,

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    Names, Written,
+    Making, Names, Written,
     carry::Carry,
-    chunk_bytes,
     part::{Part, Plan},
 };
 use crate::{
     event::Event,
-    file::{Header, WriterOptions},
     tap::recorder::{Sink, SinkError},
 };
 
@@ -31,8 +29,7 @@ pub struct RotateOptions {
 #[derive(Debug)]
 pub struct Rotate {
     names: Names,
-    header: Header,
-    writer: WriterOptions,
+    making: Making,
     options: RotateOptions,
     number: u64,
     /// `None` after a failure.
@@ -47,19 +44,14 @@ impl Rotate {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn start(
-        names: Names,
-        header: Header,
-        mut writer: WriterOptions,
-        options: RotateOptions,
-    ) -> Result<Self, SinkError> {
-        if let Some(size) = options.size {
-            writer.chunk_bytes = chunk_bytes(size, writer.chunk_bytes);
-        }
+    pub fn start(names: Names, making: Making, options: RotateOptions) -> Result<Self, SinkError> {
+        let making = match options.size {
+            Some(size) => making.for_files_of(size),
+            None => making,
+        };
         let mut rotate = Self {
             names,
-            header,
-            writer,
+            making,
             options,
             number: 0,
             part: None,
@@ -83,18 +75,17 @@ impl Rotate {
     fn next(&mut self, at_ns: u64) -> Result<(), SinkError> {
         let mut note = None;
         if let Some(part) = self.part.take() {
-            let file = part.finish(at_ns)?;
+            let (file, codecs) = part.finish(at_ns)?;
             let before = file.path.file_name().unwrap_or_default().to_string_lossy();
             note = Some(format!("goes on from {before}, which ends here"));
-            self.written.add(file);
+            self.written.add((file, codecs));
             let keep = self.options.keep.map(|keep| keep.saturating_sub(1));
             self.written.keep(keep)?;
         }
         self.number += 1;
         let (path, file) = self.names.create(self.number)?;
         let plan = Plan {
-            header: &self.header,
-            options: self.writer,
+            making: &self.making,
             range: format!("rotation {}", self.number),
             from_ns: at_ns,
             to_ns: u64::MAX,
@@ -122,22 +113,27 @@ impl Sink for Rotate {
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
-        Ok(self.part.as_mut().map_or(Ok(()), Part::flush)?)
+        self.part.as_mut().map_or(Ok(()), Part::flush)
+    }
+
+    fn check(&mut self) -> Result<(), SinkError> {
+        self.part.as_mut().map_or(Ok(()), Part::check)
+    }
+
+    fn pressure(&mut self, percent: u8) {
+        if let Some(part) = &mut self.part {
+            part.pressure(percent);
+        }
     }
 
     fn finish(mut self) -> Result<Written, SinkError> {
         if let Some(part) = self.part.take() {
             self.written.add(part.finish(self.last_ns)?);
         }
-        if let [only] = self.written.files.as_slice()
-            && self.written.removed == 0
-        {
-            self.written.totals.digest = only.summary.digest;
-        }
         Ok(self.written)
     }
 
     fn stored_bytes(&self) -> u64 {
-        self.written.totals.stored_bytes + self.part.as_ref().map_or(0, Part::stored_bytes)
+        self.written.summary.stored_bytes + self.part.as_ref().map_or(0, Part::stored_bytes)
     }
 }

@@ -1,16 +1,14 @@
 //! A piece of the ring: a temporary capture that goes away with its last user.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Names, carry::Carry};
+use super::{Making, Names, carry::Carry, making::Lasting};
 use crate::{
     event::Event,
-    file::{FileError, Header, Writer, WriterOptions},
-    tap::recorder::SinkError,
+    tap::recorder::{Sink as _, SinkError, pipeline::Pipeline},
 };
 
 /// A closed piece. Its file is removed when it is dropped.
@@ -54,7 +52,7 @@ impl Drop for TemporaryFile {
 #[derive(Debug)]
 pub(super) struct OpenSegment {
     // Before the file's guard, so that a writer that is dropped unfinished writes into a file that is there.
-    writer: Writer<File>,
+    writer: Pipeline<Lasting>,
     file: TemporaryFile,
     from_ns: u64,
     last_ns: u64,
@@ -65,8 +63,7 @@ impl OpenSegment {
     pub(super) fn begin(
         names: &Names,
         number: u64,
-        header: &Header,
-        options: WriterOptions,
+        making: &Making,
         from_ns: u64,
         opening: Carry,
     ) -> Result<Self, SinkError> {
@@ -75,7 +72,7 @@ impl OpenSegment {
             path,
             kept: AtomicBool::new(false),
         };
-        let writer = Writer::with_file(file, &guard.path, header, options)?;
+        let writer = making.piece(file, &guard.path)?;
         Ok(Self {
             writer,
             file: guard,
@@ -85,12 +82,16 @@ impl OpenSegment {
         })
     }
 
-    pub(super) fn write(&mut self, event: &Event) -> Result<(), FileError> {
+    pub(super) fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         self.last_ns = self.last_ns.max(event.offset_ns);
         self.writer.write(event)
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), FileError> {
+    pub(super) fn pressure(&mut self, percent: u8) {
+        self.writer.pressure(percent);
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
         self.writer.flush()
     }
 
@@ -98,12 +99,12 @@ impl OpenSegment {
         self.from_ns
     }
 
-    pub(super) const fn stored_bytes(&self) -> u64 {
+    pub(super) fn stored_bytes(&self) -> u64 {
         self.writer.stored_bytes()
     }
 
-    pub(super) fn close(self) -> Result<Segment, FileError> {
-        let summary = self.writer.finish()?;
+    pub(super) fn close(self) -> Result<Segment, SinkError> {
+        let summary = self.writer.finish()?.summary;
         Ok(Segment {
             file: self.file,
             from_ns: self.from_ns,

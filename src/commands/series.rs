@@ -1,17 +1,14 @@
-//! Where a recording goes: one capture, a series, or a ring.
+//! A recording that goes into a series of captures, or into a ring.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use grpc_capture::{
     event::{Event, Observer},
-    file::{Header, Writer, WriterOptions},
+    file::Header,
     tap::{
         RecorderHandle,
         recorder::output::{
-            Bell, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written, WrittenFile,
+            Bell, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written, WrittenFile,
         },
     },
     validate::{Expectations, Validator},
@@ -22,115 +19,72 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, output};
 use crate::cli::series::{SeriesArgs, TriggerArg};
 
-/// A place that was found free before anything is recorded.
-pub(crate) struct Destination<'a> {
+/// A series or a ring whose names were found free before anything is recorded.
+pub(crate) struct Numbered<'a> {
     args: &'a SeriesArgs,
-    path: PathBuf,
-    place: Place,
-    bell: Bell,
+    names: Names,
     /// Installed at once: before that, SIGUSR1 would end the process.
     asked: Option<Signal>,
 }
 
-enum Place {
-    /// The file is there; an earlier capture that it replaces stays until there is something to record.
-    Single { beside: PathBuf, file: File },
-    /// Files are created when their time comes.
-    Numbered(Names),
-}
-
-impl<'a> Destination<'a> {
-    /// Finds out whether the recording can be written.
-    pub(crate) fn reserve(path: PathBuf, force: bool, args: &'a SeriesArgs) -> Result<Self, Failure> {
-        let shown = path.display();
-        if path.is_dir() {
-            return Err(Failure::Usage(format!("{shown} is a folder; -o names a file")));
-        }
-        if output::is_special(&path) {
-            let text = format!("{shown} is no regular file; -o names the capture's file");
-            return Err(Failure::Usage(text));
-        }
-        if args.keep.is_some() && !args.is_numbered() {
-            let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        let place = if args.is_numbered() {
-            let names = Names::new(&path, force);
-            let taken = names.taken();
-            let taken = taken.map_err(|error| format!("could not write beside {shown}: {error}"))?;
-            if let Some(taken) = taken {
-                let taken = taken.display();
-                return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
+impl<'a> Numbered<'a> {
+    /// `None` when one capture is asked for.
+    pub(crate) fn reserve(path: &Path, force: bool, args: &'a SeriesArgs) -> Result<Option<Self>, Failure> {
+        if !args.is_numbered() {
+            if args.keep.is_some() {
+                let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
+                return Err(Failure::Usage(text.to_owned()));
             }
-            Place::Numbered(names)
-        } else {
-            let beside = if force {
-                output::beside(&path, ".gcap.part")
-            } else {
-                path.clone()
-            };
-            let file = output::create(&beside, force)?;
-            Place::Single { beside, file }
-        };
-        let asked = args.ring.is_some().then(|| signal(SignalKind::user_defined1()));
-        Ok(Self {
-            args,
-            path,
-            place,
-            bell: Bell::default(),
-            asked: asked.transpose()?,
-        })
-    }
-
-    /// Nothing was captured: an empty file would only be in the way.
-    pub(crate) fn abandon(self) {
-        if let Place::Single { beside, file } = self.place {
-            drop(file);
-            let _ = std::fs::remove_file(beside);
+            return Ok(None);
         }
+        output::check_capture(path)?;
+        let names = Names::new(path, force);
+        let taken = names.taken();
+        let taken = taken.map_err(|error| format!("could not write beside {}: {error}", path.display()))?;
+        if let Some(taken) = taken {
+            let taken = taken.display();
+            return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
+        }
+        let asked = args.ring.is_some().then(|| signal(SignalKind::user_defined1()));
+        Ok(Some(Self {
+            args,
+            names,
+            asked: asked.transpose()?,
+        }))
     }
 
     /// Begins to write.
-    pub(crate) fn open(self, header: &Header, options: WriterOptions) -> Result<(Output, Asked), Failure> {
-        let (args, path) = (self.args, self.path);
+    pub(crate) fn open(self, making: Making) -> Result<(Output, Asked), Failure> {
+        let args = self.args;
         let keep = args.keep.map(|keep| keep as usize);
-        let output = match self.place {
-            Place::Single { beside, file } => {
-                if beside != path {
-                    let renamed = std::fs::rename(&beside, &path);
-                    renamed.map_err(|error| format!("could not replace {}: {error}", path.display()))?;
-                }
-                let writer = Writer::with_file(file, &path, header, options)?;
-                Output::single(path, writer)
+        let bell = Bell::default();
+        let output = match args.ring {
+            Some(bound) => {
+                let ring = RingOptions {
+                    post_roll: args.post_roll.0,
+                    on_error: if args.trigger.contains(&TriggerArg::Status) {
+                        OnError::Dump
+                    } else {
+                        OnError::Ignore
+                    },
+                    stall: args.trigger_stall.map(|span| span.0),
+                    keep,
+                    bell: bell.clone(),
+                    ..RingOptions::new(bound)
+                };
+                Output::Ring(Box::new(Ring::start(self.names, making, ring)?))
             }
-            Place::Numbered(names) => match args.ring {
-                Some(bound) => {
-                    let options_of_ring = RingOptions {
-                        post_roll: args.post_roll.0,
-                        on_error: if args.trigger.contains(&TriggerArg::Status) {
-                            OnError::Dump
-                        } else {
-                            OnError::Ignore
-                        },
-                        stall: args.trigger_stall.map(|span| span.0),
-                        keep,
-                        bell: self.bell.clone(),
-                        ..RingOptions::new(bound)
-                    };
-                    Output::Ring(Box::new(Ring::start(names, header.clone(), options, options_of_ring)?))
-                }
-                None => {
-                    let rotation = RotateOptions {
-                        size: args.rotate_size.map(|size| size.0),
-                        interval: args.rotate_interval.map(|span| span.0),
-                        keep,
-                    };
-                    Output::Rotate(Box::new(Rotate::start(names, header.clone(), options, rotation)?))
-                }
-            },
+            None => {
+                let rotation = RotateOptions {
+                    size: args.rotate_size.map(|size| size.0),
+                    interval: args.rotate_interval.map(|span| span.0),
+                    keep,
+                };
+                Output::Rotate(Box::new(Rotate::start(self.names, making, rotation)?))
+            }
         };
         let asked = Asked {
-            bell: self.bell,
+            bell,
             signal: self.asked,
             findings: args.ring.is_some() && args.trigger.contains(&TriggerArg::Finding),
         };

@@ -1,0 +1,322 @@
+//! One recording, alone or as one of many: configured, dialled, recorded, finished.
+
+use std::{
+    fs::File,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use grpc_capture::{
+    file::{Continues, Header, Writer, WriterOptions, attribute},
+    redact::{MetadataPolicy, strip_userinfo},
+    report::validation,
+    tap::{
+        CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
+        RecorderHandle, RecorderOptions, Stop, TapError, Totals,
+        dial::STREAM_WINDOW,
+        record_job,
+        recorder::{
+            QUEUE_BYTES,
+            crew::Crew,
+            durable::Keeper,
+            output::{Making, Output, Written},
+            pipeline::{Ladder, Pipeline},
+            press::Press,
+        },
+    },
+};
+
+use super::{Failure, live, target, target::Prepared};
+use crate::{
+    cli::record::{OnOverflow, RecordArgs},
+    commands::{import, output, series::Numbered},
+};
+
+/// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
+const SHORTEST_ROUND: Duration = Duration::from_millis(200);
+
+/// Chunks under way for each thread of the press: one at work and one that waits.
+const CHUNKS_PER_THREAD: usize = 2;
+
+/// Memory for the chunks of all recordings together, 24 MiB: with as much for the queues and the windows of HTTP/2, a
+/// process stays under 100 MB however many jobs it records.
+const ALL_CHUNKS: usize = 24 << 20;
+
+/// A chunk is not made smaller than this, 64 KiB: below, compression suffers.
+const SMALLEST_CHUNK: usize = 64 << 10;
+
+/// A queue is not made smaller than this, 64 KiB. A larger message gets in alone.
+const SMALLEST_QUEUE: usize = 64 << 10;
+
+/// A window is not made smaller than HTTP/2's own default.
+const SMALLEST_WINDOW: u32 = 65_535;
+
+/// Threads that write for many recordings: more would only wait for the same disk.
+const CREW: usize = 2;
+
+/// What the recordings of a process share.
+pub(super) struct Session {
+    keeper: Keeper,
+    press: Press,
+    crew: Option<Crew>,
+    /// Recordings at once.
+    recordings: usize,
+}
+
+/// Everything that is known when a recording has ended.
+pub(super) struct Recording {
+    pub(super) path: PathBuf,
+    pub(super) totals: Totals,
+    pub(super) outcome: Result<JobOutcome, TapError>,
+    pub(super) written: Result<Written, RecorderError>,
+    /// What `--validate` found.
+    pub(super) judged: Option<validation::Report>,
+}
+
+impl Recording {
+    /// One job's part of a capture that holds several; what was lost in it is known by its calls.
+    pub(super) fn of_one(path: &Path, outcome: JobOutcome, written: Option<Written>) -> Self {
+        let gaps = outcome.calls.iter().map(|call| call.lost).sum();
+        let written = written.ok_or(RecorderError::Lost).map(|mut written| {
+            written.summary.gaps = gaps;
+            written
+        });
+        Self {
+            path: path.to_owned(),
+            totals: Totals {
+                gaps,
+                ..Totals::default()
+            },
+            outcome: Ok(outcome),
+            written,
+            judged: None,
+        }
+    }
+}
+
+/// A capture's file that is open, and not yet in its place when it is to replace another.
+pub(super) struct Place {
+    file: File,
+    at: PathBuf,
+    path: PathBuf,
+}
+
+impl Place {
+    /// Creates it, before a job is configured, which nothing can cancel: is there a place for what it streams?
+    pub(super) fn create(args: &RecordArgs, path: &Path) -> Result<Self, Failure> {
+        output::check_capture(path)?;
+        // An earlier capture that is to be replaced stays until there is a job to record.
+        let at = if args.force {
+            output::beside(path, ".gcap.part")
+        } else {
+            path.to_owned()
+        };
+        Ok(Self {
+            file: output::create(&at, args.force)?,
+            at,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Puts the file in its place.
+    fn take(self) -> Result<File, Failure> {
+        if self.at != self.path {
+            std::fs::rename(&self.at, &self.path)
+                .map_err(|error| format!("could not replace {}: {error}", self.path.display()))?;
+        }
+        Ok(self.file)
+    }
+
+    /// Nothing was captured: the empty file would only be in the way.
+    pub(super) fn give_up(self) {
+        drop(self.file);
+        let _ = std::fs::remove_file(&self.at);
+    }
+}
+
+impl Session {
+    /// For so many recordings at once.
+    pub(super) fn start(args: &RecordArgs, recordings: usize) -> Result<Self, Failure> {
+        Ok(Self {
+            keeper: Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?,
+            press: Press::start()?,
+            crew: (recordings > 1).then(|| Crew::new(CREW)),
+            recordings: recordings.max(1),
+        })
+    }
+
+    /// Records one job. `watch` is given the recorder once there is one.
+    pub(super) async fn record(
+        &self,
+        args: &RecordArgs,
+        path: &Path,
+        stop: Stop,
+        watch: impl FnOnce(RecorderHandle),
+    ) -> Result<Recording, Failure> {
+        let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
+        if let Some(earlier) = &args.recorder.resume_of {
+            output::apart(earlier, path)?;
+        }
+        let numbered = Numbered::reserve(path, args.force, &args.series)?;
+        let place = numbered.is_none().then(|| Place::create(args, path)).transpose()?;
+        let prepared = match prepare(args, &stop).await {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                if let Some(place) = place {
+                    place.give_up();
+                }
+                return Err(failure);
+            }
+        };
+        let clock = MonotonicClock::start();
+        let mut header = header(args, &prepared, unix_ns());
+        if let Some(earlier) = &earlier {
+            header.set_continues(earlier);
+        }
+        let mut options = self.recorder_options(args, clock);
+        let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
+        let judge = judge.map(|(observer, judge)| {
+            options.observers.push(observer);
+            judge
+        });
+        let (recorder, asked) = match (place, numbered) {
+            (_, Some(numbered)) => {
+                let (output, asked) = numbered.open(self.making(args, &header))?;
+                let expected = live::expectations(args, &header)?;
+                options.observers.extend(asked.observer(expected, &header));
+                (Recorder::start(output, options)?, Some(asked))
+            }
+            (Some(place), None) => (self.recorder(args, place, &header, options)?, None),
+            (None, None) => return Err("there is no place to write".into()),
+        };
+        let handle = recorder.handle();
+        if let Some(asked) = asked {
+            asked.listen(handle.clone());
+        }
+        watch(handle.clone());
+        let outcome = record_job(&prepared.job, &self.job_options(args, &prepared, stop), &handle).await;
+        if let Err(error) = &outcome {
+            // The capture says itself why it is empty.
+            let _ = handle.note("recorder", error.to_string());
+        }
+        let written = recorder.finish().await;
+        Ok(Recording {
+            path: path.to_owned(),
+            totals: handle.totals(),
+            outcome,
+            written,
+            judged: judge.map(live::Judge::finish).transpose()?,
+        })
+    }
+
+    /// Starts a recorder into a new file.
+    pub(super) fn recorder(
+        &self,
+        args: &RecordArgs,
+        place: Place,
+        header: &Header,
+        options: RecorderOptions,
+    ) -> Result<Recorder<Output>, Failure> {
+        let path = place.path.clone();
+        let file = self.keeper.keep(place.take()?, &path, args.recorder.sync.into());
+        let making = self.making(args, header);
+        let writer = Writer::named(file, &path, header, making.chunks)?;
+        let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
+        let output = Output::single(path, pipeline);
+        Ok(match &self.crew {
+            Some(crew) => Recorder::start_in(crew, output, options),
+            None => Recorder::start(output, options)?,
+        })
+    }
+
+    /// How the recording's files are made.
+    fn making(&self, args: &RecordArgs, header: &Header) -> Making {
+        let defaults = WriterOptions::default();
+        let room = (self.press.threads() * CHUNKS_PER_THREAD).div_ceil(self.recordings);
+        Making {
+            header: header.clone(),
+            chunks: WriterOptions {
+                chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
+                chunk_bytes: (ALL_CHUNKS / 2 / self.recordings).clamp(SMALLEST_CHUNK, defaults.chunk_bytes),
+                ..defaults
+            },
+            press: self.press.clone(),
+            ladder: Ladder::default(),
+            room: NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+
+    pub(super) fn recorder_options(&self, args: &RecordArgs, clock: MonotonicClock) -> RecorderOptions {
+        RecorderOptions {
+            on_overflow: match args.recorder.on_overflow {
+                OnOverflow::Block => Overflow::Block,
+                OnOverflow::Gap => Overflow::Gap,
+                OnOverflow::Abort => Overflow::Abort,
+            },
+            flush_interval: args.recorder.flush_interval.0,
+            metadata: if args.recorder.keep_metadata {
+                MetadataPolicy::Keep
+            } else {
+                MetadataPolicy::Redact
+            },
+            clock: Arc::new(clock),
+            queue_bytes: (QUEUE_BYTES / self.recordings).max(SMALLEST_QUEUE),
+            ..RecorderOptions::default()
+        }
+    }
+
+    pub(super) fn job_options(&self, args: &RecordArgs, prepared: &Prepared, stop: Stop) -> JobOptions {
+        let limits = &args.limits;
+        let mut dial = prepared.dial.clone();
+        let recordings = u32::try_from(self.recordings).unwrap_or(u32::MAX);
+        dial.stream_window = (2 * STREAM_WINDOW / recordings).clamp(SMALLEST_WINDOW, STREAM_WINDOW);
+        JobOptions {
+            dial,
+            health: match args.job.dialect {
+                _ if args.dial.no_health_check => HealthProbe::Skip,
+                grpc_capture::dialect::Dialect::DataStream => HealthProbe::CheckHealthFirst,
+                grpc_capture::dialect::Dialect::PandaDataStream => HealthProbe::StandardOnly,
+            },
+            limits: CallLimits {
+                first_frame_timeout: Some(limits.first_frame_timeout.0),
+                idle_timeout: Some(limits.idle_timeout.0),
+                duration: limits.duration.map(|span| span.0),
+                max_frames: limits.max_frames,
+                max_bytes: limits.max_bytes.map(|size| size.0),
+                max_message_bytes: usize::try_from(args.dial.max_msg_sz.0).unwrap_or(usize::MAX),
+            },
+            stop,
+        }
+    }
+}
+
+/// Configures the job where that is asked for, unless it is told to stop before.
+pub(super) async fn prepare(args: &RecordArgs, stop: &Stop) -> Result<Prepared, Failure> {
+    tokio::select! {
+        prepared = target::prepare(args) => prepared,
+        reason = stop.stopped() => Err(format!(
+            "{reason} before the server had answered; if the request was on its way, a job may run on there"
+        )
+        .into()),
+    }
+}
+
+pub(crate) fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header {
+    let mut header = import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns);
+    header.set(attribute::SOURCE, strip_userinfo(&prepared.source));
+    if let Some(configured) = &prepared.configured {
+        header.set(attribute::CONFIGURE_REQUEST, configured.request.to_string());
+        header.set(attribute::CONFIGURE_RESPONSE, configured.response.to_string());
+    }
+    for tag in &args.tags {
+        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+    }
+    header
+}

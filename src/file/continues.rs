@@ -1,0 +1,97 @@
+//! A capture that goes on where another one broke off.
+
+use std::{fs::File, path::Path};
+
+use super::{Digest, FileError, Header, Reader, attribute, verify};
+
+/// The capture before this one, as the header refers to it.
+///
+/// A recording that died is never written on: the next one is a file of its own that names the earlier one, what of it
+/// could be read, and when that ended. Nothing else ties them together; each is whole without the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continues {
+    /// The earlier file, as it was named then.
+    pub path: String,
+    /// Content digest of the events that could be read from it.
+    pub digest: Digest,
+    /// Offset of its last readable event, nanoseconds since it began.
+    pub last_offset_ns: u64,
+    /// Wall-clock time of its offset 0, nanoseconds since the Unix epoch.
+    pub anchor_unix_ns: u64,
+}
+
+impl Continues {
+    /// Reads an earlier capture, finished or not, damaged or not; it is not changed.
+    ///
+    /// # Errors
+    /// When it is no capture, or cannot be read at all.
+    pub fn of(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let anchor_unix_ns = Reader::open(path)?.header().anchor_unix_ns;
+        let file = File::open(path).map_err(|error| FileError::io("open", error).of(path))?;
+        let summary = verify(file).map_err(|error| error.of(path))?.summary;
+        Ok(Self {
+            path: path.display().to_string(),
+            digest: summary.digest,
+            last_offset_ns: summary.last_offset_ns,
+            anchor_unix_ns,
+        })
+    }
+
+    /// Nanoseconds between its last event and the beginning of the capture with this header; 0 when a clock was set back.
+    #[must_use]
+    pub const fn pause_ns(&self, header: &Header) -> u64 {
+        let last = self.anchor_unix_ns.saturating_add(self.last_offset_ns);
+        header.anchor_unix_ns.saturating_sub(last)
+    }
+}
+
+impl Header {
+    /// Refers to the capture before.
+    pub fn set_continues(&mut self, earlier: &Continues) {
+        self.set(attribute::CONTINUES, earlier.path.as_str());
+        self.set(attribute::CONTINUES_SHA256, earlier.digest.to_string());
+        self.set(attribute::CONTINUES_LAST_OFFSET, earlier.last_offset_ns.to_string());
+        self.set(attribute::CONTINUES_ANCHOR, earlier.anchor_unix_ns.to_string());
+    }
+
+    /// The capture before, when this one refers to it and the reference is whole.
+    ///
+    /// ```
+    /// use grpc_capture::file::{Continues, Digest, Header};
+    /// let earlier = Continues {
+    ///     path: "old.gcap".to_owned(),
+    ///     digest: Digest::of(b""),
+    ///     last_offset_ns: 7,
+    ///     anchor_unix_ns: 100,
+    /// };
+    /// let mut header = Header::new(117);
+    /// assert_eq!(header.continues(), None);
+    /// header.set_continues(&earlier);
+    /// assert_eq!(header.continues(), Some(earlier.clone()));
+    /// assert_eq!(earlier.pause_ns(&header), 10);
+    /// ```
+    #[must_use]
+    pub fn continues(&self) -> Option<Continues> {
+        Some(Continues {
+            path: self.text(attribute::CONTINUES)?.to_owned(),
+            digest: Digest::parse(self.text(attribute::CONTINUES_SHA256)?)?,
+            last_offset_ns: self.text(attribute::CONTINUES_LAST_OFFSET)?.parse().ok()?,
+            anchor_unix_ns: self.text(attribute::CONTINUES_ANCHOR)?.parse().ok()?,
+        })
+    }
+}
+
+impl Digest {
+    /// A digest out of its 64 hexadecimal digits.
+    fn parse(text: &str) -> Option<Self> {
+        let mut digest = Self::default();
+        if text.len() != 2 * digest.0.len() || !text.is_ascii() {
+            return None;
+        }
+        for (at, byte) in digest.0.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        Some(digest)
+    }
+}

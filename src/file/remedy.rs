@@ -1,0 +1,34 @@
+//! What to do about an operating system that refuses to store something.
+
+use std::io::{self, ErrorKind};
+
+/// The error number of a device that failed; the standard library has no name for it.
+const EIO: i32 = 5;
+
+/// What helps against an I/O error on a file that is written; `None` when only the error itself can tell.
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use grpc_capture::file::remedy;
+/// let full = Error::from(ErrorKind::StorageFull);
+/// assert!(remedy(&full).is_some_and(|text| text.contains("free some space")));
+/// assert_eq!(remedy(&Error::other("?")), None);
+/// ```
+#[must_use]
+pub fn remedy(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        ErrorKind::StorageFull => "free some space, or choose a place on another disk with -o",
+        ErrorKind::QuotaExceeded => "free some of your quota, or choose a place on another disk with -o",
+        ErrorKind::ReadOnlyFilesystem => "that file system is read-only; choose another place with -o",
+        ErrorKind::PermissionDenied => "you may not write there; choose another place with -o",
+        ErrorKind::NotFound => "is the folder there? create it, or choose another place with -o",
+        ErrorKind::NotADirectory => "a part of its path is no folder; choose another place with -o",
+        ErrorKind::FileTooLarge => {
+            "a limit for the size of files was reached; raise it (ulimit -f), or end recordings earlier with --max-bytes"
+        }
+        _ if error.raw_os_error() == Some(EIO) => {
+            "the disk itself failed; look into the system's log, and record to another disk with -o"
+        }
+        _ => return None,
+    })
+}

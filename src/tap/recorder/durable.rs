@@ -1,0 +1,305 @@
+//! How hard a capture holds on to the disk: when it is synced, and what happens when its file goes away.
+//!
+//! A `kill -9` loses nothing that was written, for the kernel has it; syncing is against power failures. It takes
+//! milliseconds to seconds, so the writer does not wait for it unless every chunk must be safe: a [`Keeper`] syncs all
+//! files of a process from one thread, in turn, and each again only when the round before is over (a group commit).
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::file::Storage;
+
+/// When what was written is made to survive a power failure. The header always is, when the capture is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SyncWhen {
+    /// When the system likes; the end of the recording waits for nothing either.
+    None,
+    /// Beside the writing, once per interval, and at the end (the default): a power failure costs about two intervals,
+    /// and the stream never waits for the disk.
+    #[default]
+    Interval,
+    /// After each chunk, before the next is written.
+    Chunk,
+}
+
+/// Syncs files and looks after them, all from one thread; dropped, the thread ends.
+#[derive(Debug)]
+pub struct Keeper {
+    files: mpsc::Sender<Weak<Kept>>,
+}
+
+/// What the keeper and the writer know of one file.
+#[derive(Debug)]
+struct Kept {
+    file: File,
+    path: PathBuf,
+    sync: SyncWhen,
+    /// Written since the last sync.
+    dirty: AtomicBool,
+    /// What the keeper ran into; the next write reports it.
+    failure: Mutex<Option<io::Error>>,
+}
+
+/// A file under the care of a [`Keeper`].
+#[derive(Debug)]
+pub struct KeptFile {
+    kept: Arc<Kept>,
+    /// The header has been synced.
+    begun: bool,
+}
+
+impl Keeper {
+    /// Starts the thread; each of its rounds begins `interval` after the one before ended.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(interval: Duration) -> io::Result<Self> {
+        let (files, new) = mpsc::channel();
+        thread::Builder::new()
+            .name("capture-keeper".into())
+            .spawn(move || rounds(&new, interval))?;
+        Ok(Self { files })
+    }
+
+    /// Takes a new file into care. `path` is where it was created.
+    #[must_use]
+    pub fn keep(&self, file: File, path: &Path, sync: SyncWhen) -> KeptFile {
+        let kept = Arc::new(Kept {
+            file,
+            path: path.to_owned(),
+            sync,
+            dirty: AtomicBool::new(false),
+            failure: Mutex::new(None),
+        });
+        // Without its thread, a file is still synced at its end.
+        let _ = self.files.send(Arc::downgrade(&kept));
+        KeptFile { kept, begun: false }
+    }
+}
+
+fn rounds(new: &mpsc::Receiver<Weak<Kept>>, interval: Duration) {
+    let mut files = Vec::new();
+    loop {
+        match new.recv_timeout(interval) {
+            Ok(file) => {
+                files.push(file);
+                continue;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        files.retain(|file| {
+            let Some(kept) = file.upgrade() else { return false };
+            if let Err(error) = kept.look_after() {
+                *kept.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                return false;
+            }
+            true
+        });
+    }
+}
+
+impl Kept {
+    /// One round's work on one file.
+    fn look_after(&self) -> io::Result<()> {
+        if self.sync == SyncWhen::Interval && self.dirty.swap(false, Ordering::Relaxed) {
+            self.file.sync_data()?;
+        }
+        if self.is_gone()? { Err(gone()) } else { Ok(()) }
+    }
+
+    /// True when no folder holds the file any more: it goes away with its last descriptor.
+    fn is_gone(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() == 0)
+    }
+
+    /// Copies a file that is gone to a place that is there; the error that tells of both.
+    fn rescue(&self) -> io::Error {
+        let source = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let beside = self.path.parent().unwrap_or(Path::new(""));
+        let process = std::process::id();
+        for folder in [beside, &std::env::temp_dir()] {
+            let to = folder.join(format!("{name}.rescued-{process}.gcap"));
+            let copied = File::create_new(&to).and_then(|mut to| io::copy(&mut File::open(&source)?, &mut to));
+            if copied.is_ok() {
+                return io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!(
+                        "the file or its folder was removed while it was recorded; what it held is saved as {}",
+                        to.display()
+                    ),
+                );
+            }
+        }
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            "the file or its folder was removed while it was recorded, and what it held could not be copied elsewhere",
+        )
+    }
+}
+
+/// Marks a file that is gone; the writer's thread replaces it by what came of the rescue.
+fn gone() -> io::Error {
+    io::Error::from(io::ErrorKind::NotFound)
+}
+
+impl KeptFile {
+    /// What the keeper ran into.
+    fn check(&self) -> io::Result<()> {
+        let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match failure {
+            Some(error) if error.kind() == io::ErrorKind::NotFound => Err(self.kept.rescue()),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for KeptFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        let written = (&self.kept.file).write(bytes)?;
+        self.kept.dirty.store(true, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    /// The end of a chunk.
+    fn flush(&mut self) -> io::Result<()> {
+        match self.kept.sync {
+            SyncWhen::Chunk => self.kept.file.sync_data(),
+            SyncWhen::None | SyncWhen::Interval => Ok(()),
+        }
+    }
+}
+
+impl Storage for KeptFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.check()?;
+        if self.kept.is_gone()? {
+            return Err(self.kept.rescue());
+        }
+        let header = !std::mem::replace(&mut self.begun, true);
+        if header || self.kept.sync != SyncWhen::None {
+            self.kept.dirty.store(false, Ordering::Relaxed);
+            self.kept.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        Self::check(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{
+        event::{Event, EventKind, Note},
+        file::{FileErrorKind, Header, Reader, Writer, WriterOptions},
+    };
+
+    /// A round that the tests do not wait for.
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    fn note(seq: u64) -> Event {
+        let (author, text) = ("test".to_owned(), "x".repeat(100));
+        Event {
+            call: 0,
+            seq,
+            offset_ns: seq,
+            kind: EventKind::Note(Note { author, text }),
+        }
+    }
+
+    fn begin(path: &Path, sync: SyncWhen) -> (Keeper, Arc<Kept>, Writer<KeptFile>) {
+        let keeper = Keeper::start(NEVER).unwrap();
+        let file = keeper.keep(File::create_new(path).unwrap(), path, sync);
+        let kept = Arc::clone(&file.kept);
+        let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
+        (keeper, kept, writer)
+    }
+
+    fn read(path: &Path) -> Vec<u64> {
+        let events = Reader::open(path).unwrap();
+        events.map(|event| event.unwrap().seq).collect()
+    }
+
+    #[test]
+    fn a_file_that_vanishes_is_rescued_beside_its_place_and_the_error_says_where() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.gcap");
+        let (_keeper, kept, mut writer) = begin(&path, SyncWhen::Interval);
+        writer.write(&note(1)).unwrap();
+        writer.flush().unwrap();
+        fs::remove_file(&path).unwrap();
+        let found = kept.look_after().unwrap_err();
+        *kept.failure.lock().unwrap() = Some(found);
+        writer.write(&note(2)).unwrap();
+        let error = writer.flush().unwrap_err().to_string();
+        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+        let [Ok(saved)] = &names[..] else { panic!("{names:?}") };
+        assert!(error.contains(saved.path().to_str().unwrap()), "{error}");
+        assert_eq!(read(&saved.path()), [1]);
+    }
+
+    #[test]
+    fn a_file_that_vanishes_before_the_end_is_not_finished_into_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let (_keeper, _, mut writer) = begin(&inner.join("b.gcap"), SyncWhen::None);
+        writer.write(&note(1)).unwrap();
+        fs::remove_dir_all(&inner).unwrap();
+        let error = writer.finish().unwrap_err();
+        assert!(matches!(error.kind(), FileErrorKind::Io(_)), "{error}");
+        let text = error.to_string();
+        let saved = text.split("saved as ").nth(1).and_then(|rest| rest.split(';').next());
+        let saved = Path::new(saved.unwrap_or_else(|| panic!("{text}")));
+        assert_eq!(read(saved), [1]);
+        fs::remove_file(saved).unwrap();
+    }
+
+    #[test]
+    fn what_the_keeper_ran_into_ends_the_recording_and_what_was_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.gcap");
+        let (_keeper, kept, mut writer) = begin(&path, SyncWhen::Interval);
+        writer.write(&note(1)).unwrap();
+        writer.flush().unwrap();
+        *kept.failure.lock().unwrap() = Some(io::Error::from_raw_os_error(5));
+        writer.write(&note(2)).unwrap();
+        let text = writer.flush().unwrap_err().to_string();
+        for part in ["c.gcap", "Input/output error", "the disk itself failed"] {
+            assert!(text.contains(part), "{text}");
+        }
+        drop(writer);
+        assert_eq!(read(&path), [1]);
+    }
+
+    #[test]
+    fn a_round_cleans_what_is_dirty() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_keeper, kept, mut writer) = begin(&dir.path().join("d.gcap"), SyncWhen::Interval);
+        assert!(!kept.dirty.load(Ordering::Relaxed), "the header is synced at once");
+        writer.write(&note(1)).unwrap();
+        writer.flush().unwrap();
+        assert!(kept.dirty.load(Ordering::Relaxed));
+        kept.look_after().unwrap();
+        assert!(!kept.dirty.load(Ordering::Relaxed));
+    }
+}

@@ -1,0 +1,222 @@
+//! A capture file behind a [`Press`]: chunks are gathered here, sealed there, and appended here in their order.
+//!
+//! **Codec.** The first of a [`Ladder`] is the one that is wanted. When events wait because the stream is faster than
+//! that, the next chunks take a cheaper one, and only when the cheapest does not help either does the queue fill. Once
+//! it has drained, the recording climbs back. Each chunk names its codec, so that readers need not know.
+
+use std::{collections::VecDeque, num::NonZeroUsize};
+
+use super::{
+    Sink, SinkError,
+    press::{Piece, Press, Ticket},
+};
+use crate::{
+    event::Event,
+    file::{Codec, FileError, Storage, Summary, Writer},
+};
+
+/// Codecs, the wanted one first and cheaper ones behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ladder(Vec<Codec>);
+
+impl Ladder {
+    /// One codec, whatever the load.
+    #[must_use]
+    pub fn fixed(codec: Codec) -> Self {
+        Self(vec![codec])
+    }
+
+    /// The wanted codec, and cheaper ones in the order in which they are resorted to.
+    #[must_use]
+    pub fn new(wanted: Codec, cheaper: impl IntoIterator<Item = Codec>) -> Self {
+        Self(std::iter::once(wanted).chain(cheaper).collect())
+    }
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self::new(Codec::Zstd(3), [Codec::Stored])
+    }
+}
+
+/// Chunks stored with each codec, in the order of the ladder; unused ones are left out.
+pub type CodecCounts = Vec<(&'static str, u64)>;
+
+/// What a pipeline has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file's totals.
+    pub summary: Summary,
+    /// Its chunks by codec.
+    pub codecs: CodecCounts,
+    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    pub hurried: u64,
+}
+
+/// The queue is this full, in percent, when one step down the ladder is due …
+const HURRY_FROM: u8 = 25;
+/// … and this full when the cheapest codec is.
+const RUSH_FROM: u8 = 60;
+/// The queue has drained when it is this full at most …
+const CALM_UP_TO: u8 = 5;
+/// … and has stayed so for so many chunks: then one step up. Fewer would go up and down within one burst.
+const CALM_CHUNKS: u32 = 16;
+
+/// Gathers, seals elsewhere, appends.
+#[derive(Debug)]
+pub struct Pipeline<S: Storage> {
+    writer: Writer<S>,
+    press: Press,
+    ladder: Ladder,
+    /// Chunks that may be under way at once.
+    room: usize,
+    chunk: Piece,
+    spare: Vec<Piece>,
+    under_way: VecDeque<Ticket>,
+    rung: usize,
+    pressure: u8,
+    calm: u32,
+    hurried: u64,
+    codecs: CodecCounts,
+}
+
+impl<S: Storage> Pipeline<S> {
+    /// A pipeline into `writer`, whose own codec is not used. At most `room` chunks are under way at once; two for each
+    /// thread of the press keep it busy.
+    #[must_use]
+    pub fn new(writer: Writer<S>, press: Press, ladder: Ladder, room: NonZeroUsize) -> Self {
+        let chunk = Piece {
+            chunk: writer.builder(),
+            ..Piece::default()
+        };
+        Self {
+            writer,
+            press,
+            ladder,
+            room: room.get(),
+            chunk,
+            spare: Vec::new(),
+            under_way: VecDeque::new(),
+            rung: 0,
+            pressure: 0,
+            calm: 0,
+            hurried: 0,
+            codecs: Vec::new(),
+        }
+    }
+
+    /// Hands the chunk to the press, with the codec that the pressure leaves.
+    fn close(&mut self) -> Result<(), FileError> {
+        if self.chunk.chunk.is_empty() {
+            return Ok(());
+        }
+        while self.under_way.len() >= self.room {
+            self.append_next()?;
+        }
+        self.step();
+        let codec = self.ladder.0.get(self.rung).copied().unwrap_or(Codec::Stored);
+        self.hurried += u64::from(self.rung > 0);
+        let next = self.spare.pop().unwrap_or_else(|| Piece {
+            chunk: self.writer.builder(),
+            ..Piece::default()
+        });
+        let full = std::mem::replace(&mut self.chunk, next);
+        self.under_way.push_back(self.press.seal(full, codec));
+        Ok(())
+    }
+
+    /// One step on the ladder at most, as the queue is fuller or emptier.
+    fn step(&mut self) {
+        let last = self.ladder.0.len().saturating_sub(1);
+        self.calm = if self.pressure <= CALM_UP_TO { self.calm + 1 } else { 0 };
+        if self.pressure >= RUSH_FROM {
+            self.rung = last;
+        } else if self.pressure >= HURRY_FROM {
+            self.rung = self.rung.max(1).min(last);
+        } else if self.calm >= CALM_CHUNKS {
+            self.calm = 0;
+            self.rung = self.rung.saturating_sub(1);
+        }
+    }
+
+    /// Appends what is sealed, without waiting.
+    fn append_ready(&mut self) -> Result<(), FileError> {
+        while let Some(done) = self.under_way.front().and_then(Ticket::ready) {
+            self.under_way.pop_front();
+            self.append(done?)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next chunk and appends it.
+    fn append_next(&mut self) -> Result<(), FileError> {
+        match self.under_way.pop_front() {
+            Some(ticket) => self.append(ticket.wait()?),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&mut self, piece: Piece) -> Result<(), FileError> {
+        self.writer.append(&piece.sealed)?;
+        let name = piece.sealed.codec();
+        match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
+            Some((_, chunks)) => *chunks += 1,
+            None => self.codecs.push((name, 1)),
+        }
+        self.spare.push(piece);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), FileError> {
+        self.close()?;
+        while !self.under_way.is_empty() {
+            self.append_next()?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Storage + Send + 'static> Sink for Pipeline<S> {
+    type Summary = Written;
+
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        if self.chunk.chunk.is_due_before(event) {
+            self.close()?;
+        }
+        self.chunk.chunk.push(event)?;
+        if self.chunk.chunk.is_full() {
+            self.close()?;
+        }
+        Ok(self.append_ready()?)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.settle()?;
+        // A writer that has failed says so, though nothing was left to append.
+        Ok(self.writer.check()?)
+    }
+
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(self.writer.check()?)
+    }
+
+    fn pressure(&mut self, percent: u8) {
+        self.pressure = percent;
+    }
+
+    fn finish(mut self) -> Result<Written, SinkError> {
+        self.settle()?;
+        Ok(Written {
+            summary: self.writer.finish()?,
+            codecs: self.codecs,
+            hurried: self.hurried,
+        })
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        self.writer.stored_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::{
+    event::{Direction, EventKind, Message},
+    file::{Header, Reader, WriterOptions, verify},
+};
+
+/// Keeps its bytes where a test can see them; fails like a broken disk once it holds `limit` bytes.
+#[derive(Debug, Clone)]
+struct Disk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    limit: usize,
+}
+
+impl Write for Disk {
+    fn write(&mut self, new: &[u8]) -> io::Result<usize> {
+        let mut bytes = self.bytes.lock().unwrap();
+        let room = self.limit.saturating_sub(bytes.len());
+        if room == 0 {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        let taken = new.len().min(room);
+        bytes.extend_from_slice(&new[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Storage for Disk {}
+
+fn event(seq: u64) -> Event {
+    let data: Vec<u8> = (0..3000_u64).map(|at| (seq * at % 251) as u8).collect();
+    Event {
+        call: 1,
+        seq,
+        offset_ns: seq * 1_000,
+        kind: EventKind::Message(Message::plain(Direction::Received, data)),
+    }
+}
+
+fn pipeline(ladder: Ladder, limit: usize) -> (Pipeline<Disk>, Arc<Mutex<Vec<u8>>>) {
+    let bytes = Arc::<Mutex<Vec<u8>>>::default();
+    let disk = Disk {
+        bytes: Arc::clone(&bytes),
+        limit,
+    };
+    let options = WriterOptions {
+        chunk_bytes: 10_000,
+        ..WriterOptions::default()
+    };
+    let writer = Writer::new(disk, &Header::new(0), options).unwrap();
+    let room = NonZeroUsize::new(3).unwrap();
+    let press = Press::start().unwrap();
+    (Pipeline::new(writer, press, ladder, room), bytes)
+}
+
+fn read(bytes: &[u8]) -> Vec<Event> {
+    let reader = Reader::new(io::Cursor::new(bytes)).unwrap();
+    reader.map_while(Result::ok).collect()
+}
+
+#[test]
+fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
+    let (mut pipeline, bytes) = pipeline(Ladder::fixed(Codec::Zstd(1)), usize::MAX);
+    let events: Vec<_> = (1..=200).map(event).collect();
+    for (at, event) in events.iter().enumerate() {
+        pipeline.write(event).unwrap();
+        if at == 100 {
+            pipeline.flush().unwrap();
+            assert_eq!(
+                read(&bytes.lock().unwrap()),
+                events[..=at],
+                "a flush makes everything readable"
+            );
+        }
+    }
+    let written = pipeline.finish().unwrap();
+    let bytes = bytes.lock().unwrap();
+    assert_eq!(read(&bytes), events);
+    let verified = verify(io::Cursor::new(&bytes[..])).unwrap();
+    assert!(verified.is_whole(), "{verified:?}");
+    assert_eq!(verified.summary, written.summary);
+    assert_eq!(written.hurried, 0);
+    assert_eq!(
+        written.codecs.iter().map(|(_, chunks)| chunks).sum::<u64>(),
+        written.summary.chunks
+    );
+}
+
+#[test]
+fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
+    let (mut pipeline, _) = pipeline(Ladder::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]), usize::MAX);
+    let mut rungs = Vec::new();
+    let mut seq = 0;
+    for (percent, chunks) in [(0, 2), (30, 2), (10, 2), (70, 2), (20, 20), (0, 40)] {
+        pipeline.pressure(percent);
+        for _ in 0..chunks * 4 {
+            seq += 1;
+            pipeline.write(&event(seq)).unwrap();
+        }
+        rungs.push(pipeline.rung);
+    }
+    assert_eq!(rungs, [0, 1, 1, 2, 2, 0]);
+    let written = pipeline.finish().unwrap();
+    assert!(written.hurried > 0 && written.hurried < written.summary.chunks);
+    let names: Vec<_> = written.codecs.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["zstd", "stored"]);
+}
+
+#[test]
+fn a_disk_that_breaks_fails_the_sink_and_every_whole_chunk_stays() {
+    let limit = 100_000;
+    let (mut pipeline, bytes) = pipeline(Ladder::fixed(Codec::Stored), limit);
+    let events: Vec<_> = (1..=200).map(event).collect();
+    let failed = events.iter().find_map(|event| pipeline.write(event).err());
+    let error = failed.or_else(|| pipeline.flush().err()).unwrap().to_string();
+    assert!(
+        error.contains("Input/output error") && error.contains("disk itself failed"),
+        "{error}"
+    );
+    assert!(pipeline.flush().is_err(), "nothing more is taken");
+    drop(pipeline);
+    let bytes = bytes.lock().unwrap();
+    assert_eq!(bytes.len(), limit);
+    let kept = read(&bytes);
+    assert!(
+        kept.len() >= 28 && kept[..] == events[..kept.len()],
+        "{} kept",
+        kept.len()
+    );
+}

@@ -1,0 +1,104 @@
+//! Threads that seal chunks, shared by all recordings of a process.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
+
+use crate::file::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
+
+/// More threads than this never had anything to do: one core hashes and compresses about as fast as another receives.
+const MOST_THREADS: usize = 4;
+
+/// Seals chunks on threads of its own; clones are one and the same, and with the last of them the threads end.
+#[derive(Debug, Clone)]
+pub struct Press {
+    work: mpsc::Sender<Work>,
+    threads: usize,
+}
+
+/// A chunk on its way.
+struct Work {
+    piece: Piece,
+    codec: Codec,
+    back: mpsc::SyncSender<Result<Piece, FileError>>,
+}
+
+/// A chunk and what was made of it; the buffers of both are used again.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    pub(super) chunk: ChunkBuilder,
+    pub(super) sealed: Sealed,
+}
+
+/// Where a sealed chunk comes back.
+#[derive(Debug)]
+pub(super) struct Ticket(mpsc::Receiver<Result<Piece, FileError>>);
+
+impl Press {
+    /// Starts one thread for each core, up to a few.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start() -> io::Result<Self> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let (work, queue) = mpsc::channel();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new()
+                .name("capture-press".into())
+                .spawn(move || run(&queue))?;
+        }
+        Ok(Self { work, threads })
+    }
+
+    /// Threads at work.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Hands a chunk over.
+    pub(super) fn seal(&self, piece: Piece, codec: Codec) -> Ticket {
+        let (back, ticket) = mpsc::sync_channel(1);
+        // Threads that are gone give no answer, which the ticket tells.
+        let _ = self.work.send(Work { piece, codec, back });
+        Ticket(ticket)
+    }
+}
+
+impl Ticket {
+    /// The chunk, if it is done.
+    pub(super) fn ready(&self) -> Option<Result<Piece, FileError>> {
+        match self.0.try_recv() {
+            Ok(done) => Some(done),
+            Err(mpsc::TryRecvError::Empty) => None,
+            Err(mpsc::TryRecvError::Disconnected) => Some(Err(lost())),
+        }
+    }
+
+    /// Waits for the chunk.
+    pub(super) fn wait(self) -> Result<Piece, FileError> {
+        self.0.recv().unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+/// A thread that died with a chunk in its hands.
+fn lost() -> FileError {
+    FileError::io("compress a chunk", io::Error::other("its thread stopped unexpectedly"))
+}
+
+fn run(queue: &Mutex<mpsc::Receiver<Work>>) {
+    let mut sealer = Sealer::default();
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Work { mut piece, codec, back }) = next else {
+            return;
+        };
+        let pressed = sealer.seal(&mut piece.chunk, codec, &mut piece.sealed);
+        // Nobody waits for a chunk whose recording has failed.
+        let _ = back.send(pressed.map(|()| piece));
+    }
+}

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod record;
+pub(crate) mod schema;
 pub(crate) mod series;
 pub(crate) mod slice;
 pub(crate) mod validate;

@@ -13,6 +13,7 @@ pub(crate) mod output;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod serve;
+pub(crate) mod schema;
 pub(crate) mod series;
 pub(crate) mod slice;
 pub(crate) mod snapshot;

@@ -7,5 +7,6 @@ pub mod junit;
 pub mod regression;
 pub mod schema;
 pub mod stats_text;
+mod unknown;
 pub mod validation;
 pub mod validation_text;

@@ -9,6 +9,7 @@ pub mod dial;
 pub mod health;
 pub mod recorder;
 pub mod rest;
+pub mod schema;
 pub mod tls;
 
 pub use client::{

@@ -35,7 +35,7 @@ pub(crate) struct SeriesArgs {
         value_enum,
         value_name = "WHAT",
         value_delimiter = ',',
-        default_value = "finding,status",
+        default_values_t = [TriggerArg::Finding, TriggerArg::Status],
         requires = "ring"
     )]
     pub(crate) trigger: Vec<TriggerArg>,

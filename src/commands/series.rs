@@ -1,6 +1,6 @@
 //! A recording that goes into a series of captures, or into a ring.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use grpc_capture::{
     event::{Event, Observer},
@@ -19,6 +19,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, output};
 use crate::cli::series::{SeriesArgs, TriggerArg};
 
+/// Below this, files would be little more than their headers.
+const SMALLEST_FILE: u64 = 64 << 10;
+/// Below this, files would be more than messages.
+const SHORTEST_FILE: Duration = Duration::from_millis(100);
+
 /// A series or a ring whose names were found free before anything is recorded.
 pub(crate) struct Numbered<'a> {
     args: &'a SeriesArgs,
@@ -36,6 +41,12 @@ impl<'a> Numbered<'a> {
                 return Err(Failure::Usage(text.to_owned()));
             }
             return Ok(None);
+        }
+        if args.rotate_size.is_some_and(|size| size.0 < SMALLEST_FILE) {
+            return Err(Failure::Usage("--rotate-size is at least 64KiB".to_owned()));
+        }
+        if args.rotate_interval.is_some_and(|span| span.0 < SHORTEST_FILE) {
+            return Err(Failure::Usage("--rotate-interval is at least 100ms".to_owned()));
         }
         output::check_capture(path)?;
         let names = Names::new(path, force);

@@ -17,6 +17,7 @@ mod files;
 mod golden;
 mod hostile;
 mod record;
+mod schema;
 mod serve;
 mod slice;
 mod snapshot;

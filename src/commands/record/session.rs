@@ -275,7 +275,7 @@ impl Session {
         JobOptions {
             dial,
             health: match args.job.dialect {
-                _ if args.dial.no_health_check => HealthProbe::Skip,
+                _ if args.dial.no_health_check || args.call.method.is_some() => HealthProbe::Skip,
                 grpc_capture::dialect::Dialect::DataStream => HealthProbe::CheckHealthFirst,
                 grpc_capture::dialect::Dialect::PandaDataStream => HealthProbe::StandardOnly,
             },
@@ -309,7 +309,16 @@ pub(crate) fn unix_ns() -> u64 {
 }
 
 fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header {
-    let mut header = import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns);
+    let mut header = if args.call.method.is_some() {
+        let mut header = Header::new(anchor_unix_ns);
+        header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+        header
+    } else {
+        import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns)
+    };
+    if let Some(schema) = &prepared.schema {
+        header.set_descriptor_set(schema);
+    }
     header.set(attribute::SOURCE, strip_userinfo(&prepared.source));
     if let Some(configured) = &prepared.configured {
         header.set(attribute::CONFIGURE_REQUEST, configured.request.to_string());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    file::{FileError, Header, Storage, Writer, WriterOptions},
+    file::{FileError, Header, Storage, Writer, WriterOptions, attribute},
     tap::recorder::{
         pipeline::{Ladder, Pipeline},
         press::Press,
@@ -49,7 +49,10 @@ impl Making {
 
     /// Begins a piece that is not meant to last.
     pub(super) fn piece(&self, file: File, path: &Path) -> Result<Pipeline<Lasting>, FileError> {
-        self.begin(Lasting::Fleeting(file), path, &self.header)
+        let mut header = self.header.clone();
+        // It may be larger than the piece, and the dump has it.
+        header.attributes.retain(|(name, _)| name != attribute::DESCRIPTOR_SET);
+        self.begin(Lasting::Fleeting(file), path, &header)
     }
 
     fn begin(&self, file: Lasting, path: &Path, header: &Header) -> Result<Pipeline<Lasting>, FileError> {

@@ -28,6 +28,8 @@ const AUTHOR: &str = "recorder";
 pub(super) struct Part {
     path: PathBuf,
     writer: Pipeline<Lasting>,
+    /// Stored bytes when nothing but its beginning was there.
+    began_bytes: u64,
     from_ns: u64,
     last_ns: u64,
     /// Last number of each call, the capture's own included.
@@ -65,6 +67,7 @@ impl Part {
         let mut part = Self {
             writer: plan.making.capture(file, &path, &header)?,
             path,
+            began_bytes: 0,
             from_ns: plan.from_ns,
             last_ns: plan.from_ns,
             seqs: BTreeMap::new(),
@@ -86,6 +89,7 @@ impl Part {
             );
             part.say(number, plan.from_ns, text)?;
         }
+        part.began_bytes = part.writer.stored_bytes();
         Ok(part)
     }
 
@@ -141,6 +145,11 @@ impl Part {
 
     pub(super) fn stored_bytes(&self) -> u64 {
         self.writer.stored_bytes()
+    }
+
+    /// Whether it has this size, and is more than its own beginning: that may be larger than the size.
+    pub(super) fn has_reached(&self, size: u64) -> bool {
+        self.stored_bytes() >= size.max(2 * self.began_bytes)
     }
 
     pub(super) const fn from_ns(&self) -> u64 {

@@ -346,14 +346,14 @@ fn nanos(span: Duration) -> u64 {
 
 /// Text that is not a bound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a time nor a size; write 5m, 90s, 500MB or 64MiB")]
+#[error("`{0}` is neither a time of at least 1s nor a size of at least 1MB; write 5m, 90s, 500MB or 64MiB")]
 pub struct BoundError(String);
 
 impl RingBound {
-    /// The smallest ring: a piece holds at least a chunk.
-    pub const SMALLEST_BYTES: u64 = 64 << 10;
-    /// The shortest ring.
-    pub const SHORTEST: Duration = Duration::from_millis(100);
+    /// The smallest ring, 1 MB: below, a piece would be little more than its header.
+    pub const SMALLEST_BYTES: u64 = 1_000_000;
+    /// The shortest ring, 1 s: below, files would come and go by the hundred in a second.
+    pub const SHORTEST: Duration = Duration::from_secs(1);
 }
 
 impl FromStr for RingBound {

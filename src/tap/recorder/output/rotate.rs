@@ -67,7 +67,7 @@ impl Rotate {
         self.part.as_ref().is_some_and(|part| {
             let (size, interval) = (self.options.size, self.options.interval);
             let spans = Duration::from_nanos(at_ns.saturating_sub(part.from_ns()));
-            size.is_some_and(|size| part.stored_bytes() >= size) || interval.is_some_and(|interval| spans >= interval)
+            size.is_some_and(|size| part.has_reached(size)) || interval.is_some_and(|interval| spans >= interval)
         })
     }
 

@@ -89,7 +89,13 @@ pub(crate) struct CallArgs {
     pub(crate) method: Option<String>,
 
     /// Its request as JSON, encoded by the schema
-    #[arg(short, long, value_name = "JSON", requires = "method", conflicts_with = "request_file")]
+    #[arg(
+        short,
+        long,
+        value_name = "JSON",
+        requires = "method",
+        conflicts_with = "request_file"
+    )]
     pub(crate) data: Option<String>,
 
     /// Its request as it is to be sent: a file with the encoded message

@@ -19,8 +19,7 @@ pub(crate) async fn descriptor_set(
     let given = schema::load(&args.proto, &args.import_path, &args.protoset);
     let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
     match (given, args.reflect) {
-        (given, Reflect::Never) => Ok(given),
-        (given @ Some(_), Reflect::Auto) => Ok(given),
+        (given, Reflect::Never) | (given @ Some(_), Reflect::Auto) => Ok(given),
         (None, Reflect::Auto) => match schema::reflect(target, dial, SOON).await {
             Ok(set) => Ok(Some(set)),
             Err(error) => {

@@ -8,7 +8,8 @@ use grpc_capture::{
     tap::{
         RecorderHandle,
         recorder::output::{
-            Bell, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written, WrittenFile,
+            Bell, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
+            WrittenFile,
         },
     },
     validate::{Expectations, Validator},
@@ -69,30 +70,27 @@ impl<'a> Numbered<'a> {
         let args = self.args;
         let keep = args.keep.map(|keep| keep as usize);
         let bell = Bell::default();
-        let output = match args.ring {
-            Some(bound) => {
-                let ring = RingOptions {
-                    post_roll: args.post_roll.0,
-                    on_error: if args.trigger.contains(&TriggerArg::Status) {
-                        OnError::Dump
-                    } else {
-                        OnError::Ignore
-                    },
-                    stall: args.trigger_stall.map(|span| span.0),
-                    keep,
-                    bell: bell.clone(),
-                    ..RingOptions::new(bound)
-                };
-                Output::Ring(Box::new(Ring::start(self.names, making, ring)?))
-            }
-            None => {
-                let rotation = RotateOptions {
-                    size: args.rotate_size.map(|size| size.0),
-                    interval: args.rotate_interval.map(|span| span.0),
-                    keep,
-                };
-                Output::Rotate(Box::new(Rotate::start(self.names, making, rotation)?))
-            }
+        let output = if let Some(bound) = args.ring {
+            let ring = RingOptions {
+                post_roll: args.post_roll.0,
+                on_error: if args.trigger.contains(&TriggerArg::Status) {
+                    OnError::Dump
+                } else {
+                    OnError::Ignore
+                },
+                stall: args.trigger_stall.map(|span| span.0),
+                keep,
+                bell: bell.clone(),
+                ..RingOptions::new(bound)
+            };
+            Output::Ring(Box::new(Ring::start(self.names, making, ring)?))
+        } else {
+            let rotation = RotateOptions {
+                size: args.rotate_size.map(|size| size.0),
+                interval: args.rotate_interval.map(|span| span.0),
+                keep,
+            };
+            Output::Rotate(Box::new(Rotate::start(self.names, making, rotation)?))
         };
         let asked = Asked {
             bell,
@@ -209,7 +207,10 @@ pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> S
         (false, captures) => text.push_str(&format!("  {}", output::counted(captures, "capture"))),
     }
     if written.removed > 0 {
-        text.push_str(&format!(", {} removed again by --keep", output::grouped(written.removed)));
+        text.push_str(&format!(
+            ", {} removed again by --keep",
+            output::grouped(written.removed)
+        ));
     }
     if !text.ends_with('\n') {
         text.push('\n');

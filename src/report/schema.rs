@@ -44,7 +44,11 @@ impl Schema {
     /// The full names of its services, sorted.
     #[must_use]
     pub fn services(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.pool.services().map(|service| service.full_name().to_owned()).collect();
+        let mut names: Vec<_> = self
+            .pool
+            .services()
+            .map(|service| service.full_name().to_owned())
+            .collect();
         names.sort();
         names
     }
@@ -66,7 +70,11 @@ impl Schema {
         let mut text = serde_json::Deserializer::from_str(json);
         let message = DynamicMessage::deserialize(descriptor, &mut text);
         let message = message.and_then(|message| text.end().map(|()| message));
-        Some(message.map(|message| message.encode_to_vec()).map_err(|error| error.to_string()))
+        Some(
+            message
+                .map(|message| message.encode_to_vec())
+                .map_err(|error| error.to_string()),
+        )
     }
 
     /// Decodes a message that went one way on a method; `None` when the method is not in the schema.

@@ -89,9 +89,11 @@ fn compile(protos: &[PathBuf], imports: &[PathBuf]) -> Result<Vec<u8>, SchemaErr
 pub fn join(set: Option<&[u8]>, more: &[u8]) -> Result<Vec<u8>, String> {
     let add = |mut pool: DescriptorPool| -> Result<DescriptorPool, String> {
         if let Some(set) = set {
-            pool.decode_file_descriptor_set(set).map_err(|error| error.to_string())?;
+            pool.decode_file_descriptor_set(set)
+                .map_err(|error| error.to_string())?;
         }
-        pool.decode_file_descriptor_set(more).map_err(|error| error.to_string())?;
+        pool.decode_file_descriptor_set(more)
+            .map_err(|error| error.to_string())?;
         Ok(pool)
     };
     // Sets often lack the well-known files; one that brings its own keeps them.

@@ -9,8 +9,8 @@ use crate::support::{Dir, Run, Running, delimited, raw_job::RawJob, received, ru
 mod configure;
 mod content;
 mod dial;
-mod series;
 mod jobs;
+mod series;
 mod stop;
 
 /// The arguments that record `job` from `addr` into `out`.

@@ -86,7 +86,9 @@ fn shown(dir: &Dir, set: &[u8], method: &str, messages: &[Message]) -> Vec<Value
         ..CallStart::default()
     };
     let kinds = [EventKind::CallStart(start), EventKind::Headers(Headers { metadata })];
-    let kinds = kinds.into_iter().chain(messages.iter().cloned().map(EventKind::Message));
+    let kinds = kinds
+        .into_iter()
+        .chain(messages.iter().cloned().map(EventKind::Message));
     for (seq, kind) in (1..).zip(kinds) {
         let event = Event {
             call: 1,
@@ -172,8 +174,16 @@ fn what_cannot_be_shown_is_there_as_bytes_with_the_reason() {
         assert!(!line["decode_error"].as_str().unwrap().is_empty());
     }
     // A method that the schema does not have is no error.
-    let lines = shown(&dir, &set, "/guide.Guide/Unheard", &[Message::plain(Direction::Sent, &b"x"[..])]);
-    assert_eq!((&lines[0]["data"], &lines[0]["decode_error"]), (&json!("eA=="), &Value::Null));
+    let lines = shown(
+        &dir,
+        &set,
+        "/guide.Guide/Unheard",
+        &[Message::plain(Direction::Sent, &b"x"[..])],
+    );
+    assert_eq!(
+        (&lines[0]["data"], &lines[0]["decode_error"]),
+        (&json!("eA=="), &Value::Null)
+    );
 }
 
 #[test]
@@ -182,11 +192,22 @@ fn any_method_is_recorded_with_a_request_in_json_by_the_servers_own_schema() {
     let out = dir.file("any.gcap");
     let serve = Serve::start(&[&shipped("optodas-quake.gcap"), "--rate", "max"]);
     let method = "/datastream.DataStreamService/StreamSpectrograms";
-    let target = ["record", "-o", &out, "--target", serve.grpc(), "--plaintext", "--method", method];
+    let target = [
+        "record",
+        "-o",
+        &out,
+        "--target",
+        serve.grpc(),
+        "--plaintext",
+        "--method",
+        method,
+    ];
     let job_id = &serve.ready["job_ids"][0];
     let data = json!({ "job_id": job_id }).to_string();
     let data = ["-d", &data];
-    let report = run(&[&target[..], &data, &["--format", "json"]].concat()).expect(0).json();
+    let report = run(&[&target[..], &data, &["--format", "json"]].concat())
+        .expect(0)
+        .json();
     assert_eq!(report["messages"], 73);
     assert!(verify(&out).is_whole());
     let lines = run(&["cat", "--format", "json", &out]).expect(0).json_lines();
@@ -196,8 +217,12 @@ fn any_method_is_recorded_with_a_request_in_json_by_the_servers_own_schema() {
     assert!(info.text().contains("datastream.DataStreamService"), "{}", info.text());
     // Without a schema, and with one that lacks the method or the field.
     let again = [&target[..], &["--force"]].concat();
-    run(&[&again[..], &data, &["--reflect=never"]].concat()).expect(2).says(&["--protoset"]);
-    run(&[&again[..], &["-d", r#"{"job": 1}"#]].concat()).expect(2).says(&["no request of"]);
+    run(&[&again[..], &data, &["--reflect=never"]].concat())
+        .expect(2)
+        .says(&["--protoset"]);
+    run(&[&again[..], &["-d", r#"{"job": 1}"#]].concat())
+        .expect(2)
+        .says(&["no request of"]);
     let proto = dir.write("guide.proto", GUIDE);
     let lacking = [&again[..], &data, &["--proto", &proto]].concat();
     run(&lacking).expect(2).says(&["is not in the one that was found"]);
@@ -212,7 +237,16 @@ fn a_raw_request_needs_no_schema() {
     let encoded = [&[0x0a, u8::try_from(job_id.len()).unwrap()], job_id.as_bytes()].concat();
     let request = dir.write("request.bin", encoded);
     let method = "/datastream.DataStreamService/StreamSpectrograms";
-    let target = ["record", "-o", &out, "--target", serve.grpc(), "--plaintext", "--method", method];
+    let target = [
+        "record",
+        "-o",
+        &out,
+        "--target",
+        serve.grpc(),
+        "--plaintext",
+        "--method",
+        method,
+    ];
     run(&[&target[..], &["--request-file", &request, "--reflect=never"]].concat()).expect(0);
     let lines = run(&["cat", "--format", "json", &out]).expect(0).json_lines();
     let messages = lines.iter().filter(|line| line["event"] == "message");

@@ -162,7 +162,11 @@ fn request(call: &CallArgs, method: &str, set: Option<&[u8]>) -> Result<Vec<u8>,
         None => Err(Failure::Usage(format!(
             "--data needs the schema of {method}, which {}; give it with --proto or --protoset, or an encoded request \
              with --request-file",
-            if set.is_some() { "is not in the one that was found" } else { "the server does not tell" }
+            if set.is_some() {
+                "is not in the one that was found"
+            } else {
+                "the server does not tell"
+            }
         ))),
     }
 }

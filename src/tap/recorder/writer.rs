@@ -79,7 +79,10 @@ impl<S: Sink> Writer<S> {
 
     /// [Patience](Self::patience) has run out.
     pub(super) fn idle(&mut self) -> Result<(), Failure> {
-        if self.unflushed.is_some_and(|(since, _)| since.elapsed() >= self.flush_interval) {
+        if self
+            .unflushed
+            .is_some_and(|(since, _)| since.elapsed() >= self.flush_interval)
+        {
             self.flush()?;
         } else if self.unflushed.is_none() {
             self.sink.check().map_err(|source| ("keep", source))?;

@@ -45,7 +45,7 @@ pub enum ReflectError {
     #[error("the server's reflection answered {code}: {message}; give the schema with --proto or --protoset")]
     Refused {
         /// The gRPC status.
-        code: &'static str,
+        code: String,
         /// Its message.
         message: String,
     },
@@ -154,7 +154,7 @@ fn unexpected(answer: &MessageResponse) -> ReflectError {
 /// Files as they came, byte for byte: options that nobody here knows stay in them.
 #[derive(Debug, Default)]
 struct Files {
-    files: BTreeMap<String, Bytes>,
+    by_name: BTreeMap<String, Bytes>,
     /// Imports that are not there (yet); false when they were asked for in vain.
     imports: BTreeMap<String, bool>,
     bytes: usize,
@@ -169,24 +169,24 @@ impl Files {
             let file = FileDescriptorProto::decode(bytes.as_slice());
             let file = file.map_err(|error| ReflectError::Useless(error.to_string()))?;
             let name = file.name().to_owned();
-            if self.files.contains_key(&name) {
+            if self.by_name.contains_key(&name) {
                 continue;
             }
             self.bytes += bytes.len();
-            if self.bytes > MAX_BYTES || self.files.len() >= MAX_FILES {
+            if self.bytes > MAX_BYTES || self.by_name.len() >= MAX_FILES {
                 let what = format!("it has more than {MAX_FILES} files or {MAX_BYTES} bytes");
                 return Err(ReflectError::Useless(what));
             }
             for import in file.dependency {
                 self.imports.entry(import).or_insert(true);
             }
-            self.files.insert(name, bytes.into());
+            self.by_name.insert(name, bytes.into());
         }
         Ok(())
     }
 
     fn has(&self, name: &str) -> bool {
-        self.files.contains_key(name)
+        self.by_name.contains_key(name)
     }
 
     /// An import that is worth asking for.
@@ -202,7 +202,7 @@ impl Files {
     /// A serialized `FileDescriptorSet`: its files are field 1.
     fn set(&self) -> Vec<u8> {
         let mut set = Vec::with_capacity(self.bytes);
-        for file in self.files.values() {
+        for file in self.by_name.values() {
             prost::encoding::bytes::encode(1, file, &mut set);
         }
         set

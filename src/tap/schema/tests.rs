@@ -34,7 +34,10 @@ fn proto_files_are_compiled_with_their_imports() {
     assert_eq!(services(&by_path), ["a.A"]);
     let file = dir.path().join("a.binpb");
     fs::write(&file, &set).unwrap();
-    assert_eq!(services(&load(&[], &[], &[file.clone()]).unwrap().unwrap()), ["a.A"]);
+    assert_eq!(
+        services(&load(&[], &[], std::slice::from_ref(&file)).unwrap().unwrap()),
+        ["a.A"]
+    );
     // The same thing twice is no contradiction.
     assert_eq!(services(&load(&proto, &[], &[file]).unwrap().unwrap()), ["a.A"]);
     assert_eq!(load(&[], &[], &[]).unwrap(), None);
@@ -50,11 +53,17 @@ fn what_cannot_be_used_is_refused_with_the_remedy() {
     };
     let lacking = write("a.proto", A.as_bytes());
     let error = load(&[lacking], &[], &[]).unwrap_err().to_string();
-    assert!(error.contains("shared/b.proto") && error.contains("--import-path"), "{error}");
+    assert!(
+        error.contains("shared/b.proto") && error.contains("--import-path"),
+        "{error}"
+    );
     for content in [&b"no descriptors"[..], b""] {
         let path = write("a.binpb", content);
         let error = load(&[], &[], &[path]).unwrap_err().to_string();
-        assert!(error.contains("a.binpb") && error.contains("--include_imports"), "{error}");
+        assert!(
+            error.contains("a.binpb") && error.contains("--include_imports"),
+            "{error}"
+        );
     }
     let absent = dir.path().join("absent.binpb");
     assert!(matches!(load(&[], &[], &[absent]), Err(SchemaError::Read { .. })));

@@ -50,7 +50,10 @@ impl Carry {
                 if call.sent == 0 && message.data.len() <= LARGEST_REQUEST {
                     // A copy: a slice would keep the whole buffer alive that it was cut from.
                     let data = Bytes::copy_from_slice(&message.data);
-                    call.request = Some(Message { data, ..message.clone() });
+                    call.request = Some(Message {
+                        data,
+                        ..message.clone()
+                    });
                 }
                 call.sent += 1;
             }

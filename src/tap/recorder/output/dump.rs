@@ -80,8 +80,13 @@ fn write_all(
         });
         if let Err(error) = made {
             dump.segments.iter().for_each(|segment| segment.save());
-            let folder = dump.segments.first().map(|segment| segment.path().display().to_string());
-            let place = folder.map_or_else(String::new, |path| format!("; its pieces stay beside it, from {path} on"));
+            let folder = dump
+                .segments
+                .first()
+                .map(|segment| segment.path().display().to_string());
+            let place = folder.map_or_else(String::new, |path| {
+                format!("; its pieces stay beside it, from {path} on")
+            });
             tracing::error!("dump {} could not be written: {error}{place}", dump.number);
             failure.get_or_insert_with(|| SinkError::from(format!("dump {}: {error}{place}", dump.number)));
         }
@@ -100,7 +105,9 @@ fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pi
         .first()
         .map_or_else(Carry::default, |segment| segment.opening.clone());
     let mut begin = |carry: &Carry| -> Result<Option<Part>, SinkError> {
-        let Some((path, file)) = file.take() else { return Ok(None) };
+        let Some((path, file)) = file.take() else {
+            return Ok(None);
+        };
         let plan = Plan {
             making,
             range: format!("dump {}", dump.number),

@@ -57,7 +57,12 @@ impl Making {
 
     fn begin(&self, file: Lasting, path: &Path, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
         let writer = Writer::named(file, path, header, self.chunks)?;
-        Ok(Pipeline::new(writer, self.press.clone(), self.ladder.clone(), self.room))
+        Ok(Pipeline::new(
+            writer,
+            self.press.clone(),
+            self.ladder.clone(),
+            self.room,
+        ))
     }
 }
 

@@ -6,11 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{
-    Making, WrittenFile,
-    carry::Carry,
-    making::Lasting,
-};
+use super::{Making, WrittenFile, carry::Carry, making::Lasting};
 use crate::{
     event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, Party},
     file::{CUT_REASON, SliceOf},
@@ -152,7 +148,7 @@ impl Part {
         self.stored_bytes() >= size.max(2 * self.began_bytes)
     }
 
-    pub(super) const fn from_ns(&self) -> u64 {
+    pub(super) const fn begins_ns(&self) -> u64 {
         self.from_ns
     }
 

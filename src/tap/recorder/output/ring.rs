@@ -20,7 +20,7 @@ use crate::{
 /// Pieces that a full ring has. More make its bound exact, fewer make fewer files.
 const PIECES: u64 = 16;
 /// How often the ring looks at the clock and the bell when no event comes.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 /// Triggers that a dump tells of one by one.
 const TOLD: usize = 100;
 
@@ -145,7 +145,9 @@ impl Ring {
 
     /// Closes the piece that is being written, so that it can be read.
     fn close_piece(&mut self) -> Result<(), SinkError> {
-        let Some(current) = self.current.take() else { return Ok(()) };
+        let Some(current) = self.current.take() else {
+            return Ok(());
+        };
         let segment = Arc::new(current.close()?);
         self.closed_bytes += segment.stored_bytes;
         if let Some(pending) = &mut self.pending {
@@ -160,7 +162,7 @@ impl Ring {
         self.current.as_ref().is_some_and(|piece| match self.options.bound {
             RingBound::Bytes(bytes) => piece.stored_bytes() >= bytes / PIECES,
             RingBound::Time(span) => {
-                Duration::from_nanos(at_ns.saturating_sub(piece.from_ns())) >= span / (PIECES as u32)
+                Duration::from_nanos(at_ns.saturating_sub(piece.begins_ns())) >= span / (PIECES as u32)
             }
         })
     }
@@ -187,19 +189,19 @@ impl Ring {
     }
 
     /// Something happened: a dump is begun, or it is part of the one that is under way.
-    fn trigger(&mut self, trigger: Trigger) -> Result<(), SinkError> {
+    fn trigger(&mut self, trigger: Trigger) {
         if let Some(pending) = &mut self.pending {
             if pending.triggers.len() < TOLD {
                 pending.triggers.push(trigger);
             } else {
                 pending.more += 1;
             }
-            return Ok(());
+            return;
         }
         self.dumps += 1;
         tracing::warn!("dump {}: {}", self.dumps, trigger.what);
         let oldest = self.segments.front().map(|segment| segment.from_ns);
-        let oldest = oldest.or_else(|| self.current.as_ref().map(OpenSegment::from_ns));
+        let oldest = oldest.or_else(|| self.current.as_ref().map(OpenSegment::begins_ns));
         let mut from_ns = oldest.unwrap_or(trigger.offset_ns);
         if let RingBound::Time(span) = self.options.bound {
             from_ns = from_ns.max(trigger.offset_ns.saturating_sub(nanos(span)));
@@ -217,7 +219,6 @@ impl Ring {
             triggers: vec![trigger],
             more: 0,
         });
-        Ok(())
     }
 
     /// Hands the dump over when its post-roll is past.
@@ -242,7 +243,7 @@ impl Ring {
     fn look(&mut self, at_ns: u64) -> Result<(), SinkError> {
         for trigger in self.options.bell.answer() {
             self.settle(trigger.offset_ns)?;
-            self.trigger(trigger)?;
+            self.trigger(trigger);
         }
         let quiet = Duration::from_nanos(at_ns.saturating_sub(self.last_ns));
         if let Some(stall) = self.options.stall
@@ -253,14 +254,14 @@ impl Ring {
             self.stalled = true;
             let calls = self.carry.calls().map(|(number, _)| number.to_string());
             let calls: Vec<_> = calls.take(8).collect();
-            let what = format!("nothing came for {:.3} s (open calls: {})", quiet.as_secs_f64(), calls.join(", "));
-            self.trigger(Trigger { offset_ns: at_ns, what })?;
+            let what = format!(
+                "nothing came for {:.3} s (open calls: {})",
+                quiet.as_secs_f64(),
+                calls.join(", ")
+            );
+            self.trigger(Trigger { offset_ns: at_ns, what });
         }
         self.settle(at_ns)
-    }
-
-    pub(super) const fn wakes(&self) -> Option<Duration> {
-        Some(LOOK)
     }
 
     pub(super) fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
@@ -291,7 +292,7 @@ impl Ring {
             && let Some(why) = failure(ending)
         {
             let what = format!("call {} ended with {why}", event.call);
-            self.trigger(Trigger { offset_ns: at_ns, what })?;
+            self.trigger(Trigger { offset_ns: at_ns, what });
         }
         Ok(())
     }
@@ -316,7 +317,7 @@ impl Ring {
     pub(super) fn finish(mut self) -> Result<Written, SinkError> {
         for trigger in self.options.bell.answer() {
             self.settle(trigger.offset_ns)?;
-            self.trigger(trigger)?;
+            self.trigger(trigger);
         }
         let end_ns = self.pending.as_ref().and_then(|pending| pending.triggers.last());
         let end_ns = end_ns.map_or(self.last_ns, |trigger| trigger.offset_ns.max(self.last_ns));

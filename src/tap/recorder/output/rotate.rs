@@ -66,7 +66,7 @@ impl Rotate {
     fn is_due(&self, at_ns: u64) -> bool {
         self.part.as_ref().is_some_and(|part| {
             let (size, interval) = (self.options.size, self.options.interval);
-            let spans = Duration::from_nanos(at_ns.saturating_sub(part.from_ns()));
+            let spans = Duration::from_nanos(at_ns.saturating_sub(part.begins_ns()));
             size.is_some_and(|size| part.has_reached(size)) || interval.is_some_and(|interval| spans >= interval)
         })
     }

@@ -95,7 +95,7 @@ impl OpenSegment {
         self.writer.flush()
     }
 
-    pub(super) const fn from_ns(&self) -> u64 {
+    pub(super) const fn begins_ns(&self) -> u64 {
         self.from_ns
     }
 

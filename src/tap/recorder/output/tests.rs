@@ -150,7 +150,9 @@ fn a_series_holds_every_message_once_and_each_file_is_a_whole_slice() {
     let mut rotate = Rotate::start(Names::new(dir.path().join("x.gcap"), false), making(), options).unwrap();
     let mut call = Call::new(1);
     call.open(&mut rotate, 0);
-    let sent: Vec<_> = (1..=100).map(|at| call.receive(&mut rotate, at * 10, 4 << 10)).collect();
+    let sent: Vec<_> = (1..=100)
+        .map(|at| call.receive(&mut rotate, at * 10, 4 << 10))
+        .collect();
     call.end(&mut rotate, 1100, 0);
     let written = rotate.finish().unwrap();
     assert!(written.files.len() >= 4, "{}", written.files.len());
@@ -178,7 +180,10 @@ fn a_series_holds_every_message_once_and_each_file_is_a_whole_slice() {
         let earlier: u64 = written.files[..at].iter().map(|file| file.summary.messages).sum();
         if at > 0 {
             let said = notes(&events, 1).concat();
-            assert!(said.contains(&format!("{earlier} received and 0 sent are not in it")), "{said}");
+            assert!(
+                said.contains(&format!("{earlier} received and 0 sent are not in it")),
+                "{said}"
+            );
         }
     }
     assert_eq!(all, sent);
@@ -267,7 +272,10 @@ fn a_dump_holds_its_trigger_with_what_came_before_and_after_it() {
     for at in (10..=6000).step_by(10) {
         if at == 4000 {
             let what = "the operator asked".to_owned();
-            bell.ring(Trigger { offset_ns: 4000 * MS, what });
+            bell.ring(Trigger {
+                offset_ns: 4000 * MS,
+                what,
+            });
         }
         let data = call.receive(&mut output, at, 100);
         if (3000..=4500).contains(&at) {
@@ -277,7 +285,9 @@ fn a_dump_holds_its_trigger_with_what_came_before_and_after_it() {
     call.end(&mut output, 6100, 0);
     let written = output.finish().unwrap();
     assert_eq!(names(dir.path()), ["x.000001.gcap"]);
-    let [dump] = &written.files[..] else { panic!("{written:?}") };
+    let [dump] = &written.files[..] else {
+        panic!("{written:?}")
+    };
     is_whole(&dump.path);
     let events = events(&dump.path);
     assert_eq!(received(&events), expected.iter().collect::<Vec<_>>());
@@ -341,7 +351,11 @@ fn a_stall_is_a_trigger_once_until_something_comes() {
     call.end(&mut output, 99_001, 0);
     output.wake(200_000 * MS).unwrap();
     let written = output.finish().unwrap();
-    let whats: Vec<_> = written.files.iter().map(|file| &*file.trigger.as_ref().unwrap().what).collect();
+    let whats: Vec<_> = written
+        .files
+        .iter()
+        .map(|file| &*file.trigger.as_ref().unwrap().what)
+        .collect();
     assert_eq!(
         whats,
         [
@@ -361,9 +375,14 @@ fn a_ring_that_is_asked_at_the_very_end_still_answers() {
     call.open(&mut output, 0);
     let data = call.receive(&mut output, 10, 10);
     call.end(&mut output, 20, 0);
-    bell.ring(Trigger { offset_ns: 20 * MS, what: "finding nan".to_owned() });
+    bell.ring(Trigger {
+        offset_ns: 20 * MS,
+        what: "finding nan".to_owned(),
+    });
     let written = output.finish().unwrap();
-    let [dump] = &written.files[..] else { panic!("{written:?}") };
+    let [dump] = &written.files[..] else {
+        panic!("{written:?}")
+    };
     is_whole(&dump.path);
     let events = events(&dump.path);
     assert_eq!(received(&events), [&data]);
@@ -397,6 +416,9 @@ fn a_bound_is_a_time_or_a_size() {
         assert_eq!(text.parse(), Ok(bound), "{text}");
     }
     for text in ["", "5", "-5s", "1B", "0s", "much", "MB"] {
-        assert!(text.parse::<RingBound>().unwrap_err().to_string().contains("500MB"), "{text}");
+        assert!(
+            text.parse::<RingBound>().unwrap_err().to_string().contains("500MB"),
+            "{text}"
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
-    redact::{MetadataPolicy, strip_userinfo},
+    redact::{MetadataPolicy, Redactor, Rule, Rules, strip_userinfo},
     report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
@@ -31,7 +31,7 @@ use grpc_capture::{
 use super::{Failure, live, target, target::Prepared};
 use crate::{
     cli::record::{OnOverflow, RecordArgs},
-    commands::{import, output, series::Numbered},
+    commands::{import, output, redact, series::Numbered},
 };
 
 /// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
@@ -61,6 +61,8 @@ pub(super) struct Session {
     keeper: Keeper,
     press: Press,
     crew: Option<Crew>,
+    /// What is hidden before it is written.
+    rules: Option<Rules>,
     /// Recordings at once.
     recordings: usize,
 }
@@ -139,7 +141,13 @@ impl Place {
 impl Session {
     /// For so many recordings at once.
     pub(super) fn start(args: &RecordArgs, recordings: usize) -> Result<Self, Failure> {
+        let rules = args.recorder.redact.as_deref().map(redact::rules_of_file).transpose()?;
+        if let Some(rules) = &rules {
+            // A rule that does not fit must be known before a job is made that nothing can cancel.
+            Redactor::new(rules, &import::header(args.job.dialect, "", 0))?;
+        }
         Ok(Self {
+            rules,
             keeper: Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?,
             press: Press::start()?,
             crew: (recordings > 1).then(|| Crew::new(CREW)),
@@ -183,6 +191,7 @@ impl Session {
         });
         let (recorder, asked) = match (place, numbered) {
             (_, Some(numbered)) => {
+                let header = self.redacted(&header, &mut options)?;
                 let (output, asked) = numbered.open(self.making(args, &header))?;
                 let expected = live::expectations(args, &header)?;
                 options.observers.extend(asked.observer(expected, &header));
@@ -217,18 +226,31 @@ impl Session {
         args: &RecordArgs,
         place: Place,
         header: &Header,
-        options: RecorderOptions,
+        mut options: RecorderOptions,
     ) -> Result<Recorder<Output>, Failure> {
         let path = place.path.clone();
         let file = self.keeper.keep(place.take()?, &path, args.recorder.sync.into());
-        let making = self.making(args, header);
-        let writer = Writer::named(file, &path, header, making.chunks)?;
+        let header = self.redacted(header, &mut options)?;
+        let making = self.making(args, &header);
+        let writer = Writer::named(file, &path, &header, making.chunks)?;
         let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
         let output = Output::single(path, pipeline);
         Ok(match &self.crew {
             Some(crew) => Recorder::start_in(crew, output, options),
             None => Recorder::start(output, options)?,
         })
+    }
+
+    /// The header without what the rules hide; the events follow in the recorder.
+    fn redacted(&self, header: &Header, options: &mut RecorderOptions) -> Result<Header, Failure> {
+        let mut header = header.clone();
+        if let Some(rules) = &self.rules {
+            let mut redactor = Redactor::new(rules, &header)?;
+            header = redactor.header(&header);
+            header.set(attribute::REDACTED, "before it was written");
+            options.rules.push(Box::new(redactor) as Box<dyn Rule>);
+        }
+        Ok(header)
     }
 
     /// How the recording's files are made.

@@ -15,6 +15,8 @@ pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod report;
 pub(crate) mod replay;
+pub(crate) mod schema;
+pub(crate) mod series;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod validate;

@@ -15,5 +15,6 @@ pub mod picture;
 pub mod regression;
 pub mod schema;
 pub mod stats_text;
+mod unknown;
 pub mod validation;
 pub mod validation_text;

@@ -10,6 +10,7 @@ pub mod health;
 pub mod proxy;
 pub mod recorder;
 pub mod rest;
+pub mod schema;
 pub mod tls;
 
 pub use client::{

@@ -209,6 +209,13 @@ impl Validator {
         self
     }
 
+    /// What can be said while the stream still comes: how many errors were noticed so far, and rule and place of the
+    /// latest; `None` when there was none.
+    #[must_use]
+    pub fn latest_error(&self) -> Option<(u64, &'static str, Place)> {
+        self.book.latest_error()
+    }
+
     /// The verdict and its reasons.
     #[must_use]
     pub fn finish(mut self) -> Validation {

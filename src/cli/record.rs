@@ -7,6 +7,8 @@ use grpc_capture::focus;
 
 use super::{
     FormatArg,
+    schema::SchemaArgs,
+    series::SeriesArgs,
     validate::ExpectArgs,
     value::{Size, Span, Tag},
 };
@@ -26,7 +28,7 @@ pub(crate) struct RecordArgs {
 
     /// Many jobs at once: a TOML or JSON list of `[[jobs]]`, each with `target` and `job_id`, or `server` and `job`; the
     /// flags are what the jobs have in common
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "job_id", "validate", "resume_of"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "job_id", "validate", "resume_of", "ring", "rotate_size", "rotate_interval", "keep"])]
     pub(crate) jobs: Option<PathBuf>,
 
     /// Record all jobs of --jobs into one capture
@@ -61,12 +63,44 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) recorder: RecorderArgs,
 
+    #[command(flatten)]
+    pub(crate) series: SeriesArgs,
+
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+
+    #[command(flatten)]
+    pub(crate) schema: SchemaArgs,
+
     /// Judge the stream while it is recorded; findings fail as in `capture validate`
     #[arg(long, help_heading = "Expectations")]
     pub(crate) validate: bool,
 
     #[command(flatten)]
     pub(crate) expect: ExpectArgs,
+}
+
+/// A call of any service, in place of a job.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Any other method")]
+pub(crate) struct CallArgs {
+    /// Method of any service to call and record: /package.Service/Method
+    #[arg(long, value_name = "PATH", requires = "target", conflicts_with_all = ["server", "jobs", "job_id", "streams"])]
+    pub(crate) method: Option<String>,
+
+    /// Its request as JSON, encoded by the schema
+    #[arg(
+        short,
+        long,
+        value_name = "JSON",
+        requires = "method",
+        conflicts_with = "request_file"
+    )]
+    pub(crate) data: Option<String>,
+
+    /// Its request as it is to be sent: a file with the encoded message
+    #[arg(long, value_name = "FILE", requires = "method")]
+    pub(crate) request_file: Option<PathBuf>,
 }
 
 /// What to ask for.

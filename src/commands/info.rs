@@ -6,6 +6,7 @@ use grpc_capture::{
     report::{
         event_json::EndingJson,
         event_text::{self, printable},
+        schema::Schema,
     },
 };
 use serde::Serialize;
@@ -39,6 +40,8 @@ struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<Value>,
     attributes: Map<String, Value>,
+    /// Services of the embedded schema.
+    services: Vec<String>,
     call_list: Vec<Value>,
     notes: Vec<Value>,
     #[serde(skip)]
@@ -93,6 +96,7 @@ fn gather(args: &ReportArgs) -> Result<Info, FileError> {
             })
         }),
         attributes: attributes(header),
+        services: services(header),
         call_list: overview.calls.iter().map(call_json).collect(),
         notes: notes(&overview),
         lines: overview.calls.iter().map(call_line).collect(),
@@ -113,6 +117,13 @@ fn attributes(header: &Header) -> Map<String, Value> {
         (name.clone(), value)
     });
     attributes.collect()
+}
+
+/// A schema that cannot be read is no reason not to say the rest; `cat` tells of it.
+fn services(header: &Header) -> Vec<String> {
+    let set = header.get(attribute::DESCRIPTOR_SET);
+    let schema = set.and_then(|set| Schema::from_descriptor_set(set).ok());
+    schema.map(|schema| schema.services()).unwrap_or_default()
 }
 
 fn call_json(call: &CallOverview) -> Value {
@@ -174,6 +185,9 @@ fn text(info: &Info) -> String {
             }
             _ => {}
         }
+    }
+    if !info.services.is_empty() {
+        add("schema", printable(&info.services.join(", ")));
     }
     let (messages, gaps) = (
         output::counted(info.messages, "message"),

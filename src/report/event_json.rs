@@ -6,7 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::schema::Schema;
+use super::{
+    schema::Schema,
+    unknown::{may_hold_any, unknown_fields},
+};
 use crate::{
     event::{Ending, Event, EventKind, Message, Metadata},
     wire,
@@ -16,7 +19,9 @@ use crate::{
 ///
 /// Each object has `event`, `call`, `seq` and `offset_ns`, and then what the kind holds. A message has `direction`,
 /// `compressed` and `size` (bytes as recorded); where the schema knows the method, `type` and `message` (the proto3
-/// JSON mapping with the names of the .proto file), otherwise `data` in base64.
+/// JSON mapping with the names of the .proto file) and, where there are any, `unknown_fields` (each `in`, `number` and
+/// `data`, the field as it stood on the wire in base64); otherwise `data` in base64, with `decode_error` when the schema
+/// knows the method and the message does not fit.
 #[derive(Debug)]
 pub struct EventJson {
     schema: Schema,
@@ -127,7 +132,13 @@ impl Line<'_> {
         match self.decode(message) {
             Some(Ok(decoded)) => {
                 map.serialize_entry("type", decoded_type(&decoded).as_str())?;
-                map.serialize_entry("message", &Decoded(&decoded))
+                map.serialize_entry("message", &Decoded(&decoded))?;
+                let unknown = unknown_fields(&decoded);
+                if unknown.is_empty() {
+                    Ok(())
+                } else {
+                    map.serialize_entry("unknown_fields", &unknown)
+                }
             }
             Some(Err(error)) => {
                 map.serialize_entry("decode_error", &error)?;
@@ -138,6 +149,19 @@ impl Line<'_> {
     }
 
     fn decode(&self, message: &Message) -> Option<Result<DynamicMessage, String>> {
+        let decoded = self.decode_any(message)?;
+        // JSON shows what is inside an Any, which needs a type that the schema may lack.
+        Some(decoded.and_then(|decoded| {
+            if may_hold_any(&decoded)
+                && let Err(error) = serde_json::to_writer(std::io::sink(), &Decoded(&decoded))
+            {
+                return Err(error.to_string());
+            }
+            Ok(decoded)
+        }))
+    }
+
+    fn decode_any(&self, message: &Message) -> Option<Result<DynamicMessage, String>> {
         let context = self.context?;
         if !message.compressed {
             return self.schema.decode(&context.method, message.direction, &message.data);

@@ -1,5 +1,6 @@
 //! Message types of a capture's methods, from its own descriptor set.
 
+use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use crate::event::Direction;
@@ -38,6 +39,42 @@ impl Schema {
     pub fn message_type(&self, method: &str, direction: Direction) -> Option<String> {
         self.descriptor(method, direction)
             .map(|found| found.full_name().to_owned())
+    }
+
+    /// The full names of its services, sorted.
+    #[must_use]
+    pub fn services(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .pool
+            .services()
+            .map(|service| service.full_name().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Encodes the request of a method from JSON, in the proto3 mapping; `None` when the method is not in the schema.
+    ///
+    /// ```
+    /// use grpc_capture::{proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
+    /// let schema = Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET)?;
+    /// let method = "/datastream.DataStreamService/StreamSpectrograms";
+    /// assert_eq!(schema.encode(method, r#"{"job_id": "a"}"#), Some(Ok(b"\x0a\x01a".to_vec())));
+    /// assert!(schema.encode(method, r#"{"job": 1}"#).is_some_and(|refused| refused.is_err()));
+    /// assert_eq!(schema.encode("/a.B/C", "{}"), None);
+    /// # Ok::<(), grpc_capture::report::schema::SchemaError>(())
+    /// ```
+    #[must_use]
+    pub fn encode(&self, method: &str, json: &str) -> Option<Result<Vec<u8>, String>> {
+        let descriptor = self.descriptor(method, Direction::Sent)?;
+        let mut text = serde_json::Deserializer::from_str(json);
+        let message = DynamicMessage::deserialize(descriptor, &mut text);
+        let message = message.and_then(|message| text.end().map(|()| message));
+        Some(
+            message
+                .map(|message| message.encode_to_vec())
+                .map_err(|error| error.to_string()),
+        )
     }
 
     /// Decodes a message that went one way on a method; `None` when the method is not in the schema.

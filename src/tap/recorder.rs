@@ -15,6 +15,7 @@ mod call;
 pub mod crew;
 pub mod durable;
 mod file_sink;
+pub mod output;
 pub mod pipeline;
 pub mod press;
 mod queue;
@@ -73,6 +74,15 @@ pub trait Sink: Send + 'static {
     fn finish(self) -> Result<Self::Summary, SinkError>;
     /// Bytes stored so far, after compression.
     fn stored_bytes(&self) -> u64;
+    /// How often to [wake](Self::wake) it when nothing comes; `None`, the default, is never.
+    fn wakes(&self) -> Option<Duration> {
+        None
+    }
+    /// Nothing came for a while; `now_ns` is the present offset. Does nothing by default.
+    fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
+        let _ = now_ns;
+        Ok(())
+    }
 }
 
 /// What to do with a message when the queue is full.

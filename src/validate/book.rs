@@ -23,6 +23,8 @@ const NAMED: usize = 8;
 pub(super) struct Book {
     levels: BTreeMap<&'static str, Level>,
     entries: BTreeMap<(&'static str, Severity), Entry>,
+    errors: u64,
+    latest_error: Option<(&'static str, Place)>,
 }
 
 #[derive(Debug)]
@@ -163,12 +165,22 @@ impl Book {
         };
         entry.count += note.count;
         entry.last = note.place;
+        if severity == Severity::Error {
+            self.errors += note.count;
+            self.latest_error = Some((note.rule.id, note.place));
+        }
         if let Some(sensor) = note.place.sensor {
             add(&mut entry.sensors, sensor, note.count, MAX_SENSORS);
         }
         if let Some(kind) = note.kind {
             add(&mut entry.kinds, kind, note.count, MAX_KINDS);
         }
+    }
+
+    /// How many errors there are so far, and rule and place of the latest.
+    pub(super) fn latest_error(&self) -> Option<(u64, &'static str, Place)> {
+        let (rule, place) = self.latest_error?;
+        Some((self.errors, rule, place))
     }
 
     /// The findings, worst first: by severity, then by count, then by where they begin.

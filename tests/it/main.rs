@@ -25,6 +25,7 @@ mod record;
 mod redact;
 mod report;
 mod replay;
+mod schema;
 mod serve;
 mod slice;
 mod snapshot;

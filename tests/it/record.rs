@@ -10,6 +10,7 @@ mod configure;
 mod content;
 mod dial;
 mod jobs;
+mod series;
 mod stop;
 
 /// The arguments that record `job` from `addr` into `out`.

@@ -20,7 +20,7 @@ pub(super) struct Judge {
 
 /// Starts it; the observer is for the recorder.
 pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Observer>, Judge), Failure> {
-    let expected = Expectations::from_header(header).merge(expect::expectations(&args.expect)?);
+    let expected = expectations(args, header)?;
     let (observer, beside) = Beside::start(Validator::new(expected, header))?;
     let fails_from = if args.expect.strict {
         Severity::Warning
@@ -29,6 +29,11 @@ pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Obser
     };
     let judge = Judge { beside, fails_from };
     Ok((observer, judge))
+}
+
+/// What the stream is held to: what was configured, with what the flags say over it.
+pub(super) fn expectations(args: &RecordArgs, header: &Header) -> Result<Expectations, Failure> {
+    Ok(Expectations::from_header(header).merge(expect::expectations(&args.expect)?))
 }
 
 impl Judge {

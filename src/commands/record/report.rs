@@ -4,12 +4,15 @@ use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
     report::{event_json::EndingJson, event_text, validation, validation_text},
-    tap::CallOutcome,
+    tap::{CallOutcome, recorder::output::Written},
 };
 use serde::Serialize;
 
 use super::{Done, Failure, Outcome, Recording, output};
-use crate::cli::{Format, record::RecordArgs};
+use crate::{
+    cli::{Format, record::RecordArgs},
+    commands::series,
+};
 
 /// What a recording came to.
 #[derive(Serialize)]
@@ -32,6 +35,11 @@ pub(super) struct Report {
     /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
     hurried_chunks: u64,
     pub(super) errors: Vec<String>,
+    /// The captures of a series, or the dumps of a flight recorder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<serde_json::Value>,
+    #[serde(skip)]
+    files_text: String,
     /// What `--validate` found.
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<validation::Report>,
@@ -62,18 +70,26 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
     let written = recording.written.as_ref().ok();
     let summary = written.map(|written| written.summary);
     let totals = &recording.totals;
-    let gaps = summary.map_or(totals.gaps, |summary| summary.gaps);
+    let numbered = args.series.is_numbered();
+    let gaps = summary
+        .filter(|_| !numbered)
+        .map_or(totals.gaps, |summary| summary.gaps);
+    let capture = if numbered {
+        output::beside(&recording.path, ".*.gcap")
+    } else {
+        recording.path.clone()
+    };
     let report = Report {
-        capture: recording.path.display().to_string(),
+        capture: capture.display().to_string(),
         calls: calls.len(),
         messages: calls.iter().map(|call| call.messages).sum(),
         message_bytes: calls.iter().map(|call| call.message_bytes).sum(),
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
-        lossy: gaps > 0 || summary.is_none(),
+        lossy: gaps > 0 || written.is_none(),
         endings: calls.iter().map(ending).collect(),
-        digest: summary.map(|summary| summary.digest),
+        digest: written.and_then(Written::digest),
         codecs: written.map_or_else(serde_json::Map::new, |written| {
             let codecs = written.codecs.iter();
             codecs
@@ -82,6 +98,10 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
         }),
         hurried_chunks: written.map_or(0, |written| written.hurried),
         errors,
+        files: written.filter(|_| numbered).map(series::files_json),
+        files_text: written.map_or_else(String::new, |written| {
+            series::files_text(&args.series, &recording.path, written)
+        }),
         validation: recording.judged,
     };
     (outcome, report)
@@ -265,6 +285,7 @@ fn text(report: &Report) -> String {
             "  the stream was faster than the codec: {hurried} took a cheaper one ({codecs}); nothing was slowed for it\n"
         ));
     }
+    text.push_str(&report.files_text);
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));
     }

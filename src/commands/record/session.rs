@@ -21,7 +21,8 @@ use grpc_capture::{
             QUEUE_BYTES,
             crew::Crew,
             durable::Keeper,
-            pipeline::{Ladder, Pipeline, Written},
+            output::{Making, Output, Written},
+            pipeline::{Ladder, Pipeline},
             press::Press,
         },
     },
@@ -30,7 +31,7 @@ use grpc_capture::{
 use super::{Failure, live, target, target::Prepared};
 use crate::{
     cli::record::{OnOverflow, RecordArgs},
-    commands::{import, output, redact},
+    commands::{import, output, redact, series::Numbered},
 };
 
 /// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
@@ -166,11 +167,14 @@ impl Session {
         if let Some(earlier) = &args.recorder.resume_of {
             output::apart(earlier, path)?;
         }
-        let place = Place::create(args, path)?;
+        let numbered = Numbered::reserve(path, args.force, &args.series)?;
+        let place = numbered.is_none().then(|| Place::create(args, path)).transpose()?;
         let prepared = match prepare(args, &stop).await {
             Ok(prepared) => prepared,
             Err(failure) => {
-                place.give_up();
+                if let Some(place) = place {
+                    place.give_up();
+                }
                 return Err(failure);
             }
         };
@@ -185,8 +189,21 @@ impl Session {
             options.observers.push(observer);
             judge
         });
-        let recorder = self.recorder(args, place, &header, options)?;
+        let (recorder, asked) = match (place, numbered) {
+            (_, Some(numbered)) => {
+                let header = self.redacted(&header, &mut options)?;
+                let (output, asked) = numbered.open(self.making(args, &header))?;
+                let expected = live::expectations(args, &header)?;
+                options.observers.extend(asked.observer(expected, &header));
+                (Recorder::start(output, options)?, Some(asked))
+            }
+            (Some(place), None) => (self.recorder(args, place, &header, options)?, None),
+            (None, None) => return Err("there is no place to write".into()),
+        };
         let handle = recorder.handle();
+        if let Some(asked) = asked {
+            asked.listen(handle.clone());
+        }
         watch(handle.clone());
         let outcome = record_job(&prepared.job, &self.job_options(args, &prepared, stop), &handle).await;
         if let Err(error) = &outcome {
@@ -210,15 +227,22 @@ impl Session {
         place: Place,
         header: &Header,
         mut options: RecorderOptions,
-    ) -> Result<Recorder<Pipeline<grpc_capture::tap::recorder::durable::KeptFile>>, Failure> {
+    ) -> Result<Recorder<Output>, Failure> {
         let path = place.path.clone();
         let file = self.keeper.keep(place.take()?, &path, args.recorder.sync.into());
-        let defaults = WriterOptions::default();
-        let chunks = WriterOptions {
-            chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
-            chunk_bytes: (ALL_CHUNKS / 2 / self.recordings).clamp(SMALLEST_CHUNK, defaults.chunk_bytes),
-            ..defaults
-        };
+        let header = self.redacted(header, &mut options)?;
+        let making = self.making(args, &header);
+        let writer = Writer::named(file, &path, &header, making.chunks)?;
+        let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
+        let output = Output::single(path, pipeline);
+        Ok(match &self.crew {
+            Some(crew) => Recorder::start_in(crew, output, options),
+            None => Recorder::start(output, options)?,
+        })
+    }
+
+    /// The header without what the rules hide; the events follow in the recorder.
+    fn redacted(&self, header: &Header, options: &mut RecorderOptions) -> Result<Header, Failure> {
         let mut header = header.clone();
         if let Some(rules) = &self.rules {
             let mut redactor = Redactor::new(rules, &header)?;
@@ -226,14 +250,24 @@ impl Session {
             header.set(attribute::REDACTED, "before it was written");
             options.rules.push(Box::new(redactor) as Box<dyn Rule>);
         }
-        let writer = Writer::named(file, &path, &header, chunks)?;
+        Ok(header)
+    }
+
+    /// How the recording's files are made.
+    fn making(&self, args: &RecordArgs, header: &Header) -> Making {
+        let defaults = WriterOptions::default();
         let room = (self.press.threads() * CHUNKS_PER_THREAD).div_ceil(self.recordings);
-        let room = NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN);
-        let pipeline = Pipeline::new(writer, self.press.clone(), Ladder::default(), room);
-        Ok(match &self.crew {
-            Some(crew) => Recorder::start_in(crew, pipeline, options),
-            None => Recorder::start(pipeline, options)?,
-        })
+        Making {
+            header: header.clone(),
+            chunks: WriterOptions {
+                chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
+                chunk_bytes: (ALL_CHUNKS / 2 / self.recordings).clamp(SMALLEST_CHUNK, defaults.chunk_bytes),
+                ..defaults
+            },
+            press: self.press.clone(),
+            ladder: Ladder::default(),
+            room: NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN),
+        }
     }
 
     pub(super) fn recorder_options(&self, args: &RecordArgs, clock: MonotonicClock) -> RecorderOptions {
@@ -263,7 +297,7 @@ impl Session {
         JobOptions {
             dial,
             health: match args.job.dialect {
-                _ if args.dial.no_health_check => HealthProbe::Skip,
+                _ if args.dial.no_health_check || args.call.method.is_some() => HealthProbe::Skip,
                 grpc_capture::dialect::Dialect::DataStream => HealthProbe::CheckHealthFirst,
                 grpc_capture::dialect::Dialect::PandaDataStream => HealthProbe::StandardOnly,
             },
@@ -297,7 +331,16 @@ pub(crate) fn unix_ns() -> u64 {
 }
 
 fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header {
-    let mut header = import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns);
+    let mut header = if args.call.method.is_some() {
+        let mut header = Header::new(anchor_unix_ns);
+        header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+        header
+    } else {
+        import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns)
+    };
+    if let Some(schema) = &prepared.schema {
+        header.set_descriptor_set(schema);
+    }
     header.set(attribute::SOURCE, strip_userinfo(&prepared.source));
     if let Some(configured) = &prepared.configured {
         header.set(attribute::CONFIGURE_REQUEST, configured.request.to_string());

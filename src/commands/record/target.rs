@@ -5,6 +5,7 @@ use std::fs;
 use grpc_capture::{
     dialect::{Dialect, datastream, pandadatastream},
     focus::{self, ConfigureResponse, JobSpec, Period},
+    report::schema::Schema,
     tap::{
         DialOptions, Job, StreamSpec, Target,
         dial::{self, metadata},
@@ -16,7 +17,13 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::Failure;
-use crate::cli::record::{DialArgs, JobArgs, RecordArgs};
+use crate::{
+    cli::{
+        record::{CallArgs, DialArgs, JobArgs, RecordArgs},
+        schema::Reflect,
+    },
+    commands::schema,
+};
 
 /// A job that can be dialled.
 pub(super) struct Prepared {
@@ -26,6 +33,8 @@ pub(super) struct Prepared {
     /// Where the frames come from, for the header.
     pub(super) source: String,
     pub(super) configured: Option<Configured>,
+    /// Of what is recorded, when it is not the dialect's own.
+    pub(super) schema: Option<Vec<u8>>,
 }
 
 /// What was asked for, and what was answered.
@@ -38,7 +47,7 @@ pub(super) struct Configured {
 pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
     let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
     let datastream = args.job.dialect == Dialect::DataStream;
-    if args.target.is_some() && datastream && args.job.job_id.is_none() {
+    if args.target.is_some() && datastream && args.job.job_id.is_none() && args.call.method.is_none() {
         return usage(
             "--target needs the job's name: --job-id ID (a pandadatastream job has none: --dialect pandadatastream)",
         );
@@ -75,9 +84,23 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     if let Some(target) = &args.target {
         let target: Target = target.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
         let job_id = args.job.job_id.clone().unwrap_or_else(|| target.authority());
+        let schema = schema_of(args, &target, &dial).await?;
+        let (source, streams) = (target.authority(), args.job.streams.unwrap_or(1));
+        let job = match &args.call.method {
+            Some(method) => Job {
+                streams: vec![StreamSpec {
+                    method: method.clone(),
+                    request: request(&args.call, method, schema.as_deref())?.into(),
+                    server_limited: false,
+                }],
+                target,
+            },
+            None => job(args, target, &job_id, streams),
+        };
         return Ok(Prepared {
-            source: target.authority(),
-            job: job(args, target, &job_id, args.job.streams.unwrap_or(1)),
+            source,
+            job,
+            schema,
             job_id,
             dial,
             configured: None,
@@ -103,6 +126,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     let job_id = job_id(args, &response)?;
     let streams = args.job.streams.unwrap_or_else(|| response.stream_amount());
     Ok(Prepared {
+        schema: schema_of(args, &target, &dial).await?,
         source: format!("{server} -> {endpoint}"),
         job: job(args, target, &job_id, streams),
         job_id,
@@ -112,6 +136,39 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
             response: response.into_raw(),
         }),
     })
+}
+
+/// The schema to embed. A job's own is known, so that its server is asked only when someone insists.
+async fn schema_of(args: &RecordArgs, target: &Target, dial: &DialOptions) -> Result<Option<Vec<u8>>, Failure> {
+    let mut wanted = args.schema.clone();
+    if args.call.method.is_none() && wanted.reflect == Reflect::Auto {
+        wanted.reflect = Reflect::Never;
+    }
+    schema::descriptor_set(&wanted, target, dial).await
+}
+
+/// The request of a call of any service.
+fn request(call: &CallArgs, method: &str, set: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
+    if let Some(path) = &call.request_file {
+        let read = fs::read(path);
+        return read.map_err(|error| format!("could not read the request {}: {error}", path.display()).into());
+    }
+    // An empty message is a request of any type.
+    let Some(json) = &call.data else { return Ok(Vec::new()) };
+    let known = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
+    match known.encode(method, json) {
+        Some(Ok(request)) => Ok(request),
+        Some(Err(error)) => Err(Failure::Usage(format!("--data is no request of {method}: {error}"))),
+        None => Err(Failure::Usage(format!(
+            "--data needs the schema of {method}, which {}; give it with --proto or --protoset, or an encoded request \
+             with --request-file",
+            if set.is_some() {
+                "is not in the one that was found"
+            } else {
+                "the server does not tell"
+            }
+        ))),
+    }
 }
 
 /// The TLS of the stream, which the answer's scheme decides unless a flag does.

@@ -91,11 +91,16 @@ impl<S: Sink> Writer<S> {
 
     /// [Patience](Self::patience) has run out.
     pub(super) fn idle(&mut self) -> Result<(), Failure> {
-        if self.unflushed.is_some() {
-            self.flush()
-        } else {
-            self.sink.check().map_err(|source| ("keep", source))
+        if self
+            .unflushed
+            .is_some_and(|(since, _)| since.elapsed() >= self.flush_interval)
+        {
+            self.flush()?;
+        } else if self.unflushed.is_none() {
+            self.sink.check().map_err(|source| ("keep", source))?;
         }
+        let now = self.queue.now();
+        self.sink.wake(now).map_err(|source| ("write", source))
     }
 
     /// Completes the sink, or gives it up after a failure: then everything is refused, and what still comes is to be
@@ -116,11 +121,12 @@ impl<S: Sink> Writer<S> {
         Err(Failed::new(&queue, failure, Rest::Commands))
     }
 
-    /// How long to wait for the next event before a flush is due, or a look at the sink that lies still.
+    /// How long to wait for the next event before a flush is due, or a look at the sink that lies still, or by the sink.
     pub(super) fn patience(&self) -> Duration {
-        self.unflushed.map_or(CHECK_INTERVAL, |(since, _)| {
+        let patience = self.unflushed.map_or(CHECK_INTERVAL, |(since, _)| {
             self.flush_interval.saturating_sub(since.elapsed())
-        })
+        });
+        self.sink.wakes().map_or(patience, |wake| patience.min(wake))
     }
 
     fn write(&mut self, event: &Event) -> Result<(), Failure> {

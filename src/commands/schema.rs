@@ -1,0 +1,38 @@
+//! The schema that a recording embeds.
+
+use std::time::Duration;
+
+use grpc_capture::tap::{DialOptions, Target, schema};
+
+use super::Failure;
+use crate::cli::schema::{Reflect, SchemaArgs};
+
+/// How long the target may take to tell its schema when nobody insists: it is asked before anything is recorded.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The descriptor set of `--proto` and `--protoset`, or else the target's own; `None` when there is none.
+pub(crate) async fn descriptor_set(
+    args: &SchemaArgs,
+    target: &Target,
+    dial: &DialOptions,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let given = schema::load(&args.proto, &args.import_path, &args.protoset);
+    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    match (given, args.reflect) {
+        (given, Reflect::Never) | (given @ Some(_), Reflect::Auto) => Ok(given),
+        (None, Reflect::Auto) => match schema::reflect(target, dial, SOON).await {
+            Ok(set) => Ok(Some(set)),
+            Err(error) => {
+                tracing::debug!("no schema: {error}");
+                Ok(None)
+            }
+        },
+        (given, Reflect::Always) => {
+            let told = schema::reflect(target, dial, dial.connect_timeout).await?;
+            let joined = schema::join(given.as_deref(), &told);
+            joined
+                .map(Some)
+                .map_err(|what| format!("the target's schema contradicts --proto or --protoset: {what}").into())
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A recording that goes into a series of captures, or into a ring.
+
+use std::{path::Path, time::Duration};
+
+use grpc_capture::{
+    event::{Event, Observer},
+    file::Header,
+    tap::{
+        RecorderHandle,
+        recorder::output::{
+            Bell, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
+            WrittenFile,
+        },
+    },
+    validate::{Expectations, Validator},
+};
+use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Failure, output};
+use crate::cli::series::{SeriesArgs, TriggerArg};
+
+/// Below this, files would be little more than their headers.
+const SMALLEST_FILE: u64 = 64 << 10;
+/// Below this, files would be more than messages.
+const SHORTEST_FILE: Duration = Duration::from_millis(100);
+
+/// A series or a ring whose names were found free before anything is recorded.
+pub(crate) struct Numbered<'a> {
+    args: &'a SeriesArgs,
+    names: Names,
+    /// Installed at once: before that, SIGUSR1 would end the process.
+    asked: Option<Signal>,
+}
+
+impl<'a> Numbered<'a> {
+    /// `None` when one capture is asked for.
+    pub(crate) fn reserve(path: &Path, force: bool, args: &'a SeriesArgs) -> Result<Option<Self>, Failure> {
+        if !args.is_numbered() {
+            if args.keep.is_some() {
+                let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
+                return Err(Failure::Usage(text.to_owned()));
+            }
+            return Ok(None);
+        }
+        if args.rotate_size.is_some_and(|size| size.0 < SMALLEST_FILE) {
+            return Err(Failure::Usage("--rotate-size is at least 64KiB".to_owned()));
+        }
+        if args.rotate_interval.is_some_and(|span| span.0 < SHORTEST_FILE) {
+            return Err(Failure::Usage("--rotate-interval is at least 100ms".to_owned()));
+        }
+        output::check_capture(path)?;
+        let names = Names::new(path, force);
+        let taken = names.taken();
+        let taken = taken.map_err(|error| format!("could not write beside {}: {error}", path.display()))?;
+        if let Some(taken) = taken {
+            let taken = taken.display();
+            return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
+        }
+        let asked = args.ring.is_some().then(|| signal(SignalKind::user_defined1()));
+        Ok(Some(Self {
+            args,
+            names,
+            asked: asked.transpose()?,
+        }))
+    }
+
+    /// Begins to write.
+    pub(crate) fn open(self, making: Making) -> Result<(Output, Asked), Failure> {
+        let args = self.args;
+        let keep = args.keep.map(|keep| keep as usize);
+        let bell = Bell::default();
+        let output = if let Some(bound) = args.ring {
+            let ring = RingOptions {
+                post_roll: args.post_roll.0,
+                on_error: if args.trigger.contains(&TriggerArg::Status) {
+                    OnError::Dump
+                } else {
+                    OnError::Ignore
+                },
+                stall: args.trigger_stall.map(|span| span.0),
+                keep,
+                bell: bell.clone(),
+                ..RingOptions::new(bound)
+            };
+            Output::Ring(Box::new(Ring::start(self.names, making, ring)?))
+        } else {
+            let rotation = RotateOptions {
+                size: args.rotate_size.map(|size| size.0),
+                interval: args.rotate_interval.map(|span| span.0),
+                keep,
+            };
+            Output::Rotate(Box::new(Rotate::start(self.names, making, rotation)?))
+        };
+        let asked = Asked {
+            bell,
+            signal: self.asked,
+            findings: args.ring.is_some() && args.trigger.contains(&TriggerArg::Finding),
+        };
+        Ok((output, asked))
+    }
+}
+
+/// What else asks a ring for a dump: findings and SIGUSR1.
+pub(crate) struct Asked {
+    bell: Bell,
+    signal: Option<Signal>,
+    findings: bool,
+}
+
+impl Asked {
+    /// The observer that rings at each finding of severity error; it runs on the writer's thread, so that a finding in
+    /// the last message still comes in time.
+    pub(crate) fn observer(&self, expectations: Expectations, header: &Header) -> Option<Box<dyn Observer>> {
+        self.findings.then(|| -> Box<dyn Observer> {
+            Box::new(Alarm {
+                validator: Validator::new(expectations, header),
+                heard: 0,
+                bell: self.bell.clone(),
+            })
+        })
+    }
+
+    /// Listens for SIGUSR1.
+    pub(crate) fn listen(self, recorder: RecorderHandle) {
+        let Self { bell, signal, .. } = self;
+        let Some(mut signal) = signal else { return };
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                bell.ring(Trigger {
+                    offset_ns: recorder.now(),
+                    what: "SIGUSR1".to_owned(),
+                });
+            }
+        });
+    }
+}
+
+struct Alarm {
+    validator: Validator,
+    /// Errors that were rung for.
+    heard: u64,
+    bell: Bell,
+}
+
+impl Observer for Alarm {
+    fn observe(&mut self, event: &Event) {
+        self.validator.observe(event);
+        if let Some((errors, rule, place)) = self.validator.latest_error()
+            && errors > self.heard
+        {
+            self.heard = errors;
+            self.bell.ring(Trigger {
+                offset_ns: event.offset_ns,
+                what: format!("finding {rule}: {place}"),
+            });
+        }
+    }
+}
+
+/// The captures as JSON.
+pub(crate) fn files_json(written: &Written) -> Value {
+    let file = |file: &WrittenFile| {
+        let mut object = json!({
+            "capture": file.path.display().to_string(),
+            "from_ns": file.from_ns,
+            "calls": file.summary.calls,
+            "messages": file.summary.messages,
+            "message_bytes": file.summary.message_bytes,
+            "stored_bytes": file.summary.stored_bytes,
+            "digest": file.summary.digest,
+        });
+        if let Some(trigger) = &file.trigger {
+            object["trigger"] = json!({ "offset_ns": trigger.offset_ns, "what": trigger.what });
+        }
+        object
+    };
+    written.files.iter().map(file).collect()
+}
+
+/// The captures as lines of text; what a flight recorder that was not triggered says, too.
+pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> String {
+    if !args.is_numbered() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for file in &written.files {
+        let (messages, stored) = (file.summary.messages, file.summary.stored_bytes);
+        text.push_str(&format!(
+            "  {}: {} received, {} on disk{}\n",
+            file.path.display(),
+            output::counted(messages, "message"),
+            output::bytes(stored),
+            file.trigger.as_ref().map_or_else(String::new, |trigger| format!(
+                ", {} at {}",
+                trigger.what,
+                output::seconds(trigger.offset_ns)
+            ))
+        ));
+    }
+    match (args.ring.is_some(), written.files.len() as u64 + written.removed) {
+        (true, 0) => text.push_str(&format!(
+            "  nothing triggered the flight recorder: no dump, and no file {}\n",
+            output::beside(path, ".*.gcap").display()
+        )),
+        (true, dumps) => text.push_str(&format!("  {}", output::counted(dumps, "dump"))),
+        (false, captures) => text.push_str(&format!("  {}", output::counted(captures, "capture"))),
+    }
+    if written.removed > 0 {
+        text.push_str(&format!(
+            ", {} removed again by --keep",
+            output::grouped(written.removed)
+        ));
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}

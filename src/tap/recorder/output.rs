@@ -1,0 +1,221 @@
+//! Where a recording goes: into one capture, into a series of captures, or into a ring that is written out on a trigger.
+//!
+//! Every file of a series, and every dump of a ring, is a capture of its own: a slice of the recording, as FORMAT.md
+//! describes slices. What opened a call that goes on from an earlier file stands at offset 0, a note on the call counts
+//! what is not there, and a call that goes on beyond the file ends as cut.
+
+mod carry;
+mod dump;
+mod making;
+mod names;
+mod part;
+mod ring;
+mod rotate;
+mod segment;
+mod trigger;
+
+use std::path::PathBuf;
+
+pub use dump::TRIGGER_AUTHOR;
+pub use making::Making;
+pub use names::Names;
+pub use ring::{BoundError, OnError, Ring, RingBound, RingOptions};
+pub use rotate::{Rotate, RotateOptions};
+pub use trigger::{Bell, Trigger};
+
+use super::{
+    Sink, SinkError,
+    durable::KeptFile,
+    pipeline::{self, CodecCounts, Pipeline},
+};
+use crate::{
+    event::Event,
+    file::{Digest, Summary},
+};
+
+/// A capture that was finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Its place.
+    pub path: PathBuf,
+    /// Its totals and its digest.
+    pub summary: Summary,
+    /// Offset in the recording at which it begins, nanoseconds.
+    pub from_ns: u64,
+    /// What made a ring write it.
+    pub trigger: Option<Trigger>,
+}
+
+/// What a recording left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The captures that are there, oldest first.
+    pub files: Vec<WrittenFile>,
+    /// Captures that were finished and removed again, to keep no more than was asked for.
+    pub removed: u64,
+    /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
+    /// several captures counts in each.
+    pub summary: Summary,
+    /// Chunks by the codec that stored them.
+    pub codecs: CodecCounts,
+    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    pub hurried: u64,
+}
+
+impl Written {
+    fn add(&mut self, (file, by_codec): (WrittenFile, pipeline::Written)) {
+        let (all, more) = (&mut self.summary, &file.summary);
+        all.events += more.events;
+        all.calls += more.calls;
+        all.messages += more.messages;
+        all.message_bytes += more.message_bytes;
+        all.sent_messages += more.sent_messages;
+        all.sent_bytes += more.sent_bytes;
+        all.gaps += more.gaps;
+        all.chunks += more.chunks;
+        all.raw_bytes += more.raw_bytes;
+        all.stored_bytes += more.stored_bytes;
+        all.last_offset_ns = all.last_offset_ns.max(file.from_ns.saturating_add(more.last_offset_ns));
+        all.digest = if self.files.is_empty() && self.removed == 0 {
+            more.digest
+        } else {
+            Digest::default()
+        };
+        self.hurried += by_codec.hurried;
+        for (name, chunks) in by_codec.codecs {
+            match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
+                Some((_, all)) => *all += chunks,
+                None => self.codecs.push((name, chunks)),
+            }
+        }
+        self.files.push(file);
+    }
+
+    /// The digest of the capture, when the recording is one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        (self.files.len() == 1 && self.removed == 0).then_some(self.summary.digest)
+    }
+
+    /// Removes the oldest captures beyond `keep`.
+    fn keep(&mut self, keep: Option<usize>) -> std::io::Result<()> {
+        let Some(keep) = keep else { return Ok(()) };
+        while self.files.len() > keep {
+            let old = self.files.remove(0);
+            match std::fs::remove_file(&old.path) {
+                // Somebody else took it away.
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => self.removed += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One of the ways to write a recording.
+#[derive(Debug)]
+pub enum Output {
+    /// Into one capture.
+    Single(Box<Single>),
+    /// Into a series of captures.
+    Rotate(Box<Rotate>),
+    /// Into a ring, and into captures when something happens.
+    Ring(Box<Ring>),
+}
+
+/// One capture, and its place.
+#[derive(Debug)]
+pub struct Single {
+    path: PathBuf,
+    pipeline: Pipeline<KeptFile>,
+}
+
+impl Output {
+    /// One capture, that `pipeline` has begun at `path`.
+    #[must_use]
+    pub fn single(path: impl Into<PathBuf>, pipeline: Pipeline<KeptFile>) -> Self {
+        let path = path.into();
+        Self::Single(Box::new(Single { path, pipeline }))
+    }
+}
+
+impl Sink for Output {
+    type Summary = Written;
+
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        match self {
+            Self::Single(single) => single.pipeline.write(event),
+            Self::Rotate(rotate) => rotate.write(event),
+            Self::Ring(ring) => ring.write(event),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Single(single) => single.pipeline.flush(),
+            Self::Rotate(rotate) => rotate.flush(),
+            Self::Ring(ring) => ring.flush(),
+        }
+    }
+
+    fn check(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Single(single) => single.pipeline.check(),
+            Self::Rotate(rotate) => rotate.check(),
+            // Its pieces are its own.
+            Self::Ring(_) => Ok(()),
+        }
+    }
+
+    fn pressure(&mut self, percent: u8) {
+        match self {
+            Self::Single(single) => single.pipeline.pressure(percent),
+            Self::Rotate(rotate) => rotate.pressure(percent),
+            Self::Ring(ring) => ring.pressure(percent),
+        }
+    }
+
+    fn finish(self) -> Result<Written, SinkError> {
+        match self {
+            Self::Single(single) => {
+                let mut written = Written::default();
+                let by_codec = single.pipeline.finish()?;
+                let file = WrittenFile {
+                    path: single.path,
+                    summary: by_codec.summary,
+                    from_ns: 0,
+                    trigger: None,
+                };
+                written.add((file, by_codec));
+                Ok(written)
+            }
+            Self::Rotate(rotate) => rotate.finish(),
+            Self::Ring(ring) => ring.finish(),
+        }
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        match self {
+            Self::Single(single) => single.pipeline.stored_bytes(),
+            Self::Rotate(rotate) => rotate.stored_bytes(),
+            Self::Ring(ring) => ring.stored_bytes(),
+        }
+    }
+
+    fn wakes(&self) -> Option<std::time::Duration> {
+        match self {
+            Self::Single(_) | Self::Rotate(_) => None,
+            Self::Ring(_) => Some(ring::LOOK),
+        }
+    }
+
+    fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
+        match self {
+            Self::Single(_) | Self::Rotate(_) => Ok(()),
+            Self::Ring(ring) => ring.wake(now_ns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! How the files of a series or a ring are made.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    num::NonZeroUsize,
+    path::Path,
+};
+
+use crate::{
+    file::{FileError, Header, Storage, Writer, WriterOptions, attribute},
+    tap::recorder::{
+        pipeline::{Ladder, Pipeline},
+        press::Press,
+    },
+};
+
+/// Below this, a chunk's own head would weigh.
+const SMALLEST_CHUNK: usize = 4 << 10;
+
+/// What every file of a recording has in common.
+#[derive(Debug, Clone)]
+pub struct Making {
+    /// What a capture says of the recording as a whole.
+    pub header: Header,
+    /// When chunks are closed.
+    pub chunks: WriterOptions,
+    /// Who compresses them.
+    pub press: Press,
+    /// How.
+    pub ladder: Ladder,
+    /// Chunks that may be under way at once.
+    pub room: NonZeroUsize,
+}
+
+impl Making {
+    /// For files that are closed at some size: chunks are small enough for that size to mean something.
+    #[must_use]
+    pub(super) fn for_files_of(mut self, file_bytes: u64) -> Self {
+        let chunk_bytes = usize::try_from(file_bytes / 16).unwrap_or(usize::MAX);
+        self.chunks.chunk_bytes = chunk_bytes.clamp(SMALLEST_CHUNK, self.chunks.chunk_bytes.max(SMALLEST_CHUNK));
+        self
+    }
+
+    /// Begins a capture that survives a power failure once it is finished.
+    pub(super) fn capture(&self, file: File, path: &Path, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
+        self.begin(Lasting::Synced(file), path, header)
+    }
+
+    /// Begins a piece that is not meant to last.
+    pub(super) fn piece(&self, file: File, path: &Path) -> Result<Pipeline<Lasting>, FileError> {
+        let mut header = self.header.clone();
+        // It may be larger than the piece, and the dump has it.
+        header.attributes.retain(|(name, _)| name != attribute::DESCRIPTOR_SET);
+        self.begin(Lasting::Fleeting(file), path, &header)
+    }
+
+    fn begin(&self, file: Lasting, path: &Path, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
+        let writer = Writer::named(file, path, header, self.chunks)?;
+        Ok(Pipeline::new(
+            writer,
+            self.press.clone(),
+            self.ladder.clone(),
+            self.room,
+        ))
+    }
+}
+
+/// A file, and whether it is worth waiting for the disk.
+#[derive(Debug)]
+pub(super) enum Lasting {
+    Synced(File),
+    Fleeting(File),
+}
+
+impl Write for Lasting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (Self::Synced(file) | Self::Fleeting(file)) = self;
+        file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Storage for Lasting {
+    fn sync(&mut self) -> io::Result<()> {
+        match self {
+            Self::Synced(file) => file.sync_data(),
+            Self::Fleeting(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Asking a server for its schema: `grpc.reflection.v1`, then `v1alpha`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::prost_types::FileDescriptorProto;
+use thiserror::Error;
+use tokio::time::timeout;
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codegen::{http::uri::PathAndQuery, tokio_stream},
+    metadata::MetadataMap,
+};
+use tonic_prost::ProstCodec;
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, ServerReflectionResponse, server_reflection_request::MessageRequest,
+    server_reflection_response::MessageResponse,
+};
+
+use super::join;
+use crate::tap::dial::{Connection, DialError, DialOptions, Target, dial};
+
+/// The method in its two versions; their messages are the same on the wire.
+const METHODS: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+/// Files that a schema may have: the largest public ones have a few thousand.
+const MAX_FILES: usize = 10_000;
+/// Bytes that they may have together: what a header holds at most, with room for the rest of it.
+const MAX_BYTES: usize = 32 << 20;
+
+/// A server that did not tell its schema.
+#[derive(Debug, Error)]
+pub enum ReflectError {
+    /// No connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It has no reflection.
+    #[error("the server offers no reflection; give the schema with --proto or --protoset")]
+    Unimplemented,
+    /// It refused.
+    #[error("the server's reflection answered {code}: {message}; give the schema with --proto or --protoset")]
+    Refused {
+        /// The gRPC status.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+    /// What it told cannot be used.
+    #[error("the server's reflection tells a schema that cannot be used: {0}; give it with --proto or --protoset")]
+    Useless(String),
+    /// It took too long.
+    #[error("the server's reflection did not answer within {0:?}; give the schema with --proto or --protoset")]
+    Limit(Duration),
+}
+
+/// The descriptor set of every service that the server tells of, over a short-lived connection of its own.
+///
+/// # Errors
+/// When there is no connection, no reflection, no usable answer, or no answer within `limit`.
+pub async fn reflect(target: &Target, options: &DialOptions, limit: Duration) -> Result<Vec<u8>, ReflectError> {
+    let options = DialOptions {
+        connect_timeout: options.connect_timeout.min(limit),
+        ..options.clone()
+    };
+    let asked = async {
+        let connection = dial(target, &options).await?;
+        match fetch(&connection, METHODS[0]).await {
+            Err(ReflectError::Unimplemented) => fetch(&connection, METHODS[1]).await,
+            done => done,
+        }
+    };
+    timeout(limit, asked).await.unwrap_or(Err(ReflectError::Limit(limit)))
+}
+
+async fn fetch(connection: &Connection, method: &'static str) -> Result<Vec<u8>, ReflectError> {
+    let services = match ask(connection, method, MessageRequest::ListServices("*".to_owned())).await? {
+        MessageResponse::ListServicesResponse(list) => list.service,
+        other => return Err(unexpected(&other)),
+    };
+    let mut files = Files::default();
+    for service in services {
+        // Reflection itself is no part of what is recorded.
+        if !service.name.starts_with("grpc.reflection.") {
+            let what = MessageRequest::FileContainingSymbol(service.name);
+            files.add(ask(connection, method, what).await?)?;
+        }
+    }
+    while let Some(missing) = files.missing() {
+        let answer = ask(connection, method, MessageRequest::FileByFilename(missing.clone())).await;
+        match answer.and_then(|answer| files.add(answer)) {
+            Ok(()) if files.has(&missing) => {}
+            // Whether the schema can do without it, decoding it tells.
+            _ => files.give_up(missing),
+        }
+    }
+    join(None, &files.set()).map_err(ReflectError::Useless)
+}
+
+async fn ask(
+    connection: &Connection,
+    method: &'static str,
+    what: MessageRequest,
+) -> Result<MessageResponse, ReflectError> {
+    let question = ServerReflectionRequest {
+        host: connection.authority.clone(),
+        message_request: Some(what),
+    };
+    let mut request = Request::new(tokio_stream::once(question));
+    *request.metadata_mut() = MetadataMap::from_headers(connection.metadata.clone());
+    let mut grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(MAX_BYTES);
+    let not_ready = |error: tonic::transport::Error| ReflectError::Useless(error.to_string());
+    grpc.ready().await.map_err(not_ready)?;
+    let codec: ProstCodec<ServerReflectionRequest, ServerReflectionResponse> = ProstCodec::default();
+    let answers = grpc.streaming(request, PathAndQuery::from_static(method), codec).await;
+    let answer = match answers {
+        Ok(answers) => answers.into_inner().message().await,
+        Err(status) => Err(status),
+    };
+    let answer = answer.map_err(|status| refused(&status))?;
+    match answer.and_then(|answer| answer.message_response) {
+        Some(MessageResponse::ErrorResponse(error)) => Err(ReflectError::Refused {
+            code: crate::wire::status::name(u32::try_from(error.error_code).unwrap_or(2)),
+            message: error.error_message,
+        }),
+        Some(answer) => Ok(answer),
+        None => Err(ReflectError::Useless("it gave no answer".to_owned())),
+    }
+}
+
+fn refused(status: &Status) -> ReflectError {
+    match status.code() {
+        Code::Unimplemented => ReflectError::Unimplemented,
+        code => ReflectError::Refused {
+            code: crate::wire::status::name(code as u32),
+            message: status.message().to_owned(),
+        },
+    }
+}
+
+fn unexpected(answer: &MessageResponse) -> ReflectError {
+    let what = match answer {
+        MessageResponse::FileDescriptorResponse(_) => "files",
+        MessageResponse::AllExtensionNumbersResponse(_) => "extensions",
+        MessageResponse::ListServicesResponse(_) => "services",
+        MessageResponse::ErrorResponse(_) => "an error",
+    };
+    ReflectError::Useless(format!("it answered with {what} when it was asked for something else"))
+}
+
+/// Files as they came, byte for byte: options that nobody here knows stay in them.
+#[derive(Debug, Default)]
+struct Files {
+    by_name: BTreeMap<String, Bytes>,
+    /// Imports that are not there (yet); false when they were asked for in vain.
+    imports: BTreeMap<String, bool>,
+    bytes: usize,
+}
+
+impl Files {
+    fn add(&mut self, answer: MessageResponse) -> Result<(), ReflectError> {
+        let MessageResponse::FileDescriptorResponse(answer) = answer else {
+            return Err(unexpected(&answer));
+        };
+        for bytes in answer.file_descriptor_proto {
+            let file = FileDescriptorProto::decode(bytes.as_slice());
+            let file = file.map_err(|error| ReflectError::Useless(error.to_string()))?;
+            let name = file.name().to_owned();
+            if self.by_name.contains_key(&name) {
+                continue;
+            }
+            self.bytes += bytes.len();
+            if self.bytes > MAX_BYTES || self.by_name.len() >= MAX_FILES {
+                let what = format!("it has more than {MAX_FILES} files or {MAX_BYTES} bytes");
+                return Err(ReflectError::Useless(what));
+            }
+            for import in file.dependency {
+                self.imports.entry(import).or_insert(true);
+            }
+            self.by_name.insert(name, bytes.into());
+        }
+        Ok(())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// An import that is worth asking for.
+    fn missing(&self) -> Option<String> {
+        let mut wanted = self.imports.iter().filter(|(_, hope)| **hope);
+        wanted.find(|(name, _)| !self.has(name)).map(|(name, _)| name.clone())
+    }
+
+    fn give_up(&mut self, name: String) {
+        self.imports.insert(name, false);
+    }
+
+    /// A serialized `FileDescriptorSet`: its files are field 1.
+    fn set(&self) -> Vec<u8> {
+        let mut set = Vec::with_capacity(self.bytes);
+        for file in self.by_name.values() {
+            prost::encoding::bytes::encode(1, file, &mut set);
+        }
+        set
+    }
+}

@@ -1,0 +1,70 @@
+use std::fs;
+
+use prost_reflect::DescriptorPool;
+
+use super::*;
+
+fn services(set: &[u8]) -> Vec<String> {
+    let pool = DescriptorPool::decode(set).unwrap();
+    let services = pool.services().map(|service| service.full_name().to_owned());
+    services.collect()
+}
+
+const A: &str = r#"syntax = "proto3";
+package a;
+import "google/protobuf/timestamp.proto";
+import "shared/b.proto";
+service A { rpc Do(b.B) returns (stream google.protobuf.Timestamp); }
+"#;
+const B: &str = "syntax = \"proto3\";\npackage b;\nmessage B { string text = 1; }\n";
+
+#[test]
+fn proto_files_are_compiled_with_their_imports() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("shared")).unwrap();
+    fs::write(dir.path().join("a.proto"), A).unwrap();
+    fs::write(dir.path().join("shared/b.proto"), B).unwrap();
+    let proto = [dir.path().join("a.proto")];
+    let set = load(&proto, &[], &[]).unwrap().unwrap();
+    assert_eq!(services(&set), ["a.A"]);
+    let pool = DescriptorPool::decode(&*set).unwrap();
+    assert!(pool.get_message_by_name("google.protobuf.Timestamp").is_some());
+    // The same by import path, and as a descriptor set.
+    let by_path = load(&proto, &[dir.path().to_owned()], &[]).unwrap().unwrap();
+    assert_eq!(services(&by_path), ["a.A"]);
+    let file = dir.path().join("a.binpb");
+    fs::write(&file, &set).unwrap();
+    assert_eq!(
+        services(&load(&[], &[], std::slice::from_ref(&file)).unwrap().unwrap()),
+        ["a.A"]
+    );
+    // The same thing twice is no contradiction.
+    assert_eq!(services(&load(&proto, &[], &[file]).unwrap().unwrap()), ["a.A"]);
+    assert_eq!(load(&[], &[], &[]).unwrap(), None);
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let lacking = write("a.proto", A.as_bytes());
+    let error = load(&[lacking], &[], &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("shared/b.proto") && error.contains("--import-path"),
+        "{error}"
+    );
+    for content in [&b"no descriptors"[..], b""] {
+        let path = write("a.binpb", content);
+        let error = load(&[], &[], &[path]).unwrap_err().to_string();
+        assert!(
+            error.contains("a.binpb") && error.contains("--include_imports"),
+            "{error}"
+        );
+    }
+    let absent = dir.path().join("absent.binpb");
+    assert!(matches!(load(&[], &[], &[absent]), Err(SchemaError::Read { .. })));
+}

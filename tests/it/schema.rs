@@ -1,0 +1,254 @@
+//! Any service: its schema from files, from a descriptor set or from the server, and its messages as JSON.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use bytes::Bytes;
+use grpc_capture::{
+    event::{CallStart, Direction, Event, EventKind, Headers, Message, Metadata},
+    file::{Header, Writer, WriterOptions},
+    tap::schema,
+};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::support::{Dir, Serve, run, shipped, verify};
+
+const GUIDE: &str = r#"syntax = "proto3";
+package guide;
+import "google/protobuf/any.proto";
+import "google/protobuf/timestamp.proto";
+import "google/protobuf/struct.proto";
+
+service Guide {
+  rpc GetFeature(Point) returns (Feature);
+  rpc ListFeatures(Area) returns (stream Feature);
+  rpc RecordRoute(stream Point) returns (Area);
+  rpc Chat(stream Feature) returns (stream Feature);
+}
+message Point { sint32 latitude = 1; sint32 longitude = 2; }
+message Area { Point low = 1; Point high = 2; }
+message Feature {
+  string name = 1;
+  Point place = 2;
+  google.protobuf.Timestamp seen = 3;
+  google.protobuf.Struct more = 4;
+  map<string, Point> near = 5;
+  google.protobuf.Any extra = 6;
+  bytes picture = 7;
+}
+"#;
+
+/// What the recorded messages were encoded with: another build of the same schema, with a field more.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Point {
+    #[prost(sint32, tag = "1")]
+    latitude: i32,
+    #[prost(sint32, tag = "2")]
+    longitude: i32,
+    #[prost(uint32, tag = "9")]
+    altitude: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Feature {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(message, optional, tag = "2")]
+    place: Option<Point>,
+    #[prost(message, optional, tag = "6")]
+    extra: Option<Any>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+fn guide(dir: &Dir) -> Vec<u8> {
+    let proto = dir.write("guide.proto", GUIDE);
+    schema::load(&[proto.into()], &[], &[]).unwrap().unwrap()
+}
+
+/// A capture of these messages on one method, and what `cat` says of each.
+fn shown(dir: &Dir, set: &[u8], method: &str, messages: &[Message]) -> Vec<Value> {
+    let path = dir.file("any.gcap");
+    let _ = std::fs::remove_file(&path);
+    let mut header = Header::new(0);
+    header.set_descriptor_set(set);
+    let mut writer = Writer::create(&path, &header, WriterOptions::default()).unwrap();
+    let mut metadata = Metadata::default();
+    metadata.push("grpc-encoding", "gzip");
+    let start = CallStart {
+        method: method.to_owned(),
+        metadata: metadata.clone(),
+        ..CallStart::default()
+    };
+    let kinds = [EventKind::CallStart(start), EventKind::Headers(Headers { metadata })];
+    let kinds = kinds
+        .into_iter()
+        .chain(messages.iter().cloned().map(EventKind::Message));
+    for (seq, kind) in (1..).zip(kinds) {
+        let event = Event {
+            call: 1,
+            seq,
+            offset_ns: seq,
+            kind,
+        };
+        writer.write(&event).unwrap();
+    }
+    writer.finish().unwrap();
+    let lines = run(&["cat", "--format", "json", &path]).expect(0).json_lines();
+    lines.into_iter().filter(|line| line["event"] == "message").collect()
+}
+
+fn gzip(bytes: &[u8]) -> Bytes {
+    use std::io::Write as _;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap().into()
+}
+
+#[test]
+fn requests_and_responses_of_any_service_are_decoded_and_unknown_fields_told() {
+    let dir = Dir::new();
+    let set = guide(&dir);
+    let place = Point {
+        latitude: -7,
+        longitude: 400,
+        altitude: 0,
+    };
+    let high = Point { altitude: 70, ..place };
+    let feature = Feature {
+        name: "pier".to_owned(),
+        place: Some(high),
+        extra: Some(Any {
+            type_url: "type.googleapis.com/guide.Point".to_owned(),
+            value: place.encode_to_vec(),
+        }),
+    };
+    let bytes = feature.encode_to_vec();
+    let messages = [
+        Message::plain(Direction::Sent, bytes.clone()),
+        Message::plain(Direction::Received, bytes.clone()),
+        Message {
+            compressed: true,
+            ..Message::plain(Direction::Received, gzip(&bytes))
+        },
+    ];
+    let lines = shown(&dir, &set, "/guide.Guide/Chat", &messages);
+    assert_eq!(lines.len(), 3);
+    for line in &lines {
+        assert_eq!(line["type"], "guide.Feature", "{line}");
+        assert_eq!(line["message"]["name"], "pier");
+        assert_eq!(line["message"]["place"], json!({"latitude": -7, "longitude": 400}));
+        let extra = json!({"@type": "type.googleapis.com/guide.Point", "latitude": -7, "longitude": 400});
+        assert_eq!(line["message"]["extra"], extra);
+        let unknown = json!([{"in": "place", "number": 9, "data": BASE64.encode([0x48, 70])}]);
+        assert_eq!(line["unknown_fields"], unknown);
+    }
+    assert_eq!(lines[2]["compressed"], true);
+}
+
+#[test]
+fn what_cannot_be_shown_is_there_as_bytes_with_the_reason() {
+    let dir = Dir::new();
+    let set = guide(&dir);
+    let foreign = Feature {
+        extra: Some(Any {
+            type_url: "type.googleapis.com/who.Knows".to_owned(),
+            value: vec![1, 2, 3],
+        }),
+        ..Feature::default()
+    };
+    let foreign = foreign.encode_to_vec();
+    let broken = b"\x0a\xff".to_vec();
+    let messages = [
+        Message::plain(Direction::Received, foreign.clone()),
+        Message::plain(Direction::Received, broken.clone()),
+    ];
+    let lines = shown(&dir, &set, "/guide.Guide/GetFeature", &messages);
+    for (line, bytes) in lines.iter().zip([foreign, broken]) {
+        assert_eq!(line["data"], BASE64.encode(bytes), "{line}");
+        assert!(!line["decode_error"].as_str().unwrap().is_empty());
+    }
+    // A method that the schema does not have is no error.
+    let lines = shown(
+        &dir,
+        &set,
+        "/guide.Guide/Unheard",
+        &[Message::plain(Direction::Sent, &b"x"[..])],
+    );
+    assert_eq!(
+        (&lines[0]["data"], &lines[0]["decode_error"]),
+        (&json!("eA=="), &Value::Null)
+    );
+}
+
+#[test]
+fn any_method_is_recorded_with_a_request_in_json_by_the_servers_own_schema() {
+    let dir = Dir::new();
+    let out = dir.file("any.gcap");
+    let serve = Serve::start(&[&shipped("optodas-quake.gcap"), "--rate", "max"]);
+    let method = "/datastream.DataStreamService/StreamSpectrograms";
+    let target = [
+        "record",
+        "-o",
+        &out,
+        "--target",
+        serve.grpc(),
+        "--plaintext",
+        "--method",
+        method,
+    ];
+    let job_id = &serve.ready["job_ids"][0];
+    let data = json!({ "job_id": job_id }).to_string();
+    let data = ["-d", &data];
+    let report = run(&[&target[..], &data, &["--format", "json"]].concat())
+        .expect(0)
+        .json();
+    assert_eq!(report["messages"], 73);
+    assert!(verify(&out).is_whole());
+    let lines = run(&["cat", "--format", "json", &out]).expect(0).json_lines();
+    let request = lines.iter().find(|line| line["event"] == "message").unwrap();
+    assert_eq!(request["message"]["job_id"], *job_id);
+    let info = run(&["info", &out]).expect(0);
+    assert!(info.text().contains("datastream.DataStreamService"), "{}", info.text());
+    // Without a schema, and with one that lacks the method or the field.
+    let again = [&target[..], &["--force"]].concat();
+    run(&[&again[..], &data, &["--reflect=never"]].concat())
+        .expect(2)
+        .says(&["--protoset"]);
+    run(&[&again[..], &["-d", r#"{"job": 1}"#]].concat())
+        .expect(2)
+        .says(&["no request of"]);
+    let proto = dir.write("guide.proto", GUIDE);
+    let lacking = [&again[..], &data, &["--proto", &proto]].concat();
+    run(&lacking).expect(2).says(&["is not in the one that was found"]);
+}
+
+#[test]
+fn a_raw_request_needs_no_schema() {
+    let dir = Dir::new();
+    let out = dir.file("raw.gcap");
+    let serve = Serve::start(&[&shipped("zero-ids.gcap"), "--rate", "max"]);
+    let job_id = serve.ready["job_ids"][0].as_str().unwrap();
+    let encoded = [&[0x0a, u8::try_from(job_id.len()).unwrap()], job_id.as_bytes()].concat();
+    let request = dir.write("request.bin", encoded);
+    let method = "/datastream.DataStreamService/StreamSpectrograms";
+    let target = [
+        "record",
+        "-o",
+        &out,
+        "--target",
+        serve.grpc(),
+        "--plaintext",
+        "--method",
+        method,
+    ];
+    run(&[&target[..], &["--request-file", &request, "--reflect=never"]].concat()).expect(0);
+    let lines = run(&["cat", "--format", "json", &out]).expect(0).json_lines();
+    let messages = lines.iter().filter(|line| line["event"] == "message");
+    assert_eq!(messages.filter(|line| line["data"].is_string()).count(), 6);
+}

@@ -75,7 +75,7 @@ impl Tape {
         }
         let had = match from {
             From::Beginning => 0,
-            From::Position(_, messages) => messages,
+            From::Position(_, _, messages) => messages,
         };
         let injector = Injector::new(&self.faults, self.call.call, &self.call.method, had);
         let queue = reader::spawn(self.source.clone(), reel, injector, self.encoding, self.limit)?;

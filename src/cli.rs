@@ -6,15 +6,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod bundle;
-pub(crate) mod export;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod fault;
 pub(crate) mod merge;
 pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod redact;
-pub(crate) mod report;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod series;
 pub(crate) mod serve;

@@ -1,9 +1,9 @@
 //! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
 //! [`input::collect`] reads from a reader that is passed in.
 
+pub mod comparison_text;
 pub mod diff_html;
 pub mod diff_text;
-pub mod comparison_text;
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;

@@ -13,7 +13,10 @@ use prost::Message as _;
 
 /// Messages of a `datastream` recording: a capture, or length-delimited frames.
 pub(crate) fn messages(recording: &str) -> Vec<Bytes> {
-    if recording.ends_with(".gcap") {
+    if std::path::Path::new(recording)
+        .extension()
+        .is_some_and(|ending| ending == "gcap")
+    {
         let events = Reader::open(recording).unwrap().map(Result::unwrap);
         let received = events.filter_map(|event| match event.kind {
             EventKind::Message(message) if message.direction == Direction::Received => Some(message.data),

@@ -9,8 +9,11 @@ use std::path::Path;
 use super::{Done, Failure, cat};
 use crate::cli::{CatArgs, Format, FormatArg, export::ExportArgs};
 
+/// Writes one form of a capture.
+type Export = fn(&ExportArgs, &Path) -> Done;
+
 pub(crate) fn run(args: &ExportArgs) -> Done {
-    let forms: [(&Option<_>, fn(&ExportArgs, &Path) -> Done); 7] = [
+    let forms: [(&Option<_>, Export); 7] = [
         (&args.png, png::run),
         (&args.frames, |args, path| events(args, path, Form::Raw)),
         (&args.jsonl, |args, path| events(args, path, Form::Json)),

@@ -226,7 +226,8 @@ fn fill(line: &mut [u8], shape: &ArrayShape, row: &Row<'_>) {
 
 /// The beginning of an array file; its length is a multiple of 64.
 fn header(kind: &str, shape: &[u64]) -> Vec<u8> {
-    let shape: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
+    let axes: Vec<_> = shape.iter().map(u64::to_string).collect();
+    let shape = axes.join(", ") + ",";
     let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
     let before = 10;
     while (before + text.len() + 1) % 64 != 0 {

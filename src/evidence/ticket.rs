@@ -307,7 +307,7 @@ fn validation_json(report: &Report) -> Result<String, TicketError> {
 
 fn junit_xml(report: &Report) -> Result<String, TicketError> {
     let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
-    junit::render(&[report.suite(&rules)]).map_err(|error| TicketError::Render(error.to_string()))
+    junit::render(&[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))
 }
 
 /// The flags that make `capture validate` judge as this bundle was judged.

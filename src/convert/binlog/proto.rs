@@ -134,6 +134,7 @@ pub(super) struct MetadataEntry {
 }
 
 /// An address: kind 1 IPv4, 2 IPv6, 3 Unix.
+#[expect(clippy::struct_field_names, reason = "the proto's own names")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Address {
     #[prost(int32, tag = "1")]

@@ -294,9 +294,10 @@ fn metadata(entries: Option<Entries>) -> Metadata {
     let entries = entries.map(|entries| entries.entry).unwrap_or_default();
     let entry = |entry: super::proto::MetadataEntry| {
         let name = entry.key.to_ascii_lowercase();
-        let value = match name.ends_with("-bin") {
-            true => STANDARD_NO_PAD.encode(entry.value).into_bytes(),
-            false => entry.value,
+        let value = if name.ends_with("-bin") {
+            STANDARD_NO_PAD.encode(entry.value).into_bytes()
+        } else {
+            entry.value
         };
         (name, value)
     };

@@ -95,9 +95,9 @@ fn a_log_with_varint_lengths_is_told_apart_and_read() {
         }
     }
     assert_eq!(Framing::of(&log), Framing::Varint);
-    let mut reader = BinlogReader::new(Cursor::new(log), Framing::Varint).unwrap();
+    let reader = BinlogReader::new(Cursor::new(log), Framing::Varint).unwrap();
     assert_eq!(reader.anchor_unix_ns(), anchor + events[0].offset_ns);
-    assert_eq!(reader.by_ref().filter(Result::is_ok).count(), events.len());
+    assert_eq!(reader.map(Result::unwrap).count(), events.len());
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn a_log_that_is_cut_or_no_log_says_where() {
     for cut in 1..log.len() {
         let framing = Framing::Fixed;
         let read = BinlogReader::new(Cursor::new(log[..cut].to_vec()), framing)
-            .and_then(|reader| reader.collect::<Result<Vec<_>, _>>());
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let whole = read.is_ok_and(|read| read.len() < events.len());
         let told = BinlogReader::new(Cursor::new(log[..cut].to_vec()), framing)
-            .map(|reader| reader.filter_map(Result::err).next().map(|error| error.to_string()));
+            .map(|mut reader| reader.find_map(Result::err).map(|error| error.to_string()));
         assert!(
             whole || told.map_or(true, |error| error.is_some_and(|error| error.contains("entry"))),
             "{cut}"

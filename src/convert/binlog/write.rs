@@ -31,7 +31,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A log written by a client.
 const CLIENT: i32 = 1;
 
-/// gRPC status UNAVAILABLE and DEADLINE_EXCEEDED: what a client's own library reports for these endings.
+/// gRPC status UNAVAILABLE and `DEADLINE_EXCEEDED`: what a client's own library reports for these endings.
 const UNAVAILABLE: u32 = 14;
 const DEADLINE_EXCEEDED: u32 = 4;
 
@@ -211,9 +211,10 @@ fn entries(metadata: &Metadata) -> Entries {
     let kept = metadata.iter().filter(|(name, _)| !LEFT_OUT.contains(name));
     let entry = |(name, value): (&str, &[u8])| MetadataEntry {
         key: name.to_owned(),
-        value: match name.ends_with("-bin") {
-            true => BASE64.decode(value).unwrap_or_else(|_| value.to_vec()),
-            false => value.to_vec(),
+        value: if name.ends_with("-bin") {
+            BASE64.decode(value).unwrap_or_else(|_| value.to_vec())
+        } else {
+            value.to_vec()
         },
     };
     Entries {

@@ -167,21 +167,20 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
                 Err(_) => self.not_inflated += 1,
             }
         }
-        let channel = match call.channels[side] {
-            Some(channel) => channel,
-            None => {
-                let schema = match (self.types)(&call.method, direction) {
-                    Some(name) => self.to.add_schema(&name, "protobuf", &self.descriptor_set)?,
-                    None => 0,
-                };
-                let word = if side == 1 { "received" } else { "sent" };
-                let topic = format!("{} {} {word}", call.method, event.call);
-                let mut metadata = call.start.clone();
-                metadata.insert("direction".to_owned(), word.to_owned());
-                let channel = self.to.add_channel(schema, &topic, "protobuf", &metadata)?;
-                call.channels[side] = Some(channel);
-                channel
-            }
+        let channel = if let Some(channel) = call.channels[side] {
+            channel
+        } else {
+            let schema = match (self.types)(&call.method, direction) {
+                Some(name) => self.to.add_schema(&name, "protobuf", &self.descriptor_set)?,
+                None => 0,
+            };
+            let word = if side == 1 { "received" } else { "sent" };
+            let topic = format!("{} {} {word}", call.method, event.call);
+            let mut metadata = call.start.clone();
+            metadata.insert("direction".to_owned(), word.to_owned());
+            let channel = self.to.add_channel(schema, &topic, "protobuf", &metadata)?;
+            call.channels[side] = Some(channel);
+            channel
         };
         let at = self.anchor_unix_ns.saturating_add(event.offset_ns);
         let header = MessageHeader {

@@ -26,7 +26,7 @@ fn the_array_holds_every_value_in_its_place() {
     assert!(file.starts_with(b"\x93NUMPY\x01\x00"));
     let (header, numbers) = parts(&file);
     assert!(
-        header.contains("'descr': '<f4'") && header.contains("(190, 51, 100, )"),
+        header.contains("'descr': '<f4'") && header.contains("(190, 51, 100,)"),
         "{header}"
     );
     assert_eq!(

@@ -22,6 +22,7 @@ pub(super) struct Recorded {
 }
 
 /// One recorded call.
+#[expect(clippy::struct_field_names, reason = "an event's call is a number too")]
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) call: u32,

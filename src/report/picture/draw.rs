@@ -11,9 +11,7 @@ use super::{
     survey::SensorState,
 };
 use crate::finding::Severity;
-use parts::{
-    Up, band, bars, count_axis, image, left_label, legend, marks, nothing, share_of_time, time_axis,
-};
+use parts::{Up, band, bars, count_axis, image, left_label, legend, marks, nothing, share_of_time, time_axis};
 
 /// Pixels for each dot of a letter.
 const LETTER: usize = 2;

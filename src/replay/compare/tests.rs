@@ -1,4 +1,15 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use http_body::{Body, Frame};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
+use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
 
 use super::*;
@@ -23,15 +34,11 @@ async fn held(recording: Recording, server: Recording, options: &CompareOptions)
     compare(&recording.source(), &channel, options).await.unwrap()
 }
 
+/// One request, and answers `1` and `2`.
 fn chat() -> Recording {
-    let mut chat = Recording::of(1, "/x.Y/Chat")
-        .sent("a")
-        .headers(&[("x-pod", "one")])
-        .received("1")
-        .sent("b")
-        .received("2");
+    let mut chat = Recording::of(1, "/x.Y/Chat").sent("a");
     chat.push(EventKind::HalfClose);
-    chat
+    chat.headers(&[("x-pod", "one")]).received("1").received("2")
 }
 
 fn stream(change: impl Fn(&mut DataStream)) -> Recording {
@@ -50,12 +57,55 @@ fn paths(comparison: &Comparison) -> Vec<String> {
     differences.map(|difference| difference.path.clone()).collect()
 }
 
+/// A body that gives back what it is sent, and ends with OK when the client has said all.
+struct Echo(Option<Incoming>);
+
+impl Body for Echo {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(body) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        if let Some(frame) = ready!(Pin::new(body).poll_frame(cx)) {
+            return Poll::Ready(Some(frame));
+        }
+        self.0 = None;
+        let ok = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
+        Poll::Ready(Some(Ok(Frame::trailers(ok))))
+    }
+}
+
+/// A server that answers each request with the request.
+async fn echo() -> Channel {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|request: http::Request<Incoming>| async move {
+            let response = http::Response::builder().header("content-type", "application/grpc");
+            Ok::<_, std::convert::Infallible>(response.body(Echo(Some(request.into_body()))).unwrap())
+        });
+        http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await
+    });
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
 #[tokio::test]
 async fn a_conversation_is_held_again_in_its_order() {
-    let comparison = held(chat().ok(), chat().ok(), &CompareOptions::default()).await;
+    let mut talk = Recording::of(1, "/x.Y/Talk").sent("a").headers(&[]).received("a");
+    talk = talk.sent("b").sent("c").received("b").received("c");
+    talk.push(EventKind::HalfClose);
+    let recording = talk.ok().source();
+    let channel = echo().await;
+    let comparison = compare(&recording, &channel, &CompareOptions::default()).await.unwrap();
     assert!(comparison.matched, "{comparison:?}");
     let call = &comparison.calls[0];
-    assert_eq!((call.sent, call.compared, call.status), (2, 2, Some(0)));
+    assert_eq!((call.sent, call.compared, call.status), (3, 3, Some(0)));
     assert_eq!(call.recorded_ending.as_deref(), Some("OK"));
 }
 
@@ -99,8 +149,10 @@ async fn rules_and_tolerances_let_fields_differ_and_no_others() {
 
 #[tokio::test]
 async fn answers_that_never_come_are_counted_and_metadata_is_compared_where_asked() {
-    let mut short = Recording::of(1, "/x.Y/Chat").sent("a").headers(&[("x-pod", "two")]);
-    short = short.received("1").ok();
+    let short = Recording::of(1, "/x.Y/Chat")
+        .headers(&[("x-pod", "two")])
+        .received("1")
+        .ok();
     let options = CompareOptions {
         metadata: vec!["x-pod".to_owned()],
         ..CompareOptions::default()

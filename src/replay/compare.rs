@@ -136,7 +136,7 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
             done.push(outcome);
         }
         ends.push((call.call, call.end_ns));
-        let exchange = Exchange::new(call, channel.clone(), pool, options);
+        let exchange = Exchange::new(call, channel.clone(), &pool, options);
         let source = source.clone();
         running.spawn(async move { exchange.run(source).await });
     }

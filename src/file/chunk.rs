@@ -12,19 +12,28 @@ use super::{
 
 mod builder;
 pub(super) mod digest;
+mod float;
 mod frame;
 mod seal;
 
 pub use builder::ChunkBuilder;
 use builder::RECORD_PREFIX;
+use float::{Care, Decoder, Encoder};
+use frame::{Compressors, Effort, Frames};
 pub use seal::{Sealed, Sealer};
 
-/// How the content of a chunk is stored. Every chunk of a capture may have another.
+/// How the content of a chunk is stored. Every chunk of a capture may have another; a reader reads them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codec {
     /// One standard zstd frame, at this compression level (1 to 19).
     Zstd(i32),
+    /// The default: packed floats are found in the messages, predicted from the row before, and split by bytes; what
+    /// shrinks is compressed. A chunk with few floats is stored as [`Zstd`](Self::Zstd) at level 3.
+    Float,
+    /// As [`Float`](Self::Float), but only what shrinks at almost no cost is compressed: larger, and several times as
+    /// fast. A chunk with few floats is stored as [`Zstd`](Self::Zstd) at level 1.
+    FloatFast,
     /// Not compressed: one zstd frame of raw blocks.
     Stored,
 }
@@ -33,59 +42,88 @@ pub enum Codec {
 const CODEC_NAMES: [(u8, &str); 4] = [(1, "zstd"), (2, "float"), (3, "split-lz4"), (4, "stored")];
 
 const ZSTD: u8 = 1;
+const FLOAT: u8 = 2;
 const STORED: u8 = 4;
+
+/// Levels for chunks with few floats.
+const FALLBACK_LEVEL: i32 = 3;
+const FAST_FALLBACK_LEVEL: i32 = 1;
 
 /// Buffers and contexts that the sealing of chunks reuses.
 #[derive(Default)]
 struct Scratch {
-    zstd: frame::Compressors,
+    zstd: Compressors,
+    float: Encoder,
     raw: Vec<u8>,
 }
 
 /// Stores a chunk's records; the codec's number.
 fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Vec<u8>) -> io::Result<u8> {
     stored.clear();
-    let raw = &mut scratch.raw;
+    let Scratch { zstd, float, raw } = scratch;
+    let level = match codec {
+        Codec::Zstd(level) => level,
+        Codec::Float if float.encode(chunk, Care::Full, zstd, stored)? => return Ok(FLOAT),
+        Codec::FloatFast if float.encode(chunk, Care::Little, zstd, stored)? => return Ok(FLOAT),
+        Codec::Float => FALLBACK_LEVEL,
+        Codec::FloatFast => FAST_FALLBACK_LEVEL,
+        Codec::Stored => {
+            let pieces = chunk.records().flat_map(|record| [record.head, record.payload]);
+            frame::append_raw(pieces, chunk.raw_len(), stored);
+            return Ok(STORED);
+        }
+    };
     raw.clear();
     raw.reserve(chunk.raw_len());
     for record in chunk.records() {
         raw.extend_from_slice(record.head);
         raw.extend_from_slice(record.payload);
     }
-    match codec {
-        Codec::Zstd(level) => {
-            scratch.zstd.append(raw, level, stored)?;
-            Ok(ZSTD)
-        }
-        Codec::Stored => {
-            frame::append_raw(raw, stored);
-            Ok(STORED)
-        }
+    zstd.append(raw, Effort::Level(level), stored)?;
+    Ok(ZSTD)
+}
+
+/// Buffers and contexts that the opening of chunks reuses.
+#[derive(Default)]
+pub(super) struct Opener {
+    zstd: Frames,
+    float: Decoder,
+}
+
+impl std::fmt::Debug for Opener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opener").finish_non_exhaustive()
     }
 }
 
-/// The content of a chunk, its stored bytes checked against the head.
-pub(super) fn open(head: &ChunkHead, stored: &[u8]) -> Result<Bytes, FileError> {
-    let act = || format!("read chunk {}", head.number);
-    if head.stored_len != stored.len() as u64 || crc32c::crc32c(stored) != head.stored_crc32c {
-        return Err(FileError::corrupt(act(), "the checksum of its stored bytes differs"));
+impl Opener {
+    /// The content of a chunk, its stored bytes checked against the head.
+    pub(super) fn open(&mut self, head: &ChunkHead, stored: &[u8]) -> Result<Bytes, FileError> {
+        let act = || format!("read chunk {}", head.number);
+        if head.stored_len != stored.len() as u64 || crc32c::crc32c(stored) != head.stored_crc32c {
+            return Err(FileError::corrupt(act(), "the checksum of its stored bytes differs"));
+        }
+        check_lengths(head)?;
+        let raw = match head.codec {
+            ZSTD | STORED => {
+                let mut raw = Vec::new();
+                let unpacked = self.zstd.unpack(stored, head.raw_len, &mut raw);
+                unpacked.map(|()| raw).map_err(|error| error.to_string())
+            }
+            FLOAT => self.float.decode(stored, head.raw_len as usize, &mut self.zstd),
+            number => {
+                let name = CODEC_NAMES.iter().find(|(known, _)| *known == number);
+                let name = name.map_or_else(|| format!("unknown (number {number})"), |(_, name)| (*name).to_owned());
+                return Err(FileError::new(act(), FileErrorKind::UnknownCodec(name)));
+            }
+        };
+        let raw = raw.map_err(|error| FileError::corrupt(act(), error))?;
+        if raw.len() as u64 != head.raw_len {
+            let what = "its content has another length than its head says";
+            return Err(FileError::corrupt(act(), what));
+        }
+        Ok(Bytes::from(raw))
     }
-    if !matches!(head.codec, ZSTD | STORED) {
-        let name = CODEC_NAMES.iter().find(|(number, _)| *number == head.codec);
-        let name = name.map_or_else(
-            || format!("unknown (number {})", head.codec),
-            |(_, name)| (*name).to_owned(),
-        );
-        return Err(FileError::new(act(), FileErrorKind::UnknownCodec(name)));
-    }
-    let raw = frame::content(stored, head.raw_len).map_err(|error| FileError::corrupt(act(), error.to_string()))?;
-    if raw.len() as u64 != head.raw_len {
-        return Err(FileError::corrupt(
-            act(),
-            "its content has another length than its head says",
-        ));
-    }
-    Ok(Bytes::from(raw))
 }
 
 /// Refuses a head whose lengths no writer can have meant, before anything is allocated for them.

@@ -86,7 +86,7 @@ impl<R: Read + Seek> Reader<R> {
                 let Found::Chunk(head, stored) = self.scanner().step(Content::Read)?.found else {
                     continue;
                 };
-                let raw = chunk::open(&head, &stored).map_err(|error| error.at(byte))?;
+                let raw = self.opener().open(&head, &stored).map_err(|error| error.at(byte))?;
                 let mut at = 0;
                 let corrupt = |what| FileError::corrupt("read the capture", what).at(byte);
                 while let Some((event, next)) = chunk::record_at(&raw, at).map_err(corrupt)? {

@@ -9,11 +9,17 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    FileError, FileErrorKind, Header, Summary, VERSION, chunk, format,
+    FileError, FileErrorKind, Header, Summary, VERSION,
+    chunk::{self, Opener},
+    format,
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step},
 };
 use crate::event::Event;
+
+mod ahead;
+
+use ahead::{Ahead, Next, Opened};
 
 /// How the file ended, as far as it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +50,10 @@ pub struct Reader<R> {
     version: format::Version,
     first_part: u64,
     chunk: Option<OpenChunk>,
+    opener: Opener,
+    ahead: Option<Ahead>,
+    /// The calls whose events are wanted; `None` = all.
+    calls: Option<Vec<u32>>,
     tail: Tail,
     /// Chunk number and event number that must come next; unknown after a seek.
     expected: Option<(u64, u64)>,
@@ -100,10 +110,40 @@ impl<R: Read + Seek> Reader<R> {
             header,
             version,
             chunk: None,
+            opener: Opener::default(),
+            ahead: None,
+            calls: None,
             tail: Tail::Reading,
             expected: Some((0, 0)),
             from_offset_ns: 0,
         })
+    }
+
+    /// Opens chunks on so many other threads, ahead of the events that are asked for. Order, errors and results stay the
+    /// same; memory grows to a few chunks per thread. 0 opens them here, as by default.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    ///
+    /// ```
+    /// use std::io::Cursor;
+    /// use grpc_capture::file::{Header, Reader, Writer, WriterOptions};
+    ///
+    /// let (bytes, _) = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?.finish_into()?;
+    /// let reader = Reader::new(Cursor::new(bytes))?.parallel(2)?;
+    /// assert_eq!(reader.count(), 0);
+    /// # Ok::<(), grpc_capture::file::FileError>(())
+    /// ```
+    pub fn parallel(mut self, threads: usize) -> Result<Self, FileError> {
+        let ahead = (threads > 0).then(|| Ahead::new(threads)).transpose();
+        self.ahead = ahead.map_err(|error| FileError::io("start threads that open chunks", error))?;
+        Ok(self)
+    }
+
+    /// Gives only the events of these calls from here on, and reads only chunks that hold some of them; 0 is the capture
+    /// itself, with the notes about it.
+    pub fn only_calls(&mut self, calls: impl IntoIterator<Item = u32>) {
+        self.calls = Some(calls.into_iter().collect());
     }
 
     /// What the capture says about itself.
@@ -156,6 +196,7 @@ impl<R: Read + Seek> Reader<R> {
             if let Some(chunk) = &mut self.chunk {
                 match chunk.next()? {
                     Some(event) if event.offset_ns < self.from_offset_ns => continue,
+                    Some(event) if self.calls.as_ref().is_some_and(|calls| !calls.contains(&event.call)) => continue,
                     Some(event) => return Ok(Some(event)),
                     None => self.chunk = None,
                 }
@@ -172,13 +213,16 @@ impl<R: Read + Seek> Reader<R> {
             return Ok(false);
         }
         loop {
-            let Step { byte, found } = self.scanner.step(Content::Read)?;
-            let corrupt = |what: String| Err(FileError::corrupt("read the capture", what).at(byte));
-            match found {
-                Found::Chunk(head, stored) => {
-                    self.open_chunk(byte, head, &stored)?;
+            let Step { byte, found } = match self.next_part()? {
+                Next::Chunk(opened) => {
+                    self.place(opened)?;
                     return Ok(true);
                 }
+                Next::Other(step) => step?,
+            };
+            let corrupt = |what: String| Err(FileError::corrupt("read the capture", what).at(byte));
+            match found {
+                Found::Chunk(head, _) => self.follow(byte, &head)?,
                 Found::Index(_) => {}
                 Found::Done(done) => {
                     self.tail = Tail::Finished(self.check_done(byte, &done)?);
@@ -209,7 +253,43 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
-    fn open_chunk(&mut self, byte: u64, head: ChunkHead, stored: &[u8]) -> Result<(), FileError> {
+    /// The next part of the file; a chunk that is wanted comes opened, and another as its head alone.
+    fn next_part(&mut self) -> Result<Next, FileError> {
+        let Self {
+            scanner,
+            ahead,
+            opener,
+            calls,
+            from_offset_ns,
+            ..
+        } = self;
+        let wanted = |head: &ChunkHead| head.max_offset_ns >= *from_offset_ns && calls_in(calls.as_deref(), head);
+        let Some(ahead) = ahead else {
+            let step = scanner.step_where(wanted)?;
+            return Ok(match step.found {
+                Found::Chunk(head, stored) if wanted(&head) => {
+                    let raw = opener.open(&head, &stored);
+                    let byte = step.byte;
+                    Next::Chunk(Opened { byte, head, raw })
+                }
+                _ => Next::Other(Ok(step)),
+            });
+        };
+        while ahead.wants_more() {
+            match scanner.step_where(wanted) {
+                Ok(Step {
+                    byte,
+                    found: Found::Chunk(head, stored),
+                }) if wanted(&head) => ahead.chunk(byte, head, stored),
+                step => ahead.other(step),
+            }
+        }
+        let died = || FileError::corrupt("read the capture", "a thread that opens chunks died");
+        ahead.next().ok_or_else(died)
+    }
+
+    /// Checks that a chunk belongs where it stands.
+    fn follow(&mut self, byte: u64, head: &ChunkHead) -> Result<(), FileError> {
         if let Some((number, event)) = self.expected
             && (number, event) != (head.number, head.first_event)
         {
@@ -217,8 +297,14 @@ impl<R: Read + Seek> Reader<R> {
             let what = format!("chunk {found} (event {first}) stands where chunk {number} (event {event}) belongs");
             return Err(FileError::corrupt("read the capture", what).at(byte));
         }
-        let raw = chunk::open(&head, stored).map_err(|error| error.at(byte))?;
         self.expected = Some((head.number + 1, head.first_event + u64::from(head.events)));
+        Ok(())
+    }
+
+    fn place(&mut self, opened: Opened) -> Result<(), FileError> {
+        let Opened { byte, head, raw } = opened;
+        self.follow(byte, &head)?;
+        let raw = raw.map_err(|error| error.at(byte))?;
         let event = head.first_event;
         self.chunk = Some(OpenChunk {
             byte,
@@ -244,6 +330,10 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
+    pub(super) const fn opener(&mut self) -> &mut Opener {
+        &mut self.opener
+    }
+
     pub(super) const fn scanner(&mut self) -> &mut Scanner<R> {
         &mut self.scanner
     }
@@ -256,7 +346,15 @@ impl<R: Read + Seek> Reader<R> {
         self.chunk = None;
         self.tail = Tail::Reading;
         self.from_offset_ns = from_offset_ns;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.clear();
+        }
     }
+}
+
+/// True when a chunk holds events of the calls that are wanted.
+fn calls_in(wanted: Option<&[u32]>, head: &ChunkHead) -> bool {
+    wanted.is_none_or(|wanted| head.calls.iter().any(|count| wanted.contains(&count.call)))
 }
 
 impl OpenChunk {

@@ -122,6 +122,11 @@ impl<R: Read + Seek> Scanner<R> {
 
     /// Reads what stands at the current place and moves behind it; damage and a torn end are not moved over.
     pub(super) fn step(&mut self, content: Content) -> Result<Step, FileError> {
+        self.step_where(|_| content == Content::Read)
+    }
+
+    /// [`step`](Self::step), that reads the bytes of a chunk only when its head says that it is wanted.
+    pub(super) fn step_where(&mut self, wanted: impl Fn(&ChunkHead) -> bool) -> Result<Step, FileError> {
         let byte = self.at;
         let bad = |what: String| Step {
             byte,
@@ -173,6 +178,7 @@ impl<R: Read + Seek> Scanner<R> {
                     Ok(head) => head,
                     Err(what) => return Ok(unreadable(what)),
                 };
+                let content = if wanted(&head) { Content::Read } else { Content::Skip };
                 return self.chunk(byte, behind, head, content);
             }
         };

@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use super::{
     Damage, FileError, Summary,
-    chunk::{self, digest::ContentDigest},
+    chunk::{self, Opener, digest::ContentDigest},
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
 };
@@ -165,6 +165,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     let mut expected = Some((0, 0));
     let (mut seen_header, mut done, mut torn_bytes) = (false, None, 0);
     let mut indexed = IndexCheck::default();
+    let mut opener = Opener::default();
     loop {
         let Step { byte, found } = scanner.step(Content::Read)?;
         let damage = |what: &str| Damage {
@@ -205,7 +206,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 }
                 indexed.note(byte, &head);
                 expected = Some((head.number + 1, head.first_event + u64::from(head.events)));
-                match open_checked(byte, head, &stored) {
+                match open_checked(&mut opener, byte, head, &stored) {
                     Ok(chunk) => visit(Visit::Chunk(&chunk)),
                     Err(lost) => {
                         let (head, damage) = *lost;
@@ -257,8 +258,13 @@ fn hole(byte: u64, expected: Option<(u64, u64)>, head: &ChunkHead) -> Option<Dam
     })
 }
 
-fn open_checked(byte: u64, head: ChunkHead, stored: &[u8]) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
-    let opened = chunk::open(&head, stored).map_err(|error| error.to_string());
+fn open_checked(
+    opener: &mut Opener,
+    byte: u64,
+    head: ChunkHead,
+    stored: &[u8],
+) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
+    let opened = opener.open(&head, stored).map_err(|error| error.to_string());
     let opened = opened.and_then(|raw| Ok((chunk::leaves(&raw)?, raw)));
     match opened {
         Ok((leaves, raw)) if leaves.len() as u64 == u64::from(head.events) && chunk::leaves_match(&head, &leaves) => {

@@ -66,8 +66,10 @@ struct Record {
     end: usize,
     /// Bytes of its head, behind the length prefix.
     head: usize,
+    call: u32,
     /// True when its payload is the next of `payloads`.
     kept: bool,
+    is_message: bool,
 }
 
 /// A record on its way into a chunk.
@@ -77,6 +79,9 @@ pub(super) struct RecordParts<'a> {
     pub(super) head: &'a [u8],
     /// What follows: a message's payload, which may be empty.
     pub(super) payload: &'a [u8],
+    pub(super) call: u32,
+    /// True when the payload is that of a message.
+    pub(super) is_message: bool,
 }
 
 impl ChunkBuilder {
@@ -160,7 +165,9 @@ impl ChunkBuilder {
         self.records.push(Record {
             end: self.inline.len(),
             head,
+            call: event.call,
             kept,
+            is_message: payload.is_some(),
         });
         Ok(())
     }
@@ -200,7 +207,12 @@ impl ChunkBuilder {
             start = record.end;
             let payload = if record.kept { payloads.next() } else { None };
             let payload = payload.map_or(short, Bytes::as_ref);
-            RecordParts { head, payload }
+            RecordParts {
+                head,
+                payload,
+                call: record.call,
+                is_message: record.is_message,
+            }
         })
     }
 

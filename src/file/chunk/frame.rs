@@ -2,7 +2,10 @@
 
 use std::io::{self, Cursor, Read as _};
 
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::{
+    bulk::{Compressor, Decompressor},
+    zstd_safe::{CParameter, ParamSwitch},
+};
 
 /// Contents up to this size are decompressed into a buffer of their declared size at once; larger ones grow a buffer,
 /// so that a hostile head cannot make the reader allocate a gigabyte that the stored bytes do not hold.
@@ -18,59 +21,142 @@ const RAW_DESCRIPTOR: [u8; 2] = [0b1100_0000, 7 << 3];
 /// The largest block that RFC 8878 (3.1.1.2.4) allows.
 const MAX_BLOCK: usize = 128 << 10;
 
-/// A compression context, kept from frame to frame.
-#[derive(Default)]
-pub(super) struct Compressors {
-    current: Option<(i32, Compressor<'static>)>,
+/// Bytes of a block's head.
+const BLOCK_HEAD: usize = 3;
+
+/// How a frame is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// As zstd does at this level.
+    Level(i32),
+    /// Repetitions of at least seven bytes are found, at little cost: for planes with long runs of one byte.
+    Matches,
+    /// Nothing but the entropy coder: for planes without repetitions, where those that chance makes only cost.
+    Literals,
 }
+
+/// Positions that [`Effort::Matches`] remembers, as a power of two: a table that stays in the first-level cache.
+const MATCHES_HASH_LOG: u32 = 12;
+const MATCHES_LEAST: u32 = 7;
+
+/// A negative level, at which zstd looks for repetitions at every 5000th place or so: hardly ever.
+const LITERALS_LEVEL: i32 = -5000;
+
+impl Effort {
+    fn compressor(self) -> io::Result<Compressor<'static>> {
+        let level = match self {
+            Self::Level(level) => level,
+            Self::Matches => 1,
+            Self::Literals => LITERALS_LEVEL,
+        };
+        let mut compressor = Compressor::new(level)?;
+        match self {
+            Self::Level(_) => compressor.include_checksum(true)?,
+            Self::Matches => {
+                compressor.set_parameter(CParameter::HashLog(MATCHES_HASH_LOG))?;
+                compressor.set_parameter(CParameter::MinMatch(MATCHES_LEAST))?;
+            }
+            Self::Literals => {
+                compressor.set_parameter(CParameter::LiteralCompressionMode(ParamSwitch::Enable))?;
+            }
+        }
+        Ok(compressor)
+    }
+}
+
+/// Compression contexts, kept from frame to frame.
+#[derive(Default)]
+pub(super) struct Compressors(Vec<(Effort, Compressor<'static>)>);
+
+/// More contexts than the codecs use at once; a caller that changes the level for every chunk starts again.
+const MAX_CONTEXTS: usize = 8;
 
 impl Compressors {
-    /// Appends `raw` to `into` as one zstd frame with its content size and checksum.
-    pub(super) fn append(&mut self, raw: &[u8], level: i32, into: &mut Vec<u8>) -> io::Result<()> {
-        let compressor = match &mut self.current {
-            Some((held, compressor)) if *held == level => compressor,
-            current => {
-                let mut compressor = Compressor::new(level)?;
-                compressor.include_checksum(true)?;
-                &mut current.insert((level, compressor)).1
+    /// Appends `raw` to `into` as one zstd frame with its content size.
+    pub(super) fn append(&mut self, raw: &[u8], effort: Effort, into: &mut Vec<u8>) -> io::Result<()> {
+        let at = match self.0.iter().position(|(held, _)| *held == effort) {
+            Some(at) => at,
+            None => {
+                if self.0.len() == MAX_CONTEXTS {
+                    self.0.clear();
+                }
+                self.0.push((effort, effort.compressor()?));
+                self.0.len() - 1
             }
         };
-        let at = into.len();
+        let begin = into.len();
         into.reserve(zstd::zstd_safe::compress_bound(raw.len()));
         let mut out = Cursor::new(into);
-        out.set_position(at as u64);
-        compressor.compress_to_buffer(raw, &mut out).map(drop)
+        out.set_position(begin as u64);
+        self.0[at].1.compress_to_buffer(raw, &mut out).map(drop)
     }
 }
 
-/// Appends `raw` to `into` as one zstd frame of raw blocks.
-pub(super) fn append_raw(raw: &[u8], into: &mut Vec<u8>) {
-    into.reserve(raw.len() + raw.len() / MAX_BLOCK * 3 + 20);
+/// Appends pieces of `len` bytes in all to `into`, as one zstd frame of raw blocks.
+pub(super) fn append_raw<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize, into: &mut Vec<u8>) {
+    into.reserve(len + len / MAX_BLOCK * BLOCK_HEAD + 32);
     into.extend_from_slice(&FRAME_MAGIC);
     into.extend_from_slice(&RAW_DESCRIPTOR);
-    into.extend_from_slice(&(raw.len() as u64).to_le_bytes());
-    let mut rest = raw;
-    loop {
-        let (block, behind) = rest.split_at(rest.len().min(MAX_BLOCK));
-        // Last block, type 0 (raw), size; RFC 8878, 3.1.1.2.
-        let header = u32::from(behind.is_empty()) | (block.len() as u32) << 3;
-        into.extend_from_slice(&header.to_le_bytes()[..3]);
-        into.extend_from_slice(block);
-        if behind.is_empty() {
-            return;
+    into.extend_from_slice(&(len as u64).to_le_bytes());
+    let (mut left, mut room) = (len, 0);
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            if room == 0 {
+                room = left.min(MAX_BLOCK);
+                block_head(room, left, into);
+            }
+            let (now, rest) = piece.split_at(piece.len().min(room));
+            into.extend_from_slice(now);
+            (piece, room, left) = (rest, room - now.len(), left - now.len());
         }
-        rest = behind;
+    }
+    if len == 0 {
+        block_head(0, 0, into);
     }
 }
 
-/// The content of frames that promise `raw_len` bytes; more than that is never unpacked.
-pub(super) fn content(stored: &[u8], raw_len: u64) -> io::Result<Vec<u8>> {
-    if raw_len <= TRUSTED_RAW {
-        return Decompressor::new()?.decompress(stored, raw_len as usize);
+/// Last block or not, type 0 (raw), size; RFC 8878, 3.1.1.2.
+fn block_head(len: usize, left: usize, into: &mut Vec<u8>) {
+    let head = u32::from(len == left) | (len as u32) << 3;
+    into.extend_from_slice(&head.to_le_bytes()[..BLOCK_HEAD]);
+}
+
+/// A decompression context, kept from frame to frame.
+#[derive(Default)]
+pub(super) struct Frames(Option<Decompressor<'static>>);
+
+impl Frames {
+    /// Unpacks `stored`, one frame that should hold `len` bytes; more is never unpacked.
+    pub(super) fn unpack(&mut self, stored: &[u8], len: u64, into: &mut Vec<u8>) -> io::Result<()> {
+        into.clear();
+        if len > TRUSTED_RAW {
+            let decoder = zstd::stream::read::Decoder::new(stored)?;
+            return decoder.take(len + 1).read_to_end(into).map(drop);
+        }
+        into.reserve(len as usize);
+        let context = match &mut self.0 {
+            Some(context) => context,
+            none => none.insert(Decompressor::new()?),
+        };
+        context.decompress_to_buffer(stored, into).map(drop)
     }
-    let mut raw = Vec::new();
-    zstd::stream::read::Decoder::new(stored)?
-        .take(raw_len + 1)
-        .read_to_end(&mut raw)?;
-    Ok(raw)
+
+    /// Unpacks the next of several frames, which should hold up to `most` bytes, and moves `stored` behind it.
+    pub(super) fn next(&mut self, stored: &mut &[u8], most: u64, into: &mut Vec<u8>) -> Result<(), String> {
+        let len = zstd::zstd_safe::find_frame_compressed_size(stored).ok();
+        let (frame, rest) = len
+            .and_then(|len| stored.split_at_checked(len))
+            .ok_or("a frame is cut off")?;
+        *stored = rest;
+        let promised = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten();
+        let len = promised
+            .filter(|len| *len <= most)
+            .ok_or("a frame is larger than it can be")?;
+        self.unpack(frame, len, into).map_err(|error| error.to_string())?;
+        if into.len() as u64 == len {
+            Ok(())
+        } else {
+            Err("a frame has another length than it says".to_owned())
+        }
+    }
 }

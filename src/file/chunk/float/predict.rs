@@ -1,0 +1,174 @@
+//! Prediction of numbers from earlier ones, on their 32-bit patterns, and the way back.
+
+use std::ops::Range;
+
+/// A number's 32-bit pattern, little-endian.
+pub(super) type Word = [u8; 4];
+
+/// What a stream of words is predicted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Predictor {
+    /// Distance in words to the predicting word: usually the same bin of the same sensor one row before. 0 = words stay
+    /// as they are.
+    pub(super) far: usize,
+    /// A shorter distance, for the words that come too early for `far`; 0 = there is none.
+    pub(super) near: usize,
+    /// Whether `near` is used behind the first words too.
+    pub(super) mean: Mean,
+}
+
+/// Whether the words at both distances predict, or only the one at `far`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Mean {
+    #[default]
+    Far,
+    /// The mean of both, rounded down from `far`'s side.
+    Both,
+}
+
+/// How the words of one range are predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Plain,
+    Lag(usize),
+    Both(usize, usize),
+}
+
+impl Predictor {
+    /// The parts of `range` that are predicted in one way each.
+    fn phases(self, range: &Range<usize>) -> [(Phase, Range<usize>); 4] {
+        let Self { far, near, mean } = self;
+        let clamp = |at: usize| at.clamp(range.start, range.end);
+        if far == 0 {
+            let none = (Phase::Plain, range.end..range.end);
+            return [(Phase::Plain, range.clone()), none.clone(), none.clone(), none];
+        }
+        let first = clamp(1);
+        let warm = clamp(if near == 0 { far } else { near.min(far) });
+        let cold = clamp(far);
+        let full = match mean {
+            Mean::Both if near > 0 => Phase::Both(far, near),
+            _ => Phase::Lag(far),
+        };
+        [
+            (Phase::Plain, range.start..first),
+            (Phase::Lag(1), first..warm),
+            (Phase::Lag(near), warm..cold),
+            (full, cold..range.end),
+        ]
+    }
+
+    /// The residuals of the words in `range`, appended to `into`.
+    pub(super) fn residuals(self, words: &[Word], range: Range<usize>, into: &mut Vec<u32>) {
+        for (phase, range) in self.phases(&range) {
+            if range.is_empty() {
+                continue;
+            }
+            let now = words[range.clone()].iter().map(value);
+            let past = |lag: usize| words[range.start - lag..range.end - lag].iter().map(value);
+            match phase {
+                Phase::Plain => into.extend(now),
+                Phase::Lag(lag) => into.extend(now.zip(past(lag)).map(|(now, past)| fold(now.wrapping_sub(past)))),
+                Phase::Both(far, near) => {
+                    let past = past(far).zip(past(near)).map(|(far, near)| mean_of(far, near));
+                    into.extend(now.zip(past).map(|(now, past)| fold(now.wrapping_sub(past))));
+                }
+            }
+        }
+    }
+
+    /// Puts words in the place of the residuals that stand in `range` of `words`.
+    pub(super) fn restore(self, words: &mut [Word], range: Range<usize>) {
+        for (phase, range) in self.phases(&range) {
+            match phase {
+                Phase::Plain => {}
+                Phase::Lag(lag) if lag < BLOCK => serial(words, range, lag),
+                Phase::Lag(lag) => blocks(words, range, lag, |past, start, now| {
+                    let past = past[start - lag..].iter().map(value);
+                    for (slot, past) in now.iter_mut().zip(past) {
+                        *slot = unfold(value(slot)).wrapping_add(past).to_le_bytes();
+                    }
+                }),
+                Phase::Both(far, near) => blocks(words, range, far.min(near), |past, start, now| {
+                    let near = past[start - near..].iter().map(value);
+                    let far = past[start - far..].iter().map(value);
+                    for (slot, (far, near)) in now.iter_mut().zip(far.zip(near)) {
+                        *slot = unfold(value(slot)).wrapping_add(mean_of(far, near)).to_le_bytes();
+                    }
+                }),
+            }
+        }
+    }
+}
+
+/// Distances from this on are worth a loop over blocks, which the compiler turns into wide instructions.
+const BLOCK: usize = 8;
+
+fn serial(words: &mut [Word], range: Range<usize>, lag: usize) {
+    let Some(history) = range
+        .start
+        .checked_sub(lag)
+        .and_then(|from| words.get_mut(from..range.end))
+    else {
+        return;
+    };
+    if lag == 1 {
+        let [first, rest @ ..] = history else { return };
+        let mut past = value(first);
+        for slot in rest {
+            past = past.wrapping_add(unfold(value(slot)));
+            *slot = past.to_le_bytes();
+        }
+        return;
+    }
+    for at in lag..history.len() {
+        let word = unfold(value(&history[at])).wrapping_add(value(&history[at - lag]));
+        history[at] = word.to_le_bytes();
+    }
+}
+
+/// Walks `range` in pieces no longer than `most`, each with the words before it and the place where it begins.
+fn blocks(words: &mut [Word], range: Range<usize>, most: usize, each: impl Fn(&[Word], usize, &mut [Word])) {
+    let mut start = range.start;
+    while start < range.end {
+        let (past, now) = words.split_at_mut(start);
+        let len = most.min(range.end - start);
+        each(past, start, &mut now[..len]);
+        start += len;
+    }
+}
+
+const fn value(word: &Word) -> u32 {
+    u32::from_le_bytes(*word)
+}
+
+/// Small differences of either sign become small numbers.
+const fn fold(difference: u32) -> u32 {
+    (difference << 1) ^ ((difference as i32) >> 31) as u32
+}
+
+const fn unfold(folded: u32) -> u32 {
+    (folded >> 1) ^ (folded & 1).wrapping_neg()
+}
+
+/// Half way from `far` to `near`, on the shorter way around.
+const fn mean_of(far: u32, near: u32) -> u32 {
+    far.wrapping_add(((near.wrapping_sub(far) as i32) >> 1) as u32)
+}
+
+/// Splits residuals into planes: all lowest bytes, then all second bytes, and so on.
+pub(super) fn split(residuals: &[u32], planes: &mut [Vec<u8>; 4]) {
+    for (byte, plane) in planes.iter_mut().enumerate() {
+        plane.extend(residuals.iter().map(|residual| (residual >> (8 * byte)) as u8));
+    }
+}
+
+/// Appends the words whose bytes are in the planes.
+pub(super) fn join(planes: [&[u8]; 4], into: &mut Vec<Word>) {
+    let [a, b, c, d] = planes;
+    let bytes = a.iter().zip(b).zip(c).zip(d);
+    into.extend(bytes.map(|(((a, b), c), d)| [*a, *b, *c, *d]));
+}
+
+#[cfg(test)]
+mod tests;

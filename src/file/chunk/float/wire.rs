@@ -1,0 +1,149 @@
+//! Finds packed floats in a message by its protobuf wire structure, without a schema.
+
+/// What a run of numbers is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Little-endian 32-bit floats.
+    Single,
+    /// Little-endian 64-bit floats.
+    Double,
+}
+
+impl Kind {
+    /// Bytes of one number.
+    pub(super) const fn width(self) -> usize {
+        match self {
+            Self::Single => 4,
+            Self::Double => 8,
+        }
+    }
+}
+
+/// A run of numbers within a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: Kind,
+    /// Where the message begins that holds the message that holds the run: the row of a sensor.
+    pub(super) group: usize,
+}
+
+/// Runs shorter than this stay where they are: an entry in the table of runs costs as much.
+const MIN_RUN: usize = 16;
+
+/// Depth to which messages are looked into; spectrograms need three.
+const MAX_DEPTH: usize = 8;
+
+/// Numbers of a run that are looked at.
+const SAMPLES: usize = 8;
+
+/// Binary exponents of a plausible measurement: about 1e-18 to 1e18, zero, and the infinities.
+const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=60;
+
+/// Appends the runs of `message` to `found`, in order.
+pub(super) fn scan(message: &[u8], found: &mut Vec<Found>) {
+    level(message, 0, [0, 0], 0, found);
+}
+
+/// Scans the fields of one message, which begins at `base` of the outermost; false when it is no message, and then
+/// nothing is added.
+fn level(message: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &mut Vec<Found>) -> bool {
+    let before = found.len();
+    let whole = fields(message, base, outer, depth, found);
+    if !whole {
+        found.truncate(before);
+    }
+    whole
+}
+
+fn fields(message: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &mut Vec<Found>) -> bool {
+    let mut at = 0;
+    while at < message.len() {
+        let Some(tag) = varint(message, &mut at) else {
+            return false;
+        };
+        if tag >> 3 == 0 || tag > u64::from(u32::MAX) {
+            return false;
+        }
+        let len = match tag & 7 {
+            0 => {
+                if varint(message, &mut at).is_none() {
+                    return false;
+                }
+                continue;
+            }
+            1 => 8,
+            5 => 4,
+            2 => match varint(message, &mut at) {
+                Some(len) => len,
+                None => return false,
+            },
+            _ => return false,
+        };
+        let Some(field) = usize::try_from(len).ok().and_then(|len| message.get(at..)?.get(..len)) else {
+            return false;
+        };
+        if tag & 7 == 2 && field.len() >= MIN_RUN {
+            look(field, base + at, [outer[1], base], depth, found);
+        }
+        at += field.len();
+    }
+    true
+}
+
+/// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one.
+fn look(field: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &mut Vec<Found>) {
+    let before = found.len();
+    if depth < MAX_DEPTH && level(field, base, outer, depth + 1, found) && found.len() > before {
+        return;
+    }
+    if let Some(kind) = kind_of(field) {
+        found.push(Found {
+            start: base,
+            end: base + field.len(),
+            kind,
+            group: outer[0],
+        });
+    }
+}
+
+fn kind_of(field: &[u8]) -> Option<Kind> {
+    let (singles, odd) = field.as_chunks::<4>();
+    if !odd.is_empty() {
+        return None;
+    }
+    if sampled(singles).all(|bytes| is_plausible(((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32, 127)) {
+        return Some(Kind::Single);
+    }
+    let (doubles, odd) = field.as_chunks::<8>();
+    let plausible = |bytes: &[u8; 8]| is_plausible(((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32, 1023);
+    (odd.is_empty() && sampled(doubles).all(plausible)).then_some(Kind::Double)
+}
+
+/// Some elements from everywhere, the first and the last among them.
+fn sampled<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    let step = (all.len().saturating_sub(1) / (SAMPLES - 1)).max(1);
+    all.iter().step_by(step).chain(all.last())
+}
+
+/// True for the biased exponent of zero, of infinity, and of numbers that measurements have.
+fn is_plausible(exponent: i32, bias: i32) -> bool {
+    exponent == 0 || exponent == 2 * bias + 1 || EXPONENTS.contains(&(exponent - bias))
+}
+
+fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..70).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Reading ahead: chunks are opened on other threads, and come back in the order of the file.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, SyncSender},
+    },
+    thread,
+};
+
+use bytes::Bytes;
+
+use crate::file::{FileError, chunk::Opener, record::ChunkHead, scan::Step};
+
+/// Bytes of content that wait in opened chunks before no more are read ahead; chunks of the usual size stay far below.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Chunks that each thread has before it, beyond the one it works on.
+const PER_THREAD: usize = 2;
+
+/// A chunk, opened.
+pub(super) struct Opened {
+    pub(super) byte: u64,
+    pub(super) head: ChunkHead,
+    pub(super) raw: Result<Bytes, FileError>,
+}
+
+/// What comes next in the file.
+pub(super) enum Next {
+    Chunk(Opened),
+    /// Anything else, or the failure to read it. Nothing behind it has been read.
+    Other(Result<Step, FileError>),
+}
+
+struct Job {
+    byte: u64,
+    head: ChunkHead,
+    stored: Vec<u8>,
+    done: SyncSender<Opened>,
+}
+
+enum Pending {
+    Chunk(u64, Receiver<Opened>),
+    Other(Result<Step, FileError>),
+}
+
+/// The threads, and what they have been given, in the order of the file.
+pub(super) struct Ahead {
+    jobs: SyncSender<Job>,
+    pending: VecDeque<Pending>,
+    most: usize,
+    bytes: u64,
+}
+
+impl std::fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ahead")
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ahead {
+    /// Starts `threads` threads; they end when this is dropped.
+    pub(super) fn new(threads: usize) -> std::io::Result<Self> {
+        let most = threads * (PER_THREAD + 1);
+        let (jobs, queue) = mpsc::sync_channel::<Job>(most);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new()
+                .name("chunks".to_owned())
+                .spawn(move || work(&queue))?;
+        }
+        Ok(Self {
+            jobs,
+            pending: VecDeque::new(),
+            most,
+            bytes: 0,
+        })
+    }
+
+    /// Forgets what has been read ahead.
+    pub(super) fn clear(&mut self) {
+        self.pending.clear();
+        self.bytes = 0;
+    }
+
+    /// True when another part should be read ahead.
+    pub(super) fn wants_more(&self) -> bool {
+        let stopped = matches!(self.pending.back(), Some(Pending::Other(_)));
+        let room = self.pending.len() < self.most && self.bytes < MAX_BYTES;
+        !stopped && (room || self.pending.is_empty())
+    }
+
+    pub(super) fn chunk(&mut self, byte: u64, head: ChunkHead, stored: Vec<u8>) {
+        let (done, opened) = mpsc::sync_channel(1);
+        let raw_len = head.raw_len;
+        let job = Job {
+            byte,
+            head,
+            stored,
+            done,
+        };
+        // The threads live as long as this does.
+        let _ = self.jobs.send(job);
+        self.bytes += raw_len;
+        self.pending.push_back(Pending::Chunk(raw_len, opened));
+    }
+
+    pub(super) fn other(&mut self, step: Result<Step, FileError>) {
+        self.pending.push_back(Pending::Other(step));
+    }
+
+    /// The next of what was read ahead; waits for it. `None` when there is nothing, or a thread died.
+    pub(super) fn next(&mut self) -> Option<Next> {
+        match self.pending.pop_front()? {
+            Pending::Chunk(raw_len, opened) => {
+                self.bytes -= raw_len;
+                opened.recv().ok().map(Next::Chunk)
+            }
+            Pending::Other(step) => Some(Next::Other(step)),
+        }
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Job>>) {
+    let mut opener = Opener::default();
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job {
+            byte,
+            head,
+            stored,
+            done,
+        }) = job
+        else {
+            return;
+        };
+        let raw = opener.open(&head, &stored);
+        // A reader that has gone elsewhere in the meantime does not wait for it.
+        let _ = done.send(Opened { byte, head, raw });
+    }
+}

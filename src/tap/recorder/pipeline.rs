@@ -35,7 +35,7 @@ impl Ladder {
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self::new(Codec::Zstd(3), [Codec::Stored])
+        Self::new(Codec::Float, [Codec::FloatFast, Codec::Stored])
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod record;
+pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod validate;
 pub(crate) mod value;
@@ -40,7 +41,7 @@ pub(crate) enum Command {
     /// Record a job's streams into a capture
     Record(Box<RecordArgs>),
     /// Serve captures as a local Focus Server
-    Serve(ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Show what a capture is and holds
     Info(ReportArgs),
     /// Print a capture's events, or its messages
@@ -92,25 +93,6 @@ pub(crate) struct DemoArgs {
 
     /// How fast to play: a factor, or `max`
     #[arg(long, default_value = "2")]
-    pub(crate) rate: grpc_capture::replay::Rate,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// Captures to serve, one job each; the built-in scene without any
-    #[arg(value_name = "CAPTURE")]
-    pub(crate) captures: Vec<PathBuf>,
-
-    /// Address for gRPC
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) grpc: std::net::SocketAddr,
-
-    /// Address for REST
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) rest: std::net::SocketAddr,
-
-    /// How fast to play: a factor (0.1 … 1000), or `max`
-    #[arg(long, default_value = "1")]
     pub(crate) rate: grpc_capture::replay::Rate,
 }
 

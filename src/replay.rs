@@ -1,13 +1,14 @@
 //! Replay: a capture as a local Focus Server.
 //!
-//! Pure parts: [`script`] (a capture's events as jobs and calls), `player` (one call's events as steps), [`pace`] (when
-//! a step is due), `catalog` (which recorded call answers a request), `configure` (what REST answers). Drivers around
-//! them: `reader` (a thread for each call, with bounded read-ahead), `body` and `grpc` (HTTP/2), `rest` (axum) and
-//! [`ReplayServer`], which holds them together.
+//! Pure parts: [`script`] (a capture's events as jobs and calls), `player` (one call's events as steps), `reel` (the
+//! steps on the time line that is to be played), [`pace`] (when a step is due), `catalog` (which recorded call answers a
+//! request), `configure` and `quirks` (what REST answers). Drivers around them: `reader` (a thread for each call, with
+//! bounded read-ahead), `steps` (each when it is due, by the clock of `control`), `share` (who gets them), `body` and
+//! `grpc` (HTTP/2), `rest` (axum) and [`ReplayServer`], which holds them together.
 //!
-//! Recorded messages go out as they came in, compressed flag and metadata included; nothing is decoded on the way. What
-//! cannot be kept: HTTP/2 groups the values of one metadata name that is repeated with other names in between, and
-//! hop-by-hop fields, `date` and `content-length` are left out.
+//! Recorded messages go out as they came in, compressed flag and metadata included; nothing is decoded on the way, unless
+//! [`Restamp`] or [`Gzip`] asks for it. What cannot be kept: HTTP/2 groups the values of one metadata name that is
+//! repeated with other names in between, and hop-by-hop fields, `date` and `content-length` are left out.
 //!
 //! ```
 //! # async fn example() -> Result<(), grpc_capture::replay::ReplayError> {
@@ -20,32 +21,52 @@
 
 mod answer;
 mod body;
+mod builder;
 mod catalog;
 mod configure;
 mod connection;
+mod control;
+mod encoding;
 mod error;
+mod fidelity;
 mod furniture;
 mod grpc;
 mod open;
+mod options;
 pub mod pace;
 mod player;
 mod queue;
+mod quirks;
 mod reader;
+mod ready;
+mod reel;
 mod rest;
+mod restamp;
 mod scene;
 pub mod script;
 mod served;
 mod server;
 mod shape;
+mod share;
 mod source;
+mod steps;
+mod stream;
+mod tls;
 
+pub use builder::Builder;
+pub use control::Start;
+pub use encoding::Gzip;
 pub use error::ReplayError;
+pub use fidelity::Fidelity;
+pub use options::{Delivery, End, Loops, Playback, Restamp, UnknownWord};
 pub use pace::Rate;
+pub use quirks::Quirk;
 pub use scene::{OPTODAS_QUAKE, builtin_scene};
 pub use served::Served;
-pub use server::{Builder, ReplayServer};
+pub use server::ReplayServer;
 pub use shape::JobShape;
 pub use source::{Source, SourceError};
+pub use tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 
 #[cfg(test)]
 mod testing;

@@ -1,12 +1,14 @@
 //! `capture serve`: captures as a local Focus Server.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
-use grpc_capture::replay::{ReplayServer, builtin_scene};
+use grpc_capture::replay::{
+    Builder, Delivery, ExistingCa, Fidelity, Gzip, ReplayServer, Restamp, ServerIdentity, ServerTls, builtin_scene,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Done, Failure, Outcome, output};
-use crate::cli::ServeArgs;
+use crate::cli::serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs};
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -17,44 +19,166 @@ pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
 }
 
 async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
-    let mut builder = ReplayServer::builder()
-        .rate(args.rate)
-        .grpc_addr(args.grpc)
-        .rest_addr(args.rest);
-    for capture in &args.captures {
-        builder = builder.capture(capture);
-    }
-    if args.captures.is_empty() {
-        builder = builder.source(builtin_scene());
-    }
+    let builder = builder(args)?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let server = tokio::select! {
         server = builder.start() => server?,
         _ = interrupt.recv() => return Err("stopped before the captures were looked through".into()),
         _ = terminate.recv() => return Err("stopped before the captures were looked through".into()),
     };
-    announce(&server)?;
+    if let (Some(ca), false) = (&args.tls.self_signed, talk.is_quiet()) {
+        output::say(format!("clients trust this server with --cacert {}", ca.display()));
+    }
+    announce(&server, talk)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    let sent = server.served();
     if !talk.is_quiet() {
-        output::say(format!(
-            "served {} in {} ({} to the end), {} refused",
-            output::counted(sent.messages, "message"),
-            output::counted(sent.calls, "call"),
-            sent.completed,
-            sent.refused
-        ));
+        say_goodbye(&server);
     }
     Ok(Outcome::Ok)
 }
 
-/// The line that tells scripts where the server is.
-fn announce(server: &ReplayServer) -> Result<(), Failure> {
+fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
+    let mut builder = ReplayServer::builder().grpc_addr(args.grpc).rest_addr(args.rest);
+    for capture in &args.captures {
+        builder = builder.capture(capture);
+    }
+    if args.captures.is_empty() {
+        builder = builder.source(builtin_scene());
+    }
+    builder = pace(builder, &args.pace);
+    builder = behaviour(builder, &args.behaviour);
+    builder = wire(builder, &args.wire);
+    match tls(&args.tls)? {
+        Some(tls) => Ok(builder.tls(tls)),
+        None => Ok(builder),
+    }
+}
+
+fn pace(mut builder: Builder, args: &PaceArgs) -> Builder {
+    builder = builder.rate(args.rate);
+    if let Some(times) = args.loops {
+        builder = builder.loops(times);
+    }
+    if let Some(offset) = args.start_offset {
+        builder = builder.start_offset(offset.0);
+    }
+    if let Some(duration) = args.playback_duration {
+        builder = builder.playback_duration(duration.0);
+    }
+    if let Some(wait) = args.max_wait {
+        builder = builder.max_wait(wait.0);
+    }
+    if args.start_paused {
+        builder = builder.start_paused();
+    }
+    if args.restamp {
+        builder = builder.restamp(Restamp::Now);
+    }
+    builder
+}
+
+fn behaviour(mut builder: Builder, args: &BehaviourArgs) -> Builder {
+    builder = builder.end(args.end);
+    if let Some(delay) = args.startup_delay {
+        builder = builder.startup_delay(delay.0);
+    }
+    if args.compete {
+        builder = builder.delivery(Delivery::Compete);
+    }
+    if args.once {
+        builder = builder.delivery(Delivery::Once);
+    }
+    if let Some(silence) = args.idle_goaway {
+        builder = builder.idle_goaway(silence.0);
+    }
+    args.quirks.iter().fold(builder, |builder, quirk| builder.quirk(*quirk))
+}
+
+fn wire(mut builder: Builder, args: &WireArgs) -> Builder {
+    if args.gzip {
+        builder = builder.gzip(Gzip::WhenAsked);
+    }
+    if let Some(interval) = args.keepalive {
+        builder = builder.keepalive(interval.0);
+    }
+    builder.max_request_bytes(usize::try_from(args.max_msg_sz.0).unwrap_or(usize::MAX))
+}
+
+fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
+    let identity = match (&args.cert, &args.key, &args.self_signed) {
+        (Some(cert), Some(key), _) => ServerIdentity::Files {
+            cert: cert.clone(),
+            key: key.clone(),
+        },
+        (_, _, Some(ca)) => ServerIdentity::SelfSigned {
+            ca: ca.clone(),
+            existing: if args.force {
+                ExistingCa::Replace
+            } else {
+                ExistingCa::Keep
+            },
+        },
+        _ if args.client_ca.is_some() => {
+            let text = "--client-ca needs TLS: give --cert and --key, or --self-signed";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(ServerTls {
+        identity,
+        client_ca: args.client_ca.clone(),
+    }))
+}
+
+/// The line that tells scripts where the server is; and, for people, where the jobs are that have ports of their own.
+fn announce(server: &ReplayServer, talk: output::Talk) -> Result<(), Failure> {
+    let others = server.job_ids().iter().filter_map(|job_id| {
+        let addr = server.job_addr(job_id)?;
+        (addr != server.grpc_addr()).then_some((job_id, addr))
+    });
+    for (job_id, addr) in others {
+        if !talk.is_quiet() {
+            output::say(format!("job {job_id} is served on {addr}"));
+        }
+    }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", server.ready_line())?;
     out.flush()?;
     Ok(())
+}
+
+fn say_goodbye(server: &ReplayServer) {
+    let sent = server.served();
+    output::say(format!(
+        "served {} in {} ({} to the end), {} refused",
+        output::counted(sent.messages, "message"),
+        output::counted(sent.calls, "call"),
+        sent.completed,
+        sent.refused
+    ));
+    let fidelity = server.fidelity();
+    if let Some(text) = kept(&fidelity) {
+        output::say(text);
+    }
+}
+
+/// How well the schedule was kept; nothing when nothing was played.
+fn kept(fidelity: &Fidelity) -> Option<String> {
+    let rate = fidelity.achieved_rate?;
+    let ms = |nanoseconds| Duration::from_nanos(nanoseconds).as_secs_f64() * 1000.0;
+    let late = if fidelity.timed == 0 {
+        String::new()
+    } else {
+        format!(
+            "; {} late by {:.3} ms (p50), {:.3} ms (p99), {:.3} ms (max)",
+            output::counted(fidelity.timed, "message"),
+            ms(fidelity.late_p50_ns),
+            ms(fidelity.late_p99_ns),
+            ms(fidelity.late_max_ns)
+        )
+    };
+    Some(format!("played at {rate:.3} times the recorded pace{late}"))
 }

@@ -9,41 +9,32 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, Sleep},
-};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use self::piece::Delivery;
 pub(super) use self::piece::Piece;
 use super::{
     answer::trailers,
     connection::{Break, Guard},
-    pace::Schedule,
-    player::{Act, Finale, Step},
-    queue::Consumer,
+    player::{Act, Finale},
     served::Counters,
+    share::Feed,
 };
-use crate::wire::{deframe::PREFIX_BYTES, prefix};
-
-/// How much of a silence before a broken connection is kept at any rate. Calls of one job share the connection, and must
-/// not lose what they have still to send to the first of them that breaks it; and a client tells a job that was closed
-/// when idle from one that died by this silence ([`crate::wire::idle::SILENCE_BEFORE_GOAWAY`]).
-const KEPT_SILENCE: Duration = Duration::from_millis(1250);
+use crate::{
+    event::Status,
+    wire::{deframe::PREFIX_BYTES, prefix, status::UNAVAILABLE},
+};
 
 /// A message up to this size is copied together with its neighbours: a frame for each costs more than the copy.
 const SMALL_BYTES: usize = 16 * 1024;
 /// Small messages that are due together travel in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
-/// A timer cannot be set for longer; a step that is due later is waited for in several turns.
-const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
-
 /// Anything that the server answers with.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -125,13 +116,15 @@ impl Body for Answer {
 /// The rest of a recorded call, from its first message on.
 #[derive(Debug)]
 pub(super) struct Replay {
-    pub(super) steps: Steps,
+    pub(super) steps: Feed,
     /// Small messages and prefixes that wait to be sent.
     gathered: BytesMut,
     ending: Option<Finale>,
     delivery: Arc<Delivery>,
     guard: Guard,
     counters: Arc<Counters>,
+    /// The end of a call that is held open.
+    drained: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Takes what else the client sends; ends with the call.
     _rest: JoinSet<()>,
     sent_any: bool,
@@ -139,7 +132,13 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(steps: Steps, guard: Guard, counters: Arc<Counters>, rest: JoinSet<()>) -> Self {
+    pub(super) fn new(
+        steps: Feed,
+        guard: Guard,
+        counters: Arc<Counters>,
+        drain: CancellationToken,
+        rest: JoinSet<()>,
+    ) -> Self {
         counters.call_started();
         Self {
             steps,
@@ -148,6 +147,7 @@ impl Replay {
             delivery: Arc::default(),
             guard,
             counters,
+            drained: Box::pin(drain.cancelled_owned()),
             _rest: rest,
             sent_any: false,
             done: false,
@@ -211,6 +211,15 @@ impl Replay {
                 self.finish();
                 return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
             }
+            Some(Finale::Hold) => {
+                ready!(self.drained.as_mut().poll(cx));
+                self.ending = Some(Finale::Status(Status {
+                    code: UNAVAILABLE,
+                    message: "the replay server is being stopped".to_owned(),
+                    ..Status::default()
+                }));
+                return self.poll_ending(cx);
+            }
             Some(Finale::Break { goaway }) => Some(*goaway),
             Some(Finale::Cancel) | None => None,
         };
@@ -247,80 +256,5 @@ impl Replay {
 impl Drop for Replay {
     fn drop(&mut self) {
         self.counters.call_gone();
-    }
-}
-
-/// The steps of a call, each when it is due.
-#[derive(Debug)]
-pub(super) struct Steps {
-    queue: Consumer,
-    schedule: Schedule,
-    start: Instant,
-    sleep: Pin<Box<Sleep>>,
-    next: Option<Step>,
-    /// Recorded offset of the last step, and when it was taken.
-    last: Option<(u64, Instant)>,
-}
-
-impl Steps {
-    pub(super) fn new(queue: Consumer, schedule: Schedule, start: Instant) -> Self {
-        Self {
-            queue,
-            schedule,
-            start,
-            sleep: Box::pin(tokio::time::sleep_until(start)),
-            next: None,
-            last: None,
-        }
-    }
-
-    /// Puts back a step that was taken too early.
-    pub(super) fn put_back(&mut self, step: Step) {
-        self.next = Some(step);
-    }
-
-    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        let step = match self.next.take() {
-            Some(step) => step,
-            None => ready!(self.queue.poll_next(cx)).unwrap_or_else(|| {
-                let message = "the capture's reader stopped before the call's ending".to_owned();
-                let act = Act::End(Finale::lost(message));
-                Step { offset_ns: 0, act }
-            }),
-        };
-        let due = self.schedule.due(step.offset_ns).max(self.silence_before(&step));
-        if let Some(due) = due
-            && self.poll_until(due, cx).is_pending()
-        {
-            self.next = Some(step);
-            return Poll::Pending;
-        }
-        self.last = Some((step.offset_ns, Instant::now()));
-        Poll::Ready(step)
-    }
-
-    /// When a connection that broke after a silence may break again, counted from the start of the call.
-    fn silence_before(&self, step: &Step) -> Option<Duration> {
-        let (Act::End(Finale::Break { .. }), Some((offset_ns, at))) = (&step.act, self.last) else {
-            return None;
-        };
-        let recorded = Duration::from_nanos(step.offset_ns.saturating_sub(offset_ns));
-        Some(at.saturating_duration_since(self.start) + recorded.min(KEPT_SILENCE))
-    }
-
-    fn poll_until(&mut self, due: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let now = Instant::now();
-            let left = due.saturating_sub(now.saturating_duration_since(self.start));
-            if left.is_zero() {
-                return Poll::Ready(());
-            }
-            let deadline = now + left.min(LONGEST_SLEEP);
-            let armed = self.sleep.deadline();
-            if armed <= now || armed > deadline {
-                self.sleep.as_mut().reset(deadline);
-            }
-            ready!(self.sleep.as_mut().poll(cx));
-        }
     }
 }

@@ -87,20 +87,59 @@ impl Catalog {
 
     /// Finds the call that answers `request` to `method`.
     ///
-    /// Among several, the one whose recorded request has the same bytes; then one that was answered with a message;
-    /// then one without `max_frames`; then the first.
-    pub(super) fn choose(&self, method: &str, request: Option<&Request>) -> Result<Chosen<'_>, Refusal> {
+    /// A Focus stream is chosen by what its request says; among several recordings of it, the one whose request has the
+    /// same bytes; then one that was answered with a message; then one without `max_frames`; then the first. Any other
+    /// method is chosen by the bytes of its request alone. Where the same was asked several times, `turn` says how often
+    /// this client has asked it before, given the first of the calls: it gets the answers in the order of the recording,
+    /// and the last of them from then on.
+    pub(super) fn choose(
+        &self,
+        method: &str,
+        request: Option<&Request>,
+        turn: impl FnOnce(&Entry, &Call) -> usize,
+    ) -> Result<Chosen<'_>, Refusal> {
         match method {
             STREAM_SPECTROGRAMS => self.choose_job(request),
             STREAM_DATA => self.choose_stream(request),
-            _ => best(self.calls(method), request)
-                .map(|(entry, call)| Chosen {
-                    entry,
-                    call,
-                    max_frames: MaxFrames::Unlimited,
-                })
-                .ok_or_else(|| self.unknown_method(method)),
+            _ => self.choose_same(method, request, turn),
         }
+    }
+
+    fn choose_same(
+        &self,
+        method: &str,
+        request: Option<&Request>,
+        turn: impl FnOnce(&Entry, &Call) -> usize,
+    ) -> Result<Chosen<'_>, Refusal> {
+        // A call whose request was not recorded, or was too long to keep, answers to any.
+        let fits = |call: &Call| call.request.is_none() || call.request.as_ref() == request;
+        let same: Vec<_> = self.calls(method).filter(|(_, call)| fits(call)).collect();
+        let Some(&(entry, call)) = same.first() else {
+            return Err(self.unknown_request(method, request));
+        };
+        let turn = turn(entry, call).min(same.len() - 1);
+        let (entry, call) = same.get(turn).copied().unwrap_or((entry, call));
+        Ok(Chosen {
+            entry,
+            call,
+            max_frames: MaxFrames::Unlimited,
+        })
+    }
+
+    fn unknown_request(&self, method: &str, request: Option<&Request>) -> Refusal {
+        let recorded = self.calls(method).count();
+        if recorded == 0 {
+            return self.unknown_method(method);
+        }
+        let size = request.map_or(0, |request| request.data.len());
+        Refusal::new(
+            NOT_FOUND,
+            format!(
+                "none of the {recorded} recorded calls of {} was asked with these {size} bytes; an answer is replayed \
+                 only to the request that it was recorded for",
+                shown(method)
+            ),
+        )
     }
 
     /// No such method here.

@@ -10,6 +10,8 @@ use super::catalog::Entry;
 /// Where a job is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
+    /// `http` or `https`.
+    pub(super) scheme: &'static str,
     /// Host name or address, IPv6 in brackets, without a port.
     pub(super) host: String,
     pub(super) port: u16,
@@ -26,22 +28,32 @@ pub(super) fn host_of(header: &str) -> Option<&str> {
 }
 
 /// The body of a configure response: the recorded one with the job's new address, else one that the data tells.
-pub(super) fn response(entry: &Entry, endpoint: &Endpoint, request: Option<&Value>) -> Value {
-    let mut body = match &entry.configure_response {
-        Some(Value::Object(recorded)) => recorded.clone(),
-        _ => derived(entry, request),
+///
+/// The address is written as the recorded one was: with a scheme or without, its port a number, a string, or a part of
+/// `stream_url`.
+pub(super) fn response(entry: &Entry, endpoint: &Endpoint, request: Option<&Value>) -> Map<String, Value> {
+    let (mut body, recorded) = match &entry.configure_response {
+        Some(Value::Object(recorded)) => (recorded.clone(), true),
+        _ => (derived(entry, request), false),
     };
-    // A port that was sent as a string is one of the quirks that a client must bear with.
-    let as_text = body.get("stream_port").is_some_and(Value::is_string);
-    let port = if as_text {
-        json!(endpoint.port.to_string())
+    let recorded_url = body.get("stream_url").and_then(Value::as_str).unwrap_or_default();
+    let mut url = if recorded && !recorded_url.is_empty() && !recorded_url.contains("://") {
+        endpoint.host.clone()
     } else {
-        json!(endpoint.port)
+        format!("{}://{}", endpoint.scheme, endpoint.host)
     };
+    let port = match body.get("stream_port") {
+        Some(Value::String(_)) => Some(json!(endpoint.port.to_string())),
+        None | Some(Value::Null) if recorded && !recorded_url.is_empty() => None,
+        _ => Some(json!(endpoint.port)),
+    };
+    match port {
+        Some(port) => drop(body.insert("stream_port".to_owned(), port)),
+        None => url = format!("{url}:{}", endpoint.port),
+    }
     body.insert("job_id".to_owned(), json!(entry.job.job_id));
-    body.insert("stream_url".to_owned(), json!(format!("http://{}", endpoint.host)));
-    body.insert("stream_port".to_owned(), port);
-    Value::Object(body)
+    body.insert("stream_url".to_owned(), json!(url));
+    body
 }
 
 fn derived(entry: &Entry, request: Option<&Value>) -> Map<String, Value> {

@@ -4,6 +4,7 @@
 //! recorded one they come to that point at different times: the connection breaks when the last of them has.
 
 use std::{
+    collections::BTreeMap,
     io,
     pin::Pin,
     sync::{
@@ -13,11 +14,10 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
+
+use super::stream::Stream;
 
 /// What the calls of a connection share.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 struct Calls {
     running: Vec<Running>,
+    /// How often a call was asked for, by the number of its capture and its own.
+    asked: BTreeMap<(usize, u32), usize>,
     next_id: u64,
     wakers: Vec<Waker>,
 }
@@ -58,13 +60,21 @@ impl Connection {
         self.goaway.load(Ordering::Acquire)
     }
 
+    /// How often this client has asked for a recorded call before.
+    pub(super) fn turn(&self, source: usize, call: u32) -> usize {
+        let mut calls = self.lock();
+        let asked = calls.asked.entry((source, call)).or_default();
+        *asked += 1;
+        *asked - 1
+    }
+
     /// From now on the socket closes as soon as everything was written.
     pub(super) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
 
     /// Wraps the connection's socket.
-    pub(super) fn socket(&self, stream: TcpStream) -> Socket {
+    pub(super) fn socket(&self, stream: Stream) -> Socket {
         Socket {
             stream,
             cut: Arc::clone(&self.cut),
@@ -148,7 +158,7 @@ impl Drop for Guard {
 /// not received yet would be lost.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     cut: Arc<AtomicBool>,
     said: bool,
 }

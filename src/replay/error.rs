@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use super::source::SourceError;
+use super::{source::SourceError, tls::ServerTlsError};
 
 /// A replay server that could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,9 @@ pub enum ReplayError {
         /// What is wrong with it.
         cause: String,
     },
+    /// TLS cannot be set up.
+    #[error("could not start the replay server: {0}")]
+    Tls(#[from] ServerTlsError),
     /// The thread that reads the captures stopped.
     #[error("could not start the replay server: the thread that looks through the captures stopped")]
     Scan,

@@ -9,9 +9,10 @@ use std::{
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tonic_health::ServingStatus;
 use tower_service::Service;
 
-use super::error::ReplayError;
+use super::{error::ReplayError, server::Stage};
 use crate::proto::FOCUS_DESCRIPTOR_SET;
 
 type Reply = Pin<Box<dyn Future<Output = Result<Response<tonic::body::Body>, Infallible>> + Send>>;
@@ -20,6 +21,8 @@ type Handler = Box<dyn FnMut(Request<Incoming>) -> Reply + Send>;
 /// The services that are no recorded calls, by path prefix.
 pub(super) struct Furniture {
     services: Vec<FurnitureService>,
+    reporter: tonic_health::server::HealthReporter,
+    names: Vec<String>,
 }
 
 impl Furniture {
@@ -30,9 +33,7 @@ impl Furniture {
     ) -> Result<Arc<Self>, ReplayError> {
         let (reporter, health) = tonic_health::server::health_reporter();
         for service in services {
-            reporter
-                .set_service_status(service, tonic_health::ServingStatus::Serving)
-                .await;
+            reporter.set_service_status(service, ServingStatus::Serving).await;
         }
         let mut builders = [
             tonic_reflection::server::Builder::configure(),
@@ -42,8 +43,14 @@ impl Furniture {
             check(capture, set)?;
             builders = builders.map(|builder| builder.register_encoded_file_descriptor_set(set));
         }
-        // The captures' own come first: of two files with one name the first is served.
-        let [v1, v1alpha] = builders.map(|builder| builder.register_encoded_file_descriptor_set(FOCUS_DESCRIPTOR_SET));
+        // The captures' own come first: of two files with one name the first is served. Each version adds itself.
+        let [v1, v1alpha] = builders.map(|builder| {
+            builder
+                .register_encoded_file_descriptor_set(FOCUS_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        });
+        let v1 = v1.register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
+        let v1alpha = v1alpha.register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET);
         let v1 = v1.build_v1().map_err(|cause| unreadable("this program", &cause))?;
         let v1alpha = v1alpha
             .build_v1alpha()
@@ -54,7 +61,30 @@ impl Furniture {
                 FurnitureService::new("/grpc.reflection.v1.ServerReflection/", v1),
                 FurnitureService::new("/grpc.reflection.v1alpha.ServerReflection/", v1alpha),
             ],
+            reporter,
+            names: services.iter().cloned().chain([String::new()]).collect(),
         }))
+    }
+
+    /// Keeps `grpc.health.v1` in step with what is ready.
+    pub(super) async fn follow(self: Arc<Self>, stage: Arc<Stage>) {
+        if stage.readiness.is_instant() {
+            return;
+        }
+        loop {
+            while let Some(left) = stage.readiness.left_of_all() {
+                self.report(ServingStatus::NotServing).await;
+                tokio::time::sleep(left).await;
+            }
+            self.report(ServingStatus::Serving).await;
+            stage.readiness.changed().await;
+        }
+    }
+
+    async fn report(&self, status: ServingStatus) {
+        for name in &self.names {
+            self.reporter.set_service_status(name, status).await;
+        }
     }
 
     /// The service that answers for `path`.

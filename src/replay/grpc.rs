@@ -1,41 +1,46 @@
 //! The gRPC job: HTTP/2 requests in, recorded calls out.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prost::Message as _;
-use tokio::{net::TcpStream, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     answer,
-    body::{Answer, Cut, Replay, Steps},
+    body::{Answer, Cut, Replay},
     catalog::{Catalog, Chosen},
     connection::{Break, Connection, Guard},
+    control::Label,
+    encoding::Encoding,
     furniture::Furniture,
-    pace::{Rate, Schedule},
-    player::{Act, Finale, Player},
+    player::{Act, Finale, MaxFrames, Step},
     reader,
     script::Request as FirstMessage,
-    served::Counters,
+    server::Stage,
+    share::{Feed, Share},
+    steps::{Steps, Tape},
+    stream::Stream,
 };
 use crate::{
     dialect::datastream::HEALTH_METHOD,
     event::{Metadata, Status},
     proto::datastream::HealthResponse,
-    wire::{Deframer, encode_message, status::INTERNAL},
+    wire::{
+        Deframer, encode_message,
+        status::{INTERNAL, UNAVAILABLE},
+    },
 };
 
 /// gRPC status code of a request that is too large.
 const RESOURCE_EXHAUSTED: u32 = 8;
 
-/// A job's request is a few bytes; this leaves room for any recorded method and bounds what a client can make us hold.
-const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that may wait in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
 const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 /// Largest HTTP/2 frame that a client may send us: the largest is the fewest frames.
@@ -47,27 +52,32 @@ const MAX_STREAMS: u32 = 4096;
 pub(super) struct Port {
     pub(super) catalog: Catalog,
     pub(super) furniture: Arc<Furniture>,
-    pub(super) rate: Rate,
-    pub(super) counters: Arc<Counters>,
+    pub(super) stage: Arc<Stage>,
 }
 
 /// A client whose connection was closed has so long to take what was sent before and to close its side.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(10);
+/// A client that does not answer a keepalive ping within this time is gone: gRPC's own default.
+const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 
 type Reply = Result<Response<Answer>, Cut>;
 
 /// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
-pub(super) async fn serve(port: Arc<Port>, stream: TcpStream, drain: CancellationToken) {
+pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationToken) {
     let connection = Arc::new(Connection::default());
     let socket = TokioIo::new(connection.socket(stream));
+    let keepalive = port.stage.wire.keepalive;
     let service = {
-        let connection = Arc::clone(&connection);
+        let (connection, drain) = (Arc::clone(&connection), drain.clone());
         hyper::service::service_fn(move |request| {
-            let (port, connection) = (Arc::clone(&port), Arc::clone(&connection));
-            async move { answer(&port, &connection, request).await }
+            let (port, connection, drain) = (Arc::clone(&port), Arc::clone(&connection), drain.clone());
+            async move { answer(&port, &connection, drain, request).await }
         })
     };
     let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(keepalive)
+        .keep_alive_timeout(KEEPALIVE_LIMIT)
         .auto_date_header(false)
         .max_frame_size(MAX_FRAME_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
@@ -100,7 +110,12 @@ pub(super) async fn serve(port: Arc<Port>, stream: TcpStream, drain: Cancellatio
     }
 }
 
-async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Incoming>) -> Reply {
+async fn answer(
+    port: &Port,
+    connection: &Arc<Connection>,
+    drain: CancellationToken,
+    request: Request<Incoming>,
+) -> Reply {
     let start = Instant::now();
     if !is_grpc(&request) {
         let mut response = Response::new(Answer::empty());
@@ -114,7 +129,7 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
     let (parts, mut body) = request.into_parts();
     let method = parts.uri.path();
     if method == HEALTH_METHOD {
-        return Ok(healthy());
+        return Ok(health(port));
     }
     if !port.catalog.knows(method) {
         // Asked before the request is read: the answer does not depend on it.
@@ -122,23 +137,76 @@ async fn answer(port: &Port, connection: &Arc<Connection>, request: Request<Inco
         return Ok(refuse(port, refusal.code, &refusal.message));
     }
     let first = if port.catalog.needs_request(method) {
-        match first_message(&mut body).await {
+        match first_message(&mut body, port.stage.wire.max_request_bytes).await {
             Ok(first) => first,
             Err(message) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &message)),
         }
     } else {
         None
     };
-    let chosen = match port.catalog.choose(method, first.as_ref()) {
+    let chosen = match port.catalog.choose(method, first.as_ref(), |entry, call| {
+        connection.turn(entry.source_at, call.call)
+    }) {
         Ok(chosen) => chosen,
         Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
     };
+    if let Some(left) = port.stage.readiness.left(&chosen.entry.job.job_id) {
+        let job_id = &chosen.entry.job.job_id;
+        let message = format!(
+            "job {job_id:?} is still starting; ask again in {} s",
+            left.as_secs_f64().ceil()
+        );
+        return Ok(refuse(port, UNAVAILABLE, &message));
+    }
     // Whatever else the client has to say is taken, so that it can say it; the recorded answer does not depend on it.
     let mut rest = JoinSet::new();
     if !body.is_end_stream() {
         rest.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
     }
-    replay(port, connection, &chosen, start, rest).await
+    let encoding = Encoding::of(port.stage.wire.gzip, &parts.headers);
+    let feed = match feed(port, &chosen, encoding, start) {
+        Ok(feed) => feed,
+        Err(error) => {
+            let message = format!("could not start to read {}: {error}", chosen.entry.source.name());
+            return Ok(refuse(port, INTERNAL, &message));
+        }
+    };
+    let guard = Guard::new(connection, chosen.entry.source_at);
+    let replay = Replay::new(feed, guard, Arc::clone(&port.stage.counters), drain, rest);
+    replay_call(Box::new(replay), encoding).await
+}
+
+/// What this client gets of the chosen call.
+fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) -> io::Result<Feed> {
+    let stage = &port.stage;
+    let (job_id, call) = (&chosen.entry.job.job_id, chosen.call);
+    let key = (job_id.clone(), call.call);
+    let share = stage.deliveries.take(&key);
+    let open = |max_frames, encoding| {
+        let tape = Tape {
+            source: chosen.entry.source.clone(),
+            job_id: job_id.clone(),
+            call: call.clone(),
+            max_frames,
+            drained: share == Share::Nothing,
+            playback: Arc::clone(&stage.playback),
+            encoding,
+            sessions: Arc::clone(&stage.sessions),
+            limit: reader::read_ahead(stage.counters.active() + 1),
+        };
+        let label = Label {
+            job_id: job_id.clone(),
+            method: call.method.clone(),
+            stream_id: call.stream_id(),
+        };
+        Steps::open(tape, start, stage.control.register(label), Arc::clone(&stage.meter))
+    };
+    if share == Share::Part {
+        // Competing clients differ in what they accept, so each message goes as it was recorded.
+        let shared = || open(MaxFrames::Unlimited, Encoding::AsRecorded);
+        return stage.deliveries.join(key, chosen.max_frames, shared);
+    }
+    open(chosen.max_frames, encoding).map(|steps| Feed::Whole(Box::new(steps)))
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {
@@ -148,8 +216,8 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 }
 
 /// The first message of a request; `None` when the client sent none.
-async fn first_message(body: &mut Incoming) -> Result<Option<FirstMessage>, String> {
-    let mut deframer = Deframer::new(MAX_REQUEST_BYTES);
+async fn first_message(body: &mut Incoming, limit: usize) -> Result<Option<FirstMessage>, String> {
+    let mut deframer = Deframer::new(limit);
     loop {
         if let Some(frame) = deframer.next_frame().map_err(|error| error.to_string())? {
             let (compressed, data) = (frame.compressed, frame.data);
@@ -166,32 +234,9 @@ async fn first_message(body: &mut Incoming) -> Result<Option<FirstMessage>, Stri
     }
 }
 
-async fn replay(
-    port: &Port,
-    connection: &Arc<Connection>,
-    chosen: &Chosen<'_>,
-    start: Instant,
-    rest: JoinSet<()>,
-) -> Reply {
-    let Chosen {
-        entry,
-        call,
-        max_frames,
-    } = chosen;
-    let player = Player::new(call.call, *max_frames);
-    let limit = reader::read_ahead(port.counters.active() + 1);
-    let queue = match reader::spawn(entry.source.clone(), call.start_ns, player, limit) {
-        Ok(queue) => queue,
-        Err(error) => {
-            let message = format!("could not start to read {}: {error}", entry.source.name());
-            return Ok(refuse(port, INTERNAL, &message));
-        }
-    };
-    let steps = Steps::new(queue, Schedule::new(port.rate, call.start_ns), start);
-    let guard = Guard::new(connection, entry.source_at);
-    let mut replay = Box::new(Replay::new(steps, guard, Arc::clone(&port.counters), rest));
+async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
     let step = poll_fn(|cx| replay.steps.poll_due(cx)).await;
-    let head = match step.act {
+    let mut head = match step.act {
         Act::Headers(metadata) => answer::head(&metadata),
         Act::End(Finale::Status(status)) if status.trailers_only => {
             replay.finish();
@@ -202,11 +247,12 @@ async fn replay(
             return Err(Cut::reset(h2::Reason::CANCEL));
         }
         Act::End(Finale::Break { goaway }) => return replay.break_off(goaway).await,
-        act @ (Act::Message { .. } | Act::End(Finale::Status(_))) => {
-            replay.steps.put_back(super::player::Step { act, ..step });
+        act @ (Act::Message { .. } | Act::End(Finale::Status(_) | Finale::Hold)) => {
+            replay.steps.put_back(Step { act, ..step });
             answer::head(&Metadata::default())
         }
     };
+    encoding.name_in(head.headers_mut());
     Ok(head.map(|()| Answer::Replay(replay)))
 }
 
@@ -225,14 +271,16 @@ impl Replay {
 
 fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
     tracing::info!(code, message, "a call was refused");
-    port.counters.refused();
+    port.stage.counters.refused();
     answer::refusal(code, message).map(|()| Answer::empty())
 }
 
-/// The job's health: a job that is replayed is ready, whatever was recorded before it was.
-fn healthy() -> Response<Answer> {
+/// The health of the port's jobs: a job that is replayed is ready, whatever was recorded before it was, unless it was to
+/// be slow to start.
+fn health(port: &Port) -> Response<Answer> {
+    let mut jobs = port.catalog.entries.iter().map(|entry| &entry.job.job_id);
     let health = HealthResponse {
-        healthy: true,
+        healthy: jobs.all(|job_id| port.stage.readiness.left(job_id).is_none()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let message = Bytes::from(encode_message(false, &health.encode_to_vec()));

@@ -2,6 +2,11 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+/// How much of a silence before a broken connection is kept at any rate. Calls of one job share the connection, and must
+/// not lose what they have still to send to the first of them that breaks it; and a client tells a job that was closed
+/// when idle from one that died by this silence ([`crate::wire::idle::SILENCE_BEFORE_GOAWAY`]).
+pub(super) const KEPT_SILENCE: Duration = Duration::from_millis(1250);
+
 /// How fast a capture is replayed.
 ///
 /// ```
@@ -104,6 +109,10 @@ impl Schedule {
     #[must_use]
     pub const fn new(rate: Rate, first_ns: u64) -> Self {
         Self { rate, first_ns }
+    }
+
+    pub(super) const fn first_ns(&self) -> u64 {
+        self.first_ns
     }
 
     /// How long after the start of the call the step recorded at `offset_ns` is due; `None` = at once.

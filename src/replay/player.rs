@@ -34,6 +34,8 @@ pub(super) enum Finale {
     Cancel,
     /// The connection breaks, announced by a GOAWAY or not.
     Break { goaway: bool },
+    /// The call stays open and silent, until somebody gives it up.
+    Hold,
 }
 
 impl Finale {
@@ -51,7 +53,13 @@ impl Finale {
         })
     }
 
-    fn of(ending: Ending) -> Self {
+    /// True for a status that is not OK.
+    pub(super) fn is_error(&self) -> bool {
+        matches!(self, Self::Status(status) if status.code != 0)
+    }
+
+    /// How a recorded ending is replayed.
+    pub(super) fn of(ending: Ending) -> Self {
         match ending {
             Ending::Status(status) => Self::Status(status),
             Ending::Cancelled(Cancelled { by: Party::Server, .. }) => Self::Cancel,
@@ -94,9 +102,19 @@ impl Player {
         }
     }
 
-    /// True when the last step was the ending.
-    pub(super) const fn ended(&self) -> bool {
-        self.ended
+    /// The number of the call that is played.
+    pub(super) const fn call(&self) -> u32 {
+        self.call
+    }
+
+    /// Counts messages that the caller has had before.
+    pub(super) fn count(&mut self, messages: u64) {
+        self.messages += messages;
+    }
+
+    /// The call is to be played once more; what the caller has had stays counted.
+    pub(super) fn rewind(&mut self) {
+        self.ended = false;
     }
 
     /// Takes the next event of the capture and adds what it means for the call to `out`.

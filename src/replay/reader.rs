@@ -3,8 +3,9 @@
 use std::{io, thread};
 
 use super::{
-    player::Player,
+    encoding::{Encoder, Encoding},
     queue::{Consumer, Gone, Producer, bounded},
+    reel::{Next, Reel},
     source::Source,
 };
 
@@ -23,44 +24,53 @@ pub(super) fn read_ahead(calls: u64) -> usize {
     share.clamp(LEAST_BYTES, MOST_BYTES)
 }
 
-/// Starts to read `source` for `player`, from the opening of its call at the offset `start_ns`. The thread ends with the call, or when the consumer is dropped.
-pub(super) fn spawn(source: Source, start_ns: u64, player: Player, limit: usize) -> io::Result<Consumer> {
+/// Starts to read `source` for `reel`. The thread ends with the call, or when the consumer is dropped.
+pub(super) fn spawn(source: Source, reel: Reel, encoding: Encoding, limit: usize) -> io::Result<Consumer> {
     let (producer, consumer) = bounded(limit);
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
             // Gone: the client left; there is nobody to tell.
-            let _: Result<(), Gone> = read(&source, start_ns, player, &producer);
+            let _: Result<(), Gone> = read(&source, reel, &mut encoding.encoder(), &producer);
         })?;
     Ok(consumer)
 }
 
-fn read(source: &Source, start_ns: u64, mut player: Player, producer: &Producer) -> Result<(), Gone> {
+fn read(source: &Source, mut reel: Reel, encoder: &mut Encoder, producer: &Producer) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
         Ok(mut events) => {
-            if let Err(error) = events.seek(start_ns) {
-                player.fail(&error, &mut steps);
-            }
-            for event in events {
-                match event {
-                    Ok(event) => player.take(event, &mut steps),
-                    Err(error) => player.fail(&error, &mut steps),
+            let (begins_at, _) = reel.begins_at();
+            let mut next = Next::Seek(begins_at);
+            loop {
+                match next {
+                    Next::Stop => return Ok(()),
+                    Next::Read => {}
+                    Next::Seek(offset_ns) => {
+                        if let Err(error) = events.seek(offset_ns) {
+                            reel.fail(&error, &mut steps);
+                        }
+                    }
                 }
-                push_all(&mut steps, producer)?;
-                if player.ended() {
-                    return Ok(());
+                next = match events.next() {
+                    Some(Ok(event)) => reel.take(event, &mut steps),
+                    Some(Err(error)) => {
+                        reel.fail(&error, &mut steps);
+                        Next::Stop
+                    }
+                    None => {
+                        reel.finish(&mut steps);
+                        Next::Stop
+                    }
+                };
+                for step in steps.drain(..) {
+                    producer.push(encoder.encode(step))?;
                 }
             }
-            player.finish(&mut steps);
         }
-        Err(error) => player.fail(&error, &mut steps),
+        Err(error) => reel.fail(&error, &mut steps),
     }
-    push_all(&mut steps, producer)
-}
-
-fn push_all(steps: &mut Vec<super::player::Step>, producer: &Producer) -> Result<(), Gone> {
     steps.drain(..).try_for_each(|step| producer.push(step))
 }
 

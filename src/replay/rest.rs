@@ -1,6 +1,10 @@
 //! The REST side: axum around the pure answers of `configure`.
 //!
-//! Every route is there with and without `/focus-server` in front, and a slash at the end is tolerated.
+//! Every route of a Focus Server is there with and without `/focus-server` in front, and a slash at the end is tolerated.
+
+mod control;
+
+pub(super) use self::control::status;
 
 use std::{
     collections::HashMap,
@@ -25,21 +29,23 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     catalog::Entry,
     configure::{self, Endpoint},
-    served::Counters,
+    quirks::{Quirk, Quirks},
+    server::Stage,
+    stream::Stream,
 };
 
 /// What REST knows: the jobs, and where each is served.
-#[derive(Debug)]
 pub(super) struct Desk {
     jobs: Vec<(Arc<Entry>, SocketAddr)>,
     next: AtomicUsize,
-    counters: Arc<Counters>,
+    scheme: &'static str,
+    quirks: Quirks,
+    stage: Arc<Stage>,
 }
 
 type Shared = State<Arc<Desk>>;
@@ -48,7 +54,9 @@ impl Desk {
     pub(super) fn new(
         entries: &[Arc<Entry>],
         addrs: &HashMap<String, SocketAddr>,
-        counters: Arc<Counters>,
+        scheme: &'static str,
+        quirks: Quirks,
+        stage: Arc<Stage>,
     ) -> Arc<Self> {
         let jobs = entries.iter().filter_map(|entry| {
             let addr = addrs.get(&entry.job.job_id)?;
@@ -57,7 +65,9 @@ impl Desk {
         Arc::new(Self {
             jobs: jobs.collect(),
             next: AtomicUsize::new(0),
-            counters,
+            scheme,
+            quirks,
+            stage,
         })
     }
 
@@ -96,13 +106,14 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
     }
     let counted = Arc::clone(&desk);
     router
+        .merge(control::routes())
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, &json!({"error": "Not Found"})) })
         .method_not_allowed_fallback(|| async {
             refusal(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "Method Not Allowed"}))
         })
         .layer(axum::middleware::from_fn(
             move |request, next: axum::middleware::Next| {
-                counted.counters.rest_request();
+                counted.stage.counters.rest_request();
                 next.run(request)
             },
         ))
@@ -110,7 +121,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 }
 
 /// Serves one connection until it ends; `drain` ends it after the request in hand.
-pub(super) async fn serve(router: Router, stream: TcpStream, drain: CancellationToken) {
+pub(super) async fn serve(router: Router, stream: Stream, drain: CancellationToken) {
     let builder = auto::Builder::new(TokioExecutor::new());
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut serving = std::pin::pin!(serving);
@@ -139,30 +150,66 @@ fn answer_configure(desk: &Desk, headers: &HeaderMap, body: &[u8], task_id: Opti
     let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => {
-            return refusal(
+            return desk.wrong(
                 StatusCode::BAD_REQUEST,
-                &json!({"detail": format!("the body is not JSON: {error}")}),
+                "body",
+                &format!("the body is not JSON: {error}"),
             );
         }
     };
     if let Err(problem) = configure::check(&request) {
-        return refusal(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            &json!({"detail": problem.to_string()}),
-        );
+        return desk.wrong(StatusCode::UNPROCESSABLE_ENTITY, problem.field(), &problem.to_string());
+    }
+    let is_live = request.get("start_time").is_none_or(Value::is_null);
+    if is_live && desk.quirks.has(Quirk::WaitingForFiber) {
+        return desk.refuse(StatusCode::SERVICE_UNAVAILABLE, "waiting for fiber");
+    }
+    if !is_live && desk.quirks.has(Quirk::NoRecording) {
+        return desk.refuse(StatusCode::NOT_FOUND, "No recording found in given time range");
     }
     match task_id.and_then(|id| desk.job(id)).or_else(|| desk.assign(&request)) {
         Some((entry, addr)) => {
-            Json(configure::response(entry, &endpoint(headers, *addr), Some(&request))).into_response()
+            let job_id = &entry.job.job_id;
+            // A new job, as far as the client can tell: it has yet to start, and its frames are all there.
+            desk.stage.readiness.starts(job_id);
+            desk.stage.deliveries.reset(job_id);
+            desk.describe(entry, headers, *addr, Some(&request))
         }
-        None => unknown_job(),
+        None => desk.unknown_job(),
+    }
+}
+
+impl Desk {
+    fn describe(&self, entry: &Entry, headers: &HeaderMap, addr: SocketAddr, request: Option<&Value>) -> Response {
+        let mut body = configure::response(entry, &endpoint(headers, self.scheme, addr), request);
+        self.quirks.bend(&mut body);
+        Json(body).into_response()
+    }
+
+    /// A field of a request that is wrong.
+    fn wrong(&self, status: StatusCode, field: &str, text: &str) -> Response {
+        let key = self.quirks.error_key().unwrap_or("detail");
+        refusal(status, &json!({key: text, "field": field}))
+    }
+
+    fn refuse(&self, status: StatusCode, text: &str) -> Response {
+        refusal(status, &json!({self.quirks.error_key().unwrap_or("error"): text}))
+    }
+
+    fn unknown_job(&self) -> Response {
+        let status = if self.quirks.has(Quirk::ErrorIn200) {
+            StatusCode::OK
+        } else {
+            StatusCode::NOT_FOUND
+        };
+        self.refuse(status, "Invalid job_id")
     }
 }
 
 async fn metadata(State(desk): Shared, Path(job_id): Path<String>, headers: HeaderMap) -> Response {
     match desk.job(&job_id) {
-        Some((entry, addr)) => Json(configure::response(entry, &endpoint(&headers, *addr), None)).into_response(),
-        None => unknown_job(),
+        Some((entry, addr)) => desk.describe(entry, &headers, *addr, None),
+        None => desk.unknown_job(),
     }
 }
 
@@ -173,10 +220,7 @@ async fn channels(State(desk): Shared) -> Response {
         .filter_map(|(entry, _)| configure::channel_range(entry));
     match ranges.reduce(|(low, high), (lowest, highest)| (low.min(lowest), high.max(highest))) {
         Some((lowest, highest)) => Json(json!({"lowest_channel": lowest, "highest_channel": highest})).into_response(),
-        None => refusal(
-            StatusCode::NOT_FOUND,
-            &json!({"error": "the captures do not tell their channels"}),
-        ),
+        None => desk.refuse(StatusCode::NOT_FOUND, "the captures do not tell their channels"),
     }
 }
 
@@ -189,22 +233,19 @@ async fn ack() -> Response {
     Json(json!({"status": "ok"})).into_response()
 }
 
-fn unknown_job() -> Response {
-    refusal(StatusCode::NOT_FOUND, &json!({"error": "Invalid job_id"}))
-}
-
 fn refusal(status: StatusCode, body: &Value) -> Response {
     (status, Json(body)).into_response()
 }
 
 /// Where the client finds the job: on the host by which it found us.
-fn endpoint(headers: &HeaderMap, addr: SocketAddr) -> Endpoint {
+fn endpoint(headers: &HeaderMap, scheme: &'static str, addr: SocketAddr) -> Endpoint {
     let host = headers
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .and_then(configure::host_of);
     let host = host.map_or_else(|| SocketAddr::new(addr.ip(), 0).to_string(), ToOwned::to_owned);
     Endpoint {
+        scheme,
         host: host.trim_end_matches(":0").to_owned(),
         port: addr.port(),
     }

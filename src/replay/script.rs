@@ -8,7 +8,7 @@ use crate::{
         datastream::{HEALTH_METHOD, METHOD as STREAM_SPECTROGRAMS, StreamRequest},
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
-    event::{Direction, Event, EventKind, Message},
+    event::{Direction, Ending, Event, EventKind, Message},
     file::CallOverview,
 };
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct Call {
     pub request: Option<Request>,
     /// True when a message was received.
     pub answered: bool,
+    /// How it ended and at which offset (nanoseconds), where the capture tells.
+    pub end: Option<(u64, Ending)>,
     /// What its first frame looks like, where it is a spectrogram's.
     pub shape: Option<JobShape>,
 }
@@ -103,6 +105,8 @@ pub struct Scan {
     calls: BTreeMap<u32, Call>,
     /// The calls that are listed but not yet known well enough; `None` when there is no list.
     wanted: Option<BTreeMap<u32, Wanted>>,
+    /// The endings of those that are listed.
+    ends: BTreeMap<u32, (u64, Ending)>,
 }
 
 /// What must still be seen of a call.
@@ -133,9 +137,13 @@ impl Scan {
             };
             (call.call, wanted)
         });
+        let ends = calls
+            .iter()
+            .filter_map(|call| Some((call.call, (call.end_offset_ns, call.ending.clone()?))));
         Self {
             calls: BTreeMap::new(),
             wanted: Some(wanted.collect()),
+            ends: ends.collect(),
         }
     }
 
@@ -159,6 +167,7 @@ impl Scan {
                     start_ns: event.offset_ns,
                     request: None,
                     answered: false,
+                    end: self.ends.remove(&event.call),
                     shape: None,
                 };
                 self.calls.entry(event.call).or_insert(call);
@@ -166,6 +175,11 @@ impl Scan {
             EventKind::Message(message) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
                     note_message(call, message);
+                }
+            }
+            EventKind::End(ending) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.end.get_or_insert_with(|| (event.offset_ns, ending.clone()));
                 }
             }
             _ => {}

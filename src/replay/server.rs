@@ -1,157 +1,155 @@
 //! The server as one handle: ports, tasks, and their end.
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
+    builder::{Builder, Wire},
+    control::Control,
     error::ReplayError,
+    fidelity::{Fidelity, Meter},
     furniture::Furniture,
     grpc::{self, Port},
     open::Opened,
-    pace::Rate,
+    options::Playback,
+    quirks::Quirks,
+    ready::Readiness,
     rest::{self, Desk},
     served::{Counters, Served},
-    shape::JobShape,
-    source::Source,
+    share::{Deliveries, Sessions},
+    stream::Stream,
+    tls,
 };
 
-/// Any free port on this machine only.
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// What is to be served, and where. Made by [`ReplayServer::builder`].
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Builder {
-    sources: Vec<Source>,
-    shapes: HashMap<String, JobShape>,
-    rate: Rate,
-    grpc_addr: SocketAddr,
-    rest_addr: SocketAddr,
+/// See [`Builder::start`].
+pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
+    let Builder {
+        sources,
+        shapes,
+        playback,
+        start,
+        delivery,
+        startup_delay,
+        quirks,
+        wire,
+        tls,
+        grpc_addr,
+        rest_addr,
+    } = builder;
+    let ips = [grpc_addr.ip(), rest_addr.ip()];
+    let blocking = move || -> Result<_, ReplayError> {
+        let opened = Opened::read(&sources, &shapes)?;
+        let acceptors = tls.map(|tls| tls.acceptors(&ips)).transpose()?;
+        Ok((opened, acceptors))
+    };
+    let (opened, acceptors) = tokio::task::spawn_blocking(blocking)
+        .await
+        .map_err(|_| ReplayError::Scan)??;
+    let (grpc_tls, rest_tls) = acceptors.map(|both| (both.grpc, both.rest)).unzip();
+    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+    let ids = opened.entries.iter().map(|entry| entry.job.job_id.as_str());
+    let stage = Arc::new(Stage {
+        playback: Arc::new(playback),
+        control: Control::new(start),
+        deliveries: Deliveries::new(delivery, stop.clone()),
+        readiness: Readiness::new(startup_delay, ids),
+        sessions: Arc::default(),
+        counters: Arc::default(),
+        meter: Arc::default(),
+        wire,
+    });
+    let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(until(drain.clone(), Arc::clone(&furniture).follow(Arc::clone(&stage))));
+    let (mut job_addrs, mut addrs) = (HashMap::new(), Vec::new());
+    for catalog in opened.ports() {
+        let port = if addrs.is_empty() { grpc_addr.port() } else { 0 };
+        let (listener, addr) = listen(SocketAddr::new(grpc_addr.ip(), port)).await?;
+        addrs.push(addr);
+        job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
+        let port = Arc::new(Port {
+            catalog,
+            furniture: Arc::clone(&furniture),
+            stage: Arc::clone(&stage),
+        });
+        let serve = move |stream, drain| grpc::serve(Arc::clone(&port), stream, drain);
+        tasks.spawn(until(
+            stop.clone(),
+            accept(listener, grpc_tls.clone(), drain.clone(), serve),
+        ));
+    }
+    let (listener, rest_addr) = listen(rest_addr).await?;
+    let scheme = if rest_tls.is_some() { "https" } else { "http" };
+    let desk = Desk::new(&opened.entries, &job_addrs, scheme, Quirks(quirks), Arc::clone(&stage));
+    let router = rest::router(desk);
+    let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
+    tasks.spawn(until(stop.clone(), accept(listener, rest_tls, drain.clone(), serve)));
+    Ok(ReplayServer {
+        grpc_addr: addrs.first().copied().unwrap_or(grpc_addr),
+        rest_addr,
+        scheme,
+        job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
+        job_addrs,
+        stage,
+        drain,
+        tasks,
+        _stop: stop.drop_guard(),
+    })
 }
 
-impl Builder {
-    /// Adds a capture file.
-    pub fn capture(self, path: impl Into<PathBuf>) -> Self {
-        self.source(Source::file(path))
-    }
-
-    /// Adds a capture.
-    pub fn source(mut self, source: Source) -> Self {
-        self.sources.push(source);
-        self
-    }
-
-    /// Sets the pace; the default is the recorded one.
-    pub fn rate(mut self, rate: Rate) -> Self {
-        self.rate = rate;
-        self
-    }
-
-    /// Sets where gRPC listens; the default is any free port of the loopback interface.
-    ///
-    /// Each job of the production dialect after the first gets a port of its own on the same interface.
-    pub fn grpc_addr(mut self, addr: SocketAddr) -> Self {
-        self.grpc_addr = addr;
-        self
-    }
-
-    /// Sets where REST listens; the default is any free port of the loopback interface.
-    pub fn rest_addr(mut self, addr: SocketAddr) -> Self {
-        self.rest_addr = addr;
-        self
-    }
-
-    /// Tells what a job's frames look like; the default is read out of the first frame.
-    pub fn shape(mut self, job_id: impl Into<String>, shape: JobShape) -> Self {
-        self.shapes.insert(job_id.into(), shape);
-        self
-    }
-
-    /// Looks through the captures and starts to listen; when it returns, clients can connect.
-    ///
-    /// # Errors
-    /// When a capture cannot be read or holds no call, when two hold the same job, or when an address is taken.
-    pub async fn start(self) -> Result<ReplayServer, ReplayError> {
-        let (sources, shapes) = (self.sources, self.shapes);
-        let opened = tokio::task::spawn_blocking(move || Opened::read(&sources, &shapes))
-            .await
-            .map_err(|_| ReplayError::Scan)??;
-        let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
-        let counters = Arc::new(Counters::default());
-        let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
-        let mut tasks = JoinSet::new();
-        let mut job_addrs = HashMap::new();
-        let mut addrs = Vec::new();
-        for catalog in opened.ports() {
-            let port = if addrs.is_empty() { self.grpc_addr.port() } else { 0 };
-            let (listener, addr) = listen(SocketAddr::new(self.grpc_addr.ip(), port)).await?;
-            addrs.push(addr);
-            job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
-            let port = Arc::new(Port {
-                catalog,
-                furniture: Arc::clone(&furniture),
-                rate: self.rate,
-                counters: Arc::clone(&counters),
-            });
-            let serve = move |stream, drain| grpc::serve(Arc::clone(&port), stream, drain);
-            tasks.spawn(until(stop.clone(), accept(listener, drain.clone(), serve)));
-        }
-        let (listener, rest_addr) = listen(self.rest_addr).await?;
-        let desk = Desk::new(&opened.entries, &job_addrs, Arc::clone(&counters));
-        let router = rest::router(desk);
-        let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
-        tasks.spawn(until(stop.clone(), accept(listener, drain.clone(), serve)));
-        Ok(ReplayServer {
-            grpc_addr: addrs.first().copied().unwrap_or(self.grpc_addr),
-            rest_addr,
-            job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
-            job_addrs,
-            counters,
-            drain,
-            tasks,
-            _stop: stop.drop_guard(),
-        })
-    }
+/// What all calls of a server share.
+pub(super) struct Stage {
+    pub(super) playback: Arc<Playback>,
+    pub(super) control: Arc<Control>,
+    pub(super) deliveries: Deliveries,
+    pub(super) readiness: Readiness,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) wire: Wire,
 }
 
 /// A local Focus Server that replays captures: a gRPC job and its REST side.
 ///
-/// It runs until [`shutdown`](Self::shutdown) or until it is dropped, which breaks off every call. Every client gets the
-/// whole of a job, however often and however many ask.
-#[derive(Debug)]
+/// It runs until [`shutdown`](Self::shutdown) or until it is dropped, which breaks off every call.
+///
+/// ```
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grpc_capture::replay::{Rate, ReplayServer};
+/// let server = ReplayServer::builder().capture("captures/zero-ids.gcap").rate(Rate::Max).start().await?;
+/// let endpoint = format!("http://{}", server.grpc_addr()); // for the client under test
+/// # assert!(endpoint.len() > 7 && server.job_ids() == ["zero-ids"]); Ok(()) }
+/// ```
 pub struct ReplayServer {
     grpc_addr: SocketAddr,
     rest_addr: SocketAddr,
+    scheme: &'static str,
     job_ids: Vec<String>,
     job_addrs: HashMap<String, SocketAddr>,
-    counters: Arc<Counters>,
+    stage: Arc<Stage>,
     drain: CancellationToken,
     tasks: JoinSet<()>,
     _stop: DropGuard,
 }
 
+impl fmt::Debug for ReplayServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayServer")
+            .field("grpc_addr", &self.grpc_addr)
+            .field("rest_addr", &self.rest_addr)
+            .field("job_ids", &self.job_ids)
+            .finish_non_exhaustive()
+    }
+}
+
 impl ReplayServer {
     /// A server of no capture yet, at the recorded pace, on free ports of the loopback interface.
     pub fn builder() -> Builder {
-        Builder {
-            sources: Vec::new(),
-            shapes: HashMap::new(),
-            rate: Rate::default(),
-            grpc_addr: LOOPBACK,
-            rest_addr: LOOPBACK,
-        }
+        Builder::default()
     }
 
     /// Where gRPC listens.
@@ -166,10 +164,10 @@ impl ReplayServer {
         self.job_addrs.get(job_id).copied()
     }
 
-    /// Where REST listens, `http://HOST:PORT` without a slash at the end.
+    /// Where REST listens, `http://HOST:PORT` (`https` with TLS) without a slash at the end.
     #[must_use]
     pub fn rest_url(&self) -> String {
-        format!("http://{}", self.rest_addr)
+        format!("{}://{}", self.scheme, self.rest_addr)
     }
 
     /// The jobs, in the order of the captures.
@@ -192,16 +190,48 @@ impl ReplayServer {
     /// What has been sent so far.
     #[must_use]
     pub fn served(&self) -> Served {
-        self.counters.served()
+        self.stage.counters.served()
     }
 
-    /// Takes no new calls, and returns when those that run have come to their endings.
+    /// How well the schedule has been kept so far.
+    #[must_use]
+    pub fn fidelity(&self) -> Fidelity {
+        self.stage.meter.read()
+    }
+
+    /// Stops the clock of all calls. False when it stands already.
+    #[expect(clippy::must_use_candidate, reason = "most callers know")]
+    pub fn pause(&self) -> bool {
+        self.stage.control.pause()
+    }
+
+    /// Lets the clock go on. False when it runs already.
+    #[expect(clippy::must_use_candidate, reason = "most callers know")]
+    pub fn resume(&self) -> bool {
+        self.stage.control.resume()
+    }
+
+    /// Sends every running call to `position` after its opening; what lies there is sent, whatever was sent before.
+    pub fn seek(&self, position: Duration) {
+        self.stage.control.seek(position);
+    }
+
+    /// State, time played and where each running call is: what `GET /replay/status` answers.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        rest::status(&self.stage)
+    }
+
+    /// Takes no new calls, lets a paused server go on, and returns when the calls that run have come to their endings;
+    /// those that are held open end with UNAVAILABLE.
     ///
-    /// A call at the recorded pace may take hours: drop the future, after a time limit of yours, to break them off.
+    /// A call at the recorded pace may take hours, and one that is repeated without end never does: drop the future,
+    /// after a time limit of yours, to break them off.
     pub async fn shutdown(mut self) -> Served {
         self.drain.cancel();
+        self.resume();
         while self.tasks.join_next().await.is_some() {}
-        self.counters.served()
+        self.stage.counters.served()
     }
 }
 
@@ -220,8 +250,9 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()> + Send) {
 /// Accepts connections until `drain`, then waits for those that are open. Dropping the future closes them all.
 async fn accept<F>(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     drain: CancellationToken,
-    serve: impl Fn(TcpStream, CancellationToken) -> F + Send,
+    serve: impl Fn(Stream, CancellationToken) -> F + Send + Clone + 'static,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -235,7 +266,12 @@ async fn accept<F>(
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY could not be set");
                     }
-                    connections.spawn(serve(stream, drain.clone()));
+                    let (tls, drain, serve) = (tls.clone(), drain.clone(), serve.clone());
+                    connections.spawn(async move {
+                        if let Some(stream) = tls::accept(tls, stream).await {
+                            serve(stream, drain).await;
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -251,7 +287,7 @@ async fn accept<F>(
 }
 
 /// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

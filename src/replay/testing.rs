@@ -15,6 +15,7 @@ use crate::{
     event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
     file::Header,
     proto::{datastream, pandadatastream},
+    tap::tls::TlsOptions,
     wire::encode_message,
 };
 
@@ -204,13 +205,31 @@ impl Client {
         Self(sender)
     }
 
+    /// Over TLS; `None` when the handshake fails.
+    pub(super) async fn connect_tls(addr: SocketAddr, options: &TlsOptions) -> Option<Self> {
+        let config = options.client_config(&[b"h2"]).unwrap();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let name = addr.ip().into();
+        let stream = connector.connect(name, stream).await.ok()?;
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .ok()?;
+        tokio::spawn(connection);
+        Some(Self(sender))
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
     pub(super) async fn call(&self, path: &str, message: &[u8]) -> Seen {
+        self.call_with(path, message, &[]).await
+    }
+
+    pub(super) async fn call_with(&self, path: &str, message: &[u8], metadata: &[(&str, &str)]) -> Seen {
         let mut seen = Seen::default();
-        let response = match self.begin(path, message).await {
+        let response = match self.begin_with(path, message, metadata).await {
             Ok(response) => response,
             Err(error) => return seen.failed(&error),
         };
@@ -237,11 +256,22 @@ impl Client {
         path: &str,
         message: &[u8],
     ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
+        self.begin_with(path, message, &[]).await
+    }
+
+    async fn begin_with(
+        &self,
+        path: &str,
+        message: &[u8],
+        metadata: &[(&str, &str)],
+    ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
         let request = Request::post(format!("http://replay{path}"))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(Full::new(prefixed(&[message])))
-            .unwrap();
+            .header("te", "trailers");
+        let request = metadata
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Full::new(prefixed(&[message]))).unwrap();
         self.0.clone().send_request(request).await
     }
 }

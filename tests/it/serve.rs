@@ -122,3 +122,55 @@ fn all_shipped_captures_are_served_together() {
     let served = serve.ready["job_ids"].as_array().unwrap().len();
     assert_eq!(served, captures.len(), "one job for each: {}", serve.ready);
 }
+
+#[test]
+fn a_served_window_of_a_capture_is_recorded_as_such() {
+    let dir = Dir::new();
+    let out = dir.file("window.gcap");
+    let serve = Serve::start(&[
+        &shipped("optodas-quake.gcap"),
+        "--rate=max",
+        "--start-offset=2s",
+        "--playback-duration=3s",
+        "--loop=2",
+        "--end=ok",
+    ]);
+    let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "optodas-quake"];
+    run(&[&["record", "-o", &out], &target[..]].concat()).expect(0);
+    let (all, window) = (received(shipped("optodas-quake.gcap")), received(&out));
+    let half = window.len() / 2;
+    assert!(half > 0 && window[..half] == window[half..]);
+    assert!(all.windows(half).any(|part| part == &window[..half]));
+}
+
+#[test]
+fn a_self_signed_server_is_recorded_from_with_its_ca() {
+    let dir = Dir::new();
+    let (ca, out) = (dir.file("ca.pem"), dir.file("tls.gcap"));
+    let serve = Serve::start(&[
+        &shipped("febus-jitter.gcap"),
+        "--rate=max",
+        &format!("--self-signed={ca}"),
+    ]);
+    assert!(serve.rest().starts_with("https://"));
+    run(&["record", "--server", serve.rest(), "--cacert", &ca, "-o", &out]).expect(0);
+    assert!(received(&out) == received(shipped("febus-jitter.gcap")));
+    run(&["serve", &shipped("nan.gcap"), &format!("--self-signed={ca}")])
+        .expect(4)
+        .says(&["--force"]);
+}
+
+#[test]
+fn flags_that_make_no_sense_together_are_a_usage_error() {
+    let nan = shipped("nan.gcap");
+    for (flags, word) in [
+        (&["--compete", "--once"][..], "--once"),
+        (&["--end", "soon"], "unavailable"),
+        (&["--quirks", "odd"], "error-in-200"),
+        (&["--cert", "x.pem"], "--key"),
+        (&["--client-ca", "x.pem"], "--self-signed"),
+        (&["--rate", "0"], "--rate"),
+    ] {
+        run(&[&["serve", &nan], flags].concat()).expect(2).says(&[word]);
+    }
+}

@@ -24,6 +24,13 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// The field's path in the request.
+    pub(in crate::replay) fn field(&self) -> &str {
+        &self.field
+    }
+}
+
 /// Checks a configure request; the first problem is the answer.
 pub(in crate::replay) fn check(request: &Value) -> Result<(), Problem> {
     if !request.is_object() {

@@ -28,6 +28,7 @@ fn entry((configure_request, configure_response): (Option<Value>, Option<Value>)
 
 fn endpoint() -> Endpoint {
     Endpoint {
+        scheme: "http",
         host: "pod.local".to_owned(),
         port: 5000,
     }
@@ -55,7 +56,7 @@ fn a_recorded_response_is_answered_with_our_address_and_nothing_else_changed() {
     });
     let entry = entry((None, Some(recorded)), None);
     assert_eq!(
-        response(&entry, &endpoint(), None).to_string(),
+        Value::Object(response(&entry, &endpoint(), None)).to_string(),
         json!({
             "status": "", "job_id": "12-1", "stream_url": "http://pod.local", "stream_port": "5000",
             "view_type": 2, "surprise": [1, null], "metadata": {"site": "north"},
@@ -74,7 +75,7 @@ fn without_one_the_answer_is_what_the_data_tells() {
     };
     let asked = with("/frequencyRange", json!({"min": 10, "max": 20}));
     assert_eq!(
-        response(&entry((None, None), Some(shape)), &endpoint(), Some(&asked)).to_string(),
+        Value::Object(response(&entry((None, None), Some(shape)), &endpoint(), Some(&asked))).to_string(),
         json!({
             "status": "Config received successfully", "job_id": "12-1", "stream_url": "http://pod.local",
             "stream_port": 5000, "stream_amount": 1, "channel_amount": 2,
@@ -96,6 +97,7 @@ fn production_channels_are_mapped_to_their_streams() {
             data: Bytes::from(vec![8, stream_id]),
         }),
         answered: true,
+        end: None,
         shape: Some(JobShape {
             sensors,
             bins: 4,
@@ -187,5 +189,40 @@ fn a_bad_request_is_refused_with_the_field_named() {
     for (bad, field) in cases {
         let problem = check(&bad).expect_err(&bad.to_string()).to_string();
         assert!(problem.starts_with(&format!("{field}: ")), "{bad} gave {problem}");
+    }
+}
+
+#[test]
+fn the_address_is_written_as_the_recorded_one_was() {
+    for (url, port, expected) in [
+        (
+            json!("10.0.0.7"),
+            json!("12301"),
+            json!({"stream_url": "pod.local", "stream_port": "5000"}),
+        ),
+        (
+            json!("http://10.0.0.7"),
+            json!(12301),
+            json!({"stream_url": "http://pod.local", "stream_port": 5000}),
+        ),
+        (
+            json!("http://10.0.0.7:12301"),
+            Value::Null,
+            json!({"stream_url": "http://pod.local:5000"}),
+        ),
+        (
+            json!("http://10.0.0.7"),
+            Value::Null,
+            json!({"stream_url": "http://pod.local:5000"}),
+        ),
+    ] {
+        let mut recorded = json!({"stream_url": url});
+        if !port.is_null() {
+            recorded["stream_port"] = port;
+        }
+        let entry = entry((None, Some(recorded)), None);
+        let mut expected = expected;
+        expected["job_id"] = json!(entry.job.job_id);
+        assert_eq!(Value::Object(response(&entry, &endpoint(), None)), expected);
     }
 }

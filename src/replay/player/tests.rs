@@ -11,7 +11,7 @@ fn play(recording: Recording, max_frames: MaxFrames) -> Vec<Act> {
         player.take(event, &mut steps);
     }
     player.finish(&mut steps);
-    assert!(player.ended());
+    assert!(player.ended);
     steps.into_iter().map(|step| step.act).collect()
 }
 

@@ -2,7 +2,9 @@ use std::{future::poll_fn, thread};
 
 use super::*;
 use crate::replay::{
+    options::Playback,
     player::{Act, MaxFrames},
+    script::Scan,
     testing::Recording,
 };
 
@@ -20,7 +22,12 @@ async fn a_reader_never_holds_more_than_its_bound() {
     let recording = (0..300).fold(Recording::job(1, "a"), |recording, _| {
         recording.received(vec![0; 10_000])
     });
-    let mut queue = spawn(recording.ok().source(), 0, Player::new(1, MaxFrames::Unlimited), LIMIT).unwrap();
+    let recording = recording.ok();
+    let mut scan = Scan::default();
+    recording.events.iter().for_each(|event| scan.take(event));
+    let call = scan.jobs("a").remove(0).calls.remove(0);
+    let reel = Reel::new(&call, MaxFrames::Unlimited, &Playback::default());
+    let mut queue = spawn(recording.source(), reel, Encoding::AsRecorded, LIMIT).unwrap();
     let mut messages = 0;
     while let Some(step) = poll_fn(|cx| queue.poll_next(cx)).await {
         messages += u32::from(matches!(step.act, Act::Message { .. }));

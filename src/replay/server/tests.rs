@@ -13,8 +13,12 @@ use crate::{
         datastream::{HealthRequest, StreamRequest, data_stream_service_client::DataStreamServiceClient},
         pandadatastream::StreamDataRequest,
     },
-    replay::testing::{Client, Recording, Seen, frame, metadata, prefixed, serving, status, stream_request},
+    replay::{
+        Rate, Source,
+        testing::{Client, Recording, Seen, frame, metadata, prefixed, serving, status, stream_request},
+    },
 };
+use tokio::net::TcpStream;
 
 fn named(id: &str, recording: Recording) -> Source {
     Source::memory(format!("{id}.gcap"), Header::default(), recording.events)
@@ -569,7 +573,13 @@ async fn health_and_reflection_are_answered() {
         services!(tonic_reflection::pb::v1),
         services!(tonic_reflection::pb::v1alpha),
     ] {
-        for expected in ["datastream.DataStreamService", "pandadatastream.DataStreamService"] {
+        for expected in [
+            "datastream.DataStreamService",
+            "pandadatastream.DataStreamService",
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1.ServerReflection",
+            "grpc.reflection.v1alpha.ServerReflection",
+        ] {
             assert!(services.iter().any(|name| name == expected), "{services:?}");
         }
     }
@@ -623,4 +633,6 @@ async fn a_server_that_cannot_start_says_why() {
     );
 }
 
+mod behaviour;
 mod rest;
+mod tls;

@@ -23,9 +23,9 @@ async fn http(server: &ReplayServer, method: Method, path: &str, body: &str) -> 
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-const REQUEST: &str = r#"{"channels": {"min": 1, "max": 50}, "frequencyRange": {"min": 0, "max": 500}}"#;
+pub(super) const REQUEST: &str = r#"{"channels": {"min": 1, "max": 50}, "frequencyRange": {"min": 0, "max": 500}}"#;
 
-async fn configure(server: &ReplayServer, body: &str) -> Value {
+pub(super) async fn configure(server: &ReplayServer, body: &str) -> Value {
     let (status, answer) = http(server, Method::POST, "/configure", body).await;
     assert_eq!(status, 200, "{answer}");
     answer
@@ -150,4 +150,67 @@ async fn what_is_not_there_is_answered_in_json() {
         http(&server, Method::GET, "/configure", "").await.0,
         StatusCode::METHOD_NOT_ALLOWED
     );
+}
+
+#[tokio::test]
+async fn quirks_are_answered_on_demand() {
+    use crate::replay::Quirk;
+    let quirky = |quirks: &[Quirk]| {
+        let builder = ReplayServer::builder().source(spectrograms("a"));
+        quirks
+            .iter()
+            .fold(builder, |builder, quirk| builder.quirk(*quirk))
+            .start()
+    };
+    let server = quirky(&[
+        Quirk::StringPort,
+        Quirk::EmptyStatus,
+        Quirk::ErrorIn200,
+        Quirk::ErrorAsMessage,
+    ])
+    .await
+    .unwrap();
+    let answer = configure(&server, REQUEST).await;
+    assert_eq!(answer["stream_port"], server.grpc_addr().port().to_string());
+    assert_eq!(answer["status"], "");
+    let (status, answer) = http(&server, Method::GET, "/metadata/nobody", "").await;
+    assert_eq!((status.as_u16(), &answer["message"]), (200, &json!("Invalid job_id")));
+    let server = quirky(&[Quirk::WaitingForFiber, Quirk::NoRecording]).await.unwrap();
+    let (status, answer) = http(&server, Method::POST, "/configure", REQUEST).await;
+    assert_eq!((status.as_u16(), &answer["error"]), (503, &json!("waiting for fiber")));
+    let past = r#"{"channels": {"min": 1, "max": 50}, "start_time": 1, "end_time": 2}"#;
+    assert_eq!(http(&server, Method::POST, "/configure", past).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_player_is_told_over_rest() {
+    let server = serving([spectrograms("a")]).await;
+    let (status, answer) = http(&server, Method::POST, "/replay/pause", "").await;
+    assert_eq!((status.as_u16(), &answer["state"]), (200, &json!("paused")));
+    let (_, answer) = http(&server, Method::GET, "/replay/status", "").await;
+    assert_eq!((&answer["state"], &answer["rate"]), (&json!("paused"), &json!("max")));
+    for (path, body) in [
+        ("/replay/seek", r#"{"offset_s": 1.5}"#),
+        ("/replay/seek?offset_s=2", ""),
+    ] {
+        assert_eq!(http(&server, Method::POST, path, body).await.0, 200, "{path}");
+    }
+    let (status, answer) = http(&server, Method::POST, "/replay/seek", r#"{"offset_s": -1}"#).await;
+    assert_eq!((status.as_u16(), &answer["field"]), (422, &json!("offset_s")));
+    let (_, answer) = http(&server, Method::POST, "/replay/resume", "").await;
+    assert_eq!(answer["state"], "playing");
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_named() {
+    let server = serving([spectrograms("a")]).await;
+    for (body, status, field) in [
+        ("no JSON", 400, "body"),
+        ("[]", 422, "body"),
+        ("{}", 422, "channels.min"),
+        (r#"{"channels": {"min": 5, "max": 2}}"#, 422, "channels.max"),
+    ] {
+        let (answered, answer) = http(&server, Method::POST, "/configure", body).await;
+        assert_eq!((answered.as_u16(), &answer["field"]), (status, &json!(field)), "{body}");
+    }
 }

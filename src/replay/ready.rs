@@ -1,0 +1,67 @@
+//! When a job is ready: at once, or some time after it was configured.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+/// Which jobs are still starting.
+#[derive(Debug)]
+pub(super) struct Readiness {
+    delay: Duration,
+    /// When each job is ready, where that is not at once.
+    at: Mutex<HashMap<String, Instant>>,
+    changed: Notify,
+}
+
+impl Readiness {
+    /// All jobs start now.
+    pub(super) fn new<'a>(delay: Duration, job_ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let readiness = Self {
+            delay,
+            at: Mutex::default(),
+            changed: Notify::new(),
+        };
+        job_ids.into_iter().for_each(|job_id| readiness.starts(job_id));
+        readiness
+    }
+
+    /// The job was configured: it starts now.
+    pub(super) fn starts(&self, job_id: &str) {
+        if !self.delay.is_zero() {
+            let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+            at.insert(job_id.to_owned(), Instant::now() + self.delay);
+            drop(at);
+            self.changed.notify_one();
+        }
+    }
+
+    /// How long until the job is ready; `None` when it is.
+    pub(super) fn left(&self, job_id: &str) -> Option<Duration> {
+        let at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        left(*at.get(job_id)?)
+    }
+
+    /// How long until every job is ready; `None` when they are.
+    pub(super) fn left_of_all(&self) -> Option<Duration> {
+        let at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.values().filter_map(|at| left(*at)).max()
+    }
+
+    /// Returns when a job has been configured.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// True when jobs are ready at once.
+    pub(super) const fn is_instant(&self) -> bool {
+        self.delay.is_zero()
+    }
+}
+
+fn left(at: Instant) -> Option<Duration> {
+    Some(at.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+}

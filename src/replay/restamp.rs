@@ -1,0 +1,226 @@
+//! Moves the timestamps of a frame's rows, and nothing else of it: unknown fields, order and encoding stay. Pure.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::pace::Schedule;
+use crate::dialect::{
+    Dialect,
+    proto::{DecodeError, Fields, Value, put_varint},
+};
+
+/// Field numbers of `datastream`: rows in a frame, first and last moment in a row (epoch ms).
+const ROWS: u32 = 1;
+const START: u32 = 3;
+const END: u32 = 4;
+/// Field number of `pandadatastream`: the moment of each row (epoch ms).
+const TIMESTAMPS: u32 = 3;
+
+const VARINT: u64 = 0;
+const DELIMITED: u64 = 2;
+
+/// Moves the rows of one frame by `shift_ms`.
+///
+/// A row's start of 0 is absent from the wire; it is written when the row has an end, and moves like any other.
+pub(super) fn restamp(dialect: Dialect, frame: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
+    // A timestamp that grows from nothing takes eleven bytes; there are few rows in a frame.
+    let mut out = Vec::with_capacity(frame.len() + 256);
+    rewrite("DataStream", frame, &mut out, |number, value, out| {
+        match (dialect, number, value) {
+            (Dialect::DataStream, ROWS, Value::Bytes(row)) => {
+                let row = moved_row(row, shift_ms)?;
+                put_delimited(out, ROWS, &row);
+                Ok(Change::Done)
+            }
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => {
+                put_moved(out, TIMESTAMPS, at, shift_ms);
+                Ok(Change::Done)
+            }
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(packed)) => {
+                let mut moved = Vec::with_capacity(packed.len() + 8);
+                for at in varints(packed) {
+                    put_varint(&mut moved, shifted(at, shift_ms));
+                }
+                put_delimited(out, TIMESTAMPS, &moved);
+                Ok(Change::Done)
+            }
+            _ => Ok(Change::None),
+        }
+    })?;
+    Ok(out)
+}
+
+/// The latest moment that a frame's rows name, epoch ms; `None` when they name none.
+pub(super) fn newest_ms(dialect: Dialect, frame: &[u8]) -> Option<i64> {
+    let mut newest: Option<i64> = None;
+    let mut note = |at: u64| newest = newest.max(Some(at as i64));
+    let mut fields = Fields::new("DataStream", frame);
+    while let Ok(Some(field)) = fields.next_field() {
+        match (dialect, field.number, field.value) {
+            (Dialect::DataStream, ROWS, Value::Bytes(row)) => {
+                let mut row = Fields::new("SpectrogramRow", row);
+                while let Ok(Some(field)) = row.next_field() {
+                    if let (START | END, Value::Varint(at)) = (field.number, field.value) {
+                        note(at);
+                    }
+                }
+            }
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => note(at),
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(packed)) => varints(packed).for_each(&mut note),
+            _ => {}
+        }
+    }
+    newest
+}
+
+fn moved_row(row: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
+    let mut out = Vec::with_capacity(row.len() + 24);
+    let (mut has_start, mut has_end) = (false, false);
+    rewrite("SpectrogramRow", row, &mut out, |number, value, out| {
+        match (number, value) {
+            (START | END, Value::Varint(at)) => {
+                has_start |= number == START;
+                has_end |= number == END;
+                put_moved(out, number, at, shift_ms);
+                Ok(Change::Done)
+            }
+            _ => Ok(Change::None),
+        }
+    })?;
+    if has_end && !has_start {
+        put_moved(&mut out, START, 0, shift_ms);
+    }
+    Ok(out)
+}
+
+/// What became of a field.
+enum Change {
+    /// It stays as it is.
+    None,
+    /// Its new form was written.
+    Done,
+}
+
+/// Copies a message field by field, byte for byte but for those that `change` writes itself.
+fn rewrite(
+    name: &'static str,
+    message: &[u8],
+    out: &mut Vec<u8>,
+    mut change: impl FnMut(u32, Value<'_>, &mut Vec<u8>) -> Result<Change, DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut fields = Fields::new(name, message);
+    let mut begins = 0;
+    while let Some(field) = fields.next_field()? {
+        let ends = message.len() - fields.remaining();
+        if let Change::None = change(field.number, field.value, out)? {
+            out.extend_from_slice(message.get(begins..ends).unwrap_or_default());
+        }
+        begins = ends;
+    }
+    Ok(())
+}
+
+fn varints(packed: &[u8]) -> impl Iterator<Item = u64> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (mut value, mut bits) = (0_u64, 0);
+        loop {
+            let byte = *packed.get(at)?;
+            at += 1;
+            if bits < u64::BITS {
+                value |= u64::from(byte & 0x7f) << bits;
+            }
+            bits += 7;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+    })
+}
+
+fn shifted(at: u64, shift_ms: i64) -> u64 {
+    (at as i64).saturating_add(shift_ms) as u64
+}
+
+fn put_moved(out: &mut Vec<u8>, number: u32, at: u64, shift_ms: i64) {
+    put_varint(out, u64::from(number) << 3 | VARINT);
+    put_varint(out, shifted(at, shift_ms));
+}
+
+fn put_delimited(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    put_varint(out, u64::from(number) << 3 | DELIMITED);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Shifts of so many passes are remembered: streams of a job are seldom more than one pass apart.
+const REMEMBERED_PASSES: u64 = 64;
+
+/// By how much the rows move in each pass: the same for all streams of a job that were started together, so that a client
+/// can still match them row by row.
+#[derive(Debug, Default)]
+pub(super) struct Shifts(Mutex<BTreeMap<u64, i64>>);
+
+impl Shifts {
+    /// The shift of a pass; the stream that comes to it first computes it for all.
+    fn of(&self, pass: u64, compute: impl FnOnce() -> i64) -> i64 {
+        let mut shifts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shift = *shifts.entry(pass).or_insert_with(compute);
+        if let Some(oldest) = pass.checked_sub(REMEMBERED_PASSES) {
+            *shifts = shifts.split_off(&oldest);
+        }
+        shift
+    }
+}
+
+/// Moves the rows of one call.
+#[derive(Debug)]
+pub(super) struct Restamper {
+    dialect: Dialect,
+    shifts: Arc<Shifts>,
+    schedule: Schedule,
+    /// When the replay of the call began, epoch ms.
+    began_ms: i64,
+    current: Option<(u64, i64)>,
+}
+
+impl Restamper {
+    /// For a call that began at `began_ms` (epoch); `schedule` counts from there.
+    pub(super) const fn new(dialect: Dialect, shifts: Arc<Shifts>, schedule: Schedule, began_ms: i64) -> Self {
+        Self {
+            dialect,
+            shifts,
+            schedule,
+            began_ms,
+            current: None,
+        }
+    }
+
+    /// The frame as it is to be sent in pass number `pass`, at `offset_ns` of the time line; `None` when it is to be
+    /// sent as it is.
+    pub(super) fn message(&mut self, frame: &Bytes, pass: u64, offset_ns: u64) -> Option<Bytes> {
+        let shift_ms = match self.current {
+            Some((of_pass, shift_ms)) if of_pass == pass => shift_ms,
+            _ => {
+                let newest_ms = newest_ms(self.dialect, frame)?;
+                let due = self.schedule.due(offset_ns).unwrap_or(Duration::ZERO);
+                let due_ms = i64::try_from(due.as_millis()).unwrap_or(i64::MAX);
+                let shift_ms = self
+                    .shifts
+                    .of(pass, || self.began_ms.saturating_add(due_ms).saturating_sub(newest_ms));
+                self.current = Some((pass, shift_ms));
+                shift_ms
+            }
+        };
+        // What cannot be read is sent as it is: a client must be able to meet it.
+        restamp(self.dialect, frame, shift_ms).ok().map(Bytes::from)
+    }
+}
+
+#[cfg(test)]
+mod tests;

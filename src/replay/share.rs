@@ -1,0 +1,299 @@
+//! Who gets the steps of a call: every client all of them, one client all of them, or several some each.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    options::Delivery,
+    player::{Act, Finale, MaxFrames, Step},
+    restamp::Shifts,
+    steps::Steps,
+};
+
+/// Streams of a job that begin within this time are one session: production consumers start all of them together.
+const TOGETHER: Duration = Duration::from_secs(2);
+
+/// The shift of row timestamps, shared by the streams of a job that begin together.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
+
+#[derive(Debug)]
+struct Session {
+    seeks: u64,
+    began: Instant,
+    shifts: Arc<Shifts>,
+}
+
+impl Sessions {
+    pub(super) fn shifts(&self, job_id: &str, seeks: u64, now: Instant) -> Arc<Shifts> {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = sessions.get(job_id)
+            && session.seeks == seeks
+            && now.saturating_duration_since(session.began) <= TOGETHER
+        {
+            return Arc::clone(&session.shifts);
+        }
+        let shifts = Arc::<Shifts>::default();
+        let session = Session {
+            seeks,
+            began: now,
+            shifts: Arc::clone(&shifts),
+        };
+        sessions.insert(job_id.to_owned(), session);
+        shifts
+    }
+}
+
+/// A recorded call: its job and its number in the capture.
+pub(super) type CallKey = (String, u32);
+
+/// Which calls have been handed out, and to whom.
+#[derive(Debug)]
+pub(super) struct Deliveries {
+    delivery: Delivery,
+    taken: Mutex<HashSet<CallKey>>,
+    queues: Mutex<HashMap<CallKey, Arc<Queue>>>,
+    stop: CancellationToken,
+}
+
+/// What a client gets of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    Whole,
+    /// The messages are gone.
+    Nothing,
+    Part,
+}
+
+impl Deliveries {
+    pub(super) fn new(delivery: Delivery, stop: CancellationToken) -> Self {
+        Self {
+            delivery,
+            taken: Mutex::default(),
+            queues: Mutex::default(),
+            stop,
+        }
+    }
+
+    /// What the next client of a call gets.
+    pub(super) fn take(&self, key: &CallKey) -> Share {
+        match self.delivery {
+            Delivery::Broadcast => Share::Whole,
+            Delivery::Compete => Share::Part,
+            Delivery::Once => {
+                let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+                if taken.insert(key.clone()) {
+                    Share::Whole
+                } else {
+                    Share::Nothing
+                }
+            }
+        }
+    }
+
+    /// Joins the clients that compete for a call; `open` starts its replay for the first of them.
+    pub(super) fn join(
+        &self,
+        key: CallKey,
+        max_frames: MaxFrames,
+        open: impl FnOnce() -> io::Result<Steps>,
+    ) -> io::Result<Feed> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = if let Some(queue) = queues.get(&key) {
+            Arc::clone(queue)
+        } else {
+            let queue = Arc::<Queue>::default();
+            let (steps, shared) = (open()?, Arc::clone(&queue));
+            let stop = self.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(deal(steps, &shared)).await });
+            queues.insert(key, Arc::clone(&queue));
+            queue
+        };
+        drop(queues);
+        Ok(Feed::Part(queue.join(max_frames)))
+    }
+
+    /// The job was configured anew: its frames are there again.
+    pub(super) fn reset(&self, job_id: &str) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.retain(|(job, _)| job != job_id);
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.retain(|(job, _), _| job != job_id);
+    }
+}
+
+/// Hands the steps of a call out, each message to the next client that has room.
+async fn deal(mut steps: Steps, queue: &Queue) {
+    loop {
+        let step = std::future::poll_fn(|cx| steps.poll_due(cx)).await;
+        match step.act {
+            Act::Headers(_) => queue.head(&step),
+            Act::End(finale) => {
+                queue.end(finale);
+                return;
+            }
+            Act::Message { .. } => {
+                let mut waiting = Some(step);
+                while let Some(step) = waiting.take() {
+                    waiting = queue.offer(step);
+                    if waiting.is_some() {
+                        queue.room.notified().await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A call that clients compete for.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    members: Mutex<Members>,
+    /// A client came, or took what it was given.
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    senders: VecDeque<mpsc::Sender<Step>>,
+    head: Option<Step>,
+    end: Option<Finale>,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(self: &Arc<Self>, max_frames: MaxFrames) -> Member {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut members = self.lock();
+        if members.end.is_none() {
+            members.senders.push_back(sender);
+        }
+        let first = members.head.clone();
+        drop(members);
+        self.room.notify_one();
+        Member {
+            queue: Arc::clone(self),
+            receiver,
+            next: first.into_iter().collect(),
+            left: match max_frames {
+                MaxFrames::Unlimited => None,
+                MaxFrames::First(max) | MaxFrames::AsRecorded(max) => Some(max),
+            },
+        }
+    }
+
+    fn head(&self, step: &Step) {
+        let mut members = self.lock();
+        members.head = Some(step.clone());
+        // It is the first step, so each has room for it.
+        members
+            .senders
+            .retain(|sender| !matches!(sender.try_send(step.clone()), Err(mpsc::error::TrySendError::Closed(_))));
+    }
+
+    /// Gives a step to the client whose turn it is; back when none has room.
+    fn offer(&self, mut step: Step) -> Option<Step> {
+        let mut members = self.lock();
+        for _ in 0..members.senders.len() {
+            let Some(sender) = members.senders.pop_front() else {
+                break;
+            };
+            match sender.try_send(step) {
+                Ok(()) => {
+                    members.senders.push_back(sender);
+                    return None;
+                }
+                Err(mpsc::error::TrySendError::Full(back)) => {
+                    members.senders.push_back(sender);
+                    step = back;
+                }
+                Err(mpsc::error::TrySendError::Closed(back)) => step = back,
+            }
+        }
+        Some(step)
+    }
+
+    fn end(&self, finale: Finale) {
+        let mut members = self.lock();
+        members.end = Some(finale);
+        // Each finds the ending when it has taken what it was given.
+        members.senders.clear();
+    }
+}
+
+/// One of the clients that compete for a call.
+#[derive(Debug)]
+pub(super) struct Member {
+    queue: Arc<Queue>,
+    receiver: mpsc::Receiver<Step>,
+    next: VecDeque<Step>,
+    left: Option<u64>,
+}
+
+impl Member {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.left == Some(0) && self.next.is_empty() {
+            let act = Act::End(Finale::complete());
+            return Poll::Ready(Step { offset_ns: 0, act });
+        }
+        let step = if let Some(step) = self.next.pop_front() {
+            step
+        } else if let Some(step) = std::task::ready!(self.receiver.poll_recv(cx)) {
+            self.queue.room.notify_one();
+            step
+        } else {
+            let finale = self.queue.lock().end.clone();
+            let act = Act::End(finale.unwrap_or_else(Finale::complete));
+            Step { offset_ns: 0, act }
+        };
+        if let (Act::Message { .. }, Some(left)) = (&step.act, &mut self.left) {
+            *left = left.saturating_sub(1);
+        }
+        Poll::Ready(step)
+    }
+
+    fn put_back(&mut self, step: Step) {
+        if let (Act::Message { .. }, Some(left)) = (&step.act, &mut self.left) {
+            *left += 1;
+        }
+        self.next.push_front(step);
+    }
+}
+
+/// What one client is given.
+#[derive(Debug)]
+pub(super) enum Feed {
+    Whole(Box<Steps>),
+    Part(Member),
+}
+
+impl Feed {
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        match self {
+            Self::Whole(steps) => steps.poll_due(cx),
+            Self::Part(member) => member.poll_next(cx),
+        }
+    }
+
+    /// Puts back a step that was taken too early.
+    pub(super) fn put_back(&mut self, step: Step) {
+        match self {
+            Self::Whole(steps) => steps.put_back(step),
+            Self::Part(member) => member.put_back(step),
+        }
+    }
+}

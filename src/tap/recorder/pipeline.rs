@@ -120,7 +120,11 @@ impl<S: Storage> Pipeline<S> {
             return Ok(());
         }
         self.append_ready()?;
-        let bound = if self.under_way.len() >= self.room { Bound::Press } else { Bound::Other };
+        let bound = if self.under_way.len() >= self.room {
+            Bound::Press
+        } else {
+            Bound::Other
+        };
         while self.under_way.len() >= self.room {
             self.append_next()?;
         }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
+pub(crate) mod diff;
+pub(crate) mod merge;
 pub(crate) mod record;
+pub(crate) mod redact;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod validate;
@@ -54,8 +57,16 @@ pub(crate) enum Command {
     Stats(validate::StatsArgs),
     /// Print the golden text of captures, or compare it with goldens
     Snapshot(validate::SnapshotArgs),
+    /// Compare two captures, call by call and row by row
+    Diff(diff::DiffArgs),
+    /// Join captures into one, on one clock
+    Merge(merge::MergeArgs),
+    /// Add a remark at an offset, in a new capture
+    Note(merge::NoteArgs),
     /// Cut a part out of a capture into a new one
     Slice(Box<slice::SliceArgs>),
+    /// Take secrets out of a capture: into a new one that is searched for them
+    Redact(Box<redact::RedactArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
     /// Make a capture from length-delimited frames

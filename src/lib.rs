@@ -8,7 +8,7 @@
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
 //! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
-//! - [`mod@slice`]: a part of a capture.
+//! - [`mod@slice`], [`mod@diff`]: parts of captures, captures joined, captures compared.
 //! - [`stats`]: the numbers of a stream.
 //! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text.
 //!
@@ -24,6 +24,7 @@
 
 pub mod convert;
 pub mod dialect;
+pub mod diff;
 pub mod event;
 pub mod evidence;
 pub mod file;

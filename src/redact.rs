@@ -1,25 +1,50 @@
 //! Redaction: rules that turn an event into an event without its secrets.
 //!
-//! A rule is applied before an event is first written, so that a secret never reaches a disk. Today there is one, for
-//! metadata; [`Rule`] is where others (fields of messages) join.
+//! A [`Redactor`] applies [`Rules`] event by event: metadata and addresses, fields of messages (guided by the capture's
+//! descriptor set, on the wire bytes, so that everything else stays as it is), the configure exchange, status messages
+//! and notes. It works before the first write ([`Rule`] is what a recorder takes) and on a capture that exists
+//! ([`rewrite()`]), which then ends with a search of the new file for every value that was taken out.
 
+pub mod action;
+mod fields;
+mod header;
+mod json;
 pub mod metadata;
+mod redactor;
+mod rewrite;
+mod rules;
+mod scan;
 pub mod url;
+mod values;
+mod visit;
 
+pub use action::{Action, NoAction};
+pub use fields::FieldError;
 pub use metadata::{MetadataPolicy, REDACTED};
+pub use redactor::Redactor;
+pub use rewrite::{Change, RedactError, Redacted, preview, rewrite};
+pub use rules::{Rules, RulesError};
+pub use scan::{Found, Scan, scan};
 pub use url::strip_userinfo;
+pub use values::Values;
 
 use crate::event::Event;
 
-/// Something that takes secrets out of an event. Applying a rule twice is the same as applying it once.
+/// The author of the notes that a redaction adds.
+pub const AUTHOR: &str = "redact";
+
+/// Something that takes secrets out of events, one after the other in their order.
 pub trait Rule: Send {
     /// The event without what the rule hides.
-    fn apply(&self, event: Event) -> Event;
+    fn apply(&mut self, event: Event) -> Event;
 }
 
 impl Rule for MetadataPolicy {
-    fn apply(&self, mut event: Event) -> Event {
+    fn apply(&mut self, mut event: Event) -> Event {
         self.redact(&mut event.kind);
         event
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Reports: plain values rendered as text or JSON. No input or output happens here.
 
+pub mod diff_html;
+pub mod diff_text;
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;

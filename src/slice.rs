@@ -1,9 +1,11 @@
-//! Cutting captures: [`slice()`].
+//! Cutting, joining and annotating captures: [`slice()`], [`merge::merge`], [`note::note`].
 //!
-//! A capture is append-only and never rewritten, so this makes a new one. Message bytes stay as they are, except
+//! A capture is append-only and never rewritten, so each of these makes a new one. Message bytes stay as they are, except
 //! where a slice keeps only some sensors: then messages are encoded anew, and header and note say so.
 
 mod machine;
+pub mod merge;
+pub mod note;
 mod plan;
 mod sensors;
 

@@ -10,5 +10,5 @@ pub mod metadata;
 pub mod status;
 
 pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
-pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, inflate};
+pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, deflate, inflate};
 pub use metadata::{header_map, metadata};

@@ -227,6 +227,10 @@ pub(crate) struct RecorderArgs {
     /// Record secrets in metadata (authorization, cookie, *-token, …) as they are
     #[arg(long)]
     pub(crate) keep_metadata: bool,
+
+    /// Hide what these rules (TOML, as of `capture redact --rules`) name before anything is written
+    #[arg(long, value_name = "FILE", conflicts_with = "keep_metadata")]
+    pub(crate) redact: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

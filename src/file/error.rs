@@ -65,6 +65,11 @@ impl FileError {
         Self::new(act, FileErrorKind::Io(error))
     }
 
+    /// Something that the operating system refused while a capture was read for a purpose of ours.
+    pub(crate) fn reading(act: &str, error: io::Error) -> Self {
+        Self::io(act, error)
+    }
+
     pub(super) fn corrupt(act: impl Into<String>, what: impl Into<String>) -> Self {
         Self::new(act, FileErrorKind::Corrupt(what.into()))
     }

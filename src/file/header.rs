@@ -46,6 +46,8 @@ pub mod attribute {
     pub const CONTINUES_ANCHOR: &str = "continues.anchor";
     /// What the capture was cut from, when it is a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
     pub const SLICE: &str = "slice";
+    /// The rules by which the capture was redacted, and that found something.
+    pub const REDACTED: &str = "redacted";
     /// Names that begin so are the user's own.
     pub const TAG_PREFIX: &str = "tag.";
 }

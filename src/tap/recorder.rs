@@ -36,7 +36,7 @@ pub use queue::{Refused, Totals};
 
 use crate::{
     event::{CallStart, Event, EventKind, Note, Observer},
-    redact::MetadataPolicy,
+    redact::{MetadataPolicy, Rule},
     tap::clock::{Clock, MonotonicClock},
 };
 use queue::Queue;
@@ -99,6 +99,8 @@ pub struct RecorderOptions {
     pub flush_interval: Duration,
     /// What happens to secrets in metadata. Default: they are replaced.
     pub metadata: MetadataPolicy,
+    /// What else is taken out of events, on the writer thread, before they are written and seen. Default: nothing.
+    pub rules: Vec<Box<dyn Rule>>,
     /// Who else sees the events, on the writer thread, after redaction and after the event was written.
     pub observers: Vec<Box<dyn Observer>>,
     /// The clock; its offset 0 is the beginning of the capture. Default: started with these options.
@@ -113,6 +115,7 @@ impl Default for RecorderOptions {
             on_overflow: Overflow::Block,
             flush_interval: FLUSH_INTERVAL,
             metadata: MetadataPolicy::Redact,
+            rules: Vec::new(),
             observers: Vec::new(),
             clock: Arc::new(MonotonicClock::start()),
         }
@@ -127,6 +130,7 @@ impl std::fmt::Debug for RecorderOptions {
             .field("on_overflow", &self.on_overflow)
             .field("flush_interval", &self.flush_interval)
             .field("metadata", &self.metadata)
+            .field("rules", &self.rules.len())
             .field("observers", &self.observers.len())
             .finish_non_exhaustive()
     }
@@ -212,7 +216,11 @@ impl<S: Sink> Recorder<S> {
     fn new(sink: S, options: RecorderOptions, sender: queue::Sender) -> (Self, writer::Writer<S>, Report<S>) {
         let queue = Arc::new(Queue::new(sender, &options));
         let (report, done) = oneshot::channel();
-        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, options.observers);
+        let on_the_way = writer::OnTheWay {
+            rules: options.rules,
+            observers: options.observers,
+        };
+        let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, on_the_way);
         let handle = RecorderHandle { queue };
         let recorder = Self {
             handle,

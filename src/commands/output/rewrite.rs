@@ -61,6 +61,11 @@ impl NewCapture {
         result.map_err(Into::into)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its name, for reports.
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()

@@ -10,7 +10,7 @@ use std::{
 
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
-    redact::{MetadataPolicy, strip_userinfo},
+    redact::{MetadataPolicy, Redactor, Rule, Rules, strip_userinfo},
     report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
@@ -30,7 +30,7 @@ use grpc_capture::{
 use super::{Failure, live, target, target::Prepared};
 use crate::{
     cli::record::{OnOverflow, RecordArgs},
-    commands::{import, output},
+    commands::{import, output, redact},
 };
 
 /// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
@@ -60,6 +60,8 @@ pub(super) struct Session {
     keeper: Keeper,
     press: Press,
     crew: Option<Crew>,
+    /// What is hidden before it is written.
+    rules: Option<Rules>,
     /// Recordings at once.
     recordings: usize,
 }
@@ -138,7 +140,13 @@ impl Place {
 impl Session {
     /// For so many recordings at once.
     pub(super) fn start(args: &RecordArgs, recordings: usize) -> Result<Self, Failure> {
+        let rules = args.recorder.redact.as_deref().map(redact::rules_of_file).transpose()?;
+        if let Some(rules) = &rules {
+            // A rule that does not fit must be known before a job is made that nothing can cancel.
+            Redactor::new(rules, &import::header(args.job.dialect, "", 0))?;
+        }
         Ok(Self {
+            rules,
             keeper: Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?,
             press: Press::start()?,
             crew: (recordings > 1).then(|| Crew::new(CREW)),
@@ -201,7 +209,7 @@ impl Session {
         args: &RecordArgs,
         place: Place,
         header: &Header,
-        options: RecorderOptions,
+        mut options: RecorderOptions,
     ) -> Result<Recorder<Pipeline<grpc_capture::tap::recorder::durable::KeptFile>>, Failure> {
         let path = place.path.clone();
         let file = self.keeper.keep(place.take()?, &path, args.recorder.sync.into());
@@ -211,7 +219,14 @@ impl Session {
             chunk_bytes: (ALL_CHUNKS / 2 / self.recordings).clamp(SMALLEST_CHUNK, defaults.chunk_bytes),
             ..defaults
         };
-        let writer = Writer::named(file, &path, header, chunks)?;
+        let mut header = header.clone();
+        if let Some(rules) = &self.rules {
+            let mut redactor = Redactor::new(rules, &header)?;
+            header = redactor.header(&header);
+            header.set(attribute::REDACTED, "before it was written");
+            options.rules.push(Box::new(redactor) as Box<dyn Rule>);
+        }
+        let writer = Writer::named(file, &path, &header, chunks)?;
         let room = (self.press.threads() * CHUNKS_PER_THREAD).div_ceil(self.recordings);
         let room = NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN);
         let pipeline = Pipeline::new(writer, self.press.clone(), Ladder::default(), room);

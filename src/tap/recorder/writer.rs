@@ -10,7 +10,10 @@ use super::{
     RecorderError, Sink, SinkError,
     queue::{Command, Queue},
 };
-use crate::event::{Broken, Ending, Event, EventKind, Observer};
+use crate::{
+    event::{Broken, Ending, Event, EventKind, Observer},
+    redact::Rule,
+};
 
 /// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -19,6 +22,7 @@ pub(super) struct Writer<S> {
     sink: S,
     queue: Arc<Queue>,
     flush_interval: Duration,
+    rules: Vec<Box<dyn Rule>>,
     observers: Vec<Box<dyn Observer>>,
     /// Calls without an ending, and the number of their last event.
     open: BTreeMap<u32, u64>,
@@ -26,16 +30,23 @@ pub(super) struct Writer<S> {
     unflushed: Option<(Instant, u64)>,
 }
 
+/// Who is shown each event: those who change it, and then those who watch it.
+pub(super) struct OnTheWay {
+    pub(super) rules: Vec<Box<dyn Rule>>,
+    pub(super) observers: Vec<Box<dyn Observer>>,
+}
+
 /// A failure of the sink, and during what.
 pub(super) type Failure = (&'static str, SinkError);
 
 impl<S: Sink> Writer<S> {
-    pub(super) fn new(sink: S, queue: Arc<Queue>, flush_interval: Duration, observers: Vec<Box<dyn Observer>>) -> Self {
+    pub(super) fn new(sink: S, queue: Arc<Queue>, flush_interval: Duration, on_the_way: OnTheWay) -> Self {
         Self {
             sink,
             queue,
             flush_interval,
-            observers,
+            rules: on_the_way.rules,
+            observers: on_the_way.observers,
             open: BTreeMap::new(),
             unflushed: None,
         }
@@ -69,6 +80,7 @@ impl<S: Sink> Writer<S> {
         match command {
             Command::Write(event, admission) => {
                 self.queue.counters.taken.fetch_add(1, Ordering::Relaxed);
+                let event = self.rules.iter_mut().fold(event, |event, rule| rule.apply(event));
                 let written = self.write(&event);
                 drop(admission);
                 written.map(|()| Flow::Go)

@@ -1,0 +1,61 @@
+//! `capture merge`: several captures as one.
+
+use std::path::Path;
+
+use grpc_capture::{
+    file::Reader,
+    slice::merge::{Merged, merge},
+};
+use serde::Serialize;
+
+use super::{
+    Done, Outcome,
+    output::{self, NewCapture, counted, seconds},
+};
+use crate::cli::merge::MergeArgs;
+
+#[derive(Serialize)]
+struct Report {
+    capture: String,
+    #[serde(flatten)]
+    merged: Merged,
+}
+
+pub(crate) fn run(args: &MergeArgs) -> Done {
+    let inputs: Vec<&Path> = args.captures.iter().map(std::path::PathBuf::as_path).collect();
+    let new = NewCapture::new(&args.output, args.force, &inputs)?;
+    let mut sources = Vec::new();
+    for path in &args.captures {
+        sources.push((path.display().to_string(), Reader::open(path)?));
+    }
+    let merged = new.settle(merge(&mut sources, |header| new.begin(header)))?;
+    let report = Report {
+        capture: new.name(),
+        merged,
+    };
+    output::print(args.format.format, &report, text)?;
+    Ok(Outcome::Ok)
+}
+
+fn text(report: &Report) -> String {
+    let messages = counted(report.merged.messages, "message");
+    let mut text = format!(
+        "{}: {messages} from {}",
+        report.capture,
+        counted(report.merged.sources.len() as u64, "capture")
+    );
+    for source in &report.merged.sources {
+        text.push_str(&format!(
+            "\n  {}: {} from {} on, begins at {}",
+            source.name,
+            counted(source.calls, "call"),
+            u64::from(source.first_call) + 1,
+            seconds(source.begins_ns)
+        ));
+    }
+    for conflict in &report.merged.conflicts {
+        text.push_str(&format!("\n  {conflict}"));
+    }
+    text.push_str(&format!("\ndigest {}", report.merged.digest));
+    text
+}

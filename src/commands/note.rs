@@ -1,0 +1,48 @@
+//! `capture note`: an operator's remark.
+
+use grpc_capture::{
+    event::Note,
+    file::{Digest, Reader},
+    slice::note::note,
+};
+use serde::Serialize;
+
+use super::{
+    Done, Outcome,
+    output::{self, NewCapture},
+};
+use crate::cli::merge::NoteArgs;
+
+#[derive(Serialize)]
+struct Report {
+    capture: String,
+    /// The digest before; `None` when the source was not finished.
+    digest_before: Option<Digest>,
+    digest: Digest,
+}
+
+pub(crate) fn run(args: &NoteArgs) -> Done {
+    let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
+    let mut reader = Reader::open(&args.capture)?;
+    let at_ns = args.at.map(|at| u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX));
+    let remark = Note {
+        author: args.author.clone(),
+        text: args.text.clone(),
+    };
+    let summary = new.settle(note(&mut reader, at_ns, remark, |header| new.begin(header)))?;
+    let report = Report {
+        capture: new.name(),
+        digest_before: reader.summary()?.map(|summary| summary.digest),
+        digest: summary.digest,
+    };
+    output::print(args.format.format, &report, |report| {
+        let before = report
+            .digest_before
+            .map_or_else(String::new, |digest| format!(" (it was {digest})"));
+        format!(
+            "{}: the remark was added\ndigest {}{before}",
+            report.capture, report.digest
+        )
+    })?;
+    Ok(Outcome::Ok)
+}

@@ -1,0 +1,148 @@
+//! The configure exchange: values of a JSON document by their keys.
+
+use serde_json::Value;
+
+use super::{Action, metadata::is_secret, redactor::Ledger};
+
+/// A rule for a key, or for a key within others.
+#[derive(Debug, Clone)]
+pub(super) struct KeyRule {
+    /// The keys, innermost last.
+    path: Vec<String>,
+    action: Action,
+    label: String,
+}
+
+impl KeyRule {
+    pub(super) fn new(path: &str, action: &Action) -> Self {
+        Self {
+            path: path.split('.').map(str::to_owned).collect(),
+            action: action.clone(),
+            label: format!("configure {path}={action}"),
+        }
+    }
+
+    fn fits(&self, keys: &[String]) -> bool {
+        let tail = keys.len().checked_sub(self.path.len()).and_then(|at| keys.get(at..));
+        tail.is_some_and(|tail| {
+            tail.iter()
+                .zip(&self.path)
+                .all(|(key, wanted)| key.eq_ignore_ascii_case(wanted))
+        })
+    }
+}
+
+/// Hides what the rules name in a JSON text. A text that is no JSON is masked as a whole.
+pub(super) fn redact(body: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+        return ledger
+            .text(
+                "configure that is no JSON=mask",
+                &Action::Mask,
+                &String::from_utf8_lossy(body),
+            )
+            .map_or_else(Vec::new, String::into_bytes);
+    };
+    let mut changed = false;
+    walk(&mut value, &mut Vec::new(), rules, ledger, &mut changed);
+    // What was not touched stays byte for byte.
+    if changed {
+        serde_json::to_vec(&value).unwrap_or_default()
+    } else {
+        body.to_vec()
+    }
+}
+
+fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &mut Ledger, changed: &mut bool) {
+    match value {
+        Value::Object(map) => {
+            let names: Vec<String> = map.keys().cloned().collect();
+            for name in names {
+                keys.push(name.clone());
+                let rule = rules
+                    .iter()
+                    .filter(|rule| rule.fits(keys))
+                    .max_by_key(|rule| rule.path.len());
+                let secret = is_secret(&name).then_some(("configure secrets=mask", &Action::Mask));
+                if let Some((label, action)) = rule.map(|rule| (rule.label.as_str(), &rule.action)).or(secret) {
+                    let gone = map
+                        .get_mut(&name)
+                        .is_some_and(|value| hide(value, label, action, ledger) == Fate::Goes);
+                    if gone {
+                        map.shift_remove(&name);
+                    }
+                    *changed = true;
+                } else if let Some(value) = map.get_mut(&name) {
+                    walk(value, keys, rules, ledger, changed);
+                }
+                keys.pop();
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                walk(item, keys, rules, ledger, changed);
+            }
+        }
+        Value::String(text) => {
+            if let Some(clean) = ledger.known(text) {
+                *text = clean;
+                *changed = true;
+            }
+        }
+        _ => {}
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Goes,
+}
+
+/// Hides every value below this one.
+fn hide(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger) -> Fate {
+    if *action == Action::Drop {
+        remember(value, label, ledger);
+        return Fate::Goes;
+    }
+    match value {
+        Value::Object(map) => {
+            for value in map.values_mut() {
+                hide(value, label, action, ledger);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                hide(item, label, action, ledger);
+            }
+        }
+        Value::String(text) => {
+            if let Some(hidden) = ledger.text(label, action, text) {
+                *text = hidden;
+            }
+        }
+        Value::Number(number) => {
+            let text = number.to_string();
+            if let Some(hidden) = ledger.text(label, action, &text) {
+                // A number stays one where it can, so that readers of the field are not upset.
+                *value = match action {
+                    Action::Mask | Action::Host => Value::from(0),
+                    _ => hidden.parse::<i64>().map_or(Value::from(hidden), Value::from),
+                };
+            }
+        }
+        Value::Bool(_) | Value::Null => {}
+    }
+    Fate::Stays
+}
+
+/// A dropped value's texts are looked for, too.
+fn remember(value: &Value, label: &str, ledger: &mut Ledger) {
+    match value {
+        Value::Object(map) => map.values().for_each(|value| remember(value, label, ledger)),
+        Value::Array(items) => items.iter().for_each(|item| remember(item, label, ledger)),
+        Value::String(text) => drop(ledger.text(label, &Action::Drop, text)),
+        Value::Number(number) => drop(ledger.text(label, &Action::Drop, &number.to_string())),
+        Value::Bool(_) | Value::Null => ledger.count(label),
+    }
+}

@@ -1,0 +1,64 @@
+//! Every place of an event where bytes or text stand.
+
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+use crate::{
+    event::{Ending, EventKind, Metadata},
+    wire::status::percent_decode,
+};
+
+/// Senders may pad base64 or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a metadata value under a `-bin` name stands for; `None` for other names, and for what is no base64.
+pub(super) fn binary(name: &str, value: &[u8]) -> Option<Vec<u8>> {
+    if !name.ends_with("-bin") {
+        return None;
+    }
+    BASE64.decode(value).ok()
+}
+
+/// Shows every text of an event to `look`, with what it is; messages are not among them.
+pub(super) fn texts(kind: &EventKind, look: &mut impl FnMut(&str, &[u8])) {
+    match kind {
+        EventKind::CallStart(start) => {
+            look("method", start.method.as_bytes());
+            look("authority", start.authority.as_bytes());
+            look("peer", start.peer.as_bytes());
+            metadata(&start.metadata, look);
+        }
+        EventKind::Headers(headers) => metadata(&headers.metadata, look),
+        EventKind::End(Ending::Status(status)) => {
+            look("status message", status.message.as_bytes());
+            metadata(&status.trailers, look);
+        }
+        EventKind::End(Ending::Cancelled(end)) => look("reason", end.reason.as_bytes()),
+        EventKind::End(Ending::Broken(end)) => look("error", end.error.as_bytes()),
+        EventKind::Gap(gap) => look("reason", gap.reason.as_bytes()),
+        EventKind::Note(note) => {
+            look("author", note.author.as_bytes());
+            look("note", note.text.as_bytes());
+        }
+        EventKind::End(Ending::Deadline(_)) | EventKind::Message(_) | EventKind::HalfClose => {}
+    }
+}
+
+fn metadata(metadata: &Metadata, look: &mut impl FnMut(&str, &[u8])) {
+    for (name, value) in metadata.iter() {
+        let what = format!("metadata {name}");
+        look(&what, name.as_bytes());
+        look(&what, value);
+        if let Some(inner) = binary(name, value) {
+            look(&what, &inner);
+        } else if value.contains(&b'%') {
+            look(&what, percent_decode(value).as_bytes());
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A comparison of two captures as one HTML page: the verdict, a waterfall of the differences, and the list.
+//!
+//! The page needs no network and no script.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+
+use super::diff_text;
+use crate::diff::{Column, Diff, Map};
+
+/// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
+const BAR: u32 = 8;
+
+/// Each row and sensor is drawn at least this large, where there is room.
+const SMALLEST_PIXELS: u32 = 640;
+
+/// The page; `a` and `b` are the names of the captures.
+#[must_use]
+pub fn page(diff: &Diff, map: Option<&Map>, a: &str, b: &str) -> String {
+    let verdict = if diff.differs {
+        "The captures differ"
+    } else {
+        "The captures are the same"
+    };
+    let class = if diff.differs { "bad" } else { "good" };
+    let picture = map.and_then(picture).unwrap_or_default();
+    let text = escape(&diff_text::render(diff, a, b));
+    let (a, b) = (escape(a), escape(b));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{verdict}: {a} | {b}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <h1 class=\"{class}\">{verdict}</h1>\n<p>First: <code>{a}</code><br>Second: <code>{b}</code></p>\n\
+         {picture}<h2>What differs</h2>\n<pre>{text}</pre>\n</body>\n</html>\n"
+    )
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;\
+color:#1a1a1a;background:#fff}pre{white-space:pre-wrap;background:#f3f3f3;padding:1rem}h1.bad{color:#a01010}\
+h1.good{color:#0a6a2a}img{width:100%;image-rendering:pixelated;border:1px solid #767676}figure{margin:1rem 0}\
+@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}pre{background:#262626}h1.bad{color:#ff9a8a}\
+h1.good{color:#7fdd9f}}@media print{pre{background:none}}";
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// The waterfall as a figure; `None` when no row was compared.
+fn picture(map: &Map) -> Option<String> {
+    let largest = map
+        .columns
+        .iter()
+        .flat_map(|column| &column.worst)
+        .copied()
+        .filter(|worst| worst.is_finite())
+        .fold(0_f32, f32::max);
+    let png = png(map, largest)?;
+    let image = BASE64.encode(png);
+    let (first, last) = (map.sensors.first()?, map.sensors.last()?);
+    let sensors = map.sensors.len();
+    let rows = map.rows();
+    let when = |column: Option<&Column>| column.and_then(|column| column.start_ms).map(|ms| format!("{ms} ms"));
+    let span = match (when(map.columns.first()), when(map.columns.last())) {
+        (Some(first), Some(last)) => format!(", {first} to {last} since the epoch"),
+        _ => String::new(),
+    };
+    let alt = format!(
+        "Waterfall of the differences of call {} and call {}: {rows} rows from left to right, {sensors} sensors from top to \
+         bottom; the largest difference is {largest} dB",
+        map.a, map.b
+    );
+    let step = if map.step > 1 {
+        format!(" Each column shows the largest difference of {} rows.", map.step)
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "<figure>\n<img alt=\"{alt}\" src=\"data:image/png;base64,{image}\">\n<figcaption>Call {} and call {}: {rows} rows \
+         from left to right{span}; sensors {first} to {last} from top to bottom. White is no difference, blue to red grows to \
+         {largest} dB, black is where only one side has a number.{step} The bar above shows rows that are missing (red), extra \
+         (orange) or moved (blue).</figcaption>\n</figure>\n",
+        map.a, map.b
+    ))
+}
+
+fn png(map: &Map, largest: f32) -> Option<Vec<u8>> {
+    let columns = u32::try_from(map.columns.len()).ok().filter(|columns| *columns > 0)?;
+    let lanes = u32::try_from(map.lanes().max(1)).ok()?;
+    let wide = SMALLEST_PIXELS.div_ceil(columns).max(1);
+    let tall = (SMALLEST_PIXELS / 2).div_ceil(lanes).max(1);
+    let (width, height) = (columns * wide, lanes * tall + BAR);
+    let gradient = colorgrad::preset::rd_yl_bu();
+    let mut pixels = Vec::with_capacity((width * height * 3) as usize);
+    for y in 0..height {
+        for column in &map.columns {
+            let colour = match y.checked_sub(BAR) {
+                None => bar(column),
+                Some(y) => {
+                    let worst = column.worst.get((y / tall) as usize).copied().unwrap_or(0.0);
+                    cell(&gradient, worst, largest)
+                }
+            };
+            for _ in 0..wide {
+                pixels.extend_from_slice(&colour);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.write_header().ok()?.write_image_data(&pixels).ok()?;
+    Some(out)
+}
+
+const fn bar(column: &Column) -> [u8; 3] {
+    if column.missing > 0 {
+        [0xc0, 0x20, 0x20]
+    } else if column.extra > 0 {
+        [0xe8, 0x90, 0x10]
+    } else if column.moved > 0 {
+        [0x30, 0x60, 0xd0]
+    } else {
+        [0xe4, 0xe4, 0xe4]
+    }
+}
+
+fn cell(gradient: &impl colorgrad::Gradient, worst: f32, largest: f32) -> [u8; 3] {
+    if worst == 0.0 {
+        return [0xff, 0xff, 0xff];
+    }
+    if worst.is_infinite() || largest <= 0.0 {
+        return [0, 0, 0];
+    }
+    // The gradient runs from red to blue; a square root lets small differences be seen.
+    let [red, green, blue, _] = gradient.at(1.0 - (worst / largest).sqrt()).to_rgba8();
+    [red, green, blue]
+}

@@ -1,0 +1,112 @@
+//! `capture redact`, and redaction before the first write of `capture record`.
+
+use std::fs;
+
+use crate::support::{Dir, Serve, delimited, frames, received, run, shipped, verify};
+
+/// What the frames of these tests call their canvas, as long as the job's name is not it.
+fn canvas(path: &str) -> String {
+    let line = run(&["cat", "--format", "json", "--direction", "received", path]).expect(0);
+    let lines = line.json_lines();
+    let message = lines.iter().find(|line| line["event"] == "message").unwrap();
+    message["message"]["rows"][0]["canvasId"].as_str().unwrap().to_owned()
+}
+
+fn holds(path: &str, value: &str) -> bool {
+    let stored = fs::read(path).unwrap();
+    let bytes = [
+        stored,
+        run(&["cat", "--raw", path]).expect(0).stdout,
+        run(&["cat", "--format", "json", path]).stdout,
+    ]
+    .concat();
+    bytes.windows(value.len()).any(|window| window == value.as_bytes())
+}
+
+#[test]
+fn a_redacted_capture_verifies_validates_and_says_what_was_done() {
+    let dir = Dir::new();
+    let (source, clean) = (shipped("optodas-quake.gcap"), dir.file("clean.gcap"));
+    let canvas = canvas(&source);
+    assert!(canvas.len() >= 6 && holds(&source, &canvas), "{canvas}");
+    let field = "datastream.SpectrogramRow.canvasId=hash";
+    let dry = run(&["redact", &source, "--dry-run", "--field", field]).expect(0);
+    assert!(
+        dry.text().contains("nothing was written") && dry.text().contains("190  field"),
+        "{}",
+        dry.text()
+    );
+    let report = run(&["redact", &source, "-o", &clean, "--field", field, "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(report["scan"]["found"], serde_json::json!([]));
+    assert!(!holds(&clean, &canvas));
+    assert!(verify(&clean).is_whole());
+    run(&["validate", "--strict", &clean]).expect(0);
+    let info = run(&["info", &clean]).expect(0);
+    assert!(
+        info.text().contains("redacted:") && !info.text().contains(&canvas),
+        "{}",
+        info.text()
+    );
+    run(&["redact", &source, "-o", &clean, "--field", field])
+        .expect(4)
+        .says(&["--force"]);
+}
+
+#[test]
+fn what_cannot_be_taken_out_is_told_and_nothing_is_left_behind() {
+    let dir = Dir::new();
+    let (source, clean) = (shipped("febus-jitter.gcap"), dir.file("clean.gcap"));
+    let values = dir.write("values.txt", "febus-jitter\n\nSpectrogramRow\n");
+    run(&["redact", &source, "-o", &clean, "--values", &values])
+        .expect(4)
+        .says(&["still holds", "descriptor-set"]);
+    assert!(!std::path::Path::new(&clean).exists());
+    run(&["redact", &source, "-o", &clean, "--field", "datastream.Row.x=hash"])
+        .expect(4)
+        .says(&["is no field"]);
+    let rules = dir.write("rules.toml", "fields = 3");
+    run(&["redact", &source, "-o", &clean, "--rules", &rules])
+        .expect(2)
+        .says(&["rules.toml"]);
+    run(&["redact", &source, "-o", &clean, "--field", "a"])
+        .expect(2)
+        .says(&["NAME=ACTION"]);
+}
+
+#[test]
+fn a_recording_hides_before_it_writes() {
+    let dir = Dir::new();
+    let (served, recorded) = (dir.file("served.gcap"), dir.file("recorded.gcap"));
+    let frames = dir.write("frames.bin", delimited(&frames(20, 8)));
+    run(&["import", &frames, "-o", &served, "--job-id", "SECRET-JOB-4711"]).expect(0);
+    let canvas = canvas(&served);
+    let rules = dir.write(
+        "rules.toml",
+        "[fields]\n'datastream.SpectrogramRow.canvasId' = 'constant:somewhere'\n'datastream.StreamRequest.job_id' = 'hash'\n\
+         [attributes]\njob-id = 'hash'\n[metadata]\nx-site = 'mask'\n[configure]\njob_id = 'hash'\n",
+    );
+    let serve = Serve::start(&[&served, "--rate", "max"]);
+    let target = [
+        "--target",
+        serve.grpc(),
+        "--plaintext",
+        "--job-id",
+        "SECRET-JOB-4711",
+        "-H",
+        "x-site: SECRET-SITE",
+    ];
+    run(&[&["record", "-o", &recorded, "--redact", &rules][..], &target].concat()).expect(0);
+    assert_eq!(received(&recorded).len(), 20);
+    for secret in ["SECRET-JOB-4711", "SECRET-SITE", canvas.as_str(), "127.0.0.1"] {
+        assert!(secret.is_empty() || !holds(&recorded, secret), "{secret}");
+    }
+    assert!(holds(&recorded, "somewhere") && verify(&recorded).is_whole());
+    let wrong = dir.write("wrong.toml", "[fields]\n'datastream.Nothing.x' = 'hash'\n");
+    let other = dir.file("other.gcap");
+    run(&[&["record", "-o", &other, "--redact", &wrong][..], &target].concat())
+        .expect(4)
+        .says(&["is no field"]);
+    assert!(!std::path::Path::new(&other).exists());
+}

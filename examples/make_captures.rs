@@ -17,7 +17,7 @@ use grpc_capture::{
         Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit, Message,
         Metadata, Note, Party, Status,
     },
-    file::{Header, Writer, WriterOptions, attribute},
+    file::{Codec, Header, Sealed, Sealer, Writer, WriterOptions, attribute},
     proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
 };
 use prost::Message as _;
@@ -57,6 +57,7 @@ pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
         ("nan.gcap", nan()?),
         ("production.gcap", production_job()?),
         ("format-1.0.gcap", every_event()?),
+        ("format-1.1.gcap", every_codec()?),
     ])
 }
 
@@ -78,6 +79,13 @@ fn row(number: i64, sensors: i32, bins: i32, canvas: &str) -> spec::SpectrogramR
 fn intensity(row: i64, sensor: i32, bin: i32) -> f32 {
     let mixed = (row * 7919 + i64::from(sensor) * 104_729 + i64::from(bin) * 1_299_709) % 1021;
     -160.0 + mixed as f32 / 16.0
+}
+
+/// A level for each bin with noise in every bit, as measurements have it.
+fn noisy(row: i64, sensor: i32, bin: i32) -> f32 {
+    let place = row * 7919 + i64::from(sensor) * 104_729 + i64::from(bin) * 1_299_709;
+    let noise = (place as u32).wrapping_mul(2_654_435_761) >> 8;
+    -100.0 - bin as f32 / 3.0 + noise as f32 / 1_048_576.0
 }
 
 fn frame(rows: Vec<spec::SpectrogramRow>) -> spec::DataStream {
@@ -380,8 +388,73 @@ fn header(dialect: Dialect, job_id: &str) -> Header {
     header
 }
 
+/// A call of each dialect, in chunks of every codec, with what the float codec treats apart: dead sensors, packed
+/// doubles, runs of several lengths, fields that are no numbers.
+fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
+    const ROWS: i64 = 24;
+    let header = header(Dialect::DataStream, "format-1.1");
+    let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default())?;
+    let (mut press, mut sealed) = (Sealer::default(), Sealed::default());
+    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.1", 0));
+    let mut other = Call::open(2, Dialect::PandaDataStream, pandadatastream::stream_request(0));
+    for call in [&mut call, &mut other] {
+        call.add(1, EventKind::Headers(grpc_headers()));
+    }
+    for number in 0..ROWS {
+        let mut spectra = row(number, 12, 32, "synthetic");
+        for (sensor, spectrum) in (1..).zip(&mut spectra.sensors) {
+            spectrum.intensity = (0..32).map(|bin| noisy(number, sensor, bin)).collect();
+        }
+        spectra.sensors[3].intensity.fill(f32::NEG_INFINITY);
+        if number % 3 == 0 {
+            spectra.sensors[7].intensity.fill(0.0);
+        }
+        let mut bytes = frame(vec![spectra]).encode_to_vec();
+        // Field 17, packed doubles, which the schema does not have.
+        let doubles = (0..16).flat_map(|n| (1000.0 + number as f64 + f64::from(n) / 3.0).to_le_bytes());
+        bytes.extend([0x8a, 0x01, 0x80, 0x01]);
+        bytes.extend(doubles);
+        call.add(10, received(bytes));
+        let values = (0..64).map(|bin| noisy(number, 40, bin));
+        let block = production::DataStream {
+            start_channel: 1,
+            end_channel: 4,
+            timestamp_in_milis: vec![START_MS + number * LINES_DT_MS],
+            row_index: vec![number as i32],
+            data_shape_x: 64,
+            data_shape_y: 1,
+            global_maximum: -96.0,
+            global_minimum: -160.0,
+            main_data: vec![values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>()],
+            job_id: Some(11),
+            data_shape_z: None,
+        };
+        other.add(10, received(block.encode_to_vec()));
+    }
+    for call in [&mut call, &mut other] {
+        call.add(1, EventKind::End(ok()));
+    }
+    let mut events = [call.events, other.events].concat();
+    events.sort_by_key(|event| (event.offset_ns, event.call, event.seq));
+    let codecs = [Codec::Float, Codec::FloatFast, Codec::Stored, Codec::Zstd(3)];
+    for (events, codec) in events.chunks(events.len().div_ceil(codecs.len())).zip(codecs) {
+        let mut chunk = writer.builder();
+        for event in events {
+            chunk.push(event)?;
+        }
+        press.seal(&mut chunk, codec, &mut sealed)?;
+        writer.append(&sealed)?;
+    }
+    Ok(writer.finish_into()?.0)
+}
+
 fn capture(header: &Header, events: Vec<Event>) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut writer = Writer::new(Vec::new(), header, WriterOptions::default())?;
+    // As the first release wrote them, so that the captures stay the same.
+    let options = WriterOptions {
+        codec: Codec::Zstd(3),
+        ..WriterOptions::default()
+    };
+    let mut writer = Writer::new(Vec::new(), header, options)?;
     for event in events {
         writer.write(&event)?;
     }

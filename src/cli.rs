@@ -220,9 +220,9 @@ pub(crate) struct ImportArgs {
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<value::Tag>,
 
-    /// zstd level, 1 (fast) to 19 (small)
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
-    pub(crate) level: i32,
+    /// Compress with zstd at this level, 1 (fast) to 19 (small), instead of the float codec
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub(crate) level: Option<i32>,
 
     /// Replace an existing output file
     #[arg(long)]

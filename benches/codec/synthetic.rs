@@ -58,7 +58,7 @@ const SHAPES: [Shape; 4] = [
     },
 ];
 
-pub fn recordings() -> impl Iterator<Item = Recording> {
+pub(super) fn recordings() -> impl Iterator<Item = Recording> {
     SHAPES.iter().map(|shape| Recording {
         name: shape.name.to_owned(),
         messages: messages(shape),

@@ -22,9 +22,12 @@ use crate::cli::{CatArgs, DirectionArg, Format};
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &CatArgs) -> Done {
-    let mut reader = Reader::open(&args.capture)?;
+    let mut reader = Reader::open_parallel(&args.capture)?;
     if let Some(path) = &args.output {
         output::apart(&args.capture, path)?;
+    }
+    if let Some(call) = args.call {
+        reader.only_calls([call]);
     }
     if let Some(start) = args.start_offset {
         reader.seek(u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX))?;

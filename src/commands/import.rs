@@ -62,10 +62,12 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
-    let writer_options = WriterOptions {
-        codec: Codec::Zstd(args.level),
-        ..WriterOptions::default()
-    };
+    let mut writer_options = WriterOptions::default();
+    match args.level {
+        Some(level) => writer_options.codec = Codec::Zstd(level),
+        // Nobody waits for a chunk to be closed in time, and rows of one chunk predict each other.
+        None => writer_options.chunk_ns = u64::MAX,
+    }
     let file = output::create(&path, args.force)?;
     let writer = Writer::with_file(file, &path, &header, writer_options)?;
     let (summary, error) = write(writer, &mut import)?;

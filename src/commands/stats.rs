@@ -13,7 +13,7 @@ use super::{Done, Failure, Outcome, output};
 use crate::cli::validate::{LayoutArgs, StatsArgs};
 
 pub(crate) fn run(args: &StatsArgs) -> Done {
-    let mut reader = Reader::open(&args.capture)?;
+    let mut reader = Reader::open_parallel(&args.capture)?;
     let options = StatsOptions {
         layout: layout(&args.layout),
         ..StatsOptions::default()

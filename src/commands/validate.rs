@@ -58,7 +58,7 @@ fn validate(
     expectations: &Expectations,
     baseline: Option<&Baseline>,
 ) -> Result<(Report, Option<FileError>), Failure> {
-    let mut reader = Reader::open(path)?;
+    let mut reader = Reader::open_parallel(path)?;
     let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
     let layout = layout(&args.layout);
     let mut validator = Validator::new(expected, reader.header()).with_layout(layout);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     FileError, FileErrorKind,
-    format::{MAX_CHUNK_RAW, MAX_CHUNK_STORED},
+    format::{MAX_CHUNK_RAW, MAX_CHUNK_STORED, VERSION, Version, ZSTD_ONLY},
     record::ChunkHead,
 };
 
@@ -49,21 +49,58 @@ const STORED: u8 = 4;
 const FALLBACK_LEVEL: i32 = 3;
 const FAST_FALLBACK_LEVEL: i32 = 1;
 
+impl Codec {
+    /// The oldest version that has every way in which this codec stores a chunk.
+    pub(super) const fn version(self) -> Version {
+        match self {
+            Self::Zstd(_) => ZSTD_ONLY,
+            _ => VERSION,
+        }
+    }
+}
+
+/// True when chunks of this codec may stand in a file of this version.
+pub(super) fn is_in(codec: u8, version: Version) -> bool {
+    codec == ZSTD || version > ZSTD_ONLY
+}
+
+/// Chunks smaller than this are stored as float and as zstd, and the smaller stays: they come from streams so slow that
+/// the work does not matter, and hold so few rows that either may win. So are larger ones that float hardly shrank.
+const TRY_BOTH_BELOW: usize = 64 << 10;
+
 /// Buffers and contexts that the sealing of chunks reuses.
 #[derive(Default)]
 struct Scratch {
     zstd: Compressors,
     float: Encoder,
     raw: Vec<u8>,
+    other: Vec<u8>,
 }
 
 /// Stores a chunk's records; the codec's number.
 fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Vec<u8>) -> io::Result<u8> {
     stored.clear();
-    let Scratch { zstd, float, raw } = scratch;
+    let Scratch {
+        zstd,
+        float,
+        raw,
+        other,
+    } = scratch;
     let level = match codec {
         Codec::Zstd(level) => level,
-        Codec::Float if float.encode(chunk, Care::Full, zstd, stored)? => return Ok(FLOAT),
+        Codec::Float if float.encode(chunk, Care::Full, zstd, stored)? => {
+            let is_small = chunk.raw_len() < TRY_BOTH_BELOW;
+            if is_small || stored.len() / 19 > chunk.raw_len() / 20 {
+                gather(chunk, raw);
+                other.clear();
+                zstd.append(raw, Effort::Level(FALLBACK_LEVEL), other)?;
+                if other.len() < stored.len() {
+                    std::mem::swap(stored, other);
+                    return Ok(ZSTD);
+                }
+            }
+            return Ok(FLOAT);
+        }
         Codec::FloatFast if float.encode(chunk, Care::Little, zstd, stored)? => return Ok(FLOAT),
         Codec::Float => FALLBACK_LEVEL,
         Codec::FloatFast => FAST_FALLBACK_LEVEL,
@@ -73,14 +110,19 @@ fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut
             return Ok(STORED);
         }
     };
+    gather(chunk, raw);
+    zstd.append(raw, Effort::Level(level), stored)?;
+    Ok(ZSTD)
+}
+
+/// The records, one after the other.
+fn gather(chunk: &ChunkBuilder, raw: &mut Vec<u8>) {
     raw.clear();
     raw.reserve(chunk.raw_len());
     for record in chunk.records() {
         raw.extend_from_slice(record.head);
         raw.extend_from_slice(record.payload);
     }
-    zstd.append(raw, Effort::Level(level), stored)?;
-    Ok(ZSTD)
 }
 
 /// Buffers and contexts that the opening of chunks reuses.

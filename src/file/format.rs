@@ -23,7 +23,11 @@ impl fmt::Display for Version {
 /// The version that this build writes, and the newest that it reads.
 ///
 /// - 1.0 (grpc-capture 0.1.0): the first; codec `zstd`.
-pub const VERSION: Version = Version { major: 1, minor: 0 };
+/// - 1.1 (grpc-capture 0.1.0): codecs `float` and `stored`.
+pub const VERSION: Version = Version { major: 1, minor: 1 };
+
+/// What is written when nothing needs more: older readers keep up as long as they can.
+pub(super) const ZSTD_ONLY: Version = Version { major: 1, minor: 0 };
 
 /// The first release that reads [`VERSION`]; written into every file for the message of an older reader.
 pub(super) const NEEDS: &str = "0.1.0";

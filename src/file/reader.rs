@@ -61,6 +61,9 @@ pub struct Reader<R> {
     from_offset_ns: u64,
 }
 
+/// More would wait for the one thread that takes the events.
+const MOST_THREADS: usize = 7;
+
 #[derive(Debug)]
 struct OpenChunk {
     byte: u64,
@@ -83,6 +86,16 @@ impl Reader<File> {
         let mut reader = Self::new(file).map_err(|error| error.of(path))?;
         reader.path = Some(path.to_owned());
         Ok(reader)
+    }
+
+    /// [`open`](Self::open), [`parallel`](Self::parallel) on the processors that the machine has beyond one, up to 7: for
+    /// a pass over a whole capture.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when threads cannot be started.
+    pub fn open_parallel(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::open(path)?.parallel((processors - 1).min(MOST_THREADS))
     }
 }
 

@@ -264,9 +264,9 @@ fn open_checked(
     head: ChunkHead,
     stored: &[u8],
 ) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
-    let opened = opener.open(&head, stored).map_err(|error| error.to_string());
-    let opened = opened.and_then(|raw| Ok((chunk::leaves(&raw)?, raw)));
-    match opened {
+    let content = opener.open(&head, stored).map_err(|error| error.to_string());
+    let content = content.and_then(|raw| Ok((chunk::leaves(&raw)?, raw)));
+    match content {
         Ok((leaves, raw)) if leaves.len() as u64 == u64::from(head.events) && chunk::leaves_match(&head, &leaves) => {
             Ok(GoodChunk {
                 byte,

@@ -34,6 +34,7 @@ golden! {
     empty_stream: "empty-stream",
     febus_jitter: "febus-jitter",
     format_1_0: "format-1.0",
+    format_1_1: "format-1.1",
     nan: "nan",
     optodas_quake: "optodas-quake",
     production: "production",

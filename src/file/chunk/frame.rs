@@ -74,15 +74,15 @@ const MAX_CONTEXTS: usize = 8;
 impl Compressors {
     /// Appends `raw` to `into` as one zstd frame with its content size.
     pub(super) fn append(&mut self, raw: &[u8], effort: Effort, into: &mut Vec<u8>) -> io::Result<()> {
-        let at = match self.0.iter().position(|(held, _)| *held == effort) {
-            Some(at) => at,
-            None => {
-                if self.0.len() == MAX_CONTEXTS {
-                    self.0.clear();
-                }
-                self.0.push((effort, effort.compressor()?));
-                self.0.len() - 1
+        let held = self.0.iter().position(|(held, _)| *held == effort);
+        let at = if let Some(at) = held {
+            at
+        } else {
+            if self.0.len() == MAX_CONTEXTS {
+                self.0.clear();
             }
+            self.0.push((effort, effort.compressor()?));
+            self.0.len() - 1
         };
         let begin = into.len();
         into.reserve(zstd::zstd_safe::compress_bound(raw.len()));

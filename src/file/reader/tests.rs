@@ -82,3 +82,101 @@ fn a_chunk_that_is_completed_while_it_is_read_is_no_damage() {
         assert_eq!(seqs.len() as u64, summary.events, "{visible} bytes visible at first");
     }
 }
+
+/// Two calls that take turns, in many chunks, some of which hold only one of them.
+fn two_calls() -> (Vec<u8>, Vec<Event>) {
+    let options = WriterOptions {
+        chunk_bytes: 300,
+        ..WriterOptions::default()
+    };
+    let event = |seq: u64| Event {
+        call: 1 + u32::from(seq / 20 % 2 == 1),
+        seq,
+        offset_ns: seq * 10,
+        kind: EventKind::Message(Message::plain(Direction::Received, vec![seq as u8; 80])),
+    };
+    let events: Vec<_> = (0..400).map(event).collect();
+    let mut writer = Writer::new(Vec::new(), &Header::new(0), options).unwrap();
+    for event in &events {
+        writer.write(event).unwrap();
+    }
+    (writer.finish_into().unwrap().0, events)
+}
+
+#[test]
+fn chunks_that_are_opened_elsewhere_come_in_the_order_of_the_file_and_with_the_same_errors() {
+    let (bytes, events) = two_calls();
+    for threads in [1, 3] {
+        let mut reader = Reader::new(Cursor::new(&bytes)).unwrap().parallel(threads).unwrap();
+        assert_eq!(reader.by_ref().map(Result::unwrap).collect::<Vec<_>>(), events);
+        assert!(matches!(reader.tail(), Tail::Finished(_)));
+        for offset in [0, 1_995, 3_999, 500] {
+            reader.seek(offset).unwrap();
+            let expected = events.iter().find(|event| event.offset_ns >= offset);
+            assert_eq!(reader.next_event().unwrap().as_ref(), expected, "offset {offset}");
+        }
+    }
+    for place in (0..bytes.len()).step_by(97) {
+        let mut bad = bytes.clone();
+        bad[place] ^= 0x10;
+        let read = |threads| {
+            let mut read = Vec::new();
+            let reader = Reader::new(Cursor::new(&bad)).and_then(|reader| reader.parallel(threads));
+            match reader {
+                Err(error) => read.push(Err(error.to_string())),
+                Ok(reader) => read.extend(reader.map(|event| event.map_err(|error| error.to_string()))),
+            }
+            read
+        };
+        assert_eq!(read(2), read(0), "byte {place}");
+    }
+}
+
+#[test]
+fn a_growing_file_is_read_on_with_chunks_opened_elsewhere() {
+    let (bytes, events) = two_calls();
+    let growing = Growing {
+        file: Cursor::new(bytes.clone()),
+        visible: bytes.len() as u64 / 2 + 3,
+        at_end: false,
+    };
+    let mut reader = Reader::new(growing).unwrap().parallel(2).unwrap();
+    let mut read = Vec::new();
+    while !matches!(reader.tail(), Tail::Finished(_)) {
+        while let Some(event) = reader.next_event().unwrap() {
+            read.push(event);
+        }
+    }
+    assert_eq!(read, events);
+}
+
+#[test]
+fn the_chunks_of_other_calls_are_passed_over_unread() {
+    let (mut bytes, events) = two_calls();
+    for threads in [0, 2] {
+        for calls in [vec![1], vec![2], vec![2, 1], vec![7]] {
+            let mut reader = Reader::new(Cursor::new(&bytes)).unwrap().parallel(threads).unwrap();
+            reader.only_calls(calls.iter().copied());
+            let read: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
+            let expected = events.iter().filter(|event| calls.contains(&event.call));
+            assert!(read.iter().eq(expected), "calls {calls:?}");
+            assert!(matches!(reader.tail(), Tail::Finished(_)));
+        }
+    }
+    // The stored bytes of the first chunk, which holds call 1 alone, are damaged: call 2 does not notice.
+    let mut scanner = Scanner::new(Cursor::new(&bytes));
+    let damaged = loop {
+        if let Step {
+            found: Found::Chunk(..),
+            ..
+        } = scanner.step(Content::Skip).unwrap()
+        {
+            break scanner.at() as usize - 1;
+        }
+    };
+    bytes[damaged] ^= 1;
+    let mut reader = Reader::new(Cursor::new(&bytes)).unwrap();
+    reader.only_calls([2]);
+    assert_eq!(reader.map(Result::unwrap).count(), 200);
+    assert!(Reader::new(Cursor::new(&bytes)).unwrap().next_event().is_err());
+}

@@ -1,4 +1,4 @@
-//! The plan of a float chunk: where its runs are, and how they are predicted. FORMAT.md §6.2 states its bytes.
+//! The plan of a float chunk: where its runs are, and how they are predicted. FORMAT.md §6.1 states its bytes.
 
 use super::{
     predict::{Mean, Predictor, Word},

@@ -138,20 +138,25 @@ fn blocks(words: &mut [Word], range: Range<usize>, most: usize, each: impl Fn(&[
     }
 }
 
+#[inline]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over iterators of references")]
 const fn value(word: &Word) -> u32 {
     u32::from_le_bytes(*word)
 }
 
 /// Small differences of either sign become small numbers.
+#[inline]
 const fn fold(difference: u32) -> u32 {
     (difference << 1) ^ ((difference as i32) >> 31) as u32
 }
 
+#[inline]
 const fn unfold(folded: u32) -> u32 {
     (folded >> 1) ^ (folded & 1).wrapping_neg()
 }
 
 /// Half way from `far` to `near`, on the shorter way around.
+#[inline]
 const fn mean_of(far: u32, near: u32) -> u32 {
     far.wrapping_add(((near.wrapping_sub(far) as i32) >> 1) as u32)
 }

@@ -4,7 +4,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     event::{Direction, Event, EventKind, Message},
-    file::WriterOptions,
+    file::{
+        WriterOptions,
+        chunk::{
+            ChunkBuilder,
+            frame::{Compressors, Frames},
+        },
+    },
 };
 
 fn chunk(messages: &[(u32, Bytes)]) -> ChunkBuilder {
@@ -31,15 +37,15 @@ fn raw(chunk: &ChunkBuilder) -> Vec<u8> {
 fn round_trip(messages: &[(u32, Bytes)], care: Care) -> Option<Vec<u8>> {
     let chunk = chunk(messages);
     let (mut encoder, mut zstd, mut stored) = (Encoder::default(), Compressors::default(), Vec::new());
-    let encoded = encoder.encode(&chunk, care, &mut zstd, &mut stored).unwrap();
-    if !encoded {
-        assert_eq!(stored, []);
+    let taken = encoder.encode(&chunk, care, &mut zstd, &mut stored).unwrap();
+    if !taken {
+        assert!(stored.is_empty());
         return None;
     }
     let raw = raw(&chunk);
     let mut decoder = Decoder::default();
-    let decoded = decoder.decode(&stored, raw.len(), &mut Frames::default()).unwrap();
-    assert!(decoded == raw, "every byte comes back");
+    let content = decoder.decode(&stored, raw.len(), &mut Frames::default()).unwrap();
+    assert!(content == raw, "every byte comes back");
     Some(stored)
 }
 

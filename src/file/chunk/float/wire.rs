@@ -38,6 +38,10 @@ const MAX_DEPTH: usize = 8;
 /// Numbers of a run that are looked at.
 const SAMPLES: usize = 8;
 
+/// Exponents no further apart than this are those of one kind of number. The halves of doubles, read as single floats,
+/// lie far apart, and so do pairs of single floats, read as doubles: their exponents are spread eight times as far.
+const ALIKE: i32 = 32;
+
 /// Binary exponents of a plausible measurement: about 1e-18 to 1e18, zero, and the infinities.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=60;
 
@@ -113,23 +117,38 @@ fn kind_of(field: &[u8]) -> Option<Kind> {
     if !odd.is_empty() {
         return None;
     }
-    if sampled(singles).all(|bytes| is_plausible(((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32, 127)) {
+    let exponent = |bytes: &[u8; 4]| ((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32;
+    let single = spread(sampled(singles).map(exponent), 127);
+    if single.is_some_and(|spread| spread <= ALIKE) {
         return Some(Kind::Single);
     }
     let (doubles, odd) = field.as_chunks::<8>();
-    let plausible = |bytes: &[u8; 8]| is_plausible(((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32, 1023);
-    (odd.is_empty() && sampled(doubles).all(plausible)).then_some(Kind::Double)
+    let exponent = |bytes: &[u8; 8]| ((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32;
+    if odd.is_empty() && spread(sampled(doubles).map(exponent), 1023).is_some_and(|spread| spread <= ALIKE) {
+        return Some(Kind::Double);
+    }
+    single.map(|_| Kind::Single)
 }
 
-/// Some elements from everywhere, the first and the last among them.
+/// Some elements from everywhere, at even and at odd places, the first and the last among them.
 fn sampled<T>(all: &[T]) -> impl Iterator<Item = &T> {
-    let step = (all.len().saturating_sub(1) / (SAMPLES - 1)).max(1);
+    let step = (all.len().saturating_sub(1) / (SAMPLES - 1)).max(1) | 1;
     all.iter().step_by(step).chain(all.last())
 }
 
-/// True for the biased exponent of zero, of infinity, and of numbers that measurements have.
-fn is_plausible(exponent: i32, bias: i32) -> bool {
-    exponent == 0 || exponent == 2 * bias + 1 || EXPONENTS.contains(&(exponent - bias))
+/// How far biased exponents lie apart, zero and infinity left out; `None` when one is not that of a measurement.
+fn spread(exponents: impl Iterator<Item = i32>, bias: i32) -> Option<i32> {
+    let (mut least, mut most) = (i32::MAX, i32::MIN);
+    for exponent in exponents {
+        if exponent == 0 || exponent == 2 * bias + 1 {
+            continue;
+        }
+        if !EXPONENTS.contains(&(exponent - bias)) {
+            return None;
+        }
+        (least, most) = (least.min(exponent), most.max(exponent));
+    }
+    Some((most.saturating_sub(least)).max(0))
 }
 
 fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {

@@ -1,0 +1,254 @@
+//! The encoder: numbers taken out of the records, predicted, split, and each plane compressed as it deserves.
+
+use std::io;
+
+use super::{
+    BLOCK, Care, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, Plan, Run, StreamPlan, Word, choose, periods::Periods,
+    predict, wire,
+};
+use crate::file::chunk::{
+    ChunkBuilder,
+    frame::{self, Compressors, Effort},
+};
+
+/// A chunk of which less than this part, in fourths, is floats is left to zstd.
+const LEAST_FOURTHS: usize = 1;
+
+/// Bytes of a plane on which the ways to compress it are tried.
+const TRIAL: usize = 16 << 10;
+
+/// A plane with more bits per byte than this, on a sample, is stored as it is: trying would cost more than it gains.
+const INCOMPRESSIBLE: f32 = 7.93;
+
+/// A plane with fewer bits per byte than this, on a sample, is nearly empty.
+const NEARLY_EMPTY: f32 = 1.5;
+
+/// Level for the structure bytes and the plan.
+const STRUCTURE_LEVEL: i32 = 1;
+
+/// Buffers of the encoder.
+#[derive(Default)]
+pub(in crate::file::chunk) struct Encoder {
+    plan: Plan,
+    streams: Vec<Stream>,
+    found: Vec<Found>,
+    structure: Vec<u8>,
+    plan_bytes: Vec<u8>,
+    residuals: Vec<u32>,
+    planes: [Vec<u8>; 4],
+    candidates: Vec<usize>,
+    trial: Vec<u8>,
+}
+
+/// Words of one call in the making.
+#[derive(Default)]
+struct Stream {
+    call: u32,
+    part: Part,
+    words: Vec<Word>,
+    /// Where the constant runs are.
+    constant: Vec<(usize, usize)>,
+    periods: Periods,
+}
+
+/// Which words of a call's numbers a stream holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Part {
+    #[default]
+    Single,
+    Low,
+    High,
+}
+
+impl Encoder {
+    /// Appends the chunk's records to `stored`; false, with nothing appended, when they hold few floats.
+    pub(in crate::file::chunk) fn encode(
+        &mut self,
+        chunk: &ChunkBuilder,
+        care: Care,
+        zstd: &mut Compressors,
+        stored: &mut Vec<u8>,
+    ) -> io::Result<bool> {
+        self.gather(chunk);
+        let numbers = chunk.raw_len() - self.structure.len();
+        if numbers == 0 || numbers * 4 < chunk.raw_len() * LEAST_FOURTHS {
+            return Ok(false);
+        }
+        self.predict();
+        self.plan_bytes.clear();
+        self.plan.encode(&mut self.plan_bytes);
+        if self.plan_bytes.len() as u64 > MAX_PLAN {
+            return Ok(false);
+        }
+        zstd.append(&self.plan_bytes, Effort::Level(STRUCTURE_LEVEL), stored)?;
+        zstd.append(&self.structure, Effort::Level(STRUCTURE_LEVEL), stored)?;
+        for plane in &self.planes {
+            match effort(plane, care, zstd, &mut self.trial)? {
+                Some(effort) => zstd.append(plane, effort, stored)?,
+                None => frame::append_raw([plane.as_slice()], plane.len(), stored),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Separates numbers from structure.
+    fn gather(&mut self, chunk: &ChunkBuilder) {
+        self.structure.clear();
+        self.plan.runs.clear();
+        self.streams.iter_mut().for_each(Stream::clear);
+        let (mut used, mut counted) = (0, 0);
+        for (message, record) in chunk.records().enumerate() {
+            self.structure.extend_from_slice(record.head);
+            self.found.clear();
+            if record.is_message {
+                wire::scan(record.payload, &mut self.found);
+            }
+            let mut from = 0;
+            for at in 0..self.found.len() {
+                let found = self.found[at];
+                let (gap, numbers) = (
+                    &record.payload[from..found.start],
+                    &record.payload[found.start..found.end],
+                );
+                let Some(stream) = self.stream(record.call, found.kind, &mut used) else {
+                    continue;
+                };
+                self.structure.extend_from_slice(gap);
+                from = found.end;
+                let form = self.take(stream, message, &found, numbers);
+                let run = Run {
+                    gap: self.structure.len() - counted,
+                    len: numbers.len() / found.kind.width(),
+                    stream,
+                    form,
+                    repeat: 1,
+                };
+                counted = self.structure.len();
+                match self.plan.runs.last_mut() {
+                    Some(last) if (Run { repeat: 1, ..*last }) == run => last.repeat += 1,
+                    _ => self.plan.runs.push(run),
+                }
+            }
+            self.structure.extend_from_slice(&record.payload[from..]);
+        }
+        self.streams.truncate(used);
+    }
+
+    /// The stream of a call's numbers of one kind; `None` when there are too many.
+    fn stream(&mut self, call: u32, kind: Kind, used: &mut usize) -> Option<usize> {
+        let part = match kind {
+            Kind::Single => Part::Single,
+            Kind::Double => Part::Low,
+        };
+        let known = self.streams[..*used]
+            .iter()
+            .rposition(|stream| (stream.call, stream.part) == (call, part));
+        if known.is_some() {
+            return known;
+        }
+        let parts: &[Part] = match kind {
+            Kind::Single => &[Part::Single],
+            Kind::Double => &[Part::Low, Part::High],
+        };
+        if *used + parts.len() > MAX_STREAMS {
+            return None;
+        }
+        let first = *used;
+        for part in parts {
+            if *used == self.streams.len() {
+                self.streams.push(Stream::default());
+            }
+            let stream = &mut self.streams[*used];
+            (stream.call, stream.part, stream.periods) = (call, *part, Periods::default());
+            *used += 1;
+        }
+        Some(first)
+    }
+
+    /// Appends a run's numbers to their stream.
+    fn take(&mut self, stream: usize, message: usize, found: &Found, numbers: &[u8]) -> Form {
+        match (found.kind, &mut self.streams[stream..]) {
+            (Kind::Double, [low, high, ..]) => {
+                let halves = numbers.as_chunks::<4>().0;
+                let at = low.words.len();
+                low.words.extend(halves.iter().step_by(2));
+                high.words.extend(halves.iter().skip(1).step_by(2));
+                for stream in [low, high] {
+                    stream.periods.note(at, message, found, halves.len() / 2);
+                }
+                Form::Of(Kind::Double)
+            }
+            (_, [stream, ..]) => {
+                let words = numbers.as_chunks::<4>().0;
+                let at = stream.words.len();
+                stream.periods.note(at, message, found, words.len());
+                stream.words.extend_from_slice(words);
+                match words {
+                    [first, .., last] if first == last && words.iter().all(|word| word == first) => {
+                        stream.constant.push((at, at + words.len()));
+                        Form::Constant(*first)
+                    }
+                    _ => Form::Of(Kind::Single),
+                }
+            }
+            _ => Form::Of(found.kind),
+        }
+    }
+
+    /// Fills the planes, and completes the plan.
+    fn predict(&mut self) {
+        self.plan.streams.clear();
+        self.planes.iter_mut().for_each(Vec::clear);
+        for stream in &self.streams {
+            stream.periods.candidates(&mut self.candidates);
+            let predictor = choose::choose(&stream.words, &self.candidates, &mut self.residuals);
+            let words = stream.words.len();
+            self.plan.streams.push(StreamPlan { words, predictor });
+            let mut start = 0;
+            let ends = stream.constant.iter().copied().chain([(words, words)]);
+            for (end, next) in ends {
+                while start < end {
+                    let block = start..end.min(start + BLOCK);
+                    start = block.end;
+                    self.residuals.clear();
+                    predictor.residuals(&stream.words, block, &mut self.residuals);
+                    predict::split(&self.residuals, &mut self.planes);
+                }
+                start = next;
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn clear(&mut self) {
+        self.words.clear();
+        self.constant.clear();
+    }
+}
+
+/// How a plane is to be compressed; `None` when it is to be stored as it is.
+fn effort(plane: &[u8], care: Care, zstd: &mut Compressors, trial: &mut Vec<u8>) -> io::Result<Option<Effort>> {
+    let step = (plane.len() / TRIAL).max(1);
+    let bits = choose::entropy(plane.chunks(64 * step).flat_map(|chunk| chunk.iter().take(16)).copied());
+    let most = match care {
+        Care::Full => INCOMPRESSIBLE,
+        Care::Little => NEARLY_EMPTY,
+    };
+    if bits > most {
+        return Ok(None);
+    }
+    let middle = plane.len().saturating_sub(TRIAL) / 2;
+    let sample = &plane[middle..plane.len().min(middle + TRIAL)];
+    let mut len_with = |effort| {
+        trial.clear();
+        zstd.append(sample, effort, trial).map(|()| trial.len())
+    };
+    let (matches, literals) = (len_with(Effort::Matches)?, len_with(Effort::Literals)?);
+    let effort = if literals < matches {
+        Effort::Literals
+    } else {
+        Effort::Matches
+    };
+    Ok(Some(effort))
+}

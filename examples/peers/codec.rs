@@ -23,11 +23,16 @@ const RUNS: usize = 5;
 /// zstd levels that people use.
 const LEVELS: [i32; 3] = [1, 3, 9];
 
+/// Makes a file.
+type Write = dyn Fn(&[Bytes]) -> Vec<u8>;
+/// Reads it; the bytes of its messages.
+type Read = dyn Fn(&[u8]) -> usize;
+
 /// What is measured: makes a file, and reads it back.
 struct Peer {
     name: String,
-    write: Box<dyn Fn(&[Bytes]) -> Vec<u8>>,
-    read: Box<dyn Fn(&[u8]) -> usize>,
+    write: Box<Write>,
+    read: Box<Read>,
 }
 
 pub(crate) fn run(recording: &str) {

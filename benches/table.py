@@ -102,7 +102,8 @@ class Table:
 
 def record(binary, addr, out, *more):
     args = [binary, "record", "--target", addr, "--plaintext", "--job-id", "job", "--no-health-check", "-o", out]
-    return Run(args + ["--force", "--format", "json", "-q", *more])
+    # The peers sync nothing either.
+    return Run(args + ["--sync", "none", "--force", "--format", "json", "-q", *more])
 
 
 def medians(rounds, **peers):
@@ -261,7 +262,7 @@ def main():
     parser.add_argument("--write")
     parser.add_argument("--only")
     parser.add_argument("--folder", help="where large files may lie; the temporary folder by default")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     args.rounds = 3 if args.quick else 5
     recordings = args.recordings or [str(ROOT / "captures" / name) for name in ("optodas-quake.gcap", "febus-jitter.gcap")]
     feed = max(recordings, key=lambda path: os.path.getsize(path))

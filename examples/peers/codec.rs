@@ -23,9 +23,9 @@ const RUNS: usize = 5;
 /// zstd levels that people use.
 const LEVELS: [i32; 3] = [1, 3, 9];
 
-/// Makes a file of messages.
+/// Makes a file.
 type Write = dyn Fn(&[Bytes]) -> Vec<u8>;
-/// Reads a file back; the bytes of its messages.
+/// Reads it; the bytes of its messages.
 type Read = dyn Fn(&[u8]) -> usize;
 
 /// What is measured: makes a file, and reads it back.

@@ -1,6 +1,6 @@
 //! Frames without end, made of a recording.
 
-use std::{fs::File, io::BufReader};
+use std::{fs::File, io::BufReader, path::Path};
 
 use bytes::Bytes;
 use grpc_capture::{
@@ -13,10 +13,7 @@ use prost::Message as _;
 
 /// Messages of a `datastream` recording: a capture, or length-delimited frames.
 pub(crate) fn messages(recording: &str) -> Vec<Bytes> {
-    if std::path::Path::new(recording)
-        .extension()
-        .is_some_and(|ending| ending == "gcap")
-    {
+    if Path::new(recording).extension().is_some_and(|ending| ending == "gcap") {
         let events = Reader::open(recording).unwrap().map(Result::unwrap);
         let received = events.filter_map(|event| match event.kind {
             EventKind::Message(message) if message.direction == Direction::Received => Some(message.data),

@@ -62,6 +62,15 @@ const CALM_UP_TO: u8 = 5;
 /// … and has stayed so for so many chunks: then one step up. Fewer would go up and down within one burst.
 const CALM_CHUNKS: u32 = 16;
 
+/// What a full chunk found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    /// All places of the press taken, and none of their chunks done.
+    Press,
+    /// Room.
+    Other,
+}
+
 /// Gathers, seals elsewhere, appends.
 #[derive(Debug)]
 pub struct Pipeline<S: Storage> {
@@ -110,10 +119,16 @@ impl<S: Storage> Pipeline<S> {
         if self.chunk.chunk.is_empty() {
             return Ok(());
         }
+        self.append_ready()?;
+        let bound = if self.under_way.len() >= self.room {
+            Bound::Press
+        } else {
+            Bound::Other
+        };
         while self.under_way.len() >= self.room {
             self.append_next()?;
         }
-        self.step();
+        self.step(bound);
         let codec = self.ladder.0.get(self.rung).copied().unwrap_or(Codec::Stored);
         self.hurried += u64::from(self.rung > 0);
         let next = self.spare.pop().unwrap_or_else(|| Piece {
@@ -125,13 +140,15 @@ impl<S: Storage> Pipeline<S> {
         Ok(())
     }
 
-    /// One step on the ladder at most, as the queue is fuller or emptier.
-    fn step(&mut self) {
+    /// Takes a cheaper codec when the press holds up a queue that fills. Climbs back when the queue has drained, and when
+    /// it is full although the press is idle: then the disk is what is slow, and smaller chunks help it.
+    fn step(&mut self, bound: Bound) {
         let last = self.ladder.0.len().saturating_sub(1);
-        self.calm = if self.pressure <= CALM_UP_TO { self.calm + 1 } else { 0 };
-        if self.pressure >= RUSH_FROM {
+        let calm = bound == Bound::Other && (self.pressure <= CALM_UP_TO || self.pressure >= RUSH_FROM);
+        self.calm = if calm { self.calm + 1 } else { 0 };
+        if bound == Bound::Press && self.pressure >= RUSH_FROM {
             self.rung = last;
-        } else if self.pressure >= HURRY_FROM {
+        } else if bound == Bound::Press && self.pressure >= HURRY_FROM {
             self.rung = self.rung.max(1).min(last);
         } else if self.calm >= CALM_CHUNKS {
             self.calm = 0;

@@ -189,6 +189,10 @@ impl Queue {
 
     /// Waits for a place for `bytes` of payload.
     pub(super) async fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        // Most of the time there is room, and nothing to wait for.
+        if let Some(admission) = self.try_admit(bytes) {
+            return Ok(admission);
+        }
         let event = Arc::clone(&self.events).acquire_owned().await;
         let event = event.map_err(|_| self.why())?;
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(self.permits(bytes)).await;

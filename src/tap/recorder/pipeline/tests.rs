@@ -95,21 +95,39 @@ fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
 #[test]
 fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
     let (mut pipeline, _) = pipeline(Ladder::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]), usize::MAX);
-    let mut rungs = Vec::new();
-    let mut seq = 0;
-    for (percent, chunks) in [(0, 2), (30, 2), (10, 2), (70, 2), (20, 20), (0, 40)] {
+    let rungs = [
+        (Bound::Press, 0, 2),
+        (Bound::Press, 30, 2),
+        (Bound::Press, 10, 2),
+        (Bound::Press, 70, 2),
+        (Bound::Other, 20, 20),
+        (Bound::Other, 0, 32),
+        (Bound::Press, 70, 1),
+        // The press is idle and the queue full: the disk is slow, and fewer bytes help it.
+        (Bound::Other, 90, 16),
+    ];
+    let rungs = rungs.map(|(bound, percent, chunks)| {
         pipeline.pressure(percent);
-        for _ in 0..chunks * 4 {
-            seq += 1;
-            pipeline.write(&event(seq)).unwrap();
+        for _ in 0..chunks {
+            pipeline.step(bound);
         }
-        rungs.push(pipeline.rung);
+        pipeline.rung
+    });
+    assert_eq!(rungs, [0, 1, 1, 2, 2, 0, 2, 1]);
+}
+
+#[test]
+fn each_chunk_takes_the_codec_of_its_rung_and_is_counted() {
+    let (mut pipeline, bytes) = pipeline(Ladder::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]), usize::MAX);
+    let events: Vec<_> = (1..=40).map(event).collect();
+    for (at, event) in events.iter().enumerate() {
+        pipeline.rung = if at < 20 { 0 } else { 2 };
+        pipeline.write(event).unwrap();
     }
-    assert_eq!(rungs, [0, 1, 1, 2, 2, 0]);
     let written = pipeline.finish().unwrap();
-    assert!(written.hurried > 0 && written.hurried < written.summary.chunks);
-    let names: Vec<_> = written.codecs.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["zstd", "stored"]);
+    assert_eq!(written.codecs, [("zstd", 5), ("stored", 5)]);
+    assert_eq!(written.hurried, 5);
+    assert_eq!(read(&bytes.lock().unwrap()), events);
 }
 
 #[test]

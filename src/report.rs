@@ -1,11 +1,16 @@
-//! Reports: plain values rendered as text or JSON. No input or output happens here.
+//! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
+//! [`input::collect`] reads from a reader that is passed in.
 
 pub mod diff_html;
 pub mod diff_text;
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;
+pub mod html;
+pub mod input;
 pub mod junit;
+pub mod markdown;
+pub mod picture;
 pub mod regression;
 pub mod schema;
 pub mod stats_text;

@@ -192,7 +192,7 @@ impl From<DecodeError> for EncodeError {
 /// let cut = Cut { range, ..Cut::default() };
 /// let options = WriterOptions::default();
 /// let sliced = slice(&mut reader, &cut, |header| Writer::new(Vec::new(), header, options))?;
-/// assert_eq!((sliced.messages, sliced.messages_left_out), (16, 57));
+/// assert_eq!((sliced.messages, sliced.messages_left_out), (15, 58));
 /// # Ok::<(), grpc_capture::slice::SliceError>(())
 /// ```
 ///

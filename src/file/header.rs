@@ -36,7 +36,7 @@ pub mod attribute {
     pub const JOB_ID: &str = "job-id";
     /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.
     pub const TIMING: &str = "timing";
-    /// The capture before this one, as it was named; see [`Continues`](super::Continues).
+    /// The capture before this one, as it was named; see [`Continues`](crate::file::Continues).
     pub const CONTINUES: &str = "continues";
     /// Content digest of what could be read from it, hexadecimal.
     pub const CONTINUES_SHA256: &str = "continues.sha256";

@@ -20,6 +20,7 @@ mod hostile;
 mod merge;
 mod record;
 mod redact;
+mod report;
 mod schema;
 mod serve;
 mod slice;

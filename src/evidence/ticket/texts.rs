@@ -52,7 +52,7 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
                 "## Reproduce\n\n```console\n$ {}\n```\n\nThat gives the findings of `validation.json`{}. To run a \
                  front end or a test against the same stream:\n\n```console\n$ capture serve {}\n```\n",
                 pages.repro(),
-                exit(pages.part),
+                exits(pages.part),
                 super::CAPTURE,
             );
             let _ = writeln!(text, "{}\n", left_out(pages));
@@ -176,7 +176,7 @@ fn not_in<'a>(whole: &'a [Finding], part: &'a [Finding]) -> impl Iterator<Item =
         .filter(move |rule| !there(*rule))
 }
 
-fn exit(report: &Report) -> &'static str {
+fn exits(report: &Report) -> &'static str {
     if report.fails() {
         ", and exits with code 1"
     } else {

@@ -23,8 +23,9 @@ pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
 }
 
 async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
-    let builder = builder(args)?;
+    // Before anything is said: who reads it may stop the server at once.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let builder = builder(args)?;
     let server = tokio::select! {
         server = builder.start() => server?,
         _ = interrupt.recv() => return Err("stopped before the captures were looked through".into()),

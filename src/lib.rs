@@ -35,6 +35,7 @@ pub mod proto;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod server_tls;
 pub mod slice;
 pub mod snapshot;
 pub mod spectrogram;

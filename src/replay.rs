@@ -55,6 +55,7 @@ mod steps;
 mod stream;
 mod tls;
 
+pub use crate::server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub use builder::Builder;
 pub use control::Start;
 pub use encoding::Gzip;
@@ -69,7 +70,6 @@ pub use served::Served;
 pub use server::ReplayServer;
 pub use shape::JobShape;
 pub use source::{Source, SourceError};
-pub use tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 
 #[cfg(test)]
 mod testing;

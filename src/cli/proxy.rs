@@ -28,7 +28,7 @@ pub(crate) struct ProxyArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Replace an existing capture
+    /// Replace an existing capture, and an existing CA file
     #[arg(long)]
     pub(crate) force: bool,
 
@@ -42,6 +42,9 @@ pub(crate) struct ProxyArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
+
+    #[command(flatten)]
+    pub(crate) clients: ClientArgs,
 
     #[command(flatten)]
     pub(crate) dial: TargetArgs,
@@ -88,6 +91,34 @@ pub(crate) struct TargetArgs {
     /// How long a connection to the target may take to open
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) connect_timeout: Span,
+}
+
+/// Who we are to clients.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Towards clients")]
+pub(crate) struct ClientArgs {
+    /// TLS towards clients: our certificate, PEM (--cert is what the target is shown)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// TLS towards clients: make a certificate, and write its authority for clients to trust
+    #[arg(
+        long,
+        value_name = "CA_FILE",
+        conflicts_with = "tls_cert",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "capture-ca.pem"
+    )]
+    pub(crate) self_signed: Option<PathBuf>,
+
+    /// Let in only clients with a certificate of these authorities, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 /// When to stop.

@@ -6,6 +6,7 @@ use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::{MetadataPolicy, Redactor, Rule},
+    server_tls::{ExistingCa, ServerIdentity, ServerTls},
     tap::{
         DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
         Target, Totals,
@@ -82,6 +83,9 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
     let recorder = Recorder::start(pipeline, recording)?;
     let handle = recorder.handle();
+    if let (Some(ca), false) = (&args.clients.self_signed, talk.is_quiet()) {
+        output::say(format!("clients trust this proxy with --cacert {}", ca.display()));
+    }
     announce(&proxy)?;
     let line = progress::Line::start(handle.clone(), talk);
     let outcome = {
@@ -125,7 +129,11 @@ struct Session {
 
 /// The line that tells scripts where the proxy is.
 fn announce(proxy: &Proxy) -> Result<(), Failure> {
-    let ready = json!({"event": "ready", "grpc": proxy.addr().to_string(), "rest": null, "job_ids": []});
+    let mut ready = json!({"event": "ready", "grpc": proxy.addr().to_string(), "rest": null, "job_ids": []});
+    if let (Some(sha256), Some(ready)) = (proxy.certificate_sha256(), ready.as_object_mut()) {
+        let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        ready.insert("tls_sha256".to_owned(), hex.into());
+    }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{ready}")?;
     out.flush()?;
@@ -153,6 +161,7 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
     };
     Ok(ProxyOptions {
         listen: args.listen,
+        tls: server_tls(args)?,
         dial: DialOptions {
             tls,
             authority: dial.authority.clone(),
@@ -163,6 +172,34 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
         max_bytes: args.limits.max_bytes.map(|size| size.0),
         ..ProxyOptions::new(target)
     })
+}
+
+/// TLS towards clients.
+fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
+    let clients = &args.clients;
+    let identity = match (&clients.tls_cert, &clients.tls_key, &clients.self_signed) {
+        (Some(cert), Some(key), _) => ServerIdentity::Files {
+            cert: cert.clone(),
+            key: key.clone(),
+        },
+        (_, _, Some(ca)) => ServerIdentity::SelfSigned {
+            ca: ca.clone(),
+            existing: if args.force {
+                ExistingCa::Replace
+            } else {
+                ExistingCa::Keep
+            },
+        },
+        _ if clients.client_ca.is_some() => {
+            let text = "--client-ca needs TLS: give --tls-cert and --tls-key, or --self-signed";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(ServerTls {
+        identity,
+        client_ca: clients.client_ca.clone(),
+    }))
 }
 
 fn header(args: &ProxyArgs, target: &Target) -> Header {

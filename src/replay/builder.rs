@@ -19,8 +19,8 @@ use super::{
     server::{self, ReplayServer},
     shape::JobShape,
     source::Source,
-    tls::ServerTls,
 };
+use crate::server_tls::ServerTls;
 
 /// Any free port on this machine only.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

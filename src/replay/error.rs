@@ -2,7 +2,8 @@
 
 use std::{io, net::SocketAddr};
 
-use super::{source::SourceError, tls::ServerTlsError};
+use super::source::SourceError;
+use crate::server_tls::ServerTlsError;
 
 /// A replay server that could not be started.
 #[derive(Debug, thiserror::Error)]

@@ -45,7 +45,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     let ips = [grpc_addr.ip(), rest_addr.ip()];
     let blocking = move || -> Result<_, ReplayError> {
         let opened = Opened::read(&sources, &shapes)?;
-        let acceptors = tls.map(|tls| tls.acceptors(&ips)).transpose()?;
+        let acceptors = tls.map(|tls| tls::acceptors(&tls, &ips)).transpose()?;
         Ok((opened, acceptors))
     };
     let (opened, acceptors) = tokio::task::spawn_blocking(blocking)

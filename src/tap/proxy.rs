@@ -7,6 +7,7 @@
 mod call;
 mod connection;
 mod ending;
+mod front;
 mod greeting;
 mod hub;
 mod log;
@@ -15,10 +16,12 @@ mod piece;
 mod socket;
 mod tape;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
+use rustls::pki_types::CertificateDer;
 use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub use hub::{CallEnd, ProxyOutcome};
 
@@ -26,14 +29,14 @@ use super::{
     client::Stop,
     dial::{DialError, DialOptions, Dialer, Target},
     recorder::RecorderHandle,
+    tls::sha256,
 };
-use crate::wire::DEFAULT_MAX_MESSAGE_BYTES;
+use crate::{
+    server_tls::{ServerTls, ServerTlsError},
+    wire::DEFAULT_MAX_MESSAGE_BYTES,
+};
+use front::Front;
 use hub::Hub;
-
-/// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long connections may take to close once their calls were recorded to their ends.
-const CLOSING: Duration = Duration::from_secs(2);
 
 /// What to stand between.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub struct ProxyOptions {
     pub listen: SocketAddr,
     /// Where their calls go.
     pub target: Target,
+    /// TLS towards clients. Default: none.
+    pub tls: Option<ServerTls>,
     /// How the target is dialled. `authority` replaces the one that clients ask for, when it is given; `metadata` is
     /// not used, for nothing is added to a call.
     pub dial: DialOptions,
@@ -59,6 +64,7 @@ impl ProxyOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             target,
+            tls: None,
             dial: DialOptions::default(),
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_bytes: None,
@@ -77,6 +83,9 @@ pub enum ProxyError {
         /// Why.
         source: io::Error,
     },
+    /// TLS towards clients cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] ServerTlsError),
     /// The target cannot be dialled as the options say.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -84,9 +93,9 @@ pub enum ProxyError {
 
 /// A proxy whose port is open; [`run`](Self::run) serves it.
 pub struct Proxy {
-    listener: TcpListener,
+    front: Front,
     addr: SocketAddr,
-    dialer: Dialer,
+    certificate: Option<CertificateDer<'static>>,
     max_message_bytes: usize,
     max_bytes: Option<u64>,
 }
@@ -102,10 +111,22 @@ impl Proxy {
         let failed = |source| ProxyError::Listen { addr, source };
         let listener = TcpListener::bind(addr).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
+        let mut certificate = None;
+        let mut acceptor = None;
+        if let Some(tls) = options.tls {
+            let mut prepared = tls.prepare(&[addr.ip()])?;
+            prepared.config.alpn_protocols = vec![b"h2".to_vec()];
+            certificate = prepared.leaf;
+            acceptor = Some(TlsAcceptor::from(Arc::new(prepared.config)));
+        }
         Ok(Self {
-            listener,
+            front: Front {
+                listener,
+                dialer: Arc::new(dialer),
+                tls: acceptor,
+            },
             addr,
-            dialer,
+            certificate,
             max_message_bytes: options.max_message_bytes,
             max_bytes: options.max_bytes,
         })
@@ -117,33 +138,18 @@ impl Proxy {
         self.addr
     }
 
+    /// SHA-256 of the certificate that clients are shown (DER): what they may pin; `None` without TLS.
+    #[must_use]
+    pub fn certificate_sha256(&self) -> Option<[u8; 32]> {
+        let digest = sha256(self.certificate.as_ref()?).ok()?;
+        digest.as_ref().try_into().ok()
+    }
+
     /// Serves until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are recorded
     /// with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
-        let listener = self.listener;
-        let hub = Hub::new(self.dialer, recorder, self.max_message_bytes, self.max_bytes, stop);
-        let hub = Arc::new(hub);
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                _ = hub.stop.stopped() => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, from)) => {
-                        hub.outcome().connections += 1;
-                        connection::prepare(&stream);
-                        connections.spawn(connection::serve(Arc::clone(&hub), Box::new(stream), from));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
-        drop(listener);
-        let _ = timeout(CLOSING, async { while connections.join_next().await.is_some() {} }).await;
-        connections.shutdown().await;
+        let hub = Arc::new(Hub::new(recorder, self.max_message_bytes, self.max_bytes, stop));
+        self.front.serve(Arc::clone(&hub)).await;
         hub.outcome().clone()
     }
 }

@@ -23,6 +23,7 @@ use rustls::{
         pem::{self, PemObject as _},
     },
 };
+pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
 
 /// How a connection is secured.

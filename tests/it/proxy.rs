@@ -3,4 +3,5 @@
 mod conformance;
 mod endings;
 mod session;
+mod tls;
 mod wire;

@@ -32,7 +32,7 @@ use super::{
     piece::Piece,
     socket::Socket,
 };
-use crate::tap::dial::{Stream, Wire, watch::Watch};
+use crate::tap::dial::{Dialer, Stream, Wire, watch::Watch};
 
 /// HTTP/2 window of a stream, 512 KiB: what a stalled client can make us hold of one stream, and enough for a gigabyte
 /// a second within a cluster (round trips below half a millisecond).
@@ -55,6 +55,7 @@ const LINGER: Duration = Duration::from_secs(10);
 /// What the calls of one client connection share.
 pub(super) struct Link {
     pub(super) hub: Arc<Hub>,
+    dialer: Arc<Dialer>,
     pub(super) target: SendRequest<Piece>,
     /// The target's address.
     pub(super) peer: String,
@@ -71,7 +72,7 @@ impl Link {
     /// The request's head as the target shall get it: the client's, but for the scheme, and for the authority where
     /// another was asked for.
     pub(super) fn address(&self, mut parts: Parts) -> Request<()> {
-        let dialer = &self.hub.dialer;
+        let dialer = &self.dialer;
         let mut uri = std::mem::take(&mut parts.uri).into_parts();
         let host = parts.headers.get(http::header::HOST);
         let authority = dialer
@@ -100,7 +101,7 @@ impl Link {
 }
 
 /// Serves one client to its end.
-pub(super) async fn serve(hub: Arc<Hub>, mut client: Box<dyn Stream>, from: SocketAddr) {
+pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dyn Stream>, from: SocketAddr) {
     let first = tokio::select! {
         greeting = greeting::read(&mut client) => match greeting {
             Greeting::Http2(first) => first,
@@ -117,7 +118,7 @@ pub(super) async fn serve(hub: Arc<Hub>, mut client: Box<dyn Stream>, from: Sock
         _ = hub.stop.stopped() => return,
     };
     let opened = tokio::select! {
-        opened = open(&hub) => opened,
+        opened = open(&hub, &dialer) => opened,
         _ = hub.stop.stopped() => return,
     };
     let (link, mut target) = match opened {
@@ -149,13 +150,13 @@ pub(super) async fn serve(hub: Arc<Hub>, mut client: Box<dyn Stream>, from: Sock
 type Target = JoinHandle<()>;
 
 /// Dials the target and waits for its SETTINGS.
-async fn open(hub: &Arc<Hub>) -> Result<(Link, Target), String> {
+async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Target), String> {
     let Wire {
         stream,
         watch,
         peer,
         kind,
-    } = hub.dialer.open().await.map_err(|error| error.to_string())?;
+    } = dialer.open().await.map_err(|error| error.to_string())?;
     let (target, connection) = h2::client::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -173,7 +174,7 @@ async fn open(hub: &Arc<Hub>) -> Result<(Link, Target), String> {
         _ = &mut connection => watch.opened().await,
         opening = watch.opened() => opening,
     };
-    hub.dialer.judge(opening, &kind).map_err(|error| error.to_string())?;
+    dialer.judge(opening, &kind).map_err(|error| error.to_string())?;
     let running = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "the target's connection ended");
@@ -181,6 +182,7 @@ async fn open(hub: &Arc<Hub>) -> Result<(Link, Target), String> {
     });
     let link = Link {
         hub: Arc::clone(hub),
+        dialer: Arc::clone(dialer),
         target,
         peer,
         scheme: kind.scheme(),

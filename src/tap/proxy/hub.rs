@@ -9,7 +9,6 @@ use crate::{
     event::Ending,
     tap::{
         client::Stop,
-        dial::Dialer,
         recorder::{RecorderHandle, Refused},
     },
 };
@@ -55,7 +54,6 @@ pub struct ProxyOutcome {
 
 /// Shared by all connections and calls.
 pub(super) struct Hub {
-    pub(super) dialer: Dialer,
     pub(super) recorder: Option<RecorderHandle>,
     pub(super) max_message_bytes: usize,
     pub(super) max_bytes: Option<u64>,
@@ -69,14 +67,12 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(
-        dialer: Dialer,
         recorder: Option<RecorderHandle>,
         max_message_bytes: usize,
         max_bytes: Option<u64>,
         stop: Stop,
     ) -> Self {
         Self {
-            dialer,
             recorder,
             max_message_bytes,
             max_bytes,

@@ -90,7 +90,7 @@ impl ServerCertVerifier for Given {
 }
 
 /// SHA-256 by the hash that the TLS 1.3 cipher suite carries.
-pub(super) fn sha256(bytes: &[u8]) -> Result<crypto::hash::Output, Error> {
+pub(in crate::tap) fn sha256(bytes: &[u8]) -> Result<crypto::hash::Output, Error> {
     let suite = crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13();
     let hash = suite.map(|suite| suite.common.hash_provider.hash(bytes));
     hash.ok_or_else(|| Error::General("no SHA-256".to_owned()))

@@ -7,7 +7,7 @@ use super::{lexer::Token, source::Source};
 /// The floor of each module below the crate's root. DESIGN.md has no floor for `frames`, which both the validator and
 /// the statistics need: it lies between the first and the second. `redact`
 /// lies there, too: it looks into messages (`wire`, `dialect`) and writes captures (`file`).
-const FLOORS: [(&str, u8); 24] = [
+const FLOORS: [(&str, u8); 25] = [
     ("event", 0),
     ("spectrogram", 0),
     ("finding", 0),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 24] = [
     ("wire", 1),
     ("dialect", 1),
     ("focus", 1),
+    ("server_tls", 1),
     ("redact", 2),
     ("frames", 2),
     ("tap", 3),

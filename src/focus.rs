@@ -6,6 +6,7 @@
 mod keys;
 
 pub mod job;
+mod readdress;
 pub mod refusal;
 pub mod request;
 pub mod response;
@@ -13,6 +14,7 @@ mod sensors;
 pub mod words;
 
 pub use job::{JobError, JobSpec};
+pub use readdress::readdress;
 pub use refusal::{error_text, refusal};
 pub use request::{ConfigureRequest, RequestError};
 pub use response::{ConfigureResponse, Endpoint, EndpointError, Scheme};

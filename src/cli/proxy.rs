@@ -16,13 +16,21 @@ use super::{
                         statuses, resets and flow control are the two sides' own."
 )]
 pub(crate) struct ProxyArgs {
-    /// Address for clients; port 0 is any free one
+    /// Address for clients; port 0 is any free one. Jobs that --rest-target answers get ports of their own on it
     #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
 
-    /// Where calls go, HOST:PORT
+    /// Where calls go, HOST:PORT; not needed with --rest-target
     #[arg(short, long, value_name = "HOST:PORT")]
-    pub(crate) target: String,
+    pub(crate) target: Option<String>,
+
+    /// The Focus Server whose REST side to forward; each job that it answers is found through a port of ours
+    #[arg(long, value_name = "URL")]
+    pub(crate) rest_target: Option<String>,
+
+    /// Address for clients of REST; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", requires = "rest_target")]
+    pub(crate) rest_listen: SocketAddr,
 
     /// The capture to write; proxy-TIME.gcap by default
     #[arg(short, long, value_name = "FILE")]

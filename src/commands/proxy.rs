@@ -5,12 +5,12 @@ use std::{io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Dur
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
-    redact::{MetadataPolicy, Redactor, Rule},
+    redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
     server_tls::{ExistingCa, ServerIdentity, ServerTls},
     tap::{
         DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
         Target, Totals,
-        proxy::ProxyOutcome,
+        proxy::{ProxyOutcome, RestOptions},
         recorder::{
             durable::Keeper,
             pipeline::{Ladder, Pipeline, Written},
@@ -48,13 +48,12 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
     output::check_capture(&path)?;
-    let target = options.target.clone();
     let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
     if let Some(earlier) = &args.recorder.resume_of {
         output::apart(earlier, &path)?;
     }
     let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
-    let mut header = header(args, &target);
+    let mut header = header(args, &options);
     if let Some(earlier) = &earlier {
         header.set_continues(earlier);
     }
@@ -129,9 +128,12 @@ struct Session {
 
 /// The line that tells scripts where the proxy is.
 fn announce(proxy: &Proxy) -> Result<(), Failure> {
-    let mut ready = json!({"event": "ready", "grpc": proxy.addr().to_string(), "rest": null, "job_ids": []});
+    let mut ready = json!({"event": "ready", "grpc": proxy.addr().map(|addr| addr.to_string()), "rest": proxy.rest_url(), "job_ids": []});
     if let (Some(sha256), Some(ready)) = (proxy.certificate_sha256(), ready.as_object_mut()) {
-        let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = sha256.iter().fold(String::new(), |mut hex, byte| {
+            hex.push_str(&format!("{byte:02x}"));
+            hex
+        });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
     let mut out = std::io::stdout().lock();
@@ -141,10 +143,12 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
 }
 
 fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
-    let target: Target = args
-        .target
-        .parse()
-        .map_err(|error| Failure::Usage(format!("{error}")))?;
+    let target = args.target.as_deref().map(str::parse::<Target>).transpose();
+    let target = target.map_err(|error| Failure::Usage(error.to_string()))?;
+    if target.is_none() && args.rest_target.is_none() {
+        let text = "there is nothing to stand before: give --target HOST:PORT, --rest-target URL, or both";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let dial = &args.dial;
     let pin = dial.pin_sha256.as_deref().map(parse_pin).transpose();
     let tls = TlsOptions {
@@ -161,6 +165,11 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
     };
     Ok(ProxyOptions {
         listen: args.listen,
+        target,
+        rest: args.rest_target.as_ref().map(|target| RestOptions {
+            listen: args.rest_listen,
+            target: target.clone(),
+        }),
         tls: server_tls(args)?,
         dial: DialOptions {
             tls,
@@ -170,7 +179,6 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
         },
         max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
         max_bytes: args.limits.max_bytes.map(|size| size.0),
-        ..ProxyOptions::new(target)
     })
 }
 
@@ -202,10 +210,14 @@ fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
     }))
 }
 
-fn header(args: &ProxyArgs, target: &Target) -> Header {
+fn header(args: &ProxyArgs, options: &ProxyOptions) -> Header {
+    let targets = options.target.iter().map(ToString::to_string);
+    let behind: Vec<_> = targets
+        .chain(options.rest.iter().map(|rest| strip_userinfo(&rest.target)))
+        .collect();
     let mut header = Header::new(unix_ns());
     header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
-    header.set(attribute::SOURCE, format!("proxy -> {target}"));
+    header.set(attribute::SOURCE, format!("proxy -> {}", behind.join(", ")));
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());

@@ -10,17 +10,20 @@ mod ending;
 mod front;
 mod greeting;
 mod hub;
+mod jobs;
 mod log;
 mod outlet;
 mod piece;
+mod rest;
 mod socket;
 mod tape;
+mod web;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use hub::{CallEnd, ProxyOutcome};
@@ -29,6 +32,7 @@ use super::{
     client::Stop,
     dial::{DialError, DialOptions, Dialer, Target},
     recorder::RecorderHandle,
+    rest::{RestError, base as rest_base, chain, is_loopback},
     tls::sha256,
 };
 use crate::{
@@ -37,14 +41,18 @@ use crate::{
 };
 use front::Front;
 use hub::Hub;
+use jobs::Jobs;
+use rest::Rest;
 
 /// What to stand between.
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
     /// Where clients connect; port 0 is any free one.
     pub listen: SocketAddr,
-    /// Where their calls go.
-    pub target: Target,
+    /// Where their calls go; `None` when there are only the jobs that the REST side answers.
+    pub target: Option<Target>,
+    /// The REST side. Default: none.
+    pub rest: Option<RestOptions>,
     /// TLS towards clients. Default: none.
     pub tls: Option<ServerTls>,
     /// How the target is dialled. `authority` replaces the one that clients ask for, when it is given; `metadata` is
@@ -63,7 +71,8 @@ impl ProxyOptions {
     pub fn new(target: Target) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            target,
+            target: Some(target),
+            rest: None,
             tls: None,
             dial: DialOptions::default(),
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
@@ -72,17 +81,30 @@ impl ProxyOptions {
     }
 }
 
+/// The REST side of a Focus Server, to be stood before: jobs that it answers get a port of ours each, on the address of
+/// [`ProxyOptions::listen`], and the answers tell that port.
+#[derive(Debug, Clone)]
+pub struct RestOptions {
+    /// Where clients connect; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// The Focus Server: `http://host:port`, and a path where it has one.
+    pub target: String,
+}
+
 /// A proxy that could not be set up.
 #[derive(Debug, Error)]
 pub enum ProxyError {
     /// The address cannot be listened on.
-    #[error("could not listen on {addr}: {source}; choose another address with --listen")]
+    #[error("could not listen on {addr}: {source}; choose another address with --listen, or --rest-listen")]
     Listen {
         /// The address.
         addr: SocketAddr,
         /// Why.
         source: io::Error,
     },
+    /// The Focus Server's address cannot be used.
+    #[error(transparent)]
+    Rest(#[from] RestError),
     /// TLS towards clients cannot be set up.
     #[error(transparent)]
     Tls(#[from] ServerTlsError),
@@ -91,51 +113,102 @@ pub enum ProxyError {
     Dial(#[from] DialError),
 }
 
-/// A proxy whose port is open; [`run`](Self::run) serves it.
+/// A proxy whose ports are open; [`run`](Self::run) serves them.
 pub struct Proxy {
-    front: Front,
-    addr: SocketAddr,
+    front: Option<Front>,
+    rest: Option<RestSide>,
+    addr: Option<SocketAddr>,
     certificate: Option<CertificateDer<'static>>,
     max_message_bytes: usize,
     max_bytes: Option<u64>,
 }
 
+/// What the REST side needs once it runs.
+struct RestSide {
+    listener: TcpListener,
+    addr: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    client: reqwest::Client,
+    base: reqwest::Url,
+    jobs: Jobs,
+    opened: mpsc::UnboundedReceiver<Front>,
+}
+
 impl Proxy {
-    /// Opens the port.
+    /// Opens the ports.
     ///
     /// # Errors
-    /// When the address is taken, or when the TLS options cannot be used.
+    /// When an address is taken, or when the TLS options or the Focus Server's address cannot be used.
     pub async fn bind(options: ProxyOptions) -> Result<Self, ProxyError> {
-        let dialer = Dialer::new(options.target, options.dial)?;
-        let addr = options.listen;
-        let failed = |source| ProxyError::Listen { addr, source };
-        let listener = TcpListener::bind(addr).await.map_err(failed)?;
-        let addr = listener.local_addr().map_err(failed)?;
-        let mut certificate = None;
-        let mut acceptor = None;
+        let target = options.target;
+        let dialer = target
+            .map(|target| Dialer::new(target, options.dial.clone()))
+            .transpose()?;
+        let client = options
+            .rest
+            .as_ref()
+            .map(|rest| client(&rest.target, &options.dial))
+            .transpose()?;
+        let main = match dialer {
+            Some(dialer) => Some((listen(options.listen).await?, Arc::new(dialer))),
+            None => None,
+        };
+        let web = match &options.rest {
+            Some(rest) => Some(listen(rest.listen).await?),
+            None => None,
+        };
+        let (mut certificate, mut grpc_tls, mut rest_tls) = (None, None, None);
         if let Some(tls) = options.tls {
-            let mut prepared = tls.prepare(&[addr.ip()])?;
-            prepared.config.alpn_protocols = vec![b"h2".to_vec()];
+            let ips: Vec<_> = [Some(options.listen.ip()), options.rest.map(|rest| rest.listen.ip())]
+                .into_iter()
+                .flatten()
+                .collect();
+            let mut prepared = tls.prepare(&ips)?;
             certificate = prepared.leaf;
-            acceptor = Some(TlsAcceptor::from(Arc::new(prepared.config)));
+            prepared.config.alpn_protocols = vec![b"h2".to_vec()];
+            grpc_tls = Some(TlsAcceptor::from(Arc::new(prepared.config.clone())));
+            prepared.config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            rest_tls = Some(TlsAcceptor::from(Arc::new(prepared.config)));
         }
-        Ok(Self {
-            front: Front {
+        let rest = web.zip(client).map(|((listener, addr), (client, base))| {
+            let (sender, opened) = mpsc::unbounded_channel();
+            let jobs = Jobs::new(options.listen.ip(), options.dial, grpc_tls.clone(), sender);
+            RestSide {
                 listener,
-                dialer: Arc::new(dialer),
-                tls: acceptor,
-            },
-            addr,
+                addr,
+                tls: rest_tls,
+                client,
+                base,
+                jobs,
+                opened,
+            }
+        });
+        Ok(Self {
+            addr: main.as_ref().map(|((_, addr), _)| *addr),
+            front: main.map(|((listener, _), dialer)| Front {
+                listener,
+                dialer,
+                tls: grpc_tls,
+            }),
+            rest,
             certificate,
             max_message_bytes: options.max_message_bytes,
             max_bytes: options.max_bytes,
         })
     }
 
-    /// Where clients connect.
+    /// Where clients connect for the target; `None` without one.
     #[must_use]
-    pub const fn addr(&self) -> SocketAddr {
+    pub const fn addr(&self) -> Option<SocketAddr> {
         self.addr
+    }
+
+    /// Where clients find the REST side, as a URL; `None` without one.
+    #[must_use]
+    pub fn rest_url(&self) -> Option<String> {
+        let rest = self.rest.as_ref()?;
+        let scheme = if rest.tls.is_some() { "https" } else { "http" };
+        Some(format!("{scheme}://{}", rest.addr))
     }
 
     /// SHA-256 of the certificate that clients are shown (DER): what they may pin; `None` without TLS.
@@ -149,9 +222,60 @@ impl Proxy {
     /// with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
         let hub = Arc::new(Hub::new(recorder, self.max_message_bytes, self.max_bytes, stop));
-        self.front.serve(Arc::clone(&hub)).await;
+        let mut fronts = JoinSet::new();
+        if let Some(front) = self.front {
+            fronts.spawn(front.serve(Arc::clone(&hub)));
+        }
+        if let Some(side) = self.rest {
+            let rest = Arc::new(Rest {
+                hub: Arc::clone(&hub),
+                client: side.client,
+                base: side.base,
+                jobs: side.jobs,
+            });
+            let web = web::serve(rest, side.listener, side.tls);
+            let mut opened = side.opened;
+            let jobs = async {
+                let mut jobs = JoinSet::new();
+                loop {
+                    let front = tokio::select! {
+                        front = opened.recv() => front,
+                        _ = hub.stop.stopped() => None,
+                    };
+                    let Some(front) = front else { break };
+                    jobs.spawn(front.serve(Arc::clone(&hub)));
+                }
+                while jobs.join_next().await.is_some() {}
+            };
+            tokio::join!(web, jobs);
+        }
+        while fronts.join_next().await.is_some() {}
         hub.outcome().clone()
     }
+}
+
+async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), ProxyError> {
+    let failed = |source| ProxyError::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
+}
+
+/// A client of the Focus Server that never sends a request twice, and follows no redirect: that is its client's matter.
+fn client(target: &str, dial: &DialOptions) -> Result<(reqwest::Client, reqwest::Url), RestError> {
+    let base = rest_base(target)?;
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(dial.tls.client_config(&[b"http/1.1"])?)
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .connect_timeout(dial.connect_timeout);
+    if is_loopback(&base) {
+        builder = builder.no_proxy();
+    }
+    let client = builder.build().map_err(|error| RestError::Client(chain(&error)))?;
+    Ok((client, base))
 }
 
 impl std::fmt::Debug for Proxy {

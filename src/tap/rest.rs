@@ -9,6 +9,7 @@ mod error;
 mod send;
 
 pub use error::RestError;
+pub(super) use error::chain;
 
 use std::{net::IpAddr, sync::OnceLock, time::Duration};
 
@@ -157,7 +158,7 @@ impl FocusClient {
     }
 }
 
-fn base(text: &str) -> Result<Url, RestError> {
+pub(super) fn base(text: &str) -> Result<Url, RestError> {
     let refuse = |problem: &str| RestError::Url {
         url: text.to_owned(),
         problem: problem.to_owned(),
@@ -181,7 +182,7 @@ fn under(base: &Url, path: &[&str]) -> Url {
     url
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     ip.map_or(host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod endings;
+mod rest;
 mod session;
 mod tls;
 mod wire;

@@ -121,7 +121,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         focus::Scheme::Http => dial::Scheme::Http,
         focus::Scheme::Https => dial::Scheme::Https,
     });
-    dial.tls = stream_tls(dial.tls, &target);
+    dial.tls = target.stream_tls(dial.tls);
     dial.fallback = dial::Fallback::Unverified;
     let job_id = job_id(args, &response)?;
     let streams = args.job.streams.unwrap_or_else(|| response.stream_amount());
@@ -168,26 +168,6 @@ fn request(call: &CallArgs, method: &str, set: Option<&[u8]>) -> Result<Vec<u8>,
                 "the server does not tell"
             }
         ))),
-    }
-}
-
-/// The TLS of the stream, which the answer's scheme decides unless a flag does.
-///
-/// An answer without a scheme means plain text: the production server names its jobs so, and speaks no TLS there. Where
-/// TLS flags were given, the stream is tried with them first, for they may have been meant for it.
-fn stream_tls(tls: TlsOptions, target: &Target) -> TlsOptions {
-    let said = tls.cacert.is_some() || tls.cert.is_some() || tls.pin_sha256.is_some();
-    match (tls.mode, target.scheme) {
-        // The REST side's --insecure or --cacert says nothing of a stream that calls itself plain.
-        (_, Some(dial::Scheme::Http)) => TlsOptions {
-            mode: TlsMode::Plaintext,
-            ..TlsOptions::default()
-        },
-        (TlsMode::Auto, None) if !said => TlsOptions {
-            mode: TlsMode::Plaintext,
-            ..TlsOptions::default()
-        },
-        _ => tls,
     }
 }
 

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
-use crate::redact::strip_userinfo;
+use crate::{
+    redact::strip_userinfo,
+    tap::tls::{TlsMode, TlsOptions},
+};
 
 /// What the scheme of a target says about encryption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +65,25 @@ impl Target {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// The TLS of a stream whose address a Focus Server answered: the answer's scheme decides unless a flag does.
+    ///
+    /// An answer without a scheme means plain text: the production server names its jobs so, and speaks no TLS there.
+    /// Where TLS was asked for, the stream is tried with it first, for it may have been meant for it.
+    #[must_use]
+    pub fn stream_tls(&self, tls: TlsOptions) -> TlsOptions {
+        let said = tls.cacert.is_some() || tls.cert.is_some() || tls.pin_sha256.is_some();
+        let plain = TlsOptions {
+            mode: TlsMode::Plaintext,
+            ..TlsOptions::default()
+        };
+        match (tls.mode, self.scheme) {
+            // The REST side's --insecure or --cacert says nothing of a stream that calls itself plain.
+            (_, Some(Scheme::Http)) => plain,
+            (TlsMode::Auto, None) if !said => plain,
+            _ => tls,
         }
     }
 

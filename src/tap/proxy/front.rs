@@ -15,7 +15,7 @@ use crate::tap::dial::{Dialer, Stream};
 /// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to close once their calls were recorded to their ends.
-const CLOSING: Duration = Duration::from_secs(2);
+pub(super) const CLOSING: Duration = Duration::from_secs(2);
 
 /// A port that is open.
 pub(super) struct Front {

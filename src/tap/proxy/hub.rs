@@ -139,6 +139,13 @@ impl Hub {
         *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Something that the REST side has seen.
+    pub(super) fn remark(&self, text: String) {
+        if let Some(Err(refused)) = self.recorder.as_ref().map(|recorder| recorder.note("proxy", text)) {
+            self.refused(refused);
+        }
+    }
+
     fn note(&self, text: String) {
         if let Some(recorder) = &self.recorder {
             let _ = recorder.note("recorder", text);

@@ -1,0 +1,98 @@
+//! Jobs that the REST side answered: each has a port of ours.
+
+use std::{collections::HashMap, io, net::IpAddr, sync::Arc};
+
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, mpsc},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::front::Front;
+use crate::{
+    focus::{self, Endpoint},
+    tap::dial::{self, DialError, DialOptions, Dialer, Fallback, Target},
+};
+
+/// The ports of the jobs that are known.
+pub(super) struct Jobs {
+    known: Mutex<HashMap<Endpoint, u16>>,
+    listen: IpAddr,
+    dial: DialOptions,
+    tls: Option<TlsAcceptor>,
+    opened: mpsc::UnboundedSender<Front>,
+}
+
+/// A job that got no port.
+#[derive(Debug, Error)]
+pub(super) enum NoPort {
+    #[error("no port could be opened for it: {0}")]
+    Listen(#[from] io::Error),
+    #[error(transparent)]
+    Dial(#[from] DialError),
+}
+
+impl Jobs {
+    /// Ports are opened on the address `listen`, and handed to `opened` to be served.
+    pub(super) fn new(
+        listen: IpAddr,
+        dial: DialOptions,
+        tls: Option<TlsAcceptor>,
+        opened: mpsc::UnboundedSender<Front>,
+    ) -> Self {
+        Self {
+            known: Mutex::default(),
+            listen,
+            dial,
+            tls,
+            opened,
+        }
+    }
+
+    /// The address of ours, unless it is any.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        (!self.listen.is_unspecified()).then_some(self.listen)
+    }
+
+    /// Our address of a job, for a client that finds us as `host`; a job that is new gets a port.
+    pub(super) async fn ours(&self, job: &Endpoint, host: &str) -> Result<Endpoint, NoPort> {
+        let mut known = self.known.lock().await;
+        let port = if let Some(port) = known.get(job) {
+            *port
+        } else {
+            let port = self.open(job).await?;
+            known.insert(job.clone(), port);
+            port
+        };
+        Ok(Endpoint {
+            scheme: Some(match self.tls {
+                Some(_) => focus::Scheme::Https,
+                None => focus::Scheme::Http,
+            }),
+            host: host.to_owned(),
+            port,
+        })
+    }
+
+    async fn open(&self, job: &Endpoint) -> Result<u16, NoPort> {
+        let mut target = Target::new(job.host.clone(), job.port);
+        target.scheme = job.scheme.map(|scheme| match scheme {
+            focus::Scheme::Http => dial::Scheme::Http,
+            focus::Scheme::Https => dial::Scheme::Https,
+        });
+        let dial = DialOptions {
+            tls: target.stream_tls(self.dial.tls.clone()),
+            fallback: Fallback::Unverified,
+            ..self.dial.clone()
+        };
+        let dialer = Arc::new(Dialer::new(target, dial)?);
+        let listener = TcpListener::bind((self.listen, 0)).await?;
+        let port = listener.local_addr()?.port();
+        tracing::info!("calls to the job at {job} come in on port {port}");
+        let tls = self.tls.clone();
+        // It is served as long as the proxy runs, and nobody asks us when it does not.
+        let _ = self.opened.send(Front { listener, dialer, tls });
+        Ok(port)
+    }
+}

@@ -1,0 +1,319 @@
+//! The REST side: every request goes to the Focus Server behind us, and jobs that it answers are found through us.
+//!
+//! A `POST` creates a job that nothing can cancel, so no request is ever sent twice.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use reqwest::{Body, Client, Url};
+use serde_json::{Map, Value, json};
+
+use super::{hub::Hub, jobs::Jobs};
+use crate::{
+    focus::{ConfigureResponse, readdress},
+    tap::rest::chain,
+};
+
+/// Largest configure request and answer: a thousand times what they are, and a bound on what a client makes us hold.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// Headers that speak of one connection and not of the message (RFC 9110, 7.6.1), `Host`, which is the target's own, and
+/// `Expect`, which the server that reads the body has answered.
+const OF_THE_CONNECTION: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+];
+
+/// What the connections of the REST side share.
+pub(super) struct Rest {
+    pub(super) hub: Arc<Hub>,
+    pub(super) client: Client,
+    pub(super) base: Url,
+    pub(super) jobs: Jobs,
+}
+
+/// What a request is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// It creates or changes a job: recorded, and its answer gets our address.
+    Configure,
+    /// It asks about a job: its answer gets our address.
+    Metadata,
+    /// It only passes.
+    Other,
+}
+
+impl Route {
+    fn of(method: &Method, path: &str) -> Self {
+        let mut segments = path.trim_end_matches('/').rsplit('/');
+        let (last, before) = (segments.next(), segments.next());
+        match *method {
+            Method::POST if last == Some("configure") || before == Some("config") => Self::Configure,
+            Method::GET if before == Some("metadata") => Self::Metadata,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why there is no answer of the target's.
+struct NoAnswer {
+    status: StatusCode,
+    text: String,
+}
+
+impl NoAnswer {
+    fn new(status: StatusCode, text: String) -> Self {
+        Self { status, text }
+    }
+}
+
+impl Rest {
+    /// Answers a request that came in at the address `local` of ours.
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>, local: IpAddr) -> Response<Body> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let route = Route::of(&method, &path);
+        let answered = match route {
+            Route::Other => self.pass(request).await,
+            // On a task of its own: a client that leaves does not keep us from recording what became of its job.
+            Route::Configure | Route::Metadata => {
+                let rest = Arc::clone(&self);
+                let job = tokio::spawn(async move { rest.job(request, route, local).await });
+                job.await
+                    .unwrap_or_else(|error| Err(NoAnswer::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
+            }
+        };
+        answered.unwrap_or_else(|no| {
+            let text = format!("capture proxy could not answer {method} {path}: {}\n", no.text);
+            tracing::warn!("{}", text.trim_end());
+            let mut response = Response::new(Body::from(text));
+            *response.status_mut() = no.status;
+            response
+        })
+    }
+
+    /// Passes a request on, and its answer back, as they come.
+    async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
+        let (parts, body) = request.into_parts();
+        let mut sent = self.request(&parts.method, &parts.uri, end_to_end(&parts.headers))?;
+        if !body.is_end_stream() {
+            *sent.body_mut() = Some(Body::wrap(body));
+        }
+        let mut response: Response<Body> = self.send(sent).await?.into();
+        *response.headers_mut() = end_to_end(response.headers());
+        // The connection to the client has a version of its own.
+        *response.version_mut() = http::Version::HTTP_11;
+        Ok(response)
+    }
+
+    /// Passes on what speaks of a job, and answers with our address of it.
+    async fn job(&self, request: Request<Incoming>, route: Route, local: IpAddr) -> Result<Response<Body>, NoAnswer> {
+        let (parts, body) = request.into_parts();
+        let said = Limited::new(body, MAX_BODY).collect().await;
+        let said = said.map_err(|error| NoAnswer::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))?;
+        let said = said.to_bytes();
+        let mut note = Map::new();
+        note.insert("method".to_owned(), parts.method.as_str().into());
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        note.insert("path".to_owned(), path.into());
+        insert(&mut note, "request", &said);
+        let answered = self.exchange(&parts, said).await;
+        let answered = answered.map(|(head, body)| {
+            note.insert("status".to_owned(), head.status().as_u16().into());
+            insert(&mut note, "response", &body);
+            (head, body)
+        });
+        let result = match answered {
+            Ok((head, body)) => {
+                let ours = self.ours(&parts.headers, local);
+                let body = if head.status().is_success() {
+                    self.readdress(body, &ours, &mut note).await
+                } else {
+                    body
+                };
+                let mut response = head.map(|()| Body::from(body.clone()));
+                response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
+                Ok(response)
+            }
+            Err(no) => {
+                note.insert("error".to_owned(), no.text.clone().into());
+                Err(no)
+            }
+        };
+        if route == Route::Configure {
+            self.hub.remark(json!({ "rest": note }).to_string());
+        }
+        result
+    }
+
+    async fn exchange(&self, parts: &http::request::Parts, body: Bytes) -> Result<(Response<()>, Bytes), NoAnswer> {
+        let mut headers = end_to_end(&parts.headers);
+        // What is to be rewritten must be readable.
+        headers.remove(header::ACCEPT_ENCODING);
+        let mut sent = self.request(&parts.method, &parts.uri, headers)?;
+        if !body.is_empty() {
+            *sent.body_mut() = Some(Body::from(body));
+        }
+        let response: Response<Body> = self.send(sent).await?.into();
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await;
+        let body = body.map_err(|error| {
+            let text = format!("the answer of {} broke off: {error}", self.base);
+            NoAnswer::new(StatusCode::BAD_GATEWAY, text)
+        })?;
+        let mut answer = Response::new(());
+        *answer.status_mut() = head.status;
+        *answer.headers_mut() = end_to_end(&head.headers);
+        Ok((answer, body.to_bytes()))
+    }
+
+    /// The answer with our address of its job; as it is when it tells none, or when we have none to give.
+    async fn readdress(&self, body: Bytes, ours: &str, note: &mut Map<String, Value>) -> Bytes {
+        let Ok(text) = std::str::from_utf8(&body) else {
+            return body;
+        };
+        let Ok(answer @ Value::Object(_)) = serde_json::from_str::<Value>(text) else {
+            return body;
+        };
+        let host = self.base.host_str().unwrap_or_default();
+        let endpoint = match ConfigureResponse::from(answer).endpoint(host) {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                tracing::warn!("an answer about a job was passed on as it is: {error}");
+                return body;
+            }
+        };
+        match self.jobs.ours(&endpoint, ours).await {
+            Ok(to) => {
+                note.insert("job".to_owned(), endpoint.to_string().into());
+                note.insert("proxied".to_owned(), to.authority().into());
+                readdress(text, &to).map_or(body, Bytes::from)
+            }
+            Err(error) => {
+                tracing::error!("THE JOB AT {endpoint} IS NOT RECORDED: {error}. Its clients are sent there directly");
+                note.insert("not_recorded".to_owned(), error.to_string().into());
+                body
+            }
+        }
+    }
+
+    /// The name by which the client finds us.
+    fn ours(&self, headers: &HeaderMap, local: IpAddr) -> String {
+        if let Some(ip) = self.jobs.ip() {
+            return ip.to_string();
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let authority = host.and_then(|host| host.parse::<http::uri::Authority>().ok());
+        authority.map_or_else(
+            || local.to_canonical().to_string(),
+            |authority| authority.host().trim_matches(['[', ']']).to_owned(),
+        )
+    }
+
+    fn request(&self, method: &Method, uri: &Uri, headers: HeaderMap) -> Result<reqwest::Request, NoAnswer> {
+        let url = under(&self.base, uri).map_err(|error| NoAnswer::new(StatusCode::BAD_REQUEST, error))?;
+        let mut request = reqwest::Request::new(method.clone(), url);
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    async fn send(&self, request: reqwest::Request) -> Result<reqwest::Response, NoAnswer> {
+        let sent = self.client.execute(request).await;
+        sent.map_err(|error| NoAnswer::new(StatusCode::BAD_GATEWAY, chain(&error)))
+    }
+}
+
+/// The target's URL of what was asked of us.
+fn under(base: &Url, uri: &Uri) -> Result<Url, String> {
+    let origin = base.as_str().trim_end_matches('/');
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let url = format!("{origin}{}{query}", uri.path());
+    url.parse().map_err(|error| format!("{url}: {error}"))
+}
+
+/// The headers that go on to the other side.
+fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    for named in headers.get_all(header::CONNECTION) {
+        for name in named.to_str().unwrap_or_default().split(',') {
+            if let Ok(name) = name.trim().parse::<HeaderName>() {
+                kept.remove(name);
+            }
+        }
+    }
+    for name in OF_THE_CONNECTION {
+        kept.remove(name);
+    }
+    kept.remove(header::HOST);
+    kept
+}
+
+/// A body in a note: text as it is, other bytes in base64.
+fn insert(note: &mut Map<String, Value>, name: &str, body: &Bytes) {
+    use base64::Engine as _;
+    if let Ok(text) = std::str::from_utf8(body) {
+        note.insert(name.to_owned(), text.into());
+    } else {
+        let text = base64::engine::general_purpose::STANDARD.encode(body);
+        note.insert(format!("{name}_base64"), text.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_found_under_any_prefix() {
+        for (method, path, route) in [
+            (Method::POST, "/configure", Route::Configure),
+            (Method::POST, "/focus-server/configure/", Route::Configure),
+            (Method::POST, "/config/7", Route::Configure),
+            (Method::GET, "/focus-server/metadata/1-1", Route::Metadata),
+            (Method::GET, "/configure", Route::Other),
+            (Method::GET, "/metadata", Route::Other),
+            (Method::GET, "/", Route::Other),
+        ] {
+            assert_eq!(Route::of(&method, path), route, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn paths_and_queries_go_below_the_target() {
+        for (base, asked, url) in [
+            ("http://h:1/", "/ack?a=%20b", "http://h:1/ack?a=%20b"),
+            ("http://h/focus-server", "/configure", "http://h/focus-server/configure"),
+        ] {
+            let under = under(&base.parse().unwrap(), &asked.parse().unwrap()).unwrap();
+            assert_eq!(under.as_str(), url);
+        }
+    }
+
+    #[test]
+    fn headers_of_the_connection_stay_on_it() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("host", "h"),
+            ("te", "trailers"),
+            ("authorization", "b"),
+            ("content-type", "application/json"),
+        ] {
+            headers.insert(HeaderName::from_static(name), http::HeaderValue::from_static(value));
+        }
+        let kept = end_to_end(&headers);
+        let names: Vec<_> = kept.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["authorization", "content-type"]);
+    }
+}

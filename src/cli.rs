@@ -6,11 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod fault;
 pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod validate;
@@ -73,6 +75,10 @@ pub(crate) enum Command {
     Redact(Box<redact::RedactArgs>),
     /// Save what a damaged or unfinished capture still holds into a new one
     Recover(RecoverArgs),
+    /// Write a report with pictures: one HTML page, or Markdown for a ticket
+    Report(Box<report::ReportArgs>),
+    /// Write a capture in another form: a picture
+    Export(Box<export::ExportArgs>),
     /// Make a capture from length-delimited frames
     Import(ImportArgs),
     /// Upload evidence to a Jira issue

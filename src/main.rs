@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         Command::Validate(args) => commands::validate::run(args),
         Command::Stats(args) => commands::stats::run(args),
         Command::Snapshot(args) => commands::snapshot::run(args),
+        Command::Report(args) => commands::report::run(args),
+        Command::Export(args) => commands::export::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Attach(args) => commands::attach::run(args),
         Command::Completions(args) => commands::docs::completions(args),

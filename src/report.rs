@@ -1,4 +1,5 @@
-//! Reports: plain values rendered as text or JSON. No input or output happens here.
+//! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
+//! [`input::collect`] reads from a reader that is passed in.
 
 pub mod comparison_text;
 pub mod diff_html;
@@ -6,7 +7,11 @@ pub mod diff_text;
 pub mod event_json;
 pub mod event_text;
 pub mod finding_text;
+pub mod html;
+pub mod input;
 pub mod junit;
+pub mod markdown;
+pub mod picture;
 pub mod regression;
 pub mod schema;
 pub mod stats_text;

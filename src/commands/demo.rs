@@ -12,13 +12,14 @@ use grpc_capture::{
     dialect::{Dialect, datastream},
     file::{self, CallDigest, Reader, Summary, Writer, WriterOptions, attribute},
     replay::{OPTODAS_QUAKE, ReplayServer, builtin_scene},
+    report::input::CollectOptions,
     tap::{
         Job, JobOptions, JobOutcome, MonotonicClock, Recorder, RecorderOptions, StreamSpec, Target, dial, record_job,
     },
 };
 
-use super::{Done, Failure, Outcome, import, output};
-use crate::cli::DemoArgs;
+use super::{Done, Failure, Outcome, import, output, report};
+use crate::cli::{DemoArgs, report::PageFormat};
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
     let dir = folder(args)?;
@@ -115,19 +116,52 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
     };
     let digest = received.first().map(ToString::to_string).unwrap_or_default();
     say(&format!("4. compare  {verdict}: message digest {digest}"))?;
-    let shown = path.display();
+    let page = output::beside(path, ".report.html");
+    let passes = sum_up(path, &page)?;
+    let (shown, page) = (path.display(), page.display());
     say(&format!(
-        "\nThe capture is {shown}\nNext: capture info {shown}\n      capture serve {shown}"
+        "\nThe capture is {shown}\nOpen in a browser: {page}\nNext: capture info {shown}\n      capture serve {shown}"
     ))?;
     let ended_well = outcome
         .calls
         .iter()
         .all(|call| call.messages > 0 && call.fault.is_none());
-    Ok(if verified.is_whole() && same && ended_well && summary.gaps == 0 {
-        Outcome::Ok
-    } else {
-        Outcome::Findings
-    })
+    Ok(
+        if verified.is_whole() && same && passes && ended_well && summary.gaps == 0 {
+            Outcome::Ok
+        } else {
+            Outcome::Findings
+        },
+    )
+}
+
+/// Judges the capture, prints its numbers and writes the report; true when it passes.
+fn sum_up(path: &Path, page: &Path) -> Result<bool, Failure> {
+    let input = report::write(path, page, PageFormat::Html, &CollectOptions::default(), false)?;
+    let (validation, stats) = (&input.validation, &input.stats);
+    let passes = !validation.fails();
+    say(&format!(
+        "5. validate {}: {}, {}",
+        if passes { "PASS" } else { "FAIL" },
+        output::counted(validation.errors as u64, "error"),
+        output::counted(validation.warnings as u64, "warning"),
+    ))?;
+    let db = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+    let amplitude = &stats.amplitude;
+    say(&format!(
+        "6. stats    {} of {}, {} to {} dB, mean {}",
+        output::counted(stats.totals.rows, "row"),
+        output::counted(stats.structure.sensors.count, "sensor"),
+        db(amplitude.min_db),
+        db(amplitude.max_db),
+        db(amplitude.mean_db),
+    ))?;
+    let size = std::fs::metadata(page).map_or(0, |page| page.len());
+    say(&format!(
+        "7. report   a page of {} with its pictures",
+        output::bytes(size)
+    ))?;
+    Ok(passes)
 }
 
 fn digests<R: std::io::Read + std::io::Seek>(reader: &mut Reader<R>) -> Result<Vec<file::Digest>, Failure> {

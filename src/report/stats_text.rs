@@ -274,7 +274,8 @@ fn call_line(call: &CallStats) -> String {
     )
 }
 
-fn ending(ending: &EndingStats) -> String {
+/// How a call ended, in one phrase.
+pub(super) fn ending(ending: &EndingStats) -> String {
     let name = ending.status.clone().unwrap_or_else(|| ending.kind.to_owned());
     match ending.text.as_str() {
         "" => name,

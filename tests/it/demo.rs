@@ -16,9 +16,14 @@ fn the_demo_records_a_real_earthquake_and_proves_it_byte_for_byte() {
         "f6613fed3e3bfb0bf4c88f668f5ec84015278beb3732b0435ccc8980c48dc5f8",
         &capture,
         "73 frames",
+        "5. validate PASS: 0 errors",
+        "6. stats    190 rows of 51 sensors, -224.2 to -110.0 dB",
+        "7. report   a page of",
     ] {
         assert!(demo.text().contains(part), "{part:?} is missing: {}", demo.text());
     }
+    let page = fs::read_to_string(format!("{folder}/optodas-quake.report.html")).unwrap();
+    assert!(page.contains("<strong>PASS</strong>") && page.contains("id=\"waterfall\""));
     assert!(verify(&capture).is_whole());
     assert!(received(&capture) == received(shipped("optodas-quake.gcap")));
 }

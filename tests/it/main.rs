@@ -22,6 +22,7 @@ mod merge;
 mod record;
 mod redact;
 mod replay;
+mod report;
 mod serve;
 mod slice;
 mod snapshot;

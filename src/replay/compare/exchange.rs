@@ -41,14 +41,14 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(call: Call, channel: Channel, pool: DescriptorPool, options: CompareOptions) -> Self {
+    pub(super) fn new(call: Call, channel: Channel, pool: &DescriptorPool, options: CompareOptions) -> Self {
         let outcome = CallOutcome {
-            call: call.call,
+            call: call.number,
             method: call.start.method.clone(),
             ..CallOutcome::default()
         };
         Self {
-            answers: answers(&pool, &call.start.method),
+            answers: answers(pool, &call.start.method),
             conversation: Conversation::new(channel, &call.start, &options),
             call,
             options,
@@ -102,9 +102,9 @@ impl Exchange {
                 }
                 let taken = !self.over && self.conversation.send(message, self.options.idle_timeout).await;
                 if taken {
-                    self.outcome.sent += 1
+                    self.outcome.sent += 1;
                 } else {
-                    self.outcome.unsent += 1
+                    self.outcome.unsent += 1;
                 }
             }
             EventKind::HalfClose => self.conversation.half_close(),
@@ -277,15 +277,12 @@ fn content(encoding: &str, message: &Message) -> Result<Bytes, String> {
 
 fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> Difference {
     let at = was.iter().zip(is).position(|(was, is)| was != is);
-    let (path, recorded, replayed) = match at {
-        Some(at) => {
-            let byte = |bytes: &[u8]| bytes.get(at).map_or("none".to_owned(), |byte| format!("{byte:#04x}"));
-            (format!("byte {at}"), byte(was), byte(is))
-        }
-        None => {
-            let length = |bytes: &[u8]| format!("{} bytes", bytes.len());
-            ("length".to_owned(), length(was), length(is))
-        }
+    let (path, recorded, replayed) = if let Some(at) = at {
+        let byte = |bytes: &[u8]| bytes.get(at).map_or("none".to_owned(), |byte| format!("{byte:#04x}"));
+        (format!("byte {at}"), byte(was), byte(is))
+    } else {
+        let length = |bytes: &[u8]| format!("{} bytes", bytes.len());
+        ("length".to_owned(), length(was), length(is))
     };
     Difference {
         message: Some(message),

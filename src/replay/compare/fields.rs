@@ -1,6 +1,6 @@
 //! Two messages of one type, field by field. Pure.
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
 use super::{
     CompareOptions,
@@ -53,12 +53,7 @@ impl<'a> Fields<'a> {
             };
             match (recorded.has_field(&field), replayed.has_field(&field)) {
                 (false, false) => {}
-                (true, true) => self.values(
-                    &at,
-                    Some(&field),
-                    &recorded.get_field(&field),
-                    &replayed.get_field(&field),
-                ),
+                (true, true) => self.values(&at, &recorded.get_field(&field), &replayed.get_field(&field)),
                 // An absent scalar of proto3 is its default value; an absent message is not an empty one.
                 (has, _) if field.supports_presence() => {
                     let (value, absent) = if has {
@@ -73,12 +68,7 @@ impl<'a> Fields<'a> {
                     };
                     self.differs(&at, was, is);
                 }
-                _ => self.values(
-                    &at,
-                    Some(&field),
-                    &recorded.get_field(&field),
-                    &replayed.get_field(&field),
-                ),
+                _ => self.values(&at, &recorded.get_field(&field), &replayed.get_field(&field)),
             }
         }
         let unknown = |message: &DynamicMessage| {
@@ -105,7 +95,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn values(&mut self, path: &str, field: Option<&FieldDescriptor>, recorded: &Value, replayed: &Value) {
+    fn values(&mut self, path: &str, recorded: &Value, replayed: &Value) {
         match (recorded, replayed) {
             (Value::Message(was), Value::Message(is)) => self.messages(path, was, is),
             (Value::List(was), Value::List(is)) => {
@@ -117,7 +107,7 @@ impl<'a> Fields<'a> {
                     );
                 }
                 for (at, (was, is)) in was.iter().zip(is).enumerate() {
-                    self.values(&format!("{path}[{at}]"), field, was, is);
+                    self.values(&format!("{path}[{at}]"), was, is);
                 }
             }
             (Value::Map(was), Value::Map(is)) => {
@@ -130,7 +120,7 @@ impl<'a> Fields<'a> {
                 for key in keys {
                     let at = format!("{path}[{}]", key_text(key));
                     match (was.get(key), is.get(key)) {
-                        (Some(was), Some(is)) => self.values(&at, field, was, is),
+                        (Some(was), Some(is)) => self.values(&at, was, is),
                         (was, is) => {
                             let tell = |value: Option<&Value>| value.map_or("absent".to_owned(), shown);
                             self.differs(&at, tell(was), tell(is));
@@ -139,7 +129,7 @@ impl<'a> Fields<'a> {
                 }
             }
             (Value::F32(was), Value::F32(is)) => {
-                self.floats(path, f64::from(*was), f64::from(*is), (recorded, replayed))
+                self.floats(path, f64::from(*was), f64::from(*is), (recorded, replayed));
             }
             (Value::F64(was), Value::F64(is)) => self.floats(path, *was, *is, (recorded, replayed)),
             (was, is) if was == is => {}
@@ -151,7 +141,8 @@ impl<'a> Fields<'a> {
         let apart = (was - is).abs();
         let equal = was.to_bits() == is.to_bits()
             || (was.is_nan() && is.is_nan())
-            || was == is
+            // Zero of either sign.
+            || (was.abs() + is.abs()).to_bits() == 0
             || (was.is_finite()
                 && is.is_finite()
                 && (apart <= self.absolute || apart <= self.relative * was.abs().max(is.abs())));

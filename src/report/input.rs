@@ -1,0 +1,264 @@
+//! Everything that a report says, as a plain value: collected from a capture in two passes, in bounded memory.
+//!
+//! ```
+//! use grpc_capture::{file::Reader, report::{html, input::{CollectOptions, collect}}};
+//!
+//! let mut reader = Reader::open("captures/febus-jitter.gcap")?;
+//! let input = collect(&mut reader, "febus-jitter.gcap", &CollectOptions::default())?;
+//! assert_eq!(input.validation.frames, 18);
+//! assert!(html::render(&input).starts_with("<!DOCTYPE html>"));
+//! # Ok::<(), grpc_capture::file::FileError>(())
+//! ```
+
+use std::io::{Read, Seek};
+
+use super::{
+    picture::{Painter, PainterOptions, Pictures, Survey},
+    validation,
+};
+use crate::{
+    dialect::Layout,
+    event::{Event, EventKind, Note, Observer},
+    file::{FileError, Header, Reader, Summary, Tail, attribute},
+    finding::{Finding, Place, Severity},
+    focus::ConfigureResponse,
+    stats::{STALL_NS, Stats, StatsCollector, StatsOptions},
+    validate::{Expectations, Validator},
+};
+
+/// Remarks that a report shows; a person wrote them one by one.
+const MAX_NOTES: usize = 200;
+
+/// Slots and columns of the waterfall on a page, and cells of all spectrograms: with these a page stays below 2 MB.
+const PAGE: PainterOptions = PainterOptions {
+    slots: 640,
+    columns: 512,
+    cube_cells: 1_000_000,
+    sensor: None,
+    stall_ns: STALL_NS,
+};
+
+/// Everything that a report says.
+#[derive(Debug, Clone)]
+pub struct ReportInput {
+    /// The capture's name.
+    pub capture: String,
+    /// What the capture says about itself.
+    pub header: Header,
+    /// The format version of the file.
+    pub format: String,
+    /// Totals and digest; `None` when the recording was not finished.
+    pub summary: Option<Summary>,
+    /// The verdict and its reasons.
+    pub validation: validation::Report,
+    /// The numbers.
+    pub stats: Stats,
+    /// The pictures; their targets are the first and the last place of each finding, in the order of the findings.
+    pub pictures: Pictures,
+    /// The frequency of each bin, Hz, as the configure response says it.
+    pub frequencies_hz: Option<Vec<f64>>,
+    /// Remarks with their call and offset (nanoseconds since the capture began), the first of them.
+    pub notes: Vec<(u32, u64, Note)>,
+}
+
+impl ReportInput {
+    /// Where a finding lies on the axis of the rows, microseconds: its first place and its last.
+    #[must_use]
+    pub fn place_us(&self, finding: usize) -> (Option<i64>, Option<i64>) {
+        let at = |target: usize| self.pictures.targets.get(target).and_then(|target| target.at_us);
+        (at(2 * finding), at(2 * finding + 1))
+    }
+}
+
+/// How to collect.
+#[derive(Debug, Clone)]
+pub struct CollectOptions {
+    /// What is expected, over what the capture says itself.
+    pub expectations: Expectations,
+    /// Findings of this severity and above fail the capture.
+    pub fails_from: Severity,
+    /// How `pandadatastream` payloads are read; a guess by default.
+    pub layout: Layout,
+    /// What to draw.
+    pub pictures: PainterOptions,
+}
+
+impl Default for CollectOptions {
+    fn default() -> Self {
+        Self {
+            expectations: Expectations::default(),
+            fails_from: Severity::Error,
+            layout: Layout::default(),
+            pictures: PAGE,
+        }
+    }
+}
+
+/// Reads a capture twice from its beginning, and collects what a report says. What can be read of a damaged capture is
+/// reported, and the damage with it.
+///
+/// # Errors
+/// When the file cannot be read again from its beginning.
+pub fn collect<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    capture: &str,
+    options: &CollectOptions,
+) -> Result<ReportInput, FileError> {
+    let header = reader.header().clone();
+    let expected = Expectations::from_header(&header).merge(options.expectations.clone());
+    let stall_ns = stall_ns(&expected, options);
+    let stats_options = StatsOptions {
+        layout: options.layout,
+        ..StatsOptions::default()
+    };
+    let mut stats = StatsCollector::new(&header, stats_options);
+    let mut validator = Validator::new(expected, &header).with_layout(options.layout);
+    let mut survey = Survey::new(&header, options.layout);
+    let mut notes = Notes::default();
+    reader.seek(0)?;
+    let damage = pass(reader, &mut [&mut stats, &mut validator, &mut survey, &mut notes]);
+    let finished = matches!(reader.tail(), Tail::Finished(_));
+    let mut validation = validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from);
+    validation.finished = finished;
+    validation.damage = damage.as_ref().map(ToString::to_string);
+
+    let pictures = PainterOptions {
+        stall_ns,
+        ..options.pictures.clone()
+    };
+    let places = places(&validation.findings);
+    let mut painter = Painter::new(survey.finish(), &places, &pictures);
+    reader.seek(0)?;
+    // What stopped the first pass stops this one at the same place.
+    pass(reader, &mut [&mut painter]);
+    Ok(ReportInput {
+        capture: capture.to_owned(),
+        format: reader.version().to_string(),
+        summary: if finished { reader.summary()? } else { None },
+        frequencies_hz: frequencies_hz(&header),
+        header,
+        validation,
+        stats: stats.finish(),
+        pictures: painter.finish(),
+        notes: notes.0,
+    })
+}
+
+/// Pictures alone, without statistics: the findings that they mark, and the damage that ended the reading.
+#[derive(Debug)]
+pub struct Painted {
+    /// The pictures; their targets are the first place of each finding.
+    pub pictures: Pictures,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The frequency of each bin, Hz, as the configure response says it.
+    pub frequencies_hz: Option<Vec<f64>>,
+    /// What ended the reading.
+    pub damage: Option<FileError>,
+}
+
+/// Which spectrogram is painted in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Spectrogram {
+    /// None. The default.
+    #[default]
+    None,
+    /// That of this sensor.
+    Of(i32),
+    /// That of the sensor whose level moves most; the capture is read once more to find it.
+    Liveliest,
+}
+
+/// Reads a capture twice from its beginning, and paints it.
+///
+/// # Errors
+/// When the file cannot be read again from its beginning.
+pub fn paint<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    options: &CollectOptions,
+    spectrogram: Spectrogram,
+) -> Result<Painted, FileError> {
+    let header = reader.header().clone();
+    let expected = Expectations::from_header(&header).merge(options.expectations.clone());
+    let mut painter = PainterOptions {
+        stall_ns: stall_ns(&expected, options),
+        ..options.pictures.clone()
+    };
+    let mut validator = Validator::new(expected, &header).with_layout(options.layout);
+    let mut survey = Survey::new(&header, options.layout);
+    reader.seek(0)?;
+    let damage = pass(reader, &mut [&mut validator, &mut survey]);
+    let (findings, plan) = (validator.finish().findings, survey.finish());
+    let places: Vec<_> = findings.iter().map(|finding| finding.first).collect();
+    let mut again = |options: &PainterOptions| {
+        let mut painter = Painter::new(plan.clone(), &places, options);
+        reader.seek(0)?;
+        pass(reader, &mut [&mut painter]);
+        Ok::<_, FileError>(painter.finish())
+    };
+    painter.sensor = match spectrogram {
+        Spectrogram::None => None,
+        Spectrogram::Of(sensor) => Some(sensor),
+        Spectrogram::Liveliest => {
+            let pictures = again(&painter)?;
+            let column = pictures.liveliest.unwrap_or(0);
+            pictures.sensors(column).map(|(first, _)| first)
+        }
+    };
+    Ok(Painted {
+        pictures: again(&painter)?,
+        findings,
+        frequencies_hz: frequencies_hz(&header),
+        damage,
+    })
+}
+
+/// Shows every event that is left to the observers; gives the damage that ended the reading.
+fn pass<R: Read + Seek>(reader: &mut Reader<R>, observers: &mut [&mut dyn Observer]) -> Option<FileError> {
+    loop {
+        match reader.next_event() {
+            Ok(Some(event)) => {
+                for observer in observers.iter_mut() {
+                    observer.observe(&event);
+                }
+            }
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        }
+    }
+}
+
+/// The places of the findings on the pictures: first and last of each.
+fn places(findings: &[Finding]) -> Vec<Place> {
+    findings
+        .iter()
+        .flat_map(|finding| [finding.first, finding.last])
+        .collect()
+}
+
+fn stall_ns(expected: &Expectations, options: &CollectOptions) -> u64 {
+    let said = expected.largest_gap_s.as_ref().map(|gap| (gap.value * 1e9) as u64);
+    said.unwrap_or(options.pictures.stall_ns)
+}
+
+/// The frequencies that the configure response lists.
+fn frequencies_hz(header: &Header) -> Option<Vec<f64>> {
+    let body: serde_json::Value = serde_json::from_slice(header.get(attribute::CONFIGURE_RESPONSE)?).ok()?;
+    let list = ConfigureResponse::from(body).frequencies_list()?;
+    let rises = list.windows(2).all(|pair| pair[0] < pair[1]) && list.iter().all(|hz| hz.is_finite());
+    Some(list).filter(|list| rises && !list.is_empty())
+}
+
+/// Collects remarks.
+#[derive(Debug, Default)]
+struct Notes(Vec<(u32, u64, Note)>);
+
+impl Observer for Notes {
+    fn observe(&mut self, event: &Event) {
+        if let EventKind::Note(note) = &event.kind
+            && self.0.len() < MAX_NOTES
+        {
+            self.0.push((event.call, event.offset_ns, note.clone()));
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! The first pass: what there is to draw.
+
+use std::collections::HashMap;
+
+use super::{
+    row_time_us,
+    sample::{Sample, quantile},
+    timebase::{Timebase, Times},
+};
+use crate::{
+    dialect::Layout,
+    event::{Event, Observer},
+    file::Header,
+    frames::{Frames, Seen},
+    spectrogram::Values,
+};
+
+/// Values that are kept to find medians: 32 MB.
+const SAMPLE_VALUES: usize = 8 << 20;
+
+/// Bins of a sensor that are looked at; ordinary spectra have some hundreds.
+const MAX_BINS: usize = 8192;
+
+/// Calls whose row times are followed; a job has a handful of streams.
+const MAX_CALLS: usize = 1024;
+
+/// The share of the bins that a waterfall shows.
+const LIVELY_SHARE: usize = 4;
+
+/// As few bins as this are all shown.
+const FEW_BINS: usize = 8;
+
+/// A row lasts this long when nothing tells (a single row): one second.
+const DEFAULT_ROW_US: i64 = 1_000_000;
+
+/// Fewer equal rows than this may be chance.
+const STUCK_ROWS: usize = 4;
+
+/// Whether a sensor is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SensorState {
+    /// Its values change.
+    Alive,
+    /// It never had a finite value.
+    Dead,
+    /// Its values never changed, as far as they were sampled, over several rows.
+    Stuck,
+}
+
+impl SensorState {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Dead => "dead",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+/// A sensor to draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SensorPlan {
+    /// Its id.
+    pub id: i32,
+    /// The median of each bin, dB; NaN for a bin without a finite value.
+    pub medians_db: Vec<f32>,
+    /// Whether it is alive.
+    pub state: SensorState,
+}
+
+/// What there is to draw.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// The time axis.
+    pub time: Timebase,
+    /// The sensors by id.
+    pub sensors: Vec<SensorPlan>,
+    /// Bins of the longest spectrum.
+    pub bins: usize,
+    /// The bins that a waterfall shows, in order.
+    pub lively: Vec<usize>,
+    /// The smallest and the largest finite value, dB; `None` without one.
+    pub range_db: Option<(f32, f32)>,
+    /// The largest offset of an event, nanoseconds since the capture began.
+    pub last_offset_ns: u64,
+    /// Spectra of sensors for which there was no room; they are not drawn.
+    pub spectra_left_out: u64,
+    /// True when values rest on a guess of element type and axis order.
+    pub guessed_layout: bool,
+    pub(super) anchor_unix_ns: u64,
+    pub(super) layout: Layout,
+}
+
+/// Looks at every row once.
+#[derive(Debug)]
+pub struct Survey {
+    frames: Frames,
+    content: Content,
+}
+
+#[derive(Debug)]
+struct Content {
+    plan: Plan,
+    times: Times,
+    steps: Sample<i64>,
+    durations: Sample<i64>,
+    last_us: HashMap<u32, i64>,
+    index: HashMap<i32, usize>,
+    sensors: Vec<Seeing>,
+    /// Where the last spectrum's sensor stands, because the next one mostly follows it.
+    cursor: usize,
+    held: usize,
+    stride: u64,
+}
+
+#[derive(Debug)]
+struct Seeing {
+    id: i32,
+    bins: usize,
+    rows: u64,
+    finite: bool,
+    kept: Vec<f32>,
+}
+
+impl Survey {
+    /// For the capture with this header; `pandadatastream` payloads are read by `layout`.
+    #[must_use]
+    pub fn new(header: &Header, layout: Layout) -> Self {
+        Self {
+            frames: Frames::with_layout(layout),
+            content: Content {
+                plan: Plan {
+                    anchor_unix_ns: header.anchor_unix_ns,
+                    layout,
+                    ..Plan::default()
+                },
+                times: Times::default(),
+                steps: Sample::new(4096),
+                durations: Sample::new(4096),
+                last_us: HashMap::new(),
+                index: HashMap::new(),
+                sensors: Vec::new(),
+                cursor: 0,
+                held: 0,
+                stride: 1,
+            },
+        }
+    }
+
+    /// What there is to draw.
+    #[must_use]
+    pub fn finish(self) -> Plan {
+        self.content.finish()
+    }
+}
+
+impl Observer for Survey {
+    fn observe(&mut self, event: &Event) {
+        let content = &mut self.content;
+        content.plan.last_offset_ns = content.plan.last_offset_ns.max(event.offset_ns);
+        let Seen::Frame(place, frame) = self.frames.see(event) else {
+            return;
+        };
+        content.plan.guessed_layout |= frame.block.as_ref().is_some_and(|block| block.guessed);
+        for row in &frame.rows {
+            let at_us = row_time_us(row, &place, content.plan.anchor_unix_ns);
+            content.time(place.call, at_us);
+            if let (Some(start), Some(end)) = (row.start_ms, row.end_ms) {
+                let duration = end.saturating_sub(start);
+                if duration > 0 {
+                    content.durations.add(duration.saturating_mul(1000));
+                }
+            }
+            for sensor in &row.sensors {
+                content.spectrum(sensor.id, &sensor.intensity);
+            }
+        }
+    }
+}
+
+impl Content {
+    fn time(&mut self, call: u32, at_us: i64) {
+        self.times.see(at_us);
+        if self.last_us.len() >= MAX_CALLS {
+            self.last_us.clear();
+        }
+        if let Some(last) = self.last_us.insert(call, at_us) {
+            let step = at_us.saturating_sub(last);
+            if step > 0 {
+                self.steps.add(step);
+            }
+        }
+    }
+
+    fn spectrum(&mut self, id: i32, values: &Values<'_>) {
+        let bins = values.len().min(MAX_BINS);
+        self.plan.bins = self.plan.bins.max(bins);
+        let Some(at) = self.find(id, bins) else {
+            self.plan.spectra_left_out += 1;
+            return;
+        };
+        let sensor = &mut self.sensors[at];
+        let sampled = sensor.rows.is_multiple_of(self.stride);
+        sensor.rows += 1;
+        let range = self.plan.range_db.get_or_insert((f32::INFINITY, f32::NEG_INFINITY));
+        each(values, |_, value| {
+            if value.is_finite() {
+                sensor.finite = true;
+                *range = (range.0.min(value), range.1.max(value));
+            }
+        });
+        if sampled && sensor.bins > 0 {
+            let before = sensor.kept.len();
+            sensor.kept.resize(before + sensor.bins, f32::NAN);
+            let kept = &mut sensor.kept[before..];
+            each(values, |bin, value| {
+                if let Some(slot) = kept.get_mut(bin) {
+                    *slot = value;
+                }
+            });
+            self.held += self.sensors[at].bins;
+            if self.held > SAMPLE_VALUES {
+                self.thin();
+            }
+        }
+    }
+
+    /// The place of a sensor, new ones while there is room.
+    fn find(&mut self, id: i32, bins: usize) -> Option<usize> {
+        let next = self.cursor + 1;
+        let at = match self.sensors.get(next) {
+            Some(sensor) if sensor.id == id => next,
+            _ => match self.index.get(&id) {
+                Some(at) => *at,
+                None if self.held + bins > 2 * SAMPLE_VALUES => return None,
+                None => {
+                    self.index.insert(id, self.sensors.len());
+                    self.sensors.push(Seeing {
+                        id,
+                        bins,
+                        rows: 0,
+                        finite: false,
+                        kept: Vec::new(),
+                    });
+                    self.sensors.len() - 1
+                }
+            },
+        };
+        if self.sensors[at].bins == 0 {
+            self.sensors[at].bins = bins;
+        }
+        self.cursor = at;
+        Some(at)
+    }
+
+    /// Gives up every second spectrum.
+    fn thin(&mut self) {
+        self.held = 0;
+        self.stride = self.stride.saturating_mul(2);
+        for sensor in &mut self.sensors {
+            let bins = sensor.bins.max(1);
+            let mut to = 0;
+            for (number, from) in (0..sensor.kept.len()).step_by(bins).enumerate() {
+                if number % 2 == 0 {
+                    sensor.kept.copy_within(from..from + bins, to);
+                    to += bins;
+                }
+            }
+            sensor.kept.truncate(to);
+            sensor.kept.shrink_to(2 * to);
+            self.held += to;
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let mut plan = self.plan;
+        let middle = |sample: Sample<i64>| {
+            let mut kept = sample.into_kept();
+            kept.sort_unstable();
+            kept.get(kept.len() / 2).copied()
+        };
+        let step = middle(self.steps).or_else(|| middle(self.durations));
+        plan.time = self.times.finish(step.unwrap_or(DEFAULT_ROW_US));
+        plan.range_db = plan.range_db.filter(|(low, high)| low <= high);
+        let mut spread = vec![0.0_f64; plan.bins];
+        plan.sensors = self
+            .sensors
+            .into_iter()
+            .map(|sensor| sensor.finish(&mut spread))
+            .collect();
+        plan.sensors.sort_by_key(|sensor| sensor.id);
+        plan.lively = liveliest(&spread);
+        plan
+    }
+}
+
+impl Seeing {
+    /// Medians; adds how far each bin's values lie apart.
+    fn finish(self, spread: &mut [f64]) -> SensorPlan {
+        let mut values = Vec::new();
+        let rows = self.kept.len().checked_div(self.bins).unwrap_or(0);
+        let mut changes = false;
+        let mut medians_db = Vec::with_capacity(self.bins);
+        for bin in 0..self.bins {
+            values.clear();
+            let column = self.kept.iter().skip(bin).step_by(self.bins);
+            values.extend(column.copied().filter(|value| value.is_finite()));
+            let low = quantile(&mut values, 0.1);
+            let high = quantile(&mut values, 0.9);
+            if let (Some(low), Some(high), Some(sum)) = (low, high, spread.get_mut(bin)) {
+                *sum += f64::from(high - low);
+            }
+            changes |= values.len() < rows || values.iter().any(|value| Some(value) != values.first());
+            medians_db.push(quantile(&mut values, 0.5).unwrap_or(f32::NAN));
+        }
+        let state = match (self.finite, changes) {
+            (false, _) => SensorState::Dead,
+            (true, false) if rows >= STUCK_ROWS => SensorState::Stuck,
+            _ => SensorState::Alive,
+        };
+        SensorPlan {
+            id: self.id,
+            medians_db,
+            state,
+        }
+    }
+}
+
+/// The quarter of the bins that spreads most, in order of the bins; all of them when they are few.
+fn liveliest(spread: &[f64]) -> Vec<usize> {
+    let mut bins: Vec<usize> = (0..spread.len()).collect();
+    if bins.len() > FEW_BINS {
+        bins.sort_by(|a, b| spread[*b].total_cmp(&spread[*a]).then(a.cmp(b)));
+        bins.truncate(spread.len().div_ceil(LIVELY_SHARE).max(FEW_BINS));
+        bins.sort_unstable();
+    }
+    bins
+}
+
+/// Calls `with` for each bin and value.
+pub(super) fn each(values: &Values<'_>, mut with: impl FnMut(usize, f32)) {
+    match values {
+        Values::Wire(bytes) => {
+            for (bin, four) in bytes.as_chunks().0.iter().enumerate() {
+                with(bin, f32::from_le_bytes(*four));
+            }
+        }
+        Values::Owned(values) => {
+            for (bin, value) in values.iter().enumerate() {
+                with(bin, *value);
+            }
+        }
+    }
+}

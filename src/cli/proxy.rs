@@ -43,6 +43,11 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "GLOB", value_parser = method_glob)]
     pub(crate) method: Vec<String>,
 
+    /// Record only calls that do not end with OK; what is open for over a minute, or is beyond the 32 MiB that are held
+    /// back until then, is recorded in any case
+    #[arg(long, conflicts_with = "ring")]
+    pub(crate) only_errors: bool,
+
     /// End well although no call came
     #[arg(long)]
     pub(crate) allow_empty: bool,

@@ -1,6 +1,13 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
-use std::{fs::File, io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::Write as _,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
@@ -12,7 +19,7 @@ use grpc_capture::{
         proxy::{MethodFilter, ProxyOutcome},
         recorder::{
             durable::Keeper,
-            output::{Making, Output, Written},
+            output::{Making, Output, Sieve, Written},
             pipeline::{Ladder, Pipeline},
             press::Press,
         },
@@ -27,7 +34,7 @@ use super::{
     record::{default_path, progress, signal, unix_ns},
     redact::rules_of_file,
     schema,
-    series::Numbered,
+    series::{Asked, Numbered},
 };
 use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
 
@@ -95,24 +102,14 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         ladder: Ladder::default(),
         room,
     };
-    let (output, asked) = match place {
-        Place::Numbered(numbered) => {
-            let expected = Expectations::from_header(&making.header);
-            let header = making.header.clone();
-            let (output, asked) = numbered.open(making)?;
-            recording.observers.extend(asked.observer(expected, &header));
-            (output, Some(asked))
-        }
-        Place::One(file) => {
-            let file = keeper.keep(file, &path, args.recorder.sync.into());
-            let writer = Writer::named(file, &path, &making.header, making.chunks)?;
-            let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-            (Output::single(&path, pipeline), None)
-        }
-    };
+    let (output, asked) = place.open(args, making, &keeper, &path)?;
+    if let Some((asked, header)) = &asked {
+        let expected = Expectations::from_header(header);
+        recording.observers.extend(asked.observer(expected, header));
+    }
     let recorder = Recorder::start(output, recording)?;
     let handle = recorder.handle();
-    if let Some(asked) = asked {
+    if let Some((asked, _)) = asked {
         asked.listen(handle.clone());
     }
     announce(&proxy)?;
@@ -151,6 +148,37 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
 enum Place<'a> {
     One(File),
     Numbered(Numbered<'a>),
+}
+
+impl Place<'_> {
+    /// Begins to write; a series or a ring comes with who asks it for dumps, and the header that they go by.
+    fn open(
+        self,
+        args: &ProxyArgs,
+        making: Making,
+        keeper: &Keeper,
+        path: &Path,
+    ) -> Result<(Output, Option<(Asked, Header)>), Failure> {
+        let (output, asked) = match self {
+            Self::Numbered(numbered) => {
+                let header = making.header.clone();
+                let (output, asked) = numbered.open(making)?;
+                (output, Some((asked, header)))
+            }
+            Self::One(file) => {
+                let file = keeper.keep(file, path, args.recorder.sync.into());
+                let writer = Writer::named(file, path, &making.header, making.chunks)?;
+                let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
+                (Output::single(path, pipeline), None)
+            }
+        };
+        let output = if args.only_errors {
+            Output::Sieve(Box::new(Sieve::new(output)))
+        } else {
+            output
+        };
+        Ok((output, asked))
+    }
 }
 
 /// Everything that is known when a proxy has stopped.
@@ -209,7 +237,12 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
 fn header(args: &ProxyArgs, target: &Target, schema: Option<&[u8]>) -> Header {
     let mut header = Header::new(unix_ns());
     header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
-    header.set(attribute::SOURCE, format!("proxy -> {target}"));
+    let choice = if args.only_errors {
+        ", calls that did not end with OK"
+    } else {
+        ""
+    };
+    header.set(attribute::SOURCE, format!("proxy -> {target}{choice}"));
     let joined = schema.and_then(|set| tap::schema::join(Some(set), FOCUS_DESCRIPTOR_SET).ok());
     header.set_descriptor_set(joined.as_deref().or(schema).unwrap_or(FOCUS_DESCRIPTOR_SET));
     for tag in &args.tags {

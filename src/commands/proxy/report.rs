@@ -42,6 +42,12 @@ struct Report<'a> {
     not_grpc: u64,
     /// Calls that `--method` left out.
     filtered: u64,
+    /// Calls that `--only-errors` left out, of `calls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
+    /// Calls that it kept before they had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided: Option<u64>,
     /// Why the proxy stopped.
     stopped: &'a str,
 }
@@ -80,6 +86,8 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
             series::files_text(&args.series, &session.path, written)
         }),
         filtered: session.outcome.filtered,
+        left_out: written.filter(|_| args.only_errors).map(|written| written.left_out),
+        undecided: written.filter(|_| args.only_errors).map(|written| written.undecided),
         calls: u64::from(totals.calls),
         messages: totals.messages,
         message_bytes: totals.message_bytes,
@@ -181,6 +189,16 @@ fn text(report: &Report<'_>) -> String {
             "  {} passed unrecorded, for --method names others\n",
             output::counted(report.filtered, "call")
         ));
+    }
+    if let (Some(left_out), Some(undecided)) = (report.left_out, report.undecided) {
+        text.push_str(&format!(
+            "  {} ended with OK and are not in the capture",
+            output::counted(left_out, "call")
+        ));
+        if undecided > 0 {
+            text.push_str(&format!("; {} kept before they had ended", output::grouped(undecided)));
+        }
+        text.push('\n');
     }
     text.push_str(&report.files_text);
     if let Some(digest) = report.digest {

@@ -148,6 +148,40 @@ fn only_the_methods_that_were_asked_for_are_recorded_and_the_others_pass() {
 }
 
 #[test]
+fn only_calls_that_did_not_end_with_ok_are_recorded() {
+    let (dir, server) = (Dir::new(), Server::start());
+    let out = dir.file("errors.gcap");
+    let proxy = start(&server, &out, &["--only-errors"]);
+    for end in ["ok", "error", "ok", "trailers-only"] {
+        call_each(&proxy, end);
+    }
+    let report = proxy.stop().expect(0).json();
+    assert_eq!(
+        (&report["calls"], &report["left_out"], &report["undecided"]),
+        (&json!(16), &json!(8), &json!(0))
+    );
+    let verified = verify(&out);
+    assert!(verified.is_whole());
+    assert_eq!(verified.summary.calls, 8);
+    assert_eq!(report["digest"], json!(verified.summary.digest.to_string()));
+    let there = calls(&events(&out));
+    for (at, kind) in (4..).zip(KINDS) {
+        let counts = [Direction::Sent, Direction::Received].map(|way| messages(&there[at], way).len());
+        assert_eq!(counts, [kind.1, kind.2], "{}", kind.0);
+    }
+    let mut codes = endings(&out).into_iter().map(|ending| match ending {
+        Ending::Status(status) => status.code,
+        other => panic!("{other:?}"),
+    });
+    assert!(codes.all(|code| code == 9));
+    // Nothing failed: that is a success, and an empty capture.
+    let none = start(&server, &dir.file("none.gcap"), &["--only-errors"]);
+    call_each(&none, "ok");
+    let report = none.stop().expect(0).json();
+    assert_eq!((&report["calls"], &report["left_out"]), (&json!(4), &json!(4)));
+}
+
+#[test]
 fn flags_that_make_no_sense_are_refused() {
     let dir = Dir::new();
     for flags in [
@@ -157,6 +191,7 @@ fn flags_that_make_no_sense_are_refused() {
         &["--post-roll", "5s"],
         &["--rotate-size", "1kB"],
         &["--import-path", "."],
+        &["--only-errors", "--ring", "5m"],
     ] {
         let out = dir.file("none.gcap");
         run(&[&["proxy", "-t", "127.0.0.1:1", "--plaintext", "-o", &out], flags].concat()).expect(2);

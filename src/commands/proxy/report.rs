@@ -192,7 +192,7 @@ fn text(report: &Report<'_>) -> String {
     }
     if let (Some(left_out), Some(undecided)) = (report.left_out, report.undecided) {
         text.push_str(&format!(
-            "  {} ended with OK and are not in the capture",
+            "  not in the capture: {} that ended with OK",
             output::counted(left_out, "call")
         ));
         if undecided > 0 {

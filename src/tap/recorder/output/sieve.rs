@@ -21,7 +21,8 @@ use crate::{
     tap::recorder::{Sink, SinkError},
 };
 
-/// Bytes of events that are held back at most, 32 MiB: with the recorder's queue, a proxy stays under 100 MB.
+/// Bytes of events that are held back at most, 32 MiB: hundreds of calls of usual size, and little more
+/// than the recorder's own queue takes.
 pub const HELD_BYTES: usize = 32 << 20;
 
 /// How long a call may stay undecided, 1 minute: longer than almost any call that is no endless stream.
@@ -182,7 +183,7 @@ impl Sink for Sieve {
         if self.left_out > 0 {
             let (left_out, undecided) = (self.left_out, self.undecided);
             let text = format!(
-                "{left_out} calls that ended with OK were left out; {undecided} were kept before they had ended"
+                "calls left out because they ended with OK: {left_out}; calls kept before they had ended: {undecided}"
             );
             let author = AUTHOR.to_owned();
             self.inner.write(&Event {

@@ -1,22 +1,31 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
-use std::{io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::Write as _,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::{MetadataPolicy, Redactor, Rule},
     tap::{
-        DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
-        Target, Totals,
-        proxy::ProxyOutcome,
+        self, DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions,
+        Stop, Target, Totals,
+        proxy::{MethodFilter, ProxyOutcome},
         recorder::{
             durable::Keeper,
-            pipeline::{Ladder, Pipeline, Written},
+            output::{Making, Output, Sieve, Written},
+            pipeline::{Ladder, Pipeline},
             press::Press,
         },
         tls::{TlsMode, TlsOptions, parse_pin},
     },
+    validate::Expectations,
 };
 use serde_json::json;
 
@@ -24,6 +33,8 @@ use super::{
     Done, Failure, output,
     record::{default_path, progress, signal, unix_ns},
     redact::rules_of_file,
+    schema,
+    series::{Asked, Numbered},
 };
 use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
 
@@ -53,7 +64,11 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         output::apart(earlier, &path)?;
     }
     let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
-    let mut header = header(args, &target);
+    // From here on SIGUSR1 asks for a dump.
+    let numbered = Numbered::reserve(&path, args.force, &args.series)?;
+    // Before clients can connect: what they send then is all recorded under one schema.
+    let schema = schema::descriptor_set(&args.schema, &target, &options.dial).await?;
+    let mut header = header(args, &target, schema.as_deref());
     if let Some(earlier) = &earlier {
         header.set_continues(earlier);
     }
@@ -67,21 +82,36 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     }
     // Before the file: an address that is taken leaves none behind.
     let proxy = Proxy::bind(options).await?;
-    let file = output::create(&path, args.force)?;
+    let place = match numbered {
+        Some(numbered) => Place::Numbered(numbered),
+        None => Place::One(output::create(&path, args.force)?),
+    };
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
     let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
-    let file = keeper.keep(file, &path, args.recorder.sync.into());
     let chunks = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
     let press = Press::start()?;
     let room = NonZeroUsize::new(press.threads() * CHUNKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
-    let writer = Writer::named(file, &path, &header, chunks)?;
-    let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
-    let recorder = Recorder::start(pipeline, recording)?;
+    let making = Making {
+        header,
+        chunks,
+        press,
+        ladder: Ladder::default(),
+        room,
+    };
+    let (output, asked) = place.open(args, making, &keeper, &path)?;
+    if let Some((asked, header)) = &asked {
+        let expected = Expectations::from_header(header);
+        recording.observers.extend(asked.observer(expected, header));
+    }
+    let recorder = Recorder::start(output, recording)?;
     let handle = recorder.handle();
+    if let Some((asked, _)) = asked {
+        asked.listen(handle.clone());
+    }
     announce(&proxy)?;
     let line = progress::Line::start(handle.clone(), talk);
     let outcome = {
@@ -112,6 +142,43 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
     report::report(args, &session, talk)
+}
+
+/// Where the recording goes.
+enum Place<'a> {
+    One(File),
+    Numbered(Numbered<'a>),
+}
+
+impl Place<'_> {
+    /// Begins to write; a series or a ring comes with who asks it for dumps, and the header that they go by.
+    fn open(
+        self,
+        args: &ProxyArgs,
+        making: Making,
+        keeper: &Keeper,
+        path: &Path,
+    ) -> Result<(Output, Option<(Asked, Header)>), Failure> {
+        let (output, asked) = match self {
+            Self::Numbered(numbered) => {
+                let header = making.header.clone();
+                let (output, asked) = numbered.open(making)?;
+                (output, Some((asked, header)))
+            }
+            Self::One(file) => {
+                let file = keeper.keep(file, path, args.recorder.sync.into());
+                let writer = Writer::named(file, path, &making.header, making.chunks)?;
+                let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
+                (Output::single(path, pipeline), None)
+            }
+        };
+        let output = if args.only_errors {
+            Output::Sieve(Box::new(Sieve::new(output)))
+        } else {
+            output
+        };
+        Ok((output, asked))
+    }
 }
 
 /// Everything that is known when a proxy has stopped.
@@ -161,15 +228,23 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
         },
         max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
         max_bytes: args.limits.max_bytes.map(|size| size.0),
+        methods: MethodFilter::new(args.method.iter().cloned()),
         ..ProxyOptions::new(target)
     })
 }
 
-fn header(args: &ProxyArgs, target: &Target) -> Header {
+/// What a capture says of the recording. Whatever the schema, a Focus job may be behind the proxy.
+fn header(args: &ProxyArgs, target: &Target, schema: Option<&[u8]>) -> Header {
     let mut header = Header::new(unix_ns());
     header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
-    header.set(attribute::SOURCE, format!("proxy -> {target}"));
-    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
+    let choice = if args.only_errors {
+        ", calls that did not end with OK"
+    } else {
+        ""
+    };
+    header.set(attribute::SOURCE, format!("proxy -> {target}{choice}"));
+    let joined = schema.and_then(|set| tap::schema::join(Some(set), FOCUS_DESCRIPTOR_SET).ok());
+    header.set_descriptor_set(joined.as_deref().or(schema).unwrap_or(FOCUS_DESCRIPTOR_SET));
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }

@@ -7,6 +7,7 @@
 mod call;
 mod connection;
 mod ending;
+mod filter;
 mod greeting;
 mod hub;
 mod log;
@@ -20,6 +21,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
+pub use filter::MethodFilter;
 pub use hub::{CallEnd, ProxyOutcome};
 
 use super::{
@@ -50,6 +52,8 @@ pub struct ProxyOptions {
     pub max_message_bytes: usize,
     /// Payload bytes to record before the proxy stops. Default: no limit.
     pub max_bytes: Option<u64>,
+    /// Calls that are recorded; the others are only passed on. Default: all.
+    pub methods: MethodFilter,
 }
 
 impl ProxyOptions {
@@ -62,6 +66,7 @@ impl ProxyOptions {
             dial: DialOptions::default(),
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_bytes: None,
+            methods: MethodFilter::default(),
         }
     }
 }
@@ -89,6 +94,7 @@ pub struct Proxy {
     dialer: Dialer,
     max_message_bytes: usize,
     max_bytes: Option<u64>,
+    methods: MethodFilter,
 }
 
 impl Proxy {
@@ -108,6 +114,7 @@ impl Proxy {
             dialer,
             max_message_bytes: options.max_message_bytes,
             max_bytes: options.max_bytes,
+            methods: options.methods,
         })
     }
 
@@ -121,7 +128,8 @@ impl Proxy {
     /// with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
         let listener = self.listener;
-        let hub = Hub::new(self.dialer, recorder, self.max_message_bytes, self.max_bytes, stop);
+        let (size, bytes) = (self.max_message_bytes, self.max_bytes);
+        let hub = Hub::new(self.dialer, recorder, size, bytes, self.methods, stop);
         let hub = Arc::new(hub);
         let mut connections = JoinSet::new();
         loop {

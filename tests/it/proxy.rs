@@ -2,5 +2,7 @@
 
 mod conformance;
 mod endings;
+mod schema;
+mod series;
 mod session;
 mod wire;

@@ -7,6 +7,8 @@ use clap::Args;
 use super::{
     FormatArg,
     record::RecorderArgs,
+    schema::SchemaArgs,
+    series::SeriesArgs,
     value::{Size, Span, Tag},
 };
 
@@ -44,6 +46,16 @@ pub(crate) struct ProxyArgs {
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Tag>,
 
+    /// Record only calls of these methods and pass the others on untouched: /package.Service/Method, with * for any
+    /// characters and ? for one; may be repeated
+    #[arg(long, value_name = "GLOB", value_parser = method_glob)]
+    pub(crate) method: Vec<String>,
+
+    /// Record only calls that do not end with OK; what is open for over a minute, or is beyond the 32 MiB that are held
+    /// back until then, is recorded in any case
+    #[arg(long, conflicts_with = "ring")]
+    pub(crate) only_errors: bool,
+
     /// End well although no call came
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -62,6 +74,21 @@ pub(crate) struct ProxyArgs {
 
     #[command(flatten)]
     pub(crate) recorder: RecorderArgs,
+
+    #[command(flatten)]
+    pub(crate) series: SeriesArgs,
+
+    #[command(flatten)]
+    pub(crate) schema: SchemaArgs,
+}
+
+/// A pattern that some method can fit.
+fn method_glob(text: &str) -> Result<String, String> {
+    if text.contains('*') || text.trim_start_matches('/').contains('/') {
+        Ok(text.to_owned())
+    } else {
+        Err("no method fits this; write /package.Service/Method, with * for any characters".to_owned())
+    }
 }
 
 /// How to connect to the target; grpcurl's names.

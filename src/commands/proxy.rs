@@ -1,6 +1,13 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
-use std::{io::Write as _, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::Write as _,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
@@ -8,16 +15,18 @@ use grpc_capture::{
     redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
     server_tls::{ExistingCa, ServerIdentity, ServerTls},
     tap::{
-        DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions, Stop,
-        Target, Totals,
-        proxy::{ProxyOutcome, RestOptions},
+        self, DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions,
+        Stop, Target, Totals,
+        proxy::{MethodFilter, ProxyOutcome, RestOptions},
         recorder::{
             durable::Keeper,
-            pipeline::{Ladder, Pipeline, Written},
+            output::{Making, Output, Sieve, Written},
+            pipeline::{Ladder, Pipeline},
             press::Press,
         },
         tls::{TlsMode, TlsOptions, parse_pin},
     },
+    validate::Expectations,
 };
 use serde_json::json;
 
@@ -25,8 +34,10 @@ use super::{
     Done, Failure, output,
     record::{default_path, progress, signal, unix_ns},
     redact::rules_of_file,
+    schema,
+    series::{Asked, Numbered},
 };
-use crate::cli::{proxy::ProxyArgs, record::OnOverflow};
+use crate::cli::{proxy::ProxyArgs, record::OnOverflow, schema::Reflect};
 
 mod report;
 
@@ -53,7 +64,11 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         output::apart(earlier, &path)?;
     }
     let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
-    let mut header = header(args, &options);
+    // From here on SIGUSR1 asks for a dump.
+    let numbered = Numbered::reserve(&path, args.force, &args.series)?;
+    // Before clients can connect: what they send then is all recorded under one schema.
+    let schema = schema_of(args, &options).await?;
+    let mut header = header(args, &options, schema.as_deref());
     if let Some(earlier) = &earlier {
         header.set_continues(earlier);
     }
@@ -67,21 +82,36 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     }
     // Before the file: an address that is taken leaves none behind.
     let proxy = Proxy::bind(options).await?;
-    let file = output::create(&path, args.force)?;
+    let place = match numbered {
+        Some(numbered) => Place::Numbered(numbered),
+        None => Place::One(output::create(&path, args.force)?),
+    };
     let stop = Stop::new();
     signal::stop_on_signals(stop.clone())?;
     let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
-    let file = keeper.keep(file, &path, args.recorder.sync.into());
     let chunks = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
     let press = Press::start()?;
     let room = NonZeroUsize::new(press.threads() * CHUNKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
-    let writer = Writer::named(file, &path, &header, chunks)?;
-    let pipeline = Pipeline::new(writer, press, Ladder::default(), room);
-    let recorder = Recorder::start(pipeline, recording)?;
+    let making = Making {
+        header,
+        chunks,
+        press,
+        ladder: Ladder::default(),
+        room,
+    };
+    let (output, asked) = place.open(args, making, &keeper, &path)?;
+    if let Some((asked, header)) = &asked {
+        let expected = Expectations::from_header(header);
+        recording.observers.extend(asked.observer(expected, header));
+    }
+    let recorder = Recorder::start(output, recording)?;
     let handle = recorder.handle();
+    if let Some((asked, _)) = asked {
+        asked.listen(handle.clone());
+    }
     if let (Some(ca), false) = (&args.clients.self_signed, talk.is_quiet()) {
         output::say(format!("clients trust this proxy with --cacert {}", ca.display()));
     }
@@ -115,6 +145,43 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
     report::report(args, &session, talk)
+}
+
+/// Where the recording goes.
+enum Place<'a> {
+    One(File),
+    Numbered(Numbered<'a>),
+}
+
+impl Place<'_> {
+    /// Begins to write; a series or a ring comes with who asks it for dumps, and the header that they go by.
+    fn open(
+        self,
+        args: &ProxyArgs,
+        making: Making,
+        keeper: &Keeper,
+        path: &Path,
+    ) -> Result<(Output, Option<(Asked, Header)>), Failure> {
+        let (output, asked) = match self {
+            Self::Numbered(numbered) => {
+                let header = making.header.clone();
+                let (output, asked) = numbered.open(making)?;
+                (output, Some((asked, header)))
+            }
+            Self::One(file) => {
+                let file = keeper.keep(file, path, args.recorder.sync.into());
+                let writer = Writer::named(file, path, &making.header, making.chunks)?;
+                let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
+                (Output::single(path, pipeline), None)
+            }
+        };
+        let output = if args.only_errors {
+            Output::Sieve(Box::new(Sieve::new(output)))
+        } else {
+            output
+        };
+        Ok((output, asked))
+    }
 }
 
 /// Everything that is known when a proxy has stopped.
@@ -179,7 +246,21 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
         },
         max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
         max_bytes: args.limits.max_bytes.map(|size| size.0),
+        methods: MethodFilter::new(args.method.iter().cloned()),
     })
+}
+
+/// The schema to embed. Without a target nobody is asked: a job's own schema is known.
+async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Vec<u8>>, Failure> {
+    if let Some(target) = &options.target {
+        return schema::descriptor_set(&args.schema, target, &options.dial).await;
+    }
+    if args.schema.reflect == Reflect::Always {
+        let text = "--reflect always asks the target for its schema: give --target, or --proto or --protoset instead";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let given = tap::schema::load(&args.schema.proto, &args.schema.import_path, &args.schema.protoset);
+    given.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// TLS towards clients.
@@ -210,15 +291,22 @@ fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
     }))
 }
 
-fn header(args: &ProxyArgs, options: &ProxyOptions) -> Header {
+/// What a capture says of the recording. Whatever the schema, a Focus job may be behind the proxy.
+fn header(args: &ProxyArgs, options: &ProxyOptions, schema: Option<&[u8]>) -> Header {
     let targets = options.target.iter().map(ToString::to_string);
     let behind: Vec<_> = targets
         .chain(options.rest.iter().map(|rest| strip_userinfo(&rest.target)))
         .collect();
     let mut header = Header::new(unix_ns());
     header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
-    header.set(attribute::SOURCE, format!("proxy -> {}", behind.join(", ")));
-    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
+    let choice = if args.only_errors {
+        ", calls that did not end with OK"
+    } else {
+        ""
+    };
+    header.set(attribute::SOURCE, format!("proxy -> {}{choice}", behind.join(", ")));
+    let joined = schema.and_then(|set| tap::schema::join(Some(set), FOCUS_DESCRIPTOR_SET).ok());
+    header.set_descriptor_set(joined.as_deref().or(schema).unwrap_or(FOCUS_DESCRIPTOR_SET));
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }

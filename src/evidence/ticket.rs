@@ -226,9 +226,16 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
     let page = html::render(&input);
     let redaction = serde_json::to_string_pretty(&changed).map_err(|error| TicketError::Render(error.to_string()))?;
     let expectations = options.expectations.to_toml();
-    let texts = (page.len() + redaction.len() + expectations.len()) as u64;
-
-    let fit = Fit::new(&redacted, scratch, options, &input, fit::packed(texts))?;
+    let mut members = vec![
+        Member::text("report.html", page),
+        Member::text("redaction.json", redaction),
+    ];
+    if !expectations.is_empty() {
+        members.push(Member::text("expectations.toml", expectations.clone()));
+    }
+    let mut packed = io::Cursor::new(Vec::new());
+    super::bundle::archive::write(&mut packed, &members)?;
+    let fit = Fit::new(&redacted, scratch, options, &input, packed.into_inner().len() as u64)?;
     let part = match &fit.file {
         Some(file) => validate(file, options)?,
         None => input.validation.clone(),
@@ -238,16 +245,11 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
     let time = (time(anchor), time(anchor.saturating_add(last_ns)));
     let flags = flags(options, !expectations.is_empty());
 
-    let mut members = vec![Member::text("report.html", page)];
-    members.extend(fit.file.as_ref().map(|file| Member::file(CAPTURE, file)));
-    if fit.file.is_some() {
-        members.push(Member::text("validation.json", validation_json(&part)?));
-        members.push(Member::text("junit.xml", junit_xml(&part)?));
+    if let Some(file) = &fit.file {
+        members.insert(1, Member::file(CAPTURE, file));
+        members.insert(2, Member::text("validation.json", validation_json(&part)?));
+        members.insert(3, Member::text("junit.xml", junit_xml(&part)?));
     }
-    if !expectations.is_empty() {
-        members.push(Member::text("expectations.toml", expectations));
-    }
-    members.push(Member::text("redaction.json", redaction));
     let mut names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
     names.push(super::bundle::SUMMARY.to_owned());
     let pages = Pages {

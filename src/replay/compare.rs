@@ -124,7 +124,7 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
         return Err(CompareError::NoCall { capture, call: *call });
     }
     let pool = pool(source, &recorded)?;
-    let wanted = |call: &expected::Call| options.calls.is_empty() || options.calls.contains(&call.call);
+    let wanted = |call: &expected::Call| options.calls.is_empty() || options.calls.contains(&call.number);
     let (mut running, mut ends, mut done) = (JoinSet::new(), Vec::new(), Vec::new());
     for call in recorded.calls.into_iter().filter(wanted) {
         while running.len() >= MAX_CALLS || ends.iter().any(|(_, end_ns)| *end_ns <= call.start_ns) {
@@ -135,8 +135,8 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
             ends.retain(|(call, _)| *call != outcome.call);
             done.push(outcome);
         }
-        ends.push((call.call, call.end_ns));
-        let exchange = Exchange::new(call, channel.clone(), &pool, options);
+        ends.push((call.number, call.end_ns));
+        let exchange = Exchange::new(call, channel.clone(), &pool, options.clone());
         let source = source.clone();
         running.spawn(async move { exchange.run(source).await });
     }

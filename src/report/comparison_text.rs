@@ -53,7 +53,7 @@ fn call_line(call: &CallOutcome) -> String {
 fn difference_line(difference: &Difference) -> String {
     let place = match difference.message {
         Some(message) => format!("message {message}, {}", printable(&difference.path)),
-        None => printable(&difference.path).clone(),
+        None => printable(&difference.path),
     };
     match difference.recorded.as_str() {
         "" => format!("    {place}: {}\n", printable(&difference.replayed)),

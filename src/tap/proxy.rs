@@ -7,6 +7,7 @@
 mod call;
 mod connection;
 mod ending;
+mod filter;
 mod front;
 mod greeting;
 mod hub;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
+pub use filter::MethodFilter;
 pub use hub::{CallEnd, ProxyOutcome};
 
 use super::{
@@ -63,6 +65,8 @@ pub struct ProxyOptions {
     pub max_message_bytes: usize,
     /// Payload bytes to record before the proxy stops. Default: no limit.
     pub max_bytes: Option<u64>,
+    /// Calls that are recorded; the others are only passed on. Default: all.
+    pub methods: MethodFilter,
 }
 
 impl ProxyOptions {
@@ -77,6 +81,7 @@ impl ProxyOptions {
             dial: DialOptions::default(),
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_bytes: None,
+            methods: MethodFilter::default(),
         }
     }
 }
@@ -121,6 +126,7 @@ pub struct Proxy {
     certificate: Option<CertificateDer<'static>>,
     max_message_bytes: usize,
     max_bytes: Option<u64>,
+    methods: MethodFilter,
 }
 
 /// What the REST side needs once it runs.
@@ -194,6 +200,7 @@ impl Proxy {
             certificate,
             max_message_bytes: options.max_message_bytes,
             max_bytes: options.max_bytes,
+            methods: options.methods,
         })
     }
 
@@ -221,7 +228,8 @@ impl Proxy {
     /// Serves until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are recorded
     /// with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
-        let hub = Arc::new(Hub::new(recorder, self.max_message_bytes, self.max_bytes, stop));
+        let (size, bytes) = (self.max_message_bytes, self.max_bytes);
+        let hub = Arc::new(Hub::new(recorder, size, bytes, self.methods, stop));
         let mut fronts = JoinSet::new();
         if let Some(front) = self.front {
             fronts.spawn(front.serve(Arc::clone(&hub)));

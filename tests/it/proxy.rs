@@ -3,6 +3,8 @@
 mod conformance;
 mod endings;
 mod rest;
+mod schema;
+mod series;
 mod session;
 mod tls;
 mod wire;

@@ -3,14 +3,14 @@
 use grpc_capture::{
     file::Digest,
     report::{event_json::EndingJson, event_text},
-    tap::proxy::CallEnd,
+    tap::{proxy::CallEnd, recorder::output::Written},
 };
 use serde::Serialize;
 
 use super::{Done, Failure, Session, output};
 use crate::{
     cli::{Format, proxy::ProxyArgs},
-    commands::Outcome,
+    commands::{Outcome, series},
 };
 
 /// Endings that the text shows one by one.
@@ -33,8 +33,21 @@ struct Report<'a> {
     digest: Option<Digest>,
     errors: Vec<String>,
     connections: u64,
+    /// The captures of a series, or the dumps of a flight recorder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<serde_json::Value>,
+    #[serde(skip)]
+    files_text: String,
     /// Requests that were forwarded and not recorded.
     not_grpc: u64,
+    /// Calls that `--method` left out.
+    filtered: u64,
+    /// Calls that `--only-errors` left out, of `calls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
+    /// Calls that it kept before they had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided: Option<u64>,
     /// Why the proxy stopped.
     stopped: &'a str,
 }
@@ -56,9 +69,25 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
     let (outcome, errors) = judge(args, session);
     let summary = session.written.as_ref().ok().map(|written| written.summary);
     let totals = &session.totals;
-    let gaps = summary.map_or(totals.gaps, |summary| summary.gaps);
+    let numbered = args.series.is_numbered();
+    let gaps = summary
+        .filter(|_| !numbered)
+        .map_or(totals.gaps, |summary| summary.gaps);
+    let capture = if numbered {
+        output::beside(&session.path, ".*.gcap")
+    } else {
+        session.path.clone()
+    };
+    let written = session.written.as_ref().ok();
     let report = Report {
-        capture: session.path.display().to_string(),
+        capture: capture.display().to_string(),
+        files: written.filter(|_| numbered).map(series::files_json),
+        files_text: written.map_or_else(String::new, |written| {
+            series::files_text(&args.series, &session.path, written)
+        }),
+        filtered: session.outcome.filtered,
+        left_out: written.filter(|_| args.only_errors).map(|written| written.left_out),
+        undecided: written.filter(|_| args.only_errors).map(|written| written.undecided),
         calls: u64::from(totals.calls),
         messages: totals.messages,
         message_bytes: totals.message_bytes,
@@ -66,7 +95,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         gaps,
         lossy: gaps > 0 || summary.is_none(),
         endings: session.outcome.endings.iter().map(ending).collect(),
-        digest: summary.map(|summary| summary.digest),
+        digest: written.and_then(Written::digest),
         errors,
         connections: session.outcome.connections,
         not_grpc: session.outcome.not_grpc,
@@ -113,9 +142,15 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
         return (Outcome::Lossy, vec![text]);
     }
     if session.totals.calls == 0 && !args.allow_empty {
-        let text =
-            "no call came, so nothing was recorded; do the clients use this address? (--allow-empty accepts this)";
-        return (Outcome::Findings, vec![text.to_owned()]);
+        let text = match session.outcome.filtered {
+            0 => "no call came, so nothing was recorded; do the clients use this address? (--allow-empty accepts this)"
+                .to_owned(),
+            others => format!(
+                "nothing was recorded: no call fits --method, and {} passed unrecorded (--allow-empty accepts this)",
+                output::counted(others, "other call")
+            ),
+        };
+        return (Outcome::Findings, vec![text]);
     }
     (Outcome::Ok, Vec::new())
 }
@@ -149,6 +184,23 @@ fn text(report: &Report<'_>) -> String {
             output::counted(more, "more call")
         ));
     }
+    if report.filtered > 0 {
+        text.push_str(&format!(
+            "  {} passed unrecorded, for --method names others\n",
+            output::counted(report.filtered, "call")
+        ));
+    }
+    if let (Some(left_out), Some(undecided)) = (report.left_out, report.undecided) {
+        text.push_str(&format!(
+            "  not in the capture: {} that ended with OK",
+            output::counted(left_out, "call")
+        ));
+        if undecided > 0 {
+            text.push_str(&format!("; {} kept before they had ended", output::grouped(undecided)));
+        }
+        text.push('\n');
+    }
+    text.push_str(&report.files_text);
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));
     }

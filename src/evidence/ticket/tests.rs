@@ -191,3 +191,22 @@ fn secrets_are_nowhere_in_the_bundle() {
         assert!(!format!("{:?}", event.unwrap()).contains(SECRET));
     }
 }
+
+#[test]
+fn a_burst_that_time_cannot_divide_is_cut_by_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = with_nan(folder.path(), 1, 40);
+    let burst = folder.path().join("burst.gcap");
+    let mut reader = Reader::open(&faulty).unwrap();
+    let header = reader.header().clone();
+    let mut writer = Writer::create(&burst, &header, WriterOptions::default()).unwrap();
+    while let Some(event) = reader.next_event().unwrap() {
+        // All of it at one moment.
+        writer.write(&Event { offset_ns: 7, ..event }).unwrap();
+    }
+    writer.finish().unwrap();
+    let made = made(&burst, &options(2_300_000)).unwrap();
+    assert!(matches!(made.ticket.kept, Kept::Part { .. }), "{:?}", made.ticket.kept);
+    let found = findings(&made.unpacked().join(CAPTURE));
+    assert!(found.iter().any(|(rule, _)| *rule == "nan"), "{found:?}");
+}

@@ -41,17 +41,17 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(call: Call, channel: Channel, pool: &DescriptorPool, options: &CompareOptions) -> Self {
+    pub(super) fn new(call: Call, channel: Channel, pool: &DescriptorPool, options: CompareOptions) -> Self {
         let outcome = CallOutcome {
-            call: call.call,
+            call: call.number,
             method: call.start.method.clone(),
             ..CallOutcome::default()
         };
         Self {
             answers: answers(pool, &call.start.method),
-            conversation: Conversation::new(channel, &call.start, options),
+            conversation: Conversation::new(channel, &call.start, &options),
             call,
-            options: options.clone(),
+            options,
             outcome,
             metadata: Default::default(),
             recorded_encoding: NO_ENCODING.to_owned(),

@@ -22,10 +22,9 @@ pub(super) struct Recorded {
 }
 
 /// One recorded call.
-#[expect(clippy::struct_field_names, reason = "an event's call is a number too")]
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    pub(super) call: u32,
+    pub(super) number: u32,
     pub(super) start: CallStart,
     pub(super) start_ns: u64,
     /// The largest there is when the capture does not hold its ending.
@@ -40,7 +39,7 @@ impl Recorded {
             Calls::Listed(listed) => {
                 let calls = listed.into_iter().filter_map(|call| {
                     Some(Call {
-                        call: call.call,
+                        number: call.call,
                         start: call.start?,
                         start_ns: call.start_offset_ns,
                         end_ns: call.ending.map_or(u64::MAX, |_| call.end_offset_ns),
@@ -56,12 +55,12 @@ impl Recorded {
                 calls.into_values().collect()
             }
         };
-        calls.sort_by_key(|call| (call.start_ns, call.call));
+        calls.sort_by_key(|call| (call.start_ns, call.number));
         Ok(Self { header, calls })
     }
 
     pub(super) fn holds(&self, call: u32) -> bool {
-        self.calls.iter().any(|known| known.call == call)
+        self.calls.iter().any(|known| known.number == call)
     }
 }
 
@@ -69,7 +68,7 @@ fn note(event: Event, calls: &mut BTreeMap<u32, Call>) {
     match event.kind {
         EventKind::CallStart(start) => {
             calls.entry(event.call).or_insert(Call {
-                call: event.call,
+                number: event.call,
                 start,
                 start_ns: event.offset_ns,
                 end_ns: u64::MAX,
@@ -87,7 +86,7 @@ fn note(event: Event, calls: &mut BTreeMap<u32, Call>) {
 /// Reads the events of a call on a thread of the runtime's; it ends with the call, or when the receiver is dropped.
 pub(super) fn read(source: Source, call: &Call) -> mpsc::Receiver<Result<Event, SourceError>> {
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let (number, start_ns) = (call.call, call.start_ns);
+    let (number, start_ns) = (call.number, call.start_ns);
     tokio::task::spawn_blocking(move || {
         let mut events = match source.open() {
             Ok(events) => events,

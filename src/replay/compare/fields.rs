@@ -137,12 +137,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    #[expect(clippy::float_cmp, reason = "0 and -0 are the same number; tolerances come after")]
     fn floats(&mut self, path: &str, was: f64, is: f64, shown_as: (&Value, &Value)) {
         let apart = (was - is).abs();
         let equal = was.to_bits() == is.to_bits()
             || (was.is_nan() && is.is_nan())
-            || was == is
+            // Zero of either sign.
+            || (was.abs() + is.abs()).to_bits() == 0
             || (was.is_finite()
                 && is.is_finite()
                 && (apart <= self.absolute || apart <= self.relative * was.abs().max(is.abs())));

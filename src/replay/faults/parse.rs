@@ -245,7 +245,6 @@ impl fmt::Display for Fault {
             Kind::Truncate { to } => keys.extend(to.map(|to| format!("to={to}"))),
             Kind::Delay { by } | Kind::Jitter { by } => keys.push(format!("by={by:?}")),
             Kind::Stall { length } => keys.push(format!("for={length:?}")),
-            Kind::Burst { size } | Kind::Oversize { size } => keys.push(format!("size={size}")),
             Kind::Drip { bytes_per_s } => keys.push(format!("rate={bytes_per_s}")),
             Kind::Abort { status, message } => {
                 keys.push(format!("status={}", status::name(*status)));
@@ -255,6 +254,7 @@ impl fmt::Display for Fault {
             }
             Kind::Reset { code } => keys.push(format!("code={code}")),
             Kind::Unknown { field, size } => keys.push(format!("field={field},size={size}")),
+            Kind::Burst { size } | Kind::Oversize { size } => keys.push(format!("size={size}")),
             _ => {}
         }
         f.write_str(self.name())?;

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use super::filter::MethodFilter;
 use crate::{
     event::Ending,
     tap::{
@@ -50,6 +51,8 @@ pub struct ProxyOutcome {
     pub lost: u64,
     /// Requests that were forwarded and not recorded, because they are no gRPC.
     pub not_grpc: u64,
+    /// Calls that were forwarded and not recorded, because their methods were not asked for.
+    pub filtered: u64,
 }
 
 /// Shared by all connections and calls.
@@ -57,6 +60,7 @@ pub(super) struct Hub {
     pub(super) recorder: Option<RecorderHandle>,
     pub(super) max_message_bytes: usize,
     pub(super) max_bytes: Option<u64>,
+    methods: MethodFilter,
     pub(super) stop: Stop,
     pub(super) outcome: Mutex<ProxyOutcome>,
     bytes: AtomicU64,
@@ -70,12 +74,14 @@ impl Hub {
         recorder: Option<RecorderHandle>,
         max_message_bytes: usize,
         max_bytes: Option<u64>,
+        methods: MethodFilter,
         stop: Stop,
     ) -> Self {
         Self {
             recorder,
             max_message_bytes,
             max_bytes,
+            methods,
             stop,
             outcome: Mutex::default(),
             bytes: AtomicU64::new(0),
@@ -106,6 +112,15 @@ impl Hub {
             tracing::warn!("`{what}` is no gRPC call: such requests are forwarded, and not recorded");
             self.note(format!("`{what}` was no gRPC call; such requests are not recorded"));
         }
+    }
+
+    /// Whether calls of a method are recorded; one that is not is counted.
+    pub(super) fn wants(&self, method: &str) -> bool {
+        let wanted = self.methods.admits(method);
+        if !wanted {
+            self.outcome().filtered += 1;
+        }
+        wanted
     }
 
     /// Bytes of a message were recorded.

@@ -47,6 +47,9 @@ impl Log {
             return None;
         }
         let method = request.uri.path().to_owned();
+        if !hub.wants(&method) {
+            return None;
+        }
         let start = CallStart {
             method: method.clone(),
             authority: request.uri.authority().map(ToString::to_string).unwrap_or_default(),

@@ -12,6 +12,7 @@ mod part;
 mod ring;
 mod rotate;
 mod segment;
+mod sieve;
 mod trigger;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use making::Making;
 pub use names::Names;
 pub use ring::{BoundError, OnError, Ring, RingBound, RingOptions};
 pub use rotate::{Rotate, RotateOptions};
+pub use sieve::{HELD_BYTES, PATIENCE, Sieve};
 pub use trigger::{Bell, Trigger};
 
 use super::{
@@ -60,6 +62,10 @@ pub struct Written {
     pub codecs: CodecCounts,
     /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
     pub hurried: u64,
+    /// Calls that a [`Sieve`] left out, because they ended with OK.
+    pub left_out: u64,
+    /// Calls that it kept before they had ended.
+    pub undecided: u64,
 }
 
 impl Written {
@@ -121,6 +127,8 @@ pub enum Output {
     Rotate(Box<Rotate>),
     /// Into a ring, and into captures when something happens.
     Ring(Box<Ring>),
+    /// Into another output, the calls that ended with OK left out.
+    Sieve(Box<Sieve>),
 }
 
 /// One capture, and its place.
@@ -147,6 +155,7 @@ impl Sink for Output {
             Self::Single(single) => single.pipeline.write(event),
             Self::Rotate(rotate) => rotate.write(event),
             Self::Ring(ring) => ring.write(event),
+            Self::Sieve(sieve) => sieve.write(event),
         }
     }
 
@@ -155,6 +164,7 @@ impl Sink for Output {
             Self::Single(single) => single.pipeline.flush(),
             Self::Rotate(rotate) => rotate.flush(),
             Self::Ring(ring) => ring.flush(),
+            Self::Sieve(sieve) => sieve.flush(),
         }
     }
 
@@ -164,6 +174,7 @@ impl Sink for Output {
             Self::Rotate(rotate) => rotate.check(),
             // Its pieces are its own.
             Self::Ring(_) => Ok(()),
+            Self::Sieve(sieve) => sieve.check(),
         }
     }
 
@@ -172,6 +183,7 @@ impl Sink for Output {
             Self::Single(single) => single.pipeline.pressure(percent),
             Self::Rotate(rotate) => rotate.pressure(percent),
             Self::Ring(ring) => ring.pressure(percent),
+            Self::Sieve(sieve) => sieve.pressure(percent),
         }
     }
 
@@ -191,6 +203,7 @@ impl Sink for Output {
             }
             Self::Rotate(rotate) => rotate.finish(),
             Self::Ring(ring) => ring.finish(),
+            Self::Sieve(sieve) => sieve.finish(),
         }
     }
 
@@ -199,6 +212,7 @@ impl Sink for Output {
             Self::Single(single) => single.pipeline.stored_bytes(),
             Self::Rotate(rotate) => rotate.stored_bytes(),
             Self::Ring(ring) => ring.stored_bytes(),
+            Self::Sieve(sieve) => sieve.stored_bytes(),
         }
     }
 
@@ -206,6 +220,7 @@ impl Sink for Output {
         match self {
             Self::Single(_) | Self::Rotate(_) => None,
             Self::Ring(_) => Some(ring::LOOK),
+            Self::Sieve(sieve) => sieve.wakes(),
         }
     }
 
@@ -213,6 +228,7 @@ impl Sink for Output {
         match self {
             Self::Single(_) | Self::Rotate(_) => Ok(()),
             Self::Ring(ring) => ring.wake(now_ns),
+            Self::Sieve(sieve) => sieve.wake(now_ns),
         }
     }
 }

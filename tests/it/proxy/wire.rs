@@ -244,6 +244,13 @@ async fn answer(
     let headers = parts.headers;
     let path = parts.uri.path().to_owned();
     let authority = parts.uri.authority().unwrap().to_string();
+    if path.starts_with("/grpc.reflection.") {
+        // The proxy asks for the schema before anybody calls; there is none, as on most servers.
+        let head = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", "12");
+        return drop(respond.send_response(head.body(()).unwrap(), true));
+    }
     let note = |(body, trailers, end)| {
         shared.seen.lock().unwrap().push(Seen {
             path: path.clone(),

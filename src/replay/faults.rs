@@ -4,8 +4,8 @@
 //! [`FaultPlan`] is a list of them and a seed, also as TOML. Messages are numbered as they are played, from 1, whatever
 //! other faults do to them; faults work in the order in which they are given.
 //!
-//! [`Injector`] is pure: steps in, steps out, without a clock; every chance follows from the seed, the fault, the recorded
-//! call and the message. Three faults need the server itself: `refuse` ([`Gate`]), `drip` ([`Drip`]) and `close`.
+//! `Injector` is pure: steps in, steps out, without a clock; every chance follows from the seed, the fault, the recorded
+//! call and the message. Three faults need the server itself: `refuse` (`Gate`), `drip` (`Drip`) and `close`.
 //!
 //! ```
 //! use grpc_capture::replay::{Fault, FaultPlan};

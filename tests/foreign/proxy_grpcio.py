@@ -43,6 +43,10 @@ class Server:
             self.seen.append((method, metadata, tuple(messages)))
             self.news.notify_all()
 
+    def wait(self, count):
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.seen) >= count, HANGS_S), "the server saw no call"
+
     def take(self, count):
         with self.news:
             assert self.news.wait_for(lambda: len(self.seen) >= count, HANGS_S), "the server saw no call"
@@ -102,7 +106,7 @@ class Handlers(grpc.GenericRpcHandler):
         }[name]()
 
 
-def call(channel, kind, end, messages):
+def call(channel, server, kind, end, messages):
     """Makes a call: what the client sees of it."""
     request = iter(messages) if kind.startswith("stream") else messages[0]
     method = getattr(channel, kind)(f"/test.Exchange/{kind}")
@@ -123,7 +127,8 @@ def call(channel, kind, end, messages):
     else:
         running = method.future(request, **options)
         if end == "cancel-by-client":
-            running.initial_metadata()
+            # An answer of one message has no metadata of its own to wait for: they come together.
+            server.wait(1)
             running.cancel()
         try:
             got.append(running.result())
@@ -151,7 +156,7 @@ def make(target, server, exchanges):
     seen = []
     with grpc.insecure_channel(target, options=LIMITS) as channel:
         for _, kind, end, messages in exchanges:
-            answer = call(channel, kind, end, messages)
+            answer = call(channel, server, kind, end, messages)
             seen.append((answer, server.take(1)))
     return seen
 

@@ -2,7 +2,8 @@
 //!
 //! The server does what the request's metadata asks for. `x-answers: N` sends the request's messages back, in turn, N of
 //! them; then the call ends as `x-end` says: `ok`, `error`, `trailers-only`, `reset-CODE`, `close` (the connection goes
-//! without a word), `goaway` (it says goodbye first), or `stall` (it waits for the client to leave).
+//! without a word), `goaway` (it says goodbye first), `stall` (it waits for the client to leave), or `silent` (it does so
+//! without an answer).
 
 use std::{
     future::poll_fn,
@@ -274,6 +275,11 @@ async fn answer(
     if asked.2 != End::Closed {
         return note(asked);
     }
+    let left = |reset: Result<h2::Reason, _>| reset.map_or(End::Lost, |reason| End::Reset(reason.into()));
+    if wanted == "silent" {
+        let end = left(poll_fn(|cx| respond.poll_reset(cx)).await);
+        return note((asked.0, HeaderMap::new(), end));
+    }
     let mut head = Response::builder()
         .header("content-type", "application/grpc")
         .header("x-first", "1")
@@ -309,8 +315,7 @@ async fn answer(
         }
         "error" => drop(stream.send_trailers(map(&status))),
         "stall" => {
-            let reset = poll_fn(|cx| stream.poll_reset(cx)).await;
-            let end = reset.map_or(End::Lost, |reason| End::Reset(reason.into()));
+            let end = left(poll_fn(|cx| stream.poll_reset(cx)).await);
             return note((asked.0, HeaderMap::new(), end));
         }
         "close" | "goaway" => {

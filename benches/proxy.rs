@@ -77,7 +77,11 @@ fn main() -> Result<(), Failed> {
         [ROLE, "relay", target] => return process::relay(target),
         _ => {}
     }
-    let effort = if args.iter().any(|arg| arg == "--quick") { QUICK } else { FULL };
+    let effort = if args.iter().any(|arg| arg == "--quick") {
+        QUICK
+    } else {
+        FULL
+    };
     let folder = tempfile::tempdir()?;
     let recording = if let Some(capture) = args.iter().find(|arg| !arg.starts_with('-')) {
         PathBuf::from(capture)
@@ -123,17 +127,27 @@ impl Bench {
         Client::connect(&self.server.addr).await?.stream(load).await
     }
 
-    /// A stream through a recording proxy of its own, which must have recorded all of it.
-    async fn recorded(&self, load: Load) -> Result<client::Taken, Failed> {
+    /// A stream through a recording proxy of its own, which must have recorded all of it; and the processor seconds that
+    /// this took it for a gigabyte.
+    async fn recorded(&self, load: Load) -> Result<(client::Taken, f64), Failed> {
         let proxy = self.recording()?;
+        let before = proxy.cpu()?;
         let taken = Client::connect(&proxy.addr).await?.stream(load).await?;
+        let cpu = proxy.cpu()? - before;
         let report = tokio::task::block_in_place(|| proxy.stop())?;
         // The request is an empty message.
         let bytes = report.message_bytes + 5 * (report.messages - 1);
         if bytes != taken.bytes {
             return Err(format!("{bytes} of {} bytes were recorded", taken.bytes).into());
         }
-        Ok(taken)
+        Ok((taken, cpu * 1e9 / taken.bytes as f64))
+    }
+
+    /// The same through the proxy that does not record.
+    async fn relayed(&self, load: Load) -> Result<(client::Taken, f64), Failed> {
+        let before = self.relay.cpu()?;
+        let taken = Client::connect(&self.relay.addr).await?.stream(load).await?;
+        Ok((taken, (self.relay.cpu()? - before) * 1e9 / taken.bytes as f64))
     }
 
     async fn pace(&self, size: usize) -> Result<(), Failed> {
@@ -145,7 +159,7 @@ impl Bench {
         let (mut direct, mut recorded) = (Vec::new(), Vec::new());
         for _ in 0..self.effort.rounds {
             direct.push(self.direct(load).await?.time.as_secs_f64());
-            recorded.push(self.recorded(load).await?.time.as_secs_f64());
+            recorded.push(self.recorded(load).await?.0.time.as_secs_f64());
         }
         let (direct, recorded) = (median(&mut direct), median(&mut recorded));
         println!(
@@ -208,15 +222,22 @@ impl Bench {
             rate: None,
         };
         let (mut direct, mut relayed, mut recorded) = (Vec::new(), Vec::new(), Vec::new());
+        let mut cpu = [Vec::new(), Vec::new()];
         for _ in 0..self.effort.rounds {
-            recorded.push(self.recorded(load).await?.rate());
-            relayed.push(Client::connect(&self.relay.addr).await?.stream(load).await?.rate());
+            let (taken, seconds) = self.recorded(load).await?;
+            recorded.push(taken.rate());
+            cpu[1].push(seconds);
+            let (taken, seconds) = self.relayed(load).await?;
+            relayed.push(taken.rate());
+            cpu[0].push(seconds);
             direct.push(self.direct(load).await?.rate());
         }
         let [direct, relayed, recorded] = [direct, relayed, recorded].map(|mut rates| median(&mut rates));
+        let [relaying, recording] = cpu.map(|mut seconds| median(&mut seconds));
         println!(
             "saturation  {}: direct {direct:.0} MB/s, proxy without recording {relayed:.0} ({:.2} of direct), recording \
-             {recorded:.0} ({:.2} of direct): {:.2} of the proxy without recording (wanted: at least 0.40); medians of {}",
+             {recorded:.0} ({:.2} of direct): {:.2} of the proxy without recording (wanted: at least 0.40); the proxy's \
+             processor seconds for a GB: {relaying:.2} without recording, {recording:.2} with; medians of {}",
             name(size),
             relayed / direct,
             recorded / direct,

@@ -70,7 +70,11 @@ impl Client {
             request = request.header(*name, *value);
         }
         self.send.ready().await?;
-        Ok(self.send.send_request(request.body(Full::new(message))?).await?.into_body())
+        Ok(self
+            .send
+            .send_request(request.body(Full::new(message))?)
+            .await?
+            .into_body())
     }
 
     /// Opens a stream.

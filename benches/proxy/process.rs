@@ -13,6 +13,9 @@ use crate::Failed;
 /// The argument that makes this program one of the other processes.
 pub(crate) const ROLE: &str = "role";
 
+/// Units of processor time in a second, as Linux counts for everybody.
+const TICKS: f64 = 100.0;
+
 /// A process that has said where it listens; dropped, it is killed.
 pub(crate) struct Process {
     child: Child,
@@ -65,9 +68,21 @@ impl Process {
     /// Memory in bytes: `VmRSS` is what is resident, `VmHWM` the most that ever was.
     pub(crate) fn memory(&self, which: &str) -> Result<u64, Failed> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':'));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(which)?.strip_prefix(':'));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
         Ok(kilobytes.ok_or("the system does not say")?.parse::<u64>()? * 1024)
+    }
+
+    /// Processor seconds so far, of all its threads.
+    pub(crate) fn cpu(&self) -> Result<f64, Failed> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Behind the name, which may hold anything: field 3 and on; 14 and 15 are user and system time.
+        let fields = stat.rsplit_once(')').ok_or("the system does not say")?.1;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|field| field.parse().unwrap_or(0)).sum();
+        Ok(ticks as f64 / TICKS)
     }
 
     /// Stops a proxy that records; nothing may be lost.
@@ -104,7 +119,10 @@ pub(crate) fn relay(target: &str) -> Result<(), Failed> {
         let mut options = ProxyOptions::new(target.parse::<Target>()?);
         options.dial.tls.mode = TlsMode::Plaintext;
         let proxy = Proxy::bind(options).await?;
-        println!("{}", serde_json::json!({"grpc": proxy.addr().map(|addr| addr.to_string())}));
+        println!(
+            "{}",
+            serde_json::json!({"grpc": proxy.addr().map(|addr| addr.to_string())})
+        );
         std::io::stdout().flush()?;
         proxy.run(None, Stop::new()).await;
         Ok(())

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -18,8 +19,10 @@ use super::{
 use crate::event::Event;
 
 mod ahead;
+mod shared;
 
 use ahead::{Ahead, Next, Opened};
+pub use shared::ChunkCache;
 
 /// How the file ended, as far as it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,7 @@ pub struct Reader<R> {
     chunk: Option<OpenChunk>,
     opener: Opener,
     ahead: Option<Ahead>,
+    cache: Option<Arc<ChunkCache>>,
     /// The calls whose events are wanted; `None` = all.
     calls: Option<Vec<u32>>,
     tail: Tail,
@@ -125,6 +129,7 @@ impl<R: Read + Seek> Reader<R> {
             chunk: None,
             opener: Opener::default(),
             ahead: None,
+            cache: None,
             calls: None,
             tail: Tail::Reading,
             expected: Some((0, 0)),
@@ -151,6 +156,13 @@ impl<R: Read + Seek> Reader<R> {
         let ahead = (threads > 0).then(|| Ahead::new(threads)).transpose();
         self.ahead = ahead.map_err(|error| FileError::io("start threads that open chunks", error))?;
         Ok(self)
+    }
+
+    /// Shares opened chunks with other readers. Not together with [`parallel`](Self::parallel), which opens its own.
+    #[must_use]
+    pub fn sharing(mut self, cache: Arc<ChunkCache>) -> Self {
+        self.cache = Some(cache);
+        self
     }
 
     /// Gives only the events of these calls from here on, and reads only chunks that hold some of them; 0 is the capture
@@ -271,6 +283,7 @@ impl<R: Read + Seek> Reader<R> {
         let Self {
             scanner,
             ahead,
+            cache,
             opener,
             calls,
             from_offset_ns,
@@ -278,14 +291,25 @@ impl<R: Read + Seek> Reader<R> {
         } = self;
         let wanted = |head: &ChunkHead| head.max_offset_ns >= *from_offset_ns && calls_in(calls.as_deref(), head);
         let Some(ahead) = ahead else {
-            let step = scanner.step_where(wanted)?;
-            return Ok(match step.found {
-                Found::Chunk(head, stored) if wanted(&head) => {
+            let step = scanner.step_where(|head| cache.is_none() && wanted(head))?;
+            return Ok(match (step.found, cache) {
+                (Found::Chunk(head, stored), None) if wanted(&head) => {
                     let raw = opener.open(&head, &stored);
                     let byte = step.byte;
                     Next::Chunk(Opened { byte, head, raw })
                 }
-                _ => Next::Other(Ok(step)),
+                (Found::Chunk(head, _), Some(cache)) if wanted(&head) => {
+                    let byte = step.byte;
+                    let raw = cache.get(&head, || {
+                        scanner.jump(byte);
+                        match scanner.step(Content::Read)?.found {
+                            Found::Chunk(head, stored) => opener.open(&head, &stored),
+                            _ => Err(FileError::corrupt("read the capture", "the file was changed meanwhile")),
+                        }
+                    });
+                    Next::Chunk(Opened { byte, head, raw })
+                }
+                (found, _) => Next::Other(Ok(Step { found, ..step })),
             });
         };
         while ahead.wants_more() {

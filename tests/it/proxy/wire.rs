@@ -379,17 +379,21 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(addr: &str) -> Self {
+        Self::greet(addr).await.unwrap()
+    }
+
+    /// As [`connect`](Self::connect), where the other side may close before it has heard the whole greeting.
+    pub(crate) async fn greet(addr: &str) -> Result<Self, h2::Error> {
         let stream = TcpStream::connect(addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (send, connection) = h2::client::Builder::new()
             .initial_connection_window_size(1 << 24)
             .handshake(stream)
-            .await
-            .unwrap();
+            .await?;
         tokio::spawn(async move {
             let _ = connection.await;
         });
-        Self { send }
+        Ok(Self { send })
     }
 
     /// Opens a call and sends all its messages, but reads nothing beyond the answer's head.

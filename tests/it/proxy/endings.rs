@@ -89,7 +89,9 @@ fn a_target_that_is_not_there_is_a_closed_connection_and_a_remark() {
     runtime().block_on(async {
         for _ in 0..2 {
             // What is closed before it is greeted takes no call at all.
-            let Ok(client) = Client::greet(proxy.addr()).await else { continue };
+            let Ok(client) = Client::greet(proxy.addr()).await else {
+                continue;
+            };
             assert_eq!(client.call(&ask(STREAM, "ok", small), || ()).await.end, End::Lost);
         }
     });

@@ -4,6 +4,7 @@
 //! of a message prefix, so a payload leaves exactly as it came.
 
 pub mod deframe;
+pub mod differ;
 pub mod idle;
 pub mod inflate;
 pub mod metadata;

@@ -2,7 +2,7 @@
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage as _, Value};
 
-use crate::event::Direction;
+use crate::{event::Direction, wire::differ};
 
 /// Fields that are named in a text; more are counted.
 const MAX_NAMED: usize = 5;
@@ -15,9 +15,9 @@ pub(super) fn compare(pool: Option<&DescriptorPool>, method: &str, direction: Di
     let fields = pool
         .and_then(|pool| by_field(pool, method, direction, a, b))
         .unwrap_or_default();
-    let at = first_difference(a, b);
     if fields.is_empty() {
-        return format!("{} bytes and {}, different from byte {at} on", a.len(), b.len());
+        let (a, b) = differ::told(a, b).unwrap_or_default();
+        return format!("{a} and {b}");
     }
     let shown: Vec<_> = fields.iter().take(MAX_NAMED).cloned().collect();
     let more = fields.len().saturating_sub(MAX_NAMED);
@@ -27,11 +27,6 @@ pub(super) fn compare(pool: Option<&DescriptorPool>, method: &str, direction: Di
         String::new()
     };
     format!("{}{more}", shown.join("; "))
-}
-
-/// The first byte at which two messages differ.
-pub(super) fn first_difference(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 fn by_field(pool: &DescriptorPool, method: &str, direction: Direction, a: &[u8], b: &[u8]) -> Option<Vec<String>> {
@@ -95,6 +90,11 @@ fn values(a: &Value, b: &Value, path: &str, found: &mut Vec<String>) {
         (Value::F32(one), Value::F32(other)) if one.to_bits() == other.to_bits() => {}
         (Value::F64(one), Value::F64(other)) if one.to_bits() == other.to_bits() => {}
         (a, b) if a == b && !matches!(a, Value::F32(_) | Value::F64(_)) => {}
+        (Value::Bytes(a), Value::Bytes(b)) => {
+            if let Some((a, b)) = differ::told(a, b) {
+                found.push(format!("{path}: {a} and {b}"));
+            }
+        }
         (a, b) => found.push(format!("{path}: {} and {}", shown(a), shown(b))),
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     file::{FileError, Reader},
     finding::Place,
     spectrogram::Row,
+    wire::differ,
 };
 
 pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
@@ -297,10 +298,8 @@ impl Comparison {
         };
         self.found.totals.messages_changed += 1;
         let text = if a.message.compressed == b.message.compressed {
-            let at = message::first_difference(&a.message.data, &b.message.data);
-            format!(
-                "its bytes differ from byte {at} on, and every row is the same: unknown fields, or another encoding"
-            )
+            let (a, b) = differ::told(&a.message.data, &b.message.data).unwrap_or_default();
+            format!("every row is the same, and its bytes differ, by unknown fields or another encoding: {a} and {b}")
         } else {
             "one of them is compressed".to_owned()
         };

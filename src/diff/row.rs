@@ -6,7 +6,7 @@ use super::{
     Extreme, Options,
     items::{Head, RowItem},
 };
-use crate::finding::Place;
+use crate::{finding::Place, spectrogram::UnknownField};
 
 /// Sensors that are named in a text; more are counted.
 const MAX_NAMED: usize = 8;
@@ -167,9 +167,39 @@ pub(super) fn compare_heads(a: &Head, b: &Head, options: Options) -> Vec<String>
         texts.push("another block: channels, shape, job or payload size".to_owned());
     }
     if a.unknown != b.unknown {
-        texts.push(format!("{} unknown fields and {}", a.unknown.len(), b.unknown.len()));
+        texts.push(format!(
+            "unknown fields {} and {}",
+            unknown(&a.unknown),
+            unknown(&b.unknown)
+        ));
     }
     texts
+}
+
+fn unknown(fields: &[UnknownField]) -> String {
+    let mut kinds: Vec<_> = fields.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let named = kinds.iter().take(MAX_NAMED);
+    let mut list: Vec<_> = named
+        .map(|kind| {
+            let count = fields.iter().filter(|field| *field == kind).count();
+            let times = if count == 1 {
+                String::new()
+            } else {
+                format!(" ({count} times)")
+            };
+            format!("{}.{}{times}", kind.message, kind.number)
+        })
+        .collect();
+    if kinds.len() > MAX_NAMED {
+        list.push(format!("{} more", kinds.len() - MAX_NAMED));
+    }
+    if list.is_empty() {
+        "none".to_owned()
+    } else {
+        list.join(", ")
+    }
 }
 
 fn named(ids: &[i32]) -> String {

@@ -239,11 +239,16 @@ fn bytes_that_no_row_explains_are_a_difference_of_their_own() {
     other.extend([0x78, 1]);
     let diff = between(rows(1..3), vec![other.clone(), frame(vec![row(2)])]);
     assert_eq!(told(&diff), [(Kind::Changed, What::Message)]);
+    assert_eq!(
+        diff.calls[0].differences[0].text,
+        "unknown fields none and DataStream.15"
+    );
     let mut third = frame(vec![row(1)]);
     third.extend([0x78, 2]);
     let diff = between(vec![other], vec![third]);
     assert!(
-        diff.calls[0].differences[0].text.contains("every row is the same"),
+        diff.calls[0].differences[0].text.starts_with("every row is the same")
+            && diff.calls[0].differences[0].text.ends_with(" on: 02)"),
         "{diff:?}"
     );
 }
@@ -327,7 +332,10 @@ fn messages_of_other_methods_are_compared_by_field_or_by_bytes() {
         .collect();
     assert_eq!(
         texts,
-        ["version: `1.0` and `1.1`", "6 bytes and 6, different from byte 3 on"]
+        [
+            "version: `1.0` and `1.1`",
+            "6 bytes (from byte 3 on: 64 65 66) and 6 bytes (from byte 3 on: 78 65 66)"
+        ]
     );
     assert_eq!(diff.totals.messages_changed, 2);
 }

@@ -221,6 +221,8 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
     let finished = matches!(source.tail(), Tail::Finished(_));
 
     let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Files are named after sites.
+    let name = changed.values.replace(&name).unwrap_or(name);
     let mut input = whole(&redacted, &name, options)?;
     input.validation.finished = finished;
     let page = html::render(&input);

@@ -1,6 +1,6 @@
 //! The configure exchange: values of a JSON document by their keys.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Action, metadata::is_secret, redactor::Ledger};
 
@@ -77,6 +77,7 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
                 }
                 keys.pop();
             }
+            *changed |= rename(map, ledger);
         }
         Value::Array(items) => {
             for item in items {
@@ -91,6 +92,26 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
         }
         _ => {}
     }
+}
+
+/// Keys without the values that are hidden elsewhere: a site's name may be the key of what is told of it. True when there
+/// were such keys.
+fn rename(map: &mut Map<String, Value>, ledger: &mut Ledger) -> bool {
+    if !map.keys().any(|key| ledger.values.find(key.as_bytes(), 0).is_some()) {
+        return false;
+    }
+    for (key, value) in std::mem::take(map) {
+        let clean = ledger.known(&key).unwrap_or(key);
+        let mut name = clean.clone();
+        let mut number = 1;
+        // Two keys that have become the same keep their values apart.
+        while map.contains_key(&name) {
+            number += 1;
+            name = format!("{clean} ({number})");
+        }
+        map.insert(name, value);
+    }
+    true
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +131,7 @@ fn hide(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger) ->
             for value in map.values_mut() {
                 hide(value, label, action, ledger);
             }
+            rename(map, ledger);
         }
         Value::Array(items) => {
             for item in items {

@@ -24,6 +24,9 @@ pub struct Redacted {
     pub digest: Option<Digest>,
     /// The search of the new capture for what was taken out; `None` when nothing was written.
     pub scan: Option<Scan>,
+    /// What was taken out, so that what is written about the capture (its file's name) can be kept free of it.
+    #[serde(skip)]
+    pub values: Values,
 }
 
 /// How often a rule found something.
@@ -64,6 +67,7 @@ pub fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<
         withheld: redactor.withheld(),
         digest: None,
         scan: None,
+        values: redactor.values().clone(),
     })
 }
 
@@ -114,6 +118,7 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
         withheld: redactor.withheld(),
         digest: Some(summary.digest),
         scan: Some(scan),
+        values: survey.values().clone(),
     })
 }
 

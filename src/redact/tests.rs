@@ -283,6 +283,24 @@ fn the_configure_answer_stays_readable() {
 }
 
 #[test]
+fn keys_lose_known_values_and_keep_apart() {
+    let mut header = header();
+    let response = format!(
+        r#"{{"metadata":{{"{SECRET} a":{{"site":"{SECRET}"}},"{SECRET} a.":1}},"by_site":{{"{SECRET}":1,"x {SECRET}":2,"[redacted]":3}}}}"#
+    );
+    header.set(attribute::CONFIGURE_RESPONSE, response);
+    let mut redactor = Redactor::new(&rules(), &header).unwrap();
+    let _ = redactor.header(&header);
+    let clean = redactor.header(&header);
+    assert_eq!(
+        clean.text(attribute::CONFIGURE_RESPONSE),
+        Some(
+            r#"{"metadata":{"[redacted] a":{"site":"[redacted]"},"[redacted] a.":0},"by_site":{"[redacted]":1,"x [redacted]":2,"[redacted] (2)":3}}"#
+        )
+    );
+}
+
+#[test]
 fn a_value_that_no_rule_covers_is_found_by_the_search() {
     let mut rules = rules();
     rules.fields.remove("datastream.SpectrogramRow.canvasId");

@@ -21,7 +21,7 @@ const MAX_LEN: usize = 1 << 10;
 /// assert_eq!(values.find(b"to site-42.example:1", 0), Some((3, 15)));
 /// assert_eq!(values.replace("to site-42.example:1").as_deref(), Some("to [redacted]:1"));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Values {
     /// By their first bytes, longest first.
     by_start: HashMap<[u8; MIN_LEN], Vec<Vec<u8>>>,

@@ -4,7 +4,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
-use super::diff_text;
+use super::{diff_text, picture::scale};
 use crate::diff::{Column, Diff, Map};
 
 /// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
@@ -34,11 +34,15 @@ pub fn page(diff: &Diff, map: Option<&Map>, a: &str, b: &str) -> String {
     )
 }
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;\
-color:#1a1a1a;background:#fff}pre{white-space:pre-wrap;background:#f3f3f3;padding:1rem}h1.bad{color:#a01010}\
-h1.good{color:#0a6a2a}img{width:100%;image-rendering:pixelated;border:1px solid #767676}figure{margin:1rem 0}\
+const STYLE: &str = ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;\
+margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}h1{line-height:1.25}code{overflow-wrap:anywhere}\
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.875rem;background:#f3f3f3;padding:1rem}h1.bad{color:#a01010}\
+h1.good{color:#0a6a2a}img{display:block;width:100%;image-rendering:pixelated;border:1px solid #767676}\
+figure{margin:1rem 0;break-inside:avoid}figcaption{font-size:.875rem}\
+.axis{display:flex;justify-content:space-between;gap:1rem;margin:.1rem 0 .5rem;font-size:.8rem}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}pre{background:#262626}h1.bad{color:#ff9a8a}\
-h1.good{color:#7fdd9f}}@media print{pre{background:none}}";
+h1.good{color:#7fdd9f}}@media print{:root{color-scheme:light}body{color:#000;background:#fff;margin:0}\
+pre{background:none;padding:0;font-size:.75rem}img{max-height:22rem}h1.bad{color:#a01010}h1.good{color:#0a6a2a}}";
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -61,10 +65,13 @@ fn picture(map: &Map) -> Option<String> {
     let (first, last) = (map.sensors.first()?, map.sensors.last()?);
     let sensors = map.sensors.len();
     let rows = map.rows();
-    let when = |column: Option<&Column>| column.and_then(|column| column.start_ms).map(|ms| format!("{ms} ms"));
-    let span = match (when(map.columns.first()), when(map.columns.last())) {
-        (Some(first), Some(last)) => format!(", {first} to {last} since the epoch"),
-        _ => String::new(),
+    let when = |column: Option<&Column>| column.and_then(|column| column.start_ms).map(date_and_time);
+    let (span, axis) = match (when(map.columns.first()), when(map.columns.last())) {
+        (Some(first), Some(last)) => (
+            format!(", {first} to {last}"),
+            format!("<p class=\"axis\" aria-hidden=\"true\"><span>{first}</span><span>{last}</span></p>\n"),
+        ),
+        _ => (String::new(), String::new()),
     };
     let alt = format!(
         "Waterfall of the differences of call {} and call {}: {rows} rows from left to right, {sensors} sensors from top to \
@@ -77,12 +84,17 @@ fn picture(map: &Map) -> Option<String> {
         String::new()
     };
     Some(format!(
-        "<figure>\n<img alt=\"{alt}\" src=\"data:image/png;base64,{image}\">\n<figcaption>Call {} and call {}: {rows} rows \
+        "<figure>\n<img alt=\"{alt}\" src=\"data:image/png;base64,{image}\">\n{axis}<figcaption>Call {} and call {}: {rows} rows \
          from left to right{span}; sensors {first} to {last} from top to bottom. White is no difference, blue to red grows to \
          {largest} dB, black is where only one side has a number.{step} The bar above shows rows that are missing (red), extra \
          (orange) or moved (blue).</figcaption>\n</figure>\n",
         map.a, map.b
     ))
+}
+
+/// Milliseconds since the epoch as wall-clock time.
+fn date_and_time(ms: i64) -> String {
+    scale::date_and_time(ms.saturating_mul(1000))
 }
 
 fn png(map: &Map, largest: f32) -> Option<Vec<u8>> {

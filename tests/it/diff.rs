@@ -1,38 +1,243 @@
 //! `capture diff`: nothing after record → serve → record, and each change for what it is.
 
+use std::collections::BTreeSet;
+
+use grpc_capture::replay::faults::CATALOG;
+use serde_json::{Value, json};
+
 use crate::{
     captures,
-    support::{Dir, Serve, run, shipped},
+    support::{Dir, Run, Serve, run, shipped},
 };
 
 /// Records what a capture is served as.
-fn record(dir: &Dir, source: &str, job_id: &str, name: &str) -> String {
+fn record(dir: &Dir, source: &str, asked: &[&str], name: &str) -> String {
     let recorded = dir.file(name);
     let serve = Serve::start(&[source, "--rate", "max"]);
-    run(&[
-        "record",
-        "-o",
-        &recorded,
-        "--target",
-        serve.grpc(),
-        "--plaintext",
-        "--job-id",
-        job_id,
-    ])
-    .expect(0);
+    let target = ["--target", serve.grpc(), "--plaintext"];
+    run(&[&["record", "-o", &recorded], &target[..], asked].concat()).expect(0);
     recorded
 }
 
 #[test]
 fn a_recording_that_is_served_and_recorded_again_is_the_same() {
-    for job_id in ["optodas-quake", "febus-jitter"] {
+    let production: &[&str] = &["--dialect", "pandadatastream", "--streams", "3"];
+    for (name, asked, rows) in [
+        ("optodas-quake", &["--job-id", "optodas-quake"][..], 190),
+        ("febus-jitter", &["--job-id", "febus-jitter"], 50),
+        ("production", production, 24),
+    ] {
         let dir = Dir::new();
-        let first = record(&dir, &shipped(&format!("{job_id}.gcap")), job_id, "first.gcap");
-        let second = record(&dir, &first, job_id, "second.gcap");
+        let shipped = shipped(&format!("{name}.gcap"));
+        let first = record(&dir, &shipped, asked, "first.gcap");
+        let second = record(&dir, &first, asked, "second.gcap");
         let diff = run(&["diff", &first, &second, "--format", "json"]).expect(0).json();
         assert_eq!(diff["differs"], false, "{diff}");
-        assert!(diff["totals"]["rows"].as_u64().unwrap() >= 50);
-        run(&["diff", &shipped(&format!("{job_id}.gcap")), &second]).expect(0);
+        assert_eq!(diff["totals"]["rows"], rows, "{diff}");
+        run(&["diff", &shipped, &second]).expect(0);
+    }
+}
+
+/// A fault, and what the comparison with the clean recording counts and says first.
+struct Case {
+    fault: &'static str,
+    /// Every count that is not zero; where a count depends on what was on its way when a connection broke, `null`.
+    totals: Value,
+    first: (&'static str, &'static str),
+    /// What one of the differences says.
+    says: &'static str,
+}
+
+fn case(fault: &'static str, totals: Value, first: (&'static str, &'static str), says: &'static str) -> Case {
+    Case {
+        fault,
+        totals,
+        first,
+        says,
+    }
+}
+
+/// What touches rows.
+fn cases_of_data() -> Vec<Case> {
+    let (missing, changed) = (("missing", "row"), ("changed", "row"));
+    let undecodable = json!({"calls": 1, "rows": 189, "rows_missing": 1, "messages_extra": 1});
+    let values = json!({"calls": 1, "rows": 190, "rows_changed": 3, "values_changed": 3 * 5100});
+    vec![
+        case(
+            "drop:at=5",
+            json!({"calls": 1, "rows": 187, "rows_missing": 3}),
+            missing,
+            "only the first capture holds it: start 1698416617620 ms",
+        ),
+        case(
+            "duplicate:at=5",
+            json!({"calls": 1, "rows": 190, "rows_duplicated": 3}),
+            ("duplicated", "row"),
+            "it comes once more: start 1698416617620 ms",
+        ),
+        case(
+            "reorder:at=5,by=2",
+            json!({"calls": 1, "rows": 190, "rows_moved": 3}),
+            ("moved", "row"),
+            "it comes 7 places later: start 1698416617620 ms",
+        ),
+        case(
+            "corrupt:at=3,byte=0",
+            undecodable.clone(),
+            missing,
+            "only the second capture holds it: a message of 20961 bytes (could not decode",
+        ),
+        case(
+            "corrupt:at=3,byte=5000",
+            json!({"calls": 1, "rows": 190, "rows_changed": 1, "values_changed": 1}),
+            changed,
+            "1 of 5100 values differ, by up to 157.245 dB at sensor 33100, bin 12",
+        ),
+        case(
+            "truncate:at=3,to=100",
+            undecodable,
+            missing,
+            "only the second capture holds it: a message of 100 bytes (could not decode",
+        ),
+        case(
+            "nan:at=5",
+            values.clone(),
+            changed,
+            "5100 of 5100 values differ, by up to inf dB at sensor 32500, bin 0 (-179.9 and NaN)",
+        ),
+        case(
+            "zero:at=5",
+            values,
+            changed,
+            "by up to 201.425 dB at sensor 33950, bin 0 (-201.425 and 0)",
+        ),
+        case(
+            "freeze:at=5,count=2",
+            json!({"calls": 1, "rows": 190, "rows_changed": 7, "values_changed": 7 * 5100}),
+            changed,
+            "5100 of 5100 values differ, by up to 31.8307 dB at sensor 32850, bin 62",
+        ),
+        case(
+            "unknown:at=4",
+            json!({"calls": 1, "rows": 190, "messages_changed": 1}),
+            ("changed", "message"),
+            "unknown fields none and DataStream.1999",
+        ),
+    ]
+}
+
+/// What ends a call before its time.
+fn cases_of_ending() -> Vec<Case> {
+    let ending = ("changed", "ending");
+    let cut = json!({"calls": 1, "rows": null, "rows_missing": null, "other": 1});
+    vec![
+        case(
+            "oversize:at=5,size=110MB",
+            json!({"calls": 1, "rows": 12, "rows_missing": 178, "other": 2}),
+            ending,
+            "0 messages known to be lost and 1",
+        ),
+        case(
+            "abort:after=20,status=UNAVAILABLE",
+            json!({"calls": 1, "rows": 62, "rows_missing": 128, "other": 1}),
+            ending,
+            "OK and UNAVAILABLE",
+        ),
+        case(
+            "reset:after=20",
+            cut.clone(),
+            ending,
+            "OK and cancelled by server: the server reset the stream",
+        ),
+        case("goaway:after=20", cut.clone(), ending, "OK and closed by the server"),
+        case("close:after=20", cut, ending, "OK and broken"),
+        case(
+            "refuse",
+            json!({"calls_missing": 1}),
+            ("missing", "call"),
+            "only the first capture holds this call, with 73 messages",
+        ),
+    ]
+}
+
+/// What only takes time, and changes nothing.
+const TIMING: [&str; 5] = [
+    "delay:at=1,by=5ms",
+    "jitter:by=1ms",
+    "stall:at=10,for=5ms",
+    "burst:size=20",
+    "drip:rate=20MB",
+];
+
+/// Compares the clean recording of the earthquake with what is recorded of it under each of these faults.
+fn faulty<'f>(faults: impl Iterator<Item = &'f str>) -> impl Iterator<Item = Run> {
+    let dir = Dir::new();
+    let quake = shipped("optodas-quake.gcap");
+    let clean = record(&dir, &quake, &["--job-id", "optodas-quake"], "clean.gcap");
+    faults.map(move |fault| {
+        let recorded = dir.file("faulty.gcap");
+        let serve = Serve::start(&[&quake, "--rate", "max", "--fault", fault]);
+        let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "optodas-quake"];
+        let flags = ["--no-health-check", "--connect-timeout", "1s", "--force"];
+        // Its exit code is the business of the tests of the faults.
+        run(&[&["record", "-o", &recorded], &target[..], &flags[..]].concat());
+        run(&["diff", &clean, &recorded, "--format", "json"])
+    })
+}
+
+fn each_shows_as_itself(cases: &[Case]) {
+    let runs = faulty(cases.iter().map(|case| case.fault));
+    for (case, run) in cases.iter().zip(runs) {
+        let diff = run.expect(1).json();
+        let shown = format!("{}: {diff}", case.fault);
+        assert_eq!(diff["differs"], true, "{shown}");
+        let differences = diff["calls"][0]["differences"].as_array().unwrap();
+        let first = (&differences[0]["kind"], &differences[0]["what"]);
+        assert_eq!(first, (&case.first.0.into(), &case.first.1.into()), "{shown}");
+        let told = |difference: &Value| difference["text"].as_str().unwrap().contains(case.says);
+        assert!(differences.iter().any(told), "{shown}");
+        let mut totals = diff["totals"].clone();
+        let counts = totals.as_object_mut().unwrap();
+        counts.retain(|_, count| *count != 0);
+        for (name, count) in counts.iter_mut() {
+            if case.totals.get(name).is_some_and(Value::is_null) {
+                *count = Value::Null;
+            }
+        }
+        assert_eq!(totals, case.totals, "{shown}");
+    }
+}
+
+#[test]
+fn every_fault_is_tried() {
+    let (data, ending) = (cases_of_data(), cases_of_ending());
+    let cases = data.iter().chain(&ending).map(|case| case.fault);
+    let tried: BTreeSet<_> = cases
+        .chain(TIMING)
+        .map(|fault| fault.split(':').next().unwrap())
+        .collect();
+    assert_eq!(tried, CATALOG.iter().map(|entry| entry.name).collect());
+}
+
+#[test]
+fn a_fault_of_the_data_shows_as_itself() {
+    each_shows_as_itself(&cases_of_data());
+}
+
+#[test]
+fn a_fault_of_the_ending_shows_as_itself() {
+    each_shows_as_itself(&cases_of_ending());
+}
+
+#[test]
+fn a_fault_of_the_timing_changes_nothing() {
+    for run in faulty(TIMING.into_iter()) {
+        let diff = run.expect(0).json();
+        assert_eq!(
+            (&diff["differs"], &diff["totals"]["rows"]),
+            (&false.into(), &190.into()),
+            "{diff}"
+        );
     }
 }
 

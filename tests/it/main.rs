@@ -9,6 +9,7 @@
 )]
 
 mod attach;
+mod bundle;
 mod captures;
 mod convert;
 mod crash;

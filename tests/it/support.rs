@@ -18,6 +18,7 @@ use grpc_capture::{
 use prost::Message as _;
 use serde_json::Value;
 
+pub(crate) mod peel;
 pub(crate) mod proxying;
 pub(crate) mod raw_job;
 

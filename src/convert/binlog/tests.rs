@@ -114,17 +114,46 @@ fn entries_stand_as_the_proto_numbers_them() {
 fn a_log_that_is_cut_or_no_log_says_where() {
     let (anchor, events) = events("zero-ids");
     let log = log(anchor, &events);
-    for cut in 1..log.len() {
-        let framing = Framing::Fixed;
-        let read = BinlogReader::new(Cursor::new(log[..cut].to_vec()), framing)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let whole = read.is_ok_and(|read| read.len() < events.len());
-        let told = BinlogReader::new(Cursor::new(log[..cut].to_vec()), framing)
-            .map(|mut reader| reader.find_map(Result::err).map(|error| error.to_string()));
-        assert!(
-            whole || told.map_or(true, |error| error.is_some_and(|error| error.contains("entry"))),
-            "{cut}"
-        );
+    let whole = read(&log, Framing::Fixed);
+    assert_eq!(whole.len(), events.len(), "each entry is an event");
+    // Where each entry begins, and where the last one ends: four bytes of length, and as many as they say.
+    let mut begins = vec![0];
+    while let Some(length) = log[begins[begins.len() - 1]..].first_chunk() {
+        begins.push(begins[begins.len() - 1] + 4 + u32::from_be_bytes(*length) as usize);
+    }
+    assert_eq!((begins.len() - 1, begins[begins.len() - 1]), (events.len(), log.len()));
+    for cut in 0..=log.len() {
+        let entries = begins.partition_point(|begin| *begin <= cut) - 1;
+        let rest = cut - begins[entries];
+        let error = match rest {
+            // Between two entries a log may end: it is a shorter one, and the call's missing ending tells.
+            0 => None,
+            1..4 => Some("the file ends within an entry's length".to_owned()),
+            _ => Some(format!(
+                "{} bytes are announced and {} are left; the file was cut off",
+                begins[entries + 1] - begins[entries] - 4,
+                rest - 4
+            )),
+        };
+        let error = error.map(|problem| format!("could not read entry {}: {problem}", entries + 1));
+        let (read, told) = match BinlogReader::new(Cursor::new(&log[..cut]), Framing::Fixed) {
+            Ok(mut reader) => {
+                let mut told = None;
+                let mut read = Vec::new();
+                for event in reader.by_ref() {
+                    assert!(told.is_none(), "{cut}: nothing follows an error");
+                    match event {
+                        Ok(event) => read.push(event),
+                        Err(error) => told = Some(error.to_string()),
+                    }
+                }
+                (read, told)
+            }
+            // The first entry is read at once.
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        assert_eq!(told, error, "{cut}");
+        assert_eq!(read, whole[..entries], "{cut}");
     }
     let junk = BinlogReader::new(Cursor::new(vec![0, 0, 0, 2, 0xff, 0xff]), Framing::Fixed);
     assert!(junk.unwrap_err().to_string().contains("entry 1 is no entry"));

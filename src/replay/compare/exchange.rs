@@ -276,13 +276,12 @@ fn content(encoding: &str, message: &Message) -> Result<Bytes, String> {
 }
 
 fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> Difference {
-    let at = was.iter().zip(is).position(|(was, is)| was != is);
-    let (path, recorded, replayed) = if let Some(at) = at {
-        let byte = |bytes: &[u8]| bytes.get(at).map_or("none".to_owned(), |byte| format!("{byte:#04x}"));
-        (format!("byte {at}"), byte(was), byte(is))
+    let at = grpc::differ::first(was, is).unwrap_or_default();
+    let (recorded, replayed) = grpc::differ::told(was, is).unwrap_or_default();
+    let path = if at < was.len().min(is.len()) {
+        format!("byte {at}")
     } else {
-        let length = |bytes: &[u8]| format!("{} bytes", bytes.len());
-        ("length".to_owned(), length(was), length(is))
+        "length".to_owned()
     };
     Difference {
         message: Some(message),

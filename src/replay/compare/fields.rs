@@ -6,6 +6,7 @@ use super::{
     CompareOptions,
     outcome::{Difference, MAX_DIFFERENCES},
 };
+use crate::wire::differ;
 
 /// Characters of a value that are told.
 const SHOWN: usize = 60;
@@ -89,9 +90,9 @@ impl<'a> Fields<'a> {
             } else {
                 format!("{path}.(unknown fields)")
             };
-            let tell =
-                |(numbers, bytes): &(Vec<String>, Vec<u8>)| format!("numbers {:?}, {} bytes", numbers, bytes.len());
-            self.differs(&at, tell(&was), tell(&is));
+            let tell = |numbers: &[String], bytes: String| format!("numbers {}: {bytes}", numbers.join(", "));
+            let (old, new) = bytes_differ(&was.1, &is.1);
+            self.differs(&at, tell(&was.0, old), tell(&is.0, new));
         }
     }
 
@@ -133,6 +134,10 @@ impl<'a> Fields<'a> {
             }
             (Value::F64(was), Value::F64(is)) => self.floats(path, *was, *is, (recorded, replayed)),
             (was, is) if was == is => {}
+            (Value::Bytes(was), Value::Bytes(is)) => {
+                let (was, is) = bytes_differ(was, is);
+                self.differs(path, was, is);
+            }
             (was, is) => self.differs(path, shown(was), shown(is)),
         }
     }
@@ -168,6 +173,12 @@ impl<'a> Fields<'a> {
             });
         }
     }
+}
+
+/// Lengths alone would not tell two payloads of one size apart.
+fn bytes_differ(was: &[u8], is: &[u8]) -> (String, String) {
+    let lengths = || (format!("{} bytes", was.len()), format!("{} bytes", is.len()));
+    differ::told(was, is).unwrap_or_else(lengths)
 }
 
 fn key_text(key: &prost_reflect::MapKey) -> String {

@@ -14,8 +14,9 @@ use tonic::transport::Endpoint;
 
 use super::*;
 use crate::{
+    dialect::Dialect,
     event::{Cancelled, Ending, EventKind, Party},
-    proto::datastream::DataStream,
+    proto::{self, datastream::DataStream},
     replay::{
         ReplayServer,
         testing::{Recording, frame, status},
@@ -125,6 +126,34 @@ async fn what_differs_is_told_by_its_path() {
     assert_eq!(paths(&comparison), ["ending", "messages"]);
     let call = &comparison.calls[0];
     assert_eq!((call.extra, call.ending.as_deref()), (1, Some("NOT_FOUND: gone")));
+}
+
+#[tokio::test]
+async fn payloads_that_differ_are_told_by_place_and_bytes() {
+    let production = |value: u8| {
+        let mut payload = vec![7; 40];
+        payload[12] = value;
+        let frame = proto::pandadatastream::DataStream {
+            main_data: vec![vec![1; 4], payload],
+            ..proto::pandadatastream::DataStream::default()
+        };
+        let mut recording = Recording::of(1, Dialect::PandaDataStream.method()).sent("");
+        recording.push(EventKind::HalfClose);
+        recording.received(frame.encode_to_vec())
+    };
+    let comparison = held(production(7).ok(), production(8).ok(), &CompareOptions::default()).await;
+    assert_eq!(paths(&comparison), ["main_data[1]"]);
+    let told = &comparison.calls[0].differences[0];
+    assert_eq!(told.recorded, "40 bytes (from byte 12 on: 07 07 07 07 07 07 07 07 …)");
+    assert_eq!(told.replayed, "40 bytes (from byte 12 on: 08 07 07 07 07 07 07 07 …)");
+    // Without a schema, the whole message is such a payload.
+    let other = chat().received("abcd").ok();
+    let comparison = held(chat().received("abc").ok(), other, &CompareOptions::default()).await;
+    let told = &comparison.calls[0].differences[0];
+    assert_eq!(
+        (told.path.as_str(), told.recorded.as_str(), told.replayed.as_str()),
+        ("length", "3 bytes (over at byte 3)", "4 bytes (from byte 3 on: 64)")
+    );
 }
 
 #[tokio::test]

@@ -72,21 +72,21 @@ impl ChunkCache {
     }
 
     fn place(&self, head: &ChunkHead) -> Arc<Place> {
-        let mut held = lock(&self.held);
-        let known = held
+        let mut chunks = lock(&self.held);
+        let known = chunks
             .iter()
-            .position(|held| (held.sha256, held.raw_len) == (head.sha256, head.raw_len))
-            .and_then(|at| held.remove(at));
+            .position(|chunk| (chunk.sha256, chunk.raw_len) == (head.sha256, head.raw_len))
+            .and_then(|at| chunks.remove(at));
         let latest = known.unwrap_or_else(|| Held {
             sha256: head.sha256,
             raw_len: head.raw_len,
             place: Arc::default(),
         });
         let place = Arc::clone(&latest.place);
-        held.push_back(latest);
-        let mut bytes: u64 = held.iter().map(|held| held.raw_len).sum();
-        while bytes > self.max_bytes && held.len() > 1 {
-            bytes -= held.pop_front().map_or(0, |held| held.raw_len);
+        chunks.push_back(latest);
+        let mut bytes: u64 = chunks.iter().map(|chunk| chunk.raw_len).sum();
+        while bytes > self.max_bytes && chunks.len() > 1 {
+            bytes -= chunks.pop_front().map_or(0, |chunk| chunk.raw_len);
         }
         place
     }

@@ -169,8 +169,8 @@ fn kind_of(field: &[u8]) -> Option<Kind> {
 /// measurement. The numbers are from everywhere, at even and at odd places, the first and the last among them.
 #[inline]
 fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i32> {
-    let last = numbers.len().checked_sub(1)?;
-    let step = (last / (SAMPLES - 1)).max(1) | 1;
+    let end = numbers.len().checked_sub(1)?;
+    let step = (end / (SAMPLES - 1)).max(1) | 1;
     let (mut least, mut most) = (i32::MAX, i32::MIN);
     let mut at = 0;
     loop {
@@ -181,10 +181,10 @@ fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i
             }
             (least, most) = (least.min(exponent), most.max(exponent));
         }
-        if at == last {
+        if at == end {
             return Some((most.saturating_sub(least)).max(0));
         }
-        at = (at + step).min(last);
+        at = (at + step).min(end);
     }
 }
 

@@ -168,6 +168,68 @@ def a_finding(driver, page):
     silent(driver, page)
 
 
+def fits(driver, page, width):
+    """Nothing is wider than the window, and no heading of a table is broken within a word."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(page.as_uri())
+    wide = driver.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width, f"{page.name} is {wide} pixels wide in a window of {width}"
+    broken = driver.execute_script(
+        "return [...document.querySelectorAll('thead th')].filter(th => th.getClientRects()[0].height > 45).length"
+    )
+    assert broken == 0, page.name
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    silent(driver, page)
+
+
+def on_paper(driver, page):
+    """However dark the screen is, paper is white, without what only a screen can do, and pictures are on it."""
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": dark})
+    driver.get(page.as_uri())
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    assert driver.execute_script(ground) != "rgb(255, 255, 255)", "a dark screen"
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    assert driver.execute_script(ground) == "rgb(255, 255, 255)", page.name
+    for shown in driver.find_elements(By.CSS_SELECTOR, ".controls, .skip, #keys"):
+        assert not shown.is_displayed(), shown.get_attribute("outerHTML")
+    assert any(picture.is_displayed() for picture in driver.find_elements(By.CSS_SELECTOR, "canvas, img")), page.name
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    printed = driver.execute_cdp_cmd("Page.printToPDF", {})
+    assert base64.b64decode(printed["data"]).startswith(b"%PDF")
+    silent(driver, page)
+
+
+def by_tab(driver, page):
+    """Whatever the tabulator reaches shows that it is there, and every picture says what it is."""
+    driver.get(page.as_uri())
+    reached = set()
+    for _ in range(12):
+        ActionChains(driver).send_keys(Keys.TAB).perform()
+        name, outline = driver.execute_script(
+            "const at = document.activeElement, style = getComputedStyle(at);"
+            "return [at.id || at.dataset.zoom || at.className || at.tagName, style.outlineStyle];"
+        )
+        assert outline != "none", f"{name} does not show that it is chosen"
+        reached.add(name)
+    assert {"skip", "in", "sensor", "waterfall", "spectrogram"} <= reached, reached
+    for picture in driver.find_elements(By.CSS_SELECTOR, "canvas, svg[role], img"):
+        said = picture.get_attribute("aria-label") or picture.get_attribute("alt") or picture.get_attribute("textContent")
+        assert said and said.strip(), picture.get_attribute("outerHTML")[:200]
+    silent(driver, page)
+
+
+def difference(binary, folder):
+    """The page of a comparison that shows something."""
+    quake, part, page = ROOT / "captures" / "optodas-quake.gcap", folder / "part.gcap", folder / "diff.html"
+    cut = [binary, "slice", quake, "-o", part, "--frames", "0..40"]
+    subprocess.run(cut, check=True, capture_output=True, timeout=60)
+    done = subprocess.run([binary, "diff", quake, part, "--html", page], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    return page
+
+
 def without_scripts(driver, page):
     """The waterfall is there as an image."""
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
@@ -185,11 +247,18 @@ def main():
     try:
         quake = report(binary, "optodas-quake", folder)
         the_earthquake(driver, quake)
-        a_finding(driver, report(binary, "nan", folder))
+        nan = report(binary, "nan", folder)
+        a_finding(driver, nan)
+        by_tab(driver, quake)
+        pages = [quake, nan, difference(binary, folder)]
+        for page in pages:
+            on_paper(driver, page)
+            for width in (400, 2000):
+                fits(driver, page, width)
         without_scripts(driver, quake)
     finally:
         driver.quit()
-    print("the report opens offline; hover, zoom, keys, sensors and findings answer")
+    print("the report opens offline; hover, zoom, keys, sensors and findings answer; it fits paper and narrow windows")
 
 
 main()

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench codec                       # the shipped recordings and four synthetic ones
 //! cargo bench --bench codec -- FILE.dstream.bin…  # recordings as length-delimited messages
+//! cargo bench --bench codec -- --ours FILE…       # for a profiler: our default alone, written 20 times
 //! ```
 //!
 //! Every figure is the median over rounds in which all contestants take turns, in processor time of the one thread that
@@ -44,6 +45,21 @@ fn main() {
         let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/captures");
         recordings.extend(["optodas-quake", "febus-jitter"].map(|name| capture(shipped, name)));
         recordings.extend(synthetic::recordings());
+    }
+    if std::env::args().any(|argument| argument == "--ours") {
+        for recording in recordings.iter().flat_map(|recording| [recording; 20]) {
+            let started = cpu_seconds();
+            let file = write(recording, Way::Ours(Codec::Float));
+            let written = cpu_seconds() - started;
+            let raw: usize = recording.messages.iter().map(Bytes::len).sum();
+            println!(
+                "{} write {:.0} MB/s, ratio {:.3}",
+                recording.name,
+                raw as f64 / written / 1e6,
+                raw as f64 / file.len() as f64
+            );
+        }
+        return;
     }
     println!(
         "ratio = raw bytes / stored bytes; MB/s of raw bytes and processor time of one thread, medians of {ROUNDS} rounds"

@@ -19,6 +19,7 @@ pub(crate) mod schema;
 pub(crate) mod series;
 pub(crate) mod serve;
 pub(crate) mod slice;
+pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod value;
 

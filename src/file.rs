@@ -53,7 +53,7 @@ pub use header::{Header, attribute};
 pub use messages::{CallDigest, call_digests};
 pub use origin::{CUT_REASON, SliceOf};
 pub use overview::{CallOverview, Overview};
-pub use reader::{Reader, Tail};
+pub use reader::{ChunkCache, Reader, Tail};
 pub use recover::{Recovered, recover};
 pub use remedy::remedy;
 pub use scan::Damage;

@@ -9,6 +9,7 @@ use super::{
     record::RecorderArgs,
     schema::SchemaArgs,
     series::SeriesArgs,
+    trust::TrustArgs,
     value::{Size, Span, Tag},
 };
 
@@ -91,7 +92,7 @@ fn method_glob(text: &str) -> Result<String, String> {
     }
 }
 
-/// How to connect to the target; grpcurl's names.
+/// How to connect to the target, which is the server that is spoken of; grpcurl's names.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Towards the target")]
 pub(crate) struct TargetArgs {
@@ -99,25 +100,8 @@ pub(crate) struct TargetArgs {
     #[arg(long, conflicts_with_all = ["insecure", "cacert", "cert", "pin_sha256"])]
     pub(crate) plaintext: bool,
 
-    /// TLS towards the target, without verifying its certificate
-    #[arg(long)]
-    pub(crate) insecure: bool,
-
-    /// Root certificates to trust the target by, PEM
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
-
-    /// Client certificate to show the target, PEM
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-
-    /// Private key of that certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
-
-    /// Accept only the target certificate with this SHA-256 (hexadecimal)
-    #[arg(long, value_name = "HEX", conflicts_with = "insecure")]
-    pub(crate) pin_sha256: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 
     /// Value of the :authority header in place of the client's, and the name that TLS verifies
     #[arg(long, value_name = "NAME")]

@@ -9,6 +9,7 @@ use super::{
     FormatArg,
     schema::SchemaArgs,
     series::SeriesArgs,
+    trust::TrustArgs,
     validate::ExpectArgs,
     value::{Size, Span, Tag},
 };
@@ -172,25 +173,8 @@ pub(crate) struct DialArgs {
     #[arg(long)]
     pub(crate) plaintext: bool,
 
-    /// TLS without verifying the server's certificate
-    #[arg(long)]
-    pub(crate) insecure: bool,
-
-    /// Trusted root certificates, PEM
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
-
-    /// Client certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-
-    /// Private key of the client certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
-
-    /// Accept only the server certificate with this SHA-256 (hexadecimal)
-    #[arg(long, value_name = "HEX", conflicts_with = "insecure")]
-    pub(crate) pin_sha256: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 
     /// Value of the :authority header, and the name that TLS verifies
     #[arg(long, value_name = "NAME")]

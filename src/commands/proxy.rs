@@ -24,7 +24,7 @@ use grpc_capture::{
             pipeline::{Ladder, Pipeline},
             press::Press,
         },
-        tls::{TlsMode, TlsOptions, parse_pin},
+        tls::TlsMode,
     },
     validate::Expectations,
 };
@@ -36,6 +36,7 @@ use super::{
     redact::rules_of_file,
     schema,
     series::{Asked, Numbered},
+    trust,
 };
 use crate::cli::{proxy::ProxyArgs, record::OnOverflow, schema::Reflect};
 
@@ -217,19 +218,10 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
         return Err(Failure::Usage(text.to_owned()));
     }
     let dial = &args.dial;
-    let pin = dial.pin_sha256.as_deref().map(parse_pin).transpose();
-    let tls = TlsOptions {
-        mode: match (dial.plaintext, dial.insecure) {
-            (true, _) => TlsMode::Plaintext,
-            (_, true) => TlsMode::Insecure,
-            _ if dial.cacert.is_some() || dial.cert.is_some() || dial.pin_sha256.is_some() => TlsMode::Verify,
-            _ => TlsMode::Auto,
-        },
-        cacert: dial.cacert.clone(),
-        cert: dial.cert.clone(),
-        key: dial.key.clone(),
-        pin_sha256: pin.map_err(|error| Failure::Usage(error.to_string()))?,
-    };
+    let mut tls = trust::tls(&dial.trust)?;
+    if dial.plaintext {
+        tls.mode = TlsMode::Plaintext;
+    }
     Ok(ProxyOptions {
         listen: args.listen,
         target,

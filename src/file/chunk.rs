@@ -200,11 +200,13 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
 
 /// Recomputes the leaves of a chunk's content; an error when its records cannot be told apart.
 pub(super) fn leaves(raw: &Bytes) -> Result<Vec<[u8; 32]>, String> {
-    let (mut leaves, mut at) = (Vec::new(), 0);
+    let (mut records, mut at) = (Vec::new(), 0);
     while let Some((record, next)) = record_at(raw, at)? {
-        leaves.push(digest::leaf(&record, &[]));
+        records.push(record);
         at = next;
     }
+    let mut leaves = Vec::with_capacity(records.len());
+    digest::leaves(records.iter().map(|record| (&[][..], &record[..])), &mut leaves);
     Ok(leaves)
 }
 

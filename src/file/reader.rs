@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -18,8 +19,12 @@ use super::{
 use crate::event::Event;
 
 mod ahead;
+mod route;
+mod shared;
 
 use ahead::{Ahead, Next, Opened};
+use route::Route;
+pub use shared::ChunkCache;
 
 /// How the file ended, as far as it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +57,10 @@ pub struct Reader<R> {
     chunk: Option<OpenChunk>,
     opener: Opener,
     ahead: Option<Ahead>,
+    cache: Option<Arc<ChunkCache>>,
     /// The calls whose events are wanted; `None` = all.
     calls: Option<Vec<u32>>,
+    route: Route,
     tail: Tail,
     /// Chunk number and event number that must come next; unknown after a seek.
     expected: Option<(u64, u64)>,
@@ -125,7 +132,9 @@ impl<R: Read + Seek> Reader<R> {
             chunk: None,
             opener: Opener::default(),
             ahead: None,
+            cache: None,
             calls: None,
+            route: Route::default(),
             tail: Tail::Reading,
             expected: Some((0, 0)),
             from_offset_ns: 0,
@@ -153,10 +162,18 @@ impl<R: Read + Seek> Reader<R> {
         Ok(self)
     }
 
-    /// Gives only the events of these calls from here on, and reads only chunks that hold some of them; 0 is the capture
-    /// itself, with the notes about it.
+    /// Shares opened chunks with other readers. Not together with [`parallel`](Self::parallel), which opens its own.
+    #[must_use]
+    pub fn sharing(mut self, cache: Arc<ChunkCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Gives only the events of these calls from here on, and reads only chunks that hold some of them: a finished capture
+    /// by its index, another by the heads of its chunks. 0 is the capture itself, with the notes about it.
     pub fn only_calls(&mut self, calls: impl IntoIterator<Item = u32>) {
         self.calls = Some(calls.into_iter().collect());
+        self.route = Route::Unknown;
     }
 
     /// What the capture says about itself.
@@ -268,27 +285,22 @@ impl<R: Read + Seek> Reader<R> {
 
     /// The next part of the file; a chunk that is wanted comes opened, and another as its head alone.
     fn next_part(&mut self) -> Result<Next, FileError> {
-        let Self {
-            scanner,
-            ahead,
-            opener,
-            calls,
-            from_offset_ns,
-            ..
-        } = self;
-        let wanted = |head: &ChunkHead| head.max_offset_ns >= *from_offset_ns && calls_in(calls.as_deref(), head);
-        let Some(ahead) = ahead else {
-            let step = scanner.step_where(wanted)?;
-            return Ok(match step.found {
-                Found::Chunk(head, stored) if wanted(&head) => {
-                    let raw = opener.open(&head, &stored);
-                    let byte = step.byte;
-                    Next::Chunk(Opened { byte, head, raw })
-                }
-                _ => Next::Other(Ok(step)),
-            });
-        };
-        while ahead.wants_more() {
+        if self.ahead.is_none() {
+            self.steer()?;
+        }
+        while self.ahead.as_ref().is_some_and(Ahead::wants_more) {
+            self.steer()?;
+            let Self {
+                scanner,
+                ahead: Some(ahead),
+                calls,
+                from_offset_ns,
+                ..
+            } = self
+            else {
+                break;
+            };
+            let wanted = |head: &ChunkHead| is_wanted(head, calls.as_deref(), *from_offset_ns);
             match scanner.step_where(wanted) {
                 Ok(Step {
                     byte,
@@ -297,12 +309,47 @@ impl<R: Read + Seek> Reader<R> {
                 step => ahead.other(step),
             }
         }
+        let Self {
+            scanner,
+            ahead,
+            cache,
+            opener,
+            calls,
+            from_offset_ns,
+            ..
+        } = self;
+        let wanted = |head: &ChunkHead| is_wanted(head, calls.as_deref(), *from_offset_ns);
+        let Some(ahead) = ahead else {
+            let step = scanner.step_where(|head| cache.is_none() && wanted(head))?;
+            return Ok(match (step.found, cache) {
+                (Found::Chunk(head, stored), None) if wanted(&head) => {
+                    let raw = opener.open(&head, &stored);
+                    let byte = step.byte;
+                    Next::Chunk(Opened { byte, head, raw })
+                }
+                (Found::Chunk(head, _), Some(cache)) if wanted(&head) => {
+                    let byte = step.byte;
+                    let raw = cache.get(&head, || {
+                        scanner.jump(byte);
+                        match scanner.step(Content::Read)?.found {
+                            Found::Chunk(head, stored) => opener.open(&head, &stored),
+                            _ => Err(FileError::corrupt("read the capture", "the file was changed meanwhile")),
+                        }
+                    });
+                    Next::Chunk(Opened { byte, head, raw })
+                }
+                (found, _) => Next::Other(Ok(Step { found, ..step })),
+            });
+        };
         let died = || FileError::corrupt("read the capture", "a thread that opens chunks died");
         ahead.next().ok_or_else(died)
     }
 
     /// Checks that a chunk belongs where it stands.
     fn follow(&mut self, byte: u64, head: &ChunkHead) -> Result<(), FileError> {
+        if matches!(self.route, Route::Places(_)) {
+            return Ok(());
+        }
         if let Some((number, event)) = self.expected
             && (number, event) != (head.number, head.first_event)
         {
@@ -336,7 +383,7 @@ impl<R: Read + Seek> Reader<R> {
             return corrupt("bytes follow it, though it is the last part");
         }
         match self.expected {
-            Some(expected) if expected != (done.chunks, done.events) => {
+            Some(expected) if expected != (done.chunks, done.events) && !matches!(self.route, Route::Places(_)) => {
                 corrupt("it counts other chunks or events than the file holds")
             }
             _ => Ok(done.summary(len)),
@@ -359,15 +406,17 @@ impl<R: Read + Seek> Reader<R> {
         self.chunk = None;
         self.tail = Tail::Reading;
         self.from_offset_ns = from_offset_ns;
+        self.route = Route::Unknown;
         if let Some(ahead) = &mut self.ahead {
             ahead.clear();
         }
     }
 }
 
-/// True when a chunk holds events of the calls that are wanted.
-fn calls_in(wanted: Option<&[u32]>, head: &ChunkHead) -> bool {
-    wanted.is_none_or(|wanted| head.calls.iter().any(|count| wanted.contains(&count.call)))
+/// True when a chunk may hold events of the calls that are wanted, at the offsets that are.
+fn is_wanted(head: &ChunkHead, calls: Option<&[u32]>, from_offset_ns: u64) -> bool {
+    let in_calls = calls.is_none_or(|wanted| head.calls.iter().any(|count| wanted.contains(&count.call)));
+    head.max_offset_ns >= from_offset_ns && in_calls
 }
 
 impl OpenChunk {

@@ -59,7 +59,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Searched::Chunk(best))
     }
 
-    fn index_block(&mut self, byte: u64) -> Result<Option<IndexBlock>, FileError> {
+    pub(super) fn index_block(&mut self, byte: u64) -> Result<Option<IndexBlock>, FileError> {
         self.scanner().jump(byte);
         match self.scanner().step(Content::Skip)?.found {
             Found::Index(block) => Ok(Some(block)),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     event::Event,
-    file::{CallOverview, FileError, Header, Reader},
+    file::{CallOverview, ChunkCache, FileError, Header, Reader},
 };
 
 /// A capture that can be read any number of times at once.
@@ -19,7 +19,13 @@ use crate::{
 pub struct Source {
     name: String,
     kind: Kind,
+    /// Calls at once read the same chunks at about the same time.
+    opened: Arc<ChunkCache>,
 }
+
+/// Bytes of opened chunks that the calls of a capture share: a dozen chunks of the usual size, so that clients that began
+/// some seconds apart still meet.
+const SHARED_BYTES: u64 = 12 << 20;
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -42,29 +48,26 @@ impl Source {
     /// A capture file; it is read while it is served and is never held in memory.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self {
-            name: path.display().to_string(),
-            kind: Kind::File(path),
-        }
+        Self::new(path.display().to_string(), Kind::File(path))
     }
 
     /// The bytes of a capture file, such as one that is embedded in a binary. `name` is what messages call it.
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self {
-            name: name.into(),
-            kind: Kind::Bytes(bytes.into()),
-        }
+        Self::new(name.into(), Kind::Bytes(bytes.into()))
     }
 
     /// Events in memory, with what a file's header would say. `name` is what messages call it.
     pub fn memory(name: impl Into<String>, header: Header, events: impl Into<Arc<[Event]>>) -> Self {
-        Self {
-            name: name.into(),
-            kind: Kind::Memory {
-                header: Arc::new(header),
-                events: events.into(),
-            },
-        }
+        let kind = Kind::Memory {
+            header: Arc::new(header),
+            events: events.into(),
+        };
+        Self::new(name.into(), kind)
+    }
+
+    fn new(name: String, kind: Kind) -> Self {
+        let opened = Arc::new(ChunkCache::new(SHARED_BYTES));
+        Self { name, kind, opened }
     }
 
     /// What messages call it: the path of a file.
@@ -82,10 +85,13 @@ impl Source {
     /// Opens it at its first event.
     pub(super) fn open(&self) -> Result<Events, SourceError> {
         let place = match &self.kind {
-            Kind::File(path) => Place::File(Box::new(Reader::open(path).map_err(|error| self.error(error))?)),
+            Kind::File(path) => {
+                let reader = Reader::open(path).map_err(|error| self.error(error))?;
+                Place::File(Box::new(reader.sharing(Arc::clone(&self.opened))))
+            }
             Kind::Bytes(bytes) => {
                 let reader = Reader::new(Cursor::new(bytes.clone())).map_err(|error| self.error(error))?;
-                Place::Bytes(Box::new(reader))
+                Place::Bytes(Box::new(reader.sharing(Arc::clone(&self.opened))))
             }
             Kind::Memory { header, events } => Place::Memory {
                 header: Arc::clone(header),

@@ -7,4 +7,5 @@ mod schema;
 mod series;
 mod session;
 mod tls;
+mod tonic_table;
 mod wire;

@@ -10,7 +10,7 @@ use grpc_capture::{
         DialOptions, Job, StreamSpec, Target,
         dial::{self, metadata},
         rest::{FocusClient, RestLimits},
-        tls::{TlsMode, TlsOptions, parse_pin},
+        tls::{TlsMode, TlsOptions},
     },
 };
 use http::HeaderMap;
@@ -22,7 +22,7 @@ use crate::{
         record::{CallArgs, DialArgs, JobArgs, RecordArgs},
         schema::Reflect,
     },
-    commands::schema,
+    commands::{schema, trust},
 };
 
 /// A job that can be dialled.
@@ -58,8 +58,9 @@ pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
     if datastream && args.job.streams.is_some() {
         return usage("--streams belongs to --dialect pandadatastream; a datastream job has one stream");
     }
-    let named = args.dial.insecure || args.dial.cacert.is_some() || args.dial.cert.is_some();
-    if args.dial.plaintext && args.server.is_none() && (named || args.dial.pin_sha256.is_some()) {
+    let trust = &args.dial.trust;
+    let named = trust.insecure || trust.cacert.is_some() || trust.cert.is_some() || trust.pin_sha256.is_some();
+    if args.dial.plaintext && args.server.is_none() && named {
         return usage(
             "--plaintext means no TLS at all with --target: drop it, or --insecure, --cacert, --cert, --key and --pin-sha256",
         );
@@ -215,19 +216,11 @@ pub(crate) enum Plaintext {
 }
 
 pub(crate) fn tls(args: &DialArgs, plaintext: Plaintext) -> Result<TlsOptions, Failure> {
-    let pin = args.pin_sha256.as_deref().map(parse_pin).transpose();
-    Ok(TlsOptions {
-        mode: match (args.plaintext && plaintext == Plaintext::Obey, args.insecure) {
-            (true, _) => TlsMode::Plaintext,
-            (_, true) => TlsMode::Insecure,
-            _ if args.cacert.is_some() || args.cert.is_some() || args.pin_sha256.is_some() => TlsMode::Verify,
-            _ => TlsMode::Auto,
-        },
-        cacert: args.cacert.clone(),
-        cert: args.cert.clone(),
-        key: args.key.clone(),
-        pin_sha256: pin.map_err(|error| Failure::Usage(error.to_string()))?,
-    })
+    let mut tls = trust::tls(&args.trust)?;
+    if args.plaintext && plaintext == Plaintext::Obey {
+        tls.mode = TlsMode::Plaintext;
+    }
+    Ok(tls)
 }
 
 pub(crate) fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use serde::{Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, block_api::compress256};
 
 /// A SHA-256 digest; displays as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -80,9 +80,120 @@ impl ContentDigest {
     }
 }
 
-/// The leaf of one event record, which is given in two pieces.
-pub(super) fn leaf(head: &[u8], payload: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(head).chain_update(payload).finalize().into()
+/// Appends the leaves of event records, each given in two pieces.
+///
+/// Two records are hashed at a time, block by block in turn: a block of SHA-256 waits for the one before it, so that a
+/// processor has half of its time left for a second, independent one. Measured to take three quarters of the time.
+pub(super) fn leaves<'a>(records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>, into: &mut Vec<[u8; 32]>) {
+    let mut records = records.into_iter().map(|(head, payload)| Lane::new(head, payload));
+    while let Some(mut one) = records.next() {
+        let Some(mut two) = records.next() else {
+            into.push(one.finish());
+            return;
+        };
+        let both = one.blocks.len().min(two.blocks.len());
+        let (ones, twos) = (one.take(both), two.take(both));
+        for (of_one, of_two) in ones.iter().zip(twos) {
+            compress256(&mut one.state, std::slice::from_ref(of_one));
+            compress256(&mut two.state, std::slice::from_ref(of_two));
+        }
+        into.extend([one.finish(), two.finish()]);
+    }
+}
+
+/// Bytes of a block of SHA-256.
+const BLOCK: usize = 64;
+
+/// The state that SHA-256 begins with: FIPS 180-4, 5.3.3.
+const BEGIN: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// One record on its way through SHA-256.
+struct Lane<'a> {
+    state: [u32; 8],
+    /// Whole blocks that are still to come.
+    blocks: &'a [[u8; BLOCK]],
+    /// What is behind them.
+    tail: &'a [u8],
+    /// Bytes in all.
+    len: usize,
+    /// What of the head waits for the rest of its block: something only when `tail` is too short to fill it.
+    begun: Begun,
+}
+
+/// The end of a head, which shares its block with what follows.
+#[derive(Clone, Copy)]
+struct Begun {
+    bytes: [u8; BLOCK],
+    len: usize,
+}
+
+impl<'a> Lane<'a> {
+    fn new(head: &'a [u8], payload: &'a [u8]) -> Self {
+        let mut state = BEGIN;
+        let (whole, rest) = head.as_chunks::<BLOCK>();
+        compress256(&mut state, whole);
+        let mut begun = Begun {
+            bytes: [0; BLOCK],
+            len: rest.len(),
+        };
+        begun.bytes[..rest.len()].copy_from_slice(rest);
+        let mut after = payload;
+        if let Some((first, behind)) = payload.split_at_checked(BLOCK - rest.len())
+            && !rest.is_empty()
+        {
+            begun.bytes[rest.len()..].copy_from_slice(first);
+            compress256(&mut state, &[begun.bytes]);
+            (begun.len, after) = (0, behind);
+        }
+        let (blocks, tail) = if begun.len == 0 {
+            after.as_chunks::<BLOCK>()
+        } else {
+            (&[][..], after)
+        };
+        Self {
+            state,
+            blocks,
+            tail,
+            len: head.len() + payload.len(),
+            begun,
+        }
+    }
+
+    /// The next so many blocks, which the caller puts into the state.
+    fn take(&mut self, blocks: usize) -> &'a [[u8; BLOCK]] {
+        let (now, later) = self.blocks.split_at(blocks);
+        self.blocks = later;
+        now
+    }
+
+    /// The rest, and the padding of FIPS 180-4, 5.1.1.
+    fn finish(mut self) -> [u8; 32] {
+        compress256(&mut self.state, self.blocks);
+        let mut end = [[0; BLOCK]; 2];
+        let bytes = end.as_flattened_mut();
+        let len = self.begun.len + self.tail.len();
+        bytes[..self.begun.len].copy_from_slice(&self.begun.bytes[..self.begun.len]);
+        bytes[self.begun.len..len].copy_from_slice(self.tail);
+        bytes[len] = 0x80;
+        let blocks = if len + 1 + 8 <= BLOCK { 1 } else { 2 };
+        let bits = (self.len as u64 * 8).to_be_bytes();
+        bytes[blocks * BLOCK - bits.len()..blocks * BLOCK].copy_from_slice(&bits);
+        compress256(&mut self.state, &end[..blocks]);
+        let mut digest = [0; 32];
+        for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(self.state) {
+            *bytes = word.to_be_bytes();
+        }
+        digest
+    }
 }
 
 /// The digest of one chunk: over its leaves.
@@ -116,5 +227,31 @@ impl MessageDigest {
     #[must_use]
     pub fn value(&self) -> Digest {
         Digest(self.0.clone().finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_are_the_sha_256_of_each_record_whatever_its_pieces() {
+        let bytes: Vec<u8> = (0..700_u32).map(|at| (at * 7 + at / 3) as u8).collect();
+        let lens = [
+            0, 1, 8, 54, 55, 56, 57, 63, 64, 65, 118, 119, 120, 127, 128, 129, 200, 700,
+        ];
+        let all: Vec<_> = lens
+            .into_iter()
+            .flat_map(|head| lens.map(|payload| (&bytes[..head], &bytes[700 - payload..])))
+            .collect();
+        for records in [&all[..], &all[1..]] {
+            let expected: Vec<[u8; 32]> = records
+                .iter()
+                .map(|(head, payload)| Sha256::new().chain_update(head).chain_update(payload).finalize().into())
+                .collect();
+            let mut found = Vec::new();
+            leaves(records.iter().copied(), &mut found);
+            assert_eq!(found, expected);
+        }
     }
 }

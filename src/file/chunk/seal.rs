@@ -64,11 +64,11 @@ impl Sealer {
         let number = super::store(chunk, codec, &mut self.scratch, &mut sealed.stored)
             .map_err(|error| FileError::io("compress a chunk", error))?;
         sealed.leaves.clear();
-        let leaves = chunk.records().map(|record| {
+        let records = chunk.records().map(|record| {
             let (_, head) = record.head.split_at(super::RECORD_PREFIX);
-            digest::leaf(head, record.payload)
+            (head, record.payload)
         });
-        sealed.leaves.extend(leaves);
+        digest::leaves(records, &mut sealed.leaves);
         sealed.counts = chunk.counts;
         sealed.head = ChunkHead {
             number: 0,

@@ -163,7 +163,16 @@ fn the_chunks_of_other_calls_are_passed_over_unread() {
             assert!(matches!(reader.tail(), Tail::Finished(_)));
         }
     }
-    // The stored bytes of the first chunk, which holds call 1 alone, are damaged: call 2 does not notice.
+    // From the middle on.
+    let middle = events[events.len() / 2].offset_ns;
+    let mut reader = Reader::new(Cursor::new(&bytes)).unwrap();
+    reader.only_calls([2]);
+    reader.seek(middle).unwrap();
+    let expected = events
+        .iter()
+        .filter(|event| event.call == 2 && event.offset_ns >= middle);
+    assert!(reader.map(Result::unwrap).eq(expected.cloned()));
+    // The first chunk holds call 1 alone, and its stored bytes are damaged, or all of it: call 2 does not notice.
     let mut scanner = Scanner::new(Cursor::new(&bytes));
     let damaged = loop {
         if let Step {
@@ -174,7 +183,9 @@ fn the_chunks_of_other_calls_are_passed_over_unread() {
             break scanner.at() as usize - 1;
         }
     };
+    let begins = Reader::new(Cursor::new(&bytes)).unwrap().first_part as usize;
     bytes[damaged] ^= 1;
+    bytes[begins..begins + 40].fill(0);
     let mut reader = Reader::new(Cursor::new(&bytes)).unwrap();
     reader.only_calls([2]);
     assert_eq!(reader.map(Result::unwrap).count(), 200);

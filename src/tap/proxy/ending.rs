@@ -52,11 +52,12 @@ impl Leaving {
 pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, goaway: Option<u32>) -> Ending {
     match cut {
         Cut::Us(reason) => by_us(reason.clone()),
-        Cut::Client(Leaving::Reset(reason)) => match passed(elapsed, timeout) {
-            Some(timeout) if *reason == h2::Reason::CANCEL => deadline(timeout),
-            _ => by_client(format!("the client reset the stream ({reason:?})")),
+        Cut::Client(leaving) => match (passed(elapsed, timeout), leaving) {
+            // A client whose time is up resets the call, or ends and takes its connection with it.
+            (Some(timeout), Leaving::Reset(h2::Reason::CANCEL) | Leaving::Gone(_)) => deadline(timeout),
+            (_, Leaving::Reset(reason)) => by_client(format!("the client reset the stream ({reason:?})")),
+            (_, Leaving::Gone(error)) => by_client(format!("the client closed its connection: {error}")),
         },
-        Cut::Client(Leaving::Gone(error)) => by_client(format!("the client closed its connection: {error}")),
         Cut::Target(error) => {
             let cancelled = error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::CANCEL);
             match passed(elapsed, timeout) {
@@ -109,6 +110,14 @@ mod tests {
             panic!("{none:?}")
         };
         assert_eq!(cancelled.reason, "the client reset the stream (CANCEL)");
+    }
+
+    #[test]
+    fn a_connection_that_closes_after_the_deadline_is_the_deadline_and_one_before_it_is_not() {
+        let gone = Cut::Client(Leaving::Gone("broken pipe".to_owned()));
+        assert_eq!(of(&gone, ms(410), Some(ms(400)), None), deadline(ms(400)));
+        let before = of(&gone, ms(300), Some(ms(400)), None);
+        assert!(matches!(before, Ending::Cancelled(Cancelled { by: Party::Client, .. })));
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn every_exchange_is_the_same_with_the_proxy_and_without_and_the_capture_holds_i
 
 /// As `assert_eq!`, without printing 20 MB.
 #[track_caller]
-fn assert_same(what: &str, direct: &Seen, through: &Seen) {
+pub(super) fn assert_same(what: &str, direct: &Seen, through: &Seen) {
     assert_eq!(direct.headers, through.headers, "{what}");
     assert_eq!(direct.trailers, through.trailers, "{what}");
     assert_eq!(direct.end, through.end, "{what}");

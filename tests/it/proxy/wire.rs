@@ -2,7 +2,8 @@
 //!
 //! The server does what the request's metadata asks for. `x-answers: N` sends the request's messages back, in turn, N of
 //! them; then the call ends as `x-end` says: `ok`, `error`, `trailers-only`, `reset-CODE`, `close` (the connection goes
-//! without a word), `goaway` (it says goodbye first), or `stall` (it waits for the client to leave).
+//! without a word), `goaway` (it says goodbye first), `stall` (it waits for the client to leave), or `silent` (it does so
+//! without an answer).
 
 use std::{
     future::poll_fn,
@@ -274,6 +275,11 @@ async fn answer(
     if asked.2 != End::Closed {
         return note(asked);
     }
+    let left = |reset: Result<h2::Reason, _>| reset.map_or(End::Lost, |reason| End::Reset(reason.into()));
+    if wanted == "silent" {
+        let end = left(poll_fn(|cx| respond.poll_reset(cx)).await);
+        return note((asked.0, HeaderMap::new(), end));
+    }
     let mut head = Response::builder()
         .header("content-type", "application/grpc")
         .header("x-first", "1")
@@ -309,8 +315,7 @@ async fn answer(
         }
         "error" => drop(stream.send_trailers(map(&status))),
         "stall" => {
-            let reset = poll_fn(|cx| stream.poll_reset(cx)).await;
-            let end = reset.map_or(End::Lost, |reason| End::Reset(reason.into()));
+            let end = left(poll_fn(|cx| stream.poll_reset(cx)).await);
             return note((asked.0, HeaderMap::new(), end));
         }
         "close" | "goaway" => {
@@ -374,17 +379,21 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(addr: &str) -> Self {
+        Self::greet(addr).await.unwrap()
+    }
+
+    /// As [`connect`](Self::connect), where the other side may close before it has heard the whole greeting.
+    pub(crate) async fn greet(addr: &str) -> Result<Self, h2::Error> {
         let stream = TcpStream::connect(addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (send, connection) = h2::client::Builder::new()
             .initial_connection_window_size(1 << 24)
             .handshake(stream)
-            .await
-            .unwrap();
+            .await?;
         tokio::spawn(async move {
             let _ = connection.await;
         });
-        Self { send }
+        Ok(Self { send })
     }
 
     /// Opens a call and sends all its messages, but reads nothing beyond the answer's head.

@@ -15,7 +15,13 @@ use crate::file::chunk::{
 const LEAST_FOURTHS: usize = 1;
 
 /// Bytes of a plane on which the ways to compress it are tried.
-const TRIAL: usize = 16 << 10;
+const TRIAL: usize = 8 << 10;
+
+/// Bytes of a plane that are counted for its bits per byte: at so many places so many.
+const COUNTED: (usize, usize) = (256, 16);
+
+/// Only planes with fewer bits per byte than this can hold repetitions that are worth a search.
+const MAY_REPEAT: f32 = 3.0;
 
 /// A plane with more bits per byte than this, on a sample, is stored as it is: trying would cost more than it gains.
 const INCOMPRESSIBLE: f32 = 7.93;
@@ -97,11 +103,13 @@ impl Encoder {
         self.plan.runs.clear();
         self.streams.iter_mut().for_each(Stream::clear);
         let (mut used, mut counted) = (0, 0);
+        // Of this chunk alone: what becomes of it must not depend on the one before.
+        let mut hints = wire::Hints::default();
         for (message, record) in chunk.records().enumerate() {
             self.structure.extend_from_slice(record.head);
             self.found.clear();
             if record.is_message {
-                wire::scan(record.payload, &mut self.found);
+                wire::scan(record.payload, &mut hints, &mut self.found);
             }
             let mut from = 0;
             for at in 0..self.found.len() {
@@ -229,14 +237,18 @@ impl Stream {
 
 /// How a plane is to be compressed; `None` when it is to be stored as it is.
 fn effort(plane: &[u8], care: Care, zstd: &mut Compressors, trial: &mut Vec<u8>) -> io::Result<Option<Effort>> {
-    let step = (plane.len() / TRIAL).max(1);
-    let bits = choose::entropy(plane.chunks(64 * step).flat_map(|chunk| chunk.iter().take(16)).copied());
+    let (places, each) = COUNTED;
+    let counted = plane.chunks((plane.len() / places).max(each));
+    let bits = choose::entropy(counted.flat_map(|chunk| chunk.iter().take(each)).copied());
     let most = match care {
         Care::Full => INCOMPRESSIBLE,
         Care::Little => NEARLY_EMPTY,
     };
     if bits > most {
         return Ok(None);
+    }
+    if bits > MAY_REPEAT {
+        return Ok(Some(Effort::Literals));
     }
     let middle = plane.len().saturating_sub(TRIAL) / 2;
     let sample = &plane[middle..plane.len().min(middle + TRIAL)];

@@ -45,6 +45,10 @@ pub(super) enum Form {
 /// Streams of one chunk at most.
 pub(super) const MAX_STREAMS: usize = 256;
 
+const FAR: u64 = 0;
+const BOTH: u64 = 1;
+const SLOPE: u64 = 2;
+
 const FORM_BITS: u32 = 2;
 const SINGLE: u64 = 0;
 const DOUBLE: u64 = 1;
@@ -57,7 +61,12 @@ impl Plan {
             put(*words as u64, into);
             put(predictor.far as u64, into);
             put(predictor.near as u64, into);
-            put(u64::from(predictor.mean == Mean::Both), into);
+            let mean = match predictor.mean {
+                Mean::Far => FAR,
+                Mean::Both => BOTH,
+                Mean::Slope => SLOPE,
+            };
+            put(mean, into);
         }
         put(self.runs.len() as u64, into);
         for run in &self.runs {
@@ -90,8 +99,9 @@ impl Plan {
         for _ in 0..streams {
             let (words, far, near) = (next()?, next()?, next()?);
             let mean = match next()? {
-                0 => Mean::Far,
-                1 if near > 0 => Mean::Both,
+                at if at as u64 == FAR => Mean::Far,
+                at if at as u64 == BOTH && near > 0 => Mean::Both,
+                at if at as u64 == SLOPE && near > 0 => Mean::Slope,
                 _ => return Err("its plan has an unknown predictor"),
             };
             if near >= far.max(1) {

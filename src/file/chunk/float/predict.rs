@@ -24,6 +24,8 @@ pub(super) enum Mean {
     Far,
     /// The mean of both, rounded down from `far`'s side.
     Both,
+    /// What `near` says, moved by how its own word at `far` differed from it: what changes for all neighbours alike.
+    Slope,
 }
 
 /// How the words of one range are predicted.
@@ -32,29 +34,38 @@ enum Phase {
     Plain,
     Lag(usize),
     Both(usize, usize),
+    Slope(usize, usize),
 }
 
 impl Predictor {
     /// The parts of `range` that are predicted in one way each.
-    fn phases(self, range: &Range<usize>) -> [(Phase, Range<usize>); 4] {
+    fn phases(self, range: &Range<usize>) -> [(Phase, Range<usize>); 5] {
         let Self { far, near, mean } = self;
         let clamp = |at: usize| at.clamp(range.start, range.end);
         if far == 0 {
             let none = (Phase::Plain, range.end..range.end);
-            return [(Phase::Plain, range.clone()), none.clone(), none.clone(), none];
+            return [
+                (Phase::Plain, range.clone()),
+                none.clone(),
+                none.clone(),
+                none.clone(),
+                none,
+            ];
         }
         let first = clamp(1);
         let warm = clamp(if near == 0 { far } else { near.min(far) });
         let cold = clamp(far);
-        let full = match mean {
-            Mean::Both if near > 0 => Phase::Both(far, near),
-            _ => Phase::Lag(far),
+        let (full, whole) = match mean {
+            Mean::Both if near > 0 => (Phase::Both(far, near), cold),
+            Mean::Slope if near > 0 => (Phase::Slope(far, near), clamp(far.saturating_add(near))),
+            _ => (Phase::Lag(far), cold),
         };
         [
             (Phase::Plain, range.start..first),
             (Phase::Lag(1), first..warm),
             (Phase::Lag(near), warm..cold),
-            (full, cold..range.end),
+            (Phase::Lag(far), cold..whole),
+            (full, whole..range.end),
         ]
     }
 
@@ -71,6 +82,11 @@ impl Predictor {
                 Phase::Lag(lag) => into.extend(now.zip(past(lag)).map(|(now, past)| fold(now.wrapping_sub(past)))),
                 Phase::Both(far, near) => {
                     let past = past(far).zip(past(near)).map(|(far, near)| mean_of(far, near));
+                    into.extend(now.zip(past).map(|(now, past)| fold(now.wrapping_sub(past))));
+                }
+                Phase::Slope(far, near) => {
+                    let past = past(far).zip(past(near)).zip(past(far + near));
+                    let past = past.map(|((far, near), both)| slope(far, near, both));
                     into.extend(now.zip(past).map(|(now, past)| fold(now.wrapping_sub(past))));
                 }
             }
@@ -94,6 +110,14 @@ impl Predictor {
                     let far = past[start - far..].iter().map(value);
                     for (slot, (far, near)) in now.iter_mut().zip(far.zip(near)) {
                         *slot = unfold(value(slot)).wrapping_add(mean_of(far, near)).to_le_bytes();
+                    }
+                }),
+                Phase::Slope(far, near) => blocks(words, range, far.min(near), |past, start, now| {
+                    let both = past[start - far - near..].iter().map(value);
+                    let near = past[start - near..].iter().map(value);
+                    let far = past[start - far..].iter().map(value);
+                    for (slot, ((far, near), both)) in now.iter_mut().zip(far.zip(near).zip(both)) {
+                        *slot = unfold(value(slot)).wrapping_add(slope(far, near, both)).to_le_bytes();
                     }
                 }),
             }
@@ -159,6 +183,12 @@ const fn unfold(folded: u32) -> u32 {
 #[inline]
 const fn mean_of(far: u32, near: u32) -> u32 {
     far.wrapping_add(((near.wrapping_sub(far) as i32) >> 1) as u32)
+}
+
+/// What stands at `near` as it differs from `far` there, applied to `far` here.
+#[inline]
+const fn slope(far: u32, near: u32, both: u32) -> u32 {
+    far.wrapping_add(near).wrapping_sub(both)
 }
 
 /// Splits residuals into planes: all lowest bytes, then all second bytes, and so on.

@@ -45,23 +45,42 @@ const ALIKE: i32 = 32;
 /// Binary exponents of a plausible measurement: about 1e-18 to 1e18, zero, and the infinities.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=60;
 
-/// Appends the runs of `message` to `found`, in order.
-pub(super) fn scan(message: &[u8], found: &mut Vec<Found>) {
-    level(message, 0, [0, 0], 0, found);
+/// What the last run at each depth looked like: its tag, its length, its kind. The next one is probably alike, and then
+/// need not be tried as a message first.
+#[derive(Debug, Default)]
+pub(super) struct Hints([Option<(u64, usize, Kind)>; MAX_DEPTH + 1]);
+
+/// Appends the runs of `message` to `found`, in order. Keep `hints` from message to message.
+pub(super) fn scan(message: &[u8], hints: &mut Hints, found: &mut Vec<Found>) {
+    level(message, 0, [0, 0], 0, hints, found);
 }
 
 /// Scans the fields of one message, which begins at `base` of the outermost; false when it is no message, and then
 /// nothing is added.
-fn level(message: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &mut Vec<Found>) -> bool {
+fn level(
+    message: &[u8],
+    base: usize,
+    outer: [usize; 2],
+    depth: usize,
+    hints: &mut Hints,
+    found: &mut Vec<Found>,
+) -> bool {
     let before = found.len();
-    let whole = fields(message, base, outer, depth, found);
+    let whole = fields(message, base, outer, depth, hints, found);
     if !whole {
         found.truncate(before);
     }
     whole
 }
 
-fn fields(message: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &mut Vec<Found>) -> bool {
+fn fields(
+    message: &[u8],
+    base: usize,
+    outer: [usize; 2],
+    depth: usize,
+    hints: &mut Hints,
+    found: &mut Vec<Found>,
+) -> bool {
     let mut at = 0;
     while at < message.len() {
         let Some(tag) = varint(message, &mut at) else {
@@ -89,7 +108,7 @@ fn fields(message: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &
             return false;
         };
         if tag & 7 == 2 && field.len() >= MIN_RUN {
-            look(field, base + at, [outer[1], base], depth, found);
+            look(tag, field, base + at, [outer[1], base], depth, hints, found);
         }
         at += field.len();
     }
@@ -97,12 +116,27 @@ fn fields(message: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &
 }
 
 /// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one.
-fn look(field: &[u8], base: usize, outer: [usize; 2], depth: usize, found: &mut Vec<Found>) {
+fn look(
+    tag: u64,
+    field: &[u8],
+    base: usize,
+    outer: [usize; 2],
+    depth: usize,
+    hints: &mut Hints,
+    found: &mut Vec<Found>,
+) {
     let before = found.len();
-    if depth < MAX_DEPTH && level(field, base, outer, depth + 1, found) && found.len() > before {
-        return;
+    let alike = hints.0[depth].is_some_and(|(last, len, _)| (last, len) == (tag, field.len()));
+    let mut kind = if alike { kind_of(field) } else { None };
+    let expected = hints.0[depth].map(|(.., kind)| kind);
+    if kind.is_none() || kind != expected {
+        if depth < MAX_DEPTH && level(field, base, outer, depth + 1, hints, found) && found.len() > before {
+            return;
+        }
+        kind = kind_of(field);
     }
-    if let Some(kind) = kind_of(field) {
+    if let Some(kind) = kind {
+        hints.0[depth] = Some((tag, field.len(), kind));
         found.push(Found {
             start: base,
             end: base + field.len(),
@@ -117,38 +151,41 @@ fn kind_of(field: &[u8]) -> Option<Kind> {
     if !odd.is_empty() {
         return None;
     }
-    let exponent = |bytes: &[u8; 4]| ((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32;
-    let single = spread(sampled(singles).map(exponent), 127);
+    let single = spread(singles, |bytes| ((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32, 127);
     if single.is_some_and(|spread| spread <= ALIKE) {
         return Some(Kind::Single);
     }
     let (doubles, odd) = field.as_chunks::<8>();
-    let exponent = |bytes: &[u8; 8]| ((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32;
-    if odd.is_empty() && spread(sampled(doubles).map(exponent), 1023).is_some_and(|spread| spread <= ALIKE) {
-        return Some(Kind::Double);
+    if odd.is_empty() {
+        let exponent = |bytes: &[u8; 8]| ((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32;
+        if spread(doubles, exponent, 1023).is_some_and(|spread| spread <= ALIKE) {
+            return Some(Kind::Double);
+        }
     }
     single.map(|_| Kind::Single)
 }
 
-/// Some elements from everywhere, at even and at odd places, the first and the last among them.
-fn sampled<T>(all: &[T]) -> impl Iterator<Item = &T> {
-    let step = (all.len().saturating_sub(1) / (SAMPLES - 1)).max(1) | 1;
-    all.iter().step_by(step).chain(all.last())
-}
-
-/// How far biased exponents lie apart, zero and infinity left out; `None` when one is not that of a measurement.
-fn spread(exponents: impl Iterator<Item = i32>, bias: i32) -> Option<i32> {
+/// How far the biased exponents of some numbers lie apart, zero and infinity left out; `None` when one is not that of a
+/// measurement. The numbers are from everywhere, at even and at odd places, the first and the last among them.
+#[inline]
+fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i32> {
+    let end = numbers.len().checked_sub(1)?;
+    let step = (end / (SAMPLES - 1)).max(1) | 1;
     let (mut least, mut most) = (i32::MAX, i32::MIN);
-    for exponent in exponents {
-        if exponent == 0 || exponent == 2 * bias + 1 {
-            continue;
+    let mut at = 0;
+    loop {
+        let exponent = exponent(&numbers[at]);
+        if exponent != 0 && exponent != 2 * bias + 1 {
+            if !EXPONENTS.contains(&(exponent - bias)) {
+                return None;
+            }
+            (least, most) = (least.min(exponent), most.max(exponent));
         }
-        if !EXPONENTS.contains(&(exponent - bias)) {
-            return None;
+        if at == end {
+            return Some((most.saturating_sub(least)).max(0));
         }
-        (least, most) = (least.min(exponent), most.max(exponent));
+        at = (at + step).min(end);
     }
-    Some((most.saturating_sub(least)).max(0))
 }
 
 fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {

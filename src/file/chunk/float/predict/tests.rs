@@ -4,9 +4,13 @@ use super::*;
 
 fn any_predictor() -> impl Strategy<Value = Predictor> {
     let far = prop_oneof![Just(0_usize), 1..12_usize, 12..300_usize];
-    (far, any::<usize>(), any::<bool>()).prop_map(|(far, near, both)| {
+    (far, any::<usize>(), 0..3_u8).prop_map(|(far, near, mean)| {
         let near = if far > 1 { near % far } else { 0 };
-        let mean = if both && near > 0 { Mean::Both } else { Mean::Far };
+        let mean = match mean {
+            1 if near > 0 => Mean::Both,
+            2 if near > 0 => Mean::Slope,
+            _ => Mean::Far,
+        };
         Predictor { far, near, mean }
     })
 }

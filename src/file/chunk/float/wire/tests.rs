@@ -8,7 +8,7 @@ use crate::proto::{
 
 fn found(message: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
-    scan(message, &mut found);
+    scan(message, &mut Hints::default(), &mut found);
     found
 }
 

@@ -1,0 +1,29 @@
+//! Flags of the commands that dial a server: which one to trust, and what to show it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// TLS towards a server; grpcurl's names.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrustArgs {
+    /// TLS without verifying the server's certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// Trusted root certificates, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Client certificate to show the server, PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Private key of the client certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Accept only the server certificate with this SHA-256 (hexadecimal)
+    #[arg(long, value_name = "HEX", conflicts_with = "insecure")]
+    pub(crate) pin_sha256: Option<String>,
+}

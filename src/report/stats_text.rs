@@ -34,8 +34,13 @@ fn add(lines: &mut Vec<String>, name: &str, text: impl AsRef<str>) {
 fn totals(lines: &mut Vec<String>, stats: &Stats) {
     let totals = &stats.totals;
     let mut text = format!(
-        "{} frames, {} rows, {} bytes in {} calls; {} messages lost",
-        totals.frames, totals.rows, totals.message_bytes, totals.calls, totals.lost_messages
+        "{} frames, {} rows, {} bytes in {} call{}; {} messages lost",
+        totals.frames,
+        totals.rows,
+        totals.message_bytes,
+        totals.calls,
+        if totals.calls == 1 { "" } else { "s" },
+        totals.lost_messages
     );
     if totals.undecodable > 0 {
         text.push_str(&format!("; {} messages CANNOT BE DECODED", totals.undecodable));

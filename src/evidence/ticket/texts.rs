@@ -118,8 +118,11 @@ fn identity(pages: &Pages<'_>) -> String {
     }
     lines.extend(tags(header));
     lines.push(format!(
-        "- {} frames, {} rows in {} calls",
-        pages.whole.frames, pages.whole.rows, pages.whole.calls
+        "- {} frames, {} rows in {} call{}",
+        pages.whole.frames,
+        pages.whole.rows,
+        pages.whole.calls,
+        if pages.whole.calls == 1 { "" } else { "s" }
     ));
     lines.join("\n")
 }

@@ -95,12 +95,12 @@ fn spellings(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     let percent = |c: char| {
         let mut bytes = [0; 4];
         let bytes = c.encode_utf8(&mut bytes).bytes();
-        bytes.map(|byte| format!("%{byte:02x}")).collect::<String>()
+        bytes.map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
     };
     let escaped = |c: char| {
         let mut units = [0; 2];
         let units = c.encode_utf16(&mut units).iter();
-        units.map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+        units.map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()
     };
     let markup = |c: char| match c {
         '<' => "&lt;".to_owned(),
@@ -121,7 +121,7 @@ fn spellings(text: &str) -> Vec<(&'static str, Vec<u8>)> {
             "percent-encoded as gRPC does",
             each(&|c| c.is_ascii() && c != '%', &percent),
         ),
-        ("in JSON", json[1..json.len() - 1].as_bytes().to_vec()),
+        ("in JSON", json.as_bytes()[1..json.len() - 1].to_vec()),
         (
             "in JSON of ASCII",
             each(&|c| c.is_ascii() && !"\"\\<>&".contains(c), &escaped),
@@ -200,7 +200,11 @@ fn it_finds_a_text_in_every_spelling_and_below_every_layer() {
         );
     }
     let base64 = BASE64.encode(format!("x {text}"));
-    let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex = text
+        .bytes()
+        .map(|byte| format!("{byte:02X}"))
+        .collect::<Vec<_>>()
+        .concat();
     let mut gzip = Vec::new();
     flate2::read::GzEncoder::new(base64.as_bytes(), flate2::Compression::best())
         .read_to_end(&mut gzip)

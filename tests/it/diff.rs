@@ -178,7 +178,8 @@ fn faulty<'f>(faults: impl Iterator<Item = &'f str>) -> impl Iterator<Item = Run
         let recorded = dir.file("faulty.gcap");
         let serve = Serve::start(&[&quake, "--rate", "max", "--fault", fault]);
         let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "optodas-quake"];
-        let flags = ["--no-health-check", "--connect-timeout", "1s", "--force"];
+        let connect = if fault == "refuse" { "1s" } else { "60s" };
+        let flags = ["--no-health-check", "--connect-timeout", connect, "--force"];
         // Its exit code is the business of the tests of the faults.
         run(&[&["record", "-o", &recorded], &target[..], &flags[..]].concat());
         run(&["diff", &clean, &recorded, "--format", "json"])

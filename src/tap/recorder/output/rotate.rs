@@ -8,11 +8,11 @@ use super::{
     part::{Part, Plan},
 };
 use crate::{
-    event::Event,
+    event::{Event, EventKind},
     tap::recorder::{Sink, SinkError},
 };
 
-/// When a capture is closed, and how many are kept. At least one of the first two is set.
+/// When a capture is closed, at the next message or call, and how many are kept. At least one of the first two is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RotateOptions {
     /// Stored bytes after which the next capture begins. Default: no limit.
@@ -101,7 +101,10 @@ impl Sink for Rotate {
     type Summary = Written;
 
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
-        if self.is_due(event.offset_ns) {
+        // Only what a capture may begin with: one that held nothing but the ending of a call would say that it had no
+        // frame.
+        let begins = matches!(event.kind, EventKind::CallStart(_) | EventKind::Message(_));
+        if begins && self.is_due(event.offset_ns) {
             self.next(event.offset_ns)?;
         }
         self.last_ns = event.offset_ns;

@@ -190,6 +190,26 @@ fn a_series_holds_every_message_once_and_each_file_is_a_whole_slice() {
 }
 
 #[test]
+fn no_file_of_a_series_holds_only_the_ending_of_a_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RotateOptions {
+        interval: Some(Duration::from_millis(100)),
+        ..RotateOptions::default()
+    };
+    let mut rotate = Rotate::start(Names::new(dir.path().join("x.gcap"), false), making(), options).unwrap();
+    let mut call = Call::new(1);
+    call.open(&mut rotate, 0);
+    for at in 1..=15 {
+        call.receive(&mut rotate, at * 10, 10);
+    }
+    // Long after the second file was due to be closed.
+    call.end(&mut rotate, 1000, 0);
+    let written = rotate.finish().unwrap();
+    assert_eq!(written.files.len(), 2);
+    assert!(written.files.iter().all(|file| file.summary.messages > 0));
+}
+
+#[test]
 fn only_the_newest_files_of_a_series_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let options = RotateOptions {

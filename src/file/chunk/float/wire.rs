@@ -52,97 +52,80 @@ pub(super) struct Hints([Option<(u64, usize, Kind)>; MAX_DEPTH + 1]);
 
 /// Appends the runs of `message` to `found`, in order. Keep `hints` from message to message.
 pub(super) fn scan(message: &[u8], hints: &mut Hints, found: &mut Vec<Found>) {
-    level(message, 0, [0, 0], 0, hints, found);
+    Walk { hints, found }.level(message, 0, [0, 0], 0);
 }
 
-/// Scans the fields of one message, which begins at `base` of the outermost; false when it is no message, and then
-/// nothing is added.
-fn level(
-    message: &[u8],
-    base: usize,
-    outer: [usize; 2],
-    depth: usize,
-    hints: &mut Hints,
-    found: &mut Vec<Found>,
-) -> bool {
-    let before = found.len();
-    let whole = fields(message, base, outer, depth, hints, found);
-    if !whole {
-        found.truncate(before);
-    }
-    whole
+/// A walk through one message and those within it.
+struct Walk<'a> {
+    hints: &'a mut Hints,
+    found: &'a mut Vec<Found>,
 }
 
-fn fields(
-    message: &[u8],
-    base: usize,
-    outer: [usize; 2],
-    depth: usize,
-    hints: &mut Hints,
-    found: &mut Vec<Found>,
-) -> bool {
-    let mut at = 0;
-    while at < message.len() {
-        let Some(tag) = varint(message, &mut at) else {
-            return false;
-        };
-        if tag >> 3 == 0 || tag > u64::from(u32::MAX) {
-            return false;
+impl Walk<'_> {
+    /// Scans the fields of one message, which begins at `base` of the outermost; false when it is no message, and then
+    /// nothing is added.
+    fn level(&mut self, message: &[u8], base: usize, outer: [usize; 2], depth: usize) -> bool {
+        let before = self.found.len();
+        let whole = self.fields(message, base, outer, depth);
+        if !whole {
+            self.found.truncate(before);
         }
-        let len = match tag & 7 {
-            0 => {
-                if varint(message, &mut at).is_none() {
-                    return false;
-                }
-                continue;
+        whole
+    }
+
+    fn fields(&mut self, message: &[u8], base: usize, outer: [usize; 2], depth: usize) -> bool {
+        let mut at = 0;
+        while at < message.len() {
+            let Some(tag) = varint(message, &mut at) else {
+                return false;
+            };
+            if tag >> 3 == 0 || tag > u64::from(u32::MAX) {
+                return false;
             }
-            1 => 8,
-            5 => 4,
-            2 => match varint(message, &mut at) {
-                Some(len) => len,
-                None => return false,
-            },
-            _ => return false,
-        };
-        let Some(field) = usize::try_from(len).ok().and_then(|len| message.get(at..)?.get(..len)) else {
-            return false;
-        };
-        if tag & 7 == 2 && field.len() >= MIN_RUN {
-            look(tag, field, base + at, [outer[1], base], depth, hints, found);
+            let len = match tag & 7 {
+                0 => {
+                    if varint(message, &mut at).is_none() {
+                        return false;
+                    }
+                    continue;
+                }
+                1 => 8,
+                5 => 4,
+                2 => match varint(message, &mut at) {
+                    Some(len) => len,
+                    None => return false,
+                },
+                _ => return false,
+            };
+            let Some(field) = usize::try_from(len).ok().and_then(|len| message.get(at..)?.get(..len)) else {
+                return false;
+            };
+            if tag & 7 == 2 && field.len() >= MIN_RUN {
+                self.look(tag, field, base + at, [outer[1], base], depth);
+            }
+            at += field.len();
         }
-        at += field.len();
+        true
     }
-    true
-}
 
-/// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one.
-fn look(
-    tag: u64,
-    field: &[u8],
-    base: usize,
-    outer: [usize; 2],
-    depth: usize,
-    hints: &mut Hints,
-    found: &mut Vec<Found>,
-) {
-    let before = found.len();
-    let alike = hints.0[depth].is_some_and(|(last, len, _)| (last, len) == (tag, field.len()));
-    let mut kind = if alike { kind_of(field) } else { None };
-    let expected = hints.0[depth].map(|(.., kind)| kind);
-    if kind.is_none() || kind != expected {
-        if depth < MAX_DEPTH && level(field, base, outer, depth + 1, hints, found) && found.len() > before {
+    /// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one; one that
+    /// looks like the run before it is not tried as a message.
+    fn look(&mut self, tag: u64, field: &[u8], base: usize, outer: [usize; 2], depth: usize) {
+        let run = kind_of(field).map(|kind| (tag, field.len(), kind));
+        let expected = run.is_some() && run == self.hints.0[depth];
+        let before = self.found.len();
+        if !expected && depth < MAX_DEPTH && self.level(field, base, outer, depth + 1) && self.found.len() > before {
             return;
         }
-        kind = kind_of(field);
-    }
-    if let Some(kind) = kind {
-        hints.0[depth] = Some((tag, field.len(), kind));
-        found.push(Found {
-            start: base,
-            end: base + field.len(),
-            kind,
-            group: outer[0],
-        });
+        if let Some((.., kind)) = run {
+            self.hints.0[depth] = run;
+            self.found.push(Found {
+                start: base,
+                end: base + field.len(),
+                kind,
+                group: outer[0],
+            });
+        }
     }
 }
 

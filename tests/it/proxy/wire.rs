@@ -440,7 +440,10 @@ impl Client {
         let Ok(mut ready) = self.send.clone().ready().await else {
             return seen;
         };
-        let (response, mut stream) = ready.send_request(request(ask), false).unwrap();
+        // A connection may be lost between the two as well.
+        let Ok((response, mut stream)) = ready.send_request(request(ask), false) else {
+            return seen;
+        };
         let last = ask.body.len();
         for (at, message) in ask.body.iter().enumerate() {
             let end = !ask.keep_open && at + 1 == last;

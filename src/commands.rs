@@ -28,6 +28,7 @@ pub(crate) mod serve;
 pub(crate) mod slice;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
+mod tls;
 pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod verify;

@@ -36,6 +36,8 @@ struct Report {
     from_ns: Option<u64>,
     to_ns: Option<u64>,
     messages_left_out: Option<u64>,
+    /// Messages that redaction could not look into.
+    withheld: u64,
     /// What `capture validate` finds in the bundle's capture.
     findings: Vec<&'static str>,
     members: Manifest,
@@ -80,8 +82,8 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
     output::print(args.format.format, &report, |report| text(report, &ticket))?;
     xray(args, &path, &ticket)?;
     Ok(match ticket.kept {
-        Kept::Nothing => Outcome::Lossy,
-        Kept::Whole | Kept::Part { .. } => Outcome::Ok,
+        Kept::Whole | Kept::Part { .. } if ticket.withheld == 0 => Outcome::Ok,
+        _ => Outcome::Lossy,
     })
 }
 
@@ -103,6 +105,7 @@ fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report 
         from_ns: part.map(|part| part.0),
         to_ns: part.map(|part| part.1),
         messages_left_out: part.map(|part| part.2),
+        withheld: ticket.withheld,
         findings: ticket.part.findings.iter().map(|finding| finding.rule).collect(),
         members,
     }

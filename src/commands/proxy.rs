@@ -13,7 +13,7 @@ use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
-    server_tls::{ExistingCa, ServerIdentity, ServerTls},
+    server_tls::ServerTls,
     tap::{
         self, DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions,
         Stop, Target, Totals,
@@ -36,6 +36,7 @@ use super::{
     redact::rules_of_file,
     schema,
     series::{Asked, Numbered},
+    tls::TlsFlags,
     trust,
 };
 use crate::cli::{proxy::ProxyArgs, record::OnOverflow, schema::Reflect};
@@ -258,29 +259,15 @@ async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Ve
 /// TLS towards clients.
 fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
     let clients = &args.clients;
-    let identity = match (&clients.tls_cert, &clients.tls_key, &clients.self_signed) {
-        (Some(cert), Some(key), _) => ServerIdentity::Files {
-            cert: cert.clone(),
-            key: key.clone(),
-        },
-        (_, _, Some(ca)) => ServerIdentity::SelfSigned {
-            ca: ca.clone(),
-            existing: if args.force {
-                ExistingCa::Replace
-            } else {
-                ExistingCa::Keep
-            },
-        },
-        _ if clients.client_ca.is_some() => {
-            let text = "--client-ca needs TLS: give --tls-cert and --tls-key, or --self-signed";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        _ => return Ok(None),
+    let flags = TlsFlags {
+        cert: clients.tls_cert.as_ref(),
+        key: clients.tls_key.as_ref(),
+        self_signed: clients.self_signed.as_ref(),
+        client_ca: clients.client_ca.as_ref(),
+        force: args.force,
+        names: "--tls-cert and --tls-key",
     };
-    Ok(Some(ServerTls {
-        identity,
-        client_ca: clients.client_ca.clone(),
-    }))
+    flags.server()
 }
 
 /// What a capture says of the recording. Whatever the schema, a Focus job may be behind the proxy.

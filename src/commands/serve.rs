@@ -2,12 +2,10 @@
 
 use std::{io::Write, time::Duration};
 
-use grpc_capture::replay::{
-    Builder, Delivery, ExistingCa, Fidelity, Gzip, ReplayServer, Restamp, ServerIdentity, ServerTls, builtin_scene,
-};
+use grpc_capture::replay::{Builder, Delivery, Fidelity, Gzip, ReplayServer, Restamp, ServerTls, builtin_scene};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Done, Failure, Outcome, faults, output};
+use super::{Done, Failure, Outcome, faults, output, tls::TlsFlags};
 use crate::cli::serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs};
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
@@ -118,29 +116,15 @@ fn wire(mut builder: Builder, args: &WireArgs) -> Builder {
 }
 
 fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
-    let identity = match (&args.cert, &args.key, &args.self_signed) {
-        (Some(cert), Some(key), _) => ServerIdentity::Files {
-            cert: cert.clone(),
-            key: key.clone(),
-        },
-        (_, _, Some(ca)) => ServerIdentity::SelfSigned {
-            ca: ca.clone(),
-            existing: if args.force {
-                ExistingCa::Replace
-            } else {
-                ExistingCa::Keep
-            },
-        },
-        _ if args.client_ca.is_some() => {
-            let text = "--client-ca needs TLS: give --cert and --key, or --self-signed";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        _ => return Ok(None),
+    let flags = TlsFlags {
+        cert: args.cert.as_ref(),
+        key: args.key.as_ref(),
+        self_signed: args.self_signed.as_ref(),
+        client_ca: args.client_ca.as_ref(),
+        force: args.force,
+        names: "--cert and --key",
     };
-    Ok(Some(ServerTls {
-        identity,
-        client_ca: args.client_ca.clone(),
-    }))
+    flags.server()
 }
 
 /// The line that tells scripts where the server is; and, for people, where the jobs are that have ports of their own.

@@ -97,6 +97,8 @@ pub struct Ticket {
     pub summary: String,
     /// When the stream began and ended, RFC 3339.
     pub time: (String, String),
+    /// Messages that redaction could not look into and left out; a gap stands for each.
+    pub withheld: u64,
     /// What the archive may be at most, bytes.
     pub max_bytes: u64,
 }
@@ -151,6 +153,7 @@ struct Pages<'a> {
     digest: Option<Digest>,
     start: &'a str,
     length_s: f64,
+    withheld: u64,
     max_bytes: u64,
     names: Vec<String>,
     flags: &'a str,
@@ -263,6 +266,7 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
         digest: fit.digest,
         start: &time.0,
         length_s: last_ns as f64 / 1e9,
+        withheld: changed.withheld,
         max_bytes: options.max_bytes,
         names,
         flags: &flags,
@@ -278,6 +282,7 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
         kept: fit.kept,
         summary,
         time,
+        withheld: changed.withheld,
         max_bytes: options.max_bytes,
     })
 }

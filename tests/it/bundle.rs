@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use grpc_capture::{
     event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Note, Status},
-    file::{Header, Writer, WriterOptions, attribute},
+    file::{Header, Reader, Writer, WriterOptions, attribute},
     proto::{
         FOCUS_DESCRIPTOR_SET,
         datastream::{DataStream, SensorIntensity, SpectrogramRow, StreamRequest},
@@ -205,4 +205,27 @@ fn what_the_rules_hide_is_nowhere_in_a_bundle_whatever_it_is_packed_in() {
             assert_eq!(file.holds(secret), None, "{secret} in {name}");
         }
     }
+}
+
+#[test]
+fn messages_that_cannot_be_redacted_make_a_bundle_that_says_what_it_lacks() {
+    let dir = Dir::new();
+    let (capture, archive) = (dir.file("odd.gcap"), dir.file("odd.zip"));
+    planted(&capture);
+    let torn = dir.file("torn.gcap");
+    let reader = Reader::open(&capture).unwrap();
+    let mut writer = Writer::create(&torn, reader.header(), WriterOptions::default()).unwrap();
+    for event in reader {
+        let mut event = event.unwrap();
+        if let EventKind::Message(message) = &mut event.kind
+            && event.seq == 5
+        {
+            message.data = message.data.slice(..message.data.len() - 3);
+        }
+        writer.write(&event).unwrap();
+    }
+    writer.finish().unwrap();
+    run(&[&["bundle", &torn, "-o", &archive], RULES].concat())
+        .expect(3)
+        .says(&["1 message of the recording could not be looked into"]);
 }

@@ -135,6 +135,19 @@ fn tags(header: &Header) -> impl Iterator<Item = String> {
 
 /// What the bundle does not hold.
 fn left_out(pages: &Pages<'_>) -> String {
+    let mut text = cut(pages);
+    if pages.withheld > 0 {
+        let plural = if pages.withheld == 1 { "" } else { "s" };
+        let _ = write!(
+            text,
+            " {} message{plural} of the recording could not be looked into for redaction and left out; a gap stands for each.",
+            pages.withheld
+        );
+    }
+    text
+}
+
+fn cut(pages: &Pages<'_>) -> String {
     match pages.kept {
         Kept::Whole => "The whole capture is in the bundle.".to_owned(),
         Kept::Nothing => format!(

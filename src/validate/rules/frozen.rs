@@ -20,7 +20,7 @@ pub(in crate::validate) const FROZEN_PAYLOAD: Rule = Rule {
     id: "frozen-payload",
     severity: Severity::Error,
     title: "intensities change from frame to frame",
-    unit: "frames",
+    unit: "frames or rows",
     doc: "All intensities of a frame are, bit by bit, those of the frame before it (or those of a row those of the row \
           before it) although time goes on. Asked of 16 values or more. A frame that comes again with its own times is \
           duplicate-rows.",

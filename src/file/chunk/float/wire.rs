@@ -111,14 +111,21 @@ impl Walk<'_> {
     /// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one; one that
     /// looks like the run before it is not tried as a message.
     fn look(&mut self, tag: u64, field: &[u8], base: usize, outer: [usize; 2], depth: usize) {
-        let run = kind_of(field).map(|kind| (tag, field.len(), kind));
-        let expected = run.is_some() && run == self.hints.0[depth];
+        let known = self.hints.0[depth].filter(|(of, len, _)| (*of, *len) == (tag, field.len()));
+        let expected = known.map(|(.., kind)| kind).filter(|kind| match kind {
+            Kind::Single => are_likely(field),
+            Kind::Double => kind_of(field) == Some(Kind::Double),
+        });
         let before = self.found.len();
-        if !expected && depth < MAX_DEPTH && self.level(field, base, outer, depth + 1) && self.found.len() > before {
+        if expected.is_none()
+            && depth < MAX_DEPTH
+            && self.level(field, base, outer, depth + 1)
+            && self.found.len() > before
+        {
             return;
         }
-        if let Some((.., kind)) = run {
-            self.hints.0[depth] = run;
+        if let Some(kind) = expected.or_else(|| kind_of(field)) {
+            self.hints.0[depth] = Some((tag, field.len(), kind));
             self.found.push(Found {
                 start: base,
                 end: base + field.len(),
@@ -129,23 +136,60 @@ impl Walk<'_> {
     }
 }
 
+/// True when the ends and the middle of a field, which has the tag and the length of a run of single floats before it,
+/// look like numbers too: a few of them are enough for what is expected anyway.
+fn are_likely(field: &[u8]) -> bool {
+    match field.as_chunks::<4>().0 {
+        all @ [first, .., last] => [first, &all[all.len() / 2], last]
+            .into_iter()
+            .all(|number| is_plausible(single(number), SINGLE_BIAS)),
+        _ => false,
+    }
+}
+
 fn kind_of(field: &[u8]) -> Option<Kind> {
     let (singles, odd) = field.as_chunks::<4>();
     if !odd.is_empty() {
         return None;
     }
-    let single = spread(singles, |bytes| ((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32, 127);
-    if single.is_some_and(|spread| spread <= ALIKE) {
+    let wide = spread(singles, single, SINGLE_BIAS);
+    if wide.is_some_and(|spread| spread <= ALIKE) {
         return Some(Kind::Single);
     }
     let (doubles, odd) = field.as_chunks::<8>();
-    if odd.is_empty() {
-        let exponent = |bytes: &[u8; 8]| ((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32;
-        if spread(doubles, exponent, 1023).is_some_and(|spread| spread <= ALIKE) {
-            return Some(Kind::Double);
-        }
+    if odd.is_empty() && spread(doubles, double, DOUBLE_BIAS).is_some_and(|spread| spread <= ALIKE) {
+        return Some(Kind::Double);
     }
-    single.map(|_| Kind::Single)
+    wide.map(|_| Kind::Single)
+}
+
+const SINGLE_BIAS: i32 = 127;
+const DOUBLE_BIAS: i32 = 1023;
+
+/// The biased exponent of a single float.
+#[inline]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over slices")]
+const fn single(bytes: &[u8; 4]) -> i32 {
+    ((u32::from_le_bytes(*bytes) >> 23) & 0xff) as i32
+}
+
+/// The biased exponent of a double.
+#[inline]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over slices")]
+const fn double(bytes: &[u8; 8]) -> i32 {
+    ((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32
+}
+
+/// True for zero, the infinities, and exponents of a measurement.
+#[inline]
+fn is_plausible(exponent: i32, bias: i32) -> bool {
+    is_special(exponent, bias) || EXPONENTS.contains(&(exponent - bias))
+}
+
+/// True for zero and the infinities, which say nothing of the numbers beside them.
+#[inline]
+const fn is_special(exponent: i32, bias: i32) -> bool {
+    exponent == 0 || exponent == 2 * bias + 1
 }
 
 /// How far the biased exponents of some numbers lie apart, zero and infinity left out; `None` when one is not that of a
@@ -158,8 +202,8 @@ fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i
     let mut at = 0;
     loop {
         let exponent = exponent(&numbers[at]);
-        if exponent != 0 && exponent != 2 * bias + 1 {
-            if !EXPONENTS.contains(&(exponent - bias)) {
+        if !is_special(exponent, bias) {
+            if !is_plausible(exponent, bias) {
                 return None;
             }
             (least, most) = (least.min(exponent), most.max(exponent));

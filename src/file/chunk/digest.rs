@@ -80,24 +80,46 @@ impl ContentDigest {
     }
 }
 
+/// Records that are hashed side by side.
+const LANES: usize = 4;
+
 /// Appends the leaves of event records, each given in two pieces.
 ///
-/// Two records are hashed at a time, block by block in turn: a block of SHA-256 waits for the one before it, so that a
-/// processor has half of its time left for a second, independent one. Measured to take three quarters of the time.
+/// A few records are hashed at a time, block by block in turn: a block of SHA-256 waits for the one before it, so that a
+/// processor has half of its time left for an independent one. Two are enough for that (measured: 2.55 GB/s instead of
+/// 1.82, as with three or four); with four the longest is seldom left alone at the end.
 pub(super) fn leaves<'a>(records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>, into: &mut Vec<[u8; 32]>) {
-    let mut records = records.into_iter().map(|(head, payload)| Lane::new(head, payload));
-    while let Some(mut one) = records.next() {
-        let Some(mut two) = records.next() else {
-            into.push(one.finish());
+    let mut waiting = records.into_iter();
+    let mut lanes: Vec<(usize, Lane<'_>)> = Vec::with_capacity(LANES);
+    loop {
+        while lanes.len() < LANES
+            && let Some((head, payload)) = waiting.next()
+        {
+            lanes.push((into.len(), Lane::new(head, payload)));
+            into.push([0; 32]);
+        }
+        let Some(together) = lanes.iter().map(|(_, lane)| lane.blocks.len()).min() else {
             return;
         };
-        let both = one.blocks.len().min(two.blocks.len());
-        let (ones, twos) = (one.take(both), two.take(both));
-        for (of_one, of_two) in ones.iter().zip(twos) {
-            compress256(&mut one.state, std::slice::from_ref(of_one));
-            compress256(&mut two.state, std::slice::from_ref(of_two));
+        if let [(_, alone)] = lanes.as_mut_slice() {
+            compress256(&mut alone.state, alone.blocks);
+        } else {
+            for at in 0..together {
+                for (_, lane) in &mut lanes {
+                    compress256(&mut lane.state, std::slice::from_ref(&lane.blocks[at]));
+                }
+            }
         }
-        into.extend([one.finish(), two.finish()]);
+        for (_, lane) in &mut lanes {
+            lane.blocks = &lane.blocks[together..];
+        }
+        lanes.retain(|(leaf, lane)| {
+            let more = !lane.blocks.is_empty();
+            if !more {
+                into[*leaf] = lane.finish();
+            }
+            more
+        });
     }
 }
 
@@ -168,16 +190,9 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The next so many blocks, which the caller puts into the state.
-    fn take(&mut self, blocks: usize) -> &'a [[u8; BLOCK]] {
-        let (now, later) = self.blocks.split_at(blocks);
-        self.blocks = later;
-        now
-    }
-
-    /// The rest, and the padding of FIPS 180-4, 5.1.1.
-    fn finish(mut self) -> [u8; 32] {
-        compress256(&mut self.state, self.blocks);
+    /// The digest, once all whole blocks are in the state: the rest, and the padding of FIPS 180-4, 5.1.1.
+    fn finish(&self) -> [u8; 32] {
+        let mut state = self.state;
         let mut end = [[0; BLOCK]; 2];
         let bytes = end.as_flattened_mut();
         let len = self.begun.len + self.tail.len();
@@ -187,9 +202,9 @@ impl<'a> Lane<'a> {
         let blocks = if len + 1 + 8 <= BLOCK { 1 } else { 2 };
         let bits = (self.len as u64 * 8).to_be_bytes();
         bytes[blocks * BLOCK - bits.len()..blocks * BLOCK].copy_from_slice(&bits);
-        compress256(&mut self.state, &end[..blocks]);
+        compress256(&mut state, &end[..blocks]);
         let mut digest = [0; 32];
-        for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(self.state) {
+        for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
             *bytes = word.to_be_bytes();
         }
         digest

@@ -23,6 +23,10 @@ const COUNTED: (usize, usize) = (256, 16);
 /// Only planes with fewer bits per byte than this can hold repetitions that are worth a search.
 const MAY_REPEAT: f32 = 3.0;
 
+/// A plane with fewer bits per byte than this, on a sample, is repetition for the most part: a code of whole bits alone
+/// takes one for each byte.
+const REPEATS: f32 = 0.6;
+
 /// A plane with more bits per byte than this, on a sample, is stored as it is: trying would cost more than it gains.
 const INCOMPRESSIBLE: f32 = 7.93;
 
@@ -249,6 +253,9 @@ fn effort(plane: &[u8], care: Care, zstd: &mut Compressors, trial: &mut Vec<u8>)
     }
     if bits > MAY_REPEAT {
         return Ok(Some(Effort::Literals));
+    }
+    if bits < REPEATS {
+        return Ok(Some(Effort::Matches));
     }
     let middle = plane.len().saturating_sub(TRIAL) / 2;
     let sample = &plane[middle..plane.len().min(middle + TRIAL)];

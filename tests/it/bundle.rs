@@ -225,7 +225,7 @@ fn messages_that_cannot_be_redacted_make_a_bundle_that_says_what_it_lacks() {
         writer.write(&event).unwrap();
     }
     writer.finish().unwrap();
-    run(&[&["bundle", &torn, "-o", &archive], RULES].concat())
-        .expect(3)
-        .says(&["1 message of the recording could not be looked into"]);
+    let made = run(&[&["bundle", &torn, "-o", &archive], RULES].concat()).expect(3);
+    let told = "1 message of the recording could not be looked into";
+    assert!(made.text().contains(told), "{}", made.text());
 }

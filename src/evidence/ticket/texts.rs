@@ -147,8 +147,10 @@ fn left_out(pages: &Pages<'_>) -> String {
     text
 }
 
+/// Where the bundle's capture begins and ends.
 fn cut(pages: &Pages<'_>) -> String {
     match pages.kept {
+        Kept::Whole if pages.withheld > 0 => "The bundle holds the capture from its beginning to its end.".to_owned(),
         Kept::Whole => "The whole capture is in the bundle.".to_owned(),
         Kept::Nothing => format!(
             "The capture itself is left out: not even a moment of it fits {} bytes. Ask for `{}`.",

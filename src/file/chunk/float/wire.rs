@@ -202,10 +202,10 @@ fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i
     let mut at = 0;
     loop {
         let exponent = exponent(&numbers[at]);
+        if !is_plausible(exponent, bias) {
+            return None;
+        }
         if !is_special(exponent, bias) {
-            if !is_plausible(exponent, bias) {
-                return None;
-            }
             (least, most) = (least.min(exponent), most.max(exponent));
         }
         if at == end {

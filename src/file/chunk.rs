@@ -19,7 +19,7 @@ mod seal;
 pub use builder::ChunkBuilder;
 use builder::RECORD_PREFIX;
 use float::{Care, Decoder, Encoder};
-use frame::{Compressors, Effort, Frames};
+use frame::{Compressors, Effort, Frames, Stored};
 pub use seal::{Sealed, Sealer};
 
 /// How the content of a chunk is stored. Every chunk of a capture may have another; a reader reads them all.
@@ -78,8 +78,9 @@ struct Scratch {
 }
 
 /// Stores a chunk's records; the codec's number.
-fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Vec<u8>) -> io::Result<u8> {
-    stored.clear();
+fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, into: &mut Stored) -> io::Result<u8> {
+    into.clear();
+    let stored = &mut into.bytes;
     let Scratch {
         zstd,
         float,
@@ -105,8 +106,10 @@ fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut
         Codec::Float => FALLBACK_LEVEL,
         Codec::FloatFast => FAST_FALLBACK_LEVEL,
         Codec::Stored => {
-            let pieces = chunk.records().flat_map(|record| [record.head, record.payload]);
-            frame::append_raw(pieces, chunk.raw_len(), stored);
+            let pieces = chunk
+                .records()
+                .flat_map(|record| [(record.head, None), (record.payload, record.kept)]);
+            into.append_raw(pieces, chunk.raw_len());
             return Ok(STORED);
         }
     };

@@ -190,6 +190,7 @@ impl<S: Storage> Writer<S> {
             Ok(()) => self.append_chunk(&sealed),
             Err(error) => Err(self.placed(error)),
         };
+        sealed.clear();
         self.sealed = sealed;
         appended
     }
@@ -242,7 +243,9 @@ impl<S: Storage> Writer<S> {
             calls: calls.iter().map(|count| count.call).collect(),
         };
         self.append_bytes(&format::encode_part(Tag::Chunk, &body))?;
-        self.append_bytes(&sealed.stored)?;
+        for piece in sealed.stored.pieces() {
+            self.append_bytes(piece)?;
+        }
         // A storage that makes every chunk durable does it here.
         let flushed = self.storage.as_mut().map_or(Ok(()), Write::flush);
         flushed.map_err(|error| self.broke("make a chunk durable", error))?;

@@ -79,6 +79,8 @@ pub(super) struct RecordParts<'a> {
     pub(super) head: &'a [u8],
     /// What follows: a message's payload, which may be empty.
     pub(super) payload: &'a [u8],
+    /// The payload too, when it is a slice of the buffer that it arrived in.
+    pub(super) kept: Option<&'a Bytes>,
     pub(super) call: u32,
     /// True when the payload is that of a message.
     pub(super) is_message: bool,
@@ -205,11 +207,11 @@ impl ChunkBuilder {
         self.records.iter().map(move |record| {
             let (head, short) = self.inline[start..record.end].split_at(RECORD_PREFIX + record.head);
             start = record.end;
-            let payload = if record.kept { payloads.next() } else { None };
-            let payload = payload.map_or(short, Bytes::as_ref);
+            let kept = if record.kept { payloads.next() } else { None };
             RecordParts {
                 head,
-                payload,
+                payload: kept.map_or(short, Bytes::as_ref),
+                kept,
                 call: record.call,
                 is_message: record.is_message,
             }

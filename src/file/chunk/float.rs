@@ -6,7 +6,8 @@
 
 use self::{
     plan::{Form, MAX_STREAMS, Plan, Run, StreamPlan},
-    predict::{Predictor, Word},
+    planes::{ALWAYS, Cut, PLANES, Place, Planes},
+    predict::Word,
     wire::{Found, Kind},
 };
 
@@ -15,6 +16,7 @@ mod decode;
 mod encode;
 mod periods;
 mod plan;
+mod planes;
 mod predict;
 mod wire;
 
@@ -28,6 +30,22 @@ pub(super) enum Care {
     Full,
     /// Only planes that are nearly empty: a quarter of the size goes at almost no cost.
     Little,
+}
+
+/// A plane with more bits per byte than this, on a sample, is stored as it is: trying would cost more than it gains.
+const INCOMPRESSIBLE: f32 = 7.93;
+
+/// A plane with fewer bits per byte than this, on a sample, is nearly empty.
+const NEARLY_EMPTY: f32 = 1.5;
+
+impl Care {
+    /// Bits per byte up to which a plane is compressed.
+    const fn most_bits(self) -> f32 {
+        match self {
+            Self::Full => INCOMPRESSIBLE,
+            Self::Little => NEARLY_EMPTY,
+        }
+    }
 }
 
 /// Words that are predicted and split at a time: they stay in the first-level cache.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor, Read as _};
 
+use bytes::Bytes;
 use zstd::{
     bulk::{Compressor, Decompressor},
     zstd_safe::{CParameter, ParamSwitch},
@@ -92,27 +93,90 @@ impl Compressors {
     }
 }
 
-/// Appends pieces of `len` bytes in all to `into`, as one zstd frame of raw blocks.
-pub(super) fn append_raw<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize, into: &mut Vec<u8>) {
-    into.reserve(len + len / MAX_BLOCK * BLOCK_HEAD + 32);
+/// Bytes to be stored. Most lie in one buffer; between them may stand slices of large payloads, which are not copied.
+#[derive(Debug, Default)]
+pub(in crate::file) struct Stored {
+    pub(super) bytes: Vec<u8>,
+    /// Each with the place in `bytes` that it stands before, in order.
+    kept: Vec<(usize, Bytes)>,
+}
+
+/// Slices shorter than this are copied: to hand one to the kernel by itself costs as much.
+const COPY_BELOW: usize = 32 << 10;
+
+impl Stored {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.kept.clear();
+    }
+
+    /// All bytes.
+    pub(in crate::file) fn len(&self) -> usize {
+        self.bytes.len() + self.kept.iter().map(|(_, slice)| slice.len()).sum::<usize>()
+    }
+
+    /// The bytes in their order, in as few pieces as they lie in.
+    pub(in crate::file) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.kept.iter().map(|(place, _)| *place));
+        let ends = self.kept.iter().map(|(place, slice)| (*place, slice.as_ref()));
+        let ends = ends.chain([(self.bytes.len(), &[][..])]);
+        let pieces = starts.zip(ends).flat_map(|(start, (end, slice))| [&self.bytes[start..end], slice]);
+        pieces.filter(|piece| !piece.is_empty())
+    }
+
+    pub(super) fn crc32c(&self) -> u32 {
+        self.pieces().fold(0, crc32c::crc32c_append)
+    }
+
+    /// Adds `piece`, which is a part of `owner` if there is one.
+    fn push(&mut self, piece: &[u8], owner: Option<&Bytes>) {
+        match owner {
+            Some(owner) if piece.len() >= COPY_BELOW => self.kept.push((self.bytes.len(), owner.slice_ref(piece))),
+            _ => self.bytes.extend_from_slice(piece),
+        }
+    }
+
+    /// Appends pieces of `len` bytes in all, each with the payload that it is a part of, as one zstd frame of raw blocks.
+    pub(super) fn append_raw<'a>(&mut self, pieces: impl IntoIterator<Item = (&'a [u8], Option<&'a Bytes>)>, len: usize) {
+        raw_head(len, &mut self.bytes);
+        let (mut left, mut room) = (len, 0);
+        for (mut piece, owner) in pieces {
+            while !piece.is_empty() {
+                if room == 0 {
+                    room = left.min(MAX_BLOCK);
+                    block_head(room, left, &mut self.bytes);
+                }
+                let (now, rest) = piece.split_at(piece.len().min(room));
+                self.push(now, owner);
+                (piece, room, left) = (rest, room - now.len(), left - now.len());
+            }
+        }
+        if len == 0 {
+            block_head(0, 0, &mut self.bytes);
+        }
+    }
+}
+
+/// Appends `raw` as one zstd frame of raw blocks.
+pub(super) fn append_raw(raw: &[u8], into: &mut Vec<u8>) {
+    into.reserve(raw.len() + raw.len() / MAX_BLOCK * BLOCK_HEAD + 32);
+    raw_head(raw.len(), into);
+    let mut left = raw.len();
+    for block in raw.chunks(MAX_BLOCK) {
+        block_head(block.len(), left, into);
+        into.extend_from_slice(block);
+        left -= block.len();
+    }
+    if raw.is_empty() {
+        block_head(0, 0, into);
+    }
+}
+
+/// The head of a frame of raw blocks, with its content size.
+fn raw_head(len: usize, into: &mut Vec<u8>) {
     into.extend_from_slice(&FRAME_MAGIC);
     into.extend_from_slice(&RAW_DESCRIPTOR);
     into.extend_from_slice(&(len as u64).to_le_bytes());
-    let (mut left, mut room) = (len, 0);
-    for mut piece in pieces {
-        while !piece.is_empty() {
-            if room == 0 {
-                room = left.min(MAX_BLOCK);
-                block_head(room, left, into);
-            }
-            let (now, rest) = piece.split_at(piece.len().min(room));
-            into.extend_from_slice(now);
-            (piece, room, left) = (rest, room - now.len(), left - now.len());
-        }
-    }
-    if len == 0 {
-        block_head(0, 0, into);
-    }
 }
 
 /// Last block or not, type 0 (raw), size; RFC 8878, 3.1.1.2.

@@ -1,6 +1,6 @@
 //! Sealing: a chunk's records hashed and compressed, on any thread.
 
-use super::{ChunkBuilder, Codec, digest};
+use super::{ChunkBuilder, Codec, digest, frame::Stored};
 use crate::file::{FileError, Summary, record::ChunkHead};
 
 /// A chunk ready to be stored; [`Writer::append`](crate::file::Writer::append) takes it. Keep one and seal into it
@@ -9,7 +9,7 @@ use crate::file::{FileError, Summary, record::ChunkHead};
 pub struct Sealed {
     /// Complete but for its number and first event, which the writer knows.
     pub(in crate::file) head: ChunkHead,
-    pub(in crate::file) stored: Vec<u8>,
+    pub(in crate::file) stored: Stored,
     pub(in crate::file) leaves: Vec<[u8; 32]>,
     /// What its events add to the totals.
     pub(in crate::file) counts: Summary,
@@ -37,8 +37,16 @@ impl Sealed {
 
     /// Bytes of its records as they are stored.
     #[must_use]
-    pub const fn stored_len(&self) -> usize {
+    pub fn stored_len(&self) -> usize {
         self.stored.len()
+    }
+
+    /// Empties it for the next chunk, with its buffers kept. Until then it may hold payloads of its events.
+    pub fn clear(&mut self) {
+        self.head = ChunkHead::default();
+        self.stored.clear();
+        self.leaves.clear();
+        self.counts = Summary::default();
     }
 }
 
@@ -81,7 +89,7 @@ impl Sealer {
             codec: number,
             raw_len: chunk.raw_len() as u64,
             stored_len: sealed.stored.len() as u64,
-            stored_crc32c: crc32c::crc32c(&sealed.stored),
+            stored_crc32c: sealed.stored.crc32c(),
             sha256: digest::of_leaves(&sealed.leaves),
         };
         chunk.clear();

@@ -4,7 +4,7 @@
 //! that, the next chunks take a cheaper one, and only when the cheapest does not help either does the queue fill. Once
 //! it has drained, the recording climbs back. Each chunk names its codec, so that readers need not know.
 
-use std::{collections::VecDeque, num::NonZeroUsize};
+use std::{collections::VecDeque, num::NonZeroUsize, time::Duration};
 
 use super::{
     Sink, SinkError,
@@ -54,13 +54,16 @@ pub struct Written {
 }
 
 /// The queue is this full, in percent, when one step down the ladder is due …
-const HURRY_FROM: u8 = 25;
-/// … and this full when the cheapest codec is.
-const RUSH_FROM: u8 = 60;
+const HURRY_FROM: u8 = 20;
+/// … and this full when the cheapest codec is: what is under way by then is as much again.
+const RUSH_FROM: u8 = 45;
 /// The queue has drained when it is this full at most …
 const CALM_UP_TO: u8 = 5;
-/// … and has stayed so for so many chunks: then one step up. Fewer would go up and down within one burst.
-const CALM_CHUNKS: u32 = 16;
+/// … and has stayed so for so long: then one step up. Less would go up and down within one burst.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// A step up that had to be taken back doubles the patience, up to this: a stream that is always too fast for the codec
+/// would otherwise fill the queue again and again.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What a full chunk found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +87,13 @@ pub struct Pipeline<S: Storage> {
     under_way: VecDeque<Ticket>,
     rung: usize,
     pressure: u8,
-    calm: u32,
+    /// When the latest event came, since the recording began.
+    now: Duration,
+    /// Since when the queue has been empty.
+    calm: Option<Duration>,
+    patience: Duration,
+    /// The latest step was one up.
+    climbed: bool,
     hurried: u64,
     codecs: CodecCounts,
 }
@@ -108,7 +117,10 @@ impl<S: Storage> Pipeline<S> {
             under_way: VecDeque::new(),
             rung: 0,
             pressure: 0,
-            calm: 0,
+            now: Duration::ZERO,
+            calm: None,
+            patience: PATIENCE,
+            climbed: false,
             hurried: 0,
             codecs: Vec::new(),
         }
@@ -144,14 +156,27 @@ impl<S: Storage> Pipeline<S> {
     /// it is full although the press is idle: then the disk is what is slow, and smaller chunks help it.
     fn step(&mut self, bound: Bound) {
         let last = self.ladder.0.len().saturating_sub(1);
+        let needed = match bound {
+            Bound::Press if self.pressure >= RUSH_FROM => last,
+            Bound::Press if self.pressure >= HURRY_FROM => last.min(1),
+            _ => 0,
+        };
         let calm = bound == Bound::Other && (self.pressure <= CALM_UP_TO || self.pressure >= RUSH_FROM);
-        self.calm = if calm { self.calm + 1 } else { 0 };
-        if bound == Bound::Press && self.pressure >= RUSH_FROM {
-            self.rung = last;
-        } else if bound == Bound::Press && self.pressure >= HURRY_FROM {
-            self.rung = self.rung.max(1).min(last);
-        } else if self.calm >= CALM_CHUNKS {
-            self.calm = 0;
+        let since = *self.calm.get_or_insert(self.now);
+        if !calm {
+            self.calm = None;
+        }
+        if needed > self.rung {
+            if std::mem::take(&mut self.climbed) {
+                self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
+            }
+            self.rung = needed;
+        } else if calm && self.now.saturating_sub(since) >= self.patience {
+            self.calm = None;
+            self.climbed = self.rung > 0;
+            if self.rung == 0 {
+                self.patience = PATIENCE;
+            }
             self.rung = self.rung.saturating_sub(1);
         }
     }
@@ -173,13 +198,14 @@ impl<S: Storage> Pipeline<S> {
         }
     }
 
-    fn append(&mut self, piece: Piece) -> Result<(), FileError> {
+    fn append(&mut self, mut piece: Piece) -> Result<(), FileError> {
         self.writer.append(&piece.sealed)?;
         let name = piece.sealed.codec();
         match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
             Some((_, chunks)) => *chunks += 1,
             None => self.codecs.push((name, 1)),
         }
+        piece.sealed.clear();
         self.spare.push(piece);
         Ok(())
     }
@@ -197,6 +223,7 @@ impl<S: Storage + Send + 'static> Sink for Pipeline<S> {
     type Summary = Written;
 
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        self.now = Duration::from_nanos(event.offset_ns);
         if self.chunk.chunk.is_due_before(event) {
             self.close()?;
         }

@@ -1,6 +1,10 @@
 //! Choice of a predictor, by trying on a sample.
 
-use super::predict::{Mean, Predictor, Word};
+use super::{
+    Care,
+    planes::Cut,
+    predict::{Mean, Predictor, Word},
+};
 
 /// Places of a stream that are tried, and the words at each: one in 64 of the stream, which costs a few per cent of the
 /// compression, and no more than make the estimates of two predictors differ by less than what either gains.
@@ -8,16 +12,22 @@ const PLACES: usize = 4;
 const FEWEST_WORDS: usize = 128;
 const MOST_WORDS: usize = 512;
 
+/// Bits that an escaped number takes beside its symbol; they are about as slow to write as they are many.
+const ESCAPED: f32 = 12.0;
+
+/// What bits per word must be saved by compressing two planes instead of one.
+const ONE_PLANE_MORE: f32 = 0.05;
+
 /// Mean bits per residual below which a candidate must beat the plain words, so that noise does not decide.
 const CLEARLY: f32 = 0.02;
 
-/// The predictor that makes `words` smallest, out of distances that `candidates` proposes.
-pub(super) fn choose(words: &[Word], candidates: &[usize], scratch: &mut Vec<u32>) -> Predictor {
+/// The predictor that makes `words` smallest, out of distances that `candidates` proposes, and the cut of what it leaves.
+pub(super) fn choose(words: &[Word], candidates: &[usize], care: Care, scratch: &mut Vec<u32>) -> (Predictor, Cut) {
     let usable = |lag: &usize| *lag > 0 && *lag <= words.len() / 2;
     let longest = candidates.iter().copied().filter(usable).max().unwrap_or(0);
     let plain = Predictor::default();
     if longest == 0 {
-        return plain;
+        return (plain, Cut::default());
     }
     let next = candidates
         .iter()
@@ -36,7 +46,7 @@ pub(super) fn choose(words: &[Word], candidates: &[usize], scratch: &mut Vec<u32
     costs.sort_unstable();
     costs.dedup();
     let Some((_, best)) = costs.first().copied() else {
-        return plain;
+        return (plain, Cut::default());
     };
     let shorter = costs.iter().map(|(_, lag)| *lag).find(|lag| *lag < best);
     let alone = Predictor {
@@ -56,7 +66,8 @@ pub(super) fn choose(words: &[Word], candidates: &[usize], scratch: &mut Vec<u32
             chosen = (predictor, entropy);
         }
     }
-    chosen.0
+    let predictor = chosen.0;
+    (predictor, sample.cut(predictor, care, scratch))
 }
 
 /// Some words, with as many before each as the longest distance needs.
@@ -104,6 +115,29 @@ impl<'a> Sample<'a> {
         }
         let plane = |byte: usize| entropy(residuals.iter().map(|residual| (residual >> (8 * byte)) as u8));
         (0..4).map(plane).sum()
+    }
+
+    /// The cut that leaves the fewest bits per word.
+    fn cut(&self, predictor: Predictor, care: Care, residuals: &mut Vec<u32>) -> Cut {
+        residuals.clear();
+        for start in self.starts {
+            predictor.residuals(self.words, start..start + self.len, residuals);
+        }
+        let most = care.most_bits();
+        let stored = |bits: f32| if bits > most { 8.0 } else { bits };
+        let middle = stored(entropy(residuals.iter().map(|residual| (residual >> 16) as u8)));
+        let cost = |cut: Cut| {
+            let symbols = residuals.iter().map(|residual| cut.symbol(*residual));
+            let escapes = symbols.clone().filter(|symbol| cut.is_escape(*symbol)).count();
+            let top = stored(entropy(symbols));
+            match cut {
+                Cut::Bytes => 16.0 + middle + top + ONE_PLANE_MORE,
+                _ => cut.below() as f32 + top + escapes as f32 / residuals.len().max(1) as f32 * ESCAPED,
+            }
+        };
+        let costs = [Cut::Sixteen, Cut::Twenty, Cut::Bytes].map(|cut| (cost(cut), cut));
+        let least = costs.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other));
+        least.map_or(Cut::default(), |(_, cut)| cut)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The decoder: planes back into words, and words between the bytes of the structure.
 
-use super::{BLOCK, Form, Kind, MAX_PLAN, Plan, Predictor, Word, predict};
+use super::{ALWAYS, BLOCK, Cut, Form, Kind, MAX_PLAN, PLANES, Place, Plan, Planes, StreamPlan, Word};
 use crate::file::chunk::frame::Frames;
 
 /// Buffers of the decoder.
@@ -9,7 +9,7 @@ pub(in crate::file::chunk) struct Decoder {
     plan: Plan,
     plan_bytes: Vec<u8>,
     structure: Vec<u8>,
-    planes: [Vec<u8>; 4],
+    planes: Planes,
     streams: Vec<Unpacked>,
     filled: Vec<usize>,
 }
@@ -19,22 +19,27 @@ pub(in crate::file::chunk) struct Decoder {
 struct Unpacked {
     words: Vec<Word>,
     /// Where its next word is in the planes.
+    place: Place,
+    /// Its words in the planes.
     live: usize,
     /// Words that the runs so far took from the planes, and that are not yet in `words`.
     pending: usize,
 }
 
+const OTHER_LENGTHS: &str = "its frames hold another number of bytes than its plan says";
+const OTHER_ESCAPES: &str = "its planes hold another number of escapes than its plan says";
+
 impl Unpacked {
-    fn fill(&mut self, predictor: Predictor, planes: &[Vec<u8>; 4]) {
+    fn fill(&mut self, plan: &StreamPlan, planes: &Planes) -> Result<(), String> {
         let mut left = std::mem::take(&mut self.pending);
         while left > 0 {
             let (start, len) = (self.words.len(), left.min(BLOCK));
-            let planes = planes.each_ref().map(|plane| &plane[self.live..self.live + len]);
-            predict::join(planes, &mut self.words);
-            predictor.restore(&mut self.words, start..start + len);
-            self.live += len;
+            let joined = self.place.join(len, plan.cut, planes, &mut self.words);
+            joined.ok_or_else(|| OTHER_ESCAPES.to_owned())?;
+            plan.predictor.restore(&mut self.words, start..start + len);
             left -= len;
         }
+        Ok(())
     }
 }
 
@@ -58,26 +63,31 @@ impl Decoder {
         let constant: usize = constant.map(|run| run.len * run.repeat).sum();
         let words: usize = self.plan.streams.iter().map(|stream| stream.words).sum();
         let live = words - constant;
-        for plane in &mut self.planes {
-            zstd.next(&mut rest, live as u64, plane)?;
+        self.place();
+        let middle: usize = self.streams.iter().zip(&self.plan.streams).map(|(stream, plan)| plan.cut.middle(stream.live)).sum();
+        let escapes: usize = self.plan.streams.iter().map(|stream| stream.escapes).sum();
+        let has_escapes = self.plan.streams.iter().any(|stream| stream.cut != Cut::Bytes);
+        let lens: [usize; PLANES] = [live, live, middle, live, escapes, escapes];
+        let planes = if has_escapes { PLANES } else { ALWAYS };
+        for (plane, len) in self.planes.iter_mut().zip(lens).take(planes) {
+            zstd.next(&mut rest, len as u64, plane)?;
+            if plane.len() != len {
+                return Err(OTHER_LENGTHS.to_owned());
+            }
         }
-        let lengths = self.planes.iter().map(Vec::len);
-        if !rest.is_empty() || self.structure.len() != structure || lengths.into_iter().any(|len| len != live) {
-            return Err("its frames hold another number of bytes than its plan says".to_owned());
+        if !rest.is_empty() || self.structure.len() != structure {
+            return Err(OTHER_LENGTHS.to_owned());
         }
-        self.restore();
+        self.restore()?;
         Ok(self.assemble(raw_len))
     }
 
-    /// Makes the streams out of the planes.
-    fn restore(&mut self) {
-        let Self {
-            plan, planes, streams, ..
-        } = self;
+    /// Finds out where each stream is in the planes, from how much it has there.
+    fn place(&mut self) {
+        let Self { plan, streams, .. } = self;
         streams.resize_with(plan.streams.len(), Unpacked::default);
         for (stream, plan) in streams.iter_mut().zip(&plan.streams) {
             stream.words.clear();
-            stream.words.reserve(plan.words);
             (stream.live, stream.pending) = (plan.words, 0);
         }
         for run in &plan.runs {
@@ -85,10 +95,23 @@ impl Decoder {
                 streams[run.stream].live -= run.len * run.repeat;
             }
         }
-        // Where each stream begins in the planes, from how much it has there.
-        let mut begins = 0;
-        for stream in streams.iter_mut() {
-            begins += std::mem::replace(&mut stream.live, begins);
+        let mut place = Place::default();
+        for (stream, plan) in streams.iter_mut().zip(&plan.streams) {
+            stream.place = place;
+            place.words += stream.live;
+            place.middle += plan.cut.middle(stream.live);
+            place.escapes += plan.escapes;
+            stream.place.end = place.escapes;
+        }
+    }
+
+    /// Makes the streams out of the planes.
+    fn restore(&mut self) -> Result<(), String> {
+        let Self {
+            plan, planes, streams, ..
+        } = self;
+        for (stream, plan) in streams.iter_mut().zip(&plan.streams) {
+            stream.words.reserve(plan.words);
         }
         for run in &plan.runs {
             let words = run.len * run.repeat;
@@ -100,14 +123,18 @@ impl Decoder {
                     streams[run.stream + 1].pending += words;
                 }
                 Form::Constant(word) => {
-                    stream.fill(plan.streams[run.stream].predictor, planes);
+                    stream.fill(&plan.streams[run.stream], planes)?;
                     stream.words.resize(stream.words.len() + words, word);
                 }
             }
         }
         for (stream, plan) in streams.iter_mut().zip(&plan.streams) {
-            stream.fill(plan.predictor, planes);
+            stream.fill(plan, planes)?;
+            if stream.place.escapes != stream.place.end {
+                return Err(OTHER_ESCAPES.to_owned());
+            }
         }
+        Ok(())
     }
 
     /// Puts structure and numbers together.

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::{
-    BLOCK, Care, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, Plan, Run, StreamPlan, Word, choose, periods::Periods,
-    predict, wire,
+    ALWAYS, BLOCK, Care, Cut, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, Plan, Planes, Run, StreamPlan, Word, choose,
+    periods::Periods, planes, wire,
 };
 use crate::file::chunk::{
     ChunkBuilder,
@@ -27,12 +27,6 @@ const MAY_REPEAT: f32 = 3.0;
 /// takes one for each byte.
 const REPEATS: f32 = 0.6;
 
-/// A plane with more bits per byte than this, on a sample, is stored as it is: trying would cost more than it gains.
-const INCOMPRESSIBLE: f32 = 7.93;
-
-/// A plane with fewer bits per byte than this, on a sample, is nearly empty.
-const NEARLY_EMPTY: f32 = 1.5;
-
 /// Level for the structure bytes and the plan.
 const STRUCTURE_LEVEL: i32 = 1;
 
@@ -45,7 +39,7 @@ pub(in crate::file::chunk) struct Encoder {
     structure: Vec<u8>,
     plan_bytes: Vec<u8>,
     residuals: Vec<u32>,
-    planes: [Vec<u8>; 4],
+    planes: Planes,
     candidates: Vec<usize>,
     trial: Vec<u8>,
 }
@@ -84,7 +78,7 @@ impl Encoder {
         if numbers == 0 || numbers * 4 < chunk.raw_len() * LEAST_FOURTHS {
             return Ok(false);
         }
-        self.predict();
+        self.predict(care);
         self.plan_bytes.clear();
         self.plan.encode(&mut self.plan_bytes);
         if self.plan_bytes.len() as u64 > MAX_PLAN {
@@ -92,10 +86,12 @@ impl Encoder {
         }
         zstd.append(&self.plan_bytes, Effort::Level(STRUCTURE_LEVEL), stored)?;
         zstd.append(&self.structure, Effort::Level(STRUCTURE_LEVEL), stored)?;
-        for plane in &self.planes {
+        let escapes = self.plan.streams.iter().any(|stream| stream.cut != Cut::Bytes);
+        let planes = if escapes { &self.planes } else { &self.planes[..ALWAYS] };
+        for plane in planes {
             match effort(plane, care, zstd, &mut self.trial)? {
                 Some(effort) => zstd.append(plane, effort, stored)?,
-                None => frame::append_raw([plane.as_slice()], plane.len(), stored),
+                None => frame::append_raw(plane, stored),
             }
         }
         Ok(true)
@@ -208,15 +204,14 @@ impl Encoder {
     }
 
     /// Fills the planes, and completes the plan.
-    fn predict(&mut self) {
+    fn predict(&mut self, care: Care) {
         self.plan.streams.clear();
         self.planes.iter_mut().for_each(Vec::clear);
         for stream in &self.streams {
             stream.periods.candidates(&mut self.candidates);
-            let predictor = choose::choose(&stream.words, &self.candidates, &mut self.residuals);
+            let (predictor, cut) = choose::choose(&stream.words, &self.candidates, care, &mut self.residuals);
             let words = stream.words.len();
-            self.plan.streams.push(StreamPlan { words, predictor });
-            let mut start = 0;
+            let (mut start, mut before, mut escapes) = (0, 0, 0);
             let ends = stream.constant.iter().copied().chain([(words, words)]);
             for (end, next) in ends {
                 while start < end {
@@ -224,10 +219,17 @@ impl Encoder {
                     start = block.end;
                     self.residuals.clear();
                     predictor.residuals(&stream.words, block, &mut self.residuals);
-                    predict::split(&self.residuals, &mut self.planes);
+                    escapes += planes::split(&self.residuals, cut, before, &mut self.planes);
+                    before += self.residuals.len();
                 }
                 start = next;
             }
+            self.plan.streams.push(StreamPlan {
+                words,
+                predictor,
+                cut,
+                escapes,
+            });
         }
     }
 }
@@ -244,11 +246,7 @@ fn effort(plane: &[u8], care: Care, zstd: &mut Compressors, trial: &mut Vec<u8>)
     let (places, each) = COUNTED;
     let counted = plane.chunks((plane.len() / places).max(each));
     let bits = choose::entropy(counted.flat_map(|chunk| chunk.iter().take(each)).copied());
-    let most = match care {
-        Care::Full => INCOMPRESSIBLE,
-        Care::Little => NEARLY_EMPTY,
-    };
-    if bits > most {
+    if bits > care.most_bits() {
         return Ok(None);
     }
     if bits > MAY_REPEAT {

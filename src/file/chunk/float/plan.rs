@@ -1,6 +1,7 @@
 //! The plan of a float chunk: where its runs are, and how they are predicted. FORMAT.md §6.1 states its bytes.
 
 use super::{
+    planes::Cut,
     predict::{Mean, Predictor, Word},
     wire::Kind,
 };
@@ -18,6 +19,9 @@ pub(super) struct Plan {
 pub(super) struct StreamPlan {
     pub(super) words: usize,
     pub(super) predictor: Predictor,
+    pub(super) cut: Cut,
+    /// Residuals whose upper bits stand in the planes of escapes.
+    pub(super) escapes: usize,
 }
 
 /// One or more runs that look alike.
@@ -49,6 +53,12 @@ const FAR: u64 = 0;
 const BOTH: u64 = 1;
 const SLOPE: u64 = 2;
 
+/// A stream's kind of mean and its cut share a number.
+const MEAN_BITS: u32 = 2;
+const BYTES: u64 = 0;
+const SIXTEEN: u64 = 1;
+const TWENTY: u64 = 2;
+
 const FORM_BITS: u32 = 2;
 const SINGLE: u64 = 0;
 const DOUBLE: u64 = 1;
@@ -57,7 +67,8 @@ const CONSTANT: u64 = 2;
 impl Plan {
     pub(super) fn encode(&self, into: &mut Vec<u8>) {
         put(self.streams.len() as u64, into);
-        for StreamPlan { words, predictor } in &self.streams {
+        for stream in &self.streams {
+            let StreamPlan { words, predictor, .. } = stream;
             put(*words as u64, into);
             put(predictor.far as u64, into);
             put(predictor.near as u64, into);
@@ -66,7 +77,15 @@ impl Plan {
                 Mean::Both => BOTH,
                 Mean::Slope => SLOPE,
             };
-            put(mean, into);
+            let cut = match stream.cut {
+                Cut::Bytes => BYTES,
+                Cut::Sixteen => SIXTEEN,
+                Cut::Twenty => TWENTY,
+            };
+            put(cut << MEAN_BITS | mean, into);
+            if stream.cut != Cut::Bytes {
+                put(stream.escapes as u64, into);
+            }
         }
         put(self.runs.len() as u64, into);
         for run in &self.runs {
@@ -98,17 +117,33 @@ impl Plan {
         }
         for _ in 0..streams {
             let (words, far, near) = (next()?, next()?, next()?);
-            let mean = match next()? {
-                at if at as u64 == FAR => Mean::Far,
-                at if at as u64 == BOTH && near > 0 => Mean::Both,
-                at if at as u64 == SLOPE && near > 0 => Mean::Slope,
+            let how = next()? as u64;
+            let mean = match how & ((1 << MEAN_BITS) - 1) {
+                FAR => Mean::Far,
+                BOTH if near > 0 => Mean::Both,
+                SLOPE if near > 0 => Mean::Slope,
                 _ => return Err("its plan has an unknown predictor"),
             };
+            let cut = match how >> MEAN_BITS {
+                BYTES => Cut::Bytes,
+                SIXTEEN => Cut::Sixteen,
+                TWENTY => Cut::Twenty,
+                _ => return Err("its plan has an unknown cut"),
+            };
+            let escapes = if cut == Cut::Bytes { 0 } else { next()? };
+            if escapes > words {
+                return Err("its plan has more escapes than words");
+            }
             if near >= far.max(1) {
                 return Err("its plan has an impossible predictor");
             }
             let predictor = Predictor { far, near, mean };
-            self.streams.push(StreamPlan { words, predictor });
+            self.streams.push(StreamPlan {
+                words,
+                predictor,
+                cut,
+                escapes,
+            });
         }
         let runs = next()?;
         for _ in 0..runs {

@@ -191,19 +191,5 @@ const fn slope(far: u32, near: u32, both: u32) -> u32 {
     far.wrapping_add(near).wrapping_sub(both)
 }
 
-/// Splits residuals into planes: all lowest bytes, then all second bytes, and so on.
-pub(super) fn split(residuals: &[u32], planes: &mut [Vec<u8>; 4]) {
-    for (byte, plane) in planes.iter_mut().enumerate() {
-        plane.extend(residuals.iter().map(|residual| (residual >> (8 * byte)) as u8));
-    }
-}
-
-/// Appends the words whose bytes are in the planes.
-pub(super) fn join(planes: [&[u8]; 4], into: &mut Vec<Word>) {
-    let [a, b, c, d] = planes;
-    let bytes = a.iter().zip(b).zip(c).zip(d);
-    into.extend(bytes.map(|(((a, b), c), d)| [*a, *b, *c, *d]));
-}
-
 #[cfg(test)]
 mod tests;

@@ -96,24 +96,35 @@ fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
 fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
     let (mut pipeline, _) = pipeline(Ladder::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]), usize::MAX);
     let rungs = [
-        (Bound::Press, 0, 2),
-        (Bound::Press, 30, 2),
-        (Bound::Press, 10, 2),
-        (Bound::Press, 70, 2),
-        (Bound::Other, 20, 20),
-        (Bound::Other, 0, 32),
-        (Bound::Press, 70, 1),
+        (Bound::Press, 0, 2, 0),
+        (Bound::Press, 30, 2, 1),
+        (Bound::Press, 10, 2, 1),
+        (Bound::Press, 70, 2, 2),
+        (Bound::Other, 20, 60, 2),
+        (Bound::Other, 0, 60, 1),
+        (Bound::Other, 0, 60, 0),
+        (Bound::Press, 70, 1, 2),
+        // It went down again at once, and now waits twice as long.
+        (Bound::Other, 0, 60, 2),
+        (Bound::Other, 0, 60, 1),
+        (Bound::Press, 70, 1, 2),
+        (Bound::Other, 0, 190, 2),
         // The press is idle and the queue full: the disk is slow, and fewer bytes help it.
-        (Bound::Other, 90, 16),
+        (Bound::Other, 90, 20, 1),
+        (Bound::Other, 0, 210, 0),
+        // After a long calm it is as hopeful as in the beginning.
+        (Bound::Other, 0, 210, 0),
+        (Bound::Press, 70, 1, 2),
+        (Bound::Other, 0, 60, 1),
     ];
-    let rungs = rungs.map(|(bound, percent, chunks)| {
+    for (number, (bound, percent, millis, rung)) in rungs.into_iter().enumerate() {
         pipeline.pressure(percent);
-        for _ in 0..chunks {
+        for _ in 0..millis {
+            pipeline.now += Duration::from_millis(1);
             pipeline.step(bound);
         }
-        pipeline.rung
-    });
-    assert_eq!(rungs, [0, 1, 1, 2, 2, 0, 2, 1]);
+        assert_eq!(pipeline.rung, rung, "{number}");
+    }
 }
 
 #[test]

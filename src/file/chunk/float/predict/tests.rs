@@ -25,10 +25,9 @@ proptest! {
         let mut restored = Vec::new();
         for start in (0..words.len()).step_by(block) {
             let range = start..words.len().min(start + block);
-            let (mut residuals, mut planes) = (Vec::new(), <[Vec<u8>; 4]>::default());
+            let mut residuals = Vec::new();
             predictor.residuals(&words, range.clone(), &mut residuals);
-            split(&residuals, &mut planes);
-            join(planes.each_ref().map(Vec::as_slice), &mut restored);
+            restored.extend(residuals.into_iter().map(u32::to_le_bytes));
             predictor.restore(&mut restored, range);
         }
         prop_assert_eq!(restored, words);

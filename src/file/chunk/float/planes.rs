@@ -1,0 +1,193 @@
+//! Residuals divided among planes, so that what can be compressed stands apart from what cannot, and the way back.
+//!
+//! What is left of a residual above its noise is a small number most of the time: one symbol, which the entropy coder
+//! takes once. The few that are larger are escaped, and stand in planes of their own.
+
+use super::predict::Word;
+
+/// How the residuals of a stream are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Cut {
+    /// Into four bytes.
+    #[default]
+    Bytes,
+    /// Into two bytes, and the upper 16 bits as a symbol.
+    Sixteen,
+    /// Into two bytes, four bits, and the upper 12 bits as a symbol.
+    Twenty,
+}
+
+/// The symbol of all numbers from this one on, which stand in the planes of escapes.
+const ESCAPE: u8 = u8::MAX;
+
+/// Planes of a chunk: the lowest bytes, the second, what is between them and the highest (whole bytes or halves), the
+/// highest or the symbols, and the escaped numbers' lower and upper bytes.
+pub(super) type Planes = [Vec<u8>; PLANES];
+pub(super) const PLANES: usize = 6;
+
+/// Those that every chunk has.
+pub(super) const ALWAYS: usize = 4;
+
+impl Cut {
+    /// Bits below the symbol.
+    #[inline]
+    pub(super) const fn below(self) -> u32 {
+        match self {
+            Self::Bytes => 24,
+            Self::Sixteen => 16,
+            Self::Twenty => 20,
+        }
+    }
+
+    /// A residual's symbol.
+    #[inline]
+    pub(super) fn symbol(self, residual: u32) -> u8 {
+        (residual >> self.below()).min(u32::from(ESCAPE)) as u8
+    }
+
+    /// True for the symbol of what stands elsewhere.
+    #[inline]
+    pub(super) fn is_escape(self, symbol: u8) -> bool {
+        self != Self::Bytes && symbol == ESCAPE
+    }
+
+    /// Bytes that so many words have in the third plane.
+    pub(super) const fn middle(self, words: usize) -> usize {
+        match self {
+            Self::Bytes => words,
+            Self::Sixteen => 0,
+            Self::Twenty => words.div_ceil(2),
+        }
+    }
+}
+
+/// Appends residuals of a stream, of which so many stand in the planes already; how many of them were escaped.
+pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Planes) -> usize {
+    let [lowest, second, middle, top, small, large] = planes;
+    let byte = |at: u32| residuals.iter().map(move |residual| (residual >> (8 * at)) as u8);
+    lowest.extend(byte(0));
+    second.extend(byte(1));
+    match cut {
+        Cut::Bytes => {
+            middle.extend(byte(2));
+            top.extend(byte(3));
+            return 0;
+        }
+        Cut::Sixteen => top.extend(residuals.iter().map(|residual| Cut::Sixteen.symbol(*residual))),
+        Cut::Twenty => {
+            top.extend(residuals.iter().map(|residual| Cut::Twenty.symbol(*residual)));
+            let half = |residual: &u32| (residual >> 16) as u8 & 0xf;
+            let (first, rest) = residuals.split_at(residuals.len().min(before % 2));
+            if let ([first], Some(last)) = (first, middle.last_mut()) {
+                *last |= half(first) << 4;
+            }
+            let (pairs, odd) = rest.as_chunks::<2>();
+            middle.extend(pairs.iter().map(|[even, odd]| half(even) | half(odd) << 4));
+            middle.extend(odd.iter().map(half));
+        }
+    }
+    let symbols = &top[top.len() - residuals.len()..];
+    let known = small.len();
+    each_escape(symbols, |at| {
+        let number = residuals[at] >> cut.below();
+        small.push(number as u8);
+        large.push((number >> 8) as u8);
+    });
+    small.len() - known
+}
+
+/// Calls with the place of each escape, in order. Most groups of eight have none.
+#[inline]
+fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (groups, rest) = symbols.as_chunks::<8>();
+    for (group, bytes) in groups.iter().enumerate() {
+        // The upper bit of each byte that is all ones.
+        let word = u64::from_le_bytes(*bytes);
+        let mut found = ((word & LOW) + ONES) & word & !LOW;
+        while found != 0 {
+            call(group * 8 + found.trailing_zeros() as usize / 8);
+            found &= found - 1;
+        }
+    }
+    for (at, symbol) in rest.iter().enumerate() {
+        if *symbol == ESCAPE {
+            call(groups.len() * 8 + at);
+        }
+    }
+}
+
+/// Where a stream goes on in the planes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    /// Words of it that were read.
+    pub(super) read: usize,
+    /// Where it begins in the planes that have a byte for each word.
+    pub(super) words: usize,
+    /// Where it begins in the third.
+    pub(super) middle: usize,
+    /// The next of its escapes, and the end of them.
+    pub(super) escapes: usize,
+    pub(super) end: usize,
+}
+
+impl Place {
+    /// Appends the next residuals to `into`; `None` when more of them are escaped than the stream has escapes. The planes
+    /// must be as long as the place says.
+    pub(super) fn join(&mut self, len: usize, cut: Cut, planes: &Planes, into: &mut Vec<Word>) -> Option<()> {
+        let [lowest, second, middle, top, small, large] = planes;
+        let range = self.words + self.read..self.words + self.read + len;
+        let [lowest, second, top] = [lowest, second, top].map(|plane| &plane[range.clone()]);
+        let low = lowest.iter().zip(second).zip(top);
+        let start = into.len();
+        match cut {
+            Cut::Bytes => {
+                let middle = &middle[self.middle + self.read..][..len];
+                into.extend(low.zip(middle).map(|(((a, b), d), c)| [*a, *b, *c, *d]));
+            }
+            Cut::Sixteen => into.extend(low.map(|((a, b), top)| [*a, *b, *top, 0])),
+            Cut::Twenty => {
+                let middle = &middle[self.middle + self.read / 2..];
+                let word = |a, b, half, top: u8| [a, b, half | top << 4, top >> 4];
+                // The second half of a byte of which the first was read before.
+                let odd = (self.read % 2).min(len);
+                into.extend(low.take(odd).map(|((a, b), top)| word(*a, *b, middle[0] >> 4, *top)));
+                let [lowest, second, top] = [lowest, second, top].map(|plane| plane[odd..].as_chunks::<2>());
+                let pairs = lowest.0.iter().zip(second.0).zip(top.0).zip(&middle[odd..]);
+                into.resize(start + len, Word::default());
+                let (even, last) = into[start + odd..].as_chunks_mut::<2>();
+                for ([one, other], (((a, b), top), both)) in even.iter_mut().zip(pairs) {
+                    *one = word(a[0], b[0], both & 0xf, top[0]);
+                    *other = word(a[1], b[1], both >> 4, top[1]);
+                }
+                if let ([slot], [a], [b], [top]) = (last, lowest.1, second.1, top.1) {
+                    *slot = word(*a, *b, middle[odd + even.len()] & 0xf, *top);
+                }
+            }
+        }
+        self.read += len;
+        if cut == Cut::Bytes {
+            return Some(());
+        }
+        let (small, large) = (&small[self.escapes..self.end], &large[self.escapes..self.end]);
+        let mut numbers = small.iter().zip(large).map(|(small, large)| u32::from(*small) | u32::from(*large) << 8);
+        let (mut taken, mut missing) = (0, false);
+        let words = &mut into[start..];
+        let below = (1 << cut.below()) - 1;
+        each_escape(top, |at| {
+            let Some(number) = numbers.next() else {
+                missing = true;
+                return;
+            };
+            taken += 1;
+            let kept = u32::from_le_bytes(words[at]) & below;
+            words[at] = (kept | number << cut.below()).to_le_bytes();
+        });
+        self.escapes += taken;
+        (!missing).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

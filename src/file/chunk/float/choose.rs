@@ -16,7 +16,7 @@ const MOST_WORDS: usize = 512;
 const ESCAPED: f32 = 12.0;
 
 /// What bits per word must be saved by compressing two planes instead of one.
-const ONE_PLANE_MORE: f32 = 0.05;
+const ONE_PLANE_MORE: f32 = 0.25;
 
 /// Mean bits per residual below which a candidate must beat the plain words, so that noise does not decide.
 const CLEARLY: f32 = 0.02;
@@ -59,15 +59,17 @@ pub(super) fn choose(words: &[Word], candidates: &[usize], care: Care, scratch: 
         let (far, near) = (best.max(*second), best.min(*second));
         (near > 1).then_some(Predictor { far, near, mean })
     };
-    let mut chosen = (plain, sample.entropy(plain, scratch) - CLEARLY);
+    let mut planes = sample.entropy(plain, scratch);
+    let mut chosen = (plain, planes.iter().sum::<f32>() - CLEARLY);
     for predictor in [Some(alone), two(Mean::Both), two(Mean::Slope)].into_iter().flatten() {
-        let entropy = sample.entropy(predictor, scratch);
+        let found = sample.entropy(predictor, scratch);
+        let entropy = found.iter().sum();
         if entropy < chosen.1 {
-            chosen = (predictor, entropy);
+            (chosen, planes) = ((predictor, entropy), found);
         }
     }
     let predictor = chosen.0;
-    (predictor, sample.cut(predictor, care, scratch))
+    (predictor, sample.cut(predictor, planes, care, scratch))
 }
 
 /// Some words, with as many before each as the longest distance needs.
@@ -107,33 +109,32 @@ impl<'a> Sample<'a> {
             .sum()
     }
 
-    /// Bits per word that the planes of the residuals need.
-    fn entropy(&self, predictor: Predictor, residuals: &mut Vec<u32>) -> f32 {
-        residuals.clear();
+    fn residuals(&self, predictor: Predictor, into: &mut Vec<u32>) {
+        into.clear();
         for start in self.starts {
-            predictor.residuals(self.words, start..start + self.len, residuals);
+            predictor.residuals(self.words, start..start + self.len, into);
         }
-        let plane = |byte: usize| entropy(residuals.iter().map(|residual| (residual >> (8 * byte)) as u8));
-        (0..4).map(plane).sum()
     }
 
-    /// The cut that leaves the fewest bits per word.
-    fn cut(&self, predictor: Predictor, care: Care, residuals: &mut Vec<u32>) -> Cut {
-        residuals.clear();
-        for start in self.starts {
-            predictor.residuals(self.words, start..start + self.len, residuals);
-        }
+    /// Bits per word that each of the four bytes of the residuals needs.
+    fn entropy(&self, predictor: Predictor, residuals: &mut Vec<u32>) -> [f32; 4] {
+        self.residuals(predictor, residuals);
+        std::array::from_fn(|byte| entropy(residuals.iter().map(|residual| (residual >> (8 * byte)) as u8)))
+    }
+
+    /// The cut that leaves the fewest bits per word, when the bytes of the residuals need so many.
+    fn cut(&self, predictor: Predictor, [.., middle, top]: [f32; 4], care: Care, residuals: &mut Vec<u32>) -> Cut {
+        self.residuals(predictor, residuals);
         let most = care.most_bits();
         let stored = |bits: f32| if bits > most { 8.0 } else { bits };
-        let middle = stored(entropy(residuals.iter().map(|residual| (residual >> 16) as u8)));
         let cost = |cut: Cut| {
+            if cut == Cut::Bytes {
+                return 16.0 + stored(middle) + stored(top) + ONE_PLANE_MORE;
+            }
             let symbols = residuals.iter().map(|residual| cut.symbol(*residual));
             let escapes = symbols.clone().filter(|symbol| cut.is_escape(*symbol)).count();
-            let top = stored(entropy(symbols));
-            match cut {
-                Cut::Bytes => 16.0 + middle + top + ONE_PLANE_MORE,
-                _ => cut.below() as f32 + top + escapes as f32 / residuals.len().max(1) as f32 * ESCAPED,
-            }
+            let escaped = escapes as f32 / residuals.len().max(1) as f32;
+            cut.below() as f32 + stored(entropy(symbols)) + escaped * ESCAPED
         };
         let costs = [Cut::Sixteen, Cut::Twenty, Cut::Bytes].map(|cut| (cost(cut), cut));
         let least = costs.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other));

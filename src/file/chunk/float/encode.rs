@@ -35,6 +35,8 @@ const STRUCTURE_LEVEL: i32 = 1;
 pub(in crate::file::chunk) struct Encoder {
     plan: Plan,
     streams: Vec<Stream>,
+    /// The stream of the latest run.
+    latest: usize,
     found: Vec<Found>,
     structure: Vec<u8>,
     plan_bytes: Vec<u8>,
@@ -148,11 +150,13 @@ impl Encoder {
             Kind::Single => Part::Single,
             Kind::Double => Part::Low,
         };
-        let known = self.streams[..*used]
-            .iter()
-            .rposition(|stream| (stream.call, stream.part) == (call, part));
-        if known.is_some() {
-            return known;
+        let is_it = |stream: &Stream| (stream.call, stream.part) == (call, part);
+        if self.streams[..*used].get(self.latest).is_some_and(is_it) {
+            return Some(self.latest);
+        }
+        if let Some(known) = self.streams[..*used].iter().rposition(is_it) {
+            self.latest = known;
+            return Some(known);
         }
         let parts: &[Part] = match kind {
             Kind::Single => &[Part::Single],

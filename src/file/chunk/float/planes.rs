@@ -3,7 +3,7 @@
 //! What is left of a residual above its noise is a small number most of the time: one symbol, which the entropy coder
 //! takes once. The few that are larger are escaped, and stand in planes of their own.
 
-use super::predict::Word;
+use super::{BLOCK, predict::Word};
 
 /// How the residuals of a stream are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,18 +64,17 @@ impl Cut {
 /// Appends residuals of a stream, of which so many stand in the planes already; how many of them were escaped.
 pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Planes) -> usize {
     let [lowest, second, middle, top, small, large] = planes;
-    let byte = |at: u32| residuals.iter().map(move |residual| (residual >> (8 * at)) as u8);
-    lowest.extend(byte(0));
-    second.extend(byte(1));
+    extend(lowest, residuals, |residual| residual as u8);
+    extend(second, residuals, |residual| (residual >> 8) as u8);
     match cut {
         Cut::Bytes => {
-            middle.extend(byte(2));
-            top.extend(byte(3));
+            extend(middle, residuals, |residual| (residual >> 16) as u8);
+            extend(top, residuals, |residual| (residual >> 24) as u8);
             return 0;
         }
-        Cut::Sixteen => top.extend(residuals.iter().map(|residual| Cut::Sixteen.symbol(*residual))),
+        Cut::Sixteen => extend(top, residuals, |residual| Cut::Sixteen.symbol(residual)),
         Cut::Twenty => {
-            top.extend(residuals.iter().map(|residual| Cut::Twenty.symbol(*residual)));
+            extend(top, residuals, |residual| Cut::Twenty.symbol(residual));
             let half = |residual: &u32| (residual >> 16) as u8 & 0xf;
             let (first, rest) = residuals.split_at(residuals.len().min(before % 2));
             if let ([first], Some(last)) = (first, middle.last_mut()) {
@@ -94,6 +93,16 @@ pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Pla
         large.push((number >> 8) as u8);
     });
     small.len() - known
+}
+
+/// Appends what `byte` makes of each residual, sixteen at a time: as many as a wide store takes.
+#[inline]
+fn extend(plane: &mut Vec<u8>, residuals: &[u32], byte: impl Fn(u32) -> u8) {
+    let (groups, rest) = residuals.as_chunks::<16>();
+    for group in groups {
+        plane.extend_from_slice(&group.map(&byte));
+    }
+    plane.extend(rest.iter().map(|residual| byte(*residual)));
 }
 
 /// Calls with the place of each escape, in order. Most groups of eight have none.
@@ -133,7 +142,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Appends the next residuals to `into`; `None` when more of them are escaped than the stream has escapes. The planes
+    /// Appends the next residuals, up to [`BLOCK`] of them, to `into`; `None` when more of them are escaped than the stream has escapes. The planes
     /// must be as long as the place says.
     pub(super) fn join(&mut self, len: usize, cut: Cut, planes: &Planes, into: &mut Vec<Word>) -> Option<()> {
         let [lowest, second, middle, top, small, large] = planes;
@@ -149,21 +158,18 @@ impl Place {
             Cut::Sixteen => into.extend(low.map(|((a, b), top)| [*a, *b, *top, 0])),
             Cut::Twenty => {
                 let middle = &middle[self.middle + self.read / 2..];
-                let word = |a, b, half, top: u8| [a, b, half | top << 4, top >> 4];
-                // The second half of a byte of which the first was read before.
+                // The upper half of the first byte alone, when its lower was read before.
                 let odd = (self.read % 2).min(len);
-                into.extend(low.take(odd).map(|((a, b), top)| word(*a, *b, middle[0] >> 4, *top)));
-                let [lowest, second, top] = [lowest, second, top].map(|plane| plane[odd..].as_chunks::<2>());
-                let pairs = lowest.0.iter().zip(second.0).zip(top.0).zip(&middle[odd..]);
-                into.resize(start + len, Word::default());
-                let (even, last) = into[start + odd..].as_chunks_mut::<2>();
-                for ([one, other], (((a, b), top), both)) in even.iter_mut().zip(pairs) {
-                    *one = word(a[0], b[0], both & 0xf, top[0]);
-                    *other = word(a[1], b[1], both >> 4, top[1]);
+                let mut third = [0; BLOCK + 1];
+                let (first, pairs) = third.split_at_mut(odd);
+                first.copy_from_slice(&[middle.first().map_or(0, |both| both >> 4)][..odd]);
+                for (pair, both) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(&middle[odd..]) {
+                    *pair = [both & 0xf, both >> 4];
                 }
-                if let ([slot], [a], [b], [top]) = (last, lowest.1, second.1, top.1) {
-                    *slot = word(*a, *b, middle[odd + even.len()] & 0xf, *top);
+                for (half, top) in third.iter_mut().zip(top) {
+                    *half |= top << 4;
                 }
+                into.extend(low.zip(&third).map(|(((a, b), top), c)| [*a, *b, *c, top >> 4]));
             }
         }
         self.read += len;

@@ -215,7 +215,23 @@ fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i
     }
 }
 
+#[inline]
 fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    // Most tags and lengths are one byte or two.
+    match *bytes.get(*at..)? {
+        [byte @ ..0x80, ..] => {
+            *at += 1;
+            Some(u64::from(byte))
+        }
+        [low, high @ ..0x80, ..] => {
+            *at += 2;
+            Some(u64::from(low & 0x7f) | u64::from(high) << 7)
+        }
+        _ => long_varint(bytes, at),
+    }
+}
+
+fn long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0;
     for shift in (0..70).step_by(7) {
         let byte = *bytes.get(*at)?;

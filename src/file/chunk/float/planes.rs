@@ -105,24 +105,30 @@ fn extend(plane: &mut Vec<u8>, residuals: &[u32], byte: impl Fn(u32) -> u8) {
     plane.extend(rest.iter().map(|residual| byte(*residual)));
 }
 
-/// Calls with the place of each escape, in order. Most groups of eight have none.
+/// Calls with the place of each escape, in order. Where there are few, most groups have none.
 #[inline]
 fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
     const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let (groups, rest) = symbols.as_chunks::<8>();
-    for (group, bytes) in groups.iter().enumerate() {
-        // The upper bit of each byte that is all ones.
-        let word = u64::from_le_bytes(*bytes);
-        let mut found = ((word & LOW) + ONES) & word & !LOW;
-        while found != 0 {
-            call(group * 8 + found.trailing_zeros() as usize / 8);
-            found &= found - 1;
+    const GROUP: usize = 64;
+    for (group, symbols) in symbols.chunks(GROUP).enumerate() {
+        if symbols.iter().fold(0, |most, symbol| most.max(*symbol)) < ESCAPE {
+            continue;
         }
-    }
-    for (at, symbol) in rest.iter().enumerate() {
-        if *symbol == ESCAPE {
-            call(groups.len() * 8 + at);
+        let (eights, rest) = symbols.as_chunks::<8>();
+        for (eight, bytes) in eights.iter().enumerate() {
+            // The upper bit of each byte that is all ones.
+            let word = u64::from_le_bytes(*bytes);
+            let mut found = ((word & LOW) + ONES) & word & !LOW;
+            while found != 0 {
+                call(group * GROUP + eight * 8 + found.trailing_zeros() as usize / 8);
+                found &= found - 1;
+            }
+        }
+        for (at, symbol) in rest.iter().enumerate() {
+            if *symbol == ESCAPE {
+                call(group * GROUP + eights.len() * 8 + at);
+            }
         }
     }
 }

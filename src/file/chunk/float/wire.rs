@@ -45,14 +45,44 @@ const ALIKE: i32 = 32;
 /// Binary exponents of a plausible measurement: about 1e-18 to 1e18, zero, and the infinities.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=60;
 
-/// What the last run at each depth looked like: its tag, its length, its kind. The next one is probably alike, and then
-/// need not be tried as a message first.
+/// What was seen so far, and will probably be seen again.
 #[derive(Debug, Default)]
-pub(super) struct Hints([Option<(u64, usize, Kind)>; MAX_DEPTH + 1]);
+pub(super) struct Hints {
+    /// The last run at each depth: its tag, its length, its kind. The next one is probably alike, and then need not be
+    /// tried as a message first.
+    runs: [Option<(u64, usize, Kind)>; MAX_DEPTH + 1],
+    /// The last message: its length, and the two bytes before each of its runs.
+    len: usize,
+    before: Vec<[u8; 2]>,
+}
 
-/// Appends the runs of `message` to `found`, in order. Keep `hints` from message to message.
+/// The runs of `message`, in order. Keep `hints` and `found` from message to message.
 pub(super) fn scan(message: &[u8], hints: &mut Hints, found: &mut Vec<Found>) {
+    if message.len() == hints.len && hints.is_alike(message, found) {
+        return;
+    }
+    found.clear();
     Walk { hints, found }.level(message, 0, [0, 0], 0);
+    hints.len = message.len();
+    hints.before.clear();
+    hints.before.extend(found.iter().map(|found| before(message, found)));
+}
+
+impl Hints {
+    /// True when a message as long as the last one has the ends of tags and lengths where that had them, and plausible
+    /// numbers in its first and its last run: then its runs are the same.
+    fn is_alike(&self, message: &[u8], found: &[Found]) -> bool {
+        let [first, .., last] = found else { return false };
+        let alike = found.iter().zip(&self.before).all(|(found, known)| before(message, found) == *known);
+        alike && [first, last].iter().all(|found| are_of(&message[found.start..found.end], found.kind))
+    }
+}
+
+/// The bytes before a run: its length, and its tag if both are short. They are there, for a run is a field.
+#[inline]
+fn before(message: &[u8], found: &Found) -> [u8; 2] {
+    let bytes = message[..found.start].last_chunk();
+    bytes.copied().unwrap_or_default()
 }
 
 /// A walk through one message and those within it.
@@ -111,11 +141,8 @@ impl Walk<'_> {
     /// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one; one that
     /// looks like the run before it is not tried as a message.
     fn look(&mut self, tag: u64, field: &[u8], base: usize, outer: [usize; 2], depth: usize) {
-        let known = self.hints.0[depth].filter(|(of, len, _)| (*of, *len) == (tag, field.len()));
-        let expected = known.map(|(.., kind)| kind).filter(|kind| match kind {
-            Kind::Single => are_likely(field),
-            Kind::Double => kind_of(field) == Some(Kind::Double),
-        });
+        let known = self.hints.runs[depth].filter(|(of, len, _)| (*of, *len) == (tag, field.len()));
+        let expected = known.map(|(.., kind)| kind).filter(|kind| are_of(field, *kind));
         let before = self.found.len();
         if expected.is_none()
             && depth < MAX_DEPTH
@@ -125,7 +152,7 @@ impl Walk<'_> {
             return;
         }
         if let Some(kind) = expected.or_else(|| kind_of(field)) {
-            self.hints.0[depth] = Some((tag, field.len(), kind));
+            self.hints.runs[depth] = Some((tag, field.len(), kind));
             self.found.push(Found {
                 start: base,
                 end: base + field.len(),
@@ -133,6 +160,14 @@ impl Walk<'_> {
                 group: outer[0],
             });
         }
+    }
+}
+
+/// True when a field looks like numbers of the kind that is expected anyway.
+fn are_of(field: &[u8], kind: Kind) -> bool {
+    match kind {
+        Kind::Single => are_likely(field),
+        Kind::Double => kind_of(field) == Some(Kind::Double),
     }
 }
 

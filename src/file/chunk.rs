@@ -78,9 +78,8 @@ struct Scratch {
 }
 
 /// Stores a chunk's records; the codec's number.
-fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, into: &mut Stored) -> io::Result<u8> {
-    into.clear();
-    let stored = &mut into.bytes;
+fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Stored) -> io::Result<u8> {
+    stored.clear();
     let Scratch {
         zstd,
         float,
@@ -96,7 +95,8 @@ fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, into: &mut S
                 other.clear();
                 zstd.append(raw, Effort::Level(FALLBACK_LEVEL), other)?;
                 if other.len() < stored.len() {
-                    std::mem::swap(stored, other);
+                    stored.clear();
+                    std::mem::swap(&mut stored.bytes, other);
                     return Ok(ZSTD);
                 }
             }
@@ -109,12 +109,12 @@ fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, into: &mut S
             let pieces = chunk
                 .records()
                 .flat_map(|record| [(record.head, None), (record.payload, record.kept)]);
-            into.append_raw(pieces, chunk.raw_len());
+            stored.append_raw(pieces, chunk.raw_len());
             return Ok(STORED);
         }
     };
     gather(chunk, raw);
-    zstd.append(raw, Effort::Level(level), stored)?;
+    zstd.append(raw, Effort::Level(level), &mut stored.bytes)?;
     Ok(ZSTD)
 }
 

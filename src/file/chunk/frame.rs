@@ -93,12 +93,22 @@ impl Compressors {
     }
 }
 
-/// Bytes to be stored. Most lie in one buffer; between them may stand slices of large payloads, which are not copied.
+/// Bytes to be stored. Most lie in one buffer; between them may stand large pieces, which are not copied.
 #[derive(Debug, Default)]
 pub(in crate::file) struct Stored {
     pub(super) bytes: Vec<u8>,
     /// Each with the place in `bytes` that it stands before, in order.
-    kept: Vec<(usize, Bytes)>,
+    kept: Vec<(usize, Kept)>,
+    /// Planes, of which the first few are in use; the others keep their memory for later ones.
+    planes: Vec<Vec<u8>>,
+    used: usize,
+}
+
+/// What is stored from where it lies.
+#[derive(Debug)]
+enum Kept {
+    Payload(Bytes),
+    Plane { number: usize, start: usize, end: usize },
 }
 
 /// Slices shorter than this are copied: to hand one to the kernel by itself costs as much.
@@ -108,35 +118,36 @@ impl Stored {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.kept.clear();
+        self.used = 0;
     }
 
     /// All bytes.
     pub(in crate::file) fn len(&self) -> usize {
-        self.bytes.len() + self.kept.iter().map(|(_, slice)| slice.len()).sum::<usize>()
+        self.bytes.len() + self.kept.iter().map(|(_, kept)| self.piece(kept).len()).sum::<usize>()
     }
 
     /// The bytes in their order, in as few pieces as they lie in.
     pub(in crate::file) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.kept.iter().map(|(place, _)| *place));
-        let ends = self.kept.iter().map(|(place, slice)| (*place, slice.as_ref()));
+        let ends = self.kept.iter().map(|(place, kept)| (*place, self.piece(kept)));
         let ends = ends.chain([(self.bytes.len(), &[][..])]);
-        let pieces = starts.zip(ends).flat_map(|(start, (end, slice))| [&self.bytes[start..end], slice]);
+        let pieces = starts.zip(ends).flat_map(|(start, (end, kept))| [&self.bytes[start..end], kept]);
         pieces.filter(|piece| !piece.is_empty())
+    }
+
+    fn piece<'a>(&'a self, kept: &'a Kept) -> &'a [u8] {
+        match kept {
+            Kept::Payload(slice) => slice,
+            Kept::Plane { number, start, end } => &self.planes[*number][*start..*end],
+        }
     }
 
     pub(super) fn crc32c(&self) -> u32 {
         self.pieces().fold(0, crc32c::crc32c_append)
     }
 
-    /// Adds `piece`, which is a part of `owner` if there is one.
-    fn push(&mut self, piece: &[u8], owner: Option<&Bytes>) {
-        match owner {
-            Some(owner) if piece.len() >= COPY_BELOW => self.kept.push((self.bytes.len(), owner.slice_ref(piece))),
-            _ => self.bytes.extend_from_slice(piece),
-        }
-    }
-
-    /// Appends pieces of `len` bytes in all, each with the payload that it is a part of, as one zstd frame of raw blocks.
+    /// Appends records, or pieces of them, of `len` bytes in all as one zstd frame of raw blocks; each with the payload
+    /// that it is, if it is one.
     pub(super) fn append_raw<'a>(&mut self, pieces: impl IntoIterator<Item = (&'a [u8], Option<&'a Bytes>)>, len: usize) {
         raw_head(len, &mut self.bytes);
         let (mut left, mut room) = (len, 0);
@@ -147,7 +158,13 @@ impl Stored {
                     block_head(room, left, &mut self.bytes);
                 }
                 let (now, rest) = piece.split_at(piece.len().min(room));
-                self.push(now, owner);
+                match owner {
+                    Some(owner) if now.len() >= COPY_BELOW => {
+                        let slice = Kept::Payload(owner.slice_ref(now));
+                        self.kept.push((self.bytes.len(), slice));
+                    }
+                    _ => self.bytes.extend_from_slice(now),
+                }
                 (piece, room, left) = (rest, room - now.len(), left - now.len());
             }
         }
@@ -155,20 +172,25 @@ impl Stored {
             block_head(0, 0, &mut self.bytes);
         }
     }
-}
 
-/// Appends `raw` as one zstd frame of raw blocks.
-pub(super) fn append_raw(raw: &[u8], into: &mut Vec<u8>) {
-    into.reserve(raw.len() + raw.len() / MAX_BLOCK * BLOCK_HEAD + 32);
-    raw_head(raw.len(), into);
-    let mut left = raw.len();
-    for block in raw.chunks(MAX_BLOCK) {
-        block_head(block.len(), left, into);
-        into.extend_from_slice(block);
-        left -= block.len();
-    }
-    if raw.is_empty() {
-        block_head(0, 0, into);
+    /// Appends a plane as one zstd frame of raw blocks. It is taken: what stands there then is an old one, of no meaning.
+    pub(super) fn append_plane(&mut self, plane: &mut Vec<u8>) {
+        if plane.len() < COPY_BELOW {
+            return self.append_raw([(plane.as_slice(), None)], plane.len());
+        }
+        raw_head(plane.len(), &mut self.bytes);
+        let number = self.used;
+        self.used += 1;
+        if self.planes.len() < self.used {
+            self.planes.push(Vec::new());
+        }
+        std::mem::swap(plane, &mut self.planes[number]);
+        let len = self.planes[number].len();
+        for start in (0..len).step_by(MAX_BLOCK) {
+            let end = len.min(start + MAX_BLOCK);
+            block_head(end - start, len - start, &mut self.bytes);
+            self.kept.push((self.bytes.len(), Kept::Plane { number, start, end }));
+        }
     }
 }
 

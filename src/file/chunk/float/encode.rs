@@ -3,12 +3,12 @@
 use std::io;
 
 use super::{
-    ALWAYS, BLOCK, Care, Cut, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, Plan, Planes, Run, StreamPlan, Word, choose,
+    ALWAYS, BLOCK, Care, Cut, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, PLANES, Plan, Planes, Run, StreamPlan, Word, choose,
     periods::Periods, planes, wire,
 };
 use crate::file::chunk::{
     ChunkBuilder,
-    frame::{self, Compressors, Effort},
+    frame::{Compressors, Effort, Stored},
 };
 
 /// A chunk of which less than this part, in fourths, is floats is left to zstd.
@@ -73,7 +73,7 @@ impl Encoder {
         chunk: &ChunkBuilder,
         care: Care,
         zstd: &mut Compressors,
-        stored: &mut Vec<u8>,
+        stored: &mut Stored,
     ) -> io::Result<bool> {
         self.gather(chunk);
         let numbers = chunk.raw_len() - self.structure.len();
@@ -86,14 +86,14 @@ impl Encoder {
         if self.plan_bytes.len() as u64 > MAX_PLAN {
             return Ok(false);
         }
-        zstd.append(&self.plan_bytes, Effort::Level(STRUCTURE_LEVEL), stored)?;
-        zstd.append(&self.structure, Effort::Level(STRUCTURE_LEVEL), stored)?;
+        zstd.append(&self.plan_bytes, Effort::Level(STRUCTURE_LEVEL), &mut stored.bytes)?;
+        zstd.append(&self.structure, Effort::Level(STRUCTURE_LEVEL), &mut stored.bytes)?;
         let escapes = self.plan.streams.iter().any(|stream| stream.cut != Cut::Bytes);
-        let planes = if escapes { &self.planes } else { &self.planes[..ALWAYS] };
-        for plane in planes {
+        let planes = if escapes { PLANES } else { ALWAYS };
+        for plane in &mut self.planes[..planes] {
             match effort(plane, care, zstd, &mut self.trial)? {
-                Some(effort) => zstd.append(plane, effort, stored)?,
-                None => frame::append_raw(plane, stored),
+                Some(effort) => zstd.append(plane, effort, &mut stored.bytes)?,
+                None => stored.append_plane(plane),
             }
         }
         Ok(true)

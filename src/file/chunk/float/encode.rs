@@ -104,20 +104,17 @@ impl Encoder {
         self.structure.clear();
         self.plan.runs.clear();
         self.streams.iter_mut().for_each(Stream::clear);
-        self.found.clear();
         let (mut used, mut counted) = (0, 0);
         // Of this chunk alone: what becomes of it must not depend on the one before.
         let mut hints = wire::Hints::default();
         for (message, record) in chunk.records().enumerate() {
             self.structure.extend_from_slice(record.head);
-            let mut from = 0;
-            let runs = if record.is_message {
+            self.found.clear();
+            if record.is_message {
                 wire::scan(record.payload, &mut hints, &mut self.found);
-                self.found.len()
-            } else {
-                0
-            };
-            for at in 0..runs {
+            }
+            let mut from = 0;
+            for at in 0..self.found.len() {
                 let found = self.found[at];
                 let (gap, numbers) = (
                     &record.payload[from..found.start],

@@ -45,44 +45,75 @@ const ALIKE: i32 = 32;
 /// Binary exponents of a plausible measurement: about 1e-18 to 1e18, zero, and the infinities.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=60;
 
-/// What was seen so far, and will probably be seen again.
+/// What was seen so far at each depth, and will probably be seen again.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    /// The last run at each depth: its tag, its length, its kind. The next one is probably alike, and then need not be
-    /// tried as a message first.
+    /// The last run: its tag, its length, its kind. The next one is probably alike, and then need not be tried as a message
+    /// first.
     runs: [Option<(u64, usize, Kind)>; MAX_DEPTH + 1],
-    /// The last message: its length, and the two bytes before each of its runs.
+    /// The last message that holds messages that hold runs: a row.
+    rows: [Row; MAX_DEPTH],
+}
+
+/// Where the runs of a row are, counted from where it begins, each with the two bytes before it: its length, and its tag
+/// if both are short.
+#[derive(Debug, Default)]
+struct Row {
+    tag: u64,
     len: usize,
-    before: Vec<[u8; 2]>,
+    runs: Vec<(Found, [u8; 2])>,
 }
 
-/// The runs of `message`, in order. Keep `hints` and `found` from message to message.
-pub(super) fn scan(message: &[u8], hints: &mut Hints, found: &mut Vec<Found>) {
-    if message.len() == hints.len && hints.is_alike(message, found) {
-        return;
+impl Row {
+    /// Takes note of the row that begins at `base`; `found` are its runs.
+    fn learn(&mut self, tag: u64, row: &[u8], base: usize, found: &[Found]) {
+        (self.tag, self.len) = (tag, row.len());
+        self.runs.clear();
+        // In a message that holds its runs itself, they belong to a row around it.
+        if found.iter().all(|found| found.group >= base) {
+            self.runs.extend(found.iter().map(|found| {
+                let found = Found {
+                    start: found.start - base,
+                    end: found.end - base,
+                    group: found.group - base,
+                    ..*found
+                };
+                (found, before(row, &found))
+            }));
+        }
     }
-    found.clear();
-    Walk { hints, found }.level(message, 0, [0, 0], 0);
-    hints.len = message.len();
-    hints.before.clear();
-    hints.before.extend(found.iter().map(|found| before(message, found)));
-}
 
-impl Hints {
-    /// True when a message as long as the last one has the ends of tags and lengths where that had them, and plausible
-    /// numbers in its first and its last run: then its runs are the same.
-    fn is_alike(&self, message: &[u8], found: &[Found]) -> bool {
-        let [first, .., last] = found else { return false };
-        let alike = found.iter().zip(&self.before).all(|(found, known)| before(message, found) == *known);
-        alike && [first, last].iter().all(|found| are_of(&message[found.start..found.end], found.kind))
+    /// Appends the runs of another row when it is as long as this, has tags and lengths where this had them, and plausible
+    /// numbers in the first and the last run: then it is built like this. False when nothing is appended.
+    fn apply(&self, tag: u64, row: &[u8], base: usize, into: &mut Vec<Found>) -> bool {
+        let [(first, _), .., (last, _)] = self.runs.as_slice() else {
+            return false;
+        };
+        let is_alike = (self.tag, self.len) == (tag, row.len())
+            && self.runs.iter().all(|(found, known)| before(row, found) == *known)
+            && [first, last].iter().all(|found| are_of(&row[found.start..found.end], found.kind));
+        if is_alike {
+            into.extend(self.runs.iter().map(|(found, _)| Found {
+                start: found.start + base,
+                end: found.end + base,
+                group: found.group + base,
+                ..*found
+            }));
+        }
+        is_alike
     }
 }
 
-/// The bytes before a run: its length, and its tag if both are short. They are there, for a run is a field.
+/// The two bytes before a run, if there are two.
 #[inline]
-fn before(message: &[u8], found: &Found) -> [u8; 2] {
-    let bytes = message[..found.start].last_chunk();
+fn before(row: &[u8], found: &Found) -> [u8; 2] {
+    let bytes = row[..found.start].last_chunk();
     bytes.copied().unwrap_or_default()
+}
+
+/// Appends the runs of `message` to `found`, in order. Keep `hints` from message to message.
+pub(super) fn scan(message: &[u8], hints: &mut Hints, found: &mut Vec<Found>) {
+    Walk { hints, found }.level(message, 0, [0, 0], 0);
 }
 
 /// A walk through one message and those within it.
@@ -144,12 +175,14 @@ impl Walk<'_> {
         let known = self.hints.runs[depth].filter(|(of, len, _)| (*of, *len) == (tag, field.len()));
         let expected = known.map(|(.., kind)| kind).filter(|kind| are_of(field, *kind));
         let before = self.found.len();
-        if expected.is_none()
-            && depth < MAX_DEPTH
-            && self.level(field, base, outer, depth + 1)
-            && self.found.len() > before
-        {
-            return;
+        if expected.is_none() && depth < MAX_DEPTH {
+            if self.hints.rows[depth].apply(tag, field, base, self.found) {
+                return;
+            }
+            if self.level(field, base, outer, depth + 1) && self.found.len() > before {
+                self.hints.rows[depth].learn(tag, field, base, &self.found[before..]);
+                return;
+            }
         }
         if let Some(kind) = expected.or_else(|| kind_of(field)) {
             self.hints.runs[depth] = Some((tag, field.len(), kind));

@@ -87,12 +87,23 @@ pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Pla
     }
     let symbols = &top[top.len() - residuals.len()..];
     let known = small.len();
+    let mut numbers = [0_u16; 64];
+    let mut count = 0;
     each_escape(symbols, |at| {
-        let number = residuals[at] >> cut.below();
-        small.push(number as u8);
-        large.push((number >> 8) as u8);
+        numbers[count] = (residuals[at] >> cut.below()) as u16;
+        count += 1;
+        if count == numbers.len() {
+            escape(&numbers, small, large);
+            count = 0;
+        }
     });
+    escape(&numbers[..count], small, large);
     small.len() - known
+}
+
+fn escape(numbers: &[u16], small: &mut Vec<u8>, large: &mut Vec<u8>) {
+    small.extend(numbers.iter().map(|number| *number as u8));
+    large.extend(numbers.iter().map(|number| (number >> 8) as u8));
 }
 
 /// Appends what `byte` makes of each residual, sixteen at a time: as many as a wide store takes.
@@ -105,32 +116,41 @@ fn extend(plane: &mut Vec<u8>, residuals: &[u32], byte: impl Fn(u32) -> u8) {
     plane.extend(rest.iter().map(|residual| byte(*residual)));
 }
 
-/// Calls with the place of each escape, in order. Where there are few, most groups have none.
+/// Calls with the place of each escape, in order.
 #[inline]
 fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const GROUP: usize = 64;
-    for (group, symbols) in symbols.chunks(GROUP).enumerate() {
+    for (group, symbols) in symbols.chunks(64).enumerate() {
+        // Where there are few, most groups have none.
         if symbols.iter().fold(0, |most, symbol| most.max(*symbol)) < ESCAPE {
             continue;
         }
-        let (eights, rest) = symbols.as_chunks::<8>();
-        for (eight, bytes) in eights.iter().enumerate() {
-            // The upper bit of each byte that is all ones.
-            let word = u64::from_le_bytes(*bytes);
-            let mut found = ((word & LOW) + ONES) & word & !LOW;
-            while found != 0 {
-                call(group * GROUP + eight * 8 + found.trailing_zeros() as usize / 8);
-                found &= found - 1;
-            }
-        }
-        for (at, symbol) in rest.iter().enumerate() {
-            if *symbol == ESCAPE {
-                call(group * GROUP + eights.len() * 8 + at);
-            }
+        let mut found = escapes(symbols);
+        while found != 0 {
+            call(group * 64 + found.trailing_zeros() as usize);
+            found &= found - 1;
         }
     }
+}
+
+/// A bit for each of up to 64 symbols: whether it is an escape.
+#[inline]
+fn escapes(symbols: &[u8]) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    /// Moves the lowest bits of eight bytes into the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (eights, rest) = symbols.as_chunks::<8>();
+    let mut found = 0;
+    for (eight, bytes) in eights.iter().enumerate() {
+        // The upper bit of each byte that is all ones.
+        let word = u64::from_le_bytes(*bytes);
+        let ones = ((word & LOW) + ONES) & word & !LOW;
+        found |= ((ones >> 7).wrapping_mul(GATHER) >> 56) << (eight * 8);
+    }
+    for (at, symbol) in rest.iter().enumerate() {
+        found |= u64::from(*symbol == ESCAPE) << (eights.len() * 8 + at);
+    }
+    found
 }
 
 /// Where a stream goes on in the planes.

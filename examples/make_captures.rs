@@ -57,7 +57,7 @@ pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
         ("nan.gcap", nan()?),
         ("production.gcap", production_job()?),
         ("format-1.0.gcap", every_event()?),
-        ("format-1.1.gcap", every_codec()?),
+        ("format-1.2.gcap", every_codec()?),
     ])
 }
 
@@ -392,10 +392,10 @@ fn header(dialect: Dialect, job_id: &str) -> Header {
 /// doubles, runs of several lengths, fields that are no numbers.
 fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
     const ROWS: i64 = 24;
-    let header = header(Dialect::DataStream, "format-1.1");
+    let header = header(Dialect::DataStream, "format-1.2");
     let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default())?;
     let (mut press, mut sealed) = (Sealer::default(), Sealed::default());
-    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.1", 0));
+    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.2", 0));
     let mut other = Call::open(2, Dialect::PandaDataStream, pandadatastream::stream_request(0));
     for call in [&mut call, &mut other] {
         call.add(1, EventKind::Headers(grpc_headers()));
@@ -415,7 +415,10 @@ fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
         bytes.extend([0x8a, 0x01, 0x80, 0x01]);
         bytes.extend(doubles);
         call.add(10, received(bytes));
-        let values = (0..64).map(|bin| noisy(number, 40, bin));
+        // Of many sizes, so that more than a byte of each differs.
+        let values = (0..64)
+            .map(|bin| noisy(number, 40, bin) + 100.0)
+            .map(|value| value * value);
         let block = production::DataStream {
             start_channel: 1,
             end_channel: 4,

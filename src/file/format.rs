@@ -24,7 +24,8 @@ impl fmt::Display for Version {
 ///
 /// - 1.0 (grpc-capture 0.1.0): the first; codec `zstd`.
 /// - 1.1 (grpc-capture 0.1.0): codecs `float` and `stored`.
-pub const VERSION: Version = Version { major: 1, minor: 1 };
+/// - 1.2 (grpc-capture 0.1.0): cuts of codec `float`.
+pub const VERSION: Version = Version { major: 1, minor: 2 };
 
 /// What is written when nothing needs more: older readers keep up as long as they can.
 pub(super) const ZSTD_ONLY: Version = Version { major: 1, minor: 0 };

@@ -46,6 +46,9 @@ const IMPORTED: [Imported; 2] = [
     },
 ];
 
+/// Made by earlier builds, and never again: every later one must read them.
+const KEPT: [&str; 1] = ["format-1.1.gcap"];
+
 fn hex(text: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(byte).collect()
@@ -72,10 +75,11 @@ fn the_synthetic_captures_are_what_the_example_makes() {
 }
 
 #[test]
-fn every_capture_is_either_made_or_imported() {
+fn every_capture_is_made_or_imported_or_kept() {
     let made = make_captures::synthetic().unwrap().into_iter().map(|(name, _)| name);
     let mut known: Vec<_> = made
         .chain(IMPORTED.iter().map(|imported| imported.capture))
+        .chain(KEPT)
         .map(str::to_owned)
         .collect();
     known.sort();

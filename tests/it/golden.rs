@@ -35,6 +35,7 @@ golden! {
     febus_jitter: "febus-jitter",
     format_1_0: "format-1.0",
     format_1_1: "format-1.1",
+    format_1_2: "format-1.2",
     nan: "nan",
     optodas_quake: "optodas-quake",
     production: "production",

@@ -131,7 +131,9 @@ impl Stored {
         let starts = std::iter::once(0).chain(self.kept.iter().map(|(place, _)| *place));
         let ends = self.kept.iter().map(|(place, kept)| (*place, self.piece(kept)));
         let ends = ends.chain([(self.bytes.len(), &[][..])]);
-        let pieces = starts.zip(ends).flat_map(|(start, (end, kept))| [&self.bytes[start..end], kept]);
+        let pieces = starts
+            .zip(ends)
+            .flat_map(|(start, (end, kept))| [&self.bytes[start..end], kept]);
         pieces.filter(|piece| !piece.is_empty())
     }
 
@@ -148,7 +150,11 @@ impl Stored {
 
     /// Appends records, or pieces of them, of `len` bytes in all as one zstd frame of raw blocks; each with the payload
     /// that it is, if it is one.
-    pub(super) fn append_raw<'a>(&mut self, pieces: impl IntoIterator<Item = (&'a [u8], Option<&'a Bytes>)>, len: usize) {
+    pub(super) fn append_raw<'a>(
+        &mut self,
+        pieces: impl IntoIterator<Item = (&'a [u8], Option<&'a Bytes>)>,
+        len: usize,
+    ) {
         raw_head(len, &mut self.bytes);
         let (mut left, mut room) = (len, 0);
         for (mut piece, owner) in pieces {
@@ -243,6 +249,38 @@ impl Frames {
             Ok(())
         } else {
             Err("a frame has another length than it says".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_from_where_it_lies_is_the_frame_that_a_copy_would_be() {
+        for len in [0, 1, 30_000, 131_072, 131_073, 400_000] {
+            let payload: Bytes = (0..len)
+                .map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+                .collect();
+            let (mut records, mut plane) = (Stored::default(), Stored::default());
+            let pieces = [(&b"head"[..], None), (&payload[..], Some(&payload)), (b"end", None)];
+            records.append_raw(pieces, 4 + payload.len() + 3);
+            let mut taken = payload.to_vec();
+            plane.append_plane(&mut taken);
+            let content = [b"head", &payload[..], b"end"].concat();
+            for (stored, content) in [(&records, &content[..]), (&plane, &payload)] {
+                let bytes = stored.pieces().collect::<Vec<_>>().concat();
+                assert_eq!(stored.len(), bytes.len());
+                assert_eq!(stored.crc32c(), crc32c::crc32c(&bytes));
+                let mut unpacked = Vec::new();
+                Frames::default()
+                    .unpack(&bytes, content.len() as u64, &mut unpacked)
+                    .unwrap();
+                assert!(unpacked == content, "{len}");
+            }
+            records.clear();
+            assert_eq!((records.len(), records.pieces().count()), (0, 0));
         }
     }
 }

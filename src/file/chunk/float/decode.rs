@@ -64,7 +64,12 @@ impl Decoder {
         let words: usize = self.plan.streams.iter().map(|stream| stream.words).sum();
         let live = words - constant;
         self.place();
-        let middle: usize = self.streams.iter().zip(&self.plan.streams).map(|(stream, plan)| plan.cut.middle(stream.live)).sum();
+        let middle: usize = self
+            .streams
+            .iter()
+            .zip(&self.plan.streams)
+            .map(|(stream, plan)| plan.cut.middle(stream.live))
+            .sum();
         let escapes: usize = self.plan.streams.iter().map(|stream| stream.escapes).sum();
         let has_escapes = self.plan.streams.iter().any(|stream| stream.cut != Cut::Bytes);
         let lens: [usize; PLANES] = [live, live, middle, live, escapes, escapes];

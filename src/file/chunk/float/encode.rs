@@ -3,8 +3,8 @@
 use std::io;
 
 use super::{
-    ALWAYS, BLOCK, Care, Cut, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, PLANES, Plan, Planes, Run, StreamPlan, Word, choose,
-    periods::Periods, planes, wire,
+    ALWAYS, BLOCK, Care, Cut, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, PLANES, Plan, Planes, Run, StreamPlan, Word,
+    choose, periods::Periods, planes, wire,
 };
 use crate::file::chunk::{
     ChunkBuilder,

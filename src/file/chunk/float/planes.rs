@@ -203,7 +203,10 @@ impl Place {
             return Some(());
         }
         let (small, large) = (&small[self.escapes..self.end], &large[self.escapes..self.end]);
-        let mut numbers = small.iter().zip(large).map(|(small, large)| u32::from(*small) | u32::from(*large) << 8);
+        let mut numbers = small
+            .iter()
+            .zip(large)
+            .map(|(small, large)| u32::from(*small) | u32::from(*large) << 8);
         let (mut taken, mut missing) = (0, false);
         let words = &mut into[start..];
         let below = (1 << cut.below()) - 1;

@@ -8,7 +8,7 @@ use crate::{
         WriterOptions,
         chunk::{
             ChunkBuilder,
-            frame::{Compressors, Frames},
+            frame::{Compressors, Frames, Stored},
         },
     },
 };
@@ -36,12 +36,13 @@ fn raw(chunk: &ChunkBuilder) -> Vec<u8> {
 /// The stored bytes, when the chunk is one for this codec; what they give back is compared.
 fn round_trip(messages: &[(u32, Bytes)], care: Care) -> Option<Vec<u8>> {
     let chunk = chunk(messages);
-    let (mut encoder, mut zstd, mut stored) = (Encoder::default(), Compressors::default(), Vec::new());
+    let (mut encoder, mut zstd, mut stored) = (Encoder::default(), Compressors::default(), Stored::default());
     let taken = encoder.encode(&chunk, care, &mut zstd, &mut stored).unwrap();
     if !taken {
-        assert!(stored.is_empty());
+        assert_eq!(stored.len(), 0);
         return None;
     }
+    let stored: Vec<u8> = stored.pieces().collect::<Vec<_>>().concat();
     let raw = raw(&chunk);
     let mut decoder = Decoder::default();
     let content = decoder.decode(&stored, raw.len(), &mut Frames::default()).unwrap();
@@ -80,6 +81,30 @@ fn spectra_shrink_by_a_third_and_come_back() {
     let little = round_trip(&messages, Care::Little).unwrap().len();
     assert!(full * 4 < raw * 3, "{full} of {raw}");
     assert!(full <= little && little < raw * 9 / 10, "{little} of {raw}");
+}
+
+#[test]
+fn residuals_are_cut_by_how_large_they_are() {
+    let cut = |noise: &dyn Fn(u32) -> f32| {
+        let row = |row: u32| {
+            packed(&floats(
+                (0..600).map(|bin| noise((row * 600 + bin).wrapping_mul(2_654_435_761))),
+            ))
+        };
+        let messages: Vec<_> = (0..100).map(|number| (1, row(number))).collect();
+        let stored = round_trip(&messages, Care::Full).unwrap();
+        let (mut plan, mut bytes) = (Plan::default(), Vec::new());
+        Frames::default().next(&mut &stored[..], MAX_PLAN, &mut bytes).unwrap();
+        plan.decode(&bytes, raw(&chunk(&messages)).len()).unwrap();
+        (plan.streams[0].cut, plan.streams[0].escapes)
+    };
+    let (one, escapes) = cut(&|noise| -100.0 + (noise >> 8) as f32 / 1_048_576.0);
+    assert_eq!(one, Cut::Sixteen);
+    let (other, more) = cut(&|noise| (1.0 + (noise >> 8) as f32 / 1_048_576.0).powi(2));
+    assert_eq!(other, Cut::Twenty);
+    assert!(escapes < 6_000 && more < 6_000, "{escapes}, {more}");
+    // Nothing but noise: there is no upper half that is small.
+    assert_eq!(cut(&|noise| f32::from_bits(0x3000_0000 | noise >> 4)), (Cut::Bytes, 0));
 }
 
 #[test]

@@ -91,7 +91,9 @@ impl Row {
         };
         let is_alike = (self.tag, self.len) == (tag, row.len())
             && self.runs.iter().all(|(found, known)| before(row, found) == *known)
-            && [first, last].iter().all(|found| are_of(&row[found.start..found.end], found.kind));
+            && [first, last]
+                .iter()
+                .all(|found| are_of(&row[found.start..found.end], found.kind));
         if is_alike {
             into.extend(self.runs.iter().map(|(found, _)| Found {
                 start: found.start + base,

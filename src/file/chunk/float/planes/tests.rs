@@ -55,6 +55,9 @@ proptest! {
 fn a_stream_with_too_few_escapes_says_so() {
     let mut planes = Planes::default();
     assert_eq!(split(&[1 << 30, 5, 1 << 31], Cut::Sixteen, 0, &mut planes), 2);
-    let mut place = Place { end: 1, ..Place::default() };
+    let mut place = Place {
+        end: 1,
+        ..Place::default()
+    };
     assert_eq!(place.join(3, Cut::Sixteen, &planes, &mut Vec::new()), None);
 }

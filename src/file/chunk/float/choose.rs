@@ -13,10 +13,13 @@ const FEWEST_WORDS: usize = 128;
 const MOST_WORDS: usize = 512;
 
 /// Bits that an escaped number takes beside its symbol; they are about as slow to write as they are many.
-const ESCAPED: f32 = 12.0;
+const ESCAPED: f32 = 14.0;
+
+/// Bits per byte of a plane that is one byte, but for a few.
+const ALL_ALIKE: f32 = 0.1;
 
 /// What bits per word must be saved by compressing two planes instead of one.
-const ONE_PLANE_MORE: f32 = 0.25;
+const ONE_PLANE_MORE: f32 = 0.4;
 
 /// Mean bits per residual below which a candidate must beat the plain words, so that noise does not decide.
 const CLEARLY: f32 = 0.02;
@@ -125,16 +128,21 @@ impl<'a> Sample<'a> {
     /// The cut that leaves the fewest bits per word, when the bytes of the residuals need so many.
     fn cut(&self, predictor: Predictor, [.., middle, top]: [f32; 4], care: Care, residuals: &mut Vec<u32>) -> Cut {
         self.residuals(predictor, residuals);
+        let stored = |bits: f32, most: f32| if bits > most { 8.0 } else { bits };
         let most = care.most_bits();
-        let stored = |bits: f32| if bits > most { 8.0 } else { bits };
+        // Symbols that are not all alike are as much work as a plane can be.
+        let most_symbols = match care {
+            Care::Full => most,
+            Care::Little => ALL_ALIKE,
+        };
         let cost = |cut: Cut| {
             if cut == Cut::Bytes {
-                return 16.0 + stored(middle) + stored(top) + ONE_PLANE_MORE;
+                return 16.0 + stored(middle, most) + stored(top, most) + ONE_PLANE_MORE;
             }
             let symbols = residuals.iter().map(|residual| cut.symbol(*residual));
             let escapes = symbols.clone().filter(|symbol| cut.is_escape(*symbol)).count();
             let escaped = escapes as f32 / residuals.len().max(1) as f32;
-            cut.below() as f32 + stored(entropy(symbols)) + escaped * ESCAPED
+            cut.below() as f32 + stored(entropy(symbols), most_symbols) + escaped * ESCAPED
         };
         let costs = [Cut::Sixteen, Cut::Twenty, Cut::Bytes].map(|cut| (cost(cut), cut));
         let least = costs.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other));

@@ -75,14 +75,7 @@ pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Pla
         Cut::Sixteen => extend(top, residuals, |residual| Cut::Sixteen.symbol(residual)),
         Cut::Twenty => {
             extend(top, residuals, |residual| Cut::Twenty.symbol(residual));
-            let half = |residual: &u32| (residual >> 16) as u8 & 0xf;
-            let (first, rest) = residuals.split_at(residuals.len().min(before % 2));
-            if let ([first], Some(last)) = (first, middle.last_mut()) {
-                *last |= half(first) << 4;
-            }
-            let (pairs, odd) = rest.as_chunks::<2>();
-            middle.extend(pairs.iter().map(|[even, odd]| half(even) | half(odd) << 4));
-            middle.extend(odd.iter().map(half));
+            halves(residuals, before, middle);
         }
     }
     let symbols = &top[top.len() - residuals.len()..];
@@ -99,6 +92,24 @@ pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Pla
     });
     escape(&numbers[..count], small, large);
     small.len() - known
+}
+
+/// Appends bits 16 to 19 of residuals, two to a byte; the first shares a byte with the last of an odd number before.
+fn halves(residuals: &[u32], before: usize, middle: &mut Vec<u8>) {
+    let half = |residual: u32| (residual >> 16) as u8 & 0xf;
+    let (first, rest) = residuals.split_at(residuals.len().min(before % 2));
+    if let ([first], Some(last)) = (first, middle.last_mut()) {
+        *last |= half(*first) << 4;
+    }
+    let (groups, rest) = rest.as_chunks::<32>();
+    for group in groups {
+        let apart = group.map(half);
+        let pairs: [u16; 16] = std::array::from_fn(|at| u16::from_le_bytes([apart[2 * at], apart[2 * at + 1]]));
+        middle.extend_from_slice(&pairs.map(|pair| (pair | pair >> 4) as u8));
+    }
+    let (pairs, odd) = rest.as_chunks::<2>();
+    middle.extend(pairs.iter().map(|[even, odd]| half(*even) | half(*odd) << 4));
+    middle.extend(odd.iter().map(|last| half(*last)));
 }
 
 fn escape(numbers: &[u16], small: &mut Vec<u8>, large: &mut Vec<u8>) {
@@ -120,10 +131,6 @@ fn extend(plane: &mut Vec<u8>, residuals: &[u32], byte: impl Fn(u32) -> u8) {
 #[inline]
 fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
     for (group, symbols) in symbols.chunks(64).enumerate() {
-        // Where there are few, most groups have none.
-        if symbols.iter().fold(0, |most, symbol| most.max(*symbol)) < ESCAPE {
-            continue;
-        }
         let mut found = escapes(symbols);
         while found != 0 {
             call(group * 64 + found.trailing_zeros() as usize);
@@ -139,6 +146,10 @@ fn escapes(symbols: &[u8]) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     /// Moves the lowest bits of eight bytes into the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
+    // Where there are few, most groups have none.
+    if symbols.iter().fold(0, |most, symbol| most.max(*symbol)) < ESCAPE {
+        return 0;
+    }
     let (eights, rest) = symbols.as_chunks::<8>();
     let mut found = 0;
     for (eight, bytes) in eights.iter().enumerate() {
@@ -203,24 +214,23 @@ impl Place {
             return Some(());
         }
         let (small, large) = (&small[self.escapes..self.end], &large[self.escapes..self.end]);
-        let mut numbers = small
-            .iter()
-            .zip(large)
-            .map(|(small, large)| u32::from(*small) | u32::from(*large) << 8);
-        let (mut taken, mut missing) = (0, false);
-        let words = &mut into[start..];
+        let mut numbers = small.iter().zip(large);
         let below = (1 << cut.below()) - 1;
-        each_escape(top, |at| {
-            let Some(number) = numbers.next() else {
-                missing = true;
-                return;
-            };
-            taken += 1;
-            let kept = u32::from_le_bytes(words[at]) & below;
-            words[at] = (kept | number << cut.below()).to_le_bytes();
-        });
-        self.escapes += taken;
-        (!missing).then_some(())
+        for (symbols, words) in top.chunks(64).zip(into[start..].chunks_mut(64)) {
+            let mut found = escapes(symbols);
+            let count = found.count_ones() as usize;
+            if count > numbers.len() {
+                return None;
+            }
+            self.escapes += count;
+            for (small, large) in numbers.by_ref().take(count) {
+                let word = &mut words[found.trailing_zeros() as usize];
+                found &= found - 1;
+                let number = u32::from(*small) | u32::from(*large) << 8;
+                *word = (u32::from_le_bytes(*word) & below | number << cut.below()).to_le_bytes();
+            }
+        }
+        Some(())
     }
 }
 

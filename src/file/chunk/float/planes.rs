@@ -185,14 +185,22 @@ impl Place {
         let [lowest, second, middle, top, small, large] = planes;
         let range = self.words + self.read..self.words + self.read + len;
         let [lowest, second, top] = [lowest, second, top].map(|plane| &plane[range.clone()]);
-        let low = lowest.iter().zip(second).zip(top);
         let start = into.len();
+        let (mut lower, mut upper) = ([0_u16; BLOCK], [0_u16; BLOCK]);
+        for (lower, both) in lower.iter_mut().zip(lowest.iter().zip(second)) {
+            *lower = u16::from_le_bytes([*both.0, *both.1]);
+        }
         match cut {
             Cut::Bytes => {
                 let middle = &middle[self.middle + self.read..][..len];
-                into.extend(low.zip(middle).map(|(((a, b), d), c)| [*a, *b, *c, *d]));
+                for (upper, both) in upper.iter_mut().zip(middle.iter().zip(top)) {
+                    *upper = u16::from_le_bytes([*both.0, *both.1]);
+                }
             }
-            Cut::Sixteen => into.extend(low.map(|((a, b), top)| [*a, *b, *top, 0])),
+            Cut::Sixteen => upper
+                .iter_mut()
+                .zip(top)
+                .for_each(|(upper, top)| *upper = u16::from(*top)),
             Cut::Twenty => {
                 let middle = &middle[self.middle + self.read / 2..];
                 // The upper half of the first byte alone, when its lower was read before.
@@ -203,12 +211,13 @@ impl Place {
                 for (pair, both) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(&middle[odd..]) {
                     *pair = [both & 0xf, both >> 4];
                 }
-                for (half, top) in third.iter_mut().zip(top) {
-                    *half |= top << 4;
+                for (upper, (top, half)) in upper.iter_mut().zip(top.iter().zip(&third)) {
+                    *upper = u16::from(*top) << 4 | u16::from(*half);
                 }
-                into.extend(low.zip(&third).map(|(((a, b), top), c)| [*a, *b, *c, top >> 4]));
             }
         }
+        let halves = lower.iter().zip(&upper).take(len);
+        into.extend(halves.map(|(lower, upper)| (u32::from(*lower) | u32::from(*upper) << 16).to_le_bytes()));
         self.read += len;
         if cut == Cut::Bytes {
             return Some(());

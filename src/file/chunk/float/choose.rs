@@ -141,8 +141,8 @@ impl<'a> Sample<'a> {
             }
             let symbols = residuals.iter().map(|residual| cut.symbol(*residual));
             let escapes = symbols.clone().filter(|symbol| cut.is_escape(*symbol)).count();
-            let escaped = escapes as f32 / residuals.len().max(1) as f32;
-            cut.below() as f32 + stored(entropy(symbols), most_symbols) + escaped * ESCAPED
+            let share = escapes as f32 / residuals.len().max(1) as f32;
+            cut.below() as f32 + stored(entropy(symbols), most_symbols) + share * ESCAPED
         };
         let costs = [Cut::Sixteen, Cut::Twenty, Cut::Bytes].map(|cut| (cost(cut), cut));
         let least = costs.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other));

@@ -40,7 +40,7 @@ const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 /// Chunks under way for each thread of the press: one at work and one that waits.
 const CHUNKS_PER_THREAD: usize = 2;
 
-/// Memory for the chunks of all recordings together, 24 MiB: with as much for the queues and the windows of HTTP/2, a
+/// Memory for the chunks of all recordings together, 24 MiB: with the queues and the windows of HTTP/2, a
 /// process stays under 100 MB however many jobs it records.
 const ALL_CHUNKS: usize = 24 << 20;
 

@@ -1,4 +1,4 @@
-//! The float codec: runs of floats taken out of the messages, predicted, split by bytes, and each plane compressed as
+//! The float codec: runs of floats taken out of the messages, predicted, cut into planes, and each plane compressed as
 //! it deserves. FORMAT.md §6.1 is the specification.
 //!
 //! What is left of spectrograms in dB after a prediction is noise in the lower bits, which no codec can shrink, and a
@@ -6,7 +6,7 @@
 
 use self::{
     plan::{Form, MAX_STREAMS, Plan, Run, StreamPlan},
-    planes::{ALWAYS, Cut, PLANES, Place, Planes},
+    planes::{PLANES, Place, Planes},
     predict::Word,
     wire::{Found, Kind},
 };

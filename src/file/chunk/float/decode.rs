@@ -1,6 +1,6 @@
 //! The decoder: planes back into words, and words between the bytes of the structure.
 
-use super::{ALWAYS, BLOCK, Cut, Form, Kind, MAX_PLAN, PLANES, Place, Plan, Planes, StreamPlan, Word};
+use super::{BLOCK, Form, Kind, MAX_PLAN, PLANES, Place, Plan, Planes, StreamPlan, Word};
 use crate::file::chunk::frame::Frames;
 
 /// Buffers of the decoder.
@@ -71,10 +71,8 @@ impl Decoder {
             .map(|(stream, plan)| plan.cut.middle(stream.live))
             .sum();
         let escapes: usize = self.plan.streams.iter().map(|stream| stream.escapes).sum();
-        let has_escapes = self.plan.streams.iter().any(|stream| stream.cut != Cut::Bytes);
         let lens: [usize; PLANES] = [live, live, middle, live, escapes, escapes];
-        let planes = if has_escapes { PLANES } else { ALWAYS };
-        for (plane, len) in self.planes.iter_mut().zip(lens).take(planes) {
+        for (plane, len) in self.planes.iter_mut().zip(lens).take(self.plan.planes()) {
             zstd.next(&mut rest, len as u64, plane)?;
             if plane.len() != len {
                 return Err(OTHER_LENGTHS.to_owned());

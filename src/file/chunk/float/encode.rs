@@ -3,8 +3,8 @@
 use std::io;
 
 use super::{
-    ALWAYS, BLOCK, Care, Cut, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, PLANES, Plan, Planes, Run, StreamPlan, Word,
-    choose, periods::Periods, planes, wire,
+    BLOCK, Care, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, Plan, Planes, Run, StreamPlan, Word, choose,
+    periods::Periods, planes, wire,
 };
 use crate::file::chunk::{
     ChunkBuilder,
@@ -88,9 +88,7 @@ impl Encoder {
         }
         zstd.append(&self.plan_bytes, Effort::Level(STRUCTURE_LEVEL), &mut stored.bytes)?;
         zstd.append(&self.structure, Effort::Level(STRUCTURE_LEVEL), &mut stored.bytes)?;
-        let escapes = self.plan.streams.iter().any(|stream| stream.cut != Cut::Bytes);
-        let planes = if escapes { PLANES } else { ALWAYS };
-        for plane in &mut self.planes[..planes] {
+        for plane in &mut self.planes[..self.plan.planes()] {
             match effort(plane, care, zstd, &mut self.trial)? {
                 Some(effort) => zstd.append(plane, effort, &mut stored.bytes)?,
                 None => stored.append_plane(plane),

@@ -1,7 +1,7 @@
 //! The plan of a float chunk: where its runs are, and how they are predicted. FORMAT.md §6.1 states its bytes.
 
 use super::{
-    planes::Cut,
+    planes::{ALWAYS, Cut, PLANES},
     predict::{Mean, Predictor, Word},
     wire::Kind,
 };
@@ -65,6 +65,15 @@ const DOUBLE: u64 = 1;
 const CONSTANT: u64 = 2;
 
 impl Plan {
+    /// Planes that the chunk has: those of escapes only when a stream can have some.
+    pub(super) fn planes(&self) -> usize {
+        if self.streams.iter().all(|stream| stream.cut == Cut::Bytes) {
+            ALWAYS
+        } else {
+            PLANES
+        }
+    }
+
     pub(super) fn encode(&self, into: &mut Vec<u8>) {
         put(self.streams.len() as u64, into);
         for stream in &self.streams {

@@ -179,8 +179,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Appends the next residuals, up to [`BLOCK`] of them, to `into`; `None` when more of them are escaped than the stream has escapes. The planes
-    /// must be as long as the place says.
+    /// Appends the next residuals, up to [`BLOCK`] of them, to `into`; `None` when more of them are escaped than the stream
+    /// has escapes. The planes must be as long as the place says.
     pub(super) fn join(&mut self, len: usize, cut: Cut, planes: &Planes, into: &mut Vec<Word>) -> Option<()> {
         let [lowest, second, middle, top, small, large] = planes;
         let range = self.words + self.read..self.words + self.read + len;

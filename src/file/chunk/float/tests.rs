@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::*;
+use super::{planes::Cut, *};
 use crate::{
     event::{Direction, Event, EventKind, Message},
     file::{

@@ -13,10 +13,7 @@ use std::{error::Error, fs, io::Write as _, path::Path};
 
 use grpc_capture::{
     dialect::{Dialect, datastream, pandadatastream},
-    event::{
-        Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit, Message,
-        Metadata, Note, Party, Status,
-    },
+    event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
     file::{Codec, Header, Sealed, Sealer, Writer, WriterOptions, attribute},
     proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
 };
@@ -27,12 +24,6 @@ const START_MS: i64 = 1_795_507_200_000;
 
 /// Milliseconds of a row.
 const LINES_DT_MS: i64 = 100;
-
-/// A frame of one empty row, as a gzip of another program's making.
-const GZIPPED_FRAME: &[u8] = &[
-    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xe3, 0x62, 0x00, 0x00, 0x75, 0xfa, 0x36, 0xbb, 0x02,
-    0x00, 0x00, 0x00,
-];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
@@ -56,8 +47,7 @@ pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
         ("zero-ids.gcap", zero_ids()?),
         ("nan.gcap", nan()?),
         ("production.gcap", production_job()?),
-        ("format-1.0.gcap", every_event()?),
-        ("format-1.2.gcap", every_codec()?),
+        ("format-1.3.gcap", every_codec()?),
     ])
 }
 
@@ -245,88 +235,6 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
     capture(&header, calls)
 }
 
-/// Every kind of event and ending, for the readers of later versions.
-fn every_event() -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut all = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.0", 0));
-    let mut headers = grpc_headers();
-    headers.metadata.push("grpc-encoding", "gzip");
-    headers.metadata.push("trace-bin", b"AAEC/w".as_slice());
-    headers.metadata.push("odd", [0xff, 0xfe].as_slice());
-    all.add(3, EventKind::Headers(headers));
-    all.add(1, received(frames(1)[0].encode_to_vec()));
-    all.add(1, received(Vec::new()));
-    let compressed = Message {
-        direction: Direction::Received,
-        compressed: true,
-        data: GZIPPED_FRAME.into(),
-    };
-    all.add(1, EventKind::Message(compressed));
-    let gap = Gap {
-        direction: Direction::Received,
-        messages: 3,
-        reason: "the queue was full".to_owned(),
-    };
-    all.add(1, EventKind::Gap(gap));
-    let note = Note {
-        author: "operator".to_owned(),
-        text: "hammer shot".to_owned(),
-    };
-    all.add(1, EventKind::Note(note));
-    all.add(1, EventKind::End(ok()));
-    let mut events = all.events;
-    let endings = [
-        Ending::Cancelled(Cancelled {
-            by: Party::Us,
-            reason: "enough".to_owned(),
-        }),
-        Ending::Cancelled(Cancelled {
-            by: Party::Client,
-            reason: "closed".to_owned(),
-        }),
-        Ending::Cancelled(Cancelled {
-            by: Party::Server,
-            reason: "CANCEL".to_owned(),
-        }),
-        Ending::Broken(Broken {
-            error: "connection reset".to_owned(),
-            goaway: false,
-        }),
-        Ending::Deadline(Deadline {
-            limit: Limit::Connect,
-            after_ns: 1,
-        }),
-        Ending::Deadline(Deadline {
-            limit: Limit::FirstFrame,
-            after_ns: 2,
-        }),
-        Ending::Deadline(Deadline {
-            limit: Limit::Idle,
-            after_ns: 3,
-        }),
-        Ending::Deadline(Deadline {
-            limit: Limit::Call,
-            after_ns: 4,
-        }),
-    ];
-    for (call, ending) in (2..).zip(endings) {
-        let mut call = Call::open(call, Dialect::DataStream, datastream::stream_request("format-1.0", 0));
-        call.add(100, EventKind::End(ending));
-        events.extend(call.events);
-    }
-    let note = Note {
-        author: "recorder".to_owned(),
-        text: "attempt 1: UNAVAILABLE".to_owned(),
-    };
-    events.push(Event {
-        call: 0,
-        seq: 1,
-        offset_ns: 200_000_000,
-        kind: EventKind::Note(note),
-    });
-    events.sort_by_key(|event| (event.offset_ns, event.call, event.seq));
-    capture(&header(Dialect::DataStream, "format-1.0"), events)
-}
-
 /// The events of one call in the making.
 struct Call {
     number: u32,
@@ -392,10 +300,10 @@ fn header(dialect: Dialect, job_id: &str) -> Header {
 /// doubles, runs of several lengths, fields that are no numbers.
 fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
     const ROWS: i64 = 24;
-    let header = header(Dialect::DataStream, "format-1.2");
+    let header = header(Dialect::DataStream, "format-1.3");
     let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default())?;
     let (mut press, mut sealed) = (Sealer::default(), Sealed::default());
-    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.2", 0));
+    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.3", 0));
     let mut other = Call::open(2, Dialect::PandaDataStream, pandadatastream::stream_request(0));
     for call in [&mut call, &mut other] {
         call.add(1, EventKind::Headers(grpc_headers()));
@@ -452,7 +360,7 @@ fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 fn capture(header: &Header, events: Vec<Event>) -> Result<Vec<u8>, Box<dyn Error>> {
-    // As the first release wrote them, so that the captures stay the same.
+    // As other tools can read them, with `zstd -dc`.
     let options = WriterOptions {
         codec: Codec::Zstd(3),
         ..WriterOptions::default()

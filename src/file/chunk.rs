@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     FileError, FileErrorKind,
-    format::{MAX_CHUNK_RAW, MAX_CHUNK_STORED, VERSION, Version, ZSTD_ONLY},
+    format::{MAX_CHUNK_RAW, MAX_CHUNK_STORED},
     record::ChunkHead,
 };
 
@@ -18,6 +18,7 @@ mod seal;
 
 pub use builder::ChunkBuilder;
 use builder::RECORD_PREFIX;
+use digest::Rule;
 use float::{Care, Decoder, Encoder};
 use frame::{Compressors, Effort, Frames, Stored};
 pub use seal::{Sealed, Sealer};
@@ -48,21 +49,6 @@ const STORED: u8 = 4;
 /// Levels for chunks with few floats.
 const FALLBACK_LEVEL: i32 = 3;
 const FAST_FALLBACK_LEVEL: i32 = 1;
-
-impl Codec {
-    /// The oldest version that has every way in which this codec stores a chunk.
-    pub(super) const fn version(self) -> Version {
-        match self {
-            Self::Zstd(_) => ZSTD_ONLY,
-            _ => VERSION,
-        }
-    }
-}
-
-/// True when chunks of this codec may stand in a file of this version.
-pub(super) fn is_in(codec: u8, version: Version) -> bool {
-    codec == ZSTD || version > ZSTD_ONLY
-}
 
 /// Chunks smaller than this are stored as float and as zstd, and the smaller stays: they come from streams so slow that
 /// the work does not matter, and hold so few rows that either may win. So are larger ones that float hardly shrank.
@@ -201,19 +187,23 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
     Ok(Some((raw.slice(start..start + len), start + len)))
 }
 
-/// Recomputes the leaves of a chunk's content; an error when its records cannot be told apart.
-pub(super) fn leaves(raw: &Bytes) -> Result<Vec<[u8; 32]>, String> {
+/// Recomputes the leaves of a chunk's content, by the rule by which they are those that the head promises; `None` when
+/// there is no such rule among these. An error when its records cannot be told apart.
+pub(super) fn leaves(raw: &Bytes, head: &ChunkHead, rules: &[Rule]) -> Result<Option<Vec<[u8; 32]>>, String> {
     let (mut records, mut at) = (Vec::new(), 0);
     while let Some((record, next)) = record_at(raw, at)? {
         records.push(record);
         at = next;
     }
-    let mut leaves = Vec::with_capacity(records.len());
-    digest::leaves(records.iter().map(|record| (&[][..], &record[..])), &mut leaves);
-    Ok(leaves)
-}
-
-/// True when the leaves are those that the head promises.
-pub(super) fn leaves_match(head: &ChunkHead, leaves: &[[u8; 32]]) -> bool {
-    digest::of_leaves(leaves) == head.sha256
+    if records.len() as u64 != u64::from(head.events) {
+        return Ok(None);
+    }
+    let found = rules.iter().map(|rule| {
+        let mut leaves = Vec::with_capacity(records.len());
+        rule.leaves(records.iter().map(|record| (&[][..], &record[..])), &mut leaves);
+        leaves
+    });
+    Ok(found
+        .into_iter()
+        .find(|leaves| digest::of_leaves(leaves) == head.sha256))
 }

@@ -25,10 +25,11 @@ impl fmt::Display for Version {
 /// - 1.0 (grpc-capture 0.1.0): the first; codec `zstd`.
 /// - 1.1 (grpc-capture 0.1.0): codecs `float` and `stored`.
 /// - 1.2 (grpc-capture 0.1.0): cuts of codec `float`.
-pub const VERSION: Version = Version { major: 1, minor: 2 };
+/// - 1.3 (grpc-capture 0.1.0): records digested in pieces.
+pub const VERSION: Version = Version { major: 1, minor: 3 };
 
-/// What is written when nothing needs more: older readers keep up as long as they can.
-pub(super) const ZSTD_ONLY: Version = Version { major: 1, minor: 0 };
+/// The first version in which records are digested in pieces.
+pub(super) const IN_PIECES: Version = Version { major: 1, minor: 3 };
 
 /// The first release that reads [`VERSION`]; written into every file for the message of an older reader.
 pub(super) const NEEDS: &str = "0.1.0";

@@ -4,7 +4,10 @@ use std::io::{Read, Seek};
 
 use super::{
     Damage, FileError, Summary,
-    chunk::{self, Opener, digest::ContentDigest},
+    chunk::{
+        self, Opener,
+        digest::{ContentDigest, Rule},
+    },
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
 };
@@ -166,6 +169,8 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     let (mut seen_header, mut done, mut torn_bytes) = (false, None, 0);
     let mut indexed = IndexCheck::default();
     let mut opener = Opener::default();
+    // Both while the prologue is not known: it may be what is damaged.
+    let mut rules = Rule::ALL.to_vec();
     loop {
         let Step { byte, found } = scanner.step(Content::Read)?;
         let damage = |what: &str| Damage {
@@ -181,7 +186,11 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
             break;
         }
         match found {
-            Found::Prologue(_) if byte == 0 => {}
+            Found::Prologue(body) if byte == 0 => {
+                if let Some((version, _)) = super::format::decode_prologue(&body) {
+                    rules = vec![Rule::of(version)];
+                }
+            }
             Found::Header(body) if !seen_header && byte == super::format::PROLOGUE_LEN as u64 => {
                 seen_header = true;
                 visit(Visit::Header(&body));
@@ -206,7 +215,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 }
                 indexed.note(byte, &head);
                 expected = Some((head.number + 1, head.first_event + u64::from(head.events)));
-                match open_checked(&mut opener, byte, head, &stored) {
+                match open_checked(&mut opener, &rules, byte, head, &stored) {
                     Ok(chunk) => visit(Visit::Chunk(&chunk)),
                     Err(lost) => {
                         let (head, damage) = *lost;
@@ -260,22 +269,21 @@ fn hole(byte: u64, expected: Option<(u64, u64)>, head: &ChunkHead) -> Option<Dam
 
 fn open_checked(
     opener: &mut Opener,
+    rules: &[Rule],
     byte: u64,
     head: ChunkHead,
     stored: &[u8],
 ) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
     let content = opener.open(&head, stored).map_err(|error| error.to_string());
-    let content = content.and_then(|raw| Ok((chunk::leaves(&raw)?, raw)));
+    let content = content.and_then(|raw| Ok((chunk::leaves(&raw, &head, rules)?, raw)));
     match content {
-        Ok((leaves, raw)) if leaves.len() as u64 == u64::from(head.events) && chunk::leaves_match(&head, &leaves) => {
-            Ok(GoodChunk {
-                byte,
-                head,
-                leaves,
-                raw,
-            })
-        }
-        Ok(_) => {
+        Ok((Some(leaves), raw)) => Ok(GoodChunk {
+            byte,
+            head,
+            leaves,
+            raw,
+        }),
+        Ok((None, _)) => {
             let damage = chunk_damage(byte, &head, "the SHA-256 of its content differs".to_owned());
             Err(Box::new((head, damage)))
         }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     FileError, FileErrorKind, Header, Summary,
-    chunk::{self, ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
+    chunk::{ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
     format::{self, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
 };
@@ -137,7 +137,7 @@ impl<S: Storage> Writer<S> {
             let what = "a header";
             return Err(FileError::new(act, FileErrorKind::TooLarge { what, len, limit }));
         }
-        let mut start = format::encode_prologue(options.codec.version(), format::NEEDS);
+        let mut start = format::encode_prologue(format::VERSION, format::NEEDS);
         start.extend(format::encode_part(Tag::Header, &body));
         let written = storage.write_all(&start).and_then(|()| storage.sync());
         written.map_err(|error| FileError::io(act, error))?;
@@ -206,8 +206,7 @@ impl<S: Storage> Writer<S> {
     /// in the order of their events. Events that were [written](Self::write) before come first: their chunk is closed.
     ///
     /// # Errors
-    /// When the storage fails, now or earlier, or the file's version does not have the chunk's codec; what was appended
-    /// before stays readable.
+    /// When the storage fails, now or earlier; what was appended before stays readable.
     pub fn append(&mut self, sealed: &Sealed) -> Result<(), FileError> {
         self.flush()?;
         if sealed.events() == 0 {
@@ -218,11 +217,6 @@ impl<S: Storage> Writer<S> {
 
     fn append_chunk(&mut self, sealed: &Sealed) -> Result<(), FileError> {
         let mut head = sealed.head.clone();
-        let version = self.options.codec.version();
-        if !chunk::is_in(head.codec, version) {
-            let what = format!("its codec is not in format {version}, in which the file was begun");
-            return Err(self.placed(FileError::corrupt("append a chunk", what)));
-        }
         head.number = self.summary.chunks;
         head.first_event = self.summary.events;
         let body = head

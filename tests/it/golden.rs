@@ -36,6 +36,7 @@ golden! {
     format_1_0: "format-1.0",
     format_1_1: "format-1.1",
     format_1_2: "format-1.2",
+    format_1_3: "format-1.3",
     nan: "nan",
     optodas_quake: "optodas-quake",
     production: "production",

@@ -14,6 +14,7 @@ use self::{
 mod choose;
 mod decode;
 mod encode;
+mod lanes;
 mod periods;
 mod plan;
 mod planes;

@@ -76,7 +76,7 @@ impl Sealer {
             let (_, head) = record.head.split_at(super::RECORD_PREFIX);
             (head, record.payload)
         });
-        digest::leaves(records, &mut sealed.leaves);
+        digest::Rule::NEW.leaves(records, &mut sealed.leaves);
         sealed.counts = chunk.counts;
         sealed.head = ChunkHead {
             number: 0,

@@ -1,7 +1,7 @@
 //! Choice of a predictor, by trying on a sample.
 
 use super::{
-    Care,
+    Care, lanes,
     planes::Cut,
     predict::{Mean, Predictor, Word},
 };
@@ -20,6 +20,10 @@ const ALL_ALIKE: f32 = 0.1;
 
 /// What bits per word must be saved by compressing two planes instead of one.
 const ONE_PLANE_MORE: f32 = 0.4;
+
+/// One of the lower bytes of the residuals with more bits than this, on a sample, is noise.
+const NOISE: f32 = 7.5;
+const LOWER: usize = 2;
 
 /// Mean bits per residual below which a candidate must beat the plain words, so that noise does not decide.
 const CLEARLY: f32 = 0.02;
@@ -62,10 +66,12 @@ pub(super) fn choose(words: &[Word], candidates: &[usize], care: Care, scratch: 
         let (far, near) = (best.max(*second), best.min(*second));
         (near > 1).then_some(Predictor { far, near, mean })
     };
-    let mut planes = sample.entropy(plain, scratch);
+    let first = sample.entropy(alone, None, scratch);
+    let mut planes = sample.entropy(plain, Some(first), scratch);
     let mut chosen = (plain, planes.iter().sum::<f32>() - CLEARLY);
-    for predictor in [Some(alone), two(Mean::Both), two(Mean::Slope)].into_iter().flatten() {
-        let found = sample.entropy(predictor, scratch);
+    let others = [two(Mean::Both), two(Mean::Slope)].into_iter().flatten();
+    let others = others.map(|predictor| (predictor, sample.entropy(predictor, Some(first), scratch)));
+    for (predictor, found) in std::iter::once((alone, first)).chain(others.collect::<Vec<_>>()) {
         let entropy = found.iter().sum();
         if entropy < chosen.1 {
             (chosen, planes) = ((predictor, entropy), found);
@@ -119,10 +125,19 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Bits per word that each of the four bytes of the residuals needs.
-    fn entropy(&self, predictor: Predictor, residuals: &mut Vec<u32>) -> [f32; 4] {
+    /// Bits per word that each of the four bytes of the residuals needs. A lower byte that is noise with one predictor is
+    /// noise with every other, and not counted again.
+    fn entropy(&self, predictor: Predictor, other: Option<[f32; 4]>, residuals: &mut Vec<u32>) -> [f32; 4] {
         self.residuals(predictor, residuals);
-        std::array::from_fn(|byte| entropy(residuals.iter().map(|residual| (residual >> (8 * byte)) as u8)))
+        let mut bytes = [0; PLACES * MOST_WORDS];
+        let bytes = &mut bytes[..residuals.len()];
+        std::array::from_fn(|byte| match other {
+            Some(other) if byte < LOWER && other[byte] > NOISE => other[byte],
+            _ => {
+                lanes::bytes(residuals, 8 * byte as u32, bytes);
+                entropy(bytes)
+            }
+        })
     }
 
     /// The cut that leaves the fewest bits per word, when the bytes of the residuals need so many.
@@ -135,12 +150,14 @@ impl<'a> Sample<'a> {
             Care::Full => most,
             Care::Little => ALL_ALIKE,
         };
-        let cost = |cut: Cut| {
+        let mut symbols = [0; PLACES * MOST_WORDS];
+        let symbols = &mut symbols[..residuals.len()];
+        let mut cost = |cut: Cut| {
             if cut == Cut::Bytes {
                 return 16.0 + stored(middle, most) + stored(top, most) + ONE_PLANE_MORE;
             }
-            let symbols = residuals.iter().map(|residual| cut.symbol(*residual));
-            let escapes = symbols.clone().filter(|symbol| cut.is_escape(*symbol)).count();
+            cut.symbols(residuals, symbols);
+            let escapes = symbols.iter().filter(|symbol| cut.is_escape(**symbol)).count();
             let share = escapes as f32 / residuals.len().max(1) as f32;
             cut.below() as f32 + stored(entropy(symbols), most_symbols) + share * ESCAPED
         };
@@ -151,30 +168,20 @@ impl<'a> Sample<'a> {
 }
 
 /// Bits per byte.
-pub(super) fn entropy(bytes: impl Iterator<Item = u8>) -> f32 {
+pub(super) fn entropy(bytes: &[u8]) -> f32 {
     // Four tables in turn: to count one byte many times over is to wait for each count before the next.
     let mut counts = [[0_u32; 256]; 4];
-    let mut len = 0_u32;
-    for byte in bytes {
-        counts[len as usize % 4][usize::from(byte)] += 1;
-        len += 1;
+    let (fours, rest) = bytes.as_chunks::<4>();
+    for four in fours {
+        for (counts, byte) in counts.iter_mut().zip(four) {
+            counts[usize::from(*byte)] += 1;
+        }
     }
-    let [a, b, c, d] = &counts;
-    let counts = a.iter().zip(b).zip(c).zip(d).map(|(((a, b), c), d)| a + b + c + d);
-    let sum: f32 = counts.map(|count| count as f32 * log2(&count.max(1))).sum();
-    log2(&len.max(1)) - sum / len.max(1) as f32
-}
-
-/// Binary logarithm to within 0.0002, by a polynomial that is exact at powers of two: a choice needs no more, and the
-/// library's takes longer than all the counting.
-#[inline]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over counts")]
-fn log2(value: &u32) -> f32 {
-    let bits = (*value as f32).to_bits();
-    let exponent = (bits >> 23) as f32 - 127.0;
-    let mantissa = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
-    let bend = 0.756_533_8 + mantissa * (-0.398_807_64 + mantissa * 0.080_653_16);
-    exponent + (mantissa - 1.0) * (1.0 + (2.0 - mantissa) * bend)
+    for byte in rest {
+        counts[0][usize::from(*byte)] += 1;
+    }
+    let len = bytes.len().max(1) as u32;
+    lanes::log2(len) - lanes::bits_of_counts(&counts) / len as f32
 }
 
 #[cfg(test)]
@@ -185,16 +192,16 @@ mod tests {
     fn logarithms_are_close_enough_for_a_choice() {
         for value in (1..100_000).chain([u32::MAX / 2, u32::MAX]) {
             let exact = f64::from(value).log2();
-            assert!((f64::from(log2(&value)) - exact).abs() < 2e-4, "{value}");
+            assert!((f64::from(lanes::log2(value)) - exact).abs() < 2e-4, "{value}");
         }
     }
 
     #[test]
     fn entropy_is_that_of_order_zero() {
-        let all = (0..=255_u8).cycle().take(4096);
-        assert!((entropy(all) - 8.0).abs() < 1e-3);
-        assert!((entropy([1, 1, 2, 2].into_iter()) - 1.0).abs() < 1e-6);
-        assert!(entropy([7; 100].into_iter()).abs() < 1e-3);
-        assert!(entropy(std::iter::empty()).abs() < 1e-6);
+        let all: Vec<_> = (0..=255_u8).cycle().take(4099).collect();
+        assert!((entropy(&all) - 8.0).abs() < 1e-3);
+        assert!((entropy(&[1, 1, 2, 2]) - 1.0).abs() < 1e-6);
+        assert!(entropy(&[7; 100]).abs() < 1e-3);
+        assert!(entropy(&[]).abs() < 1e-6);
     }
 }

@@ -111,32 +111,36 @@ impl Encoder {
             if record.is_message {
                 wire::scan(record.payload, &mut hints, &mut self.found);
             }
-            let mut from = 0;
-            for at in 0..self.found.len() {
-                let found = self.found[at];
-                let (gap, numbers) = (
-                    &record.payload[from..found.start],
-                    &record.payload[found.start..found.end],
-                );
-                let Some(stream) = self.stream(record.call, found.kind, &mut used) else {
+            let found = std::mem::take(&mut self.found);
+            let (mut from, mut rest) = (0, found.as_slice());
+            while let [first, ..] = rest {
+                let (alike, behind) = rest.split_at(alike(rest));
+                rest = behind;
+                let Some(stream) = self.stream(record.call, first.kind, &mut used) else {
                     continue;
                 };
-                self.structure.extend_from_slice(gap);
-                from = found.end;
-                let form = self.take(stream, message, &found, numbers);
-                let run = Run {
-                    gap: self.structure.len() - counted,
-                    len: numbers.len() / found.kind.width(),
-                    stream,
-                    form,
-                    repeat: 1,
-                };
-                counted = self.structure.len();
-                match self.plan.runs.last_mut() {
-                    Some(last) if (Run { repeat: 1, ..*last }) == run => last.repeat += 1,
-                    _ => self.plan.runs.push(run),
+                for found in alike {
+                    self.structure.extend_from_slice(&record.payload[from..found.start]);
+                    from = found.end;
+                    let numbers = &record.payload[found.start..found.end];
+                    let form = take(&mut self.streams[stream..], message, found, numbers);
+                    let (gap, len) = (self.structure.len() - counted, numbers.len() / found.kind.width());
+                    counted = self.structure.len();
+                    match self.plan.runs.last_mut() {
+                        Some(last) if (last.gap, last.len, last.stream, last.form) == (gap, len, stream, form) => {
+                            last.repeat += 1;
+                        }
+                        _ => self.plan.runs.push(Run {
+                            gap,
+                            len,
+                            stream,
+                            form,
+                            repeat: 1,
+                        }),
+                    }
                 }
             }
+            self.found = found;
             self.structure.extend_from_slice(&record.payload[from..]);
         }
         self.streams.truncate(used);
@@ -175,36 +179,6 @@ impl Encoder {
         Some(first)
     }
 
-    /// Appends a run's numbers to their stream.
-    fn take(&mut self, stream: usize, message: usize, found: &Found, numbers: &[u8]) -> Form {
-        match (found.kind, &mut self.streams[stream..]) {
-            (Kind::Double, [low, high, ..]) => {
-                let halves = numbers.as_chunks::<4>().0;
-                let at = low.words.len();
-                low.words.extend(halves.iter().step_by(2));
-                high.words.extend(halves.iter().skip(1).step_by(2));
-                for stream in [low, high] {
-                    stream.periods.note(at, message, found, halves.len() / 2);
-                }
-                Form::Of(Kind::Double)
-            }
-            (_, [stream, ..]) => {
-                let words = numbers.as_chunks::<4>().0;
-                let at = stream.words.len();
-                stream.periods.note(at, message, found, words.len());
-                stream.words.extend_from_slice(words);
-                match words {
-                    [first, .., last] if first == last && words.iter().all(|word| word == first) => {
-                        stream.constant.push((at, at + words.len()));
-                        Form::Constant(*first)
-                    }
-                    _ => Form::Of(Kind::Single),
-                }
-            }
-            _ => Form::Of(found.kind),
-        }
-    }
-
     /// Fills the planes, and completes the plan.
     fn predict(&mut self, care: Care) {
         self.plan.streams.clear();
@@ -236,6 +210,42 @@ impl Encoder {
     }
 }
 
+/// How many of the runs, from the first on, are of its kind.
+fn alike(runs: &[Found]) -> usize {
+    let [first, rest @ ..] = runs else { return 0 };
+    1 + rest.iter().take_while(|run| run.kind == first.kind).count()
+}
+
+/// Appends a run's numbers to their stream.
+fn take(streams: &mut [Stream], message: usize, found: &Found, numbers: &[u8]) -> Form {
+    match (found.kind, streams) {
+        (Kind::Double, [low, high, ..]) => {
+            let halves = numbers.as_chunks::<4>().0;
+            let at = low.words.len();
+            low.words.extend(halves.iter().step_by(2));
+            high.words.extend(halves.iter().skip(1).step_by(2));
+            for stream in [low, high] {
+                stream.periods.note(at, message, found, halves.len() / 2);
+            }
+            Form::Of(Kind::Double)
+        }
+        (_, [stream, ..]) => {
+            let words = numbers.as_chunks::<4>().0;
+            let at = stream.words.len();
+            stream.periods.note(at, message, found, words.len());
+            stream.words.extend_from_slice(words);
+            match words {
+                [first, .., last] if first == last && words.iter().all(|word| word == first) => {
+                    stream.constant.push((at, at + words.len()));
+                    Form::Constant(*first)
+                }
+                _ => Form::Of(Kind::Single),
+            }
+        }
+        _ => Form::Of(found.kind),
+    }
+}
+
 impl Stream {
     fn clear(&mut self) {
         self.words.clear();
@@ -246,8 +256,11 @@ impl Stream {
 /// How a plane is to be compressed; `None` when it is to be stored as it is.
 fn effort(plane: &[u8], care: Care, zstd: &mut Compressors, trial: &mut Vec<u8>) -> io::Result<Option<Effort>> {
     let (places, each) = COUNTED;
-    let counted = plane.chunks((plane.len() / places).max(each));
-    let bits = choose::entropy(counted.flat_map(|chunk| chunk.iter().take(each)).copied());
+    trial.clear();
+    for chunk in plane.chunks((plane.len() / places).max(each)) {
+        trial.extend_from_slice(&chunk[..chunk.len().min(each)]);
+    }
+    let bits = choose::entropy(trial);
     if bits > care.most_bits() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 //! What is left of a residual above its noise is a small number most of the time: one symbol, which the entropy coder
 //! takes once. The few that are larger are escaped, and stand in planes of their own.
 
-use super::{BLOCK, predict::Word};
+use super::{BLOCK, lanes, predict::Word};
 
 /// How the residuals of a stream are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,10 +39,9 @@ impl Cut {
         }
     }
 
-    /// A residual's symbol.
-    #[inline]
-    pub(super) fn symbol(self, residual: u32) -> u8 {
-        (residual >> self.below()).min(u32::from(ESCAPE)) as u8
+    /// The residuals' symbols.
+    pub(super) fn symbols(self, residuals: &[u32], into: &mut [u8]) {
+        lanes::capped(residuals, self.below(), ESCAPE, into);
     }
 
     /// True for the symbol of what stands elsewhere.
@@ -64,33 +63,26 @@ impl Cut {
 /// Appends residuals of a stream, of which so many stand in the planes already; how many of them were escaped.
 pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Planes) -> usize {
     let [lowest, second, middle, top, small, large] = planes;
-    extend(lowest, residuals, |residual| residual as u8);
-    extend(second, residuals, |residual| (residual >> 8) as u8);
+    let len = residuals.len();
+    lanes::bytes(residuals, 0, grow(lowest, len));
+    lanes::bytes(residuals, 8, grow(second, len));
+    let top = grow(top, len);
     match cut {
         Cut::Bytes => {
-            extend(middle, residuals, |residual| (residual >> 16) as u8);
-            extend(top, residuals, |residual| (residual >> 24) as u8);
+            lanes::bytes(residuals, 16, grow(middle, len));
+            lanes::bytes(residuals, 24, top);
             return 0;
         }
-        Cut::Sixteen => extend(top, residuals, |residual| Cut::Sixteen.symbol(residual)),
-        Cut::Twenty => {
-            extend(top, residuals, |residual| Cut::Twenty.symbol(residual));
-            halves(residuals, before, middle);
-        }
+        Cut::Sixteen => {}
+        Cut::Twenty => halves(residuals, before, middle),
     }
-    let symbols = &top[top.len() - residuals.len()..];
+    cut.symbols(residuals, top);
     let known = small.len();
-    let mut numbers = [0_u16; 64];
-    let mut count = 0;
-    each_escape(symbols, |at| {
-        numbers[count] = (residuals[at] >> cut.below()) as u16;
-        count += 1;
-        if count == numbers.len() {
-            escape(&numbers, small, large);
-            count = 0;
-        }
+    each_escape(top, |at| {
+        let number = residuals[at] >> cut.below();
+        small.push(number as u8);
+        large.push((number >> 8) as u8);
     });
-    escape(&numbers[..count], small, large);
     small.len() - known
 }
 
@@ -101,67 +93,32 @@ fn halves(residuals: &[u32], before: usize, middle: &mut Vec<u8>) {
     if let ([first], Some(last)) = (first, middle.last_mut()) {
         *last |= half(*first) << 4;
     }
-    let (groups, rest) = rest.as_chunks::<32>();
-    for group in groups {
-        let apart = group.map(half);
-        let pairs: [u16; 16] = std::array::from_fn(|at| u16::from_le_bytes([apart[2 * at], apart[2 * at + 1]]));
-        middle.extend_from_slice(&pairs.map(|pair| (pair | pair >> 4) as u8));
-    }
     let (pairs, odd) = rest.as_chunks::<2>();
-    middle.extend(pairs.iter().map(|[even, odd]| half(*even) | half(*odd) << 4));
+    lanes::halves(pairs, grow(middle, pairs.len()));
     middle.extend(odd.iter().map(|last| half(*last)));
 }
 
-fn escape(numbers: &[u16], small: &mut Vec<u8>, large: &mut Vec<u8>) {
-    small.extend(numbers.iter().map(|number| *number as u8));
-    large.extend(numbers.iter().map(|number| (number >> 8) as u8));
-}
-
-/// Appends what `byte` makes of each residual, sixteen at a time: as many as a wide store takes.
-#[inline]
-fn extend(plane: &mut Vec<u8>, residuals: &[u32], byte: impl Fn(u32) -> u8) {
-    let (groups, rest) = residuals.as_chunks::<16>();
-    for group in groups {
-        plane.extend_from_slice(&group.map(&byte));
-    }
-    plane.extend(rest.iter().map(|residual| byte(*residual)));
+/// Room for so many more bytes.
+fn grow(plane: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    let known = plane.len();
+    plane.resize(known + len, 0);
+    &mut plane[known..]
 }
 
 /// Calls with the place of each escape, in order.
 #[inline]
 fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
-    for (group, symbols) in symbols.chunks(64).enumerate() {
-        let mut found = escapes(symbols);
-        while found != 0 {
-            call(group * 64 + found.trailing_zeros() as usize);
-            found &= found - 1;
+    let mut masks = [0; BLOCK / 64];
+    for (block, symbols) in symbols.chunks(BLOCK).enumerate() {
+        lanes::places(symbols, ESCAPE, &mut masks);
+        for (group, mask) in masks.iter().enumerate().take(symbols.len().div_ceil(64)) {
+            let mut found = *mask;
+            while found != 0 {
+                call(block * BLOCK + group * 64 + found.trailing_zeros() as usize);
+                found &= found - 1;
+            }
         }
     }
-}
-
-/// A bit for each of up to 64 symbols: whether it is an escape.
-#[inline]
-fn escapes(symbols: &[u8]) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    /// Moves the lowest bits of eight bytes into the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    // Where there are few, most groups have none.
-    if symbols.iter().fold(0, |most, symbol| most.max(*symbol)) < ESCAPE {
-        return 0;
-    }
-    let (eights, rest) = symbols.as_chunks::<8>();
-    let mut found = 0;
-    for (eight, bytes) in eights.iter().enumerate() {
-        // The upper bit of each byte that is all ones.
-        let word = u64::from_le_bytes(*bytes);
-        let ones = ((word & LOW) + ONES) & word & !LOW;
-        found |= ((ones >> 7).wrapping_mul(GATHER) >> 56) << (eight * 8);
-    }
-    for (at, symbol) in rest.iter().enumerate() {
-        found |= u64::from(*symbol == ESCAPE) << (eights.len() * 8 + at);
-    }
-    found
 }
 
 /// Where a stream goes on in the planes.
@@ -186,21 +143,15 @@ impl Place {
         let range = self.words + self.read..self.words + self.read + len;
         let [lowest, second, top] = [lowest, second, top].map(|plane| &plane[range.clone()]);
         let start = into.len();
-        let (mut lower, mut upper) = ([0_u16; BLOCK], [0_u16; BLOCK]);
-        for (lower, both) in lower.iter_mut().zip(lowest.iter().zip(second)) {
-            *lower = u16::from_le_bytes([*both.0, *both.1]);
-        }
+        into.resize(start + len, Word::default());
+        let words = &mut into[start..];
         match cut {
             Cut::Bytes => {
                 let middle = &middle[self.middle + self.read..][..len];
-                for (upper, both) in upper.iter_mut().zip(middle.iter().zip(top)) {
-                    *upper = u16::from_le_bytes([*both.0, *both.1]);
-                }
+                lanes::join([lowest, second, middle, top], [16, 24], words);
             }
-            Cut::Sixteen => upper
-                .iter_mut()
-                .zip(top)
-                .for_each(|(upper, top)| *upper = u16::from(*top)),
+            // Nothing is between: the symbols stand for it as well.
+            Cut::Sixteen => lanes::join([lowest, second, top, top], [16, 16], words),
             Cut::Twenty => {
                 let middle = &middle[self.middle + self.read / 2..];
                 // The upper half of the first byte alone, when its lower was read before.
@@ -208,16 +159,10 @@ impl Place {
                 let mut third = [0; BLOCK + 1];
                 let (first, pairs) = third.split_at_mut(odd);
                 first.copy_from_slice(&[middle.first().map_or(0, |both| both >> 4)][..odd]);
-                for (pair, both) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(&middle[odd..]) {
-                    *pair = [both & 0xf, both >> 4];
-                }
-                for (upper, (top, half)) in upper.iter_mut().zip(top.iter().zip(&third)) {
-                    *upper = u16::from(*top) << 4 | u16::from(*half);
-                }
+                lanes::halves_apart(&middle[odd..], pairs.as_chunks_mut().0);
+                lanes::join([lowest, second, &third, top], [16, 20], words);
             }
         }
-        let halves = lower.iter().zip(&upper).take(len);
-        into.extend(halves.map(|(lower, upper)| (u32::from(*lower) | u32::from(*upper) << 16).to_le_bytes()));
         self.read += len;
         if cut == Cut::Bytes {
             return Some(());
@@ -225,8 +170,10 @@ impl Place {
         let (small, large) = (&small[self.escapes..self.end], &large[self.escapes..self.end]);
         let mut numbers = small.iter().zip(large);
         let below = (1 << cut.below()) - 1;
-        for (symbols, words) in top.chunks(64).zip(into[start..].chunks_mut(64)) {
-            let mut found = escapes(symbols);
+        let mut masks = [0; BLOCK / 64];
+        lanes::places(top, ESCAPE, &mut masks);
+        for (mask, words) in masks.iter().zip(into[start..].chunks_mut(64)) {
+            let mut found = *mask;
             let count = found.count_ones() as usize;
             if count > numbers.len() {
                 return None;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::lanes::{self, unfold, value};
+
 /// A number's 32-bit pattern, little-endian.
 pub(super) type Word = [u8; 4];
 
@@ -75,19 +77,17 @@ impl Predictor {
             if range.is_empty() {
                 continue;
             }
-            let now = words[range.clone()].iter().map(value);
-            let past = |lag: usize| words[range.start - lag..range.end - lag].iter().map(value);
+            let start = into.len();
+            into.resize(start + range.len(), 0);
+            let into = &mut into[start..];
+            let now = &words[range.clone()];
+            let past = |lag: usize| &words[range.start - lag..range.end - lag];
             match phase {
-                Phase::Plain => into.extend(now),
-                Phase::Lag(lag) => into.extend(now.zip(past(lag)).map(|(now, past)| fold(now.wrapping_sub(past)))),
-                Phase::Both(far, near) => {
-                    let past = past(far).zip(past(near)).map(|(far, near)| mean_of(far, near));
-                    into.extend(now.zip(past).map(|(now, past)| fold(now.wrapping_sub(past))));
-                }
+                Phase::Plain => into.iter_mut().zip(now).for_each(|(slot, now)| *slot = value(now)),
+                Phase::Lag(lag) => lanes::differences(now, past(lag), into),
+                Phase::Both(far, near) => lanes::differences_from_mean(now, past(far), past(near), into),
                 Phase::Slope(far, near) => {
-                    let past = past(far).zip(past(near)).zip(past(far + near));
-                    let past = past.map(|((far, near), both)| slope(far, near, both));
-                    into.extend(now.zip(past).map(|(now, past)| fold(now.wrapping_sub(past))));
+                    lanes::differences_from_slope(now, past(far), past(near), past(far + near), into);
                 }
             }
         }
@@ -100,25 +100,14 @@ impl Predictor {
                 Phase::Plain => {}
                 Phase::Lag(lag) if lag < BLOCK => serial(words, range, lag),
                 Phase::Lag(lag) => blocks(words, range, lag, |past, start, now| {
-                    let past = past[start - lag..].iter().map(value);
-                    for (slot, past) in now.iter_mut().zip(past) {
-                        *slot = unfold(value(slot)).wrapping_add(past).to_le_bytes();
-                    }
+                    lanes::restore(now, &past[start - lag..]);
                 }),
                 Phase::Both(far, near) => blocks(words, range, far.min(near), |past, start, now| {
-                    let near = past[start - near..].iter().map(value);
-                    let far = past[start - far..].iter().map(value);
-                    for (slot, (far, near)) in now.iter_mut().zip(far.zip(near)) {
-                        *slot = unfold(value(slot)).wrapping_add(mean_of(far, near)).to_le_bytes();
-                    }
+                    lanes::restore_from_mean(now, &past[start - far..], &past[start - near..]);
                 }),
                 Phase::Slope(far, near) => blocks(words, range, far.min(near), |past, start, now| {
-                    let both = past[start - far - near..].iter().map(value);
-                    let near = past[start - near..].iter().map(value);
-                    let far = past[start - far..].iter().map(value);
-                    for (slot, ((far, near), both)) in now.iter_mut().zip(far.zip(near).zip(both)) {
-                        *slot = unfold(value(slot)).wrapping_add(slope(far, near, both)).to_le_bytes();
-                    }
+                    let both = &past[start - far - near..];
+                    lanes::restore_from_slope(now, &past[start - far..], &past[start - near..], both);
                 }),
             }
         }
@@ -160,35 +149,6 @@ fn blocks(words: &mut [Word], range: Range<usize>, most: usize, each: impl Fn(&[
         each(past, start, &mut now[..len]);
         start += len;
     }
-}
-
-#[inline]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "mapped over iterators of references")]
-const fn value(word: &Word) -> u32 {
-    u32::from_le_bytes(*word)
-}
-
-/// Small differences of either sign become small numbers.
-#[inline]
-const fn fold(difference: u32) -> u32 {
-    (difference << 1) ^ ((difference as i32) >> 31) as u32
-}
-
-#[inline]
-const fn unfold(folded: u32) -> u32 {
-    (folded >> 1) ^ (folded & 1).wrapping_neg()
-}
-
-/// Half way from `far` to `near`, on the shorter way around.
-#[inline]
-const fn mean_of(far: u32, near: u32) -> u32 {
-    far.wrapping_add(((near.wrapping_sub(far) as i32) >> 1) as u32)
-}
-
-/// What stands at `near` as it differs from `far` there, applied to `far` here.
-#[inline]
-const fn slope(far: u32, near: u32, both: u32) -> u32 {
-    far.wrapping_add(near).wrapping_sub(both)
 }
 
 #[cfg(test)]

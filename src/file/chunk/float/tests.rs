@@ -7,9 +7,10 @@ use crate::{
     file::{
         WriterOptions,
         chunk::{
-            ChunkBuilder,
+            ChunkBuilder, FLOAT,
             frame::{Compressors, Frames, Stored},
         },
+        scan::{Content, Found, Scanner},
     },
 };
 
@@ -81,6 +82,34 @@ fn spectra_shrink_by_a_third_and_come_back() {
     let little = round_trip(&messages, Care::Little).unwrap().len();
     assert!(full * 4 < raw * 3, "{full} of {raw}");
     assert!(full <= little && little < raw * 9 / 10, "{little} of {raw}");
+}
+
+#[test]
+fn the_kept_captures_have_every_cut() {
+    let cuts = |name| {
+        let path = format!("{}/captures/{name}.gcap", env!("CARGO_MANIFEST_DIR"));
+        let mut scanner = Scanner::new(std::fs::File::open(path).unwrap());
+        let mut cuts = Vec::new();
+        loop {
+            match scanner.step(Content::Read).unwrap().found {
+                Found::Chunk(head, stored) if head.codec == FLOAT => {
+                    let (mut plan, mut bytes) = (Plan::default(), Vec::new());
+                    Frames::default().next(&mut &stored[..], MAX_PLAN, &mut bytes).unwrap();
+                    plan.decode(&bytes, head.raw_len as usize).unwrap();
+                    cuts.extend(plan.streams.iter().map(|stream| stream.cut));
+                }
+                Found::End => return cuts,
+                _ => {}
+            }
+        }
+    };
+    assert!(cuts("format-1.1").iter().all(|cut| *cut == Cut::Bytes));
+    for name in ["format-1.2", "format-1.3"] {
+        let cuts = cuts(name);
+        for cut in [Cut::Bytes, Cut::Sixteen, Cut::Twenty] {
+            assert!(cuts.contains(&cut), "{name} has {cuts:?}");
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::Write as _,
-    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -45,9 +44,6 @@ mod report;
 
 /// Disks do not like to be synced more often.
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
-
-/// Chunks under way for each thread of the press: one at work and one that waits.
-const CHUNKS_PER_THREAD: usize = 2;
 
 pub(crate) fn run(args: &ProxyArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -96,7 +92,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         ..WriterOptions::default()
     };
     let press = Press::start()?;
-    let room = NonZeroUsize::new(press.threads() * CHUNKS_PER_THREAD).unwrap_or(NonZeroUsize::MIN);
+    let room = press.room();
     let making = Making {
         header,
         chunks,

@@ -37,9 +37,6 @@ use crate::{
 /// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 
-/// Chunks under way for each thread of the press: one at work and one that waits.
-const CHUNKS_PER_THREAD: usize = 2;
-
 /// Memory for the chunks of all recordings together, 24 MiB: with the queues and the windows of HTTP/2, a
 /// process stays under 100 MB however many jobs it records.
 const ALL_CHUNKS: usize = 24 << 20;
@@ -256,7 +253,7 @@ impl Session {
     /// How the recording's files are made.
     fn making(&self, args: &RecordArgs, header: &Header) -> Making {
         let defaults = WriterOptions::default();
-        let room = (self.press.threads() * CHUNKS_PER_THREAD).div_ceil(self.recordings);
+        let room = self.press.room().get().div_ceil(self.recordings);
         Making {
             header: header.clone(),
             chunks: WriterOptions {

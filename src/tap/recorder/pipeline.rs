@@ -99,8 +99,8 @@ pub struct Pipeline<S: Storage> {
 }
 
 impl<S: Storage> Pipeline<S> {
-    /// A pipeline into `writer`, whose own codec is not used. At most `room` chunks are under way at once; two for each
-    /// thread of the press keep it busy.
+    /// A pipeline into `writer`, whose own codec is not used. At most `room` chunks are under way at once;
+    /// [`Press::room`] keeps the press busy.
     #[must_use]
     pub fn new(writer: Writer<S>, press: Press, ladder: Ladder, room: NonZeroUsize) -> Self {
         let chunk = Piece {

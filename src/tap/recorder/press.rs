@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
 };
@@ -54,10 +55,10 @@ impl Press {
         Ok(Self { work, threads })
     }
 
-    /// Threads at work.
+    /// Chunks that keep it busy: one for each thread, and one that waits while another is appended.
     #[must_use]
-    pub const fn threads(&self) -> usize {
-        self.threads
+    pub const fn room(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN.saturating_add(self.threads)
     }
 
     /// Hands a chunk over.

@@ -119,6 +119,11 @@ impl Encoder {
                 let Some(stream) = self.stream(record.call, first.kind, &mut used) else {
                     continue;
                 };
+                if stream == 0 {
+                    // One call is the rule, and then these are all of its words.
+                    let words = &mut self.streams[0].words;
+                    words.reserve((chunk.raw_len() / size_of::<Word>()).saturating_sub(words.len()));
+                }
                 for found in alike {
                     self.structure.extend_from_slice(&record.payload[from..found.start]);
                     from = found.end;
@@ -183,6 +188,11 @@ impl Encoder {
     fn predict(&mut self, care: Care) {
         self.plan.streams.clear();
         self.planes.iter_mut().for_each(Vec::clear);
+        let words: usize = self.streams.iter().map(|stream| stream.words.len()).sum();
+        let [lowest, second, _, top, ..] = &mut self.planes;
+        for plane in [lowest, second, top] {
+            plane.reserve(words);
+        }
         for stream in &self.streams {
             stream.periods.candidates(&mut self.candidates);
             let (predictor, cut) = choose::choose(&stream.words, &self.candidates, care, &mut self.residuals);

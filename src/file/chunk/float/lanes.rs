@@ -111,14 +111,14 @@ pub(super) fn places(bytes: &[u8], wanted: u8, masks: &mut [u64]) {
     let every = ONES * u64::from(wanted);
     let (groups, rest) = bytes.as_chunks::<64>();
     for (mask, group) in masks.iter_mut().zip(groups) {
-        let mut eights = [0_u64; 8];
+        let mut eights = [0_u8; 8];
         for (eight, bytes) in eights.iter_mut().zip(group.as_chunks::<8>().0) {
             // The highest bit of each byte that is zero, once what is wanted is.
             let differs = u64::from_le_bytes(*bytes) ^ every;
             let zeros = !(((differs & LOW) + LOW) | differs | LOW);
-            *eight = (zeros >> 7).wrapping_mul(GATHER) >> 56;
+            *eight = ((zeros >> 7).wrapping_mul(GATHER) >> 56) as u8;
         }
-        *mask = u64::from_le_bytes(eights.map(|eight| eight as u8));
+        *mask = u64::from_le_bytes(eights);
     }
     if let Some(mask) = masks.get_mut(groups.len()) {
         *mask = 0;

@@ -300,6 +300,8 @@ fn header(dialect: Dialect, job_id: &str) -> Header {
 /// doubles, runs of several lengths, fields that are no numbers.
 fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
     const ROWS: i64 = 24;
+    /// Of a block of production, in one row.
+    const VALUES: i32 = 256;
     let header = header(Dialect::DataStream, "format-1.3");
     let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default())?;
     let (mut press, mut sealed) = (Sealer::default(), Sealed::default());
@@ -324,15 +326,15 @@ fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
         bytes.extend(doubles);
         call.add(10, received(bytes));
         // Of many sizes, so that more than a byte of each differs.
-        let values = (0..64)
-            .map(|bin| noisy(number, 40, bin) + 100.0)
+        let values = (0..VALUES)
+            .map(|bin| noisy(number, 40, bin) + 101.0 + bin as f32 / 3.0)
             .map(|value| value * value);
         let block = production::DataStream {
             start_channel: 1,
             end_channel: 4,
             timestamp_in_milis: vec![START_MS + number * LINES_DT_MS],
             row_index: vec![number as i32],
-            data_shape_x: 64,
+            data_shape_x: VALUES,
             data_shape_y: 1,
             global_maximum: -96.0,
             global_minimum: -160.0,

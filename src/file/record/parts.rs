@@ -31,7 +31,7 @@ pub(in crate::file) struct ChunkHead {
     pub(in crate::file) raw_len: u64,
     pub(in crate::file) stored_len: u64,
     pub(in crate::file) stored_crc32c: u32,
-    /// SHA-256 over the SHA-256 of each event record.
+    /// SHA-256 over the digest of each event record.
     pub(in crate::file) sha256: [u8; 32],
 }
 

@@ -160,6 +160,17 @@ pub(crate) fn seconds(ns: u64) -> String {
     format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000)
 }
 
+/// What a reader must know who takes intervals and throughput for the server's.
+pub(crate) fn held_up(ns: u64) -> String {
+    match ns {
+        0 => String::new(),
+        _ => format!(
+            "  the recording held the stream up for {}: neither codec nor disk kept up, and --on-overflow is block\n",
+            seconds(ns)
+        ),
+    }
+}
+
 /// Nanoseconds since the epoch as UTC time; the number itself where no calendar reaches.
 pub(crate) fn wall_clock(unix_ns: u64) -> String {
     let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));

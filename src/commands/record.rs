@@ -19,7 +19,10 @@ pub(crate) use session::unix_ns;
 use session::{Recording, Session};
 
 pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(receivers(args.jobs.is_some()))
+        .enable_all()
+        .build()?;
     let done = runtime.block_on(async {
         match &args.jobs {
             Some(list) => jobs::run(args, list, talk).await,
@@ -29,6 +32,13 @@ pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
     // A name server that does not answer must not keep a finished command alive.
     runtime.shutdown_background();
     done
+}
+
+/// Threads that receive. One job has one connection, which keeps one busy at most; the other cores hash, compress and
+/// write. Each thread more has a heap of its own for what it received: 16 MB at full speed.
+fn receivers(many: bool) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if many { (cores / 2).max(1) } else { 1 }
 }
 
 async fn one(args: &RecordArgs, talk: output::Talk) -> Done {

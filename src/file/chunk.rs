@@ -1,4 +1,5 @@
-//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd and sha2.
+//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd, sha2 and
+//! tape-sha256.
 
 use std::io;
 
@@ -198,12 +199,10 @@ pub(super) fn leaves(raw: &Bytes, head: &ChunkHead, rules: &[Rule]) -> Result<Op
     if records.len() as u64 != u64::from(head.events) {
         return Ok(None);
     }
-    let found = rules.iter().map(|rule| {
+    let mut found = rules.iter().map(|rule| {
         let mut leaves = Vec::with_capacity(records.len());
         rule.leaves(records.iter().map(|record| (&[][..], &record[..])), &mut leaves);
         leaves
     });
-    Ok(found
-        .into_iter()
-        .find(|leaves| digest::of_leaves(leaves) == head.sha256))
+    Ok(found.find(|leaves| digest::of_leaves(leaves) == head.sha256))
 }

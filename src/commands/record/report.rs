@@ -26,6 +26,8 @@ pub(super) struct Report {
     duration_ns: u64,
     /// Messages known to be lost.
     pub(super) gaps: u64,
+    /// For how long messages waited because neither codec nor disk kept up.
+    pub(super) held_ns: u64,
     pub(super) lossy: bool,
     endings: Vec<CallEnding>,
     /// `None` when the capture could not be finished.
@@ -87,6 +89,7 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
+        held_ns: calls.iter().map(|call| call.held_ns).sum(),
         lossy: gaps > 0 || written.is_none(),
         endings: calls.iter().map(ending).collect(),
         digest: written.and_then(Written::digest),
@@ -282,9 +285,10 @@ fn text(report: &Report) -> String {
         let codecs = report.codecs.iter().map(|(name, chunks)| format!("{chunks} {name}"));
         let codecs = codecs.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
-            "  the stream was faster than the codec: {hurried} took a cheaper one ({codecs}); nothing was slowed for it\n"
+            "  the stream was faster than the codec: {hurried} took a cheaper one ({codecs})\n"
         ));
     }
+    text.push_str(&output::held_up(report.held_ns));
     text.push_str(&report.files_text);
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));

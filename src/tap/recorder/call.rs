@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
 use super::{
     Overflow,
-    queue::{Queue, Refused},
+    queue::{Admission, Queue, Refused},
 };
 use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
 
@@ -26,6 +26,9 @@ struct State {
     seq: u64,
     /// Messages left out since the last gap was written, sent and received.
     lost: [u64; 2],
+    /// Messages that waited because the queue was full, and for how long altogether.
+    held: u64,
+    held_ns: u64,
     ended: bool,
 }
 
@@ -78,7 +81,11 @@ impl CallRecorder {
         }
         let bytes = message.data.len();
         let admission = match self.queue.on_overflow {
-            Overflow::Block => self.queue.admit(bytes).await?,
+            // Most of the time there is room, and nothing to wait for.
+            Overflow::Block => match self.queue.try_admit(bytes) {
+                Some(admission) => admission,
+                None => self.wait(bytes).await?,
+            },
             Overflow::Gap => {
                 let Some(admission) = self.queue.try_admit(bytes) else {
                     self.leave_out(message.direction);
@@ -134,6 +141,10 @@ impl CallRecorder {
         state.check_open()?;
         let mut order = self.queue.order();
         self.fill_gaps(&mut state, &mut order)?;
+        if state.held > 0 {
+            order.push(self.id, state.seq + 1, EventKind::Note(held_up(&state)), None)?;
+            state.seq += 1;
+        }
         let offset = order.push(self.id, state.seq + 1, EventKind::End(ending), None)?;
         state.seq += 1;
         state.ended = true;
@@ -146,6 +157,25 @@ impl CallRecorder {
         let offset = self.queue.order().push(self.id, state.seq + 1, kind, None)?;
         state.seq += 1;
         Ok(offset)
+    }
+
+    /// Waits for room, and counts for how long.
+    async fn wait(&self, bytes: usize) -> Result<Admission, Refused> {
+        let from = self.queue.now();
+        let admission = self.queue.admit(bytes).await?;
+        let waited = self.queue.now().saturating_sub(from);
+        self.queue.counters.held_ns.fetch_add(waited, Ordering::Relaxed);
+        let mut state = self.state();
+        state.held += 1;
+        state.held_ns += waited;
+        drop(state);
+        Ok(admission)
+    }
+
+    /// For how long messages have waited because the queue was full, in nanoseconds; see [`Totals::held_ns`](super::Totals).
+    #[must_use]
+    pub fn held_ns(&self) -> u64 {
+        self.state().held_ns
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,6 +208,18 @@ impl CallRecorder {
             *lost = 0;
         }
         Ok(())
+    }
+}
+
+/// What the capture says of a stream that the recorder slowed: its intervals are not the sender's alone.
+fn held_up(state: &State) -> Note {
+    Note {
+        author: "recorder".to_owned(),
+        text: format!(
+            "messages waited {} times, {:.3} ms altogether, for the recorder's queue was full; that may have slowed the stream",
+            state.held,
+            state.held_ns as f64 / 1e6
+        ),
     }
 }
 

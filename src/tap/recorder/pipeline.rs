@@ -54,9 +54,9 @@ pub struct Written {
 }
 
 /// The queue is this full, in percent, when one step down the ladder is due …
-const HURRY_FROM: u8 = 20;
+const HURRY_FROM: u8 = 15;
 /// … and this full when the cheapest codec is: what is under way by then is as much again.
-const RUSH_FROM: u8 = 45;
+const RUSH_FROM: u8 = 35;
 /// The queue has drained when it is this full at most …
 const CALM_UP_TO: u8 = 5;
 /// … and has stayed so for so long: then one step up. Less would go up and down within one burst.

@@ -45,6 +45,9 @@ pub struct Totals {
     pub message_bytes: u64,
     /// Messages known to be lost: left out because the queue was full, or reported by [`super::CallRecorder::gap`].
     pub gaps: u64,
+    /// For how long messages waited because the queue was full, under [`Overflow::Block`], in nanoseconds: the stream was
+    /// slowed by as much, less what the buffers on the way took. Calls, and the directions of one, are added up.
+    pub held_ns: u64,
     /// Events written to the sink.
     pub written: u64,
     /// Bytes stored by the sink, after compression.
@@ -60,6 +63,7 @@ pub(super) struct Counters {
     pub(super) messages: AtomicU64,
     pub(super) message_bytes: AtomicU64,
     pub(super) gaps: AtomicU64,
+    pub(super) held_ns: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) taken: AtomicU64,
     pub(super) written: AtomicU64,
@@ -76,6 +80,7 @@ impl Counters {
             messages: self.messages.load(Ordering::Relaxed),
             message_bytes: self.message_bytes.load(Ordering::Relaxed),
             gaps: self.gaps.load(Ordering::Relaxed),
+            held_ns: self.held_ns.load(Ordering::Relaxed),
             written: self.written.load(Ordering::Relaxed),
             stored_bytes: self.stored_bytes.load(Ordering::Relaxed),
             queued: self.sent.load(Ordering::Relaxed).saturating_sub(taken),
@@ -189,10 +194,6 @@ impl Queue {
 
     /// Waits for a place for `bytes` of payload.
     pub(super) async fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
-        // Most of the time there is room, and nothing to wait for.
-        if let Some(admission) = self.try_admit(bytes) {
-            return Ok(admission);
-        }
         let event = Arc::clone(&self.events).acquire_owned().await;
         let event = event.map_err(|_| self.why())?;
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(self.permits(bytes)).await;

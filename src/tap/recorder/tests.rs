@@ -160,13 +160,18 @@ async fn events_of_many_tasks_are_written_in_the_order_of_their_offsets() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(recorder.finish().await.unwrap(), 8 * 52);
+    let written = recorder.finish().await.unwrap();
     let events = &taken.lock().unwrap().events;
     assert!(events.is_sorted_by_key(|e| e.offset_ns));
     for call in 1..=8 {
-        let seqs: Vec<_> = events.iter().filter(|e| e.call == call).map(|e| e.seq).collect();
-        assert_eq!(seqs, (1..=52).collect::<Vec<_>>());
+        let of_call: Vec<_> = events.iter().filter(|e| e.call == call).collect();
+        assert!(of_call.iter().map(|e| e.seq).eq(1..=of_call.len() as u64));
+        let messages = of_call.iter().filter(|e| matches!(e.kind, EventKind::Message(_)));
+        assert_eq!(messages.count(), 50);
     }
+    // A call whose messages waited has a note of it.
+    let notes = events.iter().filter(|e| matches!(e.kind, EventKind::Note(_))).count();
+    assert_eq!(written, 8 * 52 + notes);
 }
 
 #[tokio::test]
@@ -286,18 +291,24 @@ async fn a_full_queue_makes_a_message_wait_and_a_larger_one_than_the_queue_gets_
         },
     )
     .unwrap();
-    let call = recorder.handle().call(CallStart::default()).unwrap();
+    let handle = recorder.handle();
+    let call = handle.call(CallStart::default()).unwrap();
     call.message(message(1000)).await.unwrap();
     let mut waiting = std::pin::pin!(call.message(message(1)));
     assert!(futures_poll(waiting.as_mut()).await.is_none(), "the queue is full");
     drop(open);
     waiting.await.unwrap();
     call.end(ok()).unwrap();
+    let held = handle.totals().held_ns;
+    assert!(held > 0 && held == call.held_ns());
     recorder.finish().await.unwrap();
-    assert_eq!(
-        kinds(&taken.lock().unwrap().events),
-        ["call_start", "message", "message", "end"]
-    );
+    let events = &taken.lock().unwrap().events;
+    assert_eq!(kinds(events), ["call_start", "message", "message", "note", "end"]);
+    let EventKind::Note(note) = &events[3].kind else {
+        unreachable!("the fourth is a note");
+    };
+    let text = format!("messages waited 1 times, {:.3} ms", held as f64 / 1e6);
+    assert!(note.text.starts_with(&text), "{}", note.text);
 }
 
 /// Polls once.

@@ -16,7 +16,7 @@ const HOMES: [Home; 5] = [
         remedy: "records are encoded in src/file/record.rs alone (DESIGN.md §3.10); add what is missing there",
     },
     Home {
-        crates: &["zstd", "sha2"],
+        crates: &["zstd", "sha2", "tape_sha256"],
         places: &["src/file/chunk.rs", "src/file/chunk/"],
         remedy: "compression and digests live in src/file/chunk; use file::Digest and file::MessageDigest elsewhere",
     },

@@ -69,9 +69,12 @@ pub(super) fn choose(words: &[Word], candidates: &[usize], care: Care, scratch: 
     let first = sample.entropy(alone, None, scratch);
     let mut planes = sample.entropy(plain, Some(first), scratch);
     let mut chosen = (plain, planes.iter().sum::<f32>() - CLEARLY);
-    let others = [two(Mean::Both), two(Mean::Slope)].into_iter().flatten();
-    let others = others.map(|predictor| (predictor, sample.entropy(predictor, Some(first), scratch)));
-    for (predictor, found) in std::iter::once((alone, first)).chain(others.collect::<Vec<_>>()) {
+    for predictor in [Some(alone), two(Mean::Both), two(Mean::Slope)].into_iter().flatten() {
+        let found = if predictor == alone {
+            first
+        } else {
+            sample.entropy(predictor, Some(first), scratch)
+        };
         let entropy = found.iter().sum();
         if entropy < chosen.1 {
             (chosen, planes) = ((predictor, entropy), found);

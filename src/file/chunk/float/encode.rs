@@ -112,11 +112,9 @@ impl Encoder {
                 wire::scan(record.payload, &mut hints, &mut self.found);
             }
             let found = std::mem::take(&mut self.found);
-            let (mut from, mut rest) = (0, found.as_slice());
-            while let [first, ..] = rest {
-                let (alike, behind) = rest.split_at(alike(rest));
-                rest = behind;
-                let Some(stream) = self.stream(record.call, first.kind, &mut used) else {
+            let mut from = 0;
+            for alike in found.chunk_by(|one, next| one.kind == next.kind) {
+                let Some(stream) = self.stream(record.call, alike[0].kind, &mut used) else {
                     continue;
                 };
                 if stream == 0 {
@@ -218,12 +216,6 @@ impl Encoder {
             });
         }
     }
-}
-
-/// How many of the runs, from the first on, are of its kind.
-fn alike(runs: &[Found]) -> usize {
-    let [first, rest @ ..] = runs else { return 0 };
-    1 + rest.iter().take_while(|run| run.kind == first.kind).count()
 }
 
 /// Appends a run's numbers to their stream.

@@ -257,7 +257,7 @@ pub(crate) enum SyncArg {
     None,
     /// After each chunk; the stream waits for the disk
     Chunk,
-    /// Beside the writing, once per flush interval, and at the end
+    /// Beside the writing, once per flush interval or for every 16 MiB, and at the end
     #[default]
     Interval,
 }

@@ -161,11 +161,12 @@ pub(crate) fn seconds(ns: u64) -> String {
 }
 
 /// What a reader must know who takes intervals and throughput for the server's.
-pub(crate) fn held_up(ns: u64) -> String {
+pub(crate) fn waited(ns: u64) -> String {
     match ns {
         0 => String::new(),
         _ => format!(
-            "  the recording held the stream up for {}: neither codec nor disk kept up, and --on-overflow is block\n",
+            "  messages waited {} in all, for neither codec nor disk kept up and --on-overflow is block; what the buffers on \
+             the way could not take has slowed the stream\n",
             seconds(ns)
         ),
     }

@@ -168,7 +168,7 @@ fn text(report: &Report<'_>) -> String {
         output::bytes(report.stored_bytes),
         output::grouped(report.gaps)
     );
-    text.push_str(&output::held_up(report.held_ns));
+    text.push_str(&output::waited(report.held_ns));
     for call in report.endings.iter().take(ENDINGS_SHOWN) {
         text.push_str(&format!(
             "  call {} {}: {} sent, {} received, {}\n",

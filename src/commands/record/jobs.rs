@@ -376,5 +376,5 @@ fn text(jobs: &Jobs) -> String {
         output::bytes(jobs.stored_bytes),
         output::grouped(jobs.gaps)
     ));
-    text + &output::held_up(jobs.held_ns)
+    text + &output::waited(jobs.held_ns)
 }

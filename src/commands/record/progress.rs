@@ -146,7 +146,7 @@ fn text(before: &Totals, now: &Totals, interval: Duration, elapsed: Duration) ->
         text.push_str(&format!("  {} LOST", output::grouped(now.gaps)));
     }
     if now.held_ns > 0 {
-        text.push_str(&format!("  held up {}", output::seconds(now.held_ns)));
+        text.push_str(&format!("  waited {}", output::seconds(now.held_ns)));
     }
     text
 }

@@ -288,7 +288,7 @@ fn text(report: &Report) -> String {
             "  the stream was faster than the codec: {hurried} took a cheaper one ({codecs})\n"
         ));
     }
-    text.push_str(&output::held_up(report.held_ns));
+    text.push_str(&output::waited(report.held_ns));
     text.push_str(&report.files_text);
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));

@@ -42,7 +42,7 @@ use crate::{
 };
 use queue::Queue;
 
-/// Messages that may wait at once: at the 3 KB that small frames have, about as much as [`QUEUE_BYTES`].
+/// Messages that may wait at once: 24 MiB at the 3 KB that small frames have; larger ones reach [`QUEUE_BYTES`] first.
 pub const QUEUE_EVENTS: usize = 8192;
 
 /// Bytes of messages that may wait at once, 36 MiB: 47 ms of a stream of 800 MB/s, which a busy machine may take for other

@@ -55,7 +55,7 @@ pub struct Written {
 
 /// The queue is this full, in percent, when one step down the ladder is due …
 const HURRY_FROM: u8 = 15;
-/// … and this full when the cheapest codec is: what is under way by then is as much again.
+/// … and this full when the cheapest codec is, so that most of the queue is left for what comes meanwhile.
 const RUSH_FROM: u8 = 35;
 /// The queue has drained when it is this full at most …
 const CALM_UP_TO: u8 = 5;

@@ -216,9 +216,9 @@ fn held_up(state: &State) -> Note {
     Note {
         author: "recorder".to_owned(),
         text: format!(
-            "messages waited {} times, {:.3} ms altogether, for the recorder's queue was full; that may have slowed the stream",
-            state.held,
-            state.held_ns as f64 / 1e6
+            "messages waited {:.3} ms altogether for room in the recorder's queue (times: {}); that may have slowed the stream",
+            state.held_ns as f64 / 1e6,
+            state.held
         ),
     }
 }

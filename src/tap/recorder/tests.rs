@@ -307,8 +307,12 @@ async fn a_full_queue_makes_a_message_wait_and_a_larger_one_than_the_queue_gets_
     let EventKind::Note(note) = &events[3].kind else {
         unreachable!("the fourth is a note");
     };
-    let text = format!("messages waited 1 times, {:.3} ms", held as f64 / 1e6);
-    assert!(note.text.starts_with(&text), "{}", note.text);
+    let text = format!("messages waited {:.3} ms altogether", held as f64 / 1e6);
+    assert!(
+        note.text.starts_with(&text) && note.text.contains("(times: 1)"),
+        "{}",
+        note.text
+    );
 }
 
 /// Polls once.

@@ -19,6 +19,12 @@ use std::{
 };
 
 use crate::file::Storage;
+use direct::Direct;
+use pace::{MUCH, Pace};
+
+mod batch;
+mod direct;
+mod pace;
 
 /// When what was written is made to survive a power failure. The header always is, when the capture is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,9 +39,9 @@ pub enum SyncWhen {
     Chunk,
 }
 
-/// So much is synced at once, 16 MiB. While a sync runs, a write that goes on where the synced bytes end may wait for it:
+/// So much is synced at once, 16 MiB, of what goes through the page cache. While a sync runs, a write that goes on where the synced bytes end may wait for it:
 /// at 800 MB/s, syncs of one second's data held writes up for 80 ms, these for 15, which the queue of a recorder bridges.
-const SYNC_BYTES: u64 = 16 << 20;
+const SYNC_BYTES: u64 = MUCH;
 
 /// Syncs files and looks after them, all from one thread, which ends when nobody needs it.
 #[derive(Debug)]
@@ -70,6 +76,12 @@ pub struct KeptFile {
     keeper: mpsc::Sender<Call>,
     /// The header has been synced.
     begun: bool,
+    /// Whether to write past the page cache; `None` where that cannot be done.
+    pace: Option<Pace>,
+    /// While it is done.
+    direct: Option<Direct>,
+    /// Bytes written since the end of the last chunk.
+    chunk: u64,
 }
 
 impl Keeper {
@@ -101,6 +113,9 @@ impl Keeper {
             kept,
             keeper: self.calls.clone(),
             begun: false,
+            pace: Some(Pace::new(Instant::now())),
+            direct: None,
+            chunk: 0,
         }
     }
 }
@@ -183,7 +198,7 @@ fn gone() -> io::Error {
 
 impl KeptFile {
     /// What the keeper ran into.
-    fn check(&self) -> io::Result<()> {
+    fn found(&self) -> io::Result<()> {
         let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failure {
             Some(error) if error.kind() == io::ErrorKind::NotFound => Err(self.kept.rescue()),
@@ -193,11 +208,59 @@ impl KeptFile {
     }
 }
 
+impl KeptFile {
+    /// Lets what was gathered be written, and waits until it is.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(direct) = &mut self.direct else { return Ok(()) };
+        match direct.flush().and_then(|()| direct.settle()) {
+            Ok(()) => Ok(()),
+            Err(_) => self.give_direct_up(),
+        }
+    }
+
+    /// Goes on through the page cache, with what was not written.
+    fn end_direct(&mut self) -> io::Result<()> {
+        self.direct.take().map_or(Ok(()), |direct| direct.end(&self.kept.file))
+    }
+
+    /// A direct write has failed: the same through the page cache, which says why if it cannot either.
+    fn give_direct_up(&mut self) -> io::Result<()> {
+        self.pace = None;
+        self.end_direct()
+    }
+
+    /// Goes past the page cache or through it, as is better for what comes next.
+    fn choose(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.chunk);
+        let waited = self.direct.as_mut().map_or(Duration::ZERO, Direct::waited);
+        let Some(pace) = &mut self.pace else { return Ok(()) };
+        match (pace.is_direct(Instant::now(), bytes, waited), &self.direct) {
+            (true, None) => match Direct::open(&self.kept.file) {
+                Ok(direct) => self.direct = Some(direct),
+                Err(_) => self.pace = None,
+            },
+            (false, Some(_)) => self.end_direct()?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 impl Write for KeptFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check()?;
-        let written = (&self.kept.file).write(bytes)?;
-        let more = written as u64;
+        self.found()?;
+        let taken = self.direct.as_mut().map(|direct| direct.write(bytes));
+        let written = match taken {
+            Some(Ok(taken)) => taken,
+            Some(Err(_)) => {
+                self.give_direct_up()?;
+                (&self.kept.file).write(bytes)?
+            }
+            None => (&self.kept.file).write(bytes)?,
+        };
+        self.chunk += written as u64;
+        // What went past the page cache does not pile up, and is synced for the length of the file.
+        let more = if self.direct.is_some() { 1 } else { written as u64 };
         let before = self.kept.unsynced.fetch_add(more, Ordering::Relaxed);
         if self.kept.sync == SyncWhen::Interval && before < SYNC_BYTES && before + more >= SYNC_BYTES {
             // Without its thread, the file is still synced at its end.
@@ -208,16 +271,22 @@ impl Write for KeptFile {
 
     /// The end of a chunk.
     fn flush(&mut self) -> io::Result<()> {
-        match self.kept.sync {
-            SyncWhen::Chunk => self.kept.file.sync_data(),
-            SyncWhen::None | SyncWhen::Interval => Ok(()),
+        if self.direct.as_mut().is_some_and(|direct| direct.flush().is_err()) {
+            self.give_direct_up()?;
         }
+        self.choose()?;
+        if self.kept.sync == SyncWhen::Chunk {
+            self.settle()?;
+            self.kept.file.sync_data()?;
+        }
+        Ok(())
     }
 }
 
 impl Storage for KeptFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.check()?;
+        self.found()?;
+        self.settle()?;
         if self.kept.is_gone()? {
             return Err(self.kept.rescue());
         }
@@ -230,7 +299,8 @@ impl Storage for KeptFile {
     }
 
     fn check(&mut self) -> io::Result<()> {
-        Self::check(self)
+        self.settle()?;
+        self.found()
     }
 }
 
@@ -351,5 +421,53 @@ mod tests {
         rounds(&called, NEVER);
         // The call came with the write of many bytes, and the sync after the last one: all in one.
         assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0);
+    }
+
+    /// A file past the page cache, from its first chunk on.
+    fn direct(path: &Path, ways: impl FnOnce(&File) -> Direct) -> (Keeper, Writer<KeptFile>) {
+        let keeper = Keeper::start(NEVER).unwrap();
+        let mut file = keeper.keep(File::create_new(path).unwrap(), path, SyncWhen::Interval);
+        file.direct = Some(ways(&file.kept.file));
+        // Nothing is decided: it stays as it is.
+        file.pace = None;
+        let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
+        (keeper, writer)
+    }
+
+    #[test]
+    fn past_the_page_cache_a_capture_is_the_same_and_every_chunk_can_be_read_once_it_is_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, usual) = (dir.path().join("f.gcap"), dir.path().join("g.gcap"));
+        let (_keeper, mut writer) = direct(&path, |file| {
+            Direct::open(file).unwrap_or_else(|_| Direct::through(file))
+        });
+        let (_other, _, mut other) = begin(&usual, SyncWhen::None);
+        for seq in 1..=40 {
+            for writer in [&mut writer, &mut other] {
+                for _ in 0..seq * 3 {
+                    writer.write(&note(seq)).unwrap();
+                }
+                writer.flush().unwrap();
+                writer.check().unwrap();
+            }
+            assert_eq!(fs::read(&path).unwrap(), fs::read(&usual).unwrap(), "chunk {seq}");
+        }
+        assert_eq!(writer.finish().unwrap(), other.finish().unwrap());
+        assert_eq!(fs::read(&path).unwrap(), fs::read(&usual).unwrap());
+    }
+
+    #[test]
+    fn when_direct_writes_fail_the_page_cache_takes_over_and_nothing_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("h.gcap");
+        let (_keeper, mut writer) = direct(&path, |file| Direct::refused(file, &path));
+        let events = 200;
+        for seq in 1..=events {
+            writer.write(&note(seq)).unwrap();
+            writer.flush().unwrap();
+        }
+        let (file, _) = writer.finish_into().unwrap();
+        assert!(file.direct.is_none());
+        assert_eq!(read(&path), (1..=events).collect::<Vec<_>>());
     }
 }

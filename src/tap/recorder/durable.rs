@@ -2,7 +2,8 @@
 //!
 //! A `kill -9` loses nothing that was written, for the kernel has it; syncing is against power failures. It takes
 //! milliseconds to seconds, so the writer does not wait for it unless every chunk must be safe: a [`Keeper`] syncs all
-//! files of a process from one thread, in turn, and each again only when the round before is over (a group commit).
+//! files of a process from one thread, in turn, and each again only when the round before is over (a group commit). What is
+//! synced anyway goes past the page cache when it is much.
 
 use std::{
     fs::File,
@@ -76,7 +77,8 @@ pub struct KeptFile {
     keeper: mpsc::Sender<Call>,
     /// The header has been synced.
     begun: bool,
-    /// Whether to write past the page cache; `None` where that cannot be done.
+    /// Whether to write past the page cache; `None` where that cannot be done, and where nothing is synced: then the page
+    /// cache may take in as much as the system likes, faster than the disk.
     pace: Option<Pace>,
     /// While it is done.
     direct: Option<Direct>,
@@ -113,7 +115,7 @@ impl Keeper {
             kept,
             keeper: self.calls.clone(),
             begun: false,
-            pace: Some(Pace::new(Instant::now())),
+            pace: (sync != SyncWhen::None).then(|| Pace::new(Instant::now())),
             direct: None,
             chunk: 0,
         }
@@ -198,13 +200,20 @@ fn gone() -> io::Error {
 
 impl KeptFile {
     /// What the keeper ran into.
-    fn found(&self) -> io::Result<()> {
+    fn found(&mut self) -> io::Result<()> {
         let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failure {
-            Some(error) if error.kind() == io::ErrorKind::NotFound => Err(self.kept.rescue()),
+            Some(error) if error.kind() == io::ErrorKind::NotFound => Err(self.rescue()),
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// Copies a file that is gone, with all that was written to it.
+    fn rescue(&mut self) -> io::Error {
+        // What cannot be written any more is not in the copy either.
+        let _ = self.settle();
+        self.kept.rescue()
     }
 }
 
@@ -288,7 +297,7 @@ impl Storage for KeptFile {
         self.found()?;
         self.settle()?;
         if self.kept.is_gone()? {
-            return Err(self.kept.rescue());
+            return Err(self.rescue());
         }
         let header = !std::mem::replace(&mut self.begun, true);
         if header || self.kept.sync != SyncWhen::None {
@@ -454,6 +463,18 @@ mod tests {
         }
         assert_eq!(writer.finish().unwrap(), other.finish().unwrap());
         assert_eq!(fs::read(&path).unwrap(), fs::read(&usual).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_synced_is_left_to_the_page_cache() {
+        let dir = tempfile::tempdir().unwrap();
+        let keeper = Keeper::start(NEVER).unwrap();
+        let keep = |sync| {
+            let file = File::create(dir.path().join("i.gcap")).unwrap();
+            keeper.keep(file, &dir.path().join("i.gcap"), sync).pace.is_some()
+        };
+        let may = [SyncWhen::None, SyncWhen::Interval, SyncWhen::Chunk].map(keep);
+        assert_eq!(may, [false, true, true]);
     }
 
     #[test]

@@ -255,6 +255,13 @@ impl KeptFile {
     }
 }
 
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        // Best effort: an error has nowhere to go. What is checked or synced does not come here.
+        let _ = self.end_direct();
+    }
+}
+
 impl Write for KeptFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.found()?;
@@ -463,6 +470,19 @@ mod tests {
         }
         assert_eq!(writer.finish().unwrap(), other.finish().unwrap());
         assert_eq!(fs::read(&path).unwrap(), fs::read(&usual).unwrap());
+    }
+
+    #[test]
+    fn a_capture_that_is_given_up_past_the_page_cache_keeps_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.gcap");
+        let (_keeper, mut writer) = direct(&path, Direct::through);
+        for seq in 1..=100 {
+            writer.write(&note(seq)).unwrap();
+            writer.flush().unwrap();
+        }
+        drop(writer);
+        assert_eq!(read(&path), (1..=100).collect::<Vec<_>>());
     }
 
     #[test]

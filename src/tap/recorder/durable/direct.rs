@@ -359,16 +359,6 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_under_way_any_more_when_it_is_dropped() {
-        let all = bytes(ROOM);
-        let (file, mut direct) = begin(&[]);
-        write_all(&mut direct, &all);
-        direct.flush().unwrap();
-        drop(direct);
-        assert_eq!(std::fs::read(file.path()).unwrap(), all);
-    }
-
-    #[test]
     fn a_pipe_has_no_direct_writes() {
         let (_, writer) = io::pipe().unwrap();
         Direct::open(&File::from(std::os::fd::OwnedFd::from(writer))).unwrap_err();

@@ -64,8 +64,8 @@ struct Kept {
     file: File,
     path: PathBuf,
     sync: SyncWhen,
-    /// Bytes written since the last sync.
-    unsynced: AtomicU64,
+    /// Bytes written since the last sync; batches, of what goes past the page cache.
+    unsynced: Arc<AtomicU64>,
     /// What the keeper ran into; the next write reports it.
     failure: Mutex<Option<io::Error>>,
 }
@@ -106,7 +106,7 @@ impl Keeper {
             file,
             path: path.to_owned(),
             sync,
-            unsynced: AtomicU64::new(0),
+            unsynced: Arc::default(),
             failure: Mutex::new(None),
         });
         // Without its thread, a file is still synced at its end.
@@ -215,13 +215,11 @@ impl KeptFile {
         let _ = self.settle();
         self.kept.rescue()
     }
-}
 
-impl KeptFile {
     /// Lets what was gathered be written, and waits until it is.
     fn settle(&mut self) -> io::Result<()> {
         let Some(direct) = &mut self.direct else { return Ok(()) };
-        match direct.flush().and_then(|()| direct.settle()) {
+        match direct.settle() {
             Ok(()) => Ok(()),
             Err(_) => self.give_direct_up(),
         }
@@ -229,7 +227,12 @@ impl KeptFile {
 
     /// Goes on through the page cache, with what was not written.
     fn end_direct(&mut self) -> io::Result<()> {
-        self.direct.take().map_or(Ok(()), |direct| direct.end(&self.kept.file))
+        let Some(direct) = self.direct.take() else {
+            return Ok(());
+        };
+        let ended = direct.end(&self.kept.file);
+        self.kept.unsynced.fetch_add(1, Ordering::Relaxed);
+        ended
     }
 
     /// A direct write has failed: the same through the page cache, which says why if it cannot either.
@@ -244,7 +247,7 @@ impl KeptFile {
         let waited = self.direct.as_mut().map_or(Duration::ZERO, Direct::waited);
         let Some(pace) = &mut self.pace else { return Ok(()) };
         match (pace.is_direct(Instant::now(), bytes, waited), &self.direct) {
-            (true, None) => match Direct::open(&self.kept.file) {
+            (true, None) => match Direct::open(&self.kept.file, &self.kept.unsynced) {
                 Ok(direct) => self.direct = Some(direct),
                 Err(_) => self.pace = None,
             },
@@ -274,9 +277,12 @@ impl Write for KeptFile {
             }
             None => (&self.kept.file).write(bytes)?,
         };
-        self.chunk += written as u64;
-        // What went past the page cache does not pile up, and is synced for the length of the file.
-        let more = if self.direct.is_some() { 1 } else { written as u64 };
+        let more = written as u64;
+        self.chunk += more;
+        if self.direct.is_some() {
+            // It does not pile up, and counts once it is written.
+            return Ok(written);
+        }
         let before = self.kept.unsynced.fetch_add(more, Ordering::Relaxed);
         if self.kept.sync == SyncWhen::Interval && before < SYNC_BYTES && before + more >= SYNC_BYTES {
             // Without its thread, the file is still synced at its end.
@@ -455,7 +461,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, usual) = (dir.path().join("f.gcap"), dir.path().join("g.gcap"));
         let (_keeper, mut writer) = direct(&path, |file| {
-            Direct::open(file).unwrap_or_else(|_| Direct::through(file))
+            Direct::open(file, &Arc::default()).unwrap_or_else(|_| Direct::through(file))
         });
         let (_other, _, mut other) = begin(&usual, SyncWhen::None);
         for seq in 1..=40 {

@@ -9,7 +9,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Seek as _, SeekFrom, Write as _},
     os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -56,11 +59,11 @@ enum Thread {
 }
 
 impl Direct {
-    /// Goes on at the end of `file`.
+    /// Goes on at the end of `file`; each batch that is written adds one to `unsynced`, for the length of the file.
     ///
     /// # Errors
     /// When the file system has no direct writes, or the file is none, but a pipe.
-    pub(super) fn open(file: &File) -> io::Result<Self> {
+    pub(super) fn open(file: &File, unsynced: &Arc<AtomicU64>) -> io::Result<Self> {
         if !file.metadata()?.is_file() {
             return Err(io::ErrorKind::Unsupported.into());
         }
@@ -69,13 +72,11 @@ impl Direct {
             .write(true)
             .custom_flags(flag()?)
             .open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-        Self::with(Ways {
-            direct,
-            cached: file.try_clone()?,
-        })
+        let cached = file.try_clone()?;
+        Self::with(Ways { direct, cached }, Arc::clone(unsynced))
     }
 
-    fn with(ways: Ways) -> io::Result<Self> {
+    fn with(ways: Ways, unsynced: Arc<AtomicU64>) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 gathered: Batch::behind(&ways)?,
@@ -89,7 +90,7 @@ impl Direct {
         let (hand, other) = (Hand(Arc::clone(&shared)), Batch::new()?);
         thread::Builder::new()
             .name("capture-disk".into())
-            .spawn(move || hand.run(other, &ways))?;
+            .spawn(move || hand.run(other, &ways, &unsynced))?;
         Ok(Self {
             shared,
             waited: Duration::ZERO,
@@ -206,10 +207,10 @@ struct Hand(Arc<Shared>);
 
 impl Hand {
     /// Writes what is due, until it is over or fails.
-    fn run(&self, mut batch: Batch, ways: &Ways) {
-        let Shared { state, changed } = &*self.0;
+    fn run(&self, mut batch: Batch, ways: &Ways, unsynced: &AtomicU64) {
+        let changed = &self.0.changed;
         loop {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.0.state();
             while !state.over && (!state.due || state.gathered.rest().is_empty()) {
                 state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
@@ -222,6 +223,7 @@ impl Hand {
             drop(state);
             changed.notify_all();
             let written = batch.write(ways);
+            unsynced.fetch_add(1, Ordering::Relaxed);
             let mut state = self.0.state();
             state.thread = Thread::Idle;
             if written.is_err() {
@@ -269,13 +271,13 @@ mod tests {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             let direct = OpenOptions::new().read(true).write(true).open(path).unwrap();
             let cached = file.try_clone().unwrap();
-            Self::with(Ways { direct, cached }).unwrap()
+            Self::with(Ways { direct, cached }, Arc::default()).unwrap()
         }
 
         /// On a disk that takes no direct write.
         pub(in crate::tap::recorder::durable) fn refused(file: &File, path: &Path) -> Self {
             let (direct, cached) = (File::open(path).unwrap(), file.try_clone().unwrap());
-            Self::with(Ways { direct, cached }).unwrap()
+            Self::with(Ways { direct, cached }, Arc::default()).unwrap()
         }
     }
 
@@ -283,7 +285,7 @@ mod tests {
     fn begin(begun: &[u8]) -> (tempfile::NamedTempFile, Direct) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(begun).unwrap();
-        let direct = Direct::open(file.as_file()).unwrap_or_else(|_| Direct::through(file.as_file()));
+        let direct = Direct::open(file.as_file(), &Arc::default()).unwrap_or_else(|_| Direct::through(file.as_file()));
         (file, direct)
     }
 
@@ -359,8 +361,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_known_to_need_a_sync_only_then() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let unsynced = Arc::default();
+        let (direct, cached) = (file.reopen().unwrap(), file.reopen().unwrap());
+        let mut direct = Direct::with(Ways { direct, cached }, Arc::clone(&unsynced)).unwrap();
+        write_all(&mut direct, &bytes(10));
+        assert_eq!(unsynced.load(Ordering::Relaxed), 0);
+        direct.settle().unwrap();
+        assert_eq!(unsynced.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn a_pipe_has_no_direct_writes() {
         let (_, writer) = io::pipe().unwrap();
-        Direct::open(&File::from(std::os::fd::OwnedFd::from(writer))).unwrap_err();
+        Direct::open(&File::from(std::os::fd::OwnedFd::from(writer)), &Arc::default()).unwrap_err();
     }
 }

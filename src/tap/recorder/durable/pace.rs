@@ -11,7 +11,8 @@ const FAST: u64 = 750_000_000;
 /// What the writer waits beyond that adds up, and this much is too much: a stall of about 25 ms, or 30 ms of a stream of
 /// 800 MB/s into a disk of 300. The queue of a recorder bridges more.
 const TOO_LATE: Duration = Duration::from_millis(15);
-/// Direct writes that took too long are tried again after a second; after this, when they never last longer than they rested.
+/// Direct writes that took too long are tried again a second or two later; after this at most, when they never last longer
+/// than they rested.
 const LONGEST_REST: Duration = Duration::from_secs(64);
 
 /// Tells from how much is written, and how long that takes, whether to go past the page cache.

@@ -226,7 +226,7 @@ pub(crate) struct LimitArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Recording")]
 pub(crate) struct RecorderArgs {
-    /// When the disk cannot keep up: slow the stream, drop and count, or stop
+    /// When the disk cannot keep up: slow the stream, or never and drop and count, or stop
     #[arg(long, value_enum, default_value_t, alias = "overflow")]
     pub(crate) on_overflow: OnOverflow,
 
@@ -277,8 +277,8 @@ pub(crate) enum OnOverflow {
     /// Let flow control slow the server down
     #[default]
     Block,
-    /// Drop messages and write a gap with their number
+    /// Let up to 1 GiB wait in a file beside the capture, then drop messages and write a gap with their number
     Gap,
-    /// Stop recording
+    /// Let up to 1 GiB wait in a file beside the capture, then stop recording
     Abort,
 }

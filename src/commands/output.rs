@@ -172,6 +172,17 @@ pub(crate) fn waited(ns: u64) -> String {
     }
 }
 
+/// What kept messages from being lost, and what a faster disk or more cores would spare.
+pub(crate) fn spilled(messages: u64) -> String {
+    match messages {
+        0 => String::new(),
+        _ => format!(
+            "  {} waited in a file beside the capture, for neither codec nor disk kept up\n",
+            counted(messages, "message")
+        ),
+    }
+}
+
 /// Nanoseconds since the epoch as UTC time; the number itself where no calendar reaches.
 pub(crate) fn wall_clock(unix_ns: u64) -> String {
     let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));

@@ -18,6 +18,7 @@ use grpc_capture::{
         Stop, Target, Totals,
         proxy::{MethodFilter, ProxyOutcome, RestOptions},
         recorder::{
+            SPILL_BYTES, Spill,
             durable::Keeper,
             output::{Making, Output, Sieve, Written},
             pipeline::{Ladder, Pipeline},
@@ -72,6 +73,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     }
     let clock = MonotonicClock::start();
     let mut recording = recorder_options(args, clock);
+    recording.spill = Some(Spill::beside(&path, SPILL_BYTES));
     if let Some(rules) = &rules {
         let mut redactor = Redactor::new(rules, &header)?;
         header = redactor.header(&header);

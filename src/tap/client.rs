@@ -116,6 +116,7 @@ impl CallTap {
             message_bytes: self.message_bytes,
             lost: self.lost,
             held_ns: self.call.held_ns(),
+            spilled: self.call.spilled(),
             first_message_offset_ns: self.first_message_offset_ns,
             last_message_offset_ns: self.last_message_offset_ns,
             end_offset_ns: recorded.unwrap_or_else(|_| self.recorder.now()),

@@ -9,6 +9,7 @@
 //!
 //! **Bounds.** Messages take their place in the queue by count and by bytes and give it back once written. All other
 //! events are small and few (a handful for each call), so they are let in at once: an ending is never lost or late.
+//! Where messages may not wait outside, those that find no room in memory wait in a file ([`Spill`]), which is bounded too.
 
 mod beside;
 mod call;
@@ -19,6 +20,7 @@ pub mod output;
 pub mod pipeline;
 pub mod press;
 mod queue;
+mod spill;
 mod writer;
 
 use std::{
@@ -34,6 +36,7 @@ use tokio::sync::oneshot;
 pub use beside::Beside;
 pub use call::CallRecorder;
 pub use queue::{Refused, Totals};
+pub use spill::{SPILL_BYTES, Spill};
 
 use crate::{
     event::{CallStart, Event, EventKind, Note, Observer},
@@ -45,9 +48,10 @@ use queue::Queue;
 /// Messages that may wait at once: 24 MiB at the 3 KB that small frames have; larger ones reach [`QUEUE_BYTES`] first.
 pub const QUEUE_EVENTS: usize = 8192;
 
-/// Bytes of messages that may wait at once, 36 MiB: 47 ms of a stream of 800 MB/s, which a busy machine may take for other
-/// things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is.
-pub const QUEUE_BYTES: usize = 36 * 1024 * 1024;
+/// Bytes of messages that may wait in memory at once, 28 MiB: 36 ms of a stream of 800 MB/s, which a busy machine may take for
+/// other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is. What finds
+/// it full may wait in a file ([`Spill`]).
+pub const QUEUE_BYTES: usize = 28 * 1024 * 1024;
 
 /// How long an event may wait to become readable in the file: what a crash may cost.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -91,9 +95,11 @@ pub enum Overflow {
     /// Wait: the stream is slowed to what can be written (the default; nothing is lost here).
     #[default]
     Block,
-    /// Leave the message out, count it, and write a gap with the count before the next one.
+    /// Never wait: what neither the queue nor its [file](RecorderOptions::spill) has room for is left out and counted, and a
+    /// gap with the count is written before the next message.
     Gap,
-    /// Stop recording messages: the call is told so, and [`Recorder::finish`] reports it.
+    /// Never wait, and stop recording messages once neither has room: the call is told so, and [`Recorder::finish`]
+    /// reports it.
     Abort,
 }
 
@@ -105,6 +111,9 @@ pub struct RecorderOptions {
     pub queue_bytes: usize,
     /// What to do when the queue is full. Default: wait.
     pub on_overflow: Overflow,
+    /// A file in which messages of 16 KiB and more wait that find the queue full, before [`Overflow::Gap`] leaves any out or
+    /// [`Overflow::Abort`] stops. Not used with `rules`, since nothing that they take out may be in a file. Default: none.
+    pub spill: Option<Spill>,
     /// How long an event may wait to become readable. Default [`FLUSH_INTERVAL`].
     pub flush_interval: Duration,
     /// What happens to secrets in metadata. Default: they are replaced.
@@ -123,6 +132,7 @@ impl Default for RecorderOptions {
             queue_events: QUEUE_EVENTS,
             queue_bytes: QUEUE_BYTES,
             on_overflow: Overflow::Block,
+            spill: None,
             flush_interval: FLUSH_INTERVAL,
             metadata: MetadataPolicy::Redact,
             rules: Vec::new(),
@@ -138,6 +148,7 @@ impl std::fmt::Debug for RecorderOptions {
             .field("queue_events", &self.queue_events)
             .field("queue_bytes", &self.queue_bytes)
             .field("on_overflow", &self.on_overflow)
+            .field("spill", &self.spill)
             .field("flush_interval", &self.flush_interval)
             .field("metadata", &self.metadata)
             .field("rules", &self.rules.len())
@@ -158,7 +169,7 @@ pub enum RecorderError {
          the failure; `capture recover` saves what is in the file)"
     )]
     Sink {
-        /// What was being done: `write`, `flush`, `keep` or `finish`.
+        /// What was being done: `write`, `read back what waited for`, `flush`, `keep` or `finish`.
         act: &'static str,
         /// What the sink reported.
         source: SinkError,
@@ -223,8 +234,8 @@ impl<S: Sink> Recorder<S> {
         recorder
     }
 
-    fn new(sink: S, options: RecorderOptions, sender: queue::Sender) -> (Self, writer::Writer<S>, Report<S>) {
-        let queue = Arc::new(Queue::new(sender, &options));
+    fn new(sink: S, mut options: RecorderOptions, sender: queue::Sender) -> (Self, writer::Writer<S>, Report<S>) {
+        let queue = Arc::new(Queue::new(sender, &mut options));
         let (report, done) = oneshot::channel();
         let on_the_way = writer::OnTheWay {
             rules: options.rules,

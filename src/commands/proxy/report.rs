@@ -28,6 +28,8 @@ struct Report<'a> {
     gaps: u64,
     /// For how long messages waited because neither codec nor disk kept up, all calls added up.
     held_ns: u64,
+    /// Messages that waited in a file for the same reason.
+    spilled_messages: u64,
     lossy: bool,
     /// The first thousand, in the order in which calls ended.
     endings: Vec<CallEnding<'a>>,
@@ -96,6 +98,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         gaps,
         held_ns: totals.held_ns,
+        spilled_messages: totals.spilled,
         lossy: gaps > 0 || summary.is_none(),
         endings: session.outcome.endings.iter().map(ending).collect(),
         digest: written.and_then(Written::digest),
@@ -169,6 +172,7 @@ fn text(report: &Report<'_>) -> String {
         output::grouped(report.gaps)
     );
     text.push_str(&output::waited(report.held_ns));
+    text.push_str(&output::spilled(report.spilled_messages));
     for call in report.endings.iter().take(ENDINGS_SHOWN) {
         text.push_str(&format!(
             "  call {} {}: {} sent, {} received, {}\n",

@@ -47,6 +47,8 @@ struct Jobs {
     gaps: u64,
     /// For how long messages waited because neither codec nor disk kept up, all jobs added up.
     held_ns: u64,
+    /// Messages that waited in a file for the same reason.
+    spilled_messages: u64,
     lossy: bool,
 }
 
@@ -188,7 +190,7 @@ async fn together(
     let clock = MonotonicClock::start();
     let mut header = header(args, items, dialect);
     header.anchor_unix_ns = unix_ns();
-    let recorder = session.recorder(args, place, &header, session.recorder_options(args, clock))?;
+    let recorder = session.recorder(args, place, &header, session.recorder_options(args, clock, path))?;
     let handle = recorder.handle();
     watch.handles.add(handle.clone());
     let mut running = JoinSet::new();
@@ -347,6 +349,7 @@ impl Jobs {
             stored_bytes: captures.iter().map(|(_, bytes)| bytes).sum(),
             gaps: sum(|report| report.gaps),
             held_ns: sum(|report| report.held_ns),
+            spilled_messages: sum(|report| report.spilled_messages),
             lossy: jobs.iter().any(|job| job.report().is_none_or(|report| report.lossy)),
             list: jobs,
         }
@@ -376,5 +379,5 @@ fn text(jobs: &Jobs) -> String {
         output::bytes(jobs.stored_bytes),
         output::grouped(jobs.gaps)
     ));
-    text + &output::waited(jobs.held_ns)
+    text + &output::waited(jobs.held_ns) + &output::spilled(jobs.spilled_messages)
 }

@@ -38,6 +38,7 @@ impl Handles {
                 message_bytes: sum.message_bytes + one.message_bytes,
                 gaps: sum.gaps + one.gaps,
                 held_ns: sum.held_ns + one.held_ns,
+                spilled: sum.spilled + one.spilled,
                 written: sum.written + one.written,
                 stored_bytes: sum.stored_bytes + one.stored_bytes,
                 queued: sum.queued + one.queued,

@@ -28,6 +28,8 @@ pub(super) struct Report {
     pub(super) gaps: u64,
     /// For how long messages waited because neither codec nor disk kept up.
     pub(super) held_ns: u64,
+    /// Messages that waited in a file for the same reason.
+    pub(super) spilled_messages: u64,
     pub(super) lossy: bool,
     endings: Vec<CallEnding>,
     /// `None` when the capture could not be finished.
@@ -90,6 +92,7 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
         held_ns: calls.iter().map(|call| call.held_ns).sum(),
+        spilled_messages: calls.iter().map(|call| call.spilled).sum(),
         lossy: gaps > 0 || written.is_none(),
         endings: calls.iter().map(ending).collect(),
         digest: written.and_then(Written::digest),
@@ -289,6 +292,7 @@ fn text(report: &Report) -> String {
         ));
     }
     text.push_str(&output::waited(report.held_ns));
+    text.push_str(&output::spilled(report.spilled_messages));
     text.push_str(&report.files_text);
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));

@@ -18,7 +18,7 @@ use grpc_capture::{
         dial::STREAM_WINDOW,
         record_job,
         recorder::{
-            QUEUE_BYTES,
+            QUEUE_BYTES, SPILL_BYTES, Spill,
             crew::Crew,
             durable::Keeper,
             output::{Making, Output, Written},
@@ -180,7 +180,7 @@ impl Session {
         if let Some(earlier) = &earlier {
             header.set_continues(earlier);
         }
-        let mut options = self.recorder_options(args, clock);
+        let mut options = self.recorder_options(args, clock, path);
         let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
         let judge = judge.map(|(observer, judge)| {
             options.observers.push(observer);
@@ -267,13 +267,15 @@ impl Session {
         }
     }
 
-    pub(super) fn recorder_options(&self, args: &RecordArgs, clock: MonotonicClock) -> RecorderOptions {
+    /// Options of a recording into `path`.
+    pub(super) fn recorder_options(&self, args: &RecordArgs, clock: MonotonicClock, path: &Path) -> RecorderOptions {
         RecorderOptions {
             on_overflow: match args.recorder.on_overflow {
                 OnOverflow::Block => Overflow::Block,
                 OnOverflow::Gap => Overflow::Gap,
                 OnOverflow::Abort => Overflow::Abort,
             },
+            spill: Some(Spill::beside(path, SPILL_BYTES / self.recordings as u64)),
             flush_interval: args.recorder.flush_interval.0,
             metadata: if args.recorder.keep_metadata {
                 MetadataPolicy::Keep

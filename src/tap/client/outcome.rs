@@ -36,6 +36,8 @@ pub struct CallOutcome {
     pub lost: u64,
     /// For how long messages waited because the recorder's queue was full, which may have slowed the stream.
     pub held_ns: u64,
+    /// Messages that waited in a file because the recorder's queue was full.
+    pub spilled: u64,
     /// When the first of them came, in nanoseconds since the capture began.
     pub first_message_offset_ns: Option<u64>,
     /// When the last of them came.

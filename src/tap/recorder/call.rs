@@ -29,6 +29,8 @@ struct State {
     /// Messages that waited because the queue was full, and for how long altogether.
     held: u64,
     held_ns: u64,
+    /// Messages that waited in a file.
+    spilled: u64,
     ended: bool,
 }
 
@@ -79,28 +81,15 @@ impl CallRecorder {
         {
             return self.control(EventKind::Message(message));
         }
-        let bytes = message.data.len();
-        let admission = match self.queue.on_overflow {
-            // Most of the time there is room, and nothing to wait for.
-            Overflow::Block => match self.queue.try_admit(bytes) {
-                Some(admission) => admission,
-                None => self.wait(bytes).await?,
-            },
-            Overflow::Gap => {
-                let Some(admission) = self.queue.try_admit(bytes) else {
-                    self.leave_out(message.direction);
-                    return Ok(self.queue.now());
-                };
-                admission
-            }
-            Overflow::Abort => match self.queue.try_admit(bytes) {
-                Some(admission) if self.queue.counters.refusal().is_none() => admission,
-                _ => {
+        let Some(admission) = self.admit(&message).await? else {
+            self.leave_out(message.direction);
+            return match self.queue.on_overflow {
+                Overflow::Abort => {
                     self.queue.overflow();
-                    self.leave_out(message.direction);
-                    return Err(Refused::Overflow);
+                    Err(Refused::Overflow)
                 }
-            },
+                Overflow::Block | Overflow::Gap => Ok(self.queue.now()),
+            };
         };
         let mut state = self.state();
         state.check_open()?;
@@ -159,6 +148,26 @@ impl CallRecorder {
         Ok(offset)
     }
 
+    /// A place in the queue, or `None` when the message is to be left out.
+    async fn admit(&self, message: &Message) -> Result<Option<Admission>, Refused> {
+        let aborted = || self.queue.on_overflow == Overflow::Abort && self.queue.counters.refusal().is_some();
+        if aborted() {
+            return Ok(None);
+        }
+        let bytes = message.data.len();
+        let admission = match (self.queue.try_admit(bytes), self.queue.on_overflow) {
+            // Most of the time there is room, and nothing to wait for.
+            (Some(admission), _) => Some(admission),
+            (None, Overflow::Block) => Some(self.wait(bytes).await?),
+            (None, Overflow::Gap | Overflow::Abort) => {
+                let admission = self.queue.spill(&message.data).await;
+                self.state().spilled += u64::from(admission.is_some());
+                admission
+            }
+        };
+        Ok(admission.filter(|_| !aborted()))
+    }
+
     /// Waits for room, and counts for how long.
     async fn wait(&self, bytes: usize) -> Result<Admission, Refused> {
         let from = self.queue.now();
@@ -176,6 +185,12 @@ impl CallRecorder {
     #[must_use]
     pub fn held_ns(&self) -> u64 {
         self.state().held_ns
+    }
+
+    /// Messages that waited in a file because the queue was full; see [`Spill`](super::Spill).
+    #[must_use]
+    pub fn spilled(&self) -> u64 {
+        self.state().spilled
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

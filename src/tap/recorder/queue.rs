@@ -6,11 +6,15 @@ use std::sync::{
     mpsc,
 };
 
+use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
-use super::{Overflow, RecorderError, RecorderOptions};
+use super::{
+    Overflow, RecorderError, RecorderOptions,
+    spill::{Spill, Spilled},
+};
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind},
     redact::MetadataPolicy,
@@ -48,6 +52,8 @@ pub struct Totals {
     /// For how long messages waited because the queue was full, under [`Overflow::Block`], in nanoseconds: the stream was
     /// slowed by as much, less what the buffers on the way took. Calls, and the directions of one, are added up.
     pub held_ns: u64,
+    /// Messages that waited in a file because the queue was full; see [`super::Spill`].
+    pub spilled: u64,
     /// Events written to the sink.
     pub written: u64,
     /// Bytes stored by the sink, after compression.
@@ -64,6 +70,7 @@ pub(super) struct Counters {
     pub(super) message_bytes: AtomicU64,
     pub(super) gaps: AtomicU64,
     pub(super) held_ns: AtomicU64,
+    pub(super) spilled: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) taken: AtomicU64,
     pub(super) written: AtomicU64,
@@ -81,6 +88,7 @@ impl Counters {
             message_bytes: self.message_bytes.load(Ordering::Relaxed),
             gaps: self.gaps.load(Ordering::Relaxed),
             held_ns: self.held_ns.load(Ordering::Relaxed),
+            spilled: self.spilled.load(Ordering::Relaxed),
             written: self.written.load(Ordering::Relaxed),
             stored_bytes: self.stored_bytes.load(Ordering::Relaxed),
             queued: self.sent.load(Ordering::Relaxed).saturating_sub(taken),
@@ -115,15 +123,27 @@ pub(super) enum Command {
 
 /// A message's place in the queue, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Admission {
-    _event: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
+pub(super) enum Admission {
+    /// In memory.
+    Memory {
+        _event: OwnedSemaphorePermit,
+        _bytes: OwnedSemaphorePermit,
+    },
+    /// Its payload is in a file; the event goes without.
+    File(Spilled),
+}
+
+impl Admission {
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
 }
 
 /// The queue, shared by all handles and the writer.
 pub(super) struct Queue {
     pub(super) counters: Counters,
     pub(super) on_overflow: Overflow,
+    spill: Option<Arc<Spill>>,
     metadata: MetadataPolicy,
     clock: Arc<dyn Clock>,
     events: Arc<Semaphore>,
@@ -171,12 +191,14 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn new(sender: Sender, options: &RecorderOptions) -> Self {
+    pub(super) fn new(sender: Sender, options: &mut RecorderOptions) -> Self {
         let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let event_permits = options.queue_events.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             counters: Counters::default(),
             on_overflow: options.on_overflow,
+            // What rules take out is never in any file.
+            spill: options.spill.take().filter(|_| options.rules.is_empty()).map(Arc::new),
             metadata: options.metadata,
             clock: Arc::clone(&options.clock),
             events: Arc::new(Semaphore::new(event_permits)),
@@ -197,7 +219,7 @@ impl Queue {
         let event = Arc::clone(&self.events).acquire_owned().await;
         let event = event.map_err(|_| self.why())?;
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(self.permits(bytes)).await;
-        Ok(Admission {
+        Ok(Admission::Memory {
             _event: event,
             _bytes: bytes.map_err(|_| self.why())?,
         })
@@ -205,7 +227,7 @@ impl Queue {
 
     /// A place for `bytes` of payload, or `None` when the queue is full.
     pub(super) fn try_admit(&self, bytes: usize) -> Option<Admission> {
-        Some(Admission {
+        Some(Admission::Memory {
             _event: Arc::clone(&self.events).try_acquire_owned().ok()?,
             _bytes: Arc::clone(&self.bytes)
                 .try_acquire_many_owned(self.permits(bytes))
@@ -213,8 +235,19 @@ impl Queue {
         })
     }
 
-    /// How full the queue is, in percent: by events or by bytes, whichever is fuller.
+    /// A place in the file for a message that has none in memory.
+    pub(super) async fn spill(&self, payload: &Bytes) -> Option<Admission> {
+        let spilled = self.spill.as_ref()?.put(payload.clone()).await?;
+        self.counters.spilled.fetch_add(1, Ordering::Relaxed);
+        Some(Admission::File(spilled))
+    }
+
+    /// How full the queue is, in percent: by events or by bytes, whichever is fuller, and wholly while messages wait in
+    /// the file.
     pub(super) fn fill(&self) -> u8 {
+        if self.spill.as_ref().is_some_and(|spill| spill.is_used()) {
+            return 100;
+        }
         let events = self.events.available_permits() * 100 / self.event_permits;
         let bytes = self.bytes.available_permits() * 100 / self.byte_permits as usize;
         100 - u8::try_from(events.min(bytes)).unwrap_or(0).min(100)
@@ -313,12 +346,15 @@ impl Order<'_> {
             return Err(Refused::SinkFailed);
         }
         self.queue.metadata.redact(&mut kind);
-        if let EventKind::Message(message) = &kind {
+        if let EventKind::Message(message) = &mut kind {
             self.queue.counters.messages.fetch_add(1, Ordering::Relaxed);
             self.queue
                 .counters
                 .message_bytes
                 .fetch_add(message.data.len() as u64, Ordering::Relaxed);
+            if admission.as_ref().is_some_and(Admission::is_file) {
+                message.data = Bytes::new();
+            }
         }
         let offset_ns = self.queue.now();
         let event = Event {

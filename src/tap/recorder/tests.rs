@@ -243,6 +243,111 @@ async fn a_full_queue_leaves_messages_out_and_says_how_many() {
     ));
 }
 
+/// A recorder with room for one of the messages of [`kibis`], and a file for three more; its writer waits at the gate.
+fn with_spill(
+    on_overflow: Overflow,
+    folder: &tempfile::TempDir,
+) -> (Recorder<Memory>, Arc<Mutex<Taken>>, mpsc::Sender<()>) {
+    let (mut sink, taken) = Memory::new();
+    let (open, gate) = mpsc::channel();
+    sink.gate = Some(gate);
+    let options = RecorderOptions {
+        queue_bytes: 20 << 10,
+        on_overflow,
+        spill: Some(Spill::beside(&folder.path().join("a.gcap"), 48 << 10)),
+        ..options()
+    };
+    (Recorder::start(sink, options).unwrap(), taken, open)
+}
+
+/// A message of 16 KiB.
+fn kibis(byte: u8) -> Message {
+    Message::plain(Direction::Received, vec![byte; 16 << 10])
+}
+
+#[tokio::test]
+async fn what_finds_the_queue_full_waits_in_a_file_in_its_order_before_any_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recorder, taken, open) = with_spill(Overflow::Gap, &folder);
+    let call = recorder.handle().call(CallStart::default()).unwrap();
+    for byte in 1..=5 {
+        call.message(kibis(byte)).await.unwrap();
+    }
+    let totals = recorder.handle().totals();
+    assert_eq!(
+        (totals.messages, totals.spilled, totals.gaps, totals.held_ns),
+        (4, 3, 1, 0)
+    );
+    assert_eq!(
+        (totals.message_bytes, recorder.handle.queue.fill()),
+        (4 * (16 << 10), 100)
+    );
+    drop(open);
+    while recorder.handle().totals().written < 5 {
+        std::thread::yield_now();
+    }
+    for byte in 6..=7 {
+        call.record(EventKind::Message(kibis(byte))).await.unwrap();
+    }
+    call.end(ok()).unwrap();
+    recorder.finish().await.unwrap();
+    let events = &taken.lock().unwrap().events;
+    let messages: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Message(message) => Some(message.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(messages, [1, 2, 3, 4, 6, 7].map(kibis));
+    assert_eq!(kinds(&events[5..6]), ["gap"]);
+    assert!(events.iter().filter(|e| e.call == 1).map(|e| e.seq).eq(1..=9));
+}
+
+#[tokio::test]
+async fn a_recording_that_may_abort_does_so_when_the_file_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recorder, taken, open) = with_spill(Overflow::Abort, &folder);
+    let call = recorder.handle().call(CallStart::default()).unwrap();
+    for byte in 1..=4 {
+        call.message(kibis(byte)).await.unwrap();
+    }
+    assert_eq!(call.message(kibis(5)).await, Err(Refused::Overflow));
+    drop(open);
+    call.end(ok()).unwrap();
+    assert!(matches!(
+        recorder.finish().await,
+        Err(RecorderError::Overflow { lost: 1 })
+    ));
+    let expected = ["call_start", "message", "message", "message", "message", "gap", "end"];
+    assert_eq!(kinds(&taken.lock().unwrap().events), expected);
+}
+
+#[tokio::test]
+async fn what_rules_may_hide_waits_in_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut sink, _) = Memory::new();
+    let (open, gate) = mpsc::channel();
+    sink.gate = Some(gate);
+    let options = RecorderOptions {
+        queue_events: 1,
+        on_overflow: Overflow::Gap,
+        spill: Some(Spill::beside(&folder.path().join("a.gcap"), SPILL_BYTES)),
+        rules: vec![Box::new(MetadataPolicy::Keep)],
+        ..options()
+    };
+    let recorder = Recorder::start(sink, options).unwrap();
+    let call = recorder.handle().call(CallStart::default()).unwrap();
+    for byte in 1..=2 {
+        call.message(kibis(byte)).await.unwrap();
+    }
+    let totals = recorder.handle().totals();
+    assert_eq!((totals.spilled, totals.gaps), (0, 1));
+    drop(open);
+    call.end(ok()).unwrap();
+    recorder.finish().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_full_queue_can_abort_and_the_file_is_still_whole() {
     let (mut sink, taken) = Memory::new();

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     RecorderError, Sink, SinkError,
-    queue::{Command, Queue},
+    queue::{Admission, Command, Queue},
 };
 use crate::{
     event::{Broken, Ending, Event, EventKind, Observer},
@@ -78,8 +78,15 @@ impl<S: Sink> Writer<S> {
     /// Carries out one command.
     pub(super) fn take(&mut self, command: Command) -> Result<Flow, Failure> {
         match command {
-            Command::Write(event, admission) => {
+            Command::Write(mut event, mut admission) => {
                 self.queue.counters.taken.fetch_add(1, Ordering::Relaxed);
+                if let EventKind::Message(message) = &mut event.kind
+                    && let Some(Admission::File(spilled)) = admission.take_if(|place| place.is_file())
+                {
+                    message.data = spilled
+                        .take()
+                        .map_err(|error| ("read back what waited for", error.into()))?;
+                }
                 let event = self.rules.iter_mut().fold(event, |event, rule| rule.apply(event));
                 let written = self.write(&event);
                 drop(admission);

@@ -4,7 +4,7 @@
 //! spare, so that a burst costs a copy to and fro, and no memory of the recorder.
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeMap,
     fs::File,
     io,
     os::unix::fs::FileExt as _,
@@ -44,51 +44,46 @@ struct State {
     failed: bool,
 }
 
-/// Places in a file that is written round and round: messages are read back in about the order in which they came.
-#[derive(Debug, Default)]
+/// Which parts of the file are free: the first that is long enough is taken, so that the file stays short, and what is
+/// written over is still in the page cache.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Places {
-    /// The oldest first; those behind one that is taken are kept until it is free.
-    list: VecDeque<Place>,
-    /// Number of the first in the list.
-    first: u64,
-}
-
-#[derive(Debug)]
-struct Place {
-    at: u64,
-    len: u64,
-    taken: bool,
+    /// Where they begin, and their lengths; none touches another or the end.
+    free: BTreeMap<u64, u64>,
+    /// Nothing is taken from here on.
+    end: u64,
 }
 
 impl Places {
-    /// A place behind the latest, or at the beginning when there is none before `limit`: its number, and where it is.
-    fn take(&mut self, len: u64, limit: u64) -> Option<(u64, u64)> {
-        let oldest = self.list.front().map_or(0, |place| place.at);
-        let end = self.list.back().map_or(0, |place| place.at + place.len);
-        let goes_round = !self.list.is_empty() && end <= oldest;
-        let room = |at: u64, before: u64| at.checked_add(len).is_some_and(|end| end <= before);
-        let at = if goes_round {
-            room(end, oldest).then_some(end)
-        } else if room(end, limit) {
-            Some(end)
-        } else {
-            room(0, oldest).then_some(0)
-        }?;
-        self.list.push_back(Place { at, len, taken: true });
-        Some((self.first + self.list.len() as u64 - 1, at))
+    /// A place of so many bytes, before `limit`.
+    fn take(&mut self, len: u64, limit: u64) -> Option<u64> {
+        let found = self.free.iter().find(|(_, room)| **room >= len);
+        if let Some((at, room)) = found.map(|(at, room)| (*at, *room)) {
+            self.free.remove(&at);
+            if room > len {
+                self.free.insert(at + len, room - len);
+            }
+            return Some(at);
+        }
+        let end = self.end.checked_add(len).filter(|end| *end <= limit)?;
+        Some(std::mem::replace(&mut self.end, end))
     }
 
     /// Gives a place back; true when none is taken now.
-    fn free(&mut self, number: u64) -> bool {
-        let index = number.saturating_sub(self.first) as usize;
-        if let Some(place) = self.list.get_mut(index) {
-            place.taken = false;
+    fn give_back(&mut self, mut at: u64, mut len: u64) -> bool {
+        if let Some((before, room)) = self.free.range(..at).next_back().map(|(at, room)| (*at, *room))
+            && before + room == at
+        {
+            self.free.remove(&before);
+            (at, len) = (before, room + len);
         }
-        while self.list.front().is_some_and(|place| !place.taken) {
-            self.list.pop_front();
-            self.first += 1;
+        len += self.free.remove(&(at + len)).unwrap_or(0);
+        if at + len == self.end {
+            self.end = at;
+        } else {
+            self.free.insert(at, len);
         }
-        self.list.is_empty()
+        self.end == 0
     }
 }
 
@@ -121,12 +116,11 @@ impl Spill {
         if len < SHORTEST || state.failed {
             return None;
         }
-        let (number, at) = state.places.take(len as u64, self.limit)?;
+        let at = state.places.take(len as u64, self.limit)?;
         self.waiting.fetch_add(1, Ordering::AcqRel);
         drop(state);
         Some(Spilled {
             spill: Arc::clone(self),
-            number,
             at,
             len,
         })
@@ -149,11 +143,10 @@ impl Spill {
     }
 }
 
-/// A message in the file; dropped, its place is free once those before it are.
+/// A message in the file; dropped, its place is free.
 #[derive(Debug)]
 pub(super) struct Spilled {
     spill: Arc<Spill>,
-    number: u64,
     at: u64,
     len: usize,
 }
@@ -181,7 +174,7 @@ impl Drop for Spilled {
     fn drop(&mut self) {
         let mut state = self.spill.lock();
         self.spill.waiting.fetch_sub(1, Ordering::AcqRel);
-        let emptied = if state.places.free(self.number) {
+        let emptied = if state.places.give_back(self.at, self.len as u64) {
             state.file.take()
         } else {
             None
@@ -217,25 +210,23 @@ mod tests {
     }
 
     #[test]
-    fn places_go_round_and_never_overlap() {
+    fn places_never_overlap_and_what_is_given_back_is_taken_again() {
         let mut places = Places::default();
-        let (a, b, c) = (places.take(40, 100), places.take(30, 100), places.take(30, 100));
-        assert_eq!((a, b, c), (Some((0, 0)), Some((1, 40)), Some((2, 70))));
-        assert_eq!(places.take(1, 100), None);
-        assert!(!places.free(1));
-        assert_eq!(places.take(30, 100), None, "the oldest is still there");
-        assert!(!places.free(0));
-        assert_eq!(places.take(30, 100), Some((3, 0)));
-        assert_eq!(places.take(41, 100), None, "only 40 are left before the oldest");
-        assert_eq!(places.take(40, 100), Some((4, 30)));
-        assert_eq!(places.take(1, 100), None);
-        assert!(!places.free(2));
-        assert_eq!(places.take(30, 100), Some((5, 70)));
-        assert!(!places.free(5) && !places.free(3) && places.free(4));
-        assert_eq!(places.take(100, 100), Some((6, 0)));
-        assert_eq!(places.take(u64::MAX, u64::MAX), None);
-        assert!(places.free(6));
-        assert_eq!(places.take(101, 100), None);
+        let taken = [40, 30, 30, 1].map(|len| places.take(len, 100));
+        assert_eq!(taken, [Some(0), Some(40), Some(70), None]);
+        assert!(!places.give_back(40, 30));
+        assert_eq!(places.take(31, 100), None);
+        assert_eq!([20, 10, 1].map(|len| places.take(len, 100)), [Some(40), Some(60), None]);
+        // From either side, and in the middle.
+        assert!(!places.give_back(0, 40) && !places.give_back(60, 10) && !places.give_back(40, 20));
+        assert_eq!([70, 1].map(|len| places.take(len, 100)), [Some(0), None]);
+        // The end goes back over what is free.
+        assert!(!places.give_back(0, 70) && places.give_back(70, 30));
+        assert_eq!(places, Places::default());
+        assert_eq!(
+            [101, u64::MAX, 100].map(|len| places.take(len, 100)),
+            [None, None, Some(0)]
+        );
     }
 
     #[tokio::test]

@@ -23,8 +23,11 @@ use tokio::task;
 /// all is written meanwhile, and room that most disks have.
 pub const SPILL_BYTES: u64 = 1 << 30;
 
-/// Shorter messages are left out as before, 16 KiB: it takes longer to hand them to another thread than to copy them.
+/// Shorter messages are left out as before, 16 KiB: each that waits has an event in memory, and so there are at most 65,536.
 const SHORTEST: usize = 16 << 10;
+
+/// Messages of up to 128 KiB are copied on the spot: handing them to a thread that may block takes as long.
+const COPIED_AT_ONCE: usize = 128 << 10;
 
 /// Where messages wait; nothing is made before the first one does.
 #[derive(Debug)]
@@ -108,6 +111,9 @@ impl Spill {
     /// Writes a message into the file; `None` when there is no place for it.
     pub(super) async fn put(self: &Arc<Self>, message: Bytes) -> Option<Spilled> {
         let place = self.reserve(message.len())?;
+        if message.len() <= COPIED_AT_ONCE {
+            return place.write(&message);
+        }
         task::spawn_blocking(move || place.write(&message)).await.ok()?
     }
 
@@ -196,15 +202,15 @@ mod tests {
     #[tokio::test]
     async fn what_waits_comes_back_as_it_was_and_the_room_is_free_again() {
         let folder = tempfile::tempdir().unwrap();
-        let spill = Arc::new(Spill::beside(&folder.path().join("a.gcap"), 100_000));
+        let spill = Arc::new(Spill::beside(&folder.path().join("a.gcap"), 200_000));
         for round in 0..3 {
-            let first = spill.put(message(round, 60_000)).await.unwrap();
-            let second = spill.put(message(7, 40_000)).await.unwrap();
+            let first = spill.put(message(round, COPIED_AT_ONCE + 1)).await.unwrap();
+            let second = spill.put(message(7, 60_000)).await.unwrap();
             assert!(spill.put(message(9, SHORTEST)).await.is_none(), "it is full");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it has no name");
-            assert_eq!(second.take().unwrap(), message(7, 40_000));
+            assert_eq!(second.take().unwrap(), message(7, 60_000));
             assert!(spill.is_used());
-            assert_eq!(first.take().unwrap(), message(round, 60_000));
+            assert_eq!(first.take().unwrap(), message(round, COPIED_AT_ONCE + 1));
             assert!(!spill.is_used());
         }
     }

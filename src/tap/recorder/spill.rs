@@ -26,10 +26,22 @@ pub const SPILL_BYTES: u64 = 1 << 30;
 /// Shorter messages are left out as before, 16 KiB: each that waits has an event in memory, and so there are at most 65,536.
 const SHORTEST: usize = 16 << 10;
 
-/// Messages of up to 128 KiB are copied on the spot: handing them to a thread that may block takes as long.
+/// Messages of up to 128 KiB are copied on the spot: handing them to a thread that may block takes as long. (Measured with
+/// 20 KB: a stream that is recorded on one core takes half the time.)
 const COPIED_AT_ONCE: usize = 128 << 10;
 
-/// Where messages wait; nothing is made before the first one does.
+/// Where messages wait; nothing is made before the first one does. Where it cannot be made or written, the recording goes
+/// on without.
+///
+/// ```
+/// use grpc_capture::tap::{Overflow, RecorderOptions, recorder::{SPILL_BYTES, Spill}};
+/// let options = RecorderOptions {
+///     on_overflow: Overflow::Gap,
+///     spill: Some(Spill::beside("captures/job.gcap".as_ref(), SPILL_BYTES)),
+///     ..RecorderOptions::default()
+/// };
+/// # drop(options);
+/// ```
 #[derive(Debug)]
 pub struct Spill {
     folder: PathBuf,
@@ -169,9 +181,20 @@ impl Spilled {
     }
 
     /// Reads the message back.
+    ///
+    /// # Errors
+    /// As the disk's, with the folder.
     pub(super) fn take(self) -> io::Result<Bytes> {
         let mut message = vec![0; self.len];
-        self.spill.file()?.read_exact_at(&mut message, self.at)?;
+        let read = self.spill.file();
+        let read = read.and_then(|file| file.read_exact_at(&mut message, self.at));
+        read.map_err(|error| {
+            let folder = self.spill.folder.display();
+            io::Error::new(
+                error.kind(),
+                format!("the file of waiting messages in {folder}: {error}"),
+            )
+        })?;
         Ok(message.into())
     }
 }

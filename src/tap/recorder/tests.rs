@@ -246,6 +246,7 @@ async fn a_full_queue_leaves_messages_out_and_says_how_many() {
 /// A recorder with room for one of the messages of [`kibis`], and a file for three more; its writer waits at the gate.
 fn with_spill(
     on_overflow: Overflow,
+    rules: Vec<Box<dyn Rule>>,
     folder: &tempfile::TempDir,
 ) -> (Recorder<Memory>, Arc<Mutex<Taken>>, mpsc::Sender<()>) {
     let (mut sink, taken) = Memory::new();
@@ -255,6 +256,7 @@ fn with_spill(
         queue_bytes: 20 << 10,
         on_overflow,
         spill: Some(Spill::beside(&folder.path().join("a.gcap"), 48 << 10)),
+        rules,
         ..options()
     };
     (Recorder::start(sink, options).unwrap(), taken, open)
@@ -268,7 +270,7 @@ fn kibis(byte: u8) -> Message {
 #[tokio::test]
 async fn what_finds_the_queue_full_waits_in_a_file_in_its_order_before_any_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let (recorder, taken, open) = with_spill(Overflow::Gap, &folder);
+    let (recorder, taken, open) = with_spill(Overflow::Gap, Vec::new(), &folder);
     let call = recorder.handle().call(CallStart::default()).unwrap();
     for byte in 1..=5 {
         call.message(kibis(byte)).await.unwrap();
@@ -307,7 +309,7 @@ async fn what_finds_the_queue_full_waits_in_a_file_in_its_order_before_any_is_le
 #[tokio::test]
 async fn a_recording_that_may_abort_does_so_when_the_file_is_full() {
     let folder = tempfile::tempdir().unwrap();
-    let (recorder, taken, open) = with_spill(Overflow::Abort, &folder);
+    let (recorder, taken, open) = with_spill(Overflow::Abort, Vec::new(), &folder);
     let call = recorder.handle().call(CallStart::default()).unwrap();
     for byte in 1..=4 {
         call.message(kibis(byte)).await.unwrap();
@@ -326,17 +328,7 @@ async fn a_recording_that_may_abort_does_so_when_the_file_is_full() {
 #[tokio::test]
 async fn what_rules_may_hide_waits_in_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut sink, _) = Memory::new();
-    let (open, gate) = mpsc::channel();
-    sink.gate = Some(gate);
-    let options = RecorderOptions {
-        queue_events: 1,
-        on_overflow: Overflow::Gap,
-        spill: Some(Spill::beside(&folder.path().join("a.gcap"), SPILL_BYTES)),
-        rules: vec![Box::new(MetadataPolicy::Keep)],
-        ..options()
-    };
-    let recorder = Recorder::start(sink, options).unwrap();
+    let (recorder, _, open) = with_spill(Overflow::Gap, vec![Box::new(MetadataPolicy::Keep)], &folder);
     let call = recorder.handle().call(CallStart::default()).unwrap();
     for byte in 1..=2 {
         call.message(kibis(byte)).await.unwrap();

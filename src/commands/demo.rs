@@ -63,8 +63,8 @@ async fn record(args: &DemoArgs, path: &Path) -> Result<Recorded, Failure> {
     ))?;
     let mut header = import::header(Dialect::DataStream, &job_id, unix_ns());
     header.set(attribute::SOURCE, format!("{address} (capture demo)"));
-    let file = output::create(path, false)?;
-    let writer = Writer::with_file(file, path, &header, WriterOptions::default())?;
+    let file = output::begin(path, false)?;
+    let writer = Writer::with_file(file.file().try_clone()?, path, &header, WriterOptions::default())?;
     let clock = Arc::new(MonotonicClock::start());
     let options = RecorderOptions {
         clock,
@@ -83,6 +83,7 @@ async fn record(args: &DemoArgs, path: &Path) -> Result<Recorded, Failure> {
     };
     let outcome = record_job(&job, &JobOptions::default(), &recorder.handle()).await?;
     let summary = recorder.finish().await?;
+    output::finish(file)?;
     server.shutdown().await;
     Ok(Recorded { summary, outcome })
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use grpc_capture::file::remedy;
+use grpc_capture::file::{Existing, NewFile, create_private, remedy};
 use serde::Serialize;
 
 mod rewrite;
@@ -71,33 +71,69 @@ pub(crate) fn sink(output: Option<&Path>, force: bool) -> Result<Box<dyn Write>,
     }
 }
 
+/// Begins an output file beside its name, which it takes with [`finish`] when it is whole; dropped before, it is removed.
+/// What stands there stays until then, and is replaced only with `force`.
+pub(crate) fn begin(path: &Path, force: bool) -> Result<NewFile, Failure> {
+    check_name(path)?;
+    NewFile::create(path, Existing::forced(force)).map_err(|error| refusal("create", path, &error))
+}
+
+/// Gives a whole file its name.
+pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
+    let path = file.path().to_owned();
+    file.commit().map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let path = path.display();
+            format!("another program made {path} while this one ran, and its file is kept; choose another name with -o")
+                .into()
+        }
+        _ => refusal("write", &path, &error),
+    })
+}
+
+/// Why a file could not be made, and what to do.
+fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return format!("{path} exists; choose another name with -o, or --force to replace it").into();
+    }
+    let remedy = remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+    format!("could not {act} {path}: {error}{remedy}").into()
+}
+
+/// Refuses stdout, devices and pipes where a file is written.
+fn check_name(path: &Path) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        let text = "-o - would be stdout, where the report goes; give -o the name of a file (./- for one of that name)";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    if is_special(path) {
+        return Err(format!("{} is no regular file; choose another name with -o", path.display()).into());
+    }
+    Ok(())
+}
+
 /// Creates an output file; one that exists is replaced only with `force`.
 ///
 /// A replaced file is unlinked first, so that whoever still reads it keeps its content.
 pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
-    if is_special(path) {
-        return Err(format!("{} is no regular file; choose another name with -o", path.display()).into());
-    }
+    check_name(path)?;
     if force
         && let Err(error) = std::fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
         return Err(format!("could not replace {}: {error}", path.display()).into());
     }
-    let created = OpenOptions::new().write(true).create_new(true).open(path);
-    created.map_err(|error| {
-        let path = path.display();
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return format!("{path} exists; choose another name with -o, or --force to replace it").into();
-        }
-        let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
-        format!("could not create {path}: {error}{remedy}").into()
-    })
+    create_private(path).map_err(|error| refusal("create", path, &error))
 }
 
 /// Refuses a name that cannot be a capture's.
 pub(crate) fn check_capture(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
+    if path == Path::new("-") {
+        let text = "-o - is stdout, and a recording goes into a file that outlives a crash; give -o the name of a file";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     if path.is_dir() {
         return Err(Failure::Usage(format!("{shown} is a folder; -o names a file")));
     }

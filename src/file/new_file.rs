@@ -1,0 +1,385 @@
+//! A file that is written beside its name and takes the name when it is whole.
+//!
+//! Whatever fails before leaves the name as it was: what stands there stays, and where nothing stands, nothing is left.
+
+use std::{
+    ffi::OsString,
+    fs::{File, Metadata, OpenOptions},
+    io::{self, ErrorKind, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use super::Storage;
+
+/// Names tried for a temporary file, or for one whose name was taken: processes that were killed leave theirs, and
+/// in containers all have the same number.
+const TRIES: u32 = 10_000;
+
+/// Bytes of a name that go into the name of its temporary file: file systems take 255 in all.
+const LONGEST_STEM: usize = 200;
+
+/// What happens to a file that stands under the name of a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and the new file is refused.
+    Keep,
+    /// It is replaced, at the moment when the new file takes its name. Only the file that was there when the new one was
+    /// begun: another that came meanwhile is somebody else's result, and stays.
+    Replace,
+}
+
+impl Existing {
+    /// [`Replace`](Self::Replace) when forced.
+    #[must_use]
+    pub const fn forced(force: bool) -> Self {
+        if force { Self::Replace } else { Self::Keep }
+    }
+}
+
+/// A file in the making: it lies beside its name (`.NAME.PID-0.part`), and takes the name with [`commit`](Self::commit)
+/// or [`take_name`](Self::take_name). Dropped before, it is removed.
+///
+/// Only its owner can read it, no symbolic link is followed when it is made, and while it is open it is locked (`flock`),
+/// so that no other new file takes its name from it.
+///
+/// ```
+/// use std::io::Write as _;
+/// use grpc_capture::file::{Existing, NewFile};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("result");
+/// let mut file = NewFile::create(&path, Existing::Keep)?;
+/// file.write_all(b"all of it")?;
+/// assert!(!path.exists());
+/// file.commit()?;
+/// assert_eq!(std::fs::read(&path)?, b"all of it");
+/// assert!(NewFile::create(&path, Existing::Keep).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    /// Where it lies now.
+    at: PathBuf,
+    /// The name that it is to have.
+    path: PathBuf,
+    existing: Existing,
+    /// What stood under the name at the beginning.
+    standing: Option<Identity>,
+    named: bool,
+}
+
+/// Tells one file from another, and from what it was before it was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    len: u64,
+    /// Seconds and nanoseconds since the epoch.
+    modified: (i64, i64),
+}
+
+impl Identity {
+    /// What stands under a name: a symbolic link counts as itself.
+    ///
+    /// # Errors
+    /// When the folder cannot be looked into.
+    pub fn of(path: &Path) -> io::Result<Option<Self>> {
+        match path.symlink_metadata() {
+            Ok(found) => Ok(Some(Self::new(&found))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[cfg(unix)]
+    fn new(found: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            len: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new(found: &Metadata) -> Self {
+        let (device, inode, modified) = (0, 0, (0, 0));
+        let len = found.len();
+        Self {
+            device,
+            inode,
+            len,
+            modified,
+        }
+    }
+}
+
+impl NewFile {
+    /// Begins a file that is to be called `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when the name is taken and what has it is to stay; [`ErrorKind::ResourceBusy`] when
+    /// another process is writing what has it; else what the folder says.
+    pub fn create(path: impl Into<PathBuf>, existing: Existing) -> io::Result<Self> {
+        let path = path.into();
+        let standing = Identity::of(&path)?;
+        Self::create_over(path, existing, standing)
+    }
+
+    /// [`create`](Self::create), with what stood under the name earlier: that may be replaced, and nothing else.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_over(path: PathBuf, existing: Existing, standing: Option<Identity>) -> io::Result<Self> {
+        if path.file_name().is_none() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the path names no file"));
+        }
+        match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+            Ok(_) if existing == Existing::Keep => return Err(ErrorKind::AlreadyExists.into()),
+            Ok(found) if found.is_file() && is_locked(&path) => return Err(busy()),
+            _ => {}
+        }
+        let (at, file) = create_first(|number| temporary(&path, number))?;
+        lock(&file);
+        Ok(Self {
+            file,
+            at,
+            path,
+            existing,
+            standing,
+            named: false,
+        })
+    }
+
+    /// The file. It can be written, read, and cloned for those who need a handle of their own.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The name that it is to have, or has.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where it lies now.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        &self.at
+    }
+
+    /// True when it has its name.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Gives the file its name, now and whatever comes; it can be written on. What stands there is replaced in one step,
+    /// when that was asked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when somebody took the name meanwhile; else what the folder says. The file is then
+    /// still without its name.
+    pub fn take_name(&mut self) -> io::Result<()> {
+        if self.named {
+            return Ok(());
+        }
+        match Identity::of(&self.path)? {
+            Some(found)
+                if self.existing == Existing::Replace && self.standing == Some(found) && !is_locked(&self.path) =>
+            {
+                // A power failure must not cost both.
+                self.file.sync_data()?;
+                std::fs::rename(&self.at, &self.path)?;
+            }
+            Some(_) => {
+                return Err(io::Error::new(
+                    ErrorKind::AlreadyExists,
+                    "another program took this name meanwhile",
+                ));
+            }
+            None => rename_to_free(&self.at, &self.path)?,
+        }
+        self.at.clone_from(&self.path);
+        self.named = true;
+        Ok(())
+    }
+
+    /// Gives the file another name, as like its own as is free: `NAME.PID-0.gcap`. For what must not be lost although
+    /// somebody took the name.
+    ///
+    /// # Errors
+    /// What the folder says.
+    pub fn take_other_name(&mut self) -> io::Result<()> {
+        let process = std::process::id();
+        for number in 0..TRIES {
+            let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+            name.push(format!(".{process}-{number}"));
+            if let Some(ending) = self.path.extension() {
+                name.push(".");
+                name.push(ending);
+            }
+            let other = self.path.with_file_name(name);
+            match rename_to_free(&self.at, &other) {
+                Ok(()) => {
+                    self.at.clone_from(&other);
+                    self.path = other;
+                    self.named = true;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+
+    /// Makes the whole file survive a power failure, and gives it its name.
+    ///
+    /// # Errors
+    /// As [`take_name`](Self::take_name); the file is then removed.
+    pub fn commit(mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.take_name()?;
+        // Some file systems sync no folders; the name is there all the same.
+        let _ = File::open(folder(&self.path)).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.named {
+            // One that is gone already is as good.
+            let _ = std::fs::remove_file(&self.at);
+        }
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for NewFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl Storage for NewFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+/// Creates a file that only its owner can read, and follows no symbolic link. It can be read as well as written.
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] when the name is taken, by whatever; else what the folder says.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Creates the first file of a row of names that is free.
+///
+/// # Errors
+/// What the folder says.
+fn create_first(name: impl Fn(u32) -> PathBuf) -> io::Result<(PathBuf, File)> {
+    for number in 0..TRIES {
+        let path = name(number);
+        match create_private(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+/// The folder of a path; `.` when the path does not say.
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+fn temporary(path: &Path, number: u32) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    let mut hidden = OsString::from(".");
+    if name.len() <= LONGEST_STEM {
+        hidden.push(name);
+    } else {
+        let name = name.to_string_lossy();
+        hidden.push(name.chars().take(LONGEST_STEM / 4).collect::<String>());
+    }
+    hidden.push(format!(".{}-{number}.part", std::process::id()));
+    path.with_file_name(hidden)
+}
+
+fn busy() -> io::Error {
+    io::Error::new(ErrorKind::ResourceBusy, "another process is writing it")
+}
+
+/// Says to others that the file is being written, until it is closed. Not every file system can.
+fn lock(file: &File) {
+    let _ = file.try_lock();
+}
+
+/// True when somebody is writing the file.
+fn is_locked(path: &Path) -> bool {
+    let found = path.symlink_metadata();
+    if !found.is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    let tried = File::open(path).map(|file| file.try_lock_shared());
+    matches!(tried, Ok(Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// Renames a file to a name that nothing has; whoever else wants the name, one gets it.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match rename_exclusively(from, to) {
+        Err(error) if is_unsupported(&error) => {}
+        done => return done,
+    }
+    match std::fs::hard_link(from, to) {
+        // The file has both names, and one of them is enough.
+        Ok(()) => return std::fs::remove_file(from),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => {}
+    }
+    // An empty file of ours claims the name, and is replaced.
+    drop(create_private(to)?);
+    std::fs::rename(from, to).inspect_err(|_| drop(std::fs::remove_file(to)))
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn rename_exclusively(_: &Path, _: &Path) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// The system or the file system has no such call.
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! A **capture** is a file of **events**: what happened on one or more gRPC calls, and when, message bytes as they stood
 //! on the wire. Floors, from the bottom up; each uses only those below it:
 //!
-//! - [`event`], [`spectrogram`], [`finding`]: the vocabulary, plain data.
+//! - [`event`], [`spectrogram`], [`finding`], [`text`]: the vocabulary, plain data, and how text from elsewhere is shown.
 //! - [`mod@file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
@@ -41,6 +41,7 @@ pub mod snapshot;
 pub mod spectrogram;
 pub mod stats;
 pub mod tap;
+pub mod text;
 pub mod validate;
 pub mod wire;
 

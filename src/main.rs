@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use grpc_capture::text::printable;
+use tracing_subscriber::{EnvFilter, field::MakeExt as _, filter::LevelFilter, fmt::format::debug_fn};
 
 use cli::{Cli, Command};
 use commands::output::Talk;
@@ -63,8 +64,17 @@ fn start_log(cli: &Cli) {
         .with_default_directive(level.into())
         .from_env_lossy();
     let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    // Values come from whoever is recorded; the colours around them are ours.
+    let fields = debug_fn(|out, field, value| {
+        let value = printable(&format!("{value:?}"));
+        match field.name() {
+            "message" => write!(out, "{value}"),
+            name => write!(out, "{name}={value}"),
+        }
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .fmt_fields(fields.delimited(" "))
         .with_writer(std::io::stderr)
         .with_ansi(colour)
         .with_target(false)

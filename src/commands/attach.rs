@@ -8,6 +8,7 @@ use grpc_capture::{
         bundle::{MAX_UNPACKED_BYTES, Opened, SUMMARY},
     },
     tap::tls::{TlsMode, TlsOptions},
+    text::printable,
 };
 use serde::Serialize;
 
@@ -77,7 +78,7 @@ fn summary(args: &AttachArgs, attachments: &[Attachment]) -> String {
     for (file, attachment) in args.files.iter().zip(attachments) {
         parts.push(format!(
             "* [^{}], {}",
-            attachment.filename,
+            printable(&attachment.filename),
             output::bytes(attachment.size)
         ));
         parts.extend(bundled(file).map(|text| from_markdown(&text)));
@@ -122,18 +123,22 @@ fn text(done: &Attached) -> String {
         .map(|one| {
             format!(
                 "{}: {} attached ({}, attachment {})",
-                done.issue,
-                one.filename,
+                printable(&done.issue),
+                printable(&one.filename),
                 output::bytes(one.size),
-                one.id
+                printable(&one.id)
             )
         })
         .collect();
     if let Some(comment) = &done.comment {
-        lines.push(format!("{}: comment {comment} added", done.issue));
+        lines.push(format!(
+            "{}: comment {} added",
+            printable(&done.issue),
+            printable(comment)
+        ));
     }
     if lines.is_empty() {
-        lines.push(format!("{}: nothing was attached", done.issue));
+        lines.push(format!("{}: nothing was attached", printable(&done.issue)));
     }
     lines.join("\n")
 }

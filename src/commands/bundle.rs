@@ -15,6 +15,7 @@ use grpc_capture::{
         },
     },
     finding::{Severity, Verdict},
+    text::printable,
 };
 use serde::Serialize;
 
@@ -112,9 +113,13 @@ fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report 
 }
 
 fn text(report: &Report, ticket: &Ticket) -> String {
-    let mut text = format!("{}: {}\n", report.bundle, output::bytes(report.size));
+    let mut text = format!("{}: {}\n", printable(&report.bundle), output::bytes(report.size));
     for member in &report.members.members {
-        text.push_str(&format!("  {:<18} {:>8}\n", member.name, output::bytes(member.size)));
+        text.push_str(&format!(
+            "  {:<18} {:>8}\n",
+            printable(&member.name),
+            output::bytes(member.size)
+        ));
     }
     text.push_str(&ticket.summary);
     text
@@ -154,10 +159,10 @@ fn open(args: &BundleArgs, bundle: &Path) -> Done {
     output::print(args.format.format, &opened.manifest, |_| {
         format!(
             "{}: {} as its manifest says, unpacked into {}\nNext: see {}",
-            bundle.display(),
+            output::shown(bundle),
             output::counted(members.len() as u64, "file"),
-            folder.display(),
-            folder.join("README.md").display()
+            output::shown(&folder),
+            output::shown(&folder.join("README.md"))
         )
     })?;
     tracing::debug!(files = files.len(), "unpacked");

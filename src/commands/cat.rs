@@ -89,6 +89,17 @@ struct EventWriter<'a> {
     not_inflated: u64,
 }
 
+/// Where the events go. Messages go as they are, and so does JSON into a file; text is for people wherever it goes.
+fn out(args: &CatArgs) -> Result<Box<dyn Write>, Failure> {
+    let out = output::sink(args.output.as_deref(), args.force)?;
+    let into_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
+    Ok(match args.format.format {
+        _ if args.raw => out,
+        Format::Json if into_file => out,
+        format => Box::new(output::Shown::new(out, format)),
+    })
+}
+
 impl<'a> EventWriter<'a> {
     fn new(args: &'a CatArgs, descriptor_set: Option<&[u8]>) -> Result<Self, Failure> {
         let schema = match descriptor_set {
@@ -103,7 +114,7 @@ impl<'a> EventWriter<'a> {
         Ok(Self {
             args,
             json: EventJson::new(schema),
-            out: output::sink(args.output.as_deref(), args.force)?,
+            out: out(args)?,
             encodings: std::collections::BTreeMap::new(),
             not_inflated: 0,
         })

@@ -19,7 +19,7 @@ use grpc_capture::{
 };
 
 use super::{Done, Failure, Outcome, import, output, report};
-use crate::cli::{DemoArgs, report::PageFormat};
+use crate::cli::{DemoArgs, Format, report::PageFormat};
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
     let dir = folder(args)?;
@@ -119,7 +119,7 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
     say(&format!("4. compare  {verdict}: message digest {digest}"))?;
     let page = output::beside(path, ".report.html");
     let passes = sum_up(path, &page)?;
-    let (shown, page) = (path.display(), page.display());
+    let (shown, page) = (output::shown(path), output::shown(&page));
     say(&format!(
         "\nThe capture is {shown}\nOpen in a browser: {page}\nNext: capture info {shown}\n      capture serve {shown}"
     ))?;
@@ -178,6 +178,6 @@ fn unix_ns() -> u64 {
 }
 
 fn say(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
+    writeln!(output::stdout(Format::Text), "{text}")?;
     Ok(())
 }

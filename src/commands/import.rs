@@ -12,6 +12,7 @@ use grpc_capture::{
     dialect::Dialect,
     file::{Codec, Digest, Header, Summary, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
+    text::printable,
 };
 use serde::Serialize;
 
@@ -137,6 +138,7 @@ fn text(report: &Report) -> String {
         stored_bytes,
         ..
     } = report;
+    let capture = printable(capture);
     let ratio = *message_bytes as f64 / (*stored_bytes).max(1) as f64;
     format!(
         "{capture}: {} over {}, {} in {} ({ratio:.2} : 1), digest {}",

@@ -3,11 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use grpc_capture::{
     file::{CallOverview, Digest, FileError, Header, Overview, Reader, attribute},
-    report::{
-        event_json::EndingJson,
-        event_text::{self, printable},
-        schema::Schema,
-    },
+    report::{event_json::EndingJson, event_text, schema::Schema},
+    text::printable,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -165,8 +162,12 @@ fn notes(overview: &Overview) -> Vec<Value> {
 }
 
 fn text(info: &Info) -> String {
-    let mut lines = vec![format!("capture   {} (format {})", info.capture, info.format)];
-    let mut add = |name: &str, value: String| lines.push(format!("{name:<9} {value}"));
+    let mut lines = vec![format!(
+        "capture   {} (format {})",
+        printable(&info.capture),
+        info.format
+    )];
+    let mut add = |name: &str, value: String| lines.push(format!("{:<9} {value}", printable(name)));
     add("started", info.started.clone());
     add("length", output::seconds(info.duration_ns));
     for (name, value) in &info.attributes {

@@ -5,6 +5,7 @@ use std::path::Path;
 use grpc_capture::{
     file::Reader,
     slice::merge::{Merged, merge},
+    text::printable,
 };
 use serde::Serialize;
 
@@ -41,20 +42,20 @@ fn text(report: &Report) -> String {
     let messages = counted(report.merged.messages, "message");
     let mut text = format!(
         "{}: {messages} from {}",
-        report.capture,
+        printable(&report.capture),
         counted(report.merged.sources.len() as u64, "capture")
     );
     for source in &report.merged.sources {
         text.push_str(&format!(
             "\n  {}: {} from {} on, begins at {}",
-            source.name,
+            printable(&source.name),
             counted(source.calls, "call"),
             u64::from(source.first_call) + 1,
             seconds(source.begins_ns)
         ));
     }
     for conflict in &report.merged.conflicts {
-        text.push_str(&format!("\n  {conflict}"));
+        text.push_str(&format!("\n  {}", printable(conflict)));
     }
     text.push_str(&format!("\ndigest {}", report.merged.digest));
     text

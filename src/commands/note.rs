@@ -4,6 +4,7 @@ use grpc_capture::{
     event::Note,
     file::{Digest, Reader},
     slice::note::note,
+    text::printable,
 };
 use serde::Serialize;
 
@@ -41,7 +42,8 @@ pub(crate) fn run(args: &NoteArgs) -> Done {
             .map_or_else(String::new, |digest| format!(" (it was {digest})"));
         format!(
             "{}: the remark was added\ndigest {}{before}",
-            report.capture, report.digest
+            printable(&report.capture),
+            report.digest
         )
     })?;
     Ok(Outcome::Ok)

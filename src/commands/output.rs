@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use grpc_capture::file::{Existing, NewFile, create_private, remedy};
+use grpc_capture::{
+    file::{Existing, NewFile, create_private, remedy},
+    text::{printable, printable_json, printable_lines},
+};
 use serde::Serialize;
 
 mod rewrite;
@@ -25,10 +28,46 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&
     if !line.ends_with('\n') {
         line.push('\n');
     }
-    let mut out = io::stdout().lock();
+    let mut out = stdout(format);
     out.write_all(line.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+/// stdout for what people or programs read: text, or JSON.
+pub(crate) fn stdout(format: Format) -> Shown<io::StdoutLock<'static>> {
+    Shown::new(io::stdout().lock(), format)
+}
+
+/// The output edge: whatever text is written into it, no character reaches the terminal that would steer it. Ends of lines
+/// pass; values that come from elsewhere are made printable where they enter a text.
+#[derive(Debug)]
+pub(crate) struct Shown<W> {
+    out: W,
+    format: Format,
+}
+
+impl<W: Write> Shown<W> {
+    pub(crate) const fn new(out: W, format: Format) -> Self {
+        Self { out, format }
+    }
+}
+
+impl<W: Write> Write for Shown<W> {
+    /// Takes all of it: a text that is formatted comes in pieces that end between characters.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let shown = match self.format {
+            Format::Text => printable_lines(&text),
+            Format::Json => printable_json(&text),
+        };
+        self.out.write_all(shown.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// How much a command says on stderr.
@@ -51,10 +90,21 @@ impl Talk {
     }
 }
 
-/// Says something on stderr.
+/// Says something on stderr, in one line whatever it holds.
 pub(crate) fn say(text: impl AsRef<str>) {
     // Talk that nobody can hear is no reason to fail.
-    let _ = writeln!(io::stderr(), "{}", text.as_ref());
+    let _ = writeln!(io::stderr(), "{}", printable(text.as_ref()));
+}
+
+/// Says something on stderr that has several lines.
+pub(crate) fn say_lines(text: impl AsRef<str>) {
+    // As above.
+    let _ = writeln!(io::stderr(), "{}", printable_lines(text.as_ref()));
+}
+
+/// A path as one line of text.
+pub(crate) fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 /// stdout, or a new file.
@@ -260,6 +310,25 @@ mod tests {
         ] {
             assert_eq!(bytes(count), text);
         }
+    }
+
+    #[test]
+    fn nothing_that_is_written_steers_a_terminal() {
+        let text = "a\u{1b}[31m\u{9b}2J\u{202e}\r\nb\n";
+        let mut out = Vec::new();
+        let mut shown = Shown::new(BufWriter::with_capacity(3, &mut out), Format::Text);
+        write!(shown, "{text}{}", "é\u{feff}").unwrap();
+        shown.flush().unwrap();
+        drop(shown);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a\\u{1b}[31m\\u{9b}2J\\u{202e}\\r\nb\né\\u{feff}"
+        );
+        let mut out = Vec::new();
+        let json = serde_json::json!({ "x": text });
+        writeln!(Shown::new(&mut out, Format::Json), "{json}").unwrap();
+        assert!(out.is_ascii());
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap(), json);
     }
 
     #[test]

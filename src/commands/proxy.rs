@@ -39,7 +39,7 @@ use super::{
     tls::TlsFlags,
     trust,
 };
-use crate::cli::{proxy::ProxyArgs, record::OnOverflow, schema::Reflect};
+use crate::cli::{Format, proxy::ProxyArgs, record::OnOverflow, schema::Reflect};
 
 mod report;
 
@@ -203,7 +203,7 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout(Format::Json);
     writeln!(out, "{ready}")?;
     out.flush()?;
     Ok(())

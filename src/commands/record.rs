@@ -73,12 +73,5 @@ fn timed(name: &str) -> String {
 
 /// A name that every file system takes.
 fn file_name(name: &str) -> String {
-    let safe = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    name.chars().map(safe).collect()
+    grpc_capture::text::file_name(name).unwrap_or_else(|| "capture".to_owned())
 }

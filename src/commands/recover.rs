@@ -2,7 +2,10 @@
 
 use std::fs::File;
 
-use grpc_capture::file::{self, Damage, Digest, FileErrorKind, Writer, WriterOptions};
+use grpc_capture::{
+    file::{self, Damage, Digest, FileErrorKind, Writer, WriterOptions},
+    text::printable,
+};
 use serde::Serialize;
 
 use super::{Done, Outcome, output};
@@ -72,12 +75,12 @@ fn starts_damaged(path: &std::path::Path) -> bool {
 }
 
 fn text(report: &Report) -> String {
-    let mut text = format!("{}: {}", report.recovered, report.summary);
+    let mut text = format!("{}: {}", printable(&report.recovered), report.summary);
     if report.lossless {
         text.push_str("; nothing was missing");
     }
     for damage in &report.damage {
-        text.push_str(&format!("\n  {damage}"));
+        text.push_str(&format!("\n  {}", printable(&damage.to_string())));
     }
     text
 }

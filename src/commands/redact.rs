@@ -5,6 +5,7 @@ use std::{fs::File, path::Path};
 use grpc_capture::{
     file::Reader,
     redact::{Redacted, Rules, preview, rewrite},
+    text::printable,
 };
 use serde::Serialize;
 
@@ -97,15 +98,20 @@ fn text(report: &Report) -> String {
         source,
         redacted,
     } = report;
+    let source = printable(source);
     let mut text = match capture {
-        Some(capture) => format!("{capture}: {source}, redacted"),
+        Some(capture) => format!("{}: {source}, redacted", printable(capture)),
         None => format!("{source} would be redacted so; nothing was written"),
     };
     if redacted.changes.is_empty() {
         text.push_str("\n  nothing was there to hide");
     }
     for change in &redacted.changes {
-        text.push_str(&format!("\n  {:>8}  {}", output::grouped(change.count), change.rule));
+        text.push_str(&format!(
+            "\n  {:>8}  {}",
+            output::grouped(change.count),
+            printable(&change.rule)
+        ));
     }
     if redacted.withheld > 0 {
         let messages = counted(redacted.withheld, "message");

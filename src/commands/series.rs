@@ -12,6 +12,7 @@ use grpc_capture::{
             WrittenFile,
         },
     },
+    text::printable,
     validate::{Expectations, Validator},
 };
 use serde_json::{Value, json};
@@ -188,12 +189,12 @@ pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> S
         let (messages, stored) = (file.summary.messages, file.summary.stored_bytes);
         text.push_str(&format!(
             "  {}: {} received, {} on disk{}\n",
-            file.path.display(),
+            output::shown(&file.path),
             output::counted(messages, "message"),
             output::bytes(stored),
             file.trigger.as_ref().map_or_else(String::new, |trigger| format!(
                 ", {} at {}",
-                trigger.what,
+                printable(&trigger.what),
                 output::seconds(trigger.offset_ns)
             ))
         ));
@@ -201,7 +202,7 @@ pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> S
     match (args.ring.is_some(), written.files.len() as u64 + written.removed) {
         (true, 0) => text.push_str(&format!(
             "  nothing triggered the flight recorder: no dump, and no file {}\n",
-            output::beside(path, ".*.gcap").display()
+            output::shown(&output::beside(path, ".*.gcap"))
         )),
         (true, dumps) => text.push_str(&format!("  {}", output::counted(dumps, "dump"))),
         (false, captures) => text.push_str(&format!("  {}", output::counted(captures, "capture"))),

@@ -6,11 +6,14 @@ use grpc_capture::replay::{Builder, Delivery, Fidelity, Gzip, ReplayServer, Rest
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Done, Failure, Outcome, faults, output, tls::TlsFlags};
-use crate::cli::serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs};
+use crate::cli::{
+    Format,
+    serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
+};
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
     if faults::wants_help(&args.faults) {
-        std::io::stdout().write_all(faults::help().as_bytes())?;
+        output::stdout(Format::Text).write_all(faults::help().as_bytes())?;
         return Ok(Outcome::Ok);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -138,7 +141,7 @@ fn announce(server: &ReplayServer, talk: output::Talk) -> Result<(), Failure> {
             output::say(format!("job {job_id} is served on {addr}"));
         }
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout(Format::Json);
     writeln!(out, "{}", server.ready_line())?;
     out.flush()?;
     Ok(())

@@ -7,6 +7,7 @@ use grpc_capture::{
     file::Reader,
     finding::Finding,
     slice::{Cut, Range, Sliced, slice},
+    text::printable,
     validate::{Expectations, Validator},
 };
 use serde::Serialize;
@@ -114,12 +115,12 @@ fn text(report: &Report) -> String {
     let Sliced { from_ns, to_ns, .. } = report.sliced;
     let mut text = format!(
         "{}: {} in {}, from {} to {} of {}; {} left out",
-        report.capture,
+        printable(&report.capture),
         counted(report.sliced.messages, "message"),
         counted(report.sliced.calls.len() as u64, "call"),
         seconds(from_ns),
         seconds(to_ns),
-        report.source,
+        printable(&report.source),
         counted(report.sliced.messages_left_out, "message"),
     );
     if report.sliced.calls_left_out > 0 {

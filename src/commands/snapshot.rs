@@ -19,7 +19,10 @@ use grpc_capture::{
 };
 
 use super::{Done, Failure, Outcome, output, stats::layout};
-use crate::cli::validate::{ColorArg, SnapshotArgs};
+use crate::cli::{
+    Format,
+    validate::{ColorArg, SnapshotArgs},
+};
 
 pub(crate) fn run(args: &SnapshotArgs) -> Done {
     for (flag, value) in [("--abs", args.abs), ("--rel", args.rel)] {
@@ -56,12 +59,12 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
 }
 
 fn print(args: &SnapshotArgs) -> Done {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout(Format::Text);
     for (number, path) in args.captures.iter().enumerate() {
         let text = text(args, path)?;
         if args.captures.len() > 1 {
             let gap = if number > 0 { "\n" } else { "" };
-            writeln!(out, "{gap}==> {} <==", path.display())?;
+            writeln!(out, "{gap}==> {} <==", output::shown(path))?;
         }
         out.write_all(text.as_bytes())?;
     }
@@ -100,10 +103,11 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
         rel: args.rel.unwrap_or(0.0),
     };
     let (mut differ, mut missing) = (0, 0);
+    // Not through the edge: the colours of a diff are ours, and its lines are printable.
     let mut out = std::io::stdout().lock();
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
-        let shown = golden.display().to_string();
+        let shown = output::shown(&golden);
         match fs::read_to_string(&golden) {
             Ok(old) => {
                 let diff = compare(&old, &new, tolerance);
@@ -117,7 +121,7 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
                 writeln!(
                     out,
                     "{shown}: there is no golden for {}; --update writes it",
-                    path.display()
+                    output::shown(path)
                 )?;
             }
             Err(error) => return Err(format!("could not read {shown}: {error}").into()),
@@ -136,10 +140,10 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
 
 fn update(args: &SnapshotArgs, dir: &Path) -> Done {
     fs::create_dir_all(dir).map_err(|error| format!("could not create {}: {error}", dir.display()))?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout(Format::Text);
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
-        let shown = golden.display();
+        let shown = output::shown(&golden);
         let what = match fs::read_to_string(&golden) {
             Ok(old) if old == new => "unchanged",
             Ok(_) => "updated",

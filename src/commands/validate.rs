@@ -22,7 +22,7 @@ use super::{
     Done, Failure, Outcome, expect, output,
     stats::{layout, read_text},
 };
-use crate::cli::validate::ValidateArgs;
+use crate::cli::{Format, validate::ValidateArgs};
 
 pub(crate) fn run(args: &ValidateArgs) -> Done {
     if !(args.tolerance.is_finite() && args.tolerance >= 0.0) {
@@ -130,11 +130,11 @@ fn init(args: &ValidateArgs, expectations: &Expectations) -> Done {
     let observed = validation.observed.clone();
     let report = Report::new(path.display().to_string(), validation, fails_from(args));
     if report.fails() {
-        output::say(validation_text::render(&report));
+        output::say_lines(validation_text::render(&report));
         output::say("expectations are made from a good capture; this one fails");
         return Ok(Outcome::Findings);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout(Format::Text);
     out.write_all(Expectations::init_from(&observed).as_bytes())?;
     out.flush()?;
     Ok(Outcome::Ok)

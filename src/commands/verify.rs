@@ -2,7 +2,10 @@
 
 use std::{fs::File, path::Path};
 
-use grpc_capture::file::{self, Damage, Digest, Verified};
+use grpc_capture::{
+    file::{self, Damage, Digest, Verified},
+    text::printable,
+};
 use serde::Serialize;
 
 use super::{Done, Failure, Outcome, output};
@@ -109,6 +112,7 @@ fn text(report: &Report) -> String {
         digest,
         ..
     } = report;
+    let capture = printable(capture);
     let holds = format!(
         "{} in {}",
         output::counted(*events, "event"),
@@ -127,7 +131,7 @@ fn text(report: &Report) -> String {
         ),
     };
     for damage in &report.damage {
-        text.push_str(&format!("\n  {damage}"));
+        text.push_str(&format!("\n  {}", printable(&damage.to_string())));
     }
     if report.more_damage > 0 {
         text.push_str(&format!("\n  … and {} more", output::grouped(report.more_damage)));

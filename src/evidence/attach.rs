@@ -26,7 +26,7 @@ pub use error::AttachError;
 use file_body::FileBody;
 pub use wiki::from_markdown;
 
-use crate::tap::tls::TlsOptions;
+use crate::{tap::tls::TlsOptions, text::is_hidden};
 
 /// How long is tried to reach Jira, by default.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -284,7 +284,7 @@ fn base(text: &str) -> Result<Url, AttachError> {
 fn name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let plain = |c: char| {
-        if c.is_control() || matches!(c, '"' | '\\') {
+        if is_hidden(c) || matches!(c, '"' | '\\') {
             '_'
         } else {
             c

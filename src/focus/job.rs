@@ -69,7 +69,7 @@ impl JobSpec {
         let syntax = |problem: String| JobError::Syntax { format, problem };
         let value: Value = match format {
             Format::Json => serde_json::from_str(text).map_err(|error| syntax(error.to_string()))?,
-            Format::Toml => toml::from_str(text).map_err(|error| syntax(error.to_string()))?,
+            Format::Toml => toml::from_str(text).map_err(|error| syntax(crate::text::toml_problem(&error, text)))?,
         };
         let (job, _) = keys::read(&value, Unknown::Suggest)?;
         job.validate()?;

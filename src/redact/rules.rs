@@ -82,12 +82,12 @@ const SITE_KEYS: [(&str, Action); 18] = [
 /// Why rules cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the redaction rules cannot be read: {0}")]
-pub struct RulesError(#[from] toml::de::Error);
+pub struct RulesError(String);
 
 impl Rules {
     /// Reads a TOML file's text; a key that is not known is an error.
     pub fn parse(text: &str) -> Result<Self, RulesError> {
-        Ok(toml::from_str(text)?)
+        toml::from_str(text).map_err(|error| RulesError(crate::text::toml_problem(&error, text)))
     }
 
     /// These rules with the default ones below them, if they are wanted: the source attribute and what names a site in the

@@ -1,7 +1,9 @@
 //! A comparison of a server with a capture, as text.
 
-use super::event_text::printable;
-use crate::replay::compare::outcome::{CallOutcome, Comparison, Difference};
+use crate::{
+    replay::compare::outcome::{CallOutcome, Comparison, Difference},
+    text::printable,
+};
 
 /// A line for each call, its differences below it, and the verdict at the end.
 #[must_use]

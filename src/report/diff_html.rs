@@ -4,7 +4,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
-use super::{diff_text, picture::scale};
+use super::{diff_text, html::escape::escape, picture::scale};
 use crate::diff::{Column, Diff, Map};
 
 /// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
@@ -43,13 +43,6 @@ figure{margin:1rem 0;break-inside:avoid}figcaption{font-size:.875rem}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}pre{background:#262626}h1.bad{color:#ff9a8a}\
 h1.good{color:#7fdd9f}}@media print{:root{color-scheme:light}body{color:#000;background:#fff;margin:0}\
 pre{background:none;padding:0;font-size:.75rem}img{max-height:22rem}h1.bad{color:#a01010}h1.good{color:#0a6a2a}}";
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
 
 /// The waterfall as a figure; `None` when no row was compared.
 fn picture(map: &Map) -> Option<String> {

@@ -3,6 +3,7 @@
 use crate::{
     diff::{Diff, Difference, Totals},
     finding::Place,
+    text::printable,
 };
 
 /// The comparison, as `capture diff` prints it; `a` and `b` are the names of the captures.
@@ -15,7 +16,7 @@ pub fn render(diff: &Diff, a: &str, b: &str) -> String {
             "call {} | {}  {}\n",
             number(call.a),
             number(call.b),
-            call.method
+            printable(&call.method)
         ));
         for difference in &call.differences {
             text.push_str(&line(difference));
@@ -32,6 +33,7 @@ pub fn render(diff: &Diff, a: &str, b: &str) -> String {
         ));
     }
     let verdict = if diff.differs { "DIFFERENT" } else { "SAME" };
+    let (a, b) = (printable(a), printable(b));
     text.push_str(&format!("{verdict}  {a} | {b}: {}\n", totals(&diff.totals)));
     if diff.totals.rows_missing > 0 && diff.totals.rows_extra > 0 {
         let window = diff.window;
@@ -50,7 +52,7 @@ fn line(difference: &Difference) -> String {
         (None, None) => String::new(),
     };
     let (kind, what) = (difference.kind.name(), difference.what.name());
-    format!("  {kind} {what}{at}: {}\n", difference.text)
+    format!("  {kind} {what}{at}: {}\n", printable(&difference.text))
 }
 
 /// A place within a call whose number has been told, without the time at which it came.

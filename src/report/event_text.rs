@@ -2,6 +2,7 @@
 
 use crate::{
     event::{Direction, Ending, Event, EventKind, Metadata, Party},
+    text::printable,
     wire,
 };
 
@@ -84,13 +85,6 @@ fn pairs(metadata: &Metadata) -> String {
         .iter()
         .map(|(name, value)| format!("{}={}", printable(name), value.escape_ascii()));
     format!(" [{}]", pairs.collect::<Vec<_>>().join(" "))
-}
-
-/// Text from the wire without control characters, which could steer a terminal.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(safe).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Finding, Severity},
-    report::event_text::printable,
+    text::printable,
 };
 
 /// The severity's name.

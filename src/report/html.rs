@@ -7,7 +7,7 @@
 
 mod charts;
 mod data;
-mod escape;
+pub(super) mod escape;
 mod findings;
 mod sections;
 mod views;

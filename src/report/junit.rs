@@ -2,7 +2,10 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::finding::{Finding, Severity};
+use crate::{
+    finding::{Finding, Severity},
+    text::{printable, printable_lines},
+};
 
 /// One rule and what it found.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +27,7 @@ pub struct Suite<'a> {
     pub fails_from: Severity,
 }
 
-/// Renders the suites as one JUnit document. It holds no times, so that equal validations give equal documents.
+/// Renders the suites as one JUnit document; characters that XML cannot hold stand as their escapes. It holds no times, so that equal validations give equal documents.
 ///
 /// # Errors
 /// None in practice: everything a finding holds can be written as XML.
@@ -38,7 +41,7 @@ pub struct Suite<'a> {
 pub fn render(suites: &[Suite<'_>]) -> Result<String, String> {
     let mut report = Report::new("capture validate");
     for suite in suites {
-        let mut out = TestSuite::new(suite.name);
+        let mut out = TestSuite::new(printable(suite.name));
         for case in &suite.cases {
             out.add_test_case(test_case(suite, case));
         }
@@ -58,14 +61,15 @@ fn test_case(suite: &Suite<'_>, case: &Case<'_>) -> TestCase {
         TestCaseStatus::success()
     };
     let detail = super::finding_text::detail(finding);
+    let detail = printable_lines(&detail);
     if fails {
-        status.set_message(finding.message.clone());
+        status.set_message(printable(&finding.message));
         status.set_type(super::finding_text::severity(finding.severity));
-        status.set_description(detail.clone());
+        status.set_description(detail.as_ref());
     }
     let mut out = TestCase::new(case.rule, status);
     if !fails {
-        out.set_system_out(detail);
+        out.set_system_out(detail.as_ref());
     }
     out
 }
@@ -90,7 +94,7 @@ mod tests {
                 message: Some(9),
                 ..Place::default()
             },
-            message: "NaN < & > \u{1b}".to_owned(),
+            message: "NaN < & > \u{1b}\u{fffe}\u{ffff}".to_owned(),
             seen: None,
             expected: None,
             hint: "look at the sensor".to_owned(),
@@ -122,6 +126,10 @@ mod tests {
         let xml = xml(Severity::Error, Severity::Error);
         assert!(xml.contains(r#"tests="2""#) && xml.contains(r#"failures="1""#), "{xml}");
         assert!(xml.contains("NaN &lt; &amp;") && !xml.contains('\u{1b}'), "{xml}");
+        assert!(
+            xml.contains("\\u{fffe}\\u{ffff}") && !xml.contains(['\u{fffe}', '\u{ffff}']),
+            "{xml}"
+        );
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! A report in Markdown, for pasting into a ticket.
 
 use super::{
-    event_text::printable,
     finding_text,
     html::{body, commands, facts},
     input::ReportInput,
     stats_text,
 };
-use crate::{file::attribute, finding::Verdict};
+use crate::{
+    file::attribute,
+    finding::Verdict,
+    text::{printable, printable_lines},
+};
 
 /// Findings that are told; a ticket is read by people.
 const FINDINGS: usize = 20;
@@ -90,10 +93,13 @@ fn findings(text: &mut String, input: &ReportInput) {
     }
 }
 
-/// Text within a line or a table: nothing in it is markup.
-fn inline(text: &str) -> String {
+/// Text within a line, a heading or a table: nothing in it is markup, and nothing becomes a link.
+#[must_use]
+pub fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in printable(text).chars() {
+    let text = printable(text);
+    for (at, letter) in text.char_indices() {
+        let rest = &text[at..];
         match letter {
             '<' => escaped.push_str("&lt;"),
             '&' => escaped.push_str("&amp;"),
@@ -101,16 +107,68 @@ fn inline(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(letter);
             }
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
+            // Some renderers make links of bare addresses.
+            ':' if rest.starts_with("://") => escaped.push_str("\\:"),
+            '.' if is_www(&text[..at]) => escaped.push_str("\\."),
             letter => escaped.push(letter),
         }
     }
     escaped
 }
 
+/// Whether a text ends with `www`, in any case.
+fn is_www(text: &str) -> bool {
+    let tail = text.as_bytes().last_chunk::<3>();
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(b"www"))
+}
+
+/// Text as code within a line, in more backticks than it holds in a row.
+#[must_use]
+pub fn code(text: &str) -> String {
+    let text = printable(text);
+    let ticks = "`".repeat(longest_ticks(&text) + 1);
+    // One blank at each side is not part of the code, and keeps its own backticks apart.
+    let pad = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("{ticks}{pad}{text}{pad}{ticks}")
+}
+
 /// A block of text as it is, within more backticks than it holds in a row.
 fn fence(text: &mut String, language: &str, content: &str) {
-    let longest = content.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
+    let content = printable_lines(content);
+    let fence = "`".repeat(longest_ticks(&content).max(2) + 1);
     text.push_str(&format!("{fence}{language}\n{content}\n{fence}\n"));
+}
+
+/// The most backticks that stand in a row.
+fn longest_ticks(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_line_is_markup() {
+        let text = "<b>|`x`*y*_z_[a](javascript:b)# \n# c http://h www.h ![i](j)\u{1b}";
+        assert_eq!(
+            inline(text),
+            "&lt;b\\>\\|\\`x\\`\\*y\\*\\_z\\_\\[a\\](javascript:b)\\# \\\\n\\# c http\\://h www\\.h \\!\\[i\\](j)\\\\u{1b}"
+        );
+    }
+
+    #[test]
+    fn code_cannot_be_left_from_within() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("a`b``c"), "```a`b``c```");
+        assert_eq!(code("`a"), "`` `a ``");
+        assert_eq!(code("a\n"), "`a\\n`");
+        let mut text = String::new();
+        fence(&mut text, "json", "a\n```\n# b\u{9b}");
+        assert_eq!(text, "````json\na\n```\n# b\\u{9b}\n````\n");
+    }
 }

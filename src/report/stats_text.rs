@@ -3,9 +3,8 @@
 use crate::{
     dialect::Dialect,
     stats::{Amplitude, Breaks, CallStats, EndingStats, RowTiming, SensorStats, Stats, Timing, TimingSource},
+    text::printable,
 };
-
-use super::event_text::printable;
 
 /// Sensors listed in the text: the quietest and the loudest; JSON holds all of them.
 const LISTED_SENSORS: usize = 5;

@@ -2,7 +2,8 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::{event_text::printable, finding_text, validation::Report};
+use super::{finding_text, validation::Report};
+use crate::text::printable;
 
 /// Findings as a table, each with its places and hint, and the verdict at the end.
 #[must_use]

@@ -1,5 +1,7 @@
 //! What differs between two recordings of the same thing, replaced in texts that servers send.
 
+use crate::text::printable;
+
 /// Hexadecimal digits from which on a word is an id and no word.
 const MIN_ID_DIGITS: usize = 16;
 
@@ -22,16 +24,11 @@ pub(super) fn text(text: &str, jobs: &[&str]) -> String {
         out.push_str(&judged(now, jobs));
         let mut later = later.chars();
         if let Some(separator) = later.next() {
-            let shown = if separator.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                separator
-            };
-            out.push(shown);
+            out.push(separator);
         }
         rest = later.as_str();
     }
-    out
+    printable(&out)
 }
 
 fn separates(c: char) -> bool {
@@ -115,7 +112,7 @@ mod tests {
             ("id=0123456789abcdef00", "id=[id]"),
             ("at 6f1c2a8e-1111-2222-3333-444455556666!", "at [id]!"),
             ("since 1698400000123", "since [number]"),
-            ("bell \u{7} rings", "bell \u{fffd} rings"),
+            ("bell \u{7} rings", r"bell \u{7} rings"),
         ] {
             assert_eq!(text(said, &["febus-jitter"]), shown);
         }

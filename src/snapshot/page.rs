@@ -1,5 +1,7 @@
 //! Lines of a name and a value, under headings.
 
+use crate::text::printable;
+
 /// Width of the names.
 const NAME: usize = 24;
 
@@ -22,9 +24,9 @@ impl Page {
         self.plain(&format!("{name:<NAME$}{value}"));
     }
 
-    /// A line as it is, without blanks at its end.
+    /// A line without blanks at its end; whatever it holds, it stays one line.
     pub(super) fn plain(&mut self, line: &str) {
-        self.0.push_str(line.trim_end());
+        self.0.push_str(&printable(line.trim_end()));
         self.0.push('\n');
     }
 

@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod diff;
 mod durability;
+mod edge;
 mod faults;
 mod files;
 mod golden;

@@ -4,6 +4,7 @@ use grpc_capture::{
     file::Digest,
     report::{event_json::EndingJson, event_text},
     tap::{proxy::CallEnd, recorder::output::Written},
+    text::printable,
 };
 use serde::Serialize;
 
@@ -164,7 +165,7 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
 fn text(report: &Report<'_>) -> String {
     let mut text = format!(
         "{}: {} of {} in {}, {} on disk, {} lost\n",
-        report.capture,
+        printable(&report.capture),
         output::counted(report.messages, "message"),
         output::bytes(report.message_bytes),
         output::counted(report.calls, "call"),
@@ -177,7 +178,7 @@ fn text(report: &Report<'_>) -> String {
         text.push_str(&format!(
             "  call {} {}: {} sent, {} received, {}\n",
             call.call,
-            call.method,
+            printable(call.method),
             call.messages_sent,
             call.messages_received,
             event_text::ending(call.ending.0)

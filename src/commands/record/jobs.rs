@@ -11,6 +11,7 @@ use std::{
 use grpc_capture::{
     file::{Header, attribute},
     tap::{JobOutcome, MonotonicClock, RecorderHandle, Stop, record_job},
+    text::printable,
 };
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -360,15 +361,15 @@ fn text(jobs: &Jobs) -> String {
     let mut text = String::new();
     for job in &jobs.list {
         let line = job.report().map_or_else(
-            || format!("not recorded: {}", job.errors().join("; ")),
+            || format!("not recorded: {}", printable(&job.errors().join("; "))),
             |report| {
                 let frames = output::counted(report.messages, "frame");
                 let bytes = output::bytes(report.message_bytes);
-                let capture = report.capture.as_str();
+                let capture = printable(&report.capture);
                 format!("{frames} of {bytes}, {} lost, {capture}", output::grouped(report.gaps))
             },
         );
-        text.push_str(&format!("{:>4}  {}: {line}\n", job.exit_code, job.name));
+        text.push_str(&format!("{:>4}  {}: {line}\n", job.exit_code, printable(&job.name)));
     }
     text.push_str(&format!(
         "{}, {} of them failed: {} of {}, {} on disk, {} lost\n",

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grpc_capture::tap::{RecorderHandle, Totals};
+use grpc_capture::{
+    tap::{RecorderHandle, Totals},
+    text::printable,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 
@@ -94,7 +97,7 @@ impl Line {
         let drawn = bar.clone();
         self.bar = Some(bar);
         self.redraw = Some(repeat(self.recorders.clone(), REDRAW, move |text| {
-            drawn.set_message(format!("{}{text}", prefix()));
+            drawn.set_message(printable(&format!("{}{text}", prefix())));
             drawn.tick();
         }));
     }

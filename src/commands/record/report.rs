@@ -5,6 +5,7 @@ use grpc_capture::{
     file::Digest,
     report::{event_json::EndingJson, event_text, validation, validation_text},
     tap::{CallOutcome, recorder::output::Written},
+    text::printable,
 };
 use serde::Serialize;
 
@@ -271,7 +272,7 @@ fn text(report: &Report) -> String {
     };
     let duration = output::seconds(report.duration_ns);
     let lost = output::grouped(report.gaps);
-    let capture = &report.capture;
+    let capture = printable(&report.capture);
     let mut text =
         format!("{capture}: {frames} of {bytes} in {calls} over {duration}, {stored} on disk{ratio}, {lost} lost\n");
     for call in &report.endings {

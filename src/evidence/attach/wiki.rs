@@ -3,6 +3,8 @@
 //! Source: Atlassian, *Text Formatting Notation* of Jira. Headings, bold, code, lists, tables and links are turned;
 //! everything else is the reader's to see as it is, with the characters that Jira would read as markup escaped.
 
+use crate::text::printable_lines;
+
 /// Turns Markdown into Jira's wiki markup.
 ///
 /// ```
@@ -12,13 +14,17 @@
 #[must_use]
 pub fn from_markdown(text: &str) -> String {
     let mut out = Vec::new();
+    let text = printable_lines(text);
     let mut lines = text.lines().peekable();
-    let mut fenced = false;
+    // Backticks that the fence was opened with: as many close it, and no fewer.
+    let mut fenced = 0;
     while let Some(line) = lines.next() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
+        let ticks = line.trim_start();
+        let ticks = ticks.len() - ticks.trim_start_matches('`').len();
+        if ticks >= 3 && (fenced == 0 || ticks >= fenced) {
+            fenced = if fenced == 0 { ticks } else { 0 };
             out.push("{noformat}".to_owned());
-        } else if fenced {
+        } else if fenced > 0 {
             out.push(line.replace("{noformat}", "{ noformat}"));
         } else if line.starts_with('|') {
             let head = lines.next_if(|next| is_rule(next)).is_some();
@@ -27,7 +33,7 @@ pub fn from_markdown(text: &str) -> String {
             out.push(plain(line));
         }
     }
-    if fenced {
+    if fenced > 0 {
         out.push("{noformat}".to_owned());
     }
     out.join("\n")
@@ -93,7 +99,14 @@ fn inline(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while !rest.is_empty() {
-        if let Some((code, after)) = between(rest, "`", "`") {
+        if let Some((c, after)) = literal(rest) {
+            match c {
+                // Escaped so that no link comes of it.
+                ':' => out.push_str("&#58;"),
+                c => push_escaped(&mut out, c),
+            }
+            rest = after;
+        } else if let Some((code, after)) = code(rest) {
             out.push_str("{{");
             out.push_str(&escaped(code));
             out.push_str("}}");
@@ -119,6 +132,37 @@ fn inline(text: &str) -> String {
     out
 }
 
+/// A character that Markdown shows as it is: behind a backslash, or by its entity.
+fn literal(text: &str) -> Option<(char, &str)> {
+    for (entity, c) in [("&lt;", '<'), ("&amp;", '&')] {
+        if let Some(after) = text.strip_prefix(entity) {
+            return Some((c, after));
+        }
+    }
+    let mut after = text.strip_prefix('\\')?.chars();
+    let c = after.next().filter(char::is_ascii_punctuation)?;
+    Some((c, after.as_str()))
+}
+
+/// Code between equally many backticks at the beginning, and what follows.
+fn code(text: &str) -> Option<(&str, &str)> {
+    let ticks = &text[..text.len() - text.trim_start_matches('`').len()];
+    let rest = &text[ticks.len()..];
+    let mut from = 0;
+    while let Some(found) = rest[from..].find(ticks).filter(|_| !ticks.is_empty()) {
+        let at = from + found;
+        let run = rest[at..].len() - rest[at..].trim_start_matches('`').len();
+        if run == ticks.len() {
+            let code = &rest[..at];
+            let padded = code.strip_prefix(' ').and_then(|code| code.strip_suffix(' '));
+            let code = padded.filter(|code| !code.trim().is_empty()).unwrap_or(code);
+            return (!code.is_empty()).then_some((code, &rest[at + run..]));
+        }
+        from = at + run;
+    }
+    None
+}
+
 /// What stands between `open` at the beginning and the next `close`, and what follows.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a str)> {
     let (inner, after) = text.strip_prefix(open)?.split_once(close)?;
@@ -135,6 +179,10 @@ fn escaped(text: &str) -> String {
 
 /// Jira reads these as markup wherever they stand.
 fn push_escaped(out: &mut String, c: char) {
+    // Two backslashes in a row would be a line break, whatever they were to escape.
+    if c == '\\' {
+        return out.push_str("&#92;");
+    }
     if matches!(c, '{' | '}' | '[' | ']' | '|' | '*' | '_' | '^' | '~' | '!') {
         out.push('\\');
     }
@@ -157,8 +205,16 @@ mod tests {
             ("| a | b |\n|---|---|\n| 1 |  |", "||a||b||\n|1| |"),
             ("| a \\| b |", "|a \\| b|"),
             ("```console\n$ a_b {x}\n```", "{noformat}\n$ a_b {x}\n{noformat}"),
+            ("````\n```\n[a](b)\n````", "{noformat}\n```\n[a](b)\n{noformat}"),
             ("```\nleft open", "{noformat}\nleft open\n{noformat}"),
             ("a {macro} [^x] !p.png!", "a \\{macro\\} \\[\\^x\\] \\!p.png\\!"),
+            (
+                "\\*a\\* \\`b\\` \\[c\\](d) &lt;e> http\\://f",
+                "\\*a\\* `b` \\[c\\](d) <e> http&#58;//f",
+            ),
+            ("\\\\\\[x\\|y\\]", "&#92;\\[x\\|y\\]"),
+            ("``a`b`` and `` `c ``", "{{a`b}} and {{`c}}"),
+            ("a\u{9b}b", "a&#92;u\\{9b\\}b"),
             ("** not bold", "\\*\\* not bold"),
         ] {
             assert_eq!(from_markdown(markdown), wiki, "{markdown}");

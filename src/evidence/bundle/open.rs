@@ -13,7 +13,7 @@ use super::{
     BundleError,
     archive::{Entry, MANIFEST, Manifest, SCHEMA},
 };
-use crate::file::Digest;
+use crate::{file::Digest, text::is_hidden};
 
 /// Members that an archive may have: a bundle has about ten.
 const MAX_MEMBERS: usize = 1000;
@@ -159,8 +159,8 @@ fn harm(name: &str, is_file: bool, is_link: bool) -> Option<&'static str> {
     if is_link || !is_file {
         return Some("it is no plain file");
     }
-    let odd = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '\u{fffd}');
-    if name.is_empty() || name.starts_with('.') || name.contains(odd) {
+    let odd = |c: char| is_hidden(c) || matches!(c, '/' | '\\' | ':' | '\u{fffd}');
+    if name.is_empty() || name.starts_with(['.', '-']) || name.contains(odd) {
         return Some("its name would lead out of the folder, or is none");
     }
     None

@@ -6,7 +6,10 @@ use super::{Kept, Pages};
 use crate::{
     file::{Header, attribute},
     finding::Finding,
-    report::{event_text::printable, validation::Report},
+    report::{
+        markdown::{code, inline},
+        validation::Report,
+    },
 };
 
 /// Findings that a summary lists; the rest is counted.
@@ -27,7 +30,7 @@ pub(super) fn summary(pages: &Pages<'_>) -> String {
                 finding.rule,
                 finding.count,
                 finding.first,
-                cell(&finding.message)
+                inline(&finding.message)
             );
         }
         if whole.findings.len() > LISTED {
@@ -94,14 +97,14 @@ fn verdict(report: &Report) -> String {
         counted(report.warnings, "warning")
     );
     match report.findings.first().filter(|_| report.fails()) {
-        Some(worst) => format!("FAIL: {} ({found})", printable(&worst.message)),
+        Some(worst) => format!("FAIL: {} ({found})", inline(&worst.message)),
         None => format!("PASS: {} frames, {} rows ({found})", report.frames, report.rows),
     }
 }
 
 fn identity(pages: &Pages<'_>) -> String {
     let header = pages.header;
-    let mut lines = vec![format!("- capture `{}`", printable(pages.source))];
+    let mut lines = vec![format!("- capture {}", code(pages.source))];
     lines.extend(
         pages
             .digest
@@ -114,7 +117,7 @@ fn identity(pages: &Pages<'_>) -> String {
         (attribute::DIALECT, "dialect"),
         (attribute::TOOL, "recorded by"),
     ] {
-        lines.extend(header.text(name).map(|value| format!("- {what} `{}`", code(value))));
+        lines.extend(header.text(name).map(|value| format!("- {what} {}", code(value))));
     }
     lines.extend(tags(header));
     lines.push(format!(
@@ -130,7 +133,7 @@ fn identity(pages: &Pages<'_>) -> String {
 fn tags(header: &Header) -> impl Iterator<Item = String> {
     header
         .tags()
-        .map(|(name, value)| format!("- {} `{}`", printable(name), code(value)))
+        .map(|(name, value)| format!("- {} {}", inline(name), code(value)))
 }
 
 /// What the bundle does not hold.
@@ -153,9 +156,9 @@ fn cut(pages: &Pages<'_>) -> String {
         Kept::Whole if pages.withheld > 0 => "The bundle holds the capture from its beginning to its end.".to_owned(),
         Kept::Whole => "The whole capture is in the bundle.".to_owned(),
         Kept::Nothing => format!(
-            "The capture itself is left out: not even a moment of it fits {} bytes. Ask for `{}`.",
+            "The capture itself is left out: not even a moment of it fits {} bytes. Ask for {}.",
             pages.max_bytes,
-            printable(pages.source)
+            code(pages.source)
         ),
         Kept::Part {
             from_ns,
@@ -200,14 +203,4 @@ fn exits(report: &Report) -> &'static str {
     } else {
         ", and exits with code 0"
     }
-}
-
-/// Text within a cell of a table.
-fn cell(text: &str) -> String {
-    printable(text).replace('|', "\\|")
-}
-
-/// Text between backticks.
-fn code(text: &str) -> String {
-    printable(text).replace('`', "'")
 }

@@ -83,7 +83,7 @@ impl FromStr for FaultPlan {
         let mut plan = Self::default();
         let table: toml::Table = text
             .parse()
-            .map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+            .map_err(|error: toml::de::Error| wrong(crate::text::toml_problem(&error, text)))?;
         for (key, value) in table {
             match (key.as_str(), value) {
                 ("seed", toml::Value::Integer(seed)) => {

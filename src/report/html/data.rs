@@ -8,6 +8,7 @@ use crate::report::{
     input::ReportInput,
     picture::{Limits, SensorState, colour},
 };
+use crate::text::printable_json;
 
 /// Colour limits: percentiles of the cells.
 const LIMITS: (f64, f64) = (0.02, 0.995);
@@ -16,7 +17,7 @@ const RANGE: (f64, f64) = (0.0005, 0.9995);
 
 /// One JSON object, without anything that could end the element that it stands in.
 pub(super) fn json(input: &ReportInput) -> String {
-    value(input).to_string().replace('<', "\\u003c")
+    printable_json(&value(input).to_string()).replace('<', "\\u003c")
 }
 
 /// Colour limits of the waterfall.

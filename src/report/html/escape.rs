@@ -1,9 +1,9 @@
 //! Text that is safe within a page.
 
-use crate::report::event_text::printable;
+use crate::text::printable;
 
 /// Text for an element or for an attribute in double quotes; control characters are shown, not passed on.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::report) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
@@ -14,8 +14,6 @@ pub(super) fn escape(text: &str) -> String {
                 '>' => escaped.push_str("&gt;"),
                 '"' => escaped.push_str("&quot;"),
                 '\'' => escaped.push_str("&#39;"),
-                // They would turn the text around them.
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
                 letter => escaped.push(letter),
             }
         }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::escape::{escape, shell_word};
 use crate::{
     file::{Header, attribute},
-    report::{event_text::printable, input::ReportInput, picture::scale, stats_text},
+    report::{input::ReportInput, picture::scale, stats_text},
+    text::printable,
 };
 
 /// Rows of a table of calls; a proxy may record any number.

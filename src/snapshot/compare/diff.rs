@@ -1,5 +1,7 @@
 //! The shortest way from one list of lines to another, in hunks, as a unified diff shows it.
 
+use crate::text::printable;
+
 /// Lines that are shown before and after a change.
 const CONTEXT: usize = 3;
 
@@ -70,9 +72,12 @@ impl Diff {
         if self.is_empty() {
             return out;
         }
-        let mut line = |code: Option<&str>, text: String| match code.filter(|_| colour == Colour::Ansi) {
-            Some(code) => out.push_str(&format!("\u{1b}[{code}m{text}\u{1b}[0m\n")),
-            None => out.push_str(&format!("{text}\n")),
+        let mut line = |code: Option<&str>, text: String| {
+            let text = printable(&text);
+            match code.filter(|_| colour == Colour::Ansi) {
+                Some(code) => out.push_str(&format!("\u{1b}[{code}m{text}\u{1b}[0m\n")),
+                None => out.push_str(&format!("{text}\n")),
+            }
         };
         line(Some(RED), format!("--- {golden}"));
         line(Some(GREEN), format!("+++ {new}"));

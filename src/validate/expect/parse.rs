@@ -76,7 +76,7 @@ impl Expectations {
     /// rules that are not judged), and a table `[severity]` of rules and `error`, `warning`, `info` or `off`.
     pub fn parse_toml(text: &str) -> Result<Self, ExpectError> {
         let table: Table = toml::from_str(text).map_err(|error| ExpectError::Syntax {
-            problem: error.to_string().trim_end().to_owned(),
+            problem: crate::text::toml_problem(&error, text),
         })?;
         let mut expect = Self::default();
         for (key, value) in &table {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use grpc_capture::dialect::Dialect;
+use grpc_capture::text::toml_problem;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -60,7 +61,7 @@ fn parse(text: &str, is_json: bool, args: &RecordArgs) -> Result<Vec<Item>, Stri
     let value: Value = if is_json {
         serde_json::from_str(text).map_err(|error| error.to_string())?
     } else {
-        toml::from_str(text).map_err(|error| error.to_string())?
+        toml::from_str(text).map_err(|error| toml_problem(&error, text))?
     };
     // Each entry by itself, so that an error says which and what.
     let entries = match value {

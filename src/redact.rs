@@ -6,14 +6,19 @@
 //! ([`rewrite()`]), which then ends with a search of the new file for every value that was taken out.
 
 pub mod action;
+mod encodings;
 mod fields;
 mod header;
 mod json;
 pub mod metadata;
+mod names;
 mod redactor;
+mod rest;
 mod rewrite;
 mod rules;
 mod scan;
+mod scrub;
+mod secrets;
 pub mod url;
 mod values;
 mod visit;
@@ -22,9 +27,10 @@ pub use action::{Action, NoAction};
 pub use fields::FieldError;
 pub use metadata::{MetadataPolicy, REDACTED};
 pub use redactor::Redactor;
-pub use rewrite::{Change, RedactError, Redacted, preview, rewrite};
+pub use rewrite::{Change, RedactError, Redacted, Withheld, preview, rewrite};
 pub use rules::{Rules, RulesError};
 pub use scan::{Found, Scan, scan};
+pub use secrets::Secrets;
 pub use url::strip_userinfo;
 pub use values::Values;
 

@@ -14,13 +14,12 @@ use grpc_capture::{
             xray::{Edition, Execution},
         },
     },
-    file::CaptureState,
     finding::{Severity, Verdict},
     text::printable,
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, expect, input, output, redact, stats};
+use super::{Done, Failure, Outcome, expect, output, redact, stats};
 use crate::cli::{
     bundle::{BundleArgs, XrayEdition},
     validate::LayoutArgs,
@@ -40,9 +39,6 @@ struct Report {
     messages_left_out: Option<u64>,
     /// Messages that redaction could not look into.
     withheld: u64,
-    /// Whether the capture is finished.
-    #[serde(flatten)]
-    source: CaptureState,
     /// What `capture validate` finds in the bundle's capture.
     findings: Vec<&'static str>,
     members: Manifest,
@@ -85,12 +81,12 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
     file.sync_all()?;
     let report = report(&path, &ticket, manifest, size);
     output::print(args.format.format, &report, |report| text(report, &ticket))?;
+    redact::warn_of_unmatched(&ticket.unmatched);
     xray(args, &path, &ticket)?;
-    let outcome = match ticket.kept {
+    Ok(match ticket.kept {
         Kept::Whole | Kept::Part { .. } if ticket.withheld == 0 => Outcome::Ok,
         _ => Outcome::Lossy,
-    };
-    Ok(input::tell(capture, ticket.source, outcome))
+    })
 }
 
 fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report {
@@ -112,7 +108,6 @@ fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report 
         to_ns: part.map(|part| part.1),
         messages_left_out: part.map(|part| part.2),
         withheld: ticket.withheld,
-        source: ticket.source,
         findings: ticket.part.findings.iter().map(|finding| finding.rule).collect(),
         members,
     }

@@ -10,7 +10,7 @@ use grpc_capture::{
 use serde::Serialize;
 
 use super::{
-    Done, Failure, Outcome, input,
+    Done, Failure, Outcome,
     output::{self, NewCapture, bytes, counted},
     stats::read_text,
 };
@@ -31,28 +31,40 @@ pub(crate) fn run(args: &RedactArgs) -> Done {
     let new = new
         .map(|path| NewCapture::new(path, args.force, &[&args.capture]))
         .transpose()?;
-    input::read(&args.capture, |reader| redact(args, &rules, new.as_ref(), reader))
-}
-
-fn redact(args: &RedactArgs, rules: &Rules, new: Option<&NewCapture>, reader: &mut Reader<File>) -> Done {
-    let redacted = match new {
-        None => preview(reader, rules)?,
+    let mut reader = Reader::open(&args.capture)?;
+    let redacted = match &new {
+        None => preview(&mut reader, &rules)?,
         Some(new) => {
-            let rewritten = rewrite(reader, rules, |header| new.begin(header), || File::open(new.path()));
+            let rewritten = rewrite(
+                &mut reader,
+                &rules,
+                |header| new.begin(header),
+                || File::open(new.path()),
+            );
             new.settle(rewritten)?
         }
     };
     let report = Report {
-        capture: new.map(NewCapture::name),
+        capture: new.as_ref().map(NewCapture::name),
         source: args.capture.display().to_string(),
         redacted,
     };
     output::print(args.format.format, &report, text)?;
+    warn_of_unmatched(&report.redacted.unmatched);
     Ok(if report.redacted.withheld > 0 {
         Outcome::Lossy
     } else {
         Outcome::Ok
     })
+}
+
+/// Says which rules hid nothing: their names may be mistyped.
+pub(crate) fn warn_of_unmatched(rules: &[String]) {
+    for rule in rules {
+        output::say(format!(
+            "the rule {rule} found nothing in this capture; is its name right? `capture info` and `cat` show the names"
+        ));
+    }
 }
 
 /// The rules of a file, with the flags over them.
@@ -116,6 +128,9 @@ fn text(report: &Report) -> String {
         text.push_str(&format!(
             "\n{messages} could not be looked into and left out; a gap stands for each"
         ));
+        for why in &redacted.withheld_for {
+            text.push_str(&format!("\n  {:>8}  {}", output::grouped(why.messages), why.reason));
+        }
     }
     if let Some(scan) = &redacted.scan {
         let values = counted(scan.values, "value");

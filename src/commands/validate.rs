@@ -8,7 +8,7 @@ use std::{
 
 use grpc_capture::{
     event::Observer,
-    file::{FileError, Reader},
+    file::{FileError, Reader, Tail},
     finding::Severity,
     report::{junit, regression, validation::Report, validation_text},
     stats::{
@@ -19,7 +19,7 @@ use grpc_capture::{
 };
 
 use super::{
-    Done, Failure, Outcome, expect, input, output,
+    Done, Failure, Outcome, expect, output,
     stats::{layout, read_text},
 };
 use crate::cli::{Format, validate::ValidateArgs};
@@ -36,20 +36,14 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
     let mut outcome = Outcome::Ok;
     let mut reports = Vec::new();
     for path in &args.captures {
-        let judged = input::read_through(path, |reader| {
-            let (report, damage) = validate(args, path, reader, &expectations, baseline.as_ref())?;
-            output::print(args.format.format, &report, validation_text::render)?;
-            let verdict = if report.fails() { Outcome::Findings } else { Outcome::Ok };
-            reports.push(report);
-            let Some(error) = damage else { return Ok(verdict) };
+        let (report, damage) = validate(args, path, &expectations, baseline.as_ref())?;
+        output::print(args.format.format, &report, validation_text::render)?;
+        outcome = outcome.worst(if report.fails() { Outcome::Findings } else { Outcome::Ok });
+        if let Some(error) = damage {
             output::say(format!("capture: {}", Failure::from(error)));
-            Ok(Outcome::Failed)
-        })?;
-        outcome = match (outcome, judged) {
-            // A verdict outranks that there was more to judge.
-            (Outcome::Findings, Outcome::Lossy) | (Outcome::Lossy, Outcome::Findings) => Outcome::Findings,
-            (outcome, judged) => outcome.worst(judged),
-        };
+            outcome = outcome.worst(Outcome::Failed);
+        }
+        reports.push(report);
     }
     if let Some(path) = &args.junit {
         write_junit(path, &reports)?;
@@ -61,10 +55,10 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
 fn validate(
     args: &ValidateArgs,
     path: &Path,
-    reader: &mut Reader<File>,
     expectations: &Expectations,
     baseline: Option<&Baseline>,
 ) -> Result<(Report, Option<FileError>), Failure> {
+    let mut reader = Reader::open_parallel(path)?;
     let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
     let layout = layout(&args.layout);
     let mut validator = Validator::new(expected, reader.header()).with_layout(layout);
@@ -91,12 +85,8 @@ fn validate(
         let regressions = compare(baseline, &stats.finish(), args.tolerance / 100.0);
         validation.findings.extend(regression::findings(&regressions));
     }
-    let mut report = Report::new(
-        path.display().to_string(),
-        validation,
-        fails_from(args),
-        reader.state()?,
-    );
+    let mut report = Report::new(path.display().to_string(), validation, fails_from(args));
+    report.finished = matches!(reader.tail(), Tail::Finished(_));
     report.damage = damage.as_ref().map(ToString::to_string);
     Ok((report, damage))
 }
@@ -130,15 +120,7 @@ fn init(args: &ValidateArgs, expectations: &Expectations) -> Done {
     let [path] = args.captures.as_slice() else {
         return Err(Failure::Usage("--init makes expectations from one capture".to_owned()));
     };
-    input::read(path, |reader| print_expectations(args, path, reader, expectations))
-}
-
-fn print_expectations(
-    args: &ValidateArgs,
-    path: &Path,
-    reader: &mut Reader<File>,
-    expectations: &Expectations,
-) -> Done {
+    let mut reader = Reader::open(path)?;
     let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
     let mut validator = Validator::new(expected, reader.header()).with_layout(layout(&args.layout));
     while let Some(event) = reader.next_event()? {
@@ -146,12 +128,7 @@ fn print_expectations(
     }
     let validation = validator.finish();
     let observed = validation.observed.clone();
-    let report = Report::new(
-        path.display().to_string(),
-        validation,
-        fails_from(args),
-        reader.state()?,
-    );
+    let report = Report::new(path.display().to_string(), validation, fails_from(args));
     if report.fails() {
         output::say_lines(validation_text::render(&report));
         output::say("expectations are made from a good capture; this one fails");

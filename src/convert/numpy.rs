@@ -14,7 +14,6 @@ use super::rows::each_row;
 use crate::{
     dialect::Layout,
     file::{FileError, Reader},
-    frames::LeftOut,
     spectrogram::Row,
 };
 
@@ -81,7 +80,7 @@ pub enum NumpyError {
     },
 }
 
-/// Reads the capture once for the shapes of its spectrogram calls, those with rows only, by call; and for what they lack.
+/// Reads the capture once for the shapes of its spectrogram calls, those with rows only, by call.
 ///
 /// # Errors
 /// Damage of the capture, no rows at all, or an array that is too large.
@@ -89,10 +88,10 @@ pub fn shapes<R: Read + Seek>(
     reader: &mut Reader<R>,
     layout: Layout,
     call: Option<u32>,
-) -> Result<(Vec<ArrayShape>, LeftOut), NumpyError> {
+) -> Result<Vec<ArrayShape>, NumpyError> {
     let mut shapes = BTreeMap::<u32, ArrayShape>::new();
     let mut values = BTreeMap::<u32, u64>::new();
-    let read = each_row(reader, layout, call, |place, row| {
+    each_row(reader, layout, call, |place, row| {
         let call = place.message.call;
         let shape = shapes.entry(call).or_insert_with(|| ArrayShape {
             call,
@@ -124,7 +123,7 @@ pub fn shapes<R: Read + Seek>(
         // A sensor that stands twice in a row fills one place.
         shape.padded = all.saturating_sub(values.get(&shape.call).copied().unwrap_or_default());
     }
-    Ok((shapes.into_values().collect(), read.left_out))
+    Ok(shapes.into_values().collect())
 }
 
 /// Writes the intensities of the only call as one `.npy` array of 32-bit floats, rows × sensors × bins.

@@ -46,8 +46,8 @@ pub enum Value<'a> {
     Fixed64([u8; 8]),
     /// Wire type 2.
     Bytes(&'a [u8]),
-    /// Wire type 3 (and 4): a group, walked to its end and otherwise ignored.
-    Group,
+    /// Wire type 3 (and 4): the fields of a group, without the keys around them.
+    Group(&'a [u8]),
     /// Wire type 5.
     Fixed32(&'a [u8; 4]),
 }
@@ -58,7 +58,7 @@ impl Value<'_> {
             Self::Varint(_) => 0,
             Self::Fixed64(_) => 1,
             Self::Bytes(_) => 2,
-            Self::Group => 3,
+            Self::Group(_) => 3,
             Self::Fixed32(_) => 5,
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Fields<'a> {
         let value_at = self.base + self.at;
         let mut field = Field {
             number,
-            value: Value::Group,
+            value: Value::Group(&[]),
             message: self.message,
             key_at,
             value_at,
@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
                 field.value_at = self.base + self.at - bytes.len();
                 field.value = Value::Bytes(bytes);
             }
-            3 => self.skip_group(number, key_at)?,
+            3 => field.value = Value::Group(self.group(number, key_at)?),
             5 => field.value = Value::Fixed32(self.array()?),
             4 => return Err(self.error(key_at, DecodeErrorKind::UnmatchedGroup { number })),
             other => {
@@ -189,9 +189,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn skip_group(&mut self, number: u32, key_at: usize) -> Result<(), DecodeError> {
+    fn group(&mut self, number: u32, key_at: usize) -> Result<&'a [u8], DecodeError> {
+        let (from, mut to) = (self.at, self.at);
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
+            to = self.at;
             if self.at == self.bytes.len() {
                 return Err(self.error(key_at, DecodeErrorKind::UnmatchedGroup { number }));
             }
@@ -210,7 +212,7 @@ impl<'a> Fields<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(self.bytes.get(from..to).unwrap_or_default())
     }
 
     fn past_end(&self, byte: usize, length: u64) -> DecodeError {

@@ -8,7 +8,7 @@ use super::{
 use crate::file::{Header, attribute};
 
 /// Attributes that nobody can hide a value in: what they hold is computed, or public.
-const OPEN: [&str; 4] = [
+pub(super) const OPEN: [&str; 4] = [
     attribute::DESCRIPTOR_SET,
     attribute::DESCRIPTOR_SHA256,
     attribute::SLICE,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Action, metadata::is_secret, redactor::Ledger};
+use super::{Action, metadata::is_secret, redactor::Ledger, rest};
 
 /// A rule for a key, or for a key within others.
 #[derive(Debug, Clone)]
@@ -22,6 +22,17 @@ impl KeyRule {
         }
     }
 
+    /// The rule for a key within others: the one that names the most of them.
+    pub(super) fn of<'a>(rules: &'a [Self], keys: &[String]) -> Option<&'a Self> {
+        let fit = rules.iter().filter(|rule| rule.fits(keys));
+        fit.max_by_key(|rule| rule.path.len())
+    }
+
+    /// What becomes of a text; `None` when it goes.
+    pub(super) fn apply(&self, text: &str, ledger: &mut Ledger) -> Option<String> {
+        ledger.text(&self.label, &self.action, text)
+    }
+
     fn fits(&self, keys: &[String]) -> bool {
         let tail = keys.len().checked_sub(self.path.len()).and_then(|at| keys.get(at..));
         tail.is_some_and(|tail| {
@@ -32,25 +43,33 @@ impl KeyRule {
     }
 }
 
-/// Hides what the rules name in a JSON text. A text that is no JSON is masked as a whole.
+/// Hides what the rules name in a JSON text, and what stands under names that tell of a secret. A text that is no JSON is
+/// masked as a whole.
 pub(super) fn redact(body: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
-    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
-        return ledger
-            .text(
-                "configure that is no JSON=mask",
-                &Action::Mask,
-                &String::from_utf8_lossy(body),
-            )
-            .map_or_else(Vec::new, String::into_bytes);
-    };
-    let mut changed = false;
-    walk(&mut value, &mut Vec::new(), rules, ledger, &mut changed);
-    // What was not touched stays byte for byte.
-    if changed {
-        serde_json::to_vec(&value).unwrap_or_default()
-    } else {
-        body.to_vec()
+    let text = std::str::from_utf8(body).ok();
+    if let Some(text) = text.filter(|text| serde_json::from_str::<Value>(text).is_ok()) {
+        return rest::body(text, rules, ledger).map_or_else(|| body.to_vec(), String::into_bytes);
     }
+    let text = String::from_utf8_lossy(body);
+    let masked = ledger.text("configure that is no JSON=mask", &Action::Mask, &text);
+    masked.map_or_else(Vec::new, String::into_bytes)
+}
+
+/// The same for a text that may be JSON; `None` when it is not, or when nothing is there to hide: what was not touched stays
+/// byte for byte.
+pub(super) fn text(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    let mut value = serde_json::from_str::<Value>(text).ok()?;
+    hide(&mut value, rules, ledger).then(|| value.to_string())
+}
+
+/// The same for a value; true when something was there to hide.
+pub(super) fn hide(value: &mut Value, rules: &[KeyRule], ledger: &mut Ledger) -> bool {
+    let mut changed = false;
+    walk(value, &mut Vec::new(), rules, ledger, &mut changed);
+    changed
 }
 
 fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &mut Ledger, changed: &mut bool) {
@@ -59,15 +78,12 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
             let names: Vec<String> = map.keys().cloned().collect();
             for name in names {
                 keys.push(name.clone());
-                let rule = rules
-                    .iter()
-                    .filter(|rule| rule.fits(keys))
-                    .max_by_key(|rule| rule.path.len());
+                let rule = KeyRule::of(rules, keys);
                 let secret = is_secret(&name).then_some(("configure secrets=mask", &Action::Mask));
                 if let Some((label, action)) = rule.map(|rule| (rule.label.as_str(), &rule.action)).or(secret) {
                     let gone = map
                         .get_mut(&name)
-                        .is_some_and(|value| hide(value, label, action, ledger) == Fate::Goes);
+                        .is_some_and(|value| hide_all(value, label, action, ledger) == Fate::Goes);
                     if gone {
                         map.shift_remove(&name);
                     }
@@ -85,7 +101,8 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
             }
         }
         Value::String(text) => {
-            if let Some(clean) = ledger.known(text) {
+            // JSON within JSON, and URLs with secrets in them.
+            if let Some(clean) = rest::body(text, rules, ledger) {
                 *text = clean;
                 *changed = true;
             }
@@ -97,7 +114,7 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
 /// Keys without the values that are hidden elsewhere: a site's name may be the key of what is told of it. True when there
 /// were such keys.
 fn rename(map: &mut Map<String, Value>, ledger: &mut Ledger) -> bool {
-    if !map.keys().any(|key| ledger.values.find(key.as_bytes(), 0).is_some()) {
+    if !map.keys().any(|key| ledger.values.occurs_in(key.as_bytes()).is_some()) {
         return false;
     }
     for (key, value) in std::mem::take(map) {
@@ -121,7 +138,7 @@ enum Fate {
 }
 
 /// Hides every value below this one.
-fn hide(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger) -> Fate {
+fn hide_all(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger) -> Fate {
     if *action == Action::Drop {
         remember(value, label, ledger);
         return Fate::Goes;
@@ -129,13 +146,13 @@ fn hide(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger) ->
     match value {
         Value::Object(map) => {
             for value in map.values_mut() {
-                hide(value, label, action, ledger);
+                hide_all(value, label, action, ledger);
             }
             rename(map, ledger);
         }
         Value::Array(items) => {
             for item in items {
-                hide(item, label, action, ledger);
+                hide_all(item, label, action, ledger);
             }
         }
         Value::String(text) => {

@@ -1,5 +1,6 @@
 //! Secrets in metadata.
 
+pub use super::names::is_secret;
 use crate::event::{Ending, EventKind, Metadata};
 
 /// What stands in place of a secret.
@@ -7,29 +8,6 @@ pub const REDACTED: &str = "[redacted]";
 
 /// [`REDACTED`] as the base64 that a `-bin` name must carry.
 const REDACTED_BIN: &str = "W3JlZGFjdGVkXQ==";
-
-/// Names that hold a secret as a whole.
-const NAMES: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "x-amz-security-token",
-];
-/// Last words of names that hold a secret; the word alone counts too.
-const LAST_WORDS: [&str; 8] = [
-    "token",
-    "key",
-    "secret",
-    "apikey",
-    "auth",
-    "jwt",
-    "signature",
-    "credentials",
-];
-/// Parts of names that hold a secret wherever they stand.
-const PARTS: [&str; 4] = ["password", "passwd", "session", "credential"];
 
 /// What happens to secrets in metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +20,12 @@ pub enum MetadataPolicy {
 }
 
 impl MetadataPolicy {
+    pub(super) fn redact_metadata(self, metadata: &mut Metadata) {
+        if self == Self::Redact {
+            hide_secrets(metadata);
+        }
+    }
+
     /// Applies the policy to the metadata of `kind`.
     pub fn redact(self, kind: &mut EventKind) {
         if self == Self::Keep {
@@ -58,21 +42,6 @@ impl MetadataPolicy {
             | EventKind::Note(_) => {}
         }
     }
-}
-
-/// True when metadata of this name is taken for a secret.
-///
-/// ```
-/// use grpc_capture::redact::metadata::is_secret;
-/// assert!(is_secret("authorization") && is_secret("x-site-token") && is_secret("x-session-id"));
-/// assert!(!is_secret("grpc-status") && !is_secret("x-keyboard"));
-/// ```
-#[must_use]
-pub fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix("-bin").unwrap_or(&name);
-    let last = name.rsplit(['-', '_', '.']).next().unwrap_or(name);
-    NAMES.contains(&name) || LAST_WORDS.contains(&last) || PARTS.iter().any(|part| name.contains(part))
 }
 
 fn hide_secrets(metadata: &mut Metadata) {

@@ -1,11 +1,15 @@
 //! The machine: events in, events without secrets out.
 
-use std::collections::{BTreeMap, HashMap};
-
-use prost_reflect::MessageDescriptor;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Action, FieldError, REDACTED, Rule, Rules, Values, fields::FieldRules, json::KeyRule, metadata::is_secret, visit,
+    Action, FieldError, REDACTED, Rule, Rules, Values,
+    fields::{FieldRules, Opaque},
+    json::KeyRule,
+    metadata::is_secret,
+    rest,
+    secrets::parts,
+    visit,
 };
 use crate::{
     event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Status},
@@ -18,6 +22,8 @@ use crate::{
 pub(super) struct Ledger {
     salt: String,
     counts: BTreeMap<String, u64>,
+    /// Rules that found their place, whether there was something to hide or not.
+    seen: BTreeSet<String>,
     pub(super) values: Values,
 }
 
@@ -25,6 +31,7 @@ impl Ledger {
     /// What becomes of a text; `None` when it goes.
     pub(super) fn text(&mut self, label: &str, action: &Action, text: &str) -> Option<String> {
         let hidden = action.text(text, &self.salt);
+        self.seen(label);
         if hidden.as_deref() == Some(text) {
             return hidden;
         }
@@ -57,7 +64,21 @@ impl Ledger {
         action.number(value, &self.salt)
     }
 
+    /// A rule has found its place.
+    fn seen(&mut self, label: &str) {
+        if !self.seen.contains(label) {
+            self.seen.insert(label.to_owned());
+        }
+    }
+
+    /// A secret was found and is masked.
+    pub(super) fn hidden(&mut self, label: &str, secret: &str) {
+        self.count(label);
+        self.values.add(secret.as_bytes());
+    }
+
     pub(super) fn count(&mut self, label: &str) {
+        self.seen(label);
         if let Some(count) = self.counts.get_mut(label) {
             *count += 1;
         } else {
@@ -81,14 +102,15 @@ pub struct Redactor {
     fields: Option<FieldRules>,
     calls: HashMap<u32, Call>,
     pub(super) ledger: Ledger,
-    withheld: u64,
+    withheld: BTreeMap<Opaque, u64>,
 }
 
 /// What must be known of a call to look into its messages.
 #[derive(Debug, Default)]
 struct Call {
-    sent: Option<MessageDescriptor>,
-    received: Option<MessageDescriptor>,
+    /// The types of its messages, as the field rules know them.
+    sent: Option<usize>,
+    received: Option<usize>,
     request_encoding: Option<String>,
     response_encoding: Option<String>,
 }
@@ -132,7 +154,7 @@ impl Redactor {
             fields,
             calls: HashMap::new(),
             ledger,
-            withheld: 0,
+            withheld: BTreeMap::new(),
         })
     }
 
@@ -163,8 +185,19 @@ impl Redactor {
 
     /// Messages that could not be looked into, and were left out for it: a gap stands in the place of each.
     #[must_use]
-    pub const fn withheld(&self) -> u64 {
-        self.withheld
+    pub fn withheld(&self) -> u64 {
+        self.withheld.values().sum()
+    }
+
+    /// Why messages were left out, each with their number.
+    pub fn withheld_for(&self) -> impl Iterator<Item = (String, u64)> {
+        self.withheld.iter().map(|(why, count)| (why.to_string(), *count))
+    }
+
+    /// The rules that the caller gave and that found nothing, as they are written on the command line.
+    #[must_use]
+    pub fn unmatched(&self, given: &Rules) -> Vec<String> {
+        given.unmatched(&self.ledger.seen)
     }
 
     /// The event without what the rules hide.
@@ -187,7 +220,7 @@ impl Redactor {
             }
             EventKind::Note(mut note) => {
                 note.author = self.ledger.known(&note.author).unwrap_or(note.author);
-                note.text = free(&mut self.ledger, "notes", self.rules.notes.as_ref(), note.text);
+                note.text = self.note(note.text);
                 EventKind::Note(note)
             }
             EventKind::Gap(mut gap) => {
@@ -197,6 +230,16 @@ impl Redactor {
             EventKind::HalfClose => EventKind::HalfClose,
         };
         Event { kind, ..event }
+    }
+
+    fn note(&mut self, text: String) -> String {
+        let action = self.rules.notes.as_ref();
+        if action.is_none()
+            && let Some(clean) = rest::note(&text, &self.keys, self.rules.addresses.as_ref(), &mut self.ledger)
+        {
+            return clean;
+        }
+        free(&mut self.ledger, "notes", action, text)
     }
 
     fn start(&mut self, call: u32, mut start: CallStart) -> CallStart {
@@ -252,7 +295,11 @@ impl Redactor {
         let masked = action == Action::Mask && (text == REDACTED || inner == REDACTED.as_bytes());
         if masked {
             // It was hidden when it was recorded.
+            self.ledger.seen(&label);
             return Some((name, value));
+        }
+        if is_secret(&name) {
+            parts(&name, &value, &mut |part| self.ledger.values.add(part));
         }
         self.ledger.values.add(&inner);
         let hidden = self.ledger.text(&label, &action, &text)?;
@@ -266,14 +313,9 @@ impl Redactor {
 
     /// A metadata value without the values that are hidden elsewhere; `None` when it holds none.
     fn foreign(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
-        if let Some(inner) = visit::binary(name, value) {
-            self.ledger.values.find(&inner, 0)?;
-            self.ledger.count("values in other texts=mask");
-            return Action::Mask.base64(&inner, "");
-        }
-        self.ledger
-            .known(std::str::from_utf8(value).ok()?)
-            .map(String::into_bytes)
+        let clean = visit::clean(&self.ledger.values, name, value)?;
+        self.ledger.count("values in other texts=mask");
+        Some(clean)
     }
 
     fn ending(&mut self, ending: Ending) -> Ending {
@@ -311,50 +353,51 @@ impl Redactor {
     }
 
     fn message(&mut self, call: u32, message: Message) -> EventKind {
-        let Some(context) = self.calls.get(&call) else {
+        let Some(fields) = &self.fields else {
             return EventKind::Message(message);
         };
-        let (descriptor, encoding) = match message.direction {
-            Direction::Sent => (&context.sent, &context.request_encoding),
-            Direction::Received => (&context.received, &context.response_encoding),
-        };
-        let (Some(fields), Some(descriptor)) = (&self.fields, descriptor) else {
-            return EventKind::Message(message);
-        };
-        let encoding = encoding.as_deref().unwrap_or(wire::NO_ENCODING);
-        let clean = if message.compressed {
-            let inflated =
-                wire::inflate(encoding, &message.data, wire::MAX_INFLATED).map_err(|error| error.to_string());
-            inflated.and_then(|inflated| {
-                let clean = fields
-                    .redact(descriptor, &inflated, &mut self.ledger)
-                    .map_err(|error| error.to_string())?;
-                clean
-                    .map(|clean| wire::deflate(encoding, &clean).map_err(|error| error.to_string()))
-                    .transpose()
-            })
-        } else {
-            let clean = fields.redact(descriptor, &message.data, &mut self.ledger);
-            clean.map_err(|error| error.to_string())
-        };
-        match clean {
+        match look_into(fields, self.calls.get(&call), &message, &mut self.ledger) {
             Ok(None) => EventKind::Message(message),
             Ok(Some(data)) => EventKind::Message(Message {
                 data: data.into(),
                 ..message
             }),
-            Err(error) => {
-                self.withheld += 1;
-                self.ledger.count("messages that cannot be looked into=drop");
-                let reason = format!("left out by redact: it cannot be looked into: {error}");
+            Err(why) => {
+                *self.withheld.entry(why).or_default() += 1;
                 EventKind::Gap(Gap {
                     direction: message.direction,
                     messages: 1,
-                    reason: self.ledger.known(&reason).unwrap_or(reason),
+                    reason: format!("left out by redact: {why}"),
                 })
             }
         }
     }
+}
+
+/// The payload without what is hidden; `None` when it stays as it is.
+fn look_into(
+    fields: &FieldRules,
+    call: Option<&Call>,
+    message: &Message,
+    ledger: &mut Ledger,
+) -> Result<Option<Vec<u8>>, Opaque> {
+    if message.data.is_empty() {
+        return Ok(None);
+    }
+    let call = call.ok_or(Opaque::NoStart)?;
+    let (kind, encoding) = match message.direction {
+        Direction::Sent => (call.sent, &call.request_encoding),
+        Direction::Received => (call.received, &call.response_encoding),
+    };
+    let kind = kind.ok_or(Opaque::NoMethod)?;
+    if !message.compressed {
+        return fields.redact(kind, &message.data, ledger);
+    }
+    let encoding = encoding.as_deref().unwrap_or(wire::NO_ENCODING);
+    let inflated = wire::inflate(encoding, &message.data, wire::MAX_INFLATED).map_err(|_| Opaque::Compressed)?;
+    let clean = fields.redact(kind, &inflated, ledger)?;
+    let packed = clean.map(|clean| wire::deflate(encoding, &clean).map_err(|_| Opaque::Compressed));
+    packed.transpose()
 }
 
 impl Rule for Redactor {

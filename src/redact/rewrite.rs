@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{AUTHOR, FieldError, Redactor, Rules, Scan, Values, scan};
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind, Note},
-    file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer, attribute},
+    file::{Digest, FileError, Header, Reader, Storage, Writer, attribute},
 };
 
 /// What a redaction changed.
@@ -20,13 +20,14 @@ pub struct Redacted {
     pub changes: Vec<Change>,
     /// Messages that could not be looked into, and were left out for it.
     pub withheld: u64,
+    /// Why they could not, each reason with the number of its messages.
+    pub withheld_for: Vec<Withheld>,
+    /// The given rules that found nothing: a name that is mistyped hides nothing.
+    pub unmatched: Vec<String>,
     /// Content digest of the new capture; `None` when nothing was written.
     pub digest: Option<Digest>,
     /// The search of the new capture for what was taken out; `None` when nothing was written.
     pub scan: Option<Scan>,
-    /// Whether the source is finished; what is made of an unfinished capture is unfinished as well.
-    #[serde(flatten)]
-    pub source: CaptureState,
     /// What was taken out, so that what is written about the capture (its file's name) can be kept free of it.
     #[serde(skip)]
     pub values: Values,
@@ -39,6 +40,15 @@ pub struct Change {
     pub rule: String,
     /// How often.
     pub count: u64,
+}
+
+/// Messages that were left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Why they could not be looked into.
+    pub reason: String,
+    /// How many.
+    pub messages: u64,
 }
 
 /// Why a capture could not be redacted.
@@ -68,9 +78,10 @@ pub fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<
     Ok(Redacted {
         changes: changes(&redactor),
         withheld: redactor.withheld(),
+        withheld_for: withheld(&redactor),
+        unmatched: redactor.unmatched(rules),
         digest: None,
         scan: None,
-        source: reader.state()?,
         values: redactor.values().clone(),
     })
 }
@@ -106,14 +117,13 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
         last_ns = last_ns.max(event.offset_ns);
         writer.write(&redactor.event(event))?;
     }
-    let source = reader.state()?;
     writer.write(&Event {
         call: CAPTURE_CALL,
         seq: own_seq + 1,
         offset_ns: last_ns,
-        kind: EventKind::Note(note(&redactor, source)),
+        kind: EventKind::Note(note(&redactor)),
     })?;
-    let summary = writer.finish_as(source)?;
+    let summary = writer.finish()?;
     let scan = scan(&mut reopen()?, survey.values())?;
     if !scan.is_clean() {
         return Err(RedactError::Left(scan));
@@ -121,9 +131,10 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
     Ok(Redacted {
         changes: changes(&redactor),
         withheld: redactor.withheld(),
+        withheld_for: withheld(&redactor),
+        unmatched: redactor.unmatched(rules),
         digest: Some(summary.digest),
         scan: Some(scan),
-        source,
         values: survey.values().clone(),
     })
 }
@@ -161,7 +172,14 @@ fn changes(redactor: &Redactor) -> Vec<Change> {
     redactor.counts().iter().map(change).collect()
 }
 
-fn note(redactor: &Redactor, source: CaptureState) -> Note {
+fn withheld(redactor: &Redactor) -> Vec<Withheld> {
+    let withheld = redactor.withheld_for();
+    withheld
+        .map(|(reason, messages)| Withheld { reason, messages })
+        .collect()
+}
+
+fn note(redactor: &Redactor) -> Note {
     let counts: Vec<_> = redactor
         .counts()
         .iter()
@@ -177,6 +195,6 @@ fn note(redactor: &Redactor, source: CaptureState) -> Note {
     }
     Note {
         author: AUTHOR.to_owned(),
-        text: source.told_in(text),
+        text,
     }
 }

@@ -1,6 +1,6 @@
 //! The rules: what is hidden, and how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -121,5 +121,41 @@ impl Rules {
             self.salt = over.salt;
         }
         self
+    }
+
+    /// Of these rules, the ones that none of the labels in `seen` is of, as the command line writes them. Values are counted
+    /// and not named.
+    pub(super) fn unmatched(&self, seen: &BTreeSet<String>) -> Vec<String> {
+        let mut unmatched = Vec::new();
+        let mut check = |what: &str, name: &str, action: &Action| {
+            let label = format!("{what} {name}={action}");
+            let wild = name.strip_suffix('*').map(|start| format!("{what} {start}"));
+            let found = seen.iter().any(|seen| match &wild {
+                Some(start) => seen.starts_with(start) && seen.ends_with(&format!("={action}")),
+                None => seen.eq_ignore_ascii_case(&label),
+            });
+            if !found {
+                unmatched.push(label);
+            }
+        };
+        for (what, rules) in [
+            ("field", &self.fields),
+            ("metadata", &self.metadata),
+            ("configure", &self.configure),
+            ("attribute", &self.attributes),
+        ] {
+            rules.iter().for_each(|(name, action)| check(what, name, action));
+        }
+        for (what, labels, action) in [
+            ("addresses", &["authority", "peer"][..], &self.addresses),
+            ("status", &["status", "gaps"], &self.status),
+            ("notes", &["notes"], &self.notes),
+        ] {
+            let Some(action) = action else { continue };
+            if !labels.iter().any(|label| seen.contains(&format!("{label}={action}"))) {
+                unmatched.push(format!("{what}={action}"));
+            }
+        }
+        unmatched
     }
 }

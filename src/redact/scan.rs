@@ -20,6 +20,9 @@ const MAX_LISTED: usize = 16;
 /// Bytes of the file that are looked through at a time.
 const BLOCK: usize = 1 << 20;
 
+/// Bytes that one byte of a value can take in an encoding: `\u00e9`.
+const LONGEST_ENCODING: usize = 6;
+
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Scan {
@@ -54,7 +57,7 @@ impl Scan {
     }
 
     fn look(&mut self, values: &Values, bytes: &[u8], place: impl FnOnce() -> String) {
-        let Some((_, length)) = values.find(bytes, 0) else {
+        let Some(length) = values.occurs_in(bytes) else {
             return;
         };
         if self.found.len() < MAX_LISTED {
@@ -135,7 +138,7 @@ fn note(
 fn stored<R: Read + Seek>(input: &mut R, values: &Values, scan: &mut Scan) -> Result<(), FileError> {
     let failed = |error| FileError::reading("search the capture", error);
     input.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let overlap = values.longest().saturating_sub(1);
+    let overlap = LONGEST_ENCODING * values.longest();
     let mut block = Vec::with_capacity(BLOCK + overlap);
     loop {
         let kept = block.len();

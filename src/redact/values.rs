@@ -1,6 +1,11 @@
 //! Values that were taken out, to be looked for elsewhere.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::{Bound, Range},
+};
+
+use super::encodings::each_decoded;
 
 /// Shorter values are not looked for: in a few megabytes of compressed bytes three or four of them stand by chance, and a
 /// short word stands everywhere.
@@ -9,10 +14,14 @@ pub(super) const MIN_LEN: usize = 6;
 /// Values that are kept to be looked for; a capture that hides more of them (an id for each row) is searched for these.
 const MAX_VALUES: usize = 1 << 16;
 
-/// A value longer than this is looked for by its beginning.
+/// A value longer than this is looked for by its beginning; in text, all that follows it is masked with it.
 const MAX_LEN: usize = 1 << 10;
 
-/// A set of byte strings that finds its members in other bytes.
+/// Encodings within one another that are looked through: base64 of JSON, percent escapes of base64.
+const DEPTH: usize = 2;
+
+/// A set of byte strings that finds its members in other bytes, as they are, and in base64 (of either alphabet, at any
+/// place in what was encoded), hexadecimal digits, percent escapes and JSON's escapes.
 ///
 /// ```
 /// use grpc_capture::redact::Values;
@@ -20,17 +29,27 @@ const MAX_LEN: usize = 1 << 10;
 /// values.add(b"site-42.example");
 /// assert_eq!(values.find(b"to site-42.example:1", 0), Some((3, 15)));
 /// assert_eq!(values.replace("to site-42.example:1").as_deref(), Some("to [redacted]:1"));
+/// assert_eq!(values.replace("to site%2D42.example:1").as_deref(), Some("to [redacted]:1"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Values {
-    /// By their first bytes, longest first.
-    by_start: HashMap<[u8; MIN_LEN], Vec<Vec<u8>>>,
+    values: BTreeSet<Vec<u8>>,
+    /// How many begin with these bytes.
+    starts: HashMap<[u8; MIN_LEN], usize>,
     /// Which pairs of first bytes there are, so that most places need one look.
     pairs: Vec<u64>,
-    count: usize,
     longest: usize,
     too_short: u64,
     not_kept: u64,
+}
+
+impl std::fmt::Debug for Values {
+    /// Tells how many there are, and none of them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Values")
+            .field("count", &self.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Values {
@@ -41,26 +60,20 @@ impl Values {
             self.too_short += u64::from(!value.is_empty());
             return;
         };
-        let known = self
-            .by_start
-            .get(start)
-            .is_some_and(|with| with.iter().any(|known| known == value));
-        if known {
+        if self.values.contains(value) {
             return;
         }
-        if self.count >= MAX_VALUES {
+        if self.values.len() >= MAX_VALUES {
             self.not_kept += 1;
             return;
         }
-        let with = self.by_start.entry(*start).or_default();
-        let at = with.partition_point(|known| known.len() >= value.len());
-        with.insert(at, value.to_vec());
+        self.values.insert(value.to_vec());
+        *self.starts.entry(*start).or_default() += 1;
         self.pairs.resize(1 << 10, 0);
         let pair = usize::from(start[0]) << 8 | usize::from(start[1]);
         if let Some(bits) = self.pairs.get_mut(pair >> 6) {
             *bits |= 1 << (pair & 63);
         }
-        self.count += 1;
         self.longest = self.longest.max(value.len());
     }
 
@@ -75,68 +88,166 @@ impl Values {
         }
     }
 
-    fn remove(&mut self, value: &[u8]) {
-        let Some(start) = value.first_chunk::<MIN_LEN>() else {
-            return;
-        };
-        if let Some(with) = self.by_start.get_mut(start) {
-            let before = with.len();
-            with.retain(|known| known != value);
-            self.count -= before - with.len();
+    pub(super) fn remove(&mut self, value: &[u8]) {
+        let value = value.get(..MAX_LEN).unwrap_or(value);
+        if let (true, Some(start)) = (self.values.remove(value), value.first_chunk::<MIN_LEN>())
+            && let Some(count) = self.starts.get_mut(start)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.starts.remove(start);
+            }
         }
     }
 
-    /// The first value in `bytes` from `from` on, the longest one there: place and length.
+    /// The first value in `bytes` from `from` on, as it is, the longest one there: place and length.
     #[must_use]
     pub fn find(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-        if self.count == 0 {
+        if self.values.is_empty() {
             return None;
         }
-        let mut at = from;
-        while let Some(start) = bytes.get(at..).and_then(|rest| rest.first_chunk::<MIN_LEN>()) {
+        let rest = bytes.get(from..)?;
+        for (at, start) in rest.windows(MIN_LEN).enumerate() {
+            let Some(start) = start.first_chunk::<MIN_LEN>() else {
+                continue;
+            };
             let pair = usize::from(start[0]) << 8 | usize::from(start[1]);
             let hit = self
                 .pairs
                 .get(pair >> 6)
                 .is_some_and(|bits| bits >> (pair & 63) & 1 == 1);
-            if hit && let Some(with) = self.by_start.get(start) {
-                let rest = bytes.get(at..).unwrap_or_default();
-                if let Some(found) = with.iter().find(|value| rest.starts_with(value)) {
-                    return Some((at, found.len()));
-                }
+            if hit
+                && self.starts.contains_key(start)
+                && let Some(len) = self.longest_at(rest.get(at..).unwrap_or_default())
+            {
+                return Some((from + at, len));
             }
-            at += 1;
         }
         None
+    }
+
+    /// The length of the longest value that `rest` begins with.
+    ///
+    /// Of the values up to `rest` in their order, the last shares with `rest` at least as many bytes as any other does. So
+    /// the time does not grow with how many values begin alike.
+    fn longest_at(&self, rest: &[u8]) -> Option<usize> {
+        let mut upto = rest.get(..MAX_LEN).unwrap_or(rest);
+        while upto.len() >= MIN_LEN {
+            let last = self
+                .values
+                .range::<[u8], _>((Bound::Unbounded, Bound::Included(upto)))
+                .next_back()?;
+            let common = last.iter().zip(upto).take_while(|(a, b)| a == b).count();
+            if common == last.len() {
+                return Some(common);
+            }
+            upto = upto.get(..common)?;
+        }
+        None
+    }
+
+    /// The length of a value that stands in `bytes`, in whatever encoding.
+    #[must_use]
+    pub fn occurs_in(&self, bytes: &[u8]) -> Option<usize> {
+        self.occurs(bytes, DEPTH)
+    }
+
+    fn occurs(&self, bytes: &[u8], depth: usize) -> Option<usize> {
+        if self.values.is_empty() {
+            return None;
+        }
+        if let Some((_, len)) = self.find(bytes, 0) {
+            return Some(len);
+        }
+        let mut found = None;
+        if depth > 0 {
+            each_decoded(bytes, &mut |decoded| {
+                if found.is_none() {
+                    found = self.occurs(&decoded.bytes, depth - 1);
+                }
+            });
+        }
+        found
+    }
+
+    /// Where values stand in `bytes`, in whatever encoding, in their order and apart from one another.
+    pub(super) fn places(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        if self.values.is_empty() {
+            return Vec::new();
+        }
+        let mut places = self.all_places(bytes, DEPTH);
+        places.sort_unstable_by_key(|place| place.start);
+        let mut apart: Vec<Range<usize>> = Vec::with_capacity(places.len());
+        for place in places {
+            match apart.last_mut() {
+                Some(last) if place.start <= last.end => last.end = last.end.max(place.end),
+                _ => apart.push(place),
+            }
+        }
+        apart
+    }
+
+    fn all_places(&self, bytes: &[u8], depth: usize) -> Vec<Range<usize>> {
+        let (mut places, mut at) = (Vec::new(), 0);
+        while let Some((found, len)) = self.find(bytes, at) {
+            at = if len == MAX_LEN { bytes.len() } else { found + len };
+            places.push(found..at);
+        }
+        if depth > 0 {
+            each_decoded(bytes, &mut |decoded| {
+                let inner = self.all_places(&decoded.bytes, depth - 1);
+                places.extend(inner.iter().filter_map(|place| decoded.source(place)));
+            });
+        }
+        places
     }
 
     /// `text` with `[redacted]` in place of every value; `None` when it holds none.
     #[must_use]
     pub fn replace(&self, text: &str) -> Option<String> {
-        let (mut out, mut at) = (Vec::new(), 0);
-        while let Some((found, len)) = self.find(text.as_bytes(), at) {
-            out.extend_from_slice(text.as_bytes().get(at..found).unwrap_or_default());
-            out.extend_from_slice(super::REDACTED.as_bytes());
-            at = found + len;
-        }
-        if at == 0 {
+        let places = self.places(text.as_bytes());
+        if places.is_empty() {
             return None;
         }
+        let (mut out, mut at) = (Vec::new(), 0);
+        for place in places {
+            out.extend_from_slice(text.as_bytes().get(at..place.start).unwrap_or_default());
+            out.extend_from_slice(super::REDACTED.as_bytes());
+            at = place.end;
+        }
         out.extend_from_slice(text.as_bytes().get(at..).unwrap_or_default());
-        // A value that was cut for its length may end within a character.
+        // A value that is no text may begin or end within a character.
         Some(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    /// `bytes` of which lengths depend on one another (an encoded message), with `*` over every value; `None` when they hold
+    /// none.
+    pub(super) fn blank(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let places = self.places(bytes);
+        if places.is_empty() {
+            return None;
+        }
+        let mut blank = bytes.to_vec();
+        for place in places {
+            blank.get_mut(place)?.fill(b'*');
+        }
+        Some(blank)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.iter().map(Vec::as_slice)
     }
 
     /// How many are looked for.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.count
+    pub fn len(&self) -> usize {
+        self.values.len()
     }
 
     /// True when nothing is looked for.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// Occurrences of values that are too short to be looked for.
@@ -156,3 +267,6 @@ impl Values {
         self.longest
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,13 @@
 use base64::{
     Engine as _,
     alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig,
+        general_purpose::{STANDARD as STANDARD_BASE64, STANDARD_NO_PAD as BASE64_NO_PAD},
+    },
 };
 
+use super::Values;
 use crate::{
     event::{Ending, EventKind, Metadata},
     wire::status::percent_decode,
@@ -23,6 +27,25 @@ pub(super) fn binary(name: &str, value: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     BASE64.decode(value).ok()
+}
+
+/// A metadata value without the values that are known; `None` when it holds none. Under a `-bin` name they are blanked, so
+/// that an encoded status stays one.
+pub(super) fn clean(values: &Values, name: &str, value: &[u8]) -> Option<Vec<u8>> {
+    if let Some(inner) = binary(name, value) {
+        let blank = values.blank(&inner)?;
+        let padded = value.len().is_multiple_of(4);
+        let encoded = if padded {
+            STANDARD_BASE64.encode(blank)
+        } else {
+            BASE64_NO_PAD.encode(blank)
+        };
+        return Some(encoded.into_bytes());
+    }
+    match std::str::from_utf8(value) {
+        Ok(text) => values.replace(text).map(String::into_bytes),
+        Err(_) => values.blank(value),
+    }
 }
 
 /// Shows every text of an event to `look`, with what it is; messages are not among them.

@@ -4,11 +4,8 @@ use std::io::{Read, Seek};
 
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind, Note},
-    file::{CaptureState, FileError, Header, Reader, Storage, Summary, Writer},
+    file::{FileError, Header, Reader, Storage, Summary, Writer},
 };
-
-/// The author of the note that tells of an unfinished source.
-pub const AUTHOR: &str = "note";
 
 /// Why a remark could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +26,7 @@ pub enum NoteError {
 
 /// Copies a capture into a new one, begun by `begin` from its header, and adds a remark at `at_ns` (at the end without).
 /// Every other event stays as it is, but for the numbers of the capture's own events after it; the content digest is
-/// another one, as the content is. A copy of an unfinished capture is unfinished as well, and a second note says so.
+/// another one, as the content is.
 ///
 /// ```
 /// use grpc_capture::{event, file::{Reader, Writer, WriterOptions}, slice::note};
@@ -38,8 +35,8 @@ pub enum NoteError {
 /// let remark = event::Note { author: "me".into(), text: "a truck passes".into() };
 /// let options = WriterOptions::default();
 /// let begin = |header: &_| Writer::new(Vec::new(), header, options);
-/// let (summary, source) = note::note(&mut reader, Some(200_000_000), remark, begin)?;
-/// assert!(summary.messages == 5 && source.is_finished());
+/// let summary = note::note(&mut reader, Some(200_000_000), remark, begin)?;
+/// assert_eq!(summary.messages, 5);
 /// # Ok::<(), note::NoteError>(())
 /// ```
 ///
@@ -50,7 +47,7 @@ pub fn note<R: Read + Seek, S: Storage>(
     at_ns: Option<u64>,
     note: Note,
     begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
-) -> Result<(Summary, CaptureState), NoteError> {
+) -> Result<Summary, NoteError> {
     let end_ns = reader.overview()?.last_offset_ns;
     let at_ns = at_ns.unwrap_or(end_ns);
     if at_ns > end_ns {
@@ -75,15 +72,9 @@ pub fn note<R: Read + Seek, S: Storage>(
         writer.write(&event)?;
     }
     if let Some(note) = note.take() {
-        own += 1;
-        writer.write(&remark(own, at_ns, note))?;
+        writer.write(&remark(own + 1, at_ns, note))?;
     }
-    let source = reader.state()?;
-    if !source.is_finished() {
-        let (author, text) = (AUTHOR.to_owned(), source.told_in("a remark was added".to_owned()));
-        writer.write(&remark(own + 1, end_ns, Note { author, text }))?;
-    }
-    Ok((writer.finish_as(source)?, source))
+    Ok(writer.finish()?)
 }
 
 const fn remark(seq: u64, offset_ns: u64, note: Note) -> Event {

@@ -21,7 +21,6 @@ mod faults;
 mod files;
 mod golden;
 mod hostile;
-mod incomplete;
 mod merge;
 mod proxy;
 mod record;

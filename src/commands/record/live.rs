@@ -2,7 +2,7 @@
 
 use grpc_capture::{
     event::Observer,
-    file::{CaptureState, Header},
+    file::Header,
     finding::Severity,
     report::validation::Report,
     tap::recorder::Beside,
@@ -47,7 +47,6 @@ impl Judge {
             "the stream".to_owned(),
             validator.finish(),
             self.fails_from,
-            CaptureState::Finished,
         ))
     }
 }

@@ -72,6 +72,55 @@ pub enum Seen<'a> {
     Other,
 }
 
+/// What numbers and pictures lack of the capture that they come from, or of the one call that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Received messages of spectrogram calls that could not be decoded.
+    pub undecodable: u64,
+    /// Received messages of other methods.
+    pub other_messages: u64,
+    /// Messages that the capture itself says are lost.
+    pub lost: u64,
+}
+
+impl LeftOut {
+    /// Counts an event that gave no frame, though it stands for messages.
+    pub fn count(&mut self, seen: &Seen<'_>, event: &Event) {
+        match (seen, &event.kind) {
+            (Seen::Malformed(..) | Seen::NotInflated(..), _) => self.undecodable += 1,
+            (Seen::Other, EventKind::Message(message)) if message.direction == Direction::Received => {
+                self.other_messages += 1;
+            }
+            (_, EventKind::Gap(gap)) => self.lost = self.lost.saturating_add(gap.messages),
+            _ => {}
+        }
+    }
+
+    /// True when the numbers hold all that was received.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.undecodable == 0 && self.other_messages == 0 && self.lost == 0
+    }
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut comma = "";
+        for (count, what) in [
+            (self.undecodable, "cannot be decoded"),
+            (self.other_messages, "belong to methods that are no spectrogram stream"),
+            (self.lost, "were lost before, as the capture's gaps say"),
+        ] {
+            if count > 0 {
+                let plural = if count == 1 { "" } else { "s" };
+                write!(f, "{comma}{count} message{plural} that {what}")?;
+                comma = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Frames {
     /// Reads `pandadatastream` payloads by a layout that somebody knows; the default is a guess.
     #[must_use]

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::{
     dialect::DecodeError,
     event::{CAPTURE_CALL, Event, EventKind, Note},
-    file::{Digest, FileError, Header, Reader, SliceOf, Storage, Tail, Writer},
+    file::{CaptureState, Digest, FileError, Header, Reader, SliceOf, Storage, Tail, Writer},
     focus::{SensorSet, Span},
 };
 use machine::Machine;
@@ -90,6 +90,9 @@ pub struct Sliced {
     pub kept_whole: u64,
     /// Content digest of the slice.
     pub digest: Digest,
+    /// Whether the source is finished. A slice of an unfinished one is unfinished as well, unless it ends before that does.
+    #[serde(flatten)]
+    pub source: CaptureState,
 }
 
 /// A call of a slice.
@@ -216,17 +219,21 @@ pub fn slice<R: Read + Seek, S: Storage>(
         machine.take(event, &mut out)?;
         drain(&mut writer, &mut out)?;
     }
-    if matches!(reader.tail(), Tail::Reading) {
+    let source = reader.state()?;
+    let ends_as = if matches!(reader.tail(), Tail::Reading) {
         machine.cut_short(&mut out);
-    }
+        CaptureState::Finished
+    } else {
+        source
+    };
     drain(&mut writer, &mut out)?;
     if let Some(sensors) = cut.sensors.as_ref().filter(|_| !machine.met_sensors()) {
         return Err(SliceError::NoSensor(sensors.clone()));
     }
-    let text = machine.story(&plan, cut);
+    let text = source.told_in(machine.story(&plan, cut));
     writer.write(&machine.stamp(CAPTURE_CALL, plan.to_ns, note_of(text)))?;
-    let summary = writer.finish()?;
-    Ok(machine.sliced(&plan, &summary))
+    let summary = writer.finish_as(ends_as)?;
+    Ok(machine.sliced(&plan, &summary, source))
 }
 
 fn note_of(text: String) -> EventKind {

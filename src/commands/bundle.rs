@@ -14,12 +14,13 @@ use grpc_capture::{
             xray::{Edition, Execution},
         },
     },
+    file::CaptureState,
     finding::{Severity, Verdict},
     text::printable,
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, expect, output, redact, stats};
+use super::{Done, Failure, Outcome, expect, input, output, redact, stats};
 use crate::cli::{
     bundle::{BundleArgs, XrayEdition},
     validate::LayoutArgs,
@@ -39,6 +40,9 @@ struct Report {
     messages_left_out: Option<u64>,
     /// Messages that redaction could not look into.
     withheld: u64,
+    /// Whether the capture is finished.
+    #[serde(flatten)]
+    source: CaptureState,
     /// What `capture validate` finds in the bundle's capture.
     findings: Vec<&'static str>,
     members: Manifest,
@@ -83,10 +87,11 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
     output::print(args.format.format, &report, |report| text(report, &ticket))?;
     redact::warn_of_unmatched(&ticket.unmatched);
     xray(args, &path, &ticket)?;
-    Ok(match ticket.kept {
+    let outcome = match ticket.kept {
         Kept::Whole | Kept::Part { .. } if ticket.withheld == 0 => Outcome::Ok,
         _ => Outcome::Lossy,
-    })
+    };
+    Ok(input::tell(capture, ticket.source, outcome))
 }
 
 fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report {
@@ -108,6 +113,7 @@ fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report 
         to_ns: part.map(|part| part.1),
         messages_left_out: part.map(|part| part.2),
         withheld: ticket.withheld,
+        source: ticket.source,
         findings: ticket.part.findings.iter().map(|finding| finding.rule).collect(),
         members,
     }

@@ -1,6 +1,7 @@
 //! `capture cat`: events as lines of text or JSON, or messages as length-delimited bytes.
 
 use std::{
+    fs::File,
     io::{self, Write},
     path::Path,
     thread,
@@ -15,14 +16,31 @@ use grpc_capture::{
     wire,
 };
 
-use super::{Done, Failure, Outcome, output};
+use super::{Done, Failure, Outcome, input, output};
 use crate::cli::{CatArgs, DirectionArg, Format};
 
 /// How often a growing capture is looked at: twice within the recorder's default flush interval.
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
+/// What a gap is to an output that has no place for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gaps {
+    /// It is said.
+    Told,
+    /// It is said, and the output is lossy.
+    Lossy,
+}
+
 pub(crate) fn run(args: &CatArgs) -> Done {
-    let mut reader = Reader::open_parallel(&args.capture)?;
+    print(args, Gaps::Told)
+}
+
+/// [`run`], with the gaps judged so.
+pub(crate) fn print(args: &CatArgs, gaps: Gaps) -> Done {
+    input::read_through(&args.capture, |reader| cat(args, gaps, reader))
+}
+
+fn cat(args: &CatArgs, gaps: Gaps, reader: &mut Reader<File>) -> Done {
     if let Some(path) = &args.output {
         output::apart(&args.capture, path)?;
     }
@@ -48,25 +66,23 @@ pub(crate) fn run(args: &CatArgs) -> Done {
         }
     }
     writer.flush()?;
-    let outcome = match reader.tail() {
-        Tail::Unfinished { torn_bytes } => {
-            let path = args.capture.display();
-            output::say(format!(
-                "{path} is unfinished: it is being recorded, or was cut off ({torn_bytes} bytes of an incomplete chunk \
-                 are left out); `--follow` waits for more, `capture recover {path}` closes it"
-            ));
-            Outcome::Lossy
-        }
-        _ => Outcome::Ok,
-    };
+    if !matches!(reader.tail(), Tail::Finished(_)) {
+        output::say("more may follow: --follow waits for it");
+    }
+    if writer.lost > 0 {
+        output::say(format!(
+            "left out: {} that were lost before, as the capture's gaps say",
+            output::counted(writer.lost, "message")
+        ));
+    }
     if writer.not_inflated > 0 {
         output::say(format!(
             "{} could not be inflated and stand as recorded",
             output::counted(writer.not_inflated, "message")
         ));
-        return Ok(outcome.worst(Outcome::Lossy));
     }
-    Ok(outcome)
+    let lossy = writer.not_inflated > 0 || (writer.lost > 0 && gaps == Gaps::Lossy);
+    Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
 }
 
 /// An output that took no more; a reader that went away is told apart by [`Failure::is_broken_pipe`].
@@ -87,6 +103,8 @@ struct EventWriter<'a> {
     /// Message encodings of the calls, for `--raw`.
     encodings: std::collections::BTreeMap<(u32, Direction), String>,
     not_inflated: u64,
+    /// Messages that the capture says are lost, where bytes alone are written.
+    lost: u64,
 }
 
 /// Where the events go. Messages go as they are, and so does JSON into a file; text is for people wherever it goes.
@@ -117,6 +135,7 @@ impl<'a> EventWriter<'a> {
             out: out(args)?,
             encodings: std::collections::BTreeMap::new(),
             not_inflated: 0,
+            lost: 0,
         })
     }
 
@@ -145,6 +164,9 @@ impl<'a> EventWriter<'a> {
                 return self.write_raw(event.call, message);
             }
         } else if self.args.raw {
+            if let EventKind::Gap(gap) = &event.kind {
+                self.lost = self.lost.saturating_add(gap.messages);
+            }
             return Ok(());
         }
         match self.args.format.format {

@@ -138,7 +138,8 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
 
 /// Judges the capture, prints its numbers and writes the report; true when it passes.
 fn sum_up(path: &Path, page: &Path) -> Result<bool, Failure> {
-    let input = report::write(path, page, PageFormat::Html, &CollectOptions::default(), false)?;
+    let reader = &mut Reader::open(path)?;
+    let input = report::write(reader, path, page, PageFormat::Html, &CollectOptions::default(), false)?;
     let (validation, stats) = (&input.validation, &input.stats);
     let passes = !validation.fails();
     say(&format!(

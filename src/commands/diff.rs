@@ -1,21 +1,24 @@
 //! `capture diff`: two captures, call by call and row by row.
 
-use std::io::Write as _;
+use std::{fs::File, io::Write as _};
 
 use grpc_capture::{
     diff::{Diff, MetadataMode, Options, diff_with_map},
-    file::Reader,
+    file::{CaptureState, Reader},
     report::{diff_html, diff_text},
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, output, stats::layout};
+use super::{Done, Failure, Outcome, input, output, stats::layout};
 use crate::cli::diff::DiffArgs;
 
 #[derive(Serialize)]
 struct Report {
     a: String,
     b: String,
+    /// Whether each capture is finished.
+    a_state: CaptureState,
+    b_state: CaptureState,
     #[serde(flatten)]
     diff: Diff,
 }
@@ -33,7 +36,13 @@ pub(crate) fn run(args: &DiffArgs) -> Done {
         output::apart(&args.a, html)?;
         output::apart(&args.b, html)?;
     }
-    let (mut a, mut b) = (Reader::open(&args.a)?, Reader::open(&args.b)?);
+    input::read_each(&[args.a.clone(), args.b.clone()], |captures| match captures {
+        [(_, a), (_, b)] => compare(args, a, b),
+        _ => Err(Failure::Usage("a comparison is of two captures".to_owned())),
+    })
+}
+
+fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done {
     let metadata = match (args.ignore_metadata, args.all_metadata) {
         (true, _) => MetadataMode::Ignore,
         (_, true) => MetadataMode::All,
@@ -45,10 +54,12 @@ pub(crate) fn run(args: &DiffArgs) -> Done {
         metadata,
         layout: layout(&args.layout),
     };
-    let (diff, map) = diff_with_map(&mut a, &mut b, options)?;
+    let (diff, map) = diff_with_map(a, b, options)?;
     let report = Report {
         a: args.a.display().to_string(),
         b: args.b.display().to_string(),
+        a_state: a.state()?,
+        b_state: b.state()?,
         diff,
     };
     if let Some(path) = &args.html {
@@ -59,11 +70,6 @@ pub(crate) fn run(args: &DiffArgs) -> Done {
     output::print(args.format.format, &report, |report| {
         diff_text::render(&report.diff, &report.a, &report.b)
     })?;
-    for (path, summary) in [(&report.a, a.summary()?), (&report.b, b.summary()?)] {
-        if summary.is_none() {
-            output::say(format!("{path} is unfinished; it was compared as far as it goes"));
-        }
-    }
     let empty = report.diff.totals.calls + report.diff.totals.calls_missing + report.diff.totals.calls_extra == 0;
     if empty {
         output::say("neither capture holds a call");

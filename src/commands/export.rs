@@ -4,19 +4,24 @@ mod containers;
 mod numbers;
 mod png;
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
-use super::{Done, Failure, cat};
+use grpc_capture::file::Reader;
+
+use super::{Done, Failure, cat, input};
 use crate::cli::{CatArgs, Format, FormatArg, export::ExportArgs};
 
 /// Writes one form of a capture.
-type Export = fn(&ExportArgs, &Path) -> Done;
+type Export = fn(&ExportArgs, &mut Reader<File>, &Path) -> Done;
 
 pub(crate) fn run(args: &ExportArgs) -> Done {
-    let forms: [(&Option<_>, Export); 7] = [
+    for (path, form) in [(&args.frames, Form::Raw), (&args.jsonl, Form::Json)] {
+        if let Some(path) = path {
+            return events(args, path, form);
+        }
+    }
+    let forms: [(&Option<_>, Export); 5] = [
         (&args.png, png::run),
-        (&args.frames, |args, path| events(args, path, Form::Raw)),
-        (&args.jsonl, |args, path| events(args, path, Form::Json)),
         (&args.npy, numbers::numpy),
         (&args.parquet, numbers::parquet),
         (&args.mcap, containers::mcap),
@@ -26,7 +31,7 @@ pub(crate) fn run(args: &ExportArgs) -> Done {
         .into_iter()
         .find_map(|(path, form)| Some((path.as_deref()?, form)));
     match wanted {
-        Some((path, form)) => form(args, path),
+        Some((path, form)) => input::read(&args.capture, |reader| form(args, reader, path)),
         None => Err(Failure::Usage("say what to export into, such as --png FILE".to_owned())),
     }
 }
@@ -39,7 +44,7 @@ enum Form {
 
 /// What `capture cat` prints, in a file.
 fn events(args: &ExportArgs, path: &Path, form: Form) -> Done {
-    cat::run(&CatArgs {
+    let args = CatArgs {
         capture: args.capture.clone(),
         format: FormatArg {
             format: if form == Form::Json { Format::Json } else { Format::Text },
@@ -52,5 +57,6 @@ fn events(args: &ExportArgs, path: &Path, form: Form) -> Done {
         follow: false,
         output: Some(path.to_owned()),
         force: args.force,
-    })
+    };
+    cat::print(&args, cat::Gaps::Lossy)
 }

@@ -1,5 +1,7 @@
 //! `capture info`: what a capture is and holds.
 
+use std::fs::File;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use grpc_capture::{
     file::{CallOverview, Digest, FileError, Header, Overview, Reader, attribute},
@@ -9,7 +11,7 @@ use grpc_capture::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Done, Outcome, output};
+use super::{Done, Outcome, input, output};
 use crate::cli::ReportArgs;
 
 #[derive(Serialize)]
@@ -46,20 +48,14 @@ struct Info {
 }
 
 pub(crate) fn run(args: &ReportArgs) -> Done {
-    let info = gather(args)?;
-    output::print(args.format.format, &info, text)?;
-    if !info.finished {
-        let path = &info.capture;
-        output::say(format!(
-            "{path} is unfinished: it is being recorded, or was cut off; `capture recover {path}` closes it"
-        ));
-        return Ok(Outcome::Lossy);
-    }
-    Ok(Outcome::Ok)
+    input::read(&args.capture, |reader| {
+        let info = gather(args, reader)?;
+        output::print(args.format.format, &info, text)?;
+        Ok(Outcome::Ok)
+    })
 }
 
-fn gather(args: &ReportArgs) -> Result<Info, FileError> {
-    let mut reader = Reader::open(&args.capture)?;
+fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileError> {
     let summary = reader.summary()?;
     let overview = reader.overview()?;
     let header = reader.header();

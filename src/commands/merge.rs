@@ -1,6 +1,6 @@
 //! `capture merge`: several captures as one.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use grpc_capture::{
     file::Reader,
@@ -10,7 +10,7 @@ use grpc_capture::{
 use serde::Serialize;
 
 use super::{
-    Done, Outcome,
+    Done, Outcome, input,
     output::{self, NewCapture, counted, seconds},
 };
 use crate::cli::merge::MergeArgs;
@@ -25,11 +25,11 @@ struct Report {
 pub(crate) fn run(args: &MergeArgs) -> Done {
     let inputs: Vec<&Path> = args.captures.iter().map(std::path::PathBuf::as_path).collect();
     let new = NewCapture::new(&args.output, args.force, &inputs)?;
-    let mut sources = Vec::new();
-    for path in &args.captures {
-        sources.push((path.display().to_string(), Reader::open(path)?));
-    }
-    let merged = new.settle(merge(&mut sources, |header| new.begin(header)))?;
+    input::read_each(&args.captures, |sources| join(args, &new, sources))
+}
+
+fn join(args: &MergeArgs, new: &NewCapture, sources: &mut [(String, Reader<File>)]) -> Done {
+    let merged = new.settle(merge(sources, |header| new.begin(header)))?;
     let report = Report {
         capture: new.name(),
         merged,

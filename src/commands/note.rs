@@ -1,15 +1,17 @@
 //! `capture note`: an operator's remark.
 
+use std::fs::File;
+
 use grpc_capture::{
     event::Note,
-    file::{Digest, Reader},
+    file::{CaptureState, Digest, Reader},
     slice::note::note,
     text::printable,
 };
 use serde::Serialize;
 
 use super::{
-    Done, Outcome,
+    Done, Outcome, input,
     output::{self, NewCapture},
 };
 use crate::cli::merge::NoteArgs;
@@ -20,21 +22,27 @@ struct Report {
     /// The digest before; `None` when the source was not finished.
     digest_before: Option<Digest>,
     digest: Digest,
+    #[serde(flatten)]
+    source: CaptureState,
 }
 
 pub(crate) fn run(args: &NoteArgs) -> Done {
     let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
-    let mut reader = Reader::open(&args.capture)?;
+    input::read(&args.capture, |reader| add(args, &new, reader))
+}
+
+fn add(args: &NoteArgs, new: &NewCapture, reader: &mut Reader<File>) -> Done {
     let at_ns = args.at.map(|at| u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX));
     let remark = Note {
         author: args.author.clone(),
         text: args.text.clone(),
     };
-    let summary = new.settle(note(&mut reader, at_ns, remark, |header| new.begin(header)))?;
+    let (summary, source) = new.settle(note(reader, at_ns, remark, |header| new.begin(header)))?;
     let report = Report {
         capture: new.name(),
         digest_before: reader.summary()?.map(|summary| summary.digest),
         digest: summary.digest,
+        source,
     };
     output::print(args.format.format, &report, |report| {
         let before = report

@@ -10,7 +10,7 @@ use grpc_capture::{
 use serde::Serialize;
 
 use super::{
-    Done, Failure, Outcome,
+    Done, Failure, Outcome, input,
     output::{self, NewCapture, bytes, counted},
     stats::read_text,
 };
@@ -31,21 +31,19 @@ pub(crate) fn run(args: &RedactArgs) -> Done {
     let new = new
         .map(|path| NewCapture::new(path, args.force, &[&args.capture]))
         .transpose()?;
-    let mut reader = Reader::open(&args.capture)?;
-    let redacted = match &new {
-        None => preview(&mut reader, &rules)?,
+    input::read(&args.capture, |reader| redact(args, &rules, new.as_ref(), reader))
+}
+
+fn redact(args: &RedactArgs, rules: &Rules, new: Option<&NewCapture>, reader: &mut Reader<File>) -> Done {
+    let redacted = match new {
+        None => preview(reader, rules)?,
         Some(new) => {
-            let rewritten = rewrite(
-                &mut reader,
-                &rules,
-                |header| new.begin(header),
-                || File::open(new.path()),
-            );
+            let rewritten = rewrite(reader, rules, |header| new.begin(header), || File::open(new.path()));
             new.settle(rewritten)?
         }
     };
     let report = Report {
-        capture: new.as_ref().map(NewCapture::name),
+        capture: new.map(NewCapture::name),
         source: args.capture.display().to_string(),
         redacted,
     };

@@ -10,7 +10,7 @@ use grpc_capture::{
 };
 
 use super::{
-    Done, Failure, Outcome, output,
+    Done, Failure, Outcome, input, output,
     record::target::{Plaintext, headers, tls},
 };
 use crate::cli::replay::ReplayArgs;
@@ -56,9 +56,10 @@ async fn replay(args: &ReplayArgs) -> Done {
     let connection = dial(&target, &dialling).await?;
     let comparison = compare(&Source::file(&args.capture), &connection.channel, &options).await?;
     output::print(args.format.format, &comparison, comparison_text::render)?;
-    Ok(match comparison.refused() {
+    let outcome = match comparison.refused() {
         Some(status) => Outcome::Status(status),
         None if comparison.matched => Outcome::Ok,
         None => Outcome::Findings,
-    })
+    };
+    Ok(input::tell(&args.capture, comparison.source, outcome))
 }

@@ -1,6 +1,7 @@
 //! `capture report`: what a capture holds, for someone who was not there.
 
 use std::{
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -15,7 +16,7 @@ use grpc_capture::{
     },
 };
 
-use super::{Done, Failure, Outcome, expect, output, stats::layout};
+use super::{Done, Failure, Outcome, expect, input, output, stats::layout};
 use crate::cli::report::{PageFormat, ReportArgs};
 
 pub(crate) fn run(args: &ReportArgs) -> Done {
@@ -31,31 +32,37 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         layout: layout(&args.layout),
         ..CollectOptions::default()
     };
-    let input = write(&args.capture, &path, format, &options, args.force)?;
-    output::say(format!("{}: {}", path.display(), verdict(&input)));
+    input::read(&args.capture, |reader| {
+        let input = write(reader, &args.capture, &path, format, &options, args.force)?;
+        Ok(told(&path, &input))
+    })
+}
+
+fn told(path: &Path, input: &ReportInput) -> Outcome {
+    output::say(format!("{}: {}", path.display(), verdict(input)));
     if let Some(damage) = &input.validation.damage {
         output::say(format!("capture: {damage}"));
-        return Ok(Outcome::Failed);
+        return Outcome::Failed;
     }
-    Ok(if input.validation.fails() {
+    if input.validation.fails() {
         Outcome::Findings
     } else {
         Outcome::Ok
-    })
+    }
 }
 
 /// Writes the report of a capture into a file, or to stdout for `-`.
 pub(crate) fn write(
+    reader: &mut Reader<File>,
     capture: &Path,
     path: &Path,
     format: PageFormat,
     options: &CollectOptions,
     force: bool,
 ) -> Result<ReportInput, Failure> {
-    let mut reader = Reader::open(capture)?;
     // A path says something of the machine that the report was made on; the name is enough.
     let name = capture.file_name().unwrap_or_default().to_string_lossy();
-    let input = collect(&mut reader, &name, options)?;
+    let input = collect(reader, &name, options)?;
     let text = match format {
         PageFormat::Html => html::render(&input),
         PageFormat::Markdown => markdown::render(&input),

@@ -5,7 +5,7 @@ use std::{io::Write, time::Duration};
 use grpc_capture::replay::{Builder, Delivery, Fidelity, Gzip, ReplayServer, Restamp, ServerTls, builtin_scene};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Done, Failure, Outcome, faults, output, tls::TlsFlags};
+use super::{Done, Failure, Outcome, faults, input, output, tls::TlsFlags};
 use crate::cli::{
     Format,
     serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
@@ -35,6 +35,10 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
     if let (Some(ca), false) = (&args.tls.self_signed, talk.is_quiet()) {
         output::say(format!("clients trust this server with --cacert {}", ca.display()));
     }
+    let captures = server.captures().iter();
+    let outcome = captures.fold(Outcome::Ok, |outcome, (name, state)| {
+        input::tell(name.as_ref(), *state, outcome)
+    });
     announce(&server, talk)?;
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -43,7 +47,7 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
     if !talk.is_quiet() {
         say_goodbye(&server);
     }
-    Ok(Outcome::Ok)
+    Ok(outcome)
 }
 
 fn builder(args: &ServeArgs) -> Result<Builder, Failure> {

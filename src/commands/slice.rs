@@ -1,6 +1,6 @@
 //! `capture slice`: a part of a capture.
 
-use std::{path::Path, time::Duration};
+use std::{fs::File, time::Duration};
 
 use grpc_capture::{
     event::Observer as _,
@@ -13,7 +13,7 @@ use grpc_capture::{
 use serde::Serialize;
 
 use super::{
-    Done, Failure, Outcome,
+    Done, Failure, Outcome, input,
     output::{self, NewCapture, counted, seconds},
 };
 use crate::cli::slice::SliceArgs;
@@ -28,13 +28,16 @@ struct Report {
 
 pub(crate) fn run(args: &SliceArgs) -> Done {
     let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
-    let mut reader = Reader::open(&args.capture)?;
+    input::read(&args.capture, |reader| cut_out(args, &new, reader))
+}
+
+fn cut_out(args: &SliceArgs, new: &NewCapture, reader: &mut Reader<File>) -> Done {
     let cut = Cut {
-        range: range(args)?,
+        range: range(args, reader)?,
         calls: args.call.clone(),
         sensors: args.sensors.clone(),
     };
-    let sliced = new.settle(slice(&mut reader, &cut, |header| new.begin(header)))?;
+    let sliced = new.settle(slice(reader, &cut, |header| new.begin(header)))?;
     let report = Report {
         capture: new.name(),
         source: args.capture.display().to_string(),
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &SliceArgs) -> Done {
     Ok(Outcome::Ok)
 }
 
-fn range(args: &SliceArgs) -> Result<Range, Failure> {
+fn range(args: &SliceArgs, reader: &mut Reader<File>) -> Result<Range, Failure> {
     let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     if let Some(rows) = args.rows {
         return Ok(Range::Rows(rows));
@@ -57,7 +60,7 @@ fn range(args: &SliceArgs) -> Result<Range, Failure> {
         return Ok(Range::Frames(frames));
     }
     if let Some(finding) = &args.around {
-        return around(&args.capture, finding, ns(args.margin.0));
+        return around(args, reader, finding, ns(args.margin.0));
     }
     if args.start_offset.is_none() && args.end_offset.is_none() && args.playback_duration.is_none() {
         return Ok(Range::Whole);
@@ -69,7 +72,7 @@ fn range(args: &SliceArgs) -> Result<Range, Failure> {
 }
 
 /// The time around the first place of a finding of `capture validate`.
-fn around(path: &Path, wanted: &str, margin_ns: u64) -> Result<Range, Failure> {
+fn around(args: &SliceArgs, reader: &mut Reader<File>, wanted: &str, margin_ns: u64) -> Result<Range, Failure> {
     let (rule, number) = match wanted.split_once('#') {
         None => (wanted, 1),
         Some((rule, number)) => match number.parse::<usize>() {
@@ -80,7 +83,6 @@ fn around(path: &Path, wanted: &str, margin_ns: u64) -> Result<Range, Failure> {
             }
         },
     };
-    let mut reader = Reader::open(path)?;
     let mut validator = Validator::new(Expectations::from_header(reader.header()), reader.header());
     while let Some(event) = reader.next_event()? {
         validator.observe(&event);
@@ -97,7 +99,7 @@ fn around(path: &Path, wanted: &str, margin_ns: u64) -> Result<Range, Failure> {
         };
         return Err(Failure::Usage(format!(
             "{} has no finding `{wanted}`; there are: {there}",
-            path.display()
+            args.capture.display()
         )));
     };
     let Some(at) = found.first.offset_ns else {

@@ -9,7 +9,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use grpc_capture::{
-    file::{Reader, Tail},
+    file::Reader,
     snapshot::{
         Part, SnapshotOptions,
         compare::{Colour, Tolerance, compare},
@@ -45,7 +45,7 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
         ..StatsOptions::default()
     };
     let stats = Stats::with(&mut reader, options)?;
-    if matches!(reader.tail(), Tail::Unfinished { .. }) {
+    if !reader.state()?.is_finished() {
         let path = path.display();
         return Err(
             format!("{path} is unfinished, and has no golden text yet; `capture recover {path}` closes it").into(),

@@ -1,41 +1,51 @@
 //! `capture stats`: the numbers of a capture.
 
-use std::io::Write;
+use std::{fs::File, io::Write};
 
 use grpc_capture::{
     dialect::Layout,
-    file::{Reader, Tail},
+    file::{CaptureState, Reader},
     report::stats_text,
     stats::{Stats, StatsOptions, baseline::Baseline},
 };
 
-use super::{Done, Failure, Outcome, output};
+use serde::Serialize;
+
+use super::{Done, Failure, Outcome, input, output};
 use crate::cli::validate::{LayoutArgs, StatsArgs};
 
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    stats: Stats,
+    #[serde(flatten)]
+    source: CaptureState,
+}
+
 pub(crate) fn run(args: &StatsArgs) -> Done {
-    let mut reader = Reader::open_parallel(&args.capture)?;
+    input::read_through(&args.capture, |reader| count(args, reader))
+}
+
+fn count(args: &StatsArgs, reader: &mut Reader<File>) -> Done {
     let options = StatsOptions {
         layout: layout(&args.layout),
         ..StatsOptions::default()
     };
-    let stats = Stats::with(&mut reader, options)?;
-    output::print(args.format.format, &stats, stats_text::render)?;
+    let report = Report {
+        stats: Stats::with(reader, options)?,
+        source: reader.state()?,
+    };
+    let stats = &report.stats;
+    output::print(args.format.format, &report, |report| stats_text::render(&report.stats))?;
     if let Some(path) = &args.save_baseline {
         output::apart(&args.capture, path)?;
-        let text = serde_json::to_string_pretty(&Baseline::of(&stats))?;
+        let text = serde_json::to_string_pretty(&Baseline::of(stats))?;
         let mut file = output::create(path, args.force)?;
         writeln!(file, "{text}").map_err(|error| format!("could not write {}: {error}", path.display()))?;
     }
     if stats.totals.frames == 0 {
         output::say(format!("{} holds no frame", args.capture.display()));
         return Ok(Outcome::Findings);
-    }
-    if matches!(reader.tail(), Tail::Unfinished { .. }) {
-        let path = args.capture.display();
-        output::say(format!(
-            "{path} is unfinished; these are the numbers of what it holds so far"
-        ));
-        return Ok(Outcome::Lossy);
     }
     Ok(Outcome::Ok)
 }

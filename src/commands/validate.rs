@@ -8,7 +8,7 @@ use std::{
 
 use grpc_capture::{
     event::Observer,
-    file::{FileError, Reader, Tail},
+    file::{FileError, Reader},
     finding::Severity,
     report::{junit, regression, validation::Report, validation_text},
     stats::{
@@ -19,7 +19,7 @@ use grpc_capture::{
 };
 
 use super::{
-    Done, Failure, Outcome, expect, output,
+    Done, Failure, Outcome, expect, input, output,
     stats::{layout, read_text},
 };
 use crate::cli::{Format, validate::ValidateArgs};
@@ -36,14 +36,20 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
     let mut outcome = Outcome::Ok;
     let mut reports = Vec::new();
     for path in &args.captures {
-        let (report, damage) = validate(args, path, &expectations, baseline.as_ref())?;
-        output::print(args.format.format, &report, validation_text::render)?;
-        outcome = outcome.worst(if report.fails() { Outcome::Findings } else { Outcome::Ok });
-        if let Some(error) = damage {
+        let judged = input::read_through(path, |reader| {
+            let (report, damage) = validate(args, path, reader, &expectations, baseline.as_ref())?;
+            output::print(args.format.format, &report, validation_text::render)?;
+            let verdict = if report.fails() { Outcome::Findings } else { Outcome::Ok };
+            reports.push(report);
+            let Some(error) = damage else { return Ok(verdict) };
             output::say(format!("capture: {}", Failure::from(error)));
-            outcome = outcome.worst(Outcome::Failed);
-        }
-        reports.push(report);
+            Ok(Outcome::Failed)
+        })?;
+        outcome = match (outcome, judged) {
+            // A verdict outranks that there was more to judge.
+            (Outcome::Findings, Outcome::Lossy) | (Outcome::Lossy, Outcome::Findings) => Outcome::Findings,
+            (outcome, judged) => outcome.worst(judged),
+        };
     }
     if let Some(path) = &args.junit {
         write_junit(path, &reports)?;
@@ -55,10 +61,10 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
 fn validate(
     args: &ValidateArgs,
     path: &Path,
+    reader: &mut Reader<File>,
     expectations: &Expectations,
     baseline: Option<&Baseline>,
 ) -> Result<(Report, Option<FileError>), Failure> {
-    let mut reader = Reader::open_parallel(path)?;
     let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
     let layout = layout(&args.layout);
     let mut validator = Validator::new(expected, reader.header()).with_layout(layout);
@@ -85,8 +91,12 @@ fn validate(
         let regressions = compare(baseline, &stats.finish(), args.tolerance / 100.0);
         validation.findings.extend(regression::findings(&regressions));
     }
-    let mut report = Report::new(path.display().to_string(), validation, fails_from(args));
-    report.finished = matches!(reader.tail(), Tail::Finished(_));
+    let mut report = Report::new(
+        path.display().to_string(),
+        validation,
+        fails_from(args),
+        reader.state()?,
+    );
     report.damage = damage.as_ref().map(ToString::to_string);
     Ok((report, damage))
 }
@@ -120,7 +130,15 @@ fn init(args: &ValidateArgs, expectations: &Expectations) -> Done {
     let [path] = args.captures.as_slice() else {
         return Err(Failure::Usage("--init makes expectations from one capture".to_owned()));
     };
-    let mut reader = Reader::open(path)?;
+    input::read(path, |reader| print_expectations(args, path, reader, expectations))
+}
+
+fn print_expectations(
+    args: &ValidateArgs,
+    path: &Path,
+    reader: &mut Reader<File>,
+    expectations: &Expectations,
+) -> Done {
     let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
     let mut validator = Validator::new(expected, reader.header()).with_layout(layout(&args.layout));
     while let Some(event) = reader.next_event()? {
@@ -128,7 +146,12 @@ fn init(args: &ValidateArgs, expectations: &Expectations) -> Done {
     }
     let validation = validator.finish();
     let observed = validation.observed.clone();
-    let report = Report::new(path.display().to_string(), validation, fails_from(args));
+    let report = Report::new(
+        path.display().to_string(),
+        validation,
+        fails_from(args),
+        reader.state()?,
+    );
     if report.fails() {
         output::say_lines(validation_text::render(&report));
         output::say("expectations are made from a good capture; this one fails");

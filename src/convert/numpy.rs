@@ -14,6 +14,7 @@ use super::rows::each_row;
 use crate::{
     dialect::Layout,
     file::{FileError, Reader},
+    frames::LeftOut,
     spectrogram::Row,
 };
 
@@ -80,7 +81,7 @@ pub enum NumpyError {
     },
 }
 
-/// Reads the capture once for the shapes of its spectrogram calls, those with rows only, by call.
+/// Reads the capture once for the shapes of its spectrogram calls, those with rows only, by call; and for what they lack.
 ///
 /// # Errors
 /// Damage of the capture, no rows at all, or an array that is too large.
@@ -88,10 +89,10 @@ pub fn shapes<R: Read + Seek>(
     reader: &mut Reader<R>,
     layout: Layout,
     call: Option<u32>,
-) -> Result<Vec<ArrayShape>, NumpyError> {
+) -> Result<(Vec<ArrayShape>, LeftOut), NumpyError> {
     let mut shapes = BTreeMap::<u32, ArrayShape>::new();
     let mut values = BTreeMap::<u32, u64>::new();
-    each_row(reader, layout, call, |place, row| {
+    let read = each_row(reader, layout, call, |place, row| {
         let call = place.message.call;
         let shape = shapes.entry(call).or_insert_with(|| ArrayShape {
             call,
@@ -123,7 +124,7 @@ pub fn shapes<R: Read + Seek>(
         // A sensor that stands twice in a row fills one place.
         shape.padded = all.saturating_sub(values.get(&shape.call).copied().unwrap_or_default());
     }
-    Ok(shapes.into_values().collect())
+    Ok((shapes.into_values().collect(), read.left_out))
 }
 
 /// Writes the intensities of the only call as one `.npy` array of 32-bit floats, rows × sensors × bins.

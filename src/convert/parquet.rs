@@ -30,6 +30,7 @@ use super::rows::each_row;
 use crate::{
     dialect::Layout,
     file::{FileError, Reader},
+    frames::LeftOut,
 };
 
 /// Values of a row group: 16 MB of them, so that a table of any length is written in little memory.
@@ -65,8 +66,8 @@ pub struct Table {
     pub rows: u64,
     /// Lines of the table: spectra.
     pub lines: u64,
-    /// Messages that could not be decoded.
-    pub undecodable: u64,
+    /// What the table lacks of the capture.
+    pub left_out: LeftOut,
 }
 
 /// The columns of a row group in the making.
@@ -135,7 +136,7 @@ pub fn write<R: Read + Seek>(
     Ok(Table {
         rows: read.rows,
         lines,
-        undecodable: read.undecodable,
+        left_out: read.left_out,
     })
 }
 
@@ -202,7 +203,7 @@ mod tests {
         let mut reader = Reader::open("captures/febus-jitter.gcap").unwrap();
         let mut out = Vec::new();
         let table = write(&mut reader, Layout::default(), None, &mut out).unwrap();
-        assert_eq!((table.rows, table.undecodable), (50, 0));
+        assert_eq!((table.rows, table.left_out.is_nothing()), (50, true));
         let file = SerializedFileReader::new(bytes::Bytes::from(out)).unwrap();
         assert_eq!(file.metadata().file_metadata().num_rows() as u64, table.lines);
         let mut lines = file.get_row_iter(None).unwrap();

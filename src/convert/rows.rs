@@ -6,7 +6,7 @@ use crate::{
     dialect::Layout,
     event::Event,
     file::{FileError, Reader},
-    frames::{Frames, MessagePlace, Seen},
+    frames::{Frames, LeftOut, MessagePlace, Seen},
     spectrogram::Row,
 };
 
@@ -24,8 +24,8 @@ pub struct RowPlace {
 pub struct RowsRead {
     /// Rows given out.
     pub rows: u64,
-    /// Messages that could not be decoded.
-    pub undecodable: u64,
+    /// What was passed over.
+    pub left_out: LeftOut,
 }
 
 /// Gives every row of a capture to `each`, from the beginning, only those of one call where one is named.
@@ -46,17 +46,15 @@ pub fn each_row<R: Read + Seek, E: From<FileError>>(
         if !wanted(&event, call) {
             continue;
         }
-        match frames.see(&event) {
-            Seen::Frame(message, frame) => {
-                for row in &frame.rows {
-                    let next = rows.entry(message.call).or_default();
-                    each(RowPlace { message, row: *next }, row)?;
-                    *next += 1;
-                    read.rows += 1;
-                }
+        let seen = frames.see(&event);
+        read.left_out.count(&seen, &event);
+        if let Seen::Frame(message, frame) = seen {
+            for row in &frame.rows {
+                let next = rows.entry(message.call).or_default();
+                each(RowPlace { message, row: *next }, row)?;
+                *next += 1;
+                read.rows += 1;
             }
-            Seen::Malformed(..) | Seen::NotInflated(..) => read.undecodable += 1,
-            Seen::Other => {}
         }
     }
     Ok(read)

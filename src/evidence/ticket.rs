@@ -21,7 +21,7 @@ use super::bundle::{
 use crate::{
     dialect::Layout,
     event::Observer as _,
-    file::{Digest, FileError, Header, Reader, Tail, Writer, WriterOptions},
+    file::{CaptureState, Digest, FileError, Header, Reader, Writer, WriterOptions},
     finding::{Severity, Verdict},
     redact::{RedactError, Rules, rewrite},
     report::{
@@ -99,6 +99,8 @@ pub struct Ticket {
     pub time: (String, String),
     /// Messages that redaction could not look into and left out; a gap stands for each.
     pub withheld: u64,
+    /// Whether the capture is finished.
+    pub source: CaptureState,
     /// The given redaction rules that found nothing.
     pub unmatched: Vec<String>,
     /// What the archive may be at most, bytes.
@@ -156,6 +158,7 @@ struct Pages<'a> {
     start: &'a str,
     length_s: f64,
     withheld: u64,
+    source_state: CaptureState,
     max_bytes: u64,
     names: Vec<String>,
     flags: &'a str,
@@ -223,13 +226,11 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
         |header| Writer::create(&redacted, header, WriterOptions::default()),
         || File::open(&redacted),
     )?;
-    let finished = matches!(source.tail(), Tail::Finished(_));
 
     let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // Files are named after sites.
     let name = changed.values.replace(&name).unwrap_or(name);
-    let mut input = whole(&redacted, &name, options)?;
-    input.validation.finished = finished;
+    let input = whole(&redacted, &name, options)?;
     let page = html::render(&input);
     let redaction = serde_json::to_string_pretty(&changed).map_err(|error| TicketError::Render(error.to_string()))?;
     let expectations = options.expectations.to_toml();
@@ -269,6 +270,7 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
         start: &time.0,
         length_s: last_ns as f64 / 1e9,
         withheld: changed.withheld,
+        source_state: changed.source,
         max_bytes: options.max_bytes,
         names,
         flags: &flags,
@@ -285,6 +287,7 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
         summary,
         time,
         withheld: changed.withheld,
+        source: changed.source,
         unmatched: changed.unmatched,
         max_bytes: options.max_bytes,
     })
@@ -309,7 +312,13 @@ fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
     while let Some(event) = reader.next_event()? {
         validator.observe(&event);
     }
-    Ok(Report::new(CAPTURE.to_owned(), validator.finish(), options.fails_from))
+    let state = reader.state()?;
+    Ok(Report::new(
+        CAPTURE.to_owned(),
+        validator.finish(),
+        options.fails_from,
+        state,
+    ))
 }
 
 fn validation_json(report: &Report) -> Result<String, TicketError> {

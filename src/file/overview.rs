@@ -62,10 +62,18 @@ impl<R: Read + Seek> Reader<R> {
         loop {
             let before = self.scanner().at();
             let Step { byte, found } = self.scanner().step(Content::Skip)?;
+            if self.is_beyond(byte) {
+                break;
+            }
             let head = match found {
                 Found::Chunk(head, _) => head,
                 Found::Index(_) => continue,
                 Found::Bad(damage) => return Err(FileError::corrupt("read the capture", damage.what).at(byte)),
+                Found::Torn if self.goes_on_behind(byte)? => continue,
+                Found::End | Found::Torn => {
+                    self.end_unfinished(byte)?;
+                    break;
+                }
                 _ => break,
             };
             overview.chunks += 1;

@@ -19,10 +19,12 @@ use super::{
 use crate::event::Event;
 
 mod ahead;
+mod end;
 mod route;
 mod shared;
 
 use ahead::{Ahead, Next, Opened};
+use end::Bound;
 use route::Route;
 pub use shared::ChunkCache;
 
@@ -62,6 +64,10 @@ pub struct Reader<R> {
     calls: Option<Vec<u32>>,
     route: Route,
     tail: Tail,
+    /// Where an unfinished capture ended when it was read to its end.
+    bound: Option<Bound>,
+    /// The bound is the end for this reader: it has started again.
+    bounded: bool,
     /// Chunk number and event number that must come next; unknown after a seek.
     expected: Option<(u64, u64)>,
     /// Events before this offset are passed over.
@@ -136,6 +142,8 @@ impl<R: Read + Seek> Reader<R> {
             calls: None,
             route: Route::default(),
             tail: Tail::Reading,
+            bound: None,
+            bounded: false,
             expected: Some((0, 0)),
             from_offset_ns: 0,
         })
@@ -200,7 +208,8 @@ impl<R: Read + Seek> Reader<R> {
         Ok(self.scanner.done()?.map(|(_, done)| done.summary(len)))
     }
 
-    /// Starts again from the first event.
+    /// Starts again from the first event. An unfinished capture then ends where it ended before, whatever has been
+    /// appended in the meantime.
     pub fn rewind(&mut self) {
         self.restart(None, 0);
     }
@@ -244,12 +253,16 @@ impl<R: Read + Seek> Reader<R> {
         }
         loop {
             let Step { byte, found } = match self.next_part()? {
+                Next::Chunk(opened) if self.is_beyond(opened.byte) => return Ok(self.end_at_bound()),
                 Next::Chunk(opened) => {
                     self.place(opened)?;
                     return Ok(true);
                 }
                 Next::Other(step) => step?,
             };
+            if self.is_beyond(byte) {
+                return Ok(self.end_at_bound());
+            }
             let corrupt = |what: String| Err(FileError::corrupt("read the capture", what).at(byte));
             match found {
                 Found::Chunk(head, _) => self.follow(byte, &head)?,
@@ -258,23 +271,11 @@ impl<R: Read + Seek> Reader<R> {
                     self.tail = Tail::Finished(self.check_done(byte, &done)?);
                     return Ok(false);
                 }
-                Found::End => {
-                    self.tail = Tail::Unfinished { torn_bytes: 0 };
-                    return Ok(false);
-                }
-                Found::Torn => {
-                    if self.scanner.resync(byte + 1)? {
-                        // A recorder may have completed the part while we looked behind it.
-                        self.scanner.jump(byte);
-                        let again = self.scanner.step(Content::Skip)?.found;
-                        if !matches!(again, Found::Torn) {
-                            self.scanner.jump(byte);
-                            continue;
-                        }
-                        return corrupt("a part claims to reach beyond the file's end".to_owned());
+                Found::End | Found::Torn => {
+                    if matches!(found, Found::Torn) && self.goes_on_behind(byte)? {
+                        continue;
                     }
-                    let torn_bytes = self.scanner.len()?.saturating_sub(byte);
-                    self.tail = Tail::Unfinished { torn_bytes };
+                    self.end_unfinished(byte)?;
                     return Ok(false);
                 }
                 Found::Bad(damage) => return corrupt(damage.what),
@@ -405,6 +406,7 @@ impl<R: Read + Seek> Reader<R> {
         self.scanner.jump(byte);
         self.chunk = None;
         self.tail = Tail::Reading;
+        self.bounded = self.bound.is_some();
         self.from_offset_ns = from_offset_ns;
         self.route = Route::Unknown;
         if let Some(ahead) = &mut self.ahead {

@@ -36,10 +36,10 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// True when nothing was missing or damaged: the new capture holds the same events.
+    /// True when nothing was missing or damaged, and no ending was added: the new capture holds the same events.
     #[must_use]
     pub const fn is_lossless(&self) -> bool {
-        self.was_finished && self.damage.is_empty() && !self.header_lost
+        self.was_finished && self.damage.is_empty() && !self.header_lost && self.calls_cut_off == 0
     }
 }
 

@@ -375,6 +375,66 @@ fn a_growing_file_is_read_on_from_where_it_ended() {
 }
 
 #[test]
+fn a_reader_that_starts_again_ends_where_it_ended_before() {
+    let mut writer = Writer::new(Vec::new(), &header(), WriterOptions::default()).unwrap();
+    for (seq, text) in [(1, "one"), (2, "two"), (3, "three")] {
+        writer.write(&message(1, seq, seq, text)).unwrap();
+        writer.flush().unwrap();
+    }
+    let (bytes, _) = writer.finish_into().unwrap();
+    let places = chunk_places(&bytes);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("growing.gcap");
+    let unfinished = CaptureState::Unfinished {
+        whole_bytes: places[1] as u64,
+        torn_bytes: 30,
+    };
+    for threads in [0, 2] {
+        std::fs::write(&path, &bytes[..places[1] + 30]).unwrap();
+        let mut reader = Reader::open(&path).unwrap().parallel(threads).unwrap();
+        assert_eq!(reader.state().unwrap(), unfinished, "before it is read");
+        assert_eq!(reader.by_ref().count(), 1);
+        assert_eq!(reader.state().unwrap(), unfinished);
+        std::fs::write(&path, &bytes).unwrap();
+        reader.rewind();
+        assert_eq!(reader.by_ref().count(), 1, "all passes see the same");
+        assert_eq!(reader.state().unwrap(), unfinished);
+        assert_eq!(reader.overview().unwrap().events, 1);
+        assert_eq!(reader.next_event().unwrap(), Some(message(1, 1, 1, "one")));
+        assert_eq!(Reader::open(&path).unwrap().count(), 3);
+    }
+}
+
+#[test]
+fn what_is_made_of_an_unfinished_capture_has_no_summary() {
+    let unfinished = CaptureState::Unfinished {
+        whole_bytes: 9,
+        torn_bytes: 0,
+    };
+    for (state, finished) in [
+        (CaptureState::Finished, true),
+        (unfinished, false),
+        (CaptureState::Damaged, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("made.gcap");
+        let mut writer = Writer::create(&path, &header(), WriterOptions::default()).unwrap();
+        writer.write(&message(1, 1, 1, "one")).unwrap();
+        let summary = writer.finish_as(state).unwrap();
+        let verified = verify(std::fs::File::open(&path).unwrap()).unwrap();
+        assert_eq!(
+            (verified.finished, verified.torn_bytes, verified.damage.len()),
+            (finished, 0, 0)
+        );
+        assert_eq!(
+            verified.summary.digest, summary.digest,
+            "the events have their digest either way"
+        );
+        assert_eq!(Reader::open(&path).unwrap().state().unwrap().is_finished(), finished);
+    }
+}
+
+#[test]
 fn a_newer_file_is_refused_with_the_release_that_reads_it() {
     let (mut bytes, _) = write(&[], WriterOptions::default());
     let newer = Version {

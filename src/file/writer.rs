@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    FileError, FileErrorKind, Header, Summary,
+    CaptureState, FileError, FileErrorKind, Header, Summary,
     chunk::{ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
     format::{self, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
@@ -278,6 +278,22 @@ impl<S: Storage> Writer<S> {
     /// Bytes appended to the storage so far.
     pub const fn stored_bytes(&self) -> u64 {
         self.summary.stored_bytes
+    }
+
+    /// Ends a capture that was made from another one: as [`finish`](Self::finish) does when that one was finished, and
+    /// otherwise without a summary, so that what was made of an unfinished capture is unfinished as well. Either way the
+    /// file is durable, and its totals are told.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_as(mut self, source: CaptureState) -> Result<Summary, FileError> {
+        if source.is_finished() {
+            return self.finish();
+        }
+        self.flush()?;
+        self.sync()?;
+        self.summary.digest = self.content.value();
+        Ok(self.summary)
     }
 
     /// Closes the last chunk, adds index and summary, and makes the file durable.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{AUTHOR, FieldError, Redactor, Rules, Scan, Values, scan};
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind, Note},
-    file::{Digest, FileError, Header, Reader, Storage, Writer, attribute},
+    file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer, attribute},
 };
 
 /// What a redaction changed.
@@ -28,6 +28,9 @@ pub struct Redacted {
     pub digest: Option<Digest>,
     /// The search of the new capture for what was taken out; `None` when nothing was written.
     pub scan: Option<Scan>,
+    /// Whether the source is finished; what is made of an unfinished capture is unfinished as well.
+    #[serde(flatten)]
+    pub source: CaptureState,
     /// What was taken out, so that what is written about the capture (its file's name) can be kept free of it.
     #[serde(skip)]
     pub values: Values,
@@ -82,6 +85,7 @@ pub fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<
         unmatched: redactor.unmatched(rules),
         digest: None,
         scan: None,
+        source: reader.state()?,
         values: redactor.values().clone(),
     })
 }
@@ -117,13 +121,14 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
         last_ns = last_ns.max(event.offset_ns);
         writer.write(&redactor.event(event))?;
     }
+    let source = reader.state()?;
     writer.write(&Event {
         call: CAPTURE_CALL,
         seq: own_seq + 1,
         offset_ns: last_ns,
-        kind: EventKind::Note(note(&redactor)),
+        kind: EventKind::Note(note(&redactor, source)),
     })?;
-    let summary = writer.finish()?;
+    let summary = writer.finish_as(source)?;
     let scan = scan(&mut reopen()?, survey.values())?;
     if !scan.is_clean() {
         return Err(RedactError::Left(scan));
@@ -135,6 +140,7 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
         unmatched: redactor.unmatched(rules),
         digest: Some(summary.digest),
         scan: Some(scan),
+        source,
         values: survey.values().clone(),
     })
 }
@@ -179,7 +185,7 @@ fn withheld(redactor: &Redactor) -> Vec<Withheld> {
         .collect()
 }
 
-fn note(redactor: &Redactor) -> Note {
+fn note(redactor: &Redactor, source: CaptureState) -> Note {
     let counts: Vec<_> = redactor
         .counts()
         .iter()
@@ -195,6 +201,6 @@ fn note(redactor: &Redactor) -> Note {
     }
     Note {
         author: AUTHOR.to_owned(),
-        text,
+        text: source.told_in(text),
     }
 }

@@ -123,7 +123,7 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
         let capture = source.name().to_owned();
         return Err(CompareError::NoCall { capture, call: *call });
     }
-    let pool = pool(source, &recorded)?;
+    let (pool, state) = (pool(source, &recorded)?, recorded.state);
     let wanted = |call: &expected::Call| options.calls.is_empty() || options.calls.contains(&call.number);
     let (mut running, mut ends, mut done) = (JoinSet::new(), Vec::new(), Vec::new());
     for call in recorded.calls.into_iter().filter(wanted) {
@@ -144,7 +144,7 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
         done.push(outcome.map_err(|_| CompareError::Stopped)?);
     }
     done.sort_by_key(|outcome| outcome.call);
-    Ok(Comparison::of(done, options))
+    Ok(Comparison::of(done, state, options))
 }
 
 /// The message types of the capture, or those of a Focus job when it embeds none.

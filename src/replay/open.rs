@@ -9,7 +9,7 @@ use super::{
     shape::JobShape,
     source::{Calls, Events, Source, SourceError},
 };
-use crate::file::{Header, attribute};
+use crate::file::{CaptureState, Header, attribute};
 
 /// What is to be served.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Opened {
     pub(super) entries: Vec<Arc<Entry>>,
     /// Name and descriptor set of each capture that embeds one.
     pub(super) descriptor_sets: Vec<(String, Vec<u8>)>,
+    /// Name and state of each capture.
+    pub(super) states: Vec<(String, CaptureState)>,
 }
 
 impl Opened {
@@ -27,6 +29,7 @@ impl Opened {
         for (source_at, source) in sources.iter().enumerate() {
             let mut events = source.open()?;
             let scan = scan(&mut events)?;
+            opened.states.push((source.name().to_owned(), events.state()?));
             let header = events.header();
             let fallback_id = text(header, attribute::JOB_ID).unwrap_or_else(|| source.stem());
             let jobs = scan.jobs(fallback_id);

@@ -25,6 +25,7 @@ use super::{
     stream::Stream,
     tls,
 };
+use crate::file::CaptureState;
 
 /// See [`Builder::start`].
 pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
@@ -107,6 +108,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         scheme,
         job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
         job_addrs,
+        states: opened.states,
         stage,
         drain,
         tasks,
@@ -144,6 +146,7 @@ pub struct ReplayServer {
     scheme: &'static str,
     job_ids: Vec<String>,
     job_addrs: HashMap<String, SocketAddr>,
+    states: Vec<(String, CaptureState)>,
     stage: Arc<Stage>,
     drain: CancellationToken,
     tasks: JoinSet<()>,
@@ -190,15 +193,27 @@ impl ReplayServer {
         &self.job_ids
     }
 
+    /// The captures by name, and whether each is finished: the calls of an unfinished one end with `DATA_LOSS` where
+    /// their recording was cut off.
+    #[must_use]
+    pub fn captures(&self) -> &[(String, CaptureState)] {
+        &self.states
+    }
+
     /// The line that `capture serve` prints when clients can connect.
     #[must_use]
     pub fn ready_line(&self) -> Value {
-        json!({
+        let mut line = json!({
             "event": "ready",
             "grpc": self.grpc_addr.to_string(),
             "rest": self.rest_url(),
             "job_ids": self.job_ids,
-        })
+        });
+        let mut unfinished = self.states.iter().filter(|(_, state)| !state.is_finished()).peekable();
+        if unfinished.peek().is_some() {
+            line["unfinished"] = unfinished.map(|(name, _)| name.as_str()).collect();
+        }
+        line
     }
 
     /// What has been sent so far.

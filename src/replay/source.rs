@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     event::Event,
-    file::{CallOverview, ChunkCache, FileError, Header, Reader},
+    file::{CallOverview, CaptureState, ChunkCache, FileError, Header, Reader},
 };
 
 /// A capture that can be read any number of times at once.
@@ -163,6 +163,16 @@ impl Events {
             Place::Bytes(reader) => list(reader),
             Place::Memory { .. } => Calls::Unlisted,
         }
+    }
+
+    /// Whether the capture is finished.
+    pub(super) fn state(&mut self) -> Result<CaptureState, SourceError> {
+        let state = match &mut self.place {
+            Place::File(reader) => reader.state(),
+            Place::Bytes(reader) => reader.state(),
+            Place::Memory { .. } => Ok(CaptureState::Finished),
+        };
+        state.map_err(|error| self.error(error))
     }
 
     /// Continues with the first event at or after `offset_ns`.

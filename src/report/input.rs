@@ -19,7 +19,7 @@ use super::{
 use crate::{
     dialect::Layout,
     event::{Event, EventKind, Note, Observer},
-    file::{FileError, Header, Reader, Summary, Tail, attribute},
+    file::{FileError, Header, Reader, Summary, attribute},
     finding::{Finding, Place, Severity},
     focus::ConfigureResponse,
     stats::{STALL_NS, Stats, StatsCollector, StatsOptions},
@@ -117,9 +117,8 @@ pub fn collect<R: Read + Seek>(
     let mut notes = Notes::default();
     reader.seek(0)?;
     let damage = pass(reader, &mut [&mut stats, &mut validator, &mut survey, &mut notes]);
-    let finished = matches!(reader.tail(), Tail::Finished(_));
-    let mut validation = validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from);
-    validation.finished = finished;
+    let state = reader.state()?;
+    let mut validation = validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from, state);
     validation.damage = damage.as_ref().map(ToString::to_string);
 
     let pictures = PainterOptions {
@@ -134,7 +133,7 @@ pub fn collect<R: Read + Seek>(
     Ok(ReportInput {
         capture: capture.to_owned(),
         format: reader.version().to_string(),
-        summary: if finished { reader.summary()? } else { None },
+        summary: if state.is_finished() { reader.summary()? } else { None },
         frequencies_hz: frequencies_hz(&header),
         header,
         validation,

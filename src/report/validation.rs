@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::junit::{Case, Suite};
 use crate::{
+    file::CaptureState,
     finding::{Finding, Severity, Verdict},
     validate::{ExpectedItem, Validation},
 };
@@ -43,9 +44,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of a validation; findings of `fails_from` and above fail it.
+    /// A report of a validation of a capture in this state; findings of `fails_from` and above fail it.
     #[must_use]
-    pub fn new(capture: String, validation: Validation, fails_from: Severity) -> Self {
+    pub fn new(capture: String, validation: Validation, fails_from: Severity, state: CaptureState) -> Self {
         let mut findings = validation.findings;
         // Stable: within a severity the validator's own order stays.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -61,7 +62,7 @@ impl Report {
             frames: validation.frames,
             rows: validation.rows,
             calls: validation.calls.into(),
-            finished: true,
+            finished: state.is_finished(),
             damage: None,
             expectations: validation.expected,
             findings,

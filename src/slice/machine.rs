@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{CAPTURE_CALL, Cancelled, Direction, Ending, Event, EventKind, Message, Party},
-    file::{CUT_REASON, Summary},
+    file::{CUT_REASON, CaptureState, Summary},
 };
 
 /// Calls that a note tells of one by one; of more it gives the totals.
@@ -218,7 +218,7 @@ impl Machine {
         (kept, received.saturating_sub(kept) + plan.messages_left_out)
     }
 
-    pub(super) fn sliced(&self, plan: &Plan, summary: &Summary) -> Sliced {
+    pub(super) fn sliced(&self, plan: &Plan, summary: &Summary, source: CaptureState) -> Sliced {
         let (messages, messages_left_out) = self.totals(plan);
         let call = |(number, call): (&u32, &Call)| SlicedCall {
             call: *number,
@@ -237,6 +237,7 @@ impl Machine {
             encoded_anew: self.encoded_anew,
             kept_whole: self.kept_whole,
             digest: summary.digest,
+            source,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind, Note},
-    file::{Digest, FileError, Header, Reader, Storage, Writer},
+    file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer},
 };
 
 /// The author of the note that a merge adds.
@@ -25,6 +25,8 @@ pub struct Merged {
     pub messages: u64,
     /// Content digest of the new capture.
     pub digest: Digest,
+    /// True when every source was finished; otherwise the new capture is unfinished as well.
+    pub finished: bool,
 }
 
 /// A capture that was joined with others.
@@ -40,6 +42,9 @@ pub struct Joined {
     pub first_call: u32,
     /// How much later than the new capture it begins, nanoseconds.
     pub begins_ns: u64,
+    /// Whether it is finished.
+    #[serde(flatten)]
+    pub state: CaptureState,
 }
 
 /// One source while it is read.
@@ -94,6 +99,7 @@ pub fn merge<R: Read + Seek, S: Storage>(
             calls: overview.calls.len() as u64,
             first_call,
             begins_ns: reader.header().anchor_unix_ns - anchor,
+            state: reader.state()?,
         });
         first_call = first_call.saturating_add(last);
     }
@@ -128,6 +134,15 @@ pub fn merge<R: Read + Seek, S: Storage>(
         last_ns = last_ns.max(event.offset_ns);
         writer.write(&event)?;
     }
+    drop(open);
+    for ((_, reader), joined) in sources.iter_mut().zip(&mut joined) {
+        joined.state = reader.state()?;
+    }
+    let ends_as = joined.iter().map(|source| source.state);
+    let ends_as = ends_as.fold(
+        CaptureState::Finished,
+        |all, one| if all.is_finished() { one } else { all },
+    );
     let text = story(&joined, &conflicts);
     let author = AUTHOR.to_owned();
     writer.write(&Event {
@@ -136,12 +151,13 @@ pub fn merge<R: Read + Seek, S: Storage>(
         offset_ns: last_ns,
         kind: EventKind::Note(Note { author, text }),
     })?;
-    let summary = writer.finish()?;
+    let summary = writer.finish_as(ends_as)?;
     Ok(Merged {
         sources: joined,
         conflicts,
         messages: summary.messages,
         digest: summary.digest,
+        finished: ends_as.is_finished(),
     })
 }
 
@@ -154,8 +170,13 @@ fn story(sources: &[Joined], conflicts: &[String]) -> String {
             .unwrap_or("unfinished");
         let (from, begins) = (source.first_call + 1, source.begins_ns as f64 / 1e9);
         format!(
-            "{digest} ({} calls from {from} on, begins at {begins:.3} s)",
-            source.calls
+            "{digest} ({} calls from {from} on, begins at {begins:.3} s{})",
+            source.calls,
+            if source.state.is_finished() {
+                String::new()
+            } else {
+                format!(", {}", source.state)
+            }
         )
     };
     let sources: Vec<_> = sources.iter().map(source).collect();

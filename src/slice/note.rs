@@ -4,8 +4,11 @@ use std::io::{Read, Seek};
 
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind, Note},
-    file::{FileError, Header, Reader, Storage, Summary, Writer},
+    file::{CaptureState, FileError, Header, Reader, Storage, Summary, Writer},
 };
+
+/// The author of the note that tells of an unfinished source.
+pub const AUTHOR: &str = "note";
 
 /// Why a remark could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,7 @@ pub enum NoteError {
 
 /// Copies a capture into a new one, begun by `begin` from its header, and adds a remark at `at_ns` (at the end without).
 /// Every other event stays as it is, but for the numbers of the capture's own events after it; the content digest is
-/// another one, as the content is.
+/// another one, as the content is. A copy of an unfinished capture is unfinished as well, and a second note says so.
 ///
 /// ```
 /// use grpc_capture::{event, file::{Reader, Writer, WriterOptions}, slice::note};
@@ -35,8 +38,8 @@ pub enum NoteError {
 /// let remark = event::Note { author: "me".into(), text: "a truck passes".into() };
 /// let options = WriterOptions::default();
 /// let begin = |header: &_| Writer::new(Vec::new(), header, options);
-/// let summary = note::note(&mut reader, Some(200_000_000), remark, begin)?;
-/// assert_eq!(summary.messages, 5);
+/// let (summary, source) = note::note(&mut reader, Some(200_000_000), remark, begin)?;
+/// assert!(summary.messages == 5 && source.is_finished());
 /// # Ok::<(), note::NoteError>(())
 /// ```
 ///
@@ -47,7 +50,7 @@ pub fn note<R: Read + Seek, S: Storage>(
     at_ns: Option<u64>,
     note: Note,
     begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
-) -> Result<Summary, NoteError> {
+) -> Result<(Summary, CaptureState), NoteError> {
     let end_ns = reader.overview()?.last_offset_ns;
     let at_ns = at_ns.unwrap_or(end_ns);
     if at_ns > end_ns {
@@ -72,9 +75,15 @@ pub fn note<R: Read + Seek, S: Storage>(
         writer.write(&event)?;
     }
     if let Some(note) = note.take() {
-        writer.write(&remark(own + 1, at_ns, note))?;
+        own += 1;
+        writer.write(&remark(own, at_ns, note))?;
     }
-    Ok(writer.finish()?)
+    let source = reader.state()?;
+    if !source.is_finished() {
+        let (author, text) = (AUTHOR.to_owned(), source.told_in("a remark was added".to_owned()));
+        writer.write(&remark(own + 1, end_ns, Note { author, text }))?;
+    }
+    Ok((writer.finish_as(source)?, source))
 }
 
 const fn remark(seq: u64, offset_ns: u64, note: Note) -> Event {

@@ -21,6 +21,7 @@ mod faults;
 mod files;
 mod golden;
 mod hostile;
+mod incomplete;
 mod merge;
 mod proxy;
 mod record;

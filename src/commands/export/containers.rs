@@ -1,6 +1,6 @@
 //! `capture export --mcap` and `--binlog`: the calls in another container.
 
-use std::{io::BufWriter, path::Path};
+use std::{fs::File, io::BufWriter, path::Path};
 
 use grpc_capture::{
     convert::{binlog::BinlogWriter, mcap::McapWriter},
@@ -14,15 +14,14 @@ use crate::{
     commands::{Done, Failure, Outcome, output},
 };
 
-pub(super) fn mcap(args: &ExportArgs, path: &Path) -> Done {
+pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
-    let mut reader = Reader::open(&args.capture)?;
     let set = reader.header().get(attribute::DESCRIPTOR_SET);
     let schema = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
     let types = |method: &str, direction: Direction| schema.message_type(method, direction);
     let out = BufWriter::new(output::create(path, args.force)?);
     let mut writer = McapWriter::new(out, reader.header(), &types)?;
-    each(args, &mut reader, |event| Ok(writer.write(event)?))?;
+    each(args, reader, |event| Ok(writer.write(event)?))?;
     let (messages, not_inflated) = (writer.messages, writer.not_inflated);
     writer
         .finish()?
@@ -37,12 +36,11 @@ pub(super) fn mcap(args: &ExportArgs, path: &Path) -> Done {
     Ok(Outcome::Ok)
 }
 
-pub(super) fn binlog(args: &ExportArgs, path: &Path) -> Done {
+pub(super) fn binlog(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
-    let mut reader = Reader::open(&args.capture)?;
     let out = BufWriter::new(output::create(path, args.force)?);
     let mut writer = BinlogWriter::new(out, reader.header().anchor_unix_ns);
-    each(args, &mut reader, |event| Ok(writer.write(event)?))?;
+    each(args, reader, |event| Ok(writer.write(event)?))?;
     let (entries, left_out) = (writer.entries, writer.left_out);
     writer.finish()?;
     let count = if entries == 1 {
@@ -62,7 +60,7 @@ pub(super) fn binlog(args: &ExportArgs, path: &Path) -> Done {
 
 fn each(
     args: &ExportArgs,
-    reader: &mut Reader<std::fs::File>,
+    reader: &mut Reader<File>,
     mut take: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     while let Some(event) = reader.next_event()? {

@@ -1,6 +1,7 @@
 //! `capture export --npy` and `--parquet`: the intensities as numbers.
 
 use std::{
+    fs::File,
     io::{BufWriter, Write as _},
     path::Path,
 };
@@ -8,7 +9,8 @@ use std::{
 use grpc_capture::{
     convert::{numpy, parquet},
     dialect::Layout,
-    file::Reader,
+    file::{Reader, attribute},
+    frames::LeftOut,
 };
 
 use crate::{
@@ -16,11 +18,10 @@ use crate::{
     commands::{Done, Outcome, output, stats::layout},
 };
 
-pub(super) fn numpy(args: &ExportArgs, path: &Path) -> Done {
+pub(super) fn numpy(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
     let layout = layout(&args.layout);
-    let mut reader = Reader::open(&args.capture)?;
-    let shapes = match numpy::shapes(&mut reader, layout, args.call) {
+    let (shapes, left_out) = match numpy::shapes(reader, layout, args.call) {
         Err(error @ numpy::NumpyError::NoRows { .. }) => {
             output::say(format!("capture: {}: {error}", args.capture.display()));
             return Ok(Outcome::Findings);
@@ -35,9 +36,9 @@ pub(super) fn numpy(args: &ExportArgs, path: &Path) -> Done {
     }
     let mut out = BufWriter::new(output::create(path, args.force)?);
     if archive {
-        numpy::write_npz(&mut reader, layout, &shapes, &mut out)?;
+        numpy::write_npz(reader, layout, &shapes, &mut out)?;
     } else {
-        numpy::write_npy(&mut reader, layout, &shapes, &mut out)?;
+        numpy::write_npy(reader, layout, &shapes, &mut out)?;
     }
     out.flush()?;
     for shape in &shapes {
@@ -54,39 +55,42 @@ pub(super) fn numpy(args: &ExportArgs, path: &Path) -> Done {
             output::say(format!("{places} that the stream has no value for hold NaN"));
         }
     }
-    guessed(&args.capture, layout);
-    Ok(Outcome::Ok)
+    guessed(reader, layout);
+    Ok(lacks(left_out))
 }
 
-pub(super) fn parquet(args: &ExportArgs, path: &Path) -> Done {
+pub(super) fn parquet(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
     let layout = layout(&args.layout);
-    let mut reader = Reader::open(&args.capture)?;
     let out = output::create(path, args.force)?;
-    let table = parquet::write(&mut reader, layout, args.call, BufWriter::new(out))?;
+    let table = parquet::write(reader, layout, args.call, BufWriter::new(out))?;
     output::say(format!(
         "{}: {} of {}",
         path.display(),
         output::counted(table.lines, "line"),
         output::counted(table.rows, "row")
     ));
-    guessed(&args.capture, layout);
-    if table.undecodable > 0 {
-        let messages = output::counted(table.undecodable, "message");
-        output::say(format!("{messages} could not be decoded and are left out"));
-        return Ok(Outcome::Lossy);
-    }
+    guessed(reader, layout);
+    let outcome = lacks(table.left_out);
     Ok(if table.lines == 0 {
-        Outcome::Findings
+        outcome.worst(Outcome::Findings)
     } else {
-        Outcome::Ok
+        outcome
     })
 }
 
+/// Says what the numbers lack of the capture.
+pub(super) fn lacks(left_out: LeftOut) -> Outcome {
+    if left_out.is_nothing() {
+        return Outcome::Ok;
+    }
+    output::say(format!("left out: {left_out}"));
+    Outcome::Lossy
+}
+
 /// Numbers that rest on a guess are not handed out without saying so.
-fn guessed(capture: &Path, layout: Layout) {
-    let production = Reader::open(capture)
-        .is_ok_and(|reader| reader.header().text(grpc_capture::file::attribute::DIALECT) == Some("pandadatastream"));
+fn guessed(reader: &Reader<File>, layout: Layout) {
+    let production = reader.header().text(attribute::DIALECT) == Some("pandadatastream");
     if production && layout == Layout::default() {
         output::say("the payload was read as f32, channel-major: a guess (--element and --axis say what it is)");
     }

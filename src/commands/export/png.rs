@@ -1,6 +1,6 @@
 //! `capture export --png`: a picture of a capture.
 
-use std::{io::Write, path::Path};
+use std::{fs::File, io::Write, path::Path};
 
 use grpc_capture::{
     file::Reader,
@@ -19,9 +19,10 @@ use crate::{
     commands::{Done, Failure, Outcome, output, stats::layout},
 };
 
-pub(super) fn run(args: &ExportArgs, path: &Path) -> Done {
+use super::numbers;
+
+pub(super) fn run(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
-    let mut reader = Reader::open(&args.capture)?;
     let options = CollectOptions {
         layout: layout(&args.layout),
         pictures: PainterOptions {
@@ -37,17 +38,19 @@ pub(super) fn run(args: &ExportArgs, path: &Path) -> Done {
         (_, Some(_)) => return Err(Failure::Usage("--sensor belongs to --what spectrogram".to_owned())),
         (_, None) => Spectrogram::None,
     };
-    let painted = paint(&mut reader, &options, spectrogram)?;
+    let painted = paint(reader, &options, spectrogram)?;
     let canvas = draw(args, &painted)?;
     let file = png::encode(&canvas)?;
     let mut out = output::sink(Some(path), args.force)?;
     let written = out.write_all(&file).and_then(|()| out.flush());
     written.map_err(|error| format!("could not write {}: {error}", path.display()))?;
     say(&painted, path);
+    let outcome = numbers::lacks(painted.pictures.plan.left_out);
     Ok(match (&painted.damage, painted.pictures.plan.sensors.is_empty()) {
         (Some(_), _) => Outcome::Failed,
-        (None, true) => Outcome::Findings,
-        (None, false) => Outcome::Ok,
+        (None, true) => outcome.worst(Outcome::Findings),
+        (None, false) if painted.pictures.plan.spectra_left_out > 0 => Outcome::Lossy,
+        (None, false) => outcome,
     })
 }
 

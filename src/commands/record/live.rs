@@ -2,7 +2,7 @@
 
 use grpc_capture::{
     event::Observer,
-    file::Header,
+    file::{CaptureState, Header},
     finding::Severity,
     report::validation::Report,
     tap::recorder::Beside,
@@ -47,6 +47,7 @@ impl Judge {
             "the stream".to_owned(),
             validator.finish(),
             self.fails_from,
+            CaptureState::Finished,
         ))
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 
 fn npy(capture: &str) -> (ArrayShape, Vec<u8>) {
     let mut reader = Reader::open(format!("captures/{capture}.gcap")).unwrap();
-    let shapes = shapes(&mut reader, Layout::default(), None).unwrap();
+    let (shapes, left_out) = shapes(&mut reader, Layout::default(), None).unwrap();
+    assert!(left_out.is_nothing(), "{left_out}");
     let mut out = Vec::new();
     write_npy(&mut reader, Layout::default(), &shapes, &mut out).unwrap();
     (shapes[0].clone(), out)
@@ -52,11 +53,11 @@ fn the_array_holds_every_value_in_its_place() {
 fn several_calls_need_an_archive_or_a_choice() {
     let mut reader = Reader::open("captures/production.gcap").unwrap();
     let layout = Layout::default();
-    let all = shapes(&mut reader, layout, None).unwrap();
+    let (all, _) = shapes(&mut reader, layout, None).unwrap();
     assert!(all.len() > 1);
     let refused = write_npy(&mut reader, layout, &all, &mut Vec::new());
     assert!(matches!(refused, Err(NumpyError::SeveralCalls { .. })));
-    let one = shapes(&mut reader, layout, Some(2)).unwrap();
+    let (one, _) = shapes(&mut reader, layout, Some(2)).unwrap();
     assert_eq!(one.len(), 1);
     write_npy(&mut reader, layout, &one, &mut Vec::new()).unwrap();
     let mut archive = Cursor::new(Vec::new());

@@ -139,6 +139,13 @@ fn tags(header: &Header) -> impl Iterator<Item = String> {
 /// What the bundle does not hold.
 fn left_out(pages: &Pages<'_>) -> String {
     let mut text = cut(pages);
+    if !pages.source_state.is_finished() {
+        let _ = write!(
+            text,
+            " The recording is {}; its calls have no ending here.",
+            pages.source_state
+        );
+    }
     if pages.withheld > 0 {
         let plural = if pages.withheld == 1 { "" } else { "s" };
         let _ = write!(
@@ -200,6 +207,8 @@ fn not_in<'a>(whole: &'a [Finding], part: &'a [Finding]) -> impl Iterator<Item =
 fn exits(report: &Report) -> &'static str {
     if report.fails() {
         ", and exits with code 1"
+    } else if !report.finished {
+        ", and exits with code 3: the recording was not finished"
     } else {
         ", and exits with code 0"
     }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::CompareError;
 use crate::{
     event::{CallStart, Event, EventKind},
-    file::Header,
+    file::{CaptureState, Header},
     replay::source::{Calls, Source, SourceError},
 };
 
@@ -17,6 +17,7 @@ const AHEAD: usize = 16;
 /// The calls of a capture.
 pub(super) struct Recorded {
     pub(super) header: Header,
+    pub(super) state: CaptureState,
     /// In the order in which they began.
     pub(super) calls: Vec<Call>,
 }
@@ -49,14 +50,15 @@ impl Recorded {
             }
             Calls::Unlisted => {
                 let mut calls = BTreeMap::new();
-                for event in events {
+                for event in events.by_ref() {
                     note(event?, &mut calls);
                 }
                 calls.into_values().collect()
             }
         };
         calls.sort_by_key(|call| (call.start_ns, call.number));
-        Ok(Self { header, calls })
+        let state = events.state()?;
+        Ok(Self { header, state, calls })
     }
 
     pub(super) fn holds(&self, call: u32) -> bool {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::CompareOptions;
+use crate::file::CaptureState;
 
 /// Differences that are told of one call; the rest is counted.
 pub(super) const MAX_DIFFERENCES: usize = 20;
@@ -16,6 +17,9 @@ pub struct Comparison {
     pub compared: u64,
     /// Each call, by its number.
     pub calls: Vec<CallOutcome>,
+    /// Whether the capture is finished.
+    #[serde(flatten)]
+    pub source: CaptureState,
     /// `--ignore` rules that no difference needed: misspelt, or no longer of use.
     pub unused_ignores: Vec<String>,
 }
@@ -69,13 +73,14 @@ pub struct Difference {
 }
 
 impl Comparison {
-    pub(super) fn of(calls: Vec<CallOutcome>, options: &CompareOptions) -> Self {
+    pub(super) fn of(calls: Vec<CallOutcome>, source: CaptureState, options: &CompareOptions) -> Self {
         let compared = calls.iter().map(|call| call.compared).sum();
         let rules = options.ignore.iter().enumerate();
         let unused = rules.filter(|(at, _)| !calls.iter().any(|call| call.used_ignores.contains(at)));
         Self {
             matched: compared > 0 && calls.iter().all(|call| call.matched),
             compared,
+            source,
             unused_ignores: unused.map(|(_, rule)| rule.to_string()).collect(),
             calls,
         }

@@ -251,7 +251,11 @@ pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
 
 /// Ticks of a frequency axis: places are bins.
 pub(crate) fn bin_ticks(bins: usize, frequencies_hz: Option<&[f64]>, most: usize) -> Vec<Tick> {
-    let last = bins.saturating_sub(1) as f64;
+    // A picture of no bins has no place for a tick.
+    if bins == 0 {
+        return Vec::new();
+    }
+    let last = (bins - 1) as f64;
     let Some(known) = frequencies_hz else {
         return scale::numbers(0.0, last, most);
     };

@@ -11,7 +11,7 @@ use crate::{
     dialect::Layout,
     event::{Event, Observer},
     file::Header,
-    frames::{Frames, Seen},
+    frames::{Frames, LeftOut, Seen},
     spectrogram::Values,
 };
 
@@ -87,6 +87,8 @@ pub struct Plan {
     pub last_offset_ns: u64,
     /// Spectra of sensors for which there was no room; they are not drawn.
     pub spectra_left_out: u64,
+    /// Messages that gave no frame to draw.
+    pub left_out: LeftOut,
     /// True when values rest on a guess of element type and axis order.
     pub guessed_layout: bool,
     pub(super) anchor_unix_ns: u64,
@@ -160,7 +162,9 @@ impl Observer for Survey {
     fn observe(&mut self, event: &Event) {
         let content = &mut self.content;
         content.plan.last_offset_ns = content.plan.last_offset_ns.max(event.offset_ns);
-        let Seen::Frame(place, frame) = self.frames.see(event) else {
+        let seen = self.frames.see(event);
+        content.plan.left_out.count(&seen, event);
+        let Seen::Frame(place, frame) = seen else {
             return;
         };
         content.plan.guessed_layout |= frame.block.as_ref().is_some_and(|block| block.guessed);

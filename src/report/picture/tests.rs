@@ -70,3 +70,10 @@ fn a_cube_fits_its_cells_and_gives_each_sensor_its_spectrogram() {
     assert_eq!(cube.spectrogram(2).get(1, 1), Cell::Value(7.0));
     assert_eq!(cube.spectrogram(1).get(1, 1), Cell::Gap);
 }
+
+#[test]
+fn a_picture_of_no_bins_has_no_ticks() {
+    assert!(draw::bin_ticks(0, None, 10).is_empty());
+    assert!(draw::bin_ticks(0, Some(&[1.0, 2.0]), 10).is_empty());
+    assert!(!draw::bin_ticks(2, None, 10).is_empty());
+}

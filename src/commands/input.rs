@@ -1,0 +1,55 @@
+//! How commands open captures: what is read through here cannot be unfinished without being told.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use grpc_capture::file::{CaptureState, Reader};
+
+use super::{Done, Failure, Outcome, output};
+
+/// Opens a capture and lets `work` read it. When it is unfinished, that is said, and success becomes [`Outcome::Lossy`].
+pub(crate) fn read(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
+    settle(path, Reader::open(path)?, work)
+}
+
+/// [`read`], with chunks opened on all processors: for one pass over the whole capture.
+pub(crate) fn read_through(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
+    settle(path, Reader::open_parallel(path)?, work)
+}
+
+fn settle(path: &Path, mut reader: Reader<File>, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
+    let outcome = work(&mut reader)?;
+    Ok(tell(path, reader.state()?, outcome))
+}
+
+/// [`read`] for several captures at once; each comes with its name.
+pub(crate) fn read_each(paths: &[PathBuf], work: impl FnOnce(&mut [(String, Reader<File>)]) -> Done) -> Done {
+    let open = |path: &PathBuf| Ok::<_, Failure>((path.display().to_string(), Reader::open(path)?));
+    let mut readers = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut outcome = work(&mut readers)?;
+    for (path, (_, reader)) in paths.iter().zip(&mut readers) {
+        outcome = tell(path, reader.state()?, outcome);
+    }
+    Ok(outcome)
+}
+
+/// Says that a capture is unfinished, and what the command came to: what is worse than lossy stays so.
+pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcome {
+    if let CaptureState::Unfinished {
+        whole_bytes,
+        torn_bytes,
+    } = state
+    {
+        let path = path.display();
+        output::say(format!(
+            "{path} is unfinished: it is being recorded, or was cut off, at byte {whole_bytes} ({torn_bytes} bytes of an \
+             incomplete chunk are left out); `capture recover {path}` closes it"
+        ));
+        if outcome == Outcome::Ok {
+            return Outcome::Lossy;
+        }
+    }
+    outcome
+}

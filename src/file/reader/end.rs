@@ -1,0 +1,99 @@
+//! Where a capture ends, and whether that is the end of its recording.
+
+use std::io::{Read, Seek};
+
+use super::{Reader, Tail};
+use crate::file::{
+    CaptureState, FileError,
+    scan::{Content, Found},
+};
+
+/// Where an unfinished capture ended when it was first read to its end; what is appended later is not read by the same
+/// reader once it has started again, so that all of its passes see the same events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bound {
+    whole_bytes: u64,
+    torn_bytes: u64,
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Whether the capture holds the whole of its recording, as far as it was read: known for certain when all events
+    /// have been, and otherwise told by the file's end. The place in the file stays where it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn state(&mut self) -> Result<CaptureState, FileError> {
+        let unfinished = |bound: Bound| CaptureState::Unfinished {
+            whole_bytes: bound.whole_bytes,
+            torn_bytes: bound.torn_bytes,
+        };
+        Ok(match (self.tail, self.bound) {
+            (Tail::Damaged, _) => CaptureState::Damaged,
+            (Tail::Finished(_), _) => CaptureState::Finished,
+            (_, Some(bound)) => unfinished(bound),
+            _ if self.summary()?.is_some() => CaptureState::Finished,
+            _ => unfinished(self.find_bound()?),
+        })
+    }
+
+    /// Where the last whole part ends, by the heads of all chunks.
+    fn find_bound(&mut self) -> Result<Bound, FileError> {
+        let (back, from) = (self.scanner.at(), self.first_part);
+        self.scanner.jump(from);
+        let whole_bytes = loop {
+            let step = self.scanner.step(Content::Skip)?;
+            if !matches!(step.found, Found::Chunk(..) | Found::Index(_)) {
+                break step.byte;
+            }
+        };
+        let torn_bytes = self.scanner.len()?.saturating_sub(whole_bytes);
+        self.scanner.jump(back);
+        Ok(Bound {
+            whole_bytes,
+            torn_bytes,
+        })
+    }
+
+    /// Whether a torn part is whole by now, so that it can be read again.
+    ///
+    /// # Errors
+    /// When another part follows it: then its length is wrong.
+    pub(in crate::file) fn goes_on_behind(&mut self, byte: u64) -> Result<bool, FileError> {
+        let follows = self.scanner.resync(byte + 1)?;
+        self.scanner.jump(byte);
+        if !follows {
+            return Ok(false);
+        }
+        // A recorder may have completed the part while we looked behind it.
+        let again = self.scanner.step(Content::Skip)?.found;
+        self.scanner.jump(byte);
+        if matches!(again, Found::Torn) {
+            let what = "a part claims to reach beyond the file's end";
+            return Err(FileError::corrupt("read the capture", what).at(byte));
+        }
+        Ok(true)
+    }
+
+    /// Notes that the file ends here, without its summary.
+    pub(in crate::file) fn end_unfinished(&mut self, whole_bytes: u64) -> Result<(), FileError> {
+        let torn_bytes = self.scanner.len()?.saturating_sub(whole_bytes);
+        self.bound = Some(Bound {
+            whole_bytes,
+            torn_bytes,
+        });
+        self.tail = Tail::Unfinished { torn_bytes };
+        Ok(())
+    }
+
+    /// True behind the end that this reader keeps to.
+    pub(in crate::file) fn is_beyond(&self, byte: u64) -> bool {
+        self.bounded && self.bound.is_some_and(|bound| byte >= bound.whole_bytes)
+    }
+
+    /// The end of a capture that may have grown since: no more events.
+    pub(super) fn end_at_bound(&mut self) -> bool {
+        let torn_bytes = self.bound.map_or(0, |bound| bound.torn_bytes);
+        self.tail = Tail::Unfinished { torn_bytes };
+        false
+    }
+}

@@ -16,7 +16,7 @@ use grpc_capture::{
     wire,
 };
 
-use super::{Done, Failure, Outcome, input, output};
+use super::{Done, Failure, Outcome, input, output, schema};
 use crate::cli::{CatArgs, DirectionArg, Format};
 
 /// How often a growing capture is looked at: twice within the recorder's default flush interval.
@@ -129,6 +129,7 @@ impl<'a> EventWriter<'a> {
             }
             _ => Schema::default(),
         };
+        schema::warn(&schema);
         Ok(Self {
             args,
             json: EventJson::new(schema),

@@ -251,7 +251,9 @@ async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Ve
         return Err(Failure::Usage(text.to_owned()));
     }
     let given = tap::schema::load(&args.schema.proto, &args.schema.import_path, &args.schema.protoset);
-    given.map_err(|error| Failure::Usage(error.to_string()))
+    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    schema::warn_of(given.as_deref());
+    Ok(given)
 }
 
 /// TLS towards clients.

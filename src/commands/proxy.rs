@@ -105,7 +105,8 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let (output, asked) = place.open(args, making, &keeper, &path)?;
     if let Some((asked, header)) = &asked {
         let expected = Expectations::from_header(header);
-        recording.observers.extend(asked.observer(expected, header));
+        let observer = asked.observer(expected, header, args.limits.max_msg_sz.0);
+        recording.observers.extend(observer);
     }
     let recorder = Recorder::start(output, recording)?;
     let handle = recorder.handle();

@@ -112,10 +112,15 @@ pub(crate) struct Asked {
 impl Asked {
     /// The observer that rings at each finding of severity error; it runs on the writer's thread, so that a finding in
     /// the last message still comes in time.
-    pub(crate) fn observer(&self, expectations: Expectations, header: &Header) -> Option<Box<dyn Observer>> {
+    pub(crate) fn observer(
+        &self,
+        expectations: Expectations,
+        header: &Header,
+        max_message_bytes: u64,
+    ) -> Option<Box<dyn Observer>> {
         self.findings.then(|| -> Box<dyn Observer> {
             Box::new(Alarm {
-                validator: Validator::new(expectations, header),
+                validator: Validator::new(expectations, header).with_max_message_bytes(max_message_bytes),
                 heard: 0,
                 bell: self.bell.clone(),
             })

@@ -191,7 +191,9 @@ impl Session {
                 let header = self.redacted(&header, &mut options)?;
                 let (output, asked) = numbered.open(self.making(args, &header))?;
                 let expected = live::expectations(args, &header)?;
-                options.observers.extend(asked.observer(expected, &header));
+                options
+                    .observers
+                    .extend(asked.observer(expected, &header, args.dial.max_msg_sz.0));
                 (Recorder::start(output, options)?, Some(asked))
             }
             (Some(place), None) => (self.recorder(args, place, &header, options)?, None),

@@ -82,6 +82,11 @@ pub trait Sink: Send + 'static {
     fn wakes(&self) -> Option<Duration> {
         None
     }
+    /// The process stood still until now, at `now_ns`: that nothing came meanwhile says nothing of those who send. Does
+    /// nothing by default.
+    fn resumed(&mut self, now_ns: u64) {
+        let _ = now_ns;
+    }
     /// Nothing came for a while; `now_ns` is the present offset. Does nothing by default.
     fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
         let _ = now_ns;
@@ -194,10 +199,13 @@ pub enum RecorderError {
 
 /// Writes a capture: [`Recorder::start`], then [`RecorderHandle::call`] for each call, then [`Recorder::finish`].
 ///
-/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved.
+/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved. When it
+/// is a panic that drops it, that is waited for, since the process may be about to end.
 #[derive(Debug)]
 pub struct Recorder<S: Sink> {
     handle: RecorderHandle,
+    /// Its own thread, where it has one.
+    thread: Option<thread::JoinHandle<()>>,
     done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
 }
 
@@ -214,14 +222,15 @@ impl<S: Sink> Recorder<S> {
     /// Starts the writer thread.
     pub fn start(sink: S, options: RecorderOptions) -> Result<Self, RecorderError> {
         let (sender, commands) = mpsc::channel();
-        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
-        thread::Builder::new()
+        let (mut recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
+        let thread = thread::Builder::new()
             .name("capture-writer".into())
             .spawn(move || {
                 let outcome = writer.run(&commands);
                 let _ = report.send(outcome);
             })
             .map_err(RecorderError::Start)?;
+        recorder.thread = Some(thread);
         Ok(recorder)
     }
 
@@ -245,6 +254,7 @@ impl<S: Sink> Recorder<S> {
         let handle = RecorderHandle { queue };
         let recorder = Self {
             handle,
+            thread: None,
             done: Some(done),
         };
         (recorder, writer, report)
@@ -321,6 +331,10 @@ impl RecorderHandle {
 impl<S: Sink> Drop for Recorder<S> {
     fn drop(&mut self) {
         self.handle.queue.close();
+        if let Some(thread) = self.thread.take_if(|_| thread::panicking()) {
+            // Its own panic was reported when it happened.
+            let _ = thread.join();
+        }
     }
 }
 

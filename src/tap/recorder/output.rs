@@ -216,6 +216,14 @@ impl Sink for Output {
         }
     }
 
+    fn resumed(&mut self, now_ns: u64) {
+        match self {
+            Self::Single(_) | Self::Rotate(_) => {}
+            Self::Ring(ring) => ring.resumed(now_ns),
+            Self::Sieve(sieve) => sieve.resumed(now_ns),
+        }
+    }
+
     fn wakes(&self) -> Option<std::time::Duration> {
         match self {
             Self::Single(_) | Self::Rotate(_) => None,

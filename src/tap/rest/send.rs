@@ -5,9 +5,11 @@ use std::{error::Error, io, time::Duration};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::{Method, Response, Url, header};
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::{focus::MAX_BODY_BYTES, tap::dial::within};
+use crate::{
+    focus::MAX_BODY_BYTES,
+    tap::{Deadline, dial::within},
+};
 
 use super::{FocusClient, RestError, answer::Answer, error::chain};
 
@@ -27,7 +29,7 @@ impl FocusClient {
     /// Sends until a connection is made or the limit is out, and reads the answer.
     pub(super) async fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, RestError> {
         let limit = self.limits.connect;
-        let until = Instant::now() + limit;
+        let until = Deadline::after(limit);
         let mut pauses = pauses();
         let shown = shown(&url);
         loop {
@@ -52,7 +54,7 @@ impl FocusClient {
                 return Err(no_answer(&error, &method, shown));
             }
             let reason = chain(&error.without_url());
-            let Some(pause) = pauses.next().and_then(|pause| within(pause, until)) else {
+            let Some(pause) = pauses.next().and_then(|pause| within(pause, &until)) else {
                 return Err(RestError::NotConnected {
                     url: shown,
                     limit,

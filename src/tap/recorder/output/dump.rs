@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
@@ -74,7 +75,10 @@ fn write_all(
 ) -> Result<Written, SinkError> {
     let (mut written, mut failure) = (Written::default(), None);
     for dump in dumps {
-        let made = write(&dump, names, making).and_then(|file| {
+        // A panic must not take the pieces with it.
+        let file = catch_unwind(AssertUnwindSafe(|| write(&dump, names, making)));
+        let file = file.unwrap_or_else(|_| Err("what writes it panicked".into()));
+        let made = file.and_then(|file| {
             written.add(file);
             Ok(written.keep(keep)?)
         });

@@ -93,6 +93,8 @@ pub struct Ring {
     /// Up to where the last dump went.
     dumped_ns: Option<u64>,
     last_ns: u64,
+    /// Silence before this does not count.
+    quiet_ns: u64,
     stalled: bool,
 }
 
@@ -121,6 +123,7 @@ impl Ring {
             pending: None,
             dumped_ns: None,
             last_ns: 0,
+            quiet_ns: 0,
             stalled: false,
         };
         // A folder that cannot be written into is known before the stream is.
@@ -245,7 +248,7 @@ impl Ring {
             self.settle(trigger.offset_ns)?;
             self.trigger(trigger);
         }
-        let quiet = Duration::from_nanos(at_ns.saturating_sub(self.last_ns));
+        let quiet = Duration::from_nanos(at_ns.saturating_sub(self.last_ns.max(self.quiet_ns)));
         if let Some(stall) = self.options.stall
             && quiet >= stall
             && !self.stalled
@@ -262,6 +265,11 @@ impl Ring {
             self.trigger(Trigger { offset_ns: at_ns, what });
         }
         self.settle(at_ns)
+    }
+
+    /// Until now, nothing could come.
+    pub(super) fn resumed(&mut self, now_ns: u64) {
+        self.quiet_ns = now_ns;
     }
 
     pub(super) fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {

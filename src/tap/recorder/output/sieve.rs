@@ -207,6 +207,10 @@ impl Sink for Sieve {
         Some(self.inner.wakes().map_or(LOOK, |inner| inner.min(LOOK)))
     }
 
+    fn resumed(&mut self, now_ns: u64) {
+        self.inner.resumed(now_ns);
+    }
+
     fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
         self.settle(now_ns)?;
         self.inner.wake(now_ns)

@@ -386,6 +386,33 @@ fn a_stall_is_a_trigger_once_until_something_comes() {
 }
 
 #[test]
+fn silence_while_the_recorder_stood_still_is_no_stall() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RingOptions {
+        post_roll: Duration::ZERO,
+        stall: Some(Duration::from_secs(5)),
+        ..RingOptions::new(RingBound::Bytes(1 << 20))
+    };
+    let mut output = sink(dir.path(), options);
+    let mut call = Call::new(1);
+    call.open(&mut output, 1_000);
+    output.resumed(90_000 * MS);
+    output.wake(90_000 * MS).unwrap();
+    call.receive(&mut output, 90_100, 10);
+    output.resumed(190_000 * MS);
+    output.wake(194_000 * MS).unwrap();
+    output.wake(195_000 * MS).unwrap();
+    call.end(&mut output, 195_001, 0);
+    let written = output.finish().unwrap();
+    let whats: Vec<_> = written
+        .files
+        .iter()
+        .map(|file| &*file.trigger.as_ref().unwrap().what)
+        .collect();
+    assert_eq!(whats, ["nothing came for 5.000 s (open calls: 1)"]);
+}
+
+#[test]
 fn a_ring_that_is_asked_at_the_very_end_still_answers() {
     let dir = tempfile::tempdir().unwrap();
     let options = RingOptions::new(RingBound::Bytes(1 << 20));

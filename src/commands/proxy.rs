@@ -2,7 +2,6 @@
 
 use std::{
     fs::File,
-    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -32,10 +31,12 @@ use serde_json::json;
 
 use super::{
     Done, Failure, output,
-    record::{default_path, progress, signal, unix_ns},
+    record::{default_path, progress, unix_ns},
     redact::rules_of_file,
     schema,
     series::{Asked, Numbered},
+    signals::{self, Usr1},
+    supervisor::caught,
     tls::TlsFlags,
     trust,
 };
@@ -87,7 +88,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         None => Place::One(output::create(&path, args.force)?),
     };
     let stop = Stop::new();
-    signal::stop_on_signals(stop.clone())?;
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
     let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
     let chunks = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
@@ -122,11 +123,12 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         let duration = args.limits.duration;
         let timer = async {
             match duration {
-                Some(span) => tokio::time::sleep(span.0).await,
+                Some(span) => tap::Deadline::after(span.0).passed().await,
                 None => std::future::pending().await,
             }
         };
-        let run = proxy.run(Some(handle), stop.clone());
+        // Whatever happens to it, what it has recorded is completed.
+        let run = caught(proxy.run(Some(handle), stop.clone()));
         tokio::pin!(run);
         tokio::select! {
             outcome = &mut run => outcome,
@@ -136,6 +138,10 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
             }
         }
     };
+    let outcome = outcome.unwrap_or_else(|panicked| {
+        stop.stop(format!("the proxy stopped: {panicked}"));
+        ProxyOutcome::default()
+    });
     let written = recorder.finish().await;
     let totals = line.stop();
     let session = Session {
@@ -204,10 +210,7 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
-    let mut out = output::stdout(Format::Json);
-    writeln!(out, "{ready}")?;
-    out.flush()?;
-    Ok(())
+    output::put(Format::Json, format!("{ready}\n"))
 }
 
 fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {

@@ -21,11 +21,14 @@ use super::{
     progress::{Handles, Line},
     report::{self, Report},
     session::{self, Place, Session},
-    signal, target, timed, unix_ns,
+    target, timed, unix_ns,
 };
 use crate::{
     cli::{Format, record::RecordArgs},
-    commands::{Done, Outcome, import, output},
+    commands::{
+        Done, Outcome, import, output,
+        signals::{self, Usr1},
+    },
 };
 
 mod list;
@@ -78,7 +81,7 @@ pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk) -> D
     let stop = Stop::new();
     let place = args.output.clone();
     let place = place.unwrap_or_else(|| PathBuf::from(timed("jobs") + if args.single { ".gcap" } else { "" }));
-    signal::stop_on_signals(stop.clone())?;
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
     let (handles, done) = (Handles::default(), Arc::<AtomicUsize>::default());
     let (all, counter) = (items.len(), Arc::clone(&done));
     let line = Line::over(handles.clone(), talk, move || {

@@ -155,6 +155,9 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
             Some(Failure::Error(error.to_string().into()).to_string()),
         );
     }
+    for error in &recording.errors {
+        add(Outcome::Failed, Some(error.clone()));
+    }
     let calls = match &recording.outcome {
         Ok(outcome) => &outcome.calls,
         Err(error) => {

@@ -14,7 +14,7 @@ use grpc_capture::{
     report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
-        RecorderHandle, RecorderOptions, Stop, TapError, Totals,
+        RecorderHandle, RecorderOptions, Stop, Totals,
         dial::STREAM_WINDOW,
         record_job,
         recorder::{
@@ -31,7 +31,7 @@ use grpc_capture::{
 use super::{Failure, live, target, target::Prepared};
 use crate::{
     cli::record::{OnOverflow, RecordArgs},
-    commands::{import, output, redact, series::Numbered},
+    commands::{import, output, redact, series::Numbered, supervisor::caught},
 };
 
 /// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
@@ -68,10 +68,12 @@ pub(super) struct Session {
 pub(super) struct Recording {
     pub(super) path: PathBuf,
     pub(super) totals: Totals,
-    pub(super) outcome: Result<JobOutcome, TapError>,
+    pub(super) outcome: Result<JobOutcome, Failure>,
     pub(super) written: Result<Written, RecorderError>,
     /// What `--validate` found.
     pub(super) judged: Option<validation::Report>,
+    /// What failed beside the recording.
+    pub(super) errors: Vec<String>,
 }
 
 impl Recording {
@@ -91,6 +93,7 @@ impl Recording {
             outcome: Ok(outcome),
             written,
             judged: None,
+            errors: Vec::new(),
         }
     }
 }
@@ -204,18 +207,31 @@ impl Session {
             asked.listen(handle.clone());
         }
         watch(handle.clone());
-        let outcome = record_job(&prepared.job, &self.job_options(args, &prepared, stop), &handle).await;
+        let options = self.job_options(args, &prepared, stop);
+        // Whatever happens to it, what it has recorded is completed.
+        let outcome = match caught(record_job(&prepared.job, &options, &handle)).await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string().into()),
+            Err(panicked) => Err(Failure::from(format!(
+                "could not record the job to its end: {panicked}"
+            ))),
+        };
         if let Err(error) = &outcome {
             // The capture says itself why it is empty.
             let _ = handle.note("recorder", error.to_string());
         }
         let written = recorder.finish().await;
+        let (judged, unjudged) = match judge.map(live::Judge::finish) {
+            Some(Ok(judged)) => (Some(judged), None),
+            Some(Err(failure)) => (None, Some(failure)),
+            None => (None, None),
+        };
         Ok(Recording {
             path: path.to_owned(),
             totals: handle.totals(),
             outcome,
             written,
-            judged: judge.map(live::Judge::finish).transpose()?,
+            judged,
+            errors: unjudged.map(|failure| failure.to_string()).into_iter().collect(),
         })
     }
 

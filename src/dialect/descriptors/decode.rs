@@ -63,7 +63,7 @@ fn weigh(descriptor: &MessageDescriptor, mut fields: Fields<'_>, left: &mut usiz
             (Some(Kind::String | Kind::Bytes), Value::Bytes(bytes)) => spend(left, VALUE + bytes.len())?,
             (Some(kind), Value::Bytes(_)) => spend(left, packed(&kind, &field) * VALUE)?,
             // What stands in a group is not seen here: the most that it can cost.
-            (_, Value::Group) => spend(left, length.saturating_mul(VALUE))?,
+            (_, Value::Group(_)) => spend(left, length.saturating_mul(VALUE))?,
             _ => spend(left, VALUE + length)?,
         }
     }

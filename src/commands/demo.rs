@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Cursor,
+    io::{Cursor, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -179,5 +179,6 @@ fn unix_ns() -> u64 {
 }
 
 fn say(text: &str) -> Result<(), Failure> {
-    output::put(Format::Text, format!("{text}\n"))
+    writeln!(output::stdout(Format::Text), "{text}")?;
+    Ok(())
 }

@@ -1,14 +1,14 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
 use std::{
-    fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use grpc_capture::{
-    file::{Continues, Header, Writer, WriterOptions, attribute},
+    file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
     server_tls::ServerTls,
@@ -19,7 +19,7 @@ use grpc_capture::{
         recorder::{
             SPILL_BYTES, Spill,
             durable::Keeper,
-            output::{Making, Output, Sieve, Written},
+            output::{Evidence, Held, Making, Output, RecordingFiles, Sieve, Written},
             pipeline::{Ladder, Pipeline},
             press::Press,
         },
@@ -31,12 +31,10 @@ use serde_json::json;
 
 use super::{
     Done, Failure, output,
-    record::{default_path, progress, unix_ns},
+    record::{default_path, held, progress, signal, unix_ns},
     redact::rules_of_file,
     schema,
     series::{Asked, Numbered},
-    signals::{self, Usr1},
-    supervisor::caught,
     tls::TlsFlags,
     trust,
 };
@@ -85,16 +83,20 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let proxy = Proxy::bind(options).await?;
     let place = match numbered {
         Some(numbered) => Place::Numbered(numbered),
-        None => Place::One(output::create(&path, args.force)?),
+        None => Place::One(output::begin(&path, args.force)?),
     };
     let stop = Stop::new();
-    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    signal::stop_on_signals(stop.clone())?;
     let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
     let chunks = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
     let press = Press::start()?;
+    let files = RecordingFiles::new(Evidence::Any);
+    if args.allow_empty {
+        files.keep_empty();
+    }
     let room = press.room();
     let making = Making {
         header,
@@ -102,12 +104,12 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         press,
         ladder: Ladder::default(),
         room,
+        files: files.clone(),
     };
     let (output, asked) = place.open(args, making, &keeper, &path)?;
     if let Some((asked, header)) = &asked {
         let expected = Expectations::from_header(header);
-        let observer = asked.observer(expected, header, args.limits.max_msg_sz.0);
-        recording.observers.extend(observer);
+        recording.observers.extend(asked.observer(expected, header));
     }
     let recorder = Recorder::start(output, recording)?;
     let handle = recorder.handle();
@@ -123,12 +125,11 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         let duration = args.limits.duration;
         let timer = async {
             match duration {
-                Some(span) => tap::Deadline::after(span.0).passed().await,
+                Some(span) => tokio::time::sleep(span.0).await,
                 None => std::future::pending().await,
             }
         };
-        // Whatever happens to it, what it has recorded is completed.
-        let run = caught(proxy.run(Some(handle), stop.clone()));
+        let run = proxy.run(Some(handle), stop.clone());
         tokio::pin!(run);
         tokio::select! {
             outcome = &mut run => outcome,
@@ -138,16 +139,14 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
             }
         }
     };
-    let outcome = outcome.unwrap_or_else(|panicked| {
-        stop.stop(format!("the proxy stopped: {panicked}"));
-        ProxyOutcome::default()
-    });
     let written = recorder.finish().await;
+    let held = held(files, &written).await;
     let totals = line.stop();
     let session = Session {
         path,
         outcome,
         totals,
+        held,
         written,
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
@@ -156,7 +155,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
 
 /// Where the recording goes.
 enum Place<'a> {
-    One(File),
+    One(NewFile),
     Numbered(Numbered<'a>),
 }
 
@@ -176,10 +175,11 @@ impl Place<'_> {
                 (output, Some((asked, header)))
             }
             Self::One(file) => {
-                let file = keeper.keep(file, path, args.recorder.sync.into());
+                let file = keeper.keep(file, args.recorder.sync.into())?;
+                let recorded = file.recorded();
                 let writer = Writer::named(file, path, &making.header, making.chunks)?;
                 let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-                (Output::single(path, pipeline), None)
+                (Output::single(recorded, making.files, pipeline), None)
             }
         };
         let output = if args.only_errors {
@@ -197,6 +197,8 @@ struct Session {
     outcome: ProxyOutcome,
     totals: Totals,
     written: Result<Written, RecorderError>,
+    /// What is in the files, when they could not be written to their end.
+    held: Option<Held>,
     stopped: String,
 }
 
@@ -210,7 +212,10 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
-    output::put(Format::Json, format!("{ready}\n"))
+    let mut out = output::stdout(Format::Json);
+    writeln!(out, "{ready}")?;
+    out.flush()?;
+    Ok(())
 }
 
 fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
@@ -255,9 +260,7 @@ async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Ve
         return Err(Failure::Usage(text.to_owned()));
     }
     let given = tap::schema::load(&args.schema.proto, &args.schema.import_path, &args.schema.protoset);
-    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
-    schema::warn_of(given.as_deref());
-    Ok(given)
+    given.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// TLS towards clients.

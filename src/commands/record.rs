@@ -4,11 +4,7 @@ use std::path::{Path, PathBuf};
 
 use grpc_capture::tap::Stop;
 
-use super::{
-    Done, Failure, Outcome, output,
-    signals::{self, Usr1},
-    supervisor::Supervisor,
-};
+use super::{Done, Failure, Outcome, output};
 use crate::cli::record::RecordArgs;
 
 mod jobs;
@@ -16,12 +12,13 @@ mod live;
 pub(crate) mod progress;
 mod report;
 mod session;
+pub(crate) mod signal;
 pub(crate) mod target;
 
-pub(crate) use session::unix_ns;
 use session::{Recording, Session};
+pub(crate) use session::{held, unix_ns};
 
-pub(crate) fn run(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor) -> Done {
+pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(receivers(args.jobs.is_some()))
         .enable_all()
@@ -29,7 +26,7 @@ pub(crate) fn run(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor
     let done = runtime.block_on(async {
         match &args.jobs {
             Some(list) => jobs::run(args, list, talk).await,
-            None => one(args, talk, supervisor).await,
+            None => one(args, talk).await,
         }
     });
     // A name server that does not answer must not keep a finished command alive.
@@ -44,13 +41,12 @@ fn receivers(many: bool) -> usize {
     if many { (cores / 2).max(1) } else { 1 }
 }
 
-async fn one(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor) -> Done {
+async fn one(args: &RecordArgs, talk: output::Talk) -> Done {
     target::check(args)?;
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
     let stop = Stop::new();
-    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
-    supervisor.stop_on_panic(stop.clone());
+    signal::stop_on_signals(stop.clone())?;
     let session = Session::start(args, 1)?;
     let mut line = None;
     let recording = session

@@ -67,9 +67,13 @@ pub(crate) fn write(
         PageFormat::Html => html::render(&input),
         PageFormat::Markdown => markdown::render(&input),
     };
-    let mut out = output::sink(Some(path), force, output::Gone::GoOn)?;
+    let mut out = output::sink(Some(path), force)?;
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| output::unwritten(path, &error))?;
+    if path == Path::new("-") {
+        written?;
+    } else {
+        written.map_err(|error| format!("could not write {}: {error}", path.display()))?;
+    }
     Ok(input)
 }
 

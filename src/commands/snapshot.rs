@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -58,14 +59,16 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
 }
 
 fn print(args: &SnapshotArgs) -> Done {
+    let mut out = output::stdout(Format::Text);
     for (number, path) in args.captures.iter().enumerate() {
         let text = text(args, path)?;
         if args.captures.len() > 1 {
             let gap = if number > 0 { "\n" } else { "" };
-            output::put(Format::Text, format!("{gap}==> {} <==\n", output::shown(path)))?;
+            writeln!(out, "{gap}==> {} <==", output::shown(path))?;
         }
-        output::put(Format::Text, text)?;
+        out.write_all(text.as_bytes())?;
     }
+    out.flush()?;
     Ok(Outcome::Ok)
 }
 
@@ -100,6 +103,8 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
         rel: args.rel.unwrap_or(0.0),
     };
     let (mut differ, mut missing) = (0, 0);
+    // Not through the edge: the colours of a diff are ours, and its lines are printable.
+    let mut out = std::io::stdout().lock();
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
         let shown = output::shown(&golden);
@@ -108,31 +113,34 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
                 let diff = compare(&old, &new, tolerance);
                 if !diff.is_empty() {
                     differ += 1;
-                    // Not through the edge: the colours of a diff are ours, and its lines are printable.
-                    output::put_as_it_is(diff.render(&shown, &path.display().to_string(), colour))?;
+                    out.write_all(diff.render(&shown, &path.display().to_string(), colour).as_bytes())?;
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 missing += 1;
-                let path = output::shown(path);
-                let text = format!("{shown}: there is no golden for {path}; --update writes it\n");
-                output::put(Format::Text, text)?;
+                writeln!(
+                    out,
+                    "{shown}: there is no golden for {}; --update writes it",
+                    output::shown(path)
+                )?;
             }
             Err(error) => return Err(format!("could not read {shown}: {error}").into()),
         }
     }
     let total = args.captures.len();
     let alike = total - differ - missing;
-    output::put(
-        Format::Text,
-        format!("{alike} of {total} as their goldens, {differ} differ, {missing} without a golden\n"),
+    writeln!(
+        out,
+        "{alike} of {total} as their goldens, {differ} differ, {missing} without a golden"
     )?;
+    out.flush()?;
     report_orphans(args, dir)?;
     Ok(if alike == total { Outcome::Ok } else { Outcome::Findings })
 }
 
 fn update(args: &SnapshotArgs, dir: &Path) -> Done {
     fs::create_dir_all(dir).map_err(|error| format!("could not create {}: {error}", dir.display()))?;
+    let mut out = output::stdout(Format::Text);
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
         let shown = output::shown(&golden);
@@ -144,8 +152,9 @@ fn update(args: &SnapshotArgs, dir: &Path) -> Done {
         if what != "unchanged" {
             fs::write(&golden, new).map_err(|error| format!("could not write {shown}: {error}"))?;
         }
-        output::put(Format::Text, format!("{shown}: {what}\n"))?;
+        writeln!(out, "{shown}: {what}")?;
     }
+    out.flush()?;
     report_orphans(args, dir)?;
     Ok(Outcome::Ok)
 }

@@ -157,6 +157,8 @@ fn print_expectations(
         output::say("expectations are made from a good capture; this one fails");
         return Ok(Outcome::Findings);
     }
-    output::put(Format::Text, Expectations::init_from(&observed))?;
+    let mut out = output::stdout(Format::Text);
+    out.write_all(Expectations::init_from(&observed).as_bytes())?;
+    out.flush()?;
     Ok(Outcome::Ok)
 }

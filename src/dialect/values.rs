@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::{
     Dialect,
-    budget::Budget,
     proto::{DecodeError, Field, Fields, Value},
 };
 
@@ -14,7 +13,7 @@ use super::{
 /// [`Layout`](super::Layout) says.
 ///
 /// # Errors
-/// When the message is malformed, or has more runs than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES) holds.
+/// When the message is malformed.
 ///
 /// ```
 /// use grpc_capture::dialect::{Dialect, value_places};
@@ -24,22 +23,19 @@ use super::{
 /// # Ok::<(), grpc_capture::dialect::DecodeError>(())
 /// ```
 pub fn value_places(dialect: Dialect, frame: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
-    let (mut places, mut budget) = (Vec::new(), Budget::default());
+    let mut places = Vec::new();
     let mut fields = Fields::new("DataStream", frame);
     while let Some(field) = fields.next_field()? {
         match (dialect, field.number) {
-            (Dialect::DataStream, 1) => row(&field, &mut places, &mut budget)?,
-            (Dialect::PandaDataStream, 9) => {
-                budget.take(1, size_of::<Range<usize>>(), field.value_at())?;
-                places.extend(run(&field));
-            }
+            (Dialect::DataStream, 1) => row(&field, &mut places)?,
+            (Dialect::PandaDataStream, 9) => places.extend(run(&field)),
             _ => {}
         }
     }
     Ok(places)
 }
 
-fn row(field: &Field<'_>, places: &mut Vec<Range<usize>>, budget: &mut Budget) -> Result<(), DecodeError> {
+fn row(field: &Field<'_>, places: &mut Vec<Range<usize>>) -> Result<(), DecodeError> {
     let mut sensors = field.message("SpectrogramRow")?;
     while let Some(sensor) = sensors.next_field()? {
         if sensor.number != 2 {
@@ -48,7 +44,6 @@ fn row(field: &Field<'_>, places: &mut Vec<Range<usize>>, budget: &mut Budget) -
         let mut fields = sensor.message("SensorIntensity")?;
         while let Some(field) = fields.next_field()? {
             if field.number == 2 {
-                budget.take(1, size_of::<Range<usize>>(), field.value_at())?;
                 places.extend(run(&field));
             }
         }

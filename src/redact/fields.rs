@@ -17,7 +17,7 @@ use std::{
 use prost_reflect::DescriptorPool;
 
 use super::{Action, redactor::Ledger};
-use crate::{dialect::descriptors::Descriptors, event::Direction};
+use crate::event::Direction;
 pub use find::FieldError;
 use schema::Schema;
 
@@ -73,10 +73,8 @@ pub(super) struct FieldRules {
 
 impl FieldRules {
     pub(super) fn new(descriptor_set: &[u8], wanted: &BTreeMap<String, Action>) -> Result<Self, FieldError> {
-        let read = Descriptors::read(descriptor_set);
-        let pool = read
-            .map_err(|error| FieldError::BadDescriptors(error.to_string()))?
-            .pool;
+        let pool =
+            DescriptorPool::decode(descriptor_set).map_err(|error| FieldError::BadDescriptors(error.to_string()))?;
         let mut schema = Schema::new(&pool);
         let mut keys = HashSet::new();
         for (path, action) in wanted {

@@ -6,7 +6,6 @@
 
 mod call;
 mod connection;
-mod driver;
 mod ending;
 mod filter;
 mod front;

@@ -16,12 +16,16 @@ use std::{
 
 use h2::{client::SendRequest, server};
 use http::{Request, Uri, request::Parts, uri::Scheme};
-use tokio::{net::TcpStream, sync::Notify, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     call,
-    driver::Driver,
     greeting::{self, Greeting},
     hub::Hub,
     outlet::Door,
@@ -117,7 +121,7 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dy
         opened = open(&hub, &dialer) => opened,
         _ = hub.stop.stopped() => return,
     };
-    let (link, target) = match opened {
+    let (link, mut target) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             hub.unreachable(&error);
@@ -130,7 +134,7 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dy
     let cut = Arc::new(AtomicBool::new(false));
     let socket = Socket::new(client, first, Arc::clone(&cut));
     let mut calls = JoinSet::new();
-    let ended = carry(&link, socket, &target, &mut calls, &cut).await;
+    let ended = carry(&link, socket, &mut target, &mut calls, &cut).await;
     if let Err(error) = ended {
         tracing::debug!(%error, "the connection from {from} ended");
     }
@@ -139,11 +143,14 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dy
     while calls.join_next().await.is_some() {}
     // Once nobody can send on it any more, the connection to the target says goodbye and closes.
     drop(link);
-    let _ = timeout(LINGER, target.ended()).await;
+    let _ = timeout(LINGER, &mut target).await;
+    target.abort();
 }
 
+type Target = JoinHandle<()>;
+
 /// Dials the target and waits for its SETTINGS.
-async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Driver), String> {
+async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Target), String> {
     let Wire {
         stream,
         watch,
@@ -162,18 +169,14 @@ async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Driver), St
         .map_err(|error| error.to_string())?;
     let mut connection = Box::pin(connection);
     // Reading them and taking note of them is one step of the connection: seen here, they count.
-    let (opening, ended) = tokio::select! {
+    let opening = tokio::select! {
         biased;
-        ended = &mut connection => (watch.opened().await, Some(ended)),
-        opening = watch.opened() => (opening, None),
+        _ = &mut connection => watch.opened().await,
+        opening = watch.opened() => opening,
     };
     dialer.judge(opening, &kind).map_err(|error| error.to_string())?;
-    let driver = Driver::spawn(async move {
-        let ended = match ended {
-            Some(ended) => ended,
-            None => connection.await,
-        };
-        if let Err(error) = ended {
+    let running = tokio::spawn(async move {
+        if let Err(error) = connection.await {
             tracing::debug!(%error, "the target's connection ended");
         }
     });
@@ -188,14 +191,14 @@ async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Driver), St
         waiting: AtomicUsize::new(0),
         waits: Notify::new(),
     };
-    Ok((link, driver))
+    Ok((link, running))
 }
 
 /// Takes the client's calls until its connection or the target's ends.
 async fn carry(
     link: &Arc<Link>,
     socket: Socket<Box<dyn Stream>>,
-    target: &Driver,
+    target: &mut Target,
     calls: &mut JoinSet<()>,
     cut: &AtomicBool,
 ) -> Result<(), h2::Error> {
@@ -226,7 +229,7 @@ async fn carry(
                 announced = true;
                 client.graceful_shutdown();
             }
-            () = target.ended() => break,
+            _ = &mut *target => break,
             _ = link.hub.stop.stopped() => {
                 while calls.join_next().await.is_some() {}
                 return Ok(());

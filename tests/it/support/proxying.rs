@@ -104,7 +104,11 @@ impl Proxying {
         let Some(status) = ended else {
             panic!("the proxy hangs: {stderr}");
         };
-        Run::new(status, stdout, stderr)
+        Run {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
     }
 }
 

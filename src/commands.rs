@@ -1,6 +1,8 @@
 //! The commands: each opens what it needs, calls one engine of the library, and prints once.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
+
+use grpc_capture::file::remedy;
 
 pub(crate) mod attach;
 pub(crate) mod bundle;
@@ -14,7 +16,6 @@ pub(crate) mod faults;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod input;
-pub(crate) mod kept;
 pub(crate) mod merge;
 pub(crate) mod note;
 pub(crate) mod output;
@@ -27,9 +28,11 @@ pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod series;
 pub(crate) mod serve;
+pub(crate) mod signals;
 pub(crate) mod slice;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
+pub(crate) mod supervisor;
 mod tls;
 pub(crate) mod trust;
 pub(crate) mod validate;
@@ -93,11 +96,11 @@ impl Failure {
         }
     }
 
-    /// True when the reader of our output went away, as `head` does.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
+    /// True when the reader of our output went away, as `head` does, and there was nothing else to do.
+    pub(crate) fn is_reader_gone(&self) -> bool {
         let Self::Error(error) = self else { return false };
         let io = error.downcast_ref::<std::io::Error>();
-        io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        io.is_some_and(output::ReaderGone::is)
     }
 }
 
@@ -124,10 +127,27 @@ impl fmt::Display for Failure {
                     }
                     cause = error.source();
                 }
-                Ok(())
+                match refused(error.as_ref()).filter(|remedy| !said.contains(remedy)) {
+                    Some(remedy) => write!(f, "; {remedy}"),
+                    None => Ok(()),
+                }
             }
         }
     }
+}
+
+/// What helps where the system stores no more: an error that only a write can have, wherever it is among the causes.
+fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let io = causes.filter_map(|error| error.downcast_ref::<io::Error>());
+    let of_writes = |error: &&io::Error| {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(
+            error.kind(),
+            StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem
+        )
+    };
+    io.filter(of_writes).find_map(remedy)
 }
 
 /// What every command gives back.

@@ -3,6 +3,7 @@
 //! Pure: no network here. Unknown fields are kept, numbers may come as strings, and only what a field must hold is asked
 //! of it.
 
+mod json;
 mod keys;
 
 pub mod job;
@@ -14,6 +15,7 @@ mod sensors;
 pub mod words;
 
 pub use job::{JobError, JobSpec};
+pub use json::{BodyError, MAX_BODY_BYTES, parse_body};
 pub use readdress::readdress;
 pub use refusal::{error_text, refusal};
 pub use request::{ConfigureRequest, RequestError};

@@ -29,12 +29,24 @@ use crate::{
 /// assert_eq!(rows, 50);
 /// # Ok::<(), grpc_capture::file::FileError>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frames {
     calls: BTreeMap<u32, Call>,
     layout: Layout,
     /// The content of the last message that was compressed.
     inflated: Bytes,
+    max_message_bytes: u64,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self {
+            calls: BTreeMap::new(),
+            layout: Layout::default(),
+            inflated: Bytes::new(),
+            max_message_bytes: wire::MAX_INFLATED,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -131,8 +143,21 @@ impl Frames {
         }
     }
 
+    /// Takes messages of up to so many bytes, however they are packed; 100 MiB by default.
+    #[must_use]
+    pub const fn with_max_message_bytes(mut self, bytes: u64) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// Lets go of the content of the last message; for those who do not see the next one at once.
+    pub fn forget(&mut self) {
+        self.inflated = Bytes::new();
+    }
+
     /// Looks at the next event; a frame borrows from it.
     pub fn see<'a>(&'a mut self, event: &'a Event) -> Seen<'a> {
+        self.forget();
         let message = match &event.kind {
             EventKind::CallStart(start) => {
                 let dialect = Dialect::from_method(&start.method);
@@ -174,7 +199,7 @@ impl Frames {
         call.received += 1;
         let bytes: &'a [u8] = if message.compressed {
             let encoding = call.encoding.as_deref().unwrap_or(wire::NO_ENCODING);
-            match wire::inflate(encoding, &message.data, wire::MAX_INFLATED) {
+            match wire::inflate(encoding, &message.data, self.max_message_bytes) {
                 Ok(inflated) => self.inflated = inflated,
                 Err(error) => return Seen::NotInflated(place, error),
             }
@@ -252,6 +277,26 @@ mod tests {
             matches!(frames.see(&event(1, received(b"\x0a\x7f"))), Seen::Malformed(place, _) if place.message == 0)
         );
         assert!(matches!(frames.see(&event(1, received(b""))), Seen::Frame(place, _) if place.message == 1));
+    }
+
+    #[test]
+    fn a_message_has_one_limit_however_it_is_packed() {
+        let mut frames = Frames::default().with_max_message_bytes(3);
+        frames.see(&event(1, start(datastream::METHOD)));
+        let mut metadata = Metadata::default();
+        metadata.push("grpc-encoding", "gzip");
+        frames.see(&event(1, EventKind::Headers(Headers { metadata })));
+        let small = wire::deflate("gzip", b"\x0a\x00\x0a\x00").unwrap();
+        let mut message = Message::plain(Direction::Received, small);
+        message.compressed = true;
+        let message = event(1, EventKind::Message(message));
+        let Seen::NotInflated(place, error) = frames.see(&message) else {
+            panic!("over the limit")
+        };
+        assert_eq!(
+            (place.message, error.to_string().as_str()),
+            (0, "it inflates to more than 3 bytes")
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use grpc_capture::text::printable;
 use tracing_subscriber::{EnvFilter, field::MakeExt as _, filter::LevelFilter, fmt::format::debug_fn};
 
 use cli::{Cli, Command};
-use commands::output::Talk;
+use commands::{output::Talk, supervisor::Supervisor};
 
 mod cli;
 mod commands;
@@ -15,10 +15,14 @@ mod commands;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli);
+    if let Err(error) = commands::signals::let_large_writes_fail() {
+        tracing::debug!(%error, "a write beyond the limit for the size of files ends the process");
+    }
     let talk = if cli.quiet { Talk::Quiet } else { Talk::Normal };
-    let done = match &cli.command {
+    let supervisor = Supervisor::start();
+    let code = supervisor.run(|| match &cli.command {
         Command::Demo(args) => commands::demo::run(args),
-        Command::Record(args) => commands::record::run(args, talk),
+        Command::Record(args) => commands::record::run(args, talk, &supervisor),
         Command::Proxy(args) => commands::proxy::run(args, talk),
         Command::Serve(args) => commands::serve::run(args, talk),
         Command::Replay(args) => commands::replay::run(args),
@@ -41,15 +45,8 @@ fn main() -> ExitCode {
         Command::Attach(args) => commands::attach::run(args),
         Command::Completions(args) => commands::docs::completions(args),
         Command::Man(args) => commands::docs::man(args),
-    };
-    match done {
-        Ok(outcome) => ExitCode::from(outcome.code()),
-        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
-        Err(failure) => {
-            commands::output::say(format!("capture: {failure}"));
-            ExitCode::from(failure.code())
-        }
-    }
+    });
+    ExitCode::from(code)
 }
 
 /// Log lines go to stderr: warnings by default, more with -v, or as `RUST_LOG` says.
@@ -75,7 +72,7 @@ fn start_log(cli: &Cli) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .fmt_fields(fields.delimited(" "))
-        .with_writer(std::io::stderr)
+        .with_writer(|| commands::output::Stderr)
         .with_ansi(colour)
         .with_target(false)
         .without_time()

@@ -3,6 +3,7 @@
 //! [`record_job`] is the whole of it: it dials a job, waits until the job is ready, opens all its streams together and
 //! hands every event to a [`Recorder`], which writes from a thread of its own.
 
+mod awake;
 pub mod client;
 pub mod clock;
 pub mod dial;
@@ -13,6 +14,7 @@ pub mod rest;
 pub mod schema;
 pub mod tls;
 
+pub use awake::Deadline;
 pub use client::{
     CallLimits, CallOutcome, Stop,
     job::{Job, JobOptions, JobOutcome, StreamSpec, TapError, record_job},

@@ -209,6 +209,13 @@ impl Validator {
         self
     }
 
+    /// Takes messages of up to so many bytes, however they are packed, as the recorder does that it watches.
+    #[must_use]
+    pub fn with_max_message_bytes(mut self, bytes: u64) -> Self {
+        self.frames = self.frames.with_max_message_bytes(bytes);
+        self
+    }
+
     /// What can be said while the stream still comes: how many errors were noticed so far, and rule and place of the
     /// latest; `None` when there was none.
     #[must_use]
@@ -349,6 +356,7 @@ impl Observer for Validator {
                 }
             }
         }
+        self.frames.forget();
     }
 }
 

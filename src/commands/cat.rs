@@ -11,12 +11,16 @@ use std::{
 use grpc_capture::{
     convert::delimited,
     event::{Direction, Event, EventKind, Message},
-    file::{Reader, Tail, attribute},
+    file::{Reader, Tail, attribute, remedy},
     report::{event_json::EventJson, event_text, schema::Schema},
     wire,
 };
 
-use super::{Done, Failure, Outcome, input, output};
+use super::{
+    Done, Failure, Outcome, input,
+    output::{self, Gone, ReaderGone},
+    schema,
+};
 use crate::cli::{CatArgs, DirectionArg, Format};
 
 /// How often a growing capture is looked at: twice within the recorder's default flush interval.
@@ -85,15 +89,16 @@ fn cat(args: &CatArgs, gaps: Gaps, reader: &mut Reader<File>) -> Done {
     Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
 }
 
-/// An output that took no more; a reader that went away is told apart by [`Failure::is_broken_pipe`].
+/// An output that took no more; a reader that went away is told apart by [`Failure::is_reader_gone`].
 fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::BrokenPipe {
+    if ReaderGone::is(&error) {
         return error.into();
     }
     let place = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let place = place.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+    let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     let capture = args.capture.display();
-    format!("could not write all of {capture} to {place}: {error}; what is there is incomplete").into()
+    format!("could not write all of {capture} to {place}: {error}; what is there is incomplete{remedy}").into()
 }
 
 struct EventWriter<'a> {
@@ -109,7 +114,7 @@ struct EventWriter<'a> {
 
 /// Where the events go. Messages go as they are, and so does JSON into a file; text is for people wherever it goes.
 fn out(args: &CatArgs) -> Result<Box<dyn Write>, Failure> {
-    let out = output::sink(args.output.as_deref(), args.force)?;
+    let out = output::sink(args.output.as_deref(), args.force, Gone::Stop)?;
     let into_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
     Ok(match args.format.format {
         _ if args.raw => out,
@@ -129,6 +134,7 @@ impl<'a> EventWriter<'a> {
             }
             _ => Schema::default(),
         };
+        schema::warn(&schema);
         Ok(Self {
             args,
             json: EventJson::new(schema),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Cursor, Write},
+    io::Cursor,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -179,6 +179,5 @@ fn unix_ns() -> u64 {
 }
 
 fn say(text: &str) -> Result<(), Failure> {
-    writeln!(output::stdout(Format::Text), "{text}")?;
-    Ok(())
+    output::put(Format::Text, format!("{text}\n"))
 }

@@ -65,7 +65,7 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
     if let Some(path) = &args.html {
         let page = diff_html::page(&report.diff, map.as_ref(), &report.a, &report.b);
         let written = output::create(path, args.force)?.write_all(page.as_bytes());
-        written.map_err(|error| format!("could not write {}: {error}", path.display()))?;
+        written.map_err(|error| output::unwritten(path, &error))?;
     }
     output::print(args.format.format, &report, |report| {
         diff_text::render(&report.diff, &report.a, &report.b)

@@ -1,6 +1,6 @@
 //! `capture completions` and `capture man`.
 
-use std::{fs, io::Write};
+use std::fs;
 
 use clap::CommandFactory;
 
@@ -10,7 +10,7 @@ use crate::cli::{Cli, CompletionsArgs, ManArgs};
 pub(crate) fn completions(args: &CompletionsArgs) -> Done {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "capture", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
+    output::put_as_it_is(script)?;
     Ok(Outcome::Ok)
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn man(args: &ManArgs) -> Done {
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-        std::io::stdout().lock().write_all(&page)?;
+        output::put_as_it_is(page)?;
         return Ok(Outcome::Ok);
     };
     let failed = |error| format!("could not write man pages into {}: {error}", dir.display());

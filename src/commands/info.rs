@@ -11,7 +11,7 @@ use grpc_capture::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Done, Outcome, input, output};
+use super::{Done, Outcome, input, output, schema};
 use crate::cli::ReportArgs;
 
 #[derive(Serialize)]
@@ -116,7 +116,9 @@ fn attributes(header: &Header) -> Map<String, Value> {
 fn services(header: &Header) -> Vec<String> {
     let set = header.get(attribute::DESCRIPTOR_SET);
     let schema = set.and_then(|set| Schema::from_descriptor_set(set).ok());
-    schema.map(|schema| schema.services()).unwrap_or_default()
+    let Some(schema) = schema else { return Vec::new() };
+    schema::warn(&schema);
+    schema.services()
 }
 
 fn call_json(call: &CallOverview) -> Value {

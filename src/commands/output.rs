@@ -12,8 +12,11 @@ use grpc_capture::{
 };
 use serde::Serialize;
 
+mod reader;
 mod rewrite;
 
+use reader::Pipe;
+pub(crate) use reader::{Gone, ReaderGone};
 pub(crate) use rewrite::NewCapture;
 
 use super::Failure;
@@ -28,15 +31,27 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&
     if !line.ends_with('\n') {
         line.push('\n');
     }
-    let mut out = stdout(format);
-    out.write_all(line.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    put(format, line)
 }
 
 /// stdout for what people or programs read: text, or JSON.
-pub(crate) fn stdout(format: Format) -> Shown<io::StdoutLock<'static>> {
-    Shown::new(io::stdout().lock(), format)
+fn stdout(format: Format) -> Shown<Pipe<io::StdoutLock<'static>>> {
+    Shown::new(Pipe::new(io::stdout().lock(), Gone::GoOn), format)
+}
+
+/// Writes results to stdout. That nobody reads them changes nothing; that they could not be written is a failure.
+pub(crate) fn put(format: Format, results: impl AsRef<[u8]>) -> Result<(), Failure> {
+    write_results(stdout(format), results.as_ref())
+}
+
+/// The same for results that must not be changed.
+pub(crate) fn put_as_it_is(results: impl AsRef<[u8]>) -> Result<(), Failure> {
+    write_results(Pipe::new(io::stdout().lock(), Gone::GoOn), results.as_ref())
+}
+
+fn write_results(mut out: impl Write, results: &[u8]) -> Result<(), Failure> {
+    let written = out.write_all(results).and_then(|()| out.flush());
+    written.map_err(|error| format!("could not write the results to stdout: {error}; they are incomplete").into())
 }
 
 /// The output edge: whatever text is written into it, no character reaches the terminal that would steer it. Ends of lines
@@ -90,16 +105,29 @@ impl Talk {
     }
 }
 
+/// stderr. Talk that nobody can hear is no reason to fail: whatever is written into it is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Says something on stderr, in one line whatever it holds.
 pub(crate) fn say(text: impl AsRef<str>) {
-    // Talk that nobody can hear is no reason to fail.
-    let _ = writeln!(io::stderr(), "{}", printable(text.as_ref()));
+    let _ = writeln!(Stderr, "{}", printable(text.as_ref()));
 }
 
 /// Says something on stderr that has several lines.
 pub(crate) fn say_lines(text: impl AsRef<str>) {
-    // As above.
-    let _ = writeln!(io::stderr(), "{}", printable_lines(text.as_ref()));
+    let _ = writeln!(Stderr, "{}", printable_lines(text.as_ref()));
 }
 
 /// A path as one line of text.
@@ -107,17 +135,17 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-/// stdout, or a new file.
-pub(crate) fn sink(output: Option<&Path>, force: bool) -> Result<Box<dyn Write>, Failure> {
+/// stdout, or a new file. `gone` is what a reader that goes away means: of stdout, or of a pipe that is named.
+pub(crate) fn sink(output: Option<&Path>, force: bool, gone: Gone) -> Result<Box<dyn Write>, Failure> {
     match output {
         // A device or a pipe is written into, and never replaced.
         Some(path) if is_special(path) => {
             let open = OpenOptions::new().write(true).open(path);
             let file = open.map_err(|error| format!("could not open {}: {error}", path.display()))?;
-            Ok(Box::new(BufWriter::new(file)))
+            Ok(Box::new(BufWriter::new(Pipe::new(file, gone))))
         }
         Some(path) if path != Path::new("-") => Ok(Box::new(BufWriter::new(create(path, force)?))),
-        _ => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
+        _ => Ok(Box::new(BufWriter::new(Pipe::new(io::stdout().lock(), gone)))),
     }
 }
 
@@ -161,6 +189,12 @@ fn check_name(path: &Path) -> Result<(), Failure> {
         return Err(format!("{} is no regular file; choose another name with -o", path.display()).into());
     }
     Ok(())
+}
+
+/// A file that could not be written, and what helps.
+pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let remedy = remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+    format!("could not write {}: {error}{remedy}", path.display()).into()
 }
 
 /// Creates an output file; one that exists is replaced only with `force`.

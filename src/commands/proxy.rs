@@ -1,14 +1,14 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
 use std::{
-    io::Write as _,
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use grpc_capture::{
-    file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
+    file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
     server_tls::ServerTls,
@@ -19,7 +19,7 @@ use grpc_capture::{
         recorder::{
             SPILL_BYTES, Spill,
             durable::Keeper,
-            output::{Evidence, Held, Making, Output, RecordingFiles, Sieve, Written},
+            output::{Making, Output, Sieve, Written},
             pipeline::{Ladder, Pipeline},
             press::Press,
         },
@@ -31,10 +31,12 @@ use serde_json::json;
 
 use super::{
     Done, Failure, output,
-    record::{default_path, held, progress, signal, unix_ns},
+    record::{default_path, progress, unix_ns},
     redact::rules_of_file,
     schema,
     series::{Asked, Numbered},
+    signals::{self, Usr1},
+    supervisor::caught,
     tls::TlsFlags,
     trust,
 };
@@ -83,20 +85,16 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     let proxy = Proxy::bind(options).await?;
     let place = match numbered {
         Some(numbered) => Place::Numbered(numbered),
-        None => Place::One(output::begin(&path, args.force)?),
+        None => Place::One(output::create(&path, args.force)?),
     };
     let stop = Stop::new();
-    signal::stop_on_signals(stop.clone())?;
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
     let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
     let chunks = WriterOptions {
         chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
         ..WriterOptions::default()
     };
     let press = Press::start()?;
-    let files = RecordingFiles::new(Evidence::Any);
-    if args.allow_empty {
-        files.keep_empty();
-    }
     let room = press.room();
     let making = Making {
         header,
@@ -104,12 +102,12 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         press,
         ladder: Ladder::default(),
         room,
-        files: files.clone(),
     };
     let (output, asked) = place.open(args, making, &keeper, &path)?;
     if let Some((asked, header)) = &asked {
         let expected = Expectations::from_header(header);
-        recording.observers.extend(asked.observer(expected, header));
+        let observer = asked.observer(expected, header, args.limits.max_msg_sz.0);
+        recording.observers.extend(observer);
     }
     let recorder = Recorder::start(output, recording)?;
     let handle = recorder.handle();
@@ -125,11 +123,12 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
         let duration = args.limits.duration;
         let timer = async {
             match duration {
-                Some(span) => tokio::time::sleep(span.0).await,
+                Some(span) => tap::Deadline::after(span.0).passed().await,
                 None => std::future::pending().await,
             }
         };
-        let run = proxy.run(Some(handle), stop.clone());
+        // Whatever happens to it, what it has recorded is completed.
+        let run = caught(proxy.run(Some(handle), stop.clone()));
         tokio::pin!(run);
         tokio::select! {
             outcome = &mut run => outcome,
@@ -139,14 +138,16 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
             }
         }
     };
+    let outcome = outcome.unwrap_or_else(|panicked| {
+        stop.stop(format!("the proxy stopped: {panicked}"));
+        ProxyOutcome::default()
+    });
     let written = recorder.finish().await;
-    let held = held(files, &written).await;
     let totals = line.stop();
     let session = Session {
         path,
         outcome,
         totals,
-        held,
         written,
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
@@ -155,7 +156,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
 
 /// Where the recording goes.
 enum Place<'a> {
-    One(NewFile),
+    One(File),
     Numbered(Numbered<'a>),
 }
 
@@ -175,11 +176,10 @@ impl Place<'_> {
                 (output, Some((asked, header)))
             }
             Self::One(file) => {
-                let file = keeper.keep(file, args.recorder.sync.into())?;
-                let recorded = file.recorded();
+                let file = keeper.keep(file, path, args.recorder.sync.into());
                 let writer = Writer::named(file, path, &making.header, making.chunks)?;
                 let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-                (Output::single(recorded, making.files, pipeline), None)
+                (Output::single(path, pipeline), None)
             }
         };
         let output = if args.only_errors {
@@ -197,8 +197,6 @@ struct Session {
     outcome: ProxyOutcome,
     totals: Totals,
     written: Result<Written, RecorderError>,
-    /// What is in the files, when they could not be written to their end.
-    held: Option<Held>,
     stopped: String,
 }
 
@@ -212,10 +210,7 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
-    let mut out = output::stdout(Format::Json);
-    writeln!(out, "{ready}")?;
-    out.flush()?;
-    Ok(())
+    output::put(Format::Json, format!("{ready}\n"))
 }
 
 fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
@@ -260,7 +255,9 @@ async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Ve
         return Err(Failure::Usage(text.to_owned()));
     }
     let given = tap::schema::load(&args.schema.proto, &args.schema.import_path, &args.schema.protoset);
-    given.map_err(|error| Failure::Usage(error.to_string()))
+    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    schema::warn_of(given.as_deref());
+    Ok(given)
 }
 
 /// TLS towards clients.

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use grpc_capture::tap::Stop;
 
-use super::{Done, Failure, Outcome, output};
+use super::{
+    Done, Failure, Outcome, output,
+    signals::{self, Usr1},
+    supervisor::Supervisor,
+};
 use crate::cli::record::RecordArgs;
 
 mod jobs;
@@ -12,13 +16,12 @@ mod live;
 pub(crate) mod progress;
 mod report;
 mod session;
-pub(crate) mod signal;
 pub(crate) mod target;
 
+pub(crate) use session::unix_ns;
 use session::{Recording, Session};
-pub(crate) use session::{held, unix_ns};
 
-pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
+pub(crate) fn run(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(receivers(args.jobs.is_some()))
         .enable_all()
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &RecordArgs, talk: output::Talk) -> Done {
     let done = runtime.block_on(async {
         match &args.jobs {
             Some(list) => jobs::run(args, list, talk).await,
-            None => one(args, talk).await,
+            None => one(args, talk, supervisor).await,
         }
     });
     // A name server that does not answer must not keep a finished command alive.
@@ -41,12 +44,13 @@ fn receivers(many: bool) -> usize {
     if many { (cores / 2).max(1) } else { 1 }
 }
 
-async fn one(args: &RecordArgs, talk: output::Talk) -> Done {
+async fn one(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor) -> Done {
     target::check(args)?;
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
     let stop = Stop::new();
-    signal::stop_on_signals(stop.clone())?;
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    supervisor.stop_on_panic(stop.clone());
     let session = Session::start(args, 1)?;
     let mut line = None;
     let recording = session

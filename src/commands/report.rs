@@ -67,13 +67,9 @@ pub(crate) fn write(
         PageFormat::Html => html::render(&input),
         PageFormat::Markdown => markdown::render(&input),
     };
-    let mut out = output::sink(Some(path), force)?;
+    let mut out = output::sink(Some(path), force, output::Gone::GoOn)?;
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    if path == Path::new("-") {
-        written?;
-    } else {
-        written.map_err(|error| format!("could not write {}: {error}", path.display()))?;
-    }
+    written.map_err(|error| output::unwritten(path, &error))?;
     Ok(input)
 }
 

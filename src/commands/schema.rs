@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use grpc_capture::tap::{DialOptions, Target, schema};
+use grpc_capture::{
+    report::schema::Schema,
+    tap::{DialOptions, Target, schema},
+};
 
-use super::Failure;
+use super::{Failure, output};
 use crate::cli::schema::{Reflect, SchemaArgs};
 
 /// How long the target may take to tell its schema when nobody insists: it is asked before anything is recorded.
@@ -18,7 +21,32 @@ pub(crate) async fn descriptor_set(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let given = schema::load(&args.proto, &args.import_path, &args.protoset);
     let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
-    match (given, args.reflect) {
+    let set = chosen(given, args.reflect, target, dial).await?;
+    warn_of(set.as_deref());
+    Ok(set)
+}
+
+/// Says what of a descriptor set cannot be used.
+pub(crate) fn warn_of(set: Option<&[u8]>) {
+    if let Some(Ok(schema)) = set.map(Schema::from_descriptor_set) {
+        warn(&schema);
+    }
+}
+
+/// Says what of a schema cannot be used.
+pub(crate) fn warn(schema: &Schema) {
+    if let Some(warning) = schema.warning() {
+        output::say(warning);
+    }
+}
+
+async fn chosen(
+    given: Option<Vec<u8>>,
+    how: Reflect,
+    target: &Target,
+    dial: &DialOptions,
+) -> Result<Option<Vec<u8>>, Failure> {
+    match (given, how) {
         (given, Reflect::Never) | (given @ Some(_), Reflect::Auto) => Ok(given),
         (None, Reflect::Auto) => match schema::reflect(target, dial, SOON).await {
             Ok(set) => Ok(Some(set)),

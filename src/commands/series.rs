@@ -8,7 +8,7 @@ use grpc_capture::{
     tap::{
         RecorderHandle,
         recorder::output::{
-            Bell, Held, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
+            Bell, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
             WrittenFile,
         },
     },
@@ -53,10 +53,7 @@ impl<'a> Numbered<'a> {
         output::check_capture(path)?;
         let names = Names::new(path, force);
         let taken = names.taken();
-        let taken = taken.map_err(|error| {
-            let remedy = grpc_capture::file::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
-            format!("could not write beside {}: {error}{remedy}", path.display())
-        })?;
+        let taken = taken.map_err(|error| format!("could not write beside {}: {error}", path.display()))?;
         if let Some(taken) = taken {
             let taken = taken.display();
             return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
@@ -115,10 +112,15 @@ pub(crate) struct Asked {
 impl Asked {
     /// The observer that rings at each finding of severity error; it runs on the writer's thread, so that a finding in
     /// the last message still comes in time.
-    pub(crate) fn observer(&self, expectations: Expectations, header: &Header) -> Option<Box<dyn Observer>> {
+    pub(crate) fn observer(
+        &self,
+        expectations: Expectations,
+        header: &Header,
+        max_message_bytes: u64,
+    ) -> Option<Box<dyn Observer>> {
         self.findings.then(|| -> Box<dyn Observer> {
             Box::new(Alarm {
-                validator: Validator::new(expectations, header),
+                validator: Validator::new(expectations, header).with_max_message_bytes(max_message_bytes),
                 heard: 0,
                 bell: self.bell.clone(),
             })
@@ -163,7 +165,7 @@ impl Observer for Alarm {
 }
 
 /// The captures as JSON.
-pub(crate) fn files_json(files: &[WrittenFile]) -> Value {
+pub(crate) fn files_json(written: &Written) -> Value {
     let file = |file: &WrittenFile| {
         let mut object = json!({
             "capture": file.path.display().to_string(),
@@ -172,34 +174,29 @@ pub(crate) fn files_json(files: &[WrittenFile]) -> Value {
             "messages": file.summary.messages,
             "message_bytes": file.summary.message_bytes,
             "stored_bytes": file.summary.stored_bytes,
-            "digest": file.finished.then_some(file.summary.digest),
-            "finished": file.finished,
+            "digest": file.summary.digest,
         });
         if let Some(trigger) = &file.trigger {
             object["trigger"] = json!({ "offset_ns": trigger.offset_ns, "what": trigger.what });
         }
         object
     };
-    files.iter().map(file).collect()
+    written.files.iter().map(file).collect()
 }
 
 /// The captures as lines of text; what a flight recorder that was not triggered says, too.
-pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: Option<&Written>, held: Option<&Held>) -> String {
-    let Some(files) = written.map(|written| &written.files).or(held.map(|held| &held.files)) else {
-        return String::new();
-    };
+pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> String {
     if !args.is_numbered() {
         return String::new();
     }
     let mut text = String::new();
-    for file in files {
+    for file in &written.files {
         let (messages, stored) = (file.summary.messages, file.summary.stored_bytes);
         text.push_str(&format!(
-            "  {}: {} received, {} on disk{}{}\n",
+            "  {}: {} received, {} on disk{}\n",
             output::shown(&file.path),
             output::counted(messages, "message"),
             output::bytes(stored),
-            if file.finished { "" } else { ", not finished" },
             file.trigger.as_ref().map_or_else(String::new, |trigger| format!(
                 ", {} at {}",
                 printable(&trigger.what),
@@ -207,7 +204,6 @@ pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: Option<&Writte
             ))
         ));
     }
-    let Some(written) = written else { return text };
     match (args.ring.is_some(), written.files.len() as u64 + written.removed) {
         (true, 0) => text.push_str(&format!(
             "  nothing triggered the flight recorder: no dump, and no file {}\n",

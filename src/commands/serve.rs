@@ -1,11 +1,14 @@
 //! `capture serve`: captures as a local Focus Server.
 
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
 use grpc_capture::replay::{Builder, Delivery, Fidelity, Gzip, ReplayServer, Restamp, ServerTls, builtin_scene};
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Done, Failure, Outcome, faults, input, output, tls::TlsFlags};
+use super::{
+    Done, Failure, Outcome, faults, input, output,
+    signals::{Signals, Usr1},
+    tls::TlsFlags,
+};
 use crate::cli::{
     Format,
     serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
@@ -13,7 +16,7 @@ use crate::cli::{
 
 pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
     if faults::wants_help(&args.faults) {
-        output::stdout(Format::Text).write_all(faults::help().as_bytes())?;
+        output::put(Format::Text, faults::help())?;
         return Ok(Outcome::Ok);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -25,12 +28,11 @@ pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
 
 async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
     // Before anything is said: who reads it may stop the server at once.
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = Signals::listen(Usr1::Remark)?;
     let builder = builder(args)?;
     let server = tokio::select! {
         server = builder.start() => server?,
-        _ = interrupt.recv() => return Err("stopped before the captures were looked through".into()),
-        _ = terminate.recv() => return Err("stopped before the captures were looked through".into()),
+        (_, reason) = signals.stop() => return Err(format!("{reason} before the captures were looked through").into()),
     };
     if let (Some(ca), false) = (&args.tls.self_signed, talk.is_quiet()) {
         output::say(format!("clients trust this server with --cacert {}", ca.display()));
@@ -40,10 +42,7 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
         input::tell(name.as_ref(), *state, outcome)
     });
     announce(&server, talk)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    signals.stop().await;
     if !talk.is_quiet() {
         say_goodbye(&server);
     }
@@ -145,10 +144,7 @@ fn announce(server: &ReplayServer, talk: output::Talk) -> Result<(), Failure> {
             output::say(format!("job {job_id} is served on {addr}"));
         }
     }
-    let mut out = output::stdout(Format::Json);
-    writeln!(out, "{}", server.ready_line())?;
-    out.flush()?;
-    Ok(())
+    output::put(Format::Json, format!("{}\n", server.ready_line()))
 }
 
 fn say_goodbye(server: &ReplayServer) {

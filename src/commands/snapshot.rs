@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -59,16 +58,14 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
 }
 
 fn print(args: &SnapshotArgs) -> Done {
-    let mut out = output::stdout(Format::Text);
     for (number, path) in args.captures.iter().enumerate() {
         let text = text(args, path)?;
         if args.captures.len() > 1 {
             let gap = if number > 0 { "\n" } else { "" };
-            writeln!(out, "{gap}==> {} <==", output::shown(path))?;
+            output::put(Format::Text, format!("{gap}==> {} <==\n", output::shown(path)))?;
         }
-        out.write_all(text.as_bytes())?;
+        output::put(Format::Text, text)?;
     }
-    out.flush()?;
     Ok(Outcome::Ok)
 }
 
@@ -103,8 +100,6 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
         rel: args.rel.unwrap_or(0.0),
     };
     let (mut differ, mut missing) = (0, 0);
-    // Not through the edge: the colours of a diff are ours, and its lines are printable.
-    let mut out = std::io::stdout().lock();
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
         let shown = output::shown(&golden);
@@ -113,34 +108,31 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
                 let diff = compare(&old, &new, tolerance);
                 if !diff.is_empty() {
                     differ += 1;
-                    out.write_all(diff.render(&shown, &path.display().to_string(), colour).as_bytes())?;
+                    // Not through the edge: the colours of a diff are ours, and its lines are printable.
+                    output::put_as_it_is(diff.render(&shown, &path.display().to_string(), colour))?;
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 missing += 1;
-                writeln!(
-                    out,
-                    "{shown}: there is no golden for {}; --update writes it",
-                    output::shown(path)
-                )?;
+                let path = output::shown(path);
+                let text = format!("{shown}: there is no golden for {path}; --update writes it\n");
+                output::put(Format::Text, text)?;
             }
             Err(error) => return Err(format!("could not read {shown}: {error}").into()),
         }
     }
     let total = args.captures.len();
     let alike = total - differ - missing;
-    writeln!(
-        out,
-        "{alike} of {total} as their goldens, {differ} differ, {missing} without a golden"
+    output::put(
+        Format::Text,
+        format!("{alike} of {total} as their goldens, {differ} differ, {missing} without a golden\n"),
     )?;
-    out.flush()?;
     report_orphans(args, dir)?;
     Ok(if alike == total { Outcome::Ok } else { Outcome::Findings })
 }
 
 fn update(args: &SnapshotArgs, dir: &Path) -> Done {
     fs::create_dir_all(dir).map_err(|error| format!("could not create {}: {error}", dir.display()))?;
-    let mut out = output::stdout(Format::Text);
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
         let shown = output::shown(&golden);
@@ -152,9 +144,8 @@ fn update(args: &SnapshotArgs, dir: &Path) -> Done {
         if what != "unchanged" {
             fs::write(&golden, new).map_err(|error| format!("could not write {shown}: {error}"))?;
         }
-        writeln!(out, "{shown}: {what}")?;
+        output::put(Format::Text, format!("{shown}: {what}\n"))?;
     }
-    out.flush()?;
     report_orphans(args, dir)?;
     Ok(Outcome::Ok)
 }

@@ -41,7 +41,7 @@ fn count(args: &StatsArgs, reader: &mut Reader<File>) -> Done {
         output::apart(&args.capture, path)?;
         let text = serde_json::to_string_pretty(&Baseline::of(stats))?;
         let mut file = output::create(path, args.force)?;
-        writeln!(file, "{text}").map_err(|error| format!("could not write {}: {error}", path.display()))?;
+        writeln!(file, "{text}").map_err(|error| output::unwritten(path, &error))?;
     }
     if stats.totals.frames == 0 {
         output::say(format!("{} holds no frame", args.capture.display()));

@@ -157,8 +157,6 @@ fn print_expectations(
         output::say("expectations are made from a good capture; this one fails");
         return Ok(Outcome::Findings);
     }
-    let mut out = output::stdout(Format::Text);
-    out.write_all(Expectations::init_from(&observed).as_bytes())?;
-    out.flush()?;
+    output::put(Format::Text, Expectations::init_from(&observed))?;
     Ok(Outcome::Ok)
 }

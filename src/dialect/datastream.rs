@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::proto::{DecodeError, Field, Fields, put_bytes, put_int32};
+use super::{
+    budget::Budget,
+    proto::{DecodeError, Field, Fields, put_bytes, put_int32},
+};
 use crate::spectrogram::{Frame, Row, Sensor, UnknownField};
 
 /// The streaming method.
@@ -56,21 +59,31 @@ pub fn stream_request(job_id: &str, max_frames: i32) -> Vec<u8> {
 }
 
 /// Decodes one `DataStream` message; floats that the wire holds in one run stay borrowed.
+///
+/// # Errors
+/// When it is malformed, or its rows and sensors would take more than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES).
 pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let mut frame = Frame::default();
+    let mut budget = Budget::default();
     let mut fields = Fields::new("DataStream", bytes);
     while let Some(field) = fields.next_field()? {
         match field.number {
-            1 => frame.rows.push(row(&field, &mut frame.unknown)?),
+            1 => {
+                budget.row(field.value_at())?;
+                frame.rows.push(row(&field, &mut frame.unknown, &mut budget)?);
+            }
             2 => frame.declared_max = field.double()?,
             3 => frame.declared_min = field.double()?,
-            _ => frame.unknown.push(field.unknown()),
+            _ => {
+                budget.unknown(field.value_at())?;
+                frame.unknown.push(field.unknown());
+            }
         }
     }
     Ok(frame)
 }
 
-fn row<'a>(field: &Field<'a>, unknown: &mut Vec<UnknownField>) -> Result<Row<'a>, DecodeError> {
+fn row<'a>(field: &Field<'a>, unknown: &mut Vec<UnknownField>, budget: &mut Budget) -> Result<Row<'a>, DecodeError> {
     let mut row = Row {
         canvas: Some(Cow::Borrowed("")),
         start_ms: Some(0),
@@ -82,23 +95,32 @@ fn row<'a>(field: &Field<'a>, unknown: &mut Vec<UnknownField>) -> Result<Row<'a>
         match field.number {
             1 => row.canvas = Some(Cow::Borrowed(field.string()?)),
             2 => {
+                budget.sensor(field.value_at())?;
                 if row.sensors.capacity() == 0 {
-                    // Sensors of a row are alike in length: the first one tells how many there are room for.
-                    let alike = fields.remaining() / (field.bytes()?.len() + 2);
-                    row.sensors.reserve(alike.min(MAX_RESERVED_SENSORS) + 1);
+                    // Sensors of a row are alike in length: the first one tells how many there are room for, but no more
+                    // room is taken than the row itself takes.
+                    let alike = fields.remaining() / (field.bytes()?.len() + 2).max(size_of::<Sensor<'_>>());
+                    row.sensors.reserve_exact(alike.min(MAX_RESERVED_SENSORS) + 1);
                 }
-                row.sensors.push(sensor(&field, unknown)?);
+                row.sensors.push(sensor(&field, unknown, budget)?);
             }
             3 => row.start_ms = Some(field.int64()?),
             4 => row.end_ms = Some(field.int64()?),
-            _ => unknown.push(field.unknown()),
+            _ => {
+                budget.unknown(field.value_at())?;
+                unknown.push(field.unknown());
+            }
         }
     }
     Ok(row)
 }
 
 #[inline]
-fn sensor<'a>(field: &Field<'a>, unknown: &mut Vec<UnknownField>) -> Result<Sensor<'a>, DecodeError> {
+fn sensor<'a>(
+    field: &Field<'a>,
+    unknown: &mut Vec<UnknownField>,
+    budget: &mut Budget,
+) -> Result<Sensor<'a>, DecodeError> {
     let mut sensor = Sensor {
         id: 0,
         intensity: crate::spectrogram::Values::default(),
@@ -108,7 +130,10 @@ fn sensor<'a>(field: &Field<'a>, unknown: &mut Vec<UnknownField>) -> Result<Sens
         match field.number {
             1 => sensor.id = field.int32()?,
             2 => field.add_floats(&mut sensor.intensity)?,
-            _ => unknown.push(field.unknown()),
+            _ => {
+                budget.unknown(field.value_at())?;
+                unknown.push(field.unknown());
+            }
         }
     }
     Ok(sensor)

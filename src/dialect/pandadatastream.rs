@@ -8,7 +8,10 @@ mod payload;
 
 pub use layout::{Axis, Element, Layout, UnknownLayout};
 
-use super::proto::{DecodeError, Fields, put_int32};
+use super::{
+    budget::Budget,
+    proto::{DecodeError, Field, Fields, Value, put_int32},
+};
 use crate::spectrogram::{Block, Frame, Row, Sensor, UnknownField};
 use payload::Payload;
 
@@ -46,12 +49,20 @@ pub fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
 /// There is a row for each of `data_shape_y`. Rows hold sensors only when the payload fits shape and element; when it
 /// does not, rows beyond the timestamps and indexes that are there say nothing and are left out. [`Block::width`] tells
 /// why: `None` when the payload does not divide by the shape, another width than the element's when the element is wrong.
+///
+/// # Errors
+/// When it is malformed, or what it holds would take more than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES).
 pub fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeError> {
-    let message = Message::read(bytes)?;
+    let mut budget = Budget::default();
+    let message = Message::read(bytes, &mut budget)?;
     let mut block = message.block();
     let grid = message.grid(&block, *layout);
     block.guessed = layout.guessed && grid.is_some();
     let rows = grid.map_or_else(|| message.rows_without_values(), |grid| grid.rows);
+    budget.take(rows, size_of::<Row<'_>>(), 0)?;
+    if let Some(grid) = grid {
+        grid.take(&mut budget, *layout)?;
+    }
     let mut frame = Frame {
         rows: Vec::with_capacity(rows),
         declared_max: f64::from(message.maximum),
@@ -72,12 +83,32 @@ pub fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeE
     Ok(frame)
 }
 
+fn add_int64s(field: &Field<'_>, values: &mut Vec<i64>, budget: &mut Budget) -> Result<(), DecodeError> {
+    let count = match field.value {
+        // The last byte of a varint has its highest bit clear.
+        Value::Bytes(packed) => packed.iter().filter(|byte| **byte < 0x80).count(),
+        _ => 1,
+    };
+    budget.take(count, size_of::<i64>(), field.value_at())?;
+    field.add_int64s(values)
+}
+
 /// How the payload divides when shape and element fit it.
 #[derive(Debug, Clone, Copy)]
 struct Grid {
     rows: usize,
     channels: usize,
     bins: usize,
+}
+
+impl Grid {
+    /// Takes room for the sensors, and for their values where they have to be converted.
+    fn take(&self, budget: &mut Budget, layout: Layout) -> Result<(), DecodeError> {
+        let borrowed = layout.element == Element::F32 && layout.axis == Axis::ChannelMajor;
+        let values = if borrowed { 0 } else { self.bins * size_of::<f32>() };
+        let sensors = self.rows.saturating_mul(self.channels);
+        budget.take(sensors, size_of::<Sensor<'_>>() + values, 0)
+    }
 }
 
 /// The message's fields as they came.
@@ -98,23 +129,29 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    fn read(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, DecodeError> {
         let mut message = Self::default();
         let mut fields = Fields::new("DataStream", bytes);
         while let Some(field) = fields.next_field()? {
             match field.number {
                 1 => message.start_channel = field.int32()?,
                 2 => message.end_channel = field.int32()?,
-                3 => field.add_int64s(&mut message.timestamps)?,
-                4 => field.add_int64s(&mut message.indexes)?,
+                3 => add_int64s(&field, &mut message.timestamps, budget)?,
+                4 => add_int64s(&field, &mut message.indexes, budget)?,
                 5 => message.shape_x = field.int32()?,
                 6 => message.shape_y = field.int32()?,
                 7 => message.maximum = field.float()?,
                 8 => message.minimum = field.float()?,
-                9 => message.payload.push(field.bytes()?),
+                9 => {
+                    budget.take(1, Payload::PIECE, field.value_at())?;
+                    message.payload.push(field.bytes()?);
+                }
                 10 => message.job_id = Some(field.int32()?),
                 11 => message.shape_z = Some(field.int32()?),
-                _ => message.unknown.push(field.unknown()),
+                _ => {
+                    budget.unknown(field.value_at())?;
+                    message.unknown.push(field.unknown());
+                }
             }
         }
         Ok(message)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     Dialect,
+    budget::Budget,
     proto::{DecodeError, Field, Fields, Value},
 };
 
@@ -13,7 +14,7 @@ use super::{
 /// [`Layout`](super::Layout) says.
 ///
 /// # Errors
-/// When the message is malformed.
+/// When the message is malformed, or has more runs than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES) holds.
 ///
 /// ```
 /// use grpc_capture::dialect::{Dialect, value_places};
@@ -23,19 +24,22 @@ use super::{
 /// # Ok::<(), grpc_capture::dialect::DecodeError>(())
 /// ```
 pub fn value_places(dialect: Dialect, frame: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
-    let mut places = Vec::new();
+    let (mut places, mut budget) = (Vec::new(), Budget::default());
     let mut fields = Fields::new("DataStream", frame);
     while let Some(field) = fields.next_field()? {
         match (dialect, field.number) {
-            (Dialect::DataStream, 1) => row(&field, &mut places)?,
-            (Dialect::PandaDataStream, 9) => places.extend(run(&field)),
+            (Dialect::DataStream, 1) => row(&field, &mut places, &mut budget)?,
+            (Dialect::PandaDataStream, 9) => {
+                budget.take(1, size_of::<Range<usize>>(), field.value_at())?;
+                places.extend(run(&field));
+            }
             _ => {}
         }
     }
     Ok(places)
 }
 
-fn row(field: &Field<'_>, places: &mut Vec<Range<usize>>) -> Result<(), DecodeError> {
+fn row(field: &Field<'_>, places: &mut Vec<Range<usize>>, budget: &mut Budget) -> Result<(), DecodeError> {
     let mut sensors = field.message("SpectrogramRow")?;
     while let Some(sensor) = sensors.next_field()? {
         if sensor.number != 2 {
@@ -44,6 +48,7 @@ fn row(field: &Field<'_>, places: &mut Vec<Range<usize>>) -> Result<(), DecodeEr
         let mut fields = sensor.message("SensorIntensity")?;
         while let Some(field) = fields.next_field()? {
             if field.number == 2 {
+                budget.take(1, size_of::<Range<usize>>(), field.value_at())?;
                 places.extend(run(&field));
             }
         }

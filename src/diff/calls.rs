@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    dialect::descriptors::Descriptors,
     event::{Direction, EventKind},
     file::{Digest, FileError, Reader, attribute},
 };
@@ -100,5 +101,5 @@ pub(super) fn pairs<'a>(a: &'a Survey, b: &'a Survey) -> Vec<Pair<'a>> {
 /// The descriptors that a capture holds, where they can be read.
 pub(super) fn descriptors<R: Read + Seek>(reader: &Reader<R>) -> Option<prost_reflect::DescriptorPool> {
     let set = reader.header().get(attribute::DESCRIPTOR_SET)?;
-    prost_reflect::DescriptorPool::decode(set).ok()
+    Descriptors::read(set).ok().map(|read| read.pool)
 }

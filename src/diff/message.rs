@@ -2,7 +2,7 @@
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage as _, Value};
 
-use crate::{event::Direction, wire::differ};
+use crate::{dialect::descriptors, event::Direction, wire::differ};
 
 /// Fields that are named in a text; more are counted.
 const MAX_NAMED: usize = 5;
@@ -37,8 +37,8 @@ fn by_field(pool: &DescriptorPool, method: &str, direction: Direction, a: &[u8],
         Direction::Sent => method.input(),
         Direction::Received => method.output(),
     };
-    let a = DynamicMessage::decode(descriptor.clone(), a).ok()?;
-    let b = DynamicMessage::decode(descriptor, b).ok()?;
+    let a = descriptors::decode(descriptor.clone(), a).ok()?;
+    let b = descriptors::decode(descriptor, b).ok()?;
     let mut found = Vec::new();
     messages(&a, &b, "", &mut found);
     Some(found)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     FileError, FileErrorKind,
-    format::{MAX_CHUNK_RAW, MAX_CHUNK_STORED},
+    format::{FREE_CHUNK_RAW, MAX_CHUNK_RATIO, MAX_CHUNK_RAW, MAX_CHUNK_STORED, MIN_HEAD_LEN, MIN_RECORD_LEN},
     record::ChunkHead,
 };
 
@@ -64,8 +64,21 @@ struct Scratch {
     other: Vec<u8>,
 }
 
-/// Stores a chunk's records; the codec's number.
+/// Stores a chunk's records; the codec's number. What would shrink more than a reader believes is stored as it is.
 fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Stored) -> io::Result<u8> {
+    let number = compress(chunk, codec, scratch, stored)?;
+    if is_incredible(chunk.raw_len() as u64, stored.len() as u64) {
+        return compress(chunk, Codec::Stored, scratch, stored);
+    }
+    Ok(number)
+}
+
+/// True when a few stored bytes claim so much content that no writer made them.
+const fn is_incredible(raw_len: u64, stored_len: u64) -> bool {
+    raw_len > FREE_CHUNK_RAW && raw_len / MAX_CHUNK_RATIO > stored_len
+}
+
+fn compress(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Stored) -> io::Result<u8> {
     stored.clear();
     let Scratch {
         zstd,
@@ -169,8 +182,26 @@ pub(super) fn check_lengths(head: &ChunkHead) -> Result<(), FileError> {
         }
     };
     check("content", head.raw_len, MAX_CHUNK_RAW)?;
-    check("stored content", head.stored_len, MAX_CHUNK_STORED)
+    check("stored content", head.stored_len, MAX_CHUNK_STORED)?;
+    let corrupt = |what: String| Err(FileError::corrupt(format!("read chunk {}", head.number), what));
+    if is_incredible(head.raw_len, head.stored_len) {
+        let (raw, stored) = (head.raw_len, head.stored_len);
+        return corrupt(format!(
+            "{stored} stored bytes claim a content of {raw}, more than {MAX_CHUNK_RATIO} times as much"
+        ));
+    }
+    if u64::from(head.events) * MIN_RECORD_LEN as u64 > head.raw_len {
+        return corrupt(format!(
+            "its head claims more events than {} bytes can hold",
+            head.raw_len
+        ));
+    }
+    Ok(())
 }
+
+/// Records that are hashed at once: enough for all lanes of a processor, and few beside the hundreds of bytes that each
+/// takes meanwhile.
+const HASHED_AT_ONCE: usize = 16 << 10;
 
 /// The record that begins at `at`, and the place after it; `None` at the end.
 pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>, String> {
@@ -184,6 +215,9 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
     if len > rest.len() {
         return Err(format!("a record of {len} bytes goes beyond the chunk's end"));
     }
+    if len < MIN_HEAD_LEN {
+        return Err(format!("a record of {len} bytes is shorter than the head of one"));
+    }
     let start = at + RECORD_PREFIX;
     Ok(Some((raw.slice(start..start + len), start + len)))
 }
@@ -191,18 +225,28 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
 /// Recomputes the leaves of a chunk's content, by the rule by which they are those that the head promises; `None` when
 /// there is no such rule among these. An error when its records cannot be told apart.
 pub(super) fn leaves(raw: &Bytes, head: &ChunkHead, rules: &[Rule]) -> Result<Option<Vec<[u8; 32]>>, String> {
-    let (mut records, mut at) = (Vec::new(), 0);
-    while let Some((record, next)) = record_at(raw, at)? {
-        records.push(record);
+    let (mut events, mut at) = (0, 0);
+    while let Some((_, next)) = record_at(raw, at)? {
+        events += 1;
         at = next;
     }
-    if records.len() as u64 != u64::from(head.events) {
+    if events != u64::from(head.events) {
         return Ok(None);
     }
-    let mut found = rules.iter().map(|rule| {
-        let mut leaves = Vec::with_capacity(records.len());
-        rule.leaves(records.iter().map(|record| (&[][..], &record[..])), &mut leaves);
-        leaves
-    });
-    Ok(found.find(|leaves| digest::of_leaves(leaves) == head.sha256))
+    for rule in rules {
+        let mut leaves = Vec::with_capacity(head.events as usize);
+        let (mut batch, mut at) = (Vec::new(), 0);
+        while let Some((record, next)) = record_at(raw, at)? {
+            batch.push(record);
+            at = next;
+            if batch.len() == HASHED_AT_ONCE || at == raw.len() {
+                rule.leaves(batch.iter().map(|record| (&[][..], &record[..])), &mut leaves);
+                batch.clear();
+            }
+        }
+        if digest::of_leaves(&leaves) == head.sha256 {
+            return Ok(Some(leaves));
+        }
+    }
+    Ok(None)
 }

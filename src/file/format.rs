@@ -54,6 +54,19 @@ pub(super) const MAX_CHUNK_RAW: u64 = (1 << 30) + (1 << 26);
 /// Largest stored form of one chunk: incompressible content grows by less than 1 %.
 pub(super) const MAX_CHUNK_STORED: u64 = MAX_CHUNK_RAW + MAX_CHUNK_RAW / 64;
 
+/// Content of a chunk that may be stored in as few bytes as it takes. A chunk is closed at about 1 MiB.
+pub(super) const FREE_CHUNK_RAW: u64 = 32 << 20;
+
+/// How many times a chunk's content may be larger than its stored form, beyond [`FREE_CHUNK_RAW`]: what a reader must
+/// have in memory is bounded by the size of the file. A message that compresses better is stored as it is.
+pub(super) const MAX_CHUNK_RATIO: u64 = 64;
+
+/// Bytes of the shortest record: its length, and a head of call, number, offset and kind.
+pub(super) const MIN_RECORD_LEN: usize = 4 + MIN_HEAD_LEN;
+
+/// Bytes of the shortest head of a record.
+pub(super) const MIN_HEAD_LEN: usize = 4 + 8 + 8 + 4;
+
 /// Chunks between two index blocks: 256 entries are found again by one short read, and cost about 0.01 % of the file.
 pub(super) const CHUNKS_PER_INDEX: usize = 256;
 

@@ -24,9 +24,7 @@ pub fn remedy(error: &io::Error) -> Option<&'static str> {
         ErrorKind::NotFound => "is the folder there? create it, or choose another place with -o",
         ErrorKind::NotADirectory => "a part of its path is no folder; choose another place with -o",
         ErrorKind::ResourceBusy => "wait until that has ended, or choose another name with -o",
-        ErrorKind::FileTooLarge => {
-            "a limit for the size of files was reached; raise it (ulimit -f), or end recordings earlier with --max-bytes"
-        }
+        ErrorKind::FileTooLarge => "the limit for the size of files was reached; raise it with `ulimit -f`",
         _ if error.raw_os_error() == Some(EIO) => {
             "the disk itself failed; look into the system's log, and record to another disk with -o"
         }

@@ -487,6 +487,69 @@ fn a_chunk_that_claims_to_be_huge_is_refused_before_anything_is_allocated() {
 }
 
 #[test]
+fn a_few_bytes_that_claim_a_large_content_are_refused_and_no_writer_makes_them() {
+    use record::Body as _;
+    // A message that compresses ten thousand times is stored as it is, by whatever codec, and comes back.
+    let large = format::FREE_CHUNK_RAW as usize + 1;
+    for codec in [Codec::Zstd(1), Codec::Float, Codec::FloatFast] {
+        let events = [message(1, 1, 1, vec![0; large])];
+        let (bytes, _) = write(
+            &events,
+            WriterOptions {
+                codec,
+                ..WriterOptions::default()
+            },
+        );
+        assert!(bytes.len() > large, "{codec:?}");
+        assert!(read(&bytes).unwrap() == events, "{codec:?}");
+        assert!(verify(Cursor::new(&bytes)).unwrap().is_whole(), "{codec:?}");
+    }
+    let head = record::ChunkHead {
+        events: 1,
+        raw_len: format::FREE_CHUNK_RAW + 64,
+        stored_len: 100,
+        codec: 1,
+        stored_crc32c: crc32c::crc32c(&[0; 100]),
+        ..Default::default()
+    };
+    let crowded = record::ChunkHead {
+        events: 5,
+        raw_len: 5 * 28 - 1,
+        ..head.clone()
+    };
+    for (head, what) in [(head, "more than 64 times as much"), (crowded, "claims more events")] {
+        let mut bytes = write(&[], WriterOptions::default()).0;
+        bytes.truncate(bytes.len() - 16 - record::DONE_LEN);
+        bytes.extend(format::encode_part(format::Tag::Chunk, &head.to_body().unwrap()));
+        bytes.extend([0; 100]);
+        let error = read(&bytes).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+        assert!(!verify(Cursor::new(&bytes)).unwrap().is_whole());
+    }
+}
+
+#[test]
+fn a_record_shorter_than_a_head_is_refused() {
+    let records = |len: u32| bytes::Bytes::from([&len.to_le_bytes()[..], &[0; 24]].concat());
+    assert!(chunk::record_at(&records(24), 0).is_ok());
+    for len in [0, 23] {
+        let error = chunk::record_at(&records(len), 0).unwrap_err();
+        assert!(error.contains("shorter than the head"), "{error}");
+    }
+    // As short as the format has one.
+    let (bytes, _) = write(
+        &[Event {
+            call: 1,
+            seq: 1,
+            offset_ns: 1,
+            kind: EventKind::HalfClose,
+        }],
+        WriterOptions::default(),
+    );
+    assert_eq!(read(&bytes).unwrap().len(), 1);
+}
+
+#[test]
 fn a_hostile_length_inside_a_head_is_an_error() {
     let mut body = vec![0_u8; 8];
     body.extend(u64::MAX.to_le_bytes());

@@ -17,7 +17,7 @@ use std::{
 use prost_reflect::DescriptorPool;
 
 use super::{Action, redactor::Ledger};
-use crate::event::Direction;
+use crate::{dialect::descriptors::Descriptors, event::Direction};
 pub use find::FieldError;
 use schema::Schema;
 
@@ -73,8 +73,10 @@ pub(super) struct FieldRules {
 
 impl FieldRules {
     pub(super) fn new(descriptor_set: &[u8], wanted: &BTreeMap<String, Action>) -> Result<Self, FieldError> {
-        let pool =
-            DescriptorPool::decode(descriptor_set).map_err(|error| FieldError::BadDescriptors(error.to_string()))?;
+        let read = Descriptors::read(descriptor_set);
+        let pool = read
+            .map_err(|error| FieldError::BadDescriptors(error.to_string()))?
+            .pool;
         let mut schema = Schema::new(&pool);
         let mut keys = HashSet::new();
         for (path, action) in wanted {

@@ -24,7 +24,9 @@ use super::{
     pace::Rate,
     source::{Source, SourceError},
 };
-use crate::{file::attribute, proto::FOCUS_DESCRIPTOR_SET, wire::DEFAULT_MAX_MESSAGE_BYTES};
+use crate::{
+    dialect::descriptors::Descriptors, file::attribute, proto::FOCUS_DESCRIPTOR_SET, wire::DEFAULT_MAX_MESSAGE_BYTES,
+};
 
 pub use paths::{PathError, PathRule};
 
@@ -150,10 +152,14 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
 /// The message types of the capture, or those of a Focus job when it embeds none.
 fn pool(source: &Source, recorded: &Recorded) -> Result<DescriptorPool, CompareError> {
     let set = recorded.header.get(attribute::DESCRIPTOR_SET);
-    DescriptorPool::decode(set.unwrap_or(FOCUS_DESCRIPTOR_SET)).map_err(|error| CompareError::Descriptors {
+    let read = Descriptors::read(set.unwrap_or(FOCUS_DESCRIPTOR_SET)).map_err(|error| CompareError::Descriptors {
         capture: source.name().to_owned(),
         cause: error.to_string(),
-    })
+    })?;
+    if let Some(warning) = read.warning() {
+        tracing::warn!("{}: {warning}", source.name());
+    }
+    Ok(read.pool)
 }
 
 #[cfg(test)]

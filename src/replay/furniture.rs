@@ -13,7 +13,7 @@ use tonic_health::ServingStatus;
 use tower_service::Service;
 
 use super::{error::ReplayError, server::Stage};
-use crate::proto::FOCUS_DESCRIPTOR_SET;
+use crate::{dialect::descriptors::readable, proto::FOCUS_DESCRIPTOR_SET};
 
 type Reply = Pin<Box<dyn Future<Output = Result<Response<tonic::body::Body>, Infallible>> + Send>>;
 type Handler = Box<dyn FnMut(Request<Incoming>) -> Reply + Send>;
@@ -39,7 +39,13 @@ impl Furniture {
             tonic_reflection::server::Builder::configure(),
             tonic_reflection::server::Builder::configure(),
         ];
-        for (capture, set) in descriptor_sets {
+        // What is beyond the limits or cannot be decoded is left out: tonic takes all of a set or nothing.
+        let readable = descriptor_sets.iter().map(|(capture, set)| match readable(set) {
+            Ok(set) => Ok((capture, set)),
+            Err(cause) => Err(unreadable(capture, &cause)),
+        });
+        let readable = readable.collect::<Result<Vec<_>, _>>()?;
+        for (capture, set) in &readable {
             check(capture, set)?;
             builders = builders.map(|builder| builder.register_encoded_file_descriptor_set(set));
         }
@@ -125,7 +131,7 @@ fn check(capture: &str, set: &[u8]) -> Result<(), ReplayError> {
     alone.build_v1().map(drop).map_err(|cause| unreadable(capture, &cause))
 }
 
-fn unreadable(capture: &str, cause: &tonic_reflection::server::Error) -> ReplayError {
+fn unreadable(capture: &str, cause: &dyn std::error::Error) -> ReplayError {
     ReplayError::Descriptors {
         capture: capture.to_owned(),
         cause: cause.to_string(),

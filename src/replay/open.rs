@@ -67,7 +67,7 @@ impl Opened {
                 second: source.name().to_owned(),
             });
         }
-        let json = |name| text(header, name).and_then(|text| serde_json::from_str(text).ok());
+        let json = |name| text(header, name).and_then(|text| crate::focus::parse_body(text.as_bytes()).ok());
         let shape = shapes.get(&job.job_id).cloned().or_else(|| merged_shape(&job));
         self.entries.push(Arc::new(Entry {
             job,

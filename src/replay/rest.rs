@@ -31,6 +31,8 @@ use hyper_util::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::focus::parse_body;
+
 use super::{
     catalog::Entry,
     configure::{self, Endpoint},
@@ -147,7 +149,7 @@ async fn configure_task(State(desk): Shared, Path(task_id): Path<String>, header
 }
 
 fn answer_configure(desk: &Desk, headers: &HeaderMap, body: &[u8], task_id: Option<&str>) -> Response {
-    let request: Value = match serde_json::from_slice(body) {
+    let request: Value = match parse_body(body) {
         Ok(request) => request,
         Err(error) => {
             return desk.wrong(

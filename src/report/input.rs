@@ -242,7 +242,7 @@ fn stall_ns(expected: &Expectations, options: &CollectOptions) -> u64 {
 
 /// The frequencies that the configure response lists.
 fn frequencies_hz(header: &Header) -> Option<Vec<f64>> {
-    let body: serde_json::Value = serde_json::from_slice(header.get(attribute::CONFIGURE_RESPONSE)?).ok()?;
+    let body: serde_json::Value = crate::focus::parse_body(header.get(attribute::CONFIGURE_RESPONSE)?).ok()?;
     let list = ConfigureResponse::from(body).frequencies_list()?;
     let rises = list.windows(2).all(|pair| pair[0] < pair[1]) && list.iter().all(|hz| hz.is_finite());
     Some(list).filter(|list| rises && !list.is_empty())

@@ -3,24 +3,29 @@
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
-use crate::event::Direction;
+use crate::{
+    dialect::descriptors::{self, DescriptorError, Descriptors},
+    event::Direction,
+};
 
 /// Looks up message types by method path.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     pool: DescriptorPool,
+    warning: Option<String>,
 }
 
 /// The descriptor set of a capture cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the capture's descriptor set cannot be read: {0}")]
-pub struct SchemaError(#[from] prost_reflect::DescriptorError);
+pub struct SchemaError(#[from] DescriptorError);
 
 impl Schema {
-    /// The schema of a serialized `FileDescriptorSet`.
+    /// The schema of a serialized `FileDescriptorSet`. What of it cannot be used is left out; [`warning`](Self::warning)
+    /// names it.
     ///
     /// # Errors
-    /// When it cannot be decoded or refers to files that it does not hold.
+    /// When it is no descriptor set, or too large.
     ///
     /// ```
     /// use grpc_capture::{event::Direction, proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
@@ -30,8 +35,17 @@ impl Schema {
     /// # Ok::<(), grpc_capture::report::schema::SchemaError>(())
     /// ```
     pub fn from_descriptor_set(descriptor_set: &[u8]) -> Result<Self, SchemaError> {
-        let pool = DescriptorPool::decode(descriptor_set)?;
-        Ok(Self { pool })
+        let read = Descriptors::read(descriptor_set)?;
+        Ok(Self {
+            warning: read.warning(),
+            pool: read.pool,
+        })
+    }
+
+    /// What of the descriptor set could not be used, as one sentence.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// The full name of the messages that go one way on a method.
@@ -81,7 +95,7 @@ impl Schema {
     #[must_use]
     pub fn decode(&self, method: &str, direction: Direction, bytes: &[u8]) -> Option<Result<DynamicMessage, String>> {
         let descriptor = self.descriptor(method, direction)?;
-        Some(DynamicMessage::decode(descriptor, bytes).map_err(|error| error.to_string()))
+        Some(descriptors::decode(descriptor, bytes))
     }
 
     fn descriptor(&self, method: &str, direction: Direction) -> Option<MessageDescriptor> {

@@ -107,7 +107,9 @@ impl Plan {
                 .min()
                 .unwrap_or(0);
             let end = |call: &CallPlan| call.to_ns.min(call.ends_ns.unwrap_or(to_ns));
-            plan.to_ns = plan.calls.values().map(end).max().unwrap_or(to_ns);
+            let last = plan.calls.values().map(end).max().unwrap_or(to_ns);
+            // In a file whose times run backwards, the last message may be earlier than the first.
+            plan.to_ns = last.max(plan.from_ns);
         }
         Ok(plan)
     }

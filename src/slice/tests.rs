@@ -273,3 +273,22 @@ fn what_is_not_there_is_an_error_that_says_what_is() {
         .contains("sensors 5")
     );
 }
+
+#[test]
+fn a_slice_by_frames_of_a_capture_whose_times_run_backwards_is_no_panic() {
+    let mut events = events();
+    let last = events.len() - 1;
+    for (at, event) in events.iter_mut().enumerate() {
+        event.offset_ns = if at == last { 0 } else { u64::MAX - at as u64 };
+    }
+    let range = Range::Frames(Span { min: 1, max: 3 });
+    let cut = Cut {
+        range,
+        ..Cut::default()
+    };
+    let options = WriterOptions::default();
+    let sliced = slice(&mut capture(&events), &cut, |header| {
+        Writer::new(Vec::new(), header, options)
+    });
+    assert!(sliced.is_ok(), "{:?}", sliced.err());
+}

@@ -14,7 +14,7 @@ use crate::{
     event::{Event, EventKind, Observer},
     file::{Header, attribute},
     finding::Place,
-    focus::{ConfigureRequest, ConfigureResponse, Period},
+    focus::{ConfigureRequest, ConfigureResponse, Period, parse_body},
     frames::{Frames, MessagePlace, Seen},
     spectrogram::{Frame, Values},
 };
@@ -43,6 +43,9 @@ pub struct StatsCollector {
     dialect: Option<String>,
     content: Content,
 }
+
+/// Values of a spectrum that room is kept for: more than any job has.
+const KEPT_VALUES: usize = 1 << 20;
 
 /// What is collected; apart from the decoder, from which frames borrow.
 #[derive(Debug)]
@@ -128,6 +131,8 @@ impl Observer for StatsCollector {
             Seen::NotInflated(place, error) => self.content.damaged(&place, &error),
             Seen::Other => {}
         }
+        self.frames.forget();
+        self.content.run.shrink_to(KEPT_VALUES);
     }
 }
 
@@ -194,7 +199,7 @@ fn read(values: &Values<'_>, run: &mut Vec<f32>) {
 
 /// What was configured, as far as it can be read; that it can is for the validator to judge.
 fn asked(header: &Header) -> Asked {
-    let json = |name| header.get(name).and_then(|body| serde_json::from_slice(body).ok());
+    let json = |name| header.get(name).and_then(|body| parse_body(body).ok());
     let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| ConfigureRequest::parse(&body).ok());
     // A slice is a part of what was asked for, by intent.
     let request = request.filter(|_| header.slice().is_none());

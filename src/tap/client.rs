@@ -144,7 +144,7 @@ impl CallTap {
                 Attempt::Refused(ending, headers) => (ending, headers),
             };
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-            let Some(pause) = self.shared.retry_until.and_then(|until| within(pause, until)) else {
+            let Some(pause) = self.shared.retry_until.as_ref().and_then(|until| within(pause, until)) else {
                 if let Some(headers) = headers {
                     self.headers(&headers).await?;
                 }
@@ -242,7 +242,9 @@ impl CallTap {
                     return Ok(self.ended(Some(&trailers), headers, &deframer));
                 }
             };
-            watchdog.progress();
+            if let Some(gap) = watchdog.progress() {
+                self.call.note("recorder", stood_still(gap))?;
+            }
             deframer.push(data);
             while let Some(frame) = self.next_frame(&mut deframer)? {
                 let message = Message {
@@ -359,6 +361,15 @@ impl std::fmt::Debug for CallTap {
             .field("messages", &self.messages)
             .finish_non_exhaustive()
     }
+}
+
+/// What the capture says of times that are ours.
+fn stood_still(gap: Duration) -> String {
+    format!(
+        "this recorder stood still for {:.3} s (it was stopped, or its machine slept): what was sent in that time came \
+         late",
+        gap.as_secs_f64()
+    )
 }
 
 /// What we gave up ourselves.

@@ -22,7 +22,7 @@ use std::{
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::{HeaderMap, Uri};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) use connector::Stream;
@@ -31,7 +31,10 @@ pub(crate) use error::chain;
 pub(in crate::tap) use raw::{Dialer, Wire};
 pub use target::{Scheme, Target, TargetError};
 
-use super::tls::{TlsMode, TlsOptions};
+use super::{
+    awake::Deadline,
+    tls::{TlsMode, TlsOptions},
+};
 use connector::{Connector, Route};
 use error::Fault;
 use watch::{Opening, Watch};
@@ -144,7 +147,7 @@ impl Connection {
 /// # Errors
 /// [`DialError::Limit`] when the limit ran out; any other kind is final and comes at once.
 pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, DialError> {
-    let deadline = Instant::now() + options.connect_timeout;
+    let deadline = Deadline::after(options.connect_timeout);
     let mut route = Route::plan(target, options)?;
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
@@ -157,10 +160,10 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
         attempts += 1;
         let now = Instant::now();
         let attempt = attempt(&route, target, options);
-        let last = match timeout_at(deadline.min(now + ATTEMPT_LIMIT), attempt).await {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(Fault::Final(error))) => return Err(error),
-            Ok(Err(Fault::PlainText)) => {
+        let last = match deadline.limit(ATTEMPT_LIMIT, attempt).await {
+            Some(Ok(connection)) => return Ok(connection),
+            Some(Err(Fault::Final(error))) => return Err(error),
+            Some(Err(Fault::PlainText)) => {
                 if !route.may_fall_back(target, options) {
                     return Err(DialError::NeedsPlaintext { target: target.clone() });
                 }
@@ -168,12 +171,12 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
                 route = Route::Plain;
                 continue;
             }
-            Ok(Err(Fault::Again(text))) => text,
-            Err(_) => format!("no answer within {:.1?}", now.elapsed()),
+            Some(Err(Fault::Again(text))) => text,
+            None => format!("no answer within {:.1?}", now.elapsed()),
         };
         tracing::debug!("attempt {attempts} at {target}: {last}");
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        let Some(pause) = within(pause, deadline) else {
+        let Some(pause) = within(pause, &deadline) else {
             return Err(DialError::Limit {
                 target: target.clone(),
                 limit: options.connect_timeout,
@@ -186,9 +189,8 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
 }
 
 /// The pause before the next attempt, shortened so that a last one is made just before `deadline`; `None` after it.
-pub(super) fn within(pause: Duration, deadline: Instant) -> Option<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let pause = pause.min(left.saturating_sub(LAST_ATTEMPT));
+pub(super) fn within(pause: Duration, deadline: &Deadline) -> Option<Duration> {
+    let pause = pause.min(deadline.left().saturating_sub(LAST_ATTEMPT));
     (!pause.is_zero()).then_some(pause)
 }
 

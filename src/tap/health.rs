@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, metadata::MetadataMap};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus};
 use tonic_prost::ProstCodec;
 
-use super::dial::Connection;
+use super::{awake::Deadline, dial::Connection};
 use crate::proto::datastream::{HealthRequest, data_stream_service_client::DataStreamServiceClient};
 
 /// How long one question may take: health is answered from memory, so a longer silence is itself an answer.
@@ -79,7 +79,7 @@ pub async fn wait_ready(
     probe: HealthProbe,
     limit: Duration,
 ) -> Result<Readiness, HealthError> {
-    let deadline = Instant::now() + limit;
+    let deadline = Deadline::after(limit);
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -89,14 +89,13 @@ pub async fn wait_ready(
     let mut asked = 0;
     loop {
         asked += 1;
-        let question_ends = deadline.min(Instant::now() + ANSWER_LIMIT);
-        let said = match timeout_at(question_ends, ask(connection, probe)).await {
-            Ok(Ok(readiness)) => return Ok(readiness),
-            Ok(Err(said)) => said,
-            Err(_) => "it did not answer the health check".to_owned(),
+        let said = match deadline.limit(ANSWER_LIMIT, ask(connection, probe)).await {
+            Some(Ok(readiness)) => return Ok(readiness),
+            Some(Err(said)) => said,
+            None => "it did not answer the health check".to_owned(),
         };
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        let Some(pause) = super::dial::within(pause, deadline) else {
+        let Some(pause) = super::dial::within(pause, &deadline) else {
             return Err(HealthError {
                 target: connection.authority.clone(),
                 limit,

@@ -6,6 +6,7 @@
 
 mod call;
 mod connection;
+mod driver;
 mod ending;
 mod filter;
 mod front;

@@ -82,6 +82,11 @@ pub trait Sink: Send + 'static {
     fn wakes(&self) -> Option<Duration> {
         None
     }
+    /// The process stood still until now, at `now_ns`: that nothing came meanwhile says nothing of those who send. Does
+    /// nothing by default.
+    fn resumed(&mut self, now_ns: u64) {
+        let _ = now_ns;
+    }
     /// Nothing came for a while; `now_ns` is the present offset. Does nothing by default.
     fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
         let _ = now_ns;
@@ -164,13 +169,16 @@ pub enum RecorderError {
     #[error("could not start the recorder's thread")]
     Start(#[source] std::io::Error),
     /// The sink failed; what it had taken before stays where it is.
-    #[error("could not {act} the capture: {source}; `capture recover` saves what is in the file")]
+    #[error(
+        "could not {act} the capture: {source} ({written} events had been written, {refused} more were refused after \
+         the failure; `capture recover` saves what is in the file)"
+    )]
     Sink {
         /// What was being done: `write`, `read back what waited for`, `flush`, `keep` or `finish`.
         act: &'static str,
         /// What the sink reported.
         source: SinkError,
-        /// Events that the sink had taken before the failure; the last of them may not be in the file.
+        /// Events written before the failure.
         written: u64,
         /// Events that came after it.
         refused: u64,
@@ -191,10 +199,13 @@ pub enum RecorderError {
 
 /// Writes a capture: [`Recorder::start`], then [`RecorderHandle::call`] for each call, then [`Recorder::finish`].
 ///
-/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved.
+/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved. When it
+/// is a panic that drops it, that is waited for, since the process may be about to end.
 #[derive(Debug)]
 pub struct Recorder<S: Sink> {
     handle: RecorderHandle,
+    /// Its own thread, where it has one.
+    thread: Option<thread::JoinHandle<()>>,
     done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
 }
 
@@ -211,14 +222,15 @@ impl<S: Sink> Recorder<S> {
     /// Starts the writer thread.
     pub fn start(sink: S, options: RecorderOptions) -> Result<Self, RecorderError> {
         let (sender, commands) = mpsc::channel();
-        let (recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
-        thread::Builder::new()
+        let (mut recorder, writer, report) = Self::new(sink, options, queue::Sender::Thread(sender));
+        let thread = thread::Builder::new()
             .name("capture-writer".into())
             .spawn(move || {
                 let outcome = writer.run(&commands);
                 let _ = report.send(outcome);
             })
             .map_err(RecorderError::Start)?;
+        recorder.thread = Some(thread);
         Ok(recorder)
     }
 
@@ -242,6 +254,7 @@ impl<S: Sink> Recorder<S> {
         let handle = RecorderHandle { queue };
         let recorder = Self {
             handle,
+            thread: None,
             done: Some(done),
         };
         (recorder, writer, report)
@@ -318,6 +331,10 @@ impl RecorderHandle {
 impl<S: Sink> Drop for Recorder<S> {
     fn drop(&mut self) {
         self.handle.queue.close();
+        if let Some(thread) = self.thread.take_if(|_| thread::panicking()) {
+            // Its own panic was reported when it happened.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -5,13 +5,20 @@
 
 mod reflect;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use prost::Message as _;
-use prost_reflect::DescriptorPool;
 use thiserror::Error;
 
 pub use reflect::{ReflectError, reflect};
+
+use crate::dialect::descriptors::{self, Descriptors, MAX_SET_BYTES};
+
+/// Bytes of a `.proto` file: the largest public ones have two megabytes.
+const MAX_PROTO_BYTES: u64 = 16 << 20;
 
 /// A schema that cannot be used.
 #[derive(Debug, Error)]
@@ -27,7 +34,26 @@ pub enum SchemaError {
     /// The `.proto` files cannot be compiled.
     #[error("could not compile the .proto files: {0}; --import-path names the folders that imports are looked for in")]
     Compile(String),
-    /// A descriptor set is none, or lacks files.
+    /// The compiler inside does not know editions.
+    #[error(
+        "{} is of an edition, which --proto cannot compile; compile it with `protoc --include_imports \
+         --descriptor_set_out=FILE` or `buf build -o FILE.binpb` and give --protoset FILE", path.display()
+    )]
+    Edition {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file has more bytes than a schema may.
+    #[error("could not use {}: it has {bytes} bytes, at most {limit} are read", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        bytes: u64,
+        /// The most that are read.
+        limit: u64,
+    },
+    /// A descriptor set is none, or nothing of it can be used.
     #[error(
         "could not use the descriptor set {path}: {what}; make it with `protoc --include_imports \
          --descriptor_set_out=FILE` or `buf build -o FILE.binpb`"
@@ -53,11 +79,7 @@ pub fn load(protos: &[PathBuf], imports: &[PathBuf], protosets: &[PathBuf]) -> R
         set = Some(compile(protos, imports)?);
     }
     for path in protosets {
-        let read = std::fs::read(path);
-        let bytes = read.map_err(|source| SchemaError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = read(path, MAX_SET_BYTES as u64)?;
         let joined = join(set.as_deref(), &bytes);
         set = Some(joined.map_err(|what| SchemaError::Protoset {
             path: path.clone(),
@@ -77,31 +99,76 @@ fn compile(protos: &[PathBuf], imports: &[PathBuf]) -> Result<Vec<u8>, SchemaErr
     } else {
         imports.to_vec()
     };
-    let compiled = protox::compile(protos, includes);
-    let compiled = compiled.map_err(|error| SchemaError::Compile(error.to_string()))?;
+    for proto in protos {
+        // A missing file is the compiler's to tell: it looks in the import paths as well.
+        if proto.exists() {
+            read(proto, MAX_PROTO_BYTES)?;
+        }
+    }
+    let compiled = protox::compile(protos, &includes);
+    let compiled = compiled.map_err(
+        |error| match error.file().and_then(|name| of_an_edition(name, &includes)) {
+            Some(path) => SchemaError::Edition { path },
+            None => SchemaError::Compile(error.to_string()),
+        },
+    )?;
     Ok(compiled.encode_to_vec())
 }
 
-/// Both sets as one.
+/// A file's bytes, at most `limit`.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, SchemaError> {
+    let failed = |source| SchemaError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let length = file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)? as u64;
+    if length > limit {
+        return Err(SchemaError::TooLarge {
+            path: path.to_owned(),
+            bytes: path.metadata().map_or(length, |metadata| metadata.len()),
+            limit,
+        });
+    }
+    Ok(bytes)
+}
+
+/// The file of this name, where its first statement names an edition.
+fn of_an_edition(name: &str, includes: &[PathBuf]) -> Option<PathBuf> {
+    let mut places = includes
+        .iter()
+        .map(|folder| folder.join(name))
+        .chain([PathBuf::from(name)]);
+    let path = places.find(|path| path.is_file())?;
+    let text = read(&path, MAX_PROTO_BYTES).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        let comment = match rest.get(..2) {
+            Some("//") => rest.split_once('\n'),
+            Some("/*") => rest.split_once("*/"),
+            _ => break,
+        };
+        rest = comment?.1.trim_start();
+    }
+    let after = rest.strip_prefix("edition")?.trim_start();
+    after.starts_with('=').then_some(path)
+}
+
+/// Both sets as one, their files as they came. What cannot be used of them is left out when they are read.
 ///
 /// # Errors
-/// What is wrong with `more`, or where it contradicts `set`.
+/// What is wrong with them, when nothing can be used.
 pub fn join(set: Option<&[u8]>, more: &[u8]) -> Result<Vec<u8>, String> {
-    let add = |mut pool: DescriptorPool| -> Result<DescriptorPool, String> {
-        if let Some(set) = set {
-            pool.decode_file_descriptor_set(set)
-                .map_err(|error| error.to_string())?;
-        }
-        pool.decode_file_descriptor_set(more)
-            .map_err(|error| error.to_string())?;
-        Ok(pool)
-    };
-    // Sets often lack the well-known files; one that brings its own keeps them.
-    let pool = add(DescriptorPool::new()).or_else(|error| add(DescriptorPool::global()).map_err(|_| error))?;
-    if pool.files().len() == 0 {
-        return Err("it holds no file".to_owned());
+    let sets: Vec<_> = set.into_iter().chain([more]).collect();
+    let joined = descriptors::join(&sets).map_err(|error| error.to_string())?;
+    let read = Descriptors::read(&joined).map_err(|error| error.to_string())?;
+    match (read.files, read.warning()) {
+        (0, Some(warning)) => Err(format!("nothing of it can be used; {warning}")),
+        _ if joined.is_empty() => Err("it holds no file".to_owned()),
+        _ => Ok(joined),
     }
-    Ok(pool.encode_to_vec())
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use flate2::{
     read::{GzDecoder, GzEncoder, ZlibDecoder, ZlibEncoder},
 };
 
-/// The most that one message may inflate to: ten times the default limit on what travels, so that a few kilobytes
-/// cannot fill the memory.
-pub const MAX_INFLATED: u64 = 1 << 30;
+/// The most that one message may inflate to: what a message may have by default that travels as it is, so that a few
+/// kilobytes cannot fill the memory.
+pub const MAX_INFLATED: u64 = super::DEFAULT_MAX_MESSAGE_BYTES as u64;
 
 /// What stands for the encoding of a call whose metadata names none. A message that is flagged as compressed all the same
 /// is damaged, by gRPC's own rule, and cannot be inflated.

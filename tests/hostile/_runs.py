@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import select
 import signal
 import socket
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 # One run of the command may take so much.
 MOST_RSS_MB = 300
 MOST_WALL_S = 5.0
+# A command may ask for so much address space: a runaway ends as an abort, and takes the machine with it no more.
+ADDRESS_SPACE = 6 << 30
 # It is killed then.
 HANGS_S = 20.0
 # No output of a small file may be larger than this.
@@ -76,6 +79,8 @@ class Runner:
         self.pid = os.fork()
         if not self.pid:
             self.ours.close()
+            resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             try:
                 while asked := theirs.recv():
                     theirs.send(run(*asked))

@@ -21,7 +21,6 @@ import json
 import os
 import pathlib
 import random
-import resource
 import shutil
 import sys
 import tempfile
@@ -36,8 +35,6 @@ import _seeds
 
 # Commands that each mutant is given to, beside `verify`.
 COMMANDS_A_MUTANT = 4
-# One child may ask for so much address space: a runaway ends as an abort, and not the machine.
-ADDRESS_SPACE = 16 << 30
 # Failures that are printed in full; the rest is counted.
 SHOWN = 40
 
@@ -94,8 +91,6 @@ def main():
 
 def work(args, folder):
     """Runs the workers, each a process of its own; their results come back in files."""
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     jobs = 1 if args.mutant is not None else max(1, args.jobs)
     # Before the seeds are read: a runner must stay small.
     runners = [_runs.Runner() for _ in range(jobs)]

@@ -252,3 +252,61 @@ fn a_raw_request_needs_no_schema() {
     let messages = lines.iter().filter(|line| line["event"] == "message");
     assert_eq!(messages.filter(|line| line["data"].is_string()).count(), 6);
 }
+
+/// `protoc` of `edition = "2023"; package e1; message M { int32 a = 1; } service S { rpc U(M) returns (M); }`.
+const EDITION: &[u8] = b"\x0a\x46\x0a\x08e1.proto\x12\x02e1\"\x11\x0a\x01M\x12\x0c\x0a\x01a\x18\x01 \x01(\x05R\x01a2\x16\x0a\x01S\x12\x11\x0a\x01U\x12\x05.e1.M\x1a\x05.e1.Mb\x08editions\x70\xe8\x07";
+
+#[test]
+fn a_schema_of_an_edition_is_read_by_every_command() {
+    let dir = Dir::new();
+    let message = Message::plain(Direction::Received, &b"\x08\x00"[..]);
+    let shown = shown(&dir, EDITION, "/e1.S/U", std::slice::from_ref(&message));
+    assert_eq!(shown[0]["message"], json!({ "a": 0 }));
+    let path = dir.file("any.gcap");
+    let info = run(&["info", &path]).expect(0);
+    assert!(info.text().contains("e1.S"), "{}", info.text());
+    run(&["diff", &path, &path]).expect(0);
+    let out = dir.file("out.gcap");
+    let (mcap, html) = (dir.file("out.mcap"), dir.file("out.html"));
+    for command in [
+        &["redact", &path, "-o", &out, "--field", "e1.M.a=mask"][..],
+        &["export", &path, "--mcap", &mcap],
+        &["report", &path, "-o", &html],
+        &["replay", &path, "-t", "127.0.0.1:1", "--plaintext"],
+    ] {
+        let done = run(command);
+        assert!(
+            done.code.is_some_and(|code| code < 101) && !done.stderr.contains("panicked"),
+            "{command:?}: {}",
+            done.stderr
+        );
+    }
+    // Embedded as it came, and one that no build knows is named once.
+    let set = schema::join(None, EDITION).unwrap();
+    assert_eq!(set, EDITION);
+    let future = [&EDITION[..EDITION.len() - 2], b"\xe8\x17"].concat();
+    let future = [&future[..], &guide(&dir)].concat();
+    self::shown(&dir, &future, "/e1.S/U", &[message]);
+    let told = run(&["info", &path]).expect(0);
+    assert!(told.text().contains("guide.Guide"), "{}", told.text());
+    assert_eq!(
+        told.stderr
+            .matches("left out of the schema: e1.proto (edition 3048")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_proto_file_of_an_edition_is_refused_with_the_way_that_works() {
+    let dir = Dir::new();
+    let text = "// A comment.\n/* and\nanother */ edition = \"2023\";\nmessage M {}\n";
+    let proto = dir.write("e.proto", text);
+    let error = schema::load(&[proto.into()], &[], &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("--protoset FILE") && error.contains("edition"),
+        "{error}"
+    );
+    let set = dir.write("e.binpb", EDITION);
+    assert_eq!(schema::load(&[], &[], &[set.into()]).unwrap().unwrap(), EDITION);
+}

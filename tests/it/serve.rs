@@ -33,8 +33,11 @@ fn without_captures_it_serves_the_built_in_scene() {
 
 #[test]
 fn signals_end_it_with_success() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT", "ALRM"] {
         let mut serve = Serve::start(&[&shipped("nan.gcap")]);
+        // Neither means anything to a server, nor ends it.
+        serve.signal("USR1");
+        serve.signal("USR2");
         serve.signal(signal);
         assert_eq!(serve.wait(), Some(0), "{signal}");
     }

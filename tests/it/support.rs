@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -38,6 +38,17 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// A command that has ended. Whatever was asked of it, no task and no thread of it may have panicked.
+    #[track_caller]
+    pub(crate) fn new(status: ExitStatus, stdout: Vec<u8>, stderr: String) -> Self {
+        assert!(!stderr.contains("panicked"), "a panic: {stderr}");
+        Self {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
+    }
+
     /// Panics unless the command ended with this code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -90,6 +101,18 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
+/// The built binary, run by a shell's `exec "$0" "$@"` at the end of `script`.
+pub(crate) fn shell(script: &str, args: &[&str]) -> Command {
+    let binary = command(args);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", script])
+        .arg(binary.get_program())
+        .args(binary.get_args());
+    shell.stdin(Stdio::null()).env_remove("RUST_LOG");
+    shell
+}
+
 /// Runs `capture` to its end.
 #[track_caller]
 pub(crate) fn run(args: &[&str]) -> Run {
@@ -106,11 +129,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(command(args))
+    }
+
+    /// Starts a command of the caller's.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -179,11 +203,7 @@ impl Running {
         let Some(status) = ended else {
             panic!("the command hangs: {stderr}");
         };
-        Run {
-            code: status.code(),
-            stdout,
-            stderr,
-        }
+        Run::new(status, stdout, stderr)
     }
 }
 

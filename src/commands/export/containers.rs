@@ -11,14 +11,15 @@ use grpc_capture::{
 
 use crate::{
     cli::export::ExportArgs,
-    commands::{Done, Failure, Outcome, output},
+    commands::{Done, Failure, Outcome, output, schema},
 };
 
 pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
     let set = reader.header().get(attribute::DESCRIPTOR_SET);
-    let schema = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
-    let types = |method: &str, direction: Direction| schema.message_type(method, direction);
+    let known = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
+    schema::warn(&known);
+    let types = |method: &str, direction: Direction| known.message_type(method, direction);
     let out = BufWriter::new(output::create(path, args.force)?);
     let mut writer = McapWriter::new(out, reader.header(), &types)?;
     each(args, reader, |event| Ok(writer.write(event)?))?;

@@ -10,9 +10,7 @@ use std::{
 
 use grpc_capture::{
     file::{Header, attribute},
-    tap::{
-        JobOutcome, MonotonicClock, RecorderError, RecorderHandle, Stop, record_job, recorder::output::RecordingFiles,
-    },
+    tap::{JobOutcome, MonotonicClock, RecorderHandle, Stop, record_job},
     text::printable,
 };
 use serde::Serialize;
@@ -22,12 +20,15 @@ use super::{
     Failure, Recording,
     progress::{Handles, Line},
     report::{self, Report},
-    session::{self, Session},
-    signal, target, timed, unix_ns,
+    session::{self, Place, Session},
+    target, timed, unix_ns,
 };
 use crate::{
     cli::{Format, record::RecordArgs},
-    commands::{Done, Outcome, import, kept, output},
+    commands::{
+        Done, Outcome, import, output,
+        signals::{self, Usr1},
+    },
 };
 
 mod list;
@@ -80,7 +81,7 @@ pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk) -> D
     let stop = Stop::new();
     let place = args.output.clone();
     let place = place.unwrap_or_else(|| PathBuf::from(timed("jobs") + if args.single { ".gcap" } else { "" }));
-    signal::stop_on_signals(stop.clone())?;
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
     let (handles, done) = (Handles::default(), Arc::<AtomicUsize>::default());
     let (all, counter) = (items.len(), Arc::clone(&done));
     let line = Line::over(handles.clone(), talk, move || {
@@ -189,12 +190,11 @@ async fn together(
         ));
     }
     let session = Session::start(args, 1)?;
-    let file = session::begin(args, path)?;
-    let files = RecordingFiles::new(session::evidence(args));
+    let place = Place::create(args, path)?;
     let clock = MonotonicClock::start();
     let mut header = header(args, items, dialect);
     header.anchor_unix_ns = unix_ns();
-    let recorder = session.recorder(args, file, &files, &header, session.recorder_options(args, clock, path))?;
+    let recorder = session.recorder(args, place, &header, session.recorder_options(args, clock, path))?;
     let handle = recorder.handle();
     watch.handles.add(handle.clone());
     let mut running = JoinSet::new();
@@ -219,21 +219,16 @@ async fn together(
             *slot = Some(outcome);
         }
     }
-    if args.expect.allow_empty && ended.iter().flatten().any(Result::is_ok) {
-        files.keep_empty();
-    }
     let written = recorder.finish().await;
-    let held = session::held(files, &written).await;
     let totals = handle.totals();
+    let summary = written.as_ref().ok().cloned();
     let mut worst = Outcome::Ok;
     let mut jobs = Vec::with_capacity(items.len());
     for (ended, item) in ended.into_iter().zip(items) {
         let name = item.name.clone();
         let (job, outcome) = match ended {
             Some(Ok(outcome)) => {
-                let written = written.as_ref().map(Clone::clone);
-                let written = written.map_err(|_| RecorderError::Lost);
-                let recording = Recording::of_one(path, outcome, written, held.clone());
+                let recording = Recording::of_one(path, outcome, summary.clone());
                 Job::new(name, &item.args, Ok(recording))
             }
             Some(Err(failure)) => Job::failed(name, &failure),
@@ -245,21 +240,20 @@ async fn together(
         }
         jobs.push(job);
     }
-    let mut report = Jobs::new(jobs);
-    let unwritten = held.as_ref().map_or(0, |held| kept::unwritten(&totals, held));
-    if let Err(error) = &written {
-        output::say(format!("capture: {}", kept::failure(error, held.as_ref(), &totals)));
+    if let Err(error) = written {
+        output::say(format!("capture: {}", Failure::from(error)));
         worst = Outcome::Failed;
     }
+    let mut report = Jobs::new(jobs);
     let lost = totals.gaps.saturating_sub(report.gaps);
-    if lost > 0 && written.is_ok() {
+    if lost > 0 {
         // Whose they were, the gaps in the capture say.
         let lost = output::counted(lost, "message");
         output::say(format!("capture: the disk could not keep up, and {lost} went missing"));
         worst = worst.worst(Outcome::Lossy);
     }
-    report.gaps = totals.gaps + unwritten;
-    report.lossy |= report.gaps > 0;
+    report.gaps = totals.gaps;
+    report.lossy |= totals.gaps > 0;
     Ok((report, worst))
 }
 
@@ -374,7 +368,7 @@ fn text(jobs: &Jobs) -> String {
             |report| {
                 let frames = output::counted(report.messages, "frame");
                 let bytes = output::bytes(report.message_bytes);
-                let capture = printable(report.capture.as_deref().unwrap_or("no file"));
+                let capture = printable(&report.capture);
                 format!("{frames} of {bytes}, {} lost, {capture}", output::grouped(report.gaps))
             },
         );

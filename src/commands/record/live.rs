@@ -21,7 +21,8 @@ pub(super) struct Judge {
 /// Starts it; the observer is for the recorder.
 pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Observer>, Judge), Failure> {
     let expected = expectations(args, header)?;
-    let (observer, beside) = Beside::start(Validator::new(expected, header))?;
+    let (observer, beside) =
+        Beside::start(Validator::new(expected, header).with_max_message_bytes(args.dial.max_msg_sz.0))?;
     let fails_from = if args.expect.strict {
         Severity::Warning
     } else {

@@ -2,7 +2,11 @@ use proptest::{collection::vec, prelude::*};
 use prost::Message as _;
 
 use super::*;
-use crate::{proto::datastream as oracle, spectrogram::Values};
+use crate::{
+    dialect::{DecodeErrorKind, MAX_FRAME_BYTES},
+    proto::datastream as oracle,
+    spectrogram::Values,
+};
 
 /// A frame of realistic shape, as the generated code writes it.
 fn real_frame() -> Vec<u8> {
@@ -227,4 +231,26 @@ proptest! {
     fn random_bytes_are_judged_as_prost_judges_them(bytes in vec(any::<u8>(), 0..64)) {
         agrees_with_prost(&bytes)?;
     }
+}
+
+#[test]
+fn rows_and_sensors_beyond_the_limit_are_refused_with_their_place() {
+    // Two bytes each on the wire.
+    let rows = MAX_FRAME_BYTES / size_of::<Row<'_>>();
+    assert_eq!(decode(&b"\x0a\x00".repeat(rows)).unwrap().rows.len(), rows);
+    let error = decode(&b"\x0a\x00".repeat(rows + 1)).unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::TooManyParts);
+    assert_eq!(error.byte, 2 * rows + 2);
+    let sensors = MAX_FRAME_BYTES / size_of::<Sensor<'_>>();
+    for part in [&b"\x12\x00"[..], b"\x28\x00"] {
+        let mut row = Vec::new();
+        put_bytes(&mut row, 1, &part.repeat(sensors * 2));
+        assert_eq!(decode(&row).unwrap_err().kind, DecodeErrorKind::TooManyParts);
+    }
+    // A short sensor before a long canvas does not reserve room for thousands.
+    let mut row = b"\x12\x00".to_vec();
+    put_bytes(&mut row, 1, &[b'x'; 8000]);
+    let mut message = Vec::new();
+    put_bytes(&mut message, 1, &row);
+    assert!(decode(&message).unwrap().rows[0].sensors.capacity() < 300);
 }

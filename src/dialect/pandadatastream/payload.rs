@@ -11,6 +11,9 @@ pub(super) struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
+    /// Bytes in memory of each piece.
+    pub(super) const PIECE: usize = size_of::<(usize, &[u8])>();
+
     pub(super) fn push(&mut self, piece: &'a [u8]) {
         if !piece.is_empty() {
             self.pieces.push((self.len, piece));

@@ -2,7 +2,11 @@ use proptest::{collection::vec, prelude::*};
 use prost::Message as _;
 
 use super::*;
-use crate::{proto::pandadatastream as oracle, spectrogram::Values};
+use crate::{
+    dialect::{DecodeErrorKind, MAX_FRAME_BYTES, proto::put_bytes},
+    proto::pandadatastream as oracle,
+    spectrogram::Values,
+};
 
 /// Two rows of three channels of four bins, value = 100 × row + 10 × channel + bin.
 fn real_message() -> oracle::DataStream {
@@ -283,4 +287,36 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn numbers_and_sensors_beyond_the_limit_are_refused() {
+    let too_many = |bytes: &[u8], layout: &Layout| {
+        let error = decode(bytes, layout).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::TooManyParts);
+    };
+    // Timestamps and indexes of one byte each; pieces of payload.
+    let most = MAX_FRAME_BYTES / size_of::<i64>();
+    for number in [3, 4] {
+        let mut bytes = Vec::new();
+        put_bytes(&mut bytes, number, &vec![1; most + 1]);
+        too_many(&bytes, &Layout::default());
+    }
+    too_many(
+        &b"\x4a\x01x".repeat(MAX_FRAME_BYTES / Payload::PIECE + 1),
+        &Layout::default(),
+    );
+    // Rows of one channel of one byte: a sensor for each.
+    let mut bytes = Vec::new();
+    put_int32(&mut bytes, 5, 1);
+    put_int32(&mut bytes, 6, 4 << 20);
+    put_bytes(&mut bytes, 9, &vec![0; 4 << 20]);
+    too_many(&bytes, &Layout::known(Element::U8, Axis::ChannelMajor));
+    // A shape that no payload can have.
+    let mut bytes = Vec::new();
+    for side in [5, 6, 11] {
+        put_int32(&mut bytes, side, i32::MAX);
+    }
+    put_bytes(&mut bytes, 9, b"xxxx");
+    assert_eq!(decode(&bytes, &Layout::default()).unwrap().block.unwrap().width, None);
 }

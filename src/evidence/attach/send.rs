@@ -7,6 +7,7 @@ use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde_json::Value;
 
 use super::{AttachError, Credentials, IssueKey, Jira, error::chain};
+use crate::focus::parse_body;
 
 /// First pause between attempts, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -32,7 +33,7 @@ pub(super) struct Answer {
 impl Answer {
     /// The body of a success.
     pub(super) fn json(&self, issue: &IssueKey) -> Result<Value, AttachError> {
-        let value = serde_json::from_slice::<Value>(&self.body).ok();
+        let value = parse_body(&self.body).ok();
         if !(200..300).contains(&self.status) {
             let reason = value.as_ref().map(reason).unwrap_or_default();
             tracing::debug!(%issue, status = self.status, %reason, "refused");

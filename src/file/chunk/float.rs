@@ -55,5 +55,16 @@ const BLOCK: usize = 2048;
 /// Bytes of a plan at most: a gigabyte of the shortest runs, no two alike, would need more, and is left to zstd.
 const MAX_PLAN: u64 = 1 << 24;
 
+/// Bytes of the plan of a chunk of `raw_len` bytes at most: a run of the plan takes ten times as much once it is decoded,
+/// and a plan that is longer saves nothing.
+const fn max_plan(raw_len: usize) -> u64 {
+    let in_proportion = raw_len as u64 / 8 + (64 << 10);
+    if in_proportion < MAX_PLAN {
+        in_proportion
+    } else {
+        MAX_PLAN
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,12 @@
 //! zstd frames: compressed ones, raw ones made by hand, and their content.
 
-use std::io::{self, Cursor, Read as _};
+use std::io::{self, Cursor};
 
 use bytes::Bytes;
 use zstd::{
     bulk::{Compressor, Decompressor},
     zstd_safe::{CParameter, ParamSwitch},
 };
-
-/// Contents up to this size are decompressed into a buffer of their declared size at once; larger ones grow a buffer,
-/// so that a hostile head cannot make the reader allocate a gigabyte that the stored bytes do not hold.
-const TRUSTED_RAW: u64 = 64 << 20;
 
 /// Magic number of a zstd frame (RFC 8878, 3.1.1).
 const FRAME_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
@@ -218,14 +214,12 @@ fn block_head(len: usize, left: usize, into: &mut Vec<u8>) {
 pub(super) struct Frames(Option<Decompressor<'static>>);
 
 impl Frames {
-    /// Unpacks `stored`, one frame that should hold `len` bytes; more is never unpacked.
+    /// Unpacks `stored`, one frame that should hold `len` bytes; more is never unpacked. The caller knows that `len` is in
+    /// proportion to what is stored.
     pub(super) fn unpack(&mut self, stored: &[u8], len: u64, into: &mut Vec<u8>) -> io::Result<()> {
         into.clear();
-        if len > TRUSTED_RAW {
-            let decoder = zstd::stream::read::Decoder::new(stored)?;
-            return decoder.take(len + 1).read_to_end(into).map(drop);
-        }
-        into.reserve(len as usize);
+        into.try_reserve_exact(len as usize)
+            .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
         let context = match &mut self.0 {
             Some(context) => context,
             none => none.insert(Decompressor::new()?),

@@ -11,10 +11,11 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::file::{FileError, chunk::Opener, record::ChunkHead, scan::Step};
+use crate::file::{FileError, chunk::Opener, format::FREE_CHUNK_RAW, record::ChunkHead, scan::Step};
 
-/// Bytes of content that wait in opened chunks before no more are read ahead; chunks of the usual size stay far below.
-const MAX_BYTES: u64 = 64 << 20;
+/// Bytes of content that wait in opened chunks before no more are read ahead; chunks of the usual size stay far below. Of
+/// chunks so large that a few bytes may not claim them, one is opened at a time.
+const MAX_BYTES: u64 = 2 * FREE_CHUNK_RAW - 1;
 
 /// Chunks that each thread has before it, beyond the one it works on.
 const PER_THREAD: usize = 2;
@@ -42,6 +43,8 @@ struct Job {
 
 enum Pending {
     Chunk(u64, Receiver<Opened>),
+    /// A chunk for which there was no room. Nothing behind it has been read.
+    Parked(Job, Receiver<Opened>),
     Other(Result<Step, FileError>),
 }
 
@@ -89,7 +92,7 @@ impl Ahead {
 
     /// True when another part should be read ahead.
     pub(super) fn wants_more(&self) -> bool {
-        let stopped = matches!(self.pending.back(), Some(Pending::Other(_)));
+        let stopped = matches!(self.pending.back(), Some(Pending::Other(_) | Pending::Parked(..)));
         let room = self.pending.len() < self.most && self.bytes < MAX_BYTES;
         !stopped && (room || self.pending.is_empty())
     }
@@ -103,10 +106,18 @@ impl Ahead {
             stored,
             done,
         };
-        // The threads live as long as this does.
-        let _ = self.jobs.send(job);
+        if !self.pending.is_empty() && self.bytes + raw_len > MAX_BYTES {
+            self.pending.push_back(Pending::Parked(job, opened));
+            return;
+        }
+        self.give(job);
         self.bytes += raw_len;
         self.pending.push_back(Pending::Chunk(raw_len, opened));
+    }
+
+    fn give(&self, job: Job) {
+        // The threads live as long as this does.
+        let _ = self.jobs.send(job);
     }
 
     pub(super) fn other(&mut self, step: Result<Step, FileError>) {
@@ -118,6 +129,10 @@ impl Ahead {
         match self.pending.pop_front()? {
             Pending::Chunk(raw_len, opened) => {
                 self.bytes -= raw_len;
+                opened.recv().ok().map(Next::Chunk)
+            }
+            Pending::Parked(job, opened) => {
+                self.give(job);
                 opened.recv().ok().map(Next::Chunk)
             }
             Pending::Other(step) => Some(Next::Other(step)),

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorPool, MessageDescriptor};
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::transport::Channel;
 
@@ -18,6 +18,7 @@ use super::{
     outcome::{CallOutcome, Difference},
 };
 use crate::{
+    dialect::descriptors,
     event::{Direction, Ending, Event, EventKind, Gap, Message, Metadata, Party},
     replay::{pace::Schedule, source::Source},
     wire::{self as grpc, MAX_INFLATED, NO_ENCODING, status},
@@ -164,7 +165,7 @@ impl Exchange {
     /// The bytes of two messages differ: says where, and whether that counts.
     fn explain(&mut self, was: &Bytes, is: &Bytes) {
         let number = self.outcome.compared;
-        let decode = |bytes: &Bytes| DynamicMessage::decode(self.answers.clone()?, &bytes[..]).ok();
+        let decode = |bytes: &Bytes| descriptors::decode(self.answers.clone()?, bytes).ok();
         let (mut differences, mut more) = (vec![bytes_differ(number, was, is)], 0);
         if let (Some(was), Some(is)) = (decode(was), decode(is)) {
             let options = self.options.clone();

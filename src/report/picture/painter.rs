@@ -211,6 +211,7 @@ impl Observer for Painter {
         if let Seen::Frame(place, frame) = self.frames.see(event) {
             self.content.frame(&place, &frame);
         }
+        self.frames.forget();
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{
     dialect::Layout,
     event::{Event, Observer},
     file::Header,
-    frames::{Frames, LeftOut, Seen},
-    spectrogram::Values,
+    frames::{Frames, LeftOut, MessagePlace, Seen},
+    spectrogram::{Frame, Values},
 };
 
 /// Values that are kept to find medians: 32 MB.
@@ -164,12 +164,19 @@ impl Observer for Survey {
         content.plan.last_offset_ns = content.plan.last_offset_ns.max(event.offset_ns);
         let seen = self.frames.see(event);
         content.plan.left_out.count(&seen, event);
-        let Seen::Frame(place, frame) = seen else {
-            return;
-        };
+        if let Seen::Frame(place, frame) = seen {
+            content.frame(&place, &frame);
+        }
+        self.frames.forget();
+    }
+}
+
+impl Content {
+    fn frame(&mut self, place: &MessagePlace, frame: &Frame<'_>) {
+        let content = self;
         content.plan.guessed_layout |= frame.block.as_ref().is_some_and(|block| block.guessed);
         for row in &frame.rows {
-            let at_us = row_time_us(row, &place, content.plan.anchor_unix_ns);
+            let at_us = row_time_us(row, place, content.plan.anchor_unix_ns);
             content.time(place.call, at_us);
             if let (Some(start), Some(end)) = (row.start_ms, row.end_ms) {
                 let duration = end.saturating_sub(start);

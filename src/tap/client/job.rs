@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::{task::JoinSet, time::Instant};
+use tokio::task::JoinSet;
 
 use super::{
     CallLimits, CallOutcome, CallTap, Shared, Stop,
     request::{CallRequest, MethodError},
 };
 use crate::tap::{
+    awake::Deadline,
     dial::{Connection, DialError, DialOptions, Target, dial},
     health::{HealthError, HealthProbe, Readiness, wait_ready},
     recorder::{RecorderHandle, Refused},
@@ -88,11 +89,11 @@ pub enum TapError {
 /// Failures of single calls are in their outcomes; an error means that no call was opened.
 pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecorderHandle) -> Result<JobOutcome, TapError> {
     let requests = requests(job)?;
-    let deadline = Instant::now() + options.dial.connect_timeout;
+    let deadline = Deadline::after(options.dial.connect_timeout);
     let (connection, readiness) = tokio::select! {
         biased;
         reason = options.stop.stopped() => return Err(TapError::Stopped { reason }),
-        ready = reach(job, options, deadline) => ready?,
+        ready = reach(job, options, &deadline) => ready?,
     };
     let shared = Shared {
         stop: options.stop.clone(),
@@ -156,9 +157,8 @@ fn requests(job: &Job) -> Result<Vec<CallRequest>, MethodError> {
         .collect()
 }
 
-async fn reach(job: &Job, options: &JobOptions, deadline: Instant) -> Result<(Connection, Readiness), TapError> {
+async fn reach(job: &Job, options: &JobOptions, deadline: &Deadline) -> Result<(Connection, Readiness), TapError> {
     let connection = dial(&job.target, &options.dial).await?;
-    let left = deadline.saturating_duration_since(Instant::now());
-    let readiness = wait_ready(&connection, options.health, left).await?;
+    let readiness = wait_ready(&connection, options.health, deadline.left()).await?;
     Ok((connection, readiness))
 }

@@ -5,11 +5,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::CallFault;
-use crate::wire::DEFAULT_MAX_MESSAGE_BYTES;
+use crate::{tap::awake::Deadline, wire::DEFAULT_MAX_MESSAGE_BYTES};
 
 /// When to end a call that does not end by itself. Nothing is limited by default but the size of a message.
 #[derive(Debug, Clone)]
@@ -82,7 +81,7 @@ pub struct Shared {
     /// Payload bytes recorded by all of them.
     pub bytes: Arc<AtomicU64>,
     /// Until when a call that was refused before anything came is tried again. Default: never again.
-    pub retry_until: Option<Instant>,
+    pub retry_until: Option<Deadline>,
 }
 
 impl Shared {

@@ -1,4 +1,7 @@
 //! The limits of one call, watched by one timer that is not re-armed for every message.
+//!
+//! They count time in which this process was at work. When it has stood still, the server's silence begins anew: what it
+//! sent meanwhile may wait in the socket.
 
 use std::{
     sync::{
@@ -8,10 +11,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
-
 use super::{CallLimits, Stop, ending};
-use crate::event::{Deadline, Ending, Limit};
+use crate::{
+    event::{Deadline, Ending, Limit},
+    tap::awake::{Awake, Look},
+};
 
 /// Knows when a call must end by our own decision. Clones are one and the same.
 #[derive(Debug, Clone)]
@@ -20,11 +24,11 @@ pub(super) struct Watchdog {
     first_frame: Option<Duration>,
     idle: Option<Duration>,
     duration: Option<Duration>,
-    began: Instant,
+    clock: Awake,
     seen: Arc<Seen>,
 }
 
-/// Times in nanoseconds since the watchdog began.
+/// Times in nanoseconds by the clock.
 #[derive(Debug, Default)]
 struct Seen {
     opened: AtomicU64,
@@ -34,12 +38,14 @@ struct Seen {
 
 impl Watchdog {
     pub(super) fn new(limits: &CallLimits, stop: Stop) -> Self {
+        let all = [limits.first_frame_timeout, limits.idle_timeout, limits.duration];
+        let shortest = all.into_iter().flatten().min();
         Self {
             stop,
             first_frame: limits.first_frame_timeout,
             idle: limits.idle_timeout,
             duration: limits.duration,
-            began: Instant::now(),
+            clock: Awake::start(shortest.unwrap_or(Duration::MAX)),
             seen: Arc::default(),
         }
     }
@@ -49,33 +55,35 @@ impl Watchdog {
         self.seen.opened.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Bytes came.
-    pub(super) fn progress(&self) {
+    /// Bytes came; answers with the time for which this process stood still before, if it did.
+    pub(super) fn progress(&self) -> Option<Duration> {
         self.seen.progress.store(self.now(), Ordering::Relaxed);
+        self.clock.stood_still()
     }
 
     /// A message is recorded; the time that took is not the server's silence.
     pub(super) fn message(&self) {
         self.seen.messages.store(true, Ordering::Relaxed);
-        self.progress();
+        self.seen.progress.store(self.now(), Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.clock.look().now.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Waits until the call must end, and says how it ends.
     pub(super) async fn bark(&self) -> Ending {
         loop {
-            let next = self.next();
+            let look = self.clock.look();
+            let next = self.next(look);
             if let Some((at, ending)) = &next
-                && *at <= Instant::now()
+                && *at <= look.now
             {
                 return ending.clone();
             }
             let wake = async {
-                match self.recheck(next.map(|(at, _)| at)) {
-                    Some(at) => sleep_until(at).await,
+                match self.recheck(look, next.map(|(at, _)| at)) {
+                    Some(at) => self.clock.sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
@@ -88,37 +96,95 @@ impl Watchdog {
     }
 
     /// The first message may bring a nearer deadline than the one being waited for.
-    fn recheck(&self, at: Option<Instant>) -> Option<Instant> {
+    fn recheck(&self, look: Look, at: Option<Duration>) -> Option<Duration> {
         let idle = self.idle.filter(|_| !self.seen.messages.load(Ordering::Relaxed));
-        let first = idle.and_then(|idle| Instant::now().checked_add(idle));
+        let first = idle.map(|idle| look.now.saturating_add(idle));
         [at, first].into_iter().flatten().min()
     }
 
     /// The deadline that comes first, and the ending that it brings.
-    fn next(&self) -> Option<(Instant, Ending)> {
-        let deadline = |since: u64, limit: Duration, kind: Limit| {
+    fn next(&self, look: Look) -> Option<(Duration, Ending)> {
+        let silence = |since: &AtomicU64, limit: Duration, kind: Limit| {
+            let since = Duration::from_nanos(since.load(Ordering::Relaxed)).max(look.resumed);
             let ending = Ending::Deadline(Deadline {
                 limit: kind,
                 after_ns: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
             });
-            Some((
-                self.began
-                    .checked_add(Duration::from_nanos(since).checked_add(limit)?)?,
-                ending,
-            ))
+            (since.saturating_add(limit), ending)
         };
         let silent = if self.seen.messages.load(Ordering::Relaxed) {
-            let since = self.seen.progress.load(Ordering::Relaxed);
-            self.idle.and_then(|limit| deadline(since, limit, Limit::Idle))
+            self.idle.map(|limit| silence(&self.seen.progress, limit, Limit::Idle))
         } else {
-            let since = self.seen.opened.load(Ordering::Relaxed);
-            self.first_frame
-                .and_then(|limit| deadline(since, limit, Limit::FirstFrame))
+            let first = self.first_frame;
+            first.map(|limit| silence(&self.seen.opened, limit, Limit::FirstFrame))
         };
-        let total = self.duration.and_then(|limit| {
-            let ending = ending::by_us(format!("--duration {limit:?} reached"));
-            Some((self.began.checked_add(limit)?, ending))
-        });
+        let total = self
+            .duration
+            .map(|limit| (limit, ending::by_us(format!("--duration {limit:?} reached"))));
         [silent, total].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, advance, sleep};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn watchdog() -> Watchdog {
+        let limits = CallLimits {
+            first_frame_timeout: Some(SECOND * 30),
+            idle_timeout: Some(SECOND * 60),
+            duration: Some(SECOND * 600),
+            ..CallLimits::default()
+        };
+        Watchdog::new(&limits, Stop::new())
+    }
+
+    fn limit(ending: &Ending) -> Option<Limit> {
+        match ending {
+            Ending::Deadline(deadline) => Some(deadline.limit),
+            _ => None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limits_are_exact_while_the_process_runs() {
+        let began = Instant::now();
+        let (first, idle) = (watchdog(), watchdog());
+        assert_eq!(limit(&first.bark().await), Some(Limit::FirstFrame));
+        assert_eq!(began.elapsed(), SECOND * 30);
+        idle.message();
+        assert_eq!(limit(&idle.bark().await), Some(Limit::Idle));
+        assert_eq!(began.elapsed(), SECOND * 90);
+        for _ in 0..60 {
+            sleep(SECOND * 10).await;
+            idle.message();
+        }
+        assert_eq!(limit(&idle.bark().await), None, "the duration is over, and no silence");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_standstill_no_limit_has_passed_and_silence_begins_anew() {
+        for (heard, kind, span) in [(false, Limit::FirstFrame, 30), (true, Limit::Idle, 60)] {
+            let watchdog = watchdog();
+            if heard {
+                watchdog.message();
+            }
+            let barking = tokio::spawn({
+                let watchdog = watchdog.clone();
+                async move { watchdog.bark().await }
+            });
+            sleep(SECOND * 20).await;
+            // Every timer is late, and the body has had no chance to be polled.
+            advance(SECOND * 3600).await;
+            let resumed = Instant::now();
+            assert_eq!(limit(&barking.await.unwrap()), Some(kind));
+            assert!(resumed.elapsed() >= SECOND * (span - 1), "{:?}", resumed.elapsed());
+            assert!(watchdog.progress().is_some_and(|gap| gap >= SECOND * 3600));
+            assert_eq!(watchdog.progress(), None);
+        }
     }
 }

@@ -6,7 +6,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -283,13 +283,13 @@ async fn a_scheme_that_nobody_named_may_turn_out_to_be_plain_text_where_nothing_
 
 #[tokio::test(start_paused = true)]
 async fn the_last_attempt_is_made_just_before_the_limit() {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Deadline::after(Duration::from_secs(10));
     let mut attempts = 0;
-    while let Some(pause) = within(Duration::from_secs(3), deadline) {
+    while let Some(pause) = within(Duration::from_secs(3), &deadline) {
         sleep(pause).await;
         attempts += 1;
     }
-    assert_eq!((attempts, deadline - Instant::now()), (4, LAST_ATTEMPT));
+    assert_eq!((attempts, deadline.left()), (4, LAST_ATTEMPT));
 }
 
 #[tokio::test]

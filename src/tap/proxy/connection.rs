@@ -16,16 +16,12 @@ use std::{
 
 use h2::{client::SendRequest, server};
 use http::{Request, Uri, request::Parts, uri::Scheme};
-use tokio::{
-    net::TcpStream,
-    sync::Notify,
-    task::{JoinHandle, JoinSet},
-    time::timeout,
-};
+use tokio::{net::TcpStream, sync::Notify, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     call,
+    driver::Driver,
     greeting::{self, Greeting},
     hub::Hub,
     outlet::Door,
@@ -121,7 +117,7 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dy
         opened = open(&hub, &dialer) => opened,
         _ = hub.stop.stopped() => return,
     };
-    let (link, mut target) = match opened {
+    let (link, target) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             hub.unreachable(&error);
@@ -134,7 +130,7 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dy
     let cut = Arc::new(AtomicBool::new(false));
     let socket = Socket::new(client, first, Arc::clone(&cut));
     let mut calls = JoinSet::new();
-    let ended = carry(&link, socket, &mut target, &mut calls, &cut).await;
+    let ended = carry(&link, socket, &target, &mut calls, &cut).await;
     if let Err(error) = ended {
         tracing::debug!(%error, "the connection from {from} ended");
     }
@@ -143,14 +139,11 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, mut client: Box<dy
     while calls.join_next().await.is_some() {}
     // Once nobody can send on it any more, the connection to the target says goodbye and closes.
     drop(link);
-    let _ = timeout(LINGER, &mut target).await;
-    target.abort();
+    let _ = timeout(LINGER, target.ended()).await;
 }
 
-type Target = JoinHandle<()>;
-
 /// Dials the target and waits for its SETTINGS.
-async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Target), String> {
+async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Driver), String> {
     let Wire {
         stream,
         watch,
@@ -169,14 +162,18 @@ async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Target), St
         .map_err(|error| error.to_string())?;
     let mut connection = Box::pin(connection);
     // Reading them and taking note of them is one step of the connection: seen here, they count.
-    let opening = tokio::select! {
+    let (opening, ended) = tokio::select! {
         biased;
-        _ = &mut connection => watch.opened().await,
-        opening = watch.opened() => opening,
+        ended = &mut connection => (watch.opened().await, Some(ended)),
+        opening = watch.opened() => (opening, None),
     };
     dialer.judge(opening, &kind).map_err(|error| error.to_string())?;
-    let running = tokio::spawn(async move {
-        if let Err(error) = connection.await {
+    let driver = Driver::spawn(async move {
+        let ended = match ended {
+            Some(ended) => ended,
+            None => connection.await,
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "the target's connection ended");
         }
     });
@@ -191,14 +188,14 @@ async fn open(hub: &Arc<Hub>, dialer: &Arc<Dialer>) -> Result<(Link, Target), St
         waiting: AtomicUsize::new(0),
         waits: Notify::new(),
     };
-    Ok((link, running))
+    Ok((link, driver))
 }
 
 /// Takes the client's calls until its connection or the target's ends.
 async fn carry(
     link: &Arc<Link>,
     socket: Socket<Box<dyn Stream>>,
-    target: &mut Target,
+    target: &Driver,
     calls: &mut JoinSet<()>,
     cut: &AtomicBool,
 ) -> Result<(), h2::Error> {
@@ -229,7 +226,7 @@ async fn carry(
                 announced = true;
                 client.graceful_shutdown();
             }
-            _ = &mut *target => break,
+            () = target.ended() => break,
             _ = link.hub.stop.stopped() => {
                 while calls.join_next().await.is_some() {}
                 return Ok(());

@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 
 use super::{hub::Hub, jobs::Jobs};
 use crate::{
-    focus::{ConfigureResponse, readdress},
+    focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress},
     tap::rest::chain,
 };
 
 /// Largest configure request and answer: a thousand times what they are, and a bound on what a client makes us hold.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY: usize = MAX_BODY_BYTES;
 
 /// Headers that speak of one connection and not of the message (RFC 9110, 7.6.1), `Host`, which is the target's own, and
 /// `Expect`, which the server that reads the body has answered.
@@ -182,7 +182,7 @@ impl Rest {
         let Ok(text) = std::str::from_utf8(&body) else {
             return body;
         };
-        let Ok(answer @ Value::Object(_)) = serde_json::from_str::<Value>(text) else {
+        let Ok(answer @ Value::Object(_)) = parse_body(text.as_bytes()) else {
             return body;
         };
         let host = self.base.host_str().unwrap_or_default();

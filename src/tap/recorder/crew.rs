@@ -60,7 +60,9 @@ async fn run<S: Sink>(
     let written = loop {
         let mut turn = Vec::with_capacity(TURN);
         // Nothing by then is a turn too: something may have to be flushed.
-        let _ = timeout(writer.patience(), commands.recv_many(&mut turn, TURN)).await;
+        let patience = writer.patience();
+        let _ = timeout(patience, commands.recv_many(&mut turn, TURN)).await;
+        writer.look(patience);
         let closed = turn.is_empty() && commands.is_closed();
         let place = places.acquire().await.map_err(|_| RecorderError::Lost)?;
         let done = task::spawn_blocking(move || {

@@ -3,6 +3,7 @@
 use std::{
     io,
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
 };
@@ -93,13 +94,53 @@ fn lost() -> FileError {
 
 fn run(queue: &Mutex<mpsc::Receiver<Work>>) {
     let mut sealer = Sealer::default();
+    let mut seal = |piece: &mut Piece, codec| sealer.seal(&mut piece.chunk, codec, &mut piece.sealed);
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Work { mut piece, codec, back }) = next else {
             return;
         };
-        let pressed = sealer.seal(&mut piece.chunk, codec, &mut piece.sealed);
+        let pressed = seal_somehow(&mut seal, &mut piece, codec);
         // Nobody waits for a chunk whose recording has failed.
         let _ = back.send(pressed.map(|()| piece));
+    }
+}
+
+/// Seals a chunk. A codec that panics leaves the chunk as it was, and it is stored without one: a defect of a codec costs
+/// room on the disk, and no message.
+fn seal_somehow(
+    seal: &mut impl FnMut(&mut Piece, Codec) -> Result<(), FileError>,
+    piece: &mut Piece,
+    codec: Codec,
+) -> Result<(), FileError> {
+    for codec in [codec, Codec::Stored] {
+        if let Ok(sealed) = catch_unwind(AssertUnwindSafe(|| seal(piece, codec))) {
+            return sealed;
+        }
+        piece.sealed = Sealed::default();
+    }
+    Err(lost())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_that_panics_costs_no_message() {
+        let mut tried = Vec::new();
+        let mut seal = |_: &mut Piece, codec: Codec| {
+            tried.push(codec);
+            assert!(codec == Codec::Stored, "a defect");
+            Ok(())
+        };
+        assert!(seal_somehow(&mut seal, &mut Piece::default(), Codec::Float).is_ok());
+        assert_eq!(tried, [Codec::Float, Codec::Stored]);
+    }
+
+    #[test]
+    fn a_chunk_that_nothing_can_seal_is_an_error_and_the_thread_lives_on() {
+        let mut seal = |_: &mut Piece, _| -> Result<(), FileError> { panic!("a defect") };
+        assert!(seal_somehow(&mut seal, &mut Piece::default(), Codec::Float).is_err());
     }
 }

@@ -591,3 +591,118 @@ fn a_recorder_that_is_dropped_completes_its_sink() {
     }
     assert!(taken.lock().unwrap().finished);
 }
+
+/// Panics at the second event it sees.
+struct Fragile {
+    seen: u32,
+}
+
+impl Fragile {
+    fn see(&mut self) {
+        self.seen += 1;
+        assert!(self.seen < 2, "a defect");
+    }
+}
+
+impl Observer for Fragile {
+    fn observe(&mut self, _: &Event) {
+        self.see();
+    }
+}
+
+impl Rule for Fragile {
+    fn apply(&mut self, event: Event) -> Event {
+        self.see();
+        event
+    }
+}
+
+/// A sink that panics at the second event.
+struct FragileSink(Fragile);
+
+impl Sink for FragileSink {
+    type Summary = ();
+
+    fn write(&mut self, _: &Event) -> Result<(), SinkError> {
+        self.0.see();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_sees_no_more_and_the_recording_is_complete() {
+    let (sink, taken) = Memory::new();
+    let observers: Vec<Box<dyn Observer>> = vec![Box::new(Fragile { seen: 0 })];
+    let recorder = Recorder::start(sink, RecorderOptions { observers, ..options() }).unwrap();
+    let call = recorder.handle().call(CallStart::default()).unwrap();
+    for _ in 0..3 {
+        call.message(message(3)).await.unwrap();
+    }
+    call.end(ok()).unwrap();
+    assert_eq!(recorder.finish().await.unwrap(), 5);
+    assert!(taken.lock().unwrap().finished);
+}
+
+#[tokio::test]
+async fn a_rule_that_panics_ends_the_recording_before_what_it_should_have_hidden() {
+    let (sink, taken) = Memory::new();
+    let rules: Vec<Box<dyn Rule>> = vec![Box::new(Fragile { seen: 0 })];
+    let recorder = Recorder::start(sink, RecorderOptions { rules, ..options() }).unwrap();
+    let handle = recorder.handle();
+    let call = handle.call(CallStart::default()).unwrap();
+    call.message(message(3)).await.unwrap();
+    handle.failed().await;
+    let error = recorder.finish().await.unwrap_err().to_string();
+    assert!(error.contains("redact") && error.contains("panicked"), "{error}");
+    let taken = taken.lock().unwrap();
+    assert_eq!(kinds(&taken.events), ["call_start", "end"]);
+    assert!(taken.finished, "what came before is a whole capture");
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_lets_nobody_wait_and_is_an_error() {
+    let few = RecorderOptions {
+        queue_events: 1,
+        ..options()
+    };
+    let crew = crew::Crew::new(1);
+    let start = [
+        Recorder::start(FragileSink(Fragile { seen: 0 }), few).unwrap(),
+        Recorder::start_in(&crew, FragileSink(Fragile { seen: 0 }), options()),
+    ];
+    for recorder in start {
+        let handle = recorder.handle();
+        let call = handle.call(CallStart::default()).unwrap();
+        // As many as would fill the queue for good, had they to wait for the writer.
+        while call.message(message(3)).await.is_ok() {}
+        handle.failed().await;
+        assert_eq!(handle.refused(), Some(Refused::SinkFailed));
+        assert!(matches!(recorder.finish().await, Err(RecorderError::Lost)));
+    }
+}
+
+#[test]
+fn a_panic_that_drops_a_recorder_waits_until_its_sink_is_complete() {
+    let (sink, taken) = Memory::new();
+    let recorder = Recorder::start(sink, options()).unwrap();
+    let call = recorder.handle().call(CallStart::default()).unwrap();
+    let panicked = thread::spawn(move || {
+        let _recorder = recorder;
+        panic!("a defect");
+    });
+    assert!(panicked.join().is_err());
+    assert!(taken.lock().unwrap().finished);
+    drop(call);
+}

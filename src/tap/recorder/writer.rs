@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,7 +20,12 @@ use crate::{
 /// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Between two looks at the queue, beyond what the writer waits for it: more, and the process stood still, or the disk did.
+const STOOD_STILL: Duration = Duration::from_millis(500);
+
 pub(super) struct Writer<S> {
+    /// Before the sink: what waits for room must not wait for what the sink does at its end.
+    _released: ReleaseOnPanic,
     sink: S,
     queue: Arc<Queue>,
     flush_interval: Duration,
@@ -28,6 +35,21 @@ pub(super) struct Writer<S> {
     open: BTreeMap<u32, u64>,
     /// Since when, and from which offset on, events are not yet readable.
     unflushed: Option<(Instant, u64)>,
+    /// When the queue was looked at last.
+    looked: Instant,
+    /// Why nothing more may be written although the sink is sound: a rule has failed, so that what it hides might show.
+    unruly: bool,
+}
+
+/// Lets nobody wait for a writer that panics.
+struct ReleaseOnPanic(Arc<Queue>);
+
+impl Drop for ReleaseOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail();
+        }
+    }
 }
 
 /// Who is shown each event: those who change it, and then those who watch it.
@@ -42,6 +64,7 @@ pub(super) type Failure = (&'static str, SinkError);
 impl<S: Sink> Writer<S> {
     pub(super) fn new(sink: S, queue: Arc<Queue>, flush_interval: Duration, on_the_way: OnTheWay) -> Self {
         Self {
+            _released: ReleaseOnPanic(Arc::clone(&queue)),
             sink,
             queue,
             flush_interval,
@@ -49,13 +72,18 @@ impl<S: Sink> Writer<S> {
             observers: on_the_way.observers,
             open: BTreeMap::new(),
             unflushed: None,
+            looked: Instant::now(),
+            unruly: false,
         }
     }
 
     /// Runs on the calling thread until told to finish.
     pub(super) fn run(mut self, commands: &mpsc::Receiver<Command>) -> Result<S::Summary, RecorderError> {
         let written = loop {
-            let step = match commands.recv_timeout(self.patience()) {
+            let patience = self.patience();
+            let command = commands.recv_timeout(patience);
+            self.look(patience);
+            let step = match command {
                 Ok(command) => self.take(command),
                 Err(mpsc::RecvTimeoutError::Timeout) => self.idle().map(|()| Flow::Go),
                 Err(mpsc::RecvTimeoutError::Disconnected) => Ok(Flow::Finish),
@@ -87,13 +115,34 @@ impl<S: Sink> Writer<S> {
                         .take()
                         .map_err(|error| ("read back what waited for", error.into()))?;
                 }
-                let event = self.rules.iter_mut().fold(event, |event, rule| rule.apply(event));
+                let event = self.apply_rules(event)?;
                 let written = self.write(&event);
                 drop(admission);
                 written.map(|()| Flow::Go)
             }
             Command::Finish => Ok(Flow::Finish),
         }
+    }
+
+    /// Tells the sink when more time has passed since the last look than was waited for.
+    pub(super) fn look(&mut self, waited: Duration) {
+        let now = Instant::now();
+        let since = now.saturating_duration_since(std::mem::replace(&mut self.looked, now));
+        if since > waited + STOOD_STILL {
+            self.sink.resumed(self.queue.now());
+        }
+    }
+
+    /// The event without what the rules hide. A rule that panics ends the recording: what it hides must not be written.
+    fn apply_rules(&mut self, event: Event) -> Result<Event, Failure> {
+        let rules = &mut self.rules;
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            rules.iter_mut().fold(event, |event, rule| rule.apply(event))
+        }));
+        applied.map_err(|_| {
+            self.unruly = true;
+            ("redact", "a rule panicked; the capture is complete up to there".into())
+        })
     }
 
     /// [Patience](Self::patience) has run out.
@@ -123,9 +172,14 @@ impl<S: Sink> Writer<S> {
             Err(failure) => failure,
         };
         self.queue.fail();
-        let Self { sink, queue, .. } = self;
-        drop(sink);
-        Err(Failed::new(&queue, failure, Rest::Commands))
+        if self.unruly {
+            // The sink is sound, and what it has taken is hidden where it should be.
+            let _ = self.end_open_calls();
+            let _ = self.sink.finish();
+        } else {
+            drop(self.sink);
+        }
+        Err(Failed::new(&self.queue, failure, Rest::Commands))
     }
 
     /// How long to wait for the next event before a flush is due, or a look at the sink that lies still, or by the sink.
@@ -155,9 +209,9 @@ impl<S: Sink> Writer<S> {
                 }
             }
         }
-        for observer in &mut self.observers {
-            observer.observe(event);
-        }
+        // One that panics sees no more; the recording goes on.
+        self.observers
+            .retain_mut(|observer| catch_unwind(AssertUnwindSafe(|| observer.observe(event))).is_ok());
         let (since, from) = *self.unflushed.get_or_insert_with(|| (Instant::now(), event.offset_ns));
         let waited = Duration::from_nanos(event.offset_ns.saturating_sub(from));
         if waited >= self.flush_interval || since.elapsed() >= self.flush_interval {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::RestError;
-use crate::focus::{error_text, refusal};
+use crate::focus::{BodyError, error_text, parse_body, refusal};
 
 /// Characters of a foreign body that an error quotes.
 const QUOTED_CHARS: usize = 200;
@@ -38,9 +38,16 @@ impl Answer {
     /// The JSON object of a success, or what the server refuses.
     pub(super) fn response(self) -> Result<Value, RestError> {
         self.accepted()?;
-        let object = serde_json::from_slice::<Value>(&self.body)
-            .ok()
-            .filter(Value::is_object);
+        let object = match parse_body(&self.body) {
+            Err(error @ (BodyError::TooLarge(_) | BodyError::TooManyValues)) => {
+                return Err(RestError::NotJson {
+                    url: self.url,
+                    status: self.status,
+                    body: error.to_string(),
+                });
+            }
+            parsed => parsed.ok().filter(Value::is_object),
+        };
         let Some(object) = object else {
             let body = self.quoted().unwrap_or_else(|| "(empty)".to_owned());
             return Err(RestError::NotJson {
@@ -62,7 +69,7 @@ impl Answer {
     /// A success, whatever its body, unless that says otherwise.
     pub(super) fn acknowledged(self) -> Result<(), RestError> {
         self.accepted()?;
-        let body = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        let body = parse_body(&self.body).unwrap_or_default();
         match body.get("error").and(refusal(&body)) {
             Some(reason) => Err(RestError::Refused {
                 url: self.url,
@@ -98,7 +105,7 @@ impl Answer {
 
     /// Why the server refuses, in its own words: from JSON, or from a plain line of text.
     fn reason(&self) -> Option<String> {
-        match serde_json::from_slice::<Value>(&self.body) {
+        match parse_body(&self.body) {
             Ok(Value::String(text)) => Some(text),
             Ok(body) => error_text(&body),
             Err(_) => self.quoted().filter(|text| !text.starts_with('<')),

@@ -5,19 +5,17 @@ use std::{error::Error, io, time::Duration};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::{Method, Response, Url, header};
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::tap::dial::within;
+use crate::{
+    focus::MAX_BODY_BYTES,
+    tap::{Deadline, dial::within},
+};
 
 use super::{FocusClient, RestError, answer::Answer, error::chain};
 
 /// First pause between attempts, and the longest: a server that starts is met soon, one that is down is not hammered.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-
-/// Bytes of the longest answer that is read. Real ones are a few hundred KB, for long fibres; the limit keeps a wrong
-/// address from filling the memory.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// Pauses between attempts; they never end, the caller's limit does.
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
@@ -31,7 +29,7 @@ impl FocusClient {
     /// Sends until a connection is made or the limit is out, and reads the answer.
     pub(super) async fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, RestError> {
         let limit = self.limits.connect;
-        let until = Instant::now() + limit;
+        let until = Deadline::after(limit);
         let mut pauses = pauses();
         let shown = shown(&url);
         loop {
@@ -56,7 +54,7 @@ impl FocusClient {
                 return Err(no_answer(&error, &method, shown));
             }
             let reason = chain(&error.without_url());
-            let Some(pause) = pauses.next().and_then(|pause| within(pause, until)) else {
+            let Some(pause) = pauses.next().and_then(|pause| within(pause, &until)) else {
                 return Err(RestError::NotConnected {
                     url: shown,
                     limit,
@@ -76,9 +74,9 @@ async fn read(mut response: Response, method: &Method, url: String) -> Result<An
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY_BYTES => body.extend_from_slice(&chunk),
             Ok(Some(_)) => {
-                let reason = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
+                let reason = format!("the answer is longer than {MAX_BODY_BYTES} bytes");
                 let (method, remedy) = (method.to_string(), remedy(method));
                 return Err(RestError::NoAnswer {
                     method,

@@ -3,8 +3,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use prost::Message as _;
-use prost_reflect::prost_types::FileDescriptorProto;
 use thiserror::Error;
 use tokio::time::timeout;
 use tonic::{
@@ -20,17 +18,20 @@ use tonic_reflection::pb::v1::{
 };
 
 use super::join;
-use crate::tap::dial::{Connection, DialError, DialOptions, Target, dial};
+use crate::{
+    dialect::descriptors::{MAX_FILES, MAX_SET_BYTES, file_name, imports},
+    tap::dial::{Connection, DialError, DialOptions, Target, dial},
+};
 
 /// The method in its two versions; their messages are the same on the wire.
 const METHODS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
-/// Files that a schema may have: the largest public ones have a few thousand.
-const MAX_FILES: usize = 10_000;
-/// Bytes that they may have together: what a header holds at most, with room for the rest of it.
-const MAX_BYTES: usize = 32 << 20;
+/// Bytes of one answer: most clients take 4 MiB. Its parts take 12 times as much as they are decoded, when they are empty.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// Services that are asked for.
+const MAX_SERVICES: usize = 1000;
 
 /// A server that did not tell its schema.
 #[derive(Debug, Error)]
@@ -82,11 +83,32 @@ async fn fetch(connection: &Connection, method: &'static str) -> Result<Vec<u8>,
         other => return Err(unexpected(&other)),
     };
     let mut files = Files::default();
-    for service in services {
-        // Reflection itself is no part of what is recorded.
-        if !service.name.starts_with("grpc.reflection.") {
-            let what = MessageRequest::FileContainingSymbol(service.name);
-            files.add(ask(connection, method, what).await?)?;
+    let mut refused = Vec::new();
+    // Reflection itself is no part of what is recorded.
+    let wanted = services
+        .into_iter()
+        .filter(|service| !service.name.starts_with("grpc.reflection."));
+    for service in wanted.take(MAX_SERVICES) {
+        let what = MessageRequest::FileContainingSymbol(service.name.clone());
+        match ask(connection, method, what).await.and_then(|answer| files.add(answer)) {
+            Ok(()) => {}
+            // Of one service it may not know the files; what it knows of the others is kept.
+            Err(error @ (ReflectError::Refused { .. } | ReflectError::Useless(_))) => {
+                refused.push((service.name, error))
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if !refused.is_empty() {
+        let names: Vec<_> = refused.iter().take(3).map(|(name, _)| name.as_str()).collect();
+        let more = match refused.len().saturating_sub(names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let names = format!("{}{more}", names.join(", "));
+        match (files.by_name.is_empty(), refused.pop()) {
+            (true, Some((_, error))) => return Err(error),
+            _ => tracing::warn!("the server's reflection does not tell the files of {names}; the schema lacks them"),
         }
     }
     while let Some(missing) = files.missing() {
@@ -111,7 +133,7 @@ async fn ask(
     };
     let mut request = Request::new(tokio_stream::once(question));
     *request.metadata_mut() = MetadataMap::from_headers(connection.metadata.clone());
-    let mut grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(MAX_BYTES);
+    let mut grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let not_ready = |error: tonic::transport::Error| ReflectError::Useless(error.to_string());
     grpc.ready().await.map_err(not_ready)?;
     let codec: ProstCodec<ServerReflectionRequest, ServerReflectionResponse> = ProstCodec::default();
@@ -166,18 +188,16 @@ impl Files {
             return Err(unexpected(&answer));
         };
         for bytes in answer.file_descriptor_proto {
-            let file = FileDescriptorProto::decode(bytes.as_slice());
-            let file = file.map_err(|error| ReflectError::Useless(error.to_string()))?;
-            let name = file.name().to_owned();
+            let name = file_name(&bytes);
             if self.by_name.contains_key(&name) {
                 continue;
             }
             self.bytes += bytes.len();
-            if self.bytes > MAX_BYTES || self.by_name.len() >= MAX_FILES {
-                let what = format!("it has more than {MAX_FILES} files or {MAX_BYTES} bytes");
+            if self.bytes > MAX_SET_BYTES || self.by_name.len() >= MAX_FILES {
+                let what = format!("it has more than {MAX_FILES} files or {MAX_SET_BYTES} bytes");
                 return Err(ReflectError::Useless(what));
             }
-            for import in file.dependency {
+            for import in imports(&bytes) {
                 self.imports.entry(import).or_insert(true);
             }
             self.by_name.insert(name, bytes.into());

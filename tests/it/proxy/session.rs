@@ -3,7 +3,6 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    process::Command,
 };
 
 use grpc_capture::event::{Direction, Ending, Party};
@@ -13,7 +12,7 @@ use super::{
     conformance::{KINDS, ask, calls, messages, runtime, small},
     wire::{Ask, Client, End, Server, framed, split, text},
 };
-use crate::support::{Dir, Noise, endings, events, proxying::Proxying, run, verify, wait};
+use crate::support::{Dir, Noise, endings, events, proxying::Proxying, run, shell, verify, wait};
 
 /// Makes calls of every kind.
 fn call_each(proxy: &Proxying) {
@@ -32,6 +31,8 @@ fn signals_and_limits_end_it_with_success_and_a_whole_capture() {
     for (name, more, stopped) in [
         ("INT", &[][..], "stopped by Ctrl-C"),
         ("TERM", &[], "stopped by SIGTERM"),
+        ("HUP", &[], "stopped by SIGHUP, for the terminal was closed"),
+        ("QUIT", &[], "stopped by SIGQUIT"),
         ("", &["--max-bytes", "20"], "--max-bytes 20 reached"),
         ("", &["--duration", "2s"], "--duration reached"),
     ] {
@@ -169,9 +170,7 @@ fn the_authority_is_the_clients_unless_another_is_given() {
 fn a_full_disk_ends_the_recording_and_not_the_traffic() {
     let (dir, server) = (Dir::new(), Server::start());
     let (out, target) = (dir.file("full.gcap"), server.addr.to_string());
-    // The shell limits files to 64 blocks of half a kilobyte or more, and has the signal about it ignored.
-    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
-    let mut command = Command::new("sh");
+    // The shell limits files to 64 blocks of half a kilobyte or more.
     let args = [
         "proxy",
         "-t",
@@ -184,11 +183,7 @@ fn a_full_disk_ends_the_recording_and_not_the_traffic() {
         "--flush-interval",
         "1ms",
     ];
-    command
-        .args(["-c", script, env!("CARGO_BIN_EXE_capture")])
-        .args(args)
-        .env_remove("RUST_LOG");
-    let proxy = Proxying::spawn(command);
+    let proxy = Proxying::spawn(shell("ulimit -f 64; exec \"$0\" \"$@\"", &args));
     let mut noise = Noise(7);
     let message: Vec<u8> = (0..200_000).map(|_| noise.below(256) as u8).collect();
     let seen = runtime().block_on(async {

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use grpc_capture::event::{Cancelled, Deadline, Ending, Limit, Party, Status};
+use grpc_capture::event::{Cancelled, Deadline, Ending, EventKind, Limit, Party, Status};
 
 use super::{holds, record, start, wait_for_messages};
 use crate::support::{
-    Dir, Running, Serve, endings, frames,
+    Dir, Running, Serve, endings, events, frames,
     raw_job::{RawJob, Step},
-    received, run, shipped, verify,
+    received, run, shell, shipped, verify,
 };
 
 /// A quarter of the default `--idle-timeout`, half of the default `--first-frame-timeout`.
@@ -182,13 +182,22 @@ fn max_bytes_and_duration_end_a_recording_in_order() {
 }
 
 #[test]
-fn ctrl_c_and_sigterm_finish_the_capture_and_are_a_success() {
+fn ctrl_c_and_the_signals_that_end_a_process_finish_the_capture_and_are_a_success() {
     let (dir, frames) = (Dir::new(), frames(25, 16));
     let job = RawJob::builder().frames(&frames).then(Step::Stall).start();
-    for (signal, reason) in [("INT", "Ctrl-C"), ("TERM", "SIGTERM")] {
+    for (signal, reason) in [
+        ("INT", "Ctrl-C"),
+        ("TERM", "SIGTERM"),
+        ("HUP", "SIGHUP"),
+        ("QUIT", "SIGQUIT"),
+        ("ALRM", "SIGALRM"),
+        ("XCPU", "ulimit -t"),
+    ] {
         let out = dir.file(&format!("{signal}.gcap"));
         let recording = start(job.addr, &out, &[]);
         wait_for_messages(&out, frames.len());
+        recording.signal(signal);
+        // `timeout -s INT` signals the process and its group: the second is not a person who insists.
         recording.signal(signal);
         let report = recording.finish().expect(0).json();
         assert_eq!(report["messages"], frames.len());
@@ -199,6 +208,73 @@ fn ctrl_c_and_sigterm_finish_the_capture_and_are_a_success() {
             "{endings:?}"
         );
     }
+}
+
+#[test]
+fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
+    let (dir, frames) = (Dir::new(), frames(3, 16));
+    let out = dir.file("nohup.gcap");
+    let steps = RawJob::builder().frames(&frames[..1]).then(Step::Gate);
+    let job = steps.frames(&frames[1..]).then(Step::Stall).start();
+    let addr = job.addr.to_string();
+    let more = ["--plaintext", "--flush-interval", "50ms"];
+    let recording = Running::spawn(shell(
+        "trap '' HUP; exec \"$0\" \"$@\"",
+        &super::arguments(&addr, &out, &more),
+    ));
+    wait_for_messages(&out, 1);
+    recording.signal("HUP");
+    // It records on.
+    job.open_gate();
+    wait_for_messages(&out, frames.len());
+    recording.signal("INT");
+    recording.finish().expect(0);
+    let endings = endings(&out);
+    assert!(
+        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason })] if reason.contains("Ctrl-C")),
+        "{endings:?}"
+    );
+}
+
+#[test]
+fn what_came_while_the_recorder_was_stopped_is_recorded_and_no_limit_has_passed() {
+    const IDLE: Duration = Duration::from_millis(500);
+    let (dir, frames) = (Dir::new(), frames(300, 16));
+    let out = dir.file("suspended.gcap");
+    let steps = RawJob::builder().frames(&frames[..1]).then(Step::Gate);
+    let job = steps.frames(&frames[1..]).then(Step::Stall).start();
+    let recording = start(job.addr, &out, &["--idle-timeout", "500ms"]);
+    wait_for_messages(&out, 1);
+    recording.signal("STOP");
+    job.open_gate();
+    // The limit runs out while nobody can look into the socket.
+    std::thread::sleep(IDLE * 4);
+    recording.signal("CONT");
+    // The stream is silent from then on: the limit counts again, from then on.
+    recording.finish().expect(4).says(&["stalled", "--idle-timeout"]);
+    holds(&out, &frames);
+    let notes = events(&out).into_iter().filter_map(|event| match event.kind {
+        EventKind::Note(note) => Some(note.text),
+        _ => None,
+    });
+    let notes: Vec<_> = notes.collect();
+    assert!(notes.iter().any(|note| note.contains("stood still for")), "{notes:?}");
+}
+
+#[test]
+fn signals_that_mean_nothing_to_a_recording_are_answered_and_end_nothing() {
+    let (dir, frames) = (Dir::new(), frames(3, 16));
+    let out = dir.file("asked.gcap");
+    let job = RawJob::builder().frames(&frames).then(Step::Stall).start();
+    let mut recording = start(job.addr, &out, &[]);
+    wait_for_messages(&out, frames.len());
+    for name in ["USR1", "USR2"] {
+        recording.signal(name);
+        recording.wait_until_it_says(&format!("SIG{name} does nothing here"));
+    }
+    recording.signal("INT");
+    recording.finish().expect(0);
+    holds(&out, &frames);
 }
 
 #[test]

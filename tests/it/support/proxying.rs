@@ -104,11 +104,7 @@ impl Proxying {
         let Some(status) = ended else {
             panic!("the proxy hangs: {stderr}");
         };
-        Run {
-            code: status.code(),
-            stdout,
-            stderr,
-        }
+        Run::new(status, stdout, stderr)
     }
 }
 

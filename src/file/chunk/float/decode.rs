@@ -1,6 +1,6 @@
 //! The decoder: planes back into words, and words between the bytes of the structure.
 
-use super::{BLOCK, Form, Kind, MAX_PLAN, PLANES, Place, Plan, Planes, StreamPlan, Word};
+use super::{BLOCK, Form, Kind, PLANES, Place, Plan, Planes, StreamPlan, Word, max_plan};
 use crate::file::chunk::frame::Frames;
 
 /// Buffers of the decoder.
@@ -25,6 +25,9 @@ struct Unpacked {
     /// Words that the runs so far took from the planes, and that are not yet in `words`.
     pending: usize,
 }
+
+/// Buffers of a larger chunk are not kept for the next: they are three times its size, on every thread that opens chunks.
+const KEPT_RAW: usize = 4 << 20;
 
 const OTHER_LENGTHS: &str = "its frames hold another number of bytes than its plan says";
 const OTHER_ESCAPES: &str = "its planes hold another number of escapes than its plan says";
@@ -52,7 +55,7 @@ impl Decoder {
         zstd: &mut Frames,
     ) -> Result<Vec<u8>, String> {
         let mut rest = stored;
-        zstd.next(&mut rest, MAX_PLAN, &mut self.plan_bytes)?;
+        zstd.next(&mut rest, max_plan(raw_len), &mut self.plan_bytes)?;
         let structure = self.plan.decode(&self.plan_bytes, raw_len)?;
         zstd.next(&mut rest, structure as u64, &mut self.structure)?;
         let constant = self
@@ -82,7 +85,11 @@ impl Decoder {
             return Err(OTHER_LENGTHS.to_owned());
         }
         self.restore()?;
-        Ok(self.assemble(raw_len))
+        let raw = self.assemble(raw_len);
+        if raw_len > KEPT_RAW {
+            *self = Self::default();
+        }
+        Ok(raw)
     }
 
     /// Finds out where each stream is in the planes, from how much it has there.

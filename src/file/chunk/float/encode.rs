@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    BLOCK, Care, Form, Found, Kind, MAX_PLAN, MAX_STREAMS, Plan, Planes, Run, StreamPlan, Word, choose,
+    BLOCK, Care, Form, Found, Kind, MAX_STREAMS, Plan, Planes, Run, StreamPlan, Word, choose, max_plan,
     periods::Periods, planes, wire,
 };
 use crate::file::chunk::{
@@ -83,7 +83,7 @@ impl Encoder {
         self.predict(care);
         self.plan_bytes.clear();
         self.plan.encode(&mut self.plan_bytes);
-        if self.plan_bytes.len() as u64 > MAX_PLAN {
+        if self.plan_bytes.len() as u64 > max_plan(chunk.raw_len()) {
             return Ok(false);
         }
         zstd.append(&self.plan_bytes, Effort::Level(STRUCTURE_LEVEL), &mut stored.bytes)?;

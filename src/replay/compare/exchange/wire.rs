@@ -132,7 +132,7 @@ impl Conversation {
                     let response = match asked.await {
                         Ok(Ok(response)) => response,
                         Ok(Err(error)) => return self.broken(&error),
-                        Err(_) => return Answer::Broken("the call was given up".to_owned()),
+                        Err(error) => return self.broken(&error),
                     };
                     let (parts, body) = response.into_parts();
                     if let Some(refusal) = not_grpc(&parts) {

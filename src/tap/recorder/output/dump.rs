@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
@@ -12,7 +13,6 @@ use std::{
 use super::{
     Making, Names, Trigger, Written, WrittenFile,
     carry::Carry,
-    naming::When,
     part::{Part, Plan},
     segment::Segment,
 };
@@ -75,9 +75,12 @@ fn write_all(
 ) -> Result<Written, SinkError> {
     let (mut written, mut failure) = (Written::default(), None);
     for dump in dumps {
-        let made = write(&dump, names, making).and_then(|file| {
+        // A panic must not take the pieces with it.
+        let file = catch_unwind(AssertUnwindSafe(|| write(&dump, names, making)));
+        let file = file.unwrap_or_else(|_| Err("what writes it panicked".into()));
+        let made = file.and_then(|file| {
             written.add(file);
-            Ok(written.keep(keep, &making.files)?)
+            Ok(written.keep(keep)?)
         });
         if let Err(error) = made {
             dump.segments.iter().for_each(|segment| segment.save());
@@ -99,13 +102,14 @@ fn write_all(
 }
 
 fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pipeline::Written), SinkError> {
-    let (mut file, mut part) = (Some(names.create(dump.number)?), None);
+    let (path, file) = names.create(dump.number)?;
+    let (mut file, mut part) = (Some((path, file)), None);
     let mut carry = dump
         .segments
         .first()
         .map_or_else(Carry::default, |segment| segment.opening.clone());
     let mut begin = |carry: &Carry| -> Result<Option<Part>, SinkError> {
-        let Some(file) = file.take() else {
+        let Some((path, file)) = file.take() else {
             return Ok(None);
         };
         let plan = Plan {
@@ -115,9 +119,8 @@ fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pi
             to_ns: dump.to_ns,
             carry,
             note: None,
-            named: When::Whole,
         };
-        Ok(Some(Part::begin(file, &plan)?))
+        Ok(Some(Part::begin(path, file, &plan)?))
     };
     let mut triggers = dump.triggers.iter().peekable();
     'all: for segment in &dump.segments {
@@ -157,9 +160,7 @@ fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pi
             format!("and {} more", dump.more),
         )?;
     }
-    let Some((mut file, codecs)) = part.finish(dump.to_ns, true)? else {
-        return Err("its file is not there".into());
-    };
+    let (mut file, codecs) = part.finish(dump.to_ns)?;
     file.trigger = dump.triggers.first().cloned();
     Ok((file, codecs))
 }

@@ -1,14 +1,10 @@
 //! Names of numbered captures.
 
 use std::{
-    collections::BTreeMap,
-    fs::File,
+    fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
-
-use crate::file::{Existing, Identity, NewFile, create_first, is_locked};
 
 /// Names captures `NAME.000001.gcap`, `NAME.000002.gcap`, … beside each other, and creates them.
 ///
@@ -20,25 +16,15 @@ use crate::file::{Existing, Identity, NewFile, create_first, is_locked};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     path: PathBuf,
-    existing: Existing,
-    /// What stood under the names at the beginning: that may be replaced, and nothing else.
-    standing: Arc<BTreeMap<PathBuf, Identity>>,
+    force: bool,
 }
 
 impl Names {
-    /// Numbered names of `path`. With `force`, files that exist now are replaced as their numbers come up.
+    /// Numbered names of `path`. With `force`, files that exist are replaced as their numbers come up.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, force: bool) -> Self {
-        let mut names = Self {
-            path: path.into(),
-            existing: Existing::forced(force),
-            standing: Arc::default(),
-        };
-        // A folder that cannot be read holds nothing that could be replaced.
-        let standing = names.all().unwrap_or_default().into_iter();
-        let standing = standing.filter_map(|path| Some((path.clone(), Identity::of(&path).ok()??)));
-        names.standing = Arc::new(standing.collect());
-        names
+        let path = path.into();
+        Self { path, force }
     }
 
     /// The name of a number.
@@ -50,55 +36,46 @@ impl Names {
     /// A capture of this name that exists already, when it must not be replaced: better known before a recording begins.
     ///
     /// # Errors
-    /// When the folder cannot be read; when another process is writing one of the captures.
+    /// When the folder cannot be read.
     pub fn taken(&self) -> io::Result<Option<PathBuf>> {
-        let all = self.all()?;
-        if self.existing == Existing::Keep {
-            return Ok(all.into_iter().next());
-        }
-        let Some(busy) = all.into_iter().find(|path| is_locked(path)) else {
+        if self.force {
             return Ok(None);
-        };
-        let text = format!("another process is writing {}", busy.display());
-        Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
-    }
-
-    /// The captures of such names that are there.
-    fn all(&self) -> io::Result<Vec<PathBuf>> {
+        }
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut all = Vec::new();
         for entry in std::fs::read_dir(self.folder())? {
-            let name = entry?.file_name();
-            let text = name.to_string_lossy();
-            let number = text
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let number = name
                 .strip_prefix(&stem)
                 .and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".gcap"));
             if number.is_some_and(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit())) {
-                all.push(self.path.with_file_name(name));
+                return Ok(Some(path));
             }
         }
-        all.sort();
-        Ok(all)
+        Ok(None)
     }
 
-    /// Begins the file of a number.
-    pub(super) fn create(&self, number: u64) -> io::Result<NewFile> {
+    /// Creates the file of a number.
+    pub(super) fn create(&self, number: u64) -> io::Result<(PathBuf, File)> {
         let path = self.path(number);
-        let standing = self.standing.get(&path).copied();
-        let file = NewFile::create_over(path.clone(), self.existing, standing);
-        file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        if self.force
+            && let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok((path, file))
     }
 
-    /// Creates a temporary file: hidden, named after the capture and this process, so that recorders do not meet. One that
-    /// a process of our number left behind stays, for who wants to read it.
+    /// Creates a temporary file: hidden, named after the capture and this process, so that recorders do not meet.
     pub(super) fn create_temporary(&self, number: u64) -> io::Result<(PathBuf, File)> {
-        let process = std::process::id();
-        let name = |again| match again {
-            0 => self.named(&format!(".ring-{process}-{number:06}.gcap.part"), "."),
-            again => self.named(&format!(".ring-{process}-{number:06}-{again}.gcap.part"), "."),
-        };
-        let file = create_first(name);
-        file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", name(0).display())))
+        let path = self.named(&format!(".ring-{}-{number:06}.gcap.part", std::process::id()), ".");
+        // One of the same name was left by a process that had our number, and is gone.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
+        let file = file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok((path, file))
     }
 
     fn named(&self, ending: &str, before: &str) -> PathBuf {

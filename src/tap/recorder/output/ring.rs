@@ -87,13 +87,14 @@ pub struct Ring {
     /// Stored bytes of every piece that was closed, those that are gone included.
     closed_bytes: u64,
     pieces: u64,
-    /// Until the end.
-    dumper: Option<Dumper>,
+    dumper: Dumper,
     dumps: u64,
     pending: Option<Dump>,
     /// Up to where the last dump went.
     dumped_ns: Option<u64>,
     last_ns: u64,
+    /// Silence before this does not count.
+    quiet_ns: u64,
     stalled: bool,
 }
 
@@ -117,11 +118,12 @@ impl Ring {
             carry: Carry::default(),
             closed_bytes: 0,
             pieces: 0,
-            dumper: Some(dumper),
+            dumper,
             dumps: 0,
             pending: None,
             dumped_ns: None,
             last_ns: 0,
+            quiet_ns: 0,
             stalled: false,
         };
         // A folder that cannot be written into is known before the stream is.
@@ -235,9 +237,7 @@ impl Ring {
         if let Some(mut dump) = self.pending.take() {
             dump.triggers.sort_by_key(|trigger| trigger.offset_ns);
             self.dumped_ns = Some(dump.to_ns);
-            if let Some(dumper) = &self.dumper {
-                dumper.write(dump);
-            }
+            self.dumper.write(dump);
         }
         Ok(())
     }
@@ -248,7 +248,7 @@ impl Ring {
             self.settle(trigger.offset_ns)?;
             self.trigger(trigger);
         }
-        let quiet = Duration::from_nanos(at_ns.saturating_sub(self.last_ns));
+        let quiet = Duration::from_nanos(at_ns.saturating_sub(self.last_ns.max(self.quiet_ns)));
         if let Some(stall) = self.options.stall
             && quiet >= stall
             && !self.stalled
@@ -265,6 +265,11 @@ impl Ring {
             self.trigger(Trigger { offset_ns: at_ns, what });
         }
         self.settle(at_ns)
+    }
+
+    /// Until now, nothing could come.
+    pub(super) fn resumed(&mut self, now_ns: u64) {
+        self.quiet_ns = now_ns;
     }
 
     pub(super) fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
@@ -328,24 +333,8 @@ impl Ring {
             pending.to_ns = pending.to_ns.min(end_ns);
         }
         self.hand_over()?;
-        let Some(dumper) = self.dumper.take() else {
-            return Ok(Written::default());
-        };
         self.segments.clear();
-        dumper.finish()
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // At its end there is nothing left. Before, it could not go on: what it holds is all that there is.
-        self.segments.iter().for_each(|segment| segment.save());
-        if let Some(current) = &self.current {
-            current.save();
-        }
-        if let Some(pending) = &self.pending {
-            pending.segments.iter().for_each(|segment| segment.save());
-        }
+        self.dumper.finish()
     }
 }
 

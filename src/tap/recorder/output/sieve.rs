@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{AUTHOR, Output, Written};
+use super::{Output, Written};
 use crate::{
     event::{CAPTURE_CALL, Ending, Event, EventKind, Message, Metadata, Note},
     tap::recorder::{Sink, SinkError},
@@ -33,6 +33,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What an event takes beside its bytes: its place in the maps, and small fields.
 const EVENT_BYTES: usize = 256;
+
+/// Who tells what was left out.
+const AUTHOR: &str = "recorder";
 
 /// Holds calls back until they have ended, and hands on those that did not end with OK.
 ///
@@ -83,10 +86,6 @@ impl Sieve {
             left_out: 0,
             undecided: 0,
         }
-    }
-
-    pub(super) const fn inner(&self) -> &Output {
-        &self.inner
     }
 
     fn hold(&mut self, event: &Event) {
@@ -182,7 +181,6 @@ impl Sink for Sieve {
         // Every call has its ending by now; one that had none would be beyond all patience.
         self.settle(u64::MAX)?;
         if self.left_out > 0 {
-            self.inner.keep_empty();
             let (left_out, undecided) = (self.left_out, self.undecided);
             let text = format!(
                 "calls left out because they ended with OK: {left_out}; calls kept before they had ended: {undecided}"
@@ -207,6 +205,10 @@ impl Sink for Sieve {
 
     fn wakes(&self) -> Option<Duration> {
         Some(self.inner.wakes().map_or(LOOK, |inner| inner.min(LOOK)))
+    }
+
+    fn resumed(&mut self, now_ns: u64) {
+        self.inner.resumed(now_ns);
     }
 
     fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {

@@ -1,0 +1,25 @@
+//! Any bytes as a descriptor set: nothing panics, and what comes of it decodes and encodes messages.
+
+#![no_main]
+
+use grpc_capture::dialect::descriptors::{Descriptors, decode, join, readable};
+use libfuzzer_sys::fuzz_target;
+use prost::Message as _;
+
+/// Messages of a set that are tried.
+const TRIED: usize = 20;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((split, input)) = input.split_first() else { return };
+    let (set, message) = input.split_at(input.len() * usize::from(*split) / 255);
+    let _ = join(&[set, message]);
+    let _ = readable(set);
+    let Ok(descriptors) = Descriptors::read(set) else { return };
+    let _ = descriptors.warning();
+    for descriptor in descriptors.pool.all_messages().take(TRIED) {
+        let Ok(decoded) = decode(descriptor.clone(), message) else { continue };
+        let _ = serde_json::to_string(&decoded);
+        // What is encoded is read again.
+        assert!(decode(descriptor, &decoded.encode_to_vec()).is_ok());
+    }
+});

@@ -1,0 +1,216 @@
+//! Time in which this process was at work.
+//!
+//! A process that is stopped (SIGSTOP), or whose machine sleeps, sees nothing, and what was sent to it waits in its
+//! sockets. Limits for the silence of others count only time in which it could have heard them.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+/// Looks at the clock within one limit: so exactly is a standstill told from a limit that ran out.
+const LOOKS: u32 = 8;
+/// The shortest time between two looks: below, a busy machine would pass for one that stands still.
+const SHORTEST_TICK: Duration = Duration::from_millis(50);
+/// The longest time between two looks.
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+/// A look that comes later than this many ticks after the one before tells of a standstill.
+const MISSED_TICKS: u32 = 3;
+
+/// A clock that stands still while the process does. Clones are one and the same; it needs a runtime.
+#[derive(Debug, Clone)]
+pub(crate) struct Awake {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    tick: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The latest look, by the clock that goes on.
+    seen: Duration,
+    /// Time in which the process stood still.
+    lost: Duration,
+    /// When it went on the last time, by this clock.
+    resumed: Duration,
+    /// Time in which it stood still and that nobody has been told of.
+    untold: Duration,
+}
+
+/// What a look at the clock shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The time at work since the clock was started.
+    pub(crate) now: Duration,
+    /// When the process last went on after a standstill; zero when it never stood still.
+    pub(crate) resumed: Duration,
+}
+
+impl Awake {
+    /// A clock for limits of this length and more.
+    pub(crate) fn start(limit: Duration) -> Self {
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            tick: (limit / LOOKS).clamp(SHORTEST_TICK, LONGEST_TICK),
+            state: Mutex::default(),
+        });
+        let (watched, tick) = (Arc::downgrade(&shared), shared.tick);
+        // Ends within a tick of the last clone.
+        tokio::spawn(async move {
+            loop {
+                sleep(tick).await;
+                let Some(shared) = watched.upgrade() else { return };
+                shared.look();
+            }
+        });
+        Self { shared }
+    }
+
+    /// Looks at the clock.
+    pub(crate) fn look(&self) -> Look {
+        self.shared.look()
+    }
+
+    /// For how long the process stood still since this was asked, if it did.
+    pub(crate) fn stood_still(&self) -> Option<Duration> {
+        self.look();
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let untold = std::mem::take(&mut state.untold);
+        (!untold.is_zero()).then_some(untold)
+    }
+
+    /// Waits until this clock shows `at`.
+    pub(crate) async fn sleep_until(&self, at: Duration) {
+        loop {
+            let left = at.saturating_sub(self.look().now);
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+}
+
+impl Shared {
+    fn look(&self) -> Look {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.began.elapsed().max(state.seen);
+        let gap = since - state.seen;
+        state.seen = since;
+        if gap > self.tick * MISSED_TICKS {
+            state.lost += gap;
+            state.untold += gap;
+            state.resumed = since - state.lost;
+        }
+        Look {
+            now: since - state.lost,
+            resumed: state.resumed,
+        }
+    }
+}
+
+/// A moment until which something may take, by an [`Awake`] clock. Clones are one and the same.
+#[derive(Debug, Clone)]
+pub struct Deadline {
+    clock: Awake,
+    at: Duration,
+}
+
+impl Deadline {
+    /// So long from now; it needs a runtime. Time in which the process stands still does not count.
+    #[must_use]
+    pub fn after(limit: Duration) -> Self {
+        Self {
+            clock: Awake::start(limit),
+            at: limit,
+        }
+    }
+
+    /// What is left until then.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.at.saturating_sub(self.clock.look().now)
+    }
+
+    /// Waits until then.
+    pub async fn passed(&self) {
+        self.clock.sleep_until(self.at).await;
+    }
+
+    /// Does `work` until then, but for no longer than `limit`; `None` when it was not done.
+    pub(crate) async fn limit<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let at = self.at.min(self.clock.look().now.saturating_add(limit));
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.clock.sleep_until(at) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standstill_does_not_count_and_is_told_once() {
+        let clock = Awake::start(SECOND * 30);
+        sleep(SECOND * 10).await;
+        let before = clock.look();
+        assert_eq!((before.resumed, clock.stood_still()), (Duration::ZERO, None));
+        // All timers are late by an hour: nothing ran meanwhile.
+        advance(SECOND * 3600).await;
+        let after = clock.look();
+        assert!(after.now - before.now <= LONGEST_TICK, "{after:?}");
+        assert_eq!(after.resumed, after.now);
+        assert!(clock.stood_still().is_some_and(|gap| gap >= SECOND * 3600));
+        assert_eq!(clock.stood_still(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_exact_while_the_process_runs_and_later_by_its_standstill() {
+        let began = Instant::now();
+        let deadline = Deadline::after(SECOND * 30);
+        deadline.passed().await;
+        assert_eq!(began.elapsed(), SECOND * 30);
+        assert_eq!(deadline.left(), Duration::ZERO);
+
+        let deadline = Deadline::after(SECOND * 30);
+        let waiting = tokio::spawn({
+            let deadline = deadline.clone();
+            async move { deadline.passed().await }
+        });
+        sleep(SECOND * 10).await;
+        advance(SECOND * 3600).await;
+        assert!(deadline.left() >= SECOND * 19, "{:?}", deadline.left());
+        sleep(SECOND * 18).await;
+        assert!(!waiting.is_finished());
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_given_up_at_the_nearer_of_two_limits() {
+        let deadline = Deadline::after(SECOND * 30);
+        let never = std::future::pending::<()>;
+        let began = Instant::now();
+        assert_eq!(deadline.limit(SECOND * 20, never()).await, None);
+        assert_eq!(deadline.limit(SECOND * 20, never()).await, None);
+        assert_eq!(began.elapsed(), SECOND * 30);
+        assert_eq!(
+            deadline.limit(SECOND, async { 7 }).await,
+            Some(7),
+            "what is done is done"
+        );
+    }
+}

@@ -9,6 +9,7 @@ mod homes;
 mod leftovers;
 mod lexer;
 mod machine;
+mod promises;
 mod readme;
 mod size;
 mod source;
@@ -82,6 +83,15 @@ fn no_file_names_a_path_of_one_machine() {
     );
     let found = texts.iter().flat_map(|(path, text)| machine::violations(path, text));
     none(&found.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_promise_names_the_test_that_holds_it() {
+    let path = "docs/security.md";
+    let text = tree::read(path);
+    let texts: std::collections::HashMap<_, _> = tree::texts().into_iter().collect();
+    none(&promises::violations(path, &text, |file| texts.get(file).cloned()));
+    none(&promises::unheld(path, &text));
 }
 
 #[test]

@@ -71,18 +71,12 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
         layout_flag: layout_flag(&args.layout),
         redaction: redact::rules(&args.rules)?,
     };
-    let mut file = output::create(&path, args.force)?;
+    let new = output::begin(&path, args.force)?;
     let scratch = Scratch::beside(&path)?;
-    let made = ticket::bundle(capture, &mut file, &scratch.0, &options);
-    let (ticket, manifest, size) = match made {
-        Ok(made) => made,
-        Err(error) => {
-            // An empty archive would only be in the way.
-            let _ = fs::remove_file(&path);
-            return Err(error.into());
-        }
-    };
-    file.sync_all()?;
+    let mut archive = new.file().try_clone()?;
+    let made = ticket::bundle(capture, &mut archive, &scratch.0, &options);
+    let (ticket, manifest, size) = made.map_err(|error| output::while_making(&path, error.into()))?;
+    output::finish(new)?;
     let report = report(&path, &ticket, manifest, size);
     output::print(args.format.format, &report, |report| text(report, &ticket))?;
     redact::warn_of_unmatched(&ticket.unmatched);
@@ -152,8 +146,10 @@ fn xray(args: &BundleArgs, bundle: &Path, ticket: &Ticket) -> Result<(), Failure
         XrayEdition::Cloud => Edition::Cloud,
         XrayEdition::Server => Edition::Server,
     };
-    let mut file = output::create(path, args.force)?;
-    writeln!(file, "{}", ticket::xray::json(&done, edition))?;
+    let mut file = output::begin(path, args.force)?;
+    let written = writeln!(file, "{}", ticket::xray::json(&done, edition));
+    written.map_err(|error| output::unwritten(path, &error))?;
+    output::finish(file)?;
     output::say(format!("{}: the result for Xray", path.display()));
     Ok(())
 }
@@ -161,7 +157,8 @@ fn xray(args: &BundleArgs, bundle: &Path, ticket: &Ticket) -> Result<(), Failure
 fn open(args: &BundleArgs, bundle: &Path) -> Done {
     let folder = args.output.clone().unwrap_or_else(|| output::beside(bundle, ""));
     let mut opened = Opened::open(bundle, args.max_unpacked.0)?;
-    let files = opened.unpack(&folder)?;
+    let files = opened.unpack(&folder);
+    let files = files.map_err(|error| output::while_making(&folder, error.into()))?;
     let members = &opened.manifest.members;
     output::print(args.format.format, &opened.manifest, |_| {
         format!(
@@ -190,7 +187,10 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn beside(path: &Path) -> Result<Self, Failure> {
         let folder = output::beside(path, &format!(".{}.making", std::process::id()));
-        let made = fs::create_dir(&folder);
+        let mut private = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        let made = private.create(&folder);
         made.map_err(|error| format!("could not create the folder {}: {error}", folder.display()))?;
         Ok(Self(folder))
     }

@@ -11,7 +11,7 @@ use std::{
 use grpc_capture::{
     convert::delimited,
     event::{Direction, Event, EventKind, Message},
-    file::{Reader, Tail, attribute, remedy},
+    file::{NewFile, Reader, Tail, attribute, remedy},
     report::{event_json::EventJson, event_text, schema::Schema},
     wire,
 };
@@ -69,7 +69,7 @@ fn cat(args: &CatArgs, gaps: Gaps, reader: &mut Reader<File>) -> Done {
             }
         }
     }
-    writer.flush()?;
+    writer.finish()?;
     if !matches!(reader.tail(), Tail::Finished(_)) {
         output::say("more may follow: --follow waits for it");
     }
@@ -95,16 +95,22 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
         return error.into();
     }
     let place = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let kept = match place {
+        Some(path) if !args.follow && !output::is_special(path) => "nothing of it is kept",
+        _ => "what is there is incomplete",
+    };
     let place = place.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
     let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     let capture = args.capture.display();
-    format!("could not write all of {capture} to {place}: {error}; what is there is incomplete{remedy}").into()
+    format!("could not write all of {capture} to {place}: {error}; {kept}{remedy}").into()
 }
 
 struct EventWriter<'a> {
     args: &'a CatArgs,
     json: EventJson,
     out: Box<dyn Write>,
+    /// The file that it goes into, without its name until all is written.
+    new: Option<NewFile>,
     /// Message encodings of the calls, for `--raw`.
     encodings: std::collections::BTreeMap<(u32, Direction), String>,
     not_inflated: u64,
@@ -113,14 +119,19 @@ struct EventWriter<'a> {
 }
 
 /// Where the events go. Messages go as they are, and so does JSON into a file; text is for people wherever it goes.
-fn out(args: &CatArgs) -> Result<Box<dyn Write>, Failure> {
-    let out = output::sink(args.output.as_deref(), args.force, Gone::Stop)?;
+fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
+    let (out, mut new) = output::sink(args.output.as_deref(), args.force, Gone::Stop)?;
+    if let Some(new) = new.as_mut().filter(|_| args.follow) {
+        // What is followed is read by others while it grows.
+        new.take_name()?;
+    }
     let into_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
-    Ok(match args.format.format {
+    let out = match args.format.format {
         _ if args.raw => out,
         Format::Json if into_file => out,
         format => Box::new(output::Shown::new(out, format)),
-    })
+    };
+    Ok((out, new))
 }
 
 impl<'a> EventWriter<'a> {
@@ -135,14 +146,22 @@ impl<'a> EventWriter<'a> {
             _ => Schema::default(),
         };
         schema::warn(&schema);
+        let (out, new) = out(args)?;
         Ok(Self {
             args,
             json: EventJson::new(schema),
-            out: out(args)?,
+            out,
+            new,
             encodings: std::collections::BTreeMap::new(),
             not_inflated: 0,
             lost: 0,
         })
+    }
+
+    /// All is written.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        self.new.take().map_or(Ok(()), output::finish)
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

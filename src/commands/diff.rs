@@ -64,8 +64,10 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
     };
     if let Some(path) = &args.html {
         let page = diff_html::page(&report.diff, map.as_ref(), &report.a, &report.b);
-        let written = output::create(path, args.force)?.write_all(page.as_bytes());
+        let mut file = output::begin(path, args.force)?;
+        let written = file.write_all(page.as_bytes());
         written.map_err(|error| output::unwritten(path, &error))?;
+        output::finish(file)?;
     }
     output::print(args.format.format, &report, |report| {
         diff_text::render(&report.diff, &report.a, &report.b)

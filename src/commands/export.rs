@@ -8,7 +8,7 @@ use std::{fs::File, path::Path};
 
 use grpc_capture::file::Reader;
 
-use super::{Done, Failure, cat, input};
+use super::{Done, Failure, cat, input, output};
 use crate::cli::{CatArgs, Format, FormatArg, export::ExportArgs};
 
 /// Writes one form of a capture.
@@ -31,7 +31,9 @@ pub(crate) fn run(args: &ExportArgs) -> Done {
         .into_iter()
         .find_map(|(path, form)| Some((path.as_deref()?, form)));
     match wanted {
-        Some((path, form)) => input::read(&args.capture, |reader| form(args, reader, path)),
+        Some((path, form)) => input::read(&args.capture, |reader| {
+            form(args, reader, path).map_err(|failure| output::while_making(path, failure))
+        }),
         None => Err(Failure::Usage("say what to export into, such as --png FILE".to_owned())),
     }
 }

@@ -65,14 +65,14 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         // Nobody waits for a chunk to be closed in time, and rows of one chunk predict each other.
         None => writer_options.chunk_ns = u64::MAX,
     }
-    let file = output::create(&path, args.force)?;
-    let writer = Writer::with_file(file, &path, &header, writer_options)?;
+    let new = output::begin(&path, args.force)?;
+    let writer = Writer::with_new_file(&new, &header, writer_options)?;
     let (summary, error) = write(writer, &mut source)?;
     if let Some(error) = error.as_ref().filter(|_| source.received == 0) {
         // A capture of nothing would only be in the way.
-        let _ = std::fs::remove_file(&path);
         return Err(format!("could not import {}: {error}", args.input.display()).into());
     }
+    output::finish(new)?;
     let report = Report {
         capture: path.display().to_string(),
         frames: source.received,

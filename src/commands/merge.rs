@@ -25,15 +25,13 @@ struct Report {
 pub(crate) fn run(args: &MergeArgs) -> Done {
     let inputs: Vec<&Path> = args.captures.iter().map(std::path::PathBuf::as_path).collect();
     let new = NewCapture::new(&args.output, args.force, &inputs)?;
-    input::read_each(&args.captures, |sources| join(args, &new, sources))
+    input::read_each(&args.captures, |sources| join(args, new, sources))
 }
 
-fn join(args: &MergeArgs, new: &NewCapture, sources: &mut [(String, Reader<File>)]) -> Done {
-    let merged = new.settle(merge(sources, |header| new.begin(header)))?;
-    let report = Report {
-        capture: new.name(),
-        merged,
-    };
+fn join(args: &MergeArgs, new: NewCapture, sources: &mut [(String, Reader<File>)]) -> Done {
+    let (capture, made) = (new.name(), merge(sources, |header| new.begin(header)));
+    let merged = new.settle(made)?;
+    let report = Report { capture, merged };
     output::print(args.format.format, &report, text)?;
     Ok(Outcome::Ok)
 }

@@ -28,18 +28,19 @@ struct Report {
 
 pub(crate) fn run(args: &NoteArgs) -> Done {
     let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
-    input::read(&args.capture, |reader| add(args, &new, reader))
+    input::read(&args.capture, |reader| add(args, new, reader))
 }
 
-fn add(args: &NoteArgs, new: &NewCapture, reader: &mut Reader<File>) -> Done {
+fn add(args: &NoteArgs, new: NewCapture, reader: &mut Reader<File>) -> Done {
     let at_ns = args.at.map(|at| u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX));
     let remark = Note {
         author: args.author.clone(),
         text: args.text.clone(),
     };
-    let (summary, source) = new.settle(note(reader, at_ns, remark, |header| new.begin(header)))?;
+    let (capture, made) = (new.name(), note(reader, at_ns, remark, |header| new.begin(header)));
+    let (summary, source) = new.settle(made)?;
     let report = Report {
-        capture: new.name(),
+        capture,
         digest_before: reader.summary()?.map(|summary| summary.digest),
         digest: summary.digest,
         source,

@@ -135,17 +135,25 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-/// stdout, or a new file. `gone` is what a reader that goes away means: of stdout, or of a pipe that is named.
-pub(crate) fn sink(output: Option<&Path>, force: bool, gone: Gone) -> Result<Box<dyn Write>, Failure> {
+/// stdout, or a new file beside its name, which [`finish`] gives it when all is written. `gone` is what a reader that goes
+/// away means: of stdout, or of a pipe that is named.
+pub(crate) fn sink(
+    output: Option<&Path>,
+    force: bool,
+    gone: Gone,
+) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
     match output {
         // A device or a pipe is written into, and never replaced.
         Some(path) if is_special(path) => {
             let open = OpenOptions::new().write(true).open(path);
             let file = open.map_err(|error| format!("could not open {}: {error}", path.display()))?;
-            Ok(Box::new(BufWriter::new(Pipe::new(file, gone))))
+            Ok((Box::new(BufWriter::new(Pipe::new(file, gone))), None))
         }
-        Some(path) if path != Path::new("-") => Ok(Box::new(BufWriter::new(create(path, force)?))),
-        _ => Ok(Box::new(BufWriter::new(Pipe::new(io::stdout().lock(), gone)))),
+        Some(path) if path != Path::new("-") => {
+            let new = begin(path, force)?;
+            Ok((Box::new(BufWriter::new(new.file().try_clone()?)), Some(new)))
+        }
+        _ => Ok((Box::new(BufWriter::new(Pipe::new(io::stdout().lock(), gone))), None)),
     }
 }
 
@@ -167,6 +175,39 @@ pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
         }
         _ => refusal("write", &path, &error),
     })
+}
+
+/// Writes a result that is no secret, the whole of it or nothing: a golden, a baseline, a test report. A device or a pipe
+/// is written into, and `-` is stdout.
+pub(crate) fn write_shared(path: &Path, existing: Existing, content: &[u8]) -> Result<(), Failure> {
+    if path == Path::new("-") || is_special(path) {
+        let (mut out, _) = sink(Some(path), false, Gone::GoOn)?;
+        let written = out.write_all(content).and_then(|()| out.flush());
+        return written.map_err(|error| unwritten(path, &error));
+    }
+    let mut file = NewFile::create_shared(path, existing).map_err(|error| refusal("create", path, &error))?;
+    file.write_all(content).map_err(|error| unwritten(path, &error))?;
+    finish(file)
+}
+
+/// A failure while `path` was made: when the disk took no more, that is what it is about, with what helps.
+pub(crate) fn while_making(path: &Path, failure: Failure) -> Failure {
+    let Failure::Error(error) = &failure else {
+        return failure;
+    };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+    while let Some(error) = cause {
+        // Kinds that nobody gets who reads.
+        let full = |error: &&io::Error| {
+            use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+            matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+        };
+        if let Some(error) = error.downcast_ref::<io::Error>().filter(full) {
+            return unwritten(path, error);
+        }
+        cause = error.source();
+    }
+    failure
 }
 
 /// Why a file could not be made, and what to do.

@@ -3,12 +3,15 @@
 use std::fs::File;
 
 use grpc_capture::{
-    file::{self, Damage, Digest, FileErrorKind, Writer, WriterOptions},
+    file::{self, Damage, Digest, FileErrorKind},
     text::printable,
 };
 use serde::Serialize;
 
-use super::{Done, Outcome, output};
+use super::{
+    Done, Outcome,
+    output::{self, NewCapture},
+};
 use crate::cli::RecoverArgs;
 
 #[derive(Serialize)]
@@ -42,11 +45,9 @@ pub(crate) fn run(args: &RecoverArgs) -> Done {
         Err(error) => return Err(error.into()),
     }
     let input = File::open(&args.capture)?;
-    let out = output::create(&path, args.force)?;
-    let recovered = file::recover(input, |header| {
-        Writer::with_file(out, &path, header, WriterOptions::default())
-    });
-    let recovered = recovered?;
+    let new = NewCapture::new(&path, args.force, &[])?;
+    let recovered = file::recover(input, |header| new.begin(header));
+    let recovered = new.settle(recovered)?;
     let report = Report {
         capture: args.capture.display().to_string(),
         recovered: path.display().to_string(),

@@ -31,19 +31,20 @@ pub(crate) fn run(args: &RedactArgs) -> Done {
     let new = new
         .map(|path| NewCapture::new(path, args.force, &[&args.capture]))
         .transpose()?;
-    input::read(&args.capture, |reader| redact(args, &rules, new.as_ref(), reader))
+    input::read(&args.capture, |reader| redact(args, &rules, new, reader))
 }
 
-fn redact(args: &RedactArgs, rules: &Rules, new: Option<&NewCapture>, reader: &mut Reader<File>) -> Done {
+fn redact(args: &RedactArgs, rules: &Rules, new: Option<NewCapture>, reader: &mut Reader<File>) -> Done {
+    let capture = new.as_ref().map(NewCapture::name);
     let redacted = match new {
         None => preview(reader, rules)?,
         Some(new) => {
-            let rewritten = rewrite(reader, rules, |header| new.begin(header), || File::open(new.path()));
+            let rewritten = rewrite(reader, rules, |header| new.begin(header), || File::open(new.place()));
             new.settle(rewritten)?
         }
     };
     let report = Report {
-        capture: new.map(NewCapture::name),
+        capture,
         source: args.capture.display().to_string(),
         redacted,
     };

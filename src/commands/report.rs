@@ -67,9 +67,10 @@ pub(crate) fn write(
         PageFormat::Html => html::render(&input),
         PageFormat::Markdown => markdown::render(&input),
     };
-    let mut out = output::sink(Some(path), force, output::Gone::GoOn)?;
+    let (mut out, new) = output::sink(Some(path), force, output::Gone::GoOn)?;
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| output::unwritten(path, &error))?;
+    new.map_or(Ok(()), output::finish)?;
     Ok(input)
 }
 

@@ -28,18 +28,19 @@ struct Report {
 
 pub(crate) fn run(args: &SliceArgs) -> Done {
     let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
-    input::read(&args.capture, |reader| cut_out(args, &new, reader))
+    input::read(&args.capture, |reader| cut_out(args, new, reader))
 }
 
-fn cut_out(args: &SliceArgs, new: &NewCapture, reader: &mut Reader<File>) -> Done {
+fn cut_out(args: &SliceArgs, new: NewCapture, reader: &mut Reader<File>) -> Done {
     let cut = Cut {
         range: range(args, reader)?,
         calls: args.call.clone(),
         sensors: args.sensors.clone(),
     };
-    let sliced = new.settle(slice(reader, &cut, |header| new.begin(header)))?;
+    let (capture, made) = (new.name(), slice(reader, &cut, |header| new.begin(header)));
+    let sliced = new.settle(made)?;
     let report = Report {
-        capture: new.name(),
+        capture,
         source: args.capture.display().to_string(),
         sliced,
     };

@@ -8,7 +8,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use grpc_capture::{
-    file::Reader,
+    file::{Existing, Reader},
     snapshot::{
         Part, SnapshotOptions,
         compare::{Colour, Tolerance, compare},
@@ -133,8 +133,10 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
 
 fn update(args: &SnapshotArgs, dir: &Path) -> Done {
     fs::create_dir_all(dir).map_err(|error| format!("could not create {}: {error}", dir.display()))?;
-    for (golden, path) in goldens(args, dir)? {
-        let new = text(args, path)?;
+    // All of them are made before the first is written: a capture that cannot be read changes no golden.
+    let made = goldens(args, dir)?.into_iter();
+    let made = made.map(|(golden, path)| Ok((golden, text(args, path)?)));
+    for (golden, new) in made.collect::<Result<Vec<_>, Failure>>()? {
         let shown = output::shown(&golden);
         let what = match fs::read_to_string(&golden) {
             Ok(old) if old == new => "unchanged",
@@ -142,7 +144,7 @@ fn update(args: &SnapshotArgs, dir: &Path) -> Done {
             Err(_) => "new",
         };
         if what != "unchanged" {
-            fs::write(&golden, new).map_err(|error| format!("could not write {shown}: {error}"))?;
+            output::write_shared(&golden, Existing::Replace, new.as_bytes())?;
         }
         output::put(Format::Text, format!("{shown}: {what}\n"))?;
     }

@@ -1,10 +1,10 @@
 //! `capture stats`: the numbers of a capture.
 
-use std::{fs::File, io::Write};
+use std::fs::File;
 
 use grpc_capture::{
     dialect::Layout,
-    file::{CaptureState, Reader},
+    file::{CaptureState, Existing, Reader},
     report::stats_text,
     stats::{Stats, StatsOptions, baseline::Baseline},
 };
@@ -40,8 +40,7 @@ fn count(args: &StatsArgs, reader: &mut Reader<File>) -> Done {
     if let Some(path) = &args.save_baseline {
         output::apart(&args.capture, path)?;
         let text = serde_json::to_string_pretty(&Baseline::of(stats))?;
-        let mut file = output::create(path, args.force)?;
-        writeln!(file, "{text}").map_err(|error| output::unwritten(path, &error))?;
+        output::write_shared(path, Existing::forced(args.force), format!("{text}\n").as_bytes())?;
     }
     if stats.totals.frames == 0 {
         output::say(format!("{} holds no frame", args.capture.display()));

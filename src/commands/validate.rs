@@ -2,13 +2,12 @@
 
 use std::{
     fs::File,
-    io::Write,
     path::{Path, PathBuf},
 };
 
 use grpc_capture::{
     event::Observer,
-    file::{FileError, Reader},
+    file::{Existing, FileError, Reader},
     finding::Severity,
     report::{junit, regression, validation::Report, validation_text},
     stats::{
@@ -117,12 +116,9 @@ fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
 fn write_junit(path: &PathBuf, reports: &[Report]) -> Result<(), Failure> {
     let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
     let suites: Vec<_> = reports.iter().map(|report| report.suite(&rules)).collect();
-    let failed = |error: &dyn std::fmt::Display| format!("could not write {}: {error}", path.display());
-    let xml = junit::render(&suites).map_err(|error| failed(&error))?;
+    let xml = junit::render(&suites).map_err(|error| format!("could not write {}: {error}", path.display()))?;
     // A report of a test run is replaced by the next, as every CI server expects.
-    let mut file = File::create(path).map_err(|error| failed(&error))?;
-    file.write_all(xml.as_bytes()).map_err(|error| failed(&error))?;
-    Ok(())
+    output::write_shared(path, Existing::Replace, xml.as_bytes())
 }
 
 /// Prints an expectation file; only a capture that passes can be an example.

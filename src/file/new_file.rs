@@ -142,16 +142,38 @@ impl NewFile {
             Ok(found) if found.is_file() && is_locked(&path) => return Err(busy()),
             _ => {}
         }
-        let (at, file) = create_first(|number| temporary(&path, number))?;
+        let (at, file) = create_first(create_private, |number| temporary(&path, number))?;
+        Ok(Self::begun(file, at, path, existing, standing))
+    }
+
+    /// [`create`](Self::create) of a file that is no secret: whoever the umask lets may read it, or as it was with the
+    /// file that it replaces.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_shared(path: impl Into<PathBuf>, existing: Existing) -> io::Result<Self> {
+        let private = Self::create(path, existing)?;
+        let open = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        let (at, file) = create_first(open, |number| temporary(&private.path, number))?;
+        if let Ok(found) = private.path.symlink_metadata()
+            && found.is_file()
+        {
+            // A file system without permissions has none to keep.
+            let _ = file.set_permissions(found.permissions());
+        }
+        Ok(Self::begun(file, at, private.path.clone(), existing, private.standing))
+    }
+
+    fn begun(file: File, at: PathBuf, path: PathBuf, existing: Existing, standing: Option<Identity>) -> Self {
         lock(&file);
-        Ok(Self {
+        Self {
             file,
             at,
             path,
             existing,
             standing,
             named: false,
-        })
+        }
     }
 
     /// The file. It can be written, read, and cloned for those who need a handle of their own.
@@ -298,10 +320,13 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// What the folder says.
-fn create_first(name: impl Fn(u32) -> PathBuf) -> io::Result<(PathBuf, File)> {
+fn create_first(
+    create: impl Fn(&Path) -> io::Result<File>,
+    name: impl Fn(u32) -> PathBuf,
+) -> io::Result<(PathBuf, File)> {
     for number in 0..TRIES {
         let path = name(number);
-        match create_private(&path) {
+        match create(&path) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

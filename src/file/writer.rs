@@ -1,14 +1,15 @@
 //! The writer: events in, chunks out, nothing rewritten.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Cursor, Write},
     path::{Path, PathBuf},
 };
 
 use super::{
-    CaptureState, FileError, FileErrorKind, Header, Summary,
+    CaptureState, FileError, FileErrorKind, Header, NewFile, Summary,
     chunk::{ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
+    create_private,
     format::{self, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
 };
@@ -93,16 +94,25 @@ pub struct Writer<S: Storage> {
 }
 
 impl Writer<File> {
-    /// Creates `path`, which must not exist, and writes the header durably.
+    /// Creates `path`, which must not exist and which only its owner can read, and writes the header durably.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
     pub fn create(path: impl AsRef<Path>, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
         let path = path.as_ref();
         let act = || "create the capture";
-        let file = OpenOptions::new().write(true).create_new(true).open(path);
-        let file = file.map_err(|error| FileError::io(act(), error).of(path))?;
+        let file = create_private(path).map_err(|error| FileError::io(act(), error).of(path))?;
         Self::with_file(file, path, header, options)
+    }
+
+    /// Begins a capture in a file that has yet to take its name.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn with_new_file(file: &NewFile, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
+        let handle = file.file().try_clone();
+        let handle = handle.map_err(|error| FileError::io("create the capture", error).of(file.path()))?;
+        Self::with_file(handle, file.path(), header, options)
     }
 
     /// Begins a capture in an open, empty file; `path` is named in errors.

@@ -23,6 +23,7 @@ mod golden;
 mod hostile;
 mod incomplete;
 mod merge;
+mod outputs;
 mod process;
 mod proxy;
 mod record;

@@ -20,7 +20,8 @@ pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) ->
     let known = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
     schema::warn(&known);
     let types = |method: &str, direction: Direction| known.message_type(method, direction);
-    let out = BufWriter::new(output::create(path, args.force)?);
+    let new = output::begin(path, args.force)?;
+    let out = BufWriter::new(new.file());
     let mut writer = McapWriter::new(out, reader.header(), &types)?;
     each(args, reader, |event| Ok(writer.write(event)?))?;
     let (messages, not_inflated) = (writer.messages, writer.not_inflated);
@@ -28,6 +29,7 @@ pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) ->
         .finish()?
         .into_inner()
         .map_err(std::io::IntoInnerError::into_error)?;
+    output::finish(new)?;
     output::say(format!("{}: {}", path.display(), output::counted(messages, "message")));
     if not_inflated > 0 {
         let messages = output::counted(not_inflated, "message");
@@ -39,11 +41,13 @@ pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) ->
 
 pub(super) fn binlog(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
-    let out = BufWriter::new(output::create(path, args.force)?);
+    let new = output::begin(path, args.force)?;
+    let out = BufWriter::new(new.file());
     let mut writer = BinlogWriter::new(out, reader.header().anchor_unix_ns);
     each(args, reader, |event| Ok(writer.write(event)?))?;
     let (entries, left_out) = (writer.entries, writer.left_out);
     writer.finish()?;
+    output::finish(new)?;
     let count = if entries == 1 {
         "1 entry".to_owned()
     } else {

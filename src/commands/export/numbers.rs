@@ -34,13 +34,16 @@ pub(super) fn numpy(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -
     if !archive && shapes.len() > 1 {
         return Err(numpy::NumpyError::SeveralCalls { calls: shapes.len() }.into());
     }
-    let mut out = BufWriter::new(output::create(path, args.force)?);
+    let new = output::begin(path, args.force)?;
+    let mut out = BufWriter::new(new.file());
     if archive {
         numpy::write_npz(reader, layout, &shapes, &mut out)?;
     } else {
         numpy::write_npy(reader, layout, &shapes, &mut out)?;
     }
     out.flush()?;
+    drop(out);
+    output::finish(new)?;
     for shape in &shapes {
         output::say(format!(
             "{}: call {}, {} rows × {} sensors × {} bins",
@@ -62,8 +65,9 @@ pub(super) fn numpy(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -
 pub(super) fn parquet(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
     let layout = layout(&args.layout);
-    let out = output::create(path, args.force)?;
-    let table = parquet::write(reader, layout, args.call, BufWriter::new(out))?;
+    let new = output::begin(path, args.force)?;
+    let table = parquet::write(reader, layout, args.call, BufWriter::new(new.file()))?;
+    output::finish(new)?;
     output::say(format!(
         "{}: {} of {}",
         path.display(),

@@ -41,9 +41,10 @@ pub(super) fn run(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> 
     let painted = paint(reader, &options, spectrogram)?;
     let canvas = draw(args, &painted)?;
     let file = png::encode(&canvas)?;
-    let mut out = output::sink(Some(path), args.force, output::Gone::GoOn)?;
+    let (mut out, new) = output::sink(Some(path), args.force, output::Gone::GoOn)?;
     let written = out.write_all(&file).and_then(|()| out.flush());
     written.map_err(|error| output::unwritten(path, &error))?;
+    new.map_or(Ok(()), output::finish)?;
     say(&painted, path);
     let outcome = numbers::lacks(painted.pictures.plan.left_out);
     Ok(match (&painted.damage, painted.pictures.plan.sensors.is_empty()) {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Seek},
     path::{Path, PathBuf},
 };
@@ -13,7 +13,10 @@ use super::{
     BundleError,
     archive::{Entry, MANIFEST, Manifest, SCHEMA},
 };
-use crate::{file::Digest, text::is_hidden};
+use crate::{
+    file::{Digest, create_private},
+    text::is_hidden,
+};
 
 /// Members that an archive may have: a bundle has about ten.
 const MAX_MEMBERS: usize = 1000;
@@ -100,7 +103,8 @@ impl<R: Read + Seek> Opened<R> {
         Ok(Self { archive, manifest })
     }
 
-    /// Unpacks into `folder`, which is made when it is not there, and must be empty when it is. Gives the files.
+    /// Unpacks into `folder`, which is made when it is not there, and must be empty when it is. Gives the files. They take
+    /// their names when all of them are whole; when one cannot be written, none is left.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -110,21 +114,43 @@ impl<R: Read + Seek> Opened<R> {
             path: path.to_owned(),
             source,
         };
+        let is_new = !folder.exists();
         fs::create_dir_all(folder).map_err(|error| failed("create", folder, error))?;
         let mut there = fs::read_dir(folder).map_err(|error| failed("look into", folder, error))?;
         if there.next().is_some() {
             return Err(BundleError::Occupied(folder.to_owned()));
         }
-        let mut files = Vec::new();
+        let unpacked = self.unpack_aside(folder);
+        if unpacked.is_err() && is_new {
+            // Only an empty one goes.
+            let _ = fs::remove_dir(folder);
+        }
+        unpacked
+    }
+
+    /// Unpacks into a folder within `folder`, and moves the files up when all are there.
+    fn unpack_aside(&mut self, folder: &Path) -> Result<Vec<PathBuf>, BundleError> {
+        let failed = |act, path: &Path, source| BundleError::Io {
+            act,
+            path: path.to_owned(),
+            source,
+        };
+        let aside = Aside::within(folder).map_err(|error| failed("create a folder in", folder, error))?;
+        let mut names = Vec::new();
         for at in 0..self.archive.len() {
             let member = self.archive.by_index(at)?;
             let name = String::from_utf8_lossy(member.name_raw()).into_owned();
             let size = self.manifest.members.iter().find(|entry| entry.name == name);
             let size = size.map_or(MAX_MANIFEST_BYTES, |entry| entry.size);
-            let path = folder.join(&name);
-            let file = OpenOptions::new().write(true).create_new(true).open(&path);
-            let mut file = file.map_err(|error| failed("create", &path, error))?;
+            let path = aside.0.join(&name);
+            let mut file = create_private(&path).map_err(|error| failed("create", &path, error))?;
             io::copy(&mut member.take(size), &mut file).map_err(|error| failed("write", &path, error))?;
+            names.push(name);
+        }
+        let mut files = Vec::new();
+        for name in names {
+            let path = folder.join(&name);
+            fs::rename(aside.0.join(&name), &path).map_err(|error| failed("name", &path, error))?;
             files.push(path);
         }
         Ok(files)
@@ -136,6 +162,24 @@ impl<R: Read + Seek> Opened<R> {
         let mut text = Vec::new();
         member.take(MAX_MANIFEST_BYTES).read_to_end(&mut text).ok()?;
         Some(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// A folder for files in the making; it goes away with what is in it.
+struct Aside(PathBuf);
+
+impl Aside {
+    fn within(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(format!(".{}.part", std::process::id()));
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What cannot be removed is named by its ending.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

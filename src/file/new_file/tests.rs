@@ -151,3 +151,21 @@ fn names_that_are_no_files_are_refused_and_long_ones_are_not() {
     begin(&long, Existing::Keep, b"new").commit().unwrap();
     assert_eq!(fs::read(&long).unwrap(), b"new");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_no_secret_keeps_the_permissions_of_the_one_that_it_replaces() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.txt");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::write(folder.path().join("ordinary"), "").unwrap();
+    NewFile::create_shared(&path, Existing::Keep).unwrap().commit().unwrap();
+    assert_eq!(mode(&path), mode(&folder.path().join("ordinary")), "as any other file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let mut file = NewFile::create_shared(&path, Existing::Replace).unwrap();
+    file.write_all(b"new").unwrap();
+    file.commit().unwrap();
+    assert_eq!((mode(&path), fs::read(&path).unwrap()), (0o640, b"new".to_vec()));
+    assert_eq!(names(folder.path()), ["golden.txt", "ordinary"], "nothing is left");
+}

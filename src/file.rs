@@ -44,6 +44,7 @@ mod seek;
 mod state;
 mod summary;
 mod verify;
+mod walk;
 mod writer;
 
 pub use chunk::digest::{Digest, MessageDigest};

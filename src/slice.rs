@@ -211,7 +211,7 @@ pub fn slice<R: Read + Seek, S: Storage>(
     let mut writer = begin(&header(reader.header(), cut, &plan, of))?;
     let mut machine = Machine::new(cut, &plan);
     let mut out = Vec::new();
-    reader.rewind();
+    reader.rewind_checked();
     while let Some(event) = reader.next_event()? {
         if event.offset_ns > plan.to_ns {
             break;

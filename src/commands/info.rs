@@ -211,8 +211,10 @@ fn text(info: &Info) -> String {
     );
     add(
         "digest",
-        info.digest
-            .map_or_else(|| "none: unfinished".to_owned(), |digest| digest.to_string()),
+        info.digest.map_or_else(
+            || "none: unfinished".to_owned(),
+            |digest| format!("{digest} (as the file says; `capture verify` checks it)"),
+        ),
     );
     lines.extend(info.lines.iter().cloned());
     for note in &info.notes {

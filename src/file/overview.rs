@@ -69,8 +69,8 @@ impl<R: Read + Seek> Reader<R> {
                 Found::Chunk(head, _) => head,
                 Found::Index(_) => continue,
                 Found::Bad(damage) => return Err(FileError::corrupt("read the capture", damage.what).at(byte)),
-                Found::Torn if self.goes_on_behind(byte)? => continue,
-                Found::End | Found::Torn => {
+                Found::Torn(ref head) if self.goes_on_behind(byte, head.is_some())? => continue,
+                Found::End | Found::Torn(_) => {
                     self.end_unfinished(byte)?;
                     break;
                 }

@@ -7,11 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
-
 use super::{
     FileError, FileErrorKind, Header, Summary, VERSION,
-    chunk::{self, Opener},
+    chunk::{Opener, digest::ContentDigest},
     format,
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step},
@@ -20,11 +18,13 @@ use crate::event::Event;
 
 mod ahead;
 mod end;
+mod open;
 mod route;
 mod shared;
 
 use ahead::{Ahead, Next, Opened};
 use end::Bound;
+use open::{OpenChunk, leaves, open_checked};
 use route::Route;
 pub use shared::ChunkCache;
 
@@ -72,21 +72,12 @@ pub struct Reader<R> {
     expected: Option<(u64, u64)>,
     /// Events before this offset are passed over.
     from_offset_ns: u64,
+    /// The digest of what was read, when it is to be checked.
+    content: Option<ContentDigest>,
 }
 
 /// More would wait for the one thread that takes the events.
 const MOST_THREADS: usize = 7;
-
-#[derive(Debug)]
-struct OpenChunk {
-    byte: u64,
-    head: ChunkHead,
-    raw: Bytes,
-    /// Place of the next record within `raw`.
-    at: usize,
-    /// Number of the next event within the capture.
-    event: u64,
-}
 
 impl Reader<File> {
     /// Opens a capture file.
@@ -125,7 +116,7 @@ impl<R: Read + Seek> Reader<R> {
         let header = match step.found {
             Found::Header(body) => record::decode_header(&body).map_err(|what| FileError::corrupt(act, what)),
             Found::Bad(damage) => Err(FileError::corrupt(act, damage.what)),
-            Found::End | Found::Torn => Err(FileError::corrupt(act, "the file ends inside it")),
+            Found::End | Found::Torn(_) => Err(FileError::corrupt(act, "the file ends inside it")),
             _ => Err(FileError::corrupt(act, "another part stands in its place")),
         };
         let header = header.map_err(|error| error.at(step.byte))?;
@@ -146,6 +137,7 @@ impl<R: Read + Seek> Reader<R> {
             bounded: false,
             expected: Some((0, 0)),
             from_offset_ns: 0,
+            content: None,
         })
     }
 
@@ -214,6 +206,14 @@ impl<R: Read + Seek> Reader<R> {
         self.restart(None, 0);
     }
 
+    /// Starts again from the first event, and checks on the way that the events are those whose digest the summary gives:
+    /// where they are not, reading ends with an error instead of [`Tail::Finished`]. For whoever reads all of them and
+    /// names the capture by its digest.
+    pub fn rewind_checked(&mut self) {
+        self.rewind();
+        self.content = Some(ContentDigest::default());
+    }
+
     /// The next event; `None` at the end, see [`tail`](Self::tail).
     ///
     /// # Errors
@@ -271,8 +271,12 @@ impl<R: Read + Seek> Reader<R> {
                     self.tail = Tail::Finished(self.check_done(byte, &done)?);
                     return Ok(false);
                 }
-                Found::End | Found::Torn => {
-                    if matches!(found, Found::Torn) && self.goes_on_behind(byte)? {
+                Found::End => {
+                    self.end_unfinished(byte)?;
+                    return Ok(false);
+                }
+                Found::Torn(head) => {
+                    if self.goes_on_behind(byte, head.is_some())? {
                         continue;
                     }
                     self.end_unfinished(byte)?;
@@ -317,6 +321,7 @@ impl<R: Read + Seek> Reader<R> {
             opener,
             calls,
             from_offset_ns,
+            version,
             ..
         } = self;
         let wanted = |head: &ChunkHead| is_wanted(head, calls.as_deref(), *from_offset_ns);
@@ -333,7 +338,7 @@ impl<R: Read + Seek> Reader<R> {
                     let raw = cache.get(&head, || {
                         scanner.jump(byte);
                         match scanner.step(Content::Read)?.found {
-                            Found::Chunk(head, stored) => opener.open(&head, &stored),
+                            Found::Chunk(head, stored) => open_checked(opener, *version, &head, &stored),
                             _ => Err(FileError::corrupt("read the capture", "the file was changed meanwhile")),
                         }
                     });
@@ -358,7 +363,10 @@ impl<R: Read + Seek> Reader<R> {
             let what = format!("chunk {found} (event {first}) stands where chunk {number} (event {event}) belongs");
             return Err(FileError::corrupt("read the capture", what).at(byte));
         }
-        self.expected = Some((head.number + 1, head.first_event + u64::from(head.events)));
+        self.expected = Some((
+            head.number.saturating_add(1),
+            head.first_event.saturating_add(u64::from(head.events)),
+        ));
         Ok(())
     }
 
@@ -366,6 +374,10 @@ impl<R: Read + Seek> Reader<R> {
         let Opened { byte, head, raw } = opened;
         self.follow(byte, &head)?;
         let raw = raw.map_err(|error| error.at(byte))?;
+        if let Some(content) = &mut self.content {
+            let leaves = leaves(self.version, &head, &raw).map_err(|error| error.at(byte))?;
+            content.add(&leaves);
+        }
         let event = head.first_event;
         self.chunk = Some(OpenChunk {
             byte,
@@ -387,6 +399,13 @@ impl<R: Read + Seek> Reader<R> {
             Some(expected) if expected != (done.chunks, done.events) && !matches!(self.route, Route::Places(_)) => {
                 corrupt("it counts other chunks or events than the file holds")
             }
+            _ if self
+                .content
+                .take()
+                .is_some_and(|content| content.value().0 != done.sha256) =>
+            {
+                corrupt("its content digest is not that of the events")
+            }
             _ => Ok(done.summary(len)),
         }
     }
@@ -405,6 +424,7 @@ impl<R: Read + Seek> Reader<R> {
         self.expected = (byte == self.first_part).then_some((0, 0));
         self.scanner.jump(byte);
         self.chunk = None;
+        self.content = None;
         self.tail = Tail::Reading;
         self.bounded = self.bound.is_some();
         self.from_offset_ns = from_offset_ns;
@@ -419,28 +439,6 @@ impl<R: Read + Seek> Reader<R> {
 fn is_wanted(head: &ChunkHead, calls: Option<&[u32]>, from_offset_ns: u64) -> bool {
     let in_calls = calls.is_none_or(|wanted| head.calls.iter().any(|count| wanted.contains(&count.call)));
     head.max_offset_ns >= from_offset_ns && in_calls
-}
-
-impl OpenChunk {
-    fn next(&mut self) -> Result<Option<Event>, FileError> {
-        let Self { byte, head, event, .. } = self;
-        let corrupt = |what: String| {
-            let act = format!("read event {event} in chunk {}", head.number);
-            FileError::corrupt(act, what).at(*byte)
-        };
-        match chunk::record_at(&self.raw, self.at).map_err(corrupt)? {
-            Some((record, next)) => {
-                let decoded = record::decode_event(&record).map_err(corrupt)?;
-                self.at = next;
-                self.event += 1;
-                Ok(Some(decoded))
-            }
-            None if *event == head.first_event + u64::from(head.events) => Ok(None),
-            None => Err(corrupt(
-                "the chunk holds another number of events than its head says".to_owned(),
-            )),
-        }
-    }
 }
 
 impl<R: Read + Seek> Iterator for Reader<R> {

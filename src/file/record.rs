@@ -16,7 +16,10 @@ use crate::event::{
 
 mod parts;
 
-pub(super) use parts::{CallCount, ChunkHead, DONE_LEN, Done, IndexBlock, IndexEntry};
+pub(super) use parts::{
+    CHUNK_FIXED_LEN, CallCount, ChunkHead, DONE_LEN, Done, INDEX_ENTRY_FIXED_LEN, IndexBlock, IndexEntry,
+    MAX_INDEXED_CALLS,
+};
 
 /// The most that one head may claim: a header with its descriptor set and configure response fits with room to spare.
 const HEAD_LIMIT: usize = 64 << 20;

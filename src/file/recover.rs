@@ -8,7 +8,7 @@ use std::{
 use super::{
     Damage, FileError, Header, Summary, Writer,
     record::{self, ChunkHead},
-    verify::{GoodChunk, Visit, walk},
+    walk::{GoodChunk, Visit, walk},
     writer::Storage,
 };
 use crate::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};

@@ -1,6 +1,10 @@
-//! Walks the parts of a capture file, and finds the next good one behind damage.
+//! Walks the parts of a capture file.
 
 use std::io::{Read, Seek, SeekFrom};
+
+pub(super) mod search;
+
+use search::Search;
 
 use super::{
     FileError,
@@ -45,8 +49,9 @@ pub(super) enum Found {
     Done(Done),
     /// The file ends here, at the end of a part.
     End,
-    /// A part begins here, and the file ends before it does.
-    Torn,
+    /// A part begins here, and the file ends before it does. With its head, when that is a chunk's and good: then all that
+    /// follows belongs to the chunk.
+    Torn(Option<Box<ChunkHead>>),
     /// Nothing that can be read.
     Bad(Damage),
 }
@@ -79,9 +84,6 @@ pub(super) struct Scanner<R> {
 /// Buffers are reserved up to this size before the bytes have been seen, and grow from there.
 const RESERVE: u64 = 2 << 20;
 
-/// Bytes searched at a time for the next part behind damage.
-const SEARCH_WINDOW: usize = 256 << 10;
-
 impl<R: Read + Seek> Scanner<R> {
     pub(super) const fn new(input: R) -> Self {
         Self {
@@ -108,7 +110,7 @@ impl<R: Read + Seek> Scanner<R> {
     }
 
     /// Reads up to `len` bytes at `byte`.
-    fn read(&mut self, byte: u64, len: u64) -> Result<Vec<u8>, FileError> {
+    pub(super) fn read(&mut self, byte: u64, len: u64) -> Result<Vec<u8>, FileError> {
         let failed = |error| FileError::io("read the capture", error).at(byte);
         if self.position != Some(byte) {
             self.input.seek(SeekFrom::Start(byte)).map_err(failed)?;
@@ -143,7 +145,7 @@ impl<R: Read + Seek> Scanner<R> {
             let known = head.len().min(PART_MAGIC.len());
             return match head.get(..known) {
                 Some([]) => found(Found::End),
-                Some(start) if PART_MAGIC.starts_with(start) => found(Found::Torn),
+                Some(start) if PART_MAGIC.starts_with(start) => found(Found::Torn(None)),
                 _ => Ok(bad("no part begins here".to_owned())),
             };
         };
@@ -154,7 +156,7 @@ impl<R: Read + Seek> Scanner<R> {
         let mut whole = head.to_vec();
         whole.extend(self.read(byte + PART_HEAD_LEN as u64, (part.len - PART_HEAD_LEN) as u64)?);
         if whole.len() < part.len {
-            return found(Found::Torn);
+            return found(Found::Torn(None));
         }
         let body = match format::part_body(&whole) {
             Ok(body) => body,
@@ -206,7 +208,7 @@ impl<R: Read + Seek> Scanner<R> {
         if torn {
             return Ok(Step {
                 byte,
-                found: Found::Torn,
+                found: Found::Torn(Some(Box::new(head))),
             });
         }
         self.at = end;
@@ -216,44 +218,9 @@ impl<R: Read + Seek> Scanner<R> {
         })
     }
 
-    /// Moves to the next part behind `from` whose checksum holds; false when there is none.
-    pub(super) fn resync(&mut self, from: u64) -> Result<bool, FileError> {
-        let mut window_at = from;
-        loop {
-            let window = self.read(window_at, SEARCH_WINDOW as u64)?;
-            for offset in candidates(&window) {
-                let byte = window_at + offset as u64;
-                let (tag, len) = match window[offset..]
-                    .first_chunk()
-                    .map(|head| format::decode_part_head(*head))
-                {
-                    Some(Ok(part)) => (part.tag, part.len),
-                    _ => continue,
-                };
-                let whole = self.read(byte, len as u64)?;
-                if whole.len() == len && tag != Tag::Prologue && format::part_body(&whole).is_ok() {
-                    self.at = byte;
-                    return Ok(true);
-                }
-            }
-            if window.len() < SEARCH_WINDOW {
-                return Ok(false);
-            }
-            window_at += (SEARCH_WINDOW - PART_HEAD_LEN) as u64;
-        }
-    }
-
-    /// True when a part with a good checksum begins at `byte`, or the file ends there.
-    pub(super) fn part_or_end_at(&mut self, byte: u64) -> Result<bool, FileError> {
-        let head = self.read(byte, PART_HEAD_LEN as u64)?;
-        if head.is_empty() {
-            return Ok(true);
-        }
-        let Some(Ok(part)) = head.first_chunk().map(|head| format::decode_part_head(*head)) else {
-            return Ok(false);
-        };
-        let whole = self.read(byte, part.len as u64)?;
-        Ok(whole.len() == part.len && format::part_body(&whole).is_ok())
+    /// True when a part whose checksum holds begins at `from` or behind it.
+    pub(super) fn any_part_from(&mut self, from: u64) -> Result<bool, FileError> {
+        Ok(Search::new(from).next(self)?.is_some())
     }
 
     /// The summary, found from the end of the file; `None` when the file is unfinished or its end is damaged.
@@ -272,15 +239,6 @@ impl<R: Read + Seek> Scanner<R> {
         let done = format::part_body(&whole).and_then(Done::from_body);
         Ok(done.ok().map(|done| (byte, done)))
     }
-}
-
-/// Places of a window at which a part may begin.
-fn candidates(window: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    window
-        .windows(PART_HEAD_LEN)
-        .enumerate()
-        .filter(|(_, bytes)| bytes.starts_with(&PART_MAGIC))
-        .map(|(offset, _)| offset)
 }
 
 pub(super) fn chunk_damage(byte: u64, head: &ChunkHead, what: String) -> Damage {

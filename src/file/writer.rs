@@ -69,9 +69,6 @@ impl Default for WriterOptions {
     }
 }
 
-/// Calls listed in an index entry; beyond that, the entry stands for any call.
-const MAX_INDEXED_CALLS: usize = 64;
-
 /// Appends events to a capture.
 ///
 /// [`flush`](Self::flush) closes the chunk, so that everything so far can be read; [`finish`](Self::finish) adds index
@@ -232,20 +229,7 @@ impl<S: Storage> Writer<S> {
         let body = head
             .to_body()
             .map_err(|error| FileError::corrupt("write a chunk", error))?;
-        let calls = if head.calls.len() <= MAX_INDEXED_CALLS {
-            head.calls.as_slice()
-        } else {
-            &[]
-        };
-        let entry = IndexEntry {
-            byte: self.summary.stored_bytes,
-            number: head.number,
-            first_event: head.first_event,
-            min_offset_ns: head.min_offset_ns,
-            max_offset_ns: head.max_offset_ns,
-            control: head.control,
-            calls: calls.iter().map(|count| count.call).collect(),
-        };
+        let entry = IndexEntry::of(self.summary.stored_bytes, &head);
         self.append_bytes(&format::encode_part(Tag::Chunk, &body))?;
         for piece in sealed.stored.pieces() {
             self.append_bytes(piece)?;

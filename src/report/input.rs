@@ -115,7 +115,8 @@ pub fn collect<R: Read + Seek>(
     let mut validator = Validator::new(expected, &header).with_layout(options.layout);
     let mut survey = Survey::new(&header, options.layout);
     let mut notes = Notes::default();
-    reader.seek(0)?;
+    // The report names the capture by its digest.
+    reader.rewind_checked();
     let damage = pass(reader, &mut [&mut stats, &mut validator, &mut survey, &mut notes]);
     let state = reader.state()?;
     let mut validation = validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from, state);

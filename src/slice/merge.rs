@@ -108,7 +108,7 @@ pub fn merge<R: Read + Seek, S: Storage>(
     let mut writer = begin(&header)?;
     let mut open = Vec::new();
     for ((_, reader), joined) in sources.iter_mut().zip(&joined) {
-        reader.rewind();
+        reader.rewind_checked();
         let (shift_ns, first_call) = (joined.begins_ns, joined.first_call);
         let mut source = Source {
             reader,

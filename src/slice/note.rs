@@ -61,6 +61,7 @@ pub fn note<R: Read + Seek, S: Storage>(
     }
     let mut writer = begin(reader.header())?;
     let (mut own, mut note) = (0, Some(note));
+    reader.rewind_checked();
     while let Some(mut event) = reader.next_event()? {
         if event.offset_ns > at_ns
             && let Some(note) = note.take()

@@ -54,12 +54,17 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// Whether a torn part is whole by now, so that it can be read again.
+    /// Whether a torn part is whole by now, so that it can be read again. Behind a chunk's good head, all that follows
+    /// belongs to the chunk, whatever it looks like.
     ///
     /// # Errors
     /// When another part follows it: then its length is wrong.
-    pub(in crate::file) fn goes_on_behind(&mut self, byte: u64) -> Result<bool, FileError> {
-        let follows = self.scanner.resync(byte + 1)?;
+    pub(in crate::file) fn goes_on_behind(&mut self, byte: u64, has_head: bool) -> Result<bool, FileError> {
+        let follows = if has_head {
+            self.scanner.done()?.is_some()
+        } else {
+            self.scanner.any_part_from(byte + 1)?
+        };
         self.scanner.jump(byte);
         if !follows {
             return Ok(false);
@@ -67,7 +72,7 @@ impl<R: Read + Seek> Reader<R> {
         // A recorder may have completed the part while we looked behind it.
         let again = self.scanner.step(Content::Skip)?.found;
         self.scanner.jump(byte);
-        if matches!(again, Found::Torn) {
+        if matches!(again, Found::Torn(_)) {
             let what = "a part claims to reach beyond the file's end";
             return Err(FileError::corrupt("read the capture", what).at(byte));
         }

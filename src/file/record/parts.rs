@@ -49,6 +49,35 @@ pub(in crate::file) struct IndexEntry {
     pub(in crate::file) calls: Vec<u32>,
 }
 
+/// Calls listed in an index entry; beyond that, the entry stands for any call.
+pub(in crate::file) const MAX_INDEXED_CALLS: usize = 64;
+
+/// Bytes of an encoded entry without calls.
+pub(in crate::file) const INDEX_ENTRY_FIXED_LEN: usize = 5 * 8 + 1 + 8;
+
+/// Bytes of an encoded [`ChunkHead`] without calls.
+pub(in crate::file) const CHUNK_FIXED_LEN: usize = 8 + 8 + 4 + 8 + 8 + 1 + 8 + 1 + 8 + 8 + 4 + 32;
+
+impl IndexEntry {
+    /// The entry of a chunk whose part begins at `byte`.
+    pub(in crate::file) fn of(byte: u64, head: &ChunkHead) -> Self {
+        let calls = if head.calls.len() <= MAX_INDEXED_CALLS {
+            head.calls.as_slice()
+        } else {
+            &[]
+        };
+        Self {
+            byte,
+            number: head.number,
+            first_event: head.first_event,
+            min_offset_ns: head.min_offset_ns,
+            max_offset_ns: head.max_offset_ns,
+            control: head.control,
+            calls: calls.iter().map(|count| count.call).collect(),
+        }
+    }
+}
+
 /// Some consecutive chunks, and the way to the block before.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::file) struct IndexBlock {

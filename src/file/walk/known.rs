@@ -1,0 +1,147 @@
+//! What a walk has seen so far, and what must come next.
+
+use crate::file::{
+    Damage,
+    format::{self, CHUNKS_PER_INDEX, Tag},
+    record::{Body as _, ChunkHead, IndexBlock, IndexEntry},
+};
+
+/// The chunks since the last index block, and the numbers that are due.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Number and first event of the next chunk.
+    next: (u64, u64),
+    /// Byte of the last index block; 0 = none.
+    last_index: u64,
+    /// What the next index block must list.
+    entries: Vec<IndexEntry>,
+    /// False when chunks are missing among these.
+    complete: bool,
+    /// Byte of the last chunk, when its content was not what its head says.
+    lost: Option<u64>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            next: (0, 0),
+            last_index: 0,
+            entries: Vec::new(),
+            complete: true,
+            lost: None,
+        }
+    }
+}
+
+impl Known {
+    pub(super) const fn last_index(&self) -> u64 {
+        self.last_index
+    }
+
+    /// Number and first event of the next chunk.
+    pub(super) const fn next(&self) -> (u64, u64) {
+        self.next
+    }
+
+    /// The entries of the next index block up to here; `None` when some are missing.
+    pub(super) fn entries(&self) -> Option<&[IndexEntry]> {
+        self.complete.then_some(self.entries.as_slice())
+    }
+
+    /// Bytes of the index block that is due now; `None` when none is, or when what it lists is not known.
+    pub(super) fn due_index_len(&self) -> Option<u64> {
+        let entries = self.entries().filter(|entries| entries.len() == CHUNKS_PER_INDEX)?;
+        let block = IndexBlock {
+            previous: self.last_index,
+            entries: entries.to_vec(),
+        };
+        Some(format::encode_part(Tag::Index, &block.to_body().ok()?).len() as u64)
+    }
+
+    /// The last chunk is not what its head says: bytes of it may be missing.
+    pub(super) const fn lost(&mut self, byte: u64) {
+        self.lost = Some(byte);
+    }
+
+    /// Where a chunk may stand that comes behind damage at `byte`: behind the beginning of the chunk before, when bytes of
+    /// that may be missing.
+    pub(super) fn search_from(&self, byte: u64) -> u64 {
+        self.lost.unwrap_or(byte) + 1
+    }
+
+    /// Something could not be read.
+    pub(super) const fn misses_a_part(&mut self) {
+        self.complete = false;
+    }
+
+    /// Chunks that should stand before this one and do not.
+    pub(super) fn hole(&self, byte: u64, head: &ChunkHead) -> Option<Damage> {
+        let (number, event) = self.next;
+        if (number, event) == (head.number, head.first_event) {
+            return None;
+        }
+        let what = format!(
+            "chunk {} (event {}) follows where chunk {number} belongs",
+            head.number, head.first_event
+        );
+        Some(Damage {
+            byte,
+            chunk: Some(number),
+            event: Some(event),
+            what,
+        })
+    }
+
+    /// True when the chunk's number or events have been there.
+    pub(super) const fn is_behind(&self, head: &ChunkHead) -> bool {
+        head.number < self.next.0 || head.first_event < self.next.1
+    }
+
+    /// Notes a chunk whose head is good.
+    pub(super) fn chunk(&mut self, byte: u64, head: &ChunkHead) {
+        self.lost = None;
+        self.complete &= self.next == (head.number, head.first_event) && self.entries.len() < CHUNKS_PER_INDEX;
+        if self.entries.len() < CHUNKS_PER_INDEX {
+            self.entries.push(IndexEntry::of(byte, head));
+        }
+        self.next = (
+            head.number.saturating_add(1),
+            head.first_event.saturating_add(u64::from(head.events)),
+        );
+    }
+
+    /// Compares an index block with the chunks that it speaks of.
+    pub(super) fn index(&mut self, byte: u64, block: &IndexBlock) -> Result<(), String> {
+        let same = if self.complete {
+            block.entries.len() == self.entries.len() && block.entries.iter().zip(&self.entries).all(is_same)
+        } else {
+            let mut listed = block.entries.iter();
+            self.entries
+                .iter()
+                .all(|seen| listed.any(|entry| is_same((entry, seen))))
+        };
+        let follows = block.previous == self.last_index || !self.complete;
+        self.last_index = byte;
+        self.entries.clear();
+        self.complete = true;
+        if same && follows {
+            Ok(())
+        } else {
+            Err("index block: it differs from the chunks before it".to_owned())
+        }
+    }
+}
+
+/// True when an entry says of a chunk what its head says; one without calls stands for any.
+pub(super) fn is_same((listed, seen): (&IndexEntry, &IndexEntry)) -> bool {
+    let calls = if listed.calls.is_empty() {
+        &[]
+    } else {
+        seen.calls.as_slice()
+    };
+    let seen = IndexEntry {
+        calls: calls.to_vec(),
+        ..*seen
+    };
+    *listed == seen
+}

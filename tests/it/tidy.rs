@@ -55,6 +55,11 @@ fn only_recorder_replay_and_commands_read_a_clock() {
 }
 
 #[test]
+fn commands_open_captures_where_it_is_said_when_they_are_unfinished() {
+    each(calls::opening);
+}
+
+#[test]
 fn nothing_is_left_behind_or_skipped() {
     none(
         &tree::everything()

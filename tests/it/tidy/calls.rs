@@ -53,6 +53,29 @@ pub(super) fn clocks(source: &Source) -> Vec<String> {
     })
 }
 
+/// Where captures are opened by commands other than through `commands::input`: by those that judge the end themselves, and
+/// the demo, which has just made its own.
+const OPENING: &[&str] = &[
+    "src/commands/input.rs",
+    "src/commands/verify.rs",
+    "src/commands/recover.rs",
+    "src/commands/snapshot.rs",
+    "src/commands/demo.rs",
+];
+
+/// Opening a capture in a command so that nobody says when it is unfinished.
+pub(super) fn opening(source: &Source) -> Vec<String> {
+    if !source.is_in(&["src/commands/"]) || source.is_in(OPENING) {
+        return Vec::new();
+    }
+    find(source, |_, at| match texts(at) {
+        ["Reader", "::", name @ ("open" | "open_parallel" | "new")] => Some(format!(
+            "Reader::{name} is for commands::input, which says when a capture is unfinished: read it through that"
+        )),
+        _ => None,
+    })
+}
+
 /// What `judge` says of each token, given the text before it and the tokens from it on.
 fn find(source: &Source, judge: impl Fn(&str, &[Token]) -> Option<String>) -> Vec<String> {
     let tokens = &source.code;
@@ -91,6 +114,14 @@ mod tests {
         }
         let fine = "// println!()\nCommand::new(\"x\").stdout(Stdio::null()); self.exit(); fn stdout() {}";
         assert_eq!(printing(&Source::new("src/report.rs", fine)), [""; 0]);
+    }
+
+    #[test]
+    fn commands_open_captures_in_one_place() {
+        let text = "let reader = Reader::open(path)?; file::Reader::open_parallel(path)?; McapReader::new(x);";
+        assert_eq!(opening(&Source::new("src/commands/stats.rs", text)).len(), 2);
+        assert_eq!(opening(&Source::new("src/commands/input.rs", text)), [""; 0]);
+        assert_eq!(opening(&Source::new("src/evidence/ticket.rs", text)), [""; 0]);
     }
 
     #[test]

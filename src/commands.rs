@@ -89,6 +89,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The failure without the secrets that a recording knows, and without what looks like one.
+    pub(crate) fn masked(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::Usage(text) => Self::Usage(secrets.line(&text)),
+            failure if failure.is_reader_gone() => failure,
+            failure => Self::Error(secrets.line(&failure.to_string()).into()),
+        }
+    }
+
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,

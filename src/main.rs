@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use grpc_capture::text::printable;
+use grpc_capture::{redact::Secrets, text::printable};
 use tracing_subscriber::{EnvFilter, field::MakeExt as _, filter::LevelFilter, fmt::format::debug_fn};
 
 use cli::{Cli, Command};
@@ -14,7 +14,9 @@ mod commands;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(&cli);
+    // What a recording learns must not be said either.
+    let secrets = Secrets::default();
+    start_log(&cli, secrets.clone());
     if let Err(error) = commands::signals::let_large_writes_fail() {
         tracing::debug!(%error, "a write beyond the limit for the size of files ends the process");
     }
@@ -22,8 +24,8 @@ fn main() -> ExitCode {
     let supervisor = Supervisor::start();
     let code = supervisor.run(|| match &cli.command {
         Command::Demo(args) => commands::demo::run(args),
-        Command::Record(args) => commands::record::run(args, talk, &supervisor),
-        Command::Proxy(args) => commands::proxy::run(args, talk),
+        Command::Record(args) => commands::record::run(args, talk, &secrets, &supervisor),
+        Command::Proxy(args) => commands::proxy::run(args, talk, &secrets),
         Command::Serve(args) => commands::serve::run(args, talk),
         Command::Replay(args) => commands::replay::run(args),
         Command::Info(args) => commands::info::run(args),
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 /// Log lines go to stderr: warnings by default, more with -v, or as `RUST_LOG` says.
-fn start_log(cli: &Cli) {
+fn start_log(cli: &Cli, secrets: Secrets) {
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
@@ -62,8 +64,8 @@ fn start_log(cli: &Cli) {
         .from_env_lossy();
     let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
     // Values come from whoever is recorded; the colours around them are ours.
-    let fields = debug_fn(|out, field, value| {
-        let value = printable(&format!("{value:?}"));
+    let fields = debug_fn(move |out, field, value| {
+        let value = printable(&secrets.line(&format!("{value:?}")));
         match field.name() {
             "message" => write!(out, "{value}"),
             name => write!(out, "{name}={value}"),

@@ -10,7 +10,7 @@ use std::{
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
-    redact::{MetadataPolicy, Redactor, Rule, strip_userinfo},
+    redact::{MetadataPolicy, Redactor, Rule, Secrets, strip_userinfo},
     server_tls::ServerTls,
     tap::{
         self, DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions,
@@ -47,15 +47,15 @@ mod report;
 /// Disks do not like to be synced more often.
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(args: &ProxyArgs, talk: output::Talk) -> Done {
+pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(proxy(args, talk));
+    let done = runtime.block_on(proxy(args, talk, secrets));
     // A name server that does not answer must not keep a finished command alive.
     runtime.shutdown_background();
-    done
+    done.map_err(|failure| failure.masked(secrets))
 }
 
-async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
+async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
     output::check_capture(&path)?;
@@ -74,6 +74,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk) -> Done {
     }
     let clock = MonotonicClock::start();
     let mut recording = recorder_options(args, clock);
+    recording.secrets = secrets.clone();
     recording.spill = Some(Spill::beside(&path, SPILL_BYTES));
     if let Some(rules) = &rules {
         let mut redactor = Redactor::new(rules, &header)?;

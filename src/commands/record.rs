@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use grpc_capture::tap::Stop;
+use grpc_capture::{redact::Secrets, tap::Stop};
 
 use super::{
     Done, Failure, Outcome, output,
@@ -21,20 +21,20 @@ pub(crate) mod target;
 pub(crate) use session::unix_ns;
 use session::{Recording, Session};
 
-pub(crate) fn run(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor) -> Done {
+pub(crate) fn run(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(receivers(args.jobs.is_some()))
         .enable_all()
         .build()?;
     let done = runtime.block_on(async {
         match &args.jobs {
-            Some(list) => jobs::run(args, list, talk).await,
-            None => one(args, talk, supervisor).await,
+            Some(list) => jobs::run(args, list, talk, secrets).await,
+            None => one(args, talk, secrets, supervisor).await,
         }
     });
     // A name server that does not answer must not keep a finished command alive.
     runtime.shutdown_background();
-    done
+    done.map_err(|failure| failure.masked(secrets))
 }
 
 /// Threads that receive. One job has one connection, which keeps one busy at most; the other cores hash, compress and
@@ -44,14 +44,14 @@ fn receivers(many: bool) -> usize {
     if many { (cores / 2).max(1) } else { 1 }
 }
 
-async fn one(args: &RecordArgs, talk: output::Talk, supervisor: &Supervisor) -> Done {
+async fn one(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
     target::check(args)?;
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
     supervisor.stop_on_panic(stop.clone());
-    let session = Session::start(args, 1)?;
+    let session = Session::start(args, 1, secrets)?;
     let mut line = None;
     let recording = session
         .record(args, &path, stop, |handle| {

@@ -20,12 +20,6 @@ pub enum MetadataPolicy {
 }
 
 impl MetadataPolicy {
-    pub(super) fn redact_metadata(self, metadata: &mut Metadata) {
-        if self == Self::Redact {
-            hide_secrets(metadata);
-        }
-    }
-
     /// Applies the policy to the metadata of `kind`.
     pub fn redact(self, kind: &mut EventKind) {
         if self == Self::Keep {
@@ -44,7 +38,7 @@ impl MetadataPolicy {
     }
 }
 
-fn hide_secrets(metadata: &mut Metadata) {
+pub(super) fn hide_secrets(metadata: &mut Metadata) {
     for (name, value) in &mut metadata.0 {
         if is_secret(name) {
             let text = if name.ends_with("-bin") { REDACTED_BIN } else { REDACTED };

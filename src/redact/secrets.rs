@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{MetadataPolicy, Values, header::OPEN, metadata::is_secret, redactor::Ledger, rest, scrub::scrub, visit};
+use super::{
+    MetadataPolicy, Values, header::OPEN, metadata::hide_secrets, names::is_secret, redactor::Ledger, rest,
+    scrub::scrub, visit,
+};
 use crate::{
     event::{Ending, EventKind, Metadata},
     file::{Header, attribute},
@@ -37,12 +40,12 @@ const MAX_BYTES: usize = 8 << 20;
 /// ```
 #[derive(Clone, Default)]
 pub struct Secrets {
-    policy: MetadataPolicy,
     known: Arc<Mutex<Known>>,
 }
 
 #[derive(Default)]
 struct Known {
+    policy: MetadataPolicy,
     values: Values,
     order: VecDeque<Vec<u8>>,
     bytes: usize,
@@ -51,7 +54,7 @@ struct Known {
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets")
-            .field("policy", &self.policy)
+            .field("policy", &self.known().policy)
             .finish_non_exhaustive()
     }
 }
@@ -74,11 +77,9 @@ impl Known {
 }
 
 impl Secrets {
-    /// Secrets under a policy; with [`MetadataPolicy::Keep`] nothing is learnt and nothing masked.
-    #[must_use]
-    pub fn under(mut self, policy: MetadataPolicy) -> Self {
-        self.policy = policy;
-        self
+    /// From here on nothing is learnt and nothing masked, here and by all clones: [`MetadataPolicy::Keep`].
+    pub fn keep(&self) {
+        self.known().policy = MetadataPolicy::Keep;
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -86,7 +87,7 @@ impl Secrets {
     }
 
     fn keeps_all(&self) -> bool {
-        self.policy == MetadataPolicy::Keep
+        self.known().policy == MetadataPolicy::Keep
     }
 
     /// Learns a metadata value, if its name tells of a secret.
@@ -159,7 +160,7 @@ impl Secrets {
             }
             EventKind::Message(_) | EventKind::HalfClose => return,
         }
-        self.policy.redact(kind);
+        MetadataPolicy::Redact.redact(kind);
     }
 
     /// The same for an ending.
@@ -177,7 +178,7 @@ impl Secrets {
                     status.message = message;
                 }
                 self.metadata(&mut status.trailers);
-                self.policy.redact_metadata(&mut status.trailers);
+                hide_secrets(&mut status.trailers);
             }
             Ending::Cancelled(end) => self.mask(&mut end.reason),
             Ending::Broken(end) => self.mask(&mut end.error),

@@ -40,7 +40,7 @@ pub use spill::{SPILL_BYTES, Spill};
 
 use crate::{
     event::{CallStart, Event, EventKind, Note, Observer},
-    redact::{MetadataPolicy, Rule},
+    redact::{MetadataPolicy, Rule, Secrets},
     tap::clock::{Clock, MonotonicClock},
 };
 use queue::Queue;
@@ -123,6 +123,9 @@ pub struct RecorderOptions {
     pub flush_interval: Duration,
     /// What happens to secrets in metadata. Default: they are replaced.
     pub metadata: MetadataPolicy,
+    /// Values of such metadata, to be masked in all text that is recorded: status messages, reasons, notes, other metadata.
+    /// Whoever shows what is recorded shares it. Default: none known yet.
+    pub secrets: Secrets,
     /// What else is taken out of events, on the writer thread, before they are written and seen. Default: nothing.
     pub rules: Vec<Box<dyn Rule>>,
     /// Who else sees the events, on the writer thread, after redaction and after the event was written.
@@ -140,6 +143,7 @@ impl Default for RecorderOptions {
             spill: None,
             flush_interval: FLUSH_INTERVAL,
             metadata: MetadataPolicy::Redact,
+            secrets: Secrets::default(),
             rules: Vec::new(),
             observers: Vec::new(),
             clock: Arc::new(MonotonicClock::start()),
@@ -308,6 +312,12 @@ impl RecorderHandle {
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.queue.counters.totals()
+    }
+
+    /// What is masked in the texts that are recorded; whoever shows such a text asks it.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.queue.secrets
     }
 
     /// The present offset in nanoseconds since the capture began.

@@ -2,7 +2,17 @@
 
 use std::fs;
 
-use crate::support::{Dir, Serve, delimited, frames, received, run, shipped, verify};
+use std::path::Path;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+
+use crate::support::{
+    Dir, Serve, delimited, frames,
+    peel::Peeled,
+    raw_job::{Answer, HandMade},
+    received, run, shipped, verify,
+};
 
 /// What the frames of these tests call their canvas, as long as the job's name is not it.
 fn canvas(path: &str) -> String {
@@ -109,4 +119,79 @@ fn a_recording_hides_before_it_writes() {
         .expect(4)
         .says(&["is no field"]);
     assert!(!std::path::Path::new(&other).exists());
+}
+
+/// Given with `-H`, and repeated by the server wherever it can.
+const TOKEN: &str = "tok4711/ABC+def==xyz";
+
+fn repeats() -> HandMade {
+    let mut answer = Answer::messages("identity", &[(false, Bytes::from_static(b"\x0a\x01a"))]);
+    let percent: String = TOKEN.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let details = STANDARD.encode([&[0x08, 16, 0x12, TOKEN.len() as u8][..], TOKEN.as_bytes()].concat());
+    let hex: String = TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect();
+    answer
+        .headers
+        .insert("x-you-sent", format!("Bearer {TOKEN}").parse().unwrap());
+    for (name, value) in [
+        ("grpc-status", "16".to_owned()),
+        ("grpc-message", format!("no such token: {percent}!")),
+        ("grpc-status-details-bin", details),
+        ("x-basic", STANDARD.encode(format!("user:{TOKEN}"))),
+        ("x-hex", hex),
+    ] {
+        answer.trailers.insert(name, value.parse().unwrap());
+    }
+    HandMade::start(answer)
+}
+
+#[test]
+fn a_token_that_the_server_repeats_is_in_nothing_that_is_written_or_said() {
+    let dir = Dir::new();
+    let server = repeats();
+    let (target, header) = (server.addr.to_string(), format!("authorization: Bearer {TOKEN}"));
+    let (json, text, kept) = (dir.file("json.gcap"), dir.file("text.gcap"), dir.file("kept.gcap"));
+    let call = [
+        "--target",
+        &target,
+        "--plaintext",
+        "--reflect=never",
+        "--method",
+        "/t.S/Stream",
+        "-H",
+        &header,
+    ];
+    for (out, more) in [(&json, &["--format", "json"][..]), (&text, &["-vv"])] {
+        let said = run(&[&["record", "-o", out][..], &call, more].concat()).expect(80);
+        assert!(said.text().contains("no such token: [redacted]!") || said.text().contains("UNAUTHENTICATED"));
+        for said in [said.stdout, said.stderr.into()] {
+            assert_eq!(Peeled::new(said).holds(TOKEN), None);
+        }
+        assert_eq!(Peeled::file(Path::new(out)).holds(TOKEN), None);
+        let bundle = dir.file("ticket.zip");
+        run(&["bundle", out, "-o", &bundle, "--force"]);
+        assert_eq!(Peeled::file(Path::new(&bundle)).holds(TOKEN), None);
+    }
+    run(&[&["record", "-o", &kept, "--keep-metadata"][..], &call].concat()).expect(80);
+    assert!(Peeled::file(Path::new(&kept)).holds(TOKEN).is_some(), "kept on purpose");
+    let clean = dir.file("clean.gcap");
+    run(&["redact", &kept, "-o", &clean]).expect(0);
+    assert_eq!(Peeled::file(Path::new(&clean)).holds(TOKEN), None);
+}
+
+#[test]
+fn a_rule_that_finds_nothing_is_said() {
+    let dir = Dir::new();
+    let (source, clean) = (shipped("febus-jitter.gcap"), dir.file("clean.gcap"));
+    let rules = [
+        "--metadata",
+        "x-nowhere=mask",
+        "--field",
+        "datastream.SpectrogramRow.canvasId=mask",
+    ];
+    let report = run(&[&["redact", &source, "-o", &clean, "--format", "json"][..], &rules].concat())
+        .expect(0)
+        .says(&["metadata x-nowhere=mask", "found nothing"])
+        .json();
+    assert_eq!(report["unmatched"], serde_json::json!(["metadata x-nowhere=mask"]));
+    assert_eq!(report["withheld_for"], serde_json::json!([]));
 }

@@ -10,6 +10,7 @@ use std::{
 
 use grpc_capture::{
     file::{Header, attribute},
+    redact::Secrets,
     tap::{JobOutcome, MonotonicClock, RecorderHandle, Stop, record_job},
     text::printable,
 };
@@ -76,7 +77,7 @@ enum CameTo {
     },
 }
 
-pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk) -> Done {
+pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk, secrets: &Secrets) -> Done {
     let items = list::read(file, args)?;
     let stop = Stop::new();
     let place = args.output.clone();
@@ -89,9 +90,9 @@ pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk) -> D
     });
     let watch = Watch { handles, done };
     let (report, outcome) = if args.single {
-        together(args, &items, &place, stop, &watch).await?
+        together(args, &items, &place, stop, &watch, secrets).await?
     } else {
-        apart(args, items, &place, stop, watch).await?
+        apart(args, items, &place, stop, watch, secrets).await?
     };
     line.stop();
     if !(talk.is_quiet() && args.format.format == Format::Text) {
@@ -124,12 +125,13 @@ async fn apart(
     folder: &Path,
     stop: Stop,
     watch: Watch,
+    secrets: &Secrets,
 ) -> Result<(Jobs, Outcome), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| {
         let remedy = grpc_capture::file::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
         format!("could not create the folder {}: {error}{remedy}", folder.display())
     })?;
-    let session = Arc::new(Session::start(args, items.len())?);
+    let session = Arc::new(Session::start(args, items.len(), secrets)?);
     let mut running = JoinSet::new();
     let names: Vec<_> = items.iter().map(|item| item.name.clone()).collect();
     for (at, item) in items.into_iter().enumerate() {
@@ -139,7 +141,9 @@ async fn apart(
             let own = Stop::new();
             let handles = watch.handles.clone();
             let recording = session.record(&item.args, &path, own.clone(), |handle| handles.add(handle));
-            let (job, outcome) = Job::new(item.name, &item.args, obey(recording, &stop, &own).await);
+            let recording = obey(recording, &stop, &own).await;
+            let recording = recording.map_err(|failure| failure.masked(session.secrets()));
+            let (job, outcome) = Job::new(item.name, &item.args, recording);
             watch.ended(&job);
             (at, job, outcome)
         });
@@ -182,6 +186,7 @@ async fn together(
     path: &Path,
     stop: Stop,
     watch: &Watch,
+    secrets: &Secrets,
 ) -> Result<(Jobs, Outcome), Failure> {
     let dialect = items.first().map_or(args.job.dialect, |item| item.args.job.dialect);
     if items.iter().any(|item| item.args.job.dialect != dialect) {
@@ -189,10 +194,13 @@ async fn together(
             "--single takes jobs of one dialect, for a capture has one; leave it out to get one capture per job".into(),
         ));
     }
-    let session = Session::start(args, 1)?;
+    let session = Session::start(args, 1, secrets)?;
     let place = Place::create(args, path)?;
     let clock = MonotonicClock::start();
-    let mut header = header(args, items, dialect);
+    for item in items {
+        session.learn(&item.args)?;
+    }
+    let mut header = session.secrets().header(&header(args, items, dialect));
     header.anchor_unix_ns = unix_ns();
     let recorder = session.recorder(args, place, &header, session.recorder_options(args, clock, path))?;
     let handle = recorder.handle();
@@ -228,10 +236,10 @@ async fn together(
         let name = item.name.clone();
         let (job, outcome) = match ended {
             Some(Ok(outcome)) => {
-                let recording = Recording::of_one(path, outcome, summary.clone());
+                let recording = Recording::of_one(path, outcome, summary.clone(), secrets);
                 Job::new(name, &item.args, Ok(recording))
             }
-            Some(Err(failure)) => Job::failed(name, &failure),
+            Some(Err(failure)) => Job::failed(name, &failure.masked(secrets)),
             None => Job::failed(name, &"its task stopped unexpectedly".into()),
         };
         worst = worst.worst(outcome);

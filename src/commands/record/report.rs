@@ -71,6 +71,7 @@ struct CallEnding {
 /// The report of a recording, and the exit code.
 pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report) {
     let (outcome, errors) = judge(args, &recording);
+    let errors = errors.iter().map(|error| recording.secrets.line(error)).collect();
     let calls = recording.outcome.as_ref().map_or(&[][..], |outcome| &outcome.calls);
     let written = recording.written.as_ref().ok();
     let summary = written.map(|written| written.summary);

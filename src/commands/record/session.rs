@@ -10,7 +10,7 @@ use std::{
 
 use grpc_capture::{
     file::{Continues, Header, Writer, WriterOptions, attribute},
-    redact::{MetadataPolicy, Redactor, Rule, Rules, strip_userinfo},
+    redact::{MetadataPolicy, Redactor, Rule, Rules, Secrets, strip_userinfo},
     report::validation,
     tap::{
         CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
@@ -60,12 +60,16 @@ pub(super) struct Session {
     crew: Option<Crew>,
     /// What is hidden before it is written.
     rules: Option<Rules>,
+    /// What is masked in all that is written and said.
+    secrets: Secrets,
     /// Recordings at once.
     recordings: usize,
 }
 
 /// Everything that is known when a recording has ended.
 pub(super) struct Recording {
+    /// What is masked in what is said of it.
+    pub(super) secrets: Secrets,
     pub(super) path: PathBuf,
     pub(super) totals: Totals,
     pub(super) outcome: Result<JobOutcome, Failure>,
@@ -78,13 +82,14 @@ pub(super) struct Recording {
 
 impl Recording {
     /// One job's part of a capture that holds several; what was lost in it is known by its calls.
-    pub(super) fn of_one(path: &Path, outcome: JobOutcome, written: Option<Written>) -> Self {
+    pub(super) fn of_one(path: &Path, outcome: JobOutcome, written: Option<Written>, secrets: &Secrets) -> Self {
         let gaps = outcome.calls.iter().map(|call| call.lost).sum();
         let written = written.ok_or(RecorderError::Lost).map(|mut written| {
             written.summary.gaps = gaps;
             written
         });
         Self {
+            secrets: secrets.clone(),
             path: path.to_owned(),
             totals: Totals {
                 gaps,
@@ -140,7 +145,7 @@ impl Place {
 
 impl Session {
     /// For so many recordings at once.
-    pub(super) fn start(args: &RecordArgs, recordings: usize) -> Result<Self, Failure> {
+    pub(super) fn start(args: &RecordArgs, recordings: usize, secrets: &Secrets) -> Result<Self, Failure> {
         let rules = args.recorder.redact.as_deref().map(redact::rules_of_file).transpose()?;
         if let Some(rules) = &rules {
             // A rule that does not fit must be known before a job is made that nothing can cancel.
@@ -148,11 +153,28 @@ impl Session {
         }
         Ok(Self {
             rules,
+            secrets: secrets.clone(),
             keeper: Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?,
             press: Press::start()?,
             crew: (recordings > 1).then(|| Crew::new(CREW)),
             recordings: recordings.max(1),
         })
+    }
+
+    /// Learns what the flags of a job hold of secrets, before anything is asked of a server or written.
+    pub(super) fn learn(&self, args: &RecordArgs) -> Result<(), Failure> {
+        if args.recorder.keep_metadata {
+            self.secrets.keep();
+        }
+        for (name, value) in &target::headers(&args.dial)? {
+            self.secrets.learn(name.as_str(), value.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// What is masked in all that is written and said.
+    pub(super) const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Records one job. `watch` is given the recorder once there is one.
@@ -163,6 +185,7 @@ impl Session {
         stop: Stop,
         watch: impl FnOnce(RecorderHandle),
     ) -> Result<Recording, Failure> {
+        self.learn(args)?;
         let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
         if let Some(earlier) = &args.recorder.resume_of {
             output::apart(earlier, path)?;
@@ -179,7 +202,7 @@ impl Session {
             }
         };
         let clock = MonotonicClock::start();
-        let mut header = header(args, &prepared, unix_ns());
+        let mut header = self.secrets.header(&header(args, &prepared, unix_ns()));
         if let Some(earlier) = &earlier {
             header.set_continues(earlier);
         }
@@ -226,6 +249,7 @@ impl Session {
             None => (None, None),
         };
         Ok(Recording {
+            secrets: self.secrets.clone(),
             path: path.to_owned(),
             totals: handle.totals(),
             outcome,
@@ -300,6 +324,7 @@ impl Session {
             } else {
                 MetadataPolicy::Redact
             },
+            secrets: self.secrets.clone(),
             clock: Arc::new(clock),
             queue_bytes: (QUEUE_BYTES / self.recordings).max(SMALLEST_QUEUE),
             ..RecorderOptions::default()

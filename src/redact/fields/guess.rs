@@ -1,7 +1,7 @@
 //! Whether bytes of which nothing is known could hold a field that is hidden.
 
 use super::{FieldRules, MAX_DEPTH};
-use crate::dialect::proto::{Fields, Value};
+use crate::dialect::proto::{DecodeErrorKind, Fields, Value};
 
 impl FieldRules {
     /// True when `bytes` read as a message has, at any depth, a field of a number and wire type that a rule names. Text, and
@@ -18,7 +18,12 @@ impl FieldRules {
         }
         let mut found = false;
         let mut fields = Fields::new("message", bytes);
-        while let Some(field) = fields.next_field().ok()? {
+        loop {
+            let field = match fields.next_field() {
+                Ok(Some(field)) => field,
+                Ok(None) => return Some(found),
+                Err(error) => return (error.kind == DecodeErrorKind::GroupsTooDeep).then_some(true),
+            };
             let (wire_type, inner) = match field.value {
                 Value::Varint(_) => (0, None),
                 Value::Fixed64(_) => (1, None),
@@ -30,6 +35,5 @@ impl FieldRules {
                 || self.keys.contains(&(field.number, wire_type))
                 || inner.is_some_and(|inner| self.read_as_message(inner, depth + 1) == Some(true));
         }
-        Some(found)
     }
 }

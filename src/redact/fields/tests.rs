@@ -160,6 +160,14 @@ fn what_cannot_be_looked_into_is_said_with_its_reason() {
         (field(77, &secret()), Opaque::Unexplained),
         (group(77, &secret()), Opaque::Unexplained),
         (field(13, &secret()), Opaque::Unexplained),
+        (
+            field(10, &(0..=MAX_DEPTH).fold(secret(), |inner, _| group(2, &inner))),
+            Opaque::Unexplained,
+        ),
+        (
+            field(10, &(0..=MAX_DEPTH).fold(secret(), |inner, _| field(2, &inner))),
+            Opaque::Unexplained,
+        ),
         (field(8, &packed("t.Open", &field(16, &secret()))), Opaque::Unexplained),
         (too_deep, Opaque::Deep),
         (field(2, &[0x0a, 0x7f]), Opaque::Undecodable),

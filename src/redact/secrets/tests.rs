@@ -138,7 +138,8 @@ fn what_is_short_or_no_secret_masks_nothing() {
 
 #[test]
 fn kept_metadata_masks_nothing() {
-    let secrets = Secrets::default().under(MetadataPolicy::Keep);
+    let secrets = Secrets::default();
+    secrets.keep();
     let mut kind = start("authorization", TOKEN);
     let before = kind.clone();
     secrets.event(&mut kind);

@@ -129,6 +129,9 @@ pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecorderHand
         }
     }
     calls.sort_by_key(|outcome| outcome.call);
+    for call in &mut calls {
+        recorder.secrets().ending(&mut call.ending);
+    }
     Ok(JobOutcome {
         readiness,
         peer,

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use http::HeaderMap;
+
 use super::filter::MethodFilter;
 use crate::{
     event::Ending,
@@ -154,9 +156,14 @@ impl Hub {
         *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Something that the REST side has seen.
-    pub(super) fn remark(&self, text: String) {
-        if let Some(Err(refused)) = self.recorder.as_ref().map(|recorder| recorder.note("proxy", text)) {
+    /// An exchange that the REST side has seen, without the secrets in it.
+    pub(super) fn exchange(&self, headers: &HeaderMap, text: &str) {
+        let Some(recorder) = &self.recorder else { return };
+        let secrets = recorder.secrets();
+        for (name, value) in headers {
+            secrets.learn(name.as_str(), value.as_bytes());
+        }
+        if let Err(refused) = recorder.note("proxy", secrets.exchange(text)) {
             self.refused(refused);
         }
     }

@@ -122,7 +122,10 @@ impl Log {
     }
 
     /// Records the ending.
-    pub(super) fn end(&self, ending: Ending) {
+    pub(super) fn end(&self, mut ending: Ending) {
+        if let Some(recorder) = &self.hub.recorder {
+            recorder.secrets().ending(&mut ending);
+        }
         let recorded = self.recorder.end(ending.clone());
         self.keep(recorded);
         if let Ok(end_offset_ns) = recorded {

@@ -151,7 +151,7 @@ impl Rest {
             }
         };
         if route == Route::Configure {
-            self.hub.remark(json!({ "rest": note }).to_string());
+            self.hub.exchange(&parts.headers, &json!({ "rest": note }).to_string());
         }
         result
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     event::{CAPTURE_CALL, Event, EventKind},
-    redact::MetadataPolicy,
+    redact::{MetadataPolicy, Secrets},
     tap::clock::Clock,
 };
 
@@ -144,7 +144,8 @@ pub(super) struct Queue {
     pub(super) counters: Counters,
     pub(super) on_overflow: Overflow,
     spill: Option<Arc<Spill>>,
-    metadata: MetadataPolicy,
+    /// What is masked in events.
+    pub(super) secrets: Secrets,
     clock: Arc<dyn Clock>,
     events: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
@@ -194,12 +195,15 @@ impl Queue {
     pub(super) fn new(sender: Sender, options: &mut RecorderOptions) -> Self {
         let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let event_permits = options.queue_events.clamp(1, Semaphore::MAX_PERMITS);
+        if options.metadata == MetadataPolicy::Keep {
+            options.secrets.keep();
+        }
         Self {
             counters: Counters::default(),
             on_overflow: options.on_overflow,
             // What rules take out is never in any file.
             spill: options.spill.take().filter(|_| options.rules.is_empty()).map(Arc::new),
-            metadata: options.metadata,
+            secrets: options.secrets.clone(),
             clock: Arc::clone(&options.clock),
             events: Arc::new(Semaphore::new(event_permits)),
             bytes: Arc::new(Semaphore::new(byte_permits as usize)),
@@ -345,7 +349,7 @@ impl Order<'_> {
             let _ = self.inner.sender.send(Command::Write(refused(call, seq), None));
             return Err(Refused::SinkFailed);
         }
-        self.queue.metadata.redact(&mut kind);
+        self.queue.secrets.event(&mut kind);
         if let EventKind::Message(message) = &mut kind {
             self.queue.counters.messages.fetch_add(1, Ordering::Relaxed);
             self.queue

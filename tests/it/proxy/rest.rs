@@ -3,13 +3,14 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
     thread::{self, JoinHandle},
 };
 
 use grpc_capture::event::EventKind;
 use serde_json::Value;
 
-use crate::support::{Dir, Serve, events, proxying::Proxying, received, run, shipped};
+use crate::support::{Dir, Serve, events, peel::Peeled, proxying::Proxying, received, run, shipped};
 
 /// What the proxy noted of REST, in its order.
 fn notes(path: &str) -> Vec<Value> {
@@ -203,6 +204,54 @@ fn requests_go_on_as_they_are_and_answers_too_but_for_the_address() {
         (notes[0]["response"].as_str(), notes[0]["request"].as_str()),
         (Some(job), Some("{}"))
     );
+}
+
+#[test]
+fn secrets_pass_through_and_are_in_no_note() {
+    let dir = Dir::new();
+    let out = dir.file("rest.gcap");
+    let job = r#"{"stream_url":"http://10.1.2.3","stream_port":"12301","said":"head-4711 and pass-4711","refreshToken":"back-4711","next":"http://me:user-4711@h/?code=1"}"#;
+    let (addr, served) = target(vec![answer("200 OK", "", job)]);
+    let proxy = Proxying::start(&["--rest-target", &format!("http://{addr}"), "-o", &out, "--allow-empty"]);
+    let rest = proxy.ready["rest"].as_str().unwrap().to_owned();
+    let body = r#"{"n":[{"password":"pass-4711"}]}"#;
+    let post = format!(
+        "POST /configure?site=a&access_token=path-4711 HTTP/1.1\r\nhost: front\r\nauthorization: Bearer head-4711\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert!(
+        ask(&rest, &post).contains("head-4711 and pass-4711"),
+        "the client is answered as by the server"
+    );
+    let said = proxy.stop().expect(0);
+    let asked = served.join().unwrap().remove(0);
+    assert!(
+        asked.contains("access_token=path-4711") && asked.ends_with(body),
+        "{asked}"
+    );
+    let written = Peeled::file(Path::new(&out));
+    let said = Peeled::new([said.stdout, said.stderr.into()].concat());
+    for secret in ["head-4711", "pass-4711", "back-4711", "path-4711", "user-4711"] {
+        assert_eq!((written.holds(secret), said.holds(secret)), (None, None), "{secret}");
+    }
+    let notes = notes(&out);
+    assert_eq!(notes[0]["path"], "/configure?site=a&access_token=[redacted]");
+    assert_eq!(
+        json(&notes[0], "request"),
+        serde_json::json!({"n": [{"password": "[redacted]"}]})
+    );
+    assert_eq!(json(&notes[0], "response")["stream_port"], "12301");
+    // What names a site goes as it does from a configure exchange.
+    let (clean, rule) = (dir.file("clean.gcap"), "said=drop");
+    run(&["redact", &out, "-o", &clean, "--configure", rule]).expect(0);
+    let clean = self::notes(&clean);
+    let response = json(&clean[0], "response");
+    assert_eq!(
+        (response.get("said"), &response["stream_url"]),
+        (None, &"http://redacted.invalid".into())
+    );
+    assert_eq!(clean[0]["job"], "redacted.invalid:12301");
 }
 
 #[test]

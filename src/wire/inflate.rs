@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use flate2::{
     Compression,
-    read::{GzDecoder, GzEncoder, ZlibDecoder, ZlibEncoder},
+    bufread::ZlibDecoder,
+    read::{GzEncoder, MultiGzDecoder, ZlibEncoder},
 };
 
 /// The most that one message may inflate to: what a message may have by default that travels as it is, so that a few
@@ -51,8 +52,18 @@ pub fn inflate(encoding: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Inflat
     let mut inflated = Vec::new();
     let read = match encoding {
         "identity" => return Ok(Bytes::copy_from_slice(bytes)),
-        "gzip" => GzDecoder::new(bytes).take(limit + 1).read_to_end(&mut inflated),
-        "deflate" => ZlibDecoder::new(bytes).take(limit + 1).read_to_end(&mut inflated),
+        // Several gzip members are one content, as most gRPC libraries read them.
+        "gzip" => MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut inflated),
+        "deflate" => {
+            let mut decoder = ZlibDecoder::new(bytes);
+            let read = decoder.by_ref().take(limit + 1).read_to_end(&mut inflated);
+            match read {
+                Ok(read) if read as u64 <= limit && !decoder.into_inner().is_empty() => {
+                    Err(io::Error::new(io::ErrorKind::InvalidData, "bytes follow its end"))
+                }
+                read => read,
+            }
+        }
         _ => return Err(InflateError::UnknownEncoding(encoding.to_owned())),
     };
     read.map_err(|source| InflateError::Damaged {
@@ -116,6 +127,19 @@ mod tests {
         ];
         for (encoding, bytes) in cases {
             assert_eq!(&inflate(encoding, &bytes, 4).unwrap()[..], b"rows", "{encoding}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_compressed_content_is_not_passed_over() {
+        let two = [gzip(b"rows "), gzip(b"and more")].concat();
+        assert_eq!(&inflate("gzip", &two, 100).unwrap()[..], b"rows and more");
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(b"rows").unwrap();
+        for (encoding, whole) in [("gzip", gzip(b"rows")), ("deflate", zlib.finish().unwrap())] {
+            let more = [&whole[..], b"hunter2"].concat();
+            let error = inflate(encoding, &more, 100).unwrap_err();
+            assert!(matches!(error, InflateError::Damaged { .. }), "{encoding}: {error}");
         }
     }
 

@@ -156,7 +156,7 @@ fn a_token_that_the_server_repeats_is_in_nothing_that_is_written_or_said() {
         "--plaintext",
         "--reflect=never",
         "--method",
-        "/t.S/Stream",
+        grpc_capture::dialect::datastream::METHOD,
         "-H",
         &header,
     ];

@@ -251,7 +251,7 @@ fn secrets_pass_through_and_are_in_no_note() {
         (response.get("said"), &response["stream_url"]),
         (None, &"http://redacted.invalid".into())
     );
-    assert_eq!(clean[0]["job"], "redacted.invalid:12301");
+    assert_eq!(clean[0]["job"], "http://redacted.invalid:12301");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use grpc_capture::file::remedy;
+use grpc_capture::{file::remedy, redact::Secrets};
 
 pub(crate) mod attach;
 pub(crate) mod bundle;

@@ -1,6 +1,6 @@
 //! `capture attach`: evidence onto a Jira issue.
 
-use std::{env, fs, path::Path};
+use std::{env, path::Path};
 
 use grpc_capture::{
     evidence::{
@@ -93,7 +93,7 @@ fn bundled(file: &Path) -> Option<String> {
 
 fn credentials(args: &AttachArgs) -> Result<Credentials, Failure> {
     let token = match &args.token_file {
-        Some(path) => fs::read_to_string(path)
+        Some(path) => crate::commands::input::text(path)
             .map_err(|error| format!("could not read the token from {}: {error}", path.display()))?,
         None => env::var(TOKEN).map_err(|_| {
             Failure::Usage(format!(

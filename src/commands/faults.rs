@@ -1,6 +1,6 @@
 //! Faults of the commands that serve.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
 use grpc_capture::replay::{FaultCount, FaultPlan, faults::CATALOG};
 
@@ -31,7 +31,8 @@ pub(crate) fn plan(args: &FaultArgs) -> Result<FaultPlan, Failure> {
         None => FaultPlan::default(),
         Some(path) => {
             let shown = path.display();
-            let text = fs::read_to_string(path).map_err(|error| format!("could not read the plan {shown}: {error}"))?;
+            let text = crate::commands::input::text(path)
+                .map_err(|error| format!("could not read the plan {shown}: {error}"))?;
             let plan = text.parse::<FaultPlan>();
             plan.map_err(|error| Failure::Usage(format!("{shown}: {error}")))?
         }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -52,4 +53,18 @@ pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcom
         }
     }
     outcome
+}
+
+/// Bytes of a file of settings, such as jobs, expectations or a plan of faults.
+const MAX_TEXT_BYTES: u64 = 16 << 20;
+
+/// The text of a file of settings.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(MAX_TEXT_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_TEXT_BYTES {
+        let what = format!("it has more than {MAX_TEXT_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(text)
 }

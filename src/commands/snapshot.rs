@@ -103,7 +103,7 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
         let shown = output::shown(&golden);
-        match fs::read_to_string(&golden) {
+        match crate::commands::input::text(&golden) {
             Ok(old) => {
                 let diff = compare(&old, &new, tolerance);
                 if !diff.is_empty() {
@@ -138,7 +138,7 @@ fn update(args: &SnapshotArgs, dir: &Path) -> Done {
     let made = made.map(|(golden, path)| Ok((golden, text(args, path)?)));
     for (golden, new) in made.collect::<Result<Vec<_>, Failure>>()? {
         let shown = output::shown(&golden);
-        let what = match fs::read_to_string(&golden) {
+        let what = match crate::commands::input::text(&golden) {
             Ok(old) if old == new => "unchanged",
             Ok(_) => "updated",
             Err(_) => "new",

@@ -59,6 +59,6 @@ pub(crate) fn layout(args: &LayoutArgs) -> Layout {
 
 /// Reads a whole text file; the error names it and what it is for.
 pub(crate) fn read_text(path: &std::path::Path, what: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
+    crate::commands::input::text(path)
         .map_err(|error| format!("could not read the {what} {}: {error}", path.display()).into())
 }

@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path, process::Command};
 
-use grpc_capture::event::Ending;
+use grpc_capture::{
+    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    file::{Codec, Header, Writer, WriterOptions},
+    wire::deflate,
+};
 
 use crate::support::{Dir, delimited, endings, frames, received, run, shipped, verify};
 
@@ -113,5 +117,79 @@ fn an_output_that_is_full_is_named_with_what_went_into_it() {
         run(&["cat", "--raw", &capture, "-o", "/dev/full"])
             .expect(4)
             .says(&["/dev/full", &capture, "incomplete"]);
+    }
+}
+
+/// A capture of one stream of these messages, small whatever they hold.
+fn of_messages(dir: &Dir, name: &str, messages: impl IntoIterator<Item = (bool, Vec<u8>)>) -> String {
+    let path = dir.file(name);
+    let options = WriterOptions {
+        codec: Codec::Zstd(3),
+        ..WriterOptions::default()
+    };
+    let mut writer = Writer::create(&path, &Header::new(0), options).unwrap();
+    let mut metadata = Metadata::default();
+    metadata.push("grpc-encoding", "gzip");
+    let start = CallStart {
+        method: "/datastream.DataStreamService/StreamSpectrograms".to_owned(),
+        ..CallStart::default()
+    };
+    let messages = messages.into_iter().map(|(compressed, data)| {
+        EventKind::Message(Message {
+            direction: Direction::Received,
+            compressed,
+            data: data.into(),
+        })
+    });
+    let kinds = [EventKind::CallStart(start), EventKind::Headers(Headers { metadata })].into_iter();
+    let end = EventKind::End(Ending::Status(Status::default()));
+    for (seq, kind) in (1..).zip(kinds.chain(messages).chain([end])) {
+        writer
+            .write(&Event {
+                call: 1,
+                seq,
+                offset_ns: seq,
+                kind,
+            })
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    path
+}
+
+#[test]
+fn a_small_capture_that_holds_much_is_judged_in_little_memory() {
+    let dir = Dir::new();
+    // Fifteen million empty rows in 30 MB, which decoded would take 1.4 GB; and 300 MB in one gzip message.
+    let rows = of_messages(&dir, "rows.gcap", [(false, b"\x0a\x00".repeat(15 << 20))]);
+    let gzip = of_messages(
+        &dir,
+        "gzip.gcap",
+        [(true, deflate("gzip", &vec![0; 300 << 20]).unwrap())],
+    );
+    let html = dir.file("out.html");
+    for (capture, what) in [(&rows, "more rows and sensors"), (&gzip, "inflates to more than")] {
+        assert!(fs::metadata(capture).unwrap().len() < 1 << 20, "{capture}");
+        let found: [(&[&str], _); 3] = [
+            (&["validate", capture], Some(1)),
+            (&["stats", capture], Some(1)),
+            (&["report", capture, "-o", &html, "--force"], Some(1)),
+        ];
+        for (args, code) in found {
+            let command = args.join(" ");
+            // Addresses, in KiB; one arena, for each reserves many of them.
+            let script = format!("ulimit -v 900000; exec \"$0\" {command}");
+            let output = Command::new("sh")
+                .args(["-c", &script, env!("CARGO_BIN_EXE_capture")])
+                .env("MALLOC_ARENA_MAX", "1")
+                .output()
+                .unwrap();
+            let told = [output.stdout, output.stderr].concat();
+            let told = String::from_utf8_lossy(&told);
+            assert_eq!(output.status.code(), code, "{command}: {told}");
+            if args[0] != "stats" {
+                assert!(told.contains(what), "{command}: {told}");
+            }
+        }
     }
 }

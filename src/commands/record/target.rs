@@ -240,7 +240,8 @@ fn job_spec(args: &JobArgs) -> Result<JobSpec, Failure> {
         (_, Some(text)) => JobSpec::parse(text, focus::Format::Json).map_err(|error| usage(&error))?,
         (Some(path), None) => {
             let shown = path.display();
-            let text = fs::read_to_string(path).map_err(|error| format!("could not read the job {shown}: {error}"))?;
+            let text = crate::commands::input::text(path)
+                .map_err(|error| format!("could not read the job {shown}: {error}"))?;
             let spec = JobSpec::parse(&text, focus::Format::of_path(path));
             spec.map_err(|error| Failure::Usage(format!("could not use the job {shown}: {error}")))?
         }

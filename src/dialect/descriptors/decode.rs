@@ -53,17 +53,17 @@ fn weigh(descriptor: &MessageDescriptor, mut fields: Fields<'_>, left: &mut usiz
         let kind = known.map(|known| known.kind());
         let kind = kind.or_else(|| descriptor.get_extension(field.number).map(|known| known.kind()));
         match (kind, field.value) {
-            (Some(Kind::Message(inner)), Value::Bytes(bytes)) => {
+            (Some(Kind::Message(inner)), Value::Bytes(bytes) | Value::Group(bytes)) => {
                 let more = if is_map { ENTRY } else { 0 };
                 spend(left, VALUE + more + if bytes.is_empty() { 0 } else { MESSAGE })?;
                 if depth < MAX_DEPTH {
-                    weigh(&inner, field.message("message").ok()?, left, depth + 1)?;
+                    weigh(&inner, Fields::new("message", bytes), left, depth + 1)?;
                 }
             }
             (Some(Kind::String | Kind::Bytes), Value::Bytes(bytes)) => spend(left, VALUE + bytes.len())?,
             (Some(kind), Value::Bytes(_)) => spend(left, packed(&kind, &field) * VALUE)?,
-            // What stands in a group is not seen here: the most that it can cost.
-            (_, Value::Group(_)) => spend(left, length.saturating_mul(VALUE))?,
+            // An unknown group is kept as the fields in it, of two bytes or more.
+            (_, Value::Group(bytes)) => spend(left, VALUE + bytes.len() / 2 * VALUE)?,
             _ => spend(left, VALUE + length)?,
         }
     }

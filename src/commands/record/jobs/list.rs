@@ -50,7 +50,8 @@ pub(super) struct Item {
 /// Reads the list.
 pub(super) fn read(path: &Path, args: &RecordArgs) -> Result<Vec<Item>, Failure> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("could not read the jobs {shown}: {error}"))?;
+    let text =
+        crate::commands::input::text(path).map_err(|error| format!("could not read the jobs {shown}: {error}"))?;
     let is_json = path
         .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));

@@ -208,7 +208,15 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
             call.add(2, received(block.encode_to_vec()));
         }
         let error = "connection closed".to_owned();
-        call.add(30_000, EventKind::End(Ending::Broken(Broken { error, goaway: true })));
+        call.add(
+            30_000,
+            EventKind::End(Ending::Broken(Broken {
+                error,
+                goaway: true,
+                announced: None,
+                reset: None,
+            })),
+        );
         calls.extend(call.events);
     }
     calls.sort_by_key(|event| (event.offset_ns, event.call, event.seq));
@@ -252,6 +260,7 @@ impl Call {
             authority: "127.0.0.1:50051".to_owned(),
             peer: "127.0.0.1:50051".to_owned(),
             metadata,
+            connection: 0,
         };
         let mut opened = Self {
             number,

@@ -79,6 +79,8 @@ pub struct CallStart {
     pub peer: String,
     /// Request metadata in wire order.
     pub metadata: Metadata,
+    /// The client's connection that the call came on, counted from 1 within the capture; 0 where it is not known.
+    pub connection: u32,
 }
 
 /// The server's initial metadata.
@@ -216,8 +218,22 @@ pub enum Party {
 pub struct Cancelled {
     /// Who it was.
     pub by: Party,
+    /// The HTTP/2 error code of the reset, where there was one.
+    pub code: Option<u32>,
     /// Why, as far as it is known.
     pub reason: String,
+}
+
+impl Cancelled {
+    /// Somebody gave the call up, without a reset that is known.
+    #[must_use]
+    pub fn new(by: Party, reason: impl Into<String>) -> Self {
+        Self {
+            by,
+            code: None,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// A call whose transport failed.
@@ -227,6 +243,32 @@ pub struct Broken {
     pub error: String,
     /// True when the server announced it with an HTTP/2 GOAWAY of code `NO_ERROR`: it closed the connection on purpose.
     pub goaway: bool,
+    /// The HTTP/2 error code with which the server reset the stream, where it did.
+    pub reset: Option<u32>,
+    /// The GOAWAY that the server sent, where it is known in full.
+    pub announced: Option<GoAway>,
+}
+
+impl Broken {
+    /// The transport failed, as `error` says.
+    #[must_use]
+    pub fn new(error: impl Into<String>) -> Self {
+        Self {
+            error: error.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// An HTTP/2 GOAWAY (RFC 9113 §6.8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoAway {
+    /// The last stream that the server worked on.
+    pub last_stream: u32,
+    /// The error code; 0 for an orderly goodbye.
+    pub code: u32,
+    /// The debug data, which is a text where there is any.
+    pub data: Bytes,
 }
 
 /// Which limit ran out.

@@ -5,6 +5,7 @@
 
 pub mod deframe;
 pub mod differ;
+pub(crate) mod http2;
 pub mod idle;
 pub mod inflate;
 pub mod metadata;

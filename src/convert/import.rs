@@ -150,7 +150,12 @@ impl<R: Read> Iterator for Import<R> {
             State::CutOff => {
                 self.state = State::Ended;
                 let error = "the file of frames could not be read to its end".to_owned();
-                let broken = Broken { error, goaway: false };
+                let broken = Broken {
+                    error,
+                    goaway: false,
+                    announced: None,
+                    reset: None,
+                };
                 return Some(Ok(self.event(EventKind::End(Ending::Broken(broken)))));
             }
             State::Ended => return None,
@@ -186,6 +191,7 @@ fn opening(options: &ImportOptions) -> VecDeque<EventKind> {
         authority: options.authority.clone(),
         peer: String::new(),
         metadata: metadata(&[("te", "trailers"), ("content-type", "application/grpc")]),
+        connection: 0,
     };
     let headers = Headers {
         metadata: metadata(&[("content-type", "application/grpc")]),

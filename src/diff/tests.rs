@@ -391,6 +391,7 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
     let stopped = EventKind::End(Ending::Cancelled(Cancelled {
         by: Party::Us,
         reason: "enough".to_owned(),
+        code: None,
     }));
     assert_eq!(told(&run(&same, stopped, 0, stable)), [(Kind::Changed, What::Ending)]);
     assert_eq!(told(&run(&same, ok(), 3, stable)), [(Kind::Changed, What::Gap)]);

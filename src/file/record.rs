@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Header;
 use crate::event::{
-    Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit as CallLimit,
-    Message, Metadata, Note, Party, Status,
+    Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, GoAway, Headers,
+    Limit as CallLimit, Message, Metadata, Note, Party, Status,
 };
 
 mod parts;
@@ -82,7 +82,20 @@ enum KindHead<'a> {
         author: &'a str,
         text: &'a str,
     },
+    /// Since 1.4: a call start of which more is known.
+    Opened {
+        method: &'a str,
+        authority: &'a str,
+        peer: &'a str,
+        #[serde(borrow)]
+        metadata: Entries<'a>,
+        #[serde(borrow)]
+        attributes: Entries<'a>,
+    },
 }
+
+/// Attribute of a call start: the client's connection, u32.
+const CONNECTION: &str = "connection";
 
 #[derive(Serialize, Deserialize)]
 enum DirectionHead {
@@ -111,6 +124,20 @@ enum EndHead<'a> {
         limit: LimitHead,
         after_ns: u64,
     },
+    /// Since 1.4: cancelled by a reset.
+    Reset {
+        by: PartyHead,
+        code: u32,
+        reason: &'a str,
+    },
+    /// Since 1.4: broken, with what HTTP/2 said.
+    Lost {
+        error: &'a str,
+        goaway: bool,
+        reset: Option<u32>,
+        #[serde(borrow)]
+        announced: Option<(u32, u32, &'a [u8])>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,13 +157,24 @@ enum LimitHead {
 
 /// Appends the head of an event's record; a message's payload is to follow it.
 pub(super) fn encode_event_head(event: &Event, into: &mut Vec<u8>) -> Result<(), String> {
+    let connection;
     let kind = match &event.kind {
-        EventKind::CallStart(start) => KindHead::CallStart {
+        EventKind::CallStart(start) if start.connection == 0 => KindHead::CallStart {
             method: &start.method,
             authority: &start.authority,
             peer: &start.peer,
             metadata: entries(&start.metadata),
         },
+        EventKind::CallStart(start) => {
+            connection = start.connection.to_le_bytes();
+            KindHead::Opened {
+                method: &start.method,
+                authority: &start.authority,
+                peer: &start.peer,
+                metadata: entries(&start.metadata),
+                attributes: vec![(CONNECTION, &connection)],
+            }
+        }
         EventKind::Headers(headers) => KindHead::Headers {
             metadata: entries(&headers.metadata),
         },
@@ -184,6 +222,24 @@ pub(super) fn decode_event(record: &Bytes) -> Result<Event, String> {
             authority: authority.to_owned(),
             peer: peer.to_owned(),
             metadata: metadata_of(metadata),
+            connection: 0,
+        }),
+        KindHead::Opened {
+            method,
+            authority,
+            peer,
+            metadata,
+            attributes,
+        } => EventKind::CallStart(CallStart {
+            method: method.to_owned(),
+            authority: authority.to_owned(),
+            peer: peer.to_owned(),
+            metadata: metadata_of(metadata),
+            connection: attributes
+                .iter()
+                .find(|(name, _)| *name == CONNECTION)
+                .and_then(|(_, value)| Some(u32::from_le_bytes((*value).try_into().ok()?)))
+                .unwrap_or_default(),
         }),
         KindHead::Headers { metadata } => EventKind::Headers(Headers {
             metadata: metadata_of(metadata),
@@ -242,6 +298,14 @@ const fn direction_of(head: &DirectionHead) -> Direction {
     }
 }
 
+const fn party_of(head: &PartyHead) -> Party {
+    match head {
+        PartyHead::Us => Party::Us,
+        PartyHead::Client => Party::Client,
+        PartyHead::Server => Party::Server,
+    }
+}
+
 fn end_head(ending: &Ending) -> EndHead<'_> {
     match ending {
         Ending::Status(status) => EndHead::Status {
@@ -250,17 +314,30 @@ fn end_head(ending: &Ending) -> EndHead<'_> {
             trailers: entries(&status.trailers),
             trailers_only: status.trailers_only,
         },
-        Ending::Cancelled(cancelled) => EndHead::Cancelled {
-            by: match cancelled.by {
+        Ending::Cancelled(cancelled) => {
+            let by = match cancelled.by {
                 Party::Us => PartyHead::Us,
                 Party::Client => PartyHead::Client,
                 Party::Server => PartyHead::Server,
-            },
-            reason: &cancelled.reason,
-        },
-        Ending::Broken(broken) => EndHead::Broken {
+            };
+            let reason = &cancelled.reason;
+            match cancelled.code {
+                None => EndHead::Cancelled { by, reason },
+                Some(code) => EndHead::Reset { by, code, reason },
+            }
+        }
+        Ending::Broken(broken) if broken.reset.is_none() && broken.announced.is_none() => EndHead::Broken {
             error: &broken.error,
             goaway: broken.goaway,
+        },
+        Ending::Broken(broken) => EndHead::Lost {
+            error: &broken.error,
+            goaway: broken.goaway,
+            reset: broken.reset,
+            announced: broken
+                .announced
+                .as_ref()
+                .map(|goaway| (goaway.last_stream, goaway.code, &goaway.data[..])),
         },
         Ending::Deadline(deadline) => EndHead::Deadline {
             limit: match deadline.limit {
@@ -288,16 +365,33 @@ fn ending_of(end: EndHead<'_>) -> Ending {
             trailers_only,
         }),
         EndHead::Cancelled { by, reason } => Ending::Cancelled(Cancelled {
-            by: match by {
-                PartyHead::Us => Party::Us,
-                PartyHead::Client => Party::Client,
-                PartyHead::Server => Party::Server,
-            },
+            by: party_of(&by),
+            code: None,
+            reason: reason.to_owned(),
+        }),
+        EndHead::Reset { by, code, reason } => Ending::Cancelled(Cancelled {
+            by: party_of(&by),
+            code: Some(code),
             reason: reason.to_owned(),
         }),
         EndHead::Broken { error, goaway } => Ending::Broken(Broken {
+            goaway,
+            ..Broken::new(error)
+        }),
+        EndHead::Lost {
+            error,
+            goaway,
+            reset,
+            announced,
+        } => Ending::Broken(Broken {
             error: error.to_owned(),
             goaway,
+            reset,
+            announced: announced.map(|(last_stream, code, data)| GoAway {
+                last_stream,
+                code,
+                data: Bytes::copy_from_slice(data),
+            }),
         }),
         EndHead::Deadline { limit, after_ns } => Ending::Deadline(Deadline {
             limit: match limit {

@@ -168,6 +168,8 @@ impl<S: Storage> Salvage<S> {
                 kind: EventKind::End(Ending::Broken(Broken {
                     error: "the recording was cut off before the call ended".to_owned(),
                     goaway: false,
+                    announced: None,
+                    reset: None,
                 })),
             });
         }

@@ -36,6 +36,7 @@ fn every_kind() -> Vec<Event> {
         authority: "localhost:50051".to_owned(),
         peer: "127.0.0.1:50051".to_owned(),
         metadata: metadata.clone(),
+        connection: 0,
     };
     let status = Status {
         code: 14,
@@ -69,10 +70,13 @@ fn every_kind() -> Vec<Event> {
         Ending::Cancelled(Cancelled {
             by: Party::Client,
             reason: "enough".to_owned(),
+            code: None,
         }),
         Ending::Broken(Broken {
             error: "reset".to_owned(),
             goaway: true,
+            announced: None,
+            reset: None,
         }),
         Ending::Deadline(Deadline {
             limit: Limit::Idle,

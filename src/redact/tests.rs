@@ -90,6 +90,7 @@ fn events() -> Vec<Event> {
                     ("x-site", SECRET),
                     ("te", "trailers"),
                 ]),
+                connection: 0,
             }),
         ),
         event(2, message(Direction::Sent, datastream::stream_request(SECRET, 3))),
@@ -413,7 +414,15 @@ fn other_endings_lose_known_values_too() {
     let mut redactor = Redactor::new(&rules(), &header()).unwrap();
     let _ = redactor.header(&header());
     let error = format!("connection to {SECRET} refused");
-    let end = event(9, EventKind::End(Ending::Broken(Broken { error, goaway: false })));
+    let end = event(
+        9,
+        EventKind::End(Ending::Broken(Broken {
+            error,
+            goaway: false,
+            announced: None,
+            reset: None,
+        })),
+    );
     let EventKind::End(Ending::Broken(end)) = redactor.event(end).kind else {
         panic!("an ending")
     };

@@ -4,7 +4,7 @@
 //! recorded one they come to that point at different times: the connection breaks when the last of them has.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     io,
     pin::Pin,
     sync::{
@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::{player::Finale, stream::Stream};
+use crate::wire::http2::merge::{LEAST_ROOM, Merger};
 
 /// What the calls of a connection share.
 #[derive(Debug, Default)]
@@ -79,6 +80,8 @@ impl Connection {
             stream,
             cut: Arc::clone(&self.cut),
             said: false,
+            merger: Merger::of_client(),
+            merged: VecDeque::new(),
         }
     }
 
@@ -178,9 +181,28 @@ pub(super) struct Socket {
     stream: Stream,
     cut: Arc<AtomicBool>,
     said: bool,
+    /// A client that sends many small messages sends many small DATA frames.
+    merger: Merger,
+    /// What was merged and did not fit into the reader's room.
+    merged: VecDeque<u8>,
 }
 
 impl Socket {
+    /// Reads into a room too small to merge in.
+    fn poll_small(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.merged.is_empty() {
+            let mut room = [0; LEAST_ROOM];
+            let mut read = ReadBuf::new(&mut room);
+            ready!(Pin::new(&mut *self).poll_read(cx, &mut read))?;
+            self.merged.extend(read.filled());
+        }
+        let count = buf.remaining().min(self.merged.len());
+        for byte in self.merged.drain(..count) {
+            buf.put_slice(&[byte]);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads until the client has closed; the error is the end of the connection.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let mut unread = [0; 1024];
@@ -197,7 +219,31 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if buf.remaining() < LEAST_ROOM || !self.merged.is_empty() {
+            return self.poll_small(cx, buf);
+        }
+        let start = buf.filled().len();
+        loop {
+            let (held, have) = self.merger.held();
+            buf.put_slice(held.get(..have).unwrap_or_default());
+            let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if !matches!(poll, Poll::Ready(Ok(()))) {
+                self.merger.hold(have);
+                buf.set_filled(start);
+                return poll;
+            }
+            if buf.filled().len() == start + have {
+                return poll;
+            }
+            let length = buf
+                .filled_mut()
+                .get_mut(start..)
+                .map_or(0, |new| self.merger.merge(new));
+            buf.set_filled(start + length);
+            if length > 0 {
+                return poll;
+            }
+        }
     }
 }
 

@@ -48,6 +48,13 @@ const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 const MAX_FRAME_BYTES: u32 = 1024 * 1024;
 /// Calls on one connection: several front ends may share one, with all streams of a production job each.
 const MAX_STREAMS: u32 = 4096;
+/// HTTP/2 window of a connection: the largest there is, for its streams' windows are the bound. The HTTP/2 library also
+/// bounds by it how many small frames may wait to be read.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// Largest list of header fields, 16 MiB: what the proxy records can be asked again.
+const MAX_METADATA: u32 = 16 * 1024 * 1024;
+/// Calls that a client may give up before they are looked at: a client that gives up a thousand at once is no attacker.
+const MAX_PENDING_RESETS: usize = 4096;
 
 /// What every connection to one gRPC port needs.
 pub(super) struct Port {
@@ -83,6 +90,10 @@ pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationTo
         .max_frame_size(MAX_FRAME_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_concurrent_streams(MAX_STREAMS)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_METADATA)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(None)
         .serve_connection(socket, service);
     let mut serving = std::pin::pin!(serving);
     let mut drained = false;

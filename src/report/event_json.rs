@@ -11,7 +11,7 @@ use super::{
     unknown::{may_hold_any, unknown_fields},
 };
 use crate::{
-    event::{Ending, Event, EventKind, Message, Metadata},
+    event::{Ending, Event, EventKind, GoAway, Message, Metadata},
     wire,
 };
 
@@ -105,6 +105,9 @@ impl Serialize for Line<'_> {
                 map.serialize_entry("authority", &start.authority)?;
                 map.serialize_entry("peer", &start.peer)?;
                 map.serialize_entry("metadata", &Pairs(&start.metadata))?;
+                if start.connection > 0 {
+                    map.serialize_entry("connection", &start.connection)?;
+                }
             }
             EventKind::Headers(headers) => map.serialize_entry("metadata", &Pairs(&headers.metadata))?,
             EventKind::Message(message) => self.message(&mut map, message)?,
@@ -208,15 +211,43 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
         }
         Ending::Cancelled(cancelled) => {
             map.serialize_entry("by", &cancelled.by)?;
+            if let Some(code) = cancelled.code {
+                map.serialize_entry("reset", &code)?;
+            }
             map.serialize_entry("reason", &cancelled.reason)
         }
         Ending::Broken(broken) => {
             map.serialize_entry("error", &broken.error)?;
-            map.serialize_entry("goaway", &broken.goaway)
+            map.serialize_entry("goaway", &broken.goaway)?;
+            if let Some(code) = broken.reset {
+                map.serialize_entry("reset", &code)?;
+            }
+            if let Some(announced) = &broken.announced {
+                map.serialize_entry("announced", &Announced::of(announced))?;
+            }
+            Ok(())
         }
         Ending::Deadline(deadline) => {
             map.serialize_entry("limit", &deadline.limit)?;
             map.serialize_entry("after_ns", &deadline.after_ns)
+        }
+    }
+}
+
+/// A GOAWAY in JSON.
+#[derive(Serialize)]
+struct Announced {
+    last_stream: u32,
+    code: u32,
+    debug_data: String,
+}
+
+impl Announced {
+    fn of(goaway: &GoAway) -> Self {
+        Self {
+            last_stream: goaway.last_stream,
+            code: goaway.code,
+            debug_data: String::from_utf8_lossy(&goaway.data).into_owned(),
         }
     }
 }

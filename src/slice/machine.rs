@@ -148,7 +148,7 @@ impl Machine {
         let seconds = self.to_ns.min(at).saturating_sub(self.from_ns) as f64 / 1e9;
         let reason = format!("{CUT_REASON} at {seconds:.3} s: the call went on");
         let by = Party::Us;
-        let ending = Ending::Cancelled(Cancelled { by, reason });
+        let ending = Ending::Cancelled(Cancelled { by, reason, code: None });
         out.push(self.stamp(number, at, EventKind::End(ending)));
     }
 

@@ -174,7 +174,7 @@ impl CallTap {
         let response = match response {
             Ok(response) => response,
             Err(error) => {
-                let ending = ending::of_error(&error, self.connection.goaway());
+                let ending = ending::of_error(&error, self.connection.announced().as_ref());
                 return Ok(if ending::may_try_again(&error, &ending) {
                     Attempt::Refused(ending, None)
                 } else {
@@ -230,7 +230,7 @@ impl CallTap {
             let frame = match frame {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => {
-                    let ending = ending::of_error(&error, self.connection.goaway());
+                    let ending = ending::of_error(&error, self.connection.announced().as_ref());
                     return Ok(self.cut_off(ending, &deframer));
                 }
                 None => return Ok(self.ended(None, headers, &deframer)),
@@ -337,7 +337,7 @@ impl CallTap {
 
     /// The ending of a stream that the server closed.
     fn ended(&mut self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
-        let ending = ending::of_trailers(trailers, headers, self.connection.goaway());
+        let ending = ending::of_trailers(trailers, headers, self.connection.announced().as_ref());
         let Err(cut) = deframer.finish() else { return ending };
         self.lose(&cut);
         match ending {
@@ -374,7 +374,11 @@ fn stood_still(gap: Duration) -> String {
 
 /// What we gave up ourselves.
 pub(super) const fn cancelled_by_us(reason: String) -> Cancelled {
-    Cancelled { by: Party::Us, reason }
+    Cancelled {
+        by: Party::Us,
+        reason,
+        code: None,
+    }
 }
 
 #[cfg(test)]

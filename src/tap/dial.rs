@@ -35,6 +35,7 @@ use super::{
     awake::Deadline,
     tls::{TlsMode, TlsOptions},
 };
+use crate::event::GoAway;
 use connector::{Connector, Route};
 use error::Fault;
 use watch::{Opening, Watch};
@@ -55,8 +56,11 @@ const LAST_ATTEMPT: Duration = Duration::from_millis(150);
 
 /// HTTP/2 window of a stream, 8 MiB: several frames of the field in flight, and the gain is flat beyond it.
 pub const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
-/// Largest window that HTTP/2 can express.
-const LARGEST_WINDOW: u32 = (1 << 31) - 1;
+/// HTTP/2 window of a connection: the largest there is. The windows of its streams are the bound, and one that stalls must
+/// not hold up the others. The HTTP/2 library also bounds the small frames that wait to be read by it.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// Largest list of header fields, 16 MiB: what the larger of the gRPC libraries allow.
+const MAX_METADATA: u32 = 16 * 1024 * 1024;
 /// Largest DATA frame we take, 1 MiB: measured up to 15 % faster than the 16 KiB default.
 const MAX_FRAME: u32 = 1024 * 1024;
 
@@ -81,7 +85,7 @@ pub struct DialOptions {
     pub metadata: HeaderMap,
     /// When TLS may give way to plain text. Default: only on this machine.
     pub fallback: Fallback,
-    /// HTTP/2 window of a stream in bytes; the connection's is twice that. It bounds what a stream whose recorder is
+    /// HTTP/2 window of a stream in bytes. It bounds what a stream whose recorder is
     /// busy may hold in memory. Default [`STREAM_WINDOW`].
     pub stream_window: u32,
 }
@@ -135,10 +139,10 @@ impl Connection {
         self.sealed.store(true, Ordering::Release);
     }
 
-    /// The HTTP/2 error code of a GOAWAY that the server sent, 0 for an orderly goodbye.
+    /// The GOAWAY that the server sent.
     #[must_use]
-    pub fn goaway(&self) -> Option<u32> {
-        self.watch.goaway()
+    pub fn announced(&self) -> Option<GoAway> {
+        self.watch.announced()
     }
 }
 
@@ -269,7 +273,8 @@ fn endpoint(route: &Route, authority: &str, window: u32) -> Result<Endpoint, Fau
     })?;
     Endpoint::from(uri)
         .initial_stream_window_size(window)
-        .initial_connection_window_size(window.saturating_mul(2).min(LARGEST_WINDOW))
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(MAX_METADATA)
         .max_frame_size(MAX_FRAME)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER)

@@ -1,23 +1,21 @@
 //! The proxy tap: stands between clients and a gRPC server, passes everything on, and records each call as it runs.
 //!
-//! It works at the level of HTTP/2 streams: no gRPC library looks at a call, so statuses, metadata, compressed messages
-//! and resets reach the other side as they were. Every client connection has one connection to the target of its own, and
-//! flow control is end to end: a client that does not read slows its server, not us.
+//! Every client connection has one connection to the target of its own, and the bytes of HTTP/2 go from one to the other
+//! as they are (`relay`): settings, windows, pings, resets and goodbyes are the two sides' own. What is recorded is read
+//! out of the frames that pass (`fields`, `session`). A client that does not read slows its server, not us.
 
-mod call;
 mod connection;
-mod driver;
 mod ending;
+mod fields;
 mod filter;
 mod front;
 mod greeting;
 mod hub;
 mod jobs;
 mod log;
-mod outlet;
-mod piece;
+mod relay;
 mod rest;
-mod socket;
+mod session;
 mod tape;
 mod web;
 

@@ -48,6 +48,8 @@ mod tests {
             Ending::Broken(Broken {
                 error: String::new(),
                 goaway,
+                announced: None,
+                reset: None,
             })
         };
         let status = |code| {
@@ -80,6 +82,7 @@ mod tests {
             Ending::Cancelled(Cancelled {
                 by: Party::Us,
                 reason: String::new(),
+                code: None,
             }),
             Ending::Deadline(Deadline {
                 limit: Limit::Idle,

@@ -103,6 +103,7 @@ fn planted(path: &str) {
                 ("x-trace-bin", &BASE64.encode(format!("from {SITE} by {TOKEN}"))),
                 ("x-remark", &format!("about {SITE}")),
             ]),
+            connection: 0,
         }),
         EventKind::Message(Message::plain(
             Direction::Sent,

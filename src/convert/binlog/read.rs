@@ -179,6 +179,7 @@ impl<R: Read> BinlogReader<R> {
                     authority: header.authority,
                     peer: entry.peer.map(|peer| peer.address).unwrap_or_default(),
                     metadata: metadata(header.metadata),
+                    connection: 0,
                 })
             }
             (EventType::ServerHeader, Some(Payload::ServerHeader(header))) => EventKind::Headers(Headers {
@@ -194,6 +195,7 @@ impl<R: Read> BinlogReader<R> {
             (EventType::Cancel, _) => EventKind::End(Ending::Cancelled(Cancelled {
                 by: Party::Client,
                 reason: "cancelled, says the binary log".to_owned(),
+                code: None,
             })),
             (EventType::Unknown, _) => return Ok(None),
             _ => return Err(wrong("its payload is not that of its type")),

@@ -191,6 +191,7 @@ impl<R: Read> McapReader<R> {
                 authority: said("authority").unwrap_or_default(),
                 peer: said("peer").unwrap_or_default(),
                 metadata: metadata(&channel.metadata),
+                connection: 0,
             };
             self.seq.push(0);
             let call = self.seq.len() as u32;

@@ -64,7 +64,8 @@ fn a_recorder_that_stopped_is_not_an_ending_of_the_job() {
         assert_eq!(
             finale(Ending::Cancelled(Cancelled {
                 by,
-                reason: String::new()
+                reason: String::new(),
+                code: None
             })),
             Finale::complete()
         );
@@ -81,12 +82,15 @@ fn a_server_that_gave_up_or_broke_does_so_again() {
     let cancelled = Cancelled {
         by: Party::Server,
         reason: String::new(),
+        code: None,
     };
     assert_eq!(finale(Ending::Cancelled(cancelled)), Finale::Cancel);
     for goaway in [true, false] {
         let broken = Broken {
             error: String::new(),
             goaway,
+            announced: None,
+            reset: None,
         };
         assert_eq!(finale(Ending::Broken(broken)), Finale::Break { goaway });
     }

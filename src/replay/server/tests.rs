@@ -249,6 +249,7 @@ async fn a_recorder_that_stopped_is_replayed_as_ok() {
     let cancelled = Cancelled {
         by: Party::Us,
         reason: "enough".to_owned(),
+        code: None,
     };
     let server = serving([Recording::job(1, "a")
         .received("x")
@@ -266,6 +267,7 @@ async fn a_server_that_cancelled_does_so_after_every_message() {
         Ending::Cancelled(Cancelled {
             by: Party::Server,
             reason: String::new(),
+            code: None,
         })
     };
     let with_messages = Recording::job(1, "a")
@@ -297,6 +299,8 @@ async fn a_connection_that_broke_does_so_after_every_message() {
             Ending::Broken(Broken {
                 error: String::new(),
                 goaway,
+                announced: None,
+                reset: None,
             })
         };
         let with_messages = Recording::job(1, "a")
@@ -326,6 +330,8 @@ async fn the_streams_of_a_job_break_together_when_the_last_has_come_to_it() {
         Ending::Broken(Broken {
             error: String::new(),
             goaway: true,
+            announced: None,
+            reset: None,
         })
     };
     let long = vec![3; 2_000_000];

@@ -6,9 +6,10 @@ use http::{HeaderMap, StatusCode};
 
 use super::cancelled_by_us;
 use crate::{
-    event::{Broken, Cancelled, Ending, Party, Status},
+    event::{Broken, Cancelled, Ending, GoAway, Party, Status},
     tap::dial::chain,
     wire::{
+        http2::code,
         metadata,
         status::{self, Block},
     },
@@ -21,39 +22,52 @@ pub(in crate::tap) fn by_us(reason: impl Into<String>) -> Ending {
 
 /// The transport ended the call.
 pub(in crate::tap) fn broken(error: impl Into<String>) -> Ending {
+    Ending::Broken(Broken::new(error))
+}
+
+/// The server's connection ended; `error` is told when the server announced nothing.
+pub(in crate::tap) fn lost(error: impl Into<String>, announced: Option<&GoAway>) -> Ending {
     Ending::Broken(Broken {
-        error: error.into(),
-        goaway: false,
+        error: announced.map_or_else(|| error.into(), GoAway::told),
+        goaway: announced.is_some_and(GoAway::is_orderly),
+        reset: None,
+        announced: announced.cloned(),
     })
 }
 
-/// The ending that an error of the transport means; `goaway` is what the server announced on the connection.
-pub(in crate::tap) fn of_error(error: &(dyn StdError + 'static), goaway: Option<u32>) -> Ending {
+/// The server reset the stream with an error code of HTTP/2.
+pub(in crate::tap) fn reset_by_server(reset: u32) -> Ending {
+    let error = format!("the server reset the stream ({})", code::name(reset));
+    if reset == code::CANCEL {
+        return Ending::Cancelled(Cancelled {
+            by: Party::Server,
+            code: Some(reset),
+            reason: error,
+        });
+    }
+    Ending::Broken(Broken {
+        reset: Some(reset),
+        ..Broken::new(error)
+    })
+}
+
+/// The ending that an error of the transport means; `announced` is what the server said on the connection.
+pub(in crate::tap) fn of_error(error: &(dyn StdError + 'static), announced: Option<&GoAway>) -> Ending {
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout) {
         return broken("the server stopped answering HTTP/2 pings");
     }
-    let announced = goaway == Some(h2::Reason::NO_ERROR.into());
     let Some(h2) = find::<h2::Error>(error) else {
-        return Ending::Broken(Broken {
-            error: chain(error),
-            goaway: announced,
-        });
+        return lost(chain(error), announced);
     };
     match h2.reason() {
-        Some(h2::Reason::CANCEL) if h2.is_reset() && h2.is_remote() => Ending::Cancelled(Cancelled {
-            by: Party::Server,
-            reason: "the server reset the stream (CANCEL)".to_owned(),
-        }),
-        Some(reason) if h2.is_reset() && h2.is_remote() => broken(format!("the server reset the stream: {reason}")),
-        Some(reason) if h2.is_go_away() && h2.is_remote() => Ending::Broken(Broken {
-            error: format!("the server closed the connection (GOAWAY): {reason}"),
-            goaway: reason == h2::Reason::NO_ERROR,
-        }),
-        _ if announced => Ending::Broken(Broken {
-            error: "the server announced the end (GOAWAY) and closed the connection".to_owned(),
-            goaway: true,
-        }),
-        _ => broken(format!("the connection was lost: {h2}")),
+        Some(reason) if h2.is_reset() && h2.is_remote() => reset_by_server(reason.into()),
+        Some(reason) if !h2.is_remote() && (h2.is_go_away() || h2.is_reset()) => {
+            let code = code::name(reason.into());
+            broken(format!(
+                "we closed the connection, for the server broke the rules of HTTP/2 ({code}): {h2}"
+            ))
+        }
+        _ => lost(format!("the connection was lost: {h2}"), announced),
     }
 }
 
@@ -107,7 +121,11 @@ pub(in crate::tap) fn is_grpc(content_type: &str) -> bool {
 
 /// The ending of a response whose body came to an end. A stream that a GOAWAY closes looks like that, too: hyper takes
 /// its `NO_ERROR` for the end of the body.
-pub(in crate::tap) fn of_trailers(trailers: Option<&HeaderMap>, headers: &HeaderMap, goaway: Option<u32>) -> Ending {
+pub(in crate::tap) fn of_trailers(
+    trailers: Option<&HeaderMap>,
+    headers: &HeaderMap,
+    announced: Option<&GoAway>,
+) -> Ending {
     if let Some(trailers) = trailers {
         let status = status::status(trailers, Block::Trailers).unwrap_or_else(|| Status {
             code: status::UNKNOWN,
@@ -125,8 +143,9 @@ pub(in crate::tap) fn of_trailers(trailers: Option<&HeaderMap>, headers: &Header
             ..status
         }),
         None => Ending::Broken(Broken {
-            error: "the server ended the stream without a status".to_owned(),
-            goaway: goaway == Some(h2::Reason::NO_ERROR.into()),
+            goaway: announced.is_some_and(GoAway::is_orderly),
+            announced: announced.cloned(),
+            ..Broken::new("the server ended the stream without a status")
         }),
     }
 }
@@ -202,12 +221,23 @@ mod tests {
 
     #[test]
     fn a_connection_that_ends_after_a_goaway_was_closed_on_purpose() {
+        let calm = GoAway {
+            last_stream: 1,
+            code: 11,
+            data: "too_many_pings".into(),
+        };
         let lost = h2::Error::from(h2::Reason::INTERNAL_ERROR);
         assert!(matches!(
-            of_error(&lost, Some(0)),
+            of_error(
+                &lost,
+                Some(&GoAway {
+                    code: 0,
+                    ..calm.clone()
+                })
+            ),
             Ending::Broken(Broken { goaway: true, .. })
         ));
-        for goaway in [None, Some(11)] {
+        for goaway in [None, Some(&calm)] {
             assert!(matches!(
                 of_error(&lost, goaway),
                 Ending::Broken(Broken { goaway: false, .. })

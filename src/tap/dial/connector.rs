@@ -170,7 +170,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let watch = Arc::clone(&self.watch);
         if let Some(first) = self.first.take() {
-            return Box::pin(async move { Ok(TokioIo::new(Watched::new(first, watch))) });
+            return Box::pin(async move { Ok(TokioIo::new(Watched::merging(first, watch))) });
         }
         let (route, target, sealed) = (self.route.clone(), self.target.clone(), Arc::clone(&self.sealed));
         Box::pin(async move {
@@ -186,7 +186,7 @@ impl Service<Uri> for Connector {
                 Fault::Final(error) => io::Error::other(error),
             })?;
             watch.reset();
-            Ok(TokioIo::new(Watched::new(stream, watch)))
+            Ok(TokioIo::new(Watched::merging(stream, watch)))
         })
     }
 }

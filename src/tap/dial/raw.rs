@@ -33,12 +33,8 @@ pub(in crate::tap) struct WireKind(Route);
 
 impl WireKind {
     /// The scheme of requests on it.
-    pub(in crate::tap) fn scheme(&self) -> http::uri::Scheme {
-        if self.0.is_tls() {
-            http::uri::Scheme::HTTPS
-        } else {
-            http::uri::Scheme::HTTP
-        }
+    pub(in crate::tap) fn scheme(&self) -> &'static str {
+        if self.0.is_tls() { "https" } else { "http" }
     }
 }
 

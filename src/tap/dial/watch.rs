@@ -5,23 +5,30 @@
 //! GOAWAY that let our stream live on.
 
 use std::{
+    collections::VecDeque,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::watch,
 };
 
-/// Length of an HTTP/2 frame header.
-const HEADER_BYTES: usize = 9;
-/// Bytes of a GOAWAY payload up to the end of its error code.
-const GOAWAY_BYTES: usize = 8;
+use crate::{
+    event::GoAway,
+    wire::http2::{
+        frame::{HEAD_BYTES, Head, kind},
+        merge::{LEAST_ROOM, Merger},
+    },
+};
+
+/// Bytes of a GOAWAY payload that are kept: last stream, error code, and as much debug data as says something.
+const GOAWAY_BYTES: usize = 8 + 1024;
 const SETTINGS: u8 = 0x4;
-const GOAWAY: u8 = 0x7;
 
 /// How a server opened its side of the connection.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,13 +52,13 @@ pub(crate) enum Opening {
 /// Cuts the frame headers out of the bytes a server sends.
 #[derive(Debug, Default)]
 struct Frames {
-    head: [u8; HEADER_BYTES + GOAWAY_BYTES],
-    have: usize,
+    /// The head of a frame as far as it has come, and what is kept of a GOAWAY.
+    held: Vec<u8>,
     /// Payload bytes to pass over before the next header.
     skip: usize,
     opened: bool,
     off: bool,
-    goaway: Option<u32>,
+    goaway: Option<GoAway>,
 }
 
 impl Frames {
@@ -66,10 +73,7 @@ impl Frames {
                 break;
             };
             bytes = rest;
-            if let Some(slot) = self.head.get_mut(self.have) {
-                *slot = byte;
-                self.have += 1;
-            }
+            self.held.push(byte);
             if !self.opened
                 && let Some(first) = self.first()
             {
@@ -84,11 +88,10 @@ impl Frames {
 
     /// What the first bytes are, once enough of them came.
     fn first(&self) -> Option<Opening> {
-        let have = self.head.get(..self.have)?;
-        if let [0x14..=0x17, 0x03, ..] = have {
+        if let [0x14..=0x17, 0x03, ..] = self.held[..] {
             return Some(Opening::Tls);
         }
-        match have {
+        match self.held[..] {
             [b'H', b'T', b'T', b'P', ..] => Some(Opening::Http1),
             [_, _, _, SETTINGS, ..] => Some(Opening::Http2),
             [_, _, _, _, ..] => Some(Opening::Foreign),
@@ -98,24 +101,23 @@ impl Frames {
 
     /// Acts once a header, or the start of a GOAWAY behind it, is complete.
     fn step(&mut self) {
-        let [a, b, c, kind, ..] = self.head;
-        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let wanted = if kind == GOAWAY {
-            HEADER_BYTES + GOAWAY_BYTES.min(length)
-        } else {
-            HEADER_BYTES
+        let Some((head, payload)) = self.held.split_first_chunk::<HEAD_BYTES>() else {
+            return;
         };
-        if self.have < HEADER_BYTES || self.have < wanted {
+        let head = Head::read(*head);
+        let kept = if head.kind == kind::GOAWAY {
+            head.len.min(GOAWAY_BYTES)
+        } else {
+            0
+        };
+        if payload.len() < kept {
             return;
         }
-        if kind == GOAWAY
-            && length >= GOAWAY_BYTES
-            && let [.., w, x, y, z] = self.head
-        {
-            self.goaway = Some(u32::from_be_bytes([w, x, y, z]));
+        if head.kind == kind::GOAWAY {
+            self.goaway = GoAway::read(&Bytes::copy_from_slice(payload));
         }
-        self.skip = length - (self.have - HEADER_BYTES);
-        self.have = 0;
+        self.skip = head.len - kept;
+        self.held.clear();
     }
 }
 
@@ -124,7 +126,7 @@ impl Frames {
 pub(crate) struct Watch {
     frames: Mutex<Frames>,
     opening: watch::Sender<Opening>,
-    goaway: watch::Sender<Option<u32>>,
+    goaway: watch::Sender<Option<GoAway>>,
 }
 
 impl Watch {
@@ -136,19 +138,19 @@ impl Watch {
         })
     }
 
-    /// The error code of a GOAWAY that the server sent.
-    pub(crate) fn goaway(&self) -> Option<u32> {
-        *self.goaway.borrow()
+    /// The GOAWAY that the server sent.
+    pub(crate) fn announced(&self) -> Option<GoAway> {
+        self.goaway.borrow().clone()
     }
 
-    /// Waits for a GOAWAY; answers with its error code.
-    pub(crate) async fn announced(&self) -> u32 {
-        let mut goaway = self.goaway.subscribe();
-        let code = goaway.wait_for(Option::is_some).await.ok().and_then(|code| *code);
-        match code {
-            Some(code) => code,
-            None => std::future::pending().await,
-        }
+    /// True when the server opened its side with something that is not HTTP/2.
+    fn is_foreign(&self) -> bool {
+        !matches!(*self.opening.borrow(), Opening::Waiting | Opening::Http2)
+    }
+
+    /// How the server opened its side, as far as it has.
+    pub(crate) fn now(&self) -> Opening {
+        self.opening.borrow().clone()
     }
 
     /// Waits until the server said something, or hung up.
@@ -170,7 +172,7 @@ impl Watch {
     fn see(&self, bytes: &[u8]) {
         let (opening, goaway) = {
             let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-            (frames.feed(bytes), frames.goaway)
+            (frames.feed(bytes), frames.goaway.clone())
         };
         if goaway.is_some() {
             self.goaway.send_if_modified(|now| {
@@ -205,16 +207,51 @@ pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 pub(crate) struct Watched<S> {
     inner: S,
     watch: Arc<Watch>,
+    merger: Option<Merger>,
+    /// What was merged and did not fit into the reader's room.
+    merged: VecDeque<u8>,
 }
 
 impl<S> Watched<S> {
+    /// Passes every byte on as it came.
     pub(crate) const fn new(inner: S, watch: Arc<Watch>) -> Self {
-        Self { inner, watch }
+        Self {
+            inner,
+            watch,
+            merger: None,
+            merged: VecDeque::new(),
+        }
+    }
+
+    /// Makes few DATA frames of many small ones: for the HTTP/2 library.
+    pub(crate) fn merging(inner: S, watch: Arc<Watch>) -> Self {
+        Self {
+            inner,
+            watch,
+            merger: Some(Merger::default()),
+            merged: VecDeque::new(),
+        }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Reads into a room too small to merge in.
+    fn poll_small(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.merged.is_empty() {
+            let mut room = [0; LEAST_ROOM];
+            let mut read = ReadBuf::new(&mut room);
+            ready!(Pin::new(&mut *self).poll_read(cx, &mut read))?;
+            self.merged.extend(read.filled());
+        }
+        let count = buf.remaining().min(self.merged.len());
+        for byte in self.merged.drain(..count) {
+            buf.put_slice(&[byte]);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads, and shows what came to the watch.
+    fn poll_watched(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let room = buf.remaining();
         let poll = Pin::new(&mut self.inner).poll_read(cx, buf);
@@ -234,6 +271,42 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             Poll::Pending => {}
         }
         poll
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.merger.is_none() {
+            return self.poll_watched(cx, buf);
+        }
+        if buf.remaining() < LEAST_ROOM || !self.merged.is_empty() {
+            return self.poll_small(cx, buf);
+        }
+        let start = buf.filled().len();
+        loop {
+            let (held, have) = self.merger.as_mut().map_or(([0; HEAD_BYTES], 0), Merger::held);
+            buf.put_slice(held.get(..have).unwrap_or_default());
+            let poll = self.poll_watched(cx, buf);
+            let foreign = self.watch.is_foreign();
+            let Some(merger) = &mut self.merger else { return poll };
+            if !matches!(poll, Poll::Ready(Ok(()))) {
+                merger.hold(have);
+                buf.set_filled(start);
+                return poll;
+            }
+            if buf.filled().len() == start + have {
+                // The end; what was held back is the last of it.
+                return poll;
+            }
+            if foreign {
+                merger.stop();
+            }
+            let length = buf.filled_mut().get_mut(start..).map_or(0, |new| merger.merge(new));
+            buf.set_filled(start + length);
+            if length > 0 {
+                return poll;
+            }
+        }
     }
 }
 
@@ -274,30 +347,35 @@ mod tests {
         bytes
     }
 
-    fn feed(bytes: &[u8], step: usize) -> (Option<Opening>, Option<u32>) {
+    fn feed(bytes: &[u8], step: usize) -> (Option<Opening>, Option<(u32, Bytes)>) {
         let mut frames = Frames::default();
         let mut opening = None;
         for part in bytes.chunks(step) {
             opening = opening.or(frames.feed(part));
         }
-        (opening, frames.goaway)
+        let said = frames.goaway.map(|goaway| (goaway.code, goaway.data));
+        (opening, said)
     }
 
     #[test]
     fn settings_and_a_goaway_are_found_however_the_bytes_are_cut() {
         let mut bytes = frame(SETTINGS, &[0; 12]);
-        bytes.extend(frame(0, &[GOAWAY; 700]));
-        bytes.extend(frame(GOAWAY, b"\0\0\0\x01\0\0\0\x0bcalm down"));
+        bytes.extend(frame(0, &[kind::GOAWAY; 700]));
+        bytes.extend(frame(kind::GOAWAY, b"\0\0\0\x01\0\0\0\x0bcalm down"));
         bytes.extend(frame(0, &[1; 3]));
         for step in [1, 2, 7, 9, 64, bytes.len()] {
-            assert_eq!(feed(&bytes, step), (Some(Opening::Http2), Some(11)), "step {step}");
+            assert_eq!(
+                feed(&bytes, step),
+                (Some(Opening::Http2), Some((11, "calm down".into()))),
+                "step {step}"
+            );
         }
     }
 
     #[test]
     fn data_that_looks_like_a_goaway_is_not_one() {
         let mut bytes = frame(SETTINGS, &[]);
-        bytes.extend(frame(0, &frame(GOAWAY, &[0; 8])));
+        bytes.extend(frame(0, &frame(kind::GOAWAY, &[0; 8])));
         assert_eq!(feed(&bytes, bytes.len()), (Some(Opening::Http2), None));
     }
 

@@ -3,83 +3,82 @@
 use std::time::Duration;
 
 use crate::{
-    event::{Cancelled, Deadline, Ending, Limit, Party},
-    tap::client::ending::{by_us, of_error},
+    event::{Cancelled, Deadline, Ending, GoAway, Limit, Party},
+    tap::client::ending::{broken, by_us, lost, reset_by_server},
+    wire::http2::code::{self, CANCEL},
 };
 
 /// A client's clock began before its request reached us, so that its reset may come a little before our clock says that
 /// the deadline has passed: by an eighth of it, and never more than this.
 const MOST_EARLY: Duration = Duration::from_millis(100);
-
 /// How a side of a call ended that was not in order.
 #[derive(Debug)]
 pub(super) enum Cut {
     /// The client reset the stream, or went away.
     Client(Leaving),
     /// The target reset the stream, or went away.
-    Target(h2::Error),
+    Target(Leaving),
     /// We were told to stop.
     Us(String),
 }
 
-/// How a client left.
+/// How a side left.
 #[derive(Debug)]
 pub(super) enum Leaving {
-    Reset(h2::Reason),
+    /// It reset the stream with this error code.
+    Reset(u32),
+    /// Its connection ended: what the socket said.
     Gone(String),
+    /// It will not work on the stream, and said so by GOAWAY.
+    Refused,
+    /// It was never reached, and why.
+    Unreached(String),
 }
 
-impl Leaving {
-    /// What an error on the client's stream says.
-    pub(super) fn of(error: &h2::Error) -> Self {
-        match error.reason() {
-            Some(reason) if error.is_reset() && error.is_remote() => Self::Reset(reason),
-            _ => Self::Gone(error.to_string()),
-        }
-    }
-
-    /// The code to pass on to the target.
-    pub(super) const fn reason(&self) -> h2::Reason {
+impl Cut {
+    /// True when the side that sent an unfinished message broke off, so that the message is lost.
+    pub(super) const fn loses_answer(&self) -> bool {
         match self {
-            Self::Reset(reason) => *reason,
-            Self::Gone(_) => h2::Reason::CANCEL,
+            Self::Target(Leaving::Reset(code)) => *code != CANCEL,
+            Self::Target(_) => true,
+            Self::Client(_) | Self::Us(_) => false,
         }
     }
 }
 
-/// The ending to record. `elapsed` is the call's age, `timeout` the deadline the client asked for, `goaway` what the
-/// target announced on its connection.
-pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, goaway: Option<u32>) -> Ending {
-    match cut {
-        Cut::Us(reason) => by_us(reason.clone()),
-        Cut::Client(leaving) => match (passed(elapsed, timeout), leaving) {
-            // A client whose time is up resets the call, or ends and takes its connection with it.
-            (Some(timeout), Leaving::Reset(h2::Reason::CANCEL) | Leaving::Gone(_)) => deadline(timeout),
-            (_, Leaving::Reset(reason)) => by_client(format!("the client reset the stream ({reason:?})")),
-            (_, Leaving::Gone(error)) => by_client(format!("the client closed its connection: {error}")),
-        },
-        Cut::Target(error) => {
-            let cancelled = error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::CANCEL);
-            match passed(elapsed, timeout) {
-                Some(timeout) if cancelled => deadline(timeout),
-                _ => of_error(error, goaway),
-            }
+/// The ending to record. `elapsed` is the call's age, `timeout` the deadline the client asked for, `announced` what the
+/// target said on its connection.
+pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, announced: Option<&GoAway>) -> Ending {
+    let timeout = passed(elapsed, timeout);
+    match (cut, timeout) {
+        (Cut::Us(reason), _) => by_us(reason.clone()),
+        // A client whose time is up resets the call, or ends and takes its connection with it; a server may reset it, too.
+        (
+            Cut::Client(Leaving::Reset(CANCEL) | Leaving::Gone(_)) | Cut::Target(Leaving::Reset(CANCEL)),
+            Some(timeout),
+        ) => Ending::Deadline(Deadline {
+            limit: Limit::Call,
+            after_ns: u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),
+        }),
+        (Cut::Client(Leaving::Reset(reset)), _) => Ending::Cancelled(Cancelled {
+            code: Some(*reset),
+            ..Cancelled::new(
+                Party::Client,
+                format!("the client reset the stream ({})", code::name(*reset)),
+            )
+        }),
+        (Cut::Client(Leaving::Gone(error) | Leaving::Unreached(error)), _) => Ending::Cancelled(Cancelled::new(
+            Party::Client,
+            format!("the client closed its connection: {error}"),
+        )),
+        (Cut::Client(Leaving::Refused), _) => {
+            Ending::Cancelled(Cancelled::new(Party::Client, "the client said goodbye"))
         }
+        (Cut::Target(Leaving::Reset(reset)), _) => reset_by_server(*reset),
+        (Cut::Target(Leaving::Gone(error)), _) => lost(format!("the connection was lost: {error}"), announced),
+        (Cut::Target(Leaving::Refused), _) => lost("the server refused the stream", announced),
+        (Cut::Target(Leaving::Unreached(error)), _) => broken(error.clone()),
     }
-}
-
-const fn deadline(timeout: Duration) -> Ending {
-    Ending::Deadline(Deadline {
-        limit: Limit::Call,
-        after_ns: timeout.as_nanos() as u64,
-    })
-}
-
-const fn by_client(reason: String) -> Ending {
-    Ending::Cancelled(Cancelled {
-        by: Party::Client,
-        reason,
-    })
 }
 
 /// The deadline, once it has passed.
@@ -95,9 +94,16 @@ mod tests {
         Duration::from_millis(count)
     }
 
+    fn deadline(after: Duration) -> Ending {
+        Ending::Deadline(Deadline {
+            limit: Limit::Call,
+            after_ns: after.as_nanos() as u64,
+        })
+    }
+
     #[test]
     fn a_reset_at_the_deadline_is_the_deadline_and_one_before_it_is_not() {
-        let reset = Cut::Client(Leaving::Reset(h2::Reason::CANCEL));
+        let reset = Cut::Client(Leaving::Reset(CANCEL));
         let at = |elapsed| of(&reset, elapsed, Some(ms(400)), None);
         assert_eq!(at(ms(400)), deadline(ms(400)));
         assert_eq!(at(ms(360)), deadline(ms(400)));
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn other_codes_are_no_deadline() {
-        let reset = Cut::Client(Leaving::Reset(h2::Reason::INTERNAL_ERROR));
+        let reset = Cut::Client(Leaving::Reset(2));
         let ending = of(&reset, ms(500), Some(ms(400)), None);
         assert!(matches!(ending, Ending::Cancelled(_)), "{ending:?}");
     }

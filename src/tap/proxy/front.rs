@@ -34,8 +34,12 @@ impl Front {
             tokio::select! {
                 _ = hub.stop.stopped() => break,
                 accepted = accept(&listener) => if let Some((stream, from)) = accepted {
-                    hub.outcome().connections += 1;
-                    connections.spawn(greet(Arc::clone(&hub), Arc::clone(&dialer), tls.clone(), stream, from));
+                    let number = {
+                        let mut outcome = hub.outcome();
+                        outcome.connections += 1;
+                        u32::try_from(outcome.connections).unwrap_or_default()
+                    };
+                    connections.spawn(greet(Arc::clone(&hub), Arc::clone(&dialer), tls.clone(), stream, from, number));
                 },
                 Some(_) = connections.join_next() => {}
             }
@@ -61,13 +65,27 @@ pub(super) async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketA
     }
 }
 
-async fn greet(hub: Arc<Hub>, dialer: Arc<Dialer>, tls: Option<TlsAcceptor>, stream: TcpStream, from: SocketAddr) {
+async fn greet(
+    hub: Arc<Hub>,
+    dialer: Arc<Dialer>,
+    tls: Option<TlsAcceptor>,
+    stream: TcpStream,
+    from: SocketAddr,
+    number: u32,
+) {
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let secured = tokio::select! {
         secured = secure(tls, stream, from) => secured,
         _ = hub.stop.stopped() => return,
     };
-    if let Some(client) = secured {
-        connection::serve(hub, dialer, client, from).await;
+    if let Some(stream) = secured {
+        let client = connection::Accepted {
+            stream,
+            from,
+            number,
+            scheme,
+        };
+        connection::serve(hub, dialer, client).await;
     }
 }
 

@@ -168,7 +168,8 @@ impl Hub {
         }
     }
 
-    fn note(&self, text: String) {
+    /// Adds a remark of ours to the capture.
+    pub(super) fn note(&self, text: String) {
         if let Some(recorder) = &self.recorder {
             let _ = recorder.note("recorder", text);
         }

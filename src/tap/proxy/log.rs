@@ -8,19 +8,18 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, request::Parts};
-
 use super::{
     ending::{self, Cut},
+    fields::Fields,
     hub::{CallEnd, Hub},
 };
 use crate::{
-    event::{CallStart, Direction, Ending, Gap, Headers, Message},
+    event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata},
     tap::{
         client::ending::is_grpc,
         recorder::{CallRecorder, RecorderHandle, Refused},
     },
-    wire::{metadata, timeout},
+    wire::timeout,
 };
 
 /// A call in the recorder.
@@ -38,23 +37,24 @@ pub(super) struct Log {
 
 impl Log {
     /// Records the start of a call; `None` when it is no gRPC call, or when nothing is recorded (any more).
-    pub(super) fn open(hub: &Arc<Hub>, request: &Parts, peer: &str) -> Option<Self> {
+    pub(super) fn open(hub: &Arc<Hub>, request: Fields, peer: &str, connection: u32) -> Option<Self> {
         let recorder = hub.recorder.as_ref()?;
-        let content_type = request.headers.get(http::header::CONTENT_TYPE);
-        let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
-        if !content_type.is_some_and(|content_type| is_grpc(&content_type)) {
-            hub.not_grpc(&format!("{} {}", request.method, request.uri.path()));
+        let content_type = request.metadata.get_text("content-type");
+        let method = request.path.split('?').next().unwrap_or_default().to_owned();
+        if !content_type.is_some_and(is_grpc) {
+            hub.not_grpc(&format!("{} {method}", request.method));
             return None;
         }
-        let method = request.uri.path().to_owned();
         if !hub.wants(&method) {
             return None;
         }
+        let timeout = request.metadata.get("grpc-timeout").and_then(timeout::parse);
         let start = CallStart {
             method: method.clone(),
-            authority: request.uri.authority().map(ToString::to_string).unwrap_or_default(),
+            authority: request.authority().to_owned(),
             peer: peer.to_owned(),
-            metadata: metadata(&request.headers),
+            metadata: request.metadata,
+            connection,
         };
         let started_ns = recorder.now();
         let call = recorder.call(start).map_err(|refused| hub.refused(refused)).ok()?;
@@ -67,19 +67,13 @@ impl Log {
             received: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             lost: AtomicU64::new(0),
-            timeout: request
-                .headers
-                .get("grpc-timeout")
-                .and_then(|value| timeout::parse(value.as_bytes())),
+            timeout,
         })
     }
 
     /// Records the server's initial metadata.
-    pub(super) fn headers(&self, headers: &HeaderMap) {
-        let headers = Headers {
-            metadata: metadata(headers),
-        };
-        self.keep(self.recorder.headers(headers));
+    pub(super) fn headers(&self, metadata: Metadata) {
+        self.keep(self.recorder.headers(Headers { metadata }));
     }
 
     /// Records a message; it waits only for room in the queue.
@@ -115,10 +109,10 @@ impl Log {
     }
 
     /// Records the ending that `cut` means.
-    pub(super) fn cut(&self, cut: &Cut, goaway: Option<u32>) {
+    pub(super) fn cut(&self, cut: &Cut, announced: Option<&GoAway>) {
         let now = self.hub.recorder.as_ref().map_or(0, RecorderHandle::now);
         let elapsed = Duration::from_nanos(now.saturating_sub(self.started_ns));
-        self.end(ending::of(cut, elapsed, self.timeout, goaway));
+        self.end(ending::of(cut, elapsed, self.timeout, announced));
     }
 
     /// Records the ending.

@@ -244,6 +244,8 @@ impl Drop for CallRecorder {
             let _ = self.end(Ending::Broken(Broken {
                 error: "the tap gave the call up without an ending".to_owned(),
                 goaway: false,
+                announced: None,
+                reset: None,
             }));
         }
     }

@@ -238,6 +238,8 @@ impl<S: Sink> Writer<S> {
                 kind: EventKind::End(Ending::Broken(Broken {
                     error: "the recording was finished while the call was open".to_owned(),
                     goaway: false,
+                    announced: None,
+                    reset: None,
                 })),
             })?;
         }

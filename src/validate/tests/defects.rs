@@ -33,12 +33,17 @@ fn limit(limit: Limit) -> Ending {
 
 fn broken(goaway: bool) -> Ending {
     let error = "connection reset".to_owned();
-    Ending::Broken(Broken { error, goaway })
+    Ending::Broken(Broken {
+        error,
+        goaway,
+        announced: None,
+        reset: None,
+    })
 }
 
 fn cancelled(by: Party) -> Ending {
     let reason = "CANCEL".to_owned();
-    Ending::Cancelled(Cancelled { by, reason })
+    Ending::Cancelled(Cancelled { by, reason, code: None })
 }
 
 fn freeze(scenario: &mut Scenario, from: usize, to: usize) {

@@ -176,7 +176,7 @@ fn max_bytes_and_duration_end_a_recording_in_order() {
     holds(&out, &frames);
     let endings = endings(&out);
     assert!(
-        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason })] if reason.contains("--duration")),
+        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason, .. })] if reason.contains("--duration")),
         "{endings:?}"
     );
 }
@@ -204,7 +204,7 @@ fn ctrl_c_and_the_signals_that_end_a_process_finish_the_capture_and_are_a_succes
         holds(&out, &frames);
         let endings = endings(&out);
         assert!(
-            matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason: said })] if said.contains(reason)),
+            matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason: said, .. })] if said.contains(reason)),
             "{endings:?}"
         );
     }

@@ -158,7 +158,11 @@ impl Part {
         for call in std::mem::take(&mut self.open) {
             let reason = format!("{CUT_REASON} at {seconds:.3} s: the call went on");
             let by = Party::Us;
-            self.put(call, at_ns, EventKind::End(Ending::Cancelled(Cancelled { by, reason })))?;
+            self.put(
+                call,
+                at_ns,
+                EventKind::End(Ending::Cancelled(Cancelled { by, reason, code: None })),
+            )?;
         }
         let written = self.writer.finish()?;
         let file = WrittenFile {

@@ -1,0 +1,319 @@
+//! What is recorded of one connection: its frames in, the events of its calls out.
+//!
+//! The two directions are read by two tasks. What they share is here: the calls that run, and what the target announced.
+//! What a side did is recorded before the other side can learn of it, so that the order of the capture is an order in
+//! which things can have happened.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::{
+    ending::{Cut, Leaving},
+    fields::{Block, Fields},
+    hub::Hub,
+    log::Log,
+    tape::{Tape, Unfinished},
+};
+use crate::{
+    event::{Direction, Ending, GoAway, Status},
+    tap::client::ending::{not_grpc, of_trailers},
+    wire::{
+        header_map,
+        status::{self, Block as StatusBlock},
+    },
+};
+
+/// A call that runs.
+struct Call {
+    log: Log,
+    sent: tokio::sync::Mutex<Tape>,
+    received: tokio::sync::Mutex<Tape>,
+    progress: Mutex<Progress>,
+}
+
+/// How far a call has come.
+#[derive(Debug, Default)]
+struct Progress {
+    half_closed: bool,
+    /// The head of the answer.
+    answer: Option<Arc<Head>>,
+    ended: bool,
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+struct Head {
+    headers: HeaderMap,
+    /// The status of an answer that is no gRPC.
+    foreign: Option<Status>,
+}
+
+impl Call {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn half_close(&self) {
+        if !std::mem::replace(&mut self.progress().half_closed, true) {
+            self.log.half_close();
+        }
+    }
+
+    /// True for the first ending, which is the one.
+    fn ends(&self) -> bool {
+        !std::mem::replace(&mut self.progress().ended, true)
+    }
+
+    async fn cut(&self, cut: &Cut, goaway: Option<&GoAway>) {
+        if !self.ends() {
+            return;
+        }
+        let unfinished = if cut.loses_answer() {
+            Unfinished::Lost
+        } else {
+            Unfinished::GivenUp
+        };
+        self.sent.lock().await.end(&self.log, Unfinished::GivenUp);
+        self.received.lock().await.end(&self.log, unfinished);
+        self.log.cut(cut, goaway);
+    }
+
+    /// The answer came to its end.
+    async fn answered(&self, trailers: Option<Fields>, head: &Head, announced: Option<&GoAway>) {
+        if !self.ends() {
+            return;
+        }
+        self.received.lock().await.end(&self.log, Unfinished::Lost);
+        self.log.end(match &head.foreign {
+            Some(status) => Ending::Status(status.clone()),
+            None => {
+                let map = trailers.as_ref().map(|trailers| header_map(&trailers.metadata));
+                match (of_trailers(map.as_ref(), &head.headers, announced), trailers) {
+                    (Ending::Status(status), Some(trailers)) => Ending::Status(Status {
+                        trailers: trailers.metadata,
+                        ..status
+                    }),
+                    (ending, _) => ending,
+                }
+            }
+        });
+    }
+}
+
+/// The calls of one connection.
+pub(super) struct Session {
+    hub: Arc<Hub>,
+    /// The target's address.
+    peer: String,
+    /// The client's connection, counted from 1.
+    connection: u32,
+    calls: Mutex<HashMap<u32, Arc<Call>>>,
+    goaway: Mutex<Option<GoAway>>,
+    /// Its frames cannot be followed any further.
+    lost: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn new(hub: Arc<Hub>, peer: String, connection: u32) -> Self {
+        Self {
+            hub,
+            peer,
+            connection,
+            calls: Mutex::default(),
+            goaway: Mutex::default(),
+            lost: AtomicBool::new(false),
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<u32, Arc<Call>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call(&self, stream: u32) -> Option<Arc<Call>> {
+        self.calls().get(&stream).map(Arc::clone)
+    }
+
+    fn goaway(&self) -> Option<GoAway> {
+        self.goaway.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The client sent a block: a request, or trailers.
+    pub(super) fn request(&self, block: Block) {
+        let call = match self.call(block.stream) {
+            Some(call) => call,
+            None if block.fields.path.is_empty() || self.lost.load(Ordering::Acquire) => return,
+            None => {
+                let left_out = block.fields.left_out;
+                let Some(log) = Log::open(&self.hub, block.fields, &self.peer, self.connection) else {
+                    return;
+                };
+                note_left_out(&log, left_out);
+                let limit = self.hub.max_message_bytes;
+                let call = Arc::new(Call {
+                    log,
+                    sent: tokio::sync::Mutex::new(Tape::new(Direction::Sent, limit)),
+                    received: tokio::sync::Mutex::new(Tape::new(Direction::Received, limit)),
+                    progress: Mutex::default(),
+                });
+                self.calls().insert(block.stream, Arc::clone(&call));
+                if !block.end {
+                    return;
+                }
+                call
+            }
+        };
+        call.half_close();
+    }
+
+    /// The target sent a block: the head of an answer, or trailers.
+    pub(super) async fn answer(&self, block: Block) {
+        let Some(call) = self.call(block.stream) else { return };
+        let goaway = self.goaway();
+        note_left_out(&call.log, block.fields.left_out);
+        let known = call.progress().answer.clone();
+        if let Some(head) = known {
+            if block.end {
+                call.answered(Some(block.fields), &head, goaway.as_ref()).await;
+                self.calls().remove(&block.stream);
+            }
+            return;
+        }
+        let code = block.fields.status.unwrap_or(200);
+        if (100..200).contains(&code) {
+            // The head of the answer itself is still to come.
+            return;
+        }
+        let headers = header_map(&block.fields.metadata);
+        let http = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
+        let head = Arc::new(Head {
+            foreign: not_grpc(http, &headers),
+            headers,
+        });
+        let status = block
+            .end
+            .then(|| status::status(&head.headers, StatusBlock::TrailersOnly));
+        if let Some(Some(status)) = status {
+            if call.ends() {
+                call.log.end(Ending::Status(Status {
+                    trailers: block.fields.metadata,
+                    ..status
+                }));
+            }
+        } else {
+            call.log.headers(block.fields.metadata);
+            call.progress().answer = Some(Arc::clone(&head));
+            if !block.end {
+                return;
+            }
+            call.answered(None, &head, goaway.as_ref()).await;
+        }
+        self.calls().remove(&block.stream);
+    }
+
+    /// A side sent bytes of a call, and ended its direction with them or not.
+    pub(super) async fn data(&self, from: Direction, stream: u32, data: &Bytes, end: bool) {
+        let Some(call) = self.call(stream) else { return };
+        let recorded = match from {
+            Direction::Sent => Some(&call.sent),
+            // What is no gRPC holds no messages.
+            Direction::Received => {
+                let foreign = call
+                    .progress()
+                    .answer
+                    .as_ref()
+                    .is_some_and(|head| head.foreign.is_some());
+                (!foreign).then_some(&call.received)
+            }
+        };
+        if let Some(tape) = recorded.filter(|_| !data.is_empty()) {
+            tape.lock().await.look(&call.log, data).await;
+        }
+        match from {
+            _ if !end => {}
+            Direction::Sent => call.half_close(),
+            Direction::Received => {
+                let head = call.progress().answer.clone();
+                let head = head.unwrap_or_else(|| {
+                    Arc::new(Head {
+                        headers: HeaderMap::new(),
+                        foreign: None,
+                    })
+                });
+                let goaway = self.goaway();
+                call.answered(None, &head, goaway.as_ref()).await;
+                self.calls().remove(&stream);
+            }
+        }
+    }
+
+    /// A side reset a stream.
+    pub(super) async fn reset(&self, from: Direction, stream: u32, code: u32) {
+        let removed = self.calls().remove(&stream);
+        let Some(call) = removed else { return };
+        let cut = match from {
+            Direction::Sent => Cut::Client(Leaving::Reset(code)),
+            Direction::Received => Cut::Target(Leaving::Reset(code)),
+        };
+        call.cut(&cut, self.goaway().as_ref()).await;
+    }
+
+    /// The target said goodbye: calls that it will not work on end here.
+    pub(super) async fn goodbye(&self, goaway: GoAway) {
+        let last = goaway.last_stream;
+        tracing::debug!(last, code = goaway.code, "the target sent GOAWAY");
+        {
+            let mut announced = self.goaway.lock().unwrap_or_else(PoisonError::into_inner);
+            // An error that follows an orderly goodbye says more than it; nothing says more than an error.
+            if announced.as_ref().is_none_or(|before| before.is_orderly()) {
+                *announced = Some(goaway);
+            }
+        }
+        let refused: Vec<_> = self.calls().extract_if(|stream, _| *stream > last).collect();
+        self.cut_all(refused, &Cut::Target(Leaving::Refused)).await;
+    }
+
+    /// A connection is over, or we were told to stop: so are its calls. Answers with their streams.
+    pub(super) async fn over(&self, cut: &Cut) -> Vec<u32> {
+        let running: Vec<_> = self.calls().drain().collect();
+        self.cut_all(running, cut).await
+    }
+
+    async fn cut_all(&self, mut calls: Vec<(u32, Arc<Call>)>, cut: &Cut) -> Vec<u32> {
+        calls.sort_unstable_by_key(|(stream, _)| *stream);
+        let goaway = self.goaway();
+        for (_, call) in &calls {
+            call.cut(cut, goaway.as_ref()).await;
+        }
+        calls.into_iter().map(|(stream, _)| stream).collect()
+    }
+
+    /// The frames of a connection cannot be followed any further: its calls are passed on, and no more is recorded.
+    pub(super) async fn lose(&self, why: &(dyn std::error::Error + Sync)) {
+        self.lost.store(true, Ordering::Release);
+        let running: Vec<_> = self.calls().drain().collect();
+        tracing::error!("a connection is passed on, and is no longer recorded: {why}");
+        if running.is_empty() {
+            self.hub
+                .note(format!("a connection was passed on without being recorded: {why}"));
+        }
+        let cut = Cut::Us(format!("the connection could not be followed any further: {why}"));
+        self.cut_all(running, &cut).await;
+    }
+}
+
+fn note_left_out(log: &Log, fields: u64) {
+    if fields > 0 {
+        let text =
+            format!("{fields} metadata fields were passed on and are not recorded: the limit of 16 MiB was reached");
+        tracing::warn!("call {}: {text}", log.recorder.id());
+        let _ = log.recorder.note("recorder", text);
+    }
+}

@@ -1,0 +1,6 @@
+//! HTTP/2 as far as one who listens needs it: frames, header fields, and a reader that makes many small frames few.
+
+pub(crate) mod code;
+pub(crate) mod frame;
+pub(crate) mod hpack;
+pub(crate) mod merge;

@@ -274,7 +274,11 @@ async fn a_reset_by_the_server_is_cancelled_or_broken_by_its_code() {
     let Ending::Broken(broken) = &outcome.calls[0].ending else {
         panic!("{:?}", outcome.calls[0].ending)
     };
-    assert!(broken.error.contains("internal") && !broken.goaway, "{}", broken.error);
+    assert!(
+        broken.error.contains("INTERNAL_ERROR") && !broken.goaway,
+        "{}",
+        broken.error
+    );
 }
 
 #[tokio::test]

@@ -161,6 +161,7 @@ mod tests {
             }
         }
         streams.retain(|(_, data, end)| !data.is_empty() || *end);
+        streams.sort_unstable();
         ((streams, others), heads)
     }
 

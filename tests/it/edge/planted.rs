@@ -104,6 +104,7 @@ fn start(method: &str, plant: &str) -> EventKind {
         authority: plant.to_owned(),
         peer: plant.to_owned(),
         metadata: metadata(plant),
+        connection: 0,
     })
 }
 
@@ -147,7 +148,14 @@ fn events(plant: &str, variant: &str) -> Vec<(u32, EventKind)> {
             trailers_only: false,
         }))
     };
-    let broken = |goaway| EventKind::End(Ending::Broken(Broken { error: text(), goaway }));
+    let broken = |goaway| {
+        EventKind::End(Ending::Broken(Broken {
+            error: text(),
+            goaway,
+            announced: None,
+            reset: None,
+        }))
+    };
     let method = format!("/p{NAME}.{NAME}/{NAME}");
     vec![
         (0, note(text(), text())),
@@ -180,6 +188,7 @@ fn events(plant: &str, variant: &str) -> Vec<(u32, EventKind)> {
             EventKind::End(Ending::Cancelled(Cancelled {
                 by: Party::Server,
                 reason: text(),
+                code: None,
             })),
         ),
         (3, start(&method, plant)),

@@ -26,8 +26,7 @@ impl fmt::Display for Version {
 /// - 1.1 (grpc-capture 0.1.0): codecs `float` and `stored`.
 /// - 1.2 (grpc-capture 0.1.0): cuts of codec `float`.
 /// - 1.3 (grpc-capture 0.1.0): records digested in pieces.
-/// - 1.4 (grpc-capture 0.1.0): codes of resets, GOAWAY in full, the client's connection of a call.
-pub const VERSION: Version = Version { major: 1, minor: 4 };
+pub const VERSION: Version = Version { major: 1, minor: 3 };
 
 /// The first version in which records are digested in pieces.
 pub(super) const IN_PIECES: Version = Version { major: 1, minor: 3 };

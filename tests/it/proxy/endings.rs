@@ -63,9 +63,9 @@ fn a_client_that_leaves_at_its_own_deadline_is_a_deadline_and_one_that_vanishes_
         let stalled = ask(STREAM, "stall", small);
         let _ = tokio::time::timeout(std::time::Duration::from_millis(300), client.call(&stalled, || ())).await;
     });
-    // The runtime is gone, and both connections with it.
+    // The runtime is gone, and both connections with it: the server learns of it as it would without us.
     let ends: Vec<_> = server.seen(2).iter().map(|seen| seen.end).collect();
-    assert_eq!(ends, [End::Reset(8), End::Reset(8)]);
+    assert_eq!(ends, [End::Reset(8), End::Lost]);
     proxy.stop().expect(0);
     let endings = endings(&out);
     let deadline = Deadline {

@@ -1,0 +1,167 @@
+//! How a call ended, as it stands in a record.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Entries, entries, metadata_of};
+use crate::event::{Broken, Cancelled, Deadline, Ending, GoAway, Limit as CallLimit, Party, Status};
+
+/// The order of the variants is part of the format.
+#[derive(Serialize, Deserialize)]
+pub(super) enum EndHead<'a> {
+    Status {
+        code: u32,
+        message: &'a str,
+        #[serde(borrow)]
+        trailers: Entries<'a>,
+        trailers_only: bool,
+    },
+    Cancelled {
+        by: PartyHead,
+        reason: &'a str,
+    },
+    Broken {
+        error: &'a str,
+        goaway: bool,
+    },
+    Deadline {
+        limit: LimitHead,
+        after_ns: u64,
+    },
+    /// Since 1.3: cancelled by a reset.
+    Reset {
+        by: PartyHead,
+        code: u32,
+        reason: &'a str,
+    },
+    /// Since 1.3: broken, with what HTTP/2 said.
+    Lost {
+        error: &'a str,
+        goaway: bool,
+        reset: Option<u32>,
+        #[serde(borrow)]
+        announced: Option<(u32, u32, &'a [u8])>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+enum PartyHead {
+    Us,
+    Client,
+    Server,
+}
+
+#[derive(Serialize, Deserialize)]
+enum LimitHead {
+    Connect,
+    FirstFrame,
+    Idle,
+    Call,
+}
+
+const fn party_of(head: &PartyHead) -> Party {
+    match head {
+        PartyHead::Us => Party::Us,
+        PartyHead::Client => Party::Client,
+        PartyHead::Server => Party::Server,
+    }
+}
+
+pub(super) fn end_head(ending: &Ending) -> EndHead<'_> {
+    match ending {
+        Ending::Status(status) => EndHead::Status {
+            code: status.code,
+            message: &status.message,
+            trailers: entries(&status.trailers),
+            trailers_only: status.trailers_only,
+        },
+        Ending::Cancelled(cancelled) => {
+            let by = match cancelled.by {
+                Party::Us => PartyHead::Us,
+                Party::Client => PartyHead::Client,
+                Party::Server => PartyHead::Server,
+            };
+            let reason = &cancelled.reason;
+            match cancelled.code {
+                None => EndHead::Cancelled { by, reason },
+                Some(code) => EndHead::Reset { by, code, reason },
+            }
+        }
+        Ending::Broken(broken) if broken.reset.is_none() && broken.announced.is_none() => EndHead::Broken {
+            error: &broken.error,
+            goaway: broken.goaway,
+        },
+        Ending::Broken(broken) => EndHead::Lost {
+            error: &broken.error,
+            goaway: broken.goaway,
+            reset: broken.reset,
+            announced: broken
+                .announced
+                .as_ref()
+                .map(|goaway| (goaway.last_stream, goaway.code, &goaway.data[..])),
+        },
+        Ending::Deadline(deadline) => EndHead::Deadline {
+            limit: match deadline.limit {
+                CallLimit::Connect => LimitHead::Connect,
+                CallLimit::FirstFrame => LimitHead::FirstFrame,
+                CallLimit::Idle => LimitHead::Idle,
+                CallLimit::Call => LimitHead::Call,
+            },
+            after_ns: deadline.after_ns,
+        },
+    }
+}
+
+pub(super) fn ending_of(end: EndHead<'_>) -> Ending {
+    match end {
+        EndHead::Status {
+            code,
+            message,
+            trailers,
+            trailers_only,
+        } => Ending::Status(Status {
+            code,
+            message: message.to_owned(),
+            trailers: metadata_of(trailers),
+            trailers_only,
+        }),
+        EndHead::Cancelled { by, reason } => Ending::Cancelled(Cancelled {
+            by: party_of(&by),
+            code: None,
+            reason: reason.to_owned(),
+        }),
+        EndHead::Reset { by, code, reason } => Ending::Cancelled(Cancelled {
+            by: party_of(&by),
+            code: Some(code),
+            reason: reason.to_owned(),
+        }),
+        EndHead::Broken { error, goaway } => Ending::Broken(Broken {
+            goaway,
+            ..Broken::new(error)
+        }),
+        EndHead::Lost {
+            error,
+            goaway,
+            reset,
+            announced,
+        } => Ending::Broken(Broken {
+            error: error.to_owned(),
+            goaway,
+            reset,
+            announced: announced.map(|(last_stream, code, data)| GoAway {
+                last_stream,
+                code,
+                data: Bytes::copy_from_slice(data),
+            }),
+        }),
+        EndHead::Deadline { limit, after_ns } => Ending::Deadline(Deadline {
+            limit: match limit {
+                LimitHead::Connect => CallLimit::Connect,
+                LimitHead::FirstFrame => CallLimit::FirstFrame,
+                LimitHead::Idle => CallLimit::Idle,
+                LimitHead::Call => CallLimit::Call,
+            },
+            after_ns,
+        }),
+    }
+}

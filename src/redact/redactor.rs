@@ -328,6 +328,13 @@ impl Redactor {
             }
             Ending::Broken(mut end) => {
                 end.error = free(&mut self.ledger, "status", action.as_ref(), end.error);
+                if let Some(announced) = &mut end.announced {
+                    let data = String::from_utf8_lossy(&announced.data).into_owned();
+                    let hidden = free(&mut self.ledger, "status", action.as_ref(), data.clone());
+                    if hidden != data {
+                        announced.data = hidden.into();
+                    }
+                }
                 Ending::Broken(end)
             }
             Ending::Deadline(deadline) => Ending::Deadline(deadline),

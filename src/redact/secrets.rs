@@ -181,7 +181,14 @@ impl Secrets {
                 hide_secrets(&mut status.trailers);
             }
             Ending::Cancelled(end) => self.mask(&mut end.reason),
-            Ending::Broken(end) => self.mask(&mut end.error),
+            Ending::Broken(end) => {
+                self.mask(&mut end.error);
+                if let Some(announced) = &mut end.announced
+                    && let Some(masked) = self.masked(&String::from_utf8_lossy(&announced.data))
+                {
+                    announced.data = masked.into();
+                }
+            }
             Ending::Deadline(_) => {}
         }
     }

@@ -63,7 +63,12 @@ pub(super) fn texts(kind: &EventKind, look: &mut impl FnMut(&str, &[u8])) {
             metadata(&status.trailers, look);
         }
         EventKind::End(Ending::Cancelled(end)) => look("reason", end.reason.as_bytes()),
-        EventKind::End(Ending::Broken(end)) => look("error", end.error.as_bytes()),
+        EventKind::End(Ending::Broken(end)) => {
+            look("error", end.error.as_bytes());
+            if let Some(announced) = &end.announced {
+                look("debug data", &announced.data);
+            }
+        }
         EventKind::Gap(gap) => look("reason", gap.reason.as_bytes()),
         EventKind::Note(note) => {
             look("author", note.author.as_bytes());

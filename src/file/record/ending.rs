@@ -45,14 +45,14 @@ pub(super) enum EndHead<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-enum PartyHead {
+pub(super) enum PartyHead {
     Us,
     Client,
     Server,
 }
 
 #[derive(Serialize, Deserialize)]
-enum LimitHead {
+pub(super) enum LimitHead {
     Connect,
     FirstFrame,
     Idle,

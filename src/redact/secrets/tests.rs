@@ -56,10 +56,13 @@ fn a_token_is_masked_wherever_text_stands_from_its_call_on() {
         EventKind::End(Ending::Cancelled(Cancelled {
             by: Party::Server,
             reason: says(),
+            code: None,
         })),
         EventKind::End(Ending::Broken(Broken {
             error: says(),
             goaway: false,
+            announced: None,
+            reset: None,
         })),
         EventKind::Gap(Gap {
             direction: Direction::Sent,

@@ -231,7 +231,7 @@ fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
     recording.finish().expect(0);
     let endings = endings(&out);
     assert!(
-        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason })] if reason.contains("Ctrl-C")),
+        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason, .. })] if reason.contains("Ctrl-C")),
         "{endings:?}"
     );
 }

@@ -15,7 +15,7 @@ import zstandard
 MAGIC = b"\x5c\x2a\x4d\x18"
 PIECE = 4096
 ZSTD, FLOAT, STORED = 1, 2, 4
-CALL_START, HEADERS, MESSAGE, HALF_CLOSE, END, GAP, NOTE = range(7)
+CALL_START, HEADERS, MESSAGE, HALF_CLOSE, END, GAP, NOTE, CALL_START_MORE = range(8)
 # What a decoded chunk may come to here: the script itself must stay small, for its size counts as its children's.
 MOST_DECODED = 32 << 20
 

@@ -111,7 +111,7 @@ class Command:
     args: list
     # Reads every event: of a damaged file it may not exit 0.
     reads_all: bool = False
-    # The capture that it writes: whole when it exits 0 or 3.
+    # The capture that it writes.
     output: str = None
     # What stdout is: `text` has no control characters, `json` parses.
     prints: str = "raw"

@@ -90,14 +90,16 @@ def everything():
         g.u32(2) + g.text("reset: INTERNAL_ERROR") + b"\x01",
         g.u32(3) + g.u32(2) + g.u64(SECOND),
         None,
+        g.u32(4) + g.u32(2) + g.u32(7) + g.text("REFUSED_STREAM"),
+        g.u32(5) + g.text("GOAWAY") + b"\1" + b"\1" + g.u32(8) + b"\1" + g.u32(3) + g.u32(11) + g.text("too_many_pings"),
     ]
     records, at = [], 0
     for call, ending in enumerate(endings, 1):
-        method = f"/t.S/{'UDCBUD'[call - 1]}"
+        method = f"/t.S/{'UDCBUDCB'[call - 1]}"
         meta = [("content-type", "application/grpc"), ("grpc-encoding", "gzip"), ("authorization", "Bearer s3cret")]
         start = g.text(method) + g.text("job.example:443") + g.text("10.0.0.1:5000") + g.metadata(meta)
         steps = [
-            (g.CALL_START, start),
+            (g.CALL_START, start) if call % 2 else (g.CALL_START_MORE, start + g.metadata([("connection", g.u32(call))])),
             (g.MESSAGE, g.u32(0) + b"\0" + payload),
             (g.HALF_CLOSE, b""),
             (g.HEADERS, g.metadata([("content-type", "application/grpc"), ("grpc-encoding", "gzip")])),

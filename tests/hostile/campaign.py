@@ -11,7 +11,7 @@ again (`_gcap.py`), so that it reaches what is behind the checks. What must hold
 - no output out of proportion; text without control characters, JSON that parses, XML that is well-formed;
 - damage is not taken as whole: `verify` of it does not exit 0, nor does what reads all of it; a file whose checksums
   hold although one part denies another is not whole for `verify` either;
-- a capture that a command wrote, and exited 0 or 3, is whole.
+- a capture that a command wrote is whole when it exited 0, and whole or unfinished when it exited 3.
 
 What failed is kept in DIR with the command that shows it. The last line counts runs: `N passed, N failed`.
 """
@@ -132,7 +132,7 @@ def worker(args, seeds, folder, number, jobs, runner):
         for failure, name, ran in attempts(args, rng, mutant, folder, seeds, runner):
             runs += 1
             result["counts"][name] = result["counts"].get(name, 0) + 1
-            if ran.wall_s <= _runs.HANGS_S:
+            if ran.wall_s < _runs.HANGS_S * args.patience:
                 result["rss_mb"], result["wall_s"] = max(result["rss_mb"], ran.rss_mb), max(result["wall_s"], ran.wall_s)
             if failure:
                 kept = args.keep / f"{args.seed}-{at}.{mutant.form if mutant.form != 'capture' else 'gcap'}"
@@ -162,7 +162,7 @@ def attempts(args, rng, mutant, folder, seeds, runner):
         if args.only and not command.name.startswith(args.only):
             continue
         clean(folder, mutant)
-        ran = runner.run(command.args, folder, serves=command.serves)
+        ran = runner.run(command.args, folder, _runs.HANGS_S * args.patience, command.serves)
         why = judge(args, command, mutant, ran, folder, runner)
         yield why and {"why": why, "name": command.name, "args": command.args}, command.name, ran
 
@@ -182,7 +182,7 @@ def judge(args, command, mutant, ran, folder, runner):
     """Why the run is a failure; None when it is none."""
     if b"panicked" in ran.err or b"panicked" in ran.out or ran.code == 101:
         return "panic: " + first_line(ran.err, b"panicked")
-    if ran.wall_s >= _runs.HANGS_S:
+    if ran.wall_s >= _runs.HANGS_S * args.patience:
         return f"hangs: killed after {ran.wall_s:.1f} s"
     if ran.signal:
         return f"signal: {ran.signal}, {first_line(ran.err)}"
@@ -215,7 +215,7 @@ def outputs(command, ran, binary, folder, runner):
             check = f"{folder}/check"
             os.mkdir(check)
             verdict = runner.run([binary, "verify", command.output], check)
-            if verdict.code != 0 or verdict.signal:
+            if verdict.code not in (0, ran.code) or verdict.signal:
                 return f"its output is not whole: verify exits {verdict.code}, {first_line(verdict.out)}"
     return None
 
@@ -255,7 +255,7 @@ def confirm(args, failures, folder):
     """What was slow beside others is run again alone."""
     kept = []
     for failure in failures:
-        if failure["why"].startswith("slow"):
+        if failure["why"].startswith(("slow", "hangs")):
             place = f"{folder}/again"
             shutil.rmtree(place, ignore_errors=True)
             os.mkdir(place)

@@ -16,6 +16,7 @@ pub(crate) mod faults;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod input;
+pub(crate) mod kept;
 pub(crate) mod merge;
 pub(crate) mod note;
 pub(crate) mod output;

@@ -55,6 +55,7 @@ pub use format::{VERSION, Version};
 pub use header::{Header, attribute};
 pub use messages::{CallDigest, call_digests};
 pub use new_file::{Existing, Identity, NewFile, create_private};
+pub(crate) use new_file::{create_first, is_locked};
 pub use origin::{CUT_REASON, SliceOf};
 pub use overview::{CallOverview, Overview};
 pub use reader::{ChunkCache, Reader, Tail};

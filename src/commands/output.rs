@@ -1,13 +1,13 @@
 //! Where results and talk go: results on stdout, talk on stderr.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
 use grpc_capture::{
-    file::{Existing, NewFile, create_private, remedy},
+    file::{Existing, NewFile, remedy},
     text::{printable, printable_json, printable_lines},
 };
 use serde::Serialize;
@@ -236,20 +236,6 @@ fn check_name(path: &Path) -> Result<(), Failure> {
 pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let remedy = remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     format!("could not write {}: {error}{remedy}", path.display()).into()
-}
-
-/// Creates an output file; one that exists is replaced only with `force`.
-///
-/// A replaced file is unlinked first, so that whoever still reads it keeps its content.
-pub(crate) fn create(path: &Path, force: bool) -> Result<File, Failure> {
-    check_name(path)?;
-    if force
-        && let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(format!("could not replace {}: {error}", path.display()).into());
-    }
-    create_private(path).map_err(|error| refusal("create", path, &error))
 }
 
 /// Refuses a name that cannot be a capture's.

@@ -1,14 +1,13 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use grpc_capture::{
-    file::{Continues, Header, Writer, WriterOptions, attribute},
+    file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
     redact::{MetadataPolicy, Redactor, Rule, Secrets, strip_userinfo},
     server_tls::ServerTls,
@@ -19,7 +18,7 @@ use grpc_capture::{
         recorder::{
             SPILL_BYTES, Spill,
             durable::Keeper,
-            output::{Making, Output, Sieve, Written},
+            output::{Evidence, Held, Making, Output, RecordingFiles, Sieve, Written},
             pipeline::{Ladder, Pipeline},
             press::Press,
         },
@@ -31,7 +30,7 @@ use serde_json::json;
 
 use super::{
     Done, Failure, output,
-    record::{default_path, progress, unix_ns},
+    record::{default_path, held, progress, unix_ns},
     redact::rules_of_file,
     schema,
     series::{Asked, Numbered},
@@ -86,7 +85,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
     let proxy = Proxy::bind(options).await?;
     let place = match numbered {
         Some(numbered) => Place::Numbered(numbered),
-        None => Place::One(output::create(&path, args.force)?),
+        None => Place::One(output::begin(&path, args.force)?),
     };
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
@@ -96,6 +95,10 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         ..WriterOptions::default()
     };
     let press = Press::start()?;
+    let files = RecordingFiles::new(Evidence::Any);
+    if args.allow_empty {
+        files.keep_empty();
+    }
     let room = press.room();
     let making = Making {
         header,
@@ -103,6 +106,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         press,
         ladder: Ladder::default(),
         room,
+        files: files.clone(),
     };
     let (output, asked) = place.open(args, making, &keeper, &path)?;
     if let Some((asked, header)) = &asked {
@@ -144,11 +148,13 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         ProxyOutcome::default()
     });
     let written = recorder.finish().await;
+    let held = held(files, &written).await;
     let totals = line.stop();
     let session = Session {
         path,
         outcome,
         totals,
+        held,
         written,
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
@@ -157,7 +163,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
 
 /// Where the recording goes.
 enum Place<'a> {
-    One(File),
+    One(NewFile),
     Numbered(Numbered<'a>),
 }
 
@@ -177,10 +183,11 @@ impl Place<'_> {
                 (output, Some((asked, header)))
             }
             Self::One(file) => {
-                let file = keeper.keep(file, path, args.recorder.sync.into());
+                let file = keeper.keep(file, args.recorder.sync.into())?;
+                let recorded = file.recorded();
                 let writer = Writer::named(file, path, &making.header, making.chunks)?;
                 let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-                (Output::single(path, pipeline), None)
+                (Output::single(recorded, making.files, pipeline), None)
             }
         };
         let output = if args.only_errors {
@@ -198,6 +205,8 @@ struct Session {
     outcome: ProxyOutcome,
     totals: Totals,
     written: Result<Written, RecorderError>,
+    /// What is in the files, when they could not be written to their end.
+    held: Option<Held>,
     stopped: String,
 }
 

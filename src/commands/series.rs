@@ -8,7 +8,7 @@ use grpc_capture::{
     tap::{
         RecorderHandle,
         recorder::output::{
-            Bell, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
+            Bell, Held, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
             WrittenFile,
         },
     },
@@ -53,7 +53,10 @@ impl<'a> Numbered<'a> {
         output::check_capture(path)?;
         let names = Names::new(path, force);
         let taken = names.taken();
-        let taken = taken.map_err(|error| format!("could not write beside {}: {error}", path.display()))?;
+        let taken = taken.map_err(|error| {
+            let remedy = grpc_capture::file::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+            format!("could not write beside {}: {error}{remedy}", path.display())
+        })?;
         if let Some(taken) = taken {
             let taken = taken.display();
             return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
@@ -165,7 +168,7 @@ impl Observer for Alarm {
 }
 
 /// The captures as JSON.
-pub(crate) fn files_json(written: &Written) -> Value {
+pub(crate) fn files_json(files: &[WrittenFile]) -> Value {
     let file = |file: &WrittenFile| {
         let mut object = json!({
             "capture": file.path.display().to_string(),
@@ -174,29 +177,34 @@ pub(crate) fn files_json(written: &Written) -> Value {
             "messages": file.summary.messages,
             "message_bytes": file.summary.message_bytes,
             "stored_bytes": file.summary.stored_bytes,
-            "digest": file.summary.digest,
+            "digest": file.finished.then_some(file.summary.digest),
+            "finished": file.finished,
         });
         if let Some(trigger) = &file.trigger {
             object["trigger"] = json!({ "offset_ns": trigger.offset_ns, "what": trigger.what });
         }
         object
     };
-    written.files.iter().map(file).collect()
+    files.iter().map(file).collect()
 }
 
 /// The captures as lines of text; what a flight recorder that was not triggered says, too.
-pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> String {
+pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: Option<&Written>, held: Option<&Held>) -> String {
+    let Some(files) = written.map(|written| &written.files).or(held.map(|held| &held.files)) else {
+        return String::new();
+    };
     if !args.is_numbered() {
         return String::new();
     }
     let mut text = String::new();
-    for file in &written.files {
+    for file in files {
         let (messages, stored) = (file.summary.messages, file.summary.stored_bytes);
         text.push_str(&format!(
-            "  {}: {} received, {} on disk{}\n",
+            "  {}: {} received, {} on disk{}{}\n",
             output::shown(&file.path),
             output::counted(messages, "message"),
             output::bytes(stored),
+            if file.finished { "" } else { ", not finished" },
             file.trigger.as_ref().map_or_else(String::new, |trigger| format!(
                 ", {} at {}",
                 printable(&trigger.what),
@@ -204,6 +212,7 @@ pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: &Written) -> S
             ))
         ));
     }
+    let Some(written) = written else { return text };
     match (args.ring.is_some(), written.files.len() as u64 + written.removed) {
         (true, 0) => text.push_str(&format!(
             "  nothing triggered the flight recorder: no dump, and no file {}\n",

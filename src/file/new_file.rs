@@ -125,22 +125,23 @@ impl NewFile {
     pub fn create(path: impl Into<PathBuf>, existing: Existing) -> io::Result<Self> {
         let path = path.into();
         let standing = Identity::of(&path)?;
-        Self::create_over(path, existing, standing)
-    }
-
-    /// [`create`](Self::create), with what stood under the name earlier: that may be replaced, and nothing else.
-    ///
-    /// # Errors
-    /// As [`create`](Self::create).
-    pub fn create_over(path: PathBuf, existing: Existing, standing: Option<Identity>) -> io::Result<Self> {
-        if path.file_name().is_none() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "the path names no file"));
-        }
         match path.symlink_metadata() {
             Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
             Ok(_) if existing == Existing::Keep => return Err(ErrorKind::AlreadyExists.into()),
             Ok(found) if found.is_file() && is_locked(&path) => return Err(busy()),
             _ => {}
+        }
+        Self::create_over(path, existing, standing)
+    }
+
+    /// Begins a file, whatever has its name now. `standing` is what stood under the name earlier: that may be
+    /// replaced, and nothing else.
+    ///
+    /// # Errors
+    /// What the folder says.
+    pub fn create_over(path: PathBuf, existing: Existing, standing: Option<Identity>) -> io::Result<Self> {
+        if path.file_name().is_none() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the path names no file"));
         }
         let (at, file) = create_first(create_private, |number| temporary(&path, number))?;
         Ok(Self::begun(file, at, path, existing, standing))
@@ -260,6 +261,11 @@ impl NewFile {
         Err(ErrorKind::AlreadyExists.into())
     }
 
+    /// Leaves the file where it is, with or without its name: it is not removed any more.
+    pub fn stay(&mut self) {
+        self.named = true;
+    }
+
     /// Makes the whole file survive a power failure, and gives it its name.
     ///
     /// # Errors
@@ -320,7 +326,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// What the folder says.
-fn create_first(
+pub(crate) fn create_first(
     create: impl Fn(&Path) -> io::Result<File>,
     name: impl Fn(u32) -> PathBuf,
 ) -> io::Result<(PathBuf, File)> {
@@ -364,7 +370,7 @@ fn lock(file: &File) {
 }
 
 /// True when somebody is writing the file.
-fn is_locked(path: &Path) -> bool {
+pub(crate) fn is_locked(path: &Path) -> bool {
     let found = path.symlink_metadata();
     if !found.is_ok_and(|found| found.is_file()) {
         return false;

@@ -33,7 +33,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn count(&mut self, event: &Event) {
+    pub(crate) fn count(&mut self, event: &Event) {
         self.events += 1;
         self.last_offset_ns = self.last_offset_ns.max(event.offset_ns);
         match &event.kind {
@@ -52,7 +52,7 @@ impl Summary {
     }
 
     /// Adds the events of a chunk; neither its place nor its size.
-    pub(super) fn add(&mut self, chunk: &Self) {
+    pub(crate) fn add(&mut self, chunk: &Self) {
         self.events += chunk.events;
         self.calls += chunk.calls;
         self.messages += chunk.messages;

@@ -173,16 +173,13 @@ pub enum RecorderError {
     #[error("could not start the recorder's thread")]
     Start(#[source] std::io::Error),
     /// The sink failed; what it had taken before stays where it is.
-    #[error(
-        "could not {act} the capture: {source} ({written} events had been written, {refused} more were refused after \
-         the failure; `capture recover` saves what is in the file)"
-    )]
+    #[error("could not {act} the capture: {source}; `capture recover` saves what is in the file")]
     Sink {
         /// What was being done: `write`, `read back what waited for`, `flush`, `keep` or `finish`.
         act: &'static str,
         /// What the sink reported.
         source: SinkError,
-        /// Events written before the failure.
+        /// Events that the sink had taken before the failure; the last of them may not be in the file.
         written: u64,
         /// Events that came after it.
         refused: u64,

@@ -6,6 +6,7 @@
 //! chunk by its size while it lasts, so a recorder that did not flush by time would lose everything.
 
 use std::{
+    path::Path,
     sync::Mutex,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -52,7 +53,11 @@ fn kill_once(all: &[Bytes], after: Duration) -> Trial {
     let addr = job.addr.to_string();
     let args = ["record", "-o", &out, "--target", &addr, "--plaintext", "--job-id", "x"];
     let recording = Running::start(&[&args[..], &["--flush-interval", "200ms"]].concat());
-    assert!(wait(|| !job.sent().is_empty()), "no frame was asked for");
+    // A recording that holds nothing yet has no name.
+    assert!(
+        wait(|| !job.sent().is_empty() && Path::new(&out).exists()),
+        "no frame was asked for"
+    );
     thread::sleep(after);
     let killed = Instant::now();
     recording.kill();

@@ -17,6 +17,7 @@ mod demo;
 mod diff;
 mod durability;
 mod edge;
+mod evidence;
 mod faults;
 mod files;
 mod golden;

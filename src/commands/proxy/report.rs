@@ -3,15 +3,18 @@
 use grpc_capture::{
     file::Digest,
     report::{event_json::EndingJson, event_text},
-    tap::{proxy::CallEnd, recorder::output::Written},
+    tap::{
+        proxy::CallEnd,
+        recorder::output::{Held, Written},
+    },
     text::printable,
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Session, output};
+use super::{Done, Session, output};
 use crate::{
     cli::{Format, proxy::ProxyArgs},
-    commands::{Outcome, series},
+    commands::{Outcome, kept, series},
 };
 
 /// Endings that the text shows one by one.
@@ -19,7 +22,8 @@ const ENDINGS_SHOWN: usize = 20;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    capture: String,
+    /// `None` when nothing was recorded, so that no file was left.
+    capture: Option<String>,
     calls: u64,
     /// Messages of both directions.
     messages: u64,
@@ -71,37 +75,47 @@ struct CallEnding<'a> {
 }
 
 pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
-    let (outcome, errors) = judge(args, session);
-    let summary = session.written.as_ref().ok().map(|written| written.summary);
+    let (outcome, mut errors) = judge(args, session);
+    let (written, held) = (session.written.as_ref().ok(), session.held.as_ref());
+    let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
     let totals = &session.totals;
     let numbered = args.series.is_numbered();
-    let gaps = summary
-        .filter(|_| !numbered)
-        .map_or(totals.gaps, |summary| summary.gaps);
-    let capture = if numbered {
-        output::beside(&session.path, ".*.gcap")
-    } else {
-        session.path.clone()
+    let gaps = match (written, held) {
+        (Some(written), _) if !numbered => written.summary.gaps,
+        (_, Some(held)) => totals.gaps + kept::unwritten(totals, held),
+        _ => totals.gaps,
     };
-    let written = session.written.as_ref().ok();
+    let files = written.map(|written| &written.files).or(held.map(|held| &held.files));
+    let capture = match files.map(|files| files.first()) {
+        _ if numbered => Some(output::beside(&session.path, ".*.gcap")),
+        Some(file) => file.map(|file| file.path.clone()),
+        None => Some(session.path.clone()),
+    };
+    let (messages, message_bytes) = held.map_or((totals.messages, totals.message_bytes), |held| {
+        let held = &held.summary;
+        (held.messages + held.sent_messages, held.message_bytes + held.sent_bytes)
+    });
+    if let Some(Written { files, .. }) = written
+        && !numbered
+    {
+        errors.extend(kept::earlier(&session.path, files));
+    }
     let report = Report {
-        capture: capture.display().to_string(),
-        files: written.filter(|_| numbered).map(series::files_json),
-        files_text: written.map_or_else(String::new, |written| {
-            series::files_text(&args.series, &session.path, written)
-        }),
+        capture: capture.map(|path| path.display().to_string()),
+        files: files.filter(|_| numbered).map(|files| series::files_json(files)),
+        files_text: series::files_text(&args.series, &session.path, written, held),
         filtered: session.outcome.filtered,
         left_out: written.filter(|_| args.only_errors).map(|written| written.left_out),
         undecided: written.filter(|_| args.only_errors).map(|written| written.undecided),
         calls: u64::from(totals.calls),
-        messages: totals.messages,
-        message_bytes: totals.message_bytes,
+        messages,
+        message_bytes,
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         gaps,
         held_ns: totals.held_ns,
         spilled_messages: totals.spilled,
-        lossy: gaps > 0 || summary.is_none(),
-        endings: session.outcome.endings.iter().map(ending).collect(),
+        lossy: gaps > 0 || written.is_none(),
+        endings: session.outcome.endings.iter().map(|call| ending(call, held)).collect(),
         digest: written.and_then(Written::digest),
         errors,
         connections: session.outcome.connections,
@@ -118,14 +132,20 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
     Ok(outcome)
 }
 
-fn ending(call: &CallEnd) -> CallEnding<'_> {
+/// A call; its messages are those in the files, where not all of them are.
+fn ending<'a>(call: &'a CallEnd, held: Option<&Held>) -> CallEnding<'a> {
+    let held = held.and_then(|held| held.calls.as_ref());
+    let held = held.map(|calls| calls.get(&call.call).copied().unwrap_or_default());
+    let (messages_sent, messages_received) = held.map_or((call.messages_sent, call.messages_received), |held| {
+        (held.sent, held.received)
+    });
     CallEnding {
         call: call.call,
         method: &call.method,
-        messages: call.messages_sent + call.messages_received,
-        messages_sent: call.messages_sent,
-        messages_received: call.messages_received,
-        message_bytes: call.message_bytes,
+        messages: messages_sent + messages_received,
+        messages_sent,
+        messages_received,
+        message_bytes: held.map_or(call.message_bytes, |held| held.received_bytes + held.sent_bytes),
         end_offset_ns: call.end_offset_ns,
         ending: EndingJson(&call.ending),
     }
@@ -134,11 +154,16 @@ fn ending(call: &CallEnd) -> CallEnding<'_> {
 /// The exit code, and everything that is wrong. How calls ended is their own business.
 fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     if let Err(error) = &session.written {
-        let error = Failure::Error(error.to_string().into());
+        let error = kept::failure(error, session.held.as_ref(), &session.totals);
         return (
             Outcome::Lossy,
             vec![format!("{error}; the traffic went on, unrecorded")],
         );
+    }
+    if let Ok(written) = &session.written
+        && let Some(text) = kept::taken(&written.files)
+    {
+        return (Outcome::Failed, vec![text]);
     }
     let lost = session.totals.gaps;
     if lost > 0 {
@@ -165,7 +190,12 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
 fn text(report: &Report<'_>) -> String {
     let mut text = format!(
         "{}: {} of {} in {}, {} on disk, {} lost\n",
-        printable(&report.capture),
+        printable(
+            report
+                .capture
+                .as_deref()
+                .unwrap_or("nothing was recorded and no file left")
+        ),
         output::counted(report.messages, "message"),
         output::bytes(report.message_bytes),
         output::counted(report.calls, "call"),

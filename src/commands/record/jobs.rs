@@ -11,7 +11,9 @@ use std::{
 use grpc_capture::{
     file::{Header, attribute},
     redact::Secrets,
-    tap::{JobOutcome, MonotonicClock, RecorderHandle, Stop, record_job},
+    tap::{
+        JobOutcome, MonotonicClock, RecorderError, RecorderHandle, Stop, record_job, recorder::output::RecordingFiles,
+    },
     text::printable,
 };
 use serde::Serialize;
@@ -21,13 +23,13 @@ use super::{
     Failure, Recording,
     progress::{Handles, Line},
     report::{self, Report},
-    session::{self, Place, Session},
+    session::{self, Session},
     target, timed, unix_ns,
 };
 use crate::{
     cli::{Format, record::RecordArgs},
     commands::{
-        Done, Outcome, import, output,
+        Done, Outcome, import, kept, output,
         signals::{self, Usr1},
     },
 };
@@ -195,14 +197,15 @@ async fn together(
         ));
     }
     let session = Session::start(args, 1, secrets)?;
-    let place = Place::create(args, path)?;
+    let file = session::begin(args, path)?;
+    let files = RecordingFiles::new(session::evidence(args));
     let clock = MonotonicClock::start();
     for item in items {
         session.learn(&item.args)?;
     }
     let mut header = session.secrets().header(&header(args, items, dialect));
     header.anchor_unix_ns = unix_ns();
-    let recorder = session.recorder(args, place, &header, session.recorder_options(args, clock, path))?;
+    let recorder = session.recorder(args, file, &files, &header, session.recorder_options(args, clock, path))?;
     let handle = recorder.handle();
     watch.handles.add(handle.clone());
     let mut running = JoinSet::new();
@@ -227,16 +230,21 @@ async fn together(
             *slot = Some(outcome);
         }
     }
+    if args.expect.allow_empty && ended.iter().flatten().any(Result::is_ok) {
+        files.keep_empty();
+    }
     let written = recorder.finish().await;
+    let held = session::held(files, &written).await;
     let totals = handle.totals();
-    let summary = written.as_ref().ok().cloned();
     let mut worst = Outcome::Ok;
     let mut jobs = Vec::with_capacity(items.len());
     for (ended, item) in ended.into_iter().zip(items) {
         let name = item.name.clone();
         let (job, outcome) = match ended {
             Some(Ok(outcome)) => {
-                let recording = Recording::of_one(path, outcome, summary.clone(), secrets);
+                let written = written.as_ref().map(Clone::clone);
+                let written = written.map_err(|_| RecorderError::Lost);
+                let recording = Recording::of_one(path, outcome, written, held.clone(), secrets);
                 Job::new(name, &item.args, Ok(recording))
             }
             Some(Err(failure)) => Job::failed(name, &failure.masked(secrets)),
@@ -248,20 +256,21 @@ async fn together(
         }
         jobs.push(job);
     }
-    if let Err(error) = written {
-        output::say(format!("capture: {}", Failure::from(error)));
+    let mut report = Jobs::new(jobs);
+    let unwritten = held.as_ref().map_or(0, |held| kept::unwritten(&totals, held));
+    if let Err(error) = &written {
+        output::say(format!("capture: {}", kept::failure(error, held.as_ref(), &totals)));
         worst = Outcome::Failed;
     }
-    let mut report = Jobs::new(jobs);
     let lost = totals.gaps.saturating_sub(report.gaps);
-    if lost > 0 {
+    if lost > 0 && written.is_ok() {
         // Whose they were, the gaps in the capture say.
         let lost = output::counted(lost, "message");
         output::say(format!("capture: the disk could not keep up, and {lost} went missing"));
         worst = worst.worst(Outcome::Lossy);
     }
-    report.gaps = totals.gaps;
-    report.lossy |= totals.gaps > 0;
+    report.gaps = totals.gaps + unwritten;
+    report.lossy |= report.gaps > 0;
     Ok((report, worst))
 }
 
@@ -376,7 +385,7 @@ fn text(jobs: &Jobs) -> String {
             |report| {
                 let frames = output::counted(report.messages, "frame");
                 let bytes = output::bytes(report.message_bytes);
-                let capture = printable(&report.capture);
+                let capture = printable(report.capture.as_deref().unwrap_or("no file"));
                 format!("{frames} of {bytes}, {} lost, {capture}", output::grouped(report.gaps))
             },
         );

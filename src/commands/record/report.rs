@@ -4,21 +4,25 @@ use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
     report::{event_json::EndingJson, event_text, validation, validation_text},
-    tap::{CallOutcome, recorder::output::Written},
+    tap::{
+        CallOutcome,
+        recorder::output::{Held, Written},
+    },
     text::printable,
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, Recording, output};
+use super::{Done, Outcome, Recording, output};
 use crate::{
     cli::{Format, record::RecordArgs},
-    commands::series,
+    commands::{kept, series},
 };
 
 /// What a recording came to.
 #[derive(Serialize)]
 pub(super) struct Report {
-    pub(super) capture: String,
+    /// `None` when nothing was recorded, so that no file was left.
+    pub(super) capture: Option<String>,
     calls: usize,
     /// Messages received.
     pub(super) messages: u64,
@@ -71,32 +75,42 @@ struct CallEnding {
 /// The report of a recording, and the exit code.
 pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report) {
     let (outcome, errors) = judge(args, &recording);
-    let errors = errors.iter().map(|error| recording.secrets.line(error)).collect();
+    let mut errors: Vec<_> = errors.iter().map(|error| recording.secrets.line(error)).collect();
     let calls = recording.outcome.as_ref().map_or(&[][..], |outcome| &outcome.calls);
     let written = recording.written.as_ref().ok();
-    let summary = written.map(|written| written.summary);
+    let held = recording.held.as_ref();
+    let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
     let totals = &recording.totals;
     let numbered = args.series.is_numbered();
-    let gaps = summary
-        .filter(|_| !numbered)
-        .map_or(totals.gaps, |summary| summary.gaps);
-    let capture = if numbered {
-        output::beside(&recording.path, ".*.gcap")
-    } else {
-        recording.path.clone()
+    let gaps = match (written, held) {
+        (Some(written), _) if !numbered => written.summary.gaps,
+        (_, Some(held)) => totals.gaps + kept::unwritten(totals, held),
+        _ => totals.gaps,
     };
+    let files = written.map(|written| &written.files).or(held.map(|held| &held.files));
+    let capture = match files.map(|files| files.first()) {
+        _ if numbered => Some(output::beside(&recording.path, ".*.gcap")),
+        Some(file) => file.map(|file| file.path.clone()),
+        None => Some(recording.path.clone()),
+    };
+    let endings: Vec<_> = calls.iter().map(|call| ending(call, held)).collect();
+    if let Some(Written { files, .. }) = written
+        && !numbered
+    {
+        errors.extend(kept::earlier(&recording.path, files));
+    }
     let report = Report {
-        capture: capture.display().to_string(),
+        capture: capture.map(|path| path.display().to_string()),
         calls: calls.len(),
-        messages: calls.iter().map(|call| call.messages).sum(),
-        message_bytes: calls.iter().map(|call| call.message_bytes).sum(),
+        messages: endings.iter().map(|call| call.messages).sum(),
+        message_bytes: endings.iter().map(|call| call.message_bytes).sum(),
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
         held_ns: calls.iter().map(|call| call.held_ns).sum(),
         spilled_messages: calls.iter().map(|call| call.spilled).sum(),
         lossy: gaps > 0 || written.is_none(),
-        endings: calls.iter().map(ending).collect(),
+        endings,
         digest: written.and_then(Written::digest),
         codecs: written.map_or_else(serde_json::Map::new, |written| {
             let codecs = written.codecs.iter();
@@ -106,10 +120,8 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
         }),
         hurried_chunks: written.map_or(0, |written| written.hurried),
         errors,
-        files: written.filter(|_| numbered).map(series::files_json),
-        files_text: written.map_or_else(String::new, |written| {
-            series::files_text(&args.series, &recording.path, written)
-        }),
+        files: files.filter(|_| numbered).map(|files| series::files_json(files)),
+        files_text: series::files_text(&args.series, &recording.path, written, held),
         validation: recording.judged,
     };
     (outcome, report)
@@ -127,12 +139,15 @@ pub(super) fn report(args: &RecordArgs, recording: Recording, talk: output::Talk
     Ok(outcome)
 }
 
-fn ending(call: &CallOutcome) -> CallEnding {
+/// A call; its messages are those in the files, where not all of them are.
+fn ending(call: &CallOutcome, held: Option<&Held>) -> CallEnding {
+    let held = held.and_then(|held| held.calls.as_ref());
+    let held = held.map(|calls| calls.get(&call.call).copied().unwrap_or_default());
     CallEnding {
         call: call.call,
         method: call.method.clone(),
-        messages: call.messages,
-        message_bytes: call.message_bytes,
+        messages: held.map_or(call.messages, |held| held.received),
+        message_bytes: held.map_or(call.message_bytes, |held| held.received_bytes),
         first_message_offset_ns: call.first_message_offset_ns,
         last_message_offset_ns: call.last_message_offset_ns,
         end_offset_ns: call.end_offset_ns,
@@ -151,10 +166,14 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
         errors.extend(error);
     };
     if let Err(error) = &recording.written {
-        add(
-            Outcome::Failed,
-            Some(Failure::Error(error.to_string().into()).to_string()),
-        );
+        // Of a capture that several jobs share, it is said once.
+        let text = (!recording.shared).then(|| kept::failure(error, recording.held.as_ref(), &recording.totals));
+        add(Outcome::Failed, text);
+    }
+    if let Ok(written) = &recording.written
+        && let Some(text) = kept::taken(&written.files)
+    {
+        add(Outcome::Failed, Some(text));
     }
     for error in &recording.errors {
         add(Outcome::Failed, Some(error.clone()));
@@ -178,7 +197,7 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
     }
     let on_the_wire: u64 = calls.iter().map(|call| call.lost).sum();
     let lost = recording.totals.gaps.saturating_sub(on_the_wire);
-    if lost > 0 {
+    if lost > 0 && recording.written.is_ok() {
         let lost = output::counted(lost, "message");
         add(
             Outcome::Lossy,
@@ -276,7 +295,12 @@ fn text(report: &Report) -> String {
     };
     let duration = output::seconds(report.duration_ns);
     let lost = output::grouped(report.gaps);
-    let capture = printable(&report.capture);
+    let capture = printable(
+        report
+            .capture
+            .as_deref()
+            .unwrap_or("nothing was recorded and no file left"),
+    );
     let mut text =
         format!("{capture}: {frames} of {bytes} in {calls} over {duration}, {stored} on disk{ratio}, {lost} lost\n");
     for call in &report.endings {

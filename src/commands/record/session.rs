@@ -1,7 +1,6 @@
 //! One recording, alone or as one of many: configured, dialled, recorded, finished.
 
 use std::{
-    fs::File,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +8,7 @@ use std::{
 };
 
 use grpc_capture::{
-    file::{Continues, Header, Writer, WriterOptions, attribute},
+    file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
     redact::{MetadataPolicy, Redactor, Rule, Rules, Secrets, strip_userinfo},
     report::validation,
     tap::{
@@ -21,7 +20,7 @@ use grpc_capture::{
             QUEUE_BYTES, SPILL_BYTES, Spill,
             crew::Crew,
             durable::Keeper,
-            output::{Making, Output, Written},
+            output::{Evidence, Held, Making, Output, RecordingFiles, Written},
             pipeline::{Ladder, Pipeline},
             press::Press,
         },
@@ -74,6 +73,10 @@ pub(super) struct Recording {
     pub(super) totals: Totals,
     pub(super) outcome: Result<JobOutcome, Failure>,
     pub(super) written: Result<Written, RecorderError>,
+    /// The capture holds other jobs, too.
+    pub(super) shared: bool,
+    /// What is in the files, when they could not be written to their end.
+    pub(super) held: Option<Held>,
     /// What `--validate` found.
     pub(super) judged: Option<validation::Report>,
     /// What failed beside the recording.
@@ -82,14 +85,22 @@ pub(super) struct Recording {
 
 impl Recording {
     /// One job's part of a capture that holds several; what was lost in it is known by its calls.
-    pub(super) fn of_one(path: &Path, outcome: JobOutcome, written: Option<Written>, secrets: &Secrets) -> Self {
+    pub(super) fn of_one(
+        path: &Path,
+        outcome: JobOutcome,
+        written: Result<Written, RecorderError>,
+        held: Option<Held>,
+        secrets: &Secrets,
+    ) -> Self {
         let gaps = outcome.calls.iter().map(|call| call.lost).sum();
-        let written = written.ok_or(RecorderError::Lost).map(|mut written| {
+        let written = written.map(|mut written| {
             written.summary.gaps = gaps;
             written
         });
         Self {
             secrets: secrets.clone(),
+            held,
+            shared: true,
             path: path.to_owned(),
             totals: Totals {
                 gaps,
@@ -103,44 +114,29 @@ impl Recording {
     }
 }
 
-/// A capture's file that is open, and not yet in its place when it is to replace another.
-pub(super) struct Place {
-    file: File,
-    at: PathBuf,
-    path: PathBuf,
+/// Begins the capture's file, before a job is configured, which nothing can cancel: is there a place for what it streams?
+/// An earlier capture that is to be replaced stays until something is recorded.
+pub(super) fn begin(args: &RecordArgs, path: &Path) -> Result<NewFile, Failure> {
+    output::check_capture(path)?;
+    output::begin(path, args.force)
 }
 
-impl Place {
-    /// Creates it, before a job is configured, which nothing can cancel: is there a place for what it streams?
-    pub(super) fn create(args: &RecordArgs, path: &Path) -> Result<Self, Failure> {
-        output::check_capture(path)?;
-        // An earlier capture that is to be replaced stays until there is a job to record.
-        let at = if args.force {
-            output::beside(path, ".gcap.part")
-        } else {
-            path.to_owned()
-        };
-        Ok(Self {
-            file: output::create(&at, args.force)?,
-            at,
-            path: path.to_owned(),
-        })
+/// What a recording must hold to replace an earlier one. Of a job, frames: when another client takes them, a call brings
+/// none, and ends well.
+pub(super) const fn evidence(args: &RecordArgs) -> Evidence {
+    if args.call.method.is_some() {
+        Evidence::Answer
+    } else {
+        Evidence::Message
     }
+}
 
-    /// Puts the file in its place.
-    fn take(self) -> Result<File, Failure> {
-        if self.at != self.path {
-            std::fs::rename(&self.at, &self.path)
-                .map_err(|error| format!("could not replace {}: {error}", self.path.display()))?;
-        }
-        Ok(self.file)
+/// What the files of a recording hold, when it could not be written to its end. Reading them may take a while.
+pub(crate) async fn held<T>(files: RecordingFiles, written: &Result<T, RecorderError>) -> Option<Held> {
+    if !matches!(written, Err(RecorderError::Sink { .. } | RecorderError::Lost)) {
+        return None;
     }
-
-    /// Nothing was captured: the empty file would only be in the way.
-    pub(super) fn give_up(self) {
-        drop(self.file);
-        let _ = std::fs::remove_file(&self.at);
-    }
+    tokio::task::spawn_blocking(move || files.held()).await.ok()
 }
 
 impl Session {
@@ -191,16 +187,9 @@ impl Session {
             output::apart(earlier, path)?;
         }
         let numbered = Numbered::reserve(path, args.force, &args.series)?;
-        let place = numbered.is_none().then(|| Place::create(args, path)).transpose()?;
-        let prepared = match prepare(args, &stop).await {
-            Ok(prepared) => prepared,
-            Err(failure) => {
-                if let Some(place) = place {
-                    place.give_up();
-                }
-                return Err(failure);
-            }
-        };
+        let file = numbered.is_none().then(|| begin(args, path)).transpose()?;
+        let prepared = prepare(args, &stop).await?;
+        let files = RecordingFiles::new(evidence(args));
         let clock = MonotonicClock::start();
         let mut header = self.secrets.header(&header(args, &prepared, unix_ns()));
         if let Some(earlier) = &earlier {
@@ -212,17 +201,17 @@ impl Session {
             options.observers.push(observer);
             judge
         });
-        let (recorder, asked) = match (place, numbered) {
+        let (recorder, asked) = match (file, numbered) {
             (_, Some(numbered)) => {
                 let header = self.redacted(&header, &mut options)?;
-                let (output, asked) = numbered.open(self.making(args, &header))?;
+                let (output, asked) = numbered.open(self.making(args, &header, &files))?;
                 let expected = live::expectations(args, &header)?;
                 options
                     .observers
                     .extend(asked.observer(expected, &header, args.dial.max_msg_sz.0));
                 (Recorder::start(output, options)?, Some(asked))
             }
-            (Some(place), None) => (self.recorder(args, place, &header, options)?, None),
+            (Some(file), None) => (self.recorder(args, file, &files, &header, options)?, None),
             (None, None) => return Err("there is no place to write".into()),
         };
         let handle = recorder.handle();
@@ -238,9 +227,13 @@ impl Session {
                 "could not record the job to its end: {panicked}"
             ))),
         };
-        if let Err(error) = &outcome {
-            // The capture says itself why it is empty.
-            let _ = handle.note("recorder", error.to_string());
+        match &outcome {
+            Ok(_) if args.expect.allow_empty => files.keep_empty(),
+            Ok(_) => {}
+            Err(error) => {
+                // A capture that is there says itself why it is empty.
+                let _ = handle.note("recorder", error.to_string());
+            }
         }
         let written = recorder.finish().await;
         let (judged, unjudged) = match judge.map(live::Judge::finish) {
@@ -253,6 +246,8 @@ impl Session {
             path: path.to_owned(),
             totals: handle.totals(),
             outcome,
+            shared: false,
+            held: held(files, &written).await,
             written,
             judged,
             errors: unjudged.map(|failure| failure.to_string()).into_iter().collect(),
@@ -263,17 +258,19 @@ impl Session {
     pub(super) fn recorder(
         &self,
         args: &RecordArgs,
-        place: Place,
+        file: NewFile,
+        files: &RecordingFiles,
         header: &Header,
         mut options: RecorderOptions,
     ) -> Result<Recorder<Output>, Failure> {
-        let path = place.path.clone();
-        let file = self.keeper.keep(place.take()?, &path, args.recorder.sync.into());
+        let path = file.path().to_owned();
+        let file = self.keeper.keep(file, args.recorder.sync.into())?;
+        let recorded = file.recorded();
         let header = self.redacted(header, &mut options)?;
-        let making = self.making(args, &header);
+        let making = self.making(args, &header, files);
         let writer = Writer::named(file, &path, &header, making.chunks)?;
         let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-        let output = Output::single(path, pipeline);
+        let output = Output::single(recorded, making.files, pipeline);
         Ok(match &self.crew {
             Some(crew) => Recorder::start_in(crew, output, options),
             None => Recorder::start(output, options)?,
@@ -293,7 +290,7 @@ impl Session {
     }
 
     /// How the recording's files are made.
-    fn making(&self, args: &RecordArgs, header: &Header) -> Making {
+    fn making(&self, args: &RecordArgs, header: &Header, files: &RecordingFiles) -> Making {
         let defaults = WriterOptions::default();
         let room = self.press.room().get().div_ceil(self.recordings);
         Making {
@@ -306,6 +303,7 @@ impl Session {
             press: self.press.clone(),
             ladder: Ladder::default(),
             room: NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN),
+            files: files.clone(),
         }
     }
 

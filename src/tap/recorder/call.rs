@@ -79,6 +79,10 @@ impl CallRecorder {
         if let Some(why) = self.queue.counters.refusal()
             && why != Refused::Overflow
         {
+            if why == Refused::SinkFailed {
+                // It came, and it is not in the capture.
+                self.queue.counters.gaps.fetch_add(1, Ordering::Relaxed);
+            }
             return self.control(EventKind::Message(message));
         }
         let Some(admission) = self.admit(&message).await? else {

@@ -6,10 +6,7 @@
 //! synced anyway goes past the page cache when it is much.
 
 use std::{
-    fs::File,
     io::{self, Write},
-    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
-    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -19,13 +16,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::file::Storage;
+use crate::file::{NewFile, Storage};
 use direct::Direct;
 use pace::{MUCH, Pace};
 
 mod batch;
 mod direct;
 mod pace;
+mod recorded;
+
+pub use recorded::RecordedFile;
 
 /// When what was written is made to survive a power failure. The header always is, when the capture is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,8 +61,7 @@ enum Call {
 /// What the keeper and the writer know of one file.
 #[derive(Debug)]
 struct Kept {
-    file: File,
-    path: PathBuf,
+    file: Arc<RecordedFile>,
     sync: SyncWhen,
     /// Bytes written since the last sync; batches, of what goes past the page cache.
     unsynced: Arc<AtomicU64>,
@@ -99,26 +98,27 @@ impl Keeper {
         Ok(Self { calls })
     }
 
-    /// Takes a new file into care. `path` is where it was created.
-    #[must_use]
-    pub fn keep(&self, file: File, path: &Path, sync: SyncWhen) -> KeptFile {
+    /// Takes a new, empty file into care.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn keep(&self, file: NewFile, sync: SyncWhen) -> io::Result<KeptFile> {
         let kept = Arc::new(Kept {
-            file,
-            path: path.to_owned(),
+            file: RecordedFile::new(file)?,
             sync,
             unsynced: Arc::default(),
             failure: Mutex::new(None),
         });
         // Without its thread, a file is still synced at its end.
         let _ = self.calls.send(Call::Keep(Arc::downgrade(&kept)));
-        KeptFile {
+        Ok(KeptFile {
             kept,
             keeper: self.calls.clone(),
             begun: false,
             pace: (sync != SyncWhen::None).then(|| Pace::new(Instant::now())),
             direct: None,
             chunk: 0,
-        }
+        })
     }
 }
 
@@ -157,48 +157,19 @@ impl Kept {
     /// One round's work on one file.
     fn look_after(&self) -> io::Result<()> {
         if self.sync == SyncWhen::Interval && self.unsynced.swap(0, Ordering::Relaxed) > 0 {
-            self.file.sync_data()?;
+            self.file.file().sync_data()?;
         }
-        if self.is_gone()? { Err(gone()) } else { Ok(()) }
+        self.file.check_roughly()
     }
-
-    /// True when no folder holds the file any more: it goes away with its last descriptor.
-    fn is_gone(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.nlink() == 0)
-    }
-
-    /// Copies a file that is gone to a place that is there; the error that tells of both.
-    fn rescue(&self) -> io::Error {
-        let source = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let beside = self.path.parent().unwrap_or(Path::new(""));
-        let process = std::process::id();
-        for folder in [beside, &std::env::temp_dir()] {
-            let to = folder.join(format!("{name}.rescued-{process}.gcap"));
-            let copied = File::create_new(&to).and_then(|mut to| io::copy(&mut File::open(&source)?, &mut to));
-            if copied.is_ok() {
-                return io::Error::new(
-                    io::ErrorKind::NotFound,
-                    format!(
-                        "the file or its folder was removed while it was recorded; what it held is saved as {}",
-                        to.display()
-                    ),
-                );
-            }
-        }
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            "the file or its folder was removed while it was recorded, and what it held could not be copied elsewhere",
-        )
-    }
-}
-
-/// Marks a file that is gone; the writer's thread replaces it by what came of the rescue.
-fn gone() -> io::Error {
-    io::Error::from(io::ErrorKind::NotFound)
 }
 
 impl KeptFile {
+    /// What is known of the file, for who gives it its name.
+    #[must_use]
+    pub fn recorded(&self) -> Arc<RecordedFile> {
+        Arc::clone(&self.kept.file)
+    }
+
     /// What the keeper ran into.
     fn found(&mut self) -> io::Result<()> {
         let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -213,14 +184,17 @@ impl KeptFile {
     fn rescue(&mut self) -> io::Error {
         // What cannot be written any more is not in the copy either.
         let _ = self.settle();
-        self.kept.rescue()
+        self.kept.file.rescue()
     }
 
     /// Lets what was gathered be written, and waits until it is.
     fn settle(&mut self) -> io::Result<()> {
         let Some(direct) = &mut self.direct else { return Ok(()) };
         match direct.settle() {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.kept.file.settled();
+                Ok(())
+            }
             Err(_) => self.give_direct_up(),
         }
     }
@@ -230,9 +204,9 @@ impl KeptFile {
         let Some(direct) = self.direct.take() else {
             return Ok(());
         };
-        let ended = direct.end(&self.kept.file);
+        let ended = direct.end(self.kept.file.file());
         self.kept.unsynced.fetch_add(1, Ordering::Relaxed);
-        ended
+        ended.inspect(|()| self.kept.file.settled())
     }
 
     /// A direct write has failed: the same through the page cache, which says why if it cannot either.
@@ -247,7 +221,7 @@ impl KeptFile {
         let waited = self.direct.as_mut().map_or(Duration::ZERO, Direct::waited);
         let Some(pace) = &mut self.pace else { return Ok(()) };
         match (pace.is_direct(Instant::now(), bytes, waited), &self.direct) {
-            (true, None) => match Direct::open(&self.kept.file, &self.kept.unsynced) {
+            (true, None) => match Direct::open(self.kept.file.file(), &self.kept.unsynced) {
                 Ok(direct) => self.direct = Some(direct),
                 Err(_) => self.pace = None,
             },
@@ -268,14 +242,20 @@ impl Drop for KeptFile {
 impl Write for KeptFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.found()?;
-        let taken = self.direct.as_mut().map(|direct| direct.write(bytes));
+        let file = Arc::clone(&self.kept.file);
+        let taken = self.direct.as_mut().map(|direct| {
+            file.hand(bytes.len());
+            let taken = direct.write(bytes);
+            file.took(bytes, *taken.as_ref().unwrap_or(&0));
+            taken
+        });
         let written = match taken {
             Some(Ok(taken)) => taken,
             Some(Err(_)) => {
                 self.give_direct_up()?;
-                (&self.kept.file).write(bytes)?
+                file.append(bytes)?
             }
-            None => (&self.kept.file).write(bytes)?,
+            None => file.append(bytes)?,
         };
         let more = written as u64;
         self.chunk += more;
@@ -297,9 +277,12 @@ impl Write for KeptFile {
             self.give_direct_up()?;
         }
         self.choose()?;
+        if self.direct.is_none() {
+            self.kept.file.end_chunk();
+        }
         if self.kept.sync == SyncWhen::Chunk {
             self.settle()?;
-            self.kept.file.sync_data()?;
+            self.kept.file.file().sync_data()?;
         }
         Ok(())
     }
@@ -309,13 +292,13 @@ impl Storage for KeptFile {
     fn sync(&mut self) -> io::Result<()> {
         self.found()?;
         self.settle()?;
-        if self.kept.is_gone()? {
-            return Err(self.rescue());
-        }
         let header = !std::mem::replace(&mut self.begun, true);
+        if !header {
+            self.kept.file.check_end()?;
+        }
         if header || self.kept.sync != SyncWhen::None {
             self.kept.unsynced.store(0, Ordering::Relaxed);
-            self.kept.file.sync_data()?;
+            self.kept.file.file().sync_data()?;
         }
         Ok(())
     }
@@ -328,12 +311,12 @@ impl Storage for KeptFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, fs::File, path::Path};
 
     use super::*;
     use crate::{
         event::{Event, EventKind, Note},
-        file::{FileErrorKind, Header, Reader, Writer, WriterOptions},
+        file::{Existing, FileErrorKind, Header, Reader, Writer, WriterOptions},
     };
 
     /// A round that the tests do not wait for.
@@ -349,9 +332,18 @@ mod tests {
         }
     }
 
+    /// A file that has its name.
+    fn keep(keeper: &Keeper, path: &Path, sync: SyncWhen) -> KeptFile {
+        let file = keeper
+            .keep(NewFile::create(path, Existing::Keep).unwrap(), sync)
+            .unwrap();
+        file.recorded().take_name().unwrap();
+        file
+    }
+
     fn begin(path: &Path, sync: SyncWhen) -> (Keeper, Arc<Kept>, Writer<KeptFile>) {
         let keeper = Keeper::start(NEVER).unwrap();
-        let file = keeper.keep(File::create_new(path).unwrap(), path, sync);
+        let file = keep(&keeper, path, sync);
         let kept = Arc::clone(&file.kept);
         let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
         (keeper, kept, writer)
@@ -432,7 +424,7 @@ mod tests {
         let path = dir.path().join("e.gcap");
         let (calls, called) = mpsc::channel();
         let keeper = Keeper { calls };
-        let mut file = keeper.keep(File::create_new(&path).unwrap(), &path, SyncWhen::Interval);
+        let mut file = keep(&keeper, &path, SyncWhen::Interval);
         file.write_all(&[0]).unwrap();
         assert!(matches!(called.try_recv(), Ok(Call::Keep(_))));
         assert!(called.try_recv().is_err(), "one byte is not much");
@@ -448,8 +440,8 @@ mod tests {
     /// A file past the page cache, from its first chunk on.
     fn direct(path: &Path, ways: impl FnOnce(&File) -> Direct) -> (Keeper, Writer<KeptFile>) {
         let keeper = Keeper::start(NEVER).unwrap();
-        let mut file = keeper.keep(File::create_new(path).unwrap(), path, SyncWhen::Interval);
-        file.direct = Some(ways(&file.kept.file));
+        let mut file = keep(&keeper, path, SyncWhen::Interval);
+        file.direct = Some(ways(file.kept.file.file()));
         // Nothing is decided: it stays as it is.
         file.pace = None;
         let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
@@ -495,11 +487,10 @@ mod tests {
     fn what_is_not_synced_is_left_to_the_page_cache() {
         let dir = tempfile::tempdir().unwrap();
         let keeper = Keeper::start(NEVER).unwrap();
-        let keep = |sync| {
-            let file = File::create(dir.path().join("i.gcap")).unwrap();
-            keeper.keep(file, &dir.path().join("i.gcap"), sync).pace.is_some()
-        };
-        let may = [SyncWhen::None, SyncWhen::Interval, SyncWhen::Chunk].map(keep);
+        let may = [SyncWhen::None, SyncWhen::Interval, SyncWhen::Chunk].map(|sync| {
+            let path = dir.path().join(format!("{sync:?}.gcap"));
+            keep(&keeper, &path, sync).pace.is_some()
+        });
         assert_eq!(may, [false, true, true]);
     }
 

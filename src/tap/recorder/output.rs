@@ -6,8 +6,10 @@
 
 mod carry;
 mod dump;
+mod files;
 mod making;
 mod names;
+mod naming;
 mod part;
 mod ring;
 mod rotate;
@@ -15,9 +17,10 @@ mod segment;
 mod sieve;
 mod trigger;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 pub use dump::TRIGGER_AUTHOR;
+pub use files::{Evidence, Held, HeldCall, RecordingFiles};
 pub use making::Making;
 pub use names::Names;
 pub use ring::{BoundError, OnError, Ring, RingBound, RingOptions};
@@ -25,9 +28,11 @@ pub use rotate::{Rotate, RotateOptions};
 pub use sieve::{HELD_BYTES, PATIENCE, Sieve};
 pub use trigger::{Bell, Trigger};
 
+use naming::{Naming, When};
+
 use super::{
     Sink, SinkError,
-    durable::KeptFile,
+    durable::{KeptFile, RecordedFile},
     pipeline::{self, CodecCounts, Pipeline},
 };
 use crate::{
@@ -35,7 +40,10 @@ use crate::{
     file::{Digest, Summary},
 };
 
-/// A capture that was finished.
+/// Who says what a file leaves out.
+const AUTHOR: &str = "recorder";
+
+/// A capture of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenFile {
     /// Its place.
@@ -46,6 +54,26 @@ pub struct WrittenFile {
     pub from_ns: u64,
     /// What made a ring write it.
     pub trigger: Option<Trigger>,
+    /// The name that it was to have, when another program had taken that.
+    pub taken: Option<PathBuf>,
+    /// False when the recording failed and could not finish it.
+    pub finished: bool,
+}
+
+impl WrittenFile {
+    /// A file that is whole and has its name.
+    fn new(naming: &Naming, summary: Summary, from_ns: u64) -> Self {
+        let file = Self {
+            path: naming.file().path(),
+            summary,
+            from_ns,
+            trigger: None,
+            taken: naming.file().taken(),
+            finished: true,
+        };
+        naming.files().finished(naming.as_begun(), &file);
+        file
+    }
 }
 
 /// What a recording left behind.
@@ -69,6 +97,13 @@ pub struct Written {
 }
 
 impl Written {
+    /// Adds a file, unless it held nothing.
+    fn extend(&mut self, file: Option<(WrittenFile, pipeline::Written)>) {
+        if let Some(file) = file {
+            self.add(file);
+        }
+    }
+
     fn add(&mut self, (file, by_codec): (WrittenFile, pipeline::Written)) {
         let (all, more) = (&mut self.summary, &file.summary);
         all.events += more.events;
@@ -104,10 +139,11 @@ impl Written {
     }
 
     /// Removes the oldest captures beyond `keep`.
-    fn keep(&mut self, keep: Option<usize>) -> std::io::Result<()> {
+    fn keep(&mut self, keep: Option<usize>, files: &RecordingFiles) -> std::io::Result<()> {
         let Some(keep) = keep else { return Ok(()) };
         while self.files.len() > keep {
             let old = self.files.remove(0);
+            files.removed(&old.path);
             match std::fs::remove_file(&old.path) {
                 // Somebody else took it away.
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -134,16 +170,48 @@ pub enum Output {
 /// One capture, and its place.
 #[derive(Debug)]
 pub struct Single {
-    path: PathBuf,
+    naming: Naming,
     pipeline: Pipeline<KeptFile>,
 }
 
 impl Output {
-    /// One capture, that `pipeline` has begun at `path`.
+    /// One capture, that `pipeline` has begun in `file`.
     #[must_use]
-    pub fn single(path: impl Into<PathBuf>, pipeline: Pipeline<KeptFile>) -> Self {
-        let path = path.into();
-        Self::Single(Box::new(Single { path, pipeline }))
+    pub fn single(file: Arc<RecordedFile>, files: RecordingFiles, pipeline: Pipeline<KeptFile>) -> Self {
+        let naming = Naming::new(file, files, 0, When::Evidence);
+        Self::Single(Box::new(Single { naming, pipeline }))
+    }
+
+    /// What the recording says of itself is wanted, though nothing else is there.
+    fn keep_empty(&self) {
+        match self {
+            Self::Single(single) => single.naming.files().keep_empty(),
+            Self::Rotate(rotate) => rotate.files().keep_empty(),
+            Self::Ring(_) => {}
+            Self::Sieve(sieve) => sieve.inner().keep_empty(),
+        }
+    }
+}
+
+impl Single {
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        self.pipeline.write(event)?;
+        if self.naming.is_due(event) {
+            // What has a name holds something.
+            self.pipeline.flush()?;
+            self.naming.name()?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Written, SinkError> {
+        let mut written = Written::default();
+        let by_codec = self.pipeline.finish()?;
+        if self.naming.finish(false)? {
+            let file = WrittenFile::new(&self.naming, by_codec.summary, 0);
+            written.add((file, by_codec));
+        }
+        Ok(written)
     }
 }
 
@@ -152,7 +220,7 @@ impl Sink for Output {
 
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         match self {
-            Self::Single(single) => single.pipeline.write(event),
+            Self::Single(single) => single.write(event),
             Self::Rotate(rotate) => rotate.write(event),
             Self::Ring(ring) => ring.write(event),
             Self::Sieve(sieve) => sieve.write(event),
@@ -189,18 +257,7 @@ impl Sink for Output {
 
     fn finish(self) -> Result<Written, SinkError> {
         match self {
-            Self::Single(single) => {
-                let mut written = Written::default();
-                let by_codec = single.pipeline.finish()?;
-                let file = WrittenFile {
-                    path: single.path,
-                    summary: by_codec.summary,
-                    from_ns: 0,
-                    trigger: None,
-                };
-                written.add((file, by_codec));
-                Ok(written)
-            }
+            Self::Single(single) => single.finish(),
             Self::Rotate(rotate) => rotate.finish(),
             Self::Ring(ring) => ring.finish(),
             Self::Sieve(sieve) => sieve.finish(),

@@ -2,6 +2,8 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
+use super::recorded::changed;
+
 /// Direct writes begin and end at multiples of this, in the file and in memory. Disks ask for 512 or 4,096.
 pub(super) const BLOCK: usize = 4096;
 /// So much is gathered for one write at most.
@@ -90,6 +92,10 @@ impl Batch {
 
     /// Gives the file what it does not have.
     pub(super) fn write(&mut self, ways: &Ways) -> io::Result<()> {
+        let found = ways.cached.metadata()?.len();
+        if found != self.end() {
+            return Err(changed(found, self.end()));
+        }
         let blocks = self.blocks();
         if blocks > 0 {
             let blocks = &self.memory[self.base..self.base + blocks];

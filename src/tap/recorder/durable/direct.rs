@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::batch::{Batch, Ways};
+use super::{
+    batch::{Batch, Ways},
+    recorded::changed,
+};
 
 /// The end of a file that is written past the page cache, by a thread of its own: while one write is under way, the next is
 /// gathered, and the busier the disk is the more of it.
@@ -148,7 +151,13 @@ impl Direct {
             None if !state.over => return Err(lost()),
             None => &state.gathered,
         };
-        file.seek(SeekFrom::Start(first.end()))?;
+        let (found, least) = (file.metadata()?.len(), first.end());
+        // A write that failed may have got some way.
+        let most = least + state.failed.as_ref().map_or(0, |failed| failed.rest().len() as u64);
+        if !(least..=most).contains(&found) {
+            return Err(changed(found, least));
+        }
+        file.seek(SeekFrom::Start(least))?;
         if let Some(failed) = &state.failed {
             file.write_all(failed.rest())?;
         }

@@ -13,6 +13,7 @@ use std::{
 use super::{
     Making, Names, Trigger, Written, WrittenFile,
     carry::Carry,
+    naming::When,
     part::{Part, Plan},
     segment::Segment,
 };
@@ -80,7 +81,7 @@ fn write_all(
         let file = file.unwrap_or_else(|_| Err("what writes it panicked".into()));
         let made = file.and_then(|file| {
             written.add(file);
-            Ok(written.keep(keep)?)
+            Ok(written.keep(keep, &making.files)?)
         });
         if let Err(error) = made {
             dump.segments.iter().for_each(|segment| segment.save());
@@ -102,14 +103,13 @@ fn write_all(
 }
 
 fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pipeline::Written), SinkError> {
-    let (path, file) = names.create(dump.number)?;
-    let (mut file, mut part) = (Some((path, file)), None);
+    let (mut file, mut part) = (Some(names.create(dump.number)?), None);
     let mut carry = dump
         .segments
         .first()
         .map_or_else(Carry::default, |segment| segment.opening.clone());
     let mut begin = |carry: &Carry| -> Result<Option<Part>, SinkError> {
-        let Some((path, file)) = file.take() else {
+        let Some(file) = file.take() else {
             return Ok(None);
         };
         let plan = Plan {
@@ -119,8 +119,9 @@ fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pi
             to_ns: dump.to_ns,
             carry,
             note: None,
+            named: When::Whole,
         };
-        Ok(Some(Part::begin(path, file, &plan)?))
+        Ok(Some(Part::begin(file, &plan)?))
     };
     let mut triggers = dump.triggers.iter().peekable();
     'all: for segment in &dump.segments {
@@ -160,7 +161,9 @@ fn write(dump: &Dump, names: &Names, making: &Making) -> Result<(WrittenFile, pi
             format!("and {} more", dump.more),
         )?;
     }
-    let (mut file, codecs) = part.finish(dump.to_ns)?;
+    let Some((mut file, codecs)) = part.finish(dump.to_ns, true)? else {
+        return Err("its file is not there".into());
+    };
     file.trigger = dump.triggers.first().cloned();
     Ok((file, codecs))
 }

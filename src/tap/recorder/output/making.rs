@@ -5,15 +5,19 @@ use std::{
     io::{self, Write},
     num::NonZeroUsize,
     path::Path,
+    sync::Arc,
 };
 
 use crate::{
     file::{FileError, Header, Storage, Writer, WriterOptions, attribute},
     tap::recorder::{
+        durable::RecordedFile,
         pipeline::{Ladder, Pipeline},
         press::Press,
     },
 };
+
+use super::RecordingFiles;
 
 /// Below this, a chunk's own head would weigh.
 const SMALLEST_CHUNK: usize = 4 << 10;
@@ -31,6 +35,8 @@ pub struct Making {
     pub ladder: Ladder,
     /// Chunks that may be under way at once.
     pub room: NonZeroUsize,
+    /// The files that are made.
+    pub files: RecordingFiles,
 }
 
 impl Making {
@@ -43,8 +49,9 @@ impl Making {
     }
 
     /// Begins a capture that survives a power failure once it is finished.
-    pub(super) fn capture(&self, file: File, path: &Path, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
-        self.begin(Lasting::Synced(file), path, header)
+    pub(super) fn capture(&self, file: Arc<RecordedFile>, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
+        let path = file.path();
+        self.begin(Lasting::Synced { file, begun: false }, &path, header)
     }
 
     /// Begins a piece that is not meant to last.
@@ -69,25 +76,44 @@ impl Making {
 /// A file, and whether it is worth waiting for the disk.
 #[derive(Debug)]
 pub(super) enum Lasting {
-    Synced(File),
+    Synced {
+        file: Arc<RecordedFile>,
+        /// The header has been synced.
+        begun: bool,
+    },
     Fleeting(File),
 }
 
 impl Write for Lasting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (Self::Synced(file) | Self::Fleeting(file)) = self;
-        file.write(bytes)
+        match self {
+            Self::Synced { file, .. } => file.append(bytes),
+            Self::Fleeting(file) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if let Self::Synced { file, .. } = self {
+            file.end_chunk();
+        }
         Ok(())
     }
 }
 
 impl Storage for Lasting {
     fn sync(&mut self) -> io::Result<()> {
+        let Self::Synced { file, begun } = self else {
+            return Ok(());
+        };
+        if std::mem::replace(begun, true) {
+            file.check_end()?;
+        }
+        file.sync()
+    }
+
+    fn check(&mut self) -> io::Result<()> {
         match self {
-            Self::Synced(file) => file.sync_data(),
+            Self::Synced { file, .. } => file.check_exactly(),
             Self::Fleeting(_) => Ok(()),
         }
     }

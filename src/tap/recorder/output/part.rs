@@ -1,28 +1,27 @@
 //! One file of a recording that goes on: a slice of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Making, WrittenFile, carry::Carry, making::Lasting};
+use super::{
+    AUTHOR, Making, WrittenFile,
+    carry::Carry,
+    making::Lasting,
+    naming::{Naming, When},
+};
 use crate::{
     event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, Party},
-    file::{CUT_REASON, SliceOf},
+    file::{CUT_REASON, NewFile, SliceOf},
     tap::recorder::{
         Sink as _, SinkError,
+        durable::RecordedFile,
         pipeline::{Pipeline, Written},
     },
 };
 
-/// Who says what a file leaves out.
-const AUTHOR: &str = "recorder";
-
 /// Writes events of a recording into a capture of their own, with offsets and numbers that count from its beginning.
 #[derive(Debug)]
 pub(super) struct Part {
-    path: PathBuf,
+    naming: Naming,
     writer: Pipeline<Lasting>,
     /// Stored bytes when nothing but its beginning was there.
     began_bytes: u64,
@@ -46,11 +45,13 @@ pub(super) struct Plan<'a> {
     pub(super) carry: &'a Carry,
     /// What is said of it as a whole.
     pub(super) note: Option<String>,
+    /// When it gets its name.
+    pub(super) named: When,
 }
 
 impl Part {
     /// Begins a file: header, note, and what opened the calls that go on.
-    pub(super) fn begin(path: PathBuf, file: File, plan: &Plan<'_>) -> Result<Self, SinkError> {
+    pub(super) fn begin(file: NewFile, plan: &Plan<'_>) -> Result<Self, SinkError> {
         let mut header = plan.making.header.clone();
         header.anchor_unix_ns = header.anchor_unix_ns.saturating_add(plan.from_ns);
         header.set_slice(&SliceOf {
@@ -60,9 +61,11 @@ impl Part {
             origin_ns: plan.from_ns,
             ..SliceOf::default()
         });
+        let file = RecordedFile::new(file)?;
+        let naming = Naming::new(file.clone(), plan.making.files.clone(), plan.from_ns, plan.named);
         let mut part = Self {
-            writer: plan.making.capture(file, &path, &header)?,
-            path,
+            writer: plan.making.capture(file, &header)?,
+            naming,
             began_bytes: 0,
             from_ns: plan.from_ns,
             last_ns: plan.from_ns,
@@ -96,7 +99,13 @@ impl Part {
             EventKind::End(_) => drop(self.open.remove(&event.call)),
             _ => {}
         }
-        self.put(event.call, event.offset_ns, event.kind.clone())
+        self.put(event.call, event.offset_ns, event.kind.clone())?;
+        if self.naming.is_due(event) {
+            // What has a name holds something.
+            self.writer.flush()?;
+            self.naming.name()?;
+        }
+        Ok(())
     }
 
     /// Appends a remark.
@@ -152,8 +161,9 @@ impl Part {
         self.from_ns
     }
 
-    /// Ends the file. Calls that are open go on elsewhere, and end here as cut.
-    pub(super) fn finish(mut self, at_ns: u64) -> Result<(WrittenFile, Written), SinkError> {
+    /// Ends the file. Calls that are open go on elsewhere, and end here as cut. `None` when it held nothing and went away,
+    /// unless it is wanted at any rate.
+    pub(super) fn finish(mut self, at_ns: u64, at_any_rate: bool) -> Result<Option<(WrittenFile, Written)>, SinkError> {
         let seconds = at_ns.saturating_sub(self.from_ns) as f64 / 1e9;
         for call in std::mem::take(&mut self.open) {
             let reason = format!("{CUT_REASON} at {seconds:.3} s: the call went on");
@@ -165,12 +175,10 @@ impl Part {
             )?;
         }
         let written = self.writer.finish()?;
-        let file = WrittenFile {
-            path: self.path,
-            summary: written.summary,
-            from_ns: self.from_ns,
-            trigger: None,
-        };
-        Ok((file, written))
+        if !self.naming.finish(at_any_rate)? {
+            return Ok(None);
+        }
+        let file = WrittenFile::new(&self.naming, written.summary, self.from_ns);
+        Ok(Some((file, written)))
     }
 }

@@ -87,7 +87,8 @@ pub struct Ring {
     /// Stored bytes of every piece that was closed, those that are gone included.
     closed_bytes: u64,
     pieces: u64,
-    dumper: Dumper,
+    /// Until the end.
+    dumper: Option<Dumper>,
     dumps: u64,
     pending: Option<Dump>,
     /// Up to where the last dump went.
@@ -118,7 +119,7 @@ impl Ring {
             carry: Carry::default(),
             closed_bytes: 0,
             pieces: 0,
-            dumper,
+            dumper: Some(dumper),
             dumps: 0,
             pending: None,
             dumped_ns: None,
@@ -237,7 +238,9 @@ impl Ring {
         if let Some(mut dump) = self.pending.take() {
             dump.triggers.sort_by_key(|trigger| trigger.offset_ns);
             self.dumped_ns = Some(dump.to_ns);
-            self.dumper.write(dump);
+            if let Some(dumper) = &self.dumper {
+                dumper.write(dump);
+            }
         }
         Ok(())
     }
@@ -333,8 +336,24 @@ impl Ring {
             pending.to_ns = pending.to_ns.min(end_ns);
         }
         self.hand_over()?;
+        let Some(dumper) = self.dumper.take() else {
+            return Ok(Written::default());
+        };
         self.segments.clear();
-        self.dumper.finish()
+        dumper.finish()
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // At its end there is nothing left. Before, it could not go on: what it holds is all that there is.
+        self.segments.iter().for_each(|segment| segment.save());
+        if let Some(current) = &self.current {
+            current.save();
+        }
+        if let Some(pending) = &self.pending {
+            pending.segments.iter().for_each(|segment| segment.save());
+        }
     }
 }
 

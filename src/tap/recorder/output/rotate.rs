@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Making, Names, Written,
+    Making, Names, RecordingFiles, Written,
     carry::Carry,
+    naming::When,
     part::{Part, Plan},
 };
 use crate::{
@@ -63,6 +64,10 @@ impl Rotate {
         Ok(rotate)
     }
 
+    pub(super) const fn files(&self) -> &RecordingFiles {
+        &self.making.files
+    }
+
     fn is_due(&self, at_ns: u64) -> bool {
         self.part.as_ref().is_some_and(|part| {
             let (size, interval) = (self.options.size, self.options.interval);
@@ -75,15 +80,17 @@ impl Rotate {
     fn next(&mut self, at_ns: u64) -> Result<(), SinkError> {
         let mut note = None;
         if let Some(part) = self.part.take() {
-            let (file, codecs) = part.finish(at_ns)?;
+            let Some((file, codecs)) = part.finish(at_ns, true)? else {
+                return Err("a file of the series is not there".into());
+            };
             let before = file.path.file_name().unwrap_or_default().to_string_lossy();
             note = Some(format!("goes on from {before}, which ends here"));
             self.written.add((file, codecs));
             let keep = self.options.keep.map(|keep| keep.saturating_sub(1));
-            self.written.keep(keep)?;
+            self.written.keep(keep, &self.making.files)?;
         }
         self.number += 1;
-        let (path, file) = self.names.create(self.number)?;
+        let file = self.names.create(self.number)?;
         let plan = Plan {
             making: &self.making,
             range: format!("rotation {}", self.number),
@@ -91,8 +98,14 @@ impl Rotate {
             to_ns: u64::MAX,
             carry: &self.carry,
             note,
+            // A later one is begun for something that is to be in it.
+            named: if self.number == 1 {
+                When::Evidence
+            } else {
+                When::FirstEvent
+            },
         };
-        self.part = Some(Part::begin(path, file, &plan)?);
+        self.part = Some(Part::begin(file, &plan)?);
         Ok(())
     }
 }
@@ -131,7 +144,7 @@ impl Sink for Rotate {
 
     fn finish(mut self) -> Result<Written, SinkError> {
         if let Some(part) = self.part.take() {
-            self.written.add(part.finish(self.last_ns)?);
+            self.written.extend(part.finish(self.last_ns, false)?);
         }
         Ok(self.written)
     }

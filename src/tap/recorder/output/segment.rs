@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Making, Names, carry::Carry, making::Lasting};
+use super::{Making, Names, RecordingFiles, carry::Carry, making::Lasting};
 use crate::{
     event::Event,
     tap::recorder::{Sink as _, SinkError, pipeline::Pipeline},
@@ -37,6 +37,7 @@ impl Segment {
 struct TemporaryFile {
     path: PathBuf,
     kept: AtomicBool,
+    files: RecordingFiles,
 }
 
 impl Drop for TemporaryFile {
@@ -44,6 +45,7 @@ impl Drop for TemporaryFile {
         if !*self.kept.get_mut() {
             // A file that is gone already is as good.
             let _ = std::fs::remove_file(&self.path);
+            self.files.removed(&self.path);
         }
     }
 }
@@ -57,6 +59,8 @@ pub(super) struct OpenSegment {
     from_ns: u64,
     last_ns: u64,
     opening: Carry,
+    /// It holds events.
+    begun: bool,
 }
 
 impl OpenSegment {
@@ -71,7 +75,9 @@ impl OpenSegment {
         let guard = TemporaryFile {
             path,
             kept: AtomicBool::new(false),
+            files: making.files.clone(),
         };
+        making.files.opened_piece(&guard.path, from_ns);
         let writer = making.piece(file, &guard.path)?;
         Ok(Self {
             writer,
@@ -79,11 +85,13 @@ impl OpenSegment {
             from_ns,
             last_ns: from_ns,
             opening,
+            begun: false,
         })
     }
 
     pub(super) fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         self.last_ns = self.last_ns.max(event.offset_ns);
+        self.begun = true;
         self.writer.write(event)
     }
 
@@ -103,8 +111,16 @@ impl OpenSegment {
         self.writer.stored_bytes()
     }
 
+    /// Leaves the file where it is, when it holds something: it could not be written on.
+    pub(super) fn save(&self) {
+        self.file.kept.store(self.begun, Ordering::Relaxed);
+    }
+
     pub(super) fn close(self) -> Result<Segment, SinkError> {
-        let summary = self.writer.finish()?.summary;
+        let finished = self.writer.finish();
+        let finished = finished.inspect_err(|_| self.file.kept.store(self.begun, Ordering::Relaxed));
+        let summary = finished?.summary;
+        self.file.files.closed_piece(&self.file.path, &summary);
         Ok(Segment {
             file: self.file,
             from_ns: self.from_ns,

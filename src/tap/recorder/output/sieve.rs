@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Output, Written};
+use super::{AUTHOR, Output, Written};
 use crate::{
     event::{CAPTURE_CALL, Ending, Event, EventKind, Message, Metadata, Note},
     tap::recorder::{Sink, SinkError},
@@ -33,9 +33,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What an event takes beside its bytes: its place in the maps, and small fields.
 const EVENT_BYTES: usize = 256;
-
-/// Who tells what was left out.
-const AUTHOR: &str = "recorder";
 
 /// Holds calls back until they have ended, and hands on those that did not end with OK.
 ///
@@ -86,6 +83,10 @@ impl Sieve {
             left_out: 0,
             undecided: 0,
         }
+    }
+
+    pub(super) const fn inner(&self) -> &Output {
+        &self.inner
     }
 
     fn hold(&mut self, event: &Event) {
@@ -181,6 +182,7 @@ impl Sink for Sieve {
         // Every call has its ending by now; one that had none would be beyond all patience.
         self.settle(u64::MAX)?;
         if self.left_out > 0 {
+            self.inner.keep_empty();
             let (left_out, undecided) = (self.left_out, self.undecided);
             let text = format!(
                 "calls left out because they ended with OK: {left_out}; calls kept before they had ended: {undecided}"

@@ -20,6 +20,7 @@ fn making() -> Making {
         press: Press::start().unwrap(),
         ladder: Ladder::default(),
         room: NonZeroUsize::MIN,
+        files: RecordingFiles::default(),
     }
 }
 
@@ -440,16 +441,70 @@ fn a_ring_that_is_asked_at_the_very_end_still_answers() {
 fn a_dump_that_cannot_be_written_leaves_its_pieces() {
     let dir = tempfile::tempdir().unwrap();
     let mut output = sink(dir.path(), RingOptions::new(RingBound::Bytes(1 << 20)));
-    fs::write(dir.path().join("x.000001.gcap"), "in the way").unwrap();
+    let mut call = Call::new(1);
+    call.open(&mut output, 0);
+    call.receive(&mut output, 10, 100);
+    call.end(&mut output, 20, 2);
+    output.flush().unwrap();
+    let [piece] = &names(dir.path())[..] else {
+        panic!("one piece")
+    };
+    let piece = dir.path().join(piece);
+    let before = fs::read(&piece).unwrap();
+    // The piece is damaged where its events are.
+    let file = fs::OpenOptions::new().write(true).open(&piece).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0; 60], before.len() as u64 - 80).unwrap();
+    let error = output.finish().unwrap_err().to_string();
+    assert!(error.contains("dump 1") && error.contains("pieces stay"), "{error}");
+    assert_eq!(dir.path().read_dir().unwrap().count(), 1, "and no half dump");
+    assert!(piece.exists());
+}
+
+#[test]
+fn a_dump_whose_name_was_taken_meanwhile_goes_under_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut output = sink(dir.path(), RingOptions::new(RingBound::Bytes(1 << 20)));
+    let path = dir.path().join("x.000001.gcap");
+    fs::write(&path, "in the way").unwrap();
     let mut call = Call::new(1);
     call.open(&mut output, 0);
     let data = call.receive(&mut output, 10, 10);
     call.end(&mut output, 20, 2);
-    let error = output.finish().unwrap_err().to_string();
-    assert!(error.contains("dump 1") && error.contains("pieces stay"), "{error}");
-    let names = names(dir.path());
-    let piece = names.iter().find(|name| name.contains(".ring-")).unwrap();
-    assert_eq!(received(&events(&dir.path().join(piece))), [&data]);
+    let written = output.finish().unwrap();
+    let [dump] = &written.files[..] else {
+        panic!("{written:?}")
+    };
+    assert_eq!(dump.taken.as_ref(), Some(&path));
+    assert_eq!(fs::read(&path).unwrap(), b"in the way");
+    assert_eq!(received(&events(&dump.path)), [&data]);
+}
+
+#[test]
+fn a_ring_that_breaks_off_leaves_its_pieces_and_tells_what_they_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut making = making();
+    making.chunks.chunk_bytes = 1000;
+    let files = making.files.clone();
+    let names_of = Names::new(dir.path().join("x.gcap"), false);
+    let ring = Ring::start(names_of, making, RingOptions::new(RingBound::Bytes(1 << 20))).unwrap();
+    let mut output = Output::Ring(Box::new(ring));
+    let mut call = Call::new(1);
+    call.open(&mut output, 0);
+    let sent: Vec<_> = (1..200).map(|at| call.receive(&mut output, at * 10, 1000)).collect();
+    output.flush().unwrap();
+    drop(output);
+    let held = files.held();
+    assert_eq!(held.summary.messages as usize, sent.len());
+    assert_eq!(held.calls, None);
+    let mut kept = Vec::new();
+    for file in &held.files {
+        let mut reader = Reader::open(&file.path).unwrap();
+        while let Ok(Some(event)) = reader.next_event() {
+            kept.push(event);
+        }
+    }
+    assert!(held.files.len() > 1 && received(&kept).into_iter().eq(&sent));
+    assert_eq!(held.files.iter().filter(|file| !file.finished).count(), 1);
 }
 
 #[test]

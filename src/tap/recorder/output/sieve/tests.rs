@@ -5,7 +5,7 @@ use crate::{
     event::{Broken, CallStart, Direction, Gap, Status},
     file::{Header, Reader, WriterOptions, verify},
     tap::recorder::{
-        output::{Making, Names, Rotate, RotateOptions},
+        output::{Making, Names, RecordingFiles, Rotate, RotateOptions},
         pipeline::Ladder,
         press::Press,
     },
@@ -27,6 +27,7 @@ impl Bench {
             press: Press::start().unwrap(),
             ladder: Ladder::default(),
             room: NonZeroUsize::MIN,
+            files: RecordingFiles::default(),
         };
         let names = Names::new(dir.path().join("x.gcap"), false);
         let inner = Rotate::start(names, making, RotateOptions::default()).unwrap();

@@ -1,0 +1,81 @@
+//! What is in the files of a recording that could not be written to its end, and what that is to its reports.
+
+use std::path::Path;
+
+use grpc_capture::tap::{
+    RecorderError, Totals,
+    recorder::output::{Held, WrittenFile},
+};
+
+use super::output::{counted, grouped};
+
+/// Files that an error names one by one.
+const NAMED: usize = 3;
+
+/// Messages that were received or passed on and are in no file.
+pub(crate) fn unwritten(totals: &Totals, held: &Held) -> u64 {
+    let kept = held.summary.messages + held.summary.sent_messages;
+    totals.messages.saturating_sub(kept)
+}
+
+/// Why the recording could not be written, what its files hold, and what helps.
+pub(crate) fn failure(error: &RecorderError, held: Option<&Held>, totals: &Totals) -> String {
+    let Some(held) = held else { return error.to_string() };
+    let mut text = match error {
+        RecorderError::Sink { act, source, .. } => format!("could not {act} the capture: {source}"),
+        other => other.to_string(),
+    };
+    let lost = unwritten(totals, held) + totals.gaps;
+    let files: Vec<_> = held.files.iter().map(|file| file.path.display().to_string()).collect();
+    let Some(first) = files.first() else {
+        text.push_str("; no file was left, for nothing that was received had been written");
+        return text;
+    };
+    let names = match files.len() {
+        few if few <= NAMED => files.join(", "),
+        many => format!(
+            "{first} and {} more up to {}",
+            grouped(many as u64 - 1),
+            files[many - 1]
+        ),
+    };
+    let kept = held.summary.messages + held.summary.sent_messages;
+    text.push_str(&format!(
+        "; written were {} of {}",
+        grouped(kept),
+        counted(kept + lost, "message")
+    ));
+    text.push_str(&format!(", which are in {names}"));
+    if let Some(unfinished) = held.files.iter().rfind(|file| !file.finished) {
+        let path = unfinished.path.display();
+        text.push_str(&format!(
+            "; `capture recover {path}` makes a whole capture of the one that was not finished"
+        ));
+    }
+    text
+}
+
+/// An earlier capture that was to be replaced is still there, because nothing came that is worth more.
+pub(crate) fn earlier(path: &Path, files: &[WrittenFile]) -> Option<String> {
+    let stays = files.is_empty() && path.is_file();
+    stays.then(|| {
+        format!(
+            "the earlier {} stays as it was, for nothing came to replace it",
+            path.display()
+        )
+    })
+}
+
+/// What is wrong with the names of files: another program had taken them.
+pub(crate) fn taken(files: &[WrittenFile]) -> Option<String> {
+    let taken = files.iter().filter_map(|file| Some((file.taken.as_ref()?, &file.path)));
+    let pairs: Vec<_> = taken
+        .map(|(taken, path)| format!("{} is in {}", taken.display(), path.display()))
+        .collect();
+    (!pairs.is_empty()).then(|| {
+        format!(
+            "another program took the name of this recording while it ran, and its file is kept; what was to be in {}",
+            pairs.join(", in ")
+        )
+    })
+}

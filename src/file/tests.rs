@@ -554,6 +554,36 @@ fn a_record_shorter_than_a_head_is_refused() {
 }
 
 #[test]
+fn more_metadata_than_any_library_holds_is_neither_written_nor_read() {
+    let event = |pairs| {
+        let mut metadata = Metadata::default();
+        (0..pairs).for_each(|_| metadata.push("", ""));
+        Event {
+            call: 1,
+            seq: 1,
+            offset_ns: 1,
+            kind: EventKind::Headers(Headers { metadata }),
+        }
+    };
+    let (bytes, _) = write(&[event(1 << 16)], WriterOptions::default());
+    assert_eq!(read(&bytes).unwrap(), [event(1 << 16)]);
+    let mut record = Vec::new();
+    let error = record::encode_event_head(&event((1 << 16) + 1), &mut record).unwrap_err();
+    assert!(error.contains("65537 pairs"), "{error}");
+    // Call, number and offset; kind 1; a count of pairs, each of two empty strings.
+    let pairs = (1 << 16) + 1;
+    let hostile = [
+        &[0; 20][..],
+        &1_u32.to_le_bytes(),
+        &(pairs as u64).to_le_bytes(),
+        &vec![0; 16 * pairs],
+    ]
+    .concat();
+    let error = record::decode_event(&hostile.into()).unwrap_err();
+    assert!(error.contains("65537 pairs"), "{error}");
+}
+
+#[test]
 fn a_hostile_length_inside_a_head_is_an_error() {
     let mut body = vec![0_u8; 8];
     body.extend(u64::MAX.to_le_bytes());

@@ -15,6 +15,9 @@ use crate::{
     wire,
 };
 
+/// Bytes that a compressed frame may inflate to, to be compared with the next once more: both are in memory then.
+const MAX_COMPARED: u64 = 32 << 20;
+
 /// The whole payload stands still.
 pub(in crate::validate) const FROZEN_PAYLOAD: Rule = Rule {
     id: "frozen-payload",
@@ -90,7 +93,7 @@ impl Memory {
             return Repeats::Nothing;
         }
         let inflated = if self.compressed {
-            wire::inflate(speech.encoding, &self.data, wire::MAX_INFLATED).unwrap_or_default()
+            wire::inflate(speech.encoding, &self.data, MAX_COMPARED).unwrap_or_default()
         } else {
             self.data.clone()
         };

@@ -66,6 +66,14 @@ pub(crate) fn warn_of_unmatched(rules: &[String]) {
     }
 }
 
+/// What is said of messages that a recording left out because its rules could not look into them.
+pub(crate) fn withheld(messages: u64) -> String {
+    format!(
+        "{} could not be looked into for --redact, and left out; `capture cat` shows each gap with its reason",
+        counted(messages, "message")
+    )
+}
+
 /// The rules of a file, with the flags over them.
 pub(crate) fn rules(args: &RuleArgs) -> Result<Rules, Failure> {
     let file = args

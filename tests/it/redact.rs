@@ -179,6 +179,39 @@ fn a_token_that_the_server_repeats_is_in_nothing_that_is_written_or_said() {
 }
 
 #[test]
+fn what_a_recording_cannot_look_into_is_left_out_and_said() {
+    let dir = Dir::new();
+    // A row that breaks off.
+    let server = HandMade::start(Answer::messages(
+        "identity",
+        &[(false, Bytes::from_static(b"\x0a\x01a"))],
+    ));
+    let rules = dir.write(
+        "rules.toml",
+        "[fields]\n'datastream.SpectrogramRow.canvasId' = 'mask'\n",
+    );
+    let (out, target) = (dir.file("out.gcap"), server.addr.to_string());
+    let protoset = dir.write("focus.pb", grpc_capture::proto::FOCUS_DESCRIPTOR_SET);
+    let method = grpc_capture::dialect::datastream::METHOD;
+    let call = [
+        "record",
+        "--target",
+        &target,
+        "--plaintext",
+        "--method",
+        method,
+        "--protoset",
+        &protoset,
+    ];
+    let report = run(&[&call[..], &["--redact", &rules, "-o", &out, "--format", "json"]].concat())
+        .expect(3)
+        .says(&["1 message could not be looked into"])
+        .json();
+    assert_eq!((&report["gaps"], &report["lossy"]), (&1.into(), &true.into()));
+    assert!(received(&out).is_empty());
+}
+
+#[test]
 fn a_rule_that_finds_nothing_is_said() {
     let dir = Dir::new();
     let (source, clean) = (shipped("febus-jitter.gcap"), dir.file("clean.gcap"));

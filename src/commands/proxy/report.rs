@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{Done, Session, output};
 use crate::{
     cli::{Format, proxy::ProxyArgs},
-    commands::{Outcome, kept, series},
+    commands::{Outcome, kept, redact, series},
 };
 
 /// Endings that the text shows one by one.
@@ -172,6 +172,10 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
             output::counted(lost, "message")
         );
         return (Outcome::Lossy, vec![text]);
+    }
+    let gaps = session.written.as_ref().map_or(0, |written| written.summary.gaps);
+    if args.recorder.redact.is_some() && gaps > 0 {
+        return (Outcome::Lossy, vec![redact::withheld(gaps)]);
     }
     if session.totals.calls == 0 && !args.allow_empty {
         let text = match session.outcome.filtered {

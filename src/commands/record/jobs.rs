@@ -29,7 +29,7 @@ use super::{
 use crate::{
     cli::{Format, record::RecordArgs},
     commands::{
-        Done, Outcome, import, kept, output,
+        Done, Outcome, import, kept, output, redact,
         signals::{self, Usr1},
     },
 };
@@ -261,6 +261,12 @@ async fn together(
     if let Err(error) = &written {
         output::say(format!("capture: {}", kept::failure(error, held.as_ref(), &totals)));
         worst = Outcome::Failed;
+    }
+    let gaps = written.as_ref().map_or(0, |written| written.summary.gaps);
+    let withheld = gaps.saturating_sub(totals.gaps);
+    if args.recorder.redact.is_some() && withheld > 0 {
+        output::say(format!("capture: {}", redact::withheld(withheld)));
+        worst = worst.worst(Outcome::Lossy);
     }
     let lost = totals.gaps.saturating_sub(report.gaps);
     if lost > 0 && written.is_ok() {

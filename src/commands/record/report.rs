@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{Done, Outcome, Recording, output};
 use crate::{
     cli::{Format, record::RecordArgs},
-    commands::{kept, series},
+    commands::{kept, redact, series},
 };
 
 /// What a recording came to.
@@ -203,6 +203,11 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
             Outcome::Lossy,
             Some(format!("the disk could not keep up, and {lost} went missing")),
         );
+    }
+    let gaps = recording.written.as_ref().map_or(0, |written| written.summary.gaps);
+    let withheld = gaps.saturating_sub(recording.totals.gaps);
+    if args.recorder.redact.is_some() && withheld > 0 && !recording.shared {
+        add(Outcome::Lossy, Some(redact::withheld(withheld)));
     }
     // Of a call that failed, its ending says why nothing came.
     if outcome == Outcome::Ok && !args.expect.allow_empty {

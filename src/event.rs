@@ -4,7 +4,7 @@
 //! [`CallStart`] to exactly one [`Ending`]. Everything here is plain data; nothing reads a clock.
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The call number of events that belong to the capture as a whole, such as an operator's note.
 pub const CAPTURE_CALL: u32 = 0;
@@ -130,7 +130,7 @@ impl Metadata {
 }
 
 /// Which way a message went, seen from the client of the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the client to the server.
@@ -202,7 +202,7 @@ pub struct Status {
 }
 
 /// Who gave a call up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
     /// The tap itself, because it had what it wanted or was told to stop.
@@ -272,7 +272,7 @@ pub struct GoAway {
 }
 
 /// Which limit ran out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// The job did not become reachable or ready in time.

@@ -9,9 +9,9 @@ use std::{
 };
 
 use grpc_capture::{
-    convert::delimited,
+    convert::{FramesCheck, Loss, Losses, delimited},
     event::{Direction, Event, EventKind, Message},
-    file::{NewFile, Reader, Tail, attribute, remedy},
+    file::{Header, NewFile, Reader, Tail, attribute, remedy},
     report::{event_json::EventJson, event_text, schema::Schema},
     wire,
 };
@@ -26,9 +26,9 @@ use crate::cli::{CatArgs, DirectionArg, Format};
 /// How often a growing capture is looked at: twice within the recorder's default flush interval.
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
-/// What a gap is to an output that has no place for one.
+/// What it means that an output has no place for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gaps {
+pub(crate) enum Lost {
     /// It is said.
     Told,
     /// It is said, and the output is lossy.
@@ -36,15 +36,15 @@ pub(crate) enum Gaps {
 }
 
 pub(crate) fn run(args: &CatArgs) -> Done {
-    print(args, Gaps::Told)
+    print(args, Lost::Told)
 }
 
-/// [`run`], with the gaps judged so.
-pub(crate) fn print(args: &CatArgs, gaps: Gaps) -> Done {
-    input::read_through(&args.capture, |reader| cat(args, gaps, reader))
+/// [`run`], with what is lost judged so.
+pub(crate) fn print(args: &CatArgs, lost: Lost) -> Done {
+    input::read_through(&args.capture, |reader| cat(args, lost, reader))
 }
 
-fn cat(args: &CatArgs, gaps: Gaps, reader: &mut Reader<File>) -> Done {
+fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     if let Some(path) = &args.output {
         output::apart(&args.capture, path)?;
     }
@@ -54,7 +54,7 @@ fn cat(args: &CatArgs, gaps: Gaps, reader: &mut Reader<File>) -> Done {
     if let Some(start) = args.start_offset {
         reader.seek(u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX))?;
     }
-    let mut writer = EventWriter::new(args, reader.header().get(attribute::DESCRIPTOR_SET))?;
+    let mut writer = EventWriter::new(args, reader.header())?;
     loop {
         match reader.next_event() {
             Ok(Some(event)) => writer.write(&event).map_err(|error| unwritten(args, error))?,
@@ -85,8 +85,29 @@ fn cat(args: &CatArgs, gaps: Gaps, reader: &mut Reader<File>) -> Done {
             output::counted(writer.not_inflated, "message")
         ));
     }
-    let lossy = writer.not_inflated > 0 || (writer.lost > 0 && gaps == Gaps::Lossy);
+    let losses = if args.raw {
+        without_calls(writer.check, lost)
+    } else {
+        Losses::default()
+    };
+    if !losses.is_empty() {
+        let path = args.capture.display();
+        output::say(format!("the messages alone do not tell all of {path}: {losses}"));
+    }
+    let lossy = writer.not_inflated > 0 || (lost == Lost::Lossy && (writer.lost > 0 || !losses.is_empty()));
     Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
+}
+
+/// What messages alone do not say. They look like those of a call that went well, and that is said in any case; their
+/// metadata and times were asked for only when the whole capture is to go into another form.
+fn without_calls(check: FramesCheck, lost: Lost) -> Losses {
+    let all = check.finish();
+    if lost == Lost::Lossy {
+        return all;
+    }
+    let mut losses = Losses::default();
+    losses.add(Loss::NotOk, all.count(Loss::NotOk));
+    losses
 }
 
 /// An output that took no more; a reader that went away is told apart by [`Failure::is_reader_gone`].
@@ -116,6 +137,8 @@ struct EventWriter<'a> {
     not_inflated: u64,
     /// Messages that the capture says are lost, where bytes alone are written.
     lost: u64,
+    /// What messages alone do not say of their calls.
+    check: FramesCheck,
 }
 
 /// Where the events go. Messages go as they are, and so does JSON into a file; text is for people wherever it goes.
@@ -135,8 +158,8 @@ fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
 }
 
 impl<'a> EventWriter<'a> {
-    fn new(args: &'a CatArgs, descriptor_set: Option<&[u8]>) -> Result<Self, Failure> {
-        let schema = match descriptor_set {
+    fn new(args: &'a CatArgs, header: &Header) -> Result<Self, Failure> {
+        let schema = match header.get(attribute::DESCRIPTOR_SET) {
             Some(bytes) if args.format.format == Format::Json => {
                 Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
                     output::say(format!("messages are not decoded: {error}"));
@@ -155,6 +178,7 @@ impl<'a> EventWriter<'a> {
             encodings: std::collections::BTreeMap::new(),
             not_inflated: 0,
             lost: 0,
+            check: FramesCheck::new(header),
         })
     }
 
@@ -174,6 +198,9 @@ impl<'a> EventWriter<'a> {
         }
         if self.args.call.is_some_and(|call| call != event.call) {
             return Ok(());
+        }
+        if self.args.raw {
+            self.check.see(event);
         }
         if let EventKind::Message(message) = &event.kind {
             let wanted = match self.args.direction {

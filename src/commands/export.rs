@@ -60,5 +60,5 @@ fn events(args: &ExportArgs, path: &Path, form: Form) -> Done {
         output: Some(path.to_owned()),
         force: args.force,
     };
-    cat::print(&args, cat::Gaps::Lossy)
+    cat::print(&args, cat::Lost::Lossy)
 }

@@ -1,5 +1,6 @@
 //! `capture import`: a capture from length-delimited frames, a gRPC binary log or an MCAP file.
 
+mod recognized;
 mod source;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
 };
 
 use grpc_capture::{
+    convert::Losses,
     dialect::Dialect,
     file::{Codec, Digest, Header, Summary, Writer, WriterOptions, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
@@ -31,6 +33,8 @@ struct Report {
     digest: Digest,
     /// Why the input was not read to its end.
     error: Option<String>,
+    /// What was not kept, by kind.
+    losses: Losses,
 }
 
 pub(crate) fn run(args: &ImportArgs) -> Done {
@@ -55,7 +59,13 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     let job_id = args.job_id.clone().unwrap_or_else(|| name.to_owned());
     let mut source = Source::open(args, input, &job_id)?;
     let mut header = source.header.clone();
-    header.set(attribute::SOURCE, format!("import of {}", file_name(&args.input)));
+    // A capture in another form keeps what it said of itself.
+    if !source.is_ours() {
+        header.set(attribute::SOURCE, format!("import of {}", file_name(&args.input)));
+    }
+    if let Some(job_id) = &args.job_id {
+        header.set(attribute::JOB_ID, job_id.as_str());
+    }
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
@@ -82,6 +92,7 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         duration_ns: summary.last_offset_ns,
         digest: summary.digest,
         error: error.map(|error| error.to_string()),
+        losses: source.losses(),
     };
     output::print(args.format.format, &report, text)?;
     Ok(judge(args, &report))
@@ -114,6 +125,13 @@ fn judge(args: &ImportArgs, report: &Report) -> Outcome {
     let input = args.input.display();
     if let Some(error) = &report.error {
         output::say(format!("{input} was not read to its end: {error}"));
+        if !report.losses.is_empty() {
+            output::say(format!("{input} was not kept as a whole: {}", report.losses));
+        }
+        return Outcome::Lossy;
+    }
+    if !report.losses.is_empty() {
+        output::say(format!("{input} was not kept as a whole: {}", report.losses));
         return Outcome::Lossy;
     }
     if report.frames == 0 {

@@ -4,8 +4,9 @@
 //! end first; Java and the `writeDelimitedTo` of protobuf write a varint. Both are read ([`Framing::of`] tells which);
 //! the first is written.
 //!
-//! What a binary log cannot say is lost on the way there: whether a message was compressed on the wire (it holds the
-//! content), gaps, notes, and why a call broke.
+//! What a binary log cannot say is lost on the way there, and counted: the capture's header, that a message was compressed
+//! on the wire (the log holds its content), notes, why messages are missing, and endings other than a status and a client's
+//! cancellation.
 
 mod proto;
 mod read;
@@ -13,7 +14,7 @@ mod write;
 
 pub use proto::GrpcLogEntry;
 pub use read::{BinlogError, BinlogReader, Framing};
-pub use write::{BinlogWriter, entry};
+pub use write::{BinlogWriter, entry, lost_attributes};
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,14 @@
 //!
 //! There is no clock here: the offsets come from the rows' own timestamps, so the same file gives the same capture.
 
+mod check;
+pub mod recognize;
+
 use std::{collections::VecDeque, io::Read, iter};
 
 use bytes::Bytes;
+
+pub use check::FramesCheck;
 
 use super::delimited::{DelimitedError, DelimitedReader};
 use crate::{

@@ -4,22 +4,38 @@
 //! `.npy` members. Numbers are little-endian.
 
 use std::{
-    collections::BTreeMap,
-    io::{self, Read, Seek, Write},
+    collections::{BTreeMap, BTreeSet},
+    io::{self, BufWriter, Read, Seek, Write},
 };
 
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use super::rows::each_row;
+use super::rows::{RowPlace, each_row};
 use crate::{
     dialect::Layout,
     file::{FileError, Reader},
     frames::LeftOut,
-    spectrogram::Row,
+    spectrogram::{Row, Sensor, Values},
 };
 
 /// Values of the largest array that is written, 64 Gi: a wrong sensor id must not make an array that no disk holds.
 const MAX_VALUES: u64 = 1 << 36;
+
+/// Sensors of the widest array: ten times the channels of the longest fibre.
+const MAX_SENSORS: usize = 1 << 20;
+
+/// Places of arrays that may be padded as much as it takes, 64 MB: beyond that, places may outnumber values only by
+/// [`MOST_PLACES_PER_VALUE`].
+const FREE_PLACES: u64 = 1 << 24;
+
+/// A stream whose shape changes once or twice fills more than every fourth place.
+const MOST_PLACES_PER_VALUE: u64 = 4;
+
+/// Bytes of the names of all canvases of a call: they are held in memory.
+const MOST_CANVAS_BYTES: usize = 1 << 20;
+
+/// Numbers that are padded at once.
+const NANS: usize = 1 << 10;
 
 /// The array that a call becomes: rows × sensors × bins. Shapes that change are padded with NaN.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,13 +50,17 @@ pub struct ArrayShape {
     pub bins: usize,
     /// Places of the array that the stream has no value for.
     pub padded: u64,
-    start_ms: Vec<i64>,
-    end_ms: Vec<i64>,
-    offset_ns: Vec<i64>,
+    /// Spectra that are not in the array, for their sensor stands in the row before them.
+    pub repeated: u64,
+    /// Names of all canvases, in the order in which they appear.
+    pub canvases: Vec<String>,
 }
 
 /// What stands for a time that the stream does not give: `numpy.datetime64('NaT')` as an integer.
 const NO_TIME: i64 = i64::MIN;
+
+/// What stands for the canvas of a row that has none.
+const NO_CANVAS: i64 = -1;
 
 /// Why no array was written.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +81,9 @@ pub enum NumpyError {
         /// The call that was asked for.
         call: Option<u32>,
     },
+    /// There are rows, and nothing in them.
+    #[error("the rows of the capture hold no values")]
+    NoValues,
     /// One array holds one call.
     #[error(
         "the capture holds {calls} spectrogram calls and a .npy file one array; choose one with --call, or write .npz"
@@ -70,7 +93,9 @@ pub enum NumpyError {
         calls: usize,
     },
     /// No disk holds it.
-    #[error("an array of {rows} rows × {sensors} sensors × {bins} bins is too large; export a slice")]
+    #[error(
+        "an array of {rows} rows × {sensors} sensors × {bins} bins is too large; export a slice, or a Parquet table"
+    )]
     TooLarge {
         /// First axis.
         rows: u64,
@@ -79,52 +104,149 @@ pub enum NumpyError {
         /// Third axis.
         bins: usize,
     },
+    /// The array would be padding for the most part.
+    #[error(
+        "the shape of the rows changes so much that {rows} rows × {sensors} sensors × {bins} bins are {places} places for \
+         {values} values; export a slice whose rows are alike, or a Parquet table, which needs no padding"
+    )]
+    Padding {
+        /// First axis of the array that pads most.
+        rows: u64,
+        /// Its second axis.
+        sensors: usize,
+        /// Its third axis.
+        bins: usize,
+        /// Places of all arrays.
+        places: u64,
+        /// Values that the capture holds for them.
+        values: u64,
+    },
+    /// Their names do not fit into memory.
+    #[error(
+        "call {call} draws on more than {canvases} canvases; export a Parquet table, which holds the name in each line"
+    )]
+    TooManyCanvases {
+        /// The call.
+        call: u32,
+        /// Canvases before the limit.
+        canvases: usize,
+    },
+}
+
+/// A call in the making.
+#[derive(Debug, Default)]
+struct Measured {
+    shape: ArrayShape,
+    sensors: BTreeSet<i32>,
+    values: u64,
+    canvases: BTreeMap<String, usize>,
+    canvas_bytes: usize,
 }
 
 /// Reads the capture once for the shapes of its spectrogram calls, those with rows only, by call; and for what they lack.
 ///
 /// # Errors
-/// Damage of the capture, no rows at all, or an array that is too large.
+/// Damage of the capture, no rows at all, an array that is too large, or arrays that would be padding for the most part.
 pub fn shapes<R: Read + Seek>(
     reader: &mut Reader<R>,
     layout: Layout,
     call: Option<u32>,
 ) -> Result<(Vec<ArrayShape>, LeftOut), NumpyError> {
-    let mut shapes = BTreeMap::<u32, ArrayShape>::new();
-    let mut values = BTreeMap::<u32, u64>::new();
+    let mut calls = BTreeMap::<u32, Measured>::new();
+    let mut ids = Vec::new();
     let read = each_row(reader, layout, call, |place, row| {
-        let call = place.message.call;
-        let shape = shapes.entry(call).or_insert_with(|| ArrayShape {
-            call,
-            ..ArrayShape::default()
-        });
-        shape.rows += 1;
-        for sensor in &row.sensors {
-            shape.bins = shape.bins.max(sensor.intensity.len());
-            *values.entry(call).or_default() += sensor.intensity.len() as u64;
-            if let Err(at) = shape.sensors.binary_search(&sensor.id) {
-                shape.sensors.insert(at, sensor.id);
-            }
-        }
-        shape.start_ms.push(row.start_ms.unwrap_or(NO_TIME));
-        shape.end_ms.push(row.end_ms.unwrap_or(NO_TIME));
-        shape.offset_ns.push(place.message.offset_ns as i64);
-        Ok::<_, NumpyError>(())
+        let call = calls.entry(place.message.call).or_default();
+        call.shape.call = place.message.call;
+        call.row(row, &mut ids)
     })?;
-    if shapes.is_empty() {
+    if calls.is_empty() {
         return Err(NumpyError::NoRows { call });
     }
-    for shape in shapes.values_mut() {
-        let (rows, sensors, bins) = (shape.rows, shape.sensors.len(), shape.bins);
-        let all = rows
-            .checked_mul(sensors as u64)
-            .and_then(|n| n.checked_mul(bins as u64));
-        let all = all.filter(|all| *all <= MAX_VALUES);
-        let all = all.ok_or(NumpyError::TooLarge { rows, sensors, bins })?;
-        // A sensor that stands twice in a row fills one place.
-        shape.padded = all.saturating_sub(values.get(&shape.call).copied().unwrap_or_default());
+    let mut measured = Vec::new();
+    let (mut places, mut values) = (0_u64, 0_u64);
+    for mut call in calls.into_values() {
+        call.shape.sensors = call.sensors.into_iter().collect();
+        let of_call = call.shape.places().ok_or_else(|| call.shape.too_large())?;
+        call.shape.padded = of_call.saturating_sub(call.values);
+        places = places.saturating_add(of_call);
+        values = values.saturating_add(call.values);
+        measured.push(call.shape);
     }
-    Ok((shapes.into_values().collect(), read.left_out))
+    if values == 0 {
+        return Err(NumpyError::NoValues);
+    }
+    if places > FREE_PLACES && places / MOST_PLACES_PER_VALUE > values {
+        let worst = measured.iter().max_by_key(|shape| shape.padded);
+        let (rows, sensors, bins) = worst.map_or((0, 0, 0), ArrayShape::axes);
+        return Err(NumpyError::Padding {
+            rows,
+            sensors,
+            bins,
+            places,
+            values,
+        });
+    }
+    Ok((measured, read.left_out))
+}
+
+impl Measured {
+    fn row(&mut self, row: &Row<'_>, ids: &mut Vec<i32>) -> Result<(), NumpyError> {
+        let shape = &mut self.shape;
+        shape.rows += 1;
+        ids.clear();
+        for (_, sensor) in in_order(row) {
+            if ids.last() == Some(&sensor.id) {
+                shape.repeated += 1;
+                continue;
+            }
+            ids.push(sensor.id);
+            shape.bins = shape.bins.max(sensor.intensity.len());
+            self.values += sensor.intensity.len() as u64;
+        }
+        self.sensors.extend(ids.iter());
+        if self.sensors.len() > MAX_SENSORS {
+            shape.sensors = self.sensors.iter().copied().collect();
+            return Err(shape.too_large());
+        }
+        let name = row.canvas.as_deref().unwrap_or_default();
+        if !name.is_empty() && !self.canvases.contains_key(name) {
+            self.canvas_bytes += name.len();
+            if self.canvas_bytes > MOST_CANVAS_BYTES {
+                return Err(NumpyError::TooManyCanvases {
+                    call: shape.call,
+                    canvases: shape.canvases.len(),
+                });
+            }
+            self.canvases.insert(name.to_owned(), shape.canvases.len());
+            shape.canvases.push(name.to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl ArrayShape {
+    const fn axes(&self) -> (u64, usize, usize) {
+        (self.rows, self.sensors.len(), self.bins)
+    }
+
+    /// Places of the array; `None` when no disk holds them.
+    fn places(&self) -> Option<u64> {
+        let (rows, sensors, bins) = self.axes();
+        let places = rows.checked_mul(sensors as u64)?.checked_mul(bins as u64)?;
+        (places <= MAX_VALUES).then_some(places)
+    }
+
+    const fn too_large(&self) -> NumpyError {
+        let (rows, sensors, bins) = self.axes();
+        NumpyError::TooLarge { rows, sensors, bins }
+    }
+}
+
+/// The spectra of a row by sensor; of several of one sensor, the first on the wire comes first.
+fn in_order<'r, 'a>(row: &'r Row<'a>) -> Vec<(i32, &'r Sensor<'a>)> {
+    let mut sensors: Vec<_> = row.sensors.iter().map(|sensor| (sensor.id, sensor)).collect();
+    sensors.sort_by_key(|(id, _)| *id);
+    sensors
 }
 
 /// Writes the intensities of the only call as one `.npy` array of 32-bit floats, rows × sensors × bins.
@@ -144,8 +266,11 @@ pub fn write_npy<R: Read + Seek>(
 }
 
 /// Writes for each call an archive's arrays `intensity` (rows × sensors × bins), `sensors`, `start_ms` and `end_ms` (epoch
-/// milliseconds of each row, the least integer where the stream gives none) and `offset_ns` (when the row's message came,
-/// nanoseconds since the capture began). With several calls each name ends in `_call` and the call's number.
+/// milliseconds of each row, the least integer where the stream gives none), `offset_ns` (when the row's message came,
+/// nanoseconds since the capture began), `canvas` (the row's place in `canvases`, counted from 0; −1 where it has none) and
+/// `canvases` (their names). With several calls each name ends in `_call` and the call's number.
+///
+/// The capture is read once for each array, so that memory does not grow with its rows.
 ///
 /// # Errors
 /// When the capture cannot be read, or the archive cannot be written.
@@ -165,30 +290,60 @@ pub fn write_npz<R: Read + Seek>(
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(zip::DateTime::default())
             .large_file(true);
-        zip.start_file(format!("intensity{tail}.npy"), options)?;
+        let begin = |zip: &mut ZipWriter<_>, name: &str| zip.start_file(format!("{name}{tail}.npy"), options);
+        begin(&mut zip, "intensity")?;
         intensity(reader, layout, shape, &mut zip)?;
-        zip.start_file(format!("sensors{tail}.npy"), options)?;
+        begin(&mut zip, "sensors")?;
         zip.write_all(&header("<i4", &[shape.sensors.len() as u64]))?;
         for id in &shape.sensors {
             zip.write_all(&id.to_le_bytes())?;
         }
-        for (name, times) in [
-            ("start_ms", &shape.start_ms),
-            ("end_ms", &shape.end_ms),
-            ("offset_ns", &shape.offset_ns),
-        ] {
-            zip.start_file(format!("{name}{tail}.npy"), options)?;
-            zip.write_all(&header("<i8", &[times.len() as u64]))?;
-            for time in times {
-                zip.write_all(&time.to_le_bytes())?;
-            }
+        let canvases = shape.canvases.iter().enumerate();
+        let canvases: BTreeMap<_, _> = canvases.map(|(at, name)| (name.as_str(), at as i64)).collect();
+        let canvas = |row: &Row<'_>| canvases.get(row.canvas.as_deref()?).copied();
+        let columns: [(&str, &Column<'_>); 4] = [
+            ("start_ms", &|_, row| row.start_ms.unwrap_or(NO_TIME)),
+            ("end_ms", &|_, row| row.end_ms.unwrap_or(NO_TIME)),
+            ("offset_ns", &|place, _| place.message.offset_ns as i64),
+            ("canvas", &|_, row| canvas(row).unwrap_or(NO_CANVAS)),
+        ];
+        for (name, column) in columns {
+            begin(&mut zip, name)?;
+            zip.write_all(&header("<i8", &[shape.rows]))?;
+            let mut out = BufWriter::new(&mut zip);
+            each_row(reader, layout, Some(shape.call), |place, row| {
+                out.write_all(&column(place, row).to_le_bytes())
+                    .map_err(NumpyError::from)
+            })?;
+            out.flush()?;
+            drop(out);
         }
+        begin(&mut zip, "canvases")?;
+        texts(&mut zip, &shape.canvases)?;
     }
     zip.finish()?;
     Ok(())
 }
 
-/// One array, row by row; memory holds one row.
+/// A number of each row.
+type Column<'a> = dyn Fn(RowPlace, &Row<'_>) -> i64 + 'a;
+
+/// An array of texts, each as long as the longest, in UTF-32.
+fn texts(out: &mut impl Write, texts: &[String]) -> io::Result<()> {
+    let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
+    // NumPy has no texts of no length.
+    let longest = longest.max(1);
+    out.write_all(&header(&format!("<U{longest}"), &[texts.len() as u64]))?;
+    for text in texts {
+        let letters = text.chars().map(u32::from).chain(std::iter::repeat(0));
+        for letter in letters.take(longest) {
+            out.write_all(&letter.to_le_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// One array, row by row and spectrum by spectrum; memory holds one message.
 fn intensity<R: Read + Seek>(
     reader: &mut Reader<R>,
     layout: Layout,
@@ -199,30 +354,51 @@ fn intensity<R: Read + Seek>(
         "<f4",
         &[shape.rows, shape.sensors.len() as u64, shape.bins as u64],
     ))?;
-    let mut line = vec![0; shape.sensors.len() * shape.bins * 4];
+    let mut out = BufWriter::new(out);
     each_row(reader, layout, Some(shape.call), |_, row| {
-        fill(&mut line, shape, row);
-        out.write_all(&line).map_err(NumpyError::from)
+        line(shape, row, &mut out).map_err(NumpyError::from)
     })?;
+    out.flush()?;
     Ok(())
 }
 
-fn fill(line: &mut [u8], shape: &ArrayShape, row: &Row<'_>) {
-    for four in line.chunks_exact_mut(4) {
+fn line(shape: &ArrayShape, row: &Row<'_>, out: &mut impl Write) -> io::Result<()> {
+    let sensors = in_order(row);
+    let mut rest = sensors.as_slice();
+    for id in &shape.sensors {
+        let mut there = 0;
+        if let Some((_, sensor)) = rest.first().filter(|(next, _)| next == id) {
+            match &sensor.intensity {
+                Values::Wire(bytes) => out.write_all(bytes)?,
+                Values::Owned(values) => {
+                    for value in values {
+                        out.write_all(&value.to_le_bytes())?;
+                    }
+                }
+            }
+            there = sensor.intensity.len();
+            let same = rest.iter().take_while(|(next, _)| next == id).count();
+            rest = &rest[same..];
+        }
+        nans(shape.bins.saturating_sub(there), out)?;
+    }
+    Ok(())
+}
+
+fn nans(mut count: usize, out: &mut impl Write) -> io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut some = [0; NANS * 4];
+    for four in some.chunks_exact_mut(4) {
         four.copy_from_slice(&f32::NAN.to_le_bytes());
     }
-    for sensor in &row.sensors {
-        let Ok(at) = shape.sensors.binary_search(&sensor.id) else {
-            continue;
-        };
-        let start = at * shape.bins * 4;
-        let Some(place) = line.get_mut(start..start + shape.bins * 4) else {
-            continue;
-        };
-        for (four, value) in place.chunks_exact_mut(4).zip(sensor.intensity.iter()) {
-            four.copy_from_slice(&value.to_le_bytes());
-        }
+    while count > 0 {
+        let now = count.min(NANS);
+        out.write_all(&some[..now * 4])?;
+        count -= now;
     }
+    Ok(())
 }
 
 /// The beginning of an array file; its length is a multiple of 64.

@@ -9,6 +9,9 @@
 //! | `start_ms`, `end_ms` | int64, may be null | the row's own times, epoch milliseconds |
 //! | `sensor` | int32 | sensor id |
 //! | `intensity` | list of float | dB, by frequency bin |
+//! | `canvas` | text, may be null | the canvas that the row is drawn on |
+//!
+//! A row without sensors has no line; how many there are is said.
 
 use std::{
     io::{Read, Seek, Write},
@@ -17,7 +20,7 @@ use std::{
 
 use parquet::{
     basic::{Compression, ZstdLevel},
-    data_type::{FloatType, Int32Type, Int64Type},
+    data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type},
     errors::ParquetError,
     file::{
         properties::WriterProperties,
@@ -36,6 +39,9 @@ use crate::{
 /// Values of a row group: 16 MB of them, so that a table of any length is written in little memory.
 const GROUP_VALUES: usize = 4 << 20;
 
+/// Lines of a row group, for those that hold few values or none.
+const GROUP_LINES: usize = 1 << 17;
+
 const SCHEMA: &str = "message spectrogram {
     required int32 call;
     required int64 message;
@@ -45,6 +51,7 @@ const SCHEMA: &str = "message spectrogram {
     optional int64 end_ms;
     required int32 sensor;
     required group intensity (LIST) { repeated group list { required float element; } }
+    optional binary canvas (STRING);
 }";
 
 /// Why no table was written.
@@ -68,6 +75,8 @@ pub struct Table {
     pub lines: u64,
     /// What the table lacks of the capture.
     pub left_out: LeftOut,
+    /// Rows without sensors, which have no line.
+    pub rows_without_sensors: u64,
 }
 
 /// The columns of a row group in the making.
@@ -85,6 +94,7 @@ struct Group {
     defined: Vec<i16>,
     /// 0 = a new list, 1 = the list goes on.
     repeated: Vec<i16>,
+    canvas: Vec<Option<ByteArray>>,
 }
 
 /// Writes the rows of a capture, or of one call, as a Parquet table, zstd-compressed.
@@ -104,8 +114,10 @@ pub fn write<R: Read + Seek>(
         .build();
     let mut table = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
     let mut group = Group::default();
-    let mut lines = 0;
+    let (mut lines, mut rows_without_sensors) = (0, 0);
     let read = each_row(reader, layout, call, |place, row| {
+        rows_without_sensors += u64::from(row.sensors.is_empty());
+        let canvas = row.canvas.as_deref().map(ByteArray::from);
         for sensor in &row.sensors {
             lines += 1;
             group.call.push(place.message.call as i32);
@@ -123,9 +135,10 @@ pub fn write<R: Read + Seek>(
                 group.defined.push(0);
                 group.repeated.push(0);
             }
-        }
-        if group.intensity.len() >= GROUP_VALUES {
-            std::mem::take(&mut group).write(&mut table)?;
+            group.canvas.push(canvas.clone());
+            if group.intensity.len() >= GROUP_VALUES || group.call.len() >= GROUP_LINES {
+                std::mem::take(&mut group).write(&mut table)?;
+            }
         }
         Ok::<_, ParquetExportError>(())
     })?;
@@ -137,6 +150,7 @@ pub fn write<R: Read + Seek>(
         rows: read.rows,
         lines,
         left_out: read.left_out,
+        rows_without_sensors,
     })
 }
 
@@ -155,6 +169,7 @@ impl Group {
             typed.write_batch(&self.intensity, Some(&self.defined), Some(&self.repeated))?;
             column.close()?;
         }
+        texts(&mut group, &self.canvas)?;
         group.close()?;
         Ok(())
     }
@@ -184,6 +199,21 @@ fn optional<W: Write + Send>(
     let defined: Vec<_> = values.iter().map(|value| i16::from(value.is_some())).collect();
     if let Some(mut column) = group.next_column()? {
         column.typed::<Int64Type>().write_batch(&there, Some(&defined), None)?;
+        column.close()?;
+    }
+    Ok(())
+}
+
+fn texts<W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    values: &[Option<ByteArray>],
+) -> Result<(), ParquetError> {
+    let there: Vec<_> = values.iter().flatten().cloned().collect();
+    let defined: Vec<_> = values.iter().map(|value| i16::from(value.is_some())).collect();
+    if let Some(mut column) = group.next_column()? {
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&there, Some(&defined), None)?;
         column.close()?;
     }
     Ok(())
@@ -227,5 +257,45 @@ mod tests {
         })
         .unwrap();
         assert!(lines.next().is_none());
+    }
+
+    #[test]
+    fn canvases_are_told_apart_and_rows_without_sensors_are_counted() {
+        use prost::Message as _;
+
+        use crate::{
+            convert::{Import, ImportOptions, delimited::write_message},
+            file::{Header, Writer, WriterOptions},
+            proto::datastream as spec,
+        };
+        let row = |canvas: &str, sensors: &[i32]| spec::SpectrogramRow {
+            canvas_id: canvas.to_owned(),
+            sensors: sensors
+                .iter()
+                .map(|id| spec::SensorIntensity {
+                    id: *id,
+                    intensity: Vec::new(),
+                })
+                .collect(),
+            ..spec::SpectrogramRow::default()
+        };
+        let frame = spec::DataStream {
+            rows: vec![row("a", &[1, 1]), row("b", &[2]), row("a", &[])],
+            ..spec::DataStream::default()
+        };
+        let mut frames = Vec::new();
+        write_message(&mut frames, &frame.encode_to_vec()).unwrap();
+        let mut writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default()).unwrap();
+        for event in Import::new(frames.as_slice(), ImportOptions::default()) {
+            writer.write(&event.unwrap()).unwrap();
+        }
+        let mut reader = Reader::new(std::io::Cursor::new(writer.finish_into().unwrap().0)).unwrap();
+        let mut out = Vec::new();
+        let table = write(&mut reader, Layout::default(), None, &mut out).unwrap();
+        assert_eq!((table.rows, table.lines, table.rows_without_sensors), (3, 3, 1));
+        let file = SerializedFileReader::new(bytes::Bytes::from(out)).unwrap();
+        let lines = file.get_row_iter(None).unwrap().map(Result::unwrap);
+        let canvases: Vec<_> = lines.map(|line| line.get_string(8).unwrap().clone()).collect();
+        assert_eq!(canvases, ["a", "a", "b"]);
     }
 }

@@ -31,6 +31,7 @@ mod record;
 mod redact;
 mod replay;
 mod report;
+mod round_trip;
 mod schema;
 mod serve;
 mod slice;

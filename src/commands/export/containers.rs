@@ -3,9 +3,13 @@
 use std::{fs::File, io::BufWriter, path::Path};
 
 use grpc_capture::{
-    convert::{binlog::BinlogWriter, mcap::McapWriter},
+    convert::{
+        Loss, Losses,
+        binlog::{self, BinlogWriter},
+        mcap::McapWriter,
+    },
     event::{Direction, Event},
-    file::{Reader, attribute},
+    file::{Reader, Tail, attribute},
     report::schema::Schema,
 };
 
@@ -24,19 +28,17 @@ pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) ->
     let out = BufWriter::new(new.file());
     let mut writer = McapWriter::new(out, reader.header(), &types)?;
     each(args, reader, |event| Ok(writer.write(event)?))?;
-    let (messages, not_inflated) = (writer.messages, writer.not_inflated);
+    let (messages, losses) = (writer.messages, writer.losses().clone());
+    if !matches!(reader.tail(), Tail::Finished(_)) {
+        writer.unfinished();
+    }
     writer
         .finish()?
         .into_inner()
         .map_err(std::io::IntoInnerError::into_error)?;
     output::finish(new)?;
     output::say(format!("{}: {}", path.display(), output::counted(messages, "message")));
-    if not_inflated > 0 {
-        let messages = output::counted(not_inflated, "message");
-        output::say(format!("{messages} could not be inflated and stand as recorded"));
-        return Ok(Outcome::Lossy);
-    }
-    Ok(Outcome::Ok)
+    Ok(judge(args, &losses))
 }
 
 pub(super) fn binlog(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
@@ -45,7 +47,8 @@ pub(super) fn binlog(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) 
     let out = BufWriter::new(new.file());
     let mut writer = BinlogWriter::new(out, reader.header().anchor_unix_ns);
     each(args, reader, |event| Ok(writer.write(event)?))?;
-    let (entries, left_out) = (writer.entries, writer.left_out);
+    let (entries, mut losses) = (writer.entries, writer.losses().clone());
+    losses.add(Loss::Attributes, binlog::lost_attributes(reader.header()));
     writer.finish()?;
     output::finish(new)?;
     let count = if entries == 1 {
@@ -54,13 +57,19 @@ pub(super) fn binlog(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) 
         format!("{} entries", output::grouped(entries))
     };
     output::say(format!("{}: {count}", path.display()));
-    if left_out > 0 {
-        let events = output::counted(left_out, "event");
-        output::say(format!(
-            "{events} that a binary log has no word for (notes, gaps) left out"
-        ));
+    Ok(judge(args, &losses))
+}
+
+/// Says what the form does not hold.
+fn judge(args: &ExportArgs, losses: &Losses) -> Outcome {
+    if losses.is_empty() {
+        return Outcome::Ok;
     }
-    Ok(Outcome::Ok)
+    output::say(format!(
+        "{} is not in this form as a whole: {losses}; --mcap keeps everything",
+        args.capture.display()
+    ));
+    Outcome::Lossy
 }
 
 fn each(

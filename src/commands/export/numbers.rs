@@ -7,7 +7,10 @@ use std::{
 };
 
 use grpc_capture::{
-    convert::{numpy, parquet},
+    convert::{
+        numpy::{self, ArrayShape},
+        parquet,
+    },
     dialect::Layout,
     file::{Reader, attribute},
     frames::LeftOut,
@@ -22,7 +25,7 @@ pub(super) fn numpy(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -
     output::apart(&args.capture, path)?;
     let layout = layout(&args.layout);
     let (shapes, left_out) = match numpy::shapes(reader, layout, args.call) {
-        Err(error @ numpy::NumpyError::NoRows { .. }) => {
+        Err(error @ (numpy::NumpyError::NoRows { .. } | numpy::NumpyError::NoValues)) => {
             output::say(format!("capture: {}: {error}", args.capture.display()));
             return Ok(Outcome::Findings);
         }
@@ -59,7 +62,7 @@ pub(super) fn numpy(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -
         }
     }
     guessed(reader, layout);
-    Ok(lacks(left_out))
+    Ok(lacks(left_out).worst(merges(&shapes, archive)))
 }
 
 pub(super) fn parquet(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
@@ -75,12 +78,43 @@ pub(super) fn parquet(args: &ExportArgs, reader: &mut Reader<File>, path: &Path)
         output::counted(table.rows, "row")
     ));
     guessed(reader, layout);
-    let outcome = lacks(table.left_out);
+    let mut outcome = lacks(table.left_out);
+    if table.rows_without_sensors > 0 {
+        let rows = output::counted(table.rows_without_sensors, "row");
+        output::say(format!("left out: {rows} without sensors, which have no line"));
+        outcome = outcome.worst(Outcome::Lossy);
+    }
     Ok(if table.lines == 0 {
         outcome.worst(Outcome::Findings)
     } else {
         outcome
     })
+}
+
+/// Says what has one place in an array and stands twice in the stream.
+fn merges(shapes: &[ArrayShape], archive: bool) -> Outcome {
+    let mut outcome = Outcome::Ok;
+    let repeated: u64 = shapes.iter().map(|shape| shape.repeated).sum();
+    if repeated > 0 {
+        let spectra = if repeated == 1 { "spectrum" } else { "spectra" };
+        output::say(format!(
+            "left out: {} {spectra} whose sensor stands in the same row before; --parquet holds them all",
+            output::grouped(repeated)
+        ));
+        outcome = Outcome::Lossy;
+    }
+    let canvases = shapes
+        .iter()
+        .map(|shape| shape.canvases.len())
+        .max()
+        .unwrap_or_default();
+    if canvases > 1 && !archive {
+        output::say(format!(
+            "the rows of {canvases} canvases are not told apart in a .npy file; .npz has the canvas of each row"
+        ));
+        outcome = Outcome::Lossy;
+    }
+    outcome
 }
 
 /// Says what the numbers lack of the capture.

@@ -1,20 +1,26 @@
 //! What an import reads: events out of a file of some other form.
 
-use std::io::{Cursor, Read};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{Cursor, Read},
+};
 
 use grpc_capture::{
     convert::{
-        Import, ImportOptions,
+        Import, ImportOptions, Losses,
         binlog::{BinlogReader, Framing},
-        mcap::McapReader,
+        import::recognize::{Form, LOOK_BYTES, recognize},
+        mcap::{McapReader, McapSchemas},
     },
-    dialect::Dialect,
+    dialect::{Dialect, datastream},
     event::{Direction, Event, EventKind},
     file::{Header, attribute},
     frames::{Frames, Seen},
     proto::FOCUS_DESCRIPTOR_SET,
 };
 
+use super::recognized;
 use crate::{
     cli::{ImportArgs, ImportForm},
     commands::Failure,
@@ -23,11 +29,14 @@ use crate::{
 /// Why an input ended badly.
 pub(super) type Problem = Box<dyn std::error::Error + Send + Sync>;
 
-/// Bytes that tell what a file is.
-const LOOK: usize = 8;
+/// Events that are looked at before the first one is written: a request that names the job comes among the first.
+const LOOK_EVENTS: usize = 8;
 
-/// The beginning of every MCAP file.
-const MCAP: &[u8] = b"\x89MCAP0\r\n";
+/// Bytes with which a file is known, even when no more have come yet.
+const ENOUGH_BYTES: usize = 512;
+
+/// The input, from its first byte.
+type Input = std::io::Chain<Cursor<Vec<u8>>, Box<dyn Read>>;
 
 /// Events of a foreign file, counted on their way.
 pub(super) struct Source {
@@ -37,20 +46,49 @@ pub(super) struct Source {
     pub(super) received: u64,
     /// Messages of spectrogram calls among them that cannot be decoded.
     pub(super) undecodable: u64,
-    events: Box<dyn Iterator<Item = Result<Event, Problem>>>,
+    ahead: VecDeque<Result<Event, Problem>>,
+    events: Events,
     frames: Frames,
+}
+
+/// The reader of each form.
+enum Events {
+    Frames(Box<Import<Input>>),
+    Binlog(Box<BinlogReader<Input>>),
+    Mcap(Box<McapReader<Input>>),
 }
 
 impl Source {
     pub(super) fn open(args: &ImportArgs, mut input: Box<dyn Read>, job_id: &str) -> Result<Self, Failure> {
-        let mut start = Vec::with_capacity(LOOK);
-        input.by_ref().take(LOOK as u64).read_to_end(&mut start)?;
-        let form = args.from.unwrap_or_else(|| form(&start));
-        let framing = Framing::of(&start);
+        let start = look(&mut input)?;
+        let form = match (args.from, recognize(&start)) {
+            (Some(ImportForm::Frames), _) => Form::Frames,
+            (Some(ImportForm::Mcap), _) => Form::Mcap,
+            (Some(ImportForm::Binlog), form @ Form::Binlog(_)) => form,
+            (Some(ImportForm::Binlog), _) => Form::Binlog(Framing::of(&start)),
+            (None, form) => form,
+        };
         let input = Cursor::new(start).chain(input);
         let mut header = super::header(args.dialect, job_id, 0);
-        let events: Box<dyn Iterator<Item = Result<Event, Problem>>> = match form {
-            ImportForm::Frames => {
+        let events = match form {
+            Form::Binlog(framing) => {
+                let log = BinlogReader::new(input, framing).map_err(|error| refused(args, &error))?;
+                header.anchor_unix_ns = log.anchor_unix_ns();
+                Events::Binlog(Box::new(log))
+            }
+            Form::Mcap => {
+                let file = mcap(args, input)?;
+                match file.header() {
+                    Some(own) => header = own.clone(),
+                    None => header.anchor_unix_ns = file.anchor_unix_ns(),
+                }
+                if let (None, Some(set)) = (file.header(), file.descriptor_set()) {
+                    header.set_descriptor_set(&set);
+                }
+                Events::Mcap(Box::new(file))
+            }
+            Form::Other(kind) => return Err(recognized::refusal(args, kind)),
+            _ => {
                 let options = ImportOptions {
                     dialect: args.dialect,
                     job_id: job_id.to_owned(),
@@ -59,31 +97,30 @@ impl Source {
                 let import = Import::new(input, options);
                 header.anchor_unix_ns = import.anchor_unix_ns();
                 header.set(attribute::TIMING, "rows");
-                Box::new(import.map(|event| event.map_err(Into::into)))
-            }
-            ImportForm::Binlog => {
-                let log = BinlogReader::new(input, framing).map_err(|error| refused(args, &error))?;
-                header.anchor_unix_ns = log.anchor_unix_ns();
-                foreign(&mut header, FOCUS_DESCRIPTOR_SET, log)
-            }
-            ImportForm::Mcap => {
-                let file = McapReader::new(input).map_err(|error| refused(args, &error))?;
-                header.anchor_unix_ns = file.anchor_unix_ns();
-                let set = file.descriptor_set().unwrap_or(FOCUS_DESCRIPTOR_SET).to_vec();
-                foreign(&mut header, &set, file)
+                Events::Frames(Box::new(import))
             }
         };
-        Ok(Self {
+        let mut source = Self {
             header,
             received: 0,
             undecodable: 0,
+            ahead: VecDeque::new(),
             events,
             frames: Frames::default(),
-        })
+        };
+        if !matches!(source.events, Events::Frames(_)) && !source.is_ours() {
+            source.name_job(args);
+        }
+        Ok(source)
+    }
+
+    /// True when the input is a capture in another form, with its header.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(&self.events, Events::Mcap(file) if file.header().is_some())
     }
 
     pub(super) fn next(&mut self) -> Option<Result<Event, Problem>> {
-        let event = match self.events.next()? {
+        let event = match self.ahead.pop_front().or_else(|| self.events.next())? {
             Ok(event) => event,
             Err(error) => return Some(Err(error)),
         };
@@ -95,41 +132,92 @@ impl Source {
         }
         Some(Ok(event))
     }
+
+    /// What was not kept; complete after the last event.
+    pub(super) fn losses(&self) -> Losses {
+        match &self.events {
+            Events::Frames(_) => Losses::default(),
+            Events::Binlog(log) => log.losses().clone(),
+            Events::Mcap(file) => file.losses().clone(),
+        }
+    }
+
+    /// Events that name their methods themselves: the first spectrogram call says how the job speaks, and its request
+    /// perhaps how the job is called.
+    fn name_job(&mut self, args: &ImportArgs) {
+        while self.ahead.len() < LOOK_EVENTS
+            && let Some(next) = self.events.next()
+        {
+            self.ahead.push_back(next);
+        }
+        let ahead = || self.ahead.iter().flatten();
+        let dialect = ahead().find_map(|event| match &event.kind {
+            EventKind::CallStart(start) => Dialect::from_method(&start.method),
+            _ => None,
+        });
+        let Some(dialect) = dialect else {
+            // Nothing of it is known to be a Focus job's.
+            let known = self.header.get(attribute::DESCRIPTOR_SET) != Some(FOCUS_DESCRIPTOR_SET);
+            self.header.attributes.retain(|(name, _)| match name.as_str() {
+                attribute::DIALECT | attribute::JOB_ID => false,
+                attribute::DESCRIPTOR_SET | attribute::DESCRIPTOR_SHA256 => known,
+                _ => true,
+            });
+            return;
+        };
+        let job_id = ahead().find_map(|event| match &event.kind {
+            EventKind::Message(message) if message.direction == Direction::Sent && dialect == Dialect::DataStream => {
+                let request = datastream::StreamRequest::decode(&message.data).ok()?;
+                Some(request.job_id.to_owned())
+            }
+            _ => None,
+        });
+        self.header.set(attribute::DIALECT, dialect.name());
+        if let Some(job_id) = job_id.filter(|job_id| args.job_id.is_none() && !job_id.is_empty()) {
+            self.header.set(attribute::JOB_ID, job_id);
+        }
+    }
 }
 
-/// What a file is, by its first bytes. An entry of a binary log begins with its time: field 1, at most 16 bytes long.
-fn form(start: &[u8]) -> ImportForm {
-    match start {
-        MCAP => ImportForm::Mcap,
-        [0, _, _, _, 0x0a, length, ..] if *length <= 16 => ImportForm::Binlog,
-        _ => ImportForm::Frames,
+impl Iterator for Events {
+    type Item = Result<Event, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self {
+            Self::Frames(import) => import.next()?.map_err(Into::into),
+            Self::Binlog(log) => log.next()?.map_err(Into::into),
+            Self::Mcap(file) => file.next()?.map_err(Into::into),
+        })
     }
+}
+
+/// The first bytes; of a pipe no more than are needed, for the rest may take its time.
+fn look(input: &mut dyn Read) -> std::io::Result<Vec<u8>> {
+    let mut start = vec![0; LOOK_BYTES];
+    let mut there = 0;
+    while there < ENOUGH_BYTES {
+        match input.read(&mut start[there..]) {
+            Ok(0) => break,
+            Ok(more) => there += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    start.truncate(there);
+    Ok(start)
+}
+
+/// A file that can be read twice is read for its schemas first.
+fn mcap(args: &ImportArgs, input: Input) -> Result<McapReader<Input>, Failure> {
+    let regular = args.input.is_file();
+    let again = regular.then(|| File::open(&args.input).ok()).flatten();
+    let file = match again {
+        Some(file) => McapReader::with_schemas(input, McapSchemas::read(file)),
+        None => McapReader::new(input),
+    };
+    file.map_err(|error| refused(args, &error))
 }
 
 fn refused(args: &ImportArgs, error: &dyn std::error::Error) -> Failure {
     format!("could not import {}: {error}", args.input.display()).into()
-}
-
-/// Events that name their methods themselves: the first spectrogram call says how the job speaks.
-fn foreign<E: std::error::Error + Send + Sync + 'static>(
-    header: &mut Header,
-    descriptor_set: &[u8],
-    events: impl Iterator<Item = Result<Event, E>> + 'static,
-) -> Box<dyn Iterator<Item = Result<Event, Problem>>> {
-    let mut events = events.map(|event| event.map_err(Problem::from)).peekable();
-    let dialect = match events.peek() {
-        Some(Ok(Event {
-            kind: EventKind::CallStart(start),
-            ..
-        })) => Dialect::from_method(&start.method),
-        _ => None,
-    };
-    match dialect {
-        Some(dialect) => header.set(attribute::DIALECT, dialect.name()),
-        None => header
-            .attributes
-            .retain(|(name, _)| name != attribute::DIALECT && name != attribute::JOB_ID),
-    }
-    header.set_descriptor_set(descriptor_set);
-    Box::new(events)
 }

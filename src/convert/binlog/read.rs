@@ -1,16 +1,20 @@
 //! Log entries to events.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     io::{self, BufReader, Read},
+    net::{IpAddr, SocketAddr},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use prost::Message as _;
 
-use super::proto::{Entries, EventType, GrpcLogEntry, Payload, Timestamp, Trailer};
+use super::proto::{Address, Entries, EventType, GrpcLogEntry, Payload, Timestamp, Trailer};
 use crate::{
-    convert::delimited::{DelimitedError, DelimitedReader, MAX_MESSAGE_BYTES},
+    convert::{
+        Loss, Losses,
+        delimited::{DelimitedError, DelimitedReader, MAX_MESSAGE_BYTES},
+    },
     event::{
         CallStart, Cancelled, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Party, Status,
     },
@@ -73,23 +77,31 @@ enum Source<R> {
 /// The events of a log; calls are numbered in the order in which they were opened.
 ///
 /// Offsets count from the first entry, and never run backwards. An entry of a side that the other side logged as well
-/// stands twice: a log of one process has each call once.
+/// stands twice, in two calls. A call whose trailers are not in the log has no ending. Entries that are missing by their
+/// sequence numbers become a gap; what is not kept is counted in [`losses`](Self::losses).
 #[derive(Debug)]
 pub struct BinlogReader<R> {
     source: Source<R>,
     entry: u64,
-    calls: BTreeMap<u64, Call>,
+    /// Open calls, by their id and the side that logged them.
+    calls: BTreeMap<(u64, i32), Call>,
     opened: u32,
     ahead: Option<GrpcLogEntry>,
+    queue: VecDeque<Event>,
     anchor_ns: Option<i128>,
     offset_ns: u64,
-    failed: bool,
+    losses: Losses,
+    ended: bool,
 }
 
 #[derive(Debug)]
 struct Call {
     number: u32,
     seq: u64,
+    /// Number of the last entry; 0 when it has none.
+    sequence: u64,
+    /// True once the server sent metadata or a message.
+    answered: bool,
 }
 
 impl<R: Read> BinlogReader<R> {
@@ -108,9 +120,11 @@ impl<R: Read> BinlogReader<R> {
             calls: BTreeMap::new(),
             opened: 0,
             ahead: None,
+            queue: VecDeque::new(),
             anchor_ns: None,
             offset_ns: 0,
-            failed: false,
+            losses: Losses::default(),
+            ended: false,
         };
         reader.ahead = reader.read()?;
         reader.anchor_ns = reader.ahead.as_ref().and_then(|entry| entry.timestamp).map(unix_ns);
@@ -130,6 +144,12 @@ impl<R: Read> BinlogReader<R> {
         self.entry
     }
 
+    /// What was not kept so far; complete after the last event.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
     fn read(&mut self) -> Result<Option<GrpcLogEntry>, BinlogError> {
         let number = self.entry + 1;
         let bytes = match &mut self.source {
@@ -145,99 +165,170 @@ impl<R: Read> BinlogReader<R> {
         Ok(Some(entry))
     }
 
-    fn next_event(&mut self) -> Result<Option<Event>, BinlogError> {
-        loop {
+    /// Reads until there is an event, or the log has ended.
+    fn fill(&mut self) -> Result<(), BinlogError> {
+        while self.queue.is_empty() && !self.ended {
             let entry = match self.ahead.take() {
                 Some(entry) => Some(entry),
                 None => self.read()?,
             };
-            let Some(entry) = entry else { return Ok(None) };
-            if let Some(event) = self.event(entry)? {
-                return Ok(Some(event));
+            match entry {
+                Some(entry) => self.take(entry)?,
+                None => self.end(),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.losses.add(Loss::UnendedCalls, self.calls.len() as u64);
+        }
+    }
+
+    fn take(&mut self, entry: GrpcLogEntry) -> Result<(), BinlogError> {
+        let (id, sequence, truncated) = (
+            (entry.call_id, entry.logger),
+            entry.sequence_id_within_call,
+            entry.payload_truncated,
+        );
+        let answered = self.calls.get(&id).is_some_and(|call| call.answered);
+        let timestamp = entry.timestamp;
+        let kind = kind(entry, answered).map_err(|problem| BinlogError::NoEntry {
+            entry: self.entry,
+            problem: problem.to_owned(),
+        })?;
+        let Some(kind) = kind else { return Ok(()) };
+        self.tick(timestamp);
+        if matches!(kind, EventKind::CallStart(_)) {
+            let number = self.opened + 1;
+            self.opened = number;
+            let call = Call {
+                number,
+                seq: 0,
+                sequence: 0,
+                answered: false,
+            };
+            // Opened anew, the call before it has no ending.
+            let earlier = self.calls.insert(id, call);
+            self.losses.add(Loss::UnendedCalls, u64::from(earlier.is_some()));
+        }
+        // What was logged of a call before the log began has no call to belong to.
+        let Some(mut call) = self.calls.remove(&id) else {
+            self.losses.add(Loss::EntriesWithoutCall, 1);
+            return Ok(());
+        };
+        self.sequence(&mut call, sequence);
+        call.answered |= match &kind {
+            EventKind::Headers(_) => true,
+            EventKind::Message(message) => message.direction == Direction::Received,
+            _ => false,
+        };
+        let ends = matches!(kind, EventKind::End(_));
+        if let EventKind::End(Ending::Cancelled(_)) = &kind {
+            self.losses.add(Loss::CancelReasons, 1);
+        }
+        match kind {
+            // Half a message is none: the loss is counted instead.
+            EventKind::Message(message) if truncated => {
+                self.losses.add(Loss::TruncatedMessages, 1);
+                let reason = "the binary log holds only the beginning of this message";
+                self.gap(&mut call, message.direction, 1, reason.to_owned());
+            }
+            kind => {
+                // Metadata that was cut to a limit of the log's.
+                self.losses.add(Loss::Metadata, u64::from(truncated));
+                self.push(&mut call, kind);
+            }
+        }
+        if !ends {
+            self.calls.insert(id, call);
+        }
+        Ok(())
+    }
+
+    /// Looks for holes before an entry; entries without a number say nothing.
+    fn sequence(&mut self, call: &mut Call, sequence: u64) {
+        if sequence == 0 {
+            return;
+        }
+        let last = call.sequence;
+        call.sequence = last.max(sequence);
+        if last == 0 {
+            return;
+        }
+        match sequence.checked_sub(last) {
+            None | Some(0) => self.losses.add(Loss::RepeatedEntries, 1),
+            Some(1) => {}
+            Some(step) => {
+                self.losses.add(Loss::MissingEntries, step - 1);
+                let reason = format!("entries {} to {} are missing in the binary log", last + 1, sequence - 1);
+                self.gap(call, Direction::Received, step - 1, reason);
             }
         }
     }
 
-    fn event(&mut self, entry: GrpcLogEntry) -> Result<Option<Event>, BinlogError> {
-        let wrong = |problem: &str| BinlogError::NoEntry {
-            entry: self.entry,
-            problem: problem.to_owned(),
+    fn gap(&mut self, call: &mut Call, direction: Direction, messages: u64, reason: String) {
+        let gap = Gap {
+            direction,
+            messages,
+            reason,
         };
-        let kind = EventType::try_from(entry.r#type).unwrap_or(EventType::Unknown);
-        let truncated = entry.payload_truncated;
-        let direction = match kind {
-            EventType::ClientMessage => Direction::Sent,
-            _ => Direction::Received,
-        };
-        let kind = match (kind, entry.payload) {
-            (EventType::ClientHeader, Some(Payload::ClientHeader(header))) => {
-                let number = self.opened + 1;
-                self.opened = number;
-                self.calls.insert(entry.call_id, Call { number, seq: 0 });
-                EventKind::CallStart(CallStart {
-                    method: method(header.method_name),
-                    authority: header.authority,
-                    peer: entry.peer.map(|peer| peer.address).unwrap_or_default(),
-                    metadata: metadata(header.metadata),
-                    connection: 0,
-                })
-            }
-            (EventType::ServerHeader, Some(Payload::ServerHeader(header))) => EventKind::Headers(Headers {
-                metadata: metadata(header.metadata),
-            }),
-            (EventType::ClientMessage | EventType::ServerMessage, Some(Payload::Message(message))) => {
-                EventKind::Message(Message::plain(direction, message.data))
-            }
-            (EventType::ClientHalfClose, _) => EventKind::HalfClose,
-            (EventType::ServerTrailer, Some(Payload::Trailer(trailer))) => {
-                EventKind::End(Ending::Status(status(trailer)))
-            }
-            (EventType::Cancel, _) => EventKind::End(Ending::Cancelled(Cancelled {
-                by: Party::Client,
-                reason: "cancelled, says the binary log".to_owned(),
-                code: None,
-            })),
-            (EventType::Unknown, _) => return Ok(None),
-            _ => return Err(wrong("its payload is not that of its type")),
-        };
-        self.tick(entry.timestamp);
-        let ends = matches!(kind, EventKind::End(_));
-        // What was logged of a call before the log began has no call to belong to.
-        let Some(call) = self.calls.get_mut(&entry.call_id) else {
-            return Ok(None);
-        };
-        let number = call.number;
+        self.push(call, EventKind::Gap(gap));
+    }
+
+    fn push(&mut self, call: &mut Call, kind: EventKind) {
         call.seq += 1;
-        let event = Event {
-            call: number,
+        self.queue.push_back(Event {
+            call: call.number,
             seq: call.seq,
             offset_ns: self.offset_ns,
             kind,
-        };
-        if truncated && matches!(event.kind, EventKind::Message(_)) {
-            // Half a message is none: the loss is counted instead.
-            let gap = Gap {
-                direction,
-                messages: 1,
-                reason: "the binary log holds only the beginning of this message".to_owned(),
-            };
-            return Ok(Some(Event {
-                kind: EventKind::Gap(gap),
-                ..event
-            }));
-        }
-        if ends {
-            self.calls.remove(&entry.call_id);
-        }
-        Ok(Some(event))
+        });
     }
 
     fn tick(&mut self, timestamp: Option<Timestamp>) {
         let Some(at) = timestamp.map(unix_ns) else { return };
         let anchor = *self.anchor_ns.get_or_insert(at);
-        let since = u64::try_from(at - anchor).unwrap_or_default();
-        self.offset_ns = self.offset_ns.max(since);
+        match u64::try_from(at - anchor) {
+            Ok(since) if since >= self.offset_ns => self.offset_ns = since,
+            _ => self.losses.add(Loss::EarlierTimes, 1),
+        }
     }
+}
+
+/// What an entry says happened; `None` when it does not say what. A status without an answer before it came alone.
+pub(super) fn kind(entry: GrpcLogEntry, answered: bool) -> Result<Option<EventKind>, &'static str> {
+    let kind = EventType::try_from(entry.r#type).unwrap_or(EventType::Unknown);
+    let direction = match kind {
+        EventType::ClientMessage => Direction::Sent,
+        _ => Direction::Received,
+    };
+    Ok(Some(match (kind, entry.payload) {
+        (EventType::ClientHeader, Some(Payload::ClientHeader(header))) => EventKind::CallStart(CallStart {
+            method: method(header.method_name),
+            authority: header.authority,
+            peer: entry.peer.map(peer).unwrap_or_default(),
+            metadata: metadata(header.metadata),
+            connection: 0,
+        }),
+        (EventType::ServerHeader, Some(Payload::ServerHeader(header))) => EventKind::Headers(Headers {
+            metadata: metadata(header.metadata),
+        }),
+        (EventType::ClientMessage | EventType::ServerMessage, Some(Payload::Message(message))) => {
+            EventKind::Message(Message::plain(direction, message.data))
+        }
+        (EventType::ClientHalfClose, _) => EventKind::HalfClose,
+        (EventType::ServerTrailer, Some(Payload::Trailer(trailer))) => {
+            EventKind::End(Ending::Status(status(trailer, !answered)))
+        }
+        (EventType::Cancel, _) => EventKind::End(Ending::Cancelled(Cancelled::new(
+            Party::Client,
+            "cancelled, says the binary log",
+        ))),
+        (EventType::Unknown, _) => return Ok(None),
+        _ => return Err("its payload is not that of its type"),
+    }))
 }
 
 impl<R: Read> Iterator for BinlogReader<R> {
@@ -245,12 +336,11 @@ impl<R: Read> Iterator for BinlogReader<R> {
 
     /// The next event; after an error there is nothing more.
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
+        if let Err(error) = self.fill() {
+            self.end();
+            return Some(Err(error));
         }
-        let next = self.next_event().transpose();
-        self.failed = matches!(next, Some(Err(_)));
-        next
+        self.queue.pop_front().map(Ok)
     }
 }
 
@@ -282,6 +372,14 @@ fn unix_ns(timestamp: Timestamp) -> i128 {
     i128::from(timestamp.seconds) * 1_000_000_000 + i128::from(timestamp.nanos)
 }
 
+/// The other side, as captures name it.
+fn peer(address: Address) -> String {
+    match (address.address.parse::<IpAddr>(), u16::try_from(address.ip_port)) {
+        (Ok(ip), Ok(port)) if port > 0 => SocketAddr::new(ip, port).to_string(),
+        _ => address.address,
+    }
+}
+
 /// Some writers leave the slash out.
 fn method(name: String) -> String {
     if name.starts_with('/') {
@@ -306,7 +404,7 @@ fn metadata(entries: Option<Entries>) -> Metadata {
     Metadata(entries.into_iter().map(entry).collect())
 }
 
-fn status(trailer: Trailer) -> Status {
+fn status(trailer: Trailer, trailers_only: bool) -> Status {
     let mut trailers = metadata(trailer.metadata);
     trailers.push("grpc-status", trailer.status_code.to_string());
     if !trailer.status_message.is_empty() {
@@ -325,6 +423,6 @@ fn status(trailer: Trailer) -> Status {
         code: trailer.status_code,
         message: trailer.status_message,
         trailers,
-        trailers_only: false,
+        trailers_only,
     }
 }

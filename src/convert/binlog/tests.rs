@@ -4,7 +4,8 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
-    event::{Ending, Event, EventKind, Metadata},
+    convert::{Loss, Losses},
+    event::{CallStart, Event, EventKind},
     file::Reader,
 };
 
@@ -22,67 +23,169 @@ fn log(anchor: u64, events: &[Event]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+fn log_and_losses(anchor: u64, events: &[Event]) -> (Vec<u8>, Losses) {
+    let mut writer = BinlogWriter::new(Vec::new(), anchor);
+    for event in events {
+        writer.write(event).unwrap();
+    }
+    let losses = writer.losses().clone();
+    (writer.finish().unwrap(), losses)
+}
+
 fn read(log: &[u8], framing: Framing) -> Vec<Event> {
     let reader = BinlogReader::new(Cursor::new(log.to_vec()), framing).unwrap();
     reader.map(Result::unwrap).collect()
 }
 
-/// What a binary log keeps of an event, its own times aside.
-fn kept(event: &Event) -> Option<(u32, String)> {
-    let own = |name: &str| {
-        ![
-            "te",
-            "content-type",
-            "user-agent",
-            "grpc-encoding",
-            "grpc-accept-encoding",
-        ]
-        .contains(&name)
-    };
-    let strip = |metadata: &mut Metadata| metadata.0.retain(|(name, _)| own(name));
-    let mut kind = event.kind.clone();
-    match &mut kind {
-        EventKind::CallStart(start) => {
-            strip(&mut start.metadata);
-            start.peer.clear();
+#[test]
+fn a_capture_survives_the_way_through_a_log() {
+    for capture in ["zero-ids", "nan", "trailers-only-error", "unknown-fields"] {
+        let (anchor, before) = events(capture);
+        let (log, losses) = log_and_losses(anchor, &before);
+        assert_eq!(Framing::of(&log), Framing::Fixed);
+        let first = before[0].offset_ns;
+        let mut after = read(&log, Framing::Fixed);
+        for event in &mut after {
+            event.offset_ns += first;
         }
-        EventKind::Headers(headers) => strip(&mut headers.metadata),
-        EventKind::End(Ending::Status(status)) => {
-            status.trailers = Metadata::default();
-            status.trailers_only = false;
-        }
-        EventKind::End(_) => return Some((event.call, "end".to_owned())),
-        EventKind::Gap(_) | EventKind::Note(_) => return None,
-        EventKind::Message(_) | EventKind::HalfClose => {}
+        assert_eq!(before, after, "{capture}");
+        assert!(losses.is_empty(), "{capture}: {losses}");
     }
-    Some((event.call, format!("{kind:?}")))
 }
 
 #[test]
-fn a_capture_survives_the_way_through_a_log() {
-    for capture in ["zero-ids", "nan", "production", "trailers-only-error", "unknown-fields"] {
-        let (anchor, before) = events(capture);
-        let log = log(anchor, &before);
-        assert_eq!(Framing::of(&log), Framing::Fixed);
-        let after = read(&log, Framing::Fixed);
-        let endings = |event: &Event| {
-            kept(event).map(|(call, text)| {
-                (
-                    call,
-                    if text.starts_with("End") {
-                        "end".to_owned()
-                    } else {
-                        text
-                    },
-                )
-            })
-        };
-        let (before, after): (Vec<_>, Vec<_>) = (
-            before.iter().filter_map(endings).collect(),
-            after.iter().filter_map(endings).collect(),
-        );
-        assert_eq!(before, after, "{capture}");
+fn what_a_log_cannot_say_is_counted_and_never_said_otherwise() {
+    let (anchor, before) = events("format-1.0");
+    let (log, losses) = log_and_losses(anchor, &before);
+    let endings: Vec<_> = read(&log, Framing::Fixed)
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            EventKind::End(ending) => Some((event.call, ending.name())),
+            _ => None,
+        })
+        .collect();
+    // OK, cancelled by us, cancelled by the client; a reset by the server, a broken connection and limits are none.
+    assert_eq!(endings, [(1, "status"), (2, "cancelled"), (3, "cancelled")]);
+    assert_eq!(losses.count(Loss::Endings), 6, "{losses}");
+    assert_eq!(losses.count(Loss::CancelReasons), 2, "{losses}");
+    assert_eq!(losses.count(Loss::GapReasons), 1, "{losses}");
+    assert_eq!(losses.count(Loss::Notes), 2, "{losses}");
+    let mut reader = BinlogReader::new(Cursor::new(log), Framing::Fixed).unwrap();
+    let lost: Vec<_> = reader
+        .by_ref()
+        .filter_map(|event| match event.unwrap().kind {
+            EventKind::Gap(gap) => Some(gap.messages),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lost, [3], "as many as before");
+    let losses = reader.losses();
+    assert_eq!(losses.count(Loss::UnendedCalls), 6, "{losses}");
+    assert_eq!(losses.count(Loss::CancelReasons), 2, "{losses}");
+}
+
+fn header(call_id: u64, logger: i32, sequence: u64) -> GrpcLogEntry {
+    let start = Event {
+        call: 1,
+        seq: sequence,
+        offset_ns: 0,
+        kind: EventKind::CallStart(CallStart {
+            method: "/a.B/C".to_owned(),
+            peer: "[::1]:80".to_owned(),
+            ..CallStart::default()
+        }),
+    };
+    let mut entry = entry(&start, 9_000_000_000, None).unwrap();
+    (entry.call_id, entry.logger) = (call_id, logger);
+    entry
+}
+
+fn half_close(call_id: u64, logger: i32, sequence: u64, seconds: u64) -> GrpcLogEntry {
+    let event = Event {
+        call: 1,
+        seq: sequence,
+        offset_ns: seconds * 1_000_000_000,
+        kind: EventKind::HalfClose,
+    };
+    let mut entry = entry(&event, 0, None).unwrap();
+    (entry.call_id, entry.logger) = (call_id, logger);
+    entry
+}
+
+fn read_entries(entries: &[GrpcLogEntry]) -> (Vec<Event>, Losses) {
+    let mut log = Vec::new();
+    for entry in entries {
+        entry.encode_length_delimited(&mut log).unwrap();
     }
+    let mut reader = BinlogReader::new(Cursor::new(log), Framing::Varint).unwrap();
+    let events = reader.by_ref().map(Result::unwrap).collect();
+    (events, reader.losses().clone())
+}
+
+#[test]
+fn entries_that_do_not_follow_each_other_are_counted() {
+    let (events, losses) = read_entries(&[
+        half_close(1, 1, 40, 9),
+        header(2, 1, 1),
+        half_close(2, 1, 5, 10),
+        half_close(2, 1, 5, 8),
+        half_close(2, 1, 0, 11),
+        half_close(1, 1, 41, 12),
+        header(2, 1, 1),
+        // The server's side of the same call is a call of its own.
+        header(2, 2, 1),
+    ]);
+    let losses: Vec<_> = losses.iter().collect();
+    assert_eq!(
+        losses,
+        [
+            (Loss::UnendedCalls, 3),
+            (Loss::EarlierTimes, 3),
+            (Loss::MissingEntries, 3),
+            (Loss::RepeatedEntries, 1),
+            (Loss::EntriesWithoutCall, 2),
+        ]
+    );
+    let names: Vec<_> = events.iter().map(|event| (event.call, event.kind.name())).collect();
+    assert_eq!(
+        names,
+        [
+            (1, "call_start"),
+            (1, "gap"),
+            (1, "half_close"),
+            (1, "half_close"),
+            (1, "half_close"),
+            (2, "call_start"),
+            (3, "call_start"),
+        ]
+    );
+    assert!(events.is_sorted_by_key(|event| event.offset_ns));
+    let EventKind::CallStart(start) = &events[0].kind else {
+        panic!()
+    };
+    assert_eq!(start.peer, "[::1]:80");
+}
+
+#[test]
+fn what_was_cut_to_a_limit_of_the_log_is_counted() {
+    let (_, events) = events("zero-ids");
+    let message = events
+        .iter()
+        .find(|event| matches!(event.kind, EventKind::Message(_)))
+        .unwrap();
+    let mut message = entry(message, 9_000_000_000, None).unwrap();
+    (message.payload_truncated, message.sequence_id_within_call) = (true, 2);
+    let mut start = header(1, 1, 1);
+    start.payload_truncated = true;
+    let (events, losses) = read_entries(&[start, message]);
+    assert!(
+        matches!(&events[1].kind, EventKind::Gap(gap) if gap.messages == 1),
+        "{events:?}"
+    );
+    assert_eq!(
+        (losses.count(Loss::TruncatedMessages), losses.count(Loss::Metadata)),
+        (1, 1)
+    );
 }
 
 #[test]

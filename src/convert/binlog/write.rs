@@ -13,12 +13,19 @@ use base64::{
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::proto::{
-    Address, ClientHeader, Data, Entries, EventType, GrpcLogEntry, MetadataEntry, Payload, ServerHeader, Timestamp,
-    Trailer,
+use super::{
+    proto::{
+        Address, ClientHeader, Data, Entries, EventType, GrpcLogEntry, MetadataEntry, Payload, ServerHeader, Timestamp,
+        Trailer,
+    },
+    read,
 };
 use crate::{
-    event::{Direction, Ending, Event, EventKind, Metadata},
+    convert::{Loss, Losses},
+    dialect::Dialect,
+    event::{Direction, Ending, Event, EventKind, Metadata, Party},
+    file::{Header, attribute},
+    proto::FOCUS_DESCRIPTOR_SET,
     wire,
 };
 
@@ -31,44 +38,49 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A log written by a client.
 const CLIENT: i32 = 1;
 
-/// gRPC status UNAVAILABLE and `DEADLINE_EXCEEDED`: what a client's own library reports for these endings.
-const UNAVAILABLE: u32 = 14;
-const DEADLINE_EXCEEDED: u32 = 4;
+/// What a trailer entry has fields of its own for.
+const IN_FIELDS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
-/// Names that HTTP/2 and gRPC use themselves; a binary log leaves them out (A16).
-const LEFT_OUT: [&str; 8] = [
-    "te",
-    "content-type",
-    "grpc-status",
-    "grpc-message",
-    "grpc-status-details-bin",
-    "grpc-encoding",
-    "grpc-accept-encoding",
-    "user-agent",
-];
+/// Kinds of addresses.
+const UNKNOWN_ADDRESS: i32 = 0;
+const IPV4: i32 = 1;
+const IPV6: i32 = 2;
 
 /// Writes a capture's events as a binary log.
+///
+/// A log holds what happened on calls that ended with a status or were cancelled by their client. A call that ended
+/// otherwise has no ending in the log. What does not come back from the log as it was is counted in
+/// [`losses`](Self::losses).
 #[derive(Debug)]
 pub struct BinlogWriter<W> {
     to: W,
     anchor_unix_ns: u64,
-    /// Encoding of the messages of each open call, by direction.
-    encodings: BTreeMap<u32, [Option<String>; 2]>,
+    calls: BTreeMap<u32, Call>,
     /// Entries written.
     pub entries: u64,
-    /// Events that a binary log has no word for: gaps and notes.
-    pub left_out: u64,
+    losses: Losses,
+}
+
+/// An open call.
+#[derive(Debug, Default)]
+struct Call {
+    /// What its messages are compressed with, by direction.
+    encodings: [Option<String>; 2],
+    /// Number of its last entry.
+    sequence: u64,
+    /// True once the server sent metadata or a message.
+    answered: bool,
 }
 
 impl<W: Write> BinlogWriter<W> {
     /// A log of a capture whose offset 0 was at this time.
-    pub const fn new(to: W, anchor_unix_ns: u64) -> Self {
+    pub fn new(to: W, anchor_unix_ns: u64) -> Self {
         Self {
             to,
             anchor_unix_ns,
-            encodings: BTreeMap::new(),
+            calls: BTreeMap::new(),
             entries: 0,
-            left_out: 0,
+            losses: Losses::default(),
         }
     }
 
@@ -77,16 +89,32 @@ impl<W: Write> BinlogWriter<W> {
     /// # Errors
     /// As the writer's; an entry larger than 4 GiB cannot be framed.
     pub fn write(&mut self, event: &Event) -> io::Result<()> {
-        let encoding = self.encoding(event);
-        let Some(entry) = entry(event, self.anchor_unix_ns, encoding.as_deref()) else {
-            self.left_out += 1;
-            return Ok(());
+        let call = self.calls.entry(event.call).or_default();
+        let encoding = call.note(event);
+        let entry = entry(event, self.anchor_unix_ns, encoding.as_deref());
+        self.losses.note(event, entry.as_ref(), call.answered);
+        let sequence = match &event.kind {
+            // Numbers that are left out say how many messages are missing.
+            EventKind::Gap(gap) => call.sequence.saturating_add(gap.messages),
+            _ => call.sequence.saturating_add(u64::from(entry.is_some())),
         };
+        call.sequence = sequence;
+        if let EventKind::End(_) = &event.kind {
+            self.calls.remove(&event.call);
+        }
+        let Some(mut entry) = entry else { return Ok(()) };
+        entry.sequence_id_within_call = sequence;
         let length = u32::try_from(entry.encoded_len()).map_err(io::Error::other)?;
         self.to.write_all(&length.to_be_bytes())?;
         self.to.write_all(&entry.encode_to_vec())?;
         self.entries += 1;
         Ok(())
+    }
+
+    /// What of the events so far does not come back from the log as it was.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Completes the log.
@@ -97,23 +125,22 @@ impl<W: Write> BinlogWriter<W> {
         self.to.flush()?;
         Ok(self.to)
     }
+}
 
-    /// What the event's message is compressed with; takes note of what a call's metadata says.
-    fn encoding(&mut self, event: &Event) -> Option<String> {
+impl Call {
+    /// What the event's message is compressed with; takes note of what the call's metadata says.
+    fn note(&mut self, event: &Event) -> Option<String> {
         let of = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
         match &event.kind {
-            EventKind::CallStart(start) => {
-                self.encodings.insert(event.call, [of(&start.metadata), None]);
-            }
+            EventKind::CallStart(start) => self.encodings[0] = of(&start.metadata),
             EventKind::Headers(headers) => {
-                self.encodings.entry(event.call).or_default()[1] = of(&headers.metadata);
+                self.encodings[1] = of(&headers.metadata);
+                self.answered = true;
             }
-            EventKind::End(_) => {
-                self.encodings.remove(&event.call);
-            }
-            EventKind::Message(message) if message.compressed => {
+            EventKind::Message(message) => {
                 let side = usize::from(message.direction == Direction::Received);
-                return self.encodings.get(&event.call)?[side].clone();
+                self.answered |= message.direction == Direction::Received;
+                return self.encodings[side].clone().filter(|_| message.compressed);
             }
             _ => {}
         }
@@ -121,8 +148,39 @@ impl<W: Write> BinlogWriter<W> {
     }
 }
 
-/// The log entry of an event; `None` for gaps and notes. A message that cannot be inflated by `encoding` is logged as it
-/// stood on the wire, and marked as truncated.
+impl Losses {
+    /// Counts what an event's entry does not hold of it.
+    fn note(&mut self, event: &Event, entry: Option<&GrpcLogEntry>, answered: bool) {
+        let loss = match (&event.kind, entry) {
+            (EventKind::Message(message), Some(entry)) => match (message.compressed, entry.payload_truncated) {
+                (_, true) => Loss::NotInflated,
+                (true, false) => Loss::Compressed,
+                (false, false) => return,
+            },
+            (EventKind::Gap(_), _) => Loss::GapReasons,
+            (EventKind::Note(_), _) => Loss::Notes,
+            (EventKind::CallStart(start), Some(entry)) => {
+                self.add(Loss::Connections, u64::from(start.connection != 0));
+                let mut kept = start.clone();
+                kept.connection = 0;
+                match read::kind(entry.clone(), answered) {
+                    Ok(Some(EventKind::CallStart(back))) if back == kept => return,
+                    _ => Loss::Metadata,
+                }
+            }
+            (kind, Some(entry)) => match read::kind(entry.clone(), answered) {
+                Ok(Some(back)) if back == *kind => return,
+                _ if matches!(kind, EventKind::End(Ending::Cancelled(_))) => Loss::CancelReasons,
+                _ => Loss::Metadata,
+            },
+            (_, None) => Loss::Endings,
+        };
+        self.add(loss, 1);
+    }
+}
+
+/// The log entry of an event; `None` for gaps, notes, and endings other than a status and a client's cancellation. A
+/// message that cannot be inflated by `encoding` is logged as it stood on the wire, and marked as truncated.
 #[must_use]
 pub fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Option<GrpcLogEntry> {
     let mut peer = None;
@@ -131,14 +189,14 @@ pub fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Opti
         EventKind::CallStart(start) => {
             peer = address(&start.peer);
             let header = ClientHeader {
-                metadata: Some(entries(&start.metadata)),
+                metadata: Some(entries(&start.metadata, &[])),
                 method_name: start.method.clone(),
                 authority: start.authority.clone(),
             };
             (EventType::ClientHeader, Some(Payload::ClientHeader(header)))
         }
         EventKind::Headers(headers) => {
-            let metadata = Some(entries(&headers.metadata));
+            let metadata = Some(entries(&headers.metadata, &[]));
             (
                 EventType::ServerHeader,
                 Some(Payload::ServerHeader(ServerHeader { metadata })),
@@ -156,9 +214,21 @@ pub fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Opti
             (kind, Some(Payload::Message(Data { length, data })))
         }
         EventKind::HalfClose => (EventType::ClientHalfClose, None),
-        EventKind::End(Ending::Cancelled(_)) => (EventType::Cancel, None),
-        EventKind::End(ending) => (EventType::ServerTrailer, Some(Payload::Trailer(trailer(ending)))),
-        EventKind::Gap(_) | EventKind::Note(_) => return None,
+        EventKind::End(Ending::Status(status)) => {
+            let trailer = Trailer {
+                metadata: Some(entries(&status.trailers, &IN_FIELDS)),
+                status_code: status.code,
+                status_message: status.message.clone(),
+                status_details: status
+                    .trailers
+                    .get("grpc-status-details-bin")
+                    .and_then(|value| BASE64.decode(value).ok())
+                    .unwrap_or_default(),
+            };
+            (EventType::ServerTrailer, Some(Payload::Trailer(trailer)))
+        }
+        EventKind::End(Ending::Cancelled(cancelled)) if cancelled.by != Party::Server => (EventType::Cancel, None),
+        EventKind::End(_) | EventKind::Gap(_) | EventKind::Note(_) => return None,
     };
     let at = anchor_unix_ns.saturating_add(event.offset_ns);
     Some(GrpcLogEntry {
@@ -176,6 +246,21 @@ pub fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Opti
     })
 }
 
+/// How many attributes of a header an import of the log does not find there: all but what the tool says of itself, what
+/// the methods tell, and a job that the request names.
+#[must_use]
+pub fn lost_attributes(header: &Header) -> u64 {
+    let dialect = header.text(attribute::DIALECT).and_then(|name| name.parse().ok());
+    let found = |name: &str, value: &[u8]| match name {
+        attribute::TOOL | attribute::SOURCE | attribute::DIALECT | attribute::DESCRIPTOR_SHA256 => true,
+        attribute::JOB_ID => dialect == Some(Dialect::DataStream),
+        attribute::DESCRIPTOR_SET => value == FOCUS_DESCRIPTOR_SET,
+        _ => false,
+    };
+    let lost = header.attributes.iter().filter(|(name, value)| !found(name, value));
+    lost.count() as u64
+}
+
 fn content(data: &Bytes, compressed: bool, encoding: Option<&str>) -> Option<Bytes> {
     if !compressed {
         return Some(data.clone());
@@ -183,32 +268,8 @@ fn content(data: &Bytes, compressed: bool, encoding: Option<&str>) -> Option<Byt
     wire::inflate(encoding.unwrap_or(wire::NO_ENCODING), data, wire::MAX_INFLATED).ok()
 }
 
-fn trailer(ending: &Ending) -> Trailer {
-    let own = |status_code, status_message: String| Trailer {
-        metadata: Some(Entries::default()),
-        status_code,
-        status_message,
-        status_details: Vec::new(),
-    };
-    match ending {
-        Ending::Status(status) => Trailer {
-            metadata: Some(entries(&status.trailers)),
-            status_code: status.code,
-            status_message: status.message.clone(),
-            status_details: status
-                .trailers
-                .get("grpc-status-details-bin")
-                .and_then(|value| BASE64.decode(value).ok())
-                .unwrap_or_default(),
-        },
-        Ending::Broken(broken) => own(UNAVAILABLE, broken.error.clone()),
-        Ending::Deadline(deadline) => own(DEADLINE_EXCEEDED, format!("after {} ns", deadline.after_ns)),
-        Ending::Cancelled(cancelled) => own(1, cancelled.reason.clone()),
-    }
-}
-
-fn entries(metadata: &Metadata) -> Entries {
-    let kept = metadata.iter().filter(|(name, _)| !LEFT_OUT.contains(name));
+fn entries(metadata: &Metadata, but: &[&str]) -> Entries {
+    let kept = metadata.iter().filter(|(name, _)| !but.contains(name));
     let entry = |(name, value): (&str, &[u8])| MetadataEntry {
         key: name.to_owned(),
         value: if name.ends_with("-bin") {
@@ -223,10 +284,19 @@ fn entries(metadata: &Metadata) -> Entries {
 }
 
 fn address(peer: &str) -> Option<Address> {
-    let addr: SocketAddr = peer.parse().ok()?;
-    Some(Address {
-        r#type: if matches!(addr.ip(), IpAddr::V4(_)) { 1 } else { 2 },
-        address: addr.ip().to_string(),
-        ip_port: addr.port().into(),
+    if peer.is_empty() {
+        return None;
+    }
+    Some(match peer.parse::<SocketAddr>() {
+        Ok(addr) => Address {
+            r#type: if matches!(addr.ip(), IpAddr::V4(_)) { IPV4 } else { IPV6 },
+            address: addr.ip().to_string(),
+            ip_port: addr.port().into(),
+        },
+        Err(_) => Address {
+            r#type: UNKNOWN_ADDRESS,
+            address: peer.to_owned(),
+            ip_port: 0,
+        },
     })
 }

@@ -1,29 +1,34 @@
 //! MCAP to events.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io::Read,
 };
 
+use bytes::Bytes;
 use mcap::{
-    records::{Channel, Record},
+    records::{MessageHeader, Record},
     sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions},
 };
 
-use super::write::RECORD;
-use crate::{
-    dialect::Dialect,
-    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+use super::{
+    DIRECTION, EVENTS_TOPIC, McapSchemas,
+    foreign::Foreign,
+    line::{LAYOUT, Line, Said},
+    own::Own,
 };
-
-/// Bytes of the longest record that is read, as for every other message that is imported.
-const MAX_RECORD_BYTES: usize = 1 << 30;
+use crate::{
+    convert::{Loss, Losses, delimited::MAX_MESSAGE_BYTES},
+    event::{Direction, Event},
+    file::Header,
+};
 
 /// Bytes that are asked for at once.
 const READ_BYTES: usize = 1 << 16;
 
 /// Why the file cannot be read further.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum McapReadError {
     /// Reading failed.
     #[error("could not read the MCAP file: {0}")]
@@ -36,219 +41,306 @@ pub enum McapReadError {
         /// What is wrong.
         source: mcap::McapError,
     },
+    /// A message of the channel of events is not as this build writes them.
+    #[error(
+        "could not read the MCAP file beyond message {messages}: the channel {EVENTS_TOPIC} says what this build does not know: {problem}"
+    )]
+    Line {
+        /// Whole messages before it.
+        messages: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Exports of two captures were merged into one file.
+    #[error(
+        "could not read the MCAP file beyond message {messages}: a second capture begins here; import the files that were merged one by one"
+    )]
+    TwoCaptures {
+        /// Whole messages before the second one.
+        messages: u64,
+    },
 }
 
-/// The events of an MCAP file: each channel becomes a call, or one direction of it where the channel says so as ours do.
-///
-/// A call begins with its first message and ends with OK after the last of the file, since MCAP has no word for it.
-/// Its method is what the channel's metadata names, else that of a dialect whose message type its schema is, else
-/// `/mcap/TOPIC`. Offsets count from the first message and never run backwards.
-pub struct McapReader<R> {
+/// The records of an MCAP file.
+pub(super) struct Records<R> {
     from: R,
     reader: LinearReader,
-    schemas: BTreeMap<u16, String>,
-    descriptor_set: Option<Vec<u8>>,
-    channels: BTreeMap<u16, Channel>,
-    /// The call of each channel, and which way its messages go.
-    of_channel: BTreeMap<u16, (u32, Direction)>,
-    /// The call that a number in the metadata of channels means.
-    named: BTreeMap<String, u32>,
-    /// Events of each call so far.
-    seq: Vec<u64>,
-    queue: VecDeque<Event>,
-    anchor_ns: Option<u64>,
-    offset_ns: u64,
     messages: u64,
+}
+
+impl<R: Read> Records<R> {
+    pub(super) fn new(from: R) -> Self {
+        let options = LinearReaderOptions::default()
+            .with_validate_chunk_crcs(true)
+            .with_record_length_limit(MAX_MESSAGE_BYTES as usize);
+        Self {
+            from,
+            reader: LinearReader::new_with_options(options),
+            messages: 0,
+        }
+    }
+
+    pub(super) fn next_record(&mut self) -> Result<Option<Record<'static>>, McapReadError> {
+        loop {
+            let failed = |source| McapReadError::Mcap {
+                messages: self.messages,
+                source,
+            };
+            match self.reader.next_event() {
+                None => return Ok(None),
+                Some(Err(source)) => return Err(failed(source)),
+                Some(Ok(LinearReadEvent::ReadRequest(wanted))) => {
+                    let space = self.reader.insert(wanted.clamp(1, READ_BYTES));
+                    let there = self.from.read(space)?;
+                    self.reader.notify_read(there);
+                }
+                Some(Ok(LinearReadEvent::Record { data, opcode })) => {
+                    let record = mcap::parse_record(opcode, data).map_err(failed)?.into_owned();
+                    self.messages += u64::from(matches!(record, Record::Message { .. }));
+                    return Ok(Some(record));
+                }
+            }
+        }
+    }
+}
+
+/// The events of an MCAP file.
+///
+/// A file that [`McapWriter`](super::McapWriter) made gives the events that it was made of. In any other, each channel
+/// becomes a call: its method is that of a dialect whose message type its schema is, else `/mcap/TOPIC`; it has no ending,
+/// since MCAP has no word for it. Offsets count from the first message. What is not kept is counted in
+/// [`losses`](Self::losses).
+pub struct McapReader<R> {
+    records: Records<R>,
+    schemas: McapSchemas,
+    /// True when the schemas were read before.
+    foreseen: bool,
+    /// Schemas that came too late for the header; the end of a file repeats them.
+    late: BTreeSet<u16>,
+    own: Option<Own>,
+    foreign: Foreign,
+    /// Which way the messages of our channels go, by channel.
+    directions: BTreeMap<u16, Direction>,
+    /// The channel of events.
+    lines: Option<u16>,
+    queue: VecDeque<Event>,
+    losses: Losses,
     ended: bool,
 }
 
 impl<R> std::fmt::Debug for McapReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("McapReader")
-            .field("messages", &self.messages)
+            .field("messages", &self.records.messages)
             .finish_non_exhaustive()
     }
 }
 
 impl<R: Read> McapReader<R> {
-    /// Reads as far as the first message, so that the wall clock of offset 0 is known.
+    /// Reads as far as the first event, so that the wall clock of offset 0 is known. Schemas of other software that
+    /// stand behind it are counted as lost.
     ///
     /// # Errors
     /// When the file cannot be read so far.
     pub fn new(from: R) -> Result<Self, McapReadError> {
-        let options = LinearReaderOptions::default()
-            .with_validate_chunk_crcs(true)
-            .with_record_length_limit(MAX_RECORD_BYTES);
+        Self::begin(from, McapSchemas::default(), false)
+    }
+
+    /// As [`new`](Self::new), with the schemas of the whole file, which was read for them before.
+    ///
+    /// # Errors
+    /// When the file cannot be read so far.
+    pub fn with_schemas(from: R, schemas: McapSchemas) -> Result<Self, McapReadError> {
+        Self::begin(from, schemas, true)
+    }
+
+    fn begin(from: R, schemas: McapSchemas, foreseen: bool) -> Result<Self, McapReadError> {
         let mut reader = Self {
-            from,
-            reader: LinearReader::new_with_options(options),
-            schemas: BTreeMap::new(),
-            descriptor_set: None,
-            channels: BTreeMap::new(),
-            of_channel: BTreeMap::new(),
-            named: BTreeMap::new(),
-            seq: Vec::new(),
+            records: Records::new(from),
+            schemas,
+            foreseen,
+            late: BTreeSet::new(),
+            own: None,
+            foreign: Foreign::default(),
+            directions: BTreeMap::new(),
+            lines: None,
             queue: VecDeque::new(),
-            anchor_ns: None,
-            offset_ns: 0,
-            messages: 0,
+            losses: Losses::default(),
             ended: false,
         };
-        reader.fill()?;
+        // Notes of a file of other software may stand before its first message, which gives the time.
+        while reader.own.is_none() && reader.foreign.anchor_ns.is_none() && !reader.ended {
+            reader.step()?;
+        }
+        if reader.own.is_none() && foreseen {
+            reader.losses.add(Loss::Schemas, reader.schemas.left_out());
+        }
         Ok(reader)
     }
 
     /// Wall clock at offset 0, nanoseconds since the Unix epoch.
     #[must_use]
     pub fn anchor_unix_ns(&self) -> u64 {
-        self.anchor_ns.unwrap_or_default()
+        match &self.own {
+            Some(own) => own.header().anchor_unix_ns,
+            None => self.foreign.anchor_ns.unwrap_or_default(),
+        }
     }
 
-    /// The `FileDescriptorSet` of the first protobuf schema before the first message.
+    /// The header of the capture that the file was made of; `None` for a file of other software.
     #[must_use]
-    pub fn descriptor_set(&self) -> Option<&[u8]> {
-        self.descriptor_set.as_deref()
+    pub fn header(&self) -> Option<&Header> {
+        self.own.as_ref().map(Own::header)
     }
 
-    /// Messages so far.
+    /// The `FileDescriptorSet` of the protobuf schemas of other software, as far as they are known before the first
+    /// event, with a service that names the type of each topic.
+    #[must_use]
+    pub fn descriptor_set(&self) -> Option<Vec<u8>> {
+        self.schemas.descriptor_set()
+    }
+
+    /// Messages of the file so far, the lines of the channel of events among them.
     #[must_use]
     pub const fn messages(&self) -> u64 {
-        self.messages
+        self.records.messages
+    }
+
+    /// What was not kept so far; complete after the last event.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Reads until there is an event, or the file has ended.
     fn fill(&mut self) -> Result<(), McapReadError> {
         while self.queue.is_empty() && !self.ended {
-            let failed = |source| McapReadError::Mcap {
-                messages: self.messages,
-                source,
-            };
-            let record = match self.reader.next_event() {
-                None => {
-                    self.end();
-                    continue;
-                }
-                Some(Err(source)) => return Err(failed(source)),
-                Some(Ok(LinearReadEvent::ReadRequest(wanted))) => {
-                    let space = self.reader.insert(wanted.clamp(1, READ_BYTES));
-                    let there = self.from.read(space)?;
-                    self.reader.notify_read(there);
-                    continue;
-                }
-                Some(Ok(LinearReadEvent::Record { data, opcode })) => {
-                    mcap::parse_record(opcode, data).map_err(failed)?.into_owned()
-                }
-            };
-            self.record(record);
+            self.step()?;
         }
         Ok(())
     }
 
-    fn record(&mut self, record: Record<'_>) {
+    /// Reads one record.
+    fn step(&mut self) -> Result<(), McapReadError> {
+        match self.records.next_record()? {
+            Some(record) => self.record(record),
+            None => {
+                self.end();
+                Ok(())
+            }
+        }
+    }
+
+    fn record(&mut self, record: Record<'static>) -> Result<(), McapReadError> {
         match record {
-            Record::Schema { header, data } => {
-                if header.encoding == "protobuf" && !data.is_empty() {
-                    self.descriptor_set.get_or_insert_with(|| data.into_owned());
+            Record::Schema { .. } if self.own.is_some() => {}
+            Record::Schema { ref header, ref data } => {
+                self.foreign.schema(header.clone(), data, &mut self.losses);
+                // Behind the first message it comes too late for the header.
+                let late = self.foreign.anchor_ns.is_some() && header.encoding == "protobuf" && !data.is_empty();
+                if !self.foreseen && !late {
+                    self.schemas.take(&record);
+                } else if !self.foreseen && !self.schemas.holds(header.id) && self.late.insert(header.id) {
+                    self.losses.add(Loss::Schemas, 1);
                 }
-                self.schemas.insert(header.id, header.name);
             }
             Record::Channel(channel) => {
-                self.channels.insert(channel.id, channel);
+                if channel.topic == EVENTS_TOPIC {
+                    self.lines = Some(channel.id);
+                }
+                let direction = match channel.metadata.get(DIRECTION).map(String::as_str) {
+                    Some("sent") => Some(Direction::Sent),
+                    Some("received") => Some(Direction::Received),
+                    _ => None,
+                };
+                if let Some(direction) = direction {
+                    self.directions.insert(channel.id, direction);
+                }
+                if !self.foreseen {
+                    self.schemas.take(&Record::Channel(channel.clone()));
+                }
+                self.foreign.channel(channel);
             }
-            Record::Message { header, data } => {
-                let anchor = *self.anchor_ns.get_or_insert(header.log_time);
-                self.offset_ns = self.offset_ns.max(header.log_time.saturating_sub(anchor));
-                let (call, direction) = self.call(header.channel_id);
-                self.messages += 1;
-                self.push(call, EventKind::Message(Message::plain(direction, data.into_owned())));
+            Record::Metadata(record) if self.own.is_none() && record.name != super::HEADER_RECORD => {
+                self.foreign.metadata(&record, &mut self.queue, &mut self.losses);
             }
+            Record::Attachment { header, data, .. } if self.own.is_none() => {
+                self.losses.add(Loss::Attachments, 1);
+                self.foreign
+                    .attachment(&header.name, &header.media_type, data.len(), &mut self.queue);
+            }
+            // Added to a file of ours by other software.
+            Record::Metadata(record) if record.name != super::HEADER_RECORD => self.losses.add(Loss::Notes, 1),
+            Record::Attachment { .. } => self.losses.add(Loss::Attachments, 1),
+            Record::Message { header, data } => return self.message(&header, data.into_owned().into()),
             _ => {}
         }
+        Ok(())
     }
 
-    /// The call of a channel; its opening is queued when it is a new one.
-    fn call(&mut self, id: u16) -> (u32, Direction) {
-        if let Some(known) = self.of_channel.get(&id) {
-            return *known;
+    fn message(&mut self, header: &MessageHeader, data: Bytes) -> Result<(), McapReadError> {
+        if self.lines == Some(header.channel_id) && (self.own.is_some() || self.foreign.anchor_ns.is_none()) {
+            return self.line(&data);
         }
-        let channel = self.channels.get(&id).cloned().unwrap_or_else(|| Channel {
-            id,
-            schema_id: 0,
-            topic: format!("channel-{id}"),
-            message_encoding: String::new(),
-            metadata: BTreeMap::new(),
-        });
-        let said = |name: &str| channel.metadata.get(name).cloned();
-        let direction = match said("direction").as_deref() {
-            Some("sent") => Direction::Sent,
-            _ => Direction::Received,
+        let Some(own) = &mut self.own else {
+            self.foreign.message(header, data, &mut self.queue, &mut self.losses);
+            return Ok(());
         };
-        let number = said("call").filter(|_| channel.metadata.contains_key("method"));
-        let known = number.as_ref().and_then(|number| self.named.get(number)).copied();
-        let call = known.unwrap_or_else(|| {
-            let start = CallStart {
-                method: said("method").unwrap_or_else(|| self.method(&channel)),
-                authority: said("authority").unwrap_or_default(),
-                peer: said("peer").unwrap_or_default(),
-                metadata: metadata(&channel.metadata),
-                connection: 0,
-            };
-            self.seq.push(0);
-            let call = self.seq.len() as u32;
-            self.push(call, EventKind::CallStart(start));
-            self.push(call, EventKind::Headers(Headers::default()));
-            call
-        });
-        self.named.extend(number.map(|number| (number, call)));
-        self.of_channel.insert(id, (call, direction));
-        (call, direction)
+        match self.directions.get(&header.channel_id) {
+            Some(direction) => own.message(header, *direction, data, &mut self.queue, &mut self.losses),
+            None => self.losses.add(Loss::OtherChannels, 1),
+        }
+        Ok(())
     }
 
-    fn method(&self, channel: &Channel) -> String {
-        let dialects = [Dialect::DataStream, Dialect::PandaDataStream];
-        let package = self
-            .schemas
-            .get(&channel.schema_id)
-            .and_then(|name| name.strip_suffix(".DataStream"));
-        let dialect = dialects.into_iter().find(|dialect| Some(dialect.name()) == package);
-        match dialect {
-            Some(dialect) => dialect.method().to_owned(),
-            None => format!("/mcap/{}", channel.topic.trim_start_matches('/')),
+    fn line(&mut self, text: &[u8]) -> Result<(), McapReadError> {
+        let messages = self.records.messages - 1;
+        let unknown = |problem| McapReadError::Line { messages, problem };
+        let line: Line = serde_json::from_slice(text).map_err(|error| unknown(error.to_string()))?;
+        match (&mut self.own, line.said) {
+            (None, Said::CaptureStart { layout, .. }) if layout != LAYOUT => {
+                Err(unknown(format!("layout {layout}, where {LAYOUT} is known")))
+            }
+            (
+                None,
+                Said::CaptureStart {
+                    anchor_unix_ns,
+                    attributes,
+                    ..
+                },
+            ) => {
+                self.own = Some(Own::new(Header {
+                    anchor_unix_ns,
+                    attributes: attributes.into_pairs(),
+                }));
+                Ok(())
+            }
+            (None, _) => Err(unknown("its first message is not capture_start".to_owned())),
+            (Some(_), Said::CaptureStart { .. }) => Err(McapReadError::TwoCaptures { messages }),
+            (Some(own), said) => {
+                let line = Line { said, ..line };
+                own.line(line, &mut self.queue, &mut self.losses);
+                Ok(())
+            }
         }
     }
 
-    /// The file has ended, and so have all its calls.
+    /// The file has ended.
     fn end(&mut self) {
-        self.ended = true;
-        for call in 1..=self.seq.len() as u32 {
-            let mut trailers = Metadata::default();
-            trailers.push("grpc-status", "0");
-            let status = Status {
-                trailers,
-                ..Status::default()
-            };
-            self.push(call, EventKind::End(Ending::Status(status)));
-        }
-    }
-
-    fn push(&mut self, call: u32, kind: EventKind) {
-        let Some(seq) = self.seq.get_mut(call as usize - 1) else {
+        if std::mem::replace(&mut self.ended, true) {
             return;
-        };
-        *seq += 1;
-        self.queue.push_back(Event {
-            call,
-            seq: *seq,
-            offset_ns: self.offset_ns,
-            kind,
-        });
+        }
+        match &self.own {
+            Some(own) => own.end(&mut self.losses),
+            None => self.foreign.end(&mut self.losses),
+        }
     }
 }
 
 impl<R: Read> Iterator for McapReader<R> {
     type Item = Result<Event, McapReadError>;
 
-    /// The next event; after an error come the endings of the calls, and then nothing.
+    /// The next event; after an error there is nothing more.
     fn next(&mut self) -> Option<Self::Item> {
         if let Err(error) = self.fill() {
             self.end();
@@ -256,13 +348,4 @@ impl<R: Read> Iterator for McapReader<R> {
         }
         self.queue.pop_front().map(Ok)
     }
-}
-
-/// What [`super::McapWriter`] keeps of a call's metadata.
-fn metadata(fields: &BTreeMap<String, String>) -> Metadata {
-    let own = fields
-        .iter()
-        .filter(|(name, _)| !name.starts_with(RECORD))
-        .filter_map(|(name, value)| Some((name.strip_prefix("metadata.")?.to_owned(), value.clone().into_bytes())));
-    Metadata(own.collect())
 }

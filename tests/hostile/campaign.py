@@ -64,9 +64,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         results = work(args, pathlib.Path(folder))
         failures = confirm(args, [failure for result in results for failure in result["failures"]], folder)
-    counts, most_rss, slowest = {}, 0, 0
+    counts = {}
+    most_rss, slowest = (max(tuple(result[most]) for result in results) for most in ("rss_mb", "wall_s"))
     for result in results:
-        most_rss, slowest = max(most_rss, result["rss_mb"]), max(slowest, result["wall_s"])
         for name, count in result["counts"].items():
             counts[name] = counts.get(name, 0) + count
     runs, mutants = sum(counts.values()), sum(result["mutants"] for result in results)
@@ -82,7 +82,7 @@ def main():
         print(f"{count:6} × {why} ({name})")
     least = min(counts.items(), key=lambda item: item[1]) if counts else ("nothing", 0)
     print(f"{mutants} mutants, {len(counts)} commands (each at least {least[1]} times), {time.monotonic() - began:.0f} s")
-    print(f"largest {most_rss:.0f} MB, slowest {slowest:.1f} s")
+    print(f"largest: {most_rss[0]:.0f} MB, {most_rss[1]}; slowest: {slowest[0]:.1f} s, {slowest[1]}")
     print(f"{runs - len(failures)} passed, {len(failures)} failed")
     if not failures:
         shutil.rmtree(args.keep, ignore_errors=True)
@@ -122,7 +122,7 @@ def work(args, folder):
 
 
 def worker(args, seeds, folder, number, jobs, runner):
-    result = {"counts": {}, "failures": [], "mutants": 0, "rss_mb": 0, "wall_s": 0}
+    result = {"counts": {}, "failures": [], "mutants": 0, "rss_mb": (0, ""), "wall_s": (0, "")}
     end = time.monotonic() + args.seconds if args.seconds else None
     runs, at = 0, args.mutant if args.mutant is not None else number
     while (end is None or time.monotonic() < end) and (not args.runs or runs * jobs < args.runs):
@@ -132,8 +132,9 @@ def worker(args, seeds, folder, number, jobs, runner):
         for failure, name, ran in attempts(args, rng, mutant, folder, seeds, runner):
             runs += 1
             result["counts"][name] = result["counts"].get(name, 0) + 1
-            if ran.wall_s < _runs.HANGS_S * args.patience:
-                result["rss_mb"], result["wall_s"] = max(result["rss_mb"], ran.rss_mb), max(result["wall_s"], ran.wall_s)
+            which = f"{name} of mutant {at}"
+            result["rss_mb"] = max(result["rss_mb"], (ran.rss_mb, which))
+            result["wall_s"] = max(result["wall_s"], (ran.wall_s, f"{which}, {ran.cpu_s:.1f} s of them computing"))
             if failure:
                 kept = args.keep / f"{args.seed}-{at}.{mutant.form if mutant.form != 'capture' else 'gcap'}"
                 kept.write_bytes(mutant.data)

@@ -123,30 +123,28 @@ fn write(mut writer: Writer<File>, source: &mut Source) -> Result<(Summary, Opti
 
 fn judge(args: &ImportArgs, report: &Report) -> Outcome {
     let input = args.input.display();
+    let mut outcome = Outcome::Ok;
     if let Some(error) = &report.error {
         output::say(format!("{input} was not read to its end: {error}"));
-        if !report.losses.is_empty() {
-            output::say(format!("{input} was not kept as a whole: {}", report.losses));
-        }
-        return Outcome::Lossy;
+        outcome = Outcome::Lossy;
     }
     if !report.losses.is_empty() {
         output::say(format!("{input} was not kept as a whole: {}", report.losses));
-        return Outcome::Lossy;
+        outcome = Outcome::Lossy;
     }
-    if report.frames == 0 {
+    if report.frames == 0 && report.error.is_none() {
         output::say(format!("{input} holds no frame"));
-        return Outcome::Findings;
+        return outcome.worst(Outcome::Findings);
     }
-    if report.undecodable > 0 {
+    if report.undecodable > 0 && report.error.is_none() {
         let frames = output::counted(report.undecodable, "frame");
         output::say(format!(
             "{frames} of {input} cannot be decoded as {}; is --dialect right?",
             args.dialect
         ));
-        return Outcome::Findings;
+        outcome = outcome.worst(Outcome::Findings);
     }
-    Outcome::Ok
+    outcome
 }
 
 fn text(report: &Report) -> String {

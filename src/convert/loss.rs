@@ -87,7 +87,7 @@ impl Loss {
             Self::NotInflated => ("message", "could not be inflated, kept as recorded"),
             Self::TruncatedMessages => ("message", "cut short in the file, counted as a gap"),
             Self::SentMessages => ("sent message", "left out"),
-            Self::Times => ("message", "kept without the time of its arrival"),
+            Self::Times => ("message", "kept without a time of arrival"),
             Self::Calls => ("call", "not told apart from the first"),
             Self::EarlierTimes => (
                 "time",

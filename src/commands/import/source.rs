@@ -8,12 +8,12 @@ use std::{
 
 use grpc_capture::{
     convert::{
-        Import, ImportOptions, Losses,
+        Import, ImportOptions, Loss, Losses,
         binlog::{BinlogReader, Framing},
         import::recognize::{Form, LOOK_BYTES, recognize},
         mcap::{McapReader, McapSchemas},
     },
-    dialect::{Dialect, datastream},
+    dialect::{DecodeErrorKind, Dialect, datastream},
     event::{Direction, Event, EventKind},
     file::{Header, attribute},
     frames::{Frames, Seen},
@@ -46,6 +46,8 @@ pub(super) struct Source {
     pub(super) received: u64,
     /// Messages of spectrogram calls among them that cannot be decoded.
     pub(super) undecodable: u64,
+    /// Frames that would take too much memory to decode.
+    too_large: u64,
     ahead: VecDeque<Result<Event, Problem>>,
     events: Events,
     frames: Frames,
@@ -104,6 +106,7 @@ impl Source {
             header,
             received: 0,
             undecodable: 0,
+            too_large: 0,
             ahead: VecDeque::new(),
             events,
             frames: Frames::default(),
@@ -127,8 +130,11 @@ impl Source {
         if let EventKind::Message(message) = &event.kind {
             self.received += u64::from(message.direction == Direction::Received);
         }
-        if let Seen::Malformed(..) | Seen::NotInflated(..) = self.frames.see(&event) {
-            self.undecodable += 1;
+        match self.frames.see(&event) {
+            // It may well be a frame, and is kept as one.
+            Seen::Malformed(_, error) if error.kind == DecodeErrorKind::TooManyParts => self.too_large += 1,
+            Seen::Malformed(..) | Seen::NotInflated(..) => self.undecodable += 1,
+            _ => {}
         }
         Some(Ok(event))
     }
@@ -136,7 +142,11 @@ impl Source {
     /// What was not kept; complete after the last event.
     pub(super) fn losses(&self) -> Losses {
         match &self.events {
-            Events::Frames(_) => Losses::default(),
+            Events::Frames(_) => {
+                let mut losses = Losses::default();
+                losses.add(Loss::Times, self.too_large);
+                losses
+            }
             Events::Binlog(log) => log.losses().clone(),
             Events::Mcap(file) => file.losses().clone(),
         }

@@ -187,11 +187,14 @@ impl<R: Read> BinlogReader<R> {
     }
 
     fn take(&mut self, entry: GrpcLogEntry) -> Result<(), BinlogError> {
-        let (id, sequence, truncated) = (
-            (entry.call_id, entry.logger),
-            entry.sequence_id_within_call,
-            entry.payload_truncated,
-        );
+        let opens = entry.r#type == i32::from(EventType::ClientHeader);
+        let (sequence, truncated) = (entry.sequence_id_within_call, entry.payload_truncated);
+        let mut id = (entry.call_id, entry.logger);
+        if !opens && !self.calls.contains_key(&id) {
+            // Some writers say of each entry which side it comes from, and not which side logged it.
+            let same = self.calls.range((id.0, i32::MIN)..=(id.0, i32::MAX)).next();
+            id = same.map_or(id, |(same, _)| *same);
+        }
         let answered = self.calls.get(&id).is_some_and(|call| call.answered);
         let timestamp = entry.timestamp;
         let kind = kind(entry, answered).map_err(|problem| BinlogError::NoEntry {

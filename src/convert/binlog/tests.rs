@@ -167,6 +167,16 @@ fn entries_that_do_not_follow_each_other_are_counted() {
 }
 
 #[test]
+fn entries_that_name_the_side_that_they_come_from_belong_to_the_one_call() {
+    let (events, losses) = read_entries(&[header(1, 1, 1), half_close(1, 2, 2, 9), half_close(1, 0, 3, 9)]);
+    assert!(
+        events.iter().all(|event| event.call == 1) && events.len() == 3,
+        "{events:?}"
+    );
+    assert_eq!(losses.iter().collect::<Vec<_>>(), [(Loss::UnendedCalls, 1)]);
+}
+
+#[test]
 fn what_was_cut_to_a_limit_of_the_log_is_counted() {
     let (_, events) = events("zero-ids");
     let message = events

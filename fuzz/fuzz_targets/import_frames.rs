@@ -1,0 +1,32 @@
+//! Any bytes as a file of frames in both dialects: an answer, and no panic; and any first bytes are told what they are.
+
+#![no_main]
+
+use grpc_capture::{
+    convert::{Import, ImportOptions, import::recognize::recognize},
+    dialect::Dialect,
+    event::EventKind,
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let _ = recognize(input);
+    for dialect in [Dialect::DataStream, Dialect::PandaDataStream] {
+        let options = ImportOptions {
+            dialect,
+            ..ImportOptions::default()
+        };
+        let mut import = Import::new(input, options);
+        let (mut endings, mut errors, mut offset_ns) = (0, 0, 0);
+        for event in import.by_ref() {
+            let Ok(event) = event else {
+                errors += 1;
+                continue;
+            };
+            assert!(event.offset_ns >= offset_ns);
+            offset_ns = event.offset_ns;
+            endings += usize::from(matches!(event.kind, EventKind::End(_)));
+        }
+        assert!(endings == 1 && errors <= 1);
+    }
+});

@@ -11,8 +11,9 @@ use super::{
     FileError, FileErrorKind, Header, Summary, VERSION,
     chunk::{Opener, digest::ContentDigest},
     format,
-    record::{self, ChunkHead, Done},
+    record::{self, ChunkHead},
     scan::{Content, Found, Scanner, Step},
+    walk::known::Known,
 };
 use crate::event::Event;
 
@@ -74,6 +75,8 @@ pub struct Reader<R> {
     from_offset_ns: u64,
     /// The digest of what was read, when it is to be checked.
     content: Option<ContentDigest>,
+    /// The chunks that index blocks must list; unknown after a seek.
+    known: Option<Known>,
 }
 
 /// More would wait for the one thread that takes the events.
@@ -138,6 +141,7 @@ impl<R: Read + Seek> Reader<R> {
             expected: Some((0, 0)),
             from_offset_ns: 0,
             content: None,
+            known: Some(Known::default()),
         })
     }
 
@@ -266,7 +270,7 @@ impl<R: Read + Seek> Reader<R> {
             let corrupt = |what: String| Err(FileError::corrupt("read the capture", what).at(byte));
             match found {
                 Found::Chunk(head, _) => self.follow(byte, &head)?,
-                Found::Index(_) => {}
+                Found::Index(block) => self.check_index(byte, &block)?,
                 Found::Done(done) => {
                     self.tail = Tail::Finished(self.check_done(byte, &done)?);
                     return Ok(false);
@@ -367,6 +371,9 @@ impl<R: Read + Seek> Reader<R> {
             head.number.saturating_add(1),
             head.first_event.saturating_add(u64::from(head.events)),
         ));
+        if let Some(known) = &mut self.known {
+            known.chunk(byte, head);
+        }
         Ok(())
     }
 
@@ -378,36 +385,8 @@ impl<R: Read + Seek> Reader<R> {
             let leaves = leaves(self.version, &head, &raw).map_err(|error| error.at(byte))?;
             content.add(&leaves);
         }
-        let event = head.first_event;
-        self.chunk = Some(OpenChunk {
-            byte,
-            head,
-            raw,
-            at: 0,
-            event,
-        });
+        self.chunk = Some(OpenChunk::new(byte, head, raw));
         Ok(())
-    }
-
-    fn check_done(&mut self, byte: u64, done: &Done) -> Result<Summary, FileError> {
-        let corrupt = |what: &str| Err(FileError::corrupt("read the summary", what).at(byte));
-        let len = self.scanner.len()?;
-        if self.scanner.at() != len {
-            return corrupt("bytes follow it, though it is the last part");
-        }
-        match self.expected {
-            Some(expected) if expected != (done.chunks, done.events) && !matches!(self.route, Route::Places(_)) => {
-                corrupt("it counts other chunks or events than the file holds")
-            }
-            _ if self
-                .content
-                .take()
-                .is_some_and(|content| content.value().0 != done.sha256) =>
-            {
-                corrupt("its content digest is not that of the events")
-            }
-            _ => Ok(done.summary(len)),
-        }
     }
 
     pub(super) const fn opener(&mut self) -> &mut Opener {
@@ -425,6 +404,7 @@ impl<R: Read + Seek> Reader<R> {
         self.scanner.jump(byte);
         self.chunk = None;
         self.content = None;
+        self.known = self.expected.map(|_| Known::default());
         self.tail = Tail::Reading;
         self.bounded = self.bound.is_some();
         self.from_offset_ns = from_offset_ns;

@@ -6,16 +6,18 @@ use super::{
     Damage, FileError,
     chunk::{self, Opener, digest::Rule},
     format::PROLOGUE_LEN,
-    record::{self, CallCount, ChunkHead, Done},
+    record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
 };
-use crate::event::{Direction, Event, EventKind};
+use crate::event::Event;
 
-mod known;
+pub(super) mod known;
 mod resume;
+pub(super) mod said;
 
 use known::Known;
 use resume::Places;
+use said::Said;
 
 /// A good chunk on the walk.
 pub(super) struct GoodChunk {
@@ -29,7 +31,7 @@ impl GoodChunk {
     /// Gives every event to `take`; damage when one cannot be decoded, or when the head says something else than they do.
     pub(super) fn events(&self, mut take: impl FnMut(Event)) -> Result<(), Damage> {
         let (mut at, mut number) = (0, self.head.first_event);
-        let mut said = ChunkHead::default();
+        let mut said = Said::default();
         loop {
             let next = chunk::record_at(&self.raw, at);
             let next = next.and_then(|next| {
@@ -38,12 +40,17 @@ impl GoodChunk {
             });
             match next {
                 Ok(Some((event, behind))) => {
-                    count(&mut said, &event);
+                    said.count(&event);
                     take(event);
                     at = behind;
                     number = number.wrapping_add(1);
                 }
-                Ok(None) => return self.agrees(said),
+                Ok(None) => {
+                    return said.agrees(&self.head).map_err(|what| {
+                        let what = format!("chunk head: {what}");
+                        chunk_damage(self.byte, &self.head, what)
+                    });
+                }
                 Err(what) => {
                     let mut damage = chunk_damage(self.byte, &self.head, format!("event {number}: {what}"));
                     damage.event = Some(number);
@@ -51,59 +58,6 @@ impl GoodChunk {
                 }
             }
         }
-    }
-
-    /// Compares the head with what the records came to.
-    fn agrees(&self, said: ChunkHead) -> Result<(), Damage> {
-        let head = &self.head;
-        let wrong = [
-            ("number of events", head.events != said.events),
-            ("smallest offset", head.min_offset_ns != said.min_offset_ns),
-            ("largest offset", head.max_offset_ns != said.max_offset_ns),
-            ("mark of other events than messages", head.control != said.control),
-            ("messages of each call", head.calls != said.calls),
-        ];
-        let wrong: Vec<_> = wrong
-            .into_iter()
-            .filter(|(_, wrong)| *wrong)
-            .map(|(what, _)| what)
-            .collect();
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        let what = format!("chunk head: its {} differs from its events", wrong.join(", "));
-        Err(chunk_damage(self.byte, head, what))
-    }
-}
-
-/// Adds an event to what a chunk's head should say.
-fn count(head: &mut ChunkHead, event: &Event) {
-    head.min_offset_ns = if head.events == 0 {
-        event.offset_ns
-    } else {
-        head.min_offset_ns.min(event.offset_ns)
-    };
-    head.max_offset_ns = head.max_offset_ns.max(event.offset_ns);
-    head.events += 1;
-    let at = head.calls.binary_search_by_key(&event.call, |count| count.call);
-    let at = at.unwrap_or_else(|at| {
-        let call = event.call;
-        head.calls.insert(
-            at,
-            CallCount {
-                call,
-                sent: 0,
-                received: 0,
-            },
-        );
-        at
-    });
-    match &event.kind {
-        EventKind::Message(message) => match message.direction {
-            Direction::Sent => head.calls[at].sent += 1,
-            Direction::Received => head.calls[at].received += 1,
-        },
-        _ => head.control = true,
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Seek};
 
-use super::{Reader, Tail};
+use super::{Reader, Route, Tail};
 use crate::file::{
-    CaptureState, FileError,
+    CaptureState, FileError, Summary,
+    record::{Done, IndexBlock},
     scan::{Content, Found},
+    walk::known::Known,
 };
 
 /// Where an unfinished capture ended when it was first read to its end; what is appended later is not read by the same
@@ -100,5 +102,38 @@ impl<R: Read + Seek> Reader<R> {
         let torn_bytes = self.bound.map_or(0, |bound| bound.torn_bytes);
         self.tail = Tail::Unfinished { torn_bytes };
         false
+    }
+
+    /// Compares an index block with the chunks before it, when all of them were read.
+    pub(super) fn check_index(&mut self, byte: u64, block: &IndexBlock) -> Result<(), FileError> {
+        let checked = self.known.as_mut().map_or(Ok(()), |known| known.index(byte, block));
+        checked.map_err(|what| FileError::corrupt("read the capture", what).at(byte))
+    }
+
+    /// The totals, when they are those of what was read.
+    pub(super) fn check_done(&mut self, byte: u64, done: &Done) -> Result<Summary, FileError> {
+        let corrupt = |what: &str| Err(FileError::corrupt("read the summary", what).at(byte));
+        let len = self.scanner.len()?;
+        if self.scanner.at() != len {
+            return corrupt("bytes follow it, though it is the last part");
+        }
+        let all = !matches!(self.route, Route::Places(_));
+        let last_index = self.known.as_ref().filter(|_| all).map(Known::last_index);
+        match self.expected.filter(|_| all) {
+            Some(expected) if expected != (done.chunks, done.events) => {
+                corrupt("it counts other chunks or events than the file holds")
+            }
+            _ if last_index.is_some_and(|last| last != done.last_index) => {
+                corrupt("it names another index block than the last")
+            }
+            _ if self
+                .content
+                .take()
+                .is_some_and(|content| content.value().0 != done.sha256) =>
+            {
+                corrupt("its content digest is not that of the events")
+            }
+            _ => Ok(done.summary(len)),
+        }
     }
 }

@@ -9,22 +9,36 @@ use crate::{
         chunk::{self, Opener, digest::Rule},
         format,
         record::{self, ChunkHead},
+        walk::said::Said,
     },
 };
 
 /// A chunk whose events are given out.
 #[derive(Debug)]
 pub(super) struct OpenChunk {
-    pub(super) byte: u64,
-    pub(super) head: ChunkHead,
-    pub(super) raw: Bytes,
+    byte: u64,
+    head: ChunkHead,
+    raw: Bytes,
     /// Place of the next record within `raw`.
-    pub(super) at: usize,
+    at: usize,
     /// Number of the next event within the capture.
-    pub(super) event: u64,
+    event: u64,
+    /// What its events have come to.
+    said: Said,
 }
 
 impl OpenChunk {
+    pub(super) fn new(byte: u64, head: ChunkHead, raw: Bytes) -> Self {
+        Self {
+            event: head.first_event,
+            byte,
+            head,
+            raw,
+            at: 0,
+            said: Said::default(),
+        }
+    }
+
     /// The next event; `None` at the chunk's end.
     pub(super) fn next(&mut self) -> Result<Option<Event>, FileError> {
         let Self { byte, head, event, .. } = self;
@@ -32,18 +46,18 @@ impl OpenChunk {
             let act = format!("read event {event} in chunk {}", head.number);
             FileError::corrupt(act, what).at(*byte)
         };
-        match chunk::record_at(&self.raw, self.at).map_err(corrupt)? {
-            Some((record, next)) => {
-                let decoded = record::decode_event(&record).map_err(corrupt)?;
-                self.at = next;
-                self.event = self.event.saturating_add(1);
-                Ok(Some(decoded))
-            }
-            None if *event == head.first_event.saturating_add(u64::from(head.events)) => Ok(None),
-            None => Err(corrupt(
-                "the chunk holds another number of events than its head says".to_owned(),
-            )),
-        }
+        let Some((record, next)) = chunk::record_at(&self.raw, self.at).map_err(corrupt)? else {
+            let agrees = self.said.agrees(head);
+            return agrees.map(|()| None).map_err(|what| {
+                let act = format!("read the head of chunk {}", head.number);
+                FileError::corrupt(act, what).at(*byte)
+            });
+        };
+        let decoded = record::decode_event(&record).map_err(corrupt)?;
+        self.at = next;
+        self.event = self.event.saturating_add(1);
+        self.said.count(&decoded);
+        Ok(Some(decoded))
     }
 }
 

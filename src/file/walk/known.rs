@@ -8,7 +8,7 @@ use crate::file::{
 
 /// The chunks since the last index block, and the numbers that are due.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(in crate::file) struct Known {
     /// Number and first event of the next chunk.
     next: (u64, u64),
     /// Byte of the last index block; 0 = none.
@@ -34,7 +34,7 @@ impl Default for Known {
 }
 
 impl Known {
-    pub(super) const fn last_index(&self) -> u64 {
+    pub(in crate::file) const fn last_index(&self) -> u64 {
         self.last_index
     }
 
@@ -98,7 +98,7 @@ impl Known {
     }
 
     /// Notes a chunk whose head is good.
-    pub(super) fn chunk(&mut self, byte: u64, head: &ChunkHead) {
+    pub(in crate::file) fn chunk(&mut self, byte: u64, head: &ChunkHead) {
         self.lost = None;
         self.complete &= self.next == (head.number, head.first_event) && self.entries.len() < CHUNKS_PER_INDEX;
         if self.entries.len() < CHUNKS_PER_INDEX {
@@ -111,7 +111,7 @@ impl Known {
     }
 
     /// Compares an index block with the chunks that it speaks of.
-    pub(super) fn index(&mut self, byte: u64, block: &IndexBlock) -> Result<(), String> {
+    pub(in crate::file) fn index(&mut self, byte: u64, block: &IndexBlock) -> Result<(), String> {
         let same = if self.complete {
             block.entries.len() == self.entries.len() && block.entries.iter().zip(&self.entries).all(is_same)
         } else {

@@ -20,6 +20,7 @@
 //! ```
 
 mod answer;
+mod asked;
 mod body;
 mod builder;
 mod catalog;
@@ -29,6 +30,7 @@ mod connection;
 mod control;
 mod encoding;
 mod error;
+mod exchange;
 pub mod faults;
 mod fidelity;
 mod furniture;
@@ -36,6 +38,7 @@ mod grpc;
 mod open;
 mod options;
 pub mod pace;
+mod plan;
 mod player;
 mod queue;
 mod quirks;

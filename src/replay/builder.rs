@@ -20,13 +20,12 @@ use super::{
     shape::JobShape,
     source::Source,
 };
-use crate::server_tls::ServerTls;
+use crate::{server_tls::ServerTls, wire::DEFAULT_MAX_MESSAGE_BYTES};
 
 /// Any free port on this machine only.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// The largest request unless told otherwise: a job's is a few bytes; this leaves room for any recorded method, is what
-/// gRPC servers allow by default, and bounds what a client can make us hold.
-const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// The largest request unless told otherwise: what was recorded can be asked again.
+const MAX_REQUEST_BYTES: usize = DEFAULT_MAX_MESSAGE_BYTES;
 
 /// What is to be served, where and how. Made by [`ReplayServer::builder`].
 ///
@@ -183,7 +182,7 @@ impl Builder {
         self
     }
 
-    /// Sets the largest request that is read, in bytes; the default is 4 MiB.
+    /// Sets the largest request that is read, in bytes; the default is [`DEFAULT_MAX_MESSAGE_BYTES`].
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
         self.wire.max_request_bytes = bytes;
         self

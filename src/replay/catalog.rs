@@ -1,6 +1,9 @@
 //! Which recorded call answers a request. Pure.
 
+use std::{collections::HashMap, time::Duration};
+
 use super::{
+    plan::{Known, Method, Place},
     player::MaxFrames,
     script::{Call, Job, Request},
     shape::JobShape,
@@ -41,6 +44,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     pub(super) entries: Vec<std::sync::Arc<Entry>>,
+    /// Their calls by method.
+    known: HashMap<String, Method>,
 }
 
 /// The call to replay.
@@ -65,15 +70,45 @@ impl Refusal {
 }
 
 impl Catalog {
-    /// True when a call of `method` was recorded; a Focus stream is always known where a job of its dialect is.
-    pub(super) fn knows(&self, method: &str) -> bool {
-        self.calls(method).next().is_some()
+    /// The jobs behind one port.
+    pub(super) fn new(entries: Vec<std::sync::Arc<Entry>>) -> Self {
+        let mut known: HashMap<String, Method> = HashMap::new();
+        for (entry_at, entry) in entries.iter().enumerate() {
+            for (at, call) in entry.job.calls.iter().enumerate() {
+                let method = known.entry(call.method.clone()).or_default();
+                let end_ns = call.end.as_ref().map_or(call.start_ns, |(end_ns, _)| *end_ns);
+                method.add(&Known {
+                    place: (entry_at, at),
+                    requests: &call.requests,
+                    marks: &call.marks,
+                    metadata: &call.metadata,
+                    connection: call.connection,
+                    length: Duration::from_nanos(end_ns.saturating_sub(call.start_ns)),
+                });
+            }
+        }
+        known.values_mut().for_each(Method::finish);
+        Self { entries, known }
     }
 
-    /// True when the answer depends on the client's first message.
-    pub(super) fn needs_request(&self, method: &str) -> bool {
-        let is_focus = [STREAM_SPECTROGRAMS, STREAM_DATA].contains(&method);
-        is_focus || self.calls(method).any(|(_, call)| call.request.is_some())
+    /// True when a call of `method` was recorded; a Focus stream is always known where a job of its dialect is.
+    pub(super) fn knows(&self, method: &str) -> bool {
+        self.known.contains_key(method)
+    }
+
+    /// The recorded calls of a method.
+    pub(super) fn method(&self, method: &str) -> Option<&Method> {
+        self.known.get(method)
+    }
+
+    /// The call at a place.
+    pub(super) fn at(&self, (entry, call): Place) -> Option<Chosen<'_>> {
+        let entry = self.entries.get(entry)?;
+        Some(Chosen {
+            entry,
+            call: entry.job.calls.get(call)?,
+            max_frames: MaxFrames::Unlimited,
+        })
     }
 
     /// Names of the recorded methods, each once.
@@ -85,61 +120,16 @@ impl Catalog {
         methods
     }
 
-    /// Finds the call that answers `request` to `method`.
+    /// Finds the call that answers `request` to a Focus stream.
     ///
-    /// A Focus stream is chosen by what its request says; among several recordings of it, the one whose request has the
-    /// same bytes; then one that was answered with a message; then one without `max_frames`; then the first. Any other
-    /// method is chosen by the bytes of its request alone. Where the same was asked several times, `turn` says how often
-    /// this client has asked it before, given the first of the calls: it gets the answers in the order of the recording,
-    /// and the last of them from then on.
-    pub(super) fn choose(
-        &self,
-        method: &str,
-        request: Option<&Request>,
-        turn: impl FnOnce(&Entry, &Call) -> usize,
-    ) -> Result<Chosen<'_>, Refusal> {
+    /// It is chosen by what its request says; among several recordings of it, the one whose request has the same bytes; then
+    /// one that was answered with a message; then one without `max_frames`; then the first.
+    pub(super) fn choose(&self, method: &str, request: Option<&Request>) -> Result<Chosen<'_>, Refusal> {
         match method {
             STREAM_SPECTROGRAMS => self.choose_job(request),
             STREAM_DATA => self.choose_stream(request),
-            _ => self.choose_same(method, request, turn),
+            _ => Err(self.unknown_method(method)),
         }
-    }
-
-    fn choose_same(
-        &self,
-        method: &str,
-        request: Option<&Request>,
-        turn: impl FnOnce(&Entry, &Call) -> usize,
-    ) -> Result<Chosen<'_>, Refusal> {
-        // A call whose request was not recorded, or was too long to keep, answers to any.
-        let fits = |call: &Call| call.request.is_none() || call.request.as_ref() == request;
-        let same: Vec<_> = self.calls(method).filter(|(_, call)| fits(call)).collect();
-        let Some(&(entry, call)) = same.first() else {
-            return Err(self.unknown_request(method, request));
-        };
-        let turn = turn(entry, call).min(same.len() - 1);
-        let (entry, call) = same.get(turn).copied().unwrap_or((entry, call));
-        Ok(Chosen {
-            entry,
-            call,
-            max_frames: MaxFrames::Unlimited,
-        })
-    }
-
-    fn unknown_request(&self, method: &str, request: Option<&Request>) -> Refusal {
-        let recorded = self.calls(method).count();
-        if recorded == 0 {
-            return self.unknown_method(method);
-        }
-        let size = request.map_or(0, |request| request.data.len());
-        Refusal::new(
-            NOT_FOUND,
-            format!(
-                "none of the {recorded} recorded calls of {} was asked with these {size} bytes; an answer is replayed \
-                 only to the request that it was recorded for",
-                shown(method)
-            ),
-        )
     }
 
     /// No such method here.

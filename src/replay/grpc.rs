@@ -14,15 +14,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer,
+    asked::{self, Asked},
     body::{Answer, Cut, Replay},
     catalog::{Catalog, Chosen},
     connection::{Break, Connection, Guard},
     control::Label,
     encoding::Encoding,
+    exchange::Exchange,
     faults::Drip,
     furniture::Furniture,
+    plan::{Matcher, facets},
     player::{Act, Finale, MaxFrames, Step},
     reader,
+    reel::is_job,
     script::Request as FirstMessage,
     server::Stage,
     share::{Feed, Share},
@@ -34,13 +38,10 @@ use crate::{
     event::{Metadata, Status},
     proto::datastream::HealthResponse,
     wire::{
-        Deframer, encode_message,
-        status::{INTERNAL, UNAVAILABLE},
+        Deframer, encode_message, metadata,
+        status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
     },
 };
-
-/// gRPC status code of a request that is too large.
-const RESOURCE_EXHAUSTED: u32 = 8;
 
 /// Bytes that may wait in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
 const SEND_BUFFER_BYTES: usize = 1024 * 1024;
@@ -58,7 +59,7 @@ const MAX_PENDING_RESETS: usize = 4096;
 
 /// What every connection to one gRPC port needs.
 pub(super) struct Port {
-    pub(super) catalog: Catalog,
+    pub(super) catalog: Arc<Catalog>,
     pub(super) furniture: Arc<Furniture>,
     pub(super) stage: Arc<Stage>,
 }
@@ -123,7 +124,7 @@ pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationTo
 }
 
 async fn answer(
-    port: &Port,
+    port: &Arc<Port>,
     connection: &Arc<Connection>,
     drain: CancellationToken,
     request: Request<Incoming>,
@@ -148,17 +149,14 @@ async fn answer(
         let refusal = port.catalog.unknown_method(method);
         return Ok(refuse(port, refusal.code, &refusal.message));
     }
-    let first = if port.catalog.needs_request(method) {
-        match first_message(&mut body, port.stage.wire.max_request_bytes).await {
-            Ok(first) => first,
-            Err(message) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &message)),
-        }
-    } else {
-        None
+    if !is_job(method) {
+        return exchange(port, connection, drain, parts, body, start).await;
+    }
+    let first = match first_message(&mut body, port.stage.wire.max_request_bytes).await {
+        Ok(first) => first,
+        Err(message) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &message)),
     };
-    let chosen = match port.catalog.choose(method, first.as_ref(), |entry, call| {
-        connection.turn(entry.source_at, call.call)
-    }) {
+    let chosen = match port.catalog.choose(method, first.as_ref()) {
         Ok(chosen) => chosen,
         Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
     };
@@ -186,6 +184,78 @@ async fn answer(
     let guard = Guard::new(connection, chosen.entry.source_at);
     let drip = Drip::of(&port.stage.faults, chosen.call.call);
     let replay = Replay::new(feed, drip, guard, Arc::clone(&port.stage.counters), drain, rest);
+    replay_call(Box::new(replay), encoding).await
+}
+
+/// Answers a call of any service.
+async fn exchange(
+    port: &Arc<Port>,
+    connection: &Arc<Connection>,
+    drain: CancellationToken,
+    parts: http::request::Parts,
+    body: Incoming,
+    start: Instant,
+) -> Reply {
+    let stage = &port.stage;
+    let method = parts.uri.path().to_owned();
+    let Some(first) = port
+        .catalog
+        .method(&method)
+        .and_then(|known| known.class(0)?.first().into())
+    else {
+        let refusal = port.catalog.unknown_method(&method);
+        return Ok(refuse(port, refusal.code, &refusal.message));
+    };
+    let Some(chosen) = port.catalog.at(first) else {
+        return Ok(refuse(port, INTERNAL, "the recorded call is not there any more"));
+    };
+    if let Some(left) = stage.readiness.left(&chosen.entry.job.job_id) {
+        let message = format!(
+            "this server is still starting; ask again in {} s",
+            left.as_secs_f64().ceil()
+        );
+        return Ok(refuse(port, UNAVAILABLE, &message));
+    }
+    let (guard, drip) = (
+        Guard::new(connection, chosen.entry.source_at),
+        Drip::of(&stage.faults, chosen.call.call),
+    );
+    let encoding = Encoding::of(stage.wire.gzip, &parts.headers);
+    let sent_in = parts.headers.get("grpc-encoding").and_then(|name| name.to_str().ok());
+    let asked = Arc::<Asked>::default();
+    let mut rest = JoinSet::new();
+    let sent_in = sent_in.unwrap_or(crate::wire::NO_ENCODING).to_owned();
+    rest.spawn(asked::read(
+        body,
+        Arc::clone(&asked),
+        sent_in,
+        stage.wire.max_request_bytes,
+    ));
+    let open = {
+        let port = Arc::clone(port);
+        move |place| {
+            let chosen = port.catalog.at(place).ok_or(io::ErrorKind::NotFound)?;
+            feed(&port, &chosen, encoding, start)
+        }
+    };
+    let turns = {
+        let (port, connection) = (Arc::clone(port), Arc::clone(connection));
+        move |place| {
+            let chosen = port.catalog.at(place);
+            chosen.map_or(0, |chosen| connection.turn(chosen.entry.source_at, chosen.call.call))
+        }
+    };
+    let exchange = Exchange::new(
+        Arc::clone(&port.catalog),
+        method,
+        asked,
+        Matcher::new(facets(&metadata(&parts.headers))),
+        Box::new(open),
+        Box::new(turns),
+        stage.playback.is_plain() && stage.deliveries.is_broadcast() && stage.faults.is_empty(),
+    );
+    let feed = Feed::Exchange(Box::new(exchange));
+    let replay = Replay::new(feed, drip, guard, Arc::clone(&stage.counters), drain, rest);
     replay_call(Box::new(replay), encoding).await
 }
 

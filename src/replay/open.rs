@@ -82,19 +82,19 @@ impl Opened {
 
     /// The jobs by port: in production the port chooses the job, so each such job after the first has its own.
     pub(super) fn ports(&self) -> Vec<Catalog> {
-        let mut first = Catalog::default();
+        let mut first = Vec::new();
         let mut others = Vec::new();
+        let mut taken = false;
         for entry in &self.entries {
-            let taken = first.entries.iter().any(|other| other.job.is_production());
-            if taken && entry.job.is_production() {
-                others.push(Catalog {
-                    entries: vec![Arc::clone(entry)],
-                });
+            let production = entry.job.is_production();
+            if taken && production {
+                others.push(Catalog::new(vec![Arc::clone(entry)]));
             } else {
-                first.entries.push(Arc::clone(entry));
+                taken |= production;
+                first.push(Arc::clone(entry));
             }
         }
-        std::iter::once(first).chain(others).collect()
+        std::iter::once(Catalog::new(first)).chain(others).collect()
     }
 
     /// Full names of the services that the captures hold calls of.

@@ -26,6 +26,16 @@ pub struct Playback {
     pub idle_goaway: Option<Duration>,
 }
 
+impl Playback {
+    /// True when a call is played from its beginning to its end, once: its steps are those of the recording.
+    pub(super) fn is_plain(&self) -> bool {
+        self.loops == Loops::default()
+            && self.start_offset.is_zero()
+            && self.playback_duration.is_none()
+            && self.idle_goaway.is_none()
+    }
+}
+
 /// How often a recording is played in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loops {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::{Cancelled, Direction, Ending, Event, EventKind, Metadata, Party, Status};
+use super::plan::Cause;
+use crate::event::{Broken, Cancelled, Direction, Ending, Event, EventKind, Metadata, Party, Status};
 
 /// gRPC status code `DATA_LOSS`: the capture ends or is damaged before the call's ending.
 pub(super) const DATA_LOSS: u32 = 15;
@@ -15,6 +16,8 @@ pub(super) struct Step {
     pub(super) offset_ns: u64,
     pub(super) act: Act,
     pub(super) hold: Hold,
+    /// What must have come from the client.
+    pub(super) after: Cause,
 }
 
 /// What holds a step back, at any rate.
@@ -44,6 +47,7 @@ impl Step {
             offset_ns,
             act,
             hold: Hold::default(),
+            after: Cause::default(),
         }
     }
 }
@@ -96,14 +100,21 @@ impl Finale {
         matches!(self, Self::Status(status) if status.code != 0)
     }
 
-    /// How a recorded ending is replayed.
-    pub(super) fn of(ending: Ending) -> Self {
+    /// How a recorded ending is replayed. `job` says that the call is a spectrogram job's.
+    pub(super) fn of(ending: Ending, job: bool) -> Self {
         match ending {
             Ending::Status(status) => Self::Status(status),
-            Ending::Cancelled(Cancelled { by: Party::Server, .. }) => Self::Cancel,
+            Ending::Cancelled(Cancelled {
+                by: Party::Server,
+                code,
+                ..
+            }) => code.map_or(Self::Cancel, |code| Self::Reset { code }),
+            Ending::Broken(Broken { reset: Some(code), .. }) => Self::Reset { code },
             Ending::Broken(broken) => Self::Break { goaway: broken.goaway },
             // The recorder, or the client that it watched, had enough: the job itself did not end.
-            Ending::Cancelled(_) | Ending::Deadline(_) => Self::complete(),
+            Ending::Cancelled(_) | Ending::Deadline(_) if job => Self::complete(),
+            // Nobody knows how the server would have ended: this client gives up, too, or waits.
+            Ending::Cancelled(_) | Ending::Deadline(_) => Self::Hold,
         }
     }
 }
@@ -127,11 +138,20 @@ pub(super) struct Player {
     messages: u64,
     ended: bool,
     last_ns: u64,
+    /// The call is a spectrogram job's.
+    job: bool,
+    /// What the recorded client had sent so far.
+    came: Cause,
 }
 
 impl Player {
-    pub(super) const fn new(call: u32, max_frames: MaxFrames) -> Self {
+    pub(super) const fn new(call: u32, max_frames: MaxFrames, job: bool) -> Self {
         Self {
+            job,
+            came: Cause {
+                requests: 0,
+                half_close: false,
+            },
             call,
             max_frames,
             messages: 0,
@@ -166,7 +186,10 @@ impl Player {
             EventKind::Message(message) if message.direction == Direction::Received => {
                 self.message(message.compressed, message.data, out);
             }
-            EventKind::End(ending) => out.push(self.end(Finale::of(ending))),
+            EventKind::End(ending) => out.push(self.end(Finale::of(ending, self.job))),
+            EventKind::Message(_) => self.came.requests += 1,
+            EventKind::HalfClose => self.came.half_close = true,
+            EventKind::Gap(gap) if gap.direction == Direction::Sent => self.came.requests += 1,
             EventKind::Gap(gap) if gap.direction == Direction::Received => {
                 tracing::warn!(
                     call = self.call,
@@ -208,6 +231,11 @@ impl Player {
         {
             out.push(self.end(Finale::complete()));
         }
+    }
+
+    /// What the recorded client had sent before what was taken last.
+    pub(super) const fn came(&self) -> Cause {
+        self.came
     }
 
     fn step(&self, act: Act) -> Step {

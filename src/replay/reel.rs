@@ -15,9 +15,15 @@ use super::{
     script::Call,
 };
 use crate::{
+    dialect::Dialect,
     event::{Direction, Event, EventKind, Status},
     wire::status::UNAVAILABLE,
 };
+
+/// True for the methods of a spectrogram job.
+pub(super) fn is_job(method: &str) -> bool {
+    Dialect::from_method(method).is_some()
+}
 
 /// What of a call's recording is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +118,7 @@ impl Reel {
             .playback_duration
             .map(|length| start_ns.saturating_add(nanoseconds(length)));
         Self {
-            player: Player::new(call.call, max_frames),
+            player: Player::new(call.call, max_frames, is_job(&call.method)),
             window: Window {
                 opening_ns,
                 start_ns,
@@ -323,7 +329,10 @@ impl Reel {
             }
             act => act,
         };
-        out.push(Step::new(offset_ns, act));
+        out.push(Step {
+            after: self.player.came(),
+            ..Step::new(offset_ns, act)
+        });
     }
 
     fn restamp(&mut self, compressed: bool, data: Bytes, offset_ns: u64) -> Bytes {

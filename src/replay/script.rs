@@ -1,15 +1,19 @@
 //! A capture as a script: its jobs, and what a server must know of each call to answer for it. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::shape::JobShape;
+use super::{
+    plan::{Cause, Mark, Requests, content, hash},
+    shape::JobShape,
+};
 use crate::{
     dialect::{
         datastream::{HEALTH_METHOD, METHOD as STREAM_SPECTROGRAMS, StreamRequest},
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
-    event::{Direction, Ending, Event, EventKind, Message},
+    event::{Direction, Ending, Event, EventKind, Message, Metadata},
     file::CallOverview,
+    wire,
 };
 use bytes::Bytes;
 
@@ -18,6 +22,8 @@ const FURNITURE: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
 
 /// A longer request is not kept: no job's is, and the script stays small whatever a capture holds.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// Marks that are kept of a call: those that calls have in common before their clients differ.
+const MOST_MARKS: usize = 64;
 
 /// One recorded call.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +36,18 @@ pub struct Call {
     pub start_ns: u64,
     /// The first message that the client sent, unless it was longer than any job's is.
     pub request: Option<Request>,
+    /// All that the client sent.
+    pub(super) requests: Requests,
+    /// What the server sent, as far as it was looked at, and after what.
+    pub(super) marks: Vec<Mark>,
+    /// The metadata of the request.
+    pub(super) metadata: Metadata,
+    /// The client's connection; 0 = unknown.
+    pub(super) connection: u32,
     /// True when a message was received.
     pub answered: bool,
+    /// True when the client has said, as far as the call was looked at, that it sends no more.
+    pub(super) half_closed: bool,
     /// How it ended and at which offset (nanoseconds), where the capture tells.
     pub end: Option<(u64, Ending)>,
     /// What its first frame looks like, where it is a spectrogram's.
@@ -63,6 +79,17 @@ impl Call {
         }
         let data = self.plain_request().unwrap_or_default();
         requested_stream(data).ok()
+    }
+
+    /// Takes note of what the server sent, by a hash of it.
+    fn mark(&mut self, act: u64) {
+        if self.marks.len() < MOST_MARKS {
+            let after = Cause {
+                requests: self.requests.count(),
+                half_close: self.half_closed,
+            };
+            self.marks.push(Mark { act, after });
+        }
     }
 
     fn plain_request(&self) -> Option<&[u8]> {
@@ -107,6 +134,8 @@ pub struct Scan {
     wanted: Option<BTreeMap<u32, Wanted>>,
     /// The endings of those that are listed.
     ends: BTreeMap<u32, (u64, Ending)>,
+    /// The calls that are listed and not yet known well enough, by when they begin.
+    waiting: BTreeSet<(u64, u32)>,
 }
 
 /// What must still be seen of a call.
@@ -114,13 +143,14 @@ pub struct Scan {
 struct Wanted {
     start_ns: u64,
     opening: bool,
-    request: bool,
+    /// Requests that are still to come.
+    requests: u64,
     answer: bool,
 }
 
 impl Wanted {
     const fn nothing(self) -> bool {
-        !(self.opening || self.request || self.answer)
+        !self.opening && self.requests == 0 && !self.answer
     }
 }
 
@@ -132,7 +162,7 @@ impl Scan {
             let wanted = Wanted {
                 start_ns: call.start_offset_ns,
                 opening: true,
-                request: call.sent > 0,
+                requests: call.sent,
                 answer: call.received > 0,
             };
             (call.call, wanted)
@@ -140,9 +170,11 @@ impl Scan {
         let ends = calls
             .iter()
             .filter_map(|call| Some((call.call, (call.end_offset_ns, call.ending.clone()?))));
+        let wanted: BTreeMap<u32, Wanted> = wanted.collect();
         Self {
             calls: BTreeMap::new(),
-            wanted: Some(wanted.collect()),
+            waiting: wanted.iter().map(|(call, wanted)| (wanted.start_ns, *call)).collect(),
+            wanted: Some(wanted),
             ends: ends.collect(),
         }
     }
@@ -152,7 +184,7 @@ impl Scan {
     pub fn wants_from(&self) -> Option<u64> {
         match &self.wanted {
             None => Some(0),
-            Some(wanted) => wanted.values().map(|wanted| wanted.start_ns).min(),
+            Some(_) => self.waiting.first().map(|(start_ns, _)| *start_ns),
         }
     }
 
@@ -166,7 +198,12 @@ impl Scan {
                     method: start.method.clone(),
                     start_ns: event.offset_ns,
                     request: None,
+                    requests: Requests::default(),
+                    marks: Vec::new(),
+                    metadata: start.metadata.clone(),
+                    connection: start.connection,
                     answered: false,
+                    half_closed: false,
                     end: self.ends.remove(&event.call),
                     shape: None,
                 };
@@ -179,7 +216,24 @@ impl Scan {
             }
             EventKind::End(ending) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.mark(hash(&format!("{ending:?}")));
                     call.end.get_or_insert_with(|| (event.offset_ns, ending.clone()));
+                }
+            }
+            EventKind::Headers(headers) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.mark(hash(&headers.metadata.0));
+                }
+            }
+            EventKind::HalfClose => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.half_closed = true;
+                }
+            }
+            // What was lost can be compared with nothing.
+            EventKind::Gap(gap) if gap.direction == Direction::Sent => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.requests.take(hash(&("lost", event.call, event.seq)));
                 }
             }
             _ => {}
@@ -191,11 +245,14 @@ impl Scan {
         let Some(wanted) = all.get_mut(&event.call) else { return };
         match &event.kind {
             EventKind::CallStart(_) => wanted.opening = false,
-            EventKind::Message(message) if message.direction == Direction::Sent => wanted.request = false,
+            EventKind::Message(message) if message.direction == Direction::Sent => {
+                wanted.requests = wanted.requests.saturating_sub(1);
+            }
             EventKind::Message(_) => wanted.answer = false,
             _ => return,
         }
         if wanted.nothing() {
+            self.waiting.remove(&(wanted.start_ns, event.call));
             all.remove(&event.call);
         }
     }
@@ -206,42 +263,66 @@ impl Scan {
     /// method that is no Focus stream belongs to the capture's first job, or to `fallback_id` when there is no other.
     #[must_use]
     pub fn jobs(self, fallback_id: &str) -> Vec<Job> {
-        let mut jobs: Vec<Job> = Vec::new();
+        let mut jobs = Jobs::default();
         let mut others: Vec<Call> = Vec::new();
         for call in self.calls.into_values() {
             if call.method == STREAM_SPECTROGRAMS {
                 let named = call.stream_request().map(|request| request.job_id);
                 let job_id = named.filter(|id| !id.is_empty()).unwrap_or(fallback_id).to_owned();
-                add(&mut jobs, &job_id, call);
+                jobs.add(&job_id, call);
             } else if call.method == STREAM_DATA {
-                add(&mut jobs, fallback_id, call);
+                jobs.add(fallback_id, call);
             } else if call.method != HEALTH_METHOD && !FURNITURE.iter().any(|service| call.method.starts_with(service))
             {
                 others.push(call);
             }
         }
         if !others.is_empty() {
-            let home = jobs.first().map_or(fallback_id, |job| &job.job_id).to_owned();
+            let home = jobs.jobs.first().map_or(fallback_id, |job| &job.job_id).to_owned();
             for call in others {
-                add(&mut jobs, &home, call);
+                jobs.add(&home, call);
             }
         }
-        jobs
+        jobs.jobs
     }
 }
 
-fn add(jobs: &mut Vec<Job>, job_id: &str, call: Call) {
-    if let Some(job) = jobs.iter_mut().find(|job| job.job_id == job_id) {
-        job.calls.push(call);
-    } else {
-        jobs.push(Job {
-            job_id: job_id.to_owned(),
-            calls: vec![call],
+/// Jobs in the order of their first calls, found by name.
+#[derive(Default)]
+struct Jobs {
+    jobs: Vec<Job>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Jobs {
+    fn add(&mut self, job_id: &str, call: Call) {
+        let at = *self.by_id.entry(job_id.to_owned()).or_insert_with(|| {
+            self.jobs.push(Job {
+                job_id: job_id.to_owned(),
+                calls: Vec::new(),
+            });
+            self.jobs.len() - 1
         });
+        if let Some(job) = self.jobs.get_mut(at) {
+            job.calls.push(call);
+        }
     }
 }
 
 fn note_message(call: &mut Call, message: &Message) {
+    match message.direction {
+        Direction::Sent => {
+            let encoding = call.metadata.get_text("grpc-encoding").unwrap_or(wire::NO_ENCODING);
+            let request = content(
+                encoding,
+                message.compressed,
+                &message.data,
+                wire::DEFAULT_MAX_MESSAGE_BYTES,
+            );
+            call.requests.take(request);
+        }
+        Direction::Received => call.mark(hash(&(message.compressed, &message.data[..]))),
+    }
     match message.direction {
         Direction::Sent if call.request.is_none() && message.data.len() <= MAX_REQUEST_BYTES => {
             // Copied, so that the chunk that it was read from can go.

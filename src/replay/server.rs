@@ -77,7 +77,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         addrs.push(addr);
         job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
         let port = Arc::new(Port {
-            catalog,
+            catalog: Arc::new(catalog),
             furniture: Arc::clone(&furniture),
             stage: Arc::clone(&stage),
         });

@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    exchange::Exchange,
     options::Delivery,
     player::{Act, Finale, MaxFrames, Step},
     restamp::Shifts,
@@ -84,6 +85,11 @@ impl Deliveries {
             queues: Mutex::default(),
             stop,
         }
+    }
+
+    /// True when every client gets the whole of a call.
+    pub(super) fn is_broadcast(&self) -> bool {
+        self.delivery == Delivery::Broadcast
     }
 
     /// What the next client of a call gets.
@@ -279,6 +285,8 @@ impl Member {
 pub(super) enum Feed {
     Whole(Box<Steps>),
     Part(Member),
+    /// It is not yet known of which call.
+    Exchange(Box<Exchange>),
 }
 
 impl Feed {
@@ -286,6 +294,7 @@ impl Feed {
         match self {
             Self::Whole(steps) => steps.poll_due(cx),
             Self::Part(member) => member.poll_next(cx),
+            Self::Exchange(exchange) => exchange.poll_due(cx),
         }
     }
 
@@ -294,6 +303,7 @@ impl Feed {
         match self {
             Self::Whole(steps) => steps.put_back(step),
             Self::Part(member) => member.put_back(step),
+            Self::Exchange(exchange) => exchange.put_back(step),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
     player::{Act, Finale, MaxFrames, Step},
     queue::Consumer,
     reader,
-    reel::{Head, Reel},
+    reel::{Head, Reel, is_job},
     restamp::Restamper,
     script::Call,
     share::Sessions,
@@ -65,7 +65,12 @@ impl Tape {
             reel = reel.starting_at(position, head).after(messages);
         }
         if self.drained {
-            reel = reel.drained(self.call.end.clone().map(|(_, ending)| Finale::of(ending)));
+            reel = reel.drained(
+                self.call
+                    .end
+                    .clone()
+                    .map(|(_, ending)| Finale::of(ending, is_job(&self.call.method))),
+            );
         }
         let (_, line_ns) = reel.begins_at();
         let schedule = Schedule::new(self.playback.rate, line_ns);
@@ -139,7 +144,10 @@ impl Steps {
             self.messages = self.messages.saturating_sub(1);
         }
         // It has been held back once.
-        self.next = Some(Step::new(step.offset_ns, step.act));
+        self.next = Some(Step {
+            hold: super::player::Hold::default(),
+            ..step
+        });
         self.taken = true;
     }
 

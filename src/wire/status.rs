@@ -13,6 +13,10 @@ pub const UNKNOWN: u32 = 2;
 pub const NOT_FOUND: u32 = 5;
 /// `PERMISSION_DENIED`.
 pub const PERMISSION_DENIED: u32 = 7;
+/// `RESOURCE_EXHAUSTED`.
+pub const RESOURCE_EXHAUSTED: u32 = 8;
+/// ABORTED.
+pub const ABORTED: u32 = 10;
 /// UNIMPLEMENTED.
 pub const UNIMPLEMENTED: u32 = 12;
 /// INTERNAL.

@@ -27,9 +27,7 @@ fn catalog(recordings: impl IntoIterator<Item = Recording>) -> Catalog {
             shape: None,
         })
     };
-    Catalog {
-        entries: scan.jobs("fallback").into_iter().map(entry).collect(),
-    }
+    Catalog::new(scan.jobs("fallback").into_iter().map(entry).collect())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a request as `choose` takes it")]
@@ -41,7 +39,7 @@ fn asks(data: Vec<u8>) -> Option<Request> {
 }
 
 fn call_of(catalog: &Catalog, method: &str, request: Option<&Request>) -> u32 {
-    catalog.choose(method, request, |_, _| 0).unwrap().call.call
+    catalog.choose(method, request).unwrap().call.call
 }
 
 fn limited(call: u32, max_frames: i32) -> Recording {
@@ -64,11 +62,7 @@ fn a_job_is_found_by_its_name() {
 fn an_unknown_job_is_named_beside_those_that_are_known() {
     let catalog = catalog((1..=10).map(|call| Recording::job(call, &format!("job-{call}"))));
     let refusal = catalog
-        .choose(
-            STREAM_SPECTROGRAMS,
-            asks(stream_request("12-99999", 0)).as_ref(),
-            |_, _| 0,
-        )
+        .choose(STREAM_SPECTROGRAMS, asks(stream_request("12-99999", 0)).as_ref())
         .unwrap_err();
     assert_eq!(refusal.code, NOT_FOUND);
     assert!(
@@ -83,7 +77,7 @@ fn an_unknown_job_is_named_beside_those_that_are_known() {
 fn a_very_long_job_name_is_shortened() {
     let request = asks(stream_request(&"é".repeat(100_000), 0));
     let refusal = catalog([Recording::job(1, "a")])
-        .choose(STREAM_SPECTROGRAMS, request.as_ref(), |_, _| 0)
+        .choose(STREAM_SPECTROGRAMS, request.as_ref())
         .unwrap_err();
     assert!(refusal.message.len() < 400, "{}", refusal.message);
 }
@@ -121,7 +115,7 @@ fn max_frames_is_obeyed_and_a_recorded_one_is_recognised() {
     let catalog = catalog([limited(1, 5)]);
     let max_frames = |asked| {
         catalog
-            .choose(STREAM_SPECTROGRAMS, asks(stream_request("a", asked)).as_ref(), |_, _| 0)
+            .choose(STREAM_SPECTROGRAMS, asks(stream_request("a", asked)).as_ref())
             .unwrap()
             .max_frames
     };
@@ -136,9 +130,7 @@ fn a_stream_id_chooses_the_call() {
     let catalog = catalog([Recording::stream(1, 1), Recording::stream(2, 0)]);
     assert_eq!(call_of(&catalog, STREAM_DATA, asks(Vec::new()).as_ref()), 2);
     assert_eq!(call_of(&catalog, STREAM_DATA, asks(vec![8, 1]).as_ref()), 1);
-    let refusal = catalog
-        .choose(STREAM_DATA, asks(vec![8, 9]).as_ref(), |_, _| 0)
-        .unwrap_err();
+    let refusal = catalog.choose(STREAM_DATA, asks(vec![8, 9]).as_ref()).unwrap_err();
     assert_eq!(refusal.code, INVALID_ARGUMENT);
     assert!(
         refusal.message.contains("stream 9") && refusal.message.contains("0, 1"),
@@ -148,54 +140,9 @@ fn a_stream_id_chooses_the_call() {
 }
 
 #[test]
-fn any_method_is_found_by_path_and_request() {
-    let catalog = catalog([
-        Recording::of(1, "/x.Y/Z").sent("one"),
-        Recording::of(2, "/x.Y/Z").sent("two"),
-    ]);
-    assert_eq!(call_of(&catalog, "/x.Y/Z", asks(b"two".to_vec()).as_ref()), 2);
-    assert!(catalog.needs_request("/x.Y/Z"));
-    let other = asks(b"other".to_vec());
-    let refusal = catalog.choose("/x.Y/Z", other.as_ref(), |_, _| 0).unwrap_err();
-    assert_eq!(refusal.code, NOT_FOUND);
-    assert!(
-        refusal.message.contains("/x.Y/Z") && refusal.message.contains("2 recorded calls"),
-        "{}",
-        refusal.message
-    );
-}
-
-#[test]
-fn who_asks_again_gets_the_next_recorded_answer_and_then_the_last() {
-    let polled = |call| Recording::of(call, "/x.Y/Poll").sent("how far?");
-    let catalog = catalog([polled(1), Recording::of(2, "/x.Y/Poll").sent("else"), polled(3)]);
-    let request = asks(b"how far?".to_vec());
-    let asked = |turn| {
-        let chosen = catalog.choose("/x.Y/Poll", request.as_ref(), |_, call| {
-            assert_eq!(call.call, 1);
-            turn
-        });
-        chosen.unwrap().call.call
-    };
-    assert_eq!([asked(0), asked(1), asked(2), asked(9)], [1, 3, 3, 3]);
-}
-
-#[test]
-fn a_request_is_waited_for_only_where_it_matters() {
-    let catalog = catalog([Recording::of(1, "/x.Y/Chat").received("hello")]);
-    assert!(!catalog.needs_request("/x.Y/Chat"));
-    assert!(catalog.needs_request(STREAM_DATA));
-}
-
-#[test]
 fn bad_requests_are_refused() {
     let catalog = catalog([Recording::job(1, "a")]);
-    let code_of = |request: Option<Request>| {
-        catalog
-            .choose(STREAM_SPECTROGRAMS, request.as_ref(), |_, _| 0)
-            .unwrap_err()
-            .code
-    };
+    let code_of = |request: Option<Request>| catalog.choose(STREAM_SPECTROGRAMS, request.as_ref()).unwrap_err().code;
     assert_eq!(code_of(None), INVALID_ARGUMENT);
     assert_eq!(code_of(asks(vec![0xff])), INVALID_ARGUMENT);
     assert_eq!(
@@ -205,8 +152,5 @@ fn bad_requests_are_refused() {
         })),
         UNIMPLEMENTED
     );
-    assert_eq!(
-        catalog.choose("/x.Y/Z", None, |_, _| 0).unwrap_err().code,
-        UNIMPLEMENTED
-    );
+    assert_eq!(catalog.choose("/x.Y/Z", None).unwrap_err().code, UNIMPLEMENTED);
 }

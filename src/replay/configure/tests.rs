@@ -96,6 +96,11 @@ fn production_channels_are_mapped_to_their_streams() {
             compressed: false,
             data: Bytes::from(vec![8, stream_id]),
         }),
+        requests: super::super::plan::Requests::default(),
+        marks: Vec::new(),
+        metadata: crate::event::Metadata::default(),
+        connection: 0,
+        half_closed: false,
         answered: true,
         end: None,
         shape: Some(JobShape {

@@ -148,6 +148,11 @@ impl Running {
         self.plan.faults()
     }
 
+    /// True when nothing is to go wrong.
+    pub(in crate::replay) fn is_empty(&self) -> bool {
+        self.plan.faults().is_empty()
+    }
+
     /// Fault number `at` struck.
     pub(super) fn struck(&self, at: usize) {
         if let Some(count) = self.struck.get(at) {

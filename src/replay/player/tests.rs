@@ -5,7 +5,7 @@ use crate::{
 };
 
 fn play(recording: Recording, max_frames: MaxFrames) -> Vec<Act> {
-    let mut player = Player::new(1, max_frames);
+    let mut player = Player::new(1, max_frames, true);
     let mut steps = Vec::new();
     for event in recording.events {
         player.take(event, &mut steps);
@@ -49,7 +49,7 @@ fn sent_messages_and_other_calls_are_not_replayed() {
 
 #[test]
 fn steps_keep_their_recorded_offsets() {
-    let mut player = Player::new(1, MaxFrames::Unlimited);
+    let mut player = Player::new(1, MaxFrames::Unlimited, true);
     let mut steps = Vec::new();
     for event in Recording::job(1, "a").received("x").ok().events {
         player.take(event, &mut steps);

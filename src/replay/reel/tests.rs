@@ -253,7 +253,7 @@ fn frames_that_a_client_had_before_a_seek_count() {
 #[test]
 fn a_call_whose_messages_are_gone_has_its_metadata_and_ending() {
     let recording = four();
-    let ended = call(&recording).end.map(|(_, ending)| Finale::of(ending));
+    let ended = call(&recording).end.map(|(_, ending)| Finale::of(ending, true));
     let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
     assert_eq!(play(&recording, reel.drained(ended)), ["head@3", "status 0@3"]);
 }

@@ -413,6 +413,7 @@ async fn production_streams_are_chosen_by_id_and_jobs_by_port() {
 #[tokio::test]
 async fn any_recorded_method_is_replayed_and_no_other() {
     let recording = Recording::of(1, "/x.Y/Chat")
+        .sent("anything")
         .headers(&[("x", "1")])
         .received("hello")
         .ok();
@@ -420,6 +421,8 @@ async fn any_recorded_method_is_replayed_and_no_other() {
     let client = Client::connect(server.grpc_addr()).await;
     let seen = client.call("/x.Y/Chat", b"anything").await;
     assert_eq!((seen.bytes.clone(), seen.grpc_status()), (prefixed(&[b"hello"]), "0"));
+    // A call that was recorded with this request answers to no other.
+    assert_eq!(client.call("/x.Y/Chat", b"something else").await.grpc_status(), "5");
     let seen = client.call("/x.Y/Other", b"").await;
     assert_eq!(seen.grpc_status(), "12");
     assert!(

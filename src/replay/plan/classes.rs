@@ -1,0 +1,274 @@
+//! The recorded calls of one method, grouped by what their clients sent.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use super::{Mark, Requests, hash};
+use crate::event::Metadata;
+
+/// Where a recorded call stands: its job, and its place in it.
+pub(in crate::replay) type Place = (usize, usize);
+
+/// Calls whose clients sent the same requests, in the order of the recording.
+#[derive(Debug)]
+pub(in crate::replay) struct Class {
+    pub(super) requests: Requests,
+    members: Vec<Place>,
+    /// What all of them sent, from the beginning.
+    common: Vec<Mark>,
+    /// Members by what their metadata says that that of others does not.
+    facets: HashMap<u64, Vec<usize>>,
+    /// They were called on more than one connection.
+    spread: bool,
+    connections: HashSet<u32>,
+    /// How many were handed out, when their order goes on across connections.
+    turn: AtomicUsize,
+}
+
+impl Class {
+    /// What its calls sent at `at`, when all sent the same.
+    pub(super) fn common(&self, at: usize) -> Option<&Mark> {
+        self.common.get(at)
+    }
+
+    /// The first of its calls.
+    pub(in crate::replay) fn first(&self) -> Place {
+        self.members.first().copied().unwrap_or_default()
+    }
+
+    /// The members that agree most with a client's metadata, and in how many entries.
+    pub(super) fn best(&self, facets: &[u64]) -> (usize, Vec<usize>) {
+        let mut votes: HashMap<usize, usize> = HashMap::new();
+        for members in facets.iter().filter_map(|facet| self.facets.get(facet)) {
+            for member in members {
+                *votes.entry(*member).or_default() += 1;
+            }
+        }
+        let most = votes.values().copied().max().unwrap_or_default();
+        if most == 0 {
+            return (0, (0..self.members.len()).collect());
+        }
+        let mut best: Vec<usize> = votes
+            .into_iter()
+            .filter(|(_, count)| *count == most)
+            .map(|(at, _)| at)
+            .collect();
+        best.sort_unstable();
+        (most, best)
+    }
+
+    /// The member whose turn it is among `best`; the last of them again and again. `asked` says how often this client has
+    /// had one of them, given the first.
+    pub(super) fn next(&self, best: &[usize], asked: impl FnOnce(Place) -> usize) -> Place {
+        let turn = if self.spread && best.len() == self.members.len() {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            let first = best.first().and_then(|at| self.members.get(*at));
+            asked(first.copied().unwrap_or_default())
+        };
+        let at = best.get(turn.min(best.len().saturating_sub(1)));
+        at.and_then(|at| self.members.get(*at)).copied().unwrap_or_default()
+    }
+}
+
+/// A recorded call, as it is sorted into classes.
+#[derive(Debug)]
+pub(in crate::replay) struct Known<'a> {
+    pub(in crate::replay) place: Place,
+    pub(in crate::replay) requests: &'a Requests,
+    pub(in crate::replay) marks: &'a [Mark],
+    pub(in crate::replay) metadata: &'a Metadata,
+    /// The client's connection; 0 = unknown.
+    pub(in crate::replay) connection: u32,
+    /// How long it took.
+    pub(in crate::replay) length: Duration,
+}
+
+/// The recorded calls of one method.
+#[derive(Debug, Default)]
+pub(in crate::replay) struct Method {
+    pub(super) classes: Vec<Class>,
+    by_requests: HashMap<(u64, u64), usize>,
+    by_first: HashMap<u64, Vec<usize>>,
+    /// What all calls sent, from the beginning.
+    common: Vec<Mark>,
+    calls: usize,
+    longest: Duration,
+}
+
+impl Method {
+    /// Adds a call; calls are added in the order of the recording.
+    pub(in crate::replay) fn add(&mut self, call: &Known<'_>) {
+        self.calls += 1;
+        self.longest = self.longest.max(call.length);
+        let key = (call.requests.whole(), call.requests.count());
+        let at = *self.by_requests.entry(key).or_insert_with(|| {
+            if let Some(first) = call.requests.first() {
+                self.by_first.entry(first).or_default().push(self.classes.len());
+            }
+            self.classes.push(Class {
+                requests: call.requests.clone(),
+                members: Vec::new(),
+                common: call.marks.to_vec(),
+                facets: HashMap::new(),
+                spread: false,
+                connections: HashSet::new(),
+                turn: AtomicUsize::new(0),
+            });
+            self.classes.len() - 1
+        });
+        let Some(class) = self.classes.get_mut(at) else { return };
+        let agreed = class.common.iter().zip(call.marks).take_while(|(a, b)| a == b).count();
+        class.common.truncate(agreed);
+        for facet in facets(call.metadata) {
+            class.facets.entry(facet).or_default().push(class.members.len());
+        }
+        if call.connection != 0 && class.connections.len() < 2 {
+            class.connections.insert(call.connection);
+            class.spread = class.connections.len() > 1;
+        }
+        class.members.push(call.place);
+    }
+
+    /// Every call was added. Forgets what says nothing: entries that all calls of a class have.
+    pub(in crate::replay) fn finish(&mut self) {
+        let mut classes = self.classes.iter();
+        self.common = classes.next().map(|class| class.common.clone()).unwrap_or_default();
+        for class in classes {
+            let agreed = self
+                .common
+                .iter()
+                .zip(&class.common)
+                .take_while(|(a, b)| a == b)
+                .count();
+            self.common.truncate(agreed);
+        }
+        for class in &mut self.classes {
+            let all = class.members.len();
+            class.facets.retain(|_, members| members.len() < all);
+        }
+    }
+
+    /// How many calls were recorded.
+    pub(in crate::replay) const fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// How long the longest of its calls took.
+    pub(in crate::replay) const fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// A class by its number.
+    pub(in crate::replay) fn class(&self, at: usize) -> Option<&Class> {
+        self.classes.get(at)
+    }
+
+    /// What all calls sent at `at`, when it was the same.
+    pub(super) fn common(&self, at: usize) -> Option<&Mark> {
+        self.common.get(at)
+    }
+
+    /// The classes whose first request has this hash.
+    pub(super) fn beginning_with(&self, first: u64) -> &[usize] {
+        self.by_first.get(&first).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What the metadata of a request says, entry by entry. Deadlines count by their magnitude: no two are equal.
+pub(in crate::replay) fn facets(metadata: &Metadata) -> Vec<u64> {
+    let of = |(name, value): (&str, &[u8])| {
+        if name == "grpc-timeout" {
+            let bits = crate::wire::timeout::parse(value).map_or(0, |timeout| 128 - timeout.as_nanos().leading_zeros());
+            return hash(&(name, bits));
+        }
+        hash(&(name, value))
+    };
+    metadata.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::plan::Cause;
+
+    fn requests(contents: &[u64]) -> Requests {
+        let mut requests = Requests::default();
+        contents.iter().for_each(|content| requests.take(*content));
+        requests
+    }
+
+    fn mark(act: u64) -> Mark {
+        Mark {
+            act,
+            after: Cause::default(),
+        }
+    }
+
+    fn metadata(entries: &[(&str, &str)]) -> Metadata {
+        let mut metadata = Metadata::default();
+        for (name, value) in entries {
+            metadata.push(*name, *value);
+        }
+        metadata
+    }
+
+    fn method(calls: &[(&[u64], &[Mark], Metadata, u32)]) -> Method {
+        let mut method = Method::default();
+        for (at, (sent, marks, metadata, connection)) in calls.iter().enumerate() {
+            method.add(&Known {
+                place: (0, at),
+                requests: &requests(sent),
+                marks,
+                metadata,
+                connection: *connection,
+                length: Duration::ZERO,
+            });
+        }
+        method.finish();
+        method
+    }
+
+    #[test]
+    fn calls_of_the_same_requests_are_one_class_and_share_what_all_sent() {
+        let calls = [
+            (&[1][..], &[mark(1), mark(2)][..], Metadata::default(), 0),
+            (&[1, 2], &[mark(1)], Metadata::default(), 0),
+            (&[1], &[mark(1), mark(3)], Metadata::default(), 0),
+        ];
+        let method = method(&calls);
+        assert_eq!((method.classes.len(), method.calls()), (2, 3));
+        let class = method.class(0).unwrap();
+        assert_eq!((class.common(0), class.common(1)), (Some(&mark(1)), None));
+        assert_eq!(method.beginning_with(requests(&[1]).first().unwrap()), [0, 1]);
+    }
+
+    #[test]
+    fn metadata_chooses_before_the_order_does() {
+        let said = |id: &str| metadata(&[("user-agent", "x"), ("x-id", id), ("grpc-timeout", "5S")]);
+        let method = method(&[(&[][..], &[][..], said("a"), 0), (&[], &[], said("b"), 0)]);
+        let class = method.class(0).unwrap();
+        assert_eq!(class.best(&facets(&said("b"))), (1, vec![1]));
+        assert_eq!(class.best(&facets(&said("c"))), (0, vec![0, 1]));
+        let asked = facets(&metadata(&[("grpc-timeout", "5000m")]));
+        assert_eq!(asked, facets(&metadata(&[("grpc-timeout", "4999m")])));
+    }
+
+    #[test]
+    fn the_order_goes_on_across_connections_where_it_was_recorded_so() {
+        let calls =
+            |connections: [u32; 3]| connections.map(|connection| (&[][..], &[][..], Metadata::default(), connection));
+        let polled = method(&calls([1, 2, 3]));
+        let class = polled.class(0).unwrap();
+        let all = class.best(&[]).1;
+        let places: Vec<_> = (0..4).map(|_| class.next(&all, |_| 0).1).collect();
+        assert_eq!(places, [0, 1, 2, 2]);
+        let kept = method(&calls([1, 1, 1]));
+        let class = kept.class(0).unwrap();
+        let places: Vec<_> = [0, 1, 0].map(|asked| class.next(&all, |_| asked).1).into();
+        assert_eq!(places, [0, 1, 0]);
+    }
+}

@@ -27,6 +27,8 @@ pub(super) struct Hold {
     pub(super) late: Duration,
     /// Not before so long after the step before it.
     pub(super) silence: Duration,
+    /// Not before so long after the opening of the call.
+    pub(super) opening: Duration,
 }
 
 impl Hold {
@@ -36,7 +38,8 @@ impl Hold {
             return due;
         }
         let last = last.unwrap_or_default();
-        Some((due.unwrap_or(last) + self.late).max(last + self.silence))
+        let due = (due.unwrap_or(last) + self.late).max(last + self.silence);
+        Some(due.max(self.opening))
     }
 }
 

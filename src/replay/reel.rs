@@ -10,15 +10,18 @@ use bytes::Bytes;
 use super::{
     options::{End, Loops, Playback},
     pace::{KEPT_SILENCE, Rate},
-    player::{Act, Finale, MaxFrames, Player, Step},
+    player::{Act, Finale, Hold, MaxFrames, Player, Step},
     restamp::Restamper,
     script::Call,
 };
 use crate::{
     dialect::Dialect,
     event::{Direction, Event, EventKind, Status},
-    wire::status::UNAVAILABLE,
+    wire::{status::UNAVAILABLE, timeout},
 };
+
+/// How much earlier than the client's clock ours may see its deadline, at most.
+const MOST_EARLY: Duration = Duration::from_millis(100);
 
 /// True for the methods of a spectrogram job.
 pub(super) fn is_job(method: &str) -> bool {
@@ -37,6 +40,8 @@ struct Window {
     end_ns: Option<u64>,
     /// Offset of the recorded ending; the largest there is when the capture holds none.
     ended_ns: u64,
+    /// Offset at which the deadline of the recorded client had passed; the largest there is without one.
+    deadline_ns: u64,
 }
 
 /// What an event is to a reel.
@@ -124,6 +129,7 @@ impl Reel {
                 start_ns,
                 end_ns,
                 ended_ns,
+                deadline_ns: deadline(call),
             },
             line: Line::new(start_ns, longest_gap(playback)),
             passes_left: playback.loops,
@@ -314,6 +320,11 @@ impl Reel {
     }
 
     fn put(&mut self, act: Act, offset_ns: u64, out: &mut Vec<Step>) {
+        let mut hold = Hold::default();
+        // What came after the deadline of its client, no client saw, at any rate.
+        if offset_ns >= self.window.deadline_ns {
+            hold.opening = Duration::from_nanos(offset_ns.saturating_sub(self.window.opening_ns));
+        }
         let kept = match &act {
             Act::End(Finale::Break { .. }) => Kept::Silence,
             _ => Kept::AsClipped,
@@ -331,6 +342,7 @@ impl Reel {
         };
         out.push(Step {
             after: self.player.came(),
+            hold,
             ..Step::new(offset_ns, act)
         });
     }
@@ -390,6 +402,15 @@ impl Line {
     fn rewind(&mut self, start_ns: u64) {
         self.recorded_ns = start_ns;
     }
+}
+
+/// When the deadline of a recorded client had passed: a little before, for its clock began before its request came.
+fn deadline(call: &Call) -> u64 {
+    let timeout = call.metadata.get("grpc-timeout").and_then(timeout::parse);
+    timeout.map_or(u64::MAX, |timeout| {
+        let early = (timeout / 8).min(MOST_EARLY);
+        call.start_ns.saturating_add(nanoseconds(timeout.saturating_sub(early)))
+    })
 }
 
 /// The longest recorded pause that is not clipped.

@@ -92,6 +92,11 @@ impl Call {
         }
     }
 
+    /// True when the server ended it with an error before its client had said all.
+    pub(super) fn is_open_ended(&self) -> bool {
+        !self.half_closed && matches!(&self.end, Some((_, Ending::Status(status))) if status.code != 0)
+    }
+
     fn plain_request(&self) -> Option<&[u8]> {
         self.request
             .as_ref()
@@ -146,11 +151,13 @@ struct Wanted {
     /// Requests that are still to come.
     requests: u64,
     answer: bool,
+    /// Whether its client had said all before it ended.
+    ending: bool,
 }
 
 impl Wanted {
     const fn nothing(self) -> bool {
-        !self.opening && self.requests == 0 && !self.answer
+        !self.opening && self.requests == 0 && !self.answer && !self.ending
     }
 }
 
@@ -164,6 +171,7 @@ impl Scan {
                 opening: true,
                 requests: call.sent,
                 answer: call.received > 0,
+                ending: matches!(&call.ending, Some(Ending::Status(status)) if status.code != 0),
             };
             (call.call, wanted)
         });
@@ -249,6 +257,7 @@ impl Scan {
                 wanted.requests = wanted.requests.saturating_sub(1);
             }
             EventKind::Message(_) => wanted.answer = false,
+            EventKind::End(_) => wanted.ending = false,
             _ => return,
         }
         if wanted.nothing() {

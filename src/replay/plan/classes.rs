@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Mark, Requests, hash};
+use super::{Cause, Mark, Requests, hash};
 use crate::event::Metadata;
 
 /// Where a recorded call stands: its job, and its place in it.
@@ -19,8 +19,12 @@ pub(in crate::replay) struct Class {
     members: Vec<Place>,
     /// What all of them sent, from the beginning.
     common: Vec<Mark>,
+    /// The least that must have come before one of them went on, step by step.
+    causes: Vec<Cause>,
     /// Members by what their metadata says that that of others does not.
     facets: HashMap<u64, Vec<usize>>,
+    /// The server ended them with an error before their clients had said all: more requests may follow.
+    pub(super) open_ended: bool,
     /// They were called on more than one connection.
     spread: bool,
     connections: HashSet<u32>,
@@ -32,6 +36,19 @@ impl Class {
     /// What its calls sent at `at`, when all sent the same.
     pub(super) fn common(&self, at: usize) -> Option<&Mark> {
         self.common.get(at)
+    }
+
+    /// The least that must have come before one of its calls sent what stands at `at`.
+    pub(super) fn cause(&self, at: usize) -> Cause {
+        self.causes.get(at).copied().unwrap_or(Cause {
+            requests: self.requests.count(),
+            half_close: false,
+        })
+    }
+
+    /// True when a call is one of its.
+    pub(super) fn holds(&self, place: Place) -> bool {
+        self.members.contains(&place)
     }
 
     /// The first of its calls.
@@ -85,13 +102,16 @@ pub(in crate::replay) struct Known<'a> {
     pub(in crate::replay) connection: u32,
     /// How long it took.
     pub(in crate::replay) length: Duration,
+    /// The server ended it with an error before its client had said all.
+    pub(in crate::replay) open_ended: bool,
 }
 
 /// The recorded calls of one method.
 #[derive(Debug, Default)]
 pub(in crate::replay) struct Method {
     pub(super) classes: Vec<Class>,
-    by_requests: HashMap<(u64, u64), usize>,
+    by_requests: HashMap<(u64, u64, bool), usize>,
+    open_ended: Vec<usize>,
     by_first: HashMap<u64, Vec<usize>>,
     /// What all calls sent, from the beginning.
     common: Vec<Mark>,
@@ -104,15 +124,20 @@ impl Method {
     pub(in crate::replay) fn add(&mut self, call: &Known<'_>) {
         self.calls += 1;
         self.longest = self.longest.max(call.length);
-        let key = (call.requests.whole(), call.requests.count());
+        let key = (call.requests.whole(), call.requests.count(), call.open_ended);
         let at = *self.by_requests.entry(key).or_insert_with(|| {
             if let Some(first) = call.requests.first() {
                 self.by_first.entry(first).or_default().push(self.classes.len());
             }
+            if call.open_ended {
+                self.open_ended.push(self.classes.len());
+            }
             self.classes.push(Class {
+                open_ended: call.open_ended,
                 requests: call.requests.clone(),
                 members: Vec::new(),
                 common: call.marks.to_vec(),
+                causes: Vec::new(),
                 facets: HashMap::new(),
                 spread: false,
                 connections: HashSet::new(),
@@ -123,6 +148,15 @@ impl Method {
         let Some(class) = self.classes.get_mut(at) else { return };
         let agreed = class.common.iter().zip(call.marks).take_while(|(a, b)| a == b).count();
         class.common.truncate(agreed);
+        for (at, mark) in call.marks.iter().enumerate() {
+            match class.causes.get_mut(at) {
+                Some(cause) => {
+                    cause.requests = cause.requests.min(mark.after.requests);
+                    cause.half_close &= mark.after.half_close;
+                }
+                None => class.causes.push(mark.after),
+            }
+        }
         for facet in facets(call.metadata) {
             class.facets.entry(facet).or_default().push(class.members.len());
         }
@@ -172,6 +206,11 @@ impl Method {
         self.common.get(at)
     }
 
+    /// The classes whose calls were ended before their clients had said all.
+    pub(super) fn open_ended(&self) -> &[usize] {
+        &self.open_ended
+    }
+
     /// The classes whose first request has this hash.
     pub(super) fn beginning_with(&self, first: u64) -> &[usize] {
         self.by_first.get(&first).map_or(&[], Vec::as_slice)
@@ -193,7 +232,6 @@ pub(in crate::replay) fn facets(metadata: &Metadata) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::plan::Cause;
 
     fn requests(contents: &[u64]) -> Requests {
         let mut requests = Requests::default();
@@ -226,6 +264,7 @@ mod tests {
                 metadata,
                 connection: *connection,
                 length: Duration::ZERO,
+                open_ended: false,
             });
         }
         method.finish();

@@ -51,13 +51,30 @@ impl Matcher {
                 self.alive = Some(found.collect());
             }
         }
+        self.fall_back(method);
+    }
+
+    /// Where no call had these requests, one may be meant that was refused before its client had said all.
+    fn fall_back(&mut self, method: &Method) {
+        let Some(alive) = self.alive.as_mut().filter(|alive| alive.is_empty()) else {
+            return;
+        };
+        let came = &self.came;
+        let refused = |at: &usize| method.class(*at).is_some_and(|class| class.requests.begin(came));
+        alive.extend(method.open_ended().iter().copied().filter(refused));
+        if let Some(chosen) = self.chosen {
+            alive.retain(|at| method.class(*at).is_some_and(|class| class.holds(chosen)));
+        }
     }
 
     /// The client will send no more.
     pub(in crate::replay) fn half_close(&mut self, method: &Method) {
         self.half_closed = true;
         let count = self.came.count();
-        let ends = |at: &usize| method.class(*at).is_some_and(|class| class.requests.count() == count);
+        let ends = |at: &usize| {
+            let class = method.class(*at);
+            class.is_some_and(|class| class.requests.count() == count || class.open_ended)
+        };
         match &mut self.alive {
             Some(alive) => alive.retain(ends),
             None => self.alive = Some((0..method.classes.len()).filter(ends).collect()),
@@ -136,12 +153,7 @@ impl Matcher {
             })
             .collect();
         ranked.sort_unstable();
-        let due = |number: &usize| {
-            let class = method.class(*number);
-            class
-                .and_then(|class| class.common(at))
-                .is_none_or(|mark| self.has(mark.after))
-        };
+        let due = |number: &usize| method.class(*number).is_some_and(|class| self.has(class.cause(at)));
         let Some(first) = ranked.first() else {
             return Choice::None;
         };

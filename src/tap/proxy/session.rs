@@ -174,7 +174,7 @@ impl Session {
     }
 
     /// The target sent a block: the head of an answer, or trailers.
-    pub(super) async fn answer(&self, block: Block) {
+    pub(super) async fn answer(&self, mut block: Block) {
         let Some(call) = self.call(block.stream) else { return };
         let goaway = self.goaway();
         note_left_out(&call.log, block.fields.left_out);
@@ -192,6 +192,11 @@ impl Session {
             return;
         }
         let headers = header_map(&block.fields.metadata);
+        if code != 200 {
+            // What HTTP says is kept where it is not what gRPC always says.
+            let status = (":status".to_owned(), code.to_string().into_bytes());
+            block.fields.metadata.0.insert(0, status);
+        }
         let http = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
         let head = Arc::new(Head {
             foreign: not_grpc(http, &headers),

@@ -25,6 +25,7 @@ fn method(calls: &[(&[u64], &[Mark])]) -> Method {
             metadata: &Metadata::default(),
             connection: 0,
             length: std::time::Duration::ZERO,
+            open_ended: false,
         });
     }
     method.finish();
@@ -102,4 +103,33 @@ fn what_comes_after_the_half_close_waits_for_it() {
     matcher.half_close(&method);
     assert!(matcher.has(end));
     assert_eq!(matcher.came(), end);
+}
+
+#[test]
+fn a_call_that_was_refused_before_its_request_came_answers_where_no_other_does() {
+    let mut method = Method::default();
+    let (mut asked, none) = (Requests::default(), Requests::default());
+    asked.take(1);
+    for (at, requests, open_ended) in [(0, &none, true), (1, &asked, false), (2, &none, false)] {
+        method.add(&Known {
+            place: (0, at),
+            requests,
+            marks: &[mark(at as u64, after(0))],
+            metadata: &Metadata::default(),
+            connection: 0,
+            length: std::time::Duration::ZERO,
+            open_ended,
+        });
+    }
+    method.finish();
+    for (request, call) in [(1, 1), (2, 0)] {
+        let mut matcher = Matcher::new(Vec::new());
+        matcher.request(&method, request);
+        matcher.half_close(&method);
+        assert_eq!(
+            choose(&mut matcher, &method, 0, false),
+            Choice::Call((0, call)),
+            "request {request}"
+        );
+    }
 }

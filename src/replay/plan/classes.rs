@@ -23,6 +23,8 @@ pub(in crate::replay) struct Class {
     causes: Vec<Cause>,
     /// Members by what their metadata says that that of others does not.
     facets: HashMap<u64, Vec<usize>>,
+    /// What the metadata of all of them says, and that of other classes does not.
+    shared: HashSet<u64>,
     /// The server ended them with an error before their clients had said all: more requests may follow.
     pub(super) open_ended: bool,
     /// They were called on more than one connection.
@@ -58,6 +60,7 @@ impl Class {
 
     /// The members that agree most with a client's metadata, and in how many entries.
     pub(super) fn best(&self, facets: &[u64]) -> (usize, Vec<usize>) {
+        let shared = facets.iter().filter(|facet| self.shared.contains(facet)).count();
         let mut votes: HashMap<usize, usize> = HashMap::new();
         for members in facets.iter().filter_map(|facet| self.facets.get(facet)) {
             for member in members {
@@ -66,7 +69,7 @@ impl Class {
         }
         let most = votes.values().copied().max().unwrap_or_default();
         if most == 0 {
-            return (0, (0..self.members.len()).collect());
+            return (shared, (0..self.members.len()).collect());
         }
         let mut best: Vec<usize> = votes
             .into_iter()
@@ -74,7 +77,7 @@ impl Class {
             .map(|(at, _)| at)
             .collect();
         best.sort_unstable();
-        (most, best)
+        (shared + most, best)
     }
 
     /// The member whose turn it is among `best`; the last of them again and again. `asked` says how often this client has
@@ -139,6 +142,7 @@ impl Method {
                 common: call.marks.to_vec(),
                 causes: Vec::new(),
                 facets: HashMap::new(),
+                shared: HashSet::new(),
                 spread: false,
                 connections: HashSet::new(),
                 turn: AtomicUsize::new(0),
@@ -167,7 +171,7 @@ impl Method {
         class.members.push(call.place);
     }
 
-    /// Every call was added. Forgets what says nothing: entries that all calls of a class have.
+    /// Every call was added. Forgets what says nothing: entries that all calls have.
     pub(in crate::replay) fn finish(&mut self) {
         let mut classes = self.classes.iter();
         self.common = classes.next().map(|class| class.common.clone()).unwrap_or_default();
@@ -180,8 +184,19 @@ impl Method {
                 .count();
             self.common.truncate(agreed);
         }
+        let mut everywhere: HashMap<u64, usize> = HashMap::new();
+        for (facet, members) in self.classes.iter().flat_map(|class| &class.facets) {
+            *everywhere.entry(*facet).or_default() += members.len();
+        }
+        let calls = self.calls;
+        let tells = |facet: &u64| everywhere.get(facet).is_some_and(|count| *count < calls);
         for class in &mut self.classes {
             let all = class.members.len();
+            let shared = class
+                .facets
+                .iter()
+                .filter(|(facet, members)| members.len() >= all && tells(facet));
+            class.shared = shared.map(|(facet, _)| *facet).collect();
             class.facets.retain(|_, members| members.len() < all);
         }
     }

@@ -229,7 +229,8 @@ async fn a_server_that_falls_silent_is_not_waited_for_without_end() {
 #[tokio::test]
 async fn nothing_compared_is_no_success() {
     let empty = Recording::of(1, "/x.Y/Chat").sent("a").ok();
-    let comparison = held(empty, Recording::of(1, "/x.Y/Chat").ok(), &CompareOptions::default()).await;
+    let server = Recording::of(1, "/x.Y/Chat").sent("a").ok();
+    let comparison = held(empty, server, &CompareOptions::default()).await;
     assert!(!comparison.matched && comparison.compared == 0);
     assert_eq!(comparison.refused(), None);
     let server = Recording::of(1, "/x.Y/Other").ok();

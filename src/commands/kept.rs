@@ -40,12 +40,8 @@ pub(crate) fn failure(error: &RecorderError, held: Option<&Held>, totals: &Total
         ),
     };
     let kept = held.summary.messages + held.summary.sent_messages;
-    text.push_str(&format!(
-        "; written were {} of {}",
-        grouped(kept),
-        counted(kept + lost, "message")
-    ));
-    text.push_str(&format!(", which are in {names}"));
+    let all = counted(kept + lost, "message");
+    text.push_str(&format!("; {} of {all} are in {names}", grouped(kept)));
     if let Some(unfinished) = held.files.iter().rfind(|file| !file.finished) {
         let path = unfinished.path.display();
         text.push_str(&format!(

@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, Metadata, OpenOptions},
+    fs::{File, Metadata, OpenOptions, TryLockError},
     io::{self, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -14,6 +14,9 @@ use super::Storage;
 /// Names tried for a temporary file, or for one whose name was taken: processes that were killed leave theirs, and
 /// in containers all have the same number.
 const TRIES: u32 = 10_000;
+
+/// Attempts at locking a file that is to be replaced: who only looks whether it is locked holds it for a moment.
+const CLAIMS: u32 = 10;
 
 /// Bytes of a name that go into the name of its temporary file: file systems take 255 in all.
 const LONGEST_STEM: usize = 200;
@@ -212,24 +215,28 @@ impl NewFile {
             return Ok(());
         }
         match Identity::of(&self.path)? {
-            Some(found)
-                if self.existing == Existing::Replace && self.standing == Some(found) && !is_locked(&self.path) =>
-            {
+            Some(found) if self.existing == Existing::Replace && self.standing == Some(found) => {
                 // A power failure must not cost both.
                 self.file.sync_data()?;
-                std::fs::rename(&self.at, &self.path)?;
+                self.replace()?;
             }
-            Some(_) => {
-                return Err(io::Error::new(
-                    ErrorKind::AlreadyExists,
-                    "another program took this name meanwhile",
-                ));
-            }
+            Some(_) => return Err(taken()),
             None => rename_to_free(&self.at, &self.path)?,
         }
         self.at.clone_from(&self.path);
         self.named = true;
         Ok(())
+    }
+
+    /// Takes the name from the file that stands there. Whoever else wants that as well finds it locked, or finds another.
+    fn replace(&self) -> io::Result<()> {
+        let claimed = claim(&self.path)?;
+        if Identity::of(&self.path)? != self.standing {
+            return Err(taken());
+        }
+        let renamed = std::fs::rename(&self.at, &self.path);
+        drop(claimed);
+        renamed
     }
 
     /// Gives the file another name, as like its own as is free: `NAME.PID-0.gcap`. For what must not be lost although
@@ -364,6 +371,25 @@ fn busy() -> io::Error {
     io::Error::new(ErrorKind::ResourceBusy, "another process is writing it")
 }
 
+fn taken() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "another program took this name meanwhile")
+}
+
+/// Locks a file that is to be replaced, so that one program replaces it. Not every file can be locked.
+fn claim(path: &Path) -> io::Result<Option<File>> {
+    if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(None);
+    }
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    for _ in 0..CLAIMS {
+        if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Ok(Some(file));
+        }
+        std::thread::yield_now();
+    }
+    Err(taken())
+}
+
 /// Says to others that the file is being written, until it is closed. Not every file system can.
 fn lock(file: &File) {
     let _ = file.try_lock();
@@ -376,7 +402,7 @@ pub(crate) fn is_locked(path: &Path) -> bool {
         return false;
     }
     let tried = File::open(path).map(|file| file.try_lock_shared());
-    matches!(tried, Ok(Err(std::fs::TryLockError::WouldBlock)))
+    matches!(tried, Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// Renames a file to a name that nothing has; whoever else wants the name, one gets it.

@@ -6,7 +6,7 @@ use grpc_capture::{
     report::{event_json::EndingJson, event_text, validation, validation_text},
     tap::{
         CallOutcome,
-        recorder::output::{Held, Written},
+        recorder::output::{Held, HeldCall, Written},
     },
     text::printable,
 };
@@ -93,7 +93,8 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
         Some(file) => file.map(|file| file.path.clone()),
         None => Some(recording.path.clone()),
     };
-    let endings: Vec<_> = calls.iter().map(|call| ending(call, held)).collect();
+    let only = calls.len() == 1 && !recording.shared;
+    let endings: Vec<_> = calls.iter().map(|call| ending(call, held, only)).collect();
     if let Some(Written { files, .. }) = written
         && !numbered
     {
@@ -102,8 +103,14 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
     let report = Report {
         capture: capture.map(|path| path.display().to_string()),
         calls: calls.len(),
-        messages: endings.iter().map(|call| call.messages).sum(),
-        message_bytes: endings.iter().map(|call| call.message_bytes).sum(),
+        messages: held.filter(|_| !recording.shared).map_or_else(
+            || endings.iter().map(|call| call.messages).sum(),
+            |held| held.summary.messages,
+        ),
+        message_bytes: held.filter(|_| !recording.shared).map_or_else(
+            || endings.iter().map(|call| call.message_bytes).sum(),
+            |held| held.summary.message_bytes,
+        ),
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
@@ -140,9 +147,17 @@ pub(super) fn report(args: &RecordArgs, recording: Recording, talk: output::Talk
 }
 
 /// A call; its messages are those in the files, where not all of them are.
-fn ending(call: &CallOutcome, held: Option<&Held>) -> CallEnding {
-    let held = held.and_then(|held| held.calls.as_ref());
-    let held = held.map(|calls| calls.get(&call.call).copied().unwrap_or_default());
+fn ending(call: &CallOutcome, held: Option<&Held>, only: bool) -> CallEnding {
+    let held = held.and_then(|held| match &held.calls {
+        Some(calls) => Some(calls.get(&call.call).copied().unwrap_or_default()),
+        // Parts of a ring that are gone were not read, and one call's messages are all that there are.
+        None => only.then_some(HeldCall {
+            received: held.summary.messages,
+            received_bytes: held.summary.message_bytes,
+            sent: held.summary.sent_messages,
+            sent_bytes: held.summary.sent_bytes,
+        }),
+    });
     CallEnding {
         call: call.call,
         method: call.method.clone(),

@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn read(file: &[u8]) {
-    let schemas = McapSchemas::read(file);
+    let schemas = McapSchemas::read(Cursor::new(file)).unwrap();
     let _ = schemas.descriptor_set();
     for reader in [
         McapReader::new(Cursor::new(file)),

@@ -21,7 +21,11 @@ use crate::{
 pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
     let set = reader.header().get(attribute::DESCRIPTOR_SET);
-    let known = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
+    let known = set.map_or_else(|| Ok(Schema::default()), Schema::from_descriptor_set);
+    let known = known.unwrap_or_else(|error| {
+        output::say(format!("the channels have no schema: {error}"));
+        Schema::default()
+    });
     schema::warn(&known);
     let types = |method: &str, direction: Direction| known.message_type(method, direction);
     let new = output::begin(path, args.force)?;

@@ -222,7 +222,7 @@ fn mcap(args: &ImportArgs, input: Input) -> Result<McapReader<Input>, Failure> {
     let regular = args.input.is_file();
     let again = regular.then(|| File::open(&args.input).ok()).flatten();
     let file = match again {
-        Some(file) => McapReader::with_schemas(input, McapSchemas::read(file)),
+        Some(file) => McapReader::with_schemas(input, McapSchemas::read(file)?),
         None => McapReader::new(input),
     };
     file.map_err(|error| refused(args, &error))

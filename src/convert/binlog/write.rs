@@ -169,7 +169,7 @@ impl Losses {
                 }
             }
             (kind, Some(entry)) => match read::kind(entry.clone(), answered) {
-                Ok(Some(back)) if back == *kind => return,
+                Ok(Some(back)) if back == *kind || is_implied(&back, kind) => return,
                 _ if matches!(kind, EventKind::End(Ending::Cancelled(_))) => Loss::CancelReasons,
                 _ => Loss::Metadata,
             },
@@ -177,6 +177,16 @@ impl Losses {
         };
         self.add(loss, 1);
     }
+}
+
+/// True when the one has a status of its own in the trailers, and the other says the same without.
+fn is_implied(back: &EventKind, kind: &EventKind) -> bool {
+    let (EventKind::End(Ending::Status(back)), EventKind::End(Ending::Status(status))) = (back, kind) else {
+        return false;
+    };
+    let mut back = back.clone();
+    back.trailers.0.retain(|(name, _)| !IN_FIELDS.contains(&name.as_str()));
+    back == *status
 }
 
 /// The log entry of an event; `None` for gaps, notes, and endings other than a status and a client's cancellation. A

@@ -1,6 +1,6 @@
 //! What a file of frames does not hold of the capture that it is made of.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::{ImportOptions, ok, opening};
 use crate::{
@@ -37,10 +37,10 @@ pub struct FramesCheck {
     job_id: String,
     /// True when offsets are the rows' own.
     by_rows: bool,
-    /// For each call, what an import would begin with and has not been seen.
-    calls: BTreeMap<u32, VecDeque<EventKind>>,
-    /// The one call that a file of frames holds.
-    first: Option<u32>,
+    /// The one call that a file of frames holds, and what an import would begin it with and has not been seen.
+    first: Option<(u32, VecDeque<EventKind>)>,
+    /// Calls without an ending.
+    open: BTreeSet<u32>,
     losses: Losses,
 }
 
@@ -54,8 +54,8 @@ impl FramesCheck {
         Self {
             job_id: header.text(attribute::JOB_ID).unwrap_or_default().to_owned(),
             by_rows,
-            calls: BTreeMap::new(),
             first: None,
+            open: BTreeSet::new(),
             losses,
         }
     }
@@ -67,25 +67,27 @@ impl FramesCheck {
             EventKind::Note(_) => return self.losses.add(Loss::Notes, 1),
             _ if event.call == CAPTURE_CALL => return,
             EventKind::CallStart(start) => {
-                let first = *self.first.get_or_insert(event.call);
-                self.losses.add(Loss::Calls, u64::from(first != event.call));
+                self.losses.add(Loss::Calls, u64::from(self.first.is_some()));
                 let options = ImportOptions {
                     dialect: Dialect::from_method(&start.method).unwrap_or_default(),
                     job_id: self.job_id.clone(),
                     ..ImportOptions::default()
                 };
-                self.calls.insert(event.call, opening(&options));
+                self.first.get_or_insert_with(|| (event.call, opening(&options)));
             }
             _ => {}
         }
-        let expected = self.calls.entry(event.call).or_default();
-        let known = match expected.iter().position(|kind| kind == &event.kind) {
-            Some(at) => expected.remove(at).is_some(),
-            None => false,
+        self.open.insert(event.call);
+        let known = match &mut self.first {
+            Some((first, expected)) if *first == event.call => {
+                let at = expected.iter().position(|kind| kind == &event.kind);
+                at.is_some_and(|at| expected.remove(at).is_some())
+            }
+            _ => false,
         };
         let loss = match &event.kind {
             EventKind::End(ending) => {
-                self.calls.remove(&event.call);
+                self.open.remove(&event.call);
                 match ending {
                     Ending::Status(status) if *status == ok() => return,
                     Ending::Status(status) if status.code == 0 => Loss::Metadata,
@@ -108,8 +110,7 @@ impl FramesCheck {
     #[must_use]
     pub fn finish(mut self) -> Losses {
         // Without an ending it is not known to be whole, and an import takes it for that.
-        let unended = self.calls.keys().filter(|call| **call != CAPTURE_CALL).count();
-        self.losses.add(Loss::NotOk, unended as u64);
+        self.losses.add(Loss::NotOk, self.open.len() as u64);
         self.losses
     }
 }

@@ -18,12 +18,29 @@ pub(super) const SERVICE: &str = "mcap";
 /// Who says what the file says of itself.
 const AUTHOR: &str = "import";
 
-/// Characters of a schema's text or of a metadata record that a note holds, at most.
+/// Bytes of a schema's text or of a metadata record that a note holds, at most.
 const MOST_NOTE_BYTES: usize = 1 << 20;
+
+/// Bytes of all channels and schemas that are held in memory: a small file can repeat them without end.
+const MOST_KEPT_BYTES: usize = 32 << 20;
+
+/// Bytes that a pair of texts takes beside them.
+const PAIR_BYTES: usize = 64;
 
 /// The method's name of a topic.
 pub(super) fn topic_method(topic: &str) -> &str {
     topic.trim_start_matches('/')
+}
+
+/// A channel of which nothing is known but its number.
+fn unnamed(id: u16) -> Channel {
+    Channel {
+        id,
+        schema_id: 0,
+        topic: format!("channel-{id}"),
+        message_encoding: String::new(),
+        metadata: BTreeMap::new(),
+    }
 }
 
 /// The channels of a file of other software.
@@ -34,6 +51,8 @@ pub(super) struct Foreign {
     /// The call of each channel.
     calls: BTreeMap<u16, Call>,
     opened: u32,
+    /// Bytes of channels and schemas so far.
+    kept_bytes: usize,
     /// Notes of the capture so far.
     notes: u64,
     pub(super) anchor_ns: Option<u64>,
@@ -61,11 +80,19 @@ struct Call {
 
 impl Foreign {
     pub(super) fn schema(&mut self, header: SchemaHeader, data: &[u8], losses: &mut Losses) {
+        if self.schemas.contains_key(&header.id) {
+            return;
+        }
         let protobuf = header.encoding == "protobuf";
         let text = (!protobuf && data.len() <= MOST_NOTE_BYTES).then(|| std::str::from_utf8(data).ok());
         let text = text.flatten().map(str::to_owned);
-        let lost = !protobuf && !data.is_empty() && text.is_none() && !self.schemas.contains_key(&header.id);
-        losses.add(Loss::Schemas, u64::from(lost));
+        let bytes = header.name.len() + header.encoding.len() + text.as_ref().map_or(0, String::len);
+        let fits = self.keep(bytes);
+        let lost = !protobuf && !data.is_empty() && text.is_none();
+        losses.add(Loss::Schemas, u64::from(lost || !fits));
+        if !fits {
+            return;
+        }
         let schema = Schema {
             name: header.name,
             encoding: header.encoding,
@@ -74,8 +101,27 @@ impl Foreign {
         self.schemas.insert(header.id, schema);
     }
 
-    pub(super) fn channel(&mut self, channel: Channel) {
+    pub(super) fn channel(&mut self, mut channel: Channel, losses: &mut Losses) {
+        if self.channels.contains_key(&channel.id) {
+            return;
+        }
+        let pairs = channel.metadata.iter();
+        let pairs = pairs.map(|(name, value)| name.len() + value.len() + PAIR_BYTES);
+        let bytes = channel.topic.len() + channel.message_encoding.len() + pairs.sum::<usize>();
+        if !self.keep(bytes) {
+            losses.add(Loss::Notes, 1);
+            channel = unnamed(channel.id);
+        }
         self.channels.insert(channel.id, channel);
+    }
+
+    /// Takes note of what is held; false when it is too much.
+    const fn keep(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= MOST_KEPT_BYTES - self.kept_bytes;
+        if fits {
+            self.kept_bytes += bytes;
+        }
+        fits
     }
 
     pub(super) fn metadata(&mut self, record: &MetadataRecord, queue: &mut VecDeque<Event>, losses: &mut Losses) {
@@ -150,20 +196,15 @@ impl Foreign {
             seq: 0,
             sequence: None,
         };
-        let channel = self.channels.get(&id).cloned().unwrap_or_else(|| Channel {
-            id,
-            schema_id: 0,
-            topic: format!("channel-{id}"),
-            message_encoding: String::new(),
-            metadata: BTreeMap::new(),
-        });
+        let channel = self.channels.get(&id).cloned().unwrap_or_else(|| unnamed(id));
         let start = CallStart {
             method: self.method(&channel),
             ..CallStart::default()
         };
-        let schema = self.schemas.get(&channel.schema_id);
+        // Its text is said once, however many channels have it.
+        let schema = self.schemas.get_mut(&channel.schema_id);
         let schema =
-            schema.map(|schema| json!({"name": schema.name, "encoding": schema.encoding, "text": schema.text}));
+            schema.map(|schema| json!({"name": schema.name, "encoding": schema.encoding, "text": schema.text.take()}));
         let about = json!({
             "mcap_topic": channel.topic,
             "message_encoding": channel.message_encoding,

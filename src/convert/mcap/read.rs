@@ -18,10 +18,22 @@ use super::{
     own::Own,
 };
 use crate::{
-    convert::{Loss, Losses, delimited::MAX_MESSAGE_BYTES},
+    convert::{Loss, Losses},
     event::{Direction, Event},
     file::Header,
 };
+
+/// Bytes of the longest record that is read, whatever the file's length: a little more than a message may have by default.
+const FREE_RECORD_BYTES: u64 = 128 << 20;
+
+/// Bytes of the longest record of any file.
+const MAX_RECORD_BYTES: u64 = 1 << 30;
+
+/// How many times longer than the file a record may be beyond [`FREE_RECORD_BYTES`]: chunks are compressed.
+const MOST_EXPANSION: u64 = 16;
+
+/// Values of one line of the channel of events: decoded, each takes some dozen bytes.
+const MOST_LINE_VALUES: usize = 1_000_000;
 
 /// Bytes that are asked for at once.
 const READ_BYTES: usize = 1 << 16;
@@ -69,10 +81,12 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(from: R) -> Self {
+    /// The records of a file of so many bytes, where that is known.
+    pub(super) fn new(from: R, file_bytes: u64) -> Self {
+        let limit = file_bytes.saturating_mul(MOST_EXPANSION);
         let options = LinearReaderOptions::default()
             .with_validate_chunk_crcs(true)
-            .with_record_length_limit(MAX_MESSAGE_BYTES as usize);
+            .with_record_length_limit(limit.clamp(FREE_RECORD_BYTES, MAX_RECORD_BYTES) as usize);
         Self {
             from,
             reader: LinearReader::new_with_options(options),
@@ -156,7 +170,7 @@ impl<R: Read> McapReader<R> {
 
     fn begin(from: R, schemas: McapSchemas, foreseen: bool) -> Result<Self, McapReadError> {
         let mut reader = Self {
-            records: Records::new(from),
+            records: Records::new(from, schemas.file_bytes()),
             schemas,
             foreseen,
             late: BTreeSet::new(),
@@ -259,7 +273,9 @@ impl<R: Read> McapReader<R> {
                 if !self.foreseen {
                     self.schemas.take(&Record::Channel(channel.clone()));
                 }
-                self.foreign.channel(channel);
+                if self.own.is_none() {
+                    self.foreign.channel(channel, &mut self.losses);
+                }
             }
             Record::Metadata(record) if self.own.is_none() && record.name != super::HEADER_RECORD => {
                 self.foreign.metadata(&record, &mut self.queue, &mut self.losses);
@@ -296,6 +312,9 @@ impl<R: Read> McapReader<R> {
     fn line(&mut self, text: &[u8]) -> Result<(), McapReadError> {
         let messages = self.records.messages - 1;
         let unknown = |problem| McapReadError::Line { messages, problem };
+        if values(text) > MOST_LINE_VALUES {
+            return Err(unknown(format!("more than {MOST_LINE_VALUES} values in one line")));
+        }
         let line: Line = serde_json::from_slice(text).map_err(|error| unknown(error.to_string()))?;
         match (&mut self.own, line.said) {
             (None, Said::CaptureStart { layout, .. }) if layout != LAYOUT => {
@@ -335,6 +354,21 @@ impl<R: Read> McapReader<R> {
             None => self.foreign.end(&mut self.losses),
         }
     }
+}
+
+/// How many values a JSON text holds at most, counted by what stands between and around them.
+fn values(text: &[u8]) -> usize {
+    let (mut values, mut within, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if within => escaped = true,
+            b'"' => within = !within,
+            b',' | b':' | b'[' | b'{' if !within => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 impl<R: Read> Iterator for McapReader<R> {

@@ -1,6 +1,9 @@
 //! The protobuf schemas of a file of other software, as one descriptor set.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Read, Seek},
+};
 
 use mcap::records::{Channel, Record};
 use prost::Message as _;
@@ -11,6 +14,12 @@ use crate::dialect::proto::{Fields, Value, put_bytes};
 
 /// Bytes of descriptors that are kept, at most: a capture's header holds them in memory.
 const MOST_DESCRIPTOR_BYTES: usize = 32 << 20;
+
+/// Bytes of a type's or a topic's name that is looked up.
+const MOST_NAME_BYTES: usize = 1 << 10;
+
+/// Types and topics that are tied to each other.
+const MOST_NAMES: usize = 10_000;
 
 /// The file that ties topics to their types.
 const TOPICS_FILE: &str = "grpc-capture/mcap_topics.proto";
@@ -31,24 +40,41 @@ pub struct McapSchemas {
     /// Topics and the ids of their schemas.
     topics: BTreeMap<String, u16>,
     left_out: BTreeSet<u16>,
+    /// Length of the file.
+    file_bytes: u64,
 }
 
 impl McapSchemas {
     /// Reads an MCAP file for its schemas and channels only; a file that cannot be read to its end gives those before.
-    pub fn read(from: impl std::io::Read) -> Self {
-        let mut schemas = Self::default();
-        let mut records = super::read::Records::new(from);
+    ///
+    /// # Errors
+    /// When the file's length cannot be told.
+    pub fn read(mut from: impl Read + Seek) -> io::Result<Self> {
+        let file_bytes = from.seek(io::SeekFrom::End(0))?;
+        from.rewind()?;
+        let mut schemas = Self {
+            file_bytes,
+            ..Self::default()
+        };
+        let mut records = super::read::Records::new(from, file_bytes);
         while let Ok(Some(record)) = records.next_record() {
             schemas.take(&record);
         }
-        schemas
+        Ok(schemas)
+    }
+
+    /// Length of the file; 0 when it is not known.
+    pub(super) const fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// Takes note of a schema or a channel.
     pub(super) fn take(&mut self, record: &Record<'_>) {
         match record {
             Record::Schema { header, data } if header.encoding == "protobuf" => {
-                self.names.insert(header.id, header.name.clone());
+                if header.name.len() <= MOST_NAME_BYTES && self.names.len() < MOST_NAMES {
+                    self.names.insert(header.id, header.name.clone());
+                }
                 if !data.is_empty() && !self.kept.contains(&header.id) {
                     match self.add(data) {
                         Some(()) => {
@@ -60,7 +86,9 @@ impl McapSchemas {
                     }
                 }
             }
-            Record::Channel(Channel { topic, schema_id, .. }) => {
+            Record::Channel(Channel { topic, schema_id, .. })
+                if topic.len() <= MOST_NAME_BYTES && self.topics.len() < MOST_NAMES =>
+            {
                 self.topics.insert(topic.clone(), *schema_id);
             }
             _ => {}

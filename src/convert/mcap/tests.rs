@@ -400,7 +400,7 @@ fn a_foreign_file_becomes_calls_by_its_schemas() {
     writer.finish().unwrap();
     let file = writer.into_inner().into_inner();
 
-    let schemas = McapSchemas::read(file.as_slice());
+    let schemas = McapSchemas::read(Cursor::new(&file)).unwrap();
     let mut reader = McapReader::with_schemas(Cursor::new(&file), schemas).unwrap();
     assert_eq!((reader.anchor_unix_ns(), reader.header()), (50, None));
     let pool = DescriptorPool::decode(reader.descriptor_set().unwrap().as_slice()).unwrap();
@@ -488,7 +488,7 @@ fn schemas_that_contradict_each_other_are_counted() {
     put(&mut writer, channel, 0, 0, b"");
     writer.finish().unwrap();
     let file = writer.into_inner().into_inner();
-    let schemas = McapSchemas::read(file.as_slice());
+    let schemas = McapSchemas::read(Cursor::new(&file)).unwrap();
     assert_eq!(schemas.left_out(), 2);
     let reader = McapReader::with_schemas(Cursor::new(file), schemas).unwrap();
     assert_eq!(reader.losses().count(Loss::Schemas), 2);
@@ -504,4 +504,60 @@ fn damage_is_told_and_what_came_before_is_kept() {
         assert!(reader.filter_map(Result::err).count() <= 1, "{cut}");
     }
     assert!(McapReader::new(Cursor::new(b"no mcap at all".to_vec())).is_err());
+}
+
+#[test]
+fn a_small_file_does_not_unfold_to_a_large_one_in_memory() {
+    // A message of 200 MB of zeros takes some kilobytes.
+    let mut writer = ::mcap::Writer::new(Cursor::new(Vec::new())).unwrap();
+    let channel = writer.add_channel(0, "/a", "cdr", &BTreeMap::new()).unwrap();
+    put(&mut writer, channel, 0, 0, &vec![0; 200 << 20]);
+    writer.finish().unwrap();
+    let file = writer.into_inner().into_inner();
+    assert!(file.len() < 1 << 20);
+    let schemas = McapSchemas::read(Cursor::new(&file)).unwrap();
+    for reader in [
+        McapReader::new(Cursor::new(&file)),
+        McapReader::with_schemas(Cursor::new(&file), schemas),
+    ] {
+        let error = reader.unwrap_err();
+        assert!(matches!(error, McapReadError::Mcap { .. }), "{error}");
+    }
+    // A line of many values is refused before it is taken apart.
+    let mut line = br#"{"event":"capture_start","layout":1,"anchor_unix_ns":0,"attributes":["#.to_vec();
+    line.extend(br#"["",""],"#.repeat(500_000));
+    line.extend(br#"["",""]]}"#);
+    let mut writer = ::mcap::Writer::new(Cursor::new(Vec::new())).unwrap();
+    let channel = writer.add_channel(0, EVENTS_TOPIC, "json", &BTreeMap::new()).unwrap();
+    put(&mut writer, channel, 0, 0, &line);
+    writer.finish().unwrap();
+    let file = writer.into_inner().into_inner();
+    let error = McapReader::new(Cursor::new(file)).unwrap_err();
+    assert!(error.to_string().contains("values in one line"), "{error}");
+}
+
+#[test]
+fn channels_and_schemas_are_held_in_bounded_memory_and_a_text_is_said_once() {
+    let mut writer = ::mcap::Writer::new(Cursor::new(Vec::new())).unwrap();
+    let text = "x".repeat(900 << 10);
+    let mut channels = Vec::new();
+    for at in 0..50 {
+        let schema = writer
+            .add_schema(&format!("t{at}"), "ros2msg", text.as_bytes())
+            .unwrap();
+        for side in 0..2 {
+            let topic = format!("/{at}/{side}");
+            channels.push(writer.add_channel(schema, &topic, "cdr", &BTreeMap::new()).unwrap());
+        }
+    }
+    for channel in channels {
+        put(&mut writer, channel, 0, 0, b"");
+    }
+    writer.finish().unwrap();
+    let (reader, events) = read(&writer.into_inner().into_inner());
+    assert!(reader.losses().count(Loss::Schemas) > 10, "{}", reader.losses());
+    let long = events
+        .iter()
+        .filter(|event| matches!(&event.kind, EventKind::Note(note) if note.text.contains(&text)));
+    assert!((30..40).contains(&long.count()));
 }

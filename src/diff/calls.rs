@@ -42,13 +42,12 @@ pub(super) struct Pair<'a> {
     pub(super) b: Option<&'a Surveyed>,
 }
 
+/// Reads a capture to its end once, so that nothing is compared in one that is damaged anywhere.
 pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Survey, FileError> {
     let overview = reader.overview()?;
     let mut requests = BTreeMap::<u32, (Digest, Bytes)>::new();
-    let mut wanted = overview.calls.iter().filter(|call| call.sent > 0).count();
-    while wanted > 0
-        && let Some(event) = reader.next_event()?
-    {
+    reader.rewind_checked();
+    while let Some(event) = reader.next_event()? {
         if let EventKind::Message(message) = &event.kind
             && message.direction == Direction::Sent
             && !requests.contains_key(&event.call)
@@ -59,7 +58,6 @@ pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Survey, F
                 Bytes::new()
             };
             requests.insert(event.call, (Digest::of(&message.data), kept));
-            wanted -= 1;
         }
     }
     let calls = overview.calls.into_iter().map(|call| Surveyed {

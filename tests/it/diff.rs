@@ -282,3 +282,21 @@ fn a_slice_lacks_rows_and_the_page_shows_where() {
     run(&["diff", &quake, &dir.file("nowhere.gcap")]).expect(4);
     run(&["diff", &quake, &slice, "--abs", "-1"]).expect(2);
 }
+
+#[test]
+fn a_capture_that_is_damaged_behind_its_calls_is_not_called_equal() {
+    let dir = Dir::new();
+    let whole = shipped("production.gcap");
+    let bytes = std::fs::read(&whole).unwrap();
+    let parts = |tag: &[u8; 4]| {
+        let begins = |at: &usize| bytes[*at..].starts_with(b"\x5c\x2a\x4d\x18") && bytes[at + 8..].starts_with(tag);
+        (0..bytes.len() - 12).filter(begins).collect::<Vec<_>>()
+    };
+    let (chunks, index) = (parts(b"CHNK"), parts(b"INDX")[0]);
+    // Its first chunk once more, behind the last one.
+    let again = &bytes[chunks[0]..chunks[1]];
+    let damaged = dir.write("damaged.gcap", [&bytes[..index], again, &bytes[index..]].concat());
+    for (a, b) in [(&whole, &damaged), (&damaged, &whole)] {
+        run(&["diff", a, b]).expect(4).says(&["damaged.gcap", "chunk"]);
+    }
+}

@@ -10,7 +10,8 @@ CALL = [("client header", 1), ("client message", 2), ("half close", 3), ("server
 def entry(call, sequence, kind, payload=b"x", method=b"/a.B/C", at=1_700_000_000):
     """One GrpcLogEntry."""
     out = field(1, varint(1 << 3) + varint(at)) + varint(2 << 3) + varint(call) + varint(3 << 3) + varint(sequence)
-    out += varint(4 << 3) + varint(TYPES[kind]) + varint(5 << 3) + varint(1 if kind[0] == "c" or kind[0] == "h" else 2)
+    # A log has one side: that of the server.
+    out += varint(4 << 3) + varint(TYPES[kind]) + varint(5 << 3) + varint(2)
     if kind == "client header":
         out += field(6, field(1, b"") + field(2, method) + field(3, b"h:1"))
     elif kind == "server header":

@@ -94,8 +94,8 @@ impl Failure {
     pub(crate) fn masked(self, secrets: &Secrets) -> Self {
         match self {
             Self::Usage(text) => Self::Usage(secrets.line(&text)),
-            failure if failure.is_reader_gone() => failure,
-            failure => Self::Error(secrets.line(&failure.to_string()).into()),
+            failure @ Self::Error(_) if failure.is_reader_gone() => failure,
+            failure @ Self::Error(_) => Self::Error(secrets.line(&failure.to_string()).into()),
         }
     }
 

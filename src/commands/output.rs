@@ -378,7 +378,7 @@ mod tests {
         let text = "a\u{1b}[31m\u{9b}2J\u{202e}\r\nb\n";
         let mut out = Vec::new();
         let mut shown = Shown::new(BufWriter::with_capacity(3, &mut out), Format::Text);
-        write!(shown, "{text}{}", "é\u{feff}").unwrap();
+        write!(shown, "{text}é\u{feff}").unwrap();
         shown.flush().unwrap();
         drop(shown);
         assert_eq!(

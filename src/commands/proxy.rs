@@ -54,6 +54,10 @@ pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Do
     done.map_err(|failure| failure.masked(secrets))
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one step after the other, in the order in which they happen"
+)]
 async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));

@@ -28,8 +28,8 @@ pub(crate) fn run(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supe
         .build()?;
     let done = runtime.block_on(async {
         match &args.jobs {
-            Some(list) => jobs::run(args, list, talk, secrets).await,
-            None => one(args, talk, secrets, supervisor).await,
+            Some(list) => Box::pin(jobs::run(args, list, talk, secrets)).await,
+            None => Box::pin(one(args, talk, secrets, supervisor)).await,
         }
     });
     // A name server that does not answer must not keep a finished command alive.
@@ -53,11 +53,10 @@ async fn one(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, superviso
     supervisor.stop_on_panic(stop.clone());
     let session = Session::start(args, 1, secrets)?;
     let mut line = None;
-    let recording = session
-        .record(args, &path, stop, |handle| {
-            line = Some(progress::Line::start(handle, talk));
-        })
-        .await;
+    let recording = Box::pin(session.record(args, &path, stop, |handle| {
+        line = Some(progress::Line::start(handle, talk));
+    }))
+    .await;
     if let Some(line) = line {
         line.stop();
     }

@@ -74,7 +74,10 @@ fn say(info: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("without a name");
     let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
-    let why = info.payload_as_str().unwrap_or("for a reason that is no text");
+    let why = info.payload();
+    let text = why.downcast_ref::<&str>().copied();
+    let why = text.or_else(|| why.downcast_ref::<String>().map(String::as_str));
+    let why = why.unwrap_or("for a reason that is no text");
     output::say(format!("capture: a defect: thread {name} panicked{place}: {why}"));
     let trace = Backtrace::capture();
     if trace.status() == BacktraceStatus::Captured {

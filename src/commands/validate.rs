@@ -1,9 +1,6 @@
 //! `capture validate`: is the stream right, and why not?
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::Path};
 
 use grpc_capture::{
     event::Observer,
@@ -113,7 +110,7 @@ fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     Baseline::parse(&text).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-fn write_junit(path: &PathBuf, reports: &[Report]) -> Result<(), Failure> {
+fn write_junit(path: &Path, reports: &[Report]) -> Result<(), Failure> {
     let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
     let suites: Vec<_> = reports.iter().map(|report| report.suite(&rules)).collect();
     let xml = junit::render(&suites).map_err(|error| format!("could not write {}: {error}", path.display()))?;

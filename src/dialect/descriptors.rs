@@ -108,9 +108,10 @@ impl Descriptors {
             if base.get_file_by_name(&name).is_some() || seen.get(&name).is_some_and(|same| *same == raw) {
                 continue;
             }
-            let taken = match seen.contains_key(&name) {
-                true => Err("another file has this name; the first one counts".to_owned()),
-                false => file(raw, &mut budget).and_then(|file| names.declare(files.len(), &file).map(|()| file)),
+            let taken = if seen.contains_key(&name) {
+                Err("another file has this name; the first one counts".to_owned())
+            } else {
+                file(raw, &mut budget).and_then(|file| names.declare(files.len(), &file).map(|()| file))
             };
             match taken {
                 Ok(file) => files.push(Some(file)),

@@ -144,7 +144,9 @@ impl Rules {
             ("configure", &self.configure),
             ("attribute", &self.attributes),
         ] {
-            rules.iter().for_each(|(name, action)| check(what, name, action));
+            for (name, action) in rules {
+                check(what, name, action);
+            }
         }
         for (what, labels, action) in [
             ("addresses", &["authority", "peer"][..], &self.addresses),

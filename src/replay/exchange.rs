@@ -211,7 +211,7 @@ impl Exchange {
         }
         let at_once = self.matcher.came().half_close || self.since.elapsed() >= GRACE;
         let turns = &self.turns;
-        match self.matcher.choose(method, self.sent, at_once, |first| turns(first)) {
+        match self.matcher.choose(method, self.sent, at_once, turns) {
             Choice::Call(place) => Ok(place),
             other => Err(other),
         }

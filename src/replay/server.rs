@@ -195,7 +195,6 @@ impl ReplayServer {
 
     /// The captures by name, and whether each is finished: the calls of an unfinished one end with `DATA_LOSS` where
     /// their recording was cut off.
-    #[must_use]
     pub fn captures(&self) -> &[(String, CaptureState)] {
         &self.states
     }

@@ -154,7 +154,7 @@ impl Steps {
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         loop {
             if let Err(step) = self.follow() {
-                return Poll::Ready(step);
+                return Poll::Ready(*step);
             }
             if !self.view.paused
                 && let Poll::Ready(step) = self.poll_playing(cx)
@@ -169,7 +169,7 @@ impl Steps {
     }
 
     /// Does what the control says since it was looked at last. `Err` = the ending, as it could not be done.
-    fn follow(&mut self) -> Result<(), Step> {
+    fn follow(&mut self) -> Result<(), Box<Step>> {
         if self.listed.control().is_current(&self.view) {
             return Ok(());
         }
@@ -181,7 +181,7 @@ impl Steps {
         let (queue, schedule) = self
             .tape
             .open(from, self.view.seeks)
-            .map_err(|error| Step::lost(format!("could not seek: {error}")))?;
+            .map_err(|error| Box::new(Step::lost(format!("could not seek: {error}"))))?;
         (self.queue, self.schedule) = (queue, schedule);
         self.began = self.view.played(Instant::now());
         (self.next, self.taken, self.last) = (None, false, None);

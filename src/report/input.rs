@@ -118,8 +118,9 @@ pub fn collect<R: Read + Seek>(
     // The report names the capture by its digest.
     reader.rewind_checked();
     let damage = pass(reader, &mut [&mut stats, &mut validator, &mut survey, &mut notes]);
-    let state = reader.state()?;
-    let mut validation = validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from, state);
+    let completeness = reader.state()?;
+    let mut validation =
+        validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from, completeness);
     validation.damage = damage.as_ref().map(ToString::to_string);
 
     let pictures = PainterOptions {
@@ -134,7 +135,11 @@ pub fn collect<R: Read + Seek>(
     Ok(ReportInput {
         capture: capture.to_owned(),
         format: reader.version().to_string(),
-        summary: if state.is_finished() { reader.summary()? } else { None },
+        summary: if completeness.is_finished() {
+            reader.summary()?
+        } else {
+            None
+        },
         frequencies_hz: frequencies_hz(&header),
         header,
         validation,

@@ -102,15 +102,15 @@ impl Shared {
     fn look(&self) -> Look {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let since = self.began.elapsed().max(state.seen);
-        let gap = since - state.seen;
+        let gap = since.saturating_sub(state.seen);
         state.seen = since;
         if gap > self.tick * MISSED_TICKS {
             state.lost += gap;
             state.untold += gap;
-            state.resumed = since - state.lost;
+            state.resumed = since.saturating_sub(state.lost);
         }
         Look {
-            now: since - state.lost,
+            now: since.saturating_sub(state.lost),
             resumed: state.resumed,
         }
     }
@@ -172,7 +172,7 @@ mod tests {
         // All timers are late by an hour: nothing ran meanwhile.
         advance(SECOND * 3600).await;
         let after = clock.look();
-        assert!(after.now - before.now <= LONGEST_TICK, "{after:?}");
+        assert!(after.now.saturating_sub(before.now) <= LONGEST_TICK, "{after:?}");
         assert_eq!(after.resumed, after.now);
         assert!(clock.stood_still().is_some_and(|gap| gap >= SECOND * 3600));
         assert_eq!(clock.stood_still(), None);

@@ -282,7 +282,7 @@ fn a_file_that_another_program_touches_while_it_is_recorded_is_no_success() {
                     .open(path)
                     .unwrap()
                     .set_len(10)
-                    .unwrap()
+                    .unwrap();
             },
             "changed the file",
         ),

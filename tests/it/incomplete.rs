@@ -202,10 +202,10 @@ fn every_command_says_what_is_missing_and_makes_nothing_whole_of_it() {
                 ran.stderr
             );
             let made = fs::metadata(&file).is_ok();
-            let expected = match (row.makes, kind) {
-                (Makes::Nothing, _) | (Makes::File | Makes::Capture, Kind::Damaged) => false,
-                _ => true,
-            };
+            let expected = !matches!(
+                (row.makes, kind),
+                (Makes::Nothing, _) | (Makes::File | Makes::Capture, Kind::Damaged)
+            );
             assert_eq!(made, expected, "{kind:?}: {shown}");
             if made && row.makes == Makes::Capture {
                 check_capture(&file, kind, &shown);

@@ -66,9 +66,8 @@ impl Source {
         let form = match (args.from, recognize(&start)) {
             (Some(ImportForm::Frames), _) => Form::Frames,
             (Some(ImportForm::Mcap), _) => Form::Mcap,
-            (Some(ImportForm::Binlog), form @ Form::Binlog(_)) => form,
+            (Some(ImportForm::Binlog), form @ Form::Binlog(_)) | (None, form) => form,
             (Some(ImportForm::Binlog), _) => Form::Binlog(Framing::of(&start)),
-            (None, form) => form,
         };
         let input = Cursor::new(start).chain(input);
         let mut header = super::header(args.dialect, job_id, 0);

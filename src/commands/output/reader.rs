@@ -30,7 +30,7 @@ impl Error for ReaderGone {}
 impl ReaderGone {
     /// True when an error of a [`Pipe`] means this.
     pub(crate) fn is(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).is_some()
     }
 }
 

@@ -142,7 +142,7 @@ async fn apart(
         running.spawn(async move {
             let own = Stop::new();
             let handles = watch.handles.clone();
-            let recording = session.record(&item.args, &path, own.clone(), |handle| handles.add(handle));
+            let recording = Box::pin(session.record(&item.args, &path, own.clone(), |handle| handles.add(handle)));
             let recording = obey(recording, &stop, &own).await;
             let recording = recording.map_err(|failure| failure.masked(session.secrets()));
             let (job, outcome) = Job::new(item.name, &item.args, recording);
@@ -215,7 +215,7 @@ async fn together(
         let (session, stop, handle, watch) = (Arc::clone(&session), stop.clone(), handle.clone(), watch.clone());
         running.spawn(async move {
             let own = Stop::new();
-            let work = stream(&session, &args, &own, &handle);
+            let work = Box::pin(stream(&session, &args, &own, &handle));
             let outcome = obey(work, &stop, &own).await;
             watch.done.fetch_add(1, Ordering::Relaxed);
             note(&handle, &name, &outcome);

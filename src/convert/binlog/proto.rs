@@ -33,14 +33,17 @@ impl GrpcLogEntry {
     /// True when the type is known and the payload is that of the type.
     #[must_use]
     pub fn fits(&self) -> bool {
-        match (EventType::try_from(self.r#type), &self.payload) {
+        matches!(
+            (EventType::try_from(self.r#type), &self.payload),
             (Ok(EventType::ClientHeader), Some(Payload::ClientHeader(_)))
-            | (Ok(EventType::ServerHeader), Some(Payload::ServerHeader(_)))
-            | (Ok(EventType::ClientMessage | EventType::ServerMessage), Some(Payload::Message(_)))
-            | (Ok(EventType::ServerTrailer), Some(Payload::Trailer(_)))
-            | (Ok(EventType::ClientHalfClose | EventType::Cancel), None) => true,
-            _ => false,
-        }
+                | (Ok(EventType::ServerHeader), Some(Payload::ServerHeader(_)))
+                | (
+                    Ok(EventType::ClientMessage | EventType::ServerMessage),
+                    Some(Payload::Message(_))
+                )
+                | (Ok(EventType::ServerTrailer), Some(Payload::Trailer(_)))
+                | (Ok(EventType::ClientHalfClose | EventType::Cancel), None)
+        )
     }
 }
 

@@ -125,6 +125,6 @@ fn lost_attributes(header: &Header, by_rows: bool) -> u64 {
         attribute::DESCRIPTOR_SET,
         attribute::DESCRIPTOR_SHA256,
     ];
-    let lost = |name: &str| !told.contains(&name) && !(by_rows && name == attribute::TIMING);
+    let lost = |name: &str| !(told.contains(&name) || by_rows && name == attribute::TIMING);
     header.attributes.iter().filter(|(name, _)| lost(name)).count() as u64
 }

@@ -236,12 +236,11 @@ impl<R: Read> McapReader<R> {
 
     /// Reads one record.
     fn step(&mut self) -> Result<(), McapReadError> {
-        match self.records.next_record()? {
-            Some(record) => self.record(record),
-            None => {
-                self.end();
-                Ok(())
-            }
+        if let Some(record) = self.records.next_record()? {
+            self.record(record)
+        } else {
+            self.end();
+            Ok(())
         }
     }
 

@@ -222,7 +222,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             return Ok(*channel);
         }
         if self.channels.len() >= MOST_CHANNELS {
-            key.0 = "other methods".to_owned();
+            "other methods".clone_into(&mut key.0);
         }
         let (schema, encoding) = match (self.types)(&key.0, direction) {
             Some(name) => (self.to.add_schema(&name, "protobuf", &self.descriptor_set)?, "protobuf"),

@@ -80,8 +80,11 @@ fn a_capture_without_rows_is_refused() {
     assert!(matches!(refused, Err(NumpyError::NoRows { .. })));
 }
 
-/// A capture of one call of these rows, each in a message of its own: canvas, and sensors with their values.
-fn capture(rows: &[(&str, Vec<(i32, Vec<f32>)>)]) -> Reader<Cursor<Vec<u8>>> {
+/// Canvas, and sensors with their values.
+type Row<'a> = (&'a str, Vec<(i32, Vec<f32>)>);
+
+/// A capture of one call of these rows, each in a message of its own.
+fn capture(rows: &[Row<'_>]) -> Reader<Cursor<Vec<u8>>> {
     use prost::Message as _;
 
     use crate::{

@@ -142,11 +142,19 @@ fn of_field(said: &InField) -> Option<Features> {
 fn lower_message(message: &mut DescriptorProto, said: &InMessage, outer: Features) {
     let own = said.options.as_ref().and_then(|options| options.features);
     let features = within(outer, own);
-    let is_map_entry = message.options.as_ref().is_some_and(|options| options.map_entry());
+    let is_map_entry = message
+        .options
+        .as_ref()
+        .is_some_and(prost_reflect::prost_types::MessageOptions::map_entry);
     let maps: Vec<_> = message
         .nested_type
         .iter()
-        .filter(|nested| nested.options.as_ref().is_some_and(|options| options.map_entry()))
+        .filter(|nested| {
+            nested
+                .options
+                .as_ref()
+                .is_some_and(prost_reflect::prost_types::MessageOptions::map_entry)
+        })
         .map(|nested| nested.name().to_owned())
         .collect();
     for (field, said_of_field) in message.field.iter_mut().zip(&said.fields) {

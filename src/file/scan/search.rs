@@ -211,8 +211,8 @@ impl Shift {
         // One zero bit: the lowest bit becomes the polynomial, every other one moves down.
         let mut operator = [0; 32];
         operator[0] = POLYNOMIAL;
-        for bit in 1..32 {
-            operator[bit] = 1 << (bit - 1);
+        for (bit, moved) in operator.iter_mut().skip(1).enumerate() {
+            *moved = 1 << bit;
         }
         for _ in 0..3 {
             operator = squared(&operator);

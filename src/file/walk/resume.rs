@@ -24,6 +24,7 @@ use crate::file::{
 
 /// The places of parts, as far as the file itself tells them.
 #[derive(Debug, Default)]
+#[expect(clippy::option_option, reason = "not looked for; looked for and not found; found")]
 pub(super) struct Places {
     summary: Option<Option<Listed>>,
     /// An index block that was found behind damage, and its byte.

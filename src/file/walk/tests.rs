@@ -38,17 +38,17 @@ fn written(events: &[Event], finished: bool) -> Vec<u8> {
     }
     let (mut bytes, _) = writer.finish_into().unwrap();
     if !finished {
-        let last = places(&bytes, b"CHNK").last().copied().unwrap();
+        let last = places(&bytes, *b"CHNK").last().copied().unwrap();
         bytes.truncate(end_of(&bytes, last));
     }
     bytes
 }
 
 /// Where parts with this tag begin, by their own lengths from the first on.
-fn places(bytes: &[u8], tag: &[u8; 4]) -> Vec<usize> {
+fn places(bytes: &[u8], tag: [u8; 4]) -> Vec<usize> {
     let (mut at, mut found) = (0, Vec::new());
     while at < bytes.len() {
-        if &bytes[at + 8..at + 12] == tag {
+        if bytes[at + 8..at + 12] == tag {
             found.push(at);
         }
         at = end_of(bytes, at);
@@ -85,7 +85,7 @@ fn sealed<T: Body>(bytes: &[u8], part: usize, tag: Tag, value: &T) -> Vec<u8> {
 /// Chunks with every number and event that may be due, an index block, and a whole capture: all with good checksums.
 fn payload() -> Vec<u8> {
     let small = written(&[event(1, FORGED)], true);
-    let part = places(&small, b"CHNK")[0];
+    let part = places(&small, *b"CHNK")[0];
     let (stored, whole) = (
         &small[part + 8 + 4 + body(&small, part).len() + 4..end_of(&small, part)],
         &small,
@@ -183,7 +183,7 @@ fn a_payload_of_parts_is_a_payload() {
 fn nothing_in_the_payload_of_a_torn_chunk_becomes_an_event() {
     let events = hosted();
     let bytes = written(&events, true);
-    let part = places(&bytes, b"CHNK")[4];
+    let part = places(&bytes, *b"CHNK")[4];
     for cut in (part..end_of(&bytes, part))
         .step_by(11)
         .chain([end_of(&bytes, part) - 1])
@@ -205,7 +205,7 @@ fn nothing_in_the_payload_of_a_chunk_whose_head_is_damaged_becomes_an_event() {
     let events = hosted();
     for finished in [true, false] {
         let bytes = written(&events, finished);
-        let part = places(&bytes, b"CHNK")[4];
+        let part = places(&bytes, *b"CHNK")[4];
         let stored = part + PART_HEAD_LEN + body(&bytes, part).len() + 4;
         // One byte of it: what its lengths tell is enough.
         for byte in part..stored {
@@ -242,7 +242,7 @@ fn a_later_index_block_tells_where_chunks_of_an_unfinished_capture_begin() {
     let data = |seq: u64| if seq == 100 { payload() } else { vec![seq as u8; 20] };
     let events: Vec<_> = (1..=300).map(|seq| event(seq, data(seq))).collect();
     let bytes = written(&events, false);
-    let chunks = places(&bytes, b"CHNK");
+    let chunks = places(&bytes, *b"CHNK");
     let wipe = |bytes: &mut Vec<u8>, seq: usize| bytes[chunks[seq - 1]..][..120].fill(0);
     let mut bad = bytes.clone();
     wipe(&mut bad, 100);
@@ -250,7 +250,7 @@ fn a_later_index_block_tells_where_chunks_of_an_unfinished_capture_begin() {
     wipe(&mut bad, 200);
     assert_eq!(saved(&bad, &events), all_but(&[100, 200], 300));
     // The index block itself: what it holds is known from the chunks before it.
-    let index = places(&bytes, b"INDX")[0];
+    let index = places(&bytes, *b"INDX")[0];
     let mut bad = bytes.clone();
     bad[index..index + 500].fill(0);
     assert_eq!(saved(&bad, &events), all_but(&[], 300));
@@ -266,7 +266,7 @@ fn a_later_index_block_tells_where_chunks_of_an_unfinished_capture_begin() {
 fn where_bytes_are_missing_or_too_many_the_chunks_that_the_index_lists_are_found() {
     let events = hosted();
     let bytes = written(&events, true);
-    let chunks = places(&bytes, b"CHNK");
+    let chunks = places(&bytes, *b"CHNK");
     let within = |chunk: usize| chunks[chunk] + (end_of(&bytes, chunks[chunk]) - chunks[chunk]) * 9 / 10;
     for chunk in [3, 4, 8, 9] {
         // From a few bytes of one chunk to the beginning of the next.
@@ -293,7 +293,7 @@ fn where_bytes_are_missing_or_too_many_the_chunks_that_the_index_lists_are_found
 fn a_chunk_that_comes_again_is_no_chunk() {
     let events = hosted();
     let bytes = written(&events, false);
-    let chunks = places(&bytes, b"CHNK");
+    let chunks = places(&bytes, *b"CHNK");
     let again = [&bytes[..chunks[3]], &bytes[chunks[1]..chunks[2]], &bytes[chunks[3]..]].concat();
     let numbers = saved(&again, &events);
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
@@ -315,7 +315,7 @@ fn is_damaged(bytes: &[u8], byte: usize, what: &str) -> Verified {
 #[test]
 fn a_chunk_head_that_contradicts_its_events_is_damage() {
     let bytes = written(&hosted(), true);
-    let part = places(&bytes, b"CHNK")[2];
+    let part = places(&bytes, *b"CHNK")[2];
     type Change = (&'static str, fn(&mut ChunkHead));
     let changes: [Change; 13] = [
         ("number", |head| head.number += 1),
@@ -355,7 +355,7 @@ fn a_chunk_head_that_contradicts_its_events_is_damage() {
 #[test]
 fn an_index_block_or_summary_that_contradicts_the_chunks_is_damage() {
     let bytes = written(&hosted(), true);
-    let part = places(&bytes, b"INDX")[0];
+    let part = places(&bytes, *b"INDX")[0];
     type Change = (&'static str, fn(&mut IndexBlock));
     let changes: [Change; 9] = [
         ("previous", |block| block.previous = 32),
@@ -380,7 +380,7 @@ fn an_index_block_or_summary_that_contradicts_the_chunks_is_damage() {
     let mut block = IndexBlock::from_body(body(&bytes, part)).unwrap();
     block.entries[1].calls.clear();
     let any_call = sealed(&bytes, part, Tag::Index, &block);
-    let part = places(&any_call, b"DONE")[0];
+    let part = places(&any_call, *b"DONE")[0];
     assert!(
         verify(Cursor::new(&any_call)).unwrap().is_whole(),
         "an entry without calls stands for any"
@@ -410,7 +410,7 @@ fn an_index_block_or_summary_that_contradicts_the_chunks_is_damage() {
 #[test]
 fn a_digest_that_is_not_that_of_the_events_ends_a_checked_reading() {
     let bytes = written(&hosted(), true);
-    let part = places(&bytes, b"DONE")[0];
+    let part = places(&bytes, *b"DONE")[0];
     let mut done = Done::from_body(body(&bytes, part)).unwrap();
     done.sha256[0] ^= 1;
     for (bytes, right) in [(bytes.clone(), true), (sealed(&bytes, part, Tag::Done, &done), false)] {
@@ -433,9 +433,9 @@ fn a_digest_that_is_not_that_of_the_events_ends_a_checked_reading() {
 #[test]
 fn a_chunk_with_the_digest_of_another_does_not_take_its_place_in_a_shared_cache() {
     let (ours, theirs) = (written(&[event(1, "ours")], true), written(&[event(1, FORGED)], true));
-    let part = places(&theirs, b"CHNK")[0];
+    let part = places(&theirs, *b"CHNK")[0];
     let mut claimed = head(&theirs, part);
-    let honest = head(&ours, places(&ours, b"CHNK")[0]);
+    let honest = head(&ours, places(&ours, *b"CHNK")[0]);
     // One length, so that nothing else tells them apart.
     assert_ne!(claimed.sha256, honest.sha256);
     (claimed.sha256, claimed.raw_len) = (honest.sha256, claimed.raw_len);
@@ -460,7 +460,7 @@ fn damage_among_candidates_that_claim_everything_costs_one_pass() {
     candidate[4..8].copy_from_slice(&(98 + 12 * calls as u32 + 8).to_le_bytes());
     let events = [event(1, "a"), event(2, candidate.repeat(20_000)), event(3, "c")];
     let mut bytes = written(&events, false);
-    let part = places(&bytes, b"CHNK")[1];
+    let part = places(&bytes, *b"CHNK")[1];
     bytes[part..part + 120].fill(0);
     assert_eq!(saved(&bytes, &events), [1]);
     // Torn within the head: a search for anything that is good.

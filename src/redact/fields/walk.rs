@@ -42,12 +42,11 @@ impl FieldRules {
                 self.check_parts(known, field.number, &mut once)?;
                 let inner = known.and_then(Known::message);
                 let inner = inner.or(packed.filter(|_| field.number == VALUE));
-                match inner {
-                    Some(inner) => self.inner(inner, &field, ledger, depth, &mut put)?,
-                    None => {
-                        self.check_unexplained(known, &field)?;
-                        false
-                    }
+                if let Some(inner) = inner {
+                    self.inner(inner, &field, ledger, depth, &mut put)?
+                } else {
+                    self.check_unexplained(known, &field)?;
+                    false
                 }
             };
             if changed {

@@ -85,7 +85,7 @@ fn what_is_no_secret_stays() {
 fn what_was_found_is_shown_as_it_was_meant() {
     let mut found = Vec::new();
     let _ = scrub(r#"{"a":"x?token=one","password":"t\u0077o"}"#, &mut |secret| {
-        found.push(secret.to_owned())
+        found.push(secret.to_owned());
     });
     assert!(
         found.contains(&"one".to_owned()) && found.contains(&"two".to_owned()),

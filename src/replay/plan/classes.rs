@@ -250,7 +250,9 @@ mod tests {
 
     fn requests(contents: &[u64]) -> Requests {
         let mut requests = Requests::default();
-        contents.iter().for_each(|content| requests.take(*content));
+        for content in contents {
+            requests.take(*content);
+        }
         requests
     }
 

@@ -42,14 +42,13 @@ impl Matcher {
         self.came.take(request);
         let came = &self.came;
         let begins = |at: &usize| method.class(*at).is_some_and(|class| came.begin(&class.requests));
-        match &mut self.alive {
-            Some(alive) => alive.retain(begins),
+        if let Some(alive) = &mut self.alive {
+            alive.retain(begins);
+        } else {
             // Of a method with many calls, only those are looked at that begin so.
-            None => {
-                let first = came.first().unwrap_or_default();
-                let found = method.beginning_with(first).iter().copied().filter(begins);
-                self.alive = Some(found.collect());
-            }
+            let first = came.first().unwrap_or_default();
+            let found = method.beginning_with(first).iter().copied().filter(begins);
+            self.alive = Some(found.collect());
         }
         self.fall_back(method);
     }

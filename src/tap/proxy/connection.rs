@@ -151,7 +151,7 @@ async fn carry(
 /// Records the calls that a client began before it could learn that the target is not there.
 async fn record_unsent(session: &Session, first: Bytes, client: &mut Box<dyn Stream>, error: String) {
     let mut bytes = BytesMut::from(&first[..]);
-    let mut part = [0; 16 * 1024];
+    let mut part = vec![0; 16 * 1024];
     while bytes.len() < MOST_UNSENT {
         let mut read = ReadBuf::new(&mut part);
         // What has come is taken; nothing is waited for.

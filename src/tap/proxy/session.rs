@@ -92,17 +92,16 @@ impl Call {
             return;
         }
         self.received.lock().await.end(&self.log, Unfinished::Lost);
-        self.log.end(match &head.foreign {
-            Some(status) => Ending::Status(status.clone()),
-            None => {
-                let map = trailers.as_ref().map(|trailers| header_map(&trailers.metadata));
-                match (of_trailers(map.as_ref(), &head.headers, announced), trailers) {
-                    (Ending::Status(status), Some(trailers)) => Ending::Status(Status {
-                        trailers: trailers.metadata,
-                        ..status
-                    }),
-                    (ending, _) => ending,
-                }
+        self.log.end(if let Some(status) = &head.foreign {
+            Ending::Status(status.clone())
+        } else {
+            let map = trailers.as_ref().map(|trailers| header_map(&trailers.metadata));
+            match (of_trailers(map.as_ref(), &head.headers, announced), trailers) {
+                (Ending::Status(status), Some(trailers)) => Ending::Status(Status {
+                    trailers: trailers.metadata,
+                    ..status
+                }),
+                (ending, _) => ending,
             }
         });
     }
@@ -277,7 +276,7 @@ impl Session {
         {
             let mut announced = self.goaway.lock().unwrap_or_else(PoisonError::into_inner);
             // An error that follows an orderly goodbye says more than it; nothing says more than an error.
-            if announced.as_ref().is_none_or(|before| before.is_orderly()) {
+            if announced.as_ref().is_none_or(crate::event::GoAway::is_orderly) {
                 *announced = Some(goaway);
             }
         }

@@ -94,7 +94,7 @@ async fn fetch(connection: &Connection, method: &'static str) -> Result<Vec<u8>,
             Ok(()) => {}
             // Of one service it may not know the files; what it knows of the others is kept.
             Err(error @ (ReflectError::Refused { .. } | ReflectError::Useless(_))) => {
-                refused.push((service.name, error))
+                refused.push((service.name, error));
             }
             Err(error) => return Err(error),
         }
@@ -106,10 +106,12 @@ async fn fetch(connection: &Connection, method: &'static str) -> Result<Vec<u8>,
             more => format!(" and {more} more"),
         };
         let names = format!("{}{more}", names.join(", "));
-        match (files.by_name.is_empty(), refused.pop()) {
-            (true, Some((_, error))) => return Err(error),
-            _ => tracing::warn!("the server's reflection does not tell the files of {names}; the schema lacks them"),
+        if files.by_name.is_empty()
+            && let Some((_, error)) = refused.pop()
+        {
+            return Err(error);
         }
+        tracing::warn!("the server's reflection does not tell the files of {names}; the schema lacks them");
     }
     while let Some(missing) = files.missing() {
         let answer = ask(connection, method, MessageRequest::FileByFilename(missing.clone())).await;

@@ -40,20 +40,23 @@ pub(crate) struct Head {
 impl Head {
     /// The head in its nine bytes.
     pub(crate) fn read(bytes: [u8; HEAD_BYTES]) -> Self {
-        let [a, b, c, kind, flags, w, x, y, z] = bytes;
+        let [high, middle, low, kind, flags, stream @ ..] = bytes;
         Self {
-            len: usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c),
+            len: usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low),
             kind,
             flags,
-            stream: u32::from_be_bytes([w, x, y, z]) & 0x7fff_ffff,
+            stream: u32::from_be_bytes(stream) & 0x7fff_ffff,
         }
     }
 
     /// The nine bytes of the head.
     pub(crate) fn bytes(self) -> [u8; HEAD_BYTES] {
-        let [_, a, b, c] = (self.len as u32).to_be_bytes();
-        let [w, x, y, z] = self.stream.to_be_bytes();
-        [a, b, c, self.kind, self.flags, w, x, y, z]
+        let [_, len @ ..] = (self.len as u32).to_be_bytes();
+        let mut bytes = [0; HEAD_BYTES];
+        let (head, stream) = bytes.split_at_mut(5);
+        head.copy_from_slice(&[len[0], len[1], len[2], self.kind, self.flags]);
+        stream.copy_from_slice(&self.stream.to_be_bytes());
+        bytes
     }
 
     /// True when its stream ends with it.
@@ -276,7 +279,7 @@ impl FrameReader {
     }
 }
 
-/// The payload of HEADERS or PUSH_PROMISE without padding, priority and promised stream: the block's first fragment.
+/// The payload of HEADERS or `PUSH_PROMISE` without padding, priority and promised stream: the block's first fragment.
 /// `None` when the frame's lengths contradict each other.
 pub(crate) fn fragment(head: Head, mut payload: Bytes) -> Option<Bytes> {
     const PRIORITY: u8 = 0x20;

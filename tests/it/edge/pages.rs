@@ -82,12 +82,11 @@ fn without_code(text: &str) -> String {
             let inner = &rest[ticks..];
             let mut runs = inner.match_indices(&rest[..ticks]).map(|(at, _)| at);
             let close = runs.find(|at| !inner[..*at].ends_with('`') && !inner[at + ticks..].starts_with('`'));
-            match close {
-                Some(at) => rest = &inner[at + ticks..],
-                None => {
-                    out.push_str(&rest[..ticks]);
-                    rest = inner;
-                }
+            if let Some(at) = close {
+                rest = &inner[at + ticks..];
+            } else {
+                out.push_str(&rest[..ticks]);
+                rest = inner;
             }
         }
         out.push_str(&format!("{rest}\n"));

@@ -17,7 +17,9 @@ fn method(calls: &[(&[u64], &[Mark])]) -> Method {
     let mut method = Method::default();
     for (at, (sent, marks)) in calls.iter().enumerate() {
         let mut requests = Requests::default();
-        sent.iter().for_each(|request| requests.take(*request));
+        for request in *sent {
+            requests.take(*request);
+        }
         method.add(&Known {
             place: (0, at),
             requests: &requests,

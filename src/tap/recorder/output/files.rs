@@ -50,11 +50,9 @@ impl Evidence {
         };
         match (self, &event.kind) {
             (Self::Any, EventKind::Note(_)) if is_own => Worth::Nothing,
-            (Self::Any, _) => Worth::Evidence,
-            (Self::Answer, EventKind::End(Ending::Status(_))) => Worth::Evidence,
+            (Self::Any, _) | (Self::Answer, EventKind::End(Ending::Status(_))) => Worth::Evidence,
             (_, EventKind::Message(_) | EventKind::Gap(_)) if !is_own => Worth::Evidence,
-            (_, EventKind::Note(_)) => Worth::Nothing,
-            _ if is_own => Worth::Nothing,
+            (_, kind) if is_own || matches!(kind, EventKind::Note(_)) => Worth::Nothing,
             _ => Worth::Call,
         }
     }

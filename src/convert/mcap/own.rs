@@ -20,8 +20,8 @@ pub(super) struct Own {
     calls: BTreeMap<u32, Call>,
     /// Events so far.
     events: u64,
-    /// True once the last line was read.
-    ended: bool,
+    /// Events by the last line; `None` until it was read.
+    expected: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Own {
             header,
             calls: BTreeMap::new(),
             events: 0,
-            ended: false,
+            expected: None,
         }
     }
 
@@ -73,8 +73,7 @@ impl Own {
             // A second beginning is refused where files are told apart.
             Said::CaptureStart { .. } => {}
             Said::CaptureEnd { events, finished } => {
-                self.ended = true;
-                losses.add(Loss::MissingEvents, events.saturating_sub(self.events));
+                self.expected = Some(events);
                 losses.add(Loss::Unfinished, u64::from(!finished));
             }
             Said::Message {
@@ -146,7 +145,10 @@ impl Own {
     pub(super) fn end(&self, losses: &mut Losses) {
         let open = self.calls.values().filter(|call| call.open).count();
         losses.add(Loss::UnendedCalls, open as u64);
-        losses.add(Loss::FileEnd, u64::from(!self.ended));
+        match self.expected {
+            Some(events) => losses.add(Loss::MissingEvents, events.saturating_sub(self.events)),
+            None => losses.add(Loss::FileEnd, 1),
+        }
     }
 
     /// Counts what is missing between the event before this one and itself, as a gap.

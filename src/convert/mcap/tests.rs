@@ -291,6 +291,21 @@ fn what_other_software_took_out_of_our_file_is_counted() {
 }
 
 #[test]
+fn a_file_that_was_sorted_by_time_is_the_same() {
+    let (_, before) = events("production");
+    let file = write("production");
+    let mut messages: Vec<_> = ::mcap::MessageStream::new(&file).unwrap().map(Result::unwrap).collect();
+    messages.sort_by_key(|message| message.log_time);
+    let mut writer = ::mcap::Writer::new(Cursor::new(Vec::new())).unwrap();
+    for message in &messages {
+        writer.write(message).unwrap();
+    }
+    writer.finish().unwrap();
+    let (reader, after) = read(&writer.into_inner().into_inner());
+    assert!(before == after && reader.losses().is_empty(), "{}", reader.losses());
+}
+
+#[test]
 fn the_end_of_a_capture_that_had_none_is_told() {
     let (header, events) = events("zero-ids");
     let mut writer = McapWriter::new(Cursor::new(Vec::new()), &header, &types).unwrap();

@@ -53,6 +53,8 @@ pub struct McapWriter<'a, W: Write + Seek> {
     /// The channel of events, and how many messages it has.
     lines: (u16, u32),
     events: u64,
+    /// The latest time of any event.
+    last_offset_ns: u64,
     finished: bool,
     /// Messages written.
     pub messages: u64,
@@ -98,6 +100,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             channels: BTreeMap::new(),
             lines: (channel, 0),
             events: 0,
+            last_offset_ns: 0,
             finished: true,
             messages: 0,
             losses: Losses::default(),
@@ -122,6 +125,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
     /// As the writer's.
     pub fn write(&mut self, event: &Event) -> Result<(), McapWriteError> {
         self.events += 1;
+        self.last_offset_ns = self.last_offset_ns.max(event.offset_ns);
         let call = self.calls.entry(event.call).or_default();
         let after = Some(call.seq).filter(|before| before.checked_add(1) != Some(event.seq));
         call.seq = event.seq;
@@ -170,7 +174,8 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
         self.line(&Line {
             call: CAPTURE_CALL,
             seq: 0,
-            offset_ns: 0,
+            // Tools that sort by time leave it at the end.
+            offset_ns: self.last_offset_ns,
             after: None,
             said: Said::CaptureEnd { events, finished },
         })?;

@@ -18,6 +18,12 @@ ZSTD, FLOAT, STORED = 1, 2, 4
 CALL_START, HEADERS, MESSAGE, HALF_CLOSE, END, GAP, NOTE, CALL_START_MORE = range(8)
 # What a decoded chunk may come to here: the script itself must stay small, for its size counts as its children's.
 MOST_DECODED = 32 << 20
+# A file that is made here is no larger: what is hostile about larger ones is their size.
+MOST_FILE = 32 << 20
+
+
+class TooLarge(Exception):
+    """The file would be larger than any that is wanted."""
 
 
 def u32(number):
@@ -171,6 +177,8 @@ class Capture:
             count([record for record in chunk.records or [] if isinstance(record, Record)], total, calls)
             head.update(chunk.lies)
             entries.append((len(out), head))
+            if len(out) + len(stored) > MOST_FILE:
+                raise TooLarge
             out += part(b"CHNK", chunk_body(head)) + stored
         total["calls"] = len(calls)
         if not self.finished:
@@ -204,7 +212,16 @@ def count(records, total, calls):
 
 
 def bodies_of(records):
-    return [record if isinstance(record, bytes) else record.bytes() for record in records]
+    """The bytes of each record; the same record may stand there thousands of times."""
+    known, bodies, size = {}, [], 0
+    for record in records:
+        if id(record) not in known:
+            known[id(record)] = record if isinstance(record, bytes) else record.bytes()
+        bodies.append(known[id(record)])
+        size += len(bodies[-1])
+        if size > MOST_DECODED:
+            raise TooLarge
+    return bodies
 
 
 def describe(chunk, number, first, pieces):
@@ -216,7 +233,6 @@ def describe(chunk, number, first, pieces):
         bodies = bodies_of(chunk.records)
         raw = chunk.raw or b"".join(u32(len(body)) + body for body in bodies)
         stored = chunk.stored if chunk.stored is not None else pack_zstd(raw)
-        # The same record may stand there thousands of times.
         known_digests = {body: record_digest(body, pieces) for body in set(bodies)}
         digests = b"".join(known_digests[body] for body in bodies)
         known = [record for record in chunk.records if isinstance(record, Record)]

@@ -30,6 +30,15 @@ class Mutant:
 
 
 def mutant(rng, seeds):
+    """A mutant; where one would become too large, the next."""
+    while True:
+        try:
+            return attempt(rng, seeds)
+        except g.TooLarge:
+            pass
+
+
+def attempt(rng, seeds):
     pick = rng.random()
     if pick < 0.14:
         return export(rng, seeds)
@@ -411,6 +420,8 @@ def plan(rng, data):
 def bodies(rng, capture):
     """No summary, no chunk, or another version."""
     kind = rng.randrange(4)
+    if len(capture.chunks) > 100:
+        kind = 0
     if kind == 0:
         capture.finished = False
         return "unfinished"

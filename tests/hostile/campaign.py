@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -35,6 +36,8 @@ import _seeds
 
 # Commands that each mutant is given to, beside `verify`.
 COMMANDS_A_MUTANT = 4
+# A worker of the campaign itself may take so much.
+MOST_OF_OURS = 2 << 30
 # Failures that are printed in full; the rest is counted.
 SHOWN = 40
 
@@ -103,6 +106,7 @@ def work(args, folder):
             try:
                 place = folder / f"worker-{number}"
                 place.mkdir()
+                resource.setrlimit(resource.RLIMIT_AS, (MOST_OF_OURS, MOST_OF_OURS))
                 result = worker(args, seeds, place, number, jobs, runners[number])
                 (folder / f"result-{number}").write_text(json.dumps(result))
                 code = 0

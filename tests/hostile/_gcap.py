@@ -18,8 +18,8 @@ ZSTD, FLOAT, STORED = 1, 2, 4
 CALL_START, HEADERS, MESSAGE, HALF_CLOSE, END, GAP, NOTE, CALL_START_MORE = range(8)
 # What a decoded chunk may come to here: the script itself must stay small, for its size counts as its children's.
 MOST_DECODED = 32 << 20
-# A file that is made here is no larger: what is hostile about larger ones is their size.
-MOST_FILE = 32 << 20
+# A mutant is no larger: what is hostile about larger files is their size.
+MOST_MUTANT = 32 << 20
 
 
 class TooLarge(Exception):
@@ -156,8 +156,8 @@ class Capture:
         body = u64(self.anchor) + u64(len(self.attributes))
         return body + b"".join(text(name) + text(value) for name, value in self.attributes)
 
-    def sealed(self):
-        """The file, right in everything but what the lies say."""
+    def sealed(self, most=None):
+        """The file, right in everything but what the lies say; TooLarge beyond `most` bytes of it, or of a chunk."""
         pieces = self.version >= (1, 3)
         out = bytearray(part(b"GCAP", struct.pack("<HH", *self.version) + self.needs))
         out += part(b"HEAD", self.header())
@@ -166,7 +166,7 @@ class Capture:
         for number, chunk in enumerate(self.chunks):
             # The same chunk may stand there hundreds of times.
             if id(chunk) not in known:
-                known[id(chunk)] = describe(chunk, 0, 0, pieces)
+                known[id(chunk)] = describe(chunk, 0, 0, pieces, most)
             head, stored, digests = known[id(chunk)]
             head = dict(head, number=number, first_event=total["events"])
             content.update(digests)
@@ -177,7 +177,7 @@ class Capture:
             count([record for record in chunk.records or [] if isinstance(record, Record)], total, calls)
             head.update(chunk.lies)
             entries.append((len(out), head))
-            if len(out) + len(stored) > MOST_FILE:
+            if most and len(out) + len(stored) > most:
                 raise TooLarge
             out += part(b"CHNK", chunk_body(head)) + stored
         total["calls"] = len(calls)
@@ -211,7 +211,7 @@ def count(records, total, calls):
             total["gaps"] = min(total["gaps"] + struct.unpack_from("<Q", record.rest, 4)[0], (1 << 64) - 1)
 
 
-def bodies_of(records):
+def bodies_of(records, most=None):
     """The bytes of each record; the same record may stand there thousands of times."""
     known, bodies, size = {}, [], 0
     for record in records:
@@ -219,18 +219,18 @@ def bodies_of(records):
             known[id(record)] = record if isinstance(record, bytes) else record.bytes()
         bodies.append(known[id(record)])
         size += len(bodies[-1])
-        if size > MOST_DECODED:
+        if most and size > most:
             raise TooLarge
     return bodies
 
 
-def describe(chunk, number, first, pieces):
+def describe(chunk, number, first, pieces, most=None):
     """The right head of a chunk, its stored bytes, and the digests of its records, joined."""
     if chunk.records is None:
         head = dict(chunk.head, number=number, first_event=first)
         stored, digests = chunk.stored, b""
     else:
-        bodies = bodies_of(chunk.records)
+        bodies = bodies_of(chunk.records, most)
         raw = chunk.raw or b"".join(u32(len(body)) + body for body in bodies)
         stored = chunk.stored if chunk.stored is not None else pack_zstd(raw)
         known_digests = {body: record_digest(body, pieces) for body in set(bodies)}

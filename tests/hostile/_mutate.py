@@ -114,7 +114,7 @@ def sealed(rng, name, data):
             said = way(rng, capture)
             if said:
                 done.append(f"{way.__name__} {said}")
-    changed = capture.sealed()
+    changed = capture.sealed(g.MOST_MUTANT)
     if not contradicts and rng.random() < 0.03:
         changed, said = part_body(rng, changed)
         done.append(said)
@@ -267,7 +267,7 @@ def record_sizes(rng, capture):
         many = rng.choice((1, 1000, 40_000))
         chunk.records[at:at] = [bytes(size)] * many
         return f"{many} records of {size} bytes"
-    bodies = g.bodies_of(chunk.records)
+    bodies = g.bodies_of(chunk.records, g.MOST_MUTANT)
     raw = b"".join(g.u32(len(body)) + body for body in bodies)
     if kind == 1:
         size = rng.choice((1, 16, 64, 256)) << 20

@@ -65,7 +65,11 @@ fn a_client_that_leaves_at_its_own_deadline_is_a_deadline_and_one_that_vanishes_
     });
     // The runtime is gone, and both connections with it: the server learns of it as it would without us.
     let ends: Vec<_> = server.seen(2).iter().map(|seen| seen.end).collect();
-    assert_eq!(ends, [End::Reset(8), End::Lost]);
+    // The client that vanishes may still say so before its connection goes.
+    assert!(
+        matches!(ends[..], [End::Reset(8), End::Reset(8) | End::Lost]),
+        "{ends:?}"
+    );
     proxy.stop().expect(0);
     let endings = endings(&out);
     let deadline = Deadline {

@@ -116,7 +116,7 @@ impl Shared {
     }
 }
 
-/// A moment until which something may take, by an [`Awake`] clock. Clones are one and the same.
+/// A moment until which something may take, by an `Awake` clock. Clones are one and the same.
 #[derive(Debug, Clone)]
 pub struct Deadline {
     clock: Awake,

@@ -19,7 +19,7 @@ pub const SILENCE_BEFORE_CLOSE: Duration = Duration::from_secs(5);
 ///
 /// ```
 /// use grpc_capture::{event::{Broken, Ending}, wire::idle::is_idle_close};
-/// let goodbye = Ending::Broken(Broken { error: "connection closed".into(), goaway: true });
+/// let goodbye = Ending::Broken(Broken { goaway: true, ..Broken::new("connection closed") });
 /// assert!(is_idle_close(&goodbye, 8, 30_000_000_000));
 /// assert!(!is_idle_close(&goodbye, 0, 30_000_000_000), "a stream that gave nothing is a failure");
 /// ```

@@ -26,7 +26,7 @@ use crate::cli::{CatArgs, DirectionArg, Format};
 /// How often a growing capture is looked at: twice within the recorder's default flush interval.
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
-/// What it means that an output has no place for something.
+/// The consequence of something that the output cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// It is said.
@@ -141,7 +141,7 @@ struct EventWriter<'a> {
     check: FramesCheck,
 }
 
-/// Where the events go. Messages go as they are, and so does JSON into a file; text is for people wherever it goes.
+/// The output of the events. Messages and JSON in a file stay as they are; text is escaped for people.
 fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
     let (out, mut new) = output::sink(args.output.as_deref(), args.force, Gone::Stop)?;
     if let Some(new) = new.as_mut().filter(|_| args.follow) {

@@ -185,14 +185,14 @@ fn decoded_type(decoded: &DynamicMessage) -> String {
     decoded.descriptor().full_name().to_owned()
 }
 
-/// A decoded message in the proto3 JSON mapping, except that 64-bit integers are numbers, defaults are shown and names
-/// are those of the .proto file.
+/// A decoded message in the proto3 JSON mapping (64-bit integers are strings, for many programs read numbers as doubles),
+/// except that defaults are shown and names are those of the .proto file.
 struct Decoded<'a>(&'a DynamicMessage);
 
 impl Serialize for Decoded<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let options = SerializeOptions::new()
-            .stringify_64_bit_integers(false)
+            .stringify_64_bit_integers(true)
             .use_proto_field_name(true)
             .skip_default_fields(false);
         self.0.serialize_with_options(serializer, &options)

@@ -304,7 +304,10 @@ fn json_shows_the_values_of_a_frame() {
         .iter()
         .find(|line| line["event"] == "message" && line["direction"] == "received");
     let row = &first.unwrap()["message"]["rows"][0];
-    assert_eq!((&row["startTimestamp"], &row["endTimestamp"]), (&0.into(), &100.into()));
+    assert_eq!(
+        (&row["startTimestamp"], &row["endTimestamp"]),
+        (&"0".into(), &"100".into())
+    );
     assert_eq!(row["sensors"][0]["id"], 0, "a zero is shown too");
     assert_eq!(row["sensors"][3]["intensity"].as_array().unwrap().len(), 8);
     assert_eq!(first.unwrap()["offset_ns"], 103_000_000);

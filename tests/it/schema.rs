@@ -310,3 +310,55 @@ fn a_proto_file_of_an_edition_is_refused_with_the_way_that_works() {
     let set = dir.write("e.binpb", EDITION);
     assert_eq!(schema::load(&[], &[], &[set.into()]).unwrap().unwrap(), EDITION);
 }
+
+#[test]
+fn integers_of_64_bits_are_strings_wherever_they_stand_in_a_decoded_message() {
+    const WIDE: &str = r#"syntax = "proto3";
+package wide;
+import "google/protobuf/wrappers.proto";
+service Wide { rpc Get(Numbers) returns (Numbers); }
+message Numbers {
+  int64 a = 1; uint64 b = 2; sint64 c = 3; fixed64 d = 4; sfixed64 e = 5;
+  repeated int64 f = 6; map<uint64, int64> g = 7; google.protobuf.Int64Value h = 8; Numbers inner = 9;
+  int32 i = 10; fixed32 j = 11; double k = 12;
+}
+"#;
+    // The greatest int64, as a varint; it is no double.
+    const GREATEST: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
+    const ONES: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff";
+    let dir = Dir::new();
+    let proto = dir.write("wide.proto", WIDE);
+    let set = schema::load(&[proto.into()], &[], &[]).unwrap().unwrap();
+    for (bytes, field, wanted) in [
+        ([b"\x08", GREATEST].concat(), "a", json!("9223372036854775807")),
+        (
+            [b"\x10", &ONES[..8], b"\xff\x01"].concat(),
+            "b",
+            json!("18446744073709551615"),
+        ),
+        (
+            [b"\x18", &ONES[..8], b"\xff\x01"].concat(),
+            "c",
+            json!("-9223372036854775808"),
+        ),
+        ([b"\x21", ONES].concat(), "d", json!("18446744073709551615")),
+        ([b"\x29", ONES].concat(), "e", json!("-1")),
+        ([b"\x32\x09", GREATEST].concat(), "f", json!(["9223372036854775807"])),
+        (
+            [b"\x3a\x0c\x08\x05\x10", GREATEST].concat(),
+            "g",
+            json!({"5": "9223372036854775807"}),
+        ),
+        ([b"\x42\x0a\x08", GREATEST].concat(), "h", json!("9223372036854775807")),
+        (b"\x50\x07".to_vec(), "i", json!(7)),
+        (b"\x5d\x07\0\0\0".to_vec(), "j", json!(7)),
+        (b"".to_vec(), "a", json!("0")),
+    ] {
+        let message = Message::plain(Direction::Received, bytes);
+        let lines = shown(&dir, &set, "/wide.Wide/Get", &[message]);
+        assert_eq!(lines[0]["message"][field], wanted, "{}", lines[0]);
+    }
+    let inner = Message::plain(Direction::Received, [b"\x4a\x0a\x08", GREATEST].concat());
+    let lines = shown(&dir, &set, "/wide.Wide/Get", &[inner]);
+    assert_eq!(lines[0]["message"]["inner"]["a"], "9223372036854775807", "{}", lines[0]);
+}

@@ -3,6 +3,8 @@
 //! Modelled on the gRPC binary log (gRPC proposal A16): a call is a sequence of [`Event`]s, from one
 //! [`CallStart`] to exactly one [`Ending`]. Everything here is plain data; nothing reads a clock.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,47 @@ pub struct Event {
     pub offset_ns: u64,
     /// What happened.
     pub kind: EventKind,
+}
+
+/// Numbers the messages of a capture: each from 1 in its call and direction, as places name them everywhere.
+///
+/// ```
+/// use grpc_capture::event::{Direction, Event, EventKind, Message, MessageNumbers};
+/// let mut numbers = MessageNumbers::default();
+/// let mut number = |direction| {
+///     let kind = EventKind::Message(Message::plain(direction, &b""[..]));
+///     numbers.of(&Event { call: 1, seq: 1, offset_ns: 0, kind })
+/// };
+/// assert_eq!(number(Direction::Sent), Some(1));
+/// assert_eq!(number(Direction::Received), Some(1));
+/// assert_eq!(number(Direction::Received), Some(2));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MessageNumbers {
+    /// Messages so far of each call that is open: sent and received.
+    calls: BTreeMap<u32, (u64, u64)>,
+}
+
+impl MessageNumbers {
+    /// The number of a message; `None` for other events. Every event of the call must be given, in order.
+    pub fn of(&mut self, event: &Event) -> Option<u64> {
+        match &event.kind {
+            EventKind::Message(message) => {
+                let (sent, received) = self.calls.entry(event.call).or_default();
+                let count = match message.direction {
+                    Direction::Sent => sent,
+                    Direction::Received => received,
+                };
+                *count += 1;
+                Some(*count)
+            }
+            EventKind::End(_) => {
+                self.calls.remove(&event.call);
+                None
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What happened.

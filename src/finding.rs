@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -40,7 +40,7 @@ pub struct Place {
     /// The call, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<u32>,
-    /// Received message of the call, counted from 0.
+    /// Received message of the call, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<u64>,
     /// Row of the call, counted from 0.
@@ -55,9 +55,24 @@ pub struct Place {
     /// Nanoseconds since the capture began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset_ns: Option<u64>,
+    /// Wall-clock time, nanoseconds since the epoch; in JSON `time`, RFC 3339 in UTC.
+    #[serde(
+        rename = "time",
+        serialize_with = "serialize_utc",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub unix_ns: Option<u64>,
+    /// Where the capture is a slice: nanoseconds since the capture began that it was cut from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_offset_ns: Option<u64>,
     /// Byte within the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub byte: Option<u64>,
+}
+
+#[expect(clippy::ref_option, reason = "serde gives it so")]
+fn serialize_utc<S: Serializer>(unix_ns: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    unix_ns.and_then(utc).serialize(serializer)
 }
 
 impl Place {
@@ -75,6 +90,28 @@ impl Place {
             offset_ns: Some(offset_ns),
             ..Self::default()
         }
+    }
+
+    /// The same, by the wall clock of a capture that began at `anchor_unix_ns`, `origin_ns` into the one that it was cut from.
+    #[must_use]
+    pub fn on_clock(mut self, anchor_unix_ns: u64, origin_ns: Option<u64>) -> Self {
+        let at = |base: u64| Some(base.saturating_add(self.offset_ns?));
+        // A capture of messages without times begins at no time.
+        let unix_ns = (anchor_unix_ns > 0).then(|| at(anchor_unix_ns)).flatten();
+        (self.unix_ns, self.original_offset_ns) = (unix_ns, origin_ns.and_then(at));
+        self
+    }
+
+    /// The place with its wall-clock time, and where it was in the capture that this one was cut from.
+    ///
+    /// ```
+    /// use grpc_capture::finding::Place;
+    /// let place = Place::call(1, 2_500_000_000).at_message(7).on_clock(1_700_000_000_000_000_000, None);
+    /// assert_eq!(place.in_full().to_string(), "call 1, message 7, at 2.500 s (2023-11-14T22:13:22.500000Z)");
+    /// ```
+    #[must_use]
+    pub const fn in_full(self) -> PlaceInFull {
+        PlaceInFull(self)
     }
 
     /// The same, in a received message.
@@ -134,6 +171,39 @@ impl fmt::Display for Place {
         }
         f.pad(&parts.join(", "))
     }
+}
+
+/// What [`Place::in_full`] shows.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaceInFull(Place);
+
+impl fmt::Display for PlaceInFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(place) = self;
+        write!(f, "{place}")?;
+        let original = place.original_offset_ns;
+        let original = original.map(|ns| format!("{:.3} s of the original capture", ns as f64 / 1e9));
+        let more: Vec<_> = original.into_iter().chain(place.unix_ns.and_then(utc)).collect();
+        if more.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", more.join(", "))
+        }
+    }
+}
+
+/// A time of the wall clock in UTC, to the microsecond, as RFC 3339 writes it; `None` where no calendar reaches.
+///
+/// ```
+/// use grpc_capture::finding::utc;
+/// assert_eq!(utc(1_700_000_000_123_456_789).as_deref(), Some("2023-11-14T22:13:20.123456Z"));
+/// ```
+#[must_use]
+pub fn utc(unix_ns: u64) -> Option<String> {
+    // Cut, not rounded: no time stands after that of the next event.
+    let micros = i64::try_from(unix_ns / 1000).ok()?;
+    let time = jiff::Timestamp::from_microsecond(micros).ok()?;
+    Some(format!("{time:.6}"))
 }
 
 /// One thing the validator noticed; repeats are folded into one finding with a count.

@@ -61,7 +61,7 @@ struct Call {
 pub struct MessagePlace {
     /// The call, counted from 1.
     pub call: u32,
-    /// Received message of the call, counted from 0.
+    /// Received message of the call, counted from 1.
     pub message: u64,
     /// Nanoseconds since the capture began.
     pub offset_ns: u64,
@@ -189,6 +189,7 @@ impl Frames {
         let Some(dialect) = call.dialect else {
             return Seen::Other;
         };
+        call.received += 1;
         let place = MessagePlace {
             call: event.call,
             message: call.received,
@@ -196,7 +197,6 @@ impl Frames {
             wire_bytes: message.data.len(),
             dialect,
         };
-        call.received += 1;
         let bytes: &'a [u8] = if message.compressed {
             let encoding = call.encoding.as_deref().unwrap_or(wire::NO_ENCODING);
             match wire::inflate(encoding, &message.data, self.max_message_bytes) {
@@ -249,7 +249,7 @@ mod tests {
         let mut frames = Frames::default();
         frames.see(&event(1, start(datastream::METHOD)));
         frames.see(&event(2, start("/other.Service/Method")));
-        for expected in 0..3 {
+        for expected in 1..4 {
             let message = event(1, received(b"\x0a\x00"));
             let Seen::Frame(place, frame) = frames.see(&message) else {
                 panic!("a frame")
@@ -274,9 +274,9 @@ mod tests {
         let mut frames = Frames::default();
         frames.see(&event(1, start(datastream::METHOD)));
         assert!(
-            matches!(frames.see(&event(1, received(b"\x0a\x7f"))), Seen::Malformed(place, _) if place.message == 0)
+            matches!(frames.see(&event(1, received(b"\x0a\x7f"))), Seen::Malformed(place, _) if place.message == 1)
         );
-        assert!(matches!(frames.see(&event(1, received(b""))), Seen::Frame(place, _) if place.message == 1));
+        assert!(matches!(frames.see(&event(1, received(b""))), Seen::Frame(place, _) if place.message == 2));
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         };
         assert_eq!(
             (place.message, error.to_string().as_str()),
-            (0, "it inflates to more than 3 bytes")
+            (1, "it inflates to more than 3 bytes")
         );
     }
 

@@ -27,7 +27,7 @@ pub const AUTHOR: &str = "slice";
 
 /// What to keep.
 ///
-/// Numbers count as in findings: messages and rows of each call from 0; both ends of a range are kept.
+/// Numbers count as in findings: messages of each call from 1, rows from 0; both ends of a range are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Range {
     /// Everything.
@@ -42,7 +42,7 @@ pub enum Range {
     },
     /// The messages of each spectrogram call that hold these rows.
     Rows(Span<u64>),
-    /// These received messages of each call.
+    /// These received messages of each call, counted from 1.
     Frames(Span<u64>),
 }
 
@@ -137,7 +137,7 @@ pub enum SliceError {
     #[error("the slice would end before it begins")]
     Reversed,
     /// Nothing is there.
-    #[error("no call holds {what}; the longest holds {most}, counted from 0")]
+    #[error("no call holds {what}; the longest holds {most}")]
     Nothing {
         /// What was asked for.
         what: String,
@@ -155,7 +155,7 @@ pub enum SliceError {
     Pieces {
         /// The call.
         call: u32,
-        /// The message, counted from 0.
+        /// The message, counted from 1.
         message: u64,
         /// The block's first channel.
         start: i32,

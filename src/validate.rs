@@ -90,6 +90,8 @@ pub enum Strictness {
 pub struct Validator {
     expect: Expectations,
     slice: Option<SliceOf>,
+    /// Wall-clock time of offset 0; 0 where it is not known.
+    anchor_unix_ns: u64,
     offsets: Offsets,
     layout: Layout,
     frames: Frames,
@@ -193,6 +195,7 @@ impl Validator {
             book: Book::new(expectations.levels.clone()),
             expect: expectations,
             slice: header.slice(),
+            anchor_unix_ns: header.anchor_unix_ns,
             offsets,
             layout: Layout::default(),
             frames: Frames::default(),
@@ -223,9 +226,20 @@ impl Validator {
         self.book.latest_error()
     }
 
-    /// The verdict and its reasons.
+    /// The verdict and its reasons, each place with its time by the header's clock.
     #[must_use]
-    pub fn finish(mut self) -> Validation {
+    pub fn finish(self) -> Validation {
+        let anchor_unix_ns = self.anchor_unix_ns;
+        let origin_ns = self.slice.as_ref().map(|slice| slice.origin_ns);
+        let mut validation = self.judge();
+        for finding in &mut validation.findings {
+            finding.first = finding.first.on_clock(anchor_unix_ns, origin_ns);
+            finding.last = finding.last.on_clock(anchor_unix_ns, origin_ns);
+        }
+        validation
+    }
+
+    fn judge(mut self) -> Validation {
         let last_ns = self.totals.last_ns;
         for (_, call) in std::mem::take(&mut self.open) {
             self.close(call, last_ns, None);

@@ -8,7 +8,7 @@ use grpc_capture::focus::{self, SensorSet};
 use super::{FormatArg, value::Span, value::list};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Numbers count as in findings: messages and rows of each call from 0; both ends are kept.")]
+#[command(after_help = "Numbers count as in findings: messages of each call from 1, rows from 0; both ends are kept.")]
 pub(crate) struct SliceArgs {
     /// The capture; it is not changed
     #[arg(value_name = "CAPTURE")]

@@ -10,7 +10,7 @@ use std::{
 
 use grpc_capture::{
     convert::{FramesCheck, Loss, Losses, delimited},
-    event::{Direction, Event, EventKind, Message},
+    event::{Direction, Event, EventKind, Message, MessageNumbers},
     file::{Header, NewFile, Reader, Tail, attribute, remedy},
     report::{event_json::EventJson, event_text, schema::Schema},
     wire,
@@ -50,9 +50,6 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     }
     if let Some(call) = args.call {
         reader.only_calls([call]);
-    }
-    if let Some(start) = args.start_offset {
-        reader.seek(u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX))?;
     }
     let mut writer = EventWriter::new(args, reader.header())?;
     loop {
@@ -129,6 +126,9 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
 struct EventWriter<'a> {
     args: &'a CatArgs,
     json: EventJson,
+    numbers: MessageNumbers,
+    /// Events before this offset are passed over until the first at or after it: they number and explain what follows.
+    start_ns: Option<u64>,
     out: Box<dyn Write>,
     /// The file that it goes into, without its name until all is written.
     new: Option<NewFile>,
@@ -172,7 +172,11 @@ impl<'a> EventWriter<'a> {
         let (out, new) = out(args)?;
         Ok(Self {
             args,
-            json: EventJson::new(schema),
+            json: EventJson::new(schema, header.anchor_unix_ns),
+            numbers: MessageNumbers::default(),
+            start_ns: args
+                .start_offset
+                .map(|start| u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX)),
             out,
             new,
             encodings: std::collections::BTreeMap::new(),
@@ -196,9 +200,15 @@ impl<'a> EventWriter<'a> {
         if self.args.raw {
             self.note_encoding(event);
         }
+        let number = self.numbers.of(event);
         if self.args.call.is_some_and(|call| call != event.call) {
             return Ok(());
         }
+        if self.start_ns.is_some_and(|start_ns| event.offset_ns < start_ns) {
+            self.json.pass(event);
+            return Ok(());
+        }
+        self.start_ns = None;
         if self.args.raw {
             self.check.see(event);
         }
@@ -210,10 +220,11 @@ impl<'a> EventWriter<'a> {
                 Some(DirectionArg::Sent) => message.direction == Direction::Sent,
             };
             if !wanted {
+                self.json.pass(event);
                 return Ok(());
             }
             if self.args.raw {
-                return self.write_raw(event.call, message);
+                return self.write_raw(event.call, number, message);
             }
         } else if self.args.raw {
             if let EventKind::Gap(gap) = &event.kind {
@@ -223,7 +234,7 @@ impl<'a> EventWriter<'a> {
         }
         match self.args.format.format {
             Format::Json => writeln!(self.out, "{}", self.json.line(event)?)?,
-            Format::Text => writeln!(self.out, "{}", event_text::line(event))?,
+            Format::Text => writeln!(self.out, "{}", event_text::line(event, number))?,
         }
         Ok(())
     }
@@ -239,7 +250,7 @@ impl<'a> EventWriter<'a> {
         }
     }
 
-    fn write_raw(&mut self, call: u32, message: &Message) -> io::Result<()> {
+    fn write_raw(&mut self, call: u32, number: Option<u64>, message: &Message) -> io::Result<()> {
         if message.compressed && !self.args.as_recorded {
             let encoding = self
                 .encodings
@@ -249,7 +260,8 @@ impl<'a> EventWriter<'a> {
                 Ok(plain) => return delimited::write_message(&mut self.out, &plain),
                 Err(error) => {
                     if self.not_inflated == 0 {
-                        output::say(format!("a message of call {call} stands as recorded: {error}"));
+                        let number = number.unwrap_or_default();
+                        output::say(format!("call {call}, message {number} stands as recorded: {error}"));
                     }
                     self.not_inflated += 1;
                 }

@@ -58,6 +58,10 @@ fn range(args: &SliceArgs, reader: &mut Reader<File>) -> Result<Range, Failure> 
         return Ok(Range::Rows(rows));
     }
     if let Some(frames) = args.frames {
+        if frames.min == 0 {
+            let what = "--frames counts from 1, as findings and `capture cat` do; there is no message 0";
+            return Err(Failure::Usage(what.to_owned()));
+        }
         return Ok(Range::Frames(frames));
     }
     if let Some(finding) = &args.around {

@@ -3,7 +3,7 @@
 //! | column | type | |
 //! |---|---|---|
 //! | `call` | int32 | the call, counted from 1 |
-//! | `message` | int64 | received message of the call, counted from 0 |
+//! | `message` | int64 | received message of the call, counted from 1 |
 //! | `row` | int64 | row of the call, counted from 0 |
 //! | `offset_ns` | int64 | when the message came, nanoseconds since the capture began |
 //! | `start_ms`, `end_ms` | int64, may be null | the row's own times, epoch milliseconds |

@@ -118,6 +118,8 @@ impl Facts {
 pub(super) struct Source<'r, R> {
     reader: &'r mut Reader<R>,
     call: u32,
+    /// Wall-clock time of offset 0, and its offset in the capture that this one was cut from.
+    clock: (u64, Option<u64>),
     end_ns: u64,
     frames: Frames,
     encoding: Option<String>,
@@ -131,8 +133,11 @@ pub(super) struct Source<'r, R> {
 impl<'r, R: Read + Seek> Source<'r, R> {
     pub(super) fn new(reader: &'r mut Reader<R>, call: &Surveyed, layout: Layout) -> Result<Self, FileError> {
         reader.seek(call.start_ns)?;
+        let header = reader.header();
+        let clock = (header.anchor_unix_ns, header.slice().map(|slice| slice.origin_ns));
         Ok(Self {
             reader,
+            clock,
             call: call.number,
             end_ns: call.end_ns.unwrap_or(u64::MAX),
             frames: Frames::with_layout(layout),
@@ -196,8 +201,10 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         let EventKind::Message(message) = &event.kind else {
             return;
         };
-        let place = Place::call(event.call, event.offset_ns).at_message(self.received);
         self.received += 1;
+        let place = Place::call(event.call, event.offset_ns)
+            .at_message(self.received)
+            .on_clock(self.clock.0, self.clock.1);
         let why = match self.frames.see(event) {
             Seen::Frame(_, frame) if !frame.rows.is_empty() => {
                 for (at, row) in frame.rows.iter().enumerate() {

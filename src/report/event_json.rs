@@ -11,20 +11,24 @@ use super::{
     unknown::{may_hold_any, unknown_fields},
 };
 use crate::{
-    event::{Ending, Event, EventKind, GoAway, Message, Metadata},
+    event::{Ending, Event, EventKind, GoAway, Message, MessageNumbers, Metadata},
+    finding::utc,
     wire,
 };
 
 /// Turns the events of a capture into JSON objects, in their order.
 ///
-/// Each object has `event`, `call`, `seq` and `offset_ns`, and then what the kind holds. A message has `direction`,
-/// `compressed` and `size` (bytes as recorded); where the schema knows the method, `type` and `message` (the proto3
+/// Each object has `event`, `call`, `seq`, `offset_ns` and `time` (UTC, where the capture has a clock), and then what the
+/// kind holds. A message has `number` (from 1 in its call and direction), `direction`, `compressed` and `size` (bytes as recorded); where the schema knows the method, `type` and `message` (the proto3
 /// JSON mapping with the names of the .proto file) and, where there are any, `unknown_fields` (each `in`, `number` and
 /// `data`, the field as it stood on the wire in base64); otherwise `data` in base64, with `decode_error` when the schema
 /// knows the method and the message does not fit.
 #[derive(Debug)]
 pub struct EventJson {
     schema: Schema,
+    /// Wall-clock time of offset 0; 0 where it is not known.
+    anchor_unix_ns: u64,
+    numbers: MessageNumbers,
     /// Method and message encodings of each call.
     calls: BTreeMap<u32, CallContext>,
 }
@@ -37,34 +41,48 @@ struct CallContext {
 }
 
 impl EventJson {
-    /// Decodes messages by `schema`.
+    /// Decodes messages by `schema`; offset 0 is `anchor_unix_ns` by the wall clock, 0 where that is not known.
     #[must_use]
-    pub const fn new(schema: Schema) -> Self {
+    pub fn new(schema: Schema, anchor_unix_ns: u64) -> Self {
         Self {
             schema,
+            anchor_unix_ns,
+            numbers: MessageNumbers::default(),
             calls: BTreeMap::new(),
         }
     }
 
-    /// One event as one line of JSON, without the line's end.
+    /// One event as one line of JSON, without the line's end. What is not to be shown must be [passed over](Self::pass).
     ///
     /// # Errors
     /// None in practice: everything an event holds can be written as JSON.
     pub fn line(&mut self, event: &Event) -> Result<String, serde_json::Error> {
-        self.note(event);
+        let number = self.note(event);
         let context = self.calls.get(&event.call);
         let line = serde_json::to_string(&Line {
             event,
+            number,
+            anchor_unix_ns: self.anchor_unix_ns,
             schema: &self.schema,
             context,
         });
-        if matches!(event.kind, EventKind::End(_)) {
-            self.calls.remove(&event.call);
-        }
+        self.forget(event);
         line
     }
 
-    fn note(&mut self, event: &Event) {
+    /// Notes an event that is not shown.
+    pub fn pass(&mut self, event: &Event) {
+        self.note(event);
+        self.forget(event);
+    }
+
+    fn forget(&mut self, event: &Event) {
+        if matches!(event.kind, EventKind::End(_)) {
+            self.calls.remove(&event.call);
+        }
+    }
+
+    fn note(&mut self, event: &Event) -> Option<u64> {
         let encoding = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
         match &event.kind {
             EventKind::CallStart(start) => {
@@ -77,11 +95,14 @@ impl EventJson {
             }
             _ => {}
         }
+        self.numbers.of(event)
     }
 }
 
 struct Line<'a> {
     event: &'a Event,
+    number: Option<u64>,
+    anchor_unix_ns: u64,
     schema: &'a Schema,
     context: Option<&'a CallContext>,
 }
@@ -99,6 +120,9 @@ impl Serialize for Line<'_> {
         map.serialize_entry("call", call)?;
         map.serialize_entry("seq", seq)?;
         map.serialize_entry("offset_ns", offset_ns)?;
+        if let Some(time) = self.time() {
+            map.serialize_entry("time", &time)?;
+        }
         match kind {
             EventKind::CallStart(start) => {
                 map.serialize_entry("method", &start.method)?;
@@ -128,7 +152,15 @@ impl Serialize for Line<'_> {
 }
 
 impl Line<'_> {
+    fn time(&self) -> Option<String> {
+        let known = self.anchor_unix_ns > 0;
+        known
+            .then(|| utc(self.anchor_unix_ns.saturating_add(self.event.offset_ns)))
+            .flatten()
+    }
+
     fn message<M: SerializeMap>(&self, map: &mut M, message: &Message) -> Result<(), M::Error> {
+        map.serialize_entry("number", &self.number)?;
         map.serialize_entry("direction", &message.direction)?;
         map.serialize_entry("compressed", &message.compressed)?;
         map.serialize_entry("size", &message.data.len())?;

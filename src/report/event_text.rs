@@ -11,17 +11,19 @@ use crate::{
 /// ```
 /// use grpc_capture::{event::{Event, EventKind}, report::event_text};
 /// let event = Event { call: 1, seq: 3, offset_ns: 1_500_000, kind: EventKind::HalfClose };
-/// assert_eq!(event_text::line(&event), "    0.001500 s  1.3     half close");
+/// assert_eq!(event_text::line(&event, None), "    0.001500 s  1.3     half close");
 /// ```
+///
+/// `number` is that of a message in its call and direction ([`MessageNumbers`](crate::event::MessageNumbers)).
 #[must_use]
-pub fn line(event: &Event) -> String {
+pub fn line(event: &Event, number: Option<u64>) -> String {
     let micros = event.offset_ns / 1000;
     let place = format!("{}.{}", event.call, event.seq);
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-    format!("{seconds:>5}.{micros:06} s  {place:<6}  {}", kind(&event.kind))
+    format!("{seconds:>5}.{micros:06} s  {place:<6}  {}", kind(&event.kind, number))
 }
 
-fn kind(kind: &EventKind) -> String {
+fn kind(kind: &EventKind, number: Option<u64>) -> String {
     match kind {
         EventKind::CallStart(start) => {
             format!(
@@ -38,7 +40,8 @@ fn kind(kind: &EventKind) -> String {
                 Direction::Received => "<-",
             };
             let compressed = if message.compressed { ", compressed" } else { "" };
-            format!("{arrow} message of {} bytes{compressed}", message.data.len())
+            let number = number.map_or_else(String::new, |number| format!(" {number}"));
+            format!("{arrow} message{number} of {} bytes{compressed}", message.data.len())
         }
         EventKind::HalfClose => "half close".to_owned(),
         EventKind::End(end) => format!("end: {}", ending(end)),
@@ -110,7 +113,7 @@ mod tests {
             kind,
         };
         assert_eq!(
-            line(&event),
+            line(&event, None),
             "   12.000345 s  2.1     call /a.B/C on h:1 [user-agent=grpc-python/1.85]"
         );
     }
@@ -127,6 +130,6 @@ mod tests {
             offset_ns: 0,
             kind,
         };
-        assert!(!line(&event).contains('\u{1b}'));
+        assert!(!line(&event, None).contains('\u{1b}'));
     }
 }

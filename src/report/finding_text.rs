@@ -19,9 +19,9 @@ pub const fn severity(severity: Severity) -> &'static str {
 #[must_use]
 pub fn detail(finding: &Finding) -> String {
     let mut text = printable(&finding.message);
-    text.push_str(&format!("\nfirst: {}", finding.first));
+    text.push_str(&format!("\nfirst: {}", finding.first.in_full()));
     if finding.count > 1 && finding.last != finding.first {
-        text.push_str(&format!("\nlast:  {}", finding.last));
+        text.push_str(&format!("\nlast:  {}", finding.last.in_full()));
     }
     if finding.count > 1 {
         text.push_str(&format!("\ncount: {}", finding.count));

@@ -83,7 +83,7 @@ fn findings(text: &mut String, input: &ReportInput) {
             finding_text::severity(finding.severity),
             finding.rule,
             finding.count,
-            finding.first,
+            finding.first.in_full(),
             inline(&finding.message),
             inline(&finding.hint)
         ));

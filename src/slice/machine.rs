@@ -129,7 +129,7 @@ impl Machine {
                 let sensors = sieve.wanted().clone();
                 return Err(SliceError::Pieces {
                     call,
-                    message: index,
+                    message: index + 1,
                     start,
                     end,
                     sensors,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     io::{Read, Seek},
 };
 
@@ -31,7 +32,7 @@ pub(super) struct CallPlan {
     /// Offsets of what is kept.
     pub(super) from_ns: u64,
     pub(super) to_ns: u64,
-    /// Received messages that are kept, counted from 0.
+    /// Indexes of the received messages that are kept: the first of the call has 0.
     pub(super) first: u64,
     pub(super) last: u64,
     /// Received messages in the source.
@@ -68,8 +69,8 @@ impl Plan {
         let found = match cut.range {
             Range::Whole | Range::Time { .. } => None,
             Range::Rows(span) | Range::Frames(span) if span.max < span.min => return Err(SliceError::Reversed),
-            Range::Rows(span) => Some((find(reader, Unit::Rows, span)?, span, "rows")),
-            Range::Frames(span) => Some((find(reader, Unit::Frames, span)?, span, "frames")),
+            Range::Rows(span) => Some((find(reader, Unit::Rows, span)?, span, Unit::Rows)),
+            Range::Frames(span) => Some((find(reader, Unit::Frames, span)?, span, Unit::Frames)),
         };
         let mut plan = Self {
             from_ns,
@@ -97,7 +98,7 @@ impl Plan {
                 let what = format!("{unit} {span}");
                 return Err(SliceError::Nothing {
                     what,
-                    most: format!("{most} {unit}"),
+                    most: format!("{most} {unit}, counted from {}", unit.first()),
                 });
             }
             plan.from_ns = plan
@@ -171,6 +172,25 @@ enum Unit {
     Frames,
 }
 
+impl Unit {
+    /// The number of the first one.
+    const fn first(self) -> u64 {
+        match self {
+            Self::Rows => 0,
+            Self::Frames => 1,
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rows => "rows",
+            Self::Frames => "frames",
+        })
+    }
+}
+
 /// What was found in a call.
 #[derive(Debug, Default)]
 struct Found {
@@ -213,7 +233,8 @@ fn find<R: Read + Seek>(
         let (index, before) = (call.received, call.units);
         call.received += 1;
         call.units += rows;
-        if rows > 0 && before <= span.max && before + rows > span.min {
+        let number = before + unit.first();
+        if rows > 0 && number <= span.max && number + rows > span.min {
             let at = event.offset_ns;
             let wanted = call.messages.get_or_insert(Wanted {
                 first: index,

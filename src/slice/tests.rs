@@ -173,7 +173,7 @@ fn a_slice_that_reaches_the_ending_keeps_it() {
 
 #[test]
 fn frames_are_counted_call_by_call() {
-    let range = Range::Frames(Span { min: 8, max: 20 });
+    let range = Range::Frames(Span { min: 9, max: 21 });
     let (_, events, sliced) = cut(
         &events(),
         &Cut {
@@ -189,7 +189,7 @@ fn frames_are_counted_call_by_call() {
             .iter()
             .any(|call| call.call == 2 && call.ending && call.before == 8)
     );
-    let range = Range::Frames(Span { min: 0, max: 1 });
+    let range = Range::Frames(Span { min: 1, max: 2 });
     let (_, cut_off, sliced) = cut(
         &self::events(),
         &Cut {
@@ -250,7 +250,7 @@ fn what_is_not_there_is_an_error_that_says_what_is() {
         ))
         .contains("2 calls, 1 to 2")
     );
-    let range = Range::Frames(Span { min: 10, max: 20 });
+    let range = Range::Frames(Span { min: 11, max: 20 });
     assert!(
         text(cut(
             &events(),
@@ -259,7 +259,7 @@ fn what_is_not_there_is_an_error_that_says_what_is() {
                 ..Cut::default()
             }
         ))
-        .contains("10 frames")
+        .contains("10 frames, counted from 1")
     );
     let sensors = "5".parse().ok();
     assert!(

@@ -50,6 +50,8 @@ const KEPT_VALUES: usize = 1 << 20;
 /// What is collected; apart from the decoder, from which frames borrow.
 #[derive(Debug)]
 struct Content {
+    /// Wall-clock time of offset 0, and its offset in the capture that this one was cut from.
+    clock: (u64, Option<u64>),
     calls: Calls,
     structures: Structures,
     amplitudes: Amplitudes,
@@ -79,6 +81,7 @@ impl StatsCollector {
             frames: Frames::with_layout(options.layout),
             dialect: header.text(attribute::DIALECT).map(str::to_owned),
             content: Content {
+                clock: (header.anchor_unix_ns, header.slice().map(|slice| slice.origin_ns)),
                 calls: Calls::new(options.digests),
                 structures: Structures::default(),
                 amplitudes: Amplitudes::new(options.exact_values),
@@ -146,7 +149,7 @@ impl Content {
 
     fn frame(&mut self, at: &MessagePlace, frame: &Frame<'_>) {
         let rows = frame.rows.len() as u64;
-        let mut place = place(at);
+        let mut place = self.place(at);
         self.calls.frame(at.call, rows);
         self.delivery.message(at.call, at.offset_ns, rows, at.wire_bytes as u64);
         self.structures.frame(frame, &place);
@@ -172,19 +175,17 @@ impl Content {
         self.delivery.message(at.call, at.offset_ns, 0, at.wire_bytes as u64);
         if self.undecodable.len() < MAX_LISTED_UNDECODABLE {
             self.undecodable.push(Undecodable {
-                place: place(at),
+                place: self.place(at),
                 problem: problem.to_string(),
             });
         }
     }
-}
 
-fn place(at: &MessagePlace) -> Place {
-    Place {
-        call: Some(at.call),
-        message: Some(at.message),
-        offset_ns: Some(at.offset_ns),
-        ..Place::default()
+    fn place(&self, at: &MessagePlace) -> Place {
+        let (anchor_unix_ns, origin_ns) = self.clock;
+        Place::call(at.call, at.offset_ns)
+            .at_message(at.message)
+            .on_clock(anchor_unix_ns, origin_ns)
     }
 }
 

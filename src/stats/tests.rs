@@ -154,7 +154,7 @@ fn frames_are_counted_and_measured() {
         (stats.declared.frames_that_differ, stats.declared.frames_beyond),
         (1, 0)
     );
-    assert_eq!(stats.declared.first.as_ref().unwrap().message, Some(1));
+    assert_eq!(stats.declared.first.as_ref().unwrap().message, Some(2));
     assert_eq!((stats.rows.timed, stats.rows.dropped), (3, 1));
     assert_eq!(stats.timing.frames_per_s, Some(10.0));
 }
@@ -178,10 +178,10 @@ fn damage_is_counted_placed_and_does_not_stop_the_rest() {
         .stats();
     assert_eq!((stats.totals.frames, stats.totals.undecodable), (2, 1));
     assert_eq!((stats.totals.lost_messages, stats.calls[0].lost_messages), (3, 3));
-    assert_eq!(stats.undecodable[0].place.message, Some(0));
+    assert_eq!(stats.undecodable[0].place.message, Some(1));
     let unknown = &stats.structure.unknown_fields;
     assert_eq!((unknown.len(), unknown[0].field.number, unknown[0].count), (1, 15, 2));
-    assert_eq!(unknown[0].first.message, Some(1));
+    assert_eq!(unknown[0].first.message, Some(2));
     assert!(stats.calls[0].ending.is_none());
 }
 

@@ -161,7 +161,7 @@ impl Call {
     }
 
     pub(super) fn gap(&mut self, context: &mut Context<'_>, offset_ns: u64, gap: &Gap) {
-        let place = Place::call(self.number, offset_ns).at_message(self.tally.messages);
+        let place = Place::call(self.number, offset_ns).at_message(self.tally.messages + 1);
         endings::gap(context.book, place, gap);
         self.lose_messages(gap.messages);
     }

@@ -127,7 +127,7 @@ fn a_finding_carries_place_values_and_hint() {
     };
     assert_eq!(
         finding.first.to_string(),
-        "call 1, message 2, row 2, sensor 2, bin 3, at 0.303 s"
+        "call 1, message 3, row 2, sensor 2, bin 3, at 0.303 s"
     );
     assert_eq!(finding.seen.as_deref(), Some("NaN"));
     assert!(

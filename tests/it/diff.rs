@@ -261,9 +261,9 @@ fn a_slice_lacks_rows_and_the_page_shows_where() {
         dir.file("slice.gcap"),
         dir.file("diff.html"),
     );
-    run(&["slice", &quake, "-o", &slice, "--frames", "0..40"]).expect(0);
+    run(&["slice", &quake, "-o", &slice, "--frames", "1..41"]).expect(0);
     let diff = run(&["diff", &quake, &slice, "--html", &page]).expect(1);
-    assert!(diff.text().contains("missing row at message 41"), "{}", diff.text());
+    assert!(diff.text().contains("missing row at message 42"), "{}", diff.text());
     assert!(diff.text().contains("changed ending"), "{}", diff.text());
     let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains("The captures differ") && html.contains("data:image/png;base64,"));

@@ -268,11 +268,14 @@ fn keys(object: &Value) -> Vec<&str> {
 fn json_lines_have_the_documented_keys_for_every_kind_of_event() {
     let lines = cat_json(&[&shipped("format-1.0.gcap")]);
     let of = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap();
-    let head = ["event", "call", "seq", "offset_ns"];
+    let head = ["event", "call", "seq", "offset_ns", "time"];
     for (event, more) in [
         ("call_start", &["method", "authority", "peer", "metadata"][..]),
         ("headers", &["metadata"]),
-        ("message", &["direction", "compressed", "size", "type", "message"]),
+        (
+            "message",
+            &["number", "direction", "compressed", "size", "type", "message"],
+        ),
         ("half_close", &[]),
         ("gap", &["direction", "messages", "reason"]),
         ("note", &["author", "text"]),
@@ -333,8 +336,18 @@ fn cat_can_show_one_call_one_direction_and_what_comes_later() {
     let late = cat_json(&[&nan, "--start-offset", "250ms"]);
     let offsets: Vec<_> = late.iter().map(|line| line["offset_ns"].as_u64().unwrap()).collect();
     assert!(offsets.iter().all(|offset| *offset >= 250_000_000), "{offsets:?}");
-    let messages = late.iter().filter(|line| line["event"] == "message").count();
-    assert_eq!(messages, 3, "303, 403 and 503 ms");
+    let messages: Vec<_> = late.iter().filter(|line| line["event"] == "message").collect();
+    assert_eq!(messages.len(), 3, "303, 403 and 503 ms");
+    let numbers: Vec<_> = messages.iter().map(|line| line["number"].as_u64().unwrap()).collect();
+    assert_eq!(
+        numbers,
+        [3, 4, 5],
+        "counted from the call's beginning, though shown from its middle"
+    );
+    assert!(
+        messages[0]["message"]["rows"].is_array(),
+        "decoded by what was passed over"
+    );
     assert_eq!(cat_json(&[&nan, "--start-offset", "1h"]), Vec::<Value>::new());
 }
 
@@ -487,4 +500,68 @@ fn usage_errors_exit_2_and_leave_no_file_behind() {
         assert!(!stderr.is_empty(), "{args:?}");
         assert_eq!(dir.names(), Vec::<String>::new(), "{args:?}");
     }
+}
+
+/// What every command says of the third message of a call, which holds the NaN, and when that was.
+#[test]
+fn a_message_has_one_number_and_one_time_in_every_command() {
+    const NUMBER: u64 = 3;
+    let dir = Dir::new();
+    let nan = shipped("nan.gcap");
+    let lines = cat_json(&[&nan]);
+    let shown = lines
+        .iter()
+        .find(|line| line["number"] == NUMBER && line["direction"] == "received")
+        .unwrap();
+    let (offset, time) = (&shown["offset_ns"], &shown["time"]);
+    assert_eq!(time.as_str().unwrap().len(), "2026-01-02T03:04:05.678901Z".len());
+    let shown = run(&["cat", &nan]).expect(0);
+    let text = shown.text();
+    assert!(text.contains("<- message 3 of 198 bytes"), "{text}");
+
+    let junit = dir.file("junit.xml");
+    let report = run(&["validate", "--format", "json", "--junit", &junit, &nan])
+        .expect(1)
+        .json();
+    let first = &report["findings"][0]["first"];
+    assert_eq!(
+        (&first["message"], &first["offset_ns"], &first["time"]),
+        (&NUMBER.into(), offset, time)
+    );
+    let place = format!(
+        "call 1, message 3, row 2, sensor 2, bin 3, at 0.303 s ({})",
+        time.as_str().unwrap()
+    );
+    let page = dir.file("page.html");
+    run(&["report", &nan, "-o", &page]).expect(1);
+    for text in [
+        run(&["validate", &nan]).expect(1).text().to_owned(),
+        fs::read_to_string(&junit).unwrap(),
+        fs::read_to_string(&page).unwrap(),
+        run(&["report", &nan, "-o", "-", "--format", "markdown"])
+            .expect(1)
+            .text()
+            .to_owned(),
+    ] {
+        assert!(text.contains(&place), "{place} is not in {text}");
+    }
+
+    let (cut, other) = (dir.file("cut.gcap"), dir.file("other.gcap"));
+    run(&["slice", &nan, "-o", &cut, "--frames", "3..3"]).expect(0);
+    let sliced = run(&["validate", "--format", "json", &cut]).json();
+    let first = &sliced["findings"][0]["first"];
+    assert_eq!((&first["message"], &first["time"]), (&1.into(), time), "{sliced}");
+    assert_eq!(&first["original_offset_ns"], offset, "{sliced}");
+    let validated = run(&["validate", &cut]);
+    let text = validated.text();
+    assert!(text.contains("0.303 s of the original capture"), "{text}");
+    run(&["slice", &nan, "-o", &other, "--frames", "1..2"]).expect(0);
+    let diff = run(&["diff", "--format", "json", &nan, &other]).expect(1).json();
+    assert!(diff.to_string().contains(time.as_str().unwrap()), "{diff}");
+    run(&["slice", &nan, "-o", &dir.file("none.gcap"), "--frames", "0..1"])
+        .expect(2)
+        .says(&["counts from 1"]);
+    run(&["slice", &nan, "-o", &dir.file("none.gcap"), "--frames", "6..9"])
+        .expect(4)
+        .says(&["the longest holds 5 frames, counted from 1"]);
 }

@@ -300,7 +300,7 @@ fn a_capture_comes_back_as_it_was_or_exit_3_says_what_did_not() {
     let healthy = captures[0].clone();
     let (redacted, cut) = (dir.file("redacted.gcap"), dir.file("cut.gcap"));
     run(&["redact", &healthy, "-o", &redacted, "--metadata", "x-run=mask"]);
-    run(&["slice", &healthy, "-o", &cut, "--frames", "0..1"]);
+    run(&["slice", &healthy, "-o", &cut, "--frames", "1..2"]);
     captures.extend([redacted, cut]);
     captures.extend(["format-1.0.gcap", "optodas-quake.gcap", "production.gcap"].map(shipped));
 

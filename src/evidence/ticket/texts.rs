@@ -29,7 +29,7 @@ pub(super) fn summary(pages: &Pages<'_>) -> String {
                 finding.severity,
                 finding.rule,
                 finding.count,
-                finding.first,
+                finding.first.in_full(),
                 inline(&finding.message)
             );
         }

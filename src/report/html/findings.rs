@@ -91,7 +91,7 @@ fn one(text: &mut String, input: &ReportInput, at: usize, finding: &Finding) {
     }
     let (first_us, last_us) = input.place_us(at);
     let link = |us: Option<i64>, place: &crate::finding::Place| {
-        let shown = escape(&place.to_string());
+        let shown = escape(&place.in_full().to_string());
         match us {
             Some(us) => {
                 let sensor = place

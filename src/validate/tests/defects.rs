@@ -73,7 +73,7 @@ const DATASTREAM: &[Defect] = &[
     (
         "a message is dropped",
         |s| drop(s.items.remove(7)),
-        &[("missing-rows", Warning, "call 1, message 7, row 14")],
+        &[("missing-rows", Warning, "call 1, message 8, row 14")],
     ),
     (
         "a message is dropped, lines_dt is in the response",
@@ -81,7 +81,7 @@ const DATASTREAM: &[Defect] = &[
             s.items.remove(7);
             s.response(r#"{"lines_dt": "0.1"}"#);
         },
-        &[("missing-rows", Error, "call 1, message 7, row 14")],
+        &[("missing-rows", Error, "call 1, message 8, row 14")],
     ),
     (
         "a row is dropped, lines_dt is expected",
@@ -90,17 +90,17 @@ const DATASTREAM: &[Defect] = &[
             refit(s.frame(30));
             s.file = "lines_dt_s = 0.1".into();
         },
-        &[("missing-rows", Error, "call 1, message 30, row 60")],
+        &[("missing-rows", Error, "call 1, message 31, row 60")],
     ),
     (
         "a message is doubled",
         |s| s.items.insert(8, s.items[7].clone()),
-        &[("duplicate-rows", Warning, "call 1, message 8, row 16")],
+        &[("duplicate-rows", Warning, "call 1, message 9, row 16")],
     ),
     (
         "the first message is doubled",
         |s| s.items.insert(1, s.items[0].clone()),
-        &[("duplicate-rows", Warning, "call 1, message 1, row 2")],
+        &[("duplicate-rows", Warning, "call 1, message 2, row 2")],
     ),
     (
         "a message is doubled, lines_dt is known",
@@ -108,17 +108,17 @@ const DATASTREAM: &[Defect] = &[
             s.items.insert(8, s.items[7].clone());
             s.response(r#"{"lines_dt": 0.1}"#);
         },
-        &[("duplicate-rows", Error, "call 1, message 8, row 16")],
+        &[("duplicate-rows", Error, "call 1, message 9, row 16")],
     ),
     (
         "a message comes again later",
         |s| s.items.insert(24, s.items[20].clone()),
-        &[("duplicate-rows", Warning, "call 1, message 24, row 48")],
+        &[("duplicate-rows", Warning, "call 1, message 25, row 48")],
     ),
     (
         "two messages are swapped",
         |s| s.items.swap(7, 8),
-        &[("backwards-time", Warning, "call 1, message 8, row 16")],
+        &[("backwards-time", Warning, "call 1, message 9, row 16")],
     ),
     (
         "a row's time is wrong",
@@ -127,22 +127,22 @@ const DATASTREAM: &[Defect] = &[
             row.start_timestamp -= 1_000_000;
             row.end_timestamp -= 1_000_000;
         },
-        &[("backwards-time", Warning, "call 1, message 20, row 40")],
+        &[("backwards-time", Warning, "call 1, message 21, row 40")],
     ),
     (
         "the clock is set back",
         |s| shift(s, 40, -7_000),
-        &[("backwards-time", Warning, "call 1, message 20, row 40")],
+        &[("backwards-time", Warning, "call 1, message 21, row 40")],
     ),
     (
         "the clock jitters",
         |s| shift(s, 20, 10),
-        &[("clock-jitter", Warning, "call 1, message 10, row 20")],
+        &[("clock-jitter", Warning, "call 1, message 11, row 20")],
     ),
     (
         "blocks overlap",
         |s| shift(s, 20, -60),
-        &[("overlap", Warning, "call 1, message 10, row 20")],
+        &[("overlap", Warning, "call 1, message 11, row 20")],
     ),
     (
         "the recording pauses for an hour",
@@ -150,27 +150,27 @@ const DATASTREAM: &[Defect] = &[
             shift(s, 20, 3_600_000);
             s.response(r#"{"lines_dt": 0.1}"#);
         },
-        &[("missing-rows", Warning, "call 1, message 10, row 20")],
+        &[("missing-rows", Warning, "call 1, message 11, row 20")],
     ),
     (
         "a row lasts too long",
         |s| s.frame(12).rows[1].end_timestamp += 50,
-        &[("row-duration", Warning, "call 1, message 12, row 25")],
+        &[("row-duration", Warning, "call 1, message 13, row 25")],
     ),
     (
         "rows come at another rate than expected",
         |s| s.file = "lines_dt_s = 0.05".into(),
-        &[("row-duration", Error, "call 1, message 0, row 1")],
+        &[("row-duration", Error, "call 1, message 1, row 1")],
     ),
     (
         "a row ends before it starts",
         |s| s.frame(12).rows[1].end_timestamp -= 500,
-        &[("end-before-start", Error, "call 1, message 12, row 25")],
+        &[("end-before-start", Error, "call 1, message 13, row 25")],
     ),
     (
         "a value is NaN",
         |s| set(s, 5, f32::NAN),
-        &[("nan", Error, "call 1, message 5, row 10, sensor 2, bin 3")],
+        &[("nan", Error, "call 1, message 6, row 10, sensor 2, bin 3")],
     ),
     (
         "a value is -inf and the extremes know",
@@ -178,12 +178,12 @@ const DATASTREAM: &[Defect] = &[
             set(s, 5, f32::NEG_INFINITY);
             refit(s.frame(5));
         },
-        &[("infinity", Warning, "call 1, message 5, row 10, sensor 2, bin 3")],
+        &[("infinity", Warning, "call 1, message 6, row 10, sensor 2, bin 3")],
     ),
     (
         "a value is -inf and the extremes leave it out",
         |s| set(s, 5, f32::NEG_INFINITY),
-        &[("infinity", Warning, "call 1, message 5, row 10, sensor 2, bin 3")],
+        &[("infinity", Warning, "call 1, message 6, row 10, sensor 2, bin 3")],
     ),
     (
         "a value is +inf",
@@ -191,7 +191,7 @@ const DATASTREAM: &[Defect] = &[
             set(s, 5, f32::INFINITY);
             refit(s.frame(5));
         },
-        &[("infinity", Warning, "call 1, message 5, row 10, sensor 2, bin 3")],
+        &[("infinity", Warning, "call 1, message 6, row 10, sensor 2, bin 3")],
     ),
     (
         "a sensor is dead",
@@ -200,8 +200,8 @@ const DATASTREAM: &[Defect] = &[
             refit(s.frame(5));
         },
         &[
-            ("infinity", Warning, "call 1, message 5, row 10, sensor 3, bin 0"),
-            ("dead-sensor", Warning, "call 1, message 5, row 10, sensor 3"),
+            ("infinity", Warning, "call 1, message 6, row 10, sensor 3, bin 0"),
+            ("dead-sensor", Warning, "call 1, message 6, row 10, sensor 3"),
         ],
     ),
     (
@@ -211,7 +211,7 @@ const DATASTREAM: &[Defect] = &[
                 row.sensors.iter_mut().for_each(|sensor| sensor.intensity.fill(0.0));
             }
         },
-        &[("all-zero", Error, "call 1, message 5, row 10")],
+        &[("all-zero", Error, "call 1, message 6, row 10")],
     ),
     (
         "every frame is all zero, and the amplitude is bounded",
@@ -221,22 +221,22 @@ const DATASTREAM: &[Defect] = &[
                 .for_each(|sensor| sensor.intensity.fill(0.0));
             s.file = "amplitude_db = [-100, -50]".into();
         },
-        &[("all-zero", Error, "call 1, message 0, row 0")],
+        &[("all-zero", Error, "call 1, message 1, row 0")],
     ),
     (
         "a sensor is zero",
         |s| s.frame(5).rows[1].sensors[0].intensity.fill(0.0),
-        &[("zero-sensor", Warning, "call 1, message 5, row 11, sensor 1")],
+        &[("zero-sensor", Warning, "call 1, message 6, row 11, sensor 1")],
     ),
     (
         "the payload freezes for one frame",
         |s| freeze(s, 9, 10),
-        &[("frozen-payload", Error, "call 1, message 9")],
+        &[("frozen-payload", Error, "call 1, message 10")],
     ),
     (
         "the payload freezes for good",
         |s| freeze(s, 9, 40),
-        &[("frozen-payload", Error, "call 1, message 9")],
+        &[("frozen-payload", Error, "call 1, message 10")],
     ),
     (
         "a row repeats the one before it",
@@ -244,7 +244,7 @@ const DATASTREAM: &[Defect] = &[
             let frame = s.frame(9);
             frame.rows[1].sensors = frame.rows[0].sensors.clone();
         },
-        &[("frozen-payload", Error, "call 1, message 9, row 19")],
+        &[("frozen-payload", Error, "call 1, message 10, row 19")],
     ),
     (
         "a row repeats the last one of the frame before",
@@ -252,7 +252,7 @@ const DATASTREAM: &[Defect] = &[
             let sensors = s.frame(8).rows[1].sensors.clone();
             s.frame(9).rows[0].sensors = sensors;
         },
-        &[("frozen-payload", Error, "call 1, message 9, row 18")],
+        &[("frozen-payload", Error, "call 1, message 10, row 18")],
     ),
     (
         "a sensor is stuck",
@@ -263,27 +263,27 @@ const DATASTREAM: &[Defect] = &[
                 .for_each(|row| row.sensors[1].intensity.clone_from(&stuck));
             s.refit();
         },
-        &[("stuck-sensor", Warning, "call 1, message 5, row 11, sensor 2")],
+        &[("stuck-sensor", Warning, "call 1, message 6, row 11, sensor 2")],
     ),
     (
         "a row is ragged",
         |s| s.frame(6).rows[0].sensors[2].intensity.truncate(BINS - 1),
-        &[("ragged-rows", Error, "call 1, message 6, row 12, sensor 3")],
+        &[("ragged-rows", Error, "call 1, message 7, row 12, sensor 3")],
     ),
     (
         "the first sensor of a row has no bins",
         |s| s.frame(6).rows[0].sensors[0].intensity.clear(),
-        &[("ragged-rows", Error, "call 1, message 6, row 12, sensor 1")],
+        &[("ragged-rows", Error, "call 1, message 7, row 12, sensor 1")],
     ),
     (
         "a sensor stands twice",
         |s| s.frame(6).rows[1].sensors[2].id = 1,
-        &[("duplicate-sensor", Error, "call 1, message 6, row 13, sensor 1")],
+        &[("duplicate-sensor", Error, "call 1, message 7, row 13, sensor 1")],
     ),
     (
         "a sensor drops out of a row",
         |s| drop(s.frame(6).rows[0].sensors.remove(2)),
-        &[("sensor-set-change", Warning, "call 1, message 6, row 12, sensor 3")],
+        &[("sensor-set-change", Warning, "call 1, message 7, row 12, sensor 3")],
     ),
     (
         "a sensor drops out that is expected",
@@ -291,7 +291,7 @@ const DATASTREAM: &[Defect] = &[
             s.rows().skip(12).for_each(|row| drop(row.sensors.remove(2)));
             s.file = "sensors = '1..4'".into();
         },
-        &[("missing-sensor", Error, "call 1, message 6, row 12, sensor 3")],
+        &[("missing-sensor", Error, "call 1, message 7, row 12, sensor 3")],
     ),
     (
         "a sensor drops out that the response maps",
@@ -299,7 +299,7 @@ const DATASTREAM: &[Defect] = &[
             s.frame(6).rows[0].sensors.remove(2);
             s.response(MAPPED);
         },
-        &[("missing-sensor", Warning, "call 1, message 6, row 12, sensor 3")],
+        &[("missing-sensor", Warning, "call 1, message 7, row 12, sensor 3")],
     ),
     (
         "a sensor comes that is not configured",
@@ -307,7 +307,7 @@ const DATASTREAM: &[Defect] = &[
             s.rows().skip(12).for_each(|row| row.sensors[3].id = 9);
             s.response(r#"{"channel_to_stream_index": {"1": 0, "2": 0, "3": 0, "4": 0}, "stream_amount": 2}"#);
         },
-        &[("unexpected-sensor", Error, "call 1, message 6, row 12, sensor 9")],
+        &[("unexpected-sensor", Error, "call 1, message 7, row 12, sensor 9")],
     ),
     (
         "a sensor comes that was not asked for",
@@ -315,12 +315,12 @@ const DATASTREAM: &[Defect] = &[
             s.frame(6).rows[0].sensors[3].id = 9;
             s.request(r#"{"channels": {"min": 1, "max": 4}}"#);
         },
-        &[("unexpected-sensor", Error, "call 1, message 6, row 12, sensor 9")],
+        &[("unexpected-sensor", Error, "call 1, message 7, row 12, sensor 9")],
     ),
     (
         "sensors change their order",
         |s| s.rows().skip(30).for_each(|row| row.sensors.reverse()),
-        &[("sensor-order", Warning, "call 1, message 15, row 30")],
+        &[("sensor-order", Warning, "call 1, message 16, row 30")],
     ),
     (
         "the bins are not those of the response",
@@ -332,7 +332,7 @@ const DATASTREAM: &[Defect] = &[
                 .for_each(|sensor| sensor.intensity.truncate(6));
             s.response(MAPPED);
         },
-        &[("unexpected-bins", Error, "call 1, message 6, row 12")],
+        &[("unexpected-bins", Error, "call 1, message 7, row 12")],
     ),
     (
         "the bins change",
@@ -343,12 +343,12 @@ const DATASTREAM: &[Defect] = &[
                 .for_each(|sensor| sensor.intensity.truncate(6));
             s.refit();
         },
-        &[("shape-change", Warning, "call 1, message 6, row 12")],
+        &[("shape-change", Warning, "call 1, message 7, row 12")],
     ),
     (
         "the canvas changes",
         |s| s.rows().skip(12).for_each(|row| row.canvas_id = "other".into()),
-        &[("canvas-change", Warning, "call 1, message 6, row 12")],
+        &[("canvas-change", Warning, "call 1, message 7, row 12")],
     ),
     (
         "a value is out of bounds",
@@ -360,7 +360,7 @@ const DATASTREAM: &[Defect] = &[
         &[(
             "out-of-range-amplitude",
             Error,
-            "call 1, message 5, row 10, sensor 2, bin 3",
+            "call 1, message 6, row 10, sensor 2, bin 3",
         )],
     ),
     (
@@ -369,47 +369,47 @@ const DATASTREAM: &[Defect] = &[
             let frame = s.frame(5);
             std::mem::swap(&mut frame.current_max_amp, &mut frame.current_min_amp);
         },
-        &[("max-below-min", Error, "call 1, message 5")],
+        &[("max-below-min", Error, "call 1, message 6")],
     ),
     (
         "the maximum is wrong",
         |s| s.frame(5).current_max_amp += 1.0,
-        &[("extremes-mismatch", Error, "call 1, message 5")],
+        &[("extremes-mismatch", Error, "call 1, message 6")],
     ),
     (
         "the minimum is wrong",
         |s| s.frame(5).current_min_amp += 0.5,
-        &[("extremes-mismatch", Error, "call 1, message 5")],
+        &[("extremes-mismatch", Error, "call 1, message 6")],
     ),
     (
         "the extremes are left out",
         |s| (s.frame(5).current_max_amp, s.frame(5).current_min_amp) = (0.0, 0.0),
-        &[("extremes-mismatch", Error, "call 1, message 5")],
+        &[("extremes-mismatch", Error, "call 1, message 6")],
     ),
     (
         "a message is garbage",
         |s| s.raw(5, |bytes| *bytes = vec![0xff; 40]),
-        &[("malformed-message", Error, "call 1, message 5, byte 0")],
+        &[("malformed-message", Error, "call 1, message 6, byte 0")],
     ),
     (
         "a message ends within a varint",
         |s| s.raw(5, |bytes| *bytes = vec![0x0a, 0x80]),
-        &[("malformed-message", Error, "call 1, message 5, byte 1")],
+        &[("malformed-message", Error, "call 1, message 6, byte 1")],
     ),
     (
         "a message is cut off",
         |s| s.raw(5, |bytes| bytes.truncate(20)),
-        &[("malformed-message", Error, "call 1, message 5, byte 1")],
+        &[("malformed-message", Error, "call 1, message 6, byte 1")],
     ),
     (
         "a field has another wire type",
         |s| s.raw(5, |bytes| drop(bytes.splice(0..0, [0x10, 0x01]))),
-        &[("malformed-message", Error, "call 1, message 5, byte 0")],
+        &[("malformed-message", Error, "call 1, message 6, byte 0")],
     ),
     (
         "a canvas is not UTF-8",
         |s| s.raw(5, |bytes| drop(bytes.splice(0..0, [0x0a, 0x03, 0x0a, 0x01, 0xff]))),
-        &[("malformed-message", Error, "call 1, message 5, byte 4")],
+        &[("malformed-message", Error, "call 1, message 6, byte 4")],
     ),
     (
         "a message cannot be inflated",
@@ -417,27 +417,27 @@ const DATASTREAM: &[Defect] = &[
             s.encoding = Some("gzip");
             s.items[5].1 = Item::Compressed(b"junk".to_vec());
         },
-        &[("malformed-message", Error, "call 1, message 5")],
+        &[("malformed-message", Error, "call 1, message 6")],
     ),
     (
         "every message is garbage",
         |s| (0..40).for_each(|at| s.raw(at, |bytes| *bytes = vec![0xff; 40])),
-        &[("malformed-message", Error, "call 1, message 0, byte 0")],
+        &[("malformed-message", Error, "call 1, message 1, byte 0")],
     ),
     (
         "fields are unknown",
         |s| (5..40).for_each(|at| s.raw(at, |bytes| bytes.extend([0x78, 0x01]))),
-        &[("unknown-fields", Warning, "call 1, message 5")],
+        &[("unknown-fields", Warning, "call 1, message 6")],
     ),
     (
         "a message is empty",
         |s| s.raw(6, Vec::clear),
-        &[("empty-frame", Error, "call 1, message 6")],
+        &[("empty-frame", Error, "call 1, message 7")],
     ),
     (
         "a row holds no sensors",
         |s| s.frame(6).rows[1].sensors.clear(),
-        &[("empty-frame", Error, "call 1, message 6, row 13")],
+        &[("empty-frame", Error, "call 1, message 7, row 13")],
     ),
     (
         "the sensors of a row hold no bins",
@@ -447,7 +447,7 @@ const DATASTREAM: &[Defect] = &[
                 .iter_mut()
                 .for_each(|sensor| sensor.intensity.clear());
         },
-        &[("empty-frame", Error, "call 1, message 6, row 13")],
+        &[("empty-frame", Error, "call 1, message 7, row 13")],
     ),
     (
         "the recorder lost messages",
@@ -455,7 +455,7 @@ const DATASTREAM: &[Defect] = &[
             let at = s.items[6].0;
             s.items.splice(6..8, [(at, Item::Gap(2))]);
         },
-        &[("gap", Error, "call 1, message 6")],
+        &[("gap", Error, "call 1, message 7")],
     ),
     (
         "more rows are missing than the recorder lost",
@@ -464,19 +464,19 @@ const DATASTREAM: &[Defect] = &[
             s.items.splice(6..9, [(at, Item::Gap(1))]);
         },
         &[
-            ("gap", Error, "call 1, message 6"),
-            ("missing-rows", Warning, "call 1, message 6, row 12"),
+            ("gap", Error, "call 1, message 7"),
+            ("missing-rows", Warning, "call 1, message 7, row 12"),
         ],
     ),
     (
         "the first frame is late",
         |s| s.items.iter_mut().for_each(|(at, _)| *at += 6_000 * MS),
-        &[("late-first-frame", Warning, "call 1, message 0")],
+        &[("late-first-frame", Warning, "call 1, message 1")],
     ),
     (
         "the stream stalls",
         |s| s.items.iter_mut().skip(10).for_each(|(at, _)| *at += 11_000 * MS),
-        &[("stall", Warning, "call 1, message 10")],
+        &[("stall", Warning, "call 1, message 11")],
     ),
     (
         "the stream is slower than its target",
@@ -589,7 +589,7 @@ const PANDA: &[Defect] = &[
     (
         "a block is dropped",
         |s| drop(s.items.remove(7)),
-        &[("missing-rows", Warning, "call 1, message 7, row 7")],
+        &[("missing-rows", Warning, "call 1, message 8, row 7")],
     ),
     (
         "a block is dropped, lines_dt is known",
@@ -597,52 +597,52 @@ const PANDA: &[Defect] = &[
             s.items.remove(7);
             s.response(MAPPED);
         },
-        &[("missing-rows", Error, "call 1, message 7, row 7")],
+        &[("missing-rows", Error, "call 1, message 8, row 7")],
     ),
     (
         "a block is doubled",
         |s| s.items.insert(8, s.items[7].clone()),
-        &[("duplicate-rows", Warning, "call 1, message 8, row 8")],
+        &[("duplicate-rows", Warning, "call 1, message 9, row 8")],
     ),
     (
         "two blocks are swapped",
         |s| s.items.swap(7, 8),
-        &[("backwards-time", Warning, "call 1, message 8, row 8")],
+        &[("backwards-time", Warning, "call 1, message 9, row 8")],
     ),
     (
         "the clock jumps while row numbers go on",
         |s| (20..40).for_each(|at| s.block(at).timestamp_in_milis[0] += 3_600_000),
-        &[("clock-jump", Warning, "call 1, message 20, row 20")],
+        &[("clock-jump", Warning, "call 1, message 21, row 20")],
     ),
     (
         "a shape is zero",
         |s| s.block(6).data_shape_y = 0,
-        &[("bad-shape", Error, "call 1, message 6")],
+        &[("bad-shape", Error, "call 1, message 7")],
     ),
     (
         "a shape is negative",
         |s| s.block(6).data_shape_x = -32,
-        &[("bad-shape", Error, "call 1, message 6")],
+        &[("bad-shape", Error, "call 1, message 7")],
     ),
     (
         "the channels are upside down",
         |s| s.block(6).end_channel = 0,
-        &[("bad-shape", Error, "call 1, message 6")],
+        &[("bad-shape", Error, "call 1, message 7")],
     ),
     (
         "a row does not divide by its channels",
         |s| s.block(6).end_channel = 5,
-        &[("bad-shape", Error, "call 1, message 6")],
+        &[("bad-shape", Error, "call 1, message 7")],
     ),
     (
         "a payload is cut off",
         |s| s.block(6).main_data[0].truncate(127),
-        &[("indivisible-payload", Error, "call 1, message 6")],
+        &[("indivisible-payload", Error, "call 1, message 7")],
     ),
     (
         "a payload is left out",
         |s| s.block(6).main_data.clear(),
-        &[("empty-frame", Error, "call 1, message 6")],
+        &[("empty-frame", Error, "call 1, message 7")],
     ),
     (
         "the channels are those of another stream",
@@ -650,12 +650,12 @@ const PANDA: &[Defect] = &[
             (s.block(6).start_channel, s.block(6).end_channel) = (5, 8);
             s.response(MAPPED);
         },
-        &[("channel-range-mismatch", Error, "call 1, message 6")],
+        &[("channel-range-mismatch", Error, "call 1, message 7")],
     ),
     (
         "the channels change",
         |s| (20..40).for_each(|at| (s.block(at).start_channel, s.block(at).end_channel) = (5, 8)),
-        &[("sensor-set-change", Warning, "call 1, message 20, row 20, sensor 1")],
+        &[("sensor-set-change", Warning, "call 1, message 21, row 20, sensor 1")],
     ),
     (
         "the payload freezes",
@@ -663,47 +663,47 @@ const PANDA: &[Defect] = &[
             let payload = s.block(8).main_data.clone();
             (9..40).for_each(|at| s.block(at).main_data.clone_from(&payload));
         },
-        &[("frozen-payload", Error, "call 1, message 9")],
+        &[("frozen-payload", Error, "call 1, message 10")],
     ),
     (
         "a block is all zero",
         |s| refit_panda(s.block(6), |values| values.fill(0.0)),
-        &[("all-zero", Error, "call 1, message 6, row 6")],
+        &[("all-zero", Error, "call 1, message 7, row 6")],
     ),
     (
         "a value is NaN",
         |s| refit_panda(s.block(6), |values| values[BINS + 3] = f32::NAN),
-        &[("nan", Error, "call 1, message 6, row 6, sensor 2, bin 3")],
+        &[("nan", Error, "call 1, message 7, row 6, sensor 2, bin 3")],
     ),
     (
         "a value lies beyond the running extremes",
         |s| refit_panda(s.block(6), |values| values[BINS + 3] = -40.0),
-        &[("extremes-mismatch", Error, "call 1, message 6")],
+        &[("extremes-mismatch", Error, "call 1, message 7")],
     ),
     (
         "the running extremes are upside down",
         |s| s.block(6).global_minimum = 3.0,
-        &[("max-below-min", Error, "call 1, message 6")],
+        &[("max-below-min", Error, "call 1, message 7")],
     ),
     (
         "the running maximum falls",
         |s| (20..40).for_each(|at| s.block(at).global_maximum = -55.0),
-        &[("global-maximum-fell", Warning, "call 1, message 20")],
+        &[("global-maximum-fell", Warning, "call 1, message 21")],
     ),
     (
         "the job changes",
         |s| (0..40).for_each(|at| s.block(at).job_id = Some(if at < 20 { 1 } else { 2 })),
-        &[("job-change", Warning, "call 1, message 20")],
+        &[("job-change", Warning, "call 1, message 21")],
     ),
     (
         "fields are unknown",
         |s| s.raw(5, |bytes| bytes.extend([0xf8, 0x01, 0x01])),
-        &[("unknown-fields", Warning, "call 1, message 5")],
+        &[("unknown-fields", Warning, "call 1, message 6")],
     ),
     (
         "a block is garbage",
         |s| s.raw(5, |bytes| *bytes = vec![0xff; 40]),
-        &[("malformed-message", Error, "call 1, message 5, byte 0")],
+        &[("malformed-message", Error, "call 1, message 6, byte 0")],
     ),
     (
         "a stream of the job is not recorded",
@@ -722,12 +722,12 @@ const PANDA: &[Defect] = &[
     (
         "the layout is guessed",
         |s| s.layout = Layout::default(),
-        &[("guessed-layout", Info, "call 1, message 0")],
+        &[("guessed-layout", Info, "call 1, message 1")],
     ),
     (
         "the values have another width",
         |s| (0..40).for_each(|at| s.block(at).main_data[0].truncate(SENSORS as usize * BINS * 2)),
-        &[("guessed-layout", Info, "call 1, message 0")],
+        &[("guessed-layout", Info, "call 1, message 1")],
     ),
 ];
 
@@ -813,7 +813,7 @@ fn repeats_are_counted_to_the_last_place() {
     };
     assert_eq!(
         (finding.count, finding.first.message, finding.last.message),
-        (3, Some(5), Some(30))
+        (3, Some(6), Some(31))
     );
     let mut dropped = Scenario::datastream();
     dropped.items.drain(7..10);

@@ -175,7 +175,8 @@ def commands(rng, binary, mutant, path, folder, seeds):
         add(f"export png {what}", "export", path, "--png", f"{folder}/o.png", "--what", what, "--force", reads_all=True)
     add("import a capture", "import", path, *made, output=out, may_miss=True)
     add("serve", "serve", path, "--rate", "max", serves=True)
-    limits = ["--connect-timeout", "2s", "--idle-timeout", "2s", "--plaintext", "-t"]
+    # A call that gets no answer waits for the idle limit, one call after the other.
+    limits = ["--connect-timeout", "2s", "--idle-timeout", "0.3s", "--plaintext", "-t"]
     add("replay", "replay", path, *limits, seeds.served[mutant.seed])
     return found
 

@@ -65,8 +65,9 @@ def main():
     print(f"seed {args.seed}", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        results = work(args, pathlib.Path(folder))
+        seeds, results = work(args, pathlib.Path(folder))
         failures = confirm(args, [failure for result in results for failure in result["failures"]], folder)
+        seeds.end()
     counts = {}
     most_rss, slowest = (max(tuple(result[most]) for result in results) for most in ("rss_mb", "wall_s"))
     for result in results:
@@ -93,7 +94,7 @@ def main():
 
 
 def work(args, folder):
-    """Runs the workers, each a process of its own; their results come back in files."""
+    """The seeds, whose servers still run, and what the workers found: each is a process, and its result comes back in a file."""
     jobs = 1 if args.mutant is not None else max(1, args.jobs)
     # Before the seeds are read: a runner must stay small.
     runners = [_runs.Runner() for _ in range(jobs)]
@@ -118,11 +119,10 @@ def work(args, folder):
                 os._exit(code)
         workers.append(pid)
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in workers]
-    seeds.end()
     for runner in runners:
         runner.end()
     assert not any(codes), f"a worker of the campaign ended with {codes}"
-    return [json.loads((folder / f"result-{number}").read_text()) for number in range(jobs)]
+    return seeds, [json.loads((folder / f"result-{number}").read_text()) for number in range(jobs)]
 
 
 def worker(args, seeds, folder, number, jobs, runner):

@@ -35,6 +35,9 @@ const MOST_EXPANSION: u64 = 16;
 /// Values of one line of the channel of events: decoded, each takes some dozen bytes.
 const MOST_LINE_VALUES: usize = 1_000_000;
 
+/// Records of kinds that MCAP does not define. Some kilobytes of zstd unpack to hundreds of millions of empty ones.
+const MOST_UNKNOWN_RECORDS: u64 = 1_000_000;
+
 /// Bytes that are asked for at once.
 const READ_BYTES: usize = 1 << 16;
 
@@ -63,6 +66,14 @@ pub enum McapReadError {
         /// What is wrong.
         problem: String,
     },
+    /// The file is made of what no reader of MCAP knows.
+    #[error(
+        "could not read the MCAP file beyond message {messages}: it holds more than {MOST_UNKNOWN_RECORDS} records of unknown kinds"
+    )]
+    Unknown {
+        /// Whole messages before the limit was reached.
+        messages: u64,
+    },
     /// Exports of two captures were merged into one file.
     #[error(
         "could not read the MCAP file beyond message {messages}: a second capture begins here; import the files that were merged one by one"
@@ -78,6 +89,7 @@ pub(super) struct Records<R> {
     from: R,
     reader: LinearReader,
     messages: u64,
+    unknown: u64,
 }
 
 impl<R: Read> Records<R> {
@@ -91,6 +103,7 @@ impl<R: Read> Records<R> {
             from,
             reader: LinearReader::new_with_options(options),
             messages: 0,
+            unknown: 0,
         }
     }
 
@@ -111,6 +124,12 @@ impl<R: Read> Records<R> {
                 Some(Ok(LinearReadEvent::Record { data, opcode })) => {
                     let record = mcap::parse_record(opcode, data).map_err(failed)?.into_owned();
                     self.messages += u64::from(matches!(record, Record::Message { .. }));
+                    self.unknown += u64::from(matches!(record, Record::Unknown { .. }));
+                    if self.unknown > MOST_UNKNOWN_RECORDS {
+                        return Err(McapReadError::Unknown {
+                            messages: self.messages,
+                        });
+                    }
                     return Ok(Some(record));
                 }
             }

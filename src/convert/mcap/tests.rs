@@ -576,3 +576,14 @@ fn channels_and_schemas_are_held_in_bounded_memory_and_a_text_is_said_once() {
         .filter(|event| matches!(&event.kind, EventKind::Note(note) if note.text.contains(&text)));
     assert!((30..40).contains(&long.count()));
 }
+
+#[test]
+fn a_file_of_endless_records_of_unknown_kinds_is_not_read_to_its_end() {
+    let mut file = ::mcap::MAGIC.to_vec();
+    for _ in 0..1_000_001 {
+        file.push(0x7f);
+        file.extend(0_u64.to_le_bytes());
+    }
+    let error = McapReader::new(Cursor::new(file)).unwrap_err();
+    assert!(matches!(error, McapReadError::Unknown { messages: 0 }), "{error}");
+}

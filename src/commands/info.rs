@@ -1,10 +1,11 @@
 //! `capture info`: what a capture is and holds.
 
-use std::fs::File;
+use std::{collections::BTreeSet, fs::File};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use grpc_capture::{
     file::{CallOverview, Digest, FileError, Header, Overview, Reader, attribute},
+    proto::FOCUS_DESCRIPTOR_SET,
     report::{event_json::EndingJson, event_text, schema::Schema},
     text::printable,
 };
@@ -39,8 +40,12 @@ struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<Value>,
     attributes: Map<String, Value>,
-    /// Services of the embedded schema.
+    /// Services of the embedded schema, those included that no call is of.
     services: Vec<String>,
+    /// Services of the calls that the embedded schema describes.
+    described_services: Vec<String>,
+    /// Services of the calls that it does not describe.
+    undescribed_services: Vec<String>,
     call_list: Vec<Value>,
     notes: Vec<Value>,
     #[serde(skip)]
@@ -59,6 +64,10 @@ fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileErro
     let summary = reader.summary()?;
     let overview = reader.overview()?;
     let header = reader.header();
+    let services = services(header);
+    let (described_services, undescribed_services) = called(&overview)
+        .into_iter()
+        .partition(|service| services.contains(service));
     let stored_bytes = summary.map_or_else(
         || std::fs::metadata(&args.capture).map_or(0, |metadata| metadata.len()),
         |summary| summary.stored_bytes,
@@ -89,7 +98,9 @@ fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileErro
             })
         }),
         attributes: attributes(header),
-        services: services(header),
+        services,
+        described_services,
+        undescribed_services,
         call_list: overview.calls.iter().map(call_json).collect(),
         notes: notes(&overview),
         lines: overview.calls.iter().map(call_line).collect(),
@@ -119,6 +130,39 @@ fn services(header: &Header) -> Vec<String> {
     let Some(schema) = schema else { return Vec::new() };
     schema::warn(&schema);
     schema.services()
+}
+
+/// The services of the calls, sorted.
+fn called(overview: &Overview) -> BTreeSet<String> {
+    let methods = overview.calls.iter().filter_map(|call| call.start.as_ref());
+    methods
+        .filter_map(|start| Some(start.method.strip_prefix('/')?.split_once('/')?.0.to_owned()))
+        .collect()
+}
+
+/// What the schema is to the calls. What is embedded for services that nobody called stands apart, and the Focus Server's,
+/// which a proxy embeds whatever it stands before, is not worth a word then.
+fn schema_line(info: &Info) -> Option<String> {
+    let listed = |services: &[String]| printable(&services.join(", "));
+    let ours =
+        Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET).map_or_else(|_| Vec::new(), |schema| schema.services());
+    let called = |service: &&String| info.described_services.contains(service);
+    let others = info
+        .services
+        .iter()
+        .filter(|service| !called(service) && !ours.contains(service));
+    let others: Vec<_> = others.cloned().collect();
+    let mut parts = Vec::new();
+    if !info.described_services.is_empty() {
+        parts.push(listed(&info.described_services));
+    }
+    if !info.undescribed_services.is_empty() {
+        parts.push(format!("none for {}", listed(&info.undescribed_services)));
+    }
+    if !others.is_empty() {
+        parts.push(format!("embedded, and not called: {}", listed(&others)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn call_json(call: &CallOverview) -> Value {
@@ -185,8 +229,8 @@ fn text(info: &Info) -> String {
             _ => {}
         }
     }
-    if !info.services.is_empty() {
-        add("schema", printable(&info.services.join(", ")));
+    if let Some(schema) = schema_line(info) {
+        add("schema", schema);
     }
     let (messages, gaps) = (
         output::counted(info.messages, "message"),

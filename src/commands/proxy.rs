@@ -256,6 +256,7 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
         max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
         max_bytes: args.limits.max_bytes.map(|size| size.0),
         methods: MethodFilter::new(args.method.iter().cloned()),
+        list_ok: !args.only_errors,
     })
 }
 

@@ -11,8 +11,8 @@
 use std::{
     future::poll_fn,
     io,
-    task::Poll,
-    time::{Duration, Instant},
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use grpc_capture::tap::Stop;
@@ -28,8 +28,8 @@ const SIGXCPU: i32 = 24;
 /// A limit for the size of files (`ulimit -f`) was reached. Linux and macOS have the same number.
 const SIGXFSZ: i32 = 25;
 
-/// Signals within this time of the first are taken for the same wish: `timeout -s INT` and a closing terminal signal both
-/// the process and its group.
+/// Signals within this time of the first are taken for the same wish, however late they are looked at: `timeout -s INT` and
+/// a closing terminal signal both the process and its group.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// Exit code of a process that a signal ended, less the signal's number, by the shells' convention.
@@ -123,17 +123,39 @@ impl Signals {
     }
 
     async fn next(&mut self) -> (SignalKind, Meaning) {
-        poll_fn(|cx| {
-            for listened in &mut self.0 {
-                if listened.signal.poll_recv(cx).is_ready() {
-                    return Poll::Ready((listened.kind, listened.meaning));
-                }
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(SignalKind, Meaning)> {
+        for listened in &mut self.0 {
+            if listened.signal.poll_recv(cx).is_ready() {
+                return Poll::Ready((listened.kind, listened.meaning));
             }
-            Poll::Pending
-        })
-        .await
+        }
+        Poll::Pending
     }
 }
+
+/// Waits for the signal by which a person insists, after one that was obeyed just now. What comes within [`SAME_WISH`] is
+/// the same wish: it is passed over by when it came, for a busy process may look at it much later.
+async fn insisted(mut poll: impl FnMut(&mut Context<'_>) -> Poll<(SignalKind, Meaning)>) -> SignalKind {
+    tokio::time::sleep(SAME_WISH).await;
+    poll_fn(|cx| {
+        while poll(cx).is_ready() {}
+        Poll::Ready(())
+    })
+    .await;
+    loop {
+        match poll_fn(&mut poll).await {
+            (kind, Meaning::Stop(_)) if INSISTING.contains(&kind) => return kind,
+            (_, Meaning::Stop(_)) => {}
+            (_, Meaning::Remark(text)) => output::say(format!("capture: {text}")),
+        }
+    }
+}
+
+/// Signals that a person sends; the others repeat by themselves.
+const INSISTING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
 
 /// Gives the stop signal when the process is asked to end. Asked again by a person (SIGINT, SIGTERM, SIGQUIT) after a
 /// second, the process ends at once.
@@ -141,16 +163,10 @@ pub(crate) fn stop_on_signals(stop: Stop, usr1: Usr1) -> Result<(), Failure> {
     let mut signals = Signals::listen(usr1)?;
     tokio::spawn(async move {
         let (_, reason) = signals.stop().await;
-        let first = Instant::now();
         stop.stop(reason);
-        loop {
-            let (kind, _) = signals.stop().await;
-            let insists = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()].contains(&kind);
-            if insists && first.elapsed() >= SAME_WISH {
-                output::say("stopped at once; `capture recover` closes the capture");
-                std::process::exit(SIGNALLED + kind.as_raw_value());
-            }
-        }
+        let kind = insisted(|cx| signals.poll(cx)).await;
+        output::say("stopped at once; `capture recover` closes the capture");
+        std::process::exit(SIGNALLED + kind.as_raw_value());
     });
     Ok(())
 }
@@ -181,6 +197,31 @@ fn is_in(mask: u64, kind: SignalKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Signals that came while nobody looked are as old as they are: they came with the first.
+    #[tokio::test(start_paused = true)]
+    async fn signals_that_came_with_the_first_are_one_wish_however_late_they_are_looked_at() {
+        let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
+        let send = |kind| sender.send((kind, Meaning::Stop("asked"))).unwrap();
+        let insisted = insisted(|cx| match signals.poll_recv(cx) {
+            Poll::Ready(Some(signal)) => Poll::Ready(signal),
+            _ => Poll::Pending,
+        });
+        tokio::pin!(insisted);
+        let mut looks = async || tokio::time::timeout(Duration::ZERO, insisted.as_mut()).await.is_ok();
+        assert!(!looks().await);
+        for kind in INSISTING {
+            send(kind);
+        }
+        // The process was too busy to look at them for a while.
+        tokio::time::advance(SAME_WISH * 3).await;
+        assert!(!looks().await);
+        // The kernel repeats this one; nobody insists by it.
+        send(SignalKind::alarm());
+        assert!(!looks().await);
+        send(SignalKind::terminate());
+        assert_eq!(insisted.await, SignalKind::terminate());
+    }
 
     #[test]
     fn the_mask_of_ignored_signals_begins_with_the_first() {

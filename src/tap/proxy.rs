@@ -66,6 +66,8 @@ pub struct ProxyOptions {
     pub max_bytes: Option<u64>,
     /// Calls that are recorded; the others are only passed on. Default: all.
     pub methods: MethodFilter,
+    /// Whether [`ProxyOutcome::endings`] lists calls that ended with OK. Default: true.
+    pub list_ok: bool,
 }
 
 impl ProxyOptions {
@@ -81,6 +83,7 @@ impl ProxyOptions {
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_bytes: None,
             methods: MethodFilter::default(),
+            list_ok: true,
         }
     }
 }
@@ -126,6 +129,7 @@ pub struct Proxy {
     max_message_bytes: usize,
     max_bytes: Option<u64>,
     methods: MethodFilter,
+    list_ok: bool,
 }
 
 /// What the REST side needs once it runs.
@@ -200,6 +204,7 @@ impl Proxy {
             max_message_bytes: options.max_message_bytes,
             max_bytes: options.max_bytes,
             methods: options.methods,
+            list_ok: options.list_ok,
         })
     }
 
@@ -228,7 +233,7 @@ impl Proxy {
     /// with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
         let (size, bytes) = (self.max_message_bytes, self.max_bytes);
-        let hub = Arc::new(Hub::new(recorder, size, bytes, self.methods, stop));
+        let hub = Arc::new(Hub::new(recorder, size, bytes, (self.methods, self.list_ok), stop));
         let mut fronts = JoinSet::new();
         if let Some(front) = self.front {
             fronts.spawn(front.serve(Arc::clone(&hub)));

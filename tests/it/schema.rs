@@ -5,6 +5,7 @@ use bytes::Bytes;
 use grpc_capture::{
     event::{CallStart, Direction, Event, EventKind, Headers, Message, Metadata},
     file::{Header, Writer, WriterOptions},
+    proto::FOCUS_DESCRIPTOR_SET,
     tap::schema,
 };
 use prost::Message as _;
@@ -361,4 +362,60 @@ message Numbers {
     let inner = Message::plain(Direction::Received, [b"\x4a\x0a\x08", GREATEST].concat());
     let lines = shown(&dir, &set, "/wide.Wide/Get", &[inner]);
     assert_eq!(lines[0]["message"]["inner"]["a"], "9223372036854775807", "{}", lines[0]);
+}
+
+#[test]
+fn info_names_the_schema_of_the_calls_and_not_what_is_embedded_for_others() {
+    let dir = Dir::new();
+    let guide = guide(&dir);
+    let both = schema::join(Some(&guide), FOCUS_DESCRIPTOR_SET).unwrap();
+    let message = Message::plain(Direction::Sent, &b""[..]);
+    for (set, method, line, described, undescribed) in [
+        (
+            FOCUS_DESCRIPTOR_SET,
+            "/other.Service/Get",
+            "none for other.Service".to_owned(),
+            json!([]),
+            json!(["other.Service"]),
+        ),
+        (
+            FOCUS_DESCRIPTOR_SET,
+            "/datastream.DataStreamService/StreamSpectrograms",
+            "datastream.DataStreamService".to_owned(),
+            json!(["datastream.DataStreamService"]),
+            json!([]),
+        ),
+        (
+            &guide,
+            "/guide.Guide/Chat",
+            "guide.Guide".to_owned(),
+            json!(["guide.Guide"]),
+            json!([]),
+        ),
+        (
+            &both,
+            "/other.Service/Get",
+            "none for other.Service; embedded, and not called: guide.Guide".to_owned(),
+            json!([]),
+            json!(["other.Service"]),
+        ),
+        (
+            b"",
+            "/guide.Guide/Chat",
+            "none for guide.Guide".to_owned(),
+            json!([]),
+            json!(["guide.Guide"]),
+        ),
+    ] {
+        shown(&dir, set, method, std::slice::from_ref(&message));
+        let path = dir.file("any.gcap");
+        let info = run(&["info", &path]).expect(0);
+        let schema = info.text().lines().find_map(|text| text.strip_prefix("schema "));
+        assert_eq!(schema.map(str::trim), Some(line.as_str()), "{}", info.text());
+        let info = run(&["info", "--format", "json", &path]).expect(0).json();
+        assert_eq!(
+            (&info["described_services"], &info["undescribed_services"]),
+            (&described, &undescribed)
+        );
+    }
 }

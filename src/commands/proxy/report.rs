@@ -51,7 +51,7 @@ struct Report<'a> {
     not_grpc: u64,
     /// Calls that `--method` left out.
     filtered: u64,
-    /// Calls that `--only-errors` left out, of `calls`.
+    /// Calls that `--only-errors` left out; they are not among `calls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<u64>,
     /// Calls that it kept before they had ended.
@@ -91,10 +91,23 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         Some(file) => file.map(|file| file.path.clone()),
         None => Some(session.path.clone()),
     };
-    let (messages, message_bytes) = held.map_or((totals.messages, totals.message_bytes), |held| {
-        let held = &held.summary;
-        (held.messages + held.sent_messages, held.message_bytes + held.sent_bytes)
+    // What the files hold, where that is not all that came.
+    let stored = match (written, held) {
+        (_, Some(held)) => Some(&held.summary),
+        (Some(written), None) if args.only_errors => Some(&written.summary),
+        _ => None,
+    };
+    let (messages, message_bytes) = stored.map_or((totals.messages, totals.message_bytes), |stored| {
+        (
+            stored.messages + stored.sent_messages,
+            stored.message_bytes + stored.sent_bytes,
+        )
     });
+    let calls = match (written, held) {
+        (Some(written), _) => u64::from(totals.calls).saturating_sub(written.left_out),
+        (None, Some(held)) if args.only_errors => held.summary.calls,
+        _ => totals.calls.into(),
+    };
     if let Some(Written { files, .. }) = written
         && !numbered
     {
@@ -107,7 +120,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         filtered: session.outcome.filtered,
         left_out: written.filter(|_| args.only_errors).map(|written| written.left_out),
         undecided: written.filter(|_| args.only_errors).map(|written| written.undecided),
-        calls: u64::from(totals.calls),
+        calls,
         messages,
         message_bytes,
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),

@@ -63,6 +63,7 @@ pub(super) struct Hub {
     pub(super) max_message_bytes: usize,
     pub(super) max_bytes: Option<u64>,
     methods: MethodFilter,
+    list_ok: bool,
     pub(super) stop: Stop,
     pub(super) outcome: Mutex<ProxyOutcome>,
     bytes: AtomicU64,
@@ -76,7 +77,7 @@ impl Hub {
         recorder: Option<RecorderHandle>,
         max_message_bytes: usize,
         max_bytes: Option<u64>,
-        methods: MethodFilter,
+        (methods, list_ok): (MethodFilter, bool),
         stop: Stop,
     ) -> Self {
         Self {
@@ -84,6 +85,7 @@ impl Hub {
             max_message_bytes,
             max_bytes,
             methods,
+            list_ok,
             stop,
             outcome: Mutex::default(),
             bytes: AtomicU64::new(0),
@@ -100,7 +102,8 @@ impl Hub {
         let mut outcome = self.outcome();
         outcome.calls += 1;
         outcome.lost += end.lost;
-        if outcome.endings.len() < ENDINGS_KEPT {
+        let is_ok = matches!(&end.ending, Ending::Status(status) if status.code == 0);
+        if outcome.endings.len() < ENDINGS_KEPT && (self.list_ok || !is_ok) {
             outcome.endings.push(end);
         }
     }

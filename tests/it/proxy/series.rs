@@ -158,11 +158,18 @@ fn only_calls_that_did_not_end_with_ok_are_recorded() {
     let report = proxy.stop().expect(0).json();
     assert_eq!(
         (&report["calls"], &report["left_out"], &report["undecided"]),
-        (&json!(16), &json!(8), &json!(0))
+        (&json!(8), &json!(8), &json!(0))
+    );
+    let listed: Vec<_> = report["endings"].as_array().unwrap().iter().collect();
+    assert!(
+        listed.len() == 8 && listed.iter().all(|call| call["code"] == 9),
+        "{report}"
     );
     let verified = verify(&out);
     assert!(verified.is_whole());
     assert_eq!(verified.summary.calls, 8);
+    let held = verified.summary.messages + verified.summary.sent_messages;
+    assert_eq!(report["messages"], json!(held));
     assert_eq!(report["digest"], json!(verified.summary.digest.to_string()));
     let there = calls(&events(&out));
     for (at, kind) in (4..).zip(KINDS) {
@@ -178,7 +185,8 @@ fn only_calls_that_did_not_end_with_ok_are_recorded() {
     let none = start(&server, &dir.file("none.gcap"), &["--only-errors"]);
     call_each(&none, "ok");
     let report = none.stop().expect(0).json();
-    assert_eq!((&report["calls"], &report["left_out"]), (&json!(4), &json!(4)));
+    assert_eq!((&report["calls"], &report["left_out"]), (&json!(0), &json!(4)));
+    assert_eq!((&report["messages"], &report["endings"]), (&json!(0), &json!([])));
 }
 
 #[test]

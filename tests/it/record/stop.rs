@@ -291,3 +291,19 @@ fn ctrl_c_before_the_job_is_reached_ends_at_once_too() {
     assert_ne!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("Ctrl-C"), "{}", run.stderr);
 }
+
+#[test]
+fn a_wish_that_is_sent_twice_at_once_finishes_the_capture_all_the_same() {
+    let (dir, frames) = (Dir::new(), frames(3, 16));
+    for name in ["INT", "TERM", "QUIT"] {
+        let out = dir.file(&format!("{name}.gcap"));
+        let job = RawJob::builder().frames(&frames).then(Step::Stall).start();
+        let recording = start(job.addr, &out, &[]);
+        wait_for_messages(&out, frames.len());
+        // `timeout -s INT` sends it to the process, and to the group that it is in.
+        recording.signal(name);
+        recording.signal(name);
+        recording.finish().expect(0);
+        holds(&out, &frames);
+    }
+}

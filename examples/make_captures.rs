@@ -213,8 +213,7 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
             EventKind::End(Ending::Broken(Broken {
                 error,
                 goaway: true,
-                announced: None,
-                reset: None,
+                ..Broken::default()
             })),
         );
         calls.extend(call.events);

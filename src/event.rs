@@ -290,6 +290,8 @@ pub struct Broken {
     pub reset: Option<u32>,
     /// The GOAWAY that the server sent, where it is known in full.
     pub announced: Option<GoAway>,
+    /// True when the server ended the stream in order, but without a status. The connection lives on.
+    pub ended: bool,
 }
 
 impl Broken {

@@ -38,6 +38,7 @@ mod grpc;
 mod open;
 mod options;
 pub mod pace;
+mod peek;
 mod plan;
 mod player;
 mod queue;

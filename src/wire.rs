@@ -15,3 +15,4 @@ pub mod timeout;
 pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
 pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, deflate, inflate};
 pub use metadata::{header_map, metadata};
+pub(crate) use status::is_grpc;

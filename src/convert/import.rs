@@ -157,9 +157,7 @@ impl<R: Read> Iterator for Import<R> {
                 let error = "the file of frames could not be read to its end".to_owned();
                 let broken = Broken {
                     error,
-                    goaway: false,
-                    announced: None,
-                    reset: None,
+                    ..Broken::default()
                 };
                 return Some(Ok(self.event(EventKind::End(Ending::Broken(broken)))));
             }

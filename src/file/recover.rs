@@ -167,9 +167,7 @@ impl<S: Storage> Salvage<S> {
                 offset_ns: self.last_offset_ns,
                 kind: EventKind::End(Ending::Broken(Broken {
                     error: "the recording was cut off before the call ended".to_owned(),
-                    goaway: false,
-                    announced: None,
-                    reset: None,
+                    ..Broken::default()
                 })),
             });
         }

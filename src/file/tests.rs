@@ -75,8 +75,7 @@ fn every_kind() -> Vec<Event> {
         Ending::Broken(Broken {
             error: "reset".to_owned(),
             goaway: true,
-            announced: None,
-            reset: None,
+            ..Broken::default()
         }),
         Ending::Deadline(Deadline {
             limit: Limit::Idle,

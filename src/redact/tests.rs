@@ -418,9 +418,7 @@ fn other_endings_lose_known_values_too() {
         9,
         EventKind::End(Ending::Broken(Broken {
             error,
-            goaway: false,
-            announced: None,
-            reset: None,
+            ..Broken::default()
         })),
     );
     let EventKind::End(Ending::Broken(end)) = redactor.event(end).kind else {

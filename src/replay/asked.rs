@@ -6,8 +6,9 @@ use std::{
     task::Waker,
 };
 
+use bytes::Bytes;
+use http_body::Body;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 
 use super::plan::content;
 use crate::wire::Deframer;
@@ -53,7 +54,10 @@ impl Asked {
 }
 
 /// Reads a request body to its end.
-pub(super) async fn read(mut body: Incoming, asked: Arc<Asked>, encoding: String, limit: usize) {
+pub(super) async fn read<B>(mut body: B, asked: Arc<Asked>, encoding: String, limit: usize)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let mut deframer = Deframer::new(limit);
     let mut readable = true;
     loop {

@@ -23,7 +23,7 @@ use super::{
     answer::trailers,
     connection::{Break, Guard},
     faults::Drip,
-    player::{Act, Finale},
+    player::{Act, Finale, Step},
     served::Counters,
     share::Feed,
 };
@@ -117,7 +117,7 @@ impl Body for Answer {
 /// The rest of a recorded call, from its first message on.
 #[derive(Debug)]
 pub(super) struct Replay {
-    pub(super) steps: Feed,
+    steps: Feed,
     /// Small messages and prefixes that wait to be sent.
     gathered: BytesMut,
     ending: Option<Finale>,
@@ -143,7 +143,10 @@ impl Replay {
         drain: CancellationToken,
         rest: JoinSet<()>,
     ) -> Self {
-        counters.call_started();
+        counters.call_opened();
+        if !steps.is_exchange() {
+            counters.call_began();
+        }
         Self {
             steps,
             gathered: BytesMut::new(),
@@ -157,6 +160,21 @@ impl Replay {
             sent_any: false,
             done: false,
         }
+    }
+
+    /// The next step when it is due.
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let step = ready!(self.steps.poll_due(cx));
+        if let Some(decided) = self.steps.decided() {
+            self.guard.plays(decided.source);
+            self.drip = decided.drip;
+        }
+        Poll::Ready(step)
+    }
+
+    /// Puts back a step that was taken too early.
+    pub(super) fn put_back(&mut self, step: Step) {
+        self.steps.put_back(step);
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
@@ -174,7 +192,7 @@ impl Replay {
             if self.ending.is_some() {
                 return self.poll_ending(cx);
             }
-            let step = match self.steps.poll_due(cx) {
+            let step = match self.poll_step(cx) {
                 Poll::Ready(step) => step,
                 Poll::Pending if self.gathered.is_empty() => return Poll::Pending,
                 Poll::Pending => match self.send(Bytes::new()) {
@@ -238,6 +256,10 @@ impl Replay {
                 self.finish();
                 return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
             }
+            Some(Finale::NoStatus) => {
+                self.finish();
+                return Poll::Ready(None);
+            }
             Some(Finale::Hold) => {
                 ready!(self.drained.as_mut().poll(cx));
                 self.ending = Some(Finale::Status(Status {
@@ -275,7 +297,9 @@ impl Replay {
     /// The recorded call has been replayed to its end.
     pub(super) fn finish(&mut self) {
         self.done = true;
-        self.counters.call_completed();
+        if !self.steps.is_refused() {
+            self.counters.call_completed();
+        }
     }
 }
 

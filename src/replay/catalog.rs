@@ -220,7 +220,8 @@ fn plain(request: Option<&Request>) -> Result<&[u8], Refusal> {
             "the call ended before its request message came".to_owned(),
         )),
         Some(Request { compressed: true, .. }) => {
-            let message = "compressed requests are not read here; send this one with grpc-encoding identity";
+            let message =
+                "this request is compressed in a way that is not read here; send it in gzip, deflate or identity";
             Err(Refusal::new(UNIMPLEMENTED, message.to_owned()))
         }
         Some(request) => Ok(&request.data),

@@ -126,6 +126,16 @@ impl Guard {
         }
     }
 
+    /// It is known by now of which capture the call is.
+    pub(super) fn plays(&self, source: usize) {
+        let mut calls = self.connection.lock();
+        let running = calls.running.iter_mut().find(|call| call.id == self.id);
+        if let Some(running) = running.filter(|call| call.source != source) {
+            running.source = source;
+            calls.wake();
+        }
+    }
+
     /// The call has come to an ending without a status: says how, when it is time.
     pub(super) fn poll_finale(&self, cx: &mut Context<'_>, finale: &Finale) -> Poll<Break> {
         match finale {
@@ -135,7 +145,9 @@ impl Guard {
                 Poll::Ready(Break::Connection)
             }
             Finale::Reset { code } => Poll::Ready(Break::Stream(h2::Reason::from(*code))),
-            Finale::Status(_) | Finale::Cancel | Finale::Hold => Poll::Ready(Break::Stream(h2::Reason::CANCEL)),
+            Finale::Status(_) | Finale::NoStatus | Finale::Cancel | Finale::Hold => {
+                Poll::Ready(Break::Stream(h2::Reason::CANCEL))
+            }
         }
     }
 

@@ -16,8 +16,10 @@ use tokio::time::{Instant, Sleep};
 use super::{
     asked::{Asked, Said},
     catalog::Catalog,
+    faults::Drip,
     plan::{Choice, Matcher, Place},
     player::{Act, Finale, Step},
+    served::Counters,
     share::Feed,
 };
 use crate::{
@@ -36,9 +38,18 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 const SLOWER: u32 = 10;
 
 /// Opens what a recorded call sent.
-pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<Feed> + Send + Sync>;
+pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(Feed, Decided)> + Send + Sync>;
 /// How often this client has had a call, counting this time.
 pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
+
+/// What is known once it is decided which recorded call is played.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// The number of its capture.
+    pub(super) source: usize,
+    /// Holds its bytes back, when a fault wants it so.
+    pub(super) drip: Option<Drip>,
+}
 
 /// The state of a client's call.
 pub(super) struct Exchange {
@@ -50,6 +61,9 @@ pub(super) struct Exchange {
     turns: Turns,
     /// What is played, and of which call.
     playing: Option<(Place, Box<Feed>)>,
+    /// What was decided and nobody has looked at.
+    decided: Option<Decided>,
+    counters: Arc<Counters>,
     /// Steps that the client has, and steps of the call that is played that it has had of another.
     sent: usize,
     skip: usize,
@@ -59,7 +73,10 @@ pub(super) struct Exchange {
     as_recorded: bool,
     /// Nothing was sent since.
     since: Instant,
-    over: bool,
+    /// Something was due.
+    began: bool,
+    /// The client was refused: no recorded call is meant, or it could not go on.
+    refused: bool,
 }
 
 /// What a timer is set for.
@@ -78,6 +95,7 @@ impl Exchange {
         matcher: Matcher,
         open: Open,
         turns: Turns,
+        counters: Arc<Counters>,
         as_recorded: bool,
     ) -> Self {
         Self {
@@ -88,14 +106,27 @@ impl Exchange {
             open,
             turns,
             playing: None,
+            decided: None,
+            counters,
             sent: 0,
             skip: 0,
             held: None,
             timer: None,
             as_recorded,
             since: Instant::now(),
-            over: false,
+            began: false,
+            refused: false,
         }
+    }
+
+    /// What has been decided since this was asked last.
+    pub(super) fn decided(&mut self) -> Option<Decided> {
+        self.decided.take()
+    }
+
+    /// True when the client was refused.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Puts back a step that was taken too early.
@@ -126,7 +157,10 @@ impl Exchange {
                 self.held = None;
                 self.skip = self.sent;
                 match (self.open)(place) {
-                    Ok(feed) => self.playing = Some((place, Box::new(feed))),
+                    Ok((feed, decided)) => {
+                        self.playing = Some((place, Box::new(feed)));
+                        self.decided = Some(decided);
+                    }
                     Err(error) => {
                         return Poll::Ready(
                             self.refuse(INTERNAL, format!("could not start to read the capture: {error}")),
@@ -155,6 +189,9 @@ impl Exchange {
                 }
                 continue;
             }
+            if !std::mem::replace(&mut self.began, true) {
+                self.counters.call_began();
+            }
             self.sent += 1;
             self.moved();
             return Poll::Ready(step);
@@ -170,7 +207,7 @@ impl Exchange {
     /// Takes what the client has said; the ending, when no recorded call is meant.
     fn listen(&mut self, cx: &Context<'_>) -> Option<Step> {
         let said = self.asked.take(cx.waker());
-        if said.is_empty() || self.over {
+        if said.is_empty() || self.refused {
             return None;
         }
         self.moved();
@@ -285,7 +322,8 @@ impl Exchange {
     }
 
     fn refuse(&mut self, code: u32, message: String) -> Step {
-        self.over = true;
+        self.refused = true;
+        self.counters.refused();
         tracing::info!(code, message, "a call was refused");
         Step::new(
             0,

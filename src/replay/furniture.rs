@@ -8,15 +8,14 @@ use std::{
 };
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tonic_health::ServingStatus;
 use tower_service::Service;
 
-use super::{error::ReplayError, server::Stage};
+use super::{error::ReplayError, peek::Peeked, server::Stage};
 use crate::{dialect::descriptors::readable, proto::FOCUS_DESCRIPTOR_SET};
 
 type Reply = Pin<Box<dyn Future<Output = Result<Response<tonic::body::Body>, Infallible>> + Send>>;
-type Handler = Box<dyn FnMut(Request<Incoming>) -> Reply + Send>;
+type Handler = Box<dyn FnMut(Request<Peeked>) -> Reply + Send>;
 
 /// The services that are no recorded calls, by path prefix.
 pub(super) struct Furniture {
@@ -109,7 +108,7 @@ pub(super) struct FurnitureService {
 impl FurnitureService {
     fn new<S>(prefix: &'static str, mut service: S) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,
+        S: Service<Request<Peeked>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,
         S::Future: Send + 'static,
     {
         // These services are always ready: their poll_ready answers so at once.
@@ -120,7 +119,7 @@ impl FurnitureService {
         }
     }
 
-    pub(super) fn answer(&self, request: Request<Incoming>) -> Reply {
+    pub(super) fn answer(&self, request: Request<Peeked>) -> Reply {
         self.handler.lock().unwrap_or_else(PoisonError::into_inner)(request)
     }
 }

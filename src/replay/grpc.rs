@@ -3,8 +3,8 @@
 use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body::Body as _;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,10 +20,11 @@ use super::{
     connection::{Break, Connection, Guard},
     control::Label,
     encoding::Encoding,
-    exchange::Exchange,
+    exchange::{Decided, Exchange},
     faults::Drip,
     furniture::Furniture,
-    plan::{Matcher, facets},
+    peek::Peeked,
+    plan::{Matcher, content, facets},
     player::{Act, Finale, MaxFrames, Step},
     reader,
     reel::is_job,
@@ -38,7 +39,7 @@ use crate::{
     event::{Metadata, Status},
     proto::datastream::HealthResponse,
     wire::{
-        Deframer, encode_message, metadata,
+        NO_ENCODING, WireError, encode_message, inflate, is_grpc, metadata,
         status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
     },
 };
@@ -130,17 +131,20 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Reply {
     let start = Instant::now();
-    if !is_grpc(&request) {
-        let mut response = Response::new(Answer::empty());
-        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Ok(response);
+    if !speaks_grpc(&request) {
+        return Ok(not_grpc());
     }
-    if let Some(service) = port.furniture.service(request.uri().path()) {
-        let Ok(response) = service.answer(request).await;
+    let (parts, body) = request.into_parts();
+    let method = parts.uri.path();
+    if let Some(service) = port.furniture.service(method) {
+        // What was recorded wins over what we add; what was not recorded we know ourselves.
+        let (first, body) = Peeked::read(body, port.stage.wire.max_request_bytes).await;
+        if was_asked(port, &parts, first) {
+            return exchange(port, connection, drain, parts, body, start).await;
+        }
+        let Ok(response) = service.answer(Request::from_parts(parts, body)).await;
         return Ok(response.map(Answer::Tonic));
     }
-    let (parts, mut body) = request.into_parts();
-    let method = parts.uri.path();
     if method == HEALTH_METHOD {
         return Ok(health(port));
     }
@@ -152,10 +156,12 @@ async fn answer(
     if !is_job(method) {
         return exchange(port, connection, drain, parts, body, start).await;
     }
-    let first = match first_message(&mut body, port.stage.wire.max_request_bytes).await {
-        Ok(first) => first,
-        Err(message) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &message)),
+    let (first, body) = Peeked::read(body, port.stage.wire.max_request_bytes).await;
+    let first = match first {
+        Ok(first) => first.map(|first| plain(first, sent_in(&parts.headers), port.stage.wire.max_request_bytes)),
+        Err(error) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &error.to_string())),
     };
+    let mut body = body.into_rest();
     let chosen = match port.catalog.choose(method, first.as_ref()) {
         Ok(chosen) => chosen,
         Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
@@ -188,14 +194,17 @@ async fn answer(
 }
 
 /// Answers a call of any service.
-async fn exchange(
+async fn exchange<B>(
     port: &Arc<Port>,
     connection: &Arc<Connection>,
     drain: CancellationToken,
     parts: http::request::Parts,
-    body: Incoming,
+    body: B,
     start: Instant,
-) -> Reply {
+) -> Reply
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
     let stage = &port.stage;
     let method = parts.uri.path().to_owned();
     let Some(first) = port
@@ -216,26 +225,21 @@ async fn exchange(
         );
         return Ok(refuse(port, UNAVAILABLE, &message));
     }
-    let (guard, drip) = (
-        Guard::new(connection, chosen.entry.source_at),
-        Drip::of(&stage.faults, chosen.call.call),
-    );
+    let guard = Guard::new(connection, chosen.entry.source_at);
     let encoding = Encoding::of(stage.wire.gzip, &parts.headers);
-    let sent_in = parts.headers.get("grpc-encoding").and_then(|name| name.to_str().ok());
     let asked = Arc::<Asked>::default();
     let mut rest = JoinSet::new();
-    let sent_in = sent_in.unwrap_or(crate::wire::NO_ENCODING).to_owned();
-    rest.spawn(asked::read(
-        body,
-        Arc::clone(&asked),
-        sent_in,
-        stage.wire.max_request_bytes,
-    ));
+    let (encoded, limit) = (sent_in(&parts.headers).to_owned(), stage.wire.max_request_bytes);
+    rest.spawn(asked::read(body, Arc::clone(&asked), encoded, limit));
     let open = {
         let port = Arc::clone(port);
         move |place| {
             let chosen = port.catalog.at(place).ok_or(io::ErrorKind::NotFound)?;
-            feed(&port, &chosen, encoding, start)
+            let decided = Decided {
+                source: chosen.entry.source_at,
+                drip: Drip::of(&port.stage.faults, chosen.call.call),
+            };
+            Ok((feed(&port, &chosen, encoding, start)?, decided))
         }
     };
     let turns = {
@@ -252,10 +256,11 @@ async fn exchange(
         Matcher::new(facets(&metadata(&parts.headers))),
         Box::new(open),
         Box::new(turns),
+        Arc::clone(&stage.counters),
         stage.playback.is_plain() && stage.deliveries.is_broadcast() && stage.faults.is_empty(),
     );
     let feed = Feed::Exchange(Box::new(exchange));
-    let replay = Replay::new(feed, drip, guard, Arc::clone(&stage.counters), drain, rest);
+    let replay = Replay::new(feed, None, guard, Arc::clone(&stage.counters), drain, rest);
     replay_call(Box::new(replay), encoding).await
 }
 
@@ -286,40 +291,69 @@ fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) ->
         Steps::open(tape, start, stage.control.register(label), Arc::clone(&stage.meter))
     };
     if share == Share::Part {
-        // Competing clients differ in what they accept, so each message goes as it was recorded.
-        let shared = || open(MaxFrames::Unlimited, Encoding::AsRecorded);
-        return stage.deliveries.join(key, chosen.max_frames, shared);
+        // Competing clients differ in what they accept: each encodes what it gets.
+        let shared = || open(MaxFrames::Unlimited, Encoding::AS_RECORDED);
+        let encoder = encoding.encoder(call.answer_encoding.as_deref());
+        return stage.deliveries.join(key, chosen.max_frames, encoder, shared);
     }
     open(chosen.max_frames, encoding).map(|steps| Feed::Whole(Box::new(steps)))
 }
 
-fn is_grpc<B>(request: &Request<B>) -> bool {
+fn speaks_grpc<B>(request: &Request<B>) -> bool {
     let content_type = request.headers().get(CONTENT_TYPE);
-    request.method() == Method::POST
-        && content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    request.method() == Method::POST && content_type.is_some_and(|value| value.to_str().is_ok_and(is_grpc))
 }
 
-/// The first message of a request; `None` when the client sent none.
-async fn first_message(body: &mut Incoming, limit: usize) -> Result<Option<FirstMessage>, String> {
-    let mut deframer = Deframer::new(limit);
-    loop {
-        if let Some(frame) = deframer.next_frame().map_err(|error| error.to_string())? {
-            let (compressed, data) = (frame.compressed, frame.data);
-            return Ok(Some(FirstMessage { compressed, data }));
-        }
-        match body.frame().await {
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    deframer.push(data);
-                }
-            }
-            Some(Err(_)) | None => return Ok(None),
-        }
+/// The answer to what is not gRPC, gRPC-Web included.
+fn not_grpc() -> Response<Answer> {
+    let text =
+        "this port speaks gRPC over HTTP/2 (content-type application/grpc), and neither gRPC-Web nor anything else\n";
+    let mut response = Response::new(Answer::Once(Some(Bytes::from_static(text.as_bytes())), None));
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}
+
+/// The encoding that a client names for its messages.
+fn sent_in(headers: &HeaderMap) -> &str {
+    let name = headers.get("grpc-encoding").and_then(|name| name.to_str().ok());
+    name.unwrap_or(NO_ENCODING)
+}
+
+/// A message as it was before the client's encoder, where that can be told.
+fn plain(message: FirstMessage, encoding: &str, limit: usize) -> FirstMessage {
+    if !message.compressed {
+        return message;
+    }
+    match inflate(encoding, &message.data, limit as u64) {
+        Ok(data) => FirstMessage {
+            compressed: false,
+            data,
+        },
+        Err(_) => message,
     }
 }
 
+/// True when a call of this method was recorded that began so, and its server is up.
+fn was_asked(port: &Port, parts: &http::request::Parts, first: Result<Option<FirstMessage>, WireError>) -> bool {
+    let (Some(method), Ok(first)) = (port.catalog.method(parts.uri.path()), first) else {
+        return false;
+    };
+    if port.stage.readiness.left_of_all().is_some() {
+        return false;
+    }
+    let (encoding, limit) = (sent_in(&parts.headers), port.stage.wire.max_request_bytes);
+    let mut matcher = Matcher::new(Vec::new());
+    match first {
+        Some(first) => matcher.request(method, content(encoding, first.compressed, &first.data, limit)),
+        None => matcher.half_close(method),
+    }
+    !matcher.is_over()
+}
+
 async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
-    let step = poll_fn(|cx| replay.steps.poll_due(cx)).await;
+    let step = poll_fn(|cx| replay.poll_step(cx)).await;
     let mut head = match step.act {
         Act::Headers(metadata) => answer::head(&metadata),
         Act::End(Finale::Status(status)) if status.trailers_only => {
@@ -329,8 +363,8 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
         Act::End(finale @ (Finale::Cancel | Finale::Break { .. } | Finale::Reset { .. } | Finale::Sever { .. })) => {
             return replay.break_off(&finale).await;
         }
-        act @ (Act::Message { .. } | Act::End(Finale::Status(_) | Finale::Hold)) => {
-            replay.steps.put_back(Step { act, ..step });
+        act @ (Act::Message { .. } | Act::End(Finale::Status(_) | Finale::NoStatus | Finale::Hold)) => {
+            replay.put_back(Step { act, ..step });
             answer::head(&Metadata::default())
         }
     };

@@ -71,6 +71,8 @@ pub(super) enum Act {
 pub(super) enum Finale {
     /// A status, in trailers or in a trailers-only answer.
     Status(Status),
+    /// The stream ends in order, without a status.
+    NoStatus,
     /// The stream is reset with CANCEL.
     Cancel,
     /// The connection breaks, announced by a GOAWAY or not.
@@ -113,6 +115,7 @@ impl Finale {
                 ..
             }) => code.map_or(Self::Cancel, |code| Self::Reset { code }),
             Ending::Broken(Broken { reset: Some(code), .. }) => Self::Reset { code },
+            Ending::Broken(Broken { ended: true, .. }) => Self::NoStatus,
             Ending::Broken(broken) => Self::Break { goaway: broken.goaway },
             // The recorder, or the client that it watched, had enough: the job itself did not end.
             Ending::Cancelled(_) | Ending::Deadline(_) if job => Self::complete(),

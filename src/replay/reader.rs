@@ -3,7 +3,7 @@
 use std::{io, thread};
 
 use super::{
-    encoding::{Encoder, Encoding},
+    encoding::Encoder,
     faults::Injector,
     player::Step,
     queue::{Consumer, Gone, Producer, bounded},
@@ -32,7 +32,7 @@ pub(super) fn spawn(
     source: Source,
     reel: Reel,
     injector: Injector,
-    encoding: Encoding,
+    encoder: Encoder,
     limit: usize,
 ) -> io::Result<Consumer> {
     let (producer, consumer) = bounded(limit);
@@ -46,7 +46,7 @@ pub(super) fn spawn(
                 reel,
                 &mut Out {
                     injector,
-                    encoder: encoding.encoder(),
+                    encoder,
                     producer,
                 },
             );

@@ -17,9 +17,6 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// Services that the server answers for itself, so that a recorded call to them is not a job.
-const FURNITURE: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
-
 /// A longer request is not kept: no job's is, and the script stays small whatever a capture holds.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Marks that are kept of a call: those that calls have in common before their clients differ.
@@ -42,6 +39,8 @@ pub struct Call {
     pub(super) marks: Vec<Mark>,
     /// The metadata of the request.
     pub(super) metadata: Metadata,
+    /// The encoding that the answer names.
+    pub(super) answer_encoding: Option<String>,
     /// The client's connection; 0 = unknown.
     pub(super) connection: u32,
     /// True when a message was received.
@@ -54,10 +53,10 @@ pub struct Call {
     pub shape: Option<JobShape>,
 }
 
-/// A request message as it stood on the wire.
+/// A request message, as it was before the client's encoder where that can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The compressed flag of its prefix.
+    /// True when it is compressed, and it cannot be told how.
     pub compressed: bool,
     /// Its bytes.
     pub data: Bytes,
@@ -209,6 +208,7 @@ impl Scan {
                     requests: Requests::default(),
                     marks: Vec::new(),
                     metadata: start.metadata.clone(),
+                    answer_encoding: None,
                     connection: start.connection,
                     answered: false,
                     half_closed: false,
@@ -231,6 +231,7 @@ impl Scan {
             EventKind::Headers(headers) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
                     call.mark(hash(&headers.metadata.0));
+                    call.answer_encoding = headers.metadata.get_text("grpc-encoding").map(ToOwned::to_owned);
                 }
             }
             EventKind::HalfClose => {
@@ -281,8 +282,7 @@ impl Scan {
                 jobs.add(&job_id, call);
             } else if call.method == STREAM_DATA {
                 jobs.add(fallback_id, call);
-            } else if call.method != HEALTH_METHOD && !FURNITURE.iter().any(|service| call.method.starts_with(service))
-            {
+            } else if call.method != HEALTH_METHOD {
                 others.push(call);
             }
         }
@@ -334,12 +334,7 @@ fn note_message(call: &mut Call, message: &Message) {
     }
     match message.direction {
         Direction::Sent if call.request.is_none() && message.data.len() <= MAX_REQUEST_BYTES => {
-            // Copied, so that the chunk that it was read from can go.
-            let data = Bytes::copy_from_slice(&message.data);
-            call.request = Some(Request {
-                compressed: message.compressed,
-                data,
-            });
+            call.request = Some(plain_request(&call.metadata, message));
         }
         Direction::Received if !call.answered => {
             call.answered = true;
@@ -348,6 +343,23 @@ fn note_message(call: &mut Call, message: &Message) {
             }
         }
         _ => {}
+    }
+}
+
+fn plain_request(metadata: &Metadata, message: &Message) -> Request {
+    let encoding = metadata.get_text("grpc-encoding").unwrap_or(wire::NO_ENCODING);
+    if message.compressed
+        && let Ok(data) = wire::inflate(encoding, &message.data, MAX_REQUEST_BYTES as u64)
+    {
+        return Request {
+            compressed: false,
+            data,
+        };
+    }
+    Request {
+        compressed: message.compressed,
+        // Copied, so that the chunk that it was read from can go.
+        data: Bytes::copy_from_slice(&message.data),
     }
 }
 

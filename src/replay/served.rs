@@ -13,7 +13,7 @@ pub struct Served {
     pub calls: u64,
     /// Calls that were replayed to their ending.
     pub completed: u64,
-    /// Calls that were answered with a refusal: unknown job, stream or method.
+    /// Calls that were answered with a refusal: unknown job, stream, method or requests.
     pub refused: u64,
     /// Messages handed to the transport.
     pub messages: u64,
@@ -52,8 +52,12 @@ impl Counters {
         self.active.load(Relaxed)
     }
 
-    pub(super) fn call_started(&self) {
+    pub(super) fn call_opened(&self) {
         self.active.fetch_add(1, Relaxed);
+    }
+
+    /// It is known what is replayed, and the first of it is due.
+    pub(super) fn call_began(&self) {
         self.calls.fetch_add(1, Relaxed);
     }
 

@@ -15,7 +15,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    exchange::Exchange,
+    encoding::Encoder,
+    exchange::{Decided, Exchange},
     options::Delivery,
     player::{Act, Finale, MaxFrames, Step},
     restamp::Shifts,
@@ -113,6 +114,7 @@ impl Deliveries {
         &self,
         key: CallKey,
         max_frames: MaxFrames,
+        encoder: Encoder,
         open: impl FnOnce() -> io::Result<Steps>,
     ) -> io::Result<Feed> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +129,7 @@ impl Deliveries {
             queue
         };
         drop(queues);
-        Ok(Feed::Part(queue.join(max_frames)))
+        Ok(Feed::Part(queue.join(max_frames, encoder)))
     }
 
     /// The job was configured anew: its frames are there again.
@@ -182,17 +184,18 @@ impl Queue {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn join(self: &Arc<Self>, max_frames: MaxFrames) -> Member {
+    fn join(self: &Arc<Self>, max_frames: MaxFrames, encoder: Encoder) -> Member {
         let (sender, receiver) = mpsc::channel(1);
         let mut members = self.lock();
         if members.end.is_none() {
             members.senders.push_back(sender);
         }
-        let first = members.head.clone();
+        let first = members.head.clone().map(|head| encoder.encode(head));
         drop(members);
         self.room.notify_one();
         Member {
             queue: Arc::clone(self),
+            encoder,
             receiver,
             next: first.into_iter().collect(),
             left: match max_frames {
@@ -245,6 +248,8 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Member {
     queue: Arc<Queue>,
+    /// The queue holds what was recorded.
+    encoder: Encoder,
     receiver: mpsc::Receiver<Step>,
     next: VecDeque<Step>,
     left: Option<u64>,
@@ -260,7 +265,7 @@ impl Member {
             step
         } else if let Some(step) = std::task::ready!(self.receiver.poll_recv(cx)) {
             self.queue.room.notify_one();
-            step
+            self.encoder.encode(step)
         } else {
             let finale = self.queue.lock().end.clone();
             let act = Act::End(finale.unwrap_or_else(Finale::complete));
@@ -296,6 +301,24 @@ impl Feed {
             Self::Part(member) => member.poll_next(cx),
             Self::Exchange(exchange) => exchange.poll_due(cx),
         }
+    }
+
+    /// True when it is decided while it is played which call that is.
+    pub(super) const fn is_exchange(&self) -> bool {
+        matches!(self, Self::Exchange(_))
+    }
+
+    /// See [`Exchange::decided`].
+    pub(super) fn decided(&mut self) -> Option<Decided> {
+        match self {
+            Self::Whole(_) | Self::Part(_) => None,
+            Self::Exchange(exchange) => exchange.decided(),
+        }
+    }
+
+    /// True when no recorded call is meant, so that the client was refused.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Exchange(exchange) if exchange.is_refused())
     }
 
     /// Puts back a step that was taken too early.

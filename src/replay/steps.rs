@@ -83,7 +83,8 @@ impl Tape {
             From::Position(_, _, messages) => messages,
         };
         let injector = Injector::new(&self.faults, self.call.call, &self.call.method, had);
-        let queue = reader::spawn(self.source.clone(), reel, injector, self.encoding, self.limit)?;
+        let encoder = self.encoding.encoder(self.call.answer_encoding.as_deref());
+        let queue = reader::spawn(self.source.clone(), reel, injector, encoder, self.limit)?;
         Ok((queue, schedule))
     }
 }

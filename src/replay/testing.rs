@@ -228,8 +228,24 @@ impl Client {
     }
 
     pub(super) async fn call_with(&self, path: &str, message: &[u8], metadata: &[(&str, &str)]) -> Seen {
+        self.call_bytes(path, prefixed(&[message]), metadata).await
+    }
+
+    /// Sends a body of its own, whose content type says what it is.
+    pub(super) async fn post_as(&self, content_type: &str, path: &str, message: &[u8]) -> Seen {
+        let request = Request::post(format!("http://replay{path}")).header("content-type", content_type);
+        let request = request.body(Full::new(prefixed(&[message]))).unwrap();
+        Self::read(self.0.clone().send_request(request).await).await
+    }
+
+    /// Sends a body as it stands on the wire.
+    pub(super) async fn call_bytes(&self, path: &str, body: Bytes, metadata: &[(&str, &str)]) -> Seen {
+        Self::read(self.begin_with(path, body, metadata).await).await
+    }
+
+    async fn read(response: Result<http::Response<hyper::body::Incoming>, hyper::Error>) -> Seen {
         let mut seen = Seen::default();
-        let response = match self.begin_with(path, message, metadata).await {
+        let response = match response {
             Ok(response) => response,
             Err(error) => return seen.failed(&error),
         };
@@ -256,13 +272,13 @@ impl Client {
         path: &str,
         message: &[u8],
     ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
-        self.begin_with(path, message, &[]).await
+        self.begin_with(path, prefixed(&[message]), &[]).await
     }
 
     async fn begin_with(
         &self,
         path: &str,
-        message: &[u8],
+        body: Bytes,
         metadata: &[(&str, &str)],
     ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
         let request = Request::post(format!("http://replay{path}"))
@@ -271,7 +287,7 @@ impl Client {
         let request = metadata
             .iter()
             .fold(request, |request, (name, value)| request.header(*name, *value));
-        let request = request.body(Full::new(prefixed(&[message]))).unwrap();
+        let request = request.body(Full::new(body)).unwrap();
         self.0.clone().send_request(request).await
     }
 }

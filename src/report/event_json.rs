@@ -257,6 +257,9 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
             if let Some(announced) = &broken.announced {
                 map.serialize_entry("announced", &Announced::of(announced))?;
             }
+            if broken.ended {
+                map.serialize_entry("ended", &true)?;
+            }
             Ok(())
         }
         Ending::Deadline(deadline) => {

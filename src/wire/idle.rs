@@ -48,8 +48,7 @@ mod tests {
             Ending::Broken(Broken {
                 error: String::new(),
                 goaway,
-                announced: None,
-                reset: None,
+                ..Broken::default()
             })
         };
         let status = |code| {

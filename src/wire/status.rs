@@ -155,6 +155,14 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
+/// True for the content type of gRPC: `application/grpc`, alone or with a subtype or parameters.
+pub(crate) fn is_grpc(content_type: &str) -> bool {
+    content_type
+        .to_ascii_lowercase()
+        .strip_prefix("application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';', ' ']))
+}
+
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
@@ -166,6 +174,20 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn content_types_of_grpc_are_told_from_others() {
+        for grpc in [
+            "application/grpc",
+            "application/grpc+proto",
+            "Application/GRPC;charset=utf-8",
+        ] {
+            assert!(is_grpc(grpc), "{grpc}");
+        }
+        for other in ["", "application/grpc-web", "application/json", "text/html"] {
+            assert!(!is_grpc(other), "{other}");
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn by_ending() -> Vec<Kind> {
             error,
             goaway,
             reset: Some(2),
-            announced: None,
+            ..Broken::default()
         })
     };
     vec![

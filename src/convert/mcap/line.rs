@@ -102,6 +102,8 @@ pub(super) enum End {
         reset: Option<u32>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         announced: Option<Announced>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ended: bool,
     },
     Deadline {
         limit: Limit,
@@ -281,11 +283,13 @@ impl End {
                 goaway,
                 reset,
                 announced,
+                ended,
             }) => Self::Broken {
                 error: error.clone(),
                 goaway: *goaway,
                 reset: *reset,
                 announced: announced.as_ref().map(Announced::of),
+                ended: *ended,
             },
             Ending::Deadline(Deadline { limit, after_ns }) => Self::Deadline {
                 limit: *limit,
@@ -313,11 +317,13 @@ impl End {
                 goaway,
                 reset,
                 announced,
+                ended,
             } => Ending::Broken(Broken {
                 error,
                 goaway,
                 reset,
                 announced: announced.map(Announced::into_goaway),
+                ended,
             }),
             Self::Deadline { limit, after_ns } => Ending::Deadline(Deadline { limit, after_ns }),
         }

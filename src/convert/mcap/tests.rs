@@ -125,6 +125,7 @@ fn what_no_message_of_mcap_can_say_comes_back_too() {
             code: 0,
             data: vec![0xff].into(),
         }),
+        ended: false,
     };
     let note = EventKind::Note(Note {
         author: "a".to_owned(),

@@ -42,6 +42,10 @@ pub(super) enum EndHead<'a> {
         #[serde(borrow)]
         announced: Option<(u32, u32, &'a [u8])>,
     },
+    /// Since 1.3: ended by the server in order, without a status.
+    NoStatus {
+        error: &'a str,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,10 +91,14 @@ pub(super) fn end_head(ending: &Ending) -> EndHead<'_> {
                 Some(code) => EndHead::Reset { by, code, reason },
             }
         }
-        Ending::Broken(broken) if broken.reset.is_none() && broken.announced.is_none() => EndHead::Broken {
-            error: &broken.error,
-            goaway: broken.goaway,
-        },
+        Ending::Broken(broken) if broken.reset.is_none() && broken.announced.is_none() => {
+            let (error, goaway) = (&broken.error, broken.goaway);
+            if broken.ended {
+                EndHead::NoStatus { error }
+            } else {
+                EndHead::Broken { error, goaway }
+            }
+        }
         Ending::Broken(broken) => EndHead::Lost {
             error: &broken.error,
             goaway: broken.goaway,
@@ -153,6 +161,11 @@ pub(super) fn ending_of(end: EndHead<'_>) -> Ending {
                 code,
                 data: Bytes::copy_from_slice(data),
             }),
+            ended: false,
+        }),
+        EndHead::NoStatus { error } => Ending::Broken(Broken {
+            ended: true,
+            ..Broken::new(error)
         }),
         EndHead::Deadline { limit, after_ns } => Ending::Deadline(Deadline {
             limit: match limit {
@@ -163,5 +176,44 @@ pub(super) fn ending_of(end: EndHead<'_>) -> Ending {
             },
             after_ns,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_http2_said_at_the_end_comes_back_as_it_went_in() {
+        let goaway = GoAway {
+            last_stream: 5,
+            code: 11,
+            data: Bytes::from_static(b"too_many_pings"),
+        };
+        let broken = Broken::new("as it was told");
+        for broken in [
+            broken.clone(),
+            Broken {
+                ended: true,
+                ..broken.clone()
+            },
+            Broken {
+                reset: Some(8),
+                ..broken.clone()
+            },
+            Broken {
+                goaway: true,
+                announced: Some(goaway),
+                ..broken
+            },
+        ] {
+            let ending = Ending::Broken(broken);
+            assert_eq!(ending_of(end_head(&ending)), ending);
+        }
+        let cancelled = Ending::Cancelled(Cancelled {
+            code: Some(8),
+            ..Cancelled::new(Party::Server, "enough")
+        });
+        assert_eq!(ending_of(end_head(&cancelled)), cancelled);
     }
 }

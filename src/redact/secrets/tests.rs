@@ -60,9 +60,7 @@ fn a_token_is_masked_wherever_text_stands_from_its_call_on() {
         })),
         EventKind::End(Ending::Broken(Broken {
             error: says(),
-            goaway: false,
-            announced: None,
-            reset: None,
+            ..Broken::default()
         })),
         EventKind::Gap(Gap {
             direction: Direction::Sent,

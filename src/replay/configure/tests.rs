@@ -100,6 +100,7 @@ fn production_channels_are_mapped_to_their_streams() {
         marks: Vec::new(),
         metadata: crate::event::Metadata::default(),
         connection: 0,
+        answer_encoding: None,
         half_closed: false,
         answered: true,
         end: None,

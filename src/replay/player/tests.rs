@@ -89,8 +89,7 @@ fn a_server_that_gave_up_or_broke_does_so_again() {
         let broken = Broken {
             error: String::new(),
             goaway,
-            announced: None,
-            reset: None,
+            ..Broken::default()
         };
         assert_eq!(finale(Ending::Broken(broken)), Finale::Break { goaway });
     }

@@ -2,6 +2,7 @@ use std::{future::poll_fn, thread};
 
 use super::*;
 use crate::replay::{
+    encoding::Encoding,
     faults::Running,
     options::Playback,
     player::{Act, MaxFrames},
@@ -29,7 +30,14 @@ async fn a_reader_never_holds_more_than_its_bound() {
     let call = scan.jobs("a").remove(0).calls.remove(0);
     let reel = Reel::new(&call, MaxFrames::Unlimited, &Playback::default());
     let injector = Injector::new(&Running::default(), 1, "", 0);
-    let mut queue = spawn(recording.source(), reel, injector, Encoding::AsRecorded, LIMIT).unwrap();
+    let mut queue = spawn(
+        recording.source(),
+        reel,
+        injector,
+        Encoding::AS_RECORDED.encoder(None),
+        LIMIT,
+    )
+    .unwrap();
     let mut messages = 0;
     while let Some(step) = poll_fn(|cx| queue.poll_next(cx)).await {
         messages += u32::from(matches!(step.act, Act::Message { .. }));

@@ -167,8 +167,7 @@ fn the_silence_that_tells_an_idle_end_is_not_clipped_away() {
     let mut recording = Recording::job(1, "x").received("a").end(Ending::Broken(Broken {
         goaway: true,
         error: String::new(),
-        announced: None,
-        reset: None,
+        ..Broken::default()
     }));
     recording.events.last_mut().unwrap().offset_ns += 30_000 * MS;
     let playback = Playback {

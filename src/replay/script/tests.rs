@@ -55,21 +55,15 @@ fn other_methods_alone_make_a_job() {
 }
 
 #[test]
-fn what_the_server_answers_for_itself_is_no_job() {
+fn the_health_of_a_focus_job_is_no_job_and_what_was_recorded_of_other_health_is_served() {
+    assert!(jobs([Recording::of(1, HEALTH_METHOD)]).is_empty());
     let asked = [
         "/grpc.health.v1.Health/Check",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        HEALTH_METHOD,
     ];
-    assert!(
-        jobs(
-            asked
-                .iter()
-                .enumerate()
-                .map(|(at, method)| Recording::of(at as u32 + 1, method))
-        )
-        .is_empty()
-    );
+    let health = asked.iter().zip(1..).map(|(method, call)| Recording::of(call, method));
+    let jobs = jobs(health.chain([Recording::job(9, "a")]));
+    assert_eq!((ids(&jobs), jobs[0].calls.len()), (vec!["a"], 3));
 }
 
 #[test]

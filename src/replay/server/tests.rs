@@ -299,8 +299,7 @@ async fn a_connection_that_broke_does_so_after_every_message() {
             Ending::Broken(Broken {
                 error: String::new(),
                 goaway,
-                announced: None,
-                reset: None,
+                ..Broken::default()
             })
         };
         let with_messages = Recording::job(1, "a")
@@ -330,8 +329,7 @@ async fn the_streams_of_a_job_break_together_when_the_last_has_come_to_it() {
         Ending::Broken(Broken {
             error: String::new(),
             goaway: true,
-            announced: None,
-            reset: None,
+            ..Broken::default()
         })
     };
     let long = vec![3; 2_000_000];
@@ -643,5 +641,6 @@ async fn a_server_that_cannot_start_says_why() {
 }
 
 mod behaviour;
+mod calls;
 mod rest;
 mod tls;

@@ -10,7 +10,7 @@ use crate::{
     tap::dial::chain,
     wire::{
         http2::code,
-        metadata,
+        is_grpc, metadata,
         status::{self, Block},
     },
 };
@@ -30,8 +30,8 @@ pub(in crate::tap) fn lost(error: impl Into<String>, announced: Option<&GoAway>)
     Ending::Broken(Broken {
         error: announced.map_or_else(|| error.into(), GoAway::told),
         goaway: announced.is_some_and(GoAway::is_orderly),
-        reset: None,
         announced: announced.cloned(),
+        ..Broken::default()
     })
 }
 
@@ -111,14 +111,6 @@ pub(in crate::tap) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<
     })
 }
 
-/// `application/grpc`, alone or with a subtype or parameters.
-pub(in crate::tap) fn is_grpc(content_type: &str) -> bool {
-    content_type
-        .to_ascii_lowercase()
-        .strip_prefix("application/grpc")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';', ' ']))
-}
-
 /// The ending of a response whose body came to an end. A stream that a GOAWAY closes looks like that, too: hyper takes
 /// its `NO_ERROR` for the end of the body.
 pub(in crate::tap) fn of_trailers(
@@ -145,6 +137,8 @@ pub(in crate::tap) fn of_trailers(
         None => Ending::Broken(Broken {
             goaway: announced.is_some_and(GoAway::is_orderly),
             announced: announced.cloned(),
+            // A stream that a GOAWAY closes looks the same.
+            ended: announced.is_none(),
             ..Broken::new("the server ended the stream without a status")
         }),
     }
@@ -178,20 +172,6 @@ mod tests {
 
     use super::*;
     use crate::tap::testing::{self, Peer};
-
-    #[test]
-    fn content_types_of_grpc_are_told_from_others() {
-        for grpc in [
-            "application/grpc",
-            "application/grpc+proto",
-            "Application/GRPC;charset=utf-8",
-        ] {
-            assert!(is_grpc(grpc), "{grpc}");
-        }
-        for other in ["", "application/grpc-web", "application/json", "text/html"] {
-            assert!(!is_grpc(other), "{other}");
-        }
-    }
 
     #[tokio::test]
     async fn a_server_that_stops_answering_pings_is_lost_and_no_wish_of_ours() {

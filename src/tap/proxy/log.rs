@@ -15,11 +15,8 @@ use super::{
 };
 use crate::{
     event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata},
-    tap::{
-        client::ending::is_grpc,
-        recorder::{CallRecorder, RecorderHandle, Refused},
-    },
-    wire::timeout,
+    tap::recorder::{CallRecorder, RecorderHandle, Refused},
+    wire::{is_grpc, timeout},
 };
 
 /// A call in the recorder.

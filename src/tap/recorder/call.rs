@@ -247,9 +247,7 @@ impl Drop for CallRecorder {
         if !self.state().ended {
             let _ = self.end(Ending::Broken(Broken {
                 error: "the tap gave the call up without an ending".to_owned(),
-                goaway: false,
-                announced: None,
-                reset: None,
+                ..Broken::default()
             }));
         }
     }

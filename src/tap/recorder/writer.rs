@@ -237,9 +237,7 @@ impl<S: Sink> Writer<S> {
                 offset_ns: self.queue.now(),
                 kind: EventKind::End(Ending::Broken(Broken {
                     error: "the recording was finished while the call was open".to_owned(),
-                    goaway: false,
-                    announced: None,
-                    reset: None,
+                    ..Broken::default()
                 })),
             })?;
         }

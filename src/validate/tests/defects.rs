@@ -36,8 +36,7 @@ fn broken(goaway: bool) -> Ending {
     Ending::Broken(Broken {
         error,
         goaway,
-        announced: None,
-        reset: None,
+        ..Broken::default()
     })
 }
 

@@ -152,8 +152,7 @@ fn events(plant: &str, variant: &str) -> Vec<(u32, EventKind)> {
         EventKind::End(Ending::Broken(Broken {
             error: text(),
             goaway,
-            announced: None,
-            reset: None,
+            ..Broken::default()
         }))
     };
     let method = format!("/p{NAME}.{NAME}/{NAME}");

@@ -20,7 +20,7 @@ use super::super::CompareOptions;
 use crate::{
     event::{CallStart, Direction, Message, Metadata, Status},
     wire::{
-        Deframer, NO_ENCODING, metadata, prefix,
+        Deframer, NO_ENCODING, is_grpc, metadata, prefix,
         status::{self, Block},
     },
 };
@@ -196,11 +196,9 @@ impl Conversation {
 
 /// The end of a call whose answer is not gRPC.
 fn not_grpc(parts: &http::response::Parts) -> Option<Answer> {
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if parts.status == http::StatusCode::OK && content_type.starts_with(b"application/grpc") {
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let grpc = content_type.is_some_and(|value| value.to_str().is_ok_and(is_grpc));
+    if parts.status == http::StatusCode::OK && grpc {
         return None;
     }
     if let Some(status) = status::status(&parts.headers, Block::TrailersOnly) {

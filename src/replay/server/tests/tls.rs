@@ -97,8 +97,7 @@ async fn a_recorded_break_closes_a_tls_connection_after_every_message() {
     let broken = Ending::Broken(Broken {
         error: String::new(),
         goaway: true,
-        announced: None,
-        reset: None,
+        ..Broken::default()
     });
     let big = vec![7; 300_000];
     let recording = Recording::job(1, "a").received(big.clone()).received("y").end(broken);

@@ -101,9 +101,7 @@ fn calls_that_ended_well_are_left_out_and_the_others_are_whole_and_in_order() {
     bench.end(4, 22, 0);
     let broken = Broken {
         error: "gone".to_owned(),
-        goaway: false,
-        announced: None,
-        reset: None,
+        ..Broken::default()
     };
     bench.tell(3, 23, EventKind::End(Ending::Broken(broken)));
     let (events, written) = bench.finish();

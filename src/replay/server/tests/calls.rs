@@ -1,0 +1,154 @@
+//! Calls of any service, seen by a client.
+
+use super::*;
+use crate::{event::EventKind, wire};
+
+const POLL: &str = "/x.Y/Poll";
+
+fn asked(call: u32, request: &str) -> Recording {
+    Recording::of(call, POLL).sent(request.to_owned())
+}
+
+/// Both recordings, one after the other.
+fn with(mut first: Recording, second: Recording) -> Recording {
+    first.events.extend(second.events);
+    first
+}
+
+async fn served(recording: Recording) -> (ReplayServer, Client) {
+    let server = serving([named("a", recording)]).await;
+    let client = Client::connect(server.grpc_addr()).await;
+    (server, client)
+}
+
+#[tokio::test]
+async fn a_call_that_was_not_recorded_counts_as_refused_and_not_as_replayed() {
+    let (server, client) = served(asked(1, "who?").headers(&[]).received("me").ok()).await;
+    assert_eq!(client.call(POLL, b"where?").await.grpc_status(), "5");
+    assert_eq!(client.call(POLL, b"who?").await.grpc_status(), "0");
+    let totals = server.shutdown().await;
+    assert_eq!((totals.calls, totals.completed, totals.refused), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_fault_of_one_call_strikes_the_call_that_is_meant() {
+    let recording = with(
+        asked(1, "one").headers(&[]).received("1").ok(),
+        asked(2, "two").headers(&[]).received("2").ok(),
+    );
+    let builder = ReplayServer::builder().source(named("a", recording)).rate(Rate::Max);
+    let builder = builder.fault("drip:rate=1000000,call=2".parse().unwrap());
+    let server = builder.start().await.unwrap();
+    let client = Client::connect(server.grpc_addr()).await;
+    assert_eq!(client.call(POLL, b"one").await.bytes, prefixed(&[b"1"]));
+    assert_eq!(server.faults()[0].struck, 0);
+    assert_eq!(client.call(POLL, b"two").await.bytes, prefixed(&[b"2"]));
+    assert_eq!(server.faults()[0].struck, 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_ended_without_a_status_does_so_alone() {
+    let ended = Ending::Broken(Broken {
+        ended: true,
+        ..Broken::new("the server ended the stream without a status")
+    });
+    let quiet = asked(1, "quiet").headers(&[("x", "1")]).received("last").end(ended);
+    let long = (0..200).fold(asked(2, "long").headers(&[]), |long, _| long.received(vec![0; 100_000]));
+    let (_server, client) = served(with(quiet, long.ok())).await;
+    let other = client.begin(POLL, b"long").await.unwrap();
+    let seen = client.call(POLL, b"quiet").await;
+    assert_eq!((seen.broken, seen.reason, &seen.trailers), (false, None, &None));
+    assert_eq!((seen.grpc_status(), &seen.bytes), ("none", &prefixed(&[b"last"])));
+    assert_eq!(
+        other.into_body().collect().await.unwrap().to_bytes().len(),
+        200 * 100_005
+    );
+    assert!(!client.is_closed());
+}
+
+#[tokio::test]
+async fn a_client_that_accepts_no_gzip_gets_none() {
+    let text = b"a fibre, a fibre, a fibre, a fibre";
+    let zipped = || Message {
+        direction: Direction::Received,
+        compressed: true,
+        data: wire::deflate("gzip", text).unwrap().into(),
+    };
+    let head = [("grpc-encoding", "gzip"), ("x", "1")];
+    let asked = Message {
+        direction: Direction::Sent,
+        ..zipped()
+    };
+    let mut call = Recording::of(1, POLL);
+    if let Some(EventKind::CallStart(start)) = call.events.first_mut().map(|event| &mut event.kind) {
+        start.metadata = metadata(&[("grpc-encoding", "gzip")]);
+    }
+    let call = call.message(asked).headers(&head).message(zipped()).ok();
+    let job = Recording::job(2, "a").headers(&head).message(zipped()).ok();
+    let (_server, client) = served(with(call, job)).await;
+    // It was asked with gzip, and is asked without.
+    let seen = client.call(POLL, text).await;
+    assert_eq!(
+        (seen.headers.get("grpc-encoding"), &seen.bytes),
+        (None, &prefixed(&[text]))
+    );
+    assert_eq!(seen.headers["x"], "1");
+    let seen = client
+        .call_with(POLL, text, &[("grpc-accept-encoding", "identity, gzip")])
+        .await;
+    assert_eq!(seen.headers["grpc-encoding"], "gzip");
+    assert_eq!(seen.bytes, wire::encode_message(true, &zipped().data));
+}
+
+#[tokio::test]
+async fn a_job_can_be_asked_for_in_gzip() {
+    let (_server, client) = served(Recording::job(1, "a").received("x").ok()).await;
+    let small = wire::deflate("gzip", &stream_request("a", 0)).unwrap();
+    let body = Bytes::from(wire::encode_message(true, &small));
+    let seen = client
+        .call_bytes(STREAM_SPECTROGRAMS, body, &[("grpc-encoding", "gzip")])
+        .await;
+    assert_eq!((seen.grpc_status(), &seen.bytes), ("0", &prefixed(&[b"x"])));
+}
+
+#[tokio::test]
+async fn recorded_health_wins_over_ours_where_it_was_asked() {
+    let check = |service: &str| {
+        let service = service.to_owned();
+        tonic_health::pb::HealthCheckRequest { service }.encode_to_vec()
+    };
+    let answer = tonic_health::pb::HealthCheckResponse { status: 2 }.encode_to_vec();
+    let health = Recording::of(1, "/grpc.health.v1.Health/Check").sent(check("x.Y"));
+    let health = health.headers(&[]).received(answer.clone()).ok();
+    let (_server, client) = served(with(health, Recording::job(2, "a").ok())).await;
+    let seen = client.call("/grpc.health.v1.Health/Check", &check("x.Y")).await;
+    assert_eq!((seen.grpc_status(), &seen.bytes), ("0", &prefixed(&[&answer])));
+    let serving = tonic_health::pb::HealthCheckResponse { status: 1 }.encode_to_vec();
+    let seen = client.call("/grpc.health.v1.Health/Check", &check("")).await;
+    assert_eq!((seen.grpc_status(), &seen.bytes), ("0", &prefixed(&[&serving])));
+}
+
+#[tokio::test]
+async fn what_is_not_plain_grpc_gets_an_http_error() {
+    let (server, client) = served(Recording::job(1, "a").ok()).await;
+    for other in [
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web-text",
+        "application/json",
+    ] {
+        let seen = client
+            .post_as(other, STREAM_SPECTROGRAMS, &stream_request("a", 0))
+            .await;
+        assert_eq!((seen.status.as_u16(), seen.grpc_status()), (415, "none"), "{other}");
+    }
+    for grpc in [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc;charset=utf-8",
+    ] {
+        let seen = client.post_as(grpc, STREAM_SPECTROGRAMS, &stream_request("a", 0)).await;
+        assert_eq!((seen.status.as_u16(), seen.grpc_status()), (200, "0"), "{grpc}");
+    }
+    assert_eq!(server.served().refused, 0);
+}

@@ -14,6 +14,20 @@ pub mod response;
 mod sensors;
 pub mod words;
 
+/// What `capture serve` calls itself in its REST answers (HTTP's `Server`).
+pub const REPLAY_SERVER: &str = concat!("grpc-capture/", env!("CARGO_PKG_VERSION"));
+
+/// True when a server of this name plays a capture again, by whatever version.
+///
+/// ```
+/// use grpc_capture::focus::{REPLAY_SERVER, is_replay};
+/// assert!(is_replay(REPLAY_SERVER) && !is_replay("uvicorn"));
+/// ```
+#[must_use]
+pub fn is_replay(server: &str) -> bool {
+    server.starts_with("grpc-capture/")
+}
+
 pub use job::{JobError, JobSpec};
 pub use json::{BodyError, MAX_BODY_BYTES, parse_body};
 pub use readdress::readdress;

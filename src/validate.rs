@@ -29,6 +29,7 @@
 mod book;
 mod call;
 mod clock;
+mod context;
 pub mod expect;
 mod opening;
 pub mod rule;
@@ -41,9 +42,10 @@ use serde::Serialize;
 
 use self::{
     book::Book,
-    call::{Call, Context, Offsets, Tally},
+    call::{Call, Tally},
+    context::{Context, Offsets},
     opening::Opening,
-    rules::{endings, expected, sensors, structure},
+    rules::{asked, endings, expected, sensors, structure},
 };
 use crate::{
     dialect::{Dialect, Layout},
@@ -93,6 +95,7 @@ pub struct Validator {
     /// Wall-clock time of offset 0; 0 where it is not known.
     anchor_unix_ns: u64,
     offsets: Offsets,
+    anchor_unix_ns: u64,
     layout: Layout,
     frames: Frames,
     book: Book,
@@ -115,6 +118,8 @@ struct Totals {
     streams: BTreeSet<(u8, i64)>,
     complete_rows: Option<u64>,
     incomplete: bool,
+    /// Sensors of every row of every stream.
+    sensors: BTreeSet<i32>,
     observed: Seeing,
 }
 
@@ -197,6 +202,7 @@ impl Validator {
             slice: header.slice(),
             anchor_unix_ns: header.anchor_unix_ns,
             offsets,
+            anchor_unix_ns: header.anchor_unix_ns,
             layout: Layout::default(),
             frames: Frames::default(),
             open: BTreeMap::new(),
@@ -277,15 +283,18 @@ impl Validator {
                 .as_ref()
                 .is_some_and(|sensors| sensors.source.is_explicit());
             let over_all = is_parted || expect.streams.as_ref().is_some_and(|streams| streams.value > 1);
+            let seen = &totals.sensors;
             if over_all && (slice.is_none() || is_explicit) {
                 sensors::lacking_over_all(&mut book, &expect, &totals.observed.sensors);
             }
-            expected::missing_stream(
-                &mut book,
-                &expect,
-                totals.streams.len() as u32,
-                is_parted && slice.is_none(),
-            );
+            let streams = totals.streams.len() as u32;
+            expected::missing_stream(&mut book, &expect, streams, is_parted && slice.is_none());
+            let lacks_streams = is_parted && expect.streams.as_ref().is_some_and(|all| streams < all.value);
+            if slice.is_none() && !lacks_streams && !seen.is_empty() {
+                sensors::never_seen(&mut book, &expect, seen);
+                asked::channels(&mut book, &expect, seen);
+                asked::frequencies(&mut book, &expect);
+            }
         }
         Validation {
             findings: book.finish(),
@@ -306,6 +315,7 @@ impl Validator {
             expect: &self.expect,
             offsets: self.offsets,
             layout: self.layout,
+            anchor_unix_ns: self.anchor_unix_ns,
         };
         let verdict = call.end(&mut context, offset_ns, ending);
         let is_part = call.opening.is_cut(ending) && verdict != endings::Verdict::Failed;
@@ -324,6 +334,7 @@ impl Observer for Validator {
             expect: &self.expect,
             offsets: self.offsets,
             layout: self.layout,
+            anchor_unix_ns: self.anchor_unix_ns,
         };
         match (seen, &event.kind) {
             (_, EventKind::CallStart(start)) => match Dialect::from_method(&start.method) {
@@ -391,6 +402,8 @@ impl Totals {
         } else {
             self.incomplete = true;
         }
+        let room = MAX_OBSERVED_SENSORS.saturating_sub(self.sensors.len());
+        self.sensors.extend(call.roster.ever().iter().take(room));
         self.observed.add(call, tally);
     }
 

@@ -32,6 +32,8 @@ pub mod attribute {
     pub const CONFIGURE_REQUEST: &str = "configure.request";
     /// The JSON body that came back.
     pub const CONFIGURE_RESPONSE: &str = "configure.response";
+    /// What the REST server called itself in its answer (HTTP's `Server`).
+    pub const CONFIGURE_SERVER: &str = "configure.server";
     /// The job's name.
     pub const JOB_ID: &str = "job-id";
     /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.

@@ -19,7 +19,10 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header::HOST},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{HOST, SERVER},
+    },
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -31,7 +34,7 @@ use hyper_util::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::focus::parse_body;
+use crate::focus::{REPLAY_SERVER, parse_body};
 
 use super::{
     catalog::Entry,
@@ -116,7 +119,14 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
         .layer(axum::middleware::from_fn(
             move |request, next: axum::middleware::Next| {
                 counted.stage.counters.rest_request();
-                next.run(request)
+                let answer = next.run(request);
+                async move {
+                    let mut answer = answer.await;
+                    answer
+                        .headers_mut()
+                        .insert(SERVER, HeaderValue::from_static(REPLAY_SERVER));
+                    answer
+                }
             },
         ))
         .with_state(desk)

@@ -61,6 +61,8 @@ pub struct FocusClient {
     base: Url,
     /// The base that proved right, where it is another than `base`.
     found: OnceLock<Url>,
+    /// What the server calls itself, as the first answer to a configure request says it.
+    server: OnceLock<String>,
     limits: RestLimits,
 }
 
@@ -95,6 +97,7 @@ impl FocusClient {
             client,
             base,
             found,
+            server: OnceLock::new(),
             limits,
         })
     }
@@ -105,12 +108,22 @@ impl FocusClient {
         self.base.host_str().unwrap_or_default()
     }
 
+    /// What the server called itself (HTTP's `Server`) when it answered a configure request.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        self.server.get().map(String::as_str)
+    }
+
     /// `POST /configure`: creates a job. See the module for when it is sent a second time.
     pub async fn configure(&self, request: &Value) -> Result<ConfigureResponse, RestError> {
         let until = Instant::now() + self.limits.fiber;
         let mut pauses = send::pauses();
         loop {
-            let answer = self.ask(Method::POST, &["configure"], Some(request)).await?;
+            let mut answer = self.ask(Method::POST, &["configure"], Some(request)).await?;
+            if let Some(server) = answer.server.take() {
+                // The same server answers again.
+                let _ = self.server.set(server);
+            }
             match answer.response() {
                 Err(error @ RestError::WaitingForFiber { .. }) => {
                     let pause = pauses.next().filter(|pause| Instant::now() + *pause < until);

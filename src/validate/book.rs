@@ -83,8 +83,9 @@ impl Note {
         self
     }
 
-    /// Another severity than the rule's own.
-    pub(super) const fn severity(mut self, severity: Severity) -> Self {
+    /// One of the two severities that the rule has; the guide's table of rules tells both.
+    pub(super) fn severity(mut self, severity: Severity) -> Self {
+        debug_assert!(self.rule.allows(severity), "{} is never {severity}", self.rule.id);
         self.severity = Some(severity);
         self
     }

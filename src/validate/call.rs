@@ -1,8 +1,8 @@
 //! One call under judgement: what is remembered of it, and in which order its frames are judged.
 
 use super::{
-    book::Book,
     clock::{Clock, RowTime},
+    context::{Context, Offsets},
     expect::Expectations,
     opening::Opening,
     rules::{
@@ -11,35 +11,18 @@ use super::{
         frozen::{self, Repeats, Speech},
         payload::{self, Standing},
         sensors::{Met, Roster},
-        structure, timing,
+        stamps, structure, timing,
         values::{self, Lifeless},
     },
     scan::{Lanes, Scan, mark},
 };
 use crate::{
-    dialect::{Dialect, Layout, pandadatastream},
+    dialect::{Dialect, pandadatastream},
     event::{Ending, Gap, Message},
     finding::Place,
     frames::MessagePlace,
     spectrogram::{Frame, Row},
 };
-
-/// What all calls share.
-pub(super) struct Context<'a> {
-    pub(super) book: &'a mut Book,
-    pub(super) expect: &'a Expectations,
-    pub(super) offsets: Offsets,
-    pub(super) layout: Layout,
-}
-
-/// What the offsets of events tell of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offsets {
-    /// When messages came.
-    Delivery,
-    /// The rows' own times.
-    Rows,
-}
 
 /// One spectrogram call.
 #[derive(Debug)]
@@ -348,12 +331,19 @@ impl Call {
         if !structure::end_before_start(context.book, place, row) {
             return self.clock.lose(1);
         }
+        let Some((start_ms, end_ms)) = stamps::times(context.book, place, row) else {
+            return self.clock.lose(1);
+        };
+        if let Some(start_ms) = start_ms {
+            let arrival_ms = context.arrival_ms(place);
+            stamps::date(context.book, place, start_ms, arrival_ms, context.expect.requested.time);
+        }
         let first = row.sensors.first().map_or(0, |sensor| mark(&sensor.intensity));
         let last = row.sensors.last().map_or(0, |sensor| mark(&sensor.intensity));
         let irregular = self.clock.push(RowTime {
             index: row.index,
-            start_ms: row.start_ms,
-            end_ms: row.end_ms,
+            start_ms,
+            end_ms,
             mark: first ^ last.rotate_left(17),
             place,
             lost: 0,

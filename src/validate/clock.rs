@@ -7,10 +7,12 @@
 //! Memory: [`WARM_UP`] + [`WINDOW`] rows and [`MAX_HOLES`] holes, whatever the stream does.
 
 mod nominal;
+mod still;
 
 use std::collections::VecDeque;
 
 use nominal::Nominal;
+use still::{Run, Still};
 
 use crate::finding::Place;
 
@@ -83,6 +85,12 @@ pub(super) enum What {
     },
     /// As many rows are missing as a pause of the recording leaves out.
     Pause { rows: u64, span_ms: f64 },
+    /// Rows in a row bear one time, or all rows of the stream do.
+    Standstill {
+        rows: u64,
+        start_ms: Option<i64>,
+        whole: bool,
+    },
     /// The row was there before.
     Duplicate {
         start_ms: Option<i64>,
@@ -114,6 +122,7 @@ pub(super) enum Content {
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     known_ms: Option<f64>,
+    still: Still,
     warm: Vec<RowTime>,
     nominal: Option<Nominal>,
     history: VecDeque<RowTime>,
@@ -166,6 +175,15 @@ impl Clock {
     /// Takes the next row in order of arrival.
     pub(super) fn push(&mut self, mut row: RowTime) -> Vec<Irregular> {
         row.lost = std::mem::take(&mut self.lost);
+        if !self.still.holds(row) {
+            let run = self.still.end(Some(row));
+            row.lost = row.lost.saturating_add(self.end_run(run));
+            self.admit(row);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn admit(&mut self, row: RowTime) {
         if let Some(nominal) = self.nominal {
             self.step(nominal, row);
         } else {
@@ -174,11 +192,29 @@ impl Clock {
                 self.learn();
             }
         }
-        std::mem::take(&mut self.out)
+    }
+
+    /// The run of rows at one time has ended; answers with how many of them stand for rows that are not missing.
+    fn end_run(&mut self, run: Run) -> u64 {
+        match run {
+            Run::Short(rows) => {
+                rows.into_iter().for_each(|row| self.admit(row));
+                0
+            }
+            Run::Standstill(still) => {
+                let (rows, whole) = (still.rows, still.whole);
+                let start_ms = still.row.start_ms;
+                let what = What::Standstill { rows, start_ms, whole };
+                self.tell(self.nominal.unwrap_or_default(), what, still.row);
+                (rows - 1).saturating_add(still.lost)
+            }
+        }
     }
 
     /// No row comes any more: what was held back is told.
     pub(super) fn finish(&mut self) -> Vec<Irregular> {
+        let run = self.still.end(None);
+        self.end_run(run);
         if self.nominal.is_none() {
             self.learn();
         }

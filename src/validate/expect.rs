@@ -112,6 +112,26 @@ impl Level {
     }
 }
 
+/// The time that a configure request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AskedTime {
+    /// Now, and so many seconds before it, which the view shows.
+    Live { shown_s: i64 },
+    /// A recording, in seconds since 1970.
+    Recorded { start_s: i64, end_s: i64 },
+}
+
+/// What a configure request asks for, to be held against what was answered and what came.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Requested {
+    /// The channels.
+    pub(super) channels: Option<Span<i64>>,
+    /// The frequencies, Hz.
+    pub(super) frequency_hz: Option<Span<f64>>,
+    /// The time.
+    pub(super) time: Option<AskedTime>,
+}
+
 /// What a configure exchange says about the channels.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Channels {
@@ -174,6 +194,7 @@ pub struct Expectations {
     /// Severities other than the rules' own, by rule.
     pub levels: BTreeMap<&'static str, Level>,
     pub(super) channels: Channels,
+    pub(super) requested: Requested,
 }
 
 impl Expectations {
@@ -183,7 +204,8 @@ impl Expectations {
         let mut levels = self.levels;
         levels.extend(over.levels);
         // Who names the sensors himself does not care what the configure exchange says of them.
-        let channels = if over.sensors.is_some() || self.sensors.is_some() {
+        let names_sensors = over.sensors.is_some() || self.sensors.is_some();
+        let channels = if names_sensors {
             Channels {
                 asked: None,
                 ..self.channels
@@ -208,6 +230,10 @@ impl Expectations {
             window_s: over.window_s.or(self.window_s),
             levels,
             channels,
+            requested: Requested {
+                channels: self.requested.channels.filter(|_| !names_sensors),
+                ..self.requested
+            },
         }
     }
 

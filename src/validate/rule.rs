@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::rules::{
-    amplitude, delivery, drift, endings, expected, extremes, frozen, payload, sensors, structure, timing, values,
+    amplitude, asked, delivery, drift, endings, expected, extremes, frozen, payload, sensors, stamps, structure,
+    timing, values,
 };
 use crate::finding::Severity;
 
@@ -12,8 +13,10 @@ use crate::finding::Severity;
 pub struct Rule {
     /// Its name in findings, expectation files and reports, kebab-case.
     pub id: &'static str,
-    /// How bad a breach is, unless the occasion or an expectation file says otherwise.
+    /// How bad a breach is, unless [`Self::otherwise`] or an expectation file says something else.
     pub severity: Severity,
+    /// How bad a breach is on another occasion, and on which.
+    pub otherwise: Option<(Severity, &'static str)>,
     /// What must hold, in a few words.
     pub title: &'static str,
     /// What is counted, in the plural.
@@ -22,6 +25,28 @@ pub struct Rule {
     pub doc: &'static str,
     /// What to do about a breach.
     pub hint: &'static str,
+}
+
+impl Rule {
+    /// The severity in words, with the occasion on which it is another one: `error; warning when lines_dt is only inferred`.
+    ///
+    /// ```
+    /// use grpc_capture::validate::rule;
+    /// let text = rule("duplicate-rows").map(|rule| rule.severity_text());
+    /// assert_eq!(text.as_deref(), Some("error; warning when lines_dt is only inferred"));
+    /// ```
+    #[must_use]
+    pub fn severity_text(&self) -> String {
+        match self.otherwise {
+            Some((severity, when)) => format!("{}; {severity} when {when}", self.severity),
+            None => self.severity.to_string(),
+        }
+    }
+
+    /// True when a breach can have this severity without anybody asking for it.
+    pub(super) fn allows(&self, severity: Severity) -> bool {
+        self.severity == severity || self.otherwise.is_some_and(|(other, _)| other == severity)
+    }
 }
 
 /// Every rule, by theme.
@@ -46,6 +71,9 @@ pub const RULES: &[Rule] = &[
     payload::INDIVISIBLE_PAYLOAD,
     payload::CHANNEL_RANGE_MISMATCH,
     payload::GUESSED_LAYOUT,
+    stamps::TIMESTAMP_UNIT,
+    stamps::STUCK_CLOCK,
+    stamps::CLOCK_OFF,
     timing::MISSING_ROWS,
     timing::DUPLICATE_ROWS,
     timing::BACKWARDS_TIME,
@@ -67,6 +95,7 @@ pub const RULES: &[Rule] = &[
     drift::CANVAS_CHANGE,
     drift::JOB_CHANGE,
     drift::UNKNOWN_FIELDS,
+    asked::REQUEST_NOT_MET,
     sensors::UNEXPECTED_SENSOR,
     sensors::MISSING_SENSOR,
     expected::UNEXPECTED_BINS,

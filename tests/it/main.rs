@@ -21,6 +21,7 @@ mod evidence;
 mod faults;
 mod files;
 mod golden;
+mod guide;
 mod hostile;
 mod incomplete;
 mod merge;

@@ -1,5 +1,6 @@
 //! `capture validate`, `stats` and `record --validate` as processes: verdicts, exit codes, and what programs read.
 
+use grpc_capture::file::{Reader, Writer, WriterOptions};
 use serde_json::Value;
 
 use crate::support::{
@@ -274,6 +275,32 @@ fn a_stream_that_died_stalled_or_carried_nothing_fails_and_says_so_first() {
         let text = run(&["validate", &out]).expect(1);
         assert!(text.text().lines().last().unwrap().contains(rule), "{name}");
     }
+}
+
+#[test]
+fn a_recording_of_a_replay_is_not_held_to_what_was_asked_for_and_any_other_is() {
+    let dir = Dir::new();
+    let out = dir.file("out.gcap");
+    let serve = Serve::start(&[&shipped("optodas-quake.gcap"), "--rate", "max"]);
+    let asked = ["--server", serve.rest(), "--sensors", "1..500", "--frequency", "0..900"];
+    run(&[&["record", "-o", &out], &asked[..]].concat()).expect(0);
+    run(&["validate", "--strict", &out]).expect(0);
+    let info = run(&["info", "--format", "json", &out]).expect(0).json();
+    let server = info["attributes"]["configure.server"].as_str().unwrap();
+    assert!(server.starts_with("grpc-capture/"), "{server}");
+
+    // The same, as another server sends it.
+    let mut reader = Reader::open(&out).unwrap();
+    let mut header = reader.header().clone();
+    header.set("configure.server", "uvicorn");
+    let other = dir.file("other.gcap");
+    let mut writer = Writer::create(&other, &header, WriterOptions::default()).unwrap();
+    while let Some(event) = reader.next_event().unwrap() {
+        writer.write(&event).unwrap();
+    }
+    writer.finish().unwrap();
+    let report = run(&["validate", "--format", "json", &other]).expect(0).json();
+    assert_eq!(rules(&report), ["clock-off", "request-not-met"]);
 }
 
 #[test]

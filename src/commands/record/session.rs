@@ -385,6 +385,9 @@ fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header
     if let Some(configured) = &prepared.configured {
         header.set(attribute::CONFIGURE_REQUEST, configured.request.to_string());
         header.set(attribute::CONFIGURE_RESPONSE, configured.response.to_string());
+        if let Some(server) = &configured.server {
+            header.set(attribute::CONFIGURE_SERVER, server.as_str());
+        }
     }
     for tag in &args.tags {
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());

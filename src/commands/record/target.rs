@@ -41,6 +41,8 @@ pub(super) struct Prepared {
 pub(super) struct Configured {
     pub(super) request: Value,
     pub(super) response: Value,
+    /// What the server calls itself.
+    pub(super) server: Option<String>,
 }
 
 /// Refuses flags that do not make sense together, before anything is created.
@@ -135,6 +137,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         configured: Some(Configured {
             request,
             response: response.into_raw(),
+            server: client.server().map(str::to_owned),
         }),
     })
 }

@@ -14,6 +14,7 @@ pub(super) struct Answer {
     pub(super) url: String,
     pub(super) status: u16,
     pub(super) location: Option<String>,
+    pub(super) server: Option<String>,
     pub(super) body: Vec<u8>,
 }
 

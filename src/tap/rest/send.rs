@@ -69,8 +69,11 @@ impl FocusClient {
 
 async fn read(mut response: Response, method: &Method, url: String) -> Result<Answer, RestError> {
     let status = response.status().as_u16();
-    let location = response.headers().get(header::LOCATION);
-    let location = location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
+    let said = |name| {
+        let value: Option<&header::HeaderValue> = response.headers().get(name);
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let (location, server) = (said(header::LOCATION), said(header::SERVER));
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -90,6 +93,7 @@ async fn read(mut response: Response, method: &Method, url: String) -> Result<An
                     url,
                     status,
                     location,
+                    server,
                     body,
                 });
             }

@@ -34,6 +34,7 @@ fn run(known_s: Option<f64>, rows: impl IntoIterator<Item = RowTime>) -> Vec<Str
         .map(|irregular| match irregular.what {
             What::Missing { rows, .. } => format!("missing {rows}"),
             What::Pause { rows, .. } => format!("pause {rows}"),
+            What::Standstill { rows, whole, .. } => format!("still {rows}{}", if whole { ", whole" } else { "" }),
             What::Duplicate { content, .. } => format!("double {content:?}"),
             What::Backwards { .. } => "back".to_owned(),
             What::Overlap { .. } => "overlap".to_owned(),
@@ -302,4 +303,36 @@ fn memory_stays_bounded_on_hostile_times() {
     clock.push(row(i64::MIN / 2));
     clock.push(row(i64::MAX / 2));
     assert!(clock.holes.len() <= MAX_HOLES && clock.history.len() as u64 <= WINDOW && clock.warm.is_empty());
+}
+
+#[test]
+fn a_clock_that_stands_still_is_told_once_and_its_rows_are_neither_doubled_nor_missing() {
+    let still = |from: i64, to: i64, resume: i64| {
+        (0..100).map(move |slot| RowTime {
+            mark: slot as u64,
+            ..match slot {
+                slot if slot < from => row(slot * DT),
+                slot if slot < to => row(from * DT),
+                slot => row((slot - to + resume) * DT),
+            }
+        })
+    };
+    for known in [None, Some(0.05)] {
+        assert_eq!(run(known, still(40, 60, 60)), ["still 20"], "it catches up");
+        assert_eq!(run(known, still(40, 60, 41)), ["still 20"], "it goes on");
+        assert_eq!(run(known, still(40, 100, 0)), ["still 60"], "it never goes on");
+        assert_eq!(run(known, still(0, 100, 0)), ["still 100, whole"]);
+        assert_eq!(run(known, still(0, 40, 1)), ["still 40"], "from the beginning");
+        let few = ["double Other", "double Other", "missing 2"];
+        assert_eq!(run(known, still(40, 43, 43)), few, "few rows are doubles");
+    }
+}
+
+#[test]
+fn numbered_rows_at_one_time_are_a_clock_that_stands_still_whatever_they_hold() {
+    let rows = (0..50).map(|index| RowTime {
+        mark: 7,
+        ..numbered(index, 1_000)
+    });
+    assert_eq!(run(None, rows), ["still 50, whole"]);
 }

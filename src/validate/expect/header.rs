@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Channels, Expectations, Expected, Source};
+use super::{AskedTime, Channels, Expectations, Expected, Requested, Source};
 use crate::{
     file::{Header, attribute},
-    focus::{ConfigureRequest, ConfigureResponse, JobSpec, Period, SensorSet, Span},
+    focus::{ConfigureRequest, ConfigureResponse, JobSpec, Period, SensorSet, Span, is_replay},
 };
 
 impl Expectations {
@@ -25,9 +25,14 @@ impl Expectations {
         let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| job(&body));
         let response = json(attribute::CONFIGURE_RESPONSE).filter(Value::is_object);
         let mut expect = Self::from_exchange(request.as_ref(), response.map(ConfigureResponse::from).as_ref());
+        if header.text(attribute::CONFIGURE_SERVER).is_some_and(is_replay) {
+            // It answers with what it has, whatever is asked for.
+            expect.requested = Requested::default();
+        }
         if let Some(slice) = header.slice() {
             // A part of what was asked for is all that a slice is meant to hold.
             expect.window_s = None;
+            expect.requested.channels = None;
             let kept = slice.sensors.and_then(|sensors| sensors.parse::<SensorSet>().ok());
             if let Some(kept) = kept {
                 let is_kept = |channel: &i64| i32::try_from(*channel).is_ok_and(|channel| kept.contains(channel));
@@ -44,6 +49,11 @@ impl Expectations {
             expect.frequency_hz = asked.frequency.map(|span| by(Source::Request, span));
             expect.window_s = asked.window_s.map(|window| by(Source::Request, window));
             expect.channels.asked = asked.channels.filter(|_| !mapped);
+            expect.requested = Requested {
+                channels: asked.channels,
+                frequency_hz: asked.frequency,
+                time: asked.time,
+            };
         }
         let Some(response) = response else { return expect };
         let frequencies = response.frequencies_list().filter(|list| !list.is_empty());
@@ -70,6 +80,7 @@ struct Asked {
     channels: Option<Span<i64>>,
     frequency: Option<Span<f64>>,
     window_s: Option<f64>,
+    time: Option<AskedTime>,
 }
 
 /// Fields that the body lacks ask for nothing.
@@ -79,16 +90,28 @@ fn job(body: &Value) -> Option<Asked> {
         sensors,
         frequency,
         period,
+        time_axis_s,
         ..
     } = job;
-    let window_s = match period {
-        Period::Live => None,
-        Period::Recorded { start_s, end_s } => Some((end_s - start_s) as f64),
+    // A request that says nothing of time asks for none.
+    let says_time = ["start_time", "live", "start"]
+        .iter()
+        .any(|key| body.get(key).is_some());
+    let (window_s, time) = match period {
+        Period::Live => {
+            let shown_s = time_axis_s.max(0);
+            (None, says_time.then_some(AskedTime::Live { shown_s }))
+        }
+        Period::Recorded { start_s, end_s } => {
+            let window_s = end_s.saturating_sub(start_s) as f64;
+            (Some(window_s), Some(AskedTime::Recorded { start_s, end_s }))
+        }
     };
     Some(Asked {
         channels: (!absent.contains(&"channels")).then_some(sensors),
         frequency: (!absent.contains(&"frequencyRange")).then_some(frequency),
         window_s,
+        time,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::{
 pub(in crate::validate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
     id: "out-of-range-amplitude",
     severity: Severity::Error,
+    otherwise: None,
     title: "intensities lie within their bounds",
     unit: "spectra",
     doc: "A finite intensity lies outside amplitude_db of an expectation; judged only when it is given. A sensor of zeros \

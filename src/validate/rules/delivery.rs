@@ -14,6 +14,7 @@ use crate::{
 pub(in crate::validate) const LATE_FIRST_FRAME: Rule = Rule {
     id: "late-first-frame",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the first frame comes in time",
     unit: "calls",
     doc: "The first message comes later after the call than first_frame_s (5 s, as the specification asks).",
@@ -24,6 +25,7 @@ pub(in crate::validate) const LATE_FIRST_FRAME: Rule = Rule {
 pub(in crate::validate) const STALL: Rule = Rule {
     id: "stall",
     severity: Severity::Warning,
+    otherwise: None,
     title: "frames keep coming",
     unit: "times",
     doc: "Between two messages of a call lies more than largest_gap_s (10 s, or three rows where lines_dt is longer). The \
@@ -35,6 +37,7 @@ pub(in crate::validate) const STALL: Rule = Rule {
 pub(in crate::validate) const LOW_THROUGHPUT: Rule = Rule {
     id: "low-throughput",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the throughput meets its target",
     unit: "calls",
     doc: "From its first message to its last, a call brings fewer frames in a second than minimum_fps or fewer bytes than \

@@ -13,6 +13,7 @@ use crate::{
 pub(in crate::validate) const SHAPE_CHANGE: Rule = Rule {
     id: "shape-change",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the number of bins stays",
     unit: "times",
     doc: "The spectra of a row have another number of bins than those of the row before it, and no expectation says how \
@@ -24,6 +25,7 @@ pub(in crate::validate) const SHAPE_CHANGE: Rule = Rule {
 pub(in crate::validate) const CANVAS_CHANGE: Rule = Rule {
     id: "canvas-change",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the canvas stays",
     unit: "times",
     doc: "canvasId differs from the row before it. A change and the way back are two.",
@@ -34,6 +36,7 @@ pub(in crate::validate) const CANVAS_CHANGE: Rule = Rule {
 pub(in crate::validate) const JOB_CHANGE: Rule = Rule {
     id: "job-change",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the job stays",
     unit: "times",
     doc: "job_id (pandadatastream) differs from the frame before it.",
@@ -44,6 +47,7 @@ pub(in crate::validate) const JOB_CHANGE: Rule = Rule {
 pub(in crate::validate) const UNKNOWN_FIELDS: Rule = Rule {
     id: "unknown-fields",
     severity: Severity::Warning,
+    otherwise: None,
     title: "every field is in the schema",
     unit: "fields",
     doc: "A message holds field numbers that the schema does not know; they are counted by message, number and wire type. \

@@ -15,6 +15,7 @@ use crate::{
 pub(in crate::validate) const ERROR_STATUS: Rule = Rule {
     id: "error-status",
     severity: Severity::Error,
+    otherwise: None,
     title: "a stream does not end with an error status",
     unit: "calls",
     doc: "The call ended with a gRPC status other than OK. A production server that closes an idle job (UNAVAILABLE after \
@@ -26,6 +27,7 @@ pub(in crate::validate) const ERROR_STATUS: Rule = Rule {
 pub(in crate::validate) const BROKEN_CALL: Rule = Rule {
     id: "broken-call",
     severity: Severity::Error,
+    otherwise: None,
     title: "a stream does not break",
     unit: "calls",
     doc: "The transport failed before a status came, or the server reset the call. A GOAWAY without an error after 1 s of \
@@ -37,6 +39,7 @@ pub(in crate::validate) const BROKEN_CALL: Rule = Rule {
 pub(in crate::validate) const DEADLINE: Rule = Rule {
     id: "deadline",
     severity: Severity::Error,
+    otherwise: None,
     title: "no limit runs out",
     unit: "calls",
     doc: "One of the recorder's own limits ended the call: connect, first frame, idle, or the client's deadline.",
@@ -47,6 +50,7 @@ pub(in crate::validate) const DEADLINE: Rule = Rule {
 pub(in crate::validate) const UNENDED_CALL: Rule = Rule {
     id: "unended-call",
     severity: Severity::Error,
+    otherwise: None,
     title: "every call has its ending",
     unit: "calls",
     doc: "The capture stops before the call has ended: the recorder was killed, or the capture still grows.",
@@ -57,6 +61,7 @@ pub(in crate::validate) const UNENDED_CALL: Rule = Rule {
 pub(in crate::validate) const GAP: Rule = Rule {
     id: "gap",
     severity: Severity::Error,
+    otherwise: None,
     title: "the recorder loses nothing",
     unit: "messages",
     doc: "The capture says that messages are lost here. The rows they held are not called missing once more.",

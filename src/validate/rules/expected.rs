@@ -15,6 +15,7 @@ use crate::{
 pub(in crate::validate) const UNEXPECTED_BINS: Rule = Rule {
     id: "unexpected-bins",
     severity: Severity::Error,
+    otherwise: None,
     title: "spectra have the configured number of bins",
     unit: "rows",
     doc: "The spectra of a row have another number of bins than an expectation or the configure response \
@@ -26,6 +27,7 @@ pub(in crate::validate) const UNEXPECTED_BINS: Rule = Rule {
 pub(in crate::validate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
     id: "out-of-range-frequency",
     severity: Severity::Warning,
+    otherwise: Some((Severity::Error, "an expectation gives the range")),
     title: "the bins lie in the frequency range that was asked for",
     unit: "times",
     doc: "frequencies_list of the configure response reaches outside the request's frequencyRange by more than one bin \
@@ -38,6 +40,7 @@ pub(in crate::validate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
 pub(in crate::validate) const SHORT_STREAM: Rule = Rule {
     id: "short-stream",
     severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "only the asked window says how long it should be")),
     title: "the stream is as long as it should be",
     unit: "times",
     doc: "Fewer frames or rows than minimum_frames or minimum_rows (error), or less than 95 % of the rows that the asked \
@@ -50,6 +53,7 @@ pub(in crate::validate) const SHORT_STREAM: Rule = Rule {
 pub(in crate::validate) const MISSING_STREAM: Rule = Rule {
     id: "missing-stream",
     severity: Severity::Error,
+    otherwise: None,
     title: "all streams of a job are captured",
     unit: "streams",
     doc: "A pandadatastream job has stream_amount streams and each carries a part of the channels: fewer were recorded. \

@@ -14,6 +14,7 @@ use crate::{
 pub(in crate::validate) const MAX_BELOW_MIN: Rule = Rule {
     id: "max-below-min",
     severity: Severity::Error,
+    otherwise: None,
     title: "the declared maximum is not below the declared minimum",
     unit: "frames",
     doc: "current_max_amp < current_min_amp, or global_maximum < global_minimum. The values are then not compared.",
@@ -24,6 +25,7 @@ pub(in crate::validate) const MAX_BELOW_MIN: Rule = Rule {
 pub(in crate::validate) const EXTREMES_MISMATCH: Rule = Rule {
     id: "extremes-mismatch",
     severity: Severity::Error,
+    otherwise: None,
     title: "the declared extremes are those of the values",
     unit: "frames",
     doc: "datastream: current_max_amp and current_min_amp are the extremes of the frame's values (of the finite ones, if \
@@ -37,6 +39,7 @@ pub(in crate::validate) const EXTREMES_MISMATCH: Rule = Rule {
 pub(in crate::validate) const GLOBAL_MAXIMUM_FELL: Rule = Rule {
     id: "global-maximum-fell",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the running maximum of a job does not fall",
     unit: "times",
     doc: "global_maximum (pandadatastream) is less than in an earlier frame of the same call.",

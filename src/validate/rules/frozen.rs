@@ -22,6 +22,7 @@ const MAX_COMPARED: u64 = 32 << 20;
 pub(in crate::validate) const FROZEN_PAYLOAD: Rule = Rule {
     id: "frozen-payload",
     severity: Severity::Error,
+    otherwise: None,
     title: "intensities change from frame to frame",
     unit: "frames or rows",
     doc: "All intensities of a frame are, bit by bit, those of the frame before it (or those of a row those of the row \
@@ -34,6 +35,7 @@ pub(in crate::validate) const FROZEN_PAYLOAD: Rule = Rule {
 pub(in crate::validate) const STUCK_SENSOR: Rule = Rule {
     id: "stuck-sensor",
     severity: Severity::Warning,
+    otherwise: None,
     title: "every sensor changes",
     unit: "spectra",
     doc: "A sensor's spectrum is, bit by bit, the same in 8 rows or more (16 values or more) in a row, while other \

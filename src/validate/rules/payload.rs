@@ -14,6 +14,7 @@ use crate::{
 pub(in crate::validate) const BAD_SHAPE: Rule = Rule {
     id: "bad-shape",
     severity: Severity::Error,
+    otherwise: None,
     title: "a block has a shape",
     unit: "frames",
     doc: "A dimension of 0 or less, an end_channel before start_channel, values in a row that do not divide by the \
@@ -25,6 +26,7 @@ pub(in crate::validate) const BAD_SHAPE: Rule = Rule {
 pub(in crate::validate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
     id: "indivisible-payload",
     severity: Severity::Error,
+    otherwise: None,
     title: "a payload divides by its shape",
     unit: "frames",
     doc: "The bytes of main_data are no multiple of x × y × z.",
@@ -35,6 +37,7 @@ pub(in crate::validate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
 pub(in crate::validate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
     id: "channel-range-mismatch",
     severity: Severity::Error,
+    otherwise: None,
     title: "a block covers the channels of its stream",
     unit: "frames",
     doc: "start_channel and end_channel are not the first and last channel that channel_to_stream_index of the configure \
@@ -46,6 +49,7 @@ pub(in crate::validate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
 pub(in crate::validate) const GUESSED_LAYOUT: Rule = Rule {
     id: "guessed-layout",
     severity: Severity::Info,
+    otherwise: None,
     title: "element type and axis order of a payload are known",
     unit: "calls",
     doc: "The wire does not tell them: values are read as little-endian f32, channel by channel. Where the payload has \

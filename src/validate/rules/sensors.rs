@@ -8,7 +8,7 @@ use crate::{
     focus::Span,
     spectrogram::Row,
     validate::{
-        book::{Book, Note, Text},
+        book::{Book, Note, Text, grouped},
         expect::{Expectations, SensorSet, Source},
         rule::Rule,
         rules::frozen,
@@ -19,6 +19,10 @@ use crate::{
 pub(in crate::validate) const UNEXPECTED_SENSOR: Rule = Rule {
     id: "unexpected-sensor",
     severity: Severity::Error,
+    otherwise: Some((
+        Severity::Warning,
+        "the server numbers its sensors otherwise than the request",
+    )),
     title: "only the configured sensors are sent",
     unit: "rows",
     doc: "A sensor id is not one of those that an expectation or the configure response (channel_to_stream_index) names. \
@@ -32,10 +36,15 @@ pub(in crate::validate) const UNEXPECTED_SENSOR: Rule = Rule {
 pub(in crate::validate) const MISSING_SENSOR: Rule = Rule {
     id: "missing-sensor",
     severity: Severity::Error,
+    otherwise: Some((
+        Severity::Warning,
+        "a sensor that the configure response maps lacks in some rows only",
+    )),
     title: "every configured sensor is sent",
     unit: "rows",
     doc: "A row of datastream lacks a sensor that an expectation names (error) or that the configure response maps \
-          (warning). The channels of a request say nothing of the kind: servers may step over some.",
+          (warning; an error when no row at all holds it). What a request asks for is judged by request-not-met: servers \
+          may step over channels.",
     hint: "the server drops channels, or the expectation is too wide",
 };
 
@@ -43,6 +52,7 @@ pub(in crate::validate) const MISSING_SENSOR: Rule = Rule {
 pub(in crate::validate) const SENSOR_SET_CHANGE: Rule = Rule {
     id: "sensor-set-change",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the same sensors come in every row",
     unit: "times",
     doc: "A row holds other sensors than the row before it, and no expectation has told why. A change and the way back \
@@ -54,6 +64,7 @@ pub(in crate::validate) const SENSOR_SET_CHANGE: Rule = Rule {
 pub(in crate::validate) const SENSOR_ORDER: Rule = Rule {
     id: "sensor-order",
     severity: Severity::Warning,
+    otherwise: None,
     title: "sensors keep their order",
     unit: "times",
     doc: "A row holds the same sensors as the row before it in another order. A change and the way back are two.",
@@ -67,6 +78,8 @@ const MAX_SET: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(in crate::validate) struct Roster {
     ids: Vec<i32>,
+    /// Those of every row so far, as many as a fibre can have.
+    ever: BTreeSet<i32>,
     pub(in crate::validate) states: Vec<frozen::Sensor>,
     wanted: Wanted,
     standing: Standing,
@@ -136,6 +149,11 @@ impl Roster {
         &self.ids
     }
 
+    /// The ids of every row so far.
+    pub(in crate::validate) const fn ever(&self) -> &BTreeSet<i32> {
+        &self.ever
+    }
+
     /// Judges a row's sensors, of which [`Self::is`] says whether they are the `same`; the row holds no sensor twice.
     pub(in crate::validate) fn meet(&mut self, book: &mut Book, place: Place, row: &Row<'_>, same: bool) -> Met {
         if !same {
@@ -174,6 +192,8 @@ impl Roster {
         }
         let mut states: HashMap<_, _> = self.ids.drain(..).zip(self.states.drain(..)).collect();
         self.states = ids.iter().map(|id| states.remove(id).unwrap_or_default()).collect();
+        let room = (MAX_SET as usize).saturating_sub(self.ever.len());
+        self.ever.extend(ids.iter().take(room));
         self.ids = ids;
         self.standing = standing;
     }
@@ -287,6 +307,28 @@ fn sensor_set_change(book: &mut Book, place: Place, old: &BTreeSet<i32>, new: &B
         ))
         .seen(new.len())
         .expected(old.len())
+    });
+}
+
+/// Sensors that the configure response maps to a stream, and that no row of any stream holds.
+pub(in crate::validate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+    if expect.sensors.is_some() {
+        return;
+    }
+    let mapped = expect.channels.streams.keys();
+    let mut lacking = mapped
+        .filter_map(|id| i32::try_from(*id).ok())
+        .filter(|id| !seen.contains(id));
+    let Some(first) = lacking.next() else { return };
+    let others = lacking.count() as u64;
+    let note = Note::new(&MISSING_SENSOR, Place::default().at_sensor(first));
+    book.note(note, || {
+        let more = if others > 0 {
+            format!(" and {} more", grouped(others))
+        } else {
+            String::new()
+        };
+        Text::new(format!("sensor {first}{more} of the configure response came in no row")).expected(first)
     });
 }
 

@@ -17,6 +17,7 @@ use crate::{
 pub(in crate::validate) const ZERO_FRAMES: Rule = Rule {
     id: "zero-frames",
     severity: Severity::Error,
+    otherwise: None,
     title: "every stream carries frames",
     unit: "streams",
     doc: "A spectrogram stream ended without a single message, or the capture holds no spectrogram stream. Not said of a \
@@ -29,6 +30,7 @@ pub(in crate::validate) const ZERO_FRAMES: Rule = Rule {
 pub(in crate::validate) const MALFORMED_MESSAGE: Rule = Rule {
     id: "malformed-message",
     severity: Severity::Error,
+    otherwise: None,
     title: "every message can be decoded",
     unit: "messages",
     doc: "A message is not what protobuf allows, a known field has another wire type, or a compressed message cannot be \
@@ -41,6 +43,7 @@ pub(in crate::validate) const MALFORMED_MESSAGE: Rule = Rule {
 pub(in crate::validate) const EMPTY_FRAME: Rule = Rule {
     id: "empty-frame",
     severity: Severity::Error,
+    otherwise: None,
     title: "every frame carries values",
     unit: "frames",
     doc: "A message without rows, a row without sensors, or sensors without bins (pandadatastream: a payload of no bytes).",
@@ -51,6 +54,7 @@ pub(in crate::validate) const EMPTY_FRAME: Rule = Rule {
 pub(in crate::validate) const RAGGED_ROWS: Rule = Rule {
     id: "ragged-rows",
     severity: Severity::Error,
+    otherwise: None,
     title: "the sensors of a row have equally many bins",
     unit: "rows",
     doc: "A sensor's spectrum has another number of bins than expected, than the rows before, or than the row's first.",
@@ -61,6 +65,7 @@ pub(in crate::validate) const RAGGED_ROWS: Rule = Rule {
 pub(in crate::validate) const DUPLICATE_SENSOR: Rule = Rule {
     id: "duplicate-sensor",
     severity: Severity::Error,
+    otherwise: None,
     title: "a row holds each sensor once",
     unit: "rows",
     doc: "A sensor id stands in a row more than once.",
@@ -71,6 +76,7 @@ pub(in crate::validate) const DUPLICATE_SENSOR: Rule = Rule {
 pub(in crate::validate) const END_BEFORE_START: Rule = Rule {
     id: "end-before-start",
     severity: Severity::Error,
+    otherwise: None,
     title: "a row ends after it starts",
     unit: "rows",
     doc: "endTimestamp is less than startTimestamp. The row's times are then not judged any further.",

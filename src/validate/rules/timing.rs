@@ -6,6 +6,7 @@ use crate::{
         book::{Book, Note, Text, grouped},
         clock::{Basis, Content, Irregular, What},
         rule::Rule,
+        rules::stamps,
     },
 };
 
@@ -13,6 +14,7 @@ use crate::{
 pub(in crate::validate) const MISSING_ROWS: Rule = Rule {
     id: "missing-rows",
     severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "lines_dt is only inferred, or the recording pauses")),
     title: "no row is missing between two others",
     unit: "rows",
     doc: "Rows follow each other at lines_dt (or, in pandadatastream, by row number). A hole of half a row or more holds \
@@ -27,6 +29,7 @@ pub(in crate::validate) const MISSING_ROWS: Rule = Rule {
 pub(in crate::validate) const DUPLICATE_ROWS: Rule = Rule {
     id: "duplicate-rows",
     severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "lines_dt is only inferred")),
     title: "no row comes twice",
     unit: "rows",
     doc: "A row has the start (or row number) of another one among the last 64, with the same content, or right behind \
@@ -38,6 +41,7 @@ pub(in crate::validate) const DUPLICATE_ROWS: Rule = Rule {
 pub(in crate::validate) const BACKWARDS_TIME: Rule = Rule {
     id: "backwards-time",
     severity: Severity::Warning,
+    otherwise: None,
     title: "rows come in the order of their times",
     unit: "times",
     doc: "A row begins before the row that came before it, and is not a repeat of an earlier one: messages out of order, \
@@ -49,6 +53,7 @@ pub(in crate::validate) const BACKWARDS_TIME: Rule = Rule {
 pub(in crate::validate) const OVERLAP: Rule = Rule {
     id: "overlap",
     severity: Severity::Warning,
+    otherwise: None,
     title: "rows do not overlap",
     unit: "times",
     doc: "A row begins more than half a row too early, but after the start of the one before it. Rows that always overlap \
@@ -60,6 +65,7 @@ pub(in crate::validate) const OVERLAP: Rule = Rule {
 pub(in crate::validate) const CLOCK_JITTER: Rule = Rule {
     id: "clock-jitter",
     severity: Severity::Warning,
+    otherwise: None,
     title: "rows begin where the one before them ends",
     unit: "times",
     doc: "A row begins early or late by more than 2 ms and more than 2 % of a row, but by less than half a row. \
@@ -72,6 +78,7 @@ pub(in crate::validate) const CLOCK_JITTER: Rule = Rule {
 pub(in crate::validate) const CLOCK_JUMP: Rule = Rule {
     id: "clock-jump",
     severity: Severity::Warning,
+    otherwise: None,
     title: "the clock and the row numbers agree",
     unit: "times",
     doc: "Row numbers go on (pandadatastream), and the timestamps jump by half a row or more.",
@@ -82,6 +89,7 @@ pub(in crate::validate) const CLOCK_JUMP: Rule = Rule {
 pub(in crate::validate) const ROW_DURATION: Rule = Rule {
     id: "row-duration",
     severity: Severity::Warning,
+    otherwise: Some((Severity::Error, "an expectation gives lines_dt")),
     title: "rows last as long as lines_dt and the other rows say",
     unit: "rows",
     doc: "A row's own end tells another duration than those of the first rows, by more than 2 ms and 2 %; or the rows \
@@ -95,6 +103,7 @@ pub(in crate::validate) fn irregular(book: &mut Book, irregular: Irregular, dt_i
     let Irregular { what, basis, place } = irregular;
     match what {
         What::Missing { rows, span_ms, dt_ms } => missing_rows(book, place, rows, span_ms, dt_ms, basis),
+        What::Standstill { rows, start_ms, whole } => stamps::standstill(book, place, start_ms, rows, whole),
         What::Pause { rows, span_ms } => pause(book, place, rows, span_ms),
         What::Duplicate {
             start_ms,
@@ -235,7 +244,7 @@ pub(super) fn short(number: f64) -> String {
 }
 
 /// Milliseconds as people say them.
-fn human(ms: f64) -> String {
+pub(super) fn human(ms: f64) -> String {
     match ms {
         _ if ms < 1000.0 => format!("{} ms", short(ms)),
         _ if ms < 60_000.0 => format!("{} s", short(ms / 1000.0)),

@@ -14,6 +14,7 @@ use crate::{
 pub(in crate::validate) const NAN: Rule = Rule {
     id: "nan",
     severity: Severity::Error,
+    otherwise: None,
     title: "no value is NaN",
     unit: "values",
     doc: "An intensity is not a number. The frame's extremes are then not judged.",
@@ -24,6 +25,7 @@ pub(in crate::validate) const NAN: Rule = Rule {
 pub(in crate::validate) const INFINITY: Rule = Rule {
     id: "infinity",
     severity: Severity::Warning,
+    otherwise: None,
     title: "every value is finite",
     unit: "values",
     doc: "An intensity is −inf or +inf; every one is counted, in dead sensors too. −inf is the decibel of silence.",
@@ -34,6 +36,7 @@ pub(in crate::validate) const INFINITY: Rule = Rule {
 pub(in crate::validate) const ALL_ZERO: Rule = Rule {
     id: "all-zero",
     severity: Severity::Error,
+    otherwise: None,
     title: "not every sensor is zero",
     unit: "rows",
     doc: "Every value of every sensor of a row, two or more, is zero. Nothing else is then said of its values.",
@@ -44,6 +47,7 @@ pub(in crate::validate) const ALL_ZERO: Rule = Rule {
 pub(in crate::validate) const ZERO_SENSOR: Rule = Rule {
     id: "zero-sensor",
     severity: Severity::Warning,
+    otherwise: None,
     title: "no sensor is zero in all bins",
     unit: "spectra",
     doc: "Every bin of a sensor, two or more, is exactly zero in a row, while other sensors are not.",
@@ -54,6 +58,7 @@ pub(in crate::validate) const ZERO_SENSOR: Rule = Rule {
 pub(in crate::validate) const DEAD_SENSOR: Rule = Rule {
     id: "dead-sensor",
     severity: Severity::Warning,
+    otherwise: None,
     title: "no sensor is dead",
     unit: "spectra",
     doc: "Every bin of a sensor is −inf in a row: the channel delivers exact silence. Its values are counted under \

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     RULES,
-    testing::{BINS, Item, MS, SENSORS, Scenario, refit, refit_panda},
+    testing::{BINS, DT_MS, Item, MS, SENSORS, START_MS, Scenario, refit, refit_panda},
 };
 use crate::{
     dialect::Layout,
@@ -59,6 +59,18 @@ fn shift(scenario: &mut Scenario, from_row: usize, by_ms: i64) {
         row.start_timestamp += by_ms;
         row.end_timestamp += by_ms;
     }
+}
+
+fn rescale(scenario: &mut Scenario, change: fn(i64) -> i64) {
+    for row in scenario.rows() {
+        row.start_timestamp = change(row.start_timestamp);
+        row.end_timestamp = change(row.end_timestamp);
+    }
+}
+
+/// The capture begins at this time, milliseconds since 1970.
+fn arrived(scenario: &mut Scenario, at_ms: i64) {
+    scenario.header.anchor_unix_ns = at_ms as u64 * MS;
 }
 
 fn set(scenario: &mut Scenario, message: usize, value: f32) {
@@ -165,6 +177,122 @@ const DATASTREAM: &[Defect] = &[
         "a row ends before it starts",
         |s| s.frame(12).rows[1].end_timestamp -= 500,
         &[("end-before-start", Error, "call 1, message 13, row 25")],
+    ),
+    (
+        "timestamps are in microseconds",
+        |s| rescale(s, |ms| ms * 1000),
+        &[("timestamp-unit", Warning, "call 1, message 0, row 0")],
+    ),
+    (
+        "timestamps are in nanoseconds, and a message is dropped",
+        |s| {
+            rescale(s, |ms| ms * 1_000_000);
+            s.items.remove(7);
+        },
+        &[
+            ("timestamp-unit", Warning, "call 1, message 0, row 0"),
+            ("missing-rows", Warning, "call 1, message 7, row 14"),
+        ],
+    ),
+    (
+        "timestamps are in seconds",
+        |s| {
+            rescale(s, |ms| ms / 1000);
+            s.response(r#"{"lines_dt": 0.1}"#);
+        },
+        &[("timestamp-unit", Warning, "call 1, message 0, row 0")],
+    ),
+    (
+        "every row bears one time",
+        |s| {
+            rescale(s, |_| START_MS);
+            s.response(r#"{"lines_dt": 0.1}"#);
+        },
+        &[("stuck-clock", Warning, "call 1, message 0, row 1")],
+    ),
+    (
+        "every row of a short stream begins at one time",
+        |s| {
+            s.items.truncate(2);
+            s.rows().for_each(|row| row.start_timestamp = START_MS);
+        },
+        &[("stuck-clock", Warning, "call 1, message 0, row 1")],
+    ),
+    (
+        "timestamps are not filled in",
+        |s| rescale(s, |_| 0),
+        &[("stuck-clock", Warning, "call 1, message 0, row 1")],
+    ),
+    (
+        "the clock stands still for a while, and goes on",
+        |s| {
+            let stop = START_MS + 40 * DT_MS;
+            for row in s.rows().skip(40).take(20) {
+                (row.start_timestamp, row.end_timestamp) = (stop, stop + DT_MS);
+            }
+        },
+        &[("stuck-clock", Warning, "call 1, message 20, row 41")],
+    ),
+    (
+        "the clock of a live job is a day slow",
+        |s| {
+            arrived(s, START_MS + 86_400_000);
+            s.request(r#"{"start_time": null, "end_time": null}"#);
+        },
+        &[("clock-off", Warning, "call 1, message 0, row 0")],
+    ),
+    (
+        "the rows of a recording are not those that were asked for",
+        |s| {
+            arrived(s, START_MS + 86_400_000);
+            s.request(r#"{"start_time": 1600000000, "end_time": 1600000060}"#);
+        },
+        &[("clock-off", Warning, "call 1, message 0, row 0")],
+    ),
+    (
+        "rows come from the future",
+        |s| arrived(s, START_MS - 86_400_000),
+        &[("clock-off", Warning, "call 1, message 0, row 0")],
+    ),
+    (
+        "fewer sensors come than were asked for",
+        |s| s.request(r#"{"channels": {"min": 1, "max": 51}}"#),
+        &[("request-not-met", Error, "the capture")],
+    ),
+    (
+        "fewer sensors are answered than were asked for",
+        |s| {
+            s.request(r#"{"channels": {"min": 1, "max": 51}}"#);
+            s.response(MAPPED);
+        },
+        &[("request-not-met", Error, "the capture")],
+    ),
+    (
+        "fewer sensors are answered than were asked for, and numbered otherwise",
+        |s| {
+            s.request(r#"{"channels": {"min": 100, "max": 150}}"#);
+            s.response(MAPPED);
+        },
+        &[("request-not-met", Warning, "the capture")],
+    ),
+    (
+        "frequencies that were asked for are not answered",
+        |s| {
+            s.request(r#"{"frequencyRange": {"min": 0, "max": 500}}"#);
+            s.response(r#"{"frequencies_list": [0, 20, 40, 60, 80, 100, 120, 140]}"#);
+        },
+        &[("request-not-met", Warning, "the capture")],
+    ),
+    (
+        "sensors that the response maps never come",
+        |s| {
+            s.request(r#"{"channels": {"min": 1, "max": 6}}"#);
+            s.response(r#"{"channel_to_stream_index": {"1": 0, "2": 0, "3": 0, "4": 0, "5": 0, "6": 0}}"#);
+        },
+        &[
+            ("missing-sensor", Error, "sensor 5"),
+            ("missing-sensor", Warning, "call 1, message 0, row 0, sensor 5"),
+        ],
     ),
     (
         "a value is NaN",

@@ -95,7 +95,6 @@ pub struct Validator {
     /// Wall-clock time of offset 0; 0 where it is not known.
     anchor_unix_ns: u64,
     offsets: Offsets,
-    anchor_unix_ns: u64,
     layout: Layout,
     frames: Frames,
     book: Book,
@@ -202,7 +201,6 @@ impl Validator {
             slice: header.slice(),
             anchor_unix_ns: header.anchor_unix_ns,
             offsets,
-            anchor_unix_ns: header.anchor_unix_ns,
             layout: Layout::default(),
             frames: Frames::default(),
             open: BTreeMap::new(),

@@ -181,7 +181,7 @@ const DATASTREAM: &[Defect] = &[
     (
         "timestamps are in microseconds",
         |s| rescale(s, |ms| ms * 1000),
-        &[("timestamp-unit", Warning, "call 1, message 0, row 0")],
+        &[("timestamp-unit", Warning, "call 1, message 1, row 0")],
     ),
     (
         "timestamps are in nanoseconds, and a message is dropped",
@@ -190,8 +190,8 @@ const DATASTREAM: &[Defect] = &[
             s.items.remove(7);
         },
         &[
-            ("timestamp-unit", Warning, "call 1, message 0, row 0"),
-            ("missing-rows", Warning, "call 1, message 7, row 14"),
+            ("timestamp-unit", Warning, "call 1, message 1, row 0"),
+            ("missing-rows", Warning, "call 1, message 8, row 14"),
         ],
     ),
     (
@@ -200,7 +200,7 @@ const DATASTREAM: &[Defect] = &[
             rescale(s, |ms| ms / 1000);
             s.response(r#"{"lines_dt": 0.1}"#);
         },
-        &[("timestamp-unit", Warning, "call 1, message 0, row 0")],
+        &[("timestamp-unit", Warning, "call 1, message 1, row 0")],
     ),
     (
         "every row bears one time",
@@ -208,7 +208,7 @@ const DATASTREAM: &[Defect] = &[
             rescale(s, |_| START_MS);
             s.response(r#"{"lines_dt": 0.1}"#);
         },
-        &[("stuck-clock", Warning, "call 1, message 0, row 1")],
+        &[("stuck-clock", Warning, "call 1, message 1, row 1")],
     ),
     (
         "every row of a short stream begins at one time",
@@ -216,12 +216,12 @@ const DATASTREAM: &[Defect] = &[
             s.items.truncate(2);
             s.rows().for_each(|row| row.start_timestamp = START_MS);
         },
-        &[("stuck-clock", Warning, "call 1, message 0, row 1")],
+        &[("stuck-clock", Warning, "call 1, message 1, row 1")],
     ),
     (
         "timestamps are not filled in",
         |s| rescale(s, |_| 0),
-        &[("stuck-clock", Warning, "call 1, message 0, row 1")],
+        &[("stuck-clock", Warning, "call 1, message 1, row 1")],
     ),
     (
         "the clock stands still for a while, and goes on",
@@ -231,7 +231,7 @@ const DATASTREAM: &[Defect] = &[
                 (row.start_timestamp, row.end_timestamp) = (stop, stop + DT_MS);
             }
         },
-        &[("stuck-clock", Warning, "call 1, message 20, row 41")],
+        &[("stuck-clock", Warning, "call 1, message 21, row 41")],
     ),
     (
         "the clock of a live job is a day slow",
@@ -239,7 +239,7 @@ const DATASTREAM: &[Defect] = &[
             arrived(s, START_MS + 86_400_000);
             s.request(r#"{"start_time": null, "end_time": null}"#);
         },
-        &[("clock-off", Warning, "call 1, message 0, row 0")],
+        &[("clock-off", Warning, "call 1, message 1, row 0")],
     ),
     (
         "the rows of a recording are not those that were asked for",
@@ -247,12 +247,12 @@ const DATASTREAM: &[Defect] = &[
             arrived(s, START_MS + 86_400_000);
             s.request(r#"{"start_time": 1600000000, "end_time": 1600000060}"#);
         },
-        &[("clock-off", Warning, "call 1, message 0, row 0")],
+        &[("clock-off", Warning, "call 1, message 1, row 0")],
     ),
     (
         "rows come from the future",
         |s| arrived(s, START_MS - 86_400_000),
-        &[("clock-off", Warning, "call 1, message 0, row 0")],
+        &[("clock-off", Warning, "call 1, message 1, row 0")],
     ),
     (
         "fewer sensors come than were asked for",
@@ -291,7 +291,7 @@ const DATASTREAM: &[Defect] = &[
         },
         &[
             ("missing-sensor", Error, "sensor 5"),
-            ("missing-sensor", Warning, "call 1, message 0, row 0, sensor 5"),
+            ("missing-sensor", Warning, "call 1, message 1, row 0, sensor 5"),
         ],
     ),
     (

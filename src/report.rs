@@ -1,6 +1,7 @@
 //! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
 //! [`input::collect`] reads from a reader that is passed in.
 
+pub mod again;
 pub mod comparison_text;
 pub mod diff_html;
 pub mod diff_text;

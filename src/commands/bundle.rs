@@ -21,10 +21,7 @@ use grpc_capture::{
 use serde::Serialize;
 
 use super::{Done, Failure, Outcome, expect, input, output, redact, stats};
-use crate::cli::{
-    bundle::{BundleArgs, XrayEdition},
-    validate::LayoutArgs,
-};
+use crate::cli::bundle::{BundleArgs, XrayEdition};
 
 /// The JSON of `capture bundle --format json`.
 #[derive(Debug, Serialize)]
@@ -68,7 +65,7 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
             Severity::Error
         },
         layout: stats::layout(&args.layout),
-        layout_flag: layout_flag(&args.layout),
+        layout_flag: stats::layout_flag(&args.layout),
         redaction: redact::rules(&args.rules)?,
     };
     let new = output::begin(&path, args.force)?;
@@ -171,14 +168,6 @@ fn open(args: &BundleArgs, bundle: &Path) -> Done {
     })?;
     tracing::debug!(files = files.len(), "unpacked");
     Ok(Outcome::Ok)
-}
-
-/// The flags of a layout, as they are given again.
-fn layout_flag(args: &LayoutArgs) -> Option<String> {
-    let element = args.element.map(|element| format!("--element {element}"));
-    let axis = args.axis.map(|axis| format!("--axis {axis}"));
-    let flags: Vec<_> = element.into_iter().chain(axis).collect();
-    (!flags.is_empty()).then(|| flags.join(" "))
 }
 
 /// A folder for files in the making, beside what is made: there is room where the bundle goes. It goes away.

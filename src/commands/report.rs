@@ -16,7 +16,10 @@ use grpc_capture::{
     },
 };
 
-use super::{Done, Failure, Outcome, expect, input, output, stats::layout};
+use super::{
+    Done, Failure, Outcome, expect, input, output,
+    stats::{layout, layout_flag},
+};
 use crate::cli::report::{PageFormat, ReportArgs};
 
 pub(crate) fn run(args: &ReportArgs) -> Done {
@@ -30,6 +33,7 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
             Severity::Error
         },
         layout: layout(&args.layout),
+        layout_flag: layout_flag(&args.layout),
         ..CollectOptions::default()
     };
     input::read(&args.capture, |reader| {

@@ -62,3 +62,11 @@ pub(crate) fn read_text(path: &std::path::Path, what: &str) -> Result<String, Fa
     crate::commands::input::text(path)
         .map_err(|error| format!("could not read the {what} {}: {error}", path.display()).into())
 }
+
+/// The flags of a layout, as they are given again.
+pub(crate) fn layout_flag(args: &LayoutArgs) -> Option<String> {
+    let element = args.element.map(|element| format!("--element {element}"));
+    let axis = args.axis.map(|axis| format!("--axis {axis}"));
+    let flags: Vec<_> = element.into_iter().chain(axis).collect();
+    (!flags.is_empty()).then(|| flags.join(" "))
+}

@@ -25,12 +25,13 @@ use crate::{
     finding::{Severity, Verdict},
     redact::{RedactError, Rules, rewrite},
     report::{
+        again::{Again, EXPECTATIONS},
         html,
         input::{CollectOptions, ReportInput, collect},
         junit, regression,
         validation::Report,
     },
-    slice::SliceError,
+    slice::{SliceError, SlicedCall},
     validate::{Expectations, RULES, Validator},
 };
 pub use fit::Fit;
@@ -73,6 +74,8 @@ pub enum Kept {
         messages: u64,
         /// Received messages that are not.
         messages_left_out: u64,
+        /// The calls in it, and how many of their messages lie before it.
+        calls: Vec<SlicedCall>,
         /// The rule around whose first finding it lies; `None` when nothing was found, and it is the beginning.
         around: Option<&'static str>,
     },
@@ -161,14 +164,7 @@ struct Pages<'a> {
     source_state: CaptureState,
     max_bytes: u64,
     names: Vec<String>,
-    flags: &'a str,
-}
-
-impl Pages<'_> {
-    /// The command that gives `validation.json`.
-    fn repro(&self) -> String {
-        format!("capture validate {CAPTURE}{}", self.flags)
-    }
+    again: &'a Again,
 }
 
 /// Makes the bundle of a capture in `archive`, an empty file; scratch files are made in `scratch`, an empty folder of the
@@ -230,16 +226,16 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
     let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // Files are named after sites.
     let name = changed.values.replace(&name).unwrap_or(name);
-    let input = whole(&redacted, &name, options)?;
+    let mut input = whole(&redacted, &name, options)?;
     let page = html::render(&input);
     let redaction = serde_json::to_string_pretty(&changed).map_err(|error| TicketError::Render(error.to_string()))?;
-    let expectations = options.expectations.to_toml();
+    let expectations = input.again.expectations.clone();
     let mut members = vec![
         Member::text("report.html", page),
         Member::text("redaction.json", redaction),
     ];
     if !expectations.is_empty() {
-        members.push(Member::text("expectations.toml", expectations.clone()));
+        members.push(Member::text(EXPECTATIONS, expectations));
     }
     let mut packed = io::Cursor::new(Vec::new());
     super::bundle::archive::write(&mut packed, &members)?;
@@ -251,7 +247,11 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
     let anchor = input.header.anchor_unix_ns;
     let last_ns = input.stats.totals.last_offset_ns;
     let time = (time(anchor), time(anchor.saturating_add(last_ns)));
-    let flags = flags(options, !expectations.is_empty());
+    input.again = again(&input.again, &fit.kept, &name);
+    if let Some(report) = members.first_mut() {
+        // Now it is known what the reader has of the capture.
+        *report = Member::text("report.html", html::render(&input));
+    }
 
     if let Some(file) = &fit.file {
         members.insert(1, Member::file(CAPTURE, file));
@@ -273,7 +273,7 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
         source_state: changed.source,
         max_bytes: options.max_bytes,
         names,
-        flags: &flags,
+        again: &input.again,
     };
     let (summary, readme) = (texts::summary(&pages), texts::readme(&pages));
     members.insert(0, Member::text("README.md", readme));
@@ -299,6 +299,7 @@ fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput
         expectations: options.expectations.clone(),
         fails_from: options.fails_from,
         layout: options.layout,
+        layout_flag: options.layout_flag.clone(),
         ..CollectOptions::default()
     };
     collect(&mut Reader::open(file)?, name, &collected)
@@ -307,7 +308,10 @@ fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput
 /// What `capture validate` says of a file of the bundle.
 fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
     let mut reader = Reader::open(file)?;
-    let expected = Expectations::from_header(reader.header()).merge(options.expectations.clone());
+    // Whoever opens the bundle has what was expected as a file, and is told so.
+    let file = Expectations::parse_toml(&options.expectations.to_toml());
+    let given = file.unwrap_or_else(|_| options.expectations.clone());
+    let expected = Expectations::from_header(reader.header()).merge(given);
     let mut validator = Validator::new(expected, reader.header()).with_layout(options.layout);
     while let Some(event) = reader.next_event()? {
         validator.observe(&event);
@@ -331,20 +335,24 @@ fn junit_xml(report: &Report) -> Result<String, TicketError> {
     junit::render(&[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))
 }
 
-/// The flags that make `capture validate` judge as this bundle was judged.
-fn flags(options: &TicketOptions, expectations: bool) -> String {
-    let mut flags = String::new();
-    if expectations {
-        flags.push_str(" --expect expectations.toml");
+/// What the commands of the bundle need: its own files.
+fn again(whole: &Again, kept: &Kept, source: &str) -> Again {
+    let remark = match kept {
+        Kept::Whole => None,
+        Kept::Nothing => Some(format!("This bundle does not hold the capture: ask for {source}.")),
+        Kept::Part { from_ns, to_ns, .. } => Some(format!(
+            "This page is about all of {source}. The {CAPTURE} of this bundle is the part of it from {:.3} s to {:.3} s, and \
+             counts offsets, messages and rows from its own beginning.",
+            *from_ns as f64 / 1e9,
+            *to_ns as f64 / 1e9
+        )),
+    };
+    Again {
+        capture: (*kept != Kept::Nothing).then(|| CAPTURE.to_owned()),
+        has_expectations: true,
+        remark,
+        ..whole.clone()
     }
-    if options.fails_from != Severity::Error {
-        flags.push_str(" --strict");
-    }
-    if let Some(layout) = &options.layout_flag {
-        flags.push(' ');
-        flags.push_str(layout);
-    }
-    flags
 }
 
 fn time(unix_ns: u64) -> String {

@@ -17,7 +17,8 @@ use std::fmt::Write as _;
 use super::input::ReportInput;
 use crate::finding::Verdict;
 use escape::escape;
-pub(super) use sections::{body, commands, facts};
+pub(super) use escape::shell_word;
+pub(super) use sections::{body, facts};
 
 const STYLE: &str = include_str!("html/report.css");
 const SCRIPT: &str = include_str!("html/report.js");

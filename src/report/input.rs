@@ -13,6 +13,7 @@
 use std::io::{Read, Seek};
 
 use super::{
+    again::Again,
     picture::{Painter, PainterOptions, Pictures, Survey},
     validation,
 };
@@ -59,6 +60,8 @@ pub struct ReportInput {
     pub frequencies_hz: Option<Vec<f64>>,
     /// Remarks with their call and offset (nanoseconds since the capture began), the first of them.
     pub notes: Vec<(u32, u64, Note)>,
+    /// What its commands need.
+    pub again: Again,
 }
 
 impl ReportInput {
@@ -79,6 +82,8 @@ pub struct CollectOptions {
     pub fails_from: Severity,
     /// How `pandadatastream` payloads are read; a guess by default.
     pub layout: Layout,
+    /// The flags that say so, for the report's commands.
+    pub layout_flag: Option<String>,
     /// What to draw.
     pub pictures: PainterOptions,
 }
@@ -89,6 +94,7 @@ impl Default for CollectOptions {
             expectations: Expectations::default(),
             fails_from: Severity::Error,
             layout: Layout::default(),
+            layout_flag: None,
             pictures: PAGE,
         }
     }
@@ -146,6 +152,12 @@ pub fn collect<R: Read + Seek>(
         stats: stats.finish(),
         pictures: painter.finish(),
         notes: notes.0,
+        again: Again {
+            layout: options.layout_flag.clone(),
+            strict: options.fails_from != Severity::Error,
+            expectations: options.expectations.to_toml(),
+            ..Again::default()
+        },
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     finding_text,
-    html::{body, commands, facts},
+    html::{body, facts},
     input::ReportInput,
     stats_text,
 };
@@ -67,7 +67,10 @@ pub fn render(input: &ReportInput) -> String {
         }
     }
     text.push_str("\n## See it again\n\n");
-    fence(&mut text, "sh", &commands(input).join("\n"));
+    if let Some(remark) = &input.again.remark {
+        text.push_str(&format!("{}\n\n", inline(remark)));
+    }
+    fence(&mut text, "sh", &input.again.commands(&input.capture).join("\n"));
     text
 }
 

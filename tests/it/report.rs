@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::support::{Dir, run, shipped};
 
 const CAPTURES: [(&str, i32); 9] = [
@@ -171,4 +173,85 @@ fn an_earthquake_is_seen_where_it_was() {
     let (before, between, after) = (mean(0..40), mean(70..120), mean(150..190));
     assert!(between - before > 10.0, "P: {before} to {between} dB");
     assert!(after - between > 2.0, "S: {between} to {after} dB");
+}
+
+/// What a shell does with the commands of a report, in a folder that holds only what its reader has.
+fn obey(dir: &Dir, commands: &str) -> crate::support::Run {
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_capture"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", binary.parent().unwrap().display());
+    // The program is there already.
+    let script = commands.replace("cargo install", ": cargo install");
+    let done = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(dir.file(""))
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+    crate::support::Run::new(done.status, done.stdout, stderr)
+}
+
+#[test]
+fn a_reports_own_commands_say_what_the_report_says() {
+    let asked = [
+        "--expect-bins",
+        "9",
+        "--amplitude=-300..300",
+        "--allow",
+        "nan",
+        "--strict",
+        "--max-gap",
+        "50ms",
+    ];
+    let there = Dir::new();
+    let page = there.file("page.md");
+    let nan = shipped("nan.gcap");
+    run(&[&["report", &nan, "-o", &page][..], &asked].concat()).expect(1);
+    let text = fs::read_to_string(&page).unwrap();
+    let told = run(&[&["validate", &nan, "--format", "json"][..], &asked].concat())
+        .expect(1)
+        .json();
+    let again = text.split_once("## See it again").unwrap().1;
+    let commands = again.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
+    assert!(commands.contains("cargo install grpc-capture@"), "{commands}");
+    let here = Dir::new();
+    here.write("nan.gcap", fs::read(shipped("nan.gcap")).unwrap());
+    let (before, _) = commands.split_once("capture serve").unwrap();
+    let done = obey(
+        &here,
+        &before.replace("capture validate", "capture validate --format json"),
+    );
+    let repeated = done.expect(1).json();
+    // What was a flag comes as a file, and the messages say so.
+    let judged = |report: &serde_json::Value| {
+        let findings = report["findings"].as_array().unwrap().iter();
+        let findings =
+            findings.map(|finding| json!([finding["rule"], finding["severity"], finding["count"], finding["first"]]));
+        json!([report["verdict"], report["fails_from"], findings.collect::<Vec<_>>()])
+    };
+    assert_eq!(judged(&repeated), judged(&told));
+    assert!(told["findings"].as_array().unwrap().len() > 1, "{told}");
+}
+
+#[test]
+fn a_bundles_own_command_says_what_its_validation_says() {
+    let dir = Dir::new();
+    let (zip, out) = (dir.file("b.zip"), dir.file("out"));
+    let asked = ["--expect-bins", "9", "--element", "f32", "--strict"];
+    run(&[&["bundle", &shipped("production.gcap"), "-o", &zip][..], &asked].concat()).expect(0);
+    run(&["bundle", "--open", &zip, "-o", &out]).expect(0);
+    let folder = std::path::Path::new(&out);
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(readme.contains("`cargo install grpc-capture@"), "{readme}");
+    let command = readme.lines().find_map(|line| line.strip_prefix("$ capture validate "));
+    let here = Dir::new();
+    for name in ["capture.gcap", "expectations.toml"] {
+        here.write(name, fs::read(folder.join(name)).unwrap());
+    }
+    let done = obey(&here, &format!("capture validate --format json {}", command.unwrap()));
+    let told: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("validation.json")).unwrap()).unwrap();
+    assert_eq!(done.expect(1).json(), told);
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    assert!(page.contains(&format!("$ capture validate {}", command.unwrap())));
 }

@@ -204,6 +204,7 @@ impl Search<'_> {
             to_ns: sliced.to_ns,
             messages: sliced.messages,
             messages_left_out: sliced.messages_left_out,
+            calls: sliced.calls,
             around: self.worst.map(|worst| worst.rule),
         };
         let fit = Fit {

@@ -126,6 +126,46 @@ fn what_does_not_fit_is_cut_around_the_worst_finding_and_said() {
     assert!(readme.contains("are left out"), "{readme}");
     let told: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("validation.json")).unwrap()).unwrap();
     assert_eq!(told["capture"], CAPTURE);
+    // Each place says what it counts from, and both say the same.
+    let part = told["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["rule"] == "nan");
+    let place = &part.unwrap()["first"];
+    let whole = made
+        .ticket
+        .whole
+        .findings
+        .iter()
+        .find(|finding| finding.rule == "nan")
+        .unwrap();
+    assert_eq!(place["original_offset_ns"].as_u64(), whole.first.offset_ns, "{place}");
+    let summary = std::fs::read_to_string(out.join("summary.md")).unwrap();
+    let row = summary
+        .lines()
+        .find(|line| line.starts_with("| error | nan |"))
+        .unwrap();
+    let cells: Vec<_> = row.split(" | ").collect();
+    assert!(cells[3].starts_with("call 1, message 41,"), "{row}");
+    let there = format!("call 1, message {},", place["message"]);
+    assert!(
+        cells[4].starts_with(&there) && place["message"] != 41,
+        "{row} against {place}"
+    );
+    assert!(
+        summary.contains("first, in the whole recording | first, in capture.gcap"),
+        "{summary}"
+    );
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(
+        page.contains("The capture.gcap of this bundle is the part of it from"),
+        "no word of the part"
+    );
+    assert!(
+        page.contains("$ capture validate capture.gcap\n"),
+        "the page's commands name other files"
+    );
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use super::{Kept, Pages};
 use crate::{
     file::{Header, attribute},
-    finding::Finding,
+    finding::{Finding, Place},
     report::{
+        again,
         markdown::{code, inline},
         validation::Report,
     },
+    slice::SlicedCall,
 };
 
 /// Findings that a summary lists; the rest is counted.
@@ -21,15 +23,22 @@ pub(super) fn summary(pages: &Pages<'_>) -> String {
     let mut text = format!("## {}\n\n", verdict(whole));
     let _ = writeln!(text, "{}\n", identity(pages));
     if !whole.findings.is_empty() {
-        text.push_str("| severity | rule | count | first | what |\n|---|---|---|---|---|\n");
+        let part = Part::of(pages.kept);
+        text.push_str(if part.is_some() {
+            "| severity | rule | count | first, in the whole recording | first, in capture.gcap | what |\n|---|---|---|---|---|---|\n"
+        } else {
+            "| severity | rule | count | first | what |\n|---|---|---|---|---|\n"
+        });
         for finding in whole.findings.iter().take(LISTED) {
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} |{} {} |",
                 finding.severity,
                 finding.rule,
                 finding.count,
                 finding.first.in_full(),
+                part.as_ref()
+                    .map_or_else(String::new, |part| format!(" {} |", part.place(&finding.first))),
                 inline(&finding.message)
             );
         }
@@ -52,13 +61,23 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
         Kept::Whole | Kept::Part { .. } => {
             let _ = writeln!(
                 text,
-                "## Reproduce\n\n```console\n$ {}\n```\n\nThat gives the findings of `validation.json`{}. To run a \
+                "## Reproduce\n\nGet `capture` with {}, unpack this bundle, and run in its folder:\n\n```console\n$ \
+                 {}\n```\n\nThat gives the findings of `validation.json`{}. To run a \
                  front end or a test against the same stream:\n\n```console\n$ capture serve {}\n```\n",
-                pages.repro(),
+                again::source(),
+                pages.again.validate(super::CAPTURE),
                 exits(pages.part),
                 super::CAPTURE,
             );
             let _ = writeln!(text, "{}\n", left_out(pages));
+            if matches!(pages.kept, Kept::Part { .. }) {
+                let _ = writeln!(
+                    text,
+                    "`report.html` and `summary.md` are about the whole recording. `validation.json` and `junit.xml` are \
+                     about capture.gcap, whose messages and rows count from its own beginning; `original_offset_ns` of a \
+                     place is its offset in the whole recording, and `time` is the same in both.\n"
+                );
+            }
         }
     }
     text.push_str("## What is what\n\n| file | holds |\n|---|---|\n");
@@ -173,6 +192,7 @@ fn cut(pages: &Pages<'_>) -> String {
             messages,
             messages_left_out,
             around,
+            ..
         } => {
             let mut text = format!(
                 "The bundle is limited to {} bytes: it holds {messages} messages from {:.3} s to {:.3} s{}; \
@@ -202,6 +222,54 @@ fn not_in<'a>(whole: &'a [Finding], part: &'a [Finding]) -> impl Iterator<Item =
         .iter()
         .map(|finding| finding.rule)
         .filter(move |rule| !there(*rule))
+}
+
+/// Where the bundle's capture lies in the whole recording.
+struct Part<'a> {
+    from_ns: u64,
+    to_ns: u64,
+    calls: &'a [SlicedCall],
+}
+
+impl<'a> Part<'a> {
+    fn of(kept: &'a Kept) -> Option<Self> {
+        match kept {
+            Kept::Part {
+                from_ns, to_ns, calls, ..
+            } => Some(Self {
+                from_ns: *from_ns,
+                to_ns: *to_ns,
+                calls,
+            }),
+            Kept::Whole | Kept::Nothing => None,
+        }
+    }
+
+    /// A place of the whole recording, as the part counts; rows are counted by whoever reads the part.
+    fn place(&self, place: &Place) -> String {
+        let Some(offset_ns) = place.offset_ns else {
+            return "not a place".to_owned();
+        };
+        let call = self.calls.iter().find(|call| Some(call.call) == place.call);
+        let before = call.map_or(0, |call| call.before);
+        let message = place
+            .message
+            .map(|message| message.checked_sub(before).filter(|left| *left > 0));
+        let inside = (self.from_ns..=self.to_ns).contains(&offset_ns) && message != Some(None);
+        if !inside || (call.is_none() && place.call.is_some()) {
+            return "not in it".to_owned();
+        }
+        let there = Place {
+            call: place.call,
+            message: message.flatten(),
+            sensor: place.sensor,
+            bin: place.bin,
+            byte: place.byte,
+            offset_ns: Some(offset_ns - self.from_ns),
+            ..Place::default()
+        };
+        there.to_string()
+    }
 }
 
 fn exits(report: &Report) -> &'static str {

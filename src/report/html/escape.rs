@@ -23,7 +23,7 @@ pub(in crate::report) fn escape(text: &str) -> String {
 }
 
 /// A word of a POSIX shell.
-pub(super) fn shell_word(text: &str) -> String {
+pub(in crate::report) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

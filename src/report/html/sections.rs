@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::escape::{escape, shell_word};
+use super::escape::escape;
 use crate::{
     file::{Header, attribute},
     report::{input::ReportInput, picture::scale, stats_text},
-    text::printable,
 };
 
 /// Rows of a table of calls; a proxy may record any number.
@@ -159,25 +158,19 @@ pub(in crate::report) fn body(header: &Header, name: &str) -> Option<String> {
 }
 
 pub(super) fn again(input: &ReportInput) -> String {
-    let lines: Vec<_> = commands(input).iter().map(|command| format!("$ {command}")).collect();
+    let commands = input.again.commands(&input.capture);
+    let lines: Vec<_> = commands.iter().map(|command| format!("$ {command}")).collect();
+    let remark = input.again.remark.as_ref();
+    let remark = remark.map_or_else(String::new, |remark| format!("<p>{}</p>\n", escape(remark)));
+    let repository = match env!("CARGO_PKG_REPOSITORY") {
+        "" => String::new(),
+        url => format!(" Its source is at {}.", escape(url)),
+    };
     format!(
-        "<section id=\"again\">\n<h2>See it again</h2>\n<p>The first command judges the capture as this page does, the second \
-         serves it as a local Focus Server for any client, the third proves that the file is whole.</p>\n<pre \
-         tabindex=\"0\">{}</pre>\n</section>\n",
+        "<section id=\"again\">\n<h2>See it again</h2>\n{remark}<p>The first command gets the program \
+         <code>capture</code>, in the version that made this page.{repository} <code>validate</code> judges the capture as \
+         this page does, <code>serve</code> serves it as a local server for any client, <code>verify</code> proves that the \
+         file is whole.</p>\n<pre tabindex=\"0\">{}</pre>\n</section>\n",
         escape(&lines.join("\n"))
     )
-}
-
-/// The commands that show it again.
-pub(in crate::report) fn commands(input: &ReportInput) -> [String; 3] {
-    let name = shell_word(&printable(&input.capture));
-    let strict = match input.validation.fails_from {
-        crate::finding::Severity::Error => "",
-        _ => " --strict",
-    };
-    [
-        format!("capture validate{strict} {name}"),
-        format!("capture serve {name}"),
-        format!("capture verify {name}"),
-    ]
 }

@@ -1,0 +1,124 @@
+//! How whoever reads a report sees the same again: where to get the program, and the commands with all that was asked for.
+
+use super::html::shell_word;
+use crate::text::printable;
+
+/// A file of expectations has this name, in a bundle and in the commands of a report.
+pub const EXPECTATIONS: &str = "expectations.toml";
+
+/// What the commands of a report need.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Again {
+    /// The capture as its reader has it; `None` = under the name that the report tells.
+    pub capture: Option<String>,
+    /// Flags that say how payloads are read, as they were given.
+    pub layout: Option<String>,
+    /// Warnings fail too.
+    pub strict: bool,
+    /// What was expected beyond what the capture says itself, in TOML; empty = nothing.
+    pub expectations: String,
+    /// The reader has the expectations beside the capture, under the name [`EXPECTATIONS`].
+    pub has_expectations: bool,
+    /// What the reader's capture lacks of the one that the report is about.
+    pub remark: Option<String>,
+}
+
+impl Again {
+    /// The command that judges as the report does.
+    #[must_use]
+    pub fn validate(&self, name: &str) -> String {
+        let mut command = format!("capture validate {}", self.file(name));
+        if !self.expectations.is_empty() {
+            command.push_str(&format!(" --expect {EXPECTATIONS}"));
+        }
+        if self.strict {
+            command.push_str(" --strict");
+        }
+        if let Some(layout) = &self.layout {
+            command.push_str(&format!(" {layout}"));
+        }
+        command
+    }
+
+    /// All commands: what they need, judging, serving, and checking that the file is whole.
+    #[must_use]
+    pub fn commands(&self, name: &str) -> Vec<String> {
+        let file = self.file(name);
+        let mut commands = vec![install()];
+        if !self.expectations.is_empty() && !self.has_expectations {
+            let text = self.expectations.trim_end();
+            commands.push(format!("cat > {EXPECTATIONS} <<'EOF'\n{text}\nEOF"));
+        }
+        commands.push(self.validate(name));
+        commands.push(format!("capture serve {file}"));
+        commands.push(format!("capture verify {file}"));
+        commands
+    }
+
+    fn file(&self, name: &str) -> String {
+        let name = self.capture.as_deref().unwrap_or(name);
+        let word = shell_word(&printable(name));
+        // A word that begins so would be a flag.
+        if name.starts_with('-') {
+            format!("./{word}")
+        } else {
+            word
+        }
+    }
+}
+
+/// The command that gets this version of the program.
+#[must_use]
+pub fn install() -> String {
+    concat!("cargo install grpc-capture@", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+/// Where the program is to be had, in one phrase.
+#[must_use]
+pub fn source() -> String {
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    let repository = if repository.is_empty() {
+        String::new()
+    } else {
+        format!(" (source: {repository})")
+    };
+    format!("`{}`{repository}", install())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_hold_all_that_the_verdict_depends_on() {
+        let plain = Again::default();
+        assert_eq!(plain.validate("a b.gcap"), "capture validate 'a b.gcap'");
+        assert_eq!(plain.validate("-a.gcap"), "capture validate ./-a.gcap");
+        assert_eq!(plain.commands("a.gcap").len(), 4);
+        let asked = Again {
+            capture: Some("capture.gcap".to_owned()),
+            layout: Some("--element f32".to_owned()),
+            strict: true,
+            expectations: "bins = 8\n".to_owned(),
+            has_expectations: false,
+            remark: None,
+        };
+        let commands = asked.commands("site.gcap");
+        assert!(commands[0].starts_with("cargo install grpc-capture@"), "{commands:?}");
+        assert_eq!(commands[1], "cat > expectations.toml <<'EOF'\nbins = 8\nEOF");
+        assert_eq!(
+            commands[2],
+            "capture validate capture.gcap --expect expectations.toml --strict --element f32"
+        );
+        let beside = Again {
+            has_expectations: true,
+            ..asked
+        };
+        assert!(
+            !beside
+                .commands("site.gcap")
+                .iter()
+                .any(|command| command.contains("EOF"))
+        );
+    }
+}

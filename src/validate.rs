@@ -32,6 +32,7 @@ mod clock;
 mod context;
 pub mod expect;
 mod opening;
+mod reading;
 pub mod rule;
 mod rules;
 mod scan;
@@ -55,6 +56,7 @@ use crate::{
     frames::{Frames, Seen},
 };
 pub use expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet, Source};
+pub use reading::ReadTo;
 pub use rule::{RULES, Rule, rule};
 
 /// Sensors whose ids are kept for [`Observed`]; no fibre has more channels.
@@ -230,12 +232,19 @@ impl Validator {
         self.book.latest_error()
     }
 
-    /// The verdict and its reasons, each place with its time by the header's clock.
+    /// The verdict and its reasons, of a capture that was read to its end or of a stream that is over; each place with its
+    /// time by the header's clock.
     #[must_use]
     pub fn finish(self) -> Validation {
+        self.finish_at(&ReadTo::End)
+    }
+
+    /// As [`Self::finish`], of a capture that could be read only so far.
+    #[must_use]
+    pub fn finish_at(self, read_to: &ReadTo) -> Validation {
         let anchor_unix_ns = self.anchor_unix_ns;
         let origin_ns = self.slice.as_ref().map(|slice| slice.origin_ns);
-        let mut validation = self.judge();
+        let mut validation = self.judge(read_to);
         for finding in &mut validation.findings {
             finding.first = finding.first.on_clock(anchor_unix_ns, origin_ns);
             finding.last = finding.last.on_clock(anchor_unix_ns, origin_ns);
@@ -243,10 +252,10 @@ impl Validator {
         validation
     }
 
-    fn judge(mut self) -> Validation {
+    fn judge(mut self, read_to: &ReadTo) -> Validation {
         let last_ns = self.totals.last_ns;
         for (_, call) in std::mem::take(&mut self.open) {
-            self.close(call, last_ns, None);
+            self.close(call, last_ns, Err(read_to));
         }
         let Self {
             expect,
@@ -256,6 +265,13 @@ impl Validator {
             totals,
             ..
         } = self;
+        if let ReadTo::Damage(what) = read_to {
+            let last = Place {
+                offset_ns: Some(last_ns),
+                ..Place::default()
+            };
+            endings::damaged(&mut book, last, what);
+        }
         if totals.calls == 0 {
             let what = match totals.other_calls {
                 0 => "there is no call".to_owned(),
@@ -263,7 +279,15 @@ impl Validator {
             };
             structure::zero_frames(&mut book, Place::default(), &what);
         }
-        if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
+        if *read_to != ReadTo::End && totals.calls > 0 && totals.messages == 0 {
+            // Of single calls it is not told: they may have just been opened.
+            let what = if read_to.is_growing() {
+                "no stream has carried a frame so far"
+            } else {
+                "no stream carried a frame in what can be read"
+            };
+            structure::zero_frames(&mut book, Place::default(), what);
+        } else if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
             structure::zero_frames(&mut book, Place::default(), "the slice holds no frame");
         }
         expected::out_of_range_frequency(&mut book, &expect);
@@ -273,7 +297,9 @@ impl Validator {
                 rows: totals.rows,
                 complete_rows: totals.complete_rows.filter(|_| !totals.incomplete),
             };
-            expected::short_stream(&mut book, &expect, length);
+            if matches!(read_to, ReadTo::End | ReadTo::CutOff) {
+                expected::short_stream(&mut book, &expect, length);
+            }
             let panda = Dialect::PandaDataStream as u8;
             let is_parted = totals.streams.iter().any(|(dialect, _)| *dialect == panda);
             let is_explicit = expect
@@ -307,7 +333,7 @@ impl Validator {
         }
     }
 
-    fn close(&mut self, mut call: Call, offset_ns: u64, ending: Option<&crate::event::Ending>) {
+    fn close(&mut self, mut call: Call, offset_ns: u64, ending: Result<&crate::event::Ending, &ReadTo>) {
         let mut context = Context {
             book: &mut self.book,
             expect: &self.expect,
@@ -316,7 +342,7 @@ impl Validator {
             anchor_unix_ns: self.anchor_unix_ns,
         };
         let verdict = call.end(&mut context, offset_ns, ending);
-        let is_part = call.opening.is_cut(ending) && verdict != endings::Verdict::Failed;
+        let is_part = call.opening.is_cut(ending.ok()) && verdict != endings::Verdict::Failed;
         self.totals.cut_calls += u32::from(is_part);
         self.totals.add(&call, verdict);
     }
@@ -346,7 +372,7 @@ impl Observer for Validator {
             },
             (_, EventKind::End(ending)) => {
                 if let Some(call) = self.open.remove(&event.call) {
-                    self.close(call, at, Some(ending));
+                    self.close(call, at, Ok(ending));
                 }
             }
             (seen, kind) => {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use grpc_capture::file::{CaptureState, Reader};
+use grpc_capture::file::{CaptureState, Reader, is_locked};
 
 use super::{Done, Failure, Outcome, output};
 
@@ -43,11 +43,17 @@ pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcom
         torn_bytes,
     } = state
     {
+        let is_recorded = is_locked(path);
         let path = path.display();
-        output::say(format!(
-            "{path} is unfinished: it is being recorded, or was cut off, at byte {whole_bytes} ({torn_bytes} bytes of an \
-             incomplete chunk are left out); `capture recover {path}` closes it"
-        ));
+        let torn = format!("({torn_bytes} bytes of an incomplete chunk are left out)");
+        output::say(if is_recorded {
+            format!("{path} is unfinished: it is being recorded; this tells of it up to byte {whole_bytes} {torn}")
+        } else {
+            format!(
+                "{path} is unfinished: it was cut off, or is being recorded elsewhere, at byte {whole_bytes} {torn}; \
+                 `capture recover {path}` closes it"
+            )
+        });
         if outcome == Outcome::Ok {
             return Outcome::Lossy;
         }

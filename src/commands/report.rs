@@ -7,7 +7,7 @@ use std::{
 };
 
 use grpc_capture::{
-    file::Reader,
+    file::{Reader, is_locked},
     finding::{Severity, Verdict},
     report::{
         html,
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         },
         layout: layout(&args.layout),
         layout_flag: layout_flag(&args.layout),
+        is_recorded: is_locked(&args.capture),
         ..CollectOptions::default()
     };
     input::read(&args.capture, |reader| {

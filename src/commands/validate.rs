@@ -4,14 +4,14 @@ use std::{fs::File, path::Path};
 
 use grpc_capture::{
     event::Observer,
-    file::{Existing, FileError, Reader},
+    file::{Existing, FileError, Reader, is_locked},
     finding::Severity,
     report::{junit, regression, validation::Report, validation_text},
     stats::{
         Digests, StatsCollector, StatsOptions,
         baseline::{Baseline, compare},
     },
-    validate::{Expectations, RULES, Validator},
+    validate::{Expectations, RULES, ReadTo, Validator},
 };
 
 use super::{
@@ -61,6 +61,8 @@ fn validate(
     expectations: &Expectations,
     baseline: Option<&Baseline>,
 ) -> Result<(Report, Option<FileError>), Failure> {
+    // Asked before and after: a recorder may finish while the capture is read.
+    let was_recorded = is_locked(path);
     let expected = Expectations::from_header(reader.header()).merge(expectations.clone());
     let layout = layout(&args.layout);
     let mut validator = Validator::new(expected, reader.header()).with_layout(layout);
@@ -82,18 +84,13 @@ fn validate(
             Err(error) => break Some(error),
         }
     };
-    let mut validation = validator.finish();
+    let read_to = ReadTo::of(reader.state()?, was_recorded || is_locked(path), damage.as_ref());
+    let mut validation = validator.finish_at(&read_to);
     if let (Some(baseline), Some(stats)) = (baseline, stats) {
         let regressions = compare(baseline, &stats.finish(), args.tolerance / 100.0);
         validation.findings.extend(regression::findings(&regressions));
     }
-    let mut report = Report::new(
-        path.display().to_string(),
-        validation,
-        fails_from(args),
-        reader.state()?,
-    );
-    report.damage = damage.as_ref().map(ToString::to_string);
+    let report = Report::new(path.display().to_string(), validation, fails_from(args), &read_to);
     Ok((report, damage))
 }
 
@@ -137,14 +134,10 @@ fn print_expectations(
     while let Some(event) = reader.next_event()? {
         validator.observe(&event);
     }
-    let validation = validator.finish();
+    let read_to = ReadTo::of(reader.state()?, false, None);
+    let validation = validator.finish_at(&read_to);
     let observed = validation.observed.clone();
-    let report = Report::new(
-        path.display().to_string(),
-        validation,
-        fails_from(args),
-        reader.state()?,
-    );
+    let report = Report::new(path.display().to_string(), validation, fails_from(args), &read_to);
     if report.fails() {
         output::say_lines(validation_text::render(&report));
         output::say("expectations are made from a good capture; this one fails");

@@ -32,7 +32,7 @@ use crate::{
         validation::Report,
     },
     slice::{SliceError, SlicedCall},
-    validate::{Expectations, RULES, Validator},
+    validate::{Expectations, RULES, ReadTo, Validator},
 };
 pub use fit::Fit;
 
@@ -316,13 +316,9 @@ fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
     while let Some(event) = reader.next_event()? {
         validator.observe(&event);
     }
-    let state = reader.state()?;
-    Ok(Report::new(
-        CAPTURE.to_owned(),
-        validator.finish(),
-        options.fails_from,
-        state,
-    ))
+    let read_to = ReadTo::of(reader.state()?, false, None);
+    let found = validator.finish_at(&read_to);
+    Ok(Report::new(CAPTURE.to_owned(), found, options.fails_from, &read_to))
 }
 
 fn validation_json(report: &Report) -> Result<String, TicketError> {

@@ -395,8 +395,10 @@ fn lock(file: &File) {
     let _ = file.try_lock();
 }
 
-/// True when somebody is writing the file.
-pub(crate) fn is_locked(path: &Path) -> bool {
+/// True when somebody is writing the file: a [`NewFile`] is locked while it is open. False where a file system knows no
+/// locks.
+#[must_use]
+pub fn is_locked(path: &Path) -> bool {
     let found = path.symlink_metadata();
     if !found.is_ok_and(|found| found.is_file()) {
         return false;

@@ -24,7 +24,7 @@ use crate::{
     finding::{Finding, Place, Severity},
     focus::ConfigureResponse,
     stats::{STALL_NS, Stats, StatsCollector, StatsOptions},
-    validate::{Expectations, Validator},
+    validate::{Expectations, ReadTo, Validator},
 };
 
 /// Remarks that a report shows; a person wrote them one by one.
@@ -86,6 +86,8 @@ pub struct CollectOptions {
     pub layout_flag: Option<String>,
     /// What to draw.
     pub pictures: PainterOptions,
+    /// Somebody is recording the capture, so that what is not there yet is not missed.
+    pub is_recorded: bool,
 }
 
 impl Default for CollectOptions {
@@ -96,6 +98,7 @@ impl Default for CollectOptions {
             layout: Layout::default(),
             layout_flag: None,
             pictures: PAGE,
+            is_recorded: false,
         }
     }
 }
@@ -125,9 +128,9 @@ pub fn collect<R: Read + Seek>(
     reader.rewind_checked();
     let damage = pass(reader, &mut [&mut stats, &mut validator, &mut survey, &mut notes]);
     let completeness = reader.state()?;
-    let mut validation =
-        validation::Report::new(capture.to_owned(), validator.finish(), options.fails_from, completeness);
-    validation.damage = damage.as_ref().map(ToString::to_string);
+    let read_to = ReadTo::of(completeness, options.is_recorded, damage.as_ref());
+    let found = validator.finish_at(&read_to);
+    let validation = validation::Report::new(capture.to_owned(), found, options.fails_from, &read_to);
 
     let pictures = PainterOptions {
         stall_ns,
@@ -205,7 +208,8 @@ pub fn paint<R: Read + Seek>(
     let mut survey = Survey::new(&header, options.layout);
     reader.seek(0)?;
     let damage = pass(reader, &mut [&mut validator, &mut survey]);
-    let (findings, plan) = (validator.finish().findings, survey.finish());
+    let read_to = ReadTo::of(reader.state()?, options.is_recorded, damage.as_ref());
+    let (findings, plan) = (validator.finish_at(&read_to).findings, survey.finish());
     let places: Vec<_> = findings.iter().map(|finding| finding.first).collect();
     let mut again = |options: &PainterOptions| {
         let mut painter = Painter::new(plan.clone(), &places, options);

@@ -4,9 +4,8 @@ use serde::Serialize;
 
 use super::junit::{Case, Suite};
 use crate::{
-    file::CaptureState,
     finding::{Finding, Severity, Verdict},
-    validate::{ExpectedItem, Validation},
+    validate::{ExpectedItem, ReadTo, Validation},
 };
 
 /// Version of the JSON schema.
@@ -35,6 +34,8 @@ pub struct Report {
     pub calls: u64,
     /// True when the capture ends with its summary.
     pub finished: bool,
+    /// True when somebody was recording the capture while it was judged, so that the verdict is one so far.
+    pub recording: bool,
     /// Why the capture could not be read to its end.
     pub damage: Option<String>,
     /// What was expected, and who expects it.
@@ -44,9 +45,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of a validation of a capture in this state; findings of `fails_from` and above fail it.
+    /// A report of a validation of a capture that could be read so far; findings of `fails_from` and above fail it.
     #[must_use]
-    pub fn new(capture: String, validation: Validation, fails_from: Severity, state: CaptureState) -> Self {
+    pub fn new(capture: String, validation: Validation, fails_from: Severity, read_to: &ReadTo) -> Self {
         let mut findings = validation.findings;
         // Stable: within a severity the validator's own order stays.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -62,8 +63,12 @@ impl Report {
             frames: validation.frames,
             rows: validation.rows,
             calls: validation.calls.into(),
-            finished: state.is_finished(),
-            damage: None,
+            finished: *read_to == ReadTo::End,
+            recording: *read_to == ReadTo::Growing,
+            damage: match read_to {
+                ReadTo::Damage(what) => Some(what.clone()),
+                _ => None,
+            },
             expectations: validation.expected,
             findings,
         }

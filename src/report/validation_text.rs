@@ -40,15 +40,16 @@ fn verdict(report: &Report) -> String {
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     let (errors, warnings) = (counted(report.errors, "error"), counted(report.warnings, "warning"));
     let judged = format!("{} frames, {} rows", report.frames, report.rows);
+    let so_far = if report.recording { " so far" } else { "" };
     let worst = report.findings.first().filter(|_| report.fails());
     match worst {
         Some(worst) => {
             let message = printable(&worst.message);
             format!(
-                "FAIL  {capture}: {}: {message} ({errors}, {warnings}; {judged})",
+                "FAIL{so_far}  {capture}: {}: {message} ({errors}, {warnings}; {judged})",
                 worst.rule
             )
         }
-        None => format!("PASS  {capture}: {judged} ({errors}, {warnings})"),
+        None => format!("PASS{so_far}  {capture}: {judged} ({errors}, {warnings})"),
     }
 }

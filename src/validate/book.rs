@@ -204,9 +204,12 @@ impl Book {
 /// What ends all other talk stands first: a stream that died, stalled or carried nothing.
 fn urgency(rule: &str) -> u8 {
     match rule {
-        "zero-frames" | "error-status" | "broken-call" | "deadline" | "unended-call" => 2,
-        "stall" | "gap" | "missing-stream" => 1,
-        _ => 0,
+        "damaged-capture" => 4,
+        "zero-frames" | "error-status" | "broken-call" | "deadline" => 3,
+        "stall" | "gap" | "missing-stream" => 2,
+        // That the recorder was cut off says nothing of the stream.
+        "unended-call" => 0,
+        _ => 1,
     }
 }
 

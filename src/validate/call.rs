@@ -5,6 +5,7 @@ use super::{
     context::{Context, Offsets},
     expect::Expectations,
     opening::Opening,
+    reading::ReadTo,
     rules::{
         amplitude, delivery, drift, endings, expected,
         extremes::{self, Excuse},
@@ -363,12 +364,12 @@ impl Call {
         }
     }
 
-    /// The call ended, or the capture did (`None`); whether the server had no more to say.
+    /// The call ended, or could be read only so far; whether the server had no more to say.
     pub(super) fn end(
         &mut self,
         context: &mut Context<'_>,
         offset_ns: u64,
-        ending: Option<&Ending>,
+        ending: Result<&Ending, &ReadTo>,
     ) -> endings::Verdict {
         let irregular = self.clock.finish();
         self.tell(context, irregular);
@@ -393,9 +394,13 @@ impl Call {
             messages,
             silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
         });
-        let Some(ending) = ending else {
-            endings::unended(context.book, place, messages);
-            return endings::Verdict::Stopped;
+        let ending = match ending {
+            Ok(ending) => ending,
+            Err(ReadTo::Damage(_)) => return endings::Verdict::Stopped,
+            Err(read_to) => {
+                endings::unended(context.book, place, messages, read_to.is_growing());
+                return endings::Verdict::Stopped;
+            }
         };
         let verdict = endings::judge(context.book, place, ending, before);
         if messages == 0 && verdict != endings::Verdict::Failed && !self.opening.is_cut(Some(ending)) {

@@ -84,6 +84,7 @@ pub const RULES: &[Rule] = &[
     endings::ERROR_STATUS,
     endings::BROKEN_CALL,
     endings::DEADLINE,
+    endings::DAMAGED_CAPTURE,
     endings::UNENDED_CALL,
     endings::GAP,
     delivery::LATE_FIRST_FRAME,

@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 
-use super::{Expectations, Validation, Validator};
+use super::{Expectations, ReadTo, Validation, Validator};
 use crate::{
     dialect::{Axis, Dialect, Element, Layout, datastream, pandadatastream},
     event::{CallStart, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Observer as _, Status},
@@ -65,6 +65,7 @@ pub(super) struct Scenario {
     /// Offset after the last item, and the ending.
     pub(super) ending: Option<(u64, Ending)>,
     pub(super) calls: u32,
+    pub(super) read_to: ReadTo,
 }
 
 pub(super) fn intensity(row: usize, sensor: i32, bin: usize) -> f32 {
@@ -154,6 +155,7 @@ impl Scenario {
                 .collect(),
             ending: Some((10 * MS, Ending::Status(Status::default()))),
             calls: 1,
+            read_to: ReadTo::End,
         }
     }
 
@@ -254,6 +256,6 @@ impl Scenario {
         for event in self.events() {
             validator.observe(&event);
         }
-        validator.finish()
+        validator.finish_at(&self.read_to)
     }
 }

@@ -1,12 +1,14 @@
 //! `capture validate`, `stats` and `record --validate` as processes: verdicts, exit codes, and what programs read.
 
+use std::path::Path;
+
 use grpc_capture::file::{Reader, Writer, WriterOptions};
 use serde_json::Value;
 
 use crate::support::{
-    Dir, Serve, command, frames,
+    Dir, Running, Serve, command, frames,
     raw_job::{RawJob, Step},
-    run, shipped,
+    readable, run, shipped, wait,
 };
 
 /// Every shipped capture: exit code, and the rules that it breaks.
@@ -189,7 +191,51 @@ fn a_damaged_or_unfinished_capture_is_judged_as_far_as_it_reads() {
     let run = run(&["validate", "--format", "json", &damaged])
         .expect(4)
         .says(&["chunk", "capture recover"]);
-    assert!(run.json()["damage"].as_str().unwrap().contains("checksum"));
+    let report = run.json();
+    assert!(report["damage"].as_str().unwrap().contains("checksum"));
+    assert_eq!(
+        (rules(&report), &report["verdict"]),
+        (vec!["damaged-capture"], &"fail".into())
+    );
+}
+
+#[test]
+fn a_capture_that_is_being_recorded_gets_its_verdict_so_far_and_a_killed_one_fails() {
+    let dir = Dir::new();
+    let (out, page) = (dir.file("growing.gcap"), dir.file("page.md"));
+    let all = shipped("optodas-quake.gcap");
+    let serve = Serve::start(&[&all, "--rate", "max", "--end", "hold"]);
+    let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "optodas-quake"];
+    let recording = Running::start(&[&["record", "-o", &out, "--flush-interval", "200ms"], &target[..]].concat());
+    let frames = || Path::new(&out).exists() && readable(&out).len() > 73;
+    assert!(wait(frames), "the frames are not in the capture");
+    let judged = run(&["validate", &out]).expect(3).says(&["it is being recorded"]);
+    let last = judged.text().lines().last().unwrap().to_owned();
+    assert!(last.starts_with("PASS so far"), "{last}");
+    let report = run(&["validate", "--strict", "--format", "json", &out])
+        .expect(3)
+        .json();
+    assert_eq!(
+        (&report["verdict"], &report["recording"], &report["finished"]),
+        (&"pass".into(), &true.into(), &false.into())
+    );
+    run(&["report", &out, "-o", &page]).expect(3);
+    // What is wrong with it stands first, and fails it.
+    let report = run(&["validate", "--expect-bins", "9", "--format", "json", &out])
+        .expect(1)
+        .json();
+    assert_eq!(rules(&report), ["unexpected-bins", "unended-call"]);
+
+    recording.kill();
+    let report = run(&["validate", "--format", "json", &out]).expect(1).json();
+    assert_eq!(
+        (rules(&report), &report["recording"]),
+        (vec!["unended-call"], &false.into())
+    );
+    let report = run(&["validate", "--expect-bins", "9", "--format", "json", &out])
+        .expect(1)
+        .json();
+    assert_eq!(rules(&report), ["unexpected-bins", "unended-call"]);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use grpc_capture::{
     event::Observer,
-    file::{CaptureState, Header},
+    file::Header,
     finding::Severity,
     report::validation::Report,
     tap::recorder::Beside,
-    validate::{Expectations, Validator},
+    validate::{Expectations, ReadTo, Validator},
 };
 
 use super::{Failure, RecordArgs};
@@ -48,7 +48,7 @@ impl Judge {
             "the stream".to_owned(),
             validator.finish(),
             self.fails_from,
-            CaptureState::Finished,
+            &ReadTo::End,
         ))
     }
 }

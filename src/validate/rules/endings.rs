@@ -50,11 +50,24 @@ pub(in crate::validate) const DEADLINE: Rule = Rule {
 pub(in crate::validate) const UNENDED_CALL: Rule = Rule {
     id: "unended-call",
     severity: Severity::Error,
-    otherwise: None,
+    otherwise: Some((Severity::Info, "the capture is being recorded")),
     title: "every call has its ending",
     unit: "calls",
-    doc: "The capture stops before the call has ended: the recorder was killed, or the capture still grows.",
+    doc: "The capture stops before the call has ended: the recorder was killed. While it is at work, that is no breach: \
+          the stream is judged as far as it has come, but fails as long as it has brought no frame.",
     hint: "how the stream went on is not known; `capture recover` saves what is there, and this rule can be allowed",
+};
+
+/// A capture that cannot be read to its end.
+pub(in crate::validate) const DAMAGED_CAPTURE: Rule = Rule {
+    id: "damaged-capture",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "the capture can be read to its end",
+    unit: "captures",
+    doc: "Damage stopped the reading. What lies before it is judged; of calls that are open there, no ending is missed, and \
+          the stream is not called too short.",
+    hint: "`capture recover` saves what can be read behind the damage; validate the capture that it makes",
 };
 
 /// Messages that the recorder lost.
@@ -142,11 +155,20 @@ pub(in crate::validate) fn judge(book: &mut Book, place: Place, ending: &Ending,
     }
 }
 
-pub(in crate::validate) fn unended(book: &mut Book, place: Place, messages: u64) {
-    book.note(Note::new(&UNENDED_CALL, place), || {
-        Text::new(format!(
-            "the capture stops after {} frames and before the end of the call, at {place}",
-            grouped(messages)
-        ))
+pub(in crate::validate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded: bool) {
+    let severity = if is_recorded { Severity::Info } else { Severity::Error };
+    book.note(Note::new(&UNENDED_CALL, place).severity(severity), || {
+        let frames = grouped(messages);
+        Text::new(if is_recorded {
+            format!("the call goes on: {frames} frames so far, at {place}")
+        } else {
+            format!("the capture stops after {frames} frames and before the end of the call, at {place}")
+        })
+    });
+}
+
+pub(in crate::validate) fn damaged(book: &mut Book, place: Place, what: &str) {
+    book.note(Note::new(&DAMAGED_CAPTURE, place), || {
+        Text::new(format!("judged up to the damage only: {what}"))
     });
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{
-    RULES,
+    RULES, ReadTo,
     testing::{BINS, DT_MS, Item, MS, SENSORS, START_MS, Scenario, refit, refit_panda},
 };
 use crate::{
@@ -683,6 +683,45 @@ const DATASTREAM: &[Defect] = &[
         "the capture stops early",
         |s| s.ending = None,
         &[("unended-call", Error, "call 1")],
+    ),
+    (
+        "the recorder was cut off before a frame came",
+        |s| {
+            s.items.clear();
+            s.ending = None;
+            s.read_to = ReadTo::CutOff;
+        },
+        &[("unended-call", Error, "call 1"), ("zero-frames", Error, "the capture")],
+    ),
+    (
+        "the capture is being recorded, and not as long yet as it should be",
+        |s| {
+            s.file = "minimum_frames = 100".into();
+            s.ending = None;
+            s.read_to = ReadTo::Growing;
+        },
+        &[("unended-call", Info, "call 1")],
+    ),
+    (
+        "the capture is being recorded, and no frame has come",
+        |s| {
+            s.items.clear();
+            s.ending = None;
+            s.read_to = ReadTo::Growing;
+        },
+        &[("unended-call", Info, "call 1"), ("zero-frames", Error, "the capture")],
+    ),
+    (
+        "the capture is damaged behind a wrong value",
+        |s| {
+            set(s, 5, f32::NAN);
+            s.ending = None;
+            s.read_to = ReadTo::Damage("could not read chunk 12".into());
+        },
+        &[
+            ("damaged-capture", Error, "at 8.100 s"),
+            ("nan", Error, "call 1, message 6, row 10, sensor 2, bin 3"),
+        ],
     ),
     (
         "there are fewer frames than expected",

@@ -5,6 +5,9 @@ usage: run.py CAPTURE [NAME...]
 Each folder here is a case; its `case.py` holds functions `case_...(kit)` that run the binary CAPTURE on inputs that they
 make (`_kit.py`), and whose first line says what is right. Names choose the folders that begin so. Prints a line for
 each, what was skipped and why, and at the end `N passed, N failed`.
+
+The packages are those of tests/foreign/requirements.txt. Where `go` is installed, _go/ is built into target/ci-go for the
+cases that need grpc-go; where $NODE_MODULES has @grpc/grpc-js, it is run, too.
 """
 
 import importlib.util
@@ -40,7 +43,7 @@ def main():
         if wanted and not any(folder.name.startswith(name) for name in wanted):
             continue
         for name, case in load(folder):
-            title, began = f"{folder.name} {name.removeprefix('case_').replace('_', ' ')}", time.monotonic()
+            title = f"{folder.name} {name.removeprefix('case_').replace('_', ' ')}"
             with tempfile.TemporaryDirectory() as place:
                 kit = _kit.Kit(binary, runner, folder, pathlib.Path(place))
                 try:
@@ -54,7 +57,7 @@ def main():
                         traceback.print_exc()
                 finally:
                     kit.end()
-            took = f"{time.monotonic() - began:.1f} s, {kit.rss_mb:.0f} MB"
+            took = f"{time.monotonic() - kit.began:.1f} s, {kit.rss_mb:.0f} MB"
             print(f"{title}: {verdict} ({took})", flush=True)
     runner.end()
     if skipped:

@@ -3,7 +3,8 @@
 //! A **capture** is a file of **events**: what happened on one or more gRPC calls, and when, message bytes as they stood
 //! on the wire. Floors, from the bottom up; each uses only those below it:
 //!
-//! - [`event`], [`spectrogram`], [`finding`], [`text`]: the vocabulary, plain data, and how text from elsewhere is shown.
+//! - [`event`], [`spectrogram`], [`finding`], [`text`], [`units`]: the vocabulary, plain data, how text from elsewhere is
+//!   shown, and how times and sizes are written.
 //! - [`mod@file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
@@ -42,6 +43,7 @@ pub mod spectrogram;
 pub mod stats;
 pub mod tap;
 pub mod text;
+pub mod units;
 pub mod validate;
 pub mod wire;
 

@@ -9,10 +9,12 @@ pub(crate) mod http2;
 pub mod idle;
 pub mod inflate;
 pub mod metadata;
+mod method;
 pub mod status;
 pub mod timeout;
 
 pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
 pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, deflate, inflate};
 pub use metadata::{header_map, metadata};
+pub use method::method_path;
 pub(crate) use status::is_grpc;

@@ -10,7 +10,7 @@ use super::{
     schema::SchemaArgs,
     series::SeriesArgs,
     trust::TrustArgs,
-    value::{Size, Span, Tag},
+    value::{Size, Span, Tag, listener},
 };
 
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ use super::{
 )]
 pub(crate) struct ProxyArgs {
     /// Address for clients; port 0 is any free one. Jobs that --rest-target answers get ports of their own on it
-    #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listener)]
     pub(crate) listen: SocketAddr,
 
     /// Where calls go, HOST:PORT; not needed with --rest-target
@@ -32,7 +32,7 @@ pub(crate) struct ProxyArgs {
     pub(crate) rest_target: Option<String>,
 
     /// Address for clients of REST; port 0 is any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", requires = "rest_target")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", requires = "rest_target", value_parser = listener)]
     pub(crate) rest_listen: SocketAddr,
 
     /// The capture to write; proxy-TIME.gcap by default
@@ -85,11 +85,11 @@ pub(crate) struct ProxyArgs {
 
 /// A pattern that some method can fit.
 fn method_glob(text: &str) -> Result<String, String> {
-    if text.contains('*') || text.trim_start_matches('/').contains('/') {
-        Ok(text.to_owned())
-    } else {
-        Err("no method fits this; write /package.Service/Method, with * for any characters".to_owned())
+    if text.contains(['*', '?']) {
+        return Ok(text.to_owned());
     }
+    let how = "no method fits this; write /package.Service/Method, with * for any characters";
+    grpc_capture::wire::method_path(text).ok_or_else(|| how.to_owned())
 }
 
 /// How to connect to the target, which is the server that is spoken of; grpcurl's names.

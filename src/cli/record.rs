@@ -11,7 +11,7 @@ use super::{
     series::SeriesArgs,
     trust::TrustArgs,
     validate::ExpectArgs,
-    value::{Size, Span, Tag},
+    value::{Size, Span, Tag, method},
 };
 
 #[derive(Debug, Clone, Args)]
@@ -86,7 +86,7 @@ pub(crate) struct RecordArgs {
 #[command(next_help_heading = "Any other method")]
 pub(crate) struct CallArgs {
     /// Method of any service to call and record: /package.Service/Method
-    #[arg(long, value_name = "PATH", requires = "target", conflicts_with_all = ["server", "jobs", "job_id", "streams"])]
+    #[arg(long, value_name = "PATH", requires = "target", value_parser = method, conflicts_with_all = ["server", "jobs", "job_id", "streams"])]
     pub(crate) method: Option<String>,
 
     /// Its request as JSON, encoded by the schema
@@ -132,9 +132,9 @@ pub(crate) struct JobArgs {
     #[arg(long, requires = "server")]
     pub(crate) height: Option<i64>,
 
-    /// Length of the displayed time axis in seconds
-    #[arg(long, value_name = "SECONDS", requires = "server")]
-    pub(crate) time_axis: Option<i64>,
+    /// Length of the displayed time axis, in whole seconds
+    #[arg(long, value_name = "TIME", requires = "server")]
+    pub(crate) time_axis: Option<Span>,
 
     /// View: multi (0), single (1) or waterfall (2)
     #[arg(long, requires = "server")]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{ArgGroup, Args};
 use grpc_capture::replay::{End, Quirk, Rate};
 
-use super::value::{Size, Span};
+use super::value::{Size, Span, listener};
 
 #[derive(Debug, Args)]
 #[command(
@@ -18,11 +18,11 @@ pub(crate) struct ServeArgs {
     pub(crate) captures: Vec<PathBuf>,
 
     /// Address for gRPC; production jobs after the first get ports of their own
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listener)]
     pub(crate) grpc: SocketAddr,
 
     /// Address for REST
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listener)]
     pub(crate) rest: SocketAddr,
 
     #[command(flatten)]

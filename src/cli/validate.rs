@@ -78,9 +78,9 @@ pub(crate) struct ExpectArgs {
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) amplitude: Option<focus::Span<f64>>,
 
-    /// Time of a row in seconds
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) lines_dt: Option<f64>,
+    /// Time of a row, such as 50ms or 0.05
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lines_dt: Option<Span>,
 
     /// Frames per second, at least
     #[arg(long, value_name = "FPS")]

@@ -1,6 +1,8 @@
 //! Values of flags: times, sizes and tags, with errors that show how they are written.
 
-use std::{str::FromStr, time::Duration};
+use std::{net::SocketAddr, str::FromStr, time::Duration};
+
+use grpc_capture::{tap::dial::listen_address, units, wire};
 
 /// A length of time: `30s`, `500ms`, `1m30s`, `2h`, or a number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,16 +12,12 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let how = || format!("`{text}` is not a length of time; write 30s, 500ms, 1m30s, or a number of seconds");
-        if let Ok(seconds) = text.parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| how());
-        }
-        let span: jiff::SignedDuration = text.parse().map_err(|_| how())?;
-        Duration::try_from(span).map(Self).map_err(|_| how())
+        let how = || format!("`{text}` is not a length of time; write {}", units::TIME_FORMS);
+        units::time(text).map(Self).ok_or_else(how)
     }
 }
 
-/// A number of bytes: `500MB`, `10MiB`, `4096`.
+/// A number of bytes: `500MB`, `10MiB`, `64M`, `4096`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) u64);
 
@@ -27,10 +25,21 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let size: Result<bytesize::ByteSize, _> = text.parse();
-        size.map(|size| Self(size.as_u64()))
-            .map_err(|_| format!("`{text}` is not a size; write 500MB, 10MiB, or a number of bytes"))
+        let how = || format!("`{text}` is not a size; write {}", units::SIZE_FORMS);
+        units::size(text).map(Self).ok_or_else(how)
     }
+}
+
+/// The path of a method, however it was written.
+pub(crate) fn method(text: &str) -> Result<String, String> {
+    wire::method_path(text).ok_or_else(|| {
+        "it is no method; write /package.Service/Method, package.Service/Method or package.Service.Method".to_owned()
+    })
+}
+
+/// An address to listen on, however it was written.
+pub(crate) fn listener(text: &str) -> Result<SocketAddr, String> {
+    listen_address(text).map_err(|error| error.to_string())
 }
 
 /// A remark that travels in the capture's header: `NAME=VALUE`.

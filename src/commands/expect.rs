@@ -22,7 +22,7 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
     flags.sensors = args.expect_sensors.map(sensors).transpose()?.map(Expected::flag);
     flags.bins = args.expect_bins.map(Expected::flag);
     flags.amplitude_db = args.amplitude.map(Expected::flag);
-    flags.lines_dt_s = args.lines_dt.map(Expected::flag);
+    flags.lines_dt_s = args.lines_dt.map(|Span(span)| Expected::flag(span.as_secs_f64()));
     flags.minimum_fps = args.min_fps.map(Expected::flag);
     flags.first_frame_s = args.first_frame.map(|Span(span)| Expected::flag(span.as_secs_f64()));
     flags.largest_gap_s = args.max_gap.map(|Span(span)| Expected::flag(span.as_secs_f64()));

@@ -265,7 +265,15 @@ fn base(text: &str) -> Result<Url, AttachError> {
         url: text.to_owned(),
         problem: problem.to_owned(),
     };
-    let mut url = Url::parse(text.trim()).map_err(|error| refuse(&error.to_string()))?;
+    let text = text.trim();
+    // A token goes there, so that an address without a scheme is one of TLS.
+    let bare = !text.contains("://") && !text.is_empty();
+    let written = if bare {
+        format!("https://{text}")
+    } else {
+        text.to_owned()
+    };
+    let mut url = Url::parse(&written).map_err(|error| refuse(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(refuse("it does not begin with http:// or https://"));
     }

@@ -29,7 +29,7 @@ pub(crate) use connector::Stream;
 pub use error::DialError;
 pub(crate) use error::chain;
 pub(in crate::tap) use raw::{Dialer, Wire};
-pub use target::{Scheme, Target, TargetError};
+pub use target::{Scheme, Target, TargetError, listen_address};
 
 use super::{
     awake::Deadline,

@@ -176,7 +176,17 @@ pub(super) fn base(text: &str) -> Result<Url, RestError> {
         url: text.to_owned(),
         problem: problem.to_owned(),
     };
-    let mut url = Url::parse(text.trim()).map_err(|error| refuse(&error.to_string()))?;
+    let text = text.trim();
+    // As curl takes it: HOST:PORT without a scheme is an address of plain HTTP.
+    let host = text.split('/').next().unwrap_or_default();
+    let port = host.rsplit_once(':').map(|(_, port)| port.parse::<u16>().is_ok());
+    let bare = !text.contains("://") && port == Some(true);
+    let written = if bare {
+        format!("http://{text}")
+    } else {
+        text.to_owned()
+    };
+    let mut url = Url::parse(&written).map_err(|error| refuse(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(refuse("it does not begin with http:// or https://"));
     }

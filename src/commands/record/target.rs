@@ -21,6 +21,7 @@ use crate::{
     cli::{
         record::{CallArgs, DialArgs, JobArgs, RecordArgs},
         schema::Reflect,
+        value::Span,
     },
     commands::{schema, trust},
 };
@@ -254,7 +255,11 @@ fn job_spec(args: &JobArgs) -> Result<JobSpec, Failure> {
     spec.frequency = args.frequency.unwrap_or(spec.frequency);
     spec.nfft = args.nfft.unwrap_or(spec.nfft);
     spec.height = args.height.unwrap_or(spec.height);
-    spec.time_axis_s = args.time_axis.unwrap_or(spec.time_axis_s);
+    if let Some(Span(span)) = args.time_axis {
+        let whole = i64::try_from(span.as_secs()).ok().filter(|_| span.subsec_nanos() == 0);
+        let how = || Failure::Usage("--time-axis takes whole seconds, such as 30s".to_owned());
+        spec.time_axis_s = whole.ok_or_else(how)?;
+    }
     spec.view = args.view.unwrap_or(spec.view);
     if args.live {
         spec.period = Period::Live;

@@ -6,7 +6,7 @@ use super::{
     Fault, Kind, When,
     catalog::{CATALOG, Entry},
 };
-use crate::wire::status;
+use crate::{units, wire::status};
 
 /// HTTP/2 error code CANCEL.
 const CANCEL: u32 = 8;
@@ -117,17 +117,12 @@ impl Values<'_> {
         let Some(value) = self.get(key) else {
             return Ok(Duration::from_secs(1));
         };
-        let span = value.parse::<jiff::SignedDuration>().ok();
-        let seconds = || Duration::try_from_secs_f64(value.parse().ok()?).ok();
-        span.and_then(|span| Duration::try_from(span).ok())
-            .or_else(seconds)
-            .ok_or_else(|| self.wrong(key, value, "a length of time such as 3s or 500ms"))
+        units::time(value).ok_or_else(|| self.wrong(key, value, "a length of time such as 3s or 500ms"))
     }
 
     fn size(&self, key: &str, default: u64) -> Result<u64, FaultError> {
         let Some(value) = self.get(key) else { return Ok(default) };
-        let size = value.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
-        size.ok()
+        units::size(value)
             .filter(|size| (1..=MAX_SIZE).contains(size))
             .ok_or_else(|| self.wrong(key, value, "a number of bytes such as 50kB, up to 1GiB"))
     }

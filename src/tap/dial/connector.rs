@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
@@ -98,12 +98,11 @@ fn host_of(authority: &str) -> Result<String, DialError> {
 
 /// Opens a stream; answers with the address that took it, too.
 pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stream>, String), Fault> {
-    let tcp = tcp(target).await.map_err(|error| Fault::Again(error.to_string()))?;
-    let peer = tcp.peer_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    let (stream, peer) = socket(target).await.map_err(|error| Fault::Again(error.to_string()))?;
     let Route::Tls { connector, name, .. } = route else {
-        return Ok((Box::new(tcp), peer));
+        return Ok((stream, peer));
     };
-    match connector.connect(name.clone(), tcp).await {
+    match connector.connect(name.clone(), stream).await {
         Ok(stream) => Ok((Box::new(stream), peer)),
         Err(io) => Err(match tls_error(&io) {
             Some(tls) => error::of_tls(tls, target),
@@ -113,16 +112,22 @@ pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stre
     }
 }
 
-async fn tcp(target: &Target) -> io::Result<TcpStream> {
+/// The bare connection, and who answered.
+async fn socket(target: &Target) -> io::Result<(Box<dyn Stream>, String)> {
+    if let Some(path) = &target.unix {
+        let stream = UnixStream::connect(path).await?;
+        return Ok((Box::new(stream), target.to_string()));
+    }
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    let peer = stream.peer_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    Ok((Box::new(stream), peer))
 }
 
 /// True when the server answers an HTTP/2 preface in plain text with a SETTINGS frame.
 async fn speaks_plain_text(target: &Target) -> bool {
     let probe = async {
-        let mut stream = tcp(target).await?;
+        let (mut stream, _) = socket(target).await?;
         stream.write_all(PREFACE).await?;
         let mut head = [0; 9];
         stream.read_exact(&mut head).await?;

@@ -1,6 +1,11 @@
 //! What to dial.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use thiserror::Error;
 
@@ -35,16 +40,26 @@ pub struct Target {
     pub port: u16,
     /// The scheme, when the target was written as a URL.
     pub scheme: Option<Scheme>,
+    /// A socket of the file system that is dialled instead of host and port.
+    pub unix: Option<PathBuf>,
 }
 
 /// Text that is not a target.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "could not read the target {text:?}: {problem}; write HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT"
+    "could not read the address {text:?}: {problem}; write HOST:PORT, [IPV6]:PORT, http://HOST:PORT, https://HOST:PORT, \
+     dns:///HOST:PORT, ipv4:ADDRESS:PORT, ipv6:[ADDRESS]:PORT or unix:/PATH"
 )]
 pub struct TargetError {
     text: String,
     problem: &'static str,
+}
+
+impl TargetError {
+    fn new(text: &str, problem: &'static str) -> Self {
+        let text = strip_userinfo(text);
+        Self { text, problem }
+    }
 }
 
 impl Target {
@@ -55,13 +70,26 @@ impl Target {
             host: host.into(),
             port,
             scheme: None,
+            unix: None,
         }
     }
 
-    /// `host:port`, with brackets around an IPv6 address.
+    /// A socket of the file system.
+    #[must_use]
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self {
+            unix: Some(path.into()),
+            // What gRPC asks for as authority there.
+            ..Self::new("localhost", 0)
+        }
+    }
+
+    /// `host:port`, with brackets around an IPv6 address; `localhost` for a socket of the file system.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
+        if self.unix.is_some() {
+            self.host.clone()
+        } else if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
@@ -91,7 +119,8 @@ impl Target {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let name = self.host.trim_end_matches('.').to_ascii_lowercase();
-        name == "localhost"
+        self.unix.is_some()
+            || name == "localhost"
             || name.ends_with(".localhost")
             || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
@@ -99,7 +128,10 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.authority())
+        match &self.unix {
+            Some(path) => write!(f, "unix:{}", path.display()),
+            None => f.write_str(&self.authority()),
+        }
     }
 }
 
@@ -107,47 +139,125 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |problem| TargetError {
-            text: strip_userinfo(text),
-            problem,
-        };
-        let (scheme, rest) = match text.split_once("://") {
-            Some(("http", rest)) => (Some(Scheme::Http), rest),
-            Some(("https", rest)) => (Some(Scheme::Https), rest),
-            Some(_) => return Err(fail("the scheme is neither http nor https")),
-            None => (None, text),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if rest.contains('@') {
-            return Err(fail("a user name has no place in it"));
+        let target = parse(text)?;
+        if target.unix.is_none() && target.port == 0 {
+            return Err(TargetError::new(text, NO_PORT));
         }
-        if rest.contains(['/', '?', '#']) {
-            return Err(fail("a path has no place in it"));
-        }
-        let (host, port) = split_host(rest).ok_or_else(|| fail("brackets must close before the port"))?;
-        let port = match (port, scheme) {
-            (Some(port), _) => port
-                .parse()
-                .map_err(|_| fail("the port is not a number from 1 to 65535"))?,
-            (None, Some(Scheme::Http)) => 80,
-            (None, Some(Scheme::Https)) => 443,
-            (None, None) => return Err(fail("the port is missing")),
-        };
-        if port == 0 {
-            return Err(fail("the port is not a number from 1 to 65535"));
-        }
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            return Err(fail("the host is missing"));
-        }
-        if host.contains(':') && (!rest.starts_with('[') || host.parse::<std::net::Ipv6Addr>().is_err()) {
-            return Err(fail("an IPv6 address needs brackets"));
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-            scheme,
-        })
+        Ok(target)
     }
+}
+
+const NO_PORT: &str = "the port is not a number from 1 to 65535";
+
+/// An address to listen on: written as a target is, port 0 for any free one, `:PORT` for all interfaces, and a port alone
+/// for this machine.
+///
+/// ```
+/// use grpc_capture::tap::dial::listen_address;
+/// assert_eq!(listen_address("[::1]:0").unwrap(), "[::1]:0".parse().unwrap());
+/// assert_eq!(listen_address("dns:///127.0.0.1:5").unwrap(), "127.0.0.1:5".parse().unwrap());
+/// assert_eq!(listen_address(":5").unwrap(), "0.0.0.0:5".parse().unwrap());
+/// ```
+///
+/// # Errors
+/// When it is no address, its host is not known, or it names a socket of the file system.
+pub fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
+    let fail = |problem| TargetError::new(text, problem);
+    let bare = text.trim();
+    let written = match bare.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None if !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit()) => format!("127.0.0.1:{bare}"),
+        None => bare.to_owned(),
+    };
+    let target = parse(&written).map_err(|error| fail(error.problem))?;
+    if target.unix.is_some() {
+        return Err(fail("servers of ours listen on ports only"));
+    }
+    let found = (target.host.as_str(), target.port).to_socket_addrs();
+    let found = found.map_err(|_| fail("the host is not known"))?;
+    // A name may have addresses of both families; the first of the older one is what most clients try.
+    let all: Vec<_> = found.collect();
+    let first = all.iter().find(|addr| addr.is_ipv4()).or(all.first());
+    first.copied().ok_or_else(|| fail("the host is not known"))
+}
+
+/// What stands before the address, and what it means.
+enum Form<'a> {
+    /// Host and port, and what the scheme says about encryption.
+    Host(Option<Scheme>, &'a str),
+    Unix(&'a str),
+}
+
+/// Takes the scheme off: those of URLs, and those of gRPC's name resolution.
+fn form(text: &str) -> Result<Form<'_>, &'static str> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Ok(Form::Host(None, text));
+    };
+    // An authority before the path of a resolver would be a name server.
+    let path = match rest.strip_prefix("//") {
+        None => Ok(rest),
+        Some(rest) => rest
+            .strip_prefix('/')
+            .ok_or("no other name server is asked than the machine's: three slashes follow `dns:`"),
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "grpc" if rest.starts_with("//") => Ok(Form::Host(Some(Scheme::Http), &rest[2..])),
+        "https" | "grpcs" if rest.starts_with("//") => Ok(Form::Host(Some(Scheme::Https), &rest[2..])),
+        "dns" | "passthrough" if rest.starts_with("//") => Ok(Form::Host(None, path?)),
+        // `dns:5000` is port 5000 of a host of that name.
+        "dns" | "ipv4" | "ipv6" | "passthrough" if rest.contains(':') => Ok(Form::Host(None, path?)),
+        "unix" => match rest.strip_prefix("//") {
+            Some(absolute) if !absolute.starts_with('/') => Err("the path after `unix://` begins with a slash"),
+            Some(path) => Ok(Form::Unix(path)),
+            None => Ok(Form::Unix(rest)),
+        },
+        "unix-abstract" | "vsock" | "xds" => Err("addresses of this scheme are not dialled"),
+        _ if rest.starts_with("//") => Err("the scheme is not known"),
+        _ => Ok(Form::Host(None, text)),
+    }
+}
+
+/// A target, whose port may be 0.
+fn parse(text: &str) -> Result<Target, TargetError> {
+    let fail = |problem| TargetError::new(text, problem);
+    let (scheme, rest) = match form(text.trim()).map_err(fail)? {
+        Form::Unix("") => return Err(fail("the path is missing")),
+        Form::Unix(path) => return Ok(Target::unix(path)),
+        Form::Host(scheme, rest) => (scheme, rest),
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    // Brackets as they stand in a URI.
+    let rest = rest
+        .replace("%5B", "[")
+        .replace("%5D", "]")
+        .replace("%5b", "[")
+        .replace("%5d", "]");
+    if rest.contains('@') {
+        return Err(fail("a user name has no place in it"));
+    }
+    if rest.contains(['/', '?', '#']) {
+        return Err(fail("a path has no place in it"));
+    }
+    if rest.contains(',') {
+        return Err(fail("one address is dialled, not several"));
+    }
+    let (host, port) = split_host(&rest).ok_or_else(|| fail("brackets must close before the port"))?;
+    let port = match (port, scheme) {
+        (Some(port), _) => port.parse().map_err(|_| fail(NO_PORT))?,
+        (None, Some(Scheme::Http)) => 80,
+        (None, Some(Scheme::Https)) => 443,
+        (None, None) => return Err(fail("the port is missing")),
+    };
+    if host.is_empty() || host.contains(char::is_whitespace) {
+        return Err(fail("the host is missing"));
+    }
+    if host.contains(':') && (!rest.starts_with('[') || host.parse::<std::net::Ipv6Addr>().is_err()) {
+        return Err(fail("an IPv6 address needs brackets"));
+    }
+    Ok(Target {
+        scheme,
+        ..Target::new(host, port)
+    })
 }
 
 /// Host and port, brackets taken off.
@@ -178,6 +288,19 @@ mod tests {
             ("http://job:5/", "job", 5, Some(Scheme::Http)),
             ("https://job", "job", 443, Some(Scheme::Https)),
             ("http://[fe80::2]", "fe80::2", 80, Some(Scheme::Http)),
+            ("HTTPS://job:6", "job", 6, Some(Scheme::Https)),
+            ("grpc://job:7", "job", 7, Some(Scheme::Http)),
+            ("grpcs://job:7", "job", 7, Some(Scheme::Https)),
+            ("dns:///job.local:50051", "job.local", 50051, None),
+            ("dns:job.local:50051", "job.local", 50051, None),
+            ("dns:50051", "dns", 50051, None),
+            ("dns:///[::1]:50051", "::1", 50051, None),
+            ("passthrough:///job:8", "job", 8, None),
+            ("ipv4:10.0.0.1:50051", "10.0.0.1", 50051, None),
+            ("ipv4:///10.0.0.1:50051", "10.0.0.1", 50051, None),
+            ("ipv6:[::1]:50051", "::1", 50051, None),
+            ("ipv6:%5B::1%5D:50051", "::1", 50051, None),
+            (" job:9 ", "job", 9, None),
         ] {
             let target: Target = text.parse().unwrap();
             assert_eq!(
@@ -185,6 +308,45 @@ mod tests {
                 (host, port, scheme),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn sockets_of_the_file_system_are_read_in_every_form() {
+        for (text, path) in [
+            ("unix:/run/job.sock", "/run/job.sock"),
+            ("unix:///run/job.sock", "/run/job.sock"),
+            ("unix:job.sock", "job.sock"),
+            ("unix:/tmp/a:b", "/tmp/a:b"),
+        ] {
+            let target: Target = text.parse().unwrap();
+            assert_eq!(target.unix.as_deref(), Some(std::path::Path::new(path)), "{text}");
+            assert_eq!((target.authority().as_str(), target.is_loopback()), ("localhost", true));
+            assert_eq!(target.to_string(), format!("unix:{path}"));
+        }
+    }
+
+    #[test]
+    fn addresses_to_listen_on_are_read_in_every_form() {
+        for (text, addr) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:5", "[::1]:5"),
+            ("localhost:5", "127.0.0.1:5"),
+            ("http://127.0.0.1:5", "127.0.0.1:5"),
+            ("ipv4:127.0.0.1:5", "127.0.0.1:5"),
+            ("ipv6:[::]:5", "[::]:5"),
+            (":5", "0.0.0.0:5"),
+            ("5", "127.0.0.1:5"),
+        ] {
+            assert_eq!(
+                listen_address(text).map(|addr| addr.to_string()).as_deref(),
+                Ok(addr),
+                "{text}"
+            );
+        }
+        for text in ["", "127.0.0.1", "127.0.0.1:x", "unix:/a", "99999", "a b:1"] {
+            let error = listen_address(text).unwrap_err().to_string();
+            assert!(error.contains("HOST:PORT"), "{text}: {error}");
         }
     }
 
@@ -204,6 +366,11 @@ mod tests {
             "http://job:1/path",
             "me:pw@job:1",
             "a b:1",
+            "unix:",
+            "unix://run/job.sock",
+            "dns://8.8.8.8/job:1",
+            "ipv4:10.0.0.1:1,10.0.0.2:1",
+            "xds:///job",
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains("HOST:PORT") && !error.contains("pw@"), "{text}: {error}");

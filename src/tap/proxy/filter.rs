@@ -1,6 +1,7 @@
 //! Which calls are recorded.
 
-/// Method paths by pattern: `*` stands for any characters, `?` for one. Without a pattern every method is meant.
+/// Method paths by pattern: `*` stands for any characters, `?` for one. Without a pattern every method is meant. The first
+/// slash may be left out, and a dot stand before the method.
 ///
 /// ```
 /// use grpc_capture::tap::proxy::MethodFilter;
@@ -19,10 +20,15 @@ impl MethodFilter {
     /// Methods that fit one of these patterns.
     #[must_use]
     pub fn new<T: Into<String>>(patterns: impl IntoIterator<Item = T>) -> Self {
-        let patterns = patterns.into_iter().map(Into::into);
-        Self {
-            patterns: patterns.collect(),
+        let mut all = Vec::new();
+        for pattern in patterns {
+            let pattern = pattern.into();
+            if let Some((service, name)) = pattern.rsplit_once('.').filter(|_| !pattern.contains('/')) {
+                all.push(format!("{service}/{name}"));
+            }
+            all.push(pattern);
         }
+        Self { patterns: all }
     }
 
     /// True when calls of `method` (`/package.Service/Method`) are meant.
@@ -70,6 +76,9 @@ mod tests {
             ("*", "/a.B/C", true),
             ("/a.B/C", "/a.B/C", true),
             ("a.B/C", "/a.B/C", true),
+            ("a.B.C", "/a.B/C", true),
+            ("a.B.*", "/a.B/C", true),
+            ("a.B.C", "/a.B.C/D", false),
             ("/a.B/*", "/a.B/C", true),
             ("/a.B/*", "/a.Bc/C", false),
             ("*/C", "/a.B/C", true),

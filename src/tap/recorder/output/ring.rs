@@ -15,6 +15,7 @@ use super::{
 use crate::{
     event::{Ending, Event, EventKind},
     tap::recorder::SinkError,
+    units,
 };
 
 /// Pieces that a full ring has. More make its bound exact, fewer make fewer files.
@@ -387,18 +388,17 @@ impl RingBound {
 impl FromStr for RingBound {
     type Err = BoundError;
 
-    /// A size when it ends in `B` (`500MB`, `64MiB`), a time otherwise (`5m`, `90s`).
+    /// A time when it has a unit of time (`5m`, `90s`), a size when it has one of sizes (`500MB`, `64M`).
     fn from_str(text: &str) -> Result<Self, BoundError> {
         let fail = || BoundError(text.to_owned());
-        if text.ends_with(['B', 'b']) {
-            let size: Result<bytesize::ByteSize, _> = text.parse();
-            let bytes = size.map_err(|_| fail())?.as_u64();
+        let bare = text.trim().parse::<f64>().is_ok();
+        let size = units::size(text).filter(|_| !bare);
+        if let Some(bytes) = size {
             return (bytes >= Self::SMALLEST_BYTES)
                 .then_some(Self::Bytes(bytes))
                 .ok_or_else(fail);
         }
-        let span: jiff::SignedDuration = text.parse().map_err(|_| fail())?;
-        let span = Duration::try_from(span).map_err(|_| fail())?;
+        let span = units::time(text).filter(|_| !bare).ok_or_else(fail)?;
         (span >= Self::SHORTEST).then_some(Self::Time(span)).ok_or_else(fail)
     }
 }

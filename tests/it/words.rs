@@ -144,7 +144,7 @@ fn times_and_sizes_are_taken_in_every_common_form() {
     }
     for (args, how) in [
         (["--start-offset", "soon"], "1h30m"),
-        (["--start-offset", "-1s"], "1h30m"),
+        (["--start-offset", "1 parsec"], "1h30m"),
         (["--margin", "5M"], "500ms"),
     ] {
         let out = dir.file("none.gcap");

@@ -11,6 +11,15 @@ use serde::{Deserialize, Serialize};
 /// The call number of events that belong to the capture as a whole, such as an operator's note.
 pub const CAPTURE_CALL: u32 = 0;
 
+/// The author of the recorder's remarks.
+pub const RECORDER_AUTHOR: &str = "recorder";
+
+/// The author of notes that say why the recorder could not record what it was asked to.
+pub const FAILURE_AUTHOR: &str = "recorder-error";
+
+/// The author of a proxy's notes of REST exchanges: `{"rest": …}`.
+pub const PROXY_AUTHOR: &str = "proxy";
+
 /// One thing that happened on a call.
 ///
 /// ```
@@ -353,7 +362,7 @@ pub struct Gap {
 /// A remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Who says it: `recorder`, `recover`, or an operator's name.
+    /// Who says it: [`RECORDER_AUTHOR`], [`FAILURE_AUTHOR`], [`PROXY_AUTHOR`], `recover`, or an operator's name.
     pub author: String,
     /// What is said.
     pub text: String,

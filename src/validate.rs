@@ -12,6 +12,8 @@
 //! |---|---|
 //! | malformed-message, gap, an empty frame | missing-rows for as many rows as the largest message held for each |
 //! | end-before-start | anything about that row's times |
+//! | timestamp-unit, in seconds | anything about that row's times |
+//! | stuck-clock | duplicate-rows and missing-rows for the rows at that time |
 //! | duplicate-rows | frozen-payload, stuck-sensor |
 //! | backwards-time | missing-rows for the row that came late or went astray |
 //! | all-zero | zero-sensor, frozen-payload, stuck-sensor, extremes-mismatch, out-of-range-amplitude |
@@ -23,6 +25,9 @@
 //! | channel-range-mismatch | sensor-set-change, unexpected-sensor |
 //! | extremes-mismatch | global-maximum-fell |
 //! | an ending that is an error | zero-frames |
+//!
+//! Where a cause and what came of it are both told (a job that was refused or is unhealthy, and a stream without frames),
+//! the cause stands first: findings are sorted by severity, and then by how early in the life of a job they arise.
 //!
 //! A dead sensor is two findings by intent: dead-sensor names it, and infinity counts its values.
 
@@ -36,17 +41,25 @@ mod reading;
 pub mod rule;
 mod rules;
 mod scan;
+mod tally;
+mod totals;
+mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use self::{
     book::Book,
-    call::{Call, Tally},
+    call::Call,
     context::{Context, Offsets},
     opening::Opening,
-    rules::{asked, endings, expected, sensors, structure},
+    rules::{
+        asked, endings, expected, origin, sensors,
+        structure::{self, Cause},
+    },
+    totals::Totals,
+    witness::{Witness, causes, no_stream},
 };
 use crate::{
     dialect::{Dialect, Layout},
@@ -58,9 +71,6 @@ use crate::{
 pub use expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet, Source};
 pub use reading::ReadTo;
 pub use rule::{RULES, Rule, rule};
-
-/// Sensors whose ids are kept for [`Observed`]; no fibre has more channels.
-const MAX_OBSERVED_SENSORS: usize = 1 << 20;
 
 /// What fails a validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -101,40 +111,8 @@ pub struct Validator {
     frames: Frames,
     book: Book,
     open: BTreeMap<u32, Call>,
+    witness: Witness,
     totals: Totals,
-}
-
-#[derive(Debug, Default)]
-struct Totals {
-    calls: u32,
-    other_calls: u32,
-    /// Calls of a slice that are not whole, and are no failures.
-    cut_calls: u32,
-    messages: u64,
-    frames: u64,
-    rows: u64,
-    bytes: u64,
-    last_ns: u64,
-    /// Streams of `datastream` by call, of `pandadatastream` by stream id.
-    streams: BTreeSet<(u8, i64)>,
-    complete_rows: Option<u64>,
-    incomplete: bool,
-    /// Sensors of every row of every stream.
-    sensors: BTreeSet<i32>,
-    observed: Seeing,
-}
-
-/// What becomes [`Observed`].
-#[derive(Debug, Default)]
-struct Seeing {
-    sensors: BTreeSet<i32>,
-    bins: BTreeSet<u64>,
-    dt_ms: Option<f64>,
-    irregular: u64,
-    amplitude: Option<(f32, f32)>,
-    fps: Option<f64>,
-    first_ns: Option<u64>,
-    gap_ns: Option<u64>,
 }
 
 /// The outcome of a validation.
@@ -206,6 +184,7 @@ impl Validator {
             layout: Layout::default(),
             frames: Frames::default(),
             open: BTreeMap::new(),
+            witness: Witness::default(),
             totals: Totals::default(),
         }
     }
@@ -262,6 +241,7 @@ impl Validator {
             slice,
             offsets,
             mut book,
+            witness,
             totals,
             ..
         } = self;
@@ -272,12 +252,10 @@ impl Validator {
             };
             endings::damaged(&mut book, last, what);
         }
+        let cause = causes(&mut book, &witness, &totals);
         if totals.calls == 0 {
-            let what = match totals.other_calls {
-                0 => "there is no call".to_owned(),
-                others => format!("none of the {others} calls carries a spectrogram stream"),
-            };
-            structure::zero_frames(&mut book, Place::default(), &what);
+            let what = no_stream(totals.other_calls, &witness, cause);
+            structure::zero_frames(&mut book, Place::default(), &what, cause);
         }
         if *read_to != ReadTo::End && totals.calls > 0 && totals.messages == 0 {
             // Of single calls it is not told: they may have just been opened.
@@ -286,9 +264,9 @@ impl Validator {
             } else {
                 "no stream carried a frame in what can be read"
             };
-            structure::zero_frames(&mut book, Place::default(), what);
+            structure::zero_frames(&mut book, Place::default(), what, cause);
         } else if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
-            structure::zero_frames(&mut book, Place::default(), "the slice holds no frame");
+            structure::zero_frames(&mut book, Place::default(), "the slice holds no frame", cause);
         }
         expected::out_of_range_frequency(&mut book, &expect);
         if totals.frames > 0 {
@@ -341,7 +319,17 @@ impl Validator {
             layout: self.layout,
             anchor_unix_ns: self.anchor_unix_ns,
         };
-        let verdict = call.end(&mut context, offset_ns, ending);
+        let unhealthy = self.witness.unhealthy(&call.authority);
+        let cause = if unhealthy.is_some() || self.witness.has_failure() {
+            Cause::Told
+        } else {
+            Cause::Unknown
+        };
+        let verdict = call.end(&mut context, offset_ns, ending, cause);
+        if let Some(said) = unhealthy.filter(|_| call.tally.messages == 0) {
+            origin::unhealthy_job(context.book, said.place, &said.text, false);
+            self.totals.unhealthy = true;
+        }
         let is_part = call.opening.is_cut(ending.ok()) && verdict != endings::Verdict::Failed;
         self.totals.cut_calls += u32::from(is_part);
         self.totals.add(&call, verdict);
@@ -365,19 +353,24 @@ impl Observer for Validator {
                 Some(dialect) => {
                     self.totals.calls += 1;
                     let opening = Opening::of(self.slice.as_ref(), at);
-                    let call = Call::new(event.call, dialect, at, opening, &self.expect);
+                    let call = Call::new(event.call, dialect, (at, &start.authority), opening, &self.expect);
                     self.open.insert(event.call, call);
                 }
-                None => self.totals.other_calls += 1,
+                None => {
+                    self.totals.other_calls += 1;
+                    self.witness.see(event);
+                }
             },
             (_, EventKind::End(ending)) => {
                 if let Some(call) = self.open.remove(&event.call) {
                     self.close(call, at, Ok(ending));
+                } else {
+                    self.witness.see(event);
                 }
             }
             (seen, kind) => {
                 let Some(call) = self.open.get_mut(&event.call) else {
-                    return;
+                    return self.witness.see(event);
                 };
                 match (seen, kind) {
                     (Seen::Frame(place, frame), EventKind::Message(message)) => {
@@ -406,73 +399,6 @@ impl Observer for Validator {
             }
         }
         self.frames.forget();
-    }
-}
-
-impl Totals {
-    fn add(&mut self, call: &Call, verdict: endings::Verdict) {
-        let tally = &call.tally;
-        self.messages += tally.messages;
-        self.frames += tally.frames;
-        self.rows += tally.rows;
-        self.bytes += tally.bytes;
-        let stream = match call.dialect {
-            Dialect::DataStream => i64::from(call.number),
-            Dialect::PandaDataStream => i64::from(call.stream),
-        };
-        self.streams.insert((call.dialect as u8, stream));
-        if verdict == endings::Verdict::Complete {
-            self.complete_rows = self.complete_rows.max(Some(tally.rows));
-        } else {
-            self.incomplete = true;
-        }
-        let room = MAX_OBSERVED_SENSORS.saturating_sub(self.sensors.len());
-        self.sensors.extend(call.roster.ever().iter().take(room));
-        self.observed.add(call, tally);
-    }
-
-    fn observed(&self, offsets: Offsets) -> Observed {
-        let seeing = &self.observed;
-        let seconds = |ns: u64| ns as f64 / 1e9;
-        let delivered = offsets == Offsets::Delivery;
-        let (min, max) = seeing.amplitude.unwrap_or((f32::INFINITY, f32::NEG_INFINITY));
-        Observed {
-            sensors: seeing.sensors.iter().copied().collect(),
-            bins: seeing.bins.first().copied().filter(|_| seeing.bins.len() == 1),
-            // Rounded to a microsecond: a mean of whole milliseconds is no truer.
-            lines_dt_s: (seeing.dt_ms.filter(|_| seeing.irregular == 0)).map(|ms| (ms * 1000.0).round() / 1e6),
-            amplitude_db: (min <= max).then(|| (f64::from(min), f64::from(max))),
-            fps: seeing.fps.filter(|_| delivered),
-            first_frame_s: seeing.first_ns.filter(|_| delivered).map(seconds),
-            largest_gap_s: seeing.gap_ns.filter(|_| delivered).map(seconds),
-            frames: self.frames,
-            rows: self.rows,
-            streams: self.streams.len() as u32,
-        }
-    }
-}
-
-impl Seeing {
-    fn add(&mut self, call: &Call, tally: &Tally) {
-        let room = MAX_OBSERVED_SENSORS.saturating_sub(self.sensors.len());
-        self.sensors.extend(call.roster.ids().iter().take(room));
-        self.bins.extend(call.bins().map(|bins| bins as u64));
-        self.dt_ms = self.dt_ms.or(call.clock.dt_ms());
-        self.irregular += tally.irregular;
-        if let Some((low, high)) = tally.amplitude {
-            let (min, max) = self.amplitude.unwrap_or((low, high));
-            self.amplitude = Some((min.min(low), max.max(high)));
-        }
-        if tally.messages == 0 {
-            return;
-        }
-        self.first_ns = self.first_ns.max(Some(tally.waited_ns));
-        self.gap_ns = self.gap_ns.max(Some(tally.largest_gap_ns));
-        let lasted = tally.last_ns.saturating_sub(tally.first_ns) as f64 / 1e9;
-        if lasted > 0.0 {
-            let fps = (tally.messages - 1) as f64 / lasted;
-            self.fps = Some(self.fps.map_or(fps, |slowest| slowest.min(fps)));
-        }
     }
 }
 

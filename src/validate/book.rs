@@ -102,6 +102,7 @@ pub(super) struct Text {
     message: String,
     seen: Option<String>,
     expected: Option<String>,
+    hint: Option<&'static str>,
 }
 
 impl Text {
@@ -114,6 +115,12 @@ impl Text {
 
     pub(super) fn seen(mut self, seen: impl fmt::Display) -> Self {
         self.seen = Some(format!("{seen}"));
+        self
+    }
+
+    /// What to do in this very case, where the rule's own hint does not help.
+    pub(super) const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
         self
     }
 
@@ -184,7 +191,8 @@ impl Book {
         Some((self.errors, rule, place))
     }
 
-    /// The findings, worst first: by severity, then by count, then by where they begin.
+    /// The findings, worst first: by severity, then what made the others happen ([`Stage`]), then by count, then by where
+    /// they begin.
     pub(super) fn finish(self) -> Vec<Finding> {
         let entries = self.entries.into_iter();
         let mut findings: Vec<_> = entries.map(|((_, severity), entry)| entry.finding(severity)).collect();
@@ -192,7 +200,7 @@ impl Book {
             let begins = (finding.first.offset_ns, finding.first.call, finding.first.message);
             (
                 std::cmp::Reverse(finding.severity),
-                std::cmp::Reverse(urgency(finding.rule)),
+                Stage::of(finding.rule),
                 std::cmp::Reverse(finding.count),
                 begins,
             )
@@ -201,15 +209,54 @@ impl Book {
     }
 }
 
-/// What ends all other talk stands first: a stream that died, stalled or carried nothing.
-fn urgency(rule: &str) -> u8 {
-    match rule {
-        "damaged-capture" => 4,
-        "zero-frames" | "error-status" | "broken-call" | "deadline" => 3,
-        "stall" | "gap" | "missing-stream" => 2,
-        // That the recorder was cut off says nothing of the stream.
-        "unended-call" => 0,
-        _ => 1,
+/// How early in the life of a job a rule's breaches arise: what arises earlier makes the others happen, and stands first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// What lies behind it is not known.
+    Damage,
+    /// There was no job, or it could not be reached.
+    Beginning,
+    /// The job itself was not well.
+    Health,
+    /// The stream was ended.
+    Ending,
+    /// Messages, or whole streams, were lost on the way.
+    Loss,
+    /// Nothing came, or nothing more.
+    Silence,
+    /// Something else came than was asked for, or what cannot be read.
+    Identity,
+    /// What came is wrong.
+    Content,
+    /// The sum of it is too little.
+    Sum,
+    /// The recording ends there.
+    Cut,
+}
+
+impl Stage {
+    fn of(rule: &str) -> Self {
+        match rule {
+            "damaged-capture" => Self::Damage,
+            "not-recorded" | "configure-refused" => Self::Beginning,
+            "unhealthy-job" => Self::Health,
+            "error-status" | "broken-call" | "deadline" => Self::Ending,
+            "gap" | "missing-stream" => Self::Loss,
+            "zero-frames" | "stall" => Self::Silence,
+            "malformed-message"
+            | "bad-shape"
+            | "indivisible-payload"
+            | "channel-range-mismatch"
+            | "job-change"
+            | "timestamp-unit"
+            | "stuck-clock"
+            | "request-not-met"
+            | "unexpected-sensor"
+            | "unexpected-bins" => Self::Identity,
+            "short-stream" | "low-throughput" | "late-first-frame" => Self::Sum,
+            "unended-call" => Self::Cut,
+            _ => Self::Content,
+        }
     }
 }
 
@@ -233,7 +280,7 @@ impl Entry {
             message,
             seen: self.text.seen,
             expected: self.text.expected,
-            hint: self.rule.hint.to_owned(),
+            hint: self.text.hint.unwrap_or(self.rule.hint).to_owned(),
         }
     }
 

@@ -12,10 +12,13 @@ use super::{
         frozen::{self, Repeats, Speech},
         payload::{self, Standing},
         sensors::{Met, Roster},
-        stamps, structure, timing,
+        stamps,
+        structure::{self, Cause},
+        timing,
         values::{self, Lifeless},
     },
     scan::{Lanes, Scan, mark},
+    tally::Tally,
 };
 use crate::{
     dialect::{Dialect, pandadatastream},
@@ -32,6 +35,10 @@ pub(super) struct Call {
     pub(super) dialect: Dialect,
     pub(super) stream: i32,
     pub(super) encoding: String,
+    /// Where it was sent to.
+    pub(super) authority: String,
+    /// Messages that are known to be lost.
+    lost: u64,
     pub(super) tally: Tally,
     pub(super) roster: Roster,
     pub(super) clock: Clock,
@@ -45,23 +52,6 @@ pub(super) struct Call {
     frozen: frozen::Memory,
     scans: Vec<Scan>,
     marks: Vec<u64>,
-}
-
-/// What is counted of a call.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
-    pub(super) frames: u64,
-    pub(super) rows: u64,
-    pub(super) irregular: u64,
-    pub(super) first_bytes: u64,
-    pub(super) first_ns: u64,
-    pub(super) last_ns: u64,
-    pub(super) largest_gap_ns: u64,
-    pub(super) waited_ns: u64,
-    /// Of finite values.
-    pub(super) amplitude: Option<(f32, f32)>,
 }
 
 /// What of a frame is known so far.
@@ -82,12 +72,21 @@ struct Seen {
 }
 
 impl Call {
-    pub(super) fn new(number: u32, dialect: Dialect, started_ns: u64, opening: Opening, expect: &Expectations) -> Self {
+    /// A call to `authority`.
+    pub(super) fn new(
+        number: u32,
+        dialect: Dialect,
+        (started_ns, authority): (u64, &str),
+        opening: Opening,
+        expect: &Expectations,
+    ) -> Self {
         Self {
             number,
             dialect,
             stream: 0,
             encoding: String::from("identity"),
+            authority: authority.to_owned(),
+            lost: 0,
             tally: Tally::default(),
             roster: Roster::new(expect, dialect),
             clock: Clock::new(expect.lines_dt_s.as_ref().map(|dt| dt.value)),
@@ -147,6 +146,7 @@ impl Call {
     pub(super) fn gap(&mut self, context: &mut Context<'_>, offset_ns: u64, gap: &Gap) {
         let place = Place::call(self.number, offset_ns).at_message(self.tally.messages + 1);
         endings::gap(context.book, place, gap);
+        self.lost = self.lost.saturating_add(gap.messages);
         self.lose_messages(gap.messages);
     }
 
@@ -364,12 +364,13 @@ impl Call {
         }
     }
 
-    /// The call ended, or could be read only so far; whether the server had no more to say.
+    /// The call ended, or could be read only so far; `cause` is known beside it. Whether the server had no more to say.
     pub(super) fn end(
         &mut self,
         context: &mut Context<'_>,
         offset_ns: u64,
         ending: Result<&Ending, &ReadTo>,
+        cause: Cause,
     ) -> endings::Verdict {
         let irregular = self.clock.finish();
         self.tell(context, irregular);
@@ -404,7 +405,9 @@ impl Call {
         };
         let verdict = endings::judge(context.book, place, ending, before);
         if messages == 0 && verdict != endings::Verdict::Failed && !self.opening.is_cut(Some(ending)) {
-            structure::zero_frames(context.book, place, &format!("call {} carried no frame", self.number));
+            let cause = if self.lost > 0 { Cause::Told } else { cause };
+            let what = format!("call {} carried no frame", self.number);
+            structure::zero_frames(context.book, place, &what, cause);
         }
         verdict
     }
@@ -417,15 +420,5 @@ impl Excuse {
             Self::None => other,
             known => known,
         }
-    }
-}
-
-impl Tally {
-    /// Takes the extremes of a row into account, as far as they are finite.
-    fn see(&mut self, scan: Scan) {
-        let (min, max) = self.amplitude.unwrap_or((f32::INFINITY, f32::NEG_INFINITY));
-        let low = if scan.min.is_finite() { min.min(scan.min) } else { min };
-        let high = if scan.max.is_finite() { max.max(scan.max) } else { max };
-        self.amplitude = Some((low, high));
     }
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::rules::{
-    amplitude, asked, delivery, drift, endings, expected, extremes, frozen, payload, sensors, stamps, structure,
-    timing, values,
+    amplitude, asked, delivery, drift, endings, expected, extremes, frozen, origin, payload, sensors, stamps,
+    structure, timing, values,
 };
 use crate::finding::Severity;
 
@@ -51,6 +51,9 @@ impl Rule {
 
 /// Every rule, by theme.
 pub const RULES: &[Rule] = &[
+    origin::NOT_RECORDED,
+    origin::CONFIGURE_REFUSED,
+    origin::UNHEALTHY_JOB,
     structure::ZERO_FRAMES,
     structure::MALFORMED_MESSAGE,
     structure::EMPTY_FRAME,

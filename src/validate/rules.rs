@@ -8,6 +8,7 @@ pub(super) mod endings;
 pub(super) mod expected;
 pub(super) mod extremes;
 pub(super) mod frozen;
+pub(super) mod origin;
 pub(super) mod payload;
 pub(super) mod sensors;
 pub(super) mod stamps;

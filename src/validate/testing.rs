@@ -5,7 +5,9 @@ use prost::Message as _;
 use super::{Expectations, ReadTo, Validation, Validator};
 use crate::{
     dialect::{Axis, Dialect, Element, Layout, datastream, pandadatastream},
-    event::{CallStart, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Observer as _, Status},
+    event::{
+        CallStart, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Note, Observer as _, Status,
+    },
     file::{Header, attribute},
     proto::{datastream as ds, pandadatastream as panda},
 };
@@ -66,6 +68,10 @@ pub(super) struct Scenario {
     pub(super) ending: Option<(u64, Ending)>,
     pub(super) calls: u32,
     pub(super) read_to: ReadTo,
+    /// What stands before the calls.
+    pub(super) before: Vec<Event>,
+    /// `:authority` of the calls.
+    pub(super) authority: &'static str,
 }
 
 pub(super) fn intensity(row: usize, sensor: i32, bin: usize) -> f32 {
@@ -156,6 +162,8 @@ impl Scenario {
             ending: Some((10 * MS, Ending::Status(Status::default()))),
             calls: 1,
             read_to: ReadTo::End,
+            before: Vec::new(),
+            authority: "job:1",
         }
     }
 
@@ -194,8 +202,39 @@ impl Scenario {
         self.ending = Some((after_ms * MS, ending));
     }
 
+    /// A remark on the capture.
+    pub(super) fn note(&mut self, author: &str, text: &str) {
+        let (author, text) = (author.to_owned(), text.to_owned());
+        self.put(0, EventKind::Note(Note { author, text }));
+    }
+
+    /// A call of another method, with one answer unless it is `None`.
+    pub(super) fn other_call(&mut self, method: &str, answer: Option<&'static [u8]>, ending: Ending) {
+        let call = 100 + self.before.len() as u32;
+        let start = CallStart {
+            method: method.to_owned(),
+            authority: self.authority.to_owned(),
+            ..CallStart::default()
+        };
+        self.put(call, EventKind::CallStart(start));
+        if let Some(answer) = answer {
+            self.put(call, EventKind::Message(Message::plain(Direction::Received, answer)));
+        }
+        self.put(call, EventKind::End(ending));
+    }
+
+    fn put(&mut self, call: u32, kind: EventKind) {
+        let seq = self.before.len() as u64 + 1;
+        self.before.push(Event {
+            call,
+            seq,
+            offset_ns: 0,
+            kind,
+        });
+    }
+
     pub(super) fn events(&self) -> Vec<Event> {
-        let mut events = Vec::new();
+        let mut events = self.before.clone();
         let last = self.items.last().map_or(100 * MS, |(offset_ns, _)| *offset_ns);
         for call in 1..=self.calls {
             let request = match Dialect::from_method(&self.method) {
@@ -209,6 +248,7 @@ impl Scenario {
             let method = self.method.clone();
             let start = CallStart {
                 method,
+                authority: self.authority.to_owned(),
                 ..CallStart::default()
             };
             let mut put = |offset_ns, kind| {

@@ -1,5 +1,6 @@
 //! Tests of the whole validator: clean streams, real recordings, expectations.
 
+mod causes;
 mod defects;
 
 use super::{testing::Scenario, *};

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::support::{
     Dir, Running, Serve, command, frames,
+    proxying::Proxying,
     raw_job::{RawJob, Step},
     readable, run, shipped, wait,
 };
@@ -346,7 +347,45 @@ fn a_recording_of_a_replay_is_not_held_to_what_was_asked_for_and_any_other_is() 
     }
     writer.finish().unwrap();
     let report = run(&["validate", "--format", "json", &other]).expect(0).json();
-    assert_eq!(rules(&report), ["clock-off", "request-not-met"]);
+    assert_eq!(rules(&report), ["request-not-met", "clock-off"]);
+}
+
+#[test]
+fn a_job_that_is_not_healthy_is_told_first() {
+    let dir = Dir::new();
+    let (out, seen) = (dir.file("out.gcap"), dir.file("seen.gcap"));
+    let serve = Serve::start(&[&shipped("zero-ids.gcap"), "--startup-delay", "1h"]);
+    let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "zero-ids"];
+    let limits = ["--connect-timeout", "300ms", "--format", "json"];
+    let report = run(&[&["record", "--validate", "-o", &out], &target[..], &limits].concat())
+        .expect(4)
+        .json();
+    let findings = &report["validation"]["findings"];
+    assert_eq!(findings[0]["rule"], "not-recorded", "{report}");
+    assert!(
+        findings[0]["message"].as_str().unwrap().contains("healthy = false"),
+        "{report}"
+    );
+
+    // The same by a client of a proxy, which gives up after asking.
+    let proxy = Proxying::start(&["-l", "127.0.0.1:0", "-t", serve.grpc(), "--plaintext", "-o", &seen]);
+    let target = [
+        "--target",
+        proxy.addr(),
+        "--plaintext",
+        "--job-id",
+        "zero-ids",
+        "-o",
+        &out,
+    ];
+    run(&[&["record", "--connect-timeout", "300ms"], &target[..]].concat()).expect(4);
+    proxy.stop().expect(0);
+    let judged = run(&["validate", &seen]).expect(1);
+    let last = judged.text().lines().last().unwrap().to_owned();
+    assert!(
+        last.starts_with("FAIL") && last.contains("unhealthy-job: CheckHealth"),
+        "{last}"
+    );
 }
 
 #[test]

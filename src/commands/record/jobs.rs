@@ -9,6 +9,7 @@ use std::{
 };
 
 use grpc_capture::{
+    event::{FAILURE_AUTHOR, RECORDER_AUTHOR},
     file::{Header, attribute},
     redact::Secrets,
     tap::{
@@ -294,15 +295,15 @@ async fn stream(
 
 /// The capture says which of its calls are whose.
 fn note(handle: &RecorderHandle, name: &str, outcome: &Result<JobOutcome, Failure>) {
-    let text = match outcome {
+    let (author, text) = match outcome {
         Ok(outcome) => {
             let calls: Vec<_> = outcome.calls.iter().map(|call| call.call.to_string()).collect();
-            format!("job {name}: call {}", calls.join(", "))
+            (RECORDER_AUTHOR, format!("job {name}: call {}", calls.join(", ")))
         }
-        Err(failure) => format!("job {name}: {failure}"),
+        Err(failure) => (FAILURE_AUTHOR, format!("job {name}: {failure}")),
     };
     // A recorder that takes no more says so when it is finished.
-    let _ = handle.note("recorder", text);
+    let _ = handle.note(author, text);
 }
 
 fn header(args: &RecordArgs, items: &[Item], dialect: grpc_capture::dialect::Dialect) -> Header {

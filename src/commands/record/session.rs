@@ -8,6 +8,7 @@ use std::{
 };
 
 use grpc_capture::{
+    event::FAILURE_AUTHOR,
     file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
     redact::{MetadataPolicy, Redactor, Rule, Rules, Secrets, strip_userinfo},
     report::validation,
@@ -232,7 +233,7 @@ impl Session {
             Ok(_) => {}
             Err(error) => {
                 // A capture that is there says itself why it is empty.
-                let _ = handle.note("recorder", error.to_string());
+                let _ = handle.note(FAILURE_AUTHOR, error.to_string());
             }
         }
         let written = recorder.finish().await;

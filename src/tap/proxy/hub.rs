@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 use super::filter::MethodFilter;
 use crate::{
-    event::Ending,
+    event::{Ending, PROXY_AUTHOR},
     tap::{
         client::Stop,
         recorder::{RecorderHandle, Refused},
@@ -166,7 +166,7 @@ impl Hub {
         for (name, value) in headers {
             secrets.learn(name.as_str(), value.as_bytes());
         }
-        if let Err(refused) = recorder.note("proxy", secrets.exchange(text)) {
+        if let Err(refused) = recorder.note(PROXY_AUTHOR, secrets.exchange(text)) {
             self.refused(refused);
         }
     }

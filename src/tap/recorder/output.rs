@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// Who says what a file leaves out.
-const AUTHOR: &str = "recorder";
+const AUTHOR: &str = crate::event::RECORDER_AUTHOR;
 
 /// A capture of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]

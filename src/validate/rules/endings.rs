@@ -128,7 +128,14 @@ pub(in crate::validate) fn judge(book: &mut Book, place: Place, ending: &Ending,
             },
         ),
         Ending::Cancelled(cancelled) => (&BROKEN_CALL, format!("the server reset the call: {}", cancelled.reason)),
-        Ending::Broken(broken) => (&BROKEN_CALL, format!("the connection broke: {}", broken.error)),
+        Ending::Broken(broken) => {
+            let what = match &broken.announced {
+                // The error may be no more than what came of it.
+                Some(announced) if !announced.is_orderly() => announced.told(),
+                _ => format!("the connection broke: {}", broken.error),
+            };
+            (&BROKEN_CALL, what)
+        }
         Ending::Deadline(deadline) => {
             let limit = match deadline.limit {
                 Limit::Connect => "connect limit",

@@ -83,9 +83,21 @@ pub(in crate::validate) const END_BEFORE_START: Rule = Rule {
     hint: "the server fills in the timestamps wrongly",
 };
 
-pub(in crate::validate) fn zero_frames(book: &mut Book, place: Place, what: &str) {
+/// Whether it is known why no frame came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::validate) enum Cause {
+    /// Another finding tells it.
+    Told,
+    Unknown,
+}
+
+pub(in crate::validate) fn zero_frames(book: &mut Book, place: Place, what: &str, cause: Cause) {
     book.note(Note::new(&ZERO_FRAMES, place), || {
-        Text::new(what).seen(0).expected("1 or more")
+        let text = Text::new(what).seen(0).expected("1 or more");
+        match cause {
+            Cause::Told => text.hint("what is told before this is why: mend that first"),
+            Cause::Unknown => text,
+        }
     });
 }
 

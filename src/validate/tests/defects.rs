@@ -8,7 +8,8 @@ use super::super::{
 };
 use crate::{
     dialect::Layout,
-    event::{Broken, Cancelled, Deadline, Ending, Limit, Party, Status},
+    dialect::datastream::HEALTH_METHOD,
+    event::{Broken, Cancelled, Deadline, Ending, FAILURE_AUTHOR, Limit, PROXY_AUTHOR, Party, Status},
     finding::Severity::{self, Error, Info, Warning},
 };
 
@@ -76,6 +77,9 @@ fn arrived(scenario: &mut Scenario, at_ms: i64) {
 fn set(scenario: &mut Scenario, message: usize, value: f32) {
     scenario.frame(message).rows[0].sensors[1].intensity[3] = value;
 }
+
+const REFUSED: &str = r#"{"rest": {"method": "POST", "path": "/configure", "status": 503,
+    "response": "{\"error\": \"waiting for fiber\"}"}}"#;
 
 const MAPPED: &str = r#"{"stream_amount": 1, "channel_to_stream_index": {"1": 0, "2": 0, "3": 0, "4": 0},
     "lines_dt": 0.1, "frequencies_amount": 8}"#;
@@ -632,6 +636,62 @@ const DATASTREAM: &[Defect] = &[
         "there is no call",
         |s| s.calls = 0,
         &[("zero-frames", Error, "the capture")],
+    ),
+    (
+        "the job was not recorded",
+        |s| {
+            s.calls = 0;
+            s.note(FAILURE_AUTHOR, "job:1 did not become ready within 5s");
+        },
+        &[
+            ("not-recorded", Error, "at 0.000 s"),
+            ("zero-frames", Error, "the capture"),
+        ],
+    ),
+    (
+        "one of several jobs was not recorded",
+        |s| s.note(FAILURE_AUTHOR, "job b: connection refused"),
+        &[("not-recorded", Error, "at 0.000 s")],
+    ),
+    (
+        "the job was refused",
+        |s| {
+            s.calls = 0;
+            s.note(PROXY_AUTHOR, REFUSED);
+        },
+        &[
+            ("configure-refused", Error, "at 0.000 s"),
+            ("zero-frames", Error, "the capture"),
+        ],
+    ),
+    (
+        "another job was refused",
+        |s| s.note(PROXY_AUTHOR, REFUSED),
+        &[("configure-refused", Warning, "at 0.000 s")],
+    ),
+    (
+        "the job is unhealthy and streams nothing",
+        |s| {
+            s.items.clear();
+            s.other_call(HEALTH_METHOD, Some(b""), status(0));
+        },
+        &[("unhealthy-job", Error, "call 100"), ("zero-frames", Error, "call 1")],
+    ),
+    (
+        "the job is unhealthy and is not asked for a stream",
+        |s| {
+            s.calls = 0;
+            s.other_call("/grpc.health.v1.Health/Check", Some(b"\x08\x02"), status(0));
+        },
+        &[
+            ("unhealthy-job", Error, "call 100"),
+            ("zero-frames", Error, "the capture"),
+        ],
+    ),
+    (
+        "the job does not answer whether it is healthy, and streams",
+        |s| s.other_call(HEALTH_METHOD, None, status(14)),
+        &[("unhealthy-job", Warning, "call 100")],
     ),
     (
         "the job is not known",

@@ -11,7 +11,7 @@ use std::{
 
 use super::{Trigger, WrittenFile};
 use crate::{
-    event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, Party},
+    event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Party},
     file::{Reader, Summary},
     tap::recorder::durable::RecordedFile,
 };
@@ -42,7 +42,7 @@ pub(super) enum Worth {
 impl Evidence {
     pub(super) fn worth(self, event: &Event) -> Worth {
         let is_own = match &event.kind {
-            EventKind::Note(note) => note.author == super::AUTHOR,
+            EventKind::Note(note) => note.author == super::AUTHOR || note.author == FAILURE_AUTHOR,
             EventKind::End(Ending::Cancelled(cancelled)) => cancelled.by == Party::Us,
             EventKind::Message(message) => message.direction == Direction::Sent,
             EventKind::CallStart(_) | EventKind::HalfClose => true,

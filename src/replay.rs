@@ -35,6 +35,7 @@ pub mod faults;
 mod fidelity;
 mod furniture;
 mod grpc;
+mod keep;
 mod open;
 mod options;
 pub mod pace;

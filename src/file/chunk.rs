@@ -18,7 +18,7 @@ mod frame;
 mod seal;
 
 pub use builder::ChunkBuilder;
-use builder::RECORD_PREFIX;
+pub(super) use builder::RECORD_PREFIX;
 use digest::Rule;
 use float::{Care, Decoder, Encoder};
 use frame::{Compressors, Effort, Frames, Stored};

@@ -237,9 +237,10 @@ impl<R: Read + Seek> Reader<R> {
     fn advance(&mut self) -> Result<Option<Event>, FileError> {
         loop {
             if let Some(chunk) = &mut self.chunk {
-                match chunk.next()? {
-                    Some(event) if event.offset_ns < self.from_offset_ns => continue,
-                    Some(event) if self.calls.as_ref().is_some_and(|calls| !calls.contains(&event.call)) => continue,
+                let (calls, from_offset_ns) = (self.calls.as_deref(), self.from_offset_ns);
+                match chunk.next(|call, offset_ns| {
+                    offset_ns >= from_offset_ns && calls.is_none_or(|calls| calls.contains(&call))
+                })? {
                     Some(event) => return Ok(Some(event)),
                     None => self.chunk = None,
                 }
@@ -387,6 +388,11 @@ impl<R: Read + Seek> Reader<R> {
         }
         self.chunk = Some(OpenChunk::new(byte, head, raw));
         Ok(())
+    }
+
+    /// Where the chunk of the last event stands in the file.
+    pub(crate) fn chunk_byte(&self) -> Option<u64> {
+        self.chunk.as_ref().map(OpenChunk::byte)
     }
 
     pub(super) const fn opener(&mut self) -> &mut Opener {

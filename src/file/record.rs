@@ -155,6 +155,14 @@ pub(super) fn encode_event_head(event: &Event, into: &mut Vec<u8>) -> Result<(),
     encode(&head, into)
 }
 
+/// The call and the offset of a record's event, without a look at the rest.
+pub(super) fn place_of(record: &[u8]) -> Option<(u32, u64)> {
+    let (call, rest) = record.split_first_chunk()?;
+    let (_seq, rest) = rest.split_first_chunk::<8>()?;
+    let (offset_ns, _) = rest.split_first_chunk()?;
+    Some((u32::from_le_bytes(*call), u64::from_le_bytes(*offset_ns)))
+}
+
 /// The event of one record; a message's data is a slice of `record`.
 pub(super) fn decode_event(record: &Bytes) -> Result<Event, String> {
     let (head, used): (EventHead<'_>, usize) =

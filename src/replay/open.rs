@@ -108,6 +108,9 @@ impl Opened {
     }
 }
 
+/// What lies no further ahead is read on to: chunks are a second long.
+const NEAR_NS: u64 = 2_000_000_000;
+
 /// Reads no more of a capture than the openings of its calls, where it tells where they are.
 fn scan(events: &mut Events) -> Result<Scan, SourceError> {
     let mut scan = match events.calls() {
@@ -116,12 +119,14 @@ fn scan(events: &mut Events) -> Result<Scan, SourceError> {
     };
     let mut at_ns = 0;
     while let Some(wanted_ns) = scan.wants_from() {
-        if wanted_ns > at_ns {
+        // A seek costs more than to read a chunk or two.
+        if wanted_ns.saturating_sub(at_ns) > NEAR_NS {
             events.seek(wanted_ns)?;
         }
         match events.next() {
             Some(Ok(event)) => {
-                at_ns = at_ns.max(event.offset_ns).max(wanted_ns);
+                at_ns = at_ns.max(event.offset_ns);
+                scan.at_chunk(events.chunk());
                 scan.take(&event);
             }
             Some(Err(error)) => {

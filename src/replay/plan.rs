@@ -23,6 +23,16 @@ pub(super) struct Cause {
     pub(super) half_close: bool,
 }
 
+impl Cause {
+    /// What both need.
+    fn least(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.min(other.requests),
+            half_close: self.half_close && other.half_close,
+        }
+    }
+}
+
 /// Something that the server sent, as far as it must be told from what other calls sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {

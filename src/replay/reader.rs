@@ -30,6 +30,7 @@ pub(super) fn read_ahead(calls: u64) -> usize {
 /// Starts to read `source` for `reel`. The thread ends with the call, or when the consumer is dropped.
 pub(super) fn spawn(
     source: Source,
+    chunk: Option<u64>,
     reel: Reel,
     injector: Injector,
     encoder: Encoder,
@@ -43,6 +44,7 @@ pub(super) fn spawn(
             // Gone: the client left; there is nobody to tell.
             let _: Result<(), Gone> = read(
                 &source,
+                chunk,
                 reel,
                 &mut Out {
                     injector,
@@ -52,6 +54,19 @@ pub(super) fn spawn(
             );
         })?;
     Ok(consumer)
+}
+
+/// Reads a short `source` here and now, all of it.
+pub(super) fn read_whole(source: &Source, reel: Reel, injector: Injector, encoder: Encoder) -> Consumer {
+    let (producer, consumer) = bounded(usize::MAX);
+    let mut out = Out {
+        injector,
+        encoder,
+        producer,
+    };
+    // The consumer is here.
+    let _: Result<(), Gone> = read(source, None, reel, &mut out);
+    consumer
 }
 
 /// What becomes of the steps before they are sent.
@@ -74,12 +89,16 @@ impl Out {
     }
 }
 
-fn read(source: &Source, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
+/// `chunk` is where in the file the call begins, where that is known.
+fn read(source: &Source, chunk: Option<u64>, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
         Ok(mut events) => {
             let (begins_at, _) = reel.begins_at();
-            let mut next = Next::Seek(begins_at);
+            if let Err(error) = events.seek_from(chunk, begins_at) {
+                reel.fail(&error, &mut steps);
+            }
+            let mut next = Next::Read;
             loop {
                 match next {
                     Next::Stop => return Ok(()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
+    keep::Keeper,
     plan::{Cause, Mark, Requests, content, hash},
     shape::JobShape,
 };
@@ -12,7 +13,7 @@ use crate::{
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
     event::{Direction, Ending, Event, EventKind, Message, Metadata},
-    file::CallOverview,
+    file::{CallOverview, PackedEvents},
     wire,
 };
 use bytes::Bytes;
@@ -51,6 +52,10 @@ pub struct Call {
     pub end: Option<(u64, Ending)>,
     /// What its first frame looks like, where it is a spectrogram's.
     pub shape: Option<JobShape>,
+    /// All of it, when it is short.
+    pub(super) kept: Option<PackedEvents>,
+    /// Where its chunk stands in the file, where that is known.
+    pub(super) chunk: Option<u64>,
 }
 
 /// A request message, as it was before the client's encoder where that can be told.
@@ -140,6 +145,9 @@ pub struct Scan {
     ends: BTreeMap<u32, (u64, Ending)>,
     /// The calls that are listed and not yet known well enough, by when they begin.
     waiting: BTreeSet<(u64, u32)>,
+    keeper: Keeper,
+    /// Where the chunk of the next event stands in the file.
+    chunk: Option<u64>,
 }
 
 /// What must still be seen of a call.
@@ -150,7 +158,7 @@ struct Wanted {
     /// Requests that are still to come.
     requests: u64,
     answer: bool,
-    /// Whether its client had said all before it ended.
+    /// Whether its client had said all before it ended, and the whole of a short call.
     ending: bool,
 }
 
@@ -170,7 +178,8 @@ impl Scan {
                 opening: true,
                 requests: call.sent,
                 answer: call.received > 0,
-                ending: matches!(&call.ending, Some(Ending::Status(status)) if status.code != 0),
+                ending: Keeper::is_short(call)
+                    || matches!(&call.ending, Some(Ending::Status(status)) if status.code != 0),
             };
             (call.call, wanted)
         });
@@ -183,6 +192,7 @@ impl Scan {
             waiting: wanted.iter().map(|(call, wanted)| (wanted.start_ns, *call)).collect(),
             wanted: Some(wanted),
             ends: ends.collect(),
+            ..Self::default()
         }
     }
 
@@ -195,9 +205,15 @@ impl Scan {
         }
     }
 
+    /// Says where the chunk of the next event stands in the file.
+    pub(super) const fn at_chunk(&mut self, byte: Option<u64>) {
+        self.chunk = byte;
+    }
+
     /// Takes note of the next event.
     pub fn take(&mut self, event: &Event) {
         self.want_less(event);
+        let kept = self.keeper.take(event);
         match &event.kind {
             EventKind::CallStart(start) => {
                 let call = Call {
@@ -214,6 +230,8 @@ impl Scan {
                     half_closed: false,
                     end: self.ends.remove(&event.call),
                     shape: None,
+                    kept: None,
+                    chunk: self.chunk,
                 };
                 self.calls.entry(event.call).or_insert(call);
             }
@@ -226,6 +244,7 @@ impl Scan {
                 if let Some(call) = self.calls.get_mut(&event.call) {
                     call.mark(hash(&format!("{ending:?}")));
                     call.end.get_or_insert_with(|| (event.offset_ns, ending.clone()));
+                    call.kept = kept;
                 }
             }
             EventKind::Headers(headers) => {

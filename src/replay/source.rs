@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     event::Event,
-    file::{CallOverview, CaptureState, ChunkCache, FileError, Header, Reader},
+    file::{CallOverview, CaptureState, ChunkCache, FileError, Header, PackedEvents, Reader},
 };
 
 /// A capture that can be read any number of times at once.
@@ -32,6 +32,7 @@ enum Kind {
     File(PathBuf),
     Bytes(Bytes),
     Memory { header: Arc<Header>, events: Arc<[Event]> },
+    Packed(PackedEvents),
 }
 
 /// A capture that could not be read.
@@ -63,6 +64,15 @@ impl Source {
             events: events.into(),
         };
         Self::new(name.into(), kind)
+    }
+
+    /// The events of one call of it.
+    pub(super) fn packed(&self, events: PackedEvents) -> Self {
+        Self {
+            name: self.name.clone(),
+            kind: Kind::Packed(events),
+            opened: Arc::clone(&self.opened),
+        }
     }
 
     fn new(name: String, kind: Kind) -> Self {
@@ -99,6 +109,12 @@ impl Source {
                 next: 0,
                 from_offset_ns: 0,
             },
+            Kind::Packed(events) => Place::Packed {
+                header: Header::default(),
+                events: events.clone(),
+                next: 0,
+                from_offset_ns: 0,
+            },
         };
         Ok(Events {
             capture: self.name.clone(),
@@ -131,6 +147,12 @@ enum Place {
         next: usize,
         from_offset_ns: u64,
     },
+    Packed {
+        header: Header,
+        events: PackedEvents,
+        next: usize,
+        from_offset_ns: u64,
+    },
 }
 
 /// Where the calls of a capture are, as far as it can be told without reading it.
@@ -148,6 +170,7 @@ impl Events {
             Place::File(reader) => reader.header(),
             Place::Bytes(reader) => reader.header(),
             Place::Memory { header, .. } => header,
+            Place::Packed { header, .. } => header,
         }
     }
 
@@ -161,7 +184,7 @@ impl Events {
         match &mut self.place {
             Place::File(reader) => list(reader),
             Place::Bytes(reader) => list(reader),
-            Place::Memory { .. } => Calls::Unlisted,
+            Place::Memory { .. } | Place::Packed { .. } => Calls::Unlisted,
         }
     }
 
@@ -170,7 +193,7 @@ impl Events {
         let state = match &mut self.place {
             Place::File(reader) => reader.state(),
             Place::Bytes(reader) => reader.state(),
-            Place::Memory { .. } => Ok(CaptureState::Finished),
+            Place::Memory { .. } | Place::Packed { .. } => Ok(CaptureState::Finished),
         };
         state.map_err(|error| self.error(error))
     }
@@ -182,12 +205,34 @@ impl Events {
             Place::Bytes(reader) => reader.seek(offset_ns),
             Place::Memory {
                 next, from_offset_ns, ..
+            }
+            | Place::Packed {
+                next, from_offset_ns, ..
             } => {
                 (*next, *from_offset_ns) = (0, offset_ns);
                 Ok(())
             }
         };
         sought.map_err(|error| self.error(error))
+    }
+
+    /// Where the chunk of the last event stands in the file.
+    pub(super) fn chunk(&self) -> Option<u64> {
+        match &self.place {
+            Place::File(reader) => reader.chunk_byte(),
+            Place::Bytes(reader) => reader.chunk_byte(),
+            Place::Memory { .. } | Place::Packed { .. } => None,
+        }
+    }
+
+    /// [`seek`](Self::seek), when it is known that nothing before the chunk at `byte` is wanted.
+    pub(super) fn seek_from(&mut self, byte: Option<u64>, offset_ns: u64) -> Result<(), SourceError> {
+        match (&mut self.place, byte) {
+            (Place::File(reader), Some(byte)) => reader.seek_from(byte, offset_ns),
+            (Place::Bytes(reader), Some(byte)) => reader.seek_from(byte, offset_ns),
+            _ => return self.seek(offset_ns),
+        }
+        Ok(())
     }
 
     fn error(&self, error: FileError) -> SourceError {
@@ -216,6 +261,18 @@ impl Iterator for Events {
                 *next += skipped + 1;
                 Ok(rest.get(skipped).cloned())
             }
+            Place::Packed {
+                events,
+                next,
+                from_offset_ns,
+                ..
+            } => loop {
+                let (event, after) = events.event_at(*next)?;
+                *next = after;
+                if event.offset_ns >= *from_offset_ns {
+                    break Ok(Some(event));
+                }
+            },
         };
         event.map_err(|error| self.error(error)).transpose()
     }

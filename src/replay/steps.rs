@@ -16,7 +16,7 @@ use super::{
     encoding::Encoding,
     faults::{Injector, Running},
     fidelity::Meter,
-    options::{Playback, Restamp},
+    options::{Loops, Playback, Restamp},
     pace::{KEPT_SILENCE, Schedule},
     player::{Act, Finale, MaxFrames, Step},
     queue::Consumer,
@@ -84,7 +84,20 @@ impl Tape {
         };
         let injector = Injector::new(&self.faults, self.call.call, &self.call.method, had);
         let encoder = self.encoding.encoder(self.call.answer_encoding.as_deref());
-        let queue = reader::spawn(self.source.clone(), reel, injector, encoder, self.limit)?;
+        let queue = match &self.call.kept {
+            // Faults and repetitions can make much of little.
+            Some(kept) if self.faults.is_empty() && self.playback.loops == Loops::default() => {
+                reader::read_whole(&self.source.packed(kept.clone()), reel, injector, encoder)
+            }
+            _ => reader::spawn(
+                self.source.clone(),
+                self.call.chunk,
+                reel,
+                injector,
+                encoder,
+                self.limit,
+            )?,
+        };
         Ok((queue, schedule))
     }
 }

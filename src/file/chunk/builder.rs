@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Bytes of a record's length prefix.
-pub(super) const RECORD_PREFIX: usize = 4;
+pub(in crate::file) const RECORD_PREFIX: usize = 4;
 
 /// Payloads shorter than this are copied. A kept slice keeps the whole buffer alive that it was cut from, so that many
 /// small slices could hold many times their own size; and a copy of 4 KiB costs less than the counting of references.

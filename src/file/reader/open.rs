@@ -23,8 +23,8 @@ pub(super) struct OpenChunk {
     at: usize,
     /// Number of the next event within the capture.
     event: u64,
-    /// What its events have come to.
-    said: Said,
+    /// What its events have come to; `None` when some of them were passed over.
+    said: Option<Said>,
 }
 
 impl OpenChunk {
@@ -35,19 +35,32 @@ impl OpenChunk {
             head,
             raw,
             at: 0,
-            said: Said::default(),
+            said: Some(Said::default()),
         }
     }
 
-    /// The next event; `None` at the chunk's end.
-    pub(super) fn next(&mut self) -> Result<Option<Event>, FileError> {
+    /// Where it stands in the file.
+    pub(super) const fn byte(&self) -> u64 {
+        self.byte
+    }
+
+    /// The next event that is wanted, by its call and offset; `None` at the chunk's end.
+    pub(super) fn next(&mut self, wanted: impl Fn(u32, u64) -> bool) -> Result<Option<Event>, FileError> {
+        // What is not wanted need not be decoded.
+        while let Ok(Some((record, next))) = chunk::record_at(&self.raw, self.at)
+            && record::place_of(&record).is_some_and(|(call, offset_ns)| !wanted(call, offset_ns))
+        {
+            self.said = None;
+            self.at = next;
+            self.event = self.event.saturating_add(1);
+        }
         let Self { byte, head, event, .. } = self;
         let corrupt = |what: String| {
             let act = format!("read event {event} in chunk {}", head.number);
             FileError::corrupt(act, what).at(*byte)
         };
         let Some((record, next)) = chunk::record_at(&self.raw, self.at).map_err(corrupt)? else {
-            let agrees = self.said.agrees(head);
+            let agrees = self.said.as_ref().map_or(Ok(()), |said| said.agrees(head));
             return agrees.map(|()| None).map_err(|what| {
                 let act = format!("read the head of chunk {}", head.number);
                 FileError::corrupt(act, what).at(*byte)
@@ -56,7 +69,9 @@ impl OpenChunk {
         let decoded = record::decode_event(&record).map_err(corrupt)?;
         self.at = next;
         self.event = self.event.saturating_add(1);
-        self.said.count(&decoded);
+        if let Some(said) = &mut self.said {
+            said.count(&decoded);
+        }
         Ok(Some(decoded))
     }
 }

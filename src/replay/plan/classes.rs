@@ -61,23 +61,17 @@ impl Class {
     /// The members that agree most with a client's metadata, and in how many entries.
     pub(super) fn best(&self, facets: &[u64]) -> (usize, Vec<usize>) {
         let shared = facets.iter().filter(|facet| self.shared.contains(facet)).count();
-        let mut votes: HashMap<usize, usize> = HashMap::new();
+        let mut votes = vec![0_usize; self.members.len()];
         for members in facets.iter().filter_map(|facet| self.facets.get(facet)) {
             for member in members {
-                *votes.entry(*member).or_default() += 1;
+                if let Some(vote) = votes.get_mut(*member) {
+                    *vote += 1;
+                }
             }
         }
-        let most = votes.values().copied().max().unwrap_or_default();
-        if most == 0 {
-            return (shared, (0..self.members.len()).collect());
-        }
-        let mut best: Vec<usize> = votes
-            .into_iter()
-            .filter(|(_, count)| *count == most)
-            .map(|(at, _)| at)
-            .collect();
-        best.sort_unstable();
-        (shared + most, best)
+        let most = votes.iter().copied().max().unwrap_or_default();
+        let best = votes.iter().enumerate().filter(|(_, count)| **count == most);
+        (shared + most, best.map(|(at, _)| at).collect())
     }
 
     /// The member whose turn it is among `best`; the last of them again and again. `asked` says how often this client has
@@ -118,6 +112,8 @@ pub(in crate::replay) struct Method {
     by_first: HashMap<u64, Vec<usize>>,
     /// What all calls sent, from the beginning.
     common: Vec<Mark>,
+    /// The least that must have come before any class sent what stands at a place.
+    earliest: Vec<Cause>,
     calls: usize,
     longest: Duration,
 }
@@ -154,10 +150,7 @@ impl Method {
         class.common.truncate(agreed);
         for (at, mark) in call.marks.iter().enumerate() {
             match class.causes.get_mut(at) {
-                Some(cause) => {
-                    cause.requests = cause.requests.min(mark.after.requests);
-                    cause.half_close &= mark.after.half_close;
-                }
+                Some(cause) => *cause = cause.least(mark.after),
                 None => class.causes.push(mark.after),
             }
         }
@@ -184,6 +177,15 @@ impl Method {
                 .count();
             self.common.truncate(agreed);
         }
+        let length = self
+            .classes
+            .iter()
+            .map(|class| class.causes.len())
+            .max()
+            .unwrap_or_default();
+        self.earliest = (0..length)
+            .filter_map(|at| self.classes.iter().map(|class| class.cause(at)).reduce(Cause::least))
+            .collect();
         let mut everywhere: HashMap<u64, usize> = HashMap::new();
         for (facet, members) in self.classes.iter().flat_map(|class| &class.facets) {
             *everywhere.entry(*facet).or_default() += members.len();
@@ -198,6 +200,8 @@ impl Method {
                 .filter(|(facet, members)| members.len() >= all && tells(facet));
             class.shared = shared.map(|(facet, _)| *facet).collect();
             class.facets.retain(|_, members| members.len() < all);
+            class.facets.shrink_to_fit();
+            class.connections = HashSet::new();
         }
     }
 
@@ -219,6 +223,11 @@ impl Method {
     /// What all calls sent at `at`, when it was the same.
     pub(super) fn common(&self, at: usize) -> Option<&Mark> {
         self.common.get(at)
+    }
+
+    /// The least that must have come before any call sent what stands at `at`.
+    pub(super) fn earliest(&self, at: usize) -> Cause {
+        self.earliest.get(at).copied().unwrap_or_default()
     }
 
     /// The classes whose calls were ended before their clients had said all.

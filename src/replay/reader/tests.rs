@@ -32,6 +32,7 @@ async fn a_reader_never_holds_more_than_its_bound() {
     let injector = Injector::new(&Running::default(), 1, "", 0);
     let mut queue = spawn(
         recording.source(),
+        None,
         reel,
         injector,
         Encoding::AS_RECORDED.encoder(None),

@@ -152,3 +152,48 @@ async fn what_is_not_plain_grpc_gets_an_http_error() {
     }
     assert_eq!(server.served().refused, 0);
 }
+
+/// A capture file of these calls, in a folder of its own.
+fn saved(recording: &Recording) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.gcap");
+    std::fs::write(&path, file_of(&Header::default(), recording)).unwrap();
+    (folder, path)
+}
+
+#[tokio::test]
+async fn a_short_call_is_answered_without_a_look_into_the_file() {
+    let long = (0..100).fold(asked(2, "long").headers(&[]), |long, _| long.received("x"));
+    let (_folder, path) = saved(&with(asked(1, "short").headers(&[]).received("y").ok(), long.ok()));
+    let server = serving([Source::file(&path)]).await;
+    let client = Client::connect(server.grpc_addr()).await;
+    assert_eq!(client.call(POLL, b"long").await.bytes.len(), 100 * 6);
+    std::fs::remove_file(path).unwrap();
+    let seen = client.call(POLL, b"short").await;
+    assert_eq!((seen.grpc_status(), &seen.bytes), ("0", &prefixed(&[b"y"])));
+    assert_eq!(client.call(POLL, b"long").await.grpc_status(), "15");
+}
+
+#[tokio::test]
+async fn a_long_call_is_found_behind_many_others() {
+    let mut recording = asked(1, "0").headers(&[]).received("0").ok();
+    for call in 2..=200 {
+        recording = with(
+            recording,
+            asked(call, &call.to_string()).headers(&[]).received("x").ok(),
+        );
+    }
+    let long = (0..100).fold(asked(201, "long").headers(&[]), |long, _| long.received("y"));
+    recording = with(recording, long.ok());
+    for (event, at) in recording.events.iter_mut().zip(1..) {
+        event.offset_ns = at * 1_000_000;
+    }
+    let (_folder, path) = saved(&recording);
+    let server = serving([Source::file(&path)]).await;
+    let client = Client::connect(server.grpc_addr()).await;
+    let seen = client.call(POLL, b"long").await;
+    assert_eq!(
+        (seen.grpc_status(), &seen.bytes),
+        ("0", &prefixed(&[b"y".as_slice(); 100]))
+    );
+}

@@ -105,12 +105,13 @@ pub fn diff_with_map<A: Read + Seek, B: Read + Seek>(
     let (of_a, of_b) = (calls::survey(a)?, calls::survey(b)?);
     let mut diff = Diff::new(options);
     let mut best: Option<Map> = None;
+    let pool = calls::descriptors(a).or_else(|| calls::descriptors(b));
     for pair in calls::pairs(&of_a, &of_b) {
         let (Some(call_a), Some(call_b)) = (pair.a, pair.b) else {
             diff.lone_call(pair.a.or(pair.b), pair.a.is_some());
             continue;
         };
-        let (found, map) = pair::compare(a, call_a, b, call_b, options)?;
+        let (found, map) = pair::compare(a, call_a, b, call_b, options, pool.clone())?;
         diff.add(found);
         if map.rows() > best.as_ref().map_or(0, Map::rows) {
             best = Some(map);

@@ -60,6 +60,7 @@ pub use new_file::{Existing, Identity, NewFile, create_private, is_locked};
 pub use origin::{CUT_REASON, SliceOf};
 pub use overview::{CallOverview, Overview};
 pub(crate) use packed::{PackedEvents, Packer};
+pub(crate) use reader::EventPlace;
 pub use reader::{ChunkCache, Reader, Tail};
 pub use recover::{Recovered, recover};
 pub use remedy::remedy;

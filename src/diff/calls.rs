@@ -1,7 +1,7 @@
 //! Which calls of two captures are the same.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, VecDeque},
     io::{Read, Seek},
 };
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     dialect::descriptors::Descriptors,
     event::{Direction, EventKind},
-    file::{Digest, FileError, Reader, attribute},
+    file::{Digest, EventPlace, FileError, Reader, attribute},
 };
 
 /// A request up to this size is kept whole, to be compared field by field; of a larger one, the digest tells.
@@ -21,6 +21,8 @@ const MAX_REQUEST: usize = 1 << 16;
 pub(super) struct Surveyed {
     pub(super) number: u32,
     pub(super) method: String,
+    /// Where its opening stands in the file.
+    pub(super) place: Option<EventPlace>,
     pub(super) start_ns: u64,
     /// `None` when its ending is not in the file.
     pub(super) end_ns: Option<u64>,
@@ -46,8 +48,12 @@ pub(super) struct Pair<'a> {
 pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Survey, FileError> {
     let overview = reader.overview()?;
     let mut requests = BTreeMap::<u32, (Digest, Bytes)>::new();
+    let mut places = HashMap::new();
     reader.rewind_checked();
     while let Some(event) = reader.next_event()? {
+        if let (EventKind::CallStart(_), Some(place)) = (&event.kind, reader.place_of_last()) {
+            places.entry(event.call).or_insert(place);
+        }
         if let EventKind::Message(message) = &event.kind
             && message.direction == Direction::Sent
             && !requests.contains_key(&event.call)
@@ -62,6 +68,7 @@ pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Survey, F
     }
     let calls = overview.calls.into_iter().map(|call| Surveyed {
         number: call.call,
+        place: places.get(&call.call).copied(),
         method: call.start.map(|start| start.method).unwrap_or_default(),
         start_ns: call.start_offset_ns,
         end_ns: call.ending.map(|_| call.end_offset_ns),
@@ -78,17 +85,17 @@ pub(super) fn pairs<'a>(a: &'a Survey, b: &'a Survey) -> Vec<Pair<'a>> {
     let mut left: Vec<Option<&Surveyed>> = b.calls.iter().map(Some).collect();
     let mut found: Vec<Option<&Surveyed>> = vec![None; a.calls.len()];
     let digest = |call: &Surveyed| call.request.as_ref().map(|(digest, _)| *digest);
-    for round in 0..2 {
-        for (call, found) in a.calls.iter().zip(&mut found) {
-            if found.is_some() {
-                continue;
+    for by_request in [true, false] {
+        let key = |call: &'a Surveyed| (call.method.as_str(), by_request.then(|| digest(call)));
+        let mut waiting: HashMap<_, VecDeque<usize>> = HashMap::new();
+        for (at, other) in left.iter().enumerate() {
+            if let Some(other) = other {
+                waiting.entry(key(other)).or_default().push_back(at);
             }
-            let same = |other: &&mut Option<&Surveyed>| {
-                other.is_some_and(|other| other.method == call.method && (round == 1 || digest(other) == digest(call)))
-            };
-            if let Some(place) = left.iter_mut().find(same) {
-                *found = place.take();
-            }
+        }
+        for (call, found) in a.calls.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+            let first = waiting.get_mut(&key(call)).and_then(VecDeque::pop_front);
+            *found = first.and_then(|at| left.get_mut(at)?.take());
         }
     }
     let known = a.calls.iter().zip(found).map(|(a, b)| Pair { a: Some(a), b });

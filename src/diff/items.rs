@@ -132,7 +132,10 @@ pub(super) struct Source<'r, R> {
 
 impl<'r, R: Read + Seek> Source<'r, R> {
     pub(super) fn new(reader: &'r mut Reader<R>, call: &Surveyed, layout: Layout) -> Result<Self, FileError> {
-        reader.seek(call.start_ns)?;
+        match call.place {
+            Some(place) => reader.seek_to(place),
+            None => reader.seek(call.start_ns)?,
+        }
         let header = reader.header();
         let clock = (header.anchor_unix_ns, header.slice().map(|slice| slice.origin_ns));
         Ok(Self {

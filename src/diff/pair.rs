@@ -10,7 +10,7 @@ use prost_reflect::DescriptorPool;
 use super::{
     Map, MetadataMode, Options, WINDOW,
     align::{self, Step},
-    calls::{Surveyed, descriptors},
+    calls::Surveyed,
     items::{self, Head, Item, Key, MessageItem, RowItem, Source},
     message, metadata,
     result::{Difference, Extreme, Found, Kind, What},
@@ -30,8 +30,8 @@ pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
     b: &mut Reader<B>,
     of_b: &Surveyed,
     options: Options,
+    pool: Option<DescriptorPool>,
 ) -> Result<(Found, Map), FileError> {
-    let pool = descriptors(a).or_else(|| descriptors(b));
     let mut comparison = Comparison::new(of_a, of_b, options, pool);
     let mut a = Source::new(a, of_a, options.layout)?;
     let mut b = Source::new(b, of_b, options.layout)?;

@@ -45,6 +45,17 @@ pub enum Tail {
     Damaged,
 }
 
+/// Where an event stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventPlace {
+    /// The byte at which its chunk begins.
+    chunk: u64,
+    /// Its place within the content of the chunk.
+    at: usize,
+    /// Its number within the capture.
+    event: u64,
+}
+
 /// Reads a capture from the beginning or from any offset.
 ///
 /// Memory is bounded by the largest chunk, whatever the file's size. Damage is an error with its place, and ends the
@@ -73,6 +84,8 @@ pub struct Reader<R> {
     expected: Option<(u64, u64)>,
     /// Events before this offset are passed over.
     from_offset_ns: u64,
+    /// The event to begin with, once its chunk is open.
+    begins: Option<EventPlace>,
     /// The digest of what was read, when it is to be checked.
     content: Option<ContentDigest>,
     /// The chunks that index blocks must list; unknown after a seek.
@@ -140,6 +153,7 @@ impl<R: Read + Seek> Reader<R> {
             bounded: false,
             expected: Some((0, 0)),
             from_offset_ns: 0,
+            begins: None,
             content: None,
             known: Some(Known::default()),
         })
@@ -386,13 +400,27 @@ impl<R: Read + Seek> Reader<R> {
             let leaves = leaves(self.version, &head, &raw).map_err(|error| error.at(byte))?;
             content.add(&leaves);
         }
-        self.chunk = Some(OpenChunk::new(byte, head, raw));
+        let mut chunk = OpenChunk::new(byte, head, raw);
+        if let Some(place) = self.begins.take() {
+            chunk.go_to(place);
+        }
+        self.chunk = Some(chunk);
         Ok(())
     }
 
-    /// Where the chunk of the last event stands in the file.
-    pub(crate) fn chunk_byte(&self) -> Option<u64> {
-        self.chunk.as_ref().map(OpenChunk::byte)
+    /// Where the event stands that was given last.
+    pub(crate) fn place_of_last(&self) -> Option<EventPlace> {
+        self.chunk.as_ref().map(OpenChunk::last)
+    }
+
+    /// Continues with the event at `place`, which must be of this very file.
+    pub(crate) fn seek_to(&mut self, place: EventPlace) {
+        if self.chunk.as_mut().is_some_and(|chunk| chunk.go_to(place)) {
+            self.from_offset_ns = 0;
+            return;
+        }
+        self.restart(Some(place.chunk), 0);
+        self.begins = Some(place);
     }
 
     pub(super) const fn opener(&mut self) -> &mut Opener {
@@ -414,6 +442,7 @@ impl<R: Read + Seek> Reader<R> {
         self.tail = Tail::Reading;
         self.bounded = self.bound.is_some();
         self.from_offset_ns = from_offset_ns;
+        self.begins = None;
         self.route = Route::Unknown;
         if let Some(ahead) = &mut self.ahead {
             ahead.clear();

@@ -36,11 +36,6 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// [`seek`](Self::seek), when it is known that nothing before the chunk at `byte` is wanted.
-    pub(crate) fn seek_from(&mut self, byte: u64, offset_ns: u64) {
-        self.restart(Some(byte), offset_ns);
-    }
-
     /// The first chunk that reaches `offset_ns`.
     fn find_by_index(&mut self, last_index: u64, offset_ns: u64) -> Result<Searched, FileError> {
         let (mut at, mut best, mut end) = (last_index, None, u64::MAX);

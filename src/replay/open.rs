@@ -126,7 +126,7 @@ fn scan(events: &mut Events) -> Result<Scan, SourceError> {
         match events.next() {
             Some(Ok(event)) => {
                 at_ns = at_ns.max(event.offset_ns);
-                scan.at_chunk(events.chunk());
+                scan.at_place(events.place_of_last());
                 scan.take(&event);
             }
             Some(Err(error)) => {

@@ -10,6 +10,7 @@ use super::{
     reel::{Next, Reel},
     source::Source,
 };
+use crate::file::EventPlace;
 
 /// Read-ahead that all calls share. Each call has its least on top, and mostly in chunks that it shares with others: 200 at
 /// once were measured to take 30 MB in all.
@@ -30,7 +31,7 @@ pub(super) fn read_ahead(calls: u64) -> usize {
 /// Starts to read `source` for `reel`. The thread ends with the call, or when the consumer is dropped.
 pub(super) fn spawn(
     source: Source,
-    chunk: Option<u64>,
+    place: Option<EventPlace>,
     reel: Reel,
     injector: Injector,
     encoder: Encoder,
@@ -44,7 +45,7 @@ pub(super) fn spawn(
             // Gone: the client left; there is nobody to tell.
             let _: Result<(), Gone> = read(
                 &source,
-                chunk,
+                place,
                 reel,
                 &mut Out {
                     injector,
@@ -89,16 +90,17 @@ impl Out {
     }
 }
 
-/// `chunk` is where in the file the call begins, where that is known.
-fn read(source: &Source, chunk: Option<u64>, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
+/// `place` is where in the file to begin, where that is known.
+fn read(source: &Source, place: Option<EventPlace>, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
     let mut steps = Vec::new();
     match source.open() {
         Ok(mut events) => {
             let (begins_at, _) = reel.begins_at();
-            if let Err(error) = events.seek_from(chunk, begins_at) {
-                reel.fail(&error, &mut steps);
+            let mut next = Next::Seek(begins_at);
+            if let Some(place) = place {
+                events.seek_to(place);
+                next = Next::Read;
             }
-            let mut next = Next::Read;
             loop {
                 match next {
                     Next::Stop => return Ok(()),

@@ -13,7 +13,7 @@ use crate::{
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
     event::{Direction, Ending, Event, EventKind, Message, Metadata},
-    file::{CallOverview, PackedEvents},
+    file::{CallOverview, EventPlace, PackedEvents},
     wire,
 };
 use bytes::Bytes;
@@ -54,8 +54,8 @@ pub struct Call {
     pub shape: Option<JobShape>,
     /// All of it, when it is short.
     pub(super) kept: Option<PackedEvents>,
-    /// Where its chunk stands in the file, where that is known.
-    pub(super) chunk: Option<u64>,
+    /// Where its opening stands in the file, where that is known.
+    pub(super) place: Option<EventPlace>,
 }
 
 /// A request message, as it was before the client's encoder where that can be told.
@@ -146,8 +146,8 @@ pub struct Scan {
     /// The calls that are listed and not yet known well enough, by when they begin.
     waiting: BTreeSet<(u64, u32)>,
     keeper: Keeper,
-    /// Where the chunk of the next event stands in the file.
-    chunk: Option<u64>,
+    /// Where the next event stands in the file.
+    place: Option<EventPlace>,
 }
 
 /// What must still be seen of a call.
@@ -205,9 +205,9 @@ impl Scan {
         }
     }
 
-    /// Says where the chunk of the next event stands in the file.
-    pub(super) const fn at_chunk(&mut self, byte: Option<u64>) {
-        self.chunk = byte;
+    /// Says where the next event stands in the file.
+    pub(super) const fn at_place(&mut self, place: Option<EventPlace>) {
+        self.place = place;
     }
 
     /// Takes note of the next event.
@@ -231,7 +231,7 @@ impl Scan {
                     end: self.ends.remove(&event.call),
                     shape: None,
                     kept: None,
-                    chunk: self.chunk,
+                    place: self.place,
                 };
                 self.calls.entry(event.call).or_insert(call);
             }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     event::Event,
-    file::{CallOverview, CaptureState, ChunkCache, FileError, Header, PackedEvents, Reader},
+    file::{CallOverview, CaptureState, ChunkCache, EventPlace, FileError, Header, PackedEvents, Reader},
 };
 
 /// A capture that can be read any number of times at once.
@@ -216,23 +216,22 @@ impl Events {
         sought.map_err(|error| self.error(error))
     }
 
-    /// Where the chunk of the last event stands in the file.
-    pub(super) fn chunk(&self) -> Option<u64> {
+    /// Where the event stands in the file that was given last.
+    pub(super) fn place_of_last(&self) -> Option<EventPlace> {
         match &self.place {
-            Place::File(reader) => reader.chunk_byte(),
-            Place::Bytes(reader) => reader.chunk_byte(),
+            Place::File(reader) => reader.place_of_last(),
+            Place::Bytes(reader) => reader.place_of_last(),
             Place::Memory { .. } | Place::Packed { .. } => None,
         }
     }
 
-    /// [`seek`](Self::seek), when it is known that nothing before the chunk at `byte` is wanted.
-    pub(super) fn seek_from(&mut self, byte: Option<u64>, offset_ns: u64) -> Result<(), SourceError> {
-        match (&mut self.place, byte) {
-            (Place::File(reader), Some(byte)) => reader.seek_from(byte, offset_ns),
-            (Place::Bytes(reader), Some(byte)) => reader.seek_from(byte, offset_ns),
-            _ => return self.seek(offset_ns),
+    /// Continues with the event at `place`, which this source has given before.
+    pub(super) fn seek_to(&mut self, place: EventPlace) {
+        match &mut self.place {
+            Place::File(reader) => reader.seek_to(place),
+            Place::Bytes(reader) => reader.seek_to(place),
+            Place::Memory { .. } | Place::Packed { .. } => {}
         }
-        Ok(())
     }
 
     fn error(&self, error: FileError) -> SourceError {

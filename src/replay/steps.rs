@@ -61,6 +61,7 @@ impl Tape {
     /// Starts to read; the schedule's time 0 is now. `seeks` tells which of the job's streams belong together.
     fn open(&self, from: From, seeks: u64) -> io::Result<(Consumer, Schedule)> {
         let mut reel = Reel::new(&self.call, self.max_frames, &self.playback);
+        let place = self.call.place.filter(|_| matches!(from, From::Beginning));
         if let From::Position(position, head, messages) = from {
             reel = reel.starting_at(position, head).after(messages);
         }
@@ -89,14 +90,7 @@ impl Tape {
             Some(kept) if self.faults.is_empty() && self.playback.loops == Loops::default() => {
                 reader::read_whole(&self.source.packed(kept.clone()), reel, injector, encoder)
             }
-            _ => reader::spawn(
-                self.source.clone(),
-                self.call.chunk,
-                reel,
-                injector,
-                encoder,
-                self.limit,
-            )?,
+            _ => reader::spawn(self.source.clone(), place, reel, injector, encoder, self.limit)?,
         };
         Ok((queue, schedule))
     }

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::EventPlace;
+
 use crate::{
     event::Event,
     file::{
@@ -23,6 +25,8 @@ pub(super) struct OpenChunk {
     at: usize,
     /// Number of the next event within the capture.
     event: u64,
+    /// Where the event stands that was given last.
+    last: EventPlace,
     /// What its events have come to; `None` when some of them were passed over.
     said: Option<Said>,
 }
@@ -31,6 +35,11 @@ impl OpenChunk {
     pub(super) fn new(byte: u64, head: ChunkHead, raw: Bytes) -> Self {
         Self {
             event: head.first_event,
+            last: EventPlace {
+                chunk: byte,
+                at: 0,
+                event: head.first_event,
+            },
             byte,
             head,
             raw,
@@ -39,9 +48,18 @@ impl OpenChunk {
         }
     }
 
-    /// Where it stands in the file.
-    pub(super) const fn byte(&self) -> u64 {
-        self.byte
+    /// Where the event stands that was given last.
+    pub(super) const fn last(&self) -> EventPlace {
+        self.last
+    }
+
+    /// Continues with the event at `place`; false when that is of another chunk.
+    pub(super) fn go_to(&mut self, place: EventPlace) -> bool {
+        if place.chunk != self.byte {
+            return false;
+        }
+        (self.at, self.event, self.said) = (place.at, place.event, None);
+        true
     }
 
     /// The next event that is wanted, by its call and offset; `None` at the chunk's end.
@@ -67,6 +85,7 @@ impl OpenChunk {
             });
         };
         let decoded = record::decode_event(&record).map_err(corrupt)?;
+        (self.last.at, self.last.event) = (self.at, self.event);
         self.at = next;
         self.event = self.event.saturating_add(1);
         if let Some(said) = &mut self.said {

@@ -110,7 +110,7 @@ fn production_channels_are_mapped_to_their_streams() {
             lines_dt_s: None,
         }),
         kept: None,
-        chunk: None,
+        place: None,
     };
     let mut entry = entry((None, None), None);
     entry.job.calls = vec![call(0, vec![1, 2]), call(1, vec![3])];

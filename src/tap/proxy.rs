@@ -17,6 +17,7 @@ mod relay;
 mod rest;
 mod session;
 mod tape;
+mod upstream;
 mod web;
 
 use std::{io, net::SocketAddr, sync::Arc};
@@ -33,7 +34,7 @@ use super::{
     client::Stop,
     dial::{DialError, DialOptions, Dialer, Target},
     recorder::RecorderHandle,
-    rest::{RestError, base as rest_base, chain, is_loopback},
+    rest::RestError,
     tls::sha256,
 };
 use crate::{
@@ -44,6 +45,7 @@ use front::Front;
 use hub::Hub;
 use jobs::Jobs;
 use rest::Rest;
+use upstream::Upstream;
 
 /// What to stand between.
 #[derive(Debug, Clone)]
@@ -137,8 +139,7 @@ struct RestSide {
     listener: TcpListener,
     addr: SocketAddr,
     tls: Option<TlsAcceptor>,
-    client: reqwest::Client,
-    base: reqwest::Url,
+    server: Upstream,
     jobs: Jobs,
     opened: mpsc::UnboundedReceiver<Front>,
 }
@@ -153,10 +154,10 @@ impl Proxy {
         let dialer = target
             .map(|target| Dialer::new(target, options.dial.clone()))
             .transpose()?;
-        let client = options
+        let server = options
             .rest
             .as_ref()
-            .map(|rest| client(&rest.target, &options.dial))
+            .map(|rest| Upstream::new(&rest.target, &options.dial))
             .transpose()?;
         let main = match dialer {
             Some(dialer) => Some((listen(options.listen).await?, Arc::new(dialer))),
@@ -179,15 +180,14 @@ impl Proxy {
             prepared.config.alpn_protocols = vec![b"http/1.1".to_vec()];
             rest_tls = Some(TlsAcceptor::from(Arc::new(prepared.config)));
         }
-        let rest = web.zip(client).map(|((listener, addr), (client, base))| {
+        let rest = web.zip(server).map(|((listener, addr), server)| {
             let (sender, opened) = mpsc::unbounded_channel();
             let jobs = Jobs::new(options.listen.ip(), options.dial, grpc_tls.clone(), sender);
             RestSide {
                 listener,
                 addr,
                 tls: rest_tls,
-                client,
-                base,
+                server,
                 jobs,
                 opened,
             }
@@ -241,8 +241,7 @@ impl Proxy {
         if let Some(side) = self.rest {
             let rest = Arc::new(Rest {
                 hub: Arc::clone(&hub),
-                client: side.client,
-                base: side.base,
+                server: side.server,
                 jobs: side.jobs,
             });
             let web = web::serve(rest, side.listener, side.tls);
@@ -271,23 +270,6 @@ async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), ProxyErro
     let listener = TcpListener::bind(addr).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
-}
-
-/// A client of the Focus Server that never sends a request twice, and follows no redirect: that is its client's matter.
-fn client(target: &str, dial: &DialOptions) -> Result<(reqwest::Client, reqwest::Url), RestError> {
-    let base = rest_base(target)?;
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(dial.tls.client_config(&[b"http/1.1"])?)
-        .http1_only()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(0)
-        .connect_timeout(dial.connect_timeout);
-    if is_loopback(&base) {
-        builder = builder.no_proxy();
-    }
-    let client = builder.build().map_err(|error| RestError::Client(chain(&error)))?;
-    Ok((client, base))
 }
 
 impl std::fmt::Debug for Proxy {

@@ -5,17 +5,17 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
-use reqwest::{Body, Client, Url};
 use serde_json::{Map, Value, json};
 
-use super::{hub::Hub, jobs::Jobs};
-use crate::{
-    focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress},
-    tap::rest::chain,
+use super::{
+    hub::Hub,
+    jobs::Jobs,
+    upstream::{Body, Upstream, empty, full, streamed},
 };
+use crate::focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress};
 
 /// Largest configure request and answer: a thousand times what they are, and a bound on what a client makes us hold.
 const MAX_BODY: usize = MAX_BODY_BYTES;
@@ -38,8 +38,7 @@ const OF_THE_CONNECTION: [HeaderName; 10] = [
 /// What the connections of the REST side share.
 pub(super) struct Rest {
     pub(super) hub: Arc<Hub>,
-    pub(super) client: Client,
-    pub(super) base: Url,
+    pub(super) server: Upstream,
     pub(super) jobs: Jobs,
 }
 
@@ -96,7 +95,7 @@ impl Rest {
         answered.unwrap_or_else(|no| {
             let text = format!("capture proxy could not answer {method} {path}: {}\n", no.text);
             tracing::warn!("{}", text.trim_end());
-            let mut response = Response::new(Body::from(text));
+            let mut response = Response::new(full(text));
             *response.status_mut() = no.status;
             response
         })
@@ -105,11 +104,8 @@ impl Rest {
     /// Passes a request on, and its answer back, as they come.
     async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
         let (parts, body) = request.into_parts();
-        let mut sent = self.request(&parts.method, &parts.uri, end_to_end(&parts.headers))?;
-        if !body.is_end_stream() {
-            *sent.body_mut() = Some(Body::wrap(body));
-        }
-        let mut response: Response<Body> = self.send(sent).await?.into();
+        let body = if body.is_end_stream() { empty() } else { streamed(body) };
+        let mut response = self.send(&parts, end_to_end(&parts.headers), body).await?.map(streamed);
         *response.headers_mut() = end_to_end(response.headers());
         // The connection to the client has a version of its own.
         *response.version_mut() = http::Version::HTTP_11;
@@ -141,7 +137,7 @@ impl Rest {
                 } else {
                     body
                 };
-                let mut response = head.map(|()| Body::from(body.clone()));
+                let mut response = head.map(|()| full(body.clone()));
                 response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
                 Ok(response)
             }
@@ -160,15 +156,12 @@ impl Rest {
         let mut headers = end_to_end(&parts.headers);
         // What is to be rewritten must be readable.
         headers.remove(header::ACCEPT_ENCODING);
-        let mut sent = self.request(&parts.method, &parts.uri, headers)?;
-        if !body.is_empty() {
-            *sent.body_mut() = Some(Body::from(body));
-        }
-        let response: Response<Body> = self.send(sent).await?.into();
+        let body = if body.is_empty() { empty() } else { full(body) };
+        let response = self.send(parts, headers, body).await?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await;
         let body = body.map_err(|error| {
-            let text = format!("the answer of {} broke off: {error}", self.base);
+            let text = format!("the answer of {} broke off: {error}", self.server.base());
             NoAnswer::new(StatusCode::BAD_GATEWAY, text)
         })?;
         let mut answer = Response::new(());
@@ -185,7 +178,7 @@ impl Rest {
         let Ok(answer @ Value::Object(_)) = parse_body(text.as_bytes()) else {
             return body;
         };
-        let host = self.base.host_str().unwrap_or_default();
+        let host = self.server.base().host_str().unwrap_or_default();
         let endpoint = match ConfigureResponse::from(answer).endpoint(host) {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -220,25 +213,15 @@ impl Rest {
         )
     }
 
-    fn request(&self, method: &Method, uri: &Uri, headers: HeaderMap) -> Result<reqwest::Request, NoAnswer> {
-        let url = under(&self.base, uri).map_err(|error| NoAnswer::new(StatusCode::BAD_REQUEST, error))?;
-        let mut request = reqwest::Request::new(method.clone(), url);
-        *request.headers_mut() = headers;
-        Ok(request)
+    async fn send(
+        &self,
+        parts: &http::request::Parts,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Response<Incoming>, NoAnswer> {
+        let sent = self.server.send(&parts.method, &parts.uri, headers, body).await;
+        sent.map_err(|error| NoAnswer::new(StatusCode::BAD_GATEWAY, error))
     }
-
-    async fn send(&self, request: reqwest::Request) -> Result<reqwest::Response, NoAnswer> {
-        let sent = self.client.execute(request).await;
-        sent.map_err(|error| NoAnswer::new(StatusCode::BAD_GATEWAY, chain(&error)))
-    }
-}
-
-/// The target's URL of what was asked of us.
-fn under(base: &Url, uri: &Uri) -> Result<Url, String> {
-    let origin = base.as_str().trim_end_matches('/');
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let url = format!("{origin}{}{query}", uri.path());
-    url.parse().map_err(|error| format!("{url}: {error}"))
 }
 
 /// The headers that go on to the other side.
@@ -285,17 +268,6 @@ mod tests {
             (Method::GET, "/", Route::Other),
         ] {
             assert_eq!(Route::of(&method, path), route, "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn paths_and_queries_go_below_the_target() {
-        for (base, asked, url) in [
-            ("http://h:1/", "/ack?a=%20b", "http://h:1/ack?a=%20b"),
-            ("http://h/focus-server", "/configure", "http://h/focus-server/configure"),
-        ] {
-            let under = under(&base.parse().unwrap(), &asked.parse().unwrap()).unwrap();
-            assert_eq!(under.as_str(), url);
         }
     }
 

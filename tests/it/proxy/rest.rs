@@ -207,6 +207,24 @@ fn requests_go_on_as_they_are_and_answers_too_but_for_the_address() {
 }
 
 #[test]
+fn nothing_is_added_to_a_request_and_its_path_is_not_resolved() {
+    let dir = Dir::new();
+    let (addr, served) = target(vec![answer("200 OK", "", "{}")]);
+    let url = format!("http://{addr}/focus-server");
+    let proxy = Proxying::start(&["--rest-target", &url, "-o", &dir.file("x.gcap"), "--allow-empty"]);
+    let rest = proxy.ready["rest"].as_str().unwrap().to_owned();
+    let get = "GET /../admin/./x?y=/../z HTTP/1.1\r\nhost: front\r\nx-mine: 1\r\nconnection: close\r\n\r\n";
+    assert!(ask(&rest, get).starts_with("HTTP/1.1 200 "));
+    proxy.stop().expect(0);
+    let asked = served.join().unwrap();
+    let mut lines: Vec<&str> = asked[0].trim_end().lines().collect();
+    lines.sort_unstable();
+    let host = format!("host: {addr}");
+    let path = "GET /focus-server/../admin/./x?y=/../z HTTP/1.1";
+    assert_eq!(lines, [path, &host, "x-mine: 1"]);
+}
+
+#[test]
 fn secrets_pass_through_and_are_in_no_note() {
     let dir = Dir::new();
     let out = dir.file("rest.gcap");

@@ -42,6 +42,7 @@ pub mod pace;
 mod peek;
 mod plan;
 mod player;
+mod prompt;
 mod queue;
 mod quirks;
 mod reader;

@@ -44,7 +44,11 @@ pub(super) enum Answer {
     /// One message and its trailers, then nothing.
     Once(Option<Bytes>, Option<HeaderMap>),
     /// What a tonic service answers.
-    Tonic(tonic::body::Body),
+    Tonic {
+        body: tonic::body::Body,
+        /// The call runs while this is there.
+        _running: Guard,
+    },
 }
 
 impl Answer {
@@ -98,7 +102,7 @@ impl Body for Answer {
                 Some(data) => Some(Ok(Frame::data(Piece::plain(data)))),
                 None => trailers.take().map(|trailers| Ok(Frame::trailers(trailers))),
             }),
-            Self::Tonic(body) => Pin::new(body)
+            Self::Tonic { body, .. } => Pin::new(body)
                 .poll_frame(cx)
                 .map_ok(|frame| frame.map_data(Piece::plain))
                 .map_err(Cut::Tonic),
@@ -109,7 +113,7 @@ impl Body for Answer {
         match self {
             Self::Replay(_) => false,
             Self::Once(data, trailers) => data.is_none() && trailers.is_none(),
-            Self::Tonic(body) => body.is_end_stream(),
+            Self::Tonic { body, .. } => body.is_end_stream(),
         }
     }
 }

@@ -12,12 +12,20 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{player::Finale, stream::Stream};
+use super::{
+    player::Finale,
+    prompt::{PREFACE_BYTES, Prompt},
+    stream::Stream,
+};
 use crate::wire::http2::merge::{LEAST_ROOM, Merger};
 
 /// What the calls of a connection share.
@@ -36,12 +44,15 @@ struct Calls {
     asked: BTreeMap<(usize, u32), usize>,
     next_id: u64,
     wakers: Vec<Waker>,
+    /// Since when none runs; `None` while one does, and before the first.
+    idle_since: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Running {
     id: u64,
-    source: usize,
+    /// The number of its capture; `None` for what no capture holds.
+    source: Option<usize>,
     at_break: bool,
 }
 
@@ -61,6 +72,27 @@ impl Connection {
         self.goaway.load(Ordering::Acquire)
     }
 
+    /// Resolves when no call has run for so long.
+    pub(super) async fn idle(&self, limit: Duration) {
+        let opened = Instant::now();
+        loop {
+            let now = Instant::now();
+            let end = {
+                let calls = self.lock();
+                let since = if calls.next_id == 0 {
+                    Some(opened)
+                } else {
+                    calls.idle_since
+                };
+                since.unwrap_or(now) + limit
+            };
+            if end <= now {
+                return;
+            }
+            tokio::time::sleep_until(end).await;
+        }
+    }
+
     /// How often this client has asked for a recorded call before.
     pub(super) fn turn(&self, source: usize, call: u32) -> usize {
         let mut calls = self.lock();
@@ -77,7 +109,7 @@ impl Connection {
     /// Wraps the connection's socket.
     pub(super) fn socket(&self, stream: Stream) -> Socket {
         Socket {
-            stream,
+            stream: Prompt::new(stream, PREFACE_BYTES),
             cut: Arc::clone(&self.cut),
             said: false,
             merger: Merger::of_client(),
@@ -111,9 +143,19 @@ pub(super) struct Guard {
 impl Guard {
     /// Notes that a call that replays capture number `source` begins.
     pub(super) fn new(connection: &Arc<Connection>, source: usize) -> Self {
+        Self::of(connection, Some(source))
+    }
+
+    /// Notes that a call begins that is in no capture.
+    pub(super) fn beside(connection: &Arc<Connection>) -> Self {
+        Self::of(connection, None)
+    }
+
+    fn of(connection: &Arc<Connection>, source: Option<usize>) -> Self {
         let mut calls = connection.lock();
         let id = calls.next_id;
         calls.next_id += 1;
+        calls.idle_since = None;
         calls.running.push(Running {
             id,
             source,
@@ -130,8 +172,8 @@ impl Guard {
     pub(super) fn plays(&self, source: usize) {
         let mut calls = self.connection.lock();
         let running = calls.running.iter_mut().find(|call| call.id == self.id);
-        if let Some(running) = running.filter(|call| call.source != source) {
-            running.source = source;
+        if let Some(running) = running.filter(|call| call.source != Some(source)) {
+            running.source = Some(source);
             calls.wake();
         }
     }
@@ -166,7 +208,11 @@ impl Guard {
             calls.wakers.push(cx.waker().clone());
             return Poll::Pending;
         }
-        if calls.running.iter().any(|call| call.source != source) {
+        if calls
+            .running
+            .iter()
+            .any(|call| call.source.is_some_and(|other| Some(other) != source))
+        {
             return Poll::Ready(Break::Stream(h2::Reason::INTERNAL_ERROR));
         }
         drop(calls);
@@ -179,6 +225,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let mut calls = self.connection.lock();
         calls.running.retain(|call| call.id != self.id);
+        if calls.running.is_empty() {
+            calls.idle_since = Some(Instant::now());
+        }
         calls.wake();
     }
 }
@@ -190,7 +239,7 @@ impl Drop for Guard {
 /// not received yet would be lost.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: Stream,
+    stream: Prompt<Stream>,
     cut: Arc<AtomicBool>,
     said: bool,
     /// A client that sends many small messages sends many small DATA frames.
@@ -297,5 +346,32 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(300);
+
+    async fn idle_after(connection: &Connection) -> Duration {
+        let began = Instant::now();
+        connection.idle(LIMIT).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_while_no_call_runs() {
+        let connection = Arc::<Connection>::default();
+        assert!((LIMIT..LIMIT * 2).contains(&idle_after(&connection).await));
+        let call = Guard::new(&connection, 0);
+        let running = tokio::time::timeout(LIMIT * 10, connection.idle(LIMIT)).await;
+        assert!(running.is_err(), "a call runs");
+        let other = Guard::beside(&connection);
+        drop(call);
+        assert!(tokio::time::timeout(LIMIT * 10, connection.idle(LIMIT)).await.is_err());
+        drop(other);
+        assert!((LIMIT..LIMIT * 2).contains(&idle_after(&connection).await));
     }
 }

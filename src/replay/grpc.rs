@@ -70,6 +70,10 @@ const LINGER: Duration = Duration::from_secs(10);
 /// A client that does not answer a keepalive ping within this time is gone: gRPC's own default.
 const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 
+/// A connection without a call is closed after so long, with a GOAWAY: a client that is there opens another when it needs
+/// one, and one that is gone, or says its calls byte by byte, does not keep it.
+const IDLE_LIMIT: Duration = Duration::from_secs(5 * 60);
+
 type Reply = Result<Response<Answer>, Cut>;
 
 /// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
@@ -98,7 +102,8 @@ pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationTo
         .max_local_error_reset_streams(None)
         .serve_connection(socket, service);
     let mut serving = std::pin::pin!(serving);
-    let mut drained = false;
+    let (mut drained, mut leaving) = (false, false);
+    let mut idle = std::pin::pin!(connection.idle(IDLE_LIMIT));
     let goaway = loop {
         tokio::select! {
             result = &mut serving => {
@@ -108,6 +113,12 @@ pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationTo
                 return;
             }
             goaway = connection.broken() => break goaway,
+            () = &mut idle, if !leaving => {
+                leaving = true;
+                serving.as_mut().graceful_shutdown();
+            }
+            // A client that takes no leave is not there any more.
+            () = async { tokio::time::sleep(LINGER).await; connection.idle(LINGER).await }, if leaving => break true,
             () = drain.cancelled(), if !drained => {
                 drained = true;
                 serving.as_mut().graceful_shutdown();
@@ -131,6 +142,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Reply {
     let start = Instant::now();
+    let beside = Guard::beside(connection);
     if !speaks_grpc(&request) {
         return Ok(not_grpc());
     }
@@ -143,7 +155,7 @@ async fn answer(
             return exchange(port, connection, drain, parts, body, start).await;
         }
         let Ok(response) = service.answer(Request::from_parts(parts, body)).await;
-        return Ok(response.map(Answer::Tonic));
+        return Ok(response.map(|body| Answer::Tonic { body, _running: beside }));
     }
     if method == HEALTH_METHOD {
         return Ok(health(port));

@@ -3,6 +3,7 @@
 //! Every route of a Focus Server is there with and without `/focus-server` in front, and a slash at the end is tolerated.
 
 mod control;
+mod visitor;
 
 pub(super) use self::control::status;
 
@@ -27,7 +28,7 @@ use axum::{
     routing::{get, post},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
@@ -39,6 +40,7 @@ use crate::focus::{REPLAY_SERVER, parse_body};
 use super::{
     catalog::Entry,
     configure::{self, Endpoint},
+    prompt::{FIRST_WORD, PREFACE_BYTES, Prompt},
     quirks::{Quirk, Quirks},
     server::Stage,
     stream::Stream,
@@ -49,6 +51,8 @@ pub(super) struct Desk {
     jobs: Vec<(Arc<Entry>, SocketAddr)>,
     next: AtomicUsize,
     scheme: &'static str,
+    /// Where REST listens.
+    listens_on: SocketAddr,
     quirks: Quirks,
     stage: Arc<Stage>,
 }
@@ -59,7 +63,7 @@ impl Desk {
     pub(super) fn new(
         entries: &[Arc<Entry>],
         addrs: &HashMap<String, SocketAddr>,
-        scheme: &'static str,
+        (scheme, listens_on): (&'static str, SocketAddr),
         quirks: Quirks,
         stage: Arc<Stage>,
     ) -> Arc<Self> {
@@ -71,6 +75,7 @@ impl Desk {
             jobs: jobs.collect(),
             next: AtomicUsize::new(0),
             scheme,
+            listens_on,
             quirks,
             stage,
         })
@@ -117,14 +122,16 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
             refusal(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "Method Not Allowed"}))
         })
         .layer(axum::middleware::from_fn(
-            move |request, next: axum::middleware::Next| {
+            move |request: axum::extract::Request, next: axum::middleware::Next| {
                 counted.stage.counters.rest_request();
-                let answer = next.run(request);
+                let refused = visitor::refusal(request.headers(), counted.listens_on);
                 async move {
-                    let mut answer = answer.await;
-                    answer
-                        .headers_mut()
-                        .insert(SERVER, HeaderValue::from_static(REPLAY_SERVER));
+                    let mut answer = match refused {
+                        Some(text) => refusal(StatusCode::FORBIDDEN, &json!({"error": text})),
+                        None => next.run(request).await,
+                    };
+                    let name = HeaderValue::from_static(REPLAY_SERVER);
+                    answer.headers_mut().insert(SERVER, name);
                     answer
                 }
             },
@@ -134,7 +141,12 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 
 /// Serves one connection until it ends; `drain` ends it after the request in hand.
 pub(super) async fn serve(router: Router, stream: Stream, drain: CancellationToken) {
-    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Also how long a connection may stay open without a request.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(FIRST_WORD);
+    let idle = Some(FIRST_WORD);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(idle);
+    let stream = Prompt::new(stream, PREFACE_BYTES);
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut serving = std::pin::pin!(serving);
     let result = tokio::select! {

@@ -95,7 +95,13 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     }
     let (listener, rest_addr) = listen(rest_addr).await?;
     let scheme = if rest_tls.is_some() { "https" } else { "http" };
-    let desk = Desk::new(&opened.entries, &job_addrs, scheme, Quirks(quirks), Arc::clone(&stage));
+    let desk = Desk::new(
+        &opened.entries,
+        &job_addrs,
+        (scheme, rest_addr),
+        Quirks(quirks),
+        Arc::clone(&stage),
+    );
     let router = rest::router(desk);
     let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
     tasks.spawn(until(

@@ -197,3 +197,19 @@ async fn a_long_call_is_found_behind_many_others() {
         ("0", &prefixed(&[b"y".as_slice(); 100]))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_let_go() {
+    use tokio::io::AsyncReadExt as _;
+    let server = serving([Recording::job(1, "a").ok().source()]).await;
+    let rest = server.rest_url();
+    for addr in [
+        server.grpc_addr().to_string(),
+        rest.trim_start_matches("http://").to_owned(),
+    ] {
+        let mut silent = TcpStream::connect(addr).await.unwrap();
+        let mut said = Vec::new();
+        // What the server says of itself (SETTINGS), and then the end.
+        let _ = silent.read_to_end(&mut said).await;
+    }
+}

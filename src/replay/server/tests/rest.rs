@@ -6,21 +6,32 @@ use super::*;
 
 /// One request over a connection of its own: status, and the body as JSON.
 async fn http(server: &ReplayServer, method: Method, path: &str, body: &str) -> (StatusCode, Value) {
+    let (status, body) = asked_as(server, method, path, body, &[("host", "focus.localhost:8443")]).await;
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+/// One request with these header fields over a connection of its own: status and body.
+async fn asked_as(
+    server: &ReplayServer,
+    method: Method,
+    path: &str,
+    body: &str,
+    fields: &[(&str, &str)],
+) -> (StatusCode, String) {
     let addr = server.rest_url().trim_start_matches("http://").to_owned();
     let stream = TcpStream::connect(&addr).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
     tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "focus.example:8443")
-        .body(Full::new(Bytes::from(body.to_owned())))
-        .unwrap();
+    let request = Request::builder().method(method).uri(path);
+    let request = fields
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
     let response = sender.send_request(request).await.unwrap();
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&body).unwrap())
+    (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 pub(super) const REQUEST: &str = r#"{"channels": {"min": 1, "max": 50}, "frequencyRange": {"min": 0, "max": 500}}"#;
@@ -48,7 +59,7 @@ async fn configure_answers_a_job_that_can_be_streamed() {
         let (status, answer) = http(&server, Method::POST, path, REQUEST).await;
         assert_eq!(status, 200, "{path}");
         assert_eq!(answer["job_id"], "12-1");
-        assert_eq!(answer["stream_url"], "http://focus.example");
+        assert_eq!(answer["stream_url"], "http://focus.localhost");
         assert_eq!(answer["stream_port"], server.grpc_addr().port());
         assert_eq!(
             (&answer["channel_amount"], &answer["frequencies_amount"]),
@@ -213,4 +224,52 @@ async fn a_wrong_field_is_named() {
         let (answered, answer) = http(&server, Method::POST, "/configure", body).await;
         assert_eq!((answered.as_u16(), &answer["field"]), (status, &json!(field)), "{body}");
     }
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_may_not_speak_to_it() {
+    let server = serving([spectrograms("a")]).await;
+    for (method, path) in [
+        (Method::POST, "/replay/pause"),
+        (Method::POST, "/configure"),
+        (Method::GET, "/replay/status"),
+    ] {
+        let local = ("host", "localhost:1");
+        let (status, text) = asked_as(
+            &server,
+            method.clone(),
+            path,
+            REQUEST,
+            &[local, ("origin", "http://evil.example")],
+        )
+        .await;
+        assert_eq!(status, 403, "{path}");
+        assert!(text.contains("http://evil.example may not speak"), "{text}");
+        let (status, text) = asked_as(&server, method.clone(), path, REQUEST, &[("host", "evil.example")]).await;
+        assert_eq!(status, 403, "{path}");
+        assert!(text.contains("does not go by the name evil.example"), "{text}");
+        let (status, _) = asked_as(
+            &server,
+            method,
+            path,
+            REQUEST,
+            &[local, ("origin", "http://localhost:3000")],
+        )
+        .await;
+        assert_eq!(status, 200, "{path}");
+    }
+    assert_eq!(server.status()["state"], "paused");
+    let everywhere = ReplayServer::builder()
+        .source(spectrograms("a"))
+        .rest_addr("0.0.0.0:0".parse().unwrap());
+    let server = everywhere.start().await.unwrap();
+    let (status, _) = asked_as(
+        &server,
+        Method::POST,
+        "/configure",
+        REQUEST,
+        &[("host", "replay.team.svc")],
+    )
+    .await;
+    assert_eq!(status, 200, "a pod goes by its service's name");
 }

@@ -27,9 +27,10 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use grpc_capture::{
     dialect::datastream,
     event::{Direction, EventKind},
-    file::{Header, Reader, Writer, WriterOptions},
+    file::{Header, Reader},
+    record::{self, RecordingOptions},
     replay::{OPTODAS_QUAKE, Rate, ReplayServer, Source},
-    tap::{Job, JobOptions, MonotonicClock, Recorder, RecorderOptions, StreamSpec, Target, dial, record_job},
+    tap::{Job, JobOptions, StreamSpec, Target, dial, record_job},
     wire::Deframer,
 };
 use http_body_util::{BodyExt as _, Full};
@@ -131,13 +132,7 @@ impl Recording {
 async fn fidelity(capture: &Path, original: &Recording, folder: &Path) -> Result<(), Failed> {
     let server = ReplayServer::builder().capture(capture).start().await?;
     let path = folder.join("again.gcap");
-    let file = std::fs::File::create(&path)?;
-    let writer = Writer::with_file(file, &path, &Header::default(), WriterOptions::default())?;
-    let options = RecorderOptions {
-        clock: Arc::new(MonotonicClock::start()),
-        ..RecorderOptions::default()
-    };
-    let recorder = Recorder::start(writer, options)?;
+    let recording = record::Recording::start(&path, &Header::default(), RecordingOptions::default())?;
     let address = server.grpc_addr();
     let mut target = Target::new(address.ip().to_string(), address.port());
     target.scheme = Some(dial::Scheme::Http);
@@ -149,8 +144,8 @@ async fn fidelity(capture: &Path, original: &Recording, folder: &Path) -> Result
             server_limited: false,
         }],
     };
-    record_job(&job, &JobOptions::default(), &recorder.handle()).await?;
-    recorder.finish().await?;
+    record_job(&job, &JobOptions::default(), &recording.handle()).await?;
+    recording.finish().await?;
     let again = Recording::read(&path)?;
     let same = again
         .messages

@@ -22,6 +22,7 @@ pub(crate) mod note;
 pub(crate) mod output;
 pub(crate) mod proxy;
 pub(crate) mod record;
+mod recording;
 pub(crate) mod recover;
 pub(crate) mod redact;
 pub(crate) mod replay;

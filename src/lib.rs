@@ -8,7 +8,8 @@
 //! - [`mod@file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
 //!   job, its REST contract, and redaction. Pure or synchronous.
 //! - [`frames`]: events to decoded frames.
-//! - [`tap`], [`replay`], [`convert`]: recording live streams, serving captures again, other formats.
+//! - [`record`]: the one way from events to capture files.
+//! - [`tap`], [`replay`], [`convert`]: events of live streams, serving captures again, other formats.
 //! - [`mod@slice`], [`mod@diff`]: parts of captures, captures joined, captures compared.
 //! - [`stats`]: the numbers of a stream.
 //! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text.
@@ -33,6 +34,7 @@ pub mod finding;
 pub mod focus;
 pub mod frames;
 pub mod proto;
+pub mod record;
 pub mod redact;
 pub mod replay;
 pub mod report;

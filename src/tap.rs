@@ -5,11 +5,9 @@
 
 mod awake;
 pub mod client;
-pub mod clock;
 pub mod dial;
 pub mod health;
 pub mod proxy;
-pub mod recorder;
 pub mod rest;
 pub mod schema;
 pub mod tls;
@@ -19,13 +17,9 @@ pub use client::{
     CallLimits, CallOutcome, Stop,
     job::{Job, JobOptions, JobOutcome, StreamSpec, TapError, record_job},
 };
-pub use clock::{Clock, MonotonicClock};
 pub use dial::{Connection, DialError, DialOptions, Target, dial};
 pub use health::{HealthProbe, Readiness, wait_ready};
 pub use proxy::{Proxy, ProxyError, ProxyOptions};
-pub use recorder::{
-    CallRecorder, Overflow, Recorder, RecorderError, RecorderHandle, RecorderOptions, Refused, Sink, Totals,
-};
 
 #[cfg(test)]
 mod testing;

@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, fs::File, io::BufWriter, time::Instant};
 use grpc_capture::{
     dialect::{Dialect, datastream},
     event::{Event, EventKind},
-    tap::{
-        HealthProbe, Job, JobOptions, Recorder, RecorderOptions, Sink, StreamSpec, Target, record_job,
-        recorder::SinkError,
-    },
+    record::{Recorder, RecorderOptions, Sink, SinkError},
+    tap::{HealthProbe, Job, JobOptions, StreamSpec, Target, record_job},
 };
 use mcap::{Compression, WriteOptions, records::MessageHeader};
 use serde_json::json;

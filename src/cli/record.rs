@@ -262,7 +262,7 @@ pub(crate) enum SyncArg {
     Interval,
 }
 
-impl From<SyncArg> for grpc_capture::tap::recorder::durable::SyncWhen {
+impl From<SyncArg> for grpc_capture::record::SyncWhen {
     fn from(arg: SyncArg) -> Self {
         match arg {
             SyncArg::None => Self::None,

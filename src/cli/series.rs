@@ -1,7 +1,7 @@
 //! Flags that make several captures of one recording, or captures only when something happens.
 
 use clap::{Args, ValueEnum};
-use grpc_capture::tap::recorder::output::RingBound;
+use grpc_capture::record::RingBound;
 
 use super::value::{Size, Span};
 

@@ -4,21 +4,19 @@ use std::{
     fs::File,
     io::Cursor,
     path::{Path, PathBuf},
-    sync::Arc,
     time::SystemTime,
 };
 
 use grpc_capture::{
     dialect::{Dialect, datastream},
-    file::{self, CallDigest, Reader, Summary, Writer, WriterOptions, attribute},
+    file::{self, CallDigest, Reader, Summary, attribute},
+    record::{RecordingOptions, RecordingPool},
     replay::{OPTODAS_QUAKE, ReplayServer, builtin_scene},
     report::input::CollectOptions,
-    tap::{
-        Job, JobOptions, JobOutcome, MonotonicClock, Recorder, RecorderOptions, StreamSpec, Target, dial, record_job,
-    },
+    tap::{Job, JobOptions, JobOutcome, StreamSpec, Target, dial, record_job},
 };
 
-use super::{Done, Failure, Outcome, import, output, report};
+use super::{Done, Failure, Outcome, import, output, recording, report};
 use crate::cli::{DemoArgs, Format, report::PageFormat};
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
@@ -63,14 +61,8 @@ async fn record(args: &DemoArgs, path: &Path) -> Result<Recorded, Failure> {
     ))?;
     let mut header = import::header(Dialect::DataStream, &job_id, unix_ns());
     header.set(attribute::SOURCE, format!("{address} (capture demo)"));
-    let file = output::begin(path, false)?;
-    let writer = Writer::with_file(file.file().try_clone()?, path, &header, WriterOptions::default())?;
-    let clock = Arc::new(MonotonicClock::start());
-    let options = RecorderOptions {
-        clock,
-        ..RecorderOptions::default()
-    };
-    let recorder = Recorder::start(writer, options)?;
+    let pool = RecordingPool::new(1)?;
+    let recording = recording::reserve(&pool, path, RecordingOptions::default())?.start(&header)?;
     let mut target = Target::new(address.ip().to_string(), address.port());
     target.scheme = Some(dial::Scheme::Http);
     let job = Job {
@@ -81,9 +73,8 @@ async fn record(args: &DemoArgs, path: &Path) -> Result<Recorded, Failure> {
             server_limited: false,
         }],
     };
-    let outcome = record_job(&job, &JobOptions::default(), &recorder.handle()).await?;
-    let summary = recorder.finish().await?;
-    output::finish(file)?;
+    let outcome = record_job(&job, &JobOptions::default(), &recording.handle()).await?;
+    let summary = recording.finish().await?.summary;
     server.shutdown().await;
     Ok(Recorded { summary, outcome })
 }

@@ -2,25 +2,36 @@
 
 use std::path::Path;
 
-use grpc_capture::tap::{
-    RecorderError, Totals,
-    recorder::output::{Held, WrittenFile},
-};
+use grpc_capture::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingSummary, StoredFiles, Totals};
 
 use super::output::{counted, grouped};
 
 /// Files that an error names one by one.
 const NAMED: usize = 3;
 
+/// What is in the files of a recording that could not be written to its end.
+pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Option<&StoredFiles> {
+    match written {
+        Err(RecordingFailure::Write { stored, .. }) => stored.as_deref(),
+        _ => None,
+    }
+}
+
 /// Messages that were received or passed on and are in no file.
-pub(crate) fn unwritten(totals: &Totals, held: &Held) -> u64 {
+pub(crate) fn unwritten(totals: &Totals, held: &StoredFiles) -> u64 {
     let kept = held.summary.messages + held.summary.sent_messages;
     totals.messages.saturating_sub(kept)
 }
 
 /// Why the recording could not be written, what its files hold, and what helps.
-pub(crate) fn failure(error: &RecorderError, held: Option<&Held>, totals: &Totals) -> String {
-    let Some(held) = held else { return error.to_string() };
+pub(crate) fn failure(failure: &RecordingFailure, totals: &Totals) -> String {
+    let RecordingFailure::Write {
+        error,
+        stored: Some(held),
+    } = failure
+    else {
+        return failure.to_string();
+    };
     let mut text = match error {
         RecorderError::Sink { act, source, .. } => format!("could not {act} the capture: {source}"),
         other => other.to_string(),
@@ -52,7 +63,7 @@ pub(crate) fn failure(error: &RecorderError, held: Option<&Held>, totals: &Total
 }
 
 /// An earlier capture that was to be replaced is still there, because nothing came that is worth more.
-pub(crate) fn earlier(path: &Path, files: &[WrittenFile]) -> Option<String> {
+pub(crate) fn earlier(path: &Path, files: &[RecordedCapture]) -> Option<String> {
     let stays = files.is_empty() && path.is_file();
     stays.then(|| {
         format!(
@@ -63,7 +74,7 @@ pub(crate) fn earlier(path: &Path, files: &[WrittenFile]) -> Option<String> {
 }
 
 /// What is wrong with the names of files: another program had taken them.
-pub(crate) fn taken(files: &[WrittenFile]) -> Option<String> {
+pub(crate) fn taken(files: &[RecordedCapture]) -> Option<String> {
     let taken = files.iter().filter_map(|file| Some((file.taken.as_ref()?, &file.path)));
     let pairs: Vec<_> = taken
         .map(|(taken, path)| format!("{} is in {}", taken.display(), path.display()))

@@ -211,7 +211,7 @@ pub(crate) fn while_making(path: &Path, failure: Failure) -> Failure {
 }
 
 /// Why a file could not be made, and what to do.
-fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
+pub(crate) fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     if error.kind() == io::ErrorKind::AlreadyExists {
         return format!("{path} exists; choose another name with -o, or --force to replace it").into();

@@ -1,27 +1,16 @@
 //! `capture proxy`: stands between clients and a server, and records every call.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::path::PathBuf;
 
 use grpc_capture::{
-    file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
+    file::{Continues, Existing, Header, attribute},
     proto::FOCUS_DESCRIPTOR_SET,
-    redact::{MetadataPolicy, Redactor, Rule, Secrets, strip_userinfo},
+    record::{RecordingFailure, RecordingOptions, RecordingPool, RecordingSummary, Totals},
+    redact::{Secrets, strip_userinfo},
     server_tls::ServerTls,
     tap::{
-        self, DialOptions, MonotonicClock, Overflow, Proxy, ProxyOptions, Recorder, RecorderError, RecorderOptions,
-        Stop, Target, Totals,
+        self, DialOptions, Proxy, ProxyOptions, Stop, Target,
         proxy::{MethodFilter, ProxyOutcome, RestOptions},
-        recorder::{
-            SPILL_BYTES, Spill,
-            durable::Keeper,
-            output::{Evidence, Held, Making, Output, RecordingFiles, Sieve, Written},
-            pipeline::{Ladder, Pipeline},
-            press::Press,
-        },
         tls::TlsMode,
     },
     validate::Expectations,
@@ -30,21 +19,19 @@ use serde_json::json;
 
 use super::{
     Done, Failure, output,
-    record::{default_path, held, progress, unix_ns},
+    record::{default_path, progress, unix_ns},
+    recording,
     redact::rules_of_file,
     schema,
-    series::{Asked, Numbered},
+    series::DumpRequests,
     signals::{self, Usr1},
     supervisor::caught,
     tls::TlsFlags,
     trust,
 };
-use crate::cli::{Format, proxy::ProxyArgs, record::OnOverflow, schema::Reflect};
+use crate::cli::{Format, proxy::ProxyArgs, schema::Reflect};
 
 mod report;
-
-/// Disks do not like to be synced more often.
-const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -54,10 +41,6 @@ pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Do
     done.map_err(|failure| failure.masked(secrets))
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one step after the other, in the order in which they happen"
-)]
 async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
@@ -67,61 +50,39 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         output::apart(earlier, &path)?;
     }
     let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
-    // From here on SIGUSR1 asks for a dump.
-    let numbered = Numbered::reserve(&path, args.force, &args.series)?;
+    let dumps = DumpRequests::of(&args.series)?;
+    let pool = RecordingPool::with_sync_interval(1, args.recorder.flush_interval.0)?;
+    let existing = Existing::forced(args.force);
+    let recording = RecordingOptions {
+        only_errors: args.only_errors,
+        ..recording::options(&args.recorder, &args.series, existing, rules)?
+    };
     // Before clients can connect: what they send then is all recorded under one schema.
     let schema = schema_of(args, &options).await?;
     let mut header = header(args, &options, schema.as_deref());
     if let Some(earlier) = &earlier {
         header.set_continues(earlier);
     }
-    let clock = MonotonicClock::start();
-    let mut recording = recorder_options(args, clock);
-    recording.secrets = secrets.clone();
-    recording.spill = Some(Spill::beside(&path, SPILL_BYTES));
-    if let Some(rules) = &rules {
-        let mut redactor = Redactor::new(rules, &header)?;
-        header = redactor.header(&header);
-        header.set(attribute::REDACTED, "before it was written");
-        recording.rules.push(Box::new(redactor) as Box<dyn Rule>);
-    }
     // Before the file: an address that is taken leaves none behind.
     let proxy = Proxy::bind(options).await?;
-    let place = match numbered {
-        Some(numbered) => Place::Numbered(numbered),
-        None => Place::One(output::begin(&path, args.force)?),
-    };
+    let mut reserved = recording::reserve(&pool, &path, recording)?.with_secrets(secrets);
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
-    let keeper = Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?;
-    let chunks = WriterOptions {
-        chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
-        ..WriterOptions::default()
-    };
-    let press = Press::start()?;
-    let files = RecordingFiles::new(Evidence::Any);
+    let triggers = reserved.triggers();
+    if let Some(dumps) = &dumps {
+        let expected = Expectations::from_header(&header);
+        let observer = dumps.observer(triggers.clone(), expected, &header, args.limits.max_msg_sz.0);
+        if let Some(observer) = observer {
+            reserved = reserved.with_observer(observer);
+        }
+    }
+    let recording = reserved.start(&header)?;
     if args.allow_empty {
-        files.keep_empty();
+        recording.keep_empty();
     }
-    let room = press.room();
-    let making = Making {
-        header,
-        chunks,
-        press,
-        ladder: Ladder::default(),
-        room,
-        files: files.clone(),
-    };
-    let (output, asked) = place.open(args, making, &keeper, &path)?;
-    if let Some((asked, header)) = &asked {
-        let expected = Expectations::from_header(header);
-        let observer = asked.observer(expected, header, args.limits.max_msg_sz.0);
-        recording.observers.extend(observer);
-    }
-    let recorder = Recorder::start(output, recording)?;
-    let handle = recorder.handle();
-    if let Some((asked, _)) = asked {
-        asked.listen(handle.clone());
+    let handle = recording.handle();
+    if let Some(dumps) = dumps {
+        dumps.listen(triggers, handle.clone());
     }
     if let (Some(ca), false) = (&args.clients.self_signed, talk.is_quiet()) {
         output::say(format!("clients trust this proxy with --cacert {}", ca.display()));
@@ -151,56 +112,16 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         stop.stop(format!("the proxy stopped: {panicked}"));
         ProxyOutcome::default()
     });
-    let written = recorder.finish().await;
-    let held = held(files, &written).await;
+    let written = recording.finish().await;
     let totals = line.stop();
     let session = Session {
         path,
         outcome,
         totals,
-        held,
         written,
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
     report::report(args, &session, talk)
-}
-
-/// Where the recording goes.
-enum Place<'a> {
-    One(NewFile),
-    Numbered(Numbered<'a>),
-}
-
-impl Place<'_> {
-    /// Begins to write; a series or a ring comes with who asks it for dumps, and the header that they go by.
-    fn open(
-        self,
-        args: &ProxyArgs,
-        making: Making,
-        keeper: &Keeper,
-        path: &Path,
-    ) -> Result<(Output, Option<(Asked, Header)>), Failure> {
-        let (output, asked) = match self {
-            Self::Numbered(numbered) => {
-                let header = making.header.clone();
-                let (output, asked) = numbered.open(making)?;
-                (output, Some((asked, header)))
-            }
-            Self::One(file) => {
-                let file = keeper.keep(file, args.recorder.sync.into())?;
-                let recorded = file.recorded();
-                let writer = Writer::named(file, path, &making.header, making.chunks)?;
-                let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-                (Output::single(recorded, making.files, pipeline), None)
-            }
-        };
-        let output = if args.only_errors {
-            Output::Sieve(Box::new(Sieve::new(output)))
-        } else {
-            output
-        };
-        Ok((output, asked))
-    }
 }
 
 /// Everything that is known when a proxy has stopped.
@@ -208,9 +129,7 @@ struct Session {
     path: PathBuf,
     outcome: ProxyOutcome,
     totals: Totals,
-    written: Result<Written, RecorderError>,
-    /// What is in the files, when they could not be written to their end.
-    held: Option<Held>,
+    written: Result<RecordingSummary, RecordingFailure>,
     stopped: String,
 }
 
@@ -309,22 +228,4 @@ fn header(args: &ProxyArgs, options: &ProxyOptions, schema: Option<&[u8]>) -> He
         header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
     header
-}
-
-fn recorder_options(args: &ProxyArgs, clock: MonotonicClock) -> RecorderOptions {
-    RecorderOptions {
-        on_overflow: match args.recorder.on_overflow {
-            OnOverflow::Block => Overflow::Block,
-            OnOverflow::Gap => Overflow::Gap,
-            OnOverflow::Abort => Overflow::Abort,
-        },
-        flush_interval: args.recorder.flush_interval.0,
-        metadata: if args.recorder.keep_metadata {
-            MetadataPolicy::Keep
-        } else {
-            MetadataPolicy::Redact
-        },
-        clock: Arc::new(clock),
-        ..RecorderOptions::default()
-    }
 }

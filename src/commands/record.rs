@@ -18,8 +18,8 @@ mod report;
 mod session;
 pub(crate) mod target;
 
-use session::{Recording, Session};
-pub(crate) use session::{held, unix_ns};
+pub(crate) use session::unix_ns;
+use session::{RecordedJob, Session};
 
 pub(crate) fn run(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()

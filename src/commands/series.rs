@@ -5,12 +5,9 @@ use std::{path::Path, time::Duration};
 use grpc_capture::{
     event::{Event, Observer},
     file::Header,
-    tap::{
-        RecorderHandle,
-        recorder::output::{
-            Bell, Held, Making, Names, OnError, Output, Ring, RingOptions, Rotate, RotateOptions, Trigger, Written,
-            WrittenFile,
-        },
+    record::{
+        OnError, RecordedCapture, RecordingHandle, RecordingLayout, RecordingSummary, RingOptions, RotateOptions,
+        StoredFiles, Trigger, TriggerQueue,
     },
     text::printable,
     validate::{Expectations, Validator},
@@ -26,97 +23,65 @@ const SMALLEST_FILE: u64 = 64 << 10;
 /// Below this, files would be more than messages.
 const SHORTEST_FILE: Duration = Duration::from_millis(100);
 
-/// A series or a ring whose names were found free before anything is recorded.
-pub(crate) struct Numbered<'a> {
-    args: &'a SeriesArgs,
-    names: Names,
-    /// Installed at once: before that, SIGUSR1 would end the process.
-    asked: Option<Signal>,
-}
-
-impl<'a> Numbered<'a> {
-    /// `None` when one capture is asked for.
-    pub(crate) fn reserve(path: &Path, force: bool, args: &'a SeriesArgs) -> Result<Option<Self>, Failure> {
-        if !args.is_numbered() {
-            if args.keep.is_some() {
-                let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
-                return Err(Failure::Usage(text.to_owned()));
-            }
-            return Ok(None);
-        }
-        if args.rotate_size.is_some_and(|size| size.0 < SMALLEST_FILE) {
-            return Err(Failure::Usage("--rotate-size is at least 64KiB".to_owned()));
-        }
-        if args.rotate_interval.is_some_and(|span| span.0 < SHORTEST_FILE) {
-            return Err(Failure::Usage("--rotate-interval is at least 100ms".to_owned()));
-        }
-        output::check_capture(path)?;
-        let names = Names::new(path, force);
-        let taken = names.taken();
-        let taken = taken.map_err(|error| {
-            let remedy = grpc_capture::file::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
-            format!("could not write beside {}: {error}{remedy}", path.display())
-        })?;
-        if let Some(taken) = taken {
-            let taken = taken.display();
-            return Err(format!("{taken} exists; choose another name with -o, or --force to replace it").into());
-        }
-        let asked = args.ring.is_some().then(|| signal(SignalKind::user_defined1()));
-        Ok(Some(Self {
-            args,
-            names,
-            asked: asked.transpose()?,
-        }))
+/// The files that the flags ask for.
+pub(crate) fn layout(args: &SeriesArgs) -> Result<RecordingLayout, Failure> {
+    if !args.is_numbered() && args.keep.is_some() {
+        let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
+        return Err(Failure::Usage(text.to_owned()));
     }
-
-    /// Begins to write.
-    pub(crate) fn open(self, making: Making) -> Result<(Output, Asked), Failure> {
-        let args = self.args;
-        let keep = args.keep.map(|keep| keep as usize);
-        let bell = Bell::default();
-        let output = if let Some(bound) = args.ring {
-            let ring = RingOptions {
-                post_roll: args.post_roll.0,
-                on_error: if args.trigger.contains(&TriggerArg::Status) {
-                    OnError::Dump
-                } else {
-                    OnError::Ignore
-                },
-                stall: args.trigger_stall.map(|span| span.0),
-                keep,
-                bell: bell.clone(),
-                ..RingOptions::new(bound)
-            };
-            Output::Ring(Box::new(Ring::start(self.names, making, ring)?))
-        } else {
-            let rotation = RotateOptions {
-                size: args.rotate_size.map(|size| size.0),
-                interval: args.rotate_interval.map(|span| span.0),
-                keep,
-            };
-            Output::Rotate(Box::new(Rotate::start(self.names, making, rotation)?))
-        };
-        let asked = Asked {
-            bell,
-            signal: self.asked,
-            findings: args.ring.is_some() && args.trigger.contains(&TriggerArg::Finding),
-        };
-        Ok((output, asked))
+    if args.rotate_size.is_some_and(|size| size.0 < SMALLEST_FILE) {
+        return Err(Failure::Usage("--rotate-size is at least 64KiB".to_owned()));
     }
+    if args.rotate_interval.is_some_and(|span| span.0 < SHORTEST_FILE) {
+        return Err(Failure::Usage("--rotate-interval is at least 100ms".to_owned()));
+    }
+    let keep = args.keep.map(|keep| keep as usize);
+    Ok(if let Some(bound) = args.ring {
+        RecordingLayout::Ring(RingOptions {
+            post_roll: args.post_roll.0,
+            on_error: if args.trigger.contains(&TriggerArg::Status) {
+                OnError::Dump
+            } else {
+                OnError::Ignore
+            },
+            stall: args.trigger_stall.map(|span| span.0),
+            keep,
+            ..RingOptions::new(bound)
+        })
+    } else if args.is_numbered() {
+        RecordingLayout::Series(RotateOptions {
+            size: args.rotate_size.map(|size| size.0),
+            interval: args.rotate_interval.map(|span| span.0),
+            keep,
+        })
+    } else {
+        RecordingLayout::Single
+    })
 }
 
 /// What else asks a ring for a dump: findings and SIGUSR1.
-pub(crate) struct Asked {
-    bell: Bell,
-    signal: Option<Signal>,
+pub(crate) struct DumpRequests {
+    signal: Signal,
     findings: bool,
 }
 
-impl Asked {
-    /// The observer that rings at each finding of severity error; it runs on the writer's thread, so that a finding in
-    /// the last message still comes in time.
+impl DumpRequests {
+    /// `None` without a ring. From here on SIGUSR1 asks for a dump; before, it would end the process.
+    pub(crate) fn of(args: &SeriesArgs) -> std::io::Result<Option<Self>> {
+        let requests = args.ring.is_some().then(|| {
+            Ok(Self {
+                signal: signal(SignalKind::user_defined1())?,
+                findings: args.trigger.contains(&TriggerArg::Finding),
+            })
+        });
+        requests.transpose()
+    }
+
+    /// The observer that asks for a dump at each finding of severity error; it runs on the writer's thread, so that a
+    /// finding in the last message still comes in time.
     pub(crate) fn observer(
         &self,
+        triggers: TriggerQueue,
         expectations: Expectations,
         header: &Header,
         max_message_bytes: u64,
@@ -125,19 +90,18 @@ impl Asked {
             Box::new(Alarm {
                 validator: Validator::new(expectations, header).with_max_message_bytes(max_message_bytes),
                 heard: 0,
-                bell: self.bell.clone(),
+                triggers,
             })
         })
     }
 
     /// Listens for SIGUSR1.
-    pub(crate) fn listen(self, recorder: RecorderHandle) {
-        let Self { bell, signal, .. } = self;
-        let Some(mut signal) = signal else { return };
+    pub(crate) fn listen(self, triggers: TriggerQueue, recording: RecordingHandle) {
+        let mut signal = self.signal;
         tokio::spawn(async move {
             while signal.recv().await.is_some() {
-                bell.ring(Trigger {
-                    offset_ns: recorder.now(),
+                triggers.push(Trigger {
+                    offset_ns: recording.now(),
                     what: "SIGUSR1".to_owned(),
                 });
             }
@@ -149,7 +113,7 @@ struct Alarm {
     validator: Validator,
     /// Errors that were rung for.
     heard: u64,
-    bell: Bell,
+    triggers: TriggerQueue,
 }
 
 impl Observer for Alarm {
@@ -159,7 +123,7 @@ impl Observer for Alarm {
             && errors > self.heard
         {
             self.heard = errors;
-            self.bell.ring(Trigger {
+            self.triggers.push(Trigger {
                 offset_ns: event.offset_ns,
                 what: format!("finding {rule}: {place}"),
             });
@@ -168,8 +132,8 @@ impl Observer for Alarm {
 }
 
 /// The captures as JSON.
-pub(crate) fn files_json(files: &[WrittenFile]) -> Value {
-    let file = |file: &WrittenFile| {
+pub(crate) fn files_json(files: &[RecordedCapture]) -> Value {
+    let file = |file: &RecordedCapture| {
         let mut object = json!({
             "capture": file.path.display().to_string(),
             "from_ns": file.from_ns,
@@ -189,7 +153,12 @@ pub(crate) fn files_json(files: &[WrittenFile]) -> Value {
 }
 
 /// The captures as lines of text; what a flight recorder that was not triggered says, too.
-pub(crate) fn files_text(args: &SeriesArgs, path: &Path, written: Option<&Written>, held: Option<&Held>) -> String {
+pub(crate) fn files_text(
+    args: &SeriesArgs,
+    path: &Path,
+    written: Option<&RecordingSummary>,
+    held: Option<&StoredFiles>,
+) -> String {
     let Some(files) = written.map(|written| &written.files).or(held.map(|held| &held.files)) else {
         return String::new();
     };

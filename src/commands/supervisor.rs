@@ -113,8 +113,8 @@ mod tests {
 
     use grpc_capture::{
         event::{CallStart, Direction, Event, Message, Observer},
-        file::{self, Header, Writer, WriterOptions},
-        tap::{Recorder, RecorderOptions},
+        file::{self, Header},
+        record::{RecordingOptions, RecordingPool},
     };
 
     use super::*;
@@ -135,13 +135,12 @@ mod tests {
 
     /// Records a few messages, and panics at `place`.
     async fn record(place: &str, path: &Path) -> Done {
-        let writer = Writer::create(path, &Header::new(0), WriterOptions::default())?;
-        let mut options = RecorderOptions::default();
+        let mut reserved = RecordingPool::new(1)?.reserve(path, RecordingOptions::default())?;
         if place == "observer" {
-            options.observers.push(Box::new(Fragile));
+            reserved = reserved.with_observer(Box::new(Fragile));
         }
-        let recorder = Recorder::start(writer, options)?;
-        let call = recorder.handle().call(CallStart::default())?;
+        let recording = reserved.start(&Header::new(0))?;
+        let call = recording.handle().call(CallStart::default())?;
         for _ in 0..MESSAGES {
             call.message(Message::plain(Direction::Received, vec![7; 100])).await?;
         }
@@ -157,7 +156,7 @@ mod tests {
             "command" => panic!("of a test"),
             _ => {}
         }
-        recorder.finish().await?;
+        recording.finish().await?;
         Ok(Outcome::Ok)
     }
 

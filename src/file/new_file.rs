@@ -22,9 +22,11 @@ const CLAIMS: u32 = 10;
 const LONGEST_STEM: usize = 200;
 
 /// What happens to a file that stands under the name of a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Existing {
     /// It stays, and the new file is refused.
+    #[default]
     Keep,
     /// It is replaced, at the moment when the new file takes its name. Only the file that was there when the new one was
     /// begun: another that came meanwhile is somebody else's result, and stays.

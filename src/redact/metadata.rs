@@ -10,7 +10,8 @@ pub const REDACTED: &str = "[redacted]";
 const REDACTED_BIN: &str = "W3JlZGFjdGVkXQ==";
 
 /// What happens to secrets in metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MetadataPolicy {
     /// Values of names that hold a secret are replaced by [`REDACTED`]; the names stay.
     #[default]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Action;
 
@@ -15,7 +15,7 @@ use super::Action;
 /// assert!(rules.defaults, "the defaults stay unless they are switched off");
 /// # Ok::<(), grpc_capture::redact::RulesError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
     /// Whether the default rules apply below these: true.

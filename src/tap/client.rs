@@ -23,12 +23,10 @@ pub use limits::{CallLimits, Shared, Stop};
 pub use outcome::{CallFault, CallOutcome};
 pub use request::CallRequest;
 
-use super::{
-    dial::{Connection, within},
-    recorder::{CallRecorder, RecorderHandle, Refused},
-};
+use super::dial::{Connection, within};
 use crate::{
     event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    record::{CallRecorder, RecordingHandle, Refused},
     wire::{
         Deframer, WireError, metadata,
         status::{self, Block},
@@ -58,7 +56,7 @@ pub struct CallTap {
     request: CallRequest,
     limits: CallLimits,
     shared: Shared,
-    recorder: RecorderHandle,
+    recorder: RecordingHandle,
     call: CallRecorder,
     watchdog: Watchdog,
     messages: u64,
@@ -76,7 +74,7 @@ impl CallTap {
         request: CallRequest,
         limits: CallLimits,
         shared: Shared,
-        recorder: RecorderHandle,
+        recorder: RecordingHandle,
     ) -> Result<Self, Refused> {
         let call = recorder.call(request.start(&connection))?;
         Ok(Self {
@@ -115,8 +113,8 @@ impl CallTap {
             messages: self.messages,
             message_bytes: self.message_bytes,
             lost: self.lost,
-            held_ns: self.call.held_ns(),
-            spilled: self.call.spilled(),
+            blocked_ns: self.call.blocked_ns(),
+            spooled: self.call.spooled(),
             first_message_offset_ns: self.first_message_offset_ns,
             last_message_offset_ns: self.last_message_offset_ns,
             end_offset_ns: recorded.unwrap_or_else(|_| self.recorder.now()),

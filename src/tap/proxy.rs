@@ -33,11 +33,11 @@ pub use hub::{CallEnd, ProxyOutcome};
 use super::{
     client::Stop,
     dial::{DialError, DialOptions, Dialer, Target},
-    recorder::RecorderHandle,
     rest::RestError,
     tls::sha256,
 };
 use crate::{
+    record::RecordingHandle,
     server_tls::{ServerTls, ServerTlsError},
     wire::DEFAULT_MAX_MESSAGE_BYTES,
 };
@@ -231,7 +231,7 @@ impl Proxy {
 
     /// Serves until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are recorded
     /// with `recorder`; without one they are only passed on.
-    pub async fn run(self, recorder: Option<RecorderHandle>, stop: Stop) -> ProxyOutcome {
+    pub async fn run(self, recorder: Option<RecordingHandle>, stop: Stop) -> ProxyOutcome {
         let (size, bytes) = (self.max_message_bytes, self.max_bytes);
         let hub = Arc::new(Hub::new(recorder, size, bytes, (self.methods, self.list_ok), stop));
         let mut fronts = JoinSet::new();

@@ -14,11 +14,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{
-    clock::Clock,
-    recorder::{Recorder, RecorderOptions, Sink, SinkError},
+use crate::{
+    event::Event,
+    record::{Clock, Recorder, RecorderOptions, Sink, SinkError},
+    wire::encode_message,
 };
-use crate::{event::Event, wire::encode_message};
 
 /// Events in memory.
 #[derive(Debug, Clone, Default)]

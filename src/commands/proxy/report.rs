@@ -2,11 +2,9 @@
 
 use grpc_capture::{
     file::Digest,
+    record::{RecordingSummary, StoredFiles},
     report::{event_json::EndingJson, event_text},
-    tap::{
-        proxy::CallEnd,
-        recorder::output::{Held, Written},
-    },
+    tap::proxy::CallEnd,
     text::printable,
 };
 use serde::Serialize;
@@ -76,7 +74,7 @@ struct CallEnding<'a> {
 
 pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
     let (outcome, mut errors) = judge(args, session);
-    let (written, held) = (session.written.as_ref().ok(), session.held.as_ref());
+    let (written, held) = (session.written.as_ref().ok(), kept::stored(&session.written));
     let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
     let totals = &session.totals;
     let numbered = args.series.is_numbered();
@@ -108,7 +106,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         (None, Some(held)) if args.only_errors => held.summary.calls,
         _ => totals.calls.into(),
     };
-    if let Some(Written { files, .. }) = written
+    if let Some(RecordingSummary { files, .. }) = written
         && !numbered
     {
         errors.extend(kept::earlier(&session.path, files));
@@ -125,11 +123,11 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         message_bytes,
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         gaps,
-        held_ns: totals.held_ns,
-        spilled_messages: totals.spilled,
+        held_ns: totals.blocked_ns,
+        spilled_messages: totals.spooled,
         lossy: gaps > 0 || written.is_none(),
         endings: session.outcome.endings.iter().map(|call| ending(call, held)).collect(),
-        digest: written.and_then(Written::digest),
+        digest: written.and_then(RecordingSummary::digest),
         errors,
         connections: session.outcome.connections,
         not_grpc: session.outcome.not_grpc,
@@ -146,7 +144,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
 }
 
 /// A call; its messages are those in the files, where not all of them are.
-fn ending<'a>(call: &'a CallEnd, held: Option<&Held>) -> CallEnding<'a> {
+fn ending<'a>(call: &'a CallEnd, held: Option<&StoredFiles>) -> CallEnding<'a> {
     let held = held.and_then(|held| held.calls.as_ref());
     let held = held.map(|calls| calls.get(&call.call).copied().unwrap_or_default());
     let (messages_sent, messages_received) = held.map_or((call.messages_sent, call.messages_received), |held| {
@@ -167,7 +165,7 @@ fn ending<'a>(call: &'a CallEnd, held: Option<&Held>) -> CallEnding<'a> {
 /// The exit code, and everything that is wrong. How calls ended is their own business.
 fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     if let Err(error) = &session.written {
-        let error = kept::failure(error, session.held.as_ref(), &session.totals);
+        let error = kept::failure(error, &session.totals);
         return (
             Outcome::Lossy,
             vec![format!("{error}; the traffic went on, unrecorded")],

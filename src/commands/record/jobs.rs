@@ -11,17 +11,16 @@ use std::{
 use grpc_capture::{
     event::{FAILURE_AUTHOR, RECORDER_AUTHOR},
     file::{Header, attribute},
+    record::{RecorderError, RecordingFailure, RecordingHandle},
     redact::Secrets,
-    tap::{
-        JobOutcome, MonotonicClock, RecorderError, RecorderHandle, Stop, record_job, recorder::output::RecordingFiles,
-    },
+    tap::{JobOutcome, Stop, record_job},
     text::printable,
 };
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::{
-    Failure, Recording,
+    Failure, RecordedJob,
     progress::{Handles, Line},
     report::{self, Report},
     session::{self, Session},
@@ -198,16 +197,14 @@ async fn together(
         ));
     }
     let session = Session::start(args, 1, secrets)?;
-    let file = session::begin(args, path)?;
-    let files = RecordingFiles::new(session::evidence(args));
-    let clock = MonotonicClock::start();
+    let reserved = session.reserve(args, path)?;
     for item in items {
         session.learn(&item.args)?;
     }
     let mut header = session.secrets().header(&header(args, items, dialect));
     header.anchor_unix_ns = unix_ns();
-    let recorder = session.recorder(args, file, &files, &header, session.recorder_options(args, clock, path))?;
-    let handle = recorder.handle();
+    let recording = reserved.start(&header)?;
+    let handle = recording.handle();
     watch.handles.add(handle.clone());
     let mut running = JoinSet::new();
     let session = Arc::new(session);
@@ -232,10 +229,10 @@ async fn together(
         }
     }
     if args.expect.allow_empty && ended.iter().flatten().any(Result::is_ok) {
-        files.keep_empty();
+        recording.keep_empty();
     }
-    let written = recorder.finish().await;
-    let held = session::held(files, &written).await;
+    let written = recording.finish().await;
+    let stored = kept::stored(&written);
     let totals = handle.totals();
     let mut worst = Outcome::Ok;
     let mut jobs = Vec::with_capacity(items.len());
@@ -243,9 +240,11 @@ async fn together(
         let name = item.name.clone();
         let (job, outcome) = match ended {
             Some(Ok(outcome)) => {
-                let written = written.as_ref().map(Clone::clone);
-                let written = written.map_err(|_| RecorderError::Lost);
-                let recording = Recording::of_one(path, outcome, written, held.clone(), secrets);
+                let written = written.as_ref().map(Clone::clone).map_err(|_| RecordingFailure::Write {
+                    error: RecorderError::Lost,
+                    stored: stored.cloned().map(Box::new),
+                });
+                let recording = RecordedJob::of_one(path, outcome, written, secrets);
                 Job::new(name, &item.args, Ok(recording))
             }
             Some(Err(failure)) => Job::failed(name, &failure.masked(secrets)),
@@ -258,9 +257,9 @@ async fn together(
         jobs.push(job);
     }
     let mut report = Jobs::new(jobs);
-    let unwritten = held.as_ref().map_or(0, |held| kept::unwritten(&totals, held));
+    let unwritten = stored.map_or(0, |stored| kept::unwritten(&totals, stored));
     if let Err(error) = &written {
-        output::say(format!("capture: {}", kept::failure(error, held.as_ref(), &totals)));
+        output::say(format!("capture: {}", kept::failure(error, &totals)));
         worst = Outcome::Failed;
     }
     let gaps = written.as_ref().map_or(0, |written| written.summary.gaps);
@@ -286,7 +285,7 @@ async fn stream(
     session: &Session,
     args: &RecordArgs,
     stop: &Stop,
-    handle: &RecorderHandle,
+    handle: &RecordingHandle,
 ) -> Result<JobOutcome, Failure> {
     let prepared = session::prepare(args, stop).await?;
     let options = session.job_options(args, &prepared, stop.clone());
@@ -294,7 +293,7 @@ async fn stream(
 }
 
 /// The capture says which of its calls are whose.
-fn note(handle: &RecorderHandle, name: &str, outcome: &Result<JobOutcome, Failure>) {
+fn note(handle: &RecordingHandle, name: &str, outcome: &Result<JobOutcome, Failure>) {
     let (author, text) = match outcome {
         Ok(outcome) => {
             let calls: Vec<_> = outcome.calls.iter().map(|call| call.call.to_string()).collect();
@@ -317,7 +316,7 @@ fn header(args: &RecordArgs, items: &[Item], dialect: grpc_capture::dialect::Dia
 }
 
 impl Job {
-    fn new(name: String, args: &RecordArgs, recording: Result<Recording, Failure>) -> (Self, Outcome) {
+    fn new(name: String, args: &RecordArgs, recording: Result<RecordedJob, Failure>) -> (Self, Outcome) {
         match recording {
             Ok(recording) => {
                 let (outcome, report) = report::build(args, recording);

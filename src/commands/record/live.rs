@@ -4,8 +4,8 @@ use grpc_capture::{
     event::Observer,
     file::Header,
     finding::Severity,
+    record::BackgroundObserver,
     report::validation::Report,
-    tap::recorder::Beside,
     validate::{Expectations, ReadTo, Validator},
 };
 
@@ -14,21 +14,24 @@ use crate::commands::expect;
 
 /// A validator at work on a thread of its own.
 pub(super) struct Judge {
-    beside: Beside<Validator>,
+    observer: BackgroundObserver<Validator>,
     fails_from: Severity,
 }
 
 /// Starts it; the observer is for the recorder.
 pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Observer>, Judge), Failure> {
     let expected = expectations(args, header)?;
-    let (observer, beside) =
-        Beside::start(Validator::new(expected, header).with_max_message_bytes(args.dial.max_msg_sz.0))?;
+    let (observer, background) =
+        BackgroundObserver::start(Validator::new(expected, header).with_max_message_bytes(args.dial.max_msg_sz.0))?;
     let fails_from = if args.expect.strict {
         Severity::Warning
     } else {
         Severity::Error
     };
-    let judge = Judge { beside, fails_from };
+    let judge = Judge {
+        observer: background,
+        fails_from,
+    };
     Ok((observer, judge))
 }
 
@@ -41,7 +44,7 @@ impl Judge {
     /// Waits for its judgement, once the recorder has finished.
     pub(super) fn finish(self) -> Result<Report, Failure> {
         let validator = self
-            .beside
+            .observer
             .join()
             .ok_or("the validator stopped unexpectedly; `capture validate` judges the capture")?;
         Ok(Report::new(

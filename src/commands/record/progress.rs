@@ -6,7 +6,7 @@ use std::{
 };
 
 use grpc_capture::{
-    tap::{RecorderHandle, Totals},
+    record::{RecordingHandle, Totals},
     text::printable,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,10 +22,10 @@ const REMARK: Duration = Duration::from_secs(5);
 
 /// The recordings at work, which grow in number while jobs are dialled. Clones are one and the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Handles(Arc<Mutex<Vec<RecorderHandle>>>);
+pub(crate) struct Handles(Arc<Mutex<Vec<RecordingHandle>>>);
 
 impl Handles {
-    pub(crate) fn add(&self, handle: RecorderHandle) {
+    pub(crate) fn add(&self, handle: RecordingHandle) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
     }
 
@@ -34,14 +34,14 @@ impl Handles {
         let handles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         handles
             .iter()
-            .map(RecorderHandle::totals)
+            .map(RecordingHandle::totals)
             .fold(Totals::default(), |sum, one| Totals {
                 calls: sum.calls + one.calls,
                 messages: sum.messages + one.messages,
                 message_bytes: sum.message_bytes + one.message_bytes,
                 gaps: sum.gaps + one.gaps,
-                held_ns: sum.held_ns + one.held_ns,
-                spilled: sum.spilled + one.spilled,
+                blocked_ns: sum.blocked_ns + one.blocked_ns,
+                spooled: sum.spooled + one.spooled,
                 written: sum.written + one.written,
                 stored_bytes: sum.stored_bytes + one.stored_bytes,
                 queued: sum.queued + one.queued,
@@ -58,7 +58,7 @@ pub(crate) struct Line {
 
 impl Line {
     /// Shows one recording, on a terminal only.
-    pub(crate) fn start(recorder: RecorderHandle, talk: Talk) -> Self {
+    pub(crate) fn start(recorder: RecordingHandle, talk: Talk) -> Self {
         let recorders = Handles::default();
         recorders.add(recorder);
         let mut line = Self {
@@ -149,8 +149,8 @@ fn text(before: &Totals, now: &Totals, interval: Duration, elapsed: Duration) ->
     if now.gaps > 0 {
         text.push_str(&format!("  {} LOST", output::grouped(now.gaps)));
     }
-    if now.held_ns > 0 {
-        text.push_str(&format!("  waited {}", output::seconds(now.held_ns)));
+    if now.blocked_ns > 0 {
+        text.push_str(&format!("  waited {}", output::seconds(now.blocked_ns)));
     }
     text
 }

@@ -3,16 +3,14 @@
 use grpc_capture::{
     event::{Ending, Limit},
     file::Digest,
+    record::{RecordingSummary, StoredCall, StoredFiles},
     report::{event_json::EndingJson, event_text, validation, validation_text},
-    tap::{
-        CallOutcome,
-        recorder::output::{Held, HeldCall, Written},
-    },
+    tap::CallOutcome,
     text::printable,
 };
 use serde::Serialize;
 
-use super::{Done, Outcome, Recording, output};
+use super::{Done, Outcome, RecordedJob, output};
 use crate::{
     cli::{Format, record::RecordArgs},
     commands::{kept, redact, series},
@@ -73,12 +71,12 @@ struct CallEnding {
 }
 
 /// The report of a recording, and the exit code.
-pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report) {
+pub(super) fn build(args: &RecordArgs, recording: RecordedJob) -> (Outcome, Report) {
     let (outcome, errors) = judge(args, &recording);
     let mut errors: Vec<_> = errors.iter().map(|error| recording.secrets.line(error)).collect();
     let calls = recording.outcome.as_ref().map_or(&[][..], |outcome| &outcome.calls);
     let written = recording.written.as_ref().ok();
-    let held = recording.held.as_ref();
+    let held = kept::stored(&recording.written);
     let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
     let totals = &recording.totals;
     let numbered = args.series.is_numbered();
@@ -95,7 +93,7 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
     };
     let only = calls.len() == 1 && !recording.shared;
     let endings: Vec<_> = calls.iter().map(|call| ending(call, held, only)).collect();
-    if let Some(Written { files, .. }) = written
+    if let Some(RecordingSummary { files, .. }) = written
         && !numbered
     {
         errors.extend(kept::earlier(&recording.path, files));
@@ -114,18 +112,18 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
         stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
         duration_ns: calls.iter().map(|call| call.end_offset_ns).max().unwrap_or(0),
         gaps,
-        held_ns: calls.iter().map(|call| call.held_ns).sum(),
-        spilled_messages: calls.iter().map(|call| call.spilled).sum(),
+        held_ns: calls.iter().map(|call| call.blocked_ns).sum(),
+        spilled_messages: calls.iter().map(|call| call.spooled).sum(),
         lossy: gaps > 0 || written.is_none(),
         endings,
-        digest: written.and_then(Written::digest),
+        digest: written.and_then(RecordingSummary::digest),
         codecs: written.map_or_else(serde_json::Map::new, |written| {
             let codecs = written.codecs.iter();
             codecs
                 .map(|(name, chunks)| ((*name).to_owned(), (*chunks).into()))
                 .collect()
         }),
-        hurried_chunks: written.map_or(0, |written| written.hurried),
+        hurried_chunks: written.map_or(0, |written| written.cheaper_chunks),
         errors,
         files: files.filter(|_| numbered).map(|files| series::files_json(files)),
         files_text: series::files_text(&args.series, &recording.path, written, held),
@@ -134,7 +132,7 @@ pub(super) fn build(args: &RecordArgs, recording: Recording) -> (Outcome, Report
     (outcome, report)
 }
 
-pub(super) fn report(args: &RecordArgs, recording: Recording, talk: output::Talk) -> Done {
+pub(super) fn report(args: &RecordArgs, recording: RecordedJob, talk: output::Talk) -> Done {
     let (outcome, report) = build(args, recording);
     for error in &report.errors {
         output::say(format!("capture: {error}"));
@@ -147,11 +145,11 @@ pub(super) fn report(args: &RecordArgs, recording: Recording, talk: output::Talk
 }
 
 /// A call; its messages are those in the files, where not all of them are.
-fn ending(call: &CallOutcome, held: Option<&Held>, only: bool) -> CallEnding {
+fn ending(call: &CallOutcome, held: Option<&StoredFiles>, only: bool) -> CallEnding {
     let held = held.and_then(|held| match &held.calls {
         Some(calls) => Some(calls.get(&call.call).copied().unwrap_or_default()),
         // Parts of a ring that are gone were not read, and one call's messages are all that there are.
-        None => only.then_some(HeldCall {
+        None => only.then_some(StoredCall {
             received: held.summary.messages,
             received_bytes: held.summary.message_bytes,
             sent: held.summary.sent_messages,
@@ -174,7 +172,7 @@ fn ending(call: &CallOutcome, held: Option<&Held>, only: bool) -> CallEnding {
 }
 
 /// The exit code, and everything that is wrong, each with what to do about it.
-fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
+fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
     let (mut outcome, mut errors) = (Outcome::Ok, Vec::new());
     let mut add = |worse: Outcome, error: Option<String>| {
         outcome = outcome.worst(worse);
@@ -182,7 +180,7 @@ fn judge(args: &RecordArgs, recording: &Recording) -> (Outcome, Vec<String>) {
     };
     if let Err(error) = &recording.written {
         // Of a capture that several jobs share, it is said once.
-        let text = (!recording.shared).then(|| kept::failure(error, recording.held.as_ref(), &recording.totals));
+        let text = (!recording.shared).then(|| kept::failure(error, &recording.totals));
         add(Outcome::Failed, text);
     }
     if let Ok(written) = &recording.written

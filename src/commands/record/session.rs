@@ -1,63 +1,34 @@
 //! One recording, alone or as one of many: configured, dialled, recorded, finished.
 
 use std::{
-    num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use grpc_capture::{
     event::FAILURE_AUTHOR,
-    file::{Continues, Header, NewFile, Writer, WriterOptions, attribute},
-    redact::{MetadataPolicy, Redactor, Rule, Rules, Secrets, strip_userinfo},
-    report::validation,
-    tap::{
-        CallLimits, HealthProbe, JobOptions, JobOutcome, MonotonicClock, Overflow, Recorder, RecorderError,
-        RecorderHandle, RecorderOptions, Stop, Totals,
-        dial::STREAM_WINDOW,
-        record_job,
-        recorder::{
-            QUEUE_BYTES, SPILL_BYTES, Spill,
-            crew::Crew,
-            durable::Keeper,
-            output::{Evidence, Held, Making, Output, RecordingFiles, Written},
-            pipeline::{Ladder, Pipeline},
-            press::Press,
-        },
+    file::{Continues, Existing, Header, attribute},
+    record::{
+        Evidence, RecordingFailure, RecordingHandle, RecordingOptions, RecordingPool, RecordingSummary,
+        ReservedRecording, Totals,
     },
+    redact::{Redactor, Rules, Secrets, strip_userinfo},
+    report::validation,
+    tap::{CallLimits, HealthProbe, JobOptions, JobOutcome, Stop, dial::STREAM_WINDOW, record_job},
 };
 
 use super::{Failure, live, target, target::Prepared};
 use crate::{
-    cli::record::{OnOverflow, RecordArgs},
-    commands::{import, output, redact, series::Numbered, supervisor::caught},
+    cli::record::RecordArgs,
+    commands::{import, output, recording, redact, series::DumpRequests, supervisor::caught},
 };
-
-/// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
-const SHORTEST_ROUND: Duration = Duration::from_millis(200);
-
-/// Memory for the chunks of all recordings together, 24 MiB: with the queues and the windows of HTTP/2, a
-/// process stays under 100 MB however many jobs it records.
-const ALL_CHUNKS: usize = 24 << 20;
-
-/// A chunk is not made smaller than this, 64 KiB: below, compression suffers.
-const SMALLEST_CHUNK: usize = 64 << 10;
-
-/// A queue is not made smaller than this, 64 KiB. A larger message gets in alone.
-const SMALLEST_QUEUE: usize = 64 << 10;
 
 /// A window is not made smaller than HTTP/2's own default.
 const SMALLEST_WINDOW: u32 = 65_535;
 
-/// Threads that write for many recordings: more would only wait for the same disk.
-const CREW: usize = 2;
-
 /// What the recordings of a process share.
 pub(super) struct Session {
-    keeper: Keeper,
-    press: Press,
-    crew: Option<Crew>,
+    pool: RecordingPool,
     /// What is hidden before it is written.
     rules: Option<Rules>,
     /// What is masked in all that is written and said.
@@ -67,30 +38,27 @@ pub(super) struct Session {
 }
 
 /// Everything that is known when a recording has ended.
-pub(super) struct Recording {
+pub(super) struct RecordedJob {
     /// What is masked in what is said of it.
     pub(super) secrets: Secrets,
     pub(super) path: PathBuf,
     pub(super) totals: Totals,
     pub(super) outcome: Result<JobOutcome, Failure>,
-    pub(super) written: Result<Written, RecorderError>,
+    pub(super) written: Result<RecordingSummary, RecordingFailure>,
     /// The capture holds other jobs, too.
     pub(super) shared: bool,
-    /// What is in the files, when they could not be written to their end.
-    pub(super) held: Option<Held>,
     /// What `--validate` found.
     pub(super) judged: Option<validation::Report>,
     /// What failed beside the recording.
     pub(super) errors: Vec<String>,
 }
 
-impl Recording {
+impl RecordedJob {
     /// One job's part of a capture that holds several; what was lost in it is known by its calls.
     pub(super) fn of_one(
         path: &Path,
         outcome: JobOutcome,
-        written: Result<Written, RecorderError>,
-        held: Option<Held>,
+        written: Result<RecordingSummary, RecordingFailure>,
         secrets: &Secrets,
     ) -> Self {
         let gaps = outcome.calls.iter().map(|call| call.lost).sum();
@@ -100,7 +68,6 @@ impl Recording {
         });
         Self {
             secrets: secrets.clone(),
-            held,
             shared: true,
             path: path.to_owned(),
             totals: Totals {
@@ -115,13 +82,6 @@ impl Recording {
     }
 }
 
-/// Begins the capture's file, before a job is configured, which nothing can cancel: is there a place for what it streams?
-/// An earlier capture that is to be replaced stays until something is recorded.
-pub(super) fn begin(args: &RecordArgs, path: &Path) -> Result<NewFile, Failure> {
-    output::check_capture(path)?;
-    output::begin(path, args.force)
-}
-
 /// What a recording must hold to replace an earlier one. Of a job, frames: when another client takes them, a call brings
 /// none, and ends well.
 pub(super) const fn evidence(args: &RecordArgs) -> Evidence {
@@ -130,14 +90,6 @@ pub(super) const fn evidence(args: &RecordArgs) -> Evidence {
     } else {
         Evidence::Message
     }
-}
-
-/// What the files of a recording hold, when it could not be written to its end. Reading them may take a while.
-pub(crate) async fn held<T>(files: RecordingFiles, written: &Result<T, RecorderError>) -> Option<Held> {
-    if !matches!(written, Err(RecorderError::Sink { .. } | RecorderError::Lost)) {
-        return None;
-    }
-    tokio::task::spawn_blocking(move || files.held()).await.ok()
 }
 
 impl Session {
@@ -151,9 +103,7 @@ impl Session {
         Ok(Self {
             rules,
             secrets: secrets.clone(),
-            keeper: Keeper::start(args.recorder.flush_interval.0.max(SHORTEST_ROUND))?,
-            press: Press::start()?,
-            crew: (recordings > 1).then(|| Crew::new(CREW)),
+            pool: RecordingPool::with_sync_interval(recordings, args.recorder.flush_interval.0)?,
             recordings: recordings.max(1),
         })
     }
@@ -174,50 +124,55 @@ impl Session {
         &self.secrets
     }
 
-    /// Records one job. `watch` is given the recorder once there is one.
+    /// Reserves the place of a recording.
+    pub(super) fn reserve(&self, args: &RecordArgs, path: &Path) -> Result<ReservedRecording, Failure> {
+        let rules = self.rules.clone();
+        let options = recording::options(&args.recorder, &args.series, Existing::forced(args.force), rules)?;
+        let options = RecordingOptions {
+            evidence: evidence(args),
+            ..options
+        };
+        Ok(recording::reserve(&self.pool, path, options)?.with_secrets(&self.secrets))
+    }
+
+    /// Records one job. `watch` is given the recording once there is one.
     pub(super) async fn record(
         &self,
         args: &RecordArgs,
         path: &Path,
         stop: Stop,
-        watch: impl FnOnce(RecorderHandle),
-    ) -> Result<Recording, Failure> {
+        watch: impl FnOnce(RecordingHandle),
+    ) -> Result<RecordedJob, Failure> {
         self.learn(args)?;
         let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
         if let Some(earlier) = &args.recorder.resume_of {
             output::apart(earlier, path)?;
         }
-        let numbered = Numbered::reserve(path, args.force, &args.series)?;
-        let file = numbered.is_none().then(|| begin(args, path)).transpose()?;
+        // Before the job is configured, which nothing can cancel: is there a place for what it streams?
+        let mut reserved = self.reserve(args, path)?;
+        let dumps = DumpRequests::of(&args.series)?;
         let prepared = prepare(args, &stop).await?;
-        let files = RecordingFiles::new(evidence(args));
-        let clock = MonotonicClock::start();
         let mut header = self.secrets.header(&header(args, &prepared, unix_ns()));
         if let Some(earlier) = &earlier {
             header.set_continues(earlier);
         }
-        let mut options = self.recorder_options(args, clock, path);
         let judge = args.validate.then(|| live::start(args, &header)).transpose()?;
-        let judge = judge.map(|(observer, judge)| {
-            options.observers.push(observer);
-            judge
-        });
-        let (recorder, asked) = match (file, numbered) {
-            (_, Some(numbered)) => {
-                let header = self.redacted(&header, &mut options)?;
-                let (output, asked) = numbered.open(self.making(args, &header, &files))?;
+        let (observer, judge) = judge.unzip();
+        let triggers = reserved.triggers();
+        let alarm = match &dumps {
+            Some(dumps) => {
                 let expected = live::expectations(args, &header)?;
-                options
-                    .observers
-                    .extend(asked.observer(expected, &header, args.dial.max_msg_sz.0));
-                (Recorder::start(output, options)?, Some(asked))
+                dumps.observer(triggers.clone(), expected, &header, args.dial.max_msg_sz.0)
             }
-            (Some(file), None) => (self.recorder(args, file, &files, &header, options)?, None),
-            (None, None) => return Err("there is no place to write".into()),
+            None => None,
         };
-        let handle = recorder.handle();
-        if let Some(asked) = asked {
-            asked.listen(handle.clone());
+        for observer in observer.into_iter().chain(alarm) {
+            reserved = reserved.with_observer(observer);
+        }
+        let recording = reserved.start(&header)?;
+        let handle = recording.handle();
+        if let Some(dumps) = dumps {
+            dumps.listen(triggers, handle.clone());
         }
         watch(handle.clone());
         let options = self.job_options(args, &prepared, stop);
@@ -229,105 +184,29 @@ impl Session {
             ))),
         };
         match &outcome {
-            Ok(_) if args.expect.allow_empty => files.keep_empty(),
+            Ok(_) if args.expect.allow_empty => recording.keep_empty(),
             Ok(_) => {}
             Err(error) => {
                 // A capture that is there says itself why it is empty.
                 let _ = handle.note(FAILURE_AUTHOR, error.to_string());
             }
         }
-        let written = recorder.finish().await;
+        let written = recording.finish().await;
         let (judged, unjudged) = match judge.map(live::Judge::finish) {
             Some(Ok(judged)) => (Some(judged), None),
             Some(Err(failure)) => (None, Some(failure)),
             None => (None, None),
         };
-        Ok(Recording {
+        Ok(RecordedJob {
             secrets: self.secrets.clone(),
             path: path.to_owned(),
             totals: handle.totals(),
             outcome,
             shared: false,
-            held: held(files, &written).await,
             written,
             judged,
             errors: unjudged.map(|failure| failure.to_string()).into_iter().collect(),
         })
-    }
-
-    /// Starts a recorder into a new file.
-    pub(super) fn recorder(
-        &self,
-        args: &RecordArgs,
-        file: NewFile,
-        files: &RecordingFiles,
-        header: &Header,
-        mut options: RecorderOptions,
-    ) -> Result<Recorder<Output>, Failure> {
-        let path = file.path().to_owned();
-        let file = self.keeper.keep(file, args.recorder.sync.into())?;
-        let recorded = file.recorded();
-        let header = self.redacted(header, &mut options)?;
-        let making = self.making(args, &header, files);
-        let writer = Writer::named(file, &path, &header, making.chunks)?;
-        let pipeline = Pipeline::new(writer, making.press, making.ladder, making.room);
-        let output = Output::single(recorded, making.files, pipeline);
-        Ok(match &self.crew {
-            Some(crew) => Recorder::start_in(crew, output, options),
-            None => Recorder::start(output, options)?,
-        })
-    }
-
-    /// The header without what the rules hide; the events follow in the recorder.
-    fn redacted(&self, header: &Header, options: &mut RecorderOptions) -> Result<Header, Failure> {
-        let mut header = header.clone();
-        if let Some(rules) = &self.rules {
-            let mut redactor = Redactor::new(rules, &header)?;
-            header = redactor.header(&header);
-            header.set(attribute::REDACTED, "before it was written");
-            options.rules.push(Box::new(redactor) as Box<dyn Rule>);
-        }
-        Ok(header)
-    }
-
-    /// How the recording's files are made.
-    fn making(&self, args: &RecordArgs, header: &Header, files: &RecordingFiles) -> Making {
-        let defaults = WriterOptions::default();
-        let room = self.press.room().get().div_ceil(self.recordings);
-        Making {
-            header: header.clone(),
-            chunks: WriterOptions {
-                chunk_ns: u64::try_from(args.recorder.flush_interval.0.as_nanos()).unwrap_or(u64::MAX),
-                chunk_bytes: (ALL_CHUNKS / 2 / self.recordings).clamp(SMALLEST_CHUNK, defaults.chunk_bytes),
-                ..defaults
-            },
-            press: self.press.clone(),
-            ladder: Ladder::default(),
-            room: NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN),
-            files: files.clone(),
-        }
-    }
-
-    /// Options of a recording into `path`.
-    pub(super) fn recorder_options(&self, args: &RecordArgs, clock: MonotonicClock, path: &Path) -> RecorderOptions {
-        RecorderOptions {
-            on_overflow: match args.recorder.on_overflow {
-                OnOverflow::Block => Overflow::Block,
-                OnOverflow::Gap => Overflow::Gap,
-                OnOverflow::Abort => Overflow::Abort,
-            },
-            spill: Some(Spill::beside(path, SPILL_BYTES / self.recordings as u64)),
-            flush_interval: args.recorder.flush_interval.0,
-            metadata: if args.recorder.keep_metadata {
-                MetadataPolicy::Keep
-            } else {
-                MetadataPolicy::Redact
-            },
-            secrets: self.secrets.clone(),
-            clock: Arc::new(clock),
-            queue_bytes: (QUEUE_BYTES / self.recordings).max(SMALLEST_QUEUE),
-            ..RecorderOptions::default()
-        }
     }
 
     pub(super) fn job_options(&self, args: &RecordArgs, prepared: &Prepared, stop: Stop) -> JobOptions {

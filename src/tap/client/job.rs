@@ -8,11 +8,11 @@ use super::{
     CallLimits, CallOutcome, CallTap, Shared, Stop,
     request::{CallRequest, MethodError},
 };
+use crate::record::{RecordingHandle, Refused};
 use crate::tap::{
     awake::Deadline,
     dial::{Connection, DialError, DialOptions, Target, dial},
     health::{HealthError, HealthProbe, Readiness, wait_ready},
-    recorder::{RecorderHandle, Refused},
 };
 
 /// One stream of a job.
@@ -87,7 +87,7 @@ pub enum TapError {
 /// Records all streams of a job, and comes back when every one of them has ended.
 ///
 /// Failures of single calls are in their outcomes; an error means that no call was opened.
-pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecorderHandle) -> Result<JobOutcome, TapError> {
+pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecordingHandle) -> Result<JobOutcome, TapError> {
     let requests = requests(job)?;
     let deadline = Deadline::after(options.dial.connect_timeout);
     let (connection, readiness) = tokio::select! {

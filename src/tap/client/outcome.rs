@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     event::Ending,
-    tap::recorder::Refused,
+    record::Refused,
     wire::{WireError, idle::is_idle_close},
 };
 
@@ -35,9 +35,9 @@ pub struct CallOutcome {
     /// Messages that came in part or were refused; each is a gap in the capture.
     pub lost: u64,
     /// For how long messages waited because the recorder's queue was full, which may have slowed the stream.
-    pub held_ns: u64,
+    pub blocked_ns: u64,
     /// Messages that waited in a file because the recorder's queue was full.
-    pub spilled: u64,
+    pub spooled: u64,
     /// When the first of them came, in nanoseconds since the capture began.
     pub first_message_offset_ns: Option<u64>,
     /// When the last of them came.

@@ -18,10 +18,10 @@ use crate::{
         DataStream, HealthRequest, HealthResponse, StreamRequest,
         data_stream_service_server::{DataStreamService, DataStreamServiceServer},
     },
+    record::{Overflow, Recorder, RecorderOptions},
     tap::{
         dial::{DialOptions, Target},
         health::{HealthProbe, Readiness},
-        recorder::{Overflow, Recorder, RecorderOptions},
         testing::{self, Memory, Peer, answer, data, goaway, grpc_head, headers, message, reset, trailers},
     },
     wire::{WireError, encode_message},

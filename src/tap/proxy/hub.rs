@@ -10,10 +10,8 @@ use http::HeaderMap;
 use super::filter::MethodFilter;
 use crate::{
     event::{Ending, PROXY_AUTHOR},
-    tap::{
-        client::Stop,
-        recorder::{RecorderHandle, Refused},
-    },
+    record::{RecordingHandle, Refused},
+    tap::client::Stop,
 };
 
 /// Endings that are kept one by one: enough to read, whatever comes after them is counted.
@@ -59,7 +57,7 @@ pub struct ProxyOutcome {
 
 /// Shared by all connections and calls.
 pub(super) struct Hub {
-    pub(super) recorder: Option<RecorderHandle>,
+    pub(super) recorder: Option<RecordingHandle>,
     pub(super) max_message_bytes: usize,
     pub(super) max_bytes: Option<u64>,
     methods: MethodFilter,
@@ -74,7 +72,7 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(
-        recorder: Option<RecorderHandle>,
+        recorder: Option<RecordingHandle>,
         max_message_bytes: usize,
         max_bytes: Option<u64>,
         (methods, list_ok): (MethodFilter, bool),

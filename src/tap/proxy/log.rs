@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata},
-    tap::recorder::{CallRecorder, RecorderHandle, Refused},
+    record::{CallRecorder, RecordingHandle, Refused},
     wire::{is_grpc, timeout},
 };
 
@@ -107,7 +107,7 @@ impl Log {
 
     /// Records the ending that `cut` means.
     pub(super) fn cut(&self, cut: &Cut, announced: Option<&GoAway>) {
-        let now = self.hub.recorder.as_ref().map_or(0, RecorderHandle::now);
+        let now = self.hub.recorder.as_ref().map_or(0, RecordingHandle::now);
         let elapsed = Duration::from_nanos(now.saturating_sub(self.started_ns));
         self.end(ending::of(cut, elapsed, self.timeout, announced));
     }

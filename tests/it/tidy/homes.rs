@@ -38,6 +38,8 @@ const HOMES: [Home; 5] = [
             "tower_service",
         ],
         places: &[
+            "src/record.rs",
+            "src/record/",
             "src/tap.rs",
             "src/tap/",
             "src/replay.rs",

@@ -1,0 +1,146 @@
+//! Threads that seal chunks, shared by all recordings of a process.
+
+use std::{
+    io,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
+
+use crate::file::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
+
+/// More threads than this never had anything to do: one core hashes and compresses about as fast as another receives.
+const MOST_THREADS: usize = 4;
+
+/// Seals chunks on threads of its own; clones are one and the same, and with the last of them the threads end.
+#[derive(Debug, Clone)]
+pub(super) struct CompressionPool {
+    work: mpsc::Sender<Work>,
+    threads: usize,
+}
+
+/// A chunk on its way.
+struct Work {
+    piece: ChunkBuffers,
+    codec: Codec,
+    back: mpsc::SyncSender<Result<ChunkBuffers, FileError>>,
+}
+
+/// A chunk and what was made of it; the buffers of both are used again.
+#[derive(Debug, Default)]
+pub(super) struct ChunkBuffers {
+    pub(super) chunk: ChunkBuilder,
+    pub(super) sealed: Sealed,
+}
+
+/// Where a sealed chunk comes back.
+#[derive(Debug)]
+pub(super) struct PendingChunk(mpsc::Receiver<Result<ChunkBuffers, FileError>>);
+
+impl CompressionPool {
+    /// Starts one thread for each core, up to a few.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start() -> io::Result<Self> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let (work, queue) = mpsc::channel();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new()
+                .name("capture-press".into())
+                .spawn(move || run(&queue))?;
+        }
+        Ok(Self { work, threads })
+    }
+
+    /// Chunks that keep it busy: one for each thread, and one that waits while another is appended.
+    #[must_use]
+    pub(super) const fn room(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN.saturating_add(self.threads)
+    }
+
+    /// Hands a chunk over.
+    pub(super) fn seal(&self, piece: ChunkBuffers, codec: Codec) -> PendingChunk {
+        let (back, ticket) = mpsc::sync_channel(1);
+        // Threads that are gone give no answer, which the ticket tells.
+        let _ = self.work.send(Work { piece, codec, back });
+        PendingChunk(ticket)
+    }
+}
+
+impl PendingChunk {
+    /// The chunk, if it is done.
+    pub(super) fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
+        match self.0.try_recv() {
+            Ok(done) => Some(done),
+            Err(mpsc::TryRecvError::Empty) => None,
+            Err(mpsc::TryRecvError::Disconnected) => Some(Err(lost())),
+        }
+    }
+
+    /// Waits for the chunk.
+    pub(super) fn wait(self) -> Result<ChunkBuffers, FileError> {
+        self.0.recv().unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+/// A thread that died with a chunk in its hands.
+fn lost() -> FileError {
+    FileError::io("compress a chunk", io::Error::other("its thread stopped unexpectedly"))
+}
+
+fn run(queue: &Mutex<mpsc::Receiver<Work>>) {
+    let mut sealer = Sealer::default();
+    let mut seal = |piece: &mut ChunkBuffers, codec| sealer.seal(&mut piece.chunk, codec, &mut piece.sealed);
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Work { mut piece, codec, back }) = next else {
+            return;
+        };
+        let pressed = seal_somehow(&mut seal, &mut piece, codec);
+        // Nobody waits for a chunk whose recording has failed.
+        let _ = back.send(pressed.map(|()| piece));
+    }
+}
+
+/// Seals a chunk. A codec that panics leaves the chunk as it was, and it is stored without one: a defect of a codec costs
+/// room on the disk, and no message.
+fn seal_somehow(
+    seal: &mut impl FnMut(&mut ChunkBuffers, Codec) -> Result<(), FileError>,
+    piece: &mut ChunkBuffers,
+    codec: Codec,
+) -> Result<(), FileError> {
+    for codec in [codec, Codec::Stored] {
+        if let Ok(sealed) = catch_unwind(AssertUnwindSafe(|| seal(piece, codec))) {
+            return sealed;
+        }
+        piece.sealed = Sealed::default();
+    }
+    Err(lost())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_that_panics_costs_no_message() {
+        let mut tried = Vec::new();
+        let mut seal = |_: &mut ChunkBuffers, codec: Codec| {
+            tried.push(codec);
+            assert!(codec == Codec::Stored, "a defect");
+            Ok(())
+        };
+        assert!(seal_somehow(&mut seal, &mut ChunkBuffers::default(), Codec::Float).is_ok());
+        assert_eq!(tried, [Codec::Float, Codec::Stored]);
+    }
+
+    #[test]
+    fn a_chunk_that_nothing_can_seal_is_an_error_and_the_thread_lives_on() {
+        let mut seal = |_: &mut ChunkBuffers, _| -> Result<(), FileError> { panic!("a defect") };
+        assert!(seal_somehow(&mut seal, &mut ChunkBuffers::default(), Codec::Float).is_err());
+    }
+}

@@ -1,0 +1,289 @@
+//! Threads that write: each carries out the commands of one recording, or of many in the order in which they come.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    RecorderError, Sink,
+    queue::Command,
+    writer::{Failed, Flow, Writer},
+};
+
+/// How long a thread sleeps that has no recording.
+const NO_RECORDING: Duration = Duration::from_secs(3600);
+
+/// Between two looks at the queue, beyond what was waited for it: more, and the process stood still, or the disk did.
+const STOOD_STILL: Duration = Duration::from_millis(500);
+
+/// A few threads that write for many recordings. Clones are one and the same; the threads end with the last of them and
+/// of the recordings.
+#[derive(Debug, Clone)]
+pub(super) struct WriterThreads {
+    threads: Arc<[mpsc::Sender<Message>]>,
+    started: Arc<AtomicU64>,
+}
+
+/// Where the commands of one recording go.
+#[derive(Debug)]
+pub(super) struct CommandSender {
+    recording: u64,
+    thread: mpsc::Sender<Message>,
+}
+
+/// What a thread is told.
+enum Message {
+    Start(u64, Box<dyn Lane>),
+    Command(u64, Command),
+}
+
+impl WriterThreads {
+    /// Starts so many threads, at least one.
+    pub(super) fn start(threads: usize) -> io::Result<Self> {
+        let started = (0..threads.max(1)).map(|_| {
+            let (sender, messages) = mpsc::channel();
+            thread::Builder::new()
+                .name("capture-writer".into())
+                .spawn(move || run(&messages))?;
+            Ok(sender)
+        });
+        Ok(Self {
+            threads: started.collect::<io::Result<_>>()?,
+            started: Arc::default(),
+        })
+    }
+
+    /// A place for one more recording: the threads take turns.
+    pub(super) fn sender(&self) -> CommandSender {
+        let recording = self.started.fetch_add(1, Ordering::Relaxed);
+        let at = usize::try_from(recording).unwrap_or(0) % self.threads.len().max(1);
+        CommandSender {
+            recording,
+            thread: self.threads[at].clone(),
+        }
+    }
+}
+
+impl CommandSender {
+    /// Tells the thread who carries out what is [sent](Self::send) from now on.
+    pub(super) fn start<S: Sink>(&self, writer: Writer<S>, report: Report<S>) {
+        let lane = Recording {
+            writer: Some(writer),
+            failed: None,
+            refused: 0,
+            report: Some(report),
+        };
+        let _ = self.thread.send(Message::Start(self.recording, Box::new(lane)));
+    }
+
+    /// False when nobody takes commands any more.
+    pub(super) fn send(&self, command: Command) -> bool {
+        self.thread.send(Message::Command(self.recording, command)).is_ok()
+    }
+}
+
+/// Where a writer says how it ended; `ended` hangs up after that.
+pub(super) struct Report<S: Sink> {
+    pub(super) outcome: oneshot::Sender<Result<S::Summary, RecorderError>>,
+    pub(super) ended: mpsc::Sender<()>,
+}
+
+impl<S: Sink> Report<S> {
+    fn tell(self, outcome: Result<S::Summary, RecorderError>) {
+        // Whoever does not wait for the outcome does not want it.
+        let _ = self.outcome.send(outcome);
+        drop(self.ended);
+    }
+}
+
+/// A recording whose commands a thread carries out.
+trait Lane: Send {
+    /// Carries out a command; true when it was the last one.
+    fn carry_out(&mut self, command: Command) -> bool;
+    /// Nothing came for as long as [`patience`](Self::patience) said; true when the recording is over.
+    fn idle(&mut self) -> bool;
+    /// The process stood still until now.
+    fn resumed(&mut self);
+    /// How long to wait for the next command before something is due.
+    fn patience(&self) -> Duration;
+}
+
+struct Recording<S: Sink> {
+    writer: Option<Writer<S>>,
+    /// It has failed, and what still comes is counted.
+    failed: Option<Failed>,
+    refused: u64,
+    report: Option<Report<S>>,
+}
+
+impl<S: Sink> Recording<S> {
+    /// One step of the writer; true when the recording is over. A panic is that of this recording alone.
+    fn step(&mut self, step: impl FnOnce(&mut Writer<S>) -> Result<Flow, super::writer::Failure>) -> bool {
+        let Some(mut writer) = self.writer.take() else {
+            return true;
+        };
+        let done = catch_unwind(AssertUnwindSafe(move || {
+            let flow = step(&mut writer);
+            (writer, flow)
+        }));
+        match done {
+            Ok((writer, Ok(Flow::Go))) => {
+                self.writer = Some(writer);
+                false
+            }
+            Ok((writer, Ok(Flow::Finish))) => {
+                self.complete(writer);
+                true
+            }
+            Ok((writer, Err(failure))) => match writer.end(Err(failure)) {
+                Ok(summary) => {
+                    self.tell(Ok(summary));
+                    true
+                }
+                Err(failed) => {
+                    self.failed = Some(failed);
+                    false
+                }
+            },
+            // The writer is gone, and let nobody wait; without a report, the recording is lost.
+            Err(_) => true,
+        }
+    }
+
+    /// Completes the file beside the other recordings of the thread: a disk takes its time for that.
+    fn complete(&mut self, writer: Writer<S>) {
+        let Some(report) = self.report.take() else { return };
+        let (hand, over) = mpsc::channel();
+        // What a thread that cannot be started was given would be lost.
+        let wait = move || {
+            if let Ok((writer, report)) = over.recv() {
+                complete(writer, report);
+            }
+        };
+        let thread = thread::Builder::new().name("capture-finish".into()).spawn(wait);
+        match thread {
+            Ok(_) => drop(hand.send((writer, report))),
+            Err(_) => complete(writer, report),
+        }
+    }
+
+    fn tell(&mut self, outcome: Result<S::Summary, RecorderError>) {
+        if let Some(report) = self.report.take() {
+            report.tell(outcome);
+        }
+    }
+}
+
+fn complete<S: Sink>(writer: Writer<S>, report: Report<S>) {
+    let outcome = catch_unwind(AssertUnwindSafe(move || writer.end(Ok(()))));
+    match outcome {
+        Ok(outcome) => report.tell(outcome.map_err(|failed| failed.error(0))),
+        Err(_) => drop(report),
+    }
+}
+
+impl<S: Sink> Lane for Recording<S> {
+    fn carry_out(&mut self, command: Command) -> bool {
+        let Some(failed) = self.failed.take() else {
+            return self.step(|writer| writer.take(command));
+        };
+        if let Command::Write(..) = command {
+            self.refused += 1;
+            self.failed = Some(failed);
+            return false;
+        }
+        let refused = self.refused;
+        self.tell(Err(failed.error(refused)));
+        true
+    }
+
+    fn idle(&mut self) -> bool {
+        self.writer.is_some() && self.step(|writer| writer.idle().map(|()| Flow::Go))
+    }
+
+    fn resumed(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            writer.resumed();
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.writer.as_ref().map_or(NO_RECORDING, Writer::patience)
+    }
+}
+
+/// A recording, and when something is due in it though nothing comes.
+struct Entry {
+    lane: Box<dyn Lane>,
+    due: Instant,
+}
+
+fn run(messages: &mpsc::Receiver<Message>) {
+    let mut entries = BTreeMap::<u64, Entry>::new();
+    let mut due = Instant::now() + NO_RECORDING;
+    let mut looked = Instant::now();
+    loop {
+        let wait = due.saturating_duration_since(Instant::now());
+        let message = messages.recv_timeout(wait);
+        let now = Instant::now();
+        if now.saturating_duration_since(looked) > wait + STOOD_STILL {
+            for entry in entries.values_mut() {
+                entry.lane.resumed();
+            }
+        }
+        match message {
+            Ok(Message::Start(recording, lane)) => {
+                let entry = Entry {
+                    due: now + lane.patience(),
+                    lane,
+                };
+                due = due.min(entry.due);
+                entries.insert(recording, entry);
+            }
+            Ok(Message::Command(recording, command)) => {
+                let over = entries.get_mut(&recording).is_some_and(|entry| {
+                    let over = entry.lane.carry_out(command);
+                    entry.due = now + entry.lane.patience();
+                    due = due.min(entry.due);
+                    over
+                });
+                if over {
+                    entries.remove(&recording);
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                // Dropped without a word: what was written is completed all the same.
+                for entry in entries.values_mut() {
+                    entry.lane.carry_out(Command::Finish);
+                }
+                return;
+            }
+        }
+        looked = Instant::now();
+        if looked >= due {
+            entries.retain(|_, entry| entry.due > looked || !entry.lane.idle());
+            let now = Instant::now();
+            for entry in entries.values_mut().filter(|entry| entry.due <= looked) {
+                entry.due = now + entry.lane.patience();
+            }
+            due = entries
+                .values()
+                .map(|entry| entry.due)
+                .min()
+                .unwrap_or(now + NO_RECORDING);
+            looked = now;
+        }
+    }
+}

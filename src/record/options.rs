@@ -1,0 +1,80 @@
+//! How a recording is made.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    FLUSH_INTERVAL, Overflow, QUEUE_BYTES, SyncWhen,
+    output::{Evidence, RingOptions, RotateOptions},
+};
+use crate::{
+    file::Existing,
+    redact::{MetadataPolicy, Rules},
+};
+
+/// How a recording is made. The default is what `capture record` does without flags.
+///
+/// ```
+/// use grpc_capture::record::{Overflow, RecordingOptions};
+///
+/// let options: RecordingOptions = serde_json::from_str(r#"{ "on_overflow": "gap", "flush_interval": "500ms" }"#)?;
+/// assert_eq!(options.on_overflow, Overflow::Gap);
+/// assert_eq!(options.queue_bytes, RecordingOptions::default().queue_bytes);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordingOptions {
+    /// What happens to a file that stands under the name. Default: it is kept, and the recording does not start.
+    pub existing: Existing,
+    /// What a recording must hold to replace an earlier file. Default: [`Evidence::Any`].
+    pub evidence: Evidence,
+    /// One file, a series of files, or a ring. Default: one file.
+    pub layout: RecordingLayout,
+    /// Calls that end with OK are left out. Default: false.
+    pub only_errors: bool,
+    /// What happens to messages when the queue is full. Default: they wait.
+    pub on_overflow: Overflow,
+    /// Bytes of messages that may wait in memory; a larger single message is let in alone. Default: 28 MiB.
+    pub queue_bytes: usize,
+    /// How long an event may wait to become readable in the file: what a crash may cost. In text: `1s`. Default: 1 s.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub flush_interval: Duration,
+    /// When written bytes are made to survive a power failure. Default: once per flush interval.
+    pub sync: SyncWhen,
+    /// What happens to secrets in metadata. Default: they are masked.
+    pub metadata: MetadataPolicy,
+    /// What else is hidden before anything is written. Default: nothing.
+    pub redact: Option<Rules>,
+}
+
+impl Default for RecordingOptions {
+    fn default() -> Self {
+        Self {
+            existing: Existing::default(),
+            evidence: Evidence::default(),
+            layout: RecordingLayout::default(),
+            only_errors: false,
+            on_overflow: Overflow::default(),
+            queue_bytes: QUEUE_BYTES,
+            flush_interval: FLUSH_INTERVAL,
+            sync: SyncWhen::default(),
+            metadata: MetadataPolicy::default(),
+            redact: None,
+        }
+    }
+}
+
+/// The files of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingLayout {
+    /// One capture.
+    #[default]
+    Single,
+    /// A series `NAME.000001.gcap`, `NAME.000002.gcap`, …: the next one begins when one is large or old enough.
+    Series(RotateOptions),
+    /// The last stretch is kept, and written to a capture of the series when something happens.
+    Ring(RingOptions),
+}

@@ -1,0 +1,93 @@
+//! When a capture that is being recorded gets its name.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{RecordingFiles, files::Worth};
+use crate::{
+    event::Event,
+    record::{SinkError, sync::RecordedFile},
+};
+
+/// Watches what goes into a file, for its name.
+#[derive(Debug)]
+pub(super) struct Naming {
+    file: Arc<RecordedFile>,
+    files: RecordingFiles,
+    /// The name under which it was begun.
+    as_begun: PathBuf,
+    worth: Worth,
+    when: When,
+}
+
+/// When a file gets its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// As soon as it holds something that is evidence.
+    Evidence,
+    /// With its first event.
+    FirstEvent,
+    /// When it is whole.
+    Whole,
+}
+
+impl Naming {
+    pub(super) fn new(file: Arc<RecordedFile>, files: RecordingFiles, from_ns: u64, when: When) -> Self {
+        files.opened(&file, from_ns);
+        Self {
+            as_begun: file.path(),
+            file,
+            files,
+            worth: Worth::Nothing,
+            when,
+        }
+    }
+
+    /// True when this event, once it is in the file, is what the file gets its name for.
+    pub(super) fn is_due(&mut self, event: &Event) -> bool {
+        if self.worth == Worth::Evidence || self.when == When::Whole {
+            return false;
+        }
+        let worth = match self.when {
+            When::Evidence => self.files.worth(event),
+            When::FirstEvent | When::Whole => Worth::Evidence,
+        };
+        self.worth = self.worth.max(worth);
+        !self.file.is_named() && self.is_worth_it()
+    }
+
+    /// What it holds is worth a name, and what has the name now.
+    fn is_worth_it(&self) -> bool {
+        self.worth == Worth::Evidence || self.worth == Worth::Call && self.file.is_name_free()
+    }
+
+    /// Gives the file its name.
+    pub(super) fn name(&self) -> Result<(), SinkError> {
+        self.file.take_name().map_err(|error| {
+            let (path, place) = (self.as_begun.display(), self.file.place());
+            SinkError::from(format!("{path}: {error} (what was recorded is in {})", place.display()))
+        })
+    }
+
+    /// The file is whole: gives it its name if it is worth it, and says so. What is worth nothing goes away.
+    pub(super) fn finish(&self, at_any_rate: bool) -> Result<bool, SinkError> {
+        if at_any_rate || self.files.keeps_empty() || self.is_worth_it() {
+            self.name()?;
+        }
+        if !self.file.is_named() {
+            self.files.forgot(&self.as_begun);
+        }
+        Ok(self.file.is_named())
+    }
+
+    pub(super) fn file(&self) -> &RecordedFile {
+        &self.file
+    }
+
+    pub(super) fn as_begun(&self) -> &PathBuf {
+        &self.as_begun
+    }
+
+    pub(super) const fn files(&self) -> &RecordingFiles {
+        &self.files
+    }
+}

@@ -1,0 +1,120 @@
+//! How the files of a series or a ring are made.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    num::NonZeroUsize,
+    path::Path,
+    sync::Arc,
+};
+
+use crate::{
+    file::{FileError, Header, Storage, Writer, WriterOptions, attribute},
+    record::{
+        compression_pool::CompressionPool,
+        pipeline::{CodecPreference, Pipeline},
+        sync::RecordedFile,
+    },
+};
+
+use super::RecordingFiles;
+
+/// Below this, a chunk's own head would weigh.
+const SMALLEST_CHUNK: usize = 4 << 10;
+
+/// What every file of a recording has in common.
+#[derive(Debug, Clone)]
+pub(crate) struct CaptureTemplate {
+    /// What a capture says of the recording as a whole.
+    pub header: Header,
+    /// When chunks are closed.
+    pub chunks: WriterOptions,
+    /// Who compresses them.
+    pub compression: CompressionPool,
+    /// How.
+    pub codecs: CodecPreference,
+    /// Chunks that may be under way at once.
+    pub room: NonZeroUsize,
+    /// The files that are made.
+    pub files: RecordingFiles,
+}
+
+impl CaptureTemplate {
+    /// For files that are closed at some size: chunks are small enough for that size to mean something.
+    #[must_use]
+    pub(super) fn for_files_of(mut self, file_bytes: u64) -> Self {
+        let chunk_bytes = usize::try_from(file_bytes / 16).unwrap_or(usize::MAX);
+        self.chunks.chunk_bytes = chunk_bytes.clamp(SMALLEST_CHUNK, self.chunks.chunk_bytes.max(SMALLEST_CHUNK));
+        self
+    }
+
+    /// Begins a capture that survives a power failure once it is finished.
+    pub(super) fn capture(&self, file: Arc<RecordedFile>, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
+        let path = file.path();
+        self.begin(Lasting::Synced { file, begun: false }, &path, header)
+    }
+
+    /// Begins a piece that is not meant to last.
+    pub(super) fn piece(&self, file: File, path: &Path) -> Result<Pipeline<Lasting>, FileError> {
+        let mut header = self.header.clone();
+        // It may be larger than the piece, and the dump has it.
+        header.attributes.retain(|(name, _)| name != attribute::DESCRIPTOR_SET);
+        self.begin(Lasting::Fleeting(file), path, &header)
+    }
+
+    fn begin(&self, file: Lasting, path: &Path, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
+        let writer = Writer::named(file, path, header, self.chunks)?;
+        Ok(Pipeline::new(
+            writer,
+            self.compression.clone(),
+            self.codecs.clone(),
+            self.room,
+        ))
+    }
+}
+
+/// A file, and whether it is worth waiting for the disk.
+#[derive(Debug)]
+pub(super) enum Lasting {
+    Synced {
+        file: Arc<RecordedFile>,
+        /// The header has been synced.
+        begun: bool,
+    },
+    Fleeting(File),
+}
+
+impl Write for Lasting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Synced { file, .. } => file.append(bytes),
+            Self::Fleeting(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Self::Synced { file, .. } = self {
+            file.end_chunk();
+        }
+        Ok(())
+    }
+}
+
+impl Storage for Lasting {
+    fn sync(&mut self) -> io::Result<()> {
+        let Self::Synced { file, begun } = self else {
+            return Ok(());
+        };
+        if std::mem::replace(begun, true) {
+            file.check_end()?;
+        }
+        file.sync()
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        match self {
+            Self::Synced { file, .. } => file.check_exactly(),
+            Self::Fleeting(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What makes a ring write a dump.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Triggers that wait to be looked at, at most: the ring looks several times a second, and a dump tells of its first
+/// triggers only.
+const MAX_WAITING: usize = 64;
+
+/// Something worth a dump: what it was, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// Nanoseconds since the recording began.
+    pub offset_ns: u64,
+    /// What it was, and where.
+    pub what: String,
+}
+
+/// Tells a ring that something happened; clones tell the same ring.
+///
+/// ```
+/// use grpc_capture::record::output::{TriggerQueue, Trigger};
+/// let triggers = TriggerQueue::default();
+/// triggers.push(Trigger { offset_ns: 5, what: "the operator asked for it".into() });
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct TriggerQueue {
+    waiting: Arc<Mutex<Vec<Trigger>>>,
+}
+
+impl TriggerQueue {
+    /// Asks for a dump. It is begun at the ring's next look: with the next event, or within a fifth of a second.
+    pub fn push(&self, trigger: Trigger) {
+        let mut waiting = self.lock();
+        if waiting.len() < MAX_WAITING {
+            waiting.push(trigger);
+        }
+    }
+
+    /// What was asked for since the last look.
+    pub(super) fn take(&self) -> Vec<Trigger> {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Trigger>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

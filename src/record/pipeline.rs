@@ -1,0 +1,260 @@
+//! A capture file behind a [`CompressionPool`]: chunks are gathered here, sealed there, and appended here in their order.
+//!
+//! **Codec.** The first of a [`CodecPreference`] is the one that is wanted. When events wait because the stream is faster than
+//! that, the next chunks take a cheaper one, and only when the cheapest does not help either does the queue fill. Once
+//! it has drained, the recording climbs back. Each chunk names its codec, so that readers need not know.
+
+use std::{collections::VecDeque, num::NonZeroUsize, time::Duration};
+
+use super::{
+    Sink, SinkError,
+    compression_pool::{ChunkBuffers, CompressionPool, PendingChunk},
+};
+use crate::{
+    event::Event,
+    file::{Codec, FileError, Storage, Summary, Writer},
+};
+
+/// Codecs, the wanted one first and cheaper ones behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CodecPreference(Vec<Codec>);
+
+impl CodecPreference {
+    /// The wanted codec, and cheaper ones in the order in which they are resorted to.
+    #[must_use]
+    pub(super) fn new(wanted: Codec, cheaper: impl IntoIterator<Item = Codec>) -> Self {
+        Self(std::iter::once(wanted).chain(cheaper).collect())
+    }
+}
+
+impl Default for CodecPreference {
+    fn default() -> Self {
+        Self::new(Codec::Float, [Codec::FloatFast, Codec::Stored])
+    }
+}
+
+/// Chunks stored with each codec, in the order of the ladder; unused ones are left out.
+pub(super) type CodecCounts = Vec<(&'static str, u64)>;
+
+/// What a pipeline has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    /// The file's totals.
+    pub summary: Summary,
+    /// Its chunks by codec.
+    pub codecs: CodecCounts,
+    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    pub cheaper_chunks: u64,
+}
+
+/// The queue is this full, in percent, when one step down the ladder is due …
+const HURRY_FROM: u8 = 15;
+/// … and this full when the cheapest codec is, so that most of the queue is left for what comes meanwhile.
+const RUSH_FROM: u8 = 35;
+/// The queue has drained when it is this full at most …
+const CALM_UP_TO: u8 = 5;
+/// … and has stayed so for so long: then one step up. Less would go up and down within one burst.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// A step up that had to be taken back doubles the patience, up to this: a stream that is always too fast for the codec
+/// would otherwise fill the queue again and again.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(4);
+
+/// What a full chunk found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    /// All places of the press taken, and none of their chunks done.
+    CompressionPool,
+    /// Room.
+    Other,
+}
+
+/// Gathers, seals elsewhere, appends.
+#[derive(Debug)]
+pub(super) struct Pipeline<S: Storage> {
+    writer: Writer<S>,
+    press: CompressionPool,
+    ladder: CodecPreference,
+    /// Chunks that may be under way at once.
+    room: usize,
+    chunk: ChunkBuffers,
+    spare: Vec<ChunkBuffers>,
+    under_way: VecDeque<PendingChunk>,
+    rung: usize,
+    pressure: u8,
+    /// When the latest event came, since the recording began.
+    now: Duration,
+    /// Since when the queue has been empty.
+    calm: Option<Duration>,
+    patience: Duration,
+    /// The latest step was one up.
+    climbed: bool,
+    cheaper_chunks: u64,
+    codecs: CodecCounts,
+}
+
+impl<S: Storage> Pipeline<S> {
+    /// A pipeline into `writer`, whose own codec is not used. At most `room` chunks are under way at once;
+    /// [`CompressionPool::room`] keeps the press busy.
+    #[must_use]
+    pub(super) fn new(writer: Writer<S>, press: CompressionPool, ladder: CodecPreference, room: NonZeroUsize) -> Self {
+        let chunk = ChunkBuffers {
+            chunk: writer.builder(),
+            ..ChunkBuffers::default()
+        };
+        Self {
+            writer,
+            press,
+            ladder,
+            room: room.get(),
+            chunk,
+            spare: Vec::new(),
+            under_way: VecDeque::new(),
+            rung: 0,
+            pressure: 0,
+            now: Duration::ZERO,
+            calm: None,
+            patience: PATIENCE,
+            climbed: false,
+            cheaper_chunks: 0,
+            codecs: Vec::new(),
+        }
+    }
+
+    /// Hands the chunk to the press, with the codec that the pressure leaves.
+    fn close(&mut self) -> Result<(), FileError> {
+        if self.chunk.chunk.is_empty() {
+            return Ok(());
+        }
+        self.append_ready()?;
+        let bound = if self.under_way.len() >= self.room {
+            Bound::CompressionPool
+        } else {
+            Bound::Other
+        };
+        while self.under_way.len() >= self.room {
+            self.append_next()?;
+        }
+        self.step(bound);
+        let codec = self.ladder.0.get(self.rung).copied().unwrap_or(Codec::Stored);
+        self.cheaper_chunks += u64::from(self.rung > 0);
+        let next = self.spare.pop().unwrap_or_else(|| ChunkBuffers {
+            chunk: self.writer.builder(),
+            ..ChunkBuffers::default()
+        });
+        let full = std::mem::replace(&mut self.chunk, next);
+        self.under_way.push_back(self.press.seal(full, codec));
+        Ok(())
+    }
+
+    /// Takes a cheaper codec when the press holds up a queue that fills. Climbs back when the queue has drained, and when
+    /// it is full although the press is idle: then the disk is what is slow, and smaller chunks help it.
+    fn step(&mut self, bound: Bound) {
+        let last = self.ladder.0.len().saturating_sub(1);
+        let needed = match bound {
+            Bound::CompressionPool if self.pressure >= RUSH_FROM => last,
+            Bound::CompressionPool if self.pressure >= HURRY_FROM => last.min(1),
+            _ => 0,
+        };
+        let calm = bound == Bound::Other && (self.pressure <= CALM_UP_TO || self.pressure >= RUSH_FROM);
+        let since = *self.calm.get_or_insert(self.now);
+        if !calm {
+            self.calm = None;
+        }
+        if needed > self.rung {
+            if std::mem::take(&mut self.climbed) {
+                self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
+            }
+            self.rung = needed;
+        } else if calm && self.now.saturating_sub(since) >= self.patience {
+            self.calm = None;
+            self.climbed = self.rung > 0;
+            if self.rung == 0 {
+                self.patience = PATIENCE;
+            }
+            self.rung = self.rung.saturating_sub(1);
+        }
+    }
+
+    /// Appends what is sealed, without waiting.
+    fn append_ready(&mut self) -> Result<(), FileError> {
+        while let Some(done) = self.under_way.front().and_then(PendingChunk::ready) {
+            self.under_way.pop_front();
+            self.append(done?)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next chunk and appends it.
+    fn append_next(&mut self) -> Result<(), FileError> {
+        match self.under_way.pop_front() {
+            Some(ticket) => self.append(ticket.wait()?),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&mut self, mut piece: ChunkBuffers) -> Result<(), FileError> {
+        self.writer.append(&piece.sealed)?;
+        let name = piece.sealed.codec();
+        match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
+            Some((_, chunks)) => *chunks += 1,
+            None => self.codecs.push((name, 1)),
+        }
+        piece.sealed.clear();
+        self.spare.push(piece);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), FileError> {
+        self.close()?;
+        while !self.under_way.is_empty() {
+            self.append_next()?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Storage + Send + 'static> Sink for Pipeline<S> {
+    type Summary = Written;
+
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        self.now = Duration::from_nanos(event.offset_ns);
+        if self.chunk.chunk.is_due_before(event) {
+            self.close()?;
+        }
+        self.chunk.chunk.push(event)?;
+        if self.chunk.chunk.is_full() {
+            self.close()?;
+        }
+        Ok(self.append_ready()?)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.settle()?;
+        // A writer that has failed says so, though nothing was left to append.
+        Ok(self.writer.check()?)
+    }
+
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(self.writer.check()?)
+    }
+
+    fn pressure(&mut self, percent: u8) {
+        self.pressure = percent;
+    }
+
+    fn finish(mut self) -> Result<Written, SinkError> {
+        self.settle()?;
+        Ok(Written {
+            summary: self.writer.finish()?,
+            codecs: self.codecs,
+            cheaper_chunks: self.cheaper_chunks,
+        })
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        self.writer.stored_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,377 @@
+//! The queue between taps and the writer thread: admission, order, and the live counters.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Overflow, RecorderError, RecorderOptions, Sink,
+    driver::{CommandSender, Report},
+    spool::{Spool, SpooledMessage},
+    writer::Writer,
+};
+use crate::{
+    event::{CAPTURE_CALL, Event, EventKind},
+    record::Clock,
+    redact::{MetadataPolicy, Secrets},
+};
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The sink failed; [`super::Recorder::finish`] says how.
+    #[error("the capture can no longer be written")]
+    SinkFailed,
+    /// The queue was full under [`Overflow::Abort`].
+    #[error("the recorder's queue was full")]
+    Overflow,
+    /// The recorder was finished.
+    #[error("the recording is finished")]
+    Finished,
+    /// The call has its ending; nothing comes after it.
+    #[error("the call has ended")]
+    Ended,
+}
+
+/// What has been recorded so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Calls opened.
+    pub calls: u32,
+    /// Messages taken into the queue.
+    pub messages: u64,
+    /// Their payload bytes, as they stood on the wire.
+    pub message_bytes: u64,
+    /// Messages known to be lost: left out because the queue was full, or reported by [`super::CallRecorder::gap`].
+    pub gaps: u64,
+    /// For how long messages waited because the queue was full, under [`Overflow::Block`], in nanoseconds: the stream was
+    /// slowed by as much, less what the buffers on the way took. Calls, and the directions of one, are added up.
+    pub blocked_ns: u64,
+    /// Messages that waited in a file because the queue was full; see [`super::Spool`].
+    pub spooled: u64,
+    /// Events written to the sink.
+    pub written: u64,
+    /// Bytes stored by the sink, after compression.
+    pub stored_bytes: u64,
+    /// Events waiting to be written.
+    pub queued: u64,
+}
+
+/// Live numbers, read by anyone at any time.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) calls: AtomicU32,
+    pub(super) messages: AtomicU64,
+    pub(super) message_bytes: AtomicU64,
+    pub(super) gaps: AtomicU64,
+    pub(super) blocked_ns: AtomicU64,
+    pub(super) spooled: AtomicU64,
+    pub(super) sent: AtomicU64,
+    pub(super) taken: AtomicU64,
+    pub(super) written: AtomicU64,
+    pub(super) stored_bytes: AtomicU64,
+    refusal: AtomicU8,
+    overflowed: AtomicBool,
+}
+
+impl Counters {
+    pub(super) fn totals(&self) -> Totals {
+        let taken = self.taken.load(Ordering::Relaxed);
+        Totals {
+            calls: self.calls.load(Ordering::Relaxed),
+            messages: self.messages.load(Ordering::Relaxed),
+            message_bytes: self.message_bytes.load(Ordering::Relaxed),
+            gaps: self.gaps.load(Ordering::Relaxed),
+            blocked_ns: self.blocked_ns.load(Ordering::Relaxed),
+            spooled: self.spooled.load(Ordering::Relaxed),
+            written: self.written.load(Ordering::Relaxed),
+            stored_bytes: self.stored_bytes.load(Ordering::Relaxed),
+            queued: self.sent.load(Ordering::Relaxed).saturating_sub(taken),
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refused> {
+        match self.refusal.load(Ordering::Acquire) {
+            1 => Some(Refused::SinkFailed),
+            2 => Some(Refused::Finished),
+            _ if self.overflowed.load(Ordering::Acquire) => Some(Refused::Overflow),
+            _ => None,
+        }
+    }
+
+    /// The first reason stays.
+    fn refuse(&self, why: u8) {
+        let _ = self
+            .refusal
+            .compare_exchange(0, why, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// What the writer thread is told.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Write this; the permit is given back once that is done.
+    Write(Event, Option<Admission>),
+    /// Write nothing more and complete the sink.
+    Finish,
+}
+
+/// A message's place in the queue, given back when dropped.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// In memory.
+    Memory {
+        _event: OwnedSemaphorePermit,
+        _bytes: OwnedSemaphorePermit,
+    },
+    /// Its payload is in a file; the event goes without.
+    File(SpooledMessage),
+}
+
+impl Admission {
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+}
+
+/// The queue, shared by all handles and the writer.
+pub(super) struct Queue {
+    pub(super) counters: Counters,
+    pub(super) on_overflow: Overflow,
+    spool: Option<Arc<Spool>>,
+    /// What is masked in events.
+    pub(super) secrets: Secrets,
+    clock: Arc<dyn Clock>,
+    events: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    /// All of `bytes`: a larger message takes them all and so is let in alone.
+    byte_permits: u32,
+    /// All of `events`.
+    event_permits: usize,
+    /// The sink has failed.
+    pub(super) failed: CancellationToken,
+    inner: Mutex<Inner>,
+}
+
+/// What one lock guards, so that order of stamps = order in the queue.
+struct Inner {
+    sender: CommandSender,
+    /// Sequence number of the capture's own events.
+    capture_seq: u64,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue")
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    pub(super) fn new(sender: CommandSender, options: &mut RecorderOptions) -> Self {
+        let byte_permits = u32::try_from(options.queue_bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let event_permits = options.queue_events.clamp(1, Semaphore::MAX_PERMITS);
+        if options.metadata == MetadataPolicy::Keep {
+            options.secrets.keep();
+        }
+        Self {
+            counters: Counters::default(),
+            on_overflow: options.on_overflow,
+            // What rules take out is never in any file.
+            spool: options.spool.take().filter(|_| options.rules.is_empty()).map(Arc::new),
+            secrets: options.secrets.clone(),
+            clock: Arc::clone(&options.clock),
+            events: Arc::new(Semaphore::new(event_permits)),
+            bytes: Arc::new(Semaphore::new(byte_permits as usize)),
+            byte_permits,
+            event_permits,
+            failed: CancellationToken::new(),
+            inner: Mutex::new(Inner {
+                sender,
+                capture_seq: 0,
+                closed: false,
+            }),
+        }
+    }
+
+    /// Waits for a place for `bytes` of payload.
+    pub(super) async fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        let event = Arc::clone(&self.events).acquire_owned().await;
+        let event = event.map_err(|_| self.why())?;
+        let bytes = Arc::clone(&self.bytes).acquire_many_owned(self.permits(bytes)).await;
+        Ok(Admission::Memory {
+            _event: event,
+            _bytes: bytes.map_err(|_| self.why())?,
+        })
+    }
+
+    /// A place for `bytes` of payload, or `None` when the queue is full.
+    pub(super) fn try_admit(&self, bytes: usize) -> Option<Admission> {
+        Some(Admission::Memory {
+            _event: Arc::clone(&self.events).try_acquire_owned().ok()?,
+            _bytes: Arc::clone(&self.bytes)
+                .try_acquire_many_owned(self.permits(bytes))
+                .ok()?,
+        })
+    }
+
+    /// A place in the file for a message that has none in memory.
+    pub(super) async fn spool(&self, payload: &Bytes) -> Option<Admission> {
+        let spooled = self.spool.as_ref()?.put(payload.clone()).await?;
+        self.counters.spooled.fetch_add(1, Ordering::Relaxed);
+        Some(Admission::File(spooled))
+    }
+
+    /// How full the queue is, in percent: by events or by bytes, whichever is fuller, and wholly while messages wait in
+    /// the file.
+    pub(super) fn fill(&self) -> u8 {
+        if self.spool.as_ref().is_some_and(|spool| spool.is_used()) {
+            return 100;
+        }
+        let events = self.events.available_permits() * 100 / self.event_permits;
+        let bytes = self.bytes.available_permits() * 100 / self.byte_permits as usize;
+        100 - u8::try_from(events.min(bytes)).unwrap_or(0).min(100)
+    }
+
+    fn permits(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).unwrap_or(u32::MAX).min(self.byte_permits)
+    }
+
+    /// Why events are refused now.
+    pub(super) fn why(&self) -> Refused {
+        self.counters.refusal().unwrap_or(Refused::Finished)
+    }
+
+    /// Takes the lock under which events are stamped and sent.
+    pub(super) fn order(&self) -> Order<'_> {
+        Order {
+            queue: self,
+            inner: self.inner.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// The writer of this queue begins.
+    pub(super) fn start<S: Sink>(&self, writer: Writer<S>, report: Report<S>) {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.sender.start(writer, report);
+    }
+
+    /// Refuses everything from here on, and tells the writer to finish. Twice is as good as once.
+    pub(super) fn close(&self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.closed {
+            inner.closed = true;
+            self.counters.refuse(2);
+            let _ = inner.sender.send(Command::Finish);
+        }
+        drop(inner);
+        self.release();
+    }
+
+    /// The sink has failed: refuse everything, and let nobody wait for a place.
+    pub(super) fn fail(&self) {
+        self.counters.refuse(1);
+        self.release();
+        self.failed.cancel();
+    }
+
+    pub(super) fn overflow(&self) {
+        self.counters.overflowed.store(true, Ordering::Release);
+    }
+
+    fn release(&self) {
+        self.events.close();
+        self.bytes.close();
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.clock.offset_ns()
+    }
+
+    /// An overflow that aborted the recording is an error even when the file is well.
+    pub(super) fn judge<T>(&self, outcome: Result<T, RecorderError>) -> Result<T, RecorderError> {
+        let summary = outcome?;
+        if self.counters.overflowed.load(Ordering::Acquire) {
+            return Err(RecorderError::Overflow {
+                lost: self.counters.gaps.load(Ordering::Relaxed),
+            });
+        }
+        Ok(summary)
+    }
+}
+
+/// The right to send events; what is sent under one `Order` is contiguous in the capture.
+pub(super) struct Order<'a> {
+    queue: &'a Queue,
+    inner: MutexGuard<'a, Inner>,
+}
+
+impl Order<'_> {
+    /// Sends an event of the capture itself.
+    pub(super) fn send_for_capture(mut self, kind: EventKind) -> Result<u64, Refused> {
+        let seq = self.inner.capture_seq + 1;
+        let offset = self.push(CAPTURE_CALL, seq, kind, None)?;
+        self.inner.capture_seq = seq;
+        Ok(offset)
+    }
+
+    /// Stamps and sends one event; answers with its offset.
+    pub(super) fn push(
+        &mut self,
+        call: u32,
+        seq: u64,
+        mut kind: EventKind,
+        admission: Option<Admission>,
+    ) -> Result<u64, Refused> {
+        if self.inner.closed {
+            return Err(self.queue.why());
+        }
+        if let Some(Refused::SinkFailed) = self.queue.counters.refusal() {
+            // The writer counts what was refused.
+            let _ = self.inner.sender.send(Command::Write(refused(call, seq), None));
+            return Err(Refused::SinkFailed);
+        }
+        self.queue.secrets.event(&mut kind);
+        if let EventKind::Message(message) = &mut kind {
+            self.queue.counters.messages.fetch_add(1, Ordering::Relaxed);
+            self.queue
+                .counters
+                .message_bytes
+                .fetch_add(message.data.len() as u64, Ordering::Relaxed);
+            if admission.as_ref().is_some_and(Admission::is_file) {
+                message.data = Bytes::new();
+            }
+        }
+        let offset_ns = self.queue.now();
+        let event = Event {
+            call,
+            seq,
+            offset_ns,
+            kind,
+        };
+        self.queue.counters.sent.fetch_add(1, Ordering::Relaxed);
+        if self.inner.sender.send(Command::Write(event, admission)) {
+            Ok(offset_ns)
+        } else {
+            Err(self.queue.why())
+        }
+    }
+}
+
+/// Stands for an event that came after the sink had failed.
+fn refused(call: u32, seq: u64) -> Event {
+    Event {
+        call,
+        seq,
+        offset_ns: 0,
+        kind: EventKind::HalfClose,
+    }
+}

@@ -1,0 +1,512 @@
+//! How hard a capture holds on to the disk: when it is synced, and what happens when its file goes away.
+//!
+//! A `kill -9` loses nothing that was written, for the kernel has it; syncing is against power failures. It takes
+//! milliseconds to seconds, so the writer does not wait for it unless every chunk must be safe: a [`SyncThread`] syncs all
+//! files of a process from one thread, in turn, and each again only when the round before is over (a group commit). What is
+//! synced anyway goes past the page cache when it is much.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::file::{NewFile, Storage};
+use direct::Direct;
+use pace::{MUCH, Pace};
+
+mod batch;
+mod direct;
+mod pace;
+mod recorded;
+
+pub(crate) use recorded::RecordedFile;
+
+/// When what was written is made to survive a power failure. The header always is, when the capture is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncWhen {
+    /// When the system likes; the end of the recording waits for nothing either.
+    None,
+    /// Beside the writing, once per interval or for every 16 MiB, and at the end (the default): a power failure costs about
+    /// two intervals, and the stream does not wait for the disk.
+    #[default]
+    Interval,
+    /// After each chunk, before the next is written.
+    Chunk,
+}
+
+/// So much is synced at once, 16 MiB, of what goes through the page cache. While a sync runs, a write that goes on where the synced bytes end may wait for it:
+/// at 800 MB/s, syncs of one second's data held writes up for 80 ms, these for 15, which the queue of a recorder bridges.
+const SYNC_BYTES: u64 = MUCH;
+
+/// Syncs files and looks after them, all from one thread, which ends when nobody needs it.
+#[derive(Debug)]
+pub(super) struct SyncThread {
+    calls: mpsc::Sender<Call>,
+}
+
+/// What the keeper is called for.
+#[derive(Debug)]
+enum Call {
+    Keep(Weak<SyncState>),
+    /// This file has much to sync.
+    Sync(Weak<SyncState>),
+}
+
+/// What the keeper and the writer know of one file.
+#[derive(Debug)]
+struct SyncState {
+    file: Arc<RecordedFile>,
+    sync: SyncWhen,
+    /// Bytes written since the last sync; batches, of what goes past the page cache.
+    unsynced: Arc<AtomicU64>,
+    /// What the keeper ran into; the next write reports it.
+    failure: Mutex<Option<io::Error>>,
+}
+
+/// A file under the care of a [`SyncThread`].
+#[derive(Debug)]
+pub(super) struct SyncedFile {
+    kept: Arc<SyncState>,
+    keeper: mpsc::Sender<Call>,
+    /// The header has been synced.
+    begun: bool,
+    /// Whether to write past the page cache; `None` where that cannot be done, and where nothing is synced: then the page
+    /// cache may take in as much as the system likes, faster than the disk.
+    pace: Option<Pace>,
+    /// While it is done.
+    direct: Option<Direct>,
+    /// Bytes written since the end of the last chunk.
+    chunk: u64,
+}
+
+impl SyncThread {
+    /// Starts the thread; each of its rounds begins `interval` after the one before ended.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start(interval: Duration) -> io::Result<Self> {
+        let (calls, called) = mpsc::channel();
+        thread::Builder::new()
+            .name("capture-keeper".into())
+            .spawn(move || rounds(&called, interval))?;
+        Ok(Self { calls })
+    }
+
+    /// Takes a new, empty file into care.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub(super) fn keep(&self, file: NewFile, sync: SyncWhen) -> io::Result<SyncedFile> {
+        let kept = Arc::new(SyncState {
+            file: RecordedFile::new(file)?,
+            sync,
+            unsynced: Arc::default(),
+            failure: Mutex::new(None),
+        });
+        // Without its thread, a file is still synced at its end.
+        let _ = self.calls.send(Call::Keep(Arc::downgrade(&kept)));
+        Ok(SyncedFile {
+            kept,
+            keeper: self.calls.clone(),
+            begun: false,
+            pace: (sync != SyncWhen::None).then(|| Pace::new(Instant::now())),
+            direct: None,
+            chunk: 0,
+        })
+    }
+}
+
+fn rounds(called: &mpsc::Receiver<Call>, interval: Duration) {
+    let mut files = Vec::new();
+    let mut next = Instant::now() + interval;
+    loop {
+        // A round that is due comes first, however often one file calls.
+        let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            files.retain(look_after);
+            next = Instant::now() + interval;
+            continue;
+        }
+        match called.recv_timeout(left) {
+            Ok(Call::Keep(file)) => files.push(file),
+            Ok(Call::Sync(file)) => {
+                // A failure is kept for the next write.
+                look_after(&file);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Looks after a file; false when it is closed, or when nothing more can be done for it.
+fn look_after(file: &Weak<SyncState>) -> bool {
+    let Some(kept) = file.upgrade() else { return false };
+    let Err(error) = kept.look_after() else { return true };
+    *kept.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    false
+}
+
+impl SyncState {
+    /// One round's work on one file.
+    fn look_after(&self) -> io::Result<()> {
+        if self.sync == SyncWhen::Interval && self.unsynced.swap(0, Ordering::Relaxed) > 0 {
+            self.file.file().sync_data()?;
+        }
+        self.file.check_roughly()
+    }
+}
+
+impl SyncedFile {
+    /// What is known of the file, for who gives it its name.
+    #[must_use]
+    pub(super) fn recorded(&self) -> Arc<RecordedFile> {
+        Arc::clone(&self.kept.file)
+    }
+
+    /// What the keeper ran into.
+    fn found(&mut self) -> io::Result<()> {
+        let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match failure {
+            Some(error) if error.kind() == io::ErrorKind::NotFound => Err(self.rescue()),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies a file that is gone, with all that was written to it.
+    fn rescue(&mut self) -> io::Error {
+        // What cannot be written any more is not in the copy either.
+        let _ = self.settle();
+        self.kept.file.rescue()
+    }
+
+    /// Lets what was gathered be written, and waits until it is.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(direct) = &mut self.direct else { return Ok(()) };
+        match direct.settle() {
+            Ok(()) => {
+                self.kept.file.settled();
+                Ok(())
+            }
+            Err(_) => self.give_direct_up(),
+        }
+    }
+
+    /// Goes on through the page cache, with what was not written.
+    fn end_direct(&mut self) -> io::Result<()> {
+        let Some(direct) = self.direct.take() else {
+            return Ok(());
+        };
+        let ended = direct.end(self.kept.file.file());
+        self.kept.unsynced.fetch_add(1, Ordering::Relaxed);
+        ended.inspect(|()| self.kept.file.settled())
+    }
+
+    /// A direct write has failed: the same through the page cache, which says why if it cannot either.
+    fn give_direct_up(&mut self) -> io::Result<()> {
+        self.pace = None;
+        self.end_direct()
+    }
+
+    /// Goes past the page cache or through it, as is better for what comes next.
+    fn choose(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.chunk);
+        let waited = self.direct.as_mut().map_or(Duration::ZERO, Direct::waited);
+        let Some(pace) = &mut self.pace else { return Ok(()) };
+        match (pace.is_direct(Instant::now(), bytes, waited), &self.direct) {
+            (true, None) => match Direct::open(self.kept.file.file(), &self.kept.unsynced) {
+                Ok(direct) => self.direct = Some(direct),
+                Err(_) => self.pace = None,
+            },
+            (false, Some(_)) => self.end_direct()?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SyncedFile {
+    fn drop(&mut self) {
+        // Best effort: an error has nowhere to go. What is checked or synced does not come here.
+        let _ = self.end_direct();
+    }
+}
+
+impl Write for SyncedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.found()?;
+        let file = Arc::clone(&self.kept.file);
+        let taken = self.direct.as_mut().map(|direct| {
+            file.hand(bytes.len());
+            let taken = direct.write(bytes);
+            file.took(bytes, *taken.as_ref().unwrap_or(&0));
+            taken
+        });
+        let written = match taken {
+            Some(Ok(taken)) => taken,
+            Some(Err(_)) => {
+                self.give_direct_up()?;
+                file.append(bytes)?
+            }
+            None => file.append(bytes)?,
+        };
+        let more = written as u64;
+        self.chunk += more;
+        if self.direct.is_some() {
+            // It does not pile up, and counts once it is written.
+            return Ok(written);
+        }
+        let before = self.kept.unsynced.fetch_add(more, Ordering::Relaxed);
+        if self.kept.sync == SyncWhen::Interval && before < SYNC_BYTES && before + more >= SYNC_BYTES {
+            // Without its thread, the file is still synced at its end.
+            let _ = self.keeper.send(Call::Sync(Arc::downgrade(&self.kept)));
+        }
+        Ok(written)
+    }
+
+    /// The end of a chunk.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.direct.as_mut().is_some_and(|direct| direct.flush().is_err()) {
+            self.give_direct_up()?;
+        }
+        self.choose()?;
+        if self.direct.is_none() {
+            self.kept.file.end_chunk();
+        }
+        if self.kept.sync == SyncWhen::Chunk {
+            self.settle()?;
+            self.kept.file.file().sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+impl Storage for SyncedFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.found()?;
+        self.settle()?;
+        let header = !std::mem::replace(&mut self.begun, true);
+        if !header {
+            self.kept.file.check_end()?;
+        }
+        if header || self.kept.sync != SyncWhen::None {
+            self.kept.unsynced.store(0, Ordering::Relaxed);
+            self.kept.file.file().sync_data()?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        self.settle()?;
+        self.found()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, fs::File, path::Path};
+
+    use super::*;
+    use crate::{
+        event::{Event, EventKind, Note},
+        file::{Existing, FileErrorKind, Header, Reader, Writer, WriterOptions},
+    };
+
+    /// A round that the tests do not wait for.
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    fn note(seq: u64) -> Event {
+        let (author, text) = ("test".to_owned(), "x".repeat(100));
+        Event {
+            call: 0,
+            seq,
+            offset_ns: seq,
+            kind: EventKind::Note(Note { author, text }),
+        }
+    }
+
+    /// A file that has its name.
+    fn keep(keeper: &SyncThread, path: &Path, sync: SyncWhen) -> SyncedFile {
+        let file = keeper
+            .keep(NewFile::create(path, Existing::Keep).unwrap(), sync)
+            .unwrap();
+        file.recorded().take_name().unwrap();
+        file
+    }
+
+    fn begin(path: &Path, sync: SyncWhen) -> (SyncThread, Arc<SyncState>, Writer<SyncedFile>) {
+        let keeper = SyncThread::start(NEVER).unwrap();
+        let file = keep(&keeper, path, sync);
+        let kept = Arc::clone(&file.kept);
+        let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
+        (keeper, kept, writer)
+    }
+
+    fn read(path: &Path) -> Vec<u64> {
+        let events = Reader::open(path).unwrap();
+        events.map(|event| event.unwrap().seq).collect()
+    }
+
+    #[test]
+    fn a_file_that_vanishes_is_rescued_beside_its_place_and_the_error_says_where() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.gcap");
+        let (_keeper, kept, mut writer) = begin(&path, SyncWhen::Interval);
+        writer.write(&note(1)).unwrap();
+        writer.flush().unwrap();
+        fs::remove_file(&path).unwrap();
+        let found = kept.look_after().unwrap_err();
+        *kept.failure.lock().unwrap() = Some(found);
+        writer.write(&note(2)).unwrap();
+        let error = writer.flush().unwrap_err().to_string();
+        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+        let [Ok(saved)] = &names[..] else { panic!("{names:?}") };
+        assert!(error.contains(saved.path().to_str().unwrap()), "{error}");
+        assert_eq!(read(&saved.path()), [1]);
+    }
+
+    #[test]
+    fn a_file_that_vanishes_before_the_end_is_not_finished_into_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let (_keeper, _, mut writer) = begin(&inner.join("b.gcap"), SyncWhen::None);
+        writer.write(&note(1)).unwrap();
+        fs::remove_dir_all(&inner).unwrap();
+        let error = writer.finish().unwrap_err();
+        assert!(matches!(error.kind(), FileErrorKind::Io(_)), "{error}");
+        let text = error.to_string();
+        let saved = text.split("saved as ").nth(1).and_then(|rest| rest.split(';').next());
+        let saved = Path::new(saved.unwrap_or_else(|| panic!("{text}")));
+        assert_eq!(read(saved), [1]);
+        fs::remove_file(saved).unwrap();
+    }
+
+    #[test]
+    fn what_the_keeper_ran_into_ends_the_recording_and_what_was_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.gcap");
+        let (_keeper, kept, mut writer) = begin(&path, SyncWhen::Interval);
+        writer.write(&note(1)).unwrap();
+        writer.flush().unwrap();
+        *kept.failure.lock().unwrap() = Some(io::Error::from_raw_os_error(5));
+        writer.write(&note(2)).unwrap();
+        let text = writer.flush().unwrap_err().to_string();
+        for part in ["c.gcap", "Input/output error", "the disk itself failed"] {
+            assert!(text.contains(part), "{text}");
+        }
+        drop(writer);
+        assert_eq!(read(&path), [1]);
+    }
+
+    #[test]
+    fn a_round_cleans_what_is_dirty() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_keeper, kept, mut writer) = begin(&dir.path().join("d.gcap"), SyncWhen::Interval);
+        assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0, "the header is synced at once");
+        writer.write(&note(1)).unwrap();
+        writer.flush().unwrap();
+        assert!(kept.unsynced.load(Ordering::Relaxed) > 0);
+        kept.look_after().unwrap();
+        assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn much_is_synced_before_its_round_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.gcap");
+        let (calls, called) = mpsc::channel();
+        let keeper = SyncThread { calls };
+        let mut file = keep(&keeper, &path, SyncWhen::Interval);
+        file.write_all(&[0]).unwrap();
+        assert!(matches!(called.try_recv(), Ok(Call::Keep(_))));
+        assert!(called.try_recv().is_err(), "one byte is not much");
+        file.write_all(&vec![0; SYNC_BYTES as usize]).unwrap();
+        file.write_all(&[0]).unwrap();
+        let kept = Arc::clone(&file.kept);
+        drop((keeper, file));
+        rounds(&called, NEVER);
+        // The call came with the write of many bytes, and the sync after the last one: all in one.
+        assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0);
+    }
+
+    /// A file past the page cache, from its first chunk on.
+    fn direct(path: &Path, ways: impl FnOnce(&File) -> Direct) -> (SyncThread, Writer<SyncedFile>) {
+        let keeper = SyncThread::start(NEVER).unwrap();
+        let mut file = keep(&keeper, path, SyncWhen::Interval);
+        file.direct = Some(ways(file.kept.file.file()));
+        // Nothing is decided: it stays as it is.
+        file.pace = None;
+        let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
+        (keeper, writer)
+    }
+
+    #[test]
+    fn past_the_page_cache_a_capture_is_the_same_and_every_chunk_can_be_read_once_it_is_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, usual) = (dir.path().join("f.gcap"), dir.path().join("g.gcap"));
+        let (_keeper, mut writer) = direct(&path, |file| {
+            Direct::open(file, &Arc::default()).unwrap_or_else(|_| Direct::through(file))
+        });
+        let (_other, _, mut other) = begin(&usual, SyncWhen::None);
+        for seq in 1..=40 {
+            for writer in [&mut writer, &mut other] {
+                for _ in 0..seq * 3 {
+                    writer.write(&note(seq)).unwrap();
+                }
+                writer.flush().unwrap();
+                writer.check().unwrap();
+            }
+            assert_eq!(fs::read(&path).unwrap(), fs::read(&usual).unwrap(), "chunk {seq}");
+        }
+        assert_eq!(writer.finish().unwrap(), other.finish().unwrap());
+        assert_eq!(fs::read(&path).unwrap(), fs::read(&usual).unwrap());
+    }
+
+    #[test]
+    fn a_capture_that_is_given_up_past_the_page_cache_keeps_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.gcap");
+        let (_keeper, mut writer) = direct(&path, Direct::through);
+        for seq in 1..=100 {
+            writer.write(&note(seq)).unwrap();
+            writer.flush().unwrap();
+        }
+        drop(writer);
+        assert_eq!(read(&path), (1..=100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_not_synced_is_left_to_the_page_cache() {
+        let dir = tempfile::tempdir().unwrap();
+        let keeper = SyncThread::start(NEVER).unwrap();
+        let may = [SyncWhen::None, SyncWhen::Interval, SyncWhen::Chunk].map(|sync| {
+            let path = dir.path().join(format!("{sync:?}.gcap"));
+            keep(&keeper, &path, sync).pace.is_some()
+        });
+        assert_eq!(may, [false, true, true]);
+    }
+
+    #[test]
+    fn when_direct_writes_fail_the_page_cache_takes_over_and_nothing_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("h.gcap");
+        let (_keeper, mut writer) = direct(&path, |file| Direct::refused(file, &path));
+        let events = 200;
+        for seq in 1..=events {
+            writer.write(&note(seq)).unwrap();
+            writer.flush().unwrap();
+        }
+        let (file, _) = writer.finish_into().unwrap();
+        assert!(file.direct.is_none());
+        assert_eq!(read(&path), (1..=events).collect::<Vec<_>>());
+    }
+}

@@ -97,7 +97,12 @@ struct OneofOptions {
 /// Lowers a file of an edition; others stay. `stripped` holds the bytes of `file`.
 pub(super) fn lower(file: &mut FileDescriptorProto, stripped: &[u8]) -> Result<(), String> {
     match file.syntax() {
-        "" | "proto2" | "proto3" => return Ok(()),
+        "proto2" | "proto3" => return Ok(()),
+        "" => {
+            // Said to be empty is as good as not said; the library takes it for a syntax that it does not know.
+            file.syntax = None;
+            return Ok(());
+        }
         "editions" => {}
         other => return Err(format!("its syntax `{other}` is not known")),
     }

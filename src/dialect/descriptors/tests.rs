@@ -196,6 +196,11 @@ fn what_the_library_would_panic_at_is_mended_or_left_out() {
         assert_eq!(left_out(&read).len(), 0);
         json(&read, "a.M", b"\x0a\x00");
     }
+    // A syntax that is said to be nothing is proto2, as one that is not said.
+    let mut empty_syntax = with("a", vec![field(1, Type::Int32, "")]);
+    empty_syntax.syntax = Some(String::new());
+    let read = Descriptors::read(&set([empty_syntax])).unwrap();
+    assert_eq!(left_out(&read).len(), 0);
     // A oneof, a syntax and an enum that are not there; two fields of one number; a name with dots.
     let mut of_oneof = field(1, Type::Int32, "");
     of_oneof.oneof_index = Some(1);

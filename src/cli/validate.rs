@@ -27,9 +27,9 @@ pub(crate) struct ValidateArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
 
-    /// How much worse than the baseline is still good, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "20", requires = "baseline")]
-    pub(crate) tolerance: f64,
+    /// How much worse than the baseline is still good, in percent; 10 for a baseline of three captures or more, else 20
+    #[arg(long, value_name = "PERCENT", requires = "baseline")]
+    pub(crate) tolerance: Option<f64>,
 
     /// Print an expectation file made from this capture, which must be good
     #[arg(long, conflicts_with_all = ["junit", "baseline"])]
@@ -110,14 +110,15 @@ pub(crate) struct LayoutArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
-    /// The capture
-    #[arg(value_name = "CAPTURE")]
-    pub(crate) capture: PathBuf,
+    /// The captures
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(crate) captures: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
 
-    /// Write throughput and latencies for later comparison (`capture validate --baseline`)
+    /// Write throughput and latencies for later comparison (`capture validate --baseline`); several captures of one job
+    /// tell how much they vary by themselves
     #[arg(long, value_name = "FILE")]
     pub(crate) save_baseline: Option<PathBuf>,
 

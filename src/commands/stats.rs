@@ -1,52 +1,103 @@
-//! `capture stats`: the numbers of a capture.
+//! `capture stats`: the numbers of captures.
 
-use std::fs::File;
+use std::{fs::File, path::Path};
 
 use grpc_capture::{
     dialect::Layout,
     file::{CaptureState, Existing, Reader},
     report::stats_text,
-    stats::{Stats, StatsOptions, baseline::Baseline},
+    stats::{
+        Stats, StatsOptions,
+        baseline::{Baseline, KNOWN_FROM},
+    },
 };
 
 use serde::Serialize;
 
 use super::{Done, Failure, Outcome, input, output};
-use crate::cli::validate::{LayoutArgs, StatsArgs};
+use crate::cli::{
+    Format,
+    validate::{LayoutArgs, StatsArgs},
+};
 
 #[derive(Serialize)]
 struct Report {
     #[serde(flatten)]
     stats: Stats,
+    capture: String,
     #[serde(flatten)]
     source: CaptureState,
 }
 
 pub(crate) fn run(args: &StatsArgs) -> Done {
-    input::read_through(&args.capture, |reader| count(args, reader))
+    if let Some(baseline) = &args.save_baseline {
+        for capture in &args.captures {
+            output::apart(capture, baseline)?;
+        }
+    }
+    let (mut outcome, mut all, mut empty) = (Outcome::Ok, Vec::new(), None);
+    for (number, path) in args.captures.iter().enumerate() {
+        if args.captures.len() > 1 && args.format.format == Format::Text {
+            let gap = if number > 0 { "\n" } else { "" };
+            output::put(Format::Text, format!("{gap}==> {} <==\n", output::shown(path)))?;
+        }
+        let counted = input::read_through(path, |reader| {
+            let stats = count(args, path, reader)?;
+            let has_frames = stats.totals.frames > 0;
+            all.push(Baseline::of(&stats));
+            if has_frames {
+                return Ok(Outcome::Ok);
+            }
+            output::say(format!("{} holds no frame", path.display()));
+            empty.get_or_insert(path);
+            Ok(Outcome::Findings)
+        })?;
+        outcome = outcome.worst(counted);
+    }
+    match (&args.save_baseline, empty) {
+        (None, _) => Ok(outcome),
+        (Some(_), Some(empty)) => {
+            output::say(format!(
+                "no baseline was written: nothing can be held against {}, which holds no frame",
+                empty.display()
+            ));
+            Ok(outcome)
+        }
+        (Some(path), None) => save(args, path, &all).map(|()| outcome),
+    }
 }
 
-fn count(args: &StatsArgs, reader: &mut Reader<File>) -> Done {
+fn save(args: &StatsArgs, path: &Path, all: &[Baseline]) -> Result<(), Failure> {
+    let Some(baseline) = Baseline::of_several(all) else {
+        return Err(
+            "no baseline was written: some of the captures have times of delivery, and some were imported without"
+                .into(),
+        );
+    };
+    let text = serde_json::to_string_pretty(&baseline)?;
+    output::write_shared(path, Existing::forced(args.force), format!("{text}\n").as_bytes())?;
+    if baseline.captures < KNOWN_FROM {
+        output::say(format!(
+            "{}: made of {}; one that is made of {KNOWN_FROM} or more of the same job knows how much it varies",
+            path.display(),
+            output::counted(baseline.captures.into(), "capture")
+        ));
+    }
+    Ok(())
+}
+
+fn count(args: &StatsArgs, path: &Path, reader: &mut Reader<File>) -> Result<Stats, Failure> {
     let options = StatsOptions {
         layout: layout(&args.layout),
         ..StatsOptions::default()
     };
     let report = Report {
         stats: Stats::with(reader, options)?,
+        capture: path.display().to_string(),
         source: reader.state()?,
     };
-    let stats = &report.stats;
     output::print(args.format.format, &report, |report| stats_text::render(&report.stats))?;
-    if let Some(path) = &args.save_baseline {
-        output::apart(&args.capture, path)?;
-        let text = serde_json::to_string_pretty(&Baseline::of(stats))?;
-        output::write_shared(path, Existing::forced(args.force), format!("{text}\n").as_bytes())?;
-    }
-    if stats.totals.frames == 0 {
-        output::say(format!("{} holds no frame", args.capture.display()));
-        return Ok(Outcome::Findings);
-    }
-    Ok(Outcome::Ok)
+    Ok(report.stats)
 }
 
 /// The layout that the flags name; a flag that is not given leaves its half of the guess.

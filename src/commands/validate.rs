@@ -21,7 +21,10 @@ use super::{
 use crate::cli::{Format, validate::ValidateArgs};
 
 pub(crate) fn run(args: &ValidateArgs) -> Done {
-    if !(args.tolerance.is_finite() && args.tolerance >= 0.0) {
+    if args
+        .tolerance
+        .is_some_and(|percent| !(percent.is_finite() && percent >= 0.0))
+    {
         return Err(Failure::Usage("--tolerance is a percentage, such as 20".to_owned()));
     }
     let expectations = expect::expectations(&args.expect)?;
@@ -87,7 +90,8 @@ fn validate(
     let read_to = ReadTo::of(reader.state()?, was_recorded || is_locked(path), damage.as_ref());
     let mut validation = validator.finish_at(&read_to);
     if let (Some(baseline), Some(stats)) = (baseline, stats) {
-        let regressions = compare(baseline, &stats.finish(), args.tolerance / 100.0);
+        let tolerance = args.tolerance.map_or(baseline.tolerance(), |percent| percent / 100.0);
+        let regressions = compare(baseline, &stats.finish(), tolerance);
         validation.findings.extend(regression::findings(&regressions));
     }
     let report = Report::new(path.display().to_string(), validation, fails_from(args), &read_to);

@@ -1,20 +1,28 @@
 //! Baselines: what a stream once achieved, and whether it still does.
 
 mod file;
+mod noise;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::{Stats, TimingSource, number};
 pub use file::BaselineError;
+use noise::Noise;
 
 /// Version of the baseline file.
 pub const VERSION: u32 = 1;
 
-/// How much worse a measurement may be before it counts, as a share of the baseline.
+/// How much worse a measurement may be before it counts, as a share of the baseline, where one or two captures were all
+/// that the baseline was made of: how much the job varies by itself is not known then.
 pub const DEFAULT_TOLERANCE: f64 = 0.20;
 
-/// Latencies whose difference is smaller than this are alike: schedulers and timers of an idle machine move them as much.
-pub const LATENCY_NOISE_NS: f64 = 1_000_000.0;
+/// The same, where the baseline was made of [`KNOWN_FROM`] captures or more, whose spread tells how much the job varies.
+pub const KNOWN_NOISE_TOLERANCE: f64 = 0.10;
+
+/// Captures from which the spread between them tells how much a job varies.
+pub const KNOWN_FROM: u32 = 3;
 
 /// What a stream once achieved; its serialized form is the baseline file. A metric that was not measured is `None`.
 ///
@@ -26,7 +34,7 @@ pub const LATENCY_NOISE_NS: f64 = 1_000_000.0;
 /// assert!(compare(&Baseline::parse(&text)?, &stats, DEFAULT_TOLERANCE).is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baseline {
     /// Version of the file, [`VERSION`].
     pub baseline: u32,
@@ -50,6 +58,20 @@ pub struct Baseline {
     pub inter_arrival_p95_ns: Option<f64>,
     /// 99 % of the times between messages are no longer.
     pub inter_arrival_p99_ns: Option<f64>,
+    /// The longest time between messages; it is not judged, but tells how far the others may go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inter_arrival_max_ns: Option<f64>,
+    /// Captures that it was made of; the metrics are the medians of theirs.
+    #[serde(skip_serializing_if = "is_one")]
+    pub captures: u32,
+    /// By metric, the standard deviation between the captures, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spread: BTreeMap<&'static str, f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_one(captures: &u32) -> bool {
+    *captures == 1
 }
 
 /// A metric that got worse by more than it may.
@@ -63,6 +85,8 @@ pub struct Regression {
     pub baseline: f64,
     /// What was measured; `None` when there was nothing to measure.
     pub measured: Option<f64>,
+    /// By how much the metric moves by itself, in its unit; it is worse by more than that.
+    pub noise: f64,
     /// By how much it is worse, as a share of the baseline: 0.25 is a quarter slower or later. Infinite when a latency of
     /// 0 became one, or when a latency could not be measured any more; a rate or a count that is gone is worse by 1.
     #[serde(serialize_with = "number::float")]
@@ -81,33 +105,39 @@ struct Metric {
     key: &'static str,
     unit: &'static str,
     better: Better,
+    noise: Noise,
     value: fn(&Baseline) -> Option<f64>,
 }
 
 /// The metrics, in the order of the file.
 const METRICS: [Metric; 9] = [
-    metric("frames", "frames", Better::Higher, |of| of.frames),
-    metric("rows", "rows", Better::Higher, |of| of.rows),
-    metric("frames_per_s", "frames/s", Better::Higher, |of| of.frames_per_s),
-    metric("rows_per_s", "rows/s", Better::Higher, |of| of.rows_per_s),
-    metric("megabytes_per_s", "MB/s", Better::Higher, |of| of.megabytes_per_s),
-    metric("first_frame_ns", "ns", Better::Lower, |of| of.first_frame_ns),
-    metric("inter_arrival_p50_ns", "ns", Better::Lower, |of| {
-        of.inter_arrival_p50_ns
-    }),
-    metric("inter_arrival_p95_ns", "ns", Better::Lower, |of| {
-        of.inter_arrival_p95_ns
-    }),
-    metric("inter_arrival_p99_ns", "ns", Better::Lower, |of| {
-        of.inter_arrival_p99_ns
-    }),
+    higher("frames", "frames", Noise::Count, |of| of.frames),
+    higher("rows", "rows", Noise::Count, |of| of.rows),
+    higher("frames_per_s", "frames/s", Noise::Rate, |of| of.frames_per_s),
+    higher("rows_per_s", "rows/s", Noise::Rate, |of| of.rows_per_s),
+    higher("megabytes_per_s", "MB/s", Noise::Rate, |of| of.megabytes_per_s),
+    latency("first_frame_ns", Noise::FirstFrame, |of| of.first_frame_ns),
+    latency("inter_arrival_p50_ns", noise::P50, |of| of.inter_arrival_p50_ns),
+    latency("inter_arrival_p95_ns", noise::P95, |of| of.inter_arrival_p95_ns),
+    latency("inter_arrival_p99_ns", noise::P99, |of| of.inter_arrival_p99_ns),
 ];
 
-const fn metric(key: &'static str, unit: &'static str, better: Better, value: fn(&Baseline) -> Option<f64>) -> Metric {
+const fn higher(key: &'static str, unit: &'static str, noise: Noise, value: fn(&Baseline) -> Option<f64>) -> Metric {
     Metric {
         key,
         unit,
-        better,
+        better: Better::Higher,
+        noise,
+        value,
+    }
+}
+
+const fn latency(key: &'static str, noise: Noise, value: fn(&Baseline) -> Option<f64>) -> Metric {
+    Metric {
+        key,
+        unit: "ns",
+        better: Better::Lower,
+        noise,
         value,
     }
 }
@@ -130,6 +160,63 @@ impl Baseline {
             inter_arrival_p50_ns: waits.map(|waits| ns(waits.p50_ns)),
             inter_arrival_p95_ns: waits.map(|waits| ns(waits.p95_ns)),
             inter_arrival_p99_ns: waits.map(|waits| ns(waits.p99_ns)),
+            inter_arrival_max_ns: waits.map(|waits| ns(waits.max_ns)),
+            captures: 1,
+            spread: BTreeMap::new(),
+        }
+    }
+
+    /// What several recordings of one job achieve: the median of each metric, and how far it spreads. `None` for none, and
+    /// for recordings of which only some were timed by their delivery.
+    ///
+    /// ```
+    /// use grpc_capture::{file::Reader, stats::{Stats, baseline::Baseline}};
+    /// let stats = Stats::of(&mut Reader::open("captures/zero-ids.gcap")?)?;
+    /// let all = [Baseline::of(&stats), Baseline::of(&stats), Baseline::of(&stats)];
+    /// let baseline = Baseline::of_several(&all).ok_or("nothing to make one of")?;
+    /// assert_eq!((baseline.captures, baseline.frames), (3, Some(5.0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_several(all: &[Self]) -> Option<Self> {
+        let [first, rest @ ..] = all else { return None };
+        if rest.is_empty() {
+            return Some(first.clone());
+        }
+        if rest.iter().any(|of| of.timing != first.timing) {
+            return None;
+        }
+        let values = |value: fn(&Self) -> Option<f64>| all.iter().filter_map(value).collect::<Vec<_>>();
+        let middle = |value| median(values(value));
+        let spread = METRICS.iter().filter_map(|metric| {
+            let spread = deviation(&values(metric.value))?;
+            Some((metric.key, spread))
+        });
+        Some(Self {
+            baseline: VERSION,
+            timing: first.timing,
+            frames: middle(|of| of.frames),
+            rows: middle(|of| of.rows),
+            frames_per_s: middle(|of| of.frames_per_s),
+            rows_per_s: middle(|of| of.rows_per_s),
+            megabytes_per_s: middle(|of| of.megabytes_per_s),
+            first_frame_ns: middle(|of| of.first_frame_ns),
+            inter_arrival_p50_ns: middle(|of| of.inter_arrival_p50_ns),
+            inter_arrival_p95_ns: middle(|of| of.inter_arrival_p95_ns),
+            inter_arrival_p99_ns: middle(|of| of.inter_arrival_p99_ns),
+            inter_arrival_max_ns: values(|of| of.inter_arrival_max_ns).into_iter().reduce(f64::max),
+            captures: u32::try_from(all.len()).unwrap_or(u32::MAX),
+            spread: spread.collect(),
+        })
+    }
+
+    /// How much worse a measurement may be unless somebody says: [`KNOWN_NOISE_TOLERANCE`] or [`DEFAULT_TOLERANCE`].
+    #[must_use]
+    pub const fn tolerance(&self) -> f64 {
+        if self.captures >= KNOWN_FROM {
+            KNOWN_NOISE_TOLERANCE
+        } else {
+            DEFAULT_TOLERANCE
         }
     }
 
@@ -142,29 +229,36 @@ impl Baseline {
     }
 }
 
-/// The metrics that are worse than the baseline by more than `tolerance` (a share: [`DEFAULT_TOLERANCE`] is 20 %), worst
-/// first. Latencies must also differ by [`LATENCY_NOISE_NS`]. A metric without a baseline is not judged; one with a
-/// baseline that could not be measured any more is worse.
+/// The metrics that got worse, worst first: by more than `tolerance` (a share; see [`Baseline::tolerance`]), *and* by more
+/// than they move by themselves ([`Regression::noise`]). A metric without a baseline is not judged; one with a baseline that
+/// could not be measured any more is worse.
 #[must_use]
 pub fn compare(baseline: &Baseline, stats: &Stats, tolerance: f64) -> Vec<Regression> {
     let now = Baseline::of(stats);
-    let judge = |metric: &Metric| {
-        let before = (metric.value)(baseline)?;
-        let measured = (metric.value)(&now);
-        let worse_by_fraction = worse(metric.better, before, measured);
-        // Written so that a tolerance of NaN lets nothing pass that is worse.
-        let fine = worse_by_fraction <= 0.0 || worse_by_fraction <= tolerance;
-        (!fine).then_some(Regression {
-            metric: metric.key,
-            unit: metric.unit,
-            baseline: before,
-            measured,
-            worse_by_fraction,
-        })
-    };
-    let mut found: Vec<_> = METRICS.iter().filter_map(judge).collect();
+    let mut found: Vec<_> = METRICS
+        .iter()
+        .filter_map(|metric| judge(metric, baseline, &now, tolerance))
+        .collect();
     found.sort_by(|a, b| b.worse_by_fraction.total_cmp(&a.worse_by_fraction));
     found
+}
+
+fn judge(metric: &Metric, baseline: &Baseline, now: &Baseline, tolerance: f64) -> Option<Regression> {
+    let before = (metric.value)(baseline)?;
+    let measured = (metric.value)(now);
+    let noise = metric.noise.of(metric.key, before, baseline, now)?;
+    let worse_by_fraction = worse(metric.better, before, measured);
+    // Written so that a tolerance of NaN lets nothing pass that is worse.
+    let fine = worse_by_fraction <= 0.0 || worse_by_fraction <= tolerance;
+    let is_noise = measured.is_some_and(|measured| (measured - before).abs() <= noise);
+    (!fine && !is_noise).then_some(Regression {
+        metric: metric.key,
+        unit: metric.unit,
+        baseline: before,
+        measured,
+        noise,
+        worse_by_fraction,
+    })
 }
 
 fn worse(better: Better, before: f64, measured: Option<f64>) -> f64 {
@@ -173,9 +267,26 @@ fn worse(better: Better, before: f64, measured: Option<f64>) -> f64 {
         (Better::Higher, _) if before <= 0.0 => 0.0,
         (Better::Higher, now) => (before - now.unwrap_or(0.0)) / before,
         (Better::Lower, None) => f64::INFINITY,
-        (Better::Lower, Some(now)) if now - before < LATENCY_NOISE_NS => 0.0,
         (Better::Lower, Some(now)) => (now - before) / before,
     }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let above = *values.get(values.len() / 2)?;
+    let below = *values.get((values.len() - 1) / 2)?;
+    Some(f64::midpoint(below, above))
+}
+
+/// The standard deviation of a sample; `None` with fewer than two values.
+fn deviation(values: &[f64]) -> Option<f64> {
+    let count = values.len() as f64;
+    if count < 2.0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (count - 1.0)).sqrt())
 }
 
 #[cfg(test)]

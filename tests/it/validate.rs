@@ -153,7 +153,7 @@ fn junit_has_one_case_for_each_rule_and_marks_what_failed() {
 #[test]
 fn a_baseline_fails_what_got_slower_by_more_than_a_fifth_and_says_by_how_much() {
     let dir = Dir::new();
-    let (path, baseline) = (shipped("production.gcap"), dir.file("baseline.json"));
+    let (path, baseline) = (shipped("zero-ids.gcap"), dir.file("baseline.json"));
     run(&["stats", "--save-baseline", &baseline, &path]).expect(0);
     run(&["stats", "--save-baseline", &baseline, &path])
         .expect(4)
@@ -168,10 +168,24 @@ fn a_baseline_fails_what_got_slower_by_more_than_a_fifth_and_says_by_how_much() 
     assert_eq!(rules(&report)[0], "regression");
     let message = report["findings"][0]["message"].as_str().unwrap();
     assert!(
-        message.contains("frames_per_s") && message.contains("worse by 50.0 %"),
+        message.contains("frames_per_s") && message.contains("worse by 50.0 %") && message.contains(" frames/s"),
         "{message}"
     );
     run(&["validate", "--baseline", &faster, "--tolerance", "60", &path]).expect(0);
+    let several = dir.file("several.json");
+    run(&["stats", "--save-baseline", &several, &path, &path, &path]).expect(0);
+    let made: Value = serde_json::from_str(&std::fs::read_to_string(&several).unwrap()).unwrap();
+    assert_eq!(
+        (&made["captures"], &made["spread"]["frames_per_s"]),
+        (&3.into(), &0.0.into())
+    );
+    run(&["validate", "--baseline", &several, &path]).expect(0);
+    // Nothing can be held against a stream that brought nothing.
+    let none = dir.file("none.json");
+    run(&["stats", "--save-baseline", &none, &path, &shipped("empty-stream.gcap")])
+        .expect(1)
+        .says(&["no baseline was written", "empty-stream"]);
+    assert!(!std::path::Path::new(&none).exists());
     run(&["validate", "--baseline", &shipped("LICENCES.md"), &path])
         .expect(4)
         .says(&["LICENCES.md"]);
@@ -252,6 +266,14 @@ fn statistics_are_one_json_object_and_say_when_there_is_no_frame() {
     run(&["stats", &shipped("empty-stream.gcap")])
         .expect(1)
         .says(&["holds no frame"]);
+    let two = [shipped("zero-ids.gcap"), shipped("nan.gcap")];
+    let lines = run(&["stats", "--format", "json", &two[0], &two[1]])
+        .expect(0)
+        .json_lines();
+    let named: Vec<_> = lines.iter().map(|line| line["capture"].as_str().unwrap()).collect();
+    assert_eq!(named, two);
+    let text = run(&["stats", &two[0], &two[1]]).expect(0);
+    assert!(text.text().contains("zero-ids.gcap <==") && text.text().contains("nan.gcap <=="));
 }
 
 #[test]

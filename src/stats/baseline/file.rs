@@ -1,5 +1,7 @@
 //! Reading a baseline file.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{Baseline, METRICS, VERSION};
@@ -46,6 +48,9 @@ pub enum BaselineError {
     },
 }
 
+/// Keys that files of earlier builds lack.
+const LATER: [&str; 3] = ["inter_arrival_max_ns", "captures", "spread"];
+
 pub(super) fn parse(text: &str) -> Result<Baseline, BaselineError> {
     let syntax = |problem: String| BaselineError::Syntax { problem };
     let Value::Object(file) = serde_json::from_str(text).map_err(|error| syntax(error.to_string()))? else {
@@ -64,6 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Baseline, BaselineError> {
         ["baseline", "timing"]
             .into_iter()
             .chain(METRICS.iter().map(|metric| metric.key))
+            .chain(LATER)
     };
     if let Some(key) = file.keys().find(|key| !keys().any(|known| known == key.as_str())) {
         return Err(BaselineError::Unknown {
@@ -83,7 +89,49 @@ pub(super) fn parse(text: &str) -> Result<Baseline, BaselineError> {
         inter_arrival_p50_ns: number(&file, "inter_arrival_p50_ns")?,
         inter_arrival_p95_ns: number(&file, "inter_arrival_p95_ns")?,
         inter_arrival_p99_ns: number(&file, "inter_arrival_p99_ns")?,
+        inter_arrival_max_ns: match file.get("inter_arrival_max_ns") {
+            None => None,
+            Some(_) => number(&file, "inter_arrival_max_ns")?,
+        },
+        captures: captures(&file)?,
+        spread: spread(&file)?,
     })
+}
+
+fn captures(file: &Map<String, Value>) -> Result<u32, BaselineError> {
+    let Some(value) = file.get("captures") else {
+        return Ok(1);
+    };
+    let captures = value.as_u64().and_then(|captures| u32::try_from(captures).ok());
+    captures
+        .filter(|captures| *captures > 0)
+        .ok_or_else(|| BaselineError::Value {
+            key: "captures",
+            expected: "a number of captures",
+            found: value.to_string(),
+        })
+}
+
+fn spread(file: &Map<String, Value>) -> Result<BTreeMap<&'static str, f64>, BaselineError> {
+    let key = "spread";
+    let Some(value) = file.get(key) else {
+        return Ok(BTreeMap::new());
+    };
+    let wrong = |found: &Value| BaselineError::Value {
+        key,
+        expected: "an object of metrics, each a number that is not negative",
+        found: found.to_string(),
+    };
+    let object = value.as_object().ok_or_else(|| wrong(value))?;
+    let entry = |(name, value): (&String, &Value)| {
+        let metric = METRICS.iter().find(|metric| metric.key == name);
+        let number = value.as_f64().filter(|number| *number >= 0.0 && number.is_finite());
+        match (metric, number) {
+            (Some(metric), Some(number)) => Ok((metric.key, number)),
+            _ => Err(wrong(&Value::from(format!("{name}: {value}")))),
+        }
+    };
+    object.iter().map(entry).collect()
 }
 
 fn timing(file: &Map<String, Value>) -> Result<TimingSource, BaselineError> {

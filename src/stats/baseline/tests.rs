@@ -1,3 +1,5 @@
+mod recordings;
+
 use super::*;
 use crate::{
     file::Header,
@@ -54,16 +56,16 @@ fn the_same_and_the_better_pass() {
 fn worse_by_more_than_the_tolerance_fails_and_says_by_how_much() {
     let before = stats(10.0, Some(400_000_000));
     assert_eq!(regressions(&before, &stats(8.0, Some(480_000_000))), []);
-    let found = regressions(&before, &stats(7.5, Some(600_000_000)));
+    let found = regressions(&before, &stats(7.5, Some(1_300_000_000)));
     assert_eq!(
         found,
-        [("first_frame_ns", 0.5), ("frames_per_s", 0.25), ("rows_per_s", 0.25)]
+        [("first_frame_ns", 2.25), ("frames_per_s", 0.25), ("rows_per_s", 0.25)]
     );
 }
 
 #[test]
 fn the_tolerance_can_be_chosen() {
-    let (before, now) = (stats(10.0, Some(400_000_000)), stats(8.0, Some(480_000_000)));
+    let (before, now) = (stats(10.0, Some(400_000_000)), stats(8.0, Some(1_300_000_000)));
     assert_eq!(compare(&Baseline::of(&before), &now, 0.05).len(), 3);
     assert_eq!(compare(&Baseline::of(&before), &now, f64::NAN).len(), 3);
     assert_eq!(compare(&Baseline::of(&before), &before, f64::NAN), []);
@@ -71,12 +73,11 @@ fn the_tolerance_can_be_chosen() {
 
 #[test]
 fn latencies_within_the_noise_are_alike_however_small_they_are() {
-    assert_eq!(
-        regressions(&stats(10.0, Some(100_000)), &stats(10.0, Some(1_000_000))),
-        []
-    );
-    let found = regressions(&stats(10.0, Some(100_000)), &stats(10.0, Some(1_100_000)));
-    assert_eq!(found, [("first_frame_ns", 10.0)]);
+    for (before, now) in [(100_000, 1_000_000), (7_812_000, 16_578_216), (10_000_000, 110_000_000)] {
+        assert_eq!(regressions(&stats(10.0, Some(before)), &stats(10.0, Some(now))), []);
+    }
+    let found = regressions(&stats(10.0, Some(10_000_000)), &stats(10.0, Some(120_000_000)));
+    assert_eq!(found, [("first_frame_ns", 11.0)]);
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn what_is_gone_is_worse_and_what_never_was_is_not_judged() {
 fn a_baseline_of_zero_judges_latencies_only() {
     assert_eq!(regressions(&stats(0.0, Some(0)), &stats(0.0, Some(0))), []);
     assert_eq!(
-        regressions(&stats(0.0, Some(0)), &stats(5.0, Some(2_000_000))),
+        regressions(&stats(0.0, Some(0)), &stats(5.0, Some(120_000_000))),
         [("first_frame_ns", f64::INFINITY)]
     );
 }
@@ -121,6 +122,10 @@ fn errors_name_the_key() {
         ("frames", Some((-1).into())),
         ("fps", Some(1.into())),
         ("baseline", Some(2.into())),
+        ("captures", Some(0.into())),
+        ("spread", Some(3.into())),
+        ("spread", Some(serde_json::json!({"fps": 1.0}))),
+        ("spread", Some(serde_json::json!({"frames": -1.0}))),
     ] {
         let said = changed(key, value);
         assert!(said.contains(&format!("`{key}`")), "{said}");
@@ -132,4 +137,50 @@ fn errors_name_the_key() {
             .contains("no JSON object")
     );
     assert!(Baseline::parse("{").unwrap_err().to_string().contains("line 1"));
+}
+
+#[test]
+fn a_baseline_of_several_holds_the_medians_and_how_far_they_spread() {
+    let all: Vec<_> = [10.0, 9.0, 12.0, 11.0]
+        .into_iter()
+        .map(|fps| Baseline::of(&stats(fps, Some(400_000_000))))
+        .collect();
+    let baseline = Baseline::of_several(&all).unwrap();
+    assert_eq!((baseline.captures, baseline.frames_per_s), (4, Some(10.5)));
+    assert_eq!(baseline.inter_arrival_max_ns, Some(900_000_000.0));
+    let spread = baseline.spread["frames_per_s"];
+    assert!((spread - 1.291).abs() < 0.001, "{spread}");
+    assert_eq!(baseline.spread["first_frame_ns"], 0.0);
+    let text = serde_json::to_string_pretty(&baseline).unwrap();
+    assert_eq!(Baseline::parse(&text), Ok(baseline));
+
+    assert_eq!(Baseline::of_several(&[]), None);
+    assert_eq!(Baseline::of_several(&all[..1]), Some(all[0].clone()));
+    let mut imported = all[0].clone();
+    imported.timing = TimingSource::Rows;
+    assert_eq!(Baseline::of_several(&[all[0].clone(), imported]), None);
+}
+
+#[test]
+fn what_lies_within_the_spread_of_the_captures_is_no_regression() {
+    let of = |fps: &[f64]| {
+        let all: Vec<_> = fps.iter().map(|fps| Baseline::of(&stats(*fps, None))).collect();
+        Baseline::of_several(&all).unwrap()
+    };
+    let now = stats(8.0, None);
+    let judged = |baseline: &Baseline| compare(baseline, &now, baseline.tolerance()).len();
+    assert_eq!(judged(&of(&[10.0, 10.1, 9.9])), 2, "frames and rows in a second");
+    assert_eq!(judged(&of(&[10.0, 11.0, 9.0])), 0, "it varies so much by itself");
+    assert_eq!(of(&[10.0, 10.1, 9.9]).tolerance(), KNOWN_NOISE_TOLERANCE);
+    assert_eq!(of(&[10.0, 10.1]).tolerance(), DEFAULT_TOLERANCE);
+}
+
+#[test]
+fn a_file_of_an_earlier_build_is_read() {
+    let text = r#"{"baseline": 1, "timing": "delivery", "frames": 73.0, "rows": 190.0, "frames_per_s": 12.5,
+        "rows_per_s": 32.5, "megabytes_per_s": 0.68, "first_frame_ns": 7812000.0, "inter_arrival_p50_ns": 80000000.0,
+        "inter_arrival_p95_ns": 160000000.0, "inter_arrival_p99_ns": null}"#;
+    let baseline = Baseline::parse(text).unwrap();
+    assert_eq!((baseline.captures, baseline.spread.len()), (1, 0));
+    assert_eq!((baseline.frames, baseline.inter_arrival_max_ns), (Some(73.0), None));
 }

@@ -359,6 +359,13 @@ pub struct Gap {
     pub reason: String,
 }
 
+impl Gap {
+    /// The reason of messages that a recorder left out because its queue was full.
+    pub const OVERFLOW: &str = "the recorder's queue was full";
+    /// The reason of messages that lay in a damaged part of a file that was recovered.
+    pub const DAMAGE: &str = "lost with a damaged part of the capture file";
+}
+
 /// A remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {

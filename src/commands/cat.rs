@@ -66,6 +66,16 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
             }
         }
     }
+    if let Some(call) = args.call.filter(|_| !writer.met) {
+        return Err(input::no_call(&args.capture, reader, call)?);
+    }
+    if writer.start_ns.is_some() {
+        output::say(format!(
+            "nothing lies behind --start-offset: {} ends at {}",
+            args.capture.display(),
+            output::seconds(writer.last_ns)
+        ));
+    }
     writer.finish()?;
     if !matches!(reader.tail(), Tail::Finished(_)) {
         output::say("more may follow: --follow waits for it");
@@ -129,6 +139,9 @@ struct EventWriter<'a> {
     numbers: MessageNumbers,
     /// Events before this offset are passed over until the first at or after it: they number and explain what follows.
     start_ns: Option<u64>,
+    last_ns: u64,
+    /// The call that was asked for is there.
+    met: bool,
     out: Box<dyn Write>,
     /// The file that it goes into, without its name until all is written.
     new: Option<NewFile>,
@@ -174,6 +187,8 @@ impl<'a> EventWriter<'a> {
             args,
             json: EventJson::new(schema, header.anchor_unix_ns),
             numbers: MessageNumbers::default(),
+            last_ns: 0,
+            met: false,
             start_ns: args
                 .start_offset
                 .map(|start| u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX)),
@@ -204,6 +219,8 @@ impl<'a> EventWriter<'a> {
         if self.args.call.is_some_and(|call| call != event.call) {
             return Ok(());
         }
+        self.met = true;
+        self.last_ns = self.last_ns.max(event.offset_ns);
         if self.start_ns.is_some_and(|start_ns| event.offset_ns < start_ns) {
             self.json.pass(event);
             return Ok(());

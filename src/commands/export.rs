@@ -32,6 +32,12 @@ pub(crate) fn run(args: &ExportArgs) -> Done {
         .find_map(|(path, form)| Some((path.as_deref()?, form)));
     match wanted {
         Some((path, form)) => input::read(&args.capture, |reader| {
+            if let Some(call) = args.call {
+                let overview = reader.overview()?;
+                if overview.calls.iter().all(|known| known.call != call) {
+                    return Err(input::no_call(&args.capture, reader, call)?);
+                }
+            }
             form(args, reader, path).map_err(|failure| output::while_making(path, failure))
         }),
         None => Err(Failure::Usage("say what to export into, such as --png FILE".to_owned())),

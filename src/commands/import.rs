@@ -27,6 +27,15 @@ struct Report {
     capture: String,
     frames: u64,
     undecodable: u64,
+    /// Those that are no messages of the dialect.
+    #[serde(skip)]
+    malformed: u64,
+    /// Frames that would take too much memory to decode.
+    #[serde(skip)]
+    too_large: u64,
+    /// The input is messages alone, of which a flag says how they are encoded.
+    #[serde(skip)]
+    is_frames: bool,
     message_bytes: u64,
     stored_bytes: u64,
     duration_ns: u64,
@@ -86,7 +95,10 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     let report = Report {
         capture: path.display().to_string(),
         frames: source.received,
-        undecodable: source.undecodable,
+        undecodable: source.undecodable + source.not_inflated,
+        malformed: source.undecodable,
+        too_large: source.too_large,
+        is_frames: source.is_frames(),
         message_bytes: summary.message_bytes,
         stored_bytes: summary.stored_bytes,
         duration_ns: summary.last_offset_ns,
@@ -136,15 +148,44 @@ fn judge(args: &ImportArgs, report: &Report) -> Outcome {
         output::say(format!("{input} holds no frame"));
         return outcome.worst(Outcome::Findings);
     }
-    if report.undecodable > 0 && report.error.is_none() {
-        let frames = output::counted(report.undecodable, "frame");
+    if report.too_large > 0 {
         output::say(format!(
-            "{frames} of {input} cannot be decoded as {}; is --dialect right?",
-            args.dialect
+            "{} of {input} would take more memory than is allowed to decode; the capture holds them byte for byte",
+            output::counted(report.too_large, "frame")
+        ));
+    }
+    if report.undecodable > 0 && report.error.is_none() {
+        output::say(format!(
+            "{} of {input} cannot be decoded{}",
+            output::counted(report.undecodable, "frame"),
+            undecodable(args, report)
         ));
         outcome = outcome.worst(Outcome::Findings);
     }
     outcome
+}
+
+/// What may be the reason. The dialect is in question where nothing fits it, and where it was not in the file.
+fn undecodable(args: &ImportArgs, report: &Report) -> String {
+    let other = match args.dialect {
+        Dialect::DataStream => Dialect::PandaDataStream,
+        Dialect::PandaDataStream => Dialect::DataStream,
+    };
+    if report.malformed == 0 {
+        ": their compression is damaged or not known".to_owned()
+    } else if !report.is_frames {
+        "; `capture validate` says what is wrong with the first".to_owned()
+    } else if report.malformed + report.too_large < report.frames {
+        format!(
+            " as {}, though others can; `capture validate` says what is wrong with the first",
+            args.dialect
+        )
+    } else {
+        format!(
+            " as {}; if the job spoke the other dialect, give --dialect {other}",
+            args.dialect
+        )
+    }
 }
 
 fn text(report: &Report) -> String {

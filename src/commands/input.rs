@@ -61,6 +61,18 @@ pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcom
     outcome
 }
 
+/// That there is no such call, and which there are.
+pub(crate) fn no_call(path: &Path, reader: &mut Reader<File>, call: u32) -> Result<Failure, Failure> {
+    let known: Vec<_> = reader.overview()?.calls.iter().map(|call| call.call).collect();
+    let known = match known.as_slice() {
+        [] => "no call".to_owned(),
+        [one] => format!("call {one} alone"),
+        [first, .., last] => format!("{} calls, {first} to {last}", output::grouped(known.len() as u64)),
+    };
+    let path = path.display();
+    Ok(format!("there is no call {call} in {path}; it holds {known}").into())
+}
+
 /// Bytes of a file of settings, such as jobs, expectations or a plan of faults.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
 

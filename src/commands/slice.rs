@@ -7,8 +7,8 @@ use grpc_capture::{
     file::Reader,
     finding::Finding,
     slice::{Cut, Range, Sliced, slice},
-    text::printable,
-    validate::{Expectations, Validator},
+    text::{nearest, printable},
+    validate::{Expectations, RULES, Validator},
 };
 use serde::Serialize;
 
@@ -95,17 +95,7 @@ fn around(args: &SliceArgs, reader: &mut Reader<File>, wanted: &str, margin_ns: 
     let findings = validator.finish().findings;
     let found = findings.iter().filter(|finding| finding.rule == rule).nth(number - 1);
     let Some(found) = found else {
-        let mut known: Vec<_> = findings.iter().map(|finding: &Finding| finding.rule).collect();
-        known.dedup();
-        let there = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        return Err(Failure::Usage(format!(
-            "{} has no finding `{wanted}`; there are: {there}",
-            args.capture.display()
-        )));
+        return Err(Failure::Usage(no_finding(args, rule, wanted, &findings)));
     };
     let Some(at) = found.first.offset_ns else {
         return Err(Failure::Usage(format!(
@@ -116,6 +106,22 @@ fn around(args: &SliceArgs, reader: &mut Reader<File>, wanted: &str, margin_ns: 
         from_ns: at.saturating_sub(margin_ns),
         to_ns: at.saturating_add(margin_ns),
     })
+}
+
+/// What there is in place of a finding that was asked for, and what the name may have been meant for.
+fn no_finding(args: &SliceArgs, rule: &str, wanted: &str, findings: &[Finding]) -> String {
+    let mut known: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
+    known.dedup();
+    let there = match known.as_slice() {
+        [] => "there is none at all".to_owned(),
+        known => format!("there are: {}", known.join(", ")),
+    };
+    let rules = RULES.iter().map(|rule| rule.id);
+    let near = nearest(rule, rules).filter(|_| RULES.iter().all(|known| known.id != rule));
+    let near = near.map_or_else(String::new, |near| {
+        format!(", and no rule has that name; `{near}` is the nearest")
+    });
+    format!("{} has no finding `{wanted}`{near}; {there}", args.capture.display())
 }
 
 fn text(report: &Report) -> String {

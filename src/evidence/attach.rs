@@ -146,6 +146,7 @@ pub struct Jira {
     base: Url,
     who: Credentials,
     limits: AttachLimits,
+    tls: TlsOptions,
 }
 
 impl Jira {
@@ -171,6 +172,7 @@ impl Jira {
             base,
             who,
             limits,
+            tls: tls.clone(),
         })
     }
 
@@ -196,14 +198,10 @@ impl Jira {
                 Ok(request.header("X-Atlassian-Token", "no-check").multipart(form))
             })
             .await?;
-        if answer.status == 413 {
-            return Err(AttachError::TooLarge {
-                path: file.to_owned(),
-                size,
-                limit: None,
-            });
+        if let Some(error) = self.refused(issue, &answer, file, size).await? {
+            return Err(error);
         }
-        let value = answer.json(issue)?;
+        let value = answer.json(issue, &self.who)?;
         attachment(&value).ok_or_else(|| answer.odd("a list with the new attachment"))
     }
 
@@ -221,9 +219,46 @@ impl Jira {
                     .body(body.clone()))
             })
             .await?;
-        let value = answer.json(issue)?;
+        let value = answer.json(issue, &self.who)?;
         let id = value["id"].as_str().map(str::to_owned);
         id.ok_or_else(|| answer.odd("the new comment"))
+    }
+
+    /// What a refused upload means. Jira answers 404 for a file that is too large as well as for an issue that is not there.
+    async fn refused(
+        &self,
+        issue: &IssueKey,
+        answer: &send::Answer,
+        file: &Path,
+        size: u64,
+    ) -> Result<Option<AttachError>, AttachError> {
+        const TOO_LARGE: u16 = 413;
+        const BAD_REQUEST: u16 = 400;
+        const NOT_FOUND: u16 = 404;
+        let (status, said) = (answer.status, answer.reason());
+        let words = said.to_ascii_lowercase();
+        let speaks_of_size = ["too large", "too big", "exceed", "maximum", "size limit"]
+            .iter()
+            .any(|word| words.contains(word));
+        if status == TOO_LARGE || (matches!(status, BAD_REQUEST | NOT_FOUND) && speaks_of_size) {
+            return Ok(Some(AttachError::TooLarge {
+                path: file.to_owned(),
+                size,
+                limit: None,
+                said,
+            }));
+        }
+        if status != NOT_FOUND {
+            return Ok(None);
+        }
+        let seen = self.send(Method::GET, &["issue", &issue.0], Ok).await?;
+        let there = seen.status == 200;
+        Ok(there.then(|| AttachError::NotTaken {
+            url: answer.url().to_owned(),
+            status,
+            reason: said,
+            size,
+        }))
     }
 
     /// Asks what may be uploaded. A Jira that does not say is taken at the upload's own word.
@@ -239,6 +274,7 @@ impl Jira {
                 path: file.to_owned(),
                 size,
                 limit: Some(limit),
+                said: String::new(),
             }),
             _ => Ok(()),
         }
@@ -265,15 +301,7 @@ fn base(text: &str) -> Result<Url, AttachError> {
         url: text.to_owned(),
         problem: problem.to_owned(),
     };
-    let text = text.trim();
-    // A token goes there, so that an address without a scheme is one of TLS.
-    let bare = !text.contains("://") && !text.is_empty();
-    let written = if bare {
-        format!("https://{text}")
-    } else {
-        text.to_owned()
-    };
-    let mut url = Url::parse(&written).map_err(|error| refuse(&error.to_string()))?;
+    let mut url = Url::parse(text.trim()).map_err(|error| refuse(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(refuse("it does not begin with http:// or https://"));
     }

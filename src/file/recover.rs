@@ -136,7 +136,7 @@ impl<S: Storage> Salvage<S> {
         let gap = Gap {
             direction: Direction::Received,
             messages,
-            reason: "lost with a damaged part of the capture file".to_owned(),
+            reason: Gap::DAMAGE.to_owned(),
         };
         self.write(&Event {
             call,

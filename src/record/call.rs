@@ -9,7 +9,6 @@ use super::{
 use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
 
 /// Why a gap is there when the queue was full.
-const OVERFLOW_REASON: &str = "the recorder's queue was full";
 
 /// Records the events of one call. Shared by the tasks that watch its two directions.
 ///
@@ -220,7 +219,7 @@ impl CallRecorder {
             let gap = Gap {
                 direction,
                 messages: *lost,
-                reason: OVERFLOW_REASON.to_owned(),
+                reason: Gap::OVERFLOW.to_owned(),
             };
             order.push(self.id, state.seq + 1, EventKind::Gap(gap), None)?;
             state.seq += 1;

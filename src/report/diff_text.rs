@@ -60,6 +60,8 @@ fn within(place: &Place) -> String {
     let place = Place {
         call: None,
         offset_ns: None,
+        unix_ns: None,
+        original_offset_ns: None,
         ..*place
     };
     if place == Place::default() {

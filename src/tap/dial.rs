@@ -37,7 +37,7 @@ use super::{
 };
 use crate::event::GoAway;
 use connector::{Connector, Route};
-use error::Fault;
+use error::{Fault, Lack, Next};
 use watch::{Opening, Watch};
 
 /// How long a job may take to become reachable: jobs of the field were ready after 7 to 21 seconds.
@@ -85,6 +85,9 @@ pub struct DialOptions {
     pub metadata: HeaderMap,
     /// When TLS may give way to plain text. Default: only on this machine.
     pub fallback: Fallback,
+    /// Whether the target, and that it is spoken to in plain text, come from a Focus Server's answer and not from a flag.
+    /// Default: false.
+    pub answered: bool,
     /// HTTP/2 window of a stream in bytes. It bounds what a stream whose recorder is
     /// busy may hold in memory. Default [`STREAM_WINDOW`].
     pub stream_window: u32,
@@ -111,6 +114,7 @@ impl Default for DialOptions {
             connect_timeout: CONNECT_TIMEOUT,
             metadata: HeaderMap::new(),
             fallback: Fallback::default(),
+            answered: false,
             stream_window: STREAM_WINDOW,
         }
     }
@@ -164,21 +168,34 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
         attempts += 1;
         let now = Instant::now();
         let attempt = attempt(&route, target, options);
-        let last = match deadline.limit(ATTEMPT_LIMIT, attempt).await {
-            Some(Ok(connection)) => return Ok(connection),
-            Some(Err(Fault::Final(error))) => return Err(error),
-            Some(Err(Fault::PlainText)) => {
-                if !route.may_fall_back(target, options) {
-                    return Err(DialError::NeedsPlaintext { target: target.clone() });
-                }
+        let fault = match deadline.limit(ATTEMPT_LIMIT, attempt).await {
+            Some(Ok(connection)) => {
+                tracing::info!(
+                    "connected to {target} at {} ({}, attempt {attempts})",
+                    connection.peer,
+                    if connection.encrypted { "TLS" } else { "plain text" }
+                );
+                return Ok(connection);
+            }
+            Some(Err(Fault::PlainText)) if route.may_fall_back(target, options) => {
                 tracing::warn!("{target} speaks plain text; going on without encryption");
                 route = Route::Plain;
                 continue;
             }
-            Some(Err(Fault::Again(text))) => text,
-            None => format!("no answer within {:.1?}", now.elapsed()),
+            Some(Err(fault)) => fault,
+            None => Fault::Again(format!("no answer within {:.1?}", now.elapsed()), Lack::Server),
+        };
+        let (last, remedy) = match fault.judge(target, options, route.is_tls()) {
+            Next::Again(last, remedy) => (last, remedy),
+            Next::Over(error) => return Err(error),
         };
         tracing::debug!("attempt {attempts} at {target}: {last}");
+        if attempts == 1 {
+            tracing::info!(
+                "{target} is not there yet ({last}); trying for {:?}",
+                options.connect_timeout
+            );
+        }
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
         let Some(pause) = within(pause, &deadline) else {
             return Err(DialError::Limit {
@@ -186,6 +203,7 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
                 limit: options.connect_timeout,
                 attempts,
                 last,
+                remedy,
             });
         };
         sleep(pause).await;
@@ -214,8 +232,8 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
     let channel = endpoint(route, &authority, options.stream_window)?
         .connect_with_connector(connector)
         .await
-        .map_err(|error| Fault::Again(error::chain(&error)))?;
-    judge(watch.opened().await, route, target)?;
+        .map_err(|error| Fault::Again(error::chain(&error), Lack::Server))?;
+    judge(watch.opened().await)?;
     Ok(Connection {
         channel,
         authority,
@@ -228,40 +246,21 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
 }
 
 /// Says whether a server that opened its side like this speaks HTTP/2.
-fn judge(opening: Opening, route: &Route, target: &Target) -> Result<(), Fault> {
+fn judge(opening: Opening) -> Result<(), Fault> {
     match opening {
         Opening::Http2 => Ok(()),
         Opening::Failed(text, tls) => Err(match tls {
-            Some(tls) => error::of_tls(&tls, target),
-            None => Fault::Again(closed(route, &text)),
+            Some(tls) => error::fault(&tls),
+            None => Fault::Closed(text),
         }),
-        Opening::Tls => Err(Fault::Final(DialError::NeedsTls { target: target.clone() })),
-        Opening::Http1 => Err(not_http2(target, "HTTP/1")),
-        Opening::Foreign => Err(not_http2(target, "something else")),
+        Opening::Tls => Err(Fault::Tls),
+        Opening::Http1 => Err(Fault::NotHttp2("HTTP/1")),
+        Opening::Foreign => Err(Fault::NotHttp2(error::FOREIGN)),
         Opening::Closed | Opening::Waiting => {
             let text = "the connection was accepted and closed again without a word";
-            Err(Fault::Again(closed(route, text)))
+            Err(Fault::Closed(text.to_owned()))
         }
     }
-}
-
-/// What a server means that closes a connection before HTTP/2 begins. Not every one sends the TLS alert that says so.
-fn closed(route: &Route, text: &str) -> String {
-    if route.is_tls() {
-        // The TLS library's own text tells of a missing close_notify, which is the least of it.
-        "the server closed the connection after the TLS handshake, as one does that wants a client certificate it \
-         knows (--cert, --key)"
-            .to_owned()
-    } else {
-        format!("{text}, as a server of TLS does when --plaintext is given")
-    }
-}
-
-fn not_http2(target: &Target, what: &'static str) -> Fault {
-    Fault::Final(DialError::NotHttp2 {
-        target: target.clone(),
-        what,
-    })
 }
 
 fn endpoint(route: &Route, authority: &str, window: u32) -> Result<Endpoint, Fault> {
@@ -280,7 +279,7 @@ fn endpoint(route: &Route, authority: &str, window: u32) -> Result<Endpoint, Fau
         .keep_alive_timeout(KEEPALIVE_ANSWER)
         .keep_alive_while_idle(false)
         .user_agent(concat!("grpc-capture/", env!("CARGO_PKG_VERSION")))
-        .map_err(|error| Fault::Again(error::chain(&error)))
+        .map_err(|error| Fault::Again(error::chain(&error), Lack::Server))
 }
 
 #[cfg(test)]

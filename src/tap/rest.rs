@@ -6,6 +6,7 @@
 
 mod answer;
 mod error;
+mod probe;
 mod send;
 
 pub use error::RestError;
@@ -64,6 +65,7 @@ pub struct FocusClient {
     /// What the server calls itself, as the first answer to a configure request says it.
     server: OnceLock<String>,
     limits: RestLimits,
+    tls: TlsOptions,
 }
 
 impl FocusClient {
@@ -99,6 +101,7 @@ impl FocusClient {
             found,
             server: OnceLock::new(),
             limits,
+            tls: tls.clone(),
         })
     }
 

@@ -4,6 +4,7 @@
 
 mod identity;
 mod pin;
+pub mod remedy;
 mod verifier;
 
 pub use pin::{NoPin, parse_pin};
@@ -23,6 +24,7 @@ use rustls::{
         pem::{self, PemObject as _},
     },
 };
+pub use verifier::PinMismatch;
 pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
 
@@ -56,6 +58,15 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
+    /// True when something asks for TLS by name.
+    #[must_use]
+    pub const fn is_asked_for(&self) -> bool {
+        matches!(self.mode, TlsMode::Verify | TlsMode::Insecure)
+            || self.cacert.is_some()
+            || self.cert.is_some()
+            || self.pin_sha256.is_some()
+    }
+
     /// The configuration of a client that offers the protocols `alpn` (`h2`, `http/1.1`).
     ///
     /// [`TlsMode::Auto`] and [`TlsMode::Plaintext`] verify like [`TlsMode::Verify`]: whether TLS is spoken at all is

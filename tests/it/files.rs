@@ -325,7 +325,11 @@ fn cat_can_show_one_call_one_direction_and_what_comes_later() {
     let by_call: Vec<_> = ["1", "2", "3"].iter().map(|call| raw(&["--call", call])).collect();
     let all = raw(&[]);
     assert_eq!(all.len(), by_call.iter().map(Vec::len).sum::<usize>());
-    assert_eq!(raw(&["--call", "4"]), b"");
+    for form in [&["--raw"][..], &["--format", "json"], &[]] {
+        run(&[&["cat", &production, "--call", "4"], form].concat())
+            .expect(4)
+            .says(&["there is no call 4", "3 calls, 1 to 3"]);
+    }
     assert_eq!(raw(&["--call", "2", "--direction", "sent"]), [2, 0x08, 1], "stream 1");
     assert_eq!(
         raw(&["--direction", "both"]).len(),
@@ -348,7 +352,8 @@ fn cat_can_show_one_call_one_direction_and_what_comes_later() {
         messages[0]["message"]["rows"].is_array(),
         "decoded by what was passed over"
     );
-    assert_eq!(cat_json(&[&nan, "--start-offset", "1h"]), Vec::<Value>::new());
+    let beyond = run(&["cat", "--format", "json", &nan, "--start-offset", "1h"]).expect(0);
+    assert_eq!(beyond.says(&["ends at 0.504 s"]).json_lines(), Vec::<Value>::new());
 }
 
 #[test]

@@ -152,3 +152,209 @@ fn times_and_sizes_are_taken_in_every_common_form() {
         run(&[&cut[..4], &args[..]].concat()).expect(2).says(&[how]);
     }
 }
+
+/// A port that takes every connection, says this and ends.
+fn says_only(bytes: &'static [u8]) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut asked = [0; 1024];
+            let _ = io::Read::read(&mut client, &mut asked);
+            let _ = client.write_all(bytes);
+        }
+    });
+    addr
+}
+
+#[test]
+fn a_port_that_speaks_something_else_is_named_for_what_it_is() {
+    let dir = Dir::new();
+    let ca = dir.file("ca.pem");
+    let (plain, secret) = (
+        serve(),
+        Serve::start(&[&shipped("zero-ids.gcap"), &format!("--self-signed={ca}")]),
+    );
+    let rest = |serve: &Serve| serve.ready["rest"].as_str().unwrap().to_owned();
+    let http1 = says_only(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").to_string();
+    let https = says_only(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+    let out = dir.file("none.gcap");
+    let server = |url: &str| run(&["record", "--server", url, "-o", &out]).expect(4);
+    // REST is asked for, and gRPC, or TLS, is there.
+    for (url, says, not) in [
+        (
+            format!("http://{}", plain.grpc()),
+            "--target HOST:PORT --plaintext",
+            "may have been created",
+        ),
+        (
+            format!("https://{}", plain.grpc()),
+            "--target HOST:PORT --plaintext",
+            "try http://",
+        ),
+        (
+            format!("http://{}", secret.grpc()),
+            "write https://",
+            "may have been created",
+        ),
+        (
+            rest(&secret).replace("https://", "http://"),
+            "write https://",
+            "may have been created",
+        ),
+        (rest(&plain).replace("http://", "https://"), "try http://", "--cacert"),
+        (format!("http://{https}"), "write https://", "job description"),
+    ] {
+        let run = server(&url).says(&[says]);
+        assert!(!run.stderr.contains(not), "{url}: {}", run.stderr);
+    }
+    run(&[
+        "record",
+        "--server",
+        &format!("https://{}", secret.grpc()),
+        "-o",
+        &out,
+        "--insecure",
+    ])
+    .expect(4)
+    .says(&["gRPC over TLS", "--target HOST:PORT;"]);
+    // gRPC is asked for, and REST is there.
+    for (target, flags) in [
+        (http1.as_str(), &["--plaintext"][..]),
+        (&format!("http://{http1}"), &[]),
+    ] {
+        let record = ["record", "-t", target, "--job-id", "a", "-o", &out];
+        run(&[&record[..], flags].concat())
+            .expect(4)
+            .says(&["--server", "gRPC"]);
+    }
+    // TLS where there is none, and plain text where there is TLS: the remedy is one that was not taken.
+    let target = |target: &str, flags: &[&str]| {
+        run(&[
+            &[
+                "record",
+                "-t",
+                target,
+                "--job-id",
+                "a",
+                "-o",
+                &out,
+                "--connect-timeout",
+                "2s",
+            ],
+            flags,
+        ]
+        .concat())
+        .expect(4)
+    };
+    let trusted = target(plain.grpc(), &["--cacert", &ca]).says(&["drop the TLS flags, and add --plaintext"]);
+    assert!(!trusted.stderr.contains("--insecure"), "{}", trusted.stderr);
+    target(&format!("https://{}", plain.grpc()), &[]).says(&["http://"]);
+    target(secret.grpc(), &["--plaintext"]).says(&["drop --plaintext"]);
+    let http = target(&format!("http://{}", secret.grpc()), &[]).says(&["write https://"]);
+    assert!(!http.stderr.contains("drop --plaintext"), "{}", http.stderr);
+    assert_eq!(dir.names(), ["ca.pem"]);
+}
+
+#[test]
+fn a_certificate_that_is_refused_says_what_is_wrong_with_it_and_nothing_that_was_done() {
+    let dir = Dir::new();
+    let (ca, other) = (dir.file("ca.pem"), dir.file("other.pem"));
+    let serve = Serve::start(&[&shipped("zero-ids.gcap"), &format!("--self-signed={ca}")]);
+    drop(Serve::start(&[
+        &shipped("zero-ids.gcap"),
+        &format!("--self-signed={other}"),
+    ]));
+    let out = dir.file("none.gcap");
+    let pin = "0".repeat(64);
+    for (flags, says, not) in [
+        (&[][..], &["--cacert FILE", "--insecure"][..], &[][..]),
+        (
+            &["--cacert", &ca, "--authority", "elsewhere.example"],
+            &["--authority localhost"],
+            &["--cacert"],
+        ),
+        (
+            &["--cacert", &other],
+            &["other.pem holds another authority"],
+            &["--cacert FILE"],
+        ),
+        (
+            &["--pin-sha256", &pin],
+            &["its SHA-256 is ", "--pin-sha256"],
+            &["--insecure", "--cacert"],
+        ),
+    ] {
+        let record = ["record", "-t", serve.grpc(), "--job-id", "a", "-o", &out];
+        let run = run(&[&record[..], flags].concat()).expect(4).says(says);
+        for text in not {
+            assert!(!run.stderr.contains(text), "{flags:?}: {}", run.stderr);
+        }
+    }
+    let rest = serve.ready["rest"].as_str().unwrap();
+    for (flags, says, not) in [
+        (&["--cacert", &other][..], "holds another authority", "--cacert FILE"),
+        (&["--pin-sha256", &pin], "its SHA-256 is ", "--insecure"),
+    ] {
+        let run = run(&[&["record", "--server", rest, "-o", &out][..], flags].concat())
+            .expect(4)
+            .says(&[says]);
+        assert!(!run.stderr.contains(not), "{flags:?}: {}", run.stderr);
+    }
+    // The certificate that it names is the one to pin.
+    let told = run(&[
+        "record",
+        "-t",
+        serve.grpc(),
+        "--job-id",
+        "a",
+        "-o",
+        &out,
+        "--pin-sha256",
+        &pin,
+    ])
+    .expect(4);
+    let seen = told
+        .stderr
+        .split_once("its SHA-256 is ")
+        .unwrap()
+        .1
+        .get(..64)
+        .unwrap()
+        .to_owned();
+    let job = serve.ready["job_ids"][0].as_str().unwrap();
+    run(&[
+        "record",
+        "-t",
+        serve.grpc(),
+        "--job-id",
+        job,
+        "-o",
+        &out,
+        "--pin-sha256",
+        &seen,
+    ])
+    .expect(0);
+}
+
+#[test]
+fn what_is_not_there_is_an_error_with_what_there_is() {
+    let dir = Dir::new();
+    let production = shipped("production.gcap");
+    for form in ["--npy", "--parquet", "--mcap", "--binlog", "--frames", "--jsonl"] {
+        let out = dir.file("out");
+        run(&["export", &production, form, &out, "--call", "9"])
+            .expect(4)
+            .says(&["there is no call 9", "3 calls, 1 to 3"]);
+    }
+    assert_eq!(dir.names(), [""; 0]);
+    let out = dir.file("cut.gcap");
+    let around = |rule: &str| run(&["slice", &shipped("nan.gcap"), "-o", &out, "--around", rule]);
+    around("nann")
+        .expect(2)
+        .says(&["`nan` is the nearest", "there are: nan"]);
+    around("mising-rows").expect(2).says(&["`missing-rows` is the nearest"]);
+    let known = around("stall").expect(2);
+    assert!(!known.stderr.contains("nearest"), "{}", known.stderr);
+}

@@ -18,6 +18,7 @@ use grpc_capture::{
     file::{Header, attribute},
     frames::{Frames, Seen},
     proto::FOCUS_DESCRIPTOR_SET,
+    wire::InflateError,
 };
 
 use super::recognized;
@@ -47,7 +48,9 @@ pub(super) struct Source {
     /// Messages of spectrogram calls among them that cannot be decoded.
     pub(super) undecodable: u64,
     /// Frames that would take too much memory to decode.
-    too_large: u64,
+    pub(super) too_large: u64,
+    /// Frames that were compressed, and cannot be inflated.
+    pub(super) not_inflated: u64,
     ahead: VecDeque<Result<Event, Problem>>,
     events: Events,
     frames: Frames,
@@ -106,6 +109,7 @@ impl Source {
             received: 0,
             undecodable: 0,
             too_large: 0,
+            not_inflated: 0,
             ahead: VecDeque::new(),
             events,
             frames: Frames::default(),
@@ -121,6 +125,11 @@ impl Source {
         matches!(&self.events, Events::Mcap(file) if file.header().is_some())
     }
 
+    /// True when the input is messages alone.
+    pub(super) const fn is_frames(&self) -> bool {
+        matches!(self.events, Events::Frames(_))
+    }
+
     pub(super) fn next(&mut self) -> Option<Result<Event, Problem>> {
         let event = match self.ahead.pop_front().or_else(|| self.events.next())? {
             Ok(event) => event,
@@ -132,7 +141,9 @@ impl Source {
         match self.frames.see(&event) {
             // It may well be a frame, and is kept as one.
             Seen::Malformed(_, error) if error.kind == DecodeErrorKind::TooManyParts => self.too_large += 1,
-            Seen::Malformed(..) | Seen::NotInflated(..) => self.undecodable += 1,
+            Seen::NotInflated(_, InflateError::TooLarge { .. }) => self.too_large += 1,
+            Seen::NotInflated(..) => self.not_inflated += 1,
+            Seen::Malformed(..) => self.undecodable += 1,
             _ => {}
         }
         Some(Ok(event))

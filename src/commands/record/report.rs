@@ -1,7 +1,8 @@
 //! What a recording came to: the exit code, and the report.
 
 use grpc_capture::{
-    event::{Ending, Limit},
+    dialect::Dialect,
+    event::{Ending, Limit, Status},
     file::Digest,
     record::{RecordingSummary, StoredCall, StoredFiles},
     report::{event_json::EndingJson, event_text, validation, validation_text},
@@ -235,10 +236,14 @@ fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
                 _ => format!(" on call {}", empty.join(", ")),
             };
             outcome = Outcome::Findings;
-            errors.push(format!(
-                "no frame was recorded{which}; a job's frames are delivered once: did another client take them? \
-                 (--allow-empty accepts this)"
-            ));
+            errors.push(if args.call.method.is_some() {
+                "the server sent no message, so nothing was recorded (--allow-empty accepts this)".to_owned()
+            } else {
+                format!(
+                    "no frame was recorded{which}; a job's frames are delivered once: did another client take them? \
+                     (--allow-empty accepts this)"
+                )
+            });
         }
     }
     if outcome == Outcome::Ok && recording.judged.as_ref().is_some_and(validation::Report::fails) {
@@ -257,7 +262,7 @@ fn judge_call(args: &RecordArgs, call: &CallOutcome) -> (Outcome, Option<String>
     let how = event_text::ending(&call.ending);
     match &call.ending {
         Ending::Status(status) if status.code == 0 => (Outcome::Ok, None),
-        Ending::Status(status) => (Outcome::Status(status.code), Some(status_hint(args, status.code, &how))),
+        Ending::Status(status) => (Outcome::Status(status.code), Some(status_hint(args, status, &how))),
         Ending::Cancelled(cancelled) if cancelled.by == grpc_capture::event::Party::Us => (Outcome::Ok, None),
         Ending::Cancelled(_) => (
             Outcome::Failed,
@@ -283,20 +288,45 @@ fn judge_call(args: &RecordArgs, call: &CallOutcome) -> (Outcome, Option<String>
     }
 }
 
-fn status_hint(args: &RecordArgs, code: u32, how: &str) -> String {
+/// What may help against a status, by what was asked for.
+fn status_hint(args: &RecordArgs, status: &Status, how: &str) -> String {
     const NOT_FOUND: u32 = 5;
+    const PERMISSION_DENIED: u32 = 7;
     const UNIMPLEMENTED: u32 = 12;
     const UNAUTHENTICATED: u32 = 16;
-    let hint = match code {
-        NOT_FOUND => "; is the job's name right, and does it still run?",
-        UNIMPLEMENTED if args.job.dialect == grpc_capture::dialect::Dialect::DataStream => {
-            "; this server speaks another dialect: try --dialect pandadatastream"
-        }
-        UNIMPLEMENTED => "; this server speaks another dialect: try --dialect datastream",
+    let is_job = args.call.method.is_none();
+    let credentials = args.dial.headers.iter().any(|header| {
+        let name = header.split(':').next().unwrap_or_default().trim();
+        name.eq_ignore_ascii_case("authorization")
+    });
+    let hint = match status.code {
+        NOT_FOUND if is_job => "; is the job's name right, and does it still run?",
+        UNIMPLEMENTED if !names_no_method(&status.message) => "",
+        UNIMPLEMENTED if !is_job => "; is --method spelt as the server's schema has it?",
+        UNIMPLEMENTED => match args.job.dialect {
+            Dialect::DataStream => "; if this is a production server, it speaks --dialect pandadatastream",
+            Dialect::PandaDataStream => "; if this is no production server, it speaks --dialect datastream",
+        },
+        UNAUTHENTICATED | PERMISSION_DENIED if credentials => "; it does not accept the credentials that -H gave",
         UNAUTHENTICATED => "; give credentials with -H 'authorization: …'",
         _ => "",
     };
     format!("the server ended it with {how}{hint}")
+}
+
+/// Whether an UNIMPLEMENTED is about the service itself, in the words of the gRPC libraries: a server that knows the
+/// service may refuse a feature of the call by the same status.
+fn names_no_method(message: &str) -> bool {
+    /// grpc-go, grpcio and grpc-java, .NET, Node.
+    const WORDS: [&str; 4] = [
+        "unknown service",
+        "method not found",
+        "service is unimplemented",
+        "does not implement the method",
+    ];
+    let message = message.to_ascii_lowercase();
+    // tonic says nothing.
+    message.is_empty() || WORDS.iter().any(|words| message.contains(words))
 }
 
 fn text(report: &Report) -> String {
@@ -348,4 +378,67 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("\n{}\n", validation_text::render(validation)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn hint(flags: &[&str], code: u32, message: &str) -> String {
+        let line = [&["capture", "record", "-t", "h:1"], flags].concat();
+        let Command::Record(args) = Cli::try_parse_from(line).unwrap().command else {
+            unreachable!()
+        };
+        let status = Status {
+            code,
+            message: message.to_owned(),
+            trailers: grpc_capture::event::Metadata::default(),
+            trailers_only: true,
+        };
+        status_hint(&args, &status, "NO")
+    }
+
+    /// What was asked for, what came, what is advised; nothing where that is empty.
+    #[test]
+    fn a_status_is_answered_with_what_helps_in_this_very_case() {
+        const JOB: &[&str] = &["--job-id", "a"];
+        const PANDA: &[&str] = &["--dialect", "pandadatastream"];
+        const METHOD: &[&str] = &["--method", "a.B/C"];
+        const TOKEN: &[&str] = &["--job-id", "a", "-H", "Authorization: Bearer x"];
+        for (flags, code, message, says) in [
+            (JOB, 12, "", "--dialect pandadatastream"),
+            (
+                JOB,
+                12,
+                "unknown service datastream.DataStreamService",
+                "--dialect pandadatastream",
+            ),
+            (JOB, 12, "Method not found!", "--dialect pandadatastream"),
+            (
+                PANDA,
+                12,
+                "Method not found: pandadatastream.DataStreamService/StreamData",
+                "--dialect datastream",
+            ),
+            (METHOD, 12, "unknown service a.B", "--method"),
+            (JOB, 12, "compression gzip is not supported", ""),
+            (JOB, 12, "live jobs are not implemented here", ""),
+            (JOB, 5, "no job a", "the job's name"),
+            (METHOD, 5, "no row 7", ""),
+            (JOB, 16, "who are you", "-H 'authorization"),
+            (TOKEN, 16, "expired", "does not accept the credentials"),
+            (TOKEN, 7, "not yours", "does not accept the credentials"),
+            (JOB, 3, "bad", ""),
+        ] {
+            let told = hint(flags, code, message);
+            if says.is_empty() {
+                assert_eq!(told, "the server ended it with NO", "{flags:?} {code} {message}");
+            } else {
+                assert!(told.contains(says), "{flags:?} {code} {message}: {told}");
+            }
+        }
+    }
 }

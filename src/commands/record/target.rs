@@ -20,7 +20,7 @@ use super::Failure;
 use crate::{
     cli::{
         record::{CallArgs, DialArgs, JobArgs, RecordArgs},
-        schema::Reflect,
+        schema::{Reflect, SchemaArgs},
         value::Span,
     },
     commands::{schema, trust},
@@ -86,7 +86,19 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         ..DialOptions::default()
     };
     if let Some(target) = &args.target {
-        let target: Target = target.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+        let parsed: Result<Target, _> = target.parse();
+        let target = parsed.map_err(|error| {
+            // What has a scheme and a path is likely to be a Focus Server's address.
+            let path = target
+                .split_once("://")
+                .is_some_and(|(_, rest)| rest.trim_end_matches('/').contains('/'));
+            let hint = if path {
+                "; a Focus Server's address is given with --server"
+            } else {
+                ""
+            };
+            Failure::Usage(format!("{error}{hint}"))
+        })?;
         let job_id = args.job.job_id.clone().unwrap_or_else(|| target.authority());
         let schema = schema_of(args, &target, &dial).await?;
         let (source, streams) = (target.authority(), args.job.streams.unwrap_or(1));
@@ -94,7 +106,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
             Some(method) => Job {
                 streams: vec![StreamSpec {
                     method: method.clone(),
-                    request: request(&args.call, method, schema.as_deref())?.into(),
+                    request: request(&args.call, &args.schema, method, schema.as_deref())?.into(),
                     server_limited: false,
                 }],
                 target,
@@ -125,7 +137,9 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
         focus::Scheme::Http => dial::Scheme::Http,
         focus::Scheme::Https => dial::Scheme::Https,
     });
+    let plaintext = dial.tls.mode == TlsMode::Plaintext;
     dial.tls = target.stream_tls(dial.tls);
+    dial.answered = dial.tls.mode == TlsMode::Plaintext && !plaintext;
     dial.fallback = dial::Fallback::Unverified;
     let job_id = job_id(args, &response)?;
     let streams = args.job.streams.unwrap_or_else(|| response.stream_amount());
@@ -153,7 +167,7 @@ async fn schema_of(args: &RecordArgs, target: &Target, dial: &DialOptions) -> Re
 }
 
 /// The request of a call of any service.
-fn request(call: &CallArgs, method: &str, set: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
+fn request(call: &CallArgs, schema: &SchemaArgs, method: &str, set: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
     if let Some(path) = &call.request_file {
         let read = fs::read(path);
         return read.map_err(|error| format!("could not read the request {}: {error}", path.display()).into());
@@ -165,14 +179,29 @@ fn request(call: &CallArgs, method: &str, set: Option<&[u8]>) -> Result<Vec<u8>,
         Some(Ok(request)) => Ok(request),
         Some(Err(error)) => Err(Failure::Usage(format!("--data is no request of {method}: {error}"))),
         None => Err(Failure::Usage(format!(
-            "--data needs the schema of {method}, which {}; give it with --proto or --protoset, or an encoded request \
-             with --request-file",
-            if set.is_some() {
-                "is not in the one that was found"
-            } else {
-                "the server does not tell"
-            }
+            "--data needs the schema of {method}, which {}; an encoded request is sent with --request-file",
+            unknown(&known, schema, set.is_some())
         ))),
+    }
+}
+
+/// Why a method is not known, and what helps.
+fn unknown(known: &Schema, asked: &SchemaArgs, is_there: bool) -> String {
+    let given = !asked.proto.is_empty() || !asked.protoset.is_empty();
+    match (is_there, asked.reflect) {
+        (true, _) => {
+            let services = known.services().join(", ");
+            let more = if given {
+                "correct the method, or give the file that declares it as well"
+            } else {
+                "correct the method, or give its schema with --proto or --protoset"
+            };
+            format!("is not in the one that was found (services: {services}): {more}")
+        }
+        (false, Reflect::Never) => {
+            "was not asked for: give it with --proto or --protoset, or drop --reflect=never".to_owned()
+        }
+        (false, _) => "the server does not tell: give it with --proto or --protoset".to_owned(),
     }
 }
 

@@ -40,8 +40,9 @@ pub enum AttachError {
     Disabled,
     /// The file is larger than Jira takes.
     #[error(
-        "{path} is {size} bytes and Jira takes {}; make a smaller one: capture bundle --max-size",
-        limit.map_or_else(|| "less".to_owned(), |limit| format!("at most {limit}"))
+        "{path} is {size} bytes and Jira takes {}{}; make a smaller one: capture bundle --max-size",
+        limit.map_or_else(|| "less".to_owned(), |limit| format!("at most {limit}")),
+        if said.is_empty() { String::new() } else { format!(" ({said})") }
     )]
     TooLarge {
         /// Which.
@@ -50,6 +51,8 @@ pub enum AttachError {
         size: u64,
         /// What Jira takes, where it says so.
         limit: Option<u64>,
+        /// What Jira says of it.
+        said: String,
     },
     /// No connection was made; nothing was sent.
     #[error("could not connect to {url} within {limit:?}: {reason}; is the address right?")]
@@ -61,6 +64,16 @@ pub enum AttachError {
         /// What the last attempt said.
         reason: String,
     },
+    /// The TLS handshake failed; nothing was sent.
+    #[error("could not agree on TLS with {url}: {reason}; {remedy}")]
+    Handshake {
+        /// With whom.
+        url: String,
+        /// What failed.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The request was sent, or may have been, and no whole answer came.
     #[error("{method} {url} was sent and no whole answer came: {reason}; look at the issue before you repeat it")]
     NoAnswer {
@@ -71,8 +84,24 @@ pub enum AttachError {
         /// What happened.
         reason: String,
     },
+    /// Jira shows the issue and takes no file on it.
+    #[error(
+        "{url} answered {status} though the issue is there{}{reason}; may this account attach files to it, and is {size} \
+         bytes more than Jira takes? `capture bundle --max-size` makes a smaller one",
+        if reason.is_empty() { "" } else { ": " }
+    )]
+    NotTaken {
+        /// Who answered.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What Jira says.
+        reason: String,
+        /// The file's bytes.
+        size: u64,
+    },
     /// Jira refuses.
-    #[error("{url} answered {status}{}{reason}{}", if reason.is_empty() { "" } else { ": " }, remedy(*status))]
+    #[error("{url} answered {status}{}{reason}{}", if reason.is_empty() { "" } else { ": " }, remedy(*status, *by_account))]
     Refused {
         /// Who answered.
         url: String,
@@ -80,6 +109,8 @@ pub enum AttachError {
         status: u16,
         /// What Jira says.
         reason: String,
+        /// An account was named with the token.
+        by_account: bool,
     },
     /// An answer that Jira does not give.
     #[error("{url} answered {status} without {wanted}: {body}; is this a Jira, and its path right?")]
@@ -95,13 +126,13 @@ pub enum AttachError {
     },
 }
 
-const fn remedy(status: u16) -> &'static str {
+const fn remedy(status: u16, by_account: bool) -> &'static str {
     match status {
         300..=399 => "; it sends to a login page: give a token it takes, or the right address",
-        401 => {
-            "; the token is wrong or has run out (Jira Cloud wants --user with an API token, Data Center a personal \
-             access token without --user)"
+        401 if by_account => {
+            "; the account or its API token is wrong (Data Center wants a personal access token, without --user)"
         }
+        401 => "; the token is wrong or has run out (Jira Cloud wants an API token, with --user EMAIL)",
         403 => "; this account may not do that on the issue, or has to pass a captcha in the browser first",
         404 => "; no such issue, or this account may not see it; check the key and Jira's path",
         413 => "; make it smaller: capture bundle --max-size",

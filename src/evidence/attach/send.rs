@@ -7,7 +7,10 @@ use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde_json::Value;
 
 use super::{AttachError, Credentials, IssueKey, Jira, error::chain};
-use crate::focus::parse_body;
+use crate::{
+    focus::parse_body,
+    tap::tls::remedy::{self, Address, tls_error},
+};
 
 /// First pause between attempts, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -31,19 +34,40 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The body of a success.
-    pub(super) fn json(&self, issue: &IssueKey) -> Result<Value, AttachError> {
+    pub(super) fn json(&self, issue: &IssueKey, who: &Credentials) -> Result<Value, AttachError> {
         let value = parse_body(&self.body).ok();
         if !(200..300).contains(&self.status) {
-            let reason = value.as_ref().map(reason).unwrap_or_default();
+            let reason = self.reason();
             tracing::debug!(%issue, status = self.status, %reason, "refused");
             return Err(AttachError::Refused {
                 url: self.url.clone(),
                 status: self.status,
                 reason,
+                by_account: matches!(who, Credentials::Basic { .. }),
             });
         }
         value.ok_or_else(|| self.odd("a JSON body"))
+    }
+
+    /// Why it was refused, in Jira's words; a page for people says nothing that fits into a line.
+    pub(super) fn reason(&self) -> String {
+        match parse_body(&self.body) {
+            Ok(value) => reason(&value),
+            Err(_) => {
+                let text = String::from_utf8_lossy(&self.body);
+                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                if text.starts_with('<') {
+                    String::new()
+                } else {
+                    text.chars().take(QUOTED).collect()
+                }
+            }
+        }
     }
 
     pub(super) fn odd(&self, wanted: &'static str) -> AttachError {
@@ -100,6 +124,7 @@ impl Jira {
                     tokio::time::sleep(pause).await;
                 }
                 Ok(response) => return read(response, &method, url.to_string()).await,
+                Err(error) if tls_error(&error).is_some() => return Err(self.no_handshake(&error, &url)),
                 Err(error) if error.is_connect() => {
                     let reason = chain(&error.without_url());
                     let Some(rest) = left.checked_sub(pause) else {
@@ -112,6 +137,15 @@ impl Jira {
                 }
                 Err(error) => return Err(no_answer(error, &method, url.to_string())),
             }
+        }
+    }
+
+    fn no_handshake(&self, error: &reqwest::Error, url: &Url) -> AttachError {
+        let tls = tls_error(error);
+        AttachError::Handshake {
+            url: url.to_string(),
+            reason: tls.map_or_else(|| chain(error), remedy::reason),
+            remedy: tls.map_or_else(String::new, |tls| remedy::remedy(tls, &self.tls, Address::Url)),
         }
     }
 

@@ -132,6 +132,84 @@ async fn each_refusal_says_what_to_do_and_is_not_tried_again() {
     }
 }
 
+/// Jira answers 404 for a file that is too large, too.
+#[tokio::test]
+async fn a_file_that_is_too_large_is_told_from_an_issue_that_is_not_there() {
+    let html = "<html><body>413 Request Entity Too Large</body></html>";
+    let json = |text: &str| json!({ "errorMessages": [text] }).to_string();
+    for (status, body, there, says, not) in [
+        (
+            404,
+            json("The attachment is too large."),
+            true,
+            "Jira takes less",
+            "no such issue",
+        ),
+        (
+            404,
+            json("file.zip exceeds its maximum permitted size"),
+            false,
+            "Jira takes less",
+            "no such issue",
+        ),
+        (
+            400,
+            json("The file is too large."),
+            true,
+            "Jira takes less",
+            "no such issue",
+        ),
+        (413, html.to_owned(), true, "Jira takes less", "html"),
+        (404, String::new(), true, "though the issue is there", "no such issue"),
+        (404, json("Issue Does Not Exist"), false, "no such issue", "--max-size"),
+    ] {
+        let desk = Desk::new(1000).await;
+        desk.answer(ATTACHMENTS, ResponseTemplate::new(status).set_body_string(body.clone()))
+            .await;
+        if there {
+            Mock::given(method("GET"))
+                .and(path("/jira/rest/api/2/issue/DAS-7"))
+                .respond_with(ResponseTemplate::new(200).set_body_json(json!({"key": "DAS-7"})))
+                .mount(&desk.server)
+                .await;
+        }
+        let file = desk.file("a.zip", b"x");
+        let error = desk.token().attach(&key(), &file).await.unwrap_err().to_string();
+        assert!(error.contains(says) && !error.contains(not), "{status} {body}: {error}");
+        assert_eq!(desk.requests(ATTACHMENTS).await.len(), 1, "an upload is not repeated");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_advised_what_was_not_given() {
+    let desk = Desk::new(1000).await;
+    desk.answer(ATTACHMENTS, ResponseTemplate::new(401)).await;
+    let file = desk.file("a.zip", b"x");
+    let user = Credentials::Basic {
+        user: "a@b".to_owned(),
+        token: "s3cret".to_owned(),
+    };
+    let error = desk.jira(user).attach(&key(), &file).await.unwrap_err().to_string();
+    assert!(error.contains("without --user"), "{error}");
+    let error = desk.token().attach(&key(), &file).await.unwrap_err().to_string();
+    assert!(
+        error.contains("with --user") && !error.contains("without --user"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn tls_where_there_is_none_is_said_at_once() {
+    let desk = Desk::new(1000).await;
+    let url = desk.server.uri().replace("http://", "https://");
+    let who = Credentials::Token("s3cret".to_owned());
+    let jira = Jira::new(&url, who, &TlsOptions::default(), AttachLimits::default()).unwrap();
+    let file = desk.file("a.zip", b"x");
+    let error = jira.attach(&key(), &file).await.unwrap_err();
+    assert!(matches!(error, AttachError::Handshake { .. }), "{error}");
+    assert!(error.to_string().contains("try http://"), "{error}");
+}
+
 #[tokio::test]
 async fn what_is_too_large_is_not_sent_at_all() {
     let desk = Desk::new(3).await;

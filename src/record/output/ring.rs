@@ -406,14 +406,14 @@ impl FromStr for RingBound {
     /// A time when it has a unit of time (`5m`, `90s`), a size when it has one of sizes (`500MB`, `64M`).
     fn from_str(text: &str) -> Result<Self, BoundError> {
         let fail = || BoundError(text.to_owned());
-        let bare = text.trim().parse::<f64>().is_ok();
-        let size = units::size(text).filter(|_| !bare);
-        if let Some(bytes) = size {
-            return (bytes >= Self::SMALLEST_BYTES)
-                .then_some(Self::Bytes(bytes))
-                .ok_or_else(fail);
+        // A number alone may be either.
+        if text.trim().parse::<f64>().is_ok() {
+            return Err(fail());
         }
-        let span = units::time(text).filter(|_| !bare).ok_or_else(fail)?;
-        (span >= Self::SHORTEST).then_some(Self::Time(span)).ok_or_else(fail)
+        if let Some(span) = units::time(text) {
+            return (span >= Self::SHORTEST).then_some(Self::Time(span)).ok_or_else(fail);
+        }
+        let bytes = units::size(text).filter(|bytes| *bytes >= Self::SMALLEST_BYTES);
+        bytes.map(Self::Bytes).ok_or_else(fail)
     }
 }

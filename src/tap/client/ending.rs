@@ -102,7 +102,8 @@ pub(in crate::tap) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<
         Some(Status {
             code,
             message: format!(
-                "the server answered HTTP {} with {kind}, which is not gRPC; is this the right port and path?",
+                "the server answered HTTP {} with {kind}, which is not gRPC; is this the right port and path? (A Focus \
+                 Server's REST side is given with --server.)",
                 http.as_u16()
             ),
             trailers: crate::event::Metadata::default(),

@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use super::{
     DialError, DialOptions, Fallback, Scheme, Target, TlsMode,
-    error::{self, Fault},
+    error::{self, Fault, Lack},
     watch::{Watch, Watched, tls_error},
 };
 
@@ -98,28 +98,36 @@ fn host_of(authority: &str) -> Result<String, DialError> {
 
 /// Opens a stream; answers with the address that took it, too.
 pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stream>, String), Fault> {
-    let (stream, peer) = socket(target).await.map_err(|error| Fault::Again(error.to_string()))?;
+    let (stream, peer) = socket(target)
+        .await
+        .map_err(|(error, lack)| Fault::Again(error.to_string(), lack))?;
     let Route::Tls { connector, name, .. } = route else {
         return Ok((stream, peer));
     };
     match connector.connect(name.clone(), stream).await {
         Ok(stream) => Ok((Box::new(stream), peer)),
         Err(io) => Err(match tls_error(&io) {
-            Some(tls) => error::of_tls(tls, target),
+            Some(tls) => error::fault(tls),
             None if speaks_plain_text(target).await => Fault::PlainText,
-            None => Fault::Again(format!("the TLS handshake was cut off: {io}")),
+            None => Fault::Again(format!("the TLS handshake was cut off: {io}"), Lack::Server),
         }),
     }
 }
 
 /// The bare connection, and who answered.
-async fn socket(target: &Target) -> io::Result<(Box<dyn Stream>, String)> {
+async fn socket(target: &Target) -> Result<(Box<dyn Stream>, String), (io::Error, Lack)> {
     if let Some(path) = &target.unix {
-        let stream = UnixStream::connect(path).await?;
+        let stream = UnixStream::connect(path).await.map_err(|error| (error, Lack::Socket))?;
         return Ok((Box::new(stream), target.to_string()));
     }
-    let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
-    stream.set_nodelay(true)?;
+    let known = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+    let addrs: Vec<_> = known.map_err(|error| (error, Lack::Name))?.collect();
+    let connected = async {
+        let stream = TcpStream::connect(addrs.as_slice()).await?;
+        stream.set_nodelay(true)?;
+        io::Result::Ok(stream)
+    };
+    let stream = connected.await.map_err(|error| (error, Lack::Server))?;
     let peer = stream.peer_addr().map(|addr| addr.to_string()).unwrap_or_default();
     Ok((Box::new(stream), peer))
 }
@@ -127,7 +135,7 @@ async fn socket(target: &Target) -> io::Result<(Box<dyn Stream>, String)> {
 /// True when the server answers an HTTP/2 preface in plain text with a SETTINGS frame.
 async fn speaks_plain_text(target: &Target) -> bool {
     let probe = async {
-        let (mut stream, _) = socket(target).await?;
+        let (mut stream, _) = socket(target).await.map_err(|(error, _)| error)?;
         stream.write_all(PREFACE).await?;
         let mut head = [0; 9];
         stream.read_exact(&mut head).await?;
@@ -186,8 +194,11 @@ impl Service<Uri> for Connector {
                 ));
             }
             let (stream, _) = open(&route, &target).await.map_err(|fault| match fault {
-                Fault::Again(text) => io::Error::other(text),
+                Fault::Again(text, _) | Fault::Closed(text) => io::Error::other(text),
                 Fault::PlainText => io::Error::other("the server speaks plain text"),
+                Fault::Tls => io::Error::other("the server speaks TLS"),
+                Fault::NotHttp2(what) => io::Error::other(format!("the server answers with {what}")),
+                Fault::Handshake(error) => io::Error::other(error),
                 Fault::Final(error) => io::Error::other(error),
             })?;
             watch.reset();

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{
     DialError, DialOptions, Target,
     connector::{self, Route, Stream},
-    error::Fault,
+    error::{Fault, Lack, Next},
     judge,
     watch::{Opening, Watch, Watched},
 };
@@ -58,7 +58,10 @@ impl Dialer {
         let limit = self.options.connect_timeout;
         match timeout(limit, self.attempt()).await {
             Ok(opened) => opened,
-            Err(_) => Err(self.unreachable(format!("no answer within {limit:?}"))),
+            Err(_) => {
+                let late = Fault::Again(format!("no answer within {limit:?}"), Lack::Server);
+                Err(self.say(late, false))
+            }
         }
     }
 
@@ -79,30 +82,24 @@ impl Dialer {
                     tracing::warn!("{} speaks plain text; going on without encryption", self.target);
                     *self.route.lock().unwrap_or_else(PoisonError::into_inner) = Route::Plain;
                 }
-                Err(fault) => return Err(self.say(fault)),
+                Err(fault) => return Err(self.say(fault, route.is_tls())),
             }
         }
     }
 
     /// Says whether a target that opened its side like this speaks HTTP/2.
     pub(in crate::tap) fn judge(&self, opening: Opening, kind: &WireKind) -> Result<(), DialError> {
-        judge(opening, &kind.0, &self.target).map_err(|fault| self.say(fault))
+        judge(opening).map_err(|fault| self.say(fault, kind.0.is_tls()))
     }
 
-    fn say(&self, fault: Fault) -> DialError {
-        match fault {
-            Fault::Again(last) => self.unreachable(last),
-            Fault::PlainText => DialError::NeedsPlaintext {
+    fn say(&self, fault: Fault, is_tls: bool) -> DialError {
+        match fault.judge(&self.target, &self.options, is_tls) {
+            Next::Again(last, remedy) => DialError::Unreachable {
                 target: self.target.clone(),
+                last,
+                remedy,
             },
-            Fault::Final(error) => error,
-        }
-    }
-
-    fn unreachable(&self, last: String) -> DialError {
-        DialError::Unreachable {
-            target: self.target.clone(),
-            last,
+            Next::Over(error) => error,
         }
     }
 }

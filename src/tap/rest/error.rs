@@ -39,6 +39,16 @@ pub enum RestError {
         /// What failed.
         reason: String,
         /// What to do.
+        remedy: String,
+    },
+    /// The port speaks another protocol; no job was created.
+    #[error("{url} speaks {what}; no job was created: {remedy}")]
+    OtherProtocol {
+        /// Who was asked.
+        url: String,
+        /// What it speaks.
+        what: &'static str,
+        /// What to do.
         remedy: &'static str,
     },
     /// The request was sent, or may have been, and no whole answer came.
@@ -62,7 +72,7 @@ pub enum RestError {
         reason: String,
     },
     /// The server refuses, with a reason; the status is 200 when it said so inside a success.
-    #[error("{url} answered {status}: {reason}{}", remedy(*status))]
+    #[error("{url} answered {status}: {reason}{}", remedy(*status, reason))]
     Refused {
         /// Who answered.
         url: String,
@@ -101,8 +111,11 @@ pub enum RestError {
     },
 }
 
-const fn remedy(status: u16) -> &'static str {
+fn remedy(status: u16, reason: &str) -> &'static str {
     match status {
+        // As Go, nginx and others say it.
+        400 if reason.contains("HTTPS") => "; write https:// in place of http://",
+        413 => "; the job description is too large for the server",
         401 => "; the server wants credentials",
         403 => "; these credentials may not do this",
         404 => "; check the time range and the ids",

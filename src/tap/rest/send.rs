@@ -1,6 +1,6 @@
 //! One request, sent once: again only while no connection was made.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::{Method, Response, Url, header};
@@ -8,10 +8,14 @@ use serde_json::Value;
 
 use crate::{
     focus::MAX_BODY_BYTES,
-    tap::{Deadline, dial::within},
+    tap::{
+        Deadline,
+        dial::within,
+        tls::remedy::{self, Address, tls_error},
+    },
 };
 
-use super::{FocusClient, RestError, answer::Answer, error::chain};
+use super::{FocusClient, RestError, answer::Answer, error::chain, probe};
 
 /// First pause between attempts, and the longest: a server that starts is met soon, one that is down is not hammered.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -44,13 +48,24 @@ impl FocusClient {
                 Err(error) => error,
             };
             if let Some(tls) = tls_error(&error) {
+                if may_speak_grpc(tls)
+                    && let Some(spoken) = probe::of(&url).await
+                {
+                    return Err(spoken.refuse(shown));
+                }
                 return Err(RestError::Handshake {
                     url: shown,
-                    reason: tls.to_string(),
-                    remedy: tls_remedy(tls),
+                    reason: remedy::reason(tls),
+                    remedy: remedy::remedy(tls, &self.tls, Address::Url),
                 });
             }
             if !error.is_connect() {
+                // What does not speak HTTP/1 has not understood the request, and created nothing.
+                if !error.is_timeout()
+                    && let Some(spoken) = probe::of(&url).await
+                {
+                    return Err(spoken.refuse(shown));
+                }
                 return Err(no_answer(&error, &method, shown));
             }
             let reason = chain(&error.without_url());
@@ -65,6 +80,15 @@ impl FocusClient {
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// Whether a handshake that failed like this may have met a gRPC port, in plain text or with no other protocol.
+const fn may_speak_grpc(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription::NoApplicationProtocol;
+    matches!(
+        error,
+        rustls::Error::InvalidMessage(_) | rustls::Error::AlertReceived(NoApplicationProtocol)
+    )
 }
 
 async fn read(mut response: Response, method: &Method, url: String) -> Result<Answer, RestError> {
@@ -123,36 +147,6 @@ fn remedy(method: &Method) -> &'static str {
             "a job may have been created, so it was not sent again; see the server's log before you repeat it"
         }
         _ => "try again, and see the server's log",
-    }
-}
-
-/// The TLS error among the causes; no repetition cures one.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref() {
-            return Some(tls);
-        }
-        // An I/O error names the source of what it wraps, and so passes over what it wraps.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped));
-    }
-    None
-}
-
-const fn tls_remedy(error: &rustls::Error) -> &'static str {
-    match error {
-        rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure) => {
-            "the certificate is not the pinned one; has it been renewed?"
-        }
-        rustls::Error::InvalidCertificate(_) => {
-            "trust its certificate with --cacert FILE, or skip the verification with --insecure"
-        }
-        rustls::Error::InvalidMessage(_) => "the server does not speak TLS there; try http://",
-        rustls::Error::AlertReceived(_) => {
-            "the server ended the handshake; does it want a client certificate (--cert, --key)?"
-        }
-        _ => "check the server's TLS settings",
     }
 }
 

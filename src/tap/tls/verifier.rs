@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -32,6 +32,14 @@ pub(super) enum Trust {
     },
 }
 
+/// A server showed another certificate than the one that was pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate is not the pinned one: its SHA-256 is {seen}")]
+pub struct PinMismatch {
+    /// SHA-256 of the certificate that it showed, hexadecimal.
+    pub seen: String,
+}
+
 /// Judges by [`Trust`]; the handshake's signature is checked in every case, so the server holds the certificate's key.
 #[derive(Debug)]
 pub(super) struct Given {
@@ -51,7 +59,15 @@ impl ServerCertVerifier for Given {
         match &self.trust {
             Trust::Anybody(Unverified) => Ok(ServerCertVerified::assertion()),
             Trust::Pin(pin) if sha256(leaf)?.as_ref() == pin => Ok(ServerCertVerified::assertion()),
-            Trust::Pin(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
+            Trust::Pin(_) => {
+                let seen = sha256(leaf)?
+                    .as_ref()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                let mismatch = OtherError(Arc::new(PinMismatch { seen }));
+                Err(CertificateError::Other(mismatch).into())
+            }
             Trust::Roots { roots, named } => match roots.verify_server_cert(leaf, intermediates, name, ocsp, now) {
                 // What `openssl req -x509` makes is marked as a CA, which a server certificate must not be. Every other
                 // property has been checked by then, the dates among them; the file that was given names this very one.

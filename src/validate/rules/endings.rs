@@ -78,17 +78,24 @@ pub(in crate::validate) const GAP: Rule = Rule {
     title: "the recorder loses nothing",
     unit: "messages",
     doc: "The capture says that messages are lost here. The rows they held are not called missing once more.",
-    hint: "the recorder could not keep up or a part of the capture was damaged; record again on a faster disk",
+    hint: "the reason says who left them out, and why",
 };
 
 pub(in crate::validate) fn gap(book: &mut Book, place: Place, gap: &Gap) {
     let note = Note::new(&GAP, place).times(gap.messages).weight(gap.messages as f64);
     book.note(note, || {
-        Text::new(format!(
+        let text = Text::new(format!(
             "{} messages are lost at {place}: {}",
             grouped(gap.messages),
             gap.reason
-        ))
+        ));
+        match gap.reason.as_str() {
+            Gap::OVERFLOW => {
+                text.hint("the recorder could not keep up: record again on a faster disk, or with fewer jobs")
+            }
+            Gap::DAMAGE => text.hint("the file was damaged after it was recorded: is there a good copy of it?"),
+            _ => text,
+        }
     });
 }
 

@@ -1,0 +1,88 @@
+//! What a port speaks that does not answer a request of REST.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::RestError;
+use crate::tap::dial::{self, DialError, DialOptions, Target};
+use crate::tap::tls::{TlsMode, TlsOptions};
+
+/// How long a port has to show what it speaks: it opens its side at once.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// What a port turned out to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spoken {
+    /// gRPC in plain text.
+    Grpc,
+    /// gRPC over TLS.
+    GrpcOverTls,
+    /// TLS, though the address says http.
+    Tls,
+}
+
+/// Asks the port of an address; `None` where it shows nothing that explains why REST had no answer.
+pub(super) async fn of(url: &Url) -> Option<Spoken> {
+    let host = url.host_str()?.trim_matches(['[', ']']);
+    let target = Target::new(host, url.port_or_known_default()?);
+    let with = |mode| DialOptions {
+        tls: TlsOptions {
+            mode,
+            ..TlsOptions::default()
+        },
+        connect_timeout: LIMIT,
+        ..DialOptions::default()
+    };
+    match dial::dial(&target, &with(TlsMode::Plaintext)).await {
+        // Some servers of plain HTTP speak both versions.
+        Ok(_) if speaks_http1(&target).await => return None,
+        Ok(_) => return Some(Spoken::Grpc),
+        Err(DialError::NotHttp2 { .. }) => return None,
+        Err(DialError::NeedsTls { .. }) if url.scheme() == "http" => return Some(Spoken::Tls),
+        Err(_) => {}
+    }
+    match dial::dial(&target, &with(TlsMode::Insecure)).await {
+        Ok(_) => Some(Spoken::GrpcOverTls),
+        // TLS was agreed on, and there is no HTTP/2 in it.
+        Err(DialError::NotHttp2 { .. } | DialError::ClientCertificate { .. }) if url.scheme() == "http" => {
+            Some(Spoken::Tls)
+        }
+        Err(_) => None,
+    }
+}
+
+/// True when the port answers a plain request of HTTP/1.
+async fn speaks_http1(target: &Target) -> bool {
+    const REQUEST: &[u8] = b"HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let answer = async {
+        let mut stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+        stream.write_all(REQUEST).await?;
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).await?;
+        std::io::Result::Ok(head)
+    };
+    matches!(timeout(LIMIT, answer).await, Ok(Ok(head)) if &head == b"HTTP/")
+}
+
+impl Spoken {
+    pub(super) fn refuse(self, url: String) -> RestError {
+        let (what, remedy) = match self {
+            Self::Grpc => (
+                "gRPC in plain text, not REST",
+                "a gRPC port is dialled with --target HOST:PORT --plaintext; --server takes the REST address",
+            ),
+            Self::GrpcOverTls => (
+                "gRPC over TLS, not REST",
+                "a gRPC port is dialled with --target HOST:PORT; --server takes the REST address",
+            ),
+            Self::Tls => ("TLS", "write https:// in place of http://"),
+        };
+        RestError::OtherProtocol { url, what, remedy }
+    }
+}

@@ -144,11 +144,11 @@ pub(crate) struct SnapshotArgs {
     #[arg(long, requires = "check")]
     pub(crate) update: bool,
 
-    /// Numbers may differ by this much
+    /// Measured numbers may differ by this much; digests are not compared then
     #[arg(long, value_name = "X", requires = "check")]
     pub(crate) abs: Option<f64>,
 
-    /// Numbers may differ by this fraction
+    /// Measured numbers may differ by this fraction; digests are not compared then (0: only they are not)
     #[arg(long, value_name = "X", requires = "check")]
     pub(crate) rel: Option<f64>,
 

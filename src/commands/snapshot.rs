@@ -11,7 +11,7 @@ use grpc_capture::{
     file::{Existing, Reader},
     snapshot::{
         Part, SnapshotOptions,
-        compare::{Colour, Tolerance, compare},
+        compare::{Colour, OnlyDiffers, Tolerance, compare, only_differs},
         names, render,
     },
     stats::{Stats, StatsOptions},
@@ -95,9 +95,11 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
     } else {
         Colour::Ansi
     };
+    // A tolerance of 0 leaves out digests, and nothing else.
+    let share = |value: Option<f64>| value.map_or(0.0, |value| value.max(f64::MIN_POSITIVE));
     let tolerance = Tolerance {
-        abs: args.abs.unwrap_or(0.0),
-        rel: args.rel.unwrap_or(0.0),
+        abs: share(args.abs),
+        rel: share(args.rel),
     };
     let (mut differ, mut missing) = (0, 0);
     for (golden, path) in goldens(args, dir)? {
@@ -110,6 +112,9 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
                     differ += 1;
                     // Not through the edge: the colours of a diff are ours, and its lines are printable.
                     output::put_as_it_is(diff.render(&shown, &path.display().to_string(), colour))?;
+                    if let Some(advice) = only_differs(&old, &new).and_then(advice) {
+                        output::put(Format::Text, format!("{shown}: {advice}\n"))?;
+                    }
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -129,6 +134,36 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
     )?;
     report_orphans(args, dir)?;
     Ok(if alike == total { Outcome::Ok } else { Outcome::Findings })
+}
+
+/// The smallest tolerance that is advised.
+const SMALLEST_ADVISED: f64 = 1e-6;
+
+/// Beyond this share numbers have changed, and are not merely those of another recording.
+const MOST_ADVISED: f64 = 0.2;
+
+/// What to do about a difference that may be none.
+fn advice(differs: OnlyDiffers) -> Option<String> {
+    match differs {
+        OnlyDiffers::Digests => Some(
+            "only the digest of the messages differs. Structure and statistics agree; the bytes of a live stream are others \
+             in every recording. --rel 0 compares without digests, --rel 0.01 also lets measured numbers differ by 1 %; if \
+             the bytes should be the same, `capture diff` shows where they differ"
+                .to_owned(),
+        ),
+        OnlyDiffers::Measured(share) if share <= MOST_ADVISED => {
+            // Rounded up to one digit, so that it is enough and can be read.
+            let size = 10_f64.powf(share.log10().floor()).max(SMALLEST_ADVISED);
+            let enough = format!("{:.6}", (share / size).ceil() * size);
+            let enough = enough.trim_end_matches('0');
+            Some(format!(
+                "structure and counts agree, measured numbers differ by up to {:.2} %, as between two recordings of a live \
+                 stream. --rel {enough} compares so, without digests",
+                share * 100.0
+            ))
+        }
+        OnlyDiffers::Measured(_) => None,
+    }
 }
 
 fn update(args: &SnapshotArgs, dir: &Path) -> Done {

@@ -50,5 +50,41 @@ pub fn compare(golden: &str, new: &str, tolerance: Tolerance) -> Diff {
     diff::diff(&golden, &new, |golden, new| line::alike(golden, new, tolerance))
 }
 
+/// What is all that differs, where that is little enough to be no change of the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OnlyDiffers {
+    /// Message digests: structure and statistics are the same, and the bytes are others, as in every recording of a live
+    /// stream.
+    Digests,
+    /// Measured numbers (and digests), by no more than this share of the larger number.
+    Measured(f64),
+}
+
+/// What is all that differs between golden text and new text; `None` when they are alike, and when counts, structure or
+/// words differ.
+///
+/// ```
+/// use grpc_capture::snapshot::compare::{OnlyDiffers, only_differs};
+/// assert_eq!(only_differs("rows  5\nmean  8.0\n", "rows  5\nmean  10.0\n"), Some(OnlyDiffers::Measured(0.2)));
+/// assert_eq!(only_differs("rows  5\n", "rows  6\n"), None);
+/// ```
+#[must_use]
+pub fn only_differs(golden: &str, new: &str) -> Option<OnlyDiffers> {
+    let (mut golden, mut new) = (golden.lines(), new.lines());
+    let (mut digests, mut apart) = (false, None::<f64>);
+    loop {
+        match (golden.next(), new.next()) {
+            (None, None) => break,
+            (Some(golden), Some(new)) if golden == new => {}
+            (Some(golden), Some(new)) if line::are_digests(golden, new) => digests = true,
+            (Some(golden), Some(new)) => apart = Some(line::apart(golden, new)?.max(apart.unwrap_or(0.0))),
+            _ => return None,
+        }
+    }
+    apart
+        .map(OnlyDiffers::Measured)
+        .or(digests.then_some(OnlyDiffers::Digests))
+}
+
 #[cfg(test)]
 mod tests;

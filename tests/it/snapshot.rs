@@ -48,6 +48,41 @@ fn a_golden_is_written_checked_and_found_different() {
 }
 
 #[test]
+fn a_golden_of_a_live_stream_that_differs_by_its_digest_says_how_to_compare_it() {
+    let dir = Dir::new();
+    let (goldens, live) = (dir.file("goldens"), dir.file("febus-jitter.gcap"));
+    let original = shipped("febus-jitter.gcap");
+    run(&["snapshot", &original, "--check", &goldens, "--update"]).expect(0);
+    // The same values an hour later: other bytes, as in the next recording of a live stream.
+    let serve = crate::support::Serve::start(&[&original, "--rate", "max", "--restamp"]);
+    let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "febus-jitter"];
+    run(&[&["record", "-o", &live], &target[..]].concat()).expect(0);
+    let check = |more: &[&str]| run(&[&["snapshot", &live, "--check", &goldens], more].concat());
+    let differs = check(&[]).expect(1);
+    prints(&differs, &["only the digest of the messages differs", "--rel 0 "]);
+    check(&["--rel", "0"]).expect(0);
+    check(&["--abs", "0"]).expect(0);
+
+    // A number that is a little off is told, and with which tolerance it agrees.
+    let golden = format!("{goldens}/febus-jitter.golden.txt");
+    let text = std::fs::read_to_string(&golden).unwrap();
+    let line = text.lines().find(|line| line.starts_with("mean")).unwrap().to_owned();
+    let mean = line.split_whitespace().nth(1).unwrap();
+    let near = format!("{:.4}", mean.parse::<f64>().unwrap() * 1.012);
+    std::fs::write(&golden, text.replace(&line, &line.replace(mean, &near))).unwrap();
+    let differs = check(&[]).expect(1);
+    prints(
+        &differs,
+        &["measured numbers differ by up to 1.19 %", "--rel 0.02 compares"],
+    );
+    check(&["--rel", "0.02"]).expect(0);
+    check(&["--rel", "0"]).expect(1);
+    // What changed in structure gets no such advice.
+    std::fs::write(&golden, text.replace("rows", "lines")).unwrap();
+    assert!(!check(&[]).expect(1).text().contains("--rel"));
+}
+
+#[test]
 fn a_golden_without_a_capture_is_named() {
     let dir = Dir::new();
     let goldens = dir.file("goldens");

@@ -9,8 +9,7 @@ pub(super) fn alike(golden: &str, new: &str, tolerance: Tolerance) -> bool {
     if tolerance.is_exact() {
         return false;
     }
-    let is_digest = |line: &str| line.starts_with(DIGEST) && line.contains("sha256:");
-    if is_digest(golden) && is_digest(new) {
+    if are_digests(golden, new) {
         return true;
     }
     let (mut golden, mut new) = (Tokens(golden.trim_end()), Tokens(new.trim_end()));
@@ -19,6 +18,29 @@ pub(super) fn alike(golden: &str, new: &str, tolerance: Tolerance) -> bool {
             (None, None) => return true,
             (Some(golden), Some(new)) if golden.is_like(new, tolerance) => {}
             _ => return false,
+        }
+    }
+}
+
+/// Both lines hold a message digest.
+pub(super) fn are_digests(golden: &str, new: &str) -> bool {
+    let is_digest = |line: &str| line.starts_with(DIGEST) && line.contains("sha256:");
+    is_digest(golden) && is_digest(new)
+}
+
+/// The largest share by which measured numbers of two lines differ; `None` when anything else does.
+pub(super) fn apart(golden: &str, new: &str) -> Option<f64> {
+    let (mut golden, mut new) = (Tokens(golden.trim_end()), Tokens(new.trim_end()));
+    let mut apart = 0.0_f64;
+    loop {
+        match (golden.next(), new.next()) {
+            (None, None) => return Some(apart),
+            (Some(Token::Measured(a)), Some(Token::Measured(b))) => {
+                let larger = a.abs().max(b.abs());
+                apart = apart.max(if larger > 0.0 { (a - b).abs() / larger } else { 0.0 });
+            }
+            (Some(golden), Some(new)) if golden == new => {}
+            _ => return None,
         }
     }
 }

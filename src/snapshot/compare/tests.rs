@@ -61,6 +61,25 @@ fn digests_are_compared_only_without_tolerance() {
 }
 
 #[test]
+fn what_is_all_that_differs_is_told() {
+    let text = |rows: u32, mean: &str, digest: &str| {
+        format!("rows      {rows}\nmean      {mean}\ndigest    sha256:{digest}\n")
+    };
+    let golden = text(5, "-80.0", "00");
+    for (new, differs) in [
+        (text(5, "-80.0", "00"), None),
+        (text(5, "-80.0", "01"), Some(OnlyDiffers::Digests)),
+        (text(5, "-78.0", "01"), Some(OnlyDiffers::Measured(0.025))),
+        (text(5, "-78.0", "00"), Some(OnlyDiffers::Measured(0.025))),
+        (text(5, "-inf", "01"), None),
+        (text(6, "-80.0", "01"), None),
+        (golden.clone() + "more\n", None),
+    ] {
+        assert_eq!(only_differs(&golden, &new), differs, "{new}");
+    }
+}
+
+#[test]
 fn a_tolerance_that_is_no_number_tolerates_nothing() {
     let nothing = Tolerance {
         abs: f64::NAN,

@@ -106,6 +106,9 @@ pub struct Deframer {
     partial: BytesMut,
     /// Messages handed out.
     frames: u64,
+    /// Messages that were refused and skipped, and the bytes of the last of them that are still to come.
+    skipped: u64,
+    skip: usize,
     /// Where the current message's prefix starts.
     offset: u64,
     failed: Option<WireError>,
@@ -128,6 +131,8 @@ impl Deframer {
             pending: None,
             partial: BytesMut::new(),
             frames: 0,
+            skipped: 0,
+            skip: 0,
             offset: 0,
             failed: None,
         }
@@ -140,10 +145,36 @@ impl Deframer {
         }
         self.buffered += chunk.len();
         self.chunks.push_back(chunk);
+        self.drop_skipped();
         self.gather();
     }
 
-    /// The next whole message, or `None` until more chunks come. After an error every call repeats it.
+    /// Skips the message that was refused as too large: its bytes are dropped as they come, and the next frame is the one
+    /// after it. False when the last error, if any, was another; that one cannot be skipped.
+    ///
+    /// ```
+    /// use grpc_capture::wire::{Deframer, encode_message};
+    /// let mut deframer = Deframer::new(3);
+    /// deframer.push([encode_message(false, b"large"), encode_message(false, b"two")].concat().into());
+    /// assert!(deframer.next_frame().is_err());
+    /// assert!(deframer.skip_refused());
+    /// assert_eq!(&deframer.next_frame()?.unwrap().data[..], b"two");
+    /// # Ok::<(), grpc_capture::wire::WireError>(())
+    /// ```
+    pub fn skip_refused(&mut self) -> bool {
+        let Some(WireError::TooLarge { size, .. }) = self.failed else {
+            return false;
+        };
+        self.failed = None;
+        self.skipped += 1;
+        self.offset += PREFIX_BYTES as u64 + size;
+        self.skip = usize::try_from(size).unwrap_or(usize::MAX);
+        self.drop_skipped();
+        true
+    }
+
+    /// The next whole message, or `None` until more chunks come. After an error every call repeats it, unless
+    /// [`skip_refused`](Self::skip_refused) goes on behind it.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, WireError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -152,8 +183,11 @@ impl Deframer {
             match self.read_prefix() {
                 Ok(pending) => self.pending = pending,
                 Err(error) => {
-                    self.chunks.clear();
-                    self.buffered = 0;
+                    // Behind a message that is too large, the next one may have come already.
+                    if !matches!(error, WireError::TooLarge { .. }) {
+                        self.chunks.clear();
+                        self.buffered = 0;
+                    }
                     self.failed = Some(error.clone());
                     return Err(error);
                 }
@@ -172,7 +206,7 @@ impl Deframer {
         Ok(Some(Frame { compressed, data }))
     }
 
-    /// Says whether the stream may end here.
+    /// Says whether the stream may end here. A message that is skipped was refused already, and may be cut.
     pub fn finish(&self) -> Result<(), WireError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -186,7 +220,7 @@ impl Deframer {
             None => return Ok(()),
         };
         Err(WireError::Truncated {
-            index: self.frames + 1,
+            index: self.index(),
             offset: self.offset,
             have: have as u64,
             need: need as u64,
@@ -202,7 +236,26 @@ impl Deframer {
     /// True while some bytes of a message have come and the rest has not.
     #[must_use]
     pub const fn inside_message(&self) -> bool {
-        self.pending.is_some() || self.buffered > 0
+        self.pending.is_some() || self.buffered > 0 || self.skip > 0
+    }
+
+    /// The number of the message that comes next.
+    const fn index(&self) -> u64 {
+        self.frames + self.skipped + 1
+    }
+
+    /// Drops what has come of a message that is skipped.
+    fn drop_skipped(&mut self) {
+        while self.skip > 0 {
+            let Some(front) = self.chunks.front_mut() else { return };
+            let count = front.len().min(self.skip);
+            front.advance(count);
+            self.skip -= count;
+            self.buffered -= count;
+            if front.is_empty() {
+                self.chunks.pop_front();
+            }
+        }
     }
 
     fn read_prefix(&mut self) -> Result<Option<Pending>, WireError> {
@@ -215,7 +268,7 @@ impl Deframer {
         }
         let [flag, length @ ..] = head;
         let size = u32::from_be_bytes(length);
-        let (index, offset) = (self.frames + 1, self.offset);
+        let (index, offset) = (self.index(), self.offset);
         if flag > 1 {
             return Err(WireError::Flag { index, offset, flag });
         }

@@ -10,12 +10,15 @@ use crate::{
 
 /// One direction of a call.
 ///
-/// Whatever goes wrong here (a message beyond the limit, a recorder that takes nothing more) ends the recording of this
-/// direction, is said in the capture as far as it can be, and never touches the bytes.
+/// A message beyond the limit is a gap, and the messages after it are recorded. Whatever else goes wrong here (bytes that are
+/// no messages, a recorder that takes nothing more) ends the recording of this direction, is said in the capture as far as it
+/// can be, and never touches the bytes.
 pub(super) struct Tape {
     direction: Direction,
     deframer: Deframer,
     on: bool,
+    /// A message was too large, and stderr tells of it.
+    warned: bool,
 }
 
 /// What an unfinished message at the end of a direction means.
@@ -33,6 +36,7 @@ impl Tape {
             direction,
             deframer: Deframer::new(max_message_bytes),
             on: true,
+            warned: false,
         }
     }
 
@@ -48,6 +52,10 @@ impl Tape {
                 Ok(None) => return,
                 Err(error) => {
                     self.lose(log, &error);
+                    self.on = self.deframer.skip_refused();
+                    if self.on {
+                        continue;
+                    }
                     return;
                 }
             };
@@ -79,16 +87,17 @@ impl Tape {
         self.on = false;
     }
 
-    /// Counts a message that cannot be recorded; what follows it cannot be told apart any more.
+    /// Counts a message that cannot be recorded.
     fn lose(&mut self, log: &Log, error: &WireError) {
-        self.on = false;
         let more = match error {
             WireError::Truncated { .. } => "",
-            WireError::Flag { .. } | WireError::TooLarge { .. } => {
-                "; it was passed on, and nothing after it in this direction is recorded"
-            }
+            WireError::TooLarge { .. } => "; it was passed on, and is not recorded",
+            // What follows it cannot be told apart any more.
+            WireError::Flag { .. } => "; it was passed on, and nothing after it in this direction is recorded",
         };
-        tracing::warn!("call {}, {}: {error}{more}", log.recorder.id(), self.whence());
+        if !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!("call {}, {}: {error}{more}", log.recorder.id(), self.whence());
+        }
         log.gap(Gap {
             direction: self.direction,
             messages: 1,

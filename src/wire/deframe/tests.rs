@@ -104,3 +104,46 @@ proptest! {
         prop_assert_eq!(got, messages);
     }
 }
+
+#[test]
+fn what_follows_a_message_that_is_skipped_is_read_however_the_stream_is_cut() {
+    let messages = [&b"a"[..], &[7; 300], b"", &[8; 999], &[9; 999], b"last"];
+    let wire: Vec<u8> = messages.iter().flat_map(|data| encode_message(false, data)).collect();
+    for step in [1, 3, 7, 299, 1000, wire.len()] {
+        let (mut deframer, mut found, mut refused) = (Deframer::new(300), Vec::new(), Vec::new());
+        for chunk in wire.chunks(step) {
+            deframer.push(Bytes::copy_from_slice(chunk));
+            loop {
+                match deframer.next_frame() {
+                    Ok(Some(frame)) => found.push(frame.data),
+                    Ok(None) => break,
+                    Err(WireError::TooLarge {
+                        index, offset, size, ..
+                    }) => {
+                        refused.push((index, offset, size));
+                        assert!(deframer.skip_refused());
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        assert_eq!(found, [&b"a"[..], &[7; 300], b"", b"last"], "step {step}");
+        assert_eq!(refused, [(4, 316, 999), (5, 1320, 999)], "step {step}");
+        assert!(deframer.finish().is_ok() && !deframer.inside_message());
+        assert!(!deframer.skip_refused());
+    }
+}
+
+#[test]
+fn a_message_that_is_skipped_is_not_held_and_may_be_cut() {
+    let mut deframer = Deframer::new(10);
+    let wire = encode_message(false, &[1; 5000]);
+    for chunk in wire[..4000].chunks(100) {
+        deframer.push(Bytes::copy_from_slice(chunk));
+        if deframer.next_frame().is_err() {
+            assert!(deframer.skip_refused());
+        }
+        assert!(deframer.chunks.is_empty() && deframer.buffered == 0);
+    }
+    assert!(deframer.inside_message() && deframer.finish().is_ok());
+}

@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-use grpc_capture::event::{Direction, Ending, Party};
+use grpc_capture::event::{Direction, Ending, EventKind, Party};
 use serde_json::json;
 
 use super::{
@@ -148,6 +148,53 @@ fn a_message_beyond_the_limit_is_passed_on_and_is_a_gap() {
         .says(&["--max-msg-sz", "could not be recorded"])
         .json();
     assert_eq!((&report["gaps"], &report["lossy"]), (&json!(2), &json!(true)));
+}
+
+#[test]
+fn the_messages_after_one_beyond_the_limit_are_recorded() {
+    let (dir, server) = (Dir::new(), Server::start());
+    let (out, target) = (dir.file("mixed.gcap"), server.addr.to_string());
+    let args = [
+        "-t",
+        &target,
+        "--plaintext",
+        "-o",
+        &out,
+        "--max-msg-sz",
+        "1kB",
+        "--format",
+        "json",
+    ];
+    let proxy = Proxying::start(&args);
+    let sizes = [10, 70_000, 0, 2000, 2001, 20];
+    let (kind, calls_of) = (KINDS[3], sizes.len());
+    let mixed = ask((kind.0, calls_of, calls_of), "ok", |at| {
+        framed(false, &vec![1; sizes[at]])
+    });
+    let seen = runtime().block_on(async { Client::connect(proxy.addr()).await.call(&mixed, || ()).await });
+    let passed: Vec<_> = split(&seen.body).iter().map(|(_, data)| data.len()).collect();
+    assert_eq!(passed, sizes);
+    let report = proxy.stop().expect(3).json();
+    assert_eq!((&report["gaps"], &report["messages"]), (&json!(6), &json!(6)));
+    let events = events(&out);
+    let calls = calls(&events);
+    for direction in [Direction::Sent, Direction::Received] {
+        let kept: Vec<_> = messages(&calls[0], direction)
+            .iter()
+            .map(|(_, data)| data.len())
+            .collect();
+        assert_eq!(kept, [10, 0, 20]);
+        let gaps = calls[0].iter().filter_map(|event| match event {
+            EventKind::Gap(gap) if gap.direction == direction => Some((gap.messages, gap.reason.contains("nothing"))),
+            _ => None,
+        });
+        assert_eq!(gaps.collect::<Vec<_>>(), [(1, false); 3]);
+    }
+    let reasons = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Gap(gap) => Some(gap.reason.as_str()),
+        _ => None,
+    });
+    assert_eq!(reasons.filter(|reason| reason.contains("is 70000 bytes")).count(), 2);
 }
 
 #[test]

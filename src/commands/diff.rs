@@ -69,7 +69,7 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
         written.map_err(|error| output::unwritten(path, &error))?;
         output::finish(file)?;
     }
-    output::print(args.format.format, &report, |report| {
+    output::print_verdict(args.format.format, &report, |report| {
         diff_text::render(&report.diff, &report.a, &report.b)
     })?;
     let empty = report.diff.totals.calls + report.diff.totals.calls_missing + report.diff.totals.calls_extra == 0;

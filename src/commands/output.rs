@@ -14,10 +14,12 @@ use serde::Serialize;
 
 mod reader;
 mod rewrite;
+mod verdict;
 
 use reader::Pipe;
 pub(crate) use reader::{Gone, ReaderGone};
 pub(crate) use rewrite::NewCapture;
+pub(crate) use verdict::{is_coloured, print_verdict, put_verdict};
 
 use super::Failure;
 use crate::cli::Format;

@@ -55,7 +55,7 @@ async fn replay(args: &ReplayArgs) -> Done {
     };
     let connection = dial(&target, &dialling).await?;
     let comparison = compare(&Source::file(&args.capture), &connection.channel, &options).await?;
-    output::print(args.format.format, &comparison, comparison_text::render)?;
+    output::print_verdict(args.format.format, &comparison, comparison_text::render)?;
     let outcome = match comparison.refused() {
         Some(status) => Outcome::Status(status),
         None if comparison.matched => Outcome::Ok,

@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anstream::{AutoStream, ColorChoice};
 use grpc_capture::{
     file::{Existing, Reader},
     snapshot::{
@@ -85,16 +84,12 @@ fn goldens<'a>(args: &'a SnapshotArgs, dir: &Path) -> Result<BTreeMap<PathBuf, &
 }
 
 fn check(args: &SnapshotArgs, dir: &Path) -> Done {
-    let choice = match args.color {
-        ColorArg::Auto => AutoStream::choice(&std::io::stdout()),
-        ColorArg::Always => ColorChoice::Always,
-        ColorArg::Never => ColorChoice::Never,
+    let in_colour = match args.color {
+        ColorArg::Auto => output::is_coloured(),
+        ColorArg::Always => true,
+        ColorArg::Never => false,
     };
-    let colour = if choice == ColorChoice::Never {
-        Colour::Plain
-    } else {
-        Colour::Ansi
-    };
+    let colour = if in_colour { Colour::Ansi } else { Colour::Plain };
     // A tolerance of 0 leaves out digests, and nothing else.
     let share = |value: Option<f64>| value.map_or(0.0, |value| value.max(f64::MIN_POSITIVE));
     let tolerance = Tolerance {
@@ -102,6 +97,7 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
         rel: share(args.rel),
     };
     let (mut differ, mut missing) = (0, 0);
+    let mut details = String::new();
     for (golden, path) in goldens(args, dir)? {
         let new = text(args, path)?;
         let shown = output::shown(&golden);
@@ -110,28 +106,27 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
                 let diff = compare(&old, &new, tolerance);
                 if !diff.is_empty() {
                     differ += 1;
-                    // Not through the edge: the colours of a diff are ours, and its lines are printable.
-                    output::put_as_it_is(diff.render(&shown, &path.display().to_string(), colour))?;
+                    details.push_str(&diff.render(&shown, &path.display().to_string(), colour));
                     if let Some(advice) = only_differs(&old, &new).and_then(advice) {
-                        output::put(Format::Text, format!("{shown}: {advice}\n"))?;
+                        details.push_str(&printable_lines(&format!("{shown}: {advice}\n")));
                     }
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 missing += 1;
                 let path = output::shown(path);
-                let text = format!("{shown}: there is no golden for {path}; --update writes it\n");
-                output::put(Format::Text, text)?;
+                details.push_str(&format!("{shown}: there is no golden for {path}; --update writes it\n"));
             }
             Err(error) => return Err(format!("could not read {shown}: {error}").into()),
         }
     }
     let total = args.captures.len();
     let alike = total - differ - missing;
-    output::put(
-        Format::Text,
-        format!("{alike} of {total} as their goldens, {differ} differ, {missing} without a golden\n"),
-    )?;
+    let word = if alike == total { "PASS" } else { "FAIL" };
+    let verdict = format!("{word}  {alike} of {total} as their goldens, {differ} differ, {missing} without a golden\n");
+    output::put_verdict(&verdict, in_colour)?;
+    // Not through the edge: the colours of a diff are ours, and its lines are printable.
+    output::put_as_it_is(details)?;
     report_orphans(args, dir)?;
     Ok(if alike == total { Outcome::Ok } else { Outcome::Findings })
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
     for path in &args.captures {
         let judged = input::read_through(path, |reader| {
             let (report, damage) = validate(args, path, reader, &expectations, baseline.as_ref())?;
-            output::print(args.format.format, &report, validation_text::render)?;
+            output::print_verdict(args.format.format, &report, validation_text::render)?;
             let verdict = if report.fails() { Outcome::Findings } else { Outcome::Ok };
             reports.push(report);
             let Some(error) = damage else { return Ok(verdict) };

@@ -5,10 +5,10 @@ use crate::{
     text::printable,
 };
 
-/// A line for each call, its differences below it, and the verdict at the end.
+/// The verdict, and a line for each call with its differences below it.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
-    let mut text = String::new();
+    let mut text = verdict(comparison);
     for call in &comparison.calls {
         text.push_str(&call_line(call));
         for difference in &call.differences {
@@ -24,16 +24,23 @@ pub fn render(comparison: &Comparison) -> String {
             printable(rule)
         ));
     }
+    text
+}
+
+fn verdict(comparison: &Comparison) -> String {
     let differing = comparison.calls.iter().filter(|call| !call.matched).count();
-    text.push_str(&match (comparison.compared, differing) {
-        _ if comparison.matched => format!("same: {} messages compared\n", comparison.compared),
-        (0, 0) => "nothing compared: no recorded answer was met\n".to_owned(),
+    let messages = |count: u64| format!("{count} message{} compared", if count == 1 { "" } else { "s" });
+    match (comparison.compared, differing) {
+        (compared, _) if comparison.matched => format!("PASS  same: {}\n", messages(compared)),
+        (0, 0) => "FAIL  nothing compared: no recorded answer was met\n".to_owned(),
         (compared, differing) => {
             let calls = comparison.calls.len();
-            format!("different: {differing} of {calls} calls, {compared} messages compared\n")
+            format!(
+                "FAIL  different: {differing} of {calls} calls, {}\n",
+                messages(compared)
+            )
         }
-    });
-    text
+    }
 }
 
 fn call_line(call: &CallOutcome) -> String {

@@ -9,7 +9,13 @@ use crate::{
 /// The comparison, as `capture diff` prints it; `a` and `b` are the names of the captures.
 #[must_use]
 pub fn render(diff: &Diff, a: &str, b: &str) -> String {
-    let mut text = String::new();
+    let (word, verdict) = match (diff.differs, is_empty(&diff.totals)) {
+        (false, false) => ("PASS", "SAME"),
+        (false, true) => ("FAIL", "EMPTY"),
+        (true, _) => ("FAIL", "DIFFERENT"),
+    };
+    let (a, b) = (printable(a), printable(b));
+    let mut text = format!("{word}  {verdict}  {a} | {b}: {}\n", totals(&diff.totals));
     for call in diff.calls.iter().filter(|call| !call.differences.is_empty()) {
         let number = |call: Option<u32>| call.map_or_else(|| "none".to_owned(), |call| call.to_string());
         text.push_str(&format!(
@@ -32,9 +38,6 @@ pub fn render(diff: &Diff, a: &str, b: &str) -> String {
             max.difference, max.a, max.b, max.place
         ));
     }
-    let verdict = if diff.differs { "DIFFERENT" } else { "SAME" };
-    let (a, b) = (printable(a), printable(b));
-    text.push_str(&format!("{verdict}  {a} | {b}: {}\n", totals(&diff.totals)));
     if diff.totals.rows_missing > 0 && diff.totals.rows_extra > 0 {
         let window = diff.window;
         text.push_str(&format!(
@@ -42,6 +45,11 @@ pub fn render(diff: &Diff, a: &str, b: &str) -> String {
         ));
     }
     text
+}
+
+/// True when neither capture holds a call.
+const fn is_empty(totals: &Totals) -> bool {
+    totals.calls + totals.calls_missing + totals.calls_extra == 0
 }
 
 fn line(difference: &Difference) -> String {

@@ -1,13 +1,24 @@
-//! A validation as text: findings worst first, then the verdict in one line.
+//! A validation as text: the verdict in one line, findings worst first, and the verdict again where they are many lines.
 
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{finding_text, validation::Report};
 use crate::text::printable;
 
-/// Findings as a table, each with its places and hint, and the verdict at the end.
+/// The verdict, findings as a table, each with its places and hint, and the verdict once more: whoever reads the end of a
+/// long text has it before him, too.
 #[must_use]
 pub fn render(report: &Report) -> String {
+    let verdict = verdict(report);
+    if report.findings.is_empty() {
+        return verdict;
+    }
+    format!("{verdict}\n\n{}{verdict}", findings(report))
+}
+
+/// Findings as a table, and each with its places and hint.
+#[must_use]
+pub fn findings(report: &Report) -> String {
     let mut text = String::new();
     if !report.findings.is_empty() {
         let mut table = Table::new();
@@ -31,11 +42,12 @@ pub fn render(report: &Report) -> String {
         let detail = finding_text::detail(finding).replace('\n', "\n    ");
         text.push_str(&format!("{severity}: {}\n    {detail}\n\n", finding.rule));
     }
-    text.push_str(&verdict(report));
     text
 }
 
-fn verdict(report: &Report) -> String {
+/// PASS or FAIL, and the first reason.
+#[must_use]
+pub fn verdict(report: &Report) -> String {
     let capture = printable(&report.capture);
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     let (errors, warnings) = (counted(report.errors, "error"), counted(report.warnings, "warning"));

@@ -358,3 +358,68 @@ fn what_is_not_there_is_an_error_with_what_there_is() {
     let known = around("stall").expect(2);
     assert!(!known.stderr.contains("nearest"), "{}", known.stderr);
 }
+
+/// What a command prints, with the colours that this environment asks for.
+fn shown(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = crate::support::command(args);
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    let done = command.envs(env.iter().copied()).output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+}
+
+#[test]
+fn the_verdict_stands_first_in_every_command_that_judges() {
+    let dir = Dir::new();
+    let (nan, good) = (shipped("nan.gcap"), shipped("zero-ids.gcap"));
+    let goldens = dir.file("goldens");
+    run(&["snapshot", &good, "--check", &goldens, "--update"]).expect(0);
+    let serve = serve();
+    let out = dir.file("out.gcap");
+    let job = serve.ready["job_ids"][0].as_str().unwrap();
+    let record = [
+        "record",
+        "-t",
+        serve.grpc(),
+        "--plaintext",
+        "--job-id",
+        job,
+        "-o",
+        &out,
+        "--force",
+        "--validate",
+    ];
+    let target = ["-t", serve.grpc(), "--plaintext"];
+    for (args, word) in [
+        (vec!["validate", &nan], "FAIL"),
+        (vec!["validate", &good], "PASS"),
+        (vec!["diff", &nan, &good], "FAIL"),
+        (vec!["diff", &good, &good], "PASS"),
+        (vec!["snapshot", &good, "--check", &goldens], "PASS"),
+        (vec!["snapshot", &nan, "--check", &goldens], "FAIL"),
+        ([&["replay", &good][..], &target].concat(), "PASS"),
+        ([&["replay", &nan][..], &target].concat(), "FAIL"),
+        (record.to_vec(), "PASS"),
+        ([&record[..], &["--expect-bins", "9"]].concat(), "FAIL"),
+    ] {
+        let (code, plain) = shown(&args, &[]);
+        assert!(plain.starts_with(&format!("{word}  ")), "{args:?}: {plain}");
+        assert_eq!(code == Some(0), word == "PASS", "{args:?}");
+        assert!(!plain.contains('\u{1b}'), "{args:?}: {plain}");
+        let (_, coloured) = shown(&args, &[("CLICOLOR_FORCE", "1")]);
+        let (green, red) = ("\u{1b}[32mPASS\u{1b}[0m  ", "\u{1b}[31mFAIL\u{1b}[0m  ");
+        let begins = if word == "PASS" { green } else { red };
+        assert!(coloured.starts_with(begins), "{args:?}: {coloured}");
+        let (_, never) = shown(&args, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+        assert!(!never.contains('\u{1b}'), "{args:?}: {never}");
+    }
+    // In a pipe a line is a line, however long, and JSON is JSON.
+    let (_, text) = shown(&["validate", &nan], &[("COLUMNS", "40")]);
+    assert!(
+        text.lines().next().unwrap().contains("1 value is NaN") && text.lines().next().unwrap().len() > 80,
+        "{text}"
+    );
+    let (_, json) = shown(&["validate", "--format", "json", &nan], &[("CLICOLOR_FORCE", "1")]);
+    assert!(json.starts_with('{'), "{json}");
+}

@@ -141,7 +141,7 @@ pub(super) fn report(args: &RecordArgs, recording: RecordedJob, talk: output::Ta
     if talk.is_quiet() && args.format.format == Format::Text {
         return Ok(outcome);
     }
-    output::print(args.format.format, &report, text)?;
+    output::print_verdict(args.format.format, &report, text)?;
     Ok(outcome)
 }
 
@@ -349,8 +349,11 @@ fn text(report: &Report) -> String {
             .as_deref()
             .unwrap_or("nothing was recorded and no file left"),
     );
-    let mut text =
-        format!("{capture}: {frames} of {bytes} in {calls} over {duration}, {stored} on disk{ratio}, {lost} lost\n");
+    let verdict = report.validation.as_ref();
+    let verdict = verdict.map_or_else(String::new, |validation| validation_text::verdict(validation) + "\n");
+    let mut text = format!(
+        "{verdict}{capture}: {frames} of {bytes} in {calls} over {duration}, {stored} on disk{ratio}, {lost} lost\n"
+    );
     for call in &report.endings {
         let idle = if call.idle_close {
             " (the server closed an idle job; not a failure)"
@@ -374,8 +377,12 @@ fn text(report: &Report) -> String {
     if let Some(digest) = report.digest {
         text.push_str(&format!("  digest {digest}\n"));
     }
-    if let Some(validation) = &report.validation {
-        text.push_str(&format!("\n{}\n", validation_text::render(validation)));
+    if let Some(validation) = report.validation.as_ref().filter(|report| !report.findings.is_empty()) {
+        let (findings, verdict) = (
+            validation_text::findings(validation),
+            validation_text::verdict(validation),
+        );
+        text.push_str(&format!("\n{findings}{verdict}\n"));
     }
     text
 }

@@ -14,6 +14,7 @@ use grpc_capture::{
         names, render,
     },
     stats::{Stats, StatsOptions},
+    text::printable_lines,
 };
 
 use super::{Done, Failure, Outcome, output, stats::layout};

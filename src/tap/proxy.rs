@@ -4,6 +4,7 @@
 //! as they are (`relay`): settings, windows, pings, resets and goodbyes are the two sides' own. What is recorded is read
 //! out of the frames that pass (`fields`, `session`). A client that does not read slows its server, not us.
 
+mod allowance;
 mod connection;
 mod ending;
 mod fields;

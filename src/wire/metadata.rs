@@ -4,6 +4,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::event::Metadata;
 
+/// Entries for which room is taken at once.
+const MOST_RESERVED: usize = 256;
+
 /// The entries of a header map, values byte for byte, in the map's order: names in order of first appearance, with the
 /// values of a repeated name together and in wire order (all that the map keeps).
 #[must_use]
@@ -20,10 +23,13 @@ pub fn metadata(headers: &HeaderMap) -> Metadata {
 /// out.
 #[must_use]
 pub fn header_map(metadata: &Metadata) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(metadata.0.len());
+    // A map takes no more than 24,576 names; it would panic at more.
+    let mut headers = HeaderMap::with_capacity(metadata.0.len().min(MOST_RESERVED));
     for (name, value) in metadata.iter() {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) {
-            headers.append(name, value);
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value))
+            && headers.try_append(name, value).is_err()
+        {
+            break;
         }
     }
     headers

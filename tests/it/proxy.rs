@@ -1,5 +1,6 @@
 //! `capture proxy` as a process, between clients and servers that no gRPC library had a hand in.
 
+mod blocks;
 mod conformance;
 mod endings;
 mod rest;

@@ -4,7 +4,7 @@ use grpc_capture::{
     file::Digest,
     record::{RecordingSummary, StoredFiles},
     report::{event_json::EndingJson, event_text},
-    tap::proxy::CallEnd,
+    tap::proxy::{CallEnd, ProxyOutcome},
     text::printable,
 };
 use serde::Serialize;
@@ -49,6 +49,10 @@ struct Report<'a> {
     not_grpc: u64,
     /// Calls that `--method` left out.
     filtered: u64,
+    /// Calls that were forwarded and not recorded, because their connections could not be followed any further.
+    unrecorded_calls: u64,
+    /// Metadata fields of recorded calls that were forwarded and not recorded.
+    unrecorded_fields: u64,
     /// Calls that `--only-errors` left out; they are not among `calls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<u64>,
@@ -116,6 +120,8 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         files: files.filter(|_| numbered).map(|files| series::files_json(files)),
         files_text: series::files_text(&args.series, &session.path, written, held),
         filtered: session.outcome.filtered,
+        unrecorded_calls: session.outcome.unrecorded_calls,
+        unrecorded_fields: session.outcome.unrecorded_fields,
         left_out: written.filter(|_| args.only_errors).map(|written| written.left_out),
         undecided: written.filter(|_| args.only_errors).map(|written| written.undecided),
         calls,
@@ -125,7 +131,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         gaps,
         held_ns: totals.blocked_ns,
         spilled_messages: totals.spooled,
-        lossy: gaps > 0 || written.is_none(),
+        lossy: gaps > 0 || written.is_none() || !lacks(&session.outcome).is_empty(),
         endings: session.outcome.endings.iter().map(|call| ending(call, held)).collect(),
         digest: written.and_then(RecordingSummary::digest),
         errors,
@@ -176,13 +182,17 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     {
         return (Outcome::Failed, vec![text]);
     }
+    let mut lacking = lacks(&session.outcome);
     let lost = session.totals.gaps;
     if lost > 0 {
         let text = format!(
             "{} could not be recorded; `capture cat` shows each gap with its reason",
             output::counted(lost, "message")
         );
-        return (Outcome::Lossy, vec![text]);
+        lacking.insert(0, text);
+    }
+    if !lacking.is_empty() {
+        return (Outcome::Lossy, lacking);
     }
     let gaps = session.written.as_ref().map_or(0, |written| written.summary.gaps);
     if args.recorder.redact.is_some() && gaps > 0 {
@@ -200,6 +210,29 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
         return (Outcome::Findings, vec![text]);
     }
     (Outcome::Ok, Vec::new())
+}
+
+/// What was passed on and is not in the capture, besides messages.
+fn lacks(outcome: &ProxyOutcome) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if outcome.lost_connections > 0 {
+        lacking.push(format!(
+            "{} could not be followed to the end, for header blocks could not be read; {} that came after that passed \
+             unrecorded",
+            output::counted(outcome.lost_connections, "connection"),
+            output::counted(outcome.unrecorded_calls, "call")
+        ));
+    } else if outcome.unrecorded_calls > 0 {
+        let calls = output::counted(outcome.unrecorded_calls, "call");
+        lacking.push(format!("{calls} passed unrecorded, for their requests were too large"));
+    }
+    if outcome.unrecorded_fields > 0 {
+        lacking.push(format!(
+            "{} could not be recorded, for there was too much metadata; `capture cat` shows a note in each such call",
+            output::counted(outcome.unrecorded_fields, "metadata field")
+        ));
+    }
+    lacking
 }
 
 fn text(report: &Report<'_>) -> String {

@@ -146,6 +146,7 @@ async fn carry(
     // A side that took no more, and said nothing of it either.
     let lost = Leaving::Gone("it was given up, for it took no more".to_owned());
     session.over(&Cut::Target(lost)).await;
+    session.close();
 }
 
 /// Records the calls that a client began before it could learn that the target is not there.
@@ -166,6 +167,7 @@ async fn record_unsent(session: &Session, first: Bytes, client: &mut Box<dyn Str
     }
     relay::listen(session, bytes.freeze()).await;
     session.over(&Cut::Target(Leaving::Unreached(error))).await;
+    session.close();
 }
 
 /// The socket of a client, with small writes sent at once.

@@ -20,6 +20,8 @@ pub(super) enum Cut {
     Target(Leaving),
     /// We were told to stop.
     Us(String),
+    /// How it ended is not known: what the target says of it cannot be read, and why.
+    Unknown(String),
 }
 
 /// How a side left.
@@ -40,7 +42,7 @@ impl Cut {
     pub(super) const fn loses_answer(&self) -> bool {
         match self {
             Self::Target(Leaving::Reset(code)) => *code != CANCEL,
-            Self::Target(_) => true,
+            Self::Target(_) | Self::Unknown(_) => true,
             Self::Client(_) | Self::Us(_) => false,
         }
     }
@@ -52,6 +54,7 @@ pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, announ
     let timeout = passed(elapsed, timeout);
     match (cut, timeout) {
         (Cut::Us(reason), _) => by_us(reason.clone()),
+        (Cut::Unknown(why), _) => broken(format!("it is not known how the call ended: {why}")),
         // A client whose time is up resets the call, or ends and takes its connection with it; a server may reset it, too.
         (
             Cut::Client(Leaving::Reset(CANCEL) | Leaving::Gone(_)) | Cut::Target(Leaving::Reset(CANCEL)),

@@ -1,6 +1,6 @@
 //! The header fields of a request, an answer or trailers, out of the frames that carried them.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::{
@@ -11,25 +11,52 @@ use crate::{
     },
 };
 
-/// Metadata of one block that is recorded, 16 MiB: what the larger of the gRPC libraries allow. More is passed on.
-const MAX_METADATA_BYTES: usize = 16 * 1024 * 1024;
-/// What a field costs besides its bytes, as HTTP/2 counts it (RFC 9113 §6.5.2).
-const FIELD_BYTES: usize = 32;
+/// Metadata of one block that is recorded, 2 MiB: servers of the field send up to 1 MB. More is passed on.
+const MAX_METADATA_BYTES: usize = 2 * 1024 * 1024;
+/// What a field costs in memory besides its bytes.
+const FIELD_BYTES: usize = 96;
+/// Metadata of each block that is recorded, whatever it came from: more than a call of one kind after another has.
+const FREE_BYTES: usize = 8 * 1024;
+/// A block may be this many times as large as its bytes on the wire, before it must be allowed: no code is shorter than 5 bits
+/// a byte, so that only what the table repeats is larger.
+const FREE_EXPANSION: usize = 2;
+/// Most that a field which tells what a call is, or how it ended, may have and is kept in any case.
+const MAX_ESSENTIAL_BYTES: usize = 8 * 1024;
+/// Fields of a block that is written anew, 16 MiB: the longest list of fields that the larger of the gRPC libraries take.
+const MAX_WRITTEN_BYTES: usize = 16 * 1024 * 1024;
 /// Payload of the frames that we write, the least that every HTTP/2 side takes.
 const WRITTEN_BYTES: usize = 16 * 1024;
 
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
+/// Fields that tell what a call is, and how it ended.
+const ESSENTIAL: [&[u8]; 10] = [
+    b":method",
+    b":scheme",
+    b":authority",
+    b":path",
+    b":status",
+    b"content-type",
+    b"grpc-encoding",
+    b"grpc-timeout",
+    b"grpc-status",
+    b"grpc-message",
+];
+
 /// Header blocks that cannot be followed.
 #[derive(Debug, Error)]
 pub(super) enum BlockError {
-    #[error("its header blocks cannot be read: {0}")]
+    #[error("header blocks cannot be read: {0}")]
     Hpack(#[from] HpackError),
     #[error("the frames of a header block do not follow one another")]
     Order,
-    #[error("a header block is larger than {MAX_BLOCK_BYTES} bytes")]
+    #[error("a header field is larger than {MAX_BLOCK_BYTES} bytes")]
     TooLarge,
+    #[error("header blocks can no longer be read")]
+    Before,
+    #[error("a header block that is addressed anew is larger than {MAX_WRITTEN_BYTES} bytes")]
+    TooLargeToWrite,
 }
 
 /// A header block that was decoded.
@@ -42,17 +69,22 @@ pub(super) struct Fields {
     pub(super) status: Option<u16>,
     /// All but the pseudo-header fields, in wire order.
     pub(super) metadata: Metadata,
-    /// Fields beyond the limit, which are not kept.
+    /// Fields beyond the limits, which are not kept.
     pub(super) left_out: u64,
+    /// What is kept, and how much of it needs not be allowed.
     bytes: usize,
+    free: usize,
+    /// A bit for each of [`ESSENTIAL`] that has come.
+    essential: u16,
 }
 
 impl Fields {
-    fn take(&mut self, name: &[u8], value: &[u8]) {
-        self.bytes += name.len() + value.len() + FIELD_BYTES;
-        if self.bytes > MAX_METADATA_BYTES {
+    /// Takes a field; false when it is left out. `allow` is asked for memory that the sender has not paid for with bytes of
+    /// its own.
+    fn take(&mut self, name: &[u8], value: &[u8], allow: &impl Fn(usize) -> bool) -> bool {
+        if !self.keeps(name, value, allow) {
             self.left_out += 1;
-            return;
+            return false;
         }
         let text = || String::from_utf8_lossy(value).into_owned();
         match name {
@@ -64,6 +96,27 @@ impl Fields {
             [b':', ..] => {}
             _ => self.metadata.push(String::from_utf8_lossy(name), value),
         }
+        true
+    }
+
+    fn keeps(&mut self, name: &[u8], value: &[u8], allow: &impl Fn(usize) -> bool) -> bool {
+        let bytes = name.len() + value.len() + FIELD_BYTES;
+        let bit = ESSENTIAL.iter().position(|known| *known == name);
+        let bit = bit.map_or(0, |at| 1_u16 << at);
+        if bytes <= MAX_ESSENTIAL_BYTES && self.essential & bit != bit {
+            self.essential |= bit;
+            return true;
+        }
+        if self.bytes + bytes > MAX_METADATA_BYTES {
+            return false;
+        }
+        let beyond = bytes.saturating_sub(self.free);
+        if beyond > 0 && !allow(beyond) {
+            return false;
+        }
+        self.bytes += bytes;
+        self.free -= bytes - beyond;
+        true
     }
 
     /// The authority that was asked for: of HTTP/2, else of the field that HTTP/1 has for it.
@@ -82,48 +135,120 @@ pub(super) struct Block {
     /// It announces a stream of the server's, which is no call.
     pub(super) promise: bool,
     pub(super) fields: Fields,
+    /// All but the pseudo-header fields, encoded anew where that is wanted; none is left out.
+    written: Vec<u8>,
 }
 
-/// Joins the frames of header blocks and decodes them: one direction of a connection.
+/// A block whose last frame has not come.
+#[derive(Debug)]
+struct Open {
+    head: Head,
+    /// The beginning of a field.
+    rest: BytesMut,
+    fields: Fields,
+    written: Vec<u8>,
+}
+
+impl Open {
+    fn new(head: Head) -> Self {
+        Self {
+            head,
+            rest: BytesMut::new(),
+            fields: Fields {
+                free: FREE_BYTES,
+                ..Fields::default()
+            },
+            written: Vec::new(),
+        }
+    }
+}
+
+/// Decodes the frames of header blocks as they come: one direction of a connection. However long a block is, what does not
+/// belong to the capture is not held.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     decoder: Decoder,
-    open: Option<(Head, BytesMut)>,
+    open: Option<Open>,
+    /// Blocks are written anew.
+    writes: bool,
 }
 
 impl Blocks {
-    /// Takes a frame of a block; the block, when it is whole.
-    pub(super) fn take(&mut self, head: Head, payload: Bytes) -> Result<Option<Block>, BlockError> {
-        let part = fragment(head, payload).ok_or(BlockError::Order)?;
-        let (first, joined) = match (self.open.take(), head.kind) {
-            (None, kind::CONTINUATION) => return Err(BlockError::Order),
-            (None, _) if head.flags & END_HEADERS != 0 => return self.decode(head, &part).map(Some),
-            (None, _) => (head, BytesMut::from(&part[..])),
-            (Some((first, mut joined)), kind::CONTINUATION) if first.stream == head.stream => {
-                if joined.len() + part.len() > MAX_BLOCK_BYTES {
-                    return Err(BlockError::TooLarge);
-                }
-                joined.extend_from_slice(&part);
-                (first, joined)
-            }
-            (Some(_), _) => return Err(BlockError::Order),
-        };
-        if head.flags & END_HEADERS != 0 {
-            return self.decode(first, &joined).map(Some);
+    /// Of a direction whose blocks are written anew, or are not.
+    pub(super) fn new(writes: bool) -> Self {
+        Self {
+            writes,
+            ..Self::default()
         }
-        self.open = Some((first, joined));
-        Ok(None)
     }
 
-    fn decode(&mut self, head: Head, block: &[u8]) -> Result<Block, BlockError> {
-        let mut fields = Fields::default();
-        self.decoder.decode(block, |name, value| fields.take(name, value))?;
-        Ok(Block {
-            stream: head.stream,
-            end: head.ends_stream(),
-            promise: head.kind == kind::PUSH_PROMISE,
-            fields,
-        })
+    /// Takes a frame of a block; the block, when it is whole. `allow` is asked for memory for fields that cost their sender
+    /// next to nothing.
+    pub(super) fn take(
+        &mut self,
+        head: Head,
+        payload: Bytes,
+        allow: &impl Fn(usize) -> bool,
+    ) -> Result<Option<Block>, BlockError> {
+        let part = fragment(head, payload).ok_or(BlockError::Order)?;
+        let mut open = match (self.open.take(), head.kind) {
+            (None, kind::CONTINUATION) => return Err(BlockError::Order),
+            (None, _) => Open::new(head),
+            (Some(open), kind::CONTINUATION) if open.head.stream == head.stream => open,
+            (Some(_), _) => return Err(BlockError::Order),
+        };
+        self.decode(&mut open, &part, allow)?;
+        if head.flags & END_HEADERS == 0 {
+            self.open = Some(open);
+            return Ok(None);
+        }
+        if !open.rest.is_empty() {
+            return Err(HpackError::Truncated.into());
+        }
+        Ok(Some(Block {
+            stream: open.head.stream,
+            end: open.head.ends_stream(),
+            promise: open.head.kind == kind::PUSH_PROMISE,
+            fields: open.fields,
+            written: open.written,
+        }))
+    }
+
+    fn decode(&mut self, open: &mut Open, part: &Bytes, allow: &impl Fn(usize) -> bool) -> Result<(), BlockError> {
+        let Open {
+            rest, fields, written, ..
+        } = open;
+        fields.free += part.len() * FREE_EXPANSION;
+        let mut too_large = false;
+        let field = |name: &[u8], value: &[u8]| {
+            let kept = fields.take(name, value, allow);
+            if !self.writes {
+                return;
+            }
+            if name.starts_with(b":") {
+                // It is written from what is kept.
+                too_large |= !kept;
+            } else if written.len() + name.len() + value.len() > MAX_WRITTEN_BYTES {
+                too_large = true;
+            } else {
+                hpack::encode(name, value, written);
+            }
+        };
+        if rest.is_empty() {
+            let taken = self.decoder.decode(part, field)?;
+            rest.extend_from_slice(part.get(taken..).unwrap_or_default());
+        } else {
+            rest.extend_from_slice(part);
+            let taken = self.decoder.decode(rest, field)?;
+            rest.advance(taken);
+        }
+        if too_large {
+            return Err(BlockError::TooLargeToWrite);
+        }
+        if rest.len() > MAX_BLOCK_BYTES {
+            return Err(BlockError::TooLarge);
+        }
+        Ok(())
     }
 }
 
@@ -139,11 +264,7 @@ impl Readdress {
     /// The frames of a client's block with the new address; the fields after it are as they came.
     pub(super) fn frames(&self, block: &Block) -> Bytes {
         let Fields {
-            method,
-            scheme,
-            path,
-            metadata,
-            ..
+            method, scheme, path, ..
         } = &block.fields;
         let authority = self.authority.as_deref().or(block.fields.authority.as_deref());
         let mut encoded = Vec::new();
@@ -159,9 +280,7 @@ impl Readdress {
                 hpack::encode(b":authority", authority.as_bytes(), &mut encoded);
             }
         }
-        for (name, value) in metadata.iter() {
-            hpack::encode(name.as_bytes(), value, &mut encoded);
-        }
+        encoded.extend_from_slice(&block.written);
         write(block.stream, block.end, &encoded)
     }
 }
@@ -211,20 +330,24 @@ mod tests {
         }
     }
 
+    fn all(_: usize) -> bool {
+        true
+    }
+
     #[test]
     fn a_block_of_several_frames_is_one_block() {
         let encoded = block("x-a", b"1");
         let (first, rest) = encoded.split_at(7);
         let mut blocks = Blocks::default();
-        let opened = blocks.take(head(kind::HEADERS, END_STREAM, 7), Bytes::copy_from_slice(first));
+        let opened = blocks.take(head(kind::HEADERS, END_STREAM, 7), Bytes::copy_from_slice(first), &all);
         assert_eq!(opened.unwrap(), None);
         let last = head(kind::CONTINUATION, END_HEADERS, rest.len());
-        let whole = blocks.take(last, Bytes::copy_from_slice(rest)).unwrap().unwrap();
+        let whole = blocks.take(last, Bytes::copy_from_slice(rest), &all).unwrap().unwrap();
         assert!((whole.stream, whole.end, whole.promise) == (5, true, false));
         assert_eq!(whole.fields.path, "/a.B/C");
         assert_eq!(whole.fields.authority(), "%2Frun%2Fjob.sock");
         assert_eq!(whole.fields.metadata.get("x-a"), Some(&b"1"[..]));
-        let stray = blocks.take(head(kind::CONTINUATION, END_HEADERS, 0), Bytes::new());
+        let stray = blocks.take(head(kind::CONTINUATION, END_HEADERS, 0), Bytes::new(), &all);
         assert!(matches!(stray, Err(BlockError::Order)));
     }
 
@@ -232,8 +355,8 @@ mod tests {
     fn a_request_is_addressed_anew_and_otherwise_as_it_came() {
         let long = vec![b'v'; 40_000];
         let encoded = block("x-long", &long);
-        let mut blocks = Blocks::default();
-        let came = blocks.take(head(kind::HEADERS, END_HEADERS, encoded.len()), encoded.into());
+        let mut blocks = Blocks::new(true);
+        let came = blocks.take(head(kind::HEADERS, END_HEADERS, encoded.len()), encoded.into(), &all);
         let came = came.unwrap().unwrap();
         let readdress = Readdress {
             authority: Some("job:1".to_owned()),
@@ -243,7 +366,7 @@ mod tests {
         reader.push(readdress.frames(&came));
         let (mut there, mut found) = (Blocks::default(), None);
         while let Some(crate::wire::http2::frame::Item::Frame(head, payload)) = reader.next() {
-            found = there.take(head, payload).unwrap();
+            found = there.take(head, payload, &all).unwrap();
         }
         let found = found.unwrap();
         assert_eq!((found.stream, found.end), (came.stream, came.end));
@@ -254,16 +377,92 @@ mod tests {
         );
     }
 
+    /// A block of one large entry of the table, named again and again.
+    fn bomb(times: usize) -> Vec<u8> {
+        let mut encoded = block("x-a", b"1");
+        encoded.extend([0x40, 1, b'a', 0x7f, 0xa1, 0x1e]);
+        encoded.extend_from_slice(&[b'v'; 4000]);
+        encoded.extend(std::iter::repeat_n(0xbe, times));
+        hpack::encode(b"grpc-status", b"5", &mut encoded);
+        encoded
+    }
+
     #[test]
     fn fields_beyond_the_limit_are_counted_and_not_kept() {
-        // One large entry of the table, named again and again.
-        let mut encoded = vec![0x40, 1, b'a', 0x7f, 0xa1, 0x1e];
-        encoded.extend_from_slice(&[b'v'; 4000]);
-        encoded.extend(std::iter::repeat_n(0xbe, 100_000));
+        let encoded = bomb(100_000);
         let mut blocks = Blocks::default();
-        let block = blocks.take(head(kind::HEADERS, END_HEADERS, encoded.len()), encoded.into());
+        let block = blocks.take(head(kind::HEADERS, END_HEADERS, encoded.len()), encoded.into(), &all);
         let fields = block.unwrap().unwrap().fields;
-        assert_eq!(fields.metadata.0.len() as u64 + fields.left_out, 100_001);
+        assert_eq!(fields.metadata.0.len() as u64 + fields.left_out, 100_003);
         assert!(fields.metadata.0.len() * 4000 <= MAX_METADATA_BYTES);
+        // How the call ended is kept, however late it comes.
+        assert_eq!(fields.metadata.get("grpc-status"), Some(&b"5"[..]));
+    }
+
+    #[test]
+    fn what_costs_its_sender_nothing_is_kept_as_far_as_it_is_allowed() {
+        let encoded = bomb(1000);
+        let came = encoded.len();
+        let left = std::cell::Cell::new(100_000);
+        let allow = |bytes: usize| {
+            let enough = left.get() >= bytes;
+            left.set(left.get() - if enough { bytes } else { 0 });
+            enough
+        };
+        let mut blocks = Blocks::default();
+        let block = blocks.take(head(kind::HEADERS, END_HEADERS, came), encoded.into(), &allow);
+        let fields = block.unwrap().unwrap().fields;
+        let kept: usize = fields.metadata.iter().map(|(_, value)| value.len()).sum();
+        assert!((100_000..130_000).contains(&kept), "{kept}");
+        // What came as plain bytes needs no allowance.
+        let plain = block_of_plain(1_000_000);
+        let block = blocks.take(head(kind::HEADERS, END_HEADERS, plain.len()), plain.into(), &|_| false);
+        assert_eq!(block.unwrap().unwrap().fields.left_out, 0);
+    }
+
+    fn block_of_plain(bytes: usize) -> Vec<u8> {
+        block("x-plain", &vec![b'p'; bytes])
+    }
+
+    #[test]
+    fn a_block_longer_than_any_limit_is_followed_and_so_is_the_next() {
+        let mut blocks = Blocks::default();
+        let part: Bytes = block_of_plain(16_000).into();
+        let mut found = blocks
+            .take(head(kind::HEADERS, 0, part.len()), part.clone(), &all)
+            .unwrap();
+        for _ in 0..1100 {
+            assert_eq!(found, None);
+            assert!(blocks.open.as_ref().unwrap().rest.is_empty());
+            found = blocks
+                .take(head(kind::CONTINUATION, 0, part.len()), part.clone(), &all)
+                .unwrap();
+        }
+        // The last part brings an entry of the table, which the next block names.
+        let entry = Bytes::from_static(b"\x40\x01a\x01b");
+        let last = blocks.take(head(kind::CONTINUATION, END_HEADERS, entry.len()), entry, &all);
+        let fields = last.unwrap().unwrap().fields;
+        assert!(fields.left_out > 900 && fields.path == "/a.B/C", "{}", fields.left_out);
+        let next = blocks.take(head(kind::HEADERS, END_HEADERS, 1), Bytes::from_static(b"\xbe"), &all);
+        assert_eq!(next.unwrap().unwrap().fields.metadata.get("a"), Some(&b"b"[..]));
+    }
+
+    #[test]
+    fn a_request_that_is_addressed_anew_loses_no_field() {
+        let encoded = bomb(1000);
+        let mut blocks = Blocks::new(true);
+        let block = blocks.take(head(kind::HEADERS, END_HEADERS, encoded.len()), encoded.into(), &|_| {
+            false
+        });
+        let block = block.unwrap().unwrap();
+        assert!(block.fields.left_out > 0);
+        let readdress = Readdress {
+            authority: None,
+            scheme: "http",
+        };
+        assert!(readdress.frames(&block).len() > 1001 * 4000);
+        let encoded = bomb(10_000);
+        let block = blocks.take(head(kind::HEADERS, END_HEADERS, encoded.len()), encoded.into(), &all);
+        assert!(matches!(block, Err(BlockError::TooLargeToWrite)));
     }
 }

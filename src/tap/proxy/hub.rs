@@ -7,9 +7,9 @@ use std::sync::{
 
 use http::HeaderMap;
 
-use super::filter::MethodFilter;
+use super::{allowance::Allowance, filter::MethodFilter};
 use crate::{
-    event::{Ending, PROXY_AUTHOR},
+    event::{Ending, FAILURE_AUTHOR, PROXY_AUTHOR},
     record::{RecordingHandle, Refused},
     tap::client::Stop,
 };
@@ -53,6 +53,12 @@ pub struct ProxyOutcome {
     pub not_grpc: u64,
     /// Calls that were forwarded and not recorded, because their methods were not asked for.
     pub filtered: u64,
+    /// Connections that were passed on and could not be followed to their ends, because header blocks could not be read.
+    pub lost_connections: u64,
+    /// Calls that were forwarded and not recorded, because they came on such a connection.
+    pub unrecorded_calls: u64,
+    /// Metadata fields that were forwarded and not recorded, because their calls, or all calls together, had too much.
+    pub unrecorded_fields: u64,
 }
 
 /// Shared by all connections and calls.
@@ -64,6 +70,7 @@ pub(super) struct Hub {
     list_ok: bool,
     pub(super) stop: Stop,
     pub(super) outcome: Mutex<ProxyOutcome>,
+    allowance: Allowance,
     bytes: AtomicU64,
     refused: AtomicBool,
     /// How the target could not be reached the last time.
@@ -86,6 +93,7 @@ impl Hub {
             list_ok,
             stop,
             outcome: Mutex::default(),
+            allowance: Allowance::default(),
             bytes: AtomicU64::new(0),
             refused: AtomicBool::new(false),
             unreachable: Mutex::default(),
@@ -124,6 +132,40 @@ impl Hub {
             self.outcome().filtered += 1;
         }
         wanted
+    }
+
+    /// Whether so many bytes of metadata that cost their sender nothing are kept.
+    pub(super) fn allows(&self, bytes: usize) -> bool {
+        let recorder = self.recorder.as_ref();
+        recorder.is_some_and(|recorder| self.allowance.take(bytes, recorder.now()))
+    }
+
+    /// A connection cannot be followed any further.
+    pub(super) fn lost_connection(&self, text: String) {
+        tracing::error!("{text}");
+        self.outcome().lost_connections += 1;
+        self.failed(text);
+    }
+
+    /// A call is not recorded, because its connection can no longer be followed.
+    pub(super) fn unrecorded_call(&self) {
+        self.outcome().unrecorded_calls += 1;
+    }
+
+    /// Metadata fields of a call are not recorded.
+    pub(super) fn unrecorded_fields(&self, call: u32, fields: u64) {
+        let mut outcome = self.outcome();
+        let first = outcome.unrecorded_fields == 0;
+        outcome.unrecorded_fields += fields;
+        drop(outcome);
+        if first {
+            let text = format!(
+                "metadata of call {call}, and maybe of others, was passed on and not recorded: there was too much of it; a note \
+                 of each such call says how much"
+            );
+            tracing::warn!("{text}");
+            self.failed(text);
+        }
     }
 
     /// Bytes of a message were recorded.
@@ -166,6 +208,13 @@ impl Hub {
         }
         if let Err(refused) = recorder.note(PROXY_AUTHOR, secrets.exchange(text)) {
             self.refused(refused);
+        }
+    }
+
+    /// Says in the capture that it lacks something.
+    pub(super) fn failed(&self, text: String) {
+        if let Some(recorder) = &self.recorder {
+            let _ = recorder.note(FAILURE_AUTHOR, text);
         }
     }
 

@@ -14,10 +14,21 @@ use super::{
     hub::{CallEnd, Hub},
 };
 use crate::{
-    event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata},
+    event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata, RECORDER_AUTHOR},
     record::{CallRecorder, RecordingHandle, Refused},
     wire::{is_grpc, timeout},
 };
+
+/// The method of a request; `None` when it is no gRPC call, or not one that is to be recorded.
+pub(super) fn wanted(hub: &Hub, request: &Fields) -> Option<String> {
+    let content_type = request.metadata.get_text("content-type");
+    let method = request.path.split('?').next().unwrap_or_default();
+    if !content_type.is_some_and(is_grpc) {
+        hub.not_grpc(&format!("{} {method}", request.method));
+        return None;
+    }
+    hub.wants(method).then(|| method.to_owned())
+}
 
 /// A call in the recorder.
 pub(super) struct Log {
@@ -36,15 +47,7 @@ impl Log {
     /// Records the start of a call; `None` when it is no gRPC call, or when nothing is recorded (any more).
     pub(super) fn open(hub: &Arc<Hub>, request: Fields, peer: &str, connection: u32) -> Option<Self> {
         let recorder = hub.recorder.as_ref()?;
-        let content_type = request.metadata.get_text("content-type");
-        let method = request.path.split('?').next().unwrap_or_default().to_owned();
-        if !content_type.is_some_and(is_grpc) {
-            hub.not_grpc(&format!("{} {method}", request.method));
-            return None;
-        }
-        if !hub.wants(&method) {
-            return None;
-        }
+        let method = wanted(hub, &request)?;
         let timeout = request.metadata.get("grpc-timeout").and_then(timeout::parse);
         let start = CallStart {
             method: method.clone(),
@@ -98,6 +101,17 @@ impl Log {
     pub(super) fn gap(&self, gap: Gap) {
         self.lost.fetch_add(gap.messages, Ordering::Relaxed);
         self.keep(self.recorder.gap(gap));
+    }
+
+    /// Says how many metadata fields are not recorded.
+    pub(super) fn left_out(&self, fields: u64) {
+        if fields > 0 {
+            let text = format!(
+                "metadata fields that were passed on and are not recorded, because there was too much: {fields}"
+            );
+            self.keep(self.recorder.note(RECORDER_AUTHOR, text));
+            self.hub.unrecorded_fields(self.recorder.id(), fields);
+        }
     }
 
     /// Records that the client will send no more.

@@ -70,7 +70,7 @@ struct Listener {
     frames: FrameReader,
     blocks: Blocks,
     readdress: Option<Readdress>,
-    /// False once the frames cannot be followed any further.
+    /// False once the header blocks cannot be read any further.
     on: bool,
 }
 
@@ -82,7 +82,7 @@ impl Listener {
                 Direction::Sent => FrameReader::of_client(),
                 Direction::Received => FrameReader::of_server(),
             },
-            blocks: Blocks::default(),
+            blocks: Blocks::new(readdress.is_some()),
             readdress,
             on: true,
         }
@@ -90,50 +90,67 @@ impl Listener {
 
     /// Shows `chunk` to the session, and adds what is to be passed on to `out`.
     async fn take(&mut self, session: &Session, chunk: Bytes, out: &mut Vec<Bytes>) -> io::Result<()> {
+        self.push(chunk, out);
+        while self.step(session, out).await? {}
+        Ok(())
+    }
+
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) {
         if self.readdress.is_none() {
             out.push(chunk.clone());
         }
         self.frames.push(chunk);
+    }
+
+    /// Shows what was pushed to the session. True when it stops halfway, because enough was added to `out`: a request that is
+    /// addressed anew may be far larger than it came.
+    async fn step(&mut self, session: &Session, out: &mut Vec<Bytes>) -> io::Result<bool> {
         while let Some(item) = self.frames.next() {
             if let Err(error) = self.item(session, item, out).await {
                 self.on = false;
-                session.lose(&error).await;
+                session.lose(self.from, &error).await;
                 if self.readdress.is_some() {
                     // What cannot be read cannot be addressed anew.
+                    session.give_up(&error).await;
                     return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string()));
                 }
             }
+            if self.readdress.is_some() && out.iter().map(Bytes::len).sum::<usize>() > MOST_READ {
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn item(&mut self, session: &Session, item: Item, out: &mut Vec<Bytes>) -> Result<(), BlockError> {
         match item {
             Item::Pass(raw) => self.pass(raw, out),
             Item::Data { stream, raw, data, end } => {
-                if self.on {
-                    session.data(self.from, stream, &raw.slice(..data), end).await;
-                }
+                session.data(self.from, stream, &raw.slice(..data), end).await;
                 self.pass(raw, out);
             }
             Item::Frame(head, payload) => match head.kind {
                 kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION if self.on => {
-                    let Some(block) = self.blocks.take(head, payload)? else {
-                        return Ok(());
+                    let block = match self.blocks.take(head, payload, &|bytes| session.allows(bytes)) {
+                        Ok(Some(block)) => block,
+                        Ok(None) => return Ok(()),
+                        Err(error) => {
+                            self.unread(session, head);
+                            return Err(error);
+                        }
                     };
                     if let Some(readdress) = &self.readdress {
                         out.push(readdress.frames(&block));
                     }
                     match self.from {
                         _ if block.promise => {}
-                        Direction::Sent => session.request(block),
+                        Direction::Sent => session.request(block).await,
                         Direction::Received => session.answer(block).await,
                     }
                 }
+                kind::HEADERS => self.unread(session, head),
                 _ => {
-                    if self.on {
-                        self.control(session, head, &payload).await;
-                    }
+                    self.control(session, head, &payload).await;
                     if self.readdress.is_some() {
                         self.pass(Bytes::copy_from_slice(&head.bytes()), out);
                         self.pass(payload, out);
@@ -142,6 +159,13 @@ impl Listener {
             },
         }
         Ok(())
+    }
+
+    /// A block that cannot be read: its first frame says of which stream it is, and whether that ends.
+    fn unread(&self, session: &Session, head: Head) {
+        if self.from == Direction::Sent {
+            session.unread(head.stream, head.kind == kind::HEADERS && head.ends_stream());
+        }
     }
 
     async fn control(&self, session: &Session, head: Head, payload: &Bytes) {
@@ -263,11 +287,16 @@ async fn run<R, W>(
             return;
         }
         let written = async {
-            listener.take(shared.session, chunk, &mut out).await?;
-            for bytes in out.drain(..) {
-                writer.write_all(&bytes).await?;
+            listener.push(chunk, &mut out);
+            loop {
+                let more = listener.step(shared.session, &mut out).await?;
+                for bytes in out.drain(..) {
+                    writer.write_all(&bytes).await?;
+                }
+                if !more {
+                    return writer.flush().await;
+                }
             }
-            writer.flush().await
         };
         tokio::select! {
             biased;

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -17,13 +17,13 @@ use http::{HeaderMap, StatusCode};
 
 use super::{
     ending::{Cut, Leaving},
-    fields::{Block, Fields},
+    fields::{Block, BlockError, Fields},
     hub::Hub,
-    log::Log,
+    log::{Log, wanted},
     tape::{Tape, Unfinished},
 };
 use crate::{
-    event::{Direction, Ending, GoAway, Status},
+    event::{Direction, Ending, Gap, GoAway, Status},
     tap::client::ending::{not_grpc, of_trailers},
     wire::{
         header_map,
@@ -65,6 +65,15 @@ impl Call {
         if !std::mem::replace(&mut self.progress().half_closed, true) {
             self.log.half_close();
         }
+    }
+
+    /// What comes of the call from here on is not recorded.
+    fn lose(&self, why: &(dyn std::error::Error + Sync)) {
+        self.log.gap(Gap {
+            direction: Direction::Received,
+            messages: 1,
+            reason: format!("messages may have followed, nobody knows how many; they were passed on unread: {why}"),
+        });
     }
 
     /// True for the first ending, which is the one.
@@ -116,8 +125,17 @@ pub(super) struct Session {
     connection: u32,
     calls: Mutex<HashMap<u32, Arc<Call>>>,
     goaway: Mutex<Option<GoAway>>,
-    /// Its frames cannot be followed any further.
-    lost: AtomicBool,
+    lost: Lost,
+}
+
+/// What cannot be followed any further of a connection.
+#[derive(Debug, Default)]
+struct Lost {
+    /// The target's header blocks.
+    answers: AtomicBool,
+    /// Calls that are not recorded, because their blocks or their answers could not be read, and the stream of the last.
+    calls: AtomicU64,
+    last_stream: AtomicU32,
 }
 
 impl Session {
@@ -128,7 +146,7 @@ impl Session {
             connection,
             calls: Mutex::default(),
             goaway: Mutex::default(),
-            lost: AtomicBool::new(false),
+            lost: Lost::default(),
         }
     }
 
@@ -140,21 +158,37 @@ impl Session {
         self.calls().get(&stream).map(Arc::clone)
     }
 
+    /// Whether so many bytes of metadata that cost their sender nothing are kept.
+    pub(super) fn allows(&self, bytes: usize) -> bool {
+        self.hub.allows(bytes)
+    }
+
     fn goaway(&self) -> Option<GoAway> {
         self.goaway.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The client sent a block: a request, or trailers.
-    pub(super) fn request(&self, block: Block) {
+    pub(super) async fn request(&self, block: Block) {
         let call = match self.call(block.stream) {
             Some(call) => call,
-            None if block.fields.path.is_empty() || self.lost.load(Ordering::Acquire) => return,
+            None if block.fields.path.is_empty() => {
+                if !block.fields.method.is_empty() {
+                    self.unrecorded(block.stream);
+                }
+                return;
+            }
+            None if self.lost.answers.load(Ordering::Acquire) => {
+                if wanted(&self.hub, &block.fields).is_some() {
+                    self.unrecorded(block.stream);
+                }
+                return;
+            }
             None => {
                 let left_out = block.fields.left_out;
                 let Some(log) = Log::open(&self.hub, block.fields, &self.peer, self.connection) else {
                     return;
                 };
-                note_left_out(&log, left_out);
+                log.left_out(left_out);
                 let limit = self.hub.max_message_bytes;
                 let call = Arc::new(Call {
                     log,
@@ -163,6 +197,11 @@ impl Session {
                     progress: Mutex::default(),
                 });
                 self.calls().insert(block.stream, Arc::clone(&call));
+                if self.lost.answers.load(Ordering::Acquire) {
+                    // The other direction lost its way just now, and has ended the calls that it knew of.
+                    self.give_up(&BlockError::Before).await;
+                    return;
+                }
                 if !block.end {
                     return;
                 }
@@ -176,7 +215,7 @@ impl Session {
     pub(super) async fn answer(&self, mut block: Block) {
         let Some(call) = self.call(block.stream) else { return };
         let goaway = self.goaway();
-        note_left_out(&call.log, block.fields.left_out);
+        call.log.left_out(block.fields.left_out);
         let known = call.progress().answer.clone();
         if let Some(head) = known {
             if block.end {
@@ -299,25 +338,67 @@ impl Session {
         calls.into_iter().map(|(stream, _)| stream).collect()
     }
 
-    /// The frames of a connection cannot be followed any further: its calls are passed on, and no more is recorded.
-    pub(super) async fn lose(&self, why: &(dyn std::error::Error + Sync)) {
-        self.lost.store(true, Ordering::Release);
-        let running: Vec<_> = self.calls().drain().collect();
-        tracing::error!("a connection is passed on, and is no longer recorded: {why}");
-        if running.is_empty() {
-            self.hub
-                .note(format!("a connection was passed on without being recorded: {why}"));
+    /// Header blocks of one direction cannot be read any further: everything is passed on.
+    ///
+    /// Calls that the client begins from here on are not known. Those that run go on: their messages are in frames of their
+    /// own. When it is the target's blocks, neither how calls end is known, nor what their messages are.
+    pub(super) async fn lose(&self, from: Direction, why: &(dyn std::error::Error + Sync)) {
+        self.lost
+            .answers
+            .fetch_or(from == Direction::Received, Ordering::AcqRel);
+        let whose = match from {
+            Direction::Sent => "the client",
+            Direction::Received => "the target",
+        };
+        let number = self.connection;
+        self.hub.lost_connection(format!(
+            "connection {number} is passed on, and calls that begin on it from here on are not recorded: of {whose}, {why}"
+        ));
+        if from == Direction::Received {
+            self.give_up(why).await;
         }
-        let cut = Cut::Us(format!("the connection could not be followed any further: {why}"));
-        self.cut_all(running, &cut).await;
+    }
+
+    /// How the calls that run will end, and what comes of them, cannot be known.
+    pub(super) async fn give_up(&self, why: &(dyn std::error::Error + Sync)) {
+        let running: Vec<_> = self.calls().drain().collect();
+        for (_, call) in &running {
+            call.lose(why);
+        }
+        self.cut_all(running, &unknown(why)).await;
+    }
+
+    /// The client sent the first frame of a block that cannot be read.
+    pub(super) fn unread(&self, stream: u32, end: bool) {
+        match self.call(stream) {
+            Some(call) if end => call.half_close(),
+            Some(_) => {}
+            None => self.unrecorded(stream),
+        }
+    }
+
+    /// A call is not recorded, because this connection can no longer be followed.
+    fn unrecorded(&self, stream: u32) {
+        // A stream is counted once, and clients number theirs upwards.
+        if self.lost.last_stream.fetch_max(stream, Ordering::Relaxed) < stream {
+            self.lost.calls.fetch_add(1, Ordering::Relaxed);
+            self.hub.unrecorded_call();
+        }
+    }
+
+    /// The connection is over: what is not known of it is said in the capture.
+    pub(super) fn close(&self) {
+        let calls = self.lost.calls.load(Ordering::Relaxed);
+        if calls > 0 {
+            let number = self.connection;
+            self.hub.failed(format!(
+                "calls of connection {number} that were passed on and are not recorded, for their header blocks could not be read: \
+                 {calls}"
+            ));
+        }
     }
 }
 
-fn note_left_out(log: &Log, fields: u64) {
-    if fields > 0 {
-        let text =
-            format!("{fields} metadata fields were passed on and are not recorded: the limit of 16 MiB was reached");
-        tracing::warn!("call {}: {text}", log.recorder.id());
-        let _ = log.recorder.note("recorder", text);
-    }
+fn unknown(why: &(dyn std::error::Error + Sync)) -> Cut {
+    Cut::Unknown(format!("the connection could not be followed any further: {why}"))
 }

@@ -62,26 +62,42 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Decodes a whole block; `field` is given name and value of each field, in order. After an error the connection can
-    /// not be followed any further: the table may lack an entry.
-    pub(crate) fn decode(&mut self, block: &[u8], mut field: impl FnMut(&[u8], &[u8])) -> Result<(), HpackError> {
-        let mut input = Input(block);
+    /// Decodes the fields that have come whole of a block; `field` is given name and value of each, in order. Answers with
+    /// their bytes: the rest goes before the next part of the block. After an error the connection can not be followed any
+    /// further: the table may lack an entry.
+    pub(crate) fn decode(&mut self, part: &[u8], mut field: impl FnMut(&[u8], &[u8])) -> Result<usize, HpackError> {
+        let mut input = Input(part);
         while let Some(&first) = input.0.first() {
-            match first {
-                0x80.. => {
-                    let (name, value) = self.entry(input.integer(7)?)?;
-                    field(name, value);
-                }
-                0x40.. => {
-                    let (name, value) = self.literal(&mut input, 6)?;
-                    field(&name, &value);
-                    self.add(name, value);
-                }
-                0x20.. => self.resize(input.integer(5)?)?,
-                _ => {
-                    let (name, value) = self.literal(&mut input, 4)?;
-                    field(&name, &value);
-                }
+            match Input(input.0).pass_field(first) {
+                Ok(()) => self.field(first, &mut input, &mut field)?,
+                Err(HpackError::Truncated) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(part.len() - input.0.len())
+    }
+
+    /// Decodes the field that begins with `first`.
+    fn field(
+        &mut self,
+        first: u8,
+        input: &mut Input<'_>,
+        field: &mut impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), HpackError> {
+        match first {
+            0x80.. => {
+                let (name, value) = self.entry(input.integer(7)?)?;
+                field(name, value);
+            }
+            0x40.. => {
+                let (name, value) = self.literal(input, 6)?;
+                field(&name, &value);
+                self.add(name, value);
+            }
+            0x20.. => self.resize(input.integer(5)?)?,
+            _ => {
+                let (name, value) = self.literal(input, 4)?;
+                field(&name, &value);
             }
         }
         Ok(())
@@ -165,15 +181,35 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<Vec<u8>, HpackError> {
-        let coded = self.0.first().is_some_and(|first| first & 0x80 != 0);
+    /// Passes over a field that begins with `first`, without decoding it.
+    fn pass_field(&mut self, first: u8) -> Result<(), HpackError> {
+        let prefix = match first {
+            0x80.. => return self.integer(7).map(drop),
+            0x40.. => 6,
+            0x20.. => return self.integer(5).map(drop),
+            _ => 4,
+        };
+        if self.integer(prefix)? == 0 {
+            self.text()?;
+        }
+        self.text().map(drop)
+    }
+
+    /// The bytes of a string as they stand there.
+    fn text(&mut self) -> Result<&'a [u8], HpackError> {
         let length = self.integer(7)?;
         let (bytes, rest): (&'a [u8], _) = self.0.split_at_checked(length).ok_or(HpackError::Truncated)?;
         self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn string(&mut self) -> Result<Vec<u8>, HpackError> {
+        let coded = self.0.first().is_some_and(|first| first & 0x80 != 0);
+        let bytes = self.text()?;
         if !coded {
             return Ok(bytes.to_vec());
         }
-        let mut text = Vec::with_capacity(length + length / 2);
+        let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 2);
         huffman::decode(bytes, &mut text).ok_or(HpackError::Huffman)?;
         Ok(text)
     }

@@ -15,7 +15,10 @@ fn hex(text: &str) -> Vec<u8> {
 fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Fields, HpackError> {
     let mut fields = Vec::new();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    decoder.decode(block, |name, value| fields.push((text(name), text(value))))?;
+    let taken = decoder.decode(block, |name, value| fields.push((text(name), text(value))))?;
+    if taken < block.len() {
+        return Err(HpackError::Truncated);
+    }
     Ok(fields)
 }
 
@@ -135,5 +138,29 @@ proptest! {
             let _ = decoder.decode(&block, |_, _| {});
             prop_assert!(decoder.size <= decoder.most);
         }
+    }
+}
+
+#[test]
+fn a_block_in_parts_is_the_block_however_it_is_cut() {
+    let block = hex("828685bf408825a849e95ba97d7f8925a849e95bb8e8b4bfbebebe");
+    let before = ["828684418cf1e3c2e5f23a6ba0ab90f4ff", "828684be5886a8eb10649cbf"];
+    let primed = || {
+        let mut decoder = Decoder::default();
+        for block in before {
+            decode(&mut decoder, &hex(block)).unwrap();
+        }
+        decoder
+    };
+    let whole = decode(&mut primed(), &block).unwrap();
+    for step in 1..block.len() {
+        let (mut decoder, mut found, mut rest) = (primed(), Vec::new(), Vec::new());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        for part in block.chunks(step) {
+            rest.extend_from_slice(part);
+            let taken = decoder.decode(&rest, |name, value| found.push((text(name), text(value))));
+            rest.drain(..taken.unwrap());
+        }
+        assert_eq!((&found, rest.len()), (&whole, 0), "step {step}");
     }
 }

@@ -67,6 +67,7 @@ pub use remedy::remedy;
 pub use scan::Damage;
 pub use state::CaptureState;
 pub use summary::Summary;
+pub(crate) use verify::each_readable_event;
 pub use verify::{Verified, verify};
 pub use writer::{Storage, Writer, WriterOptions};
 

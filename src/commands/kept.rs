@@ -36,7 +36,6 @@ pub(crate) fn failure(failure: &RecordingFailure, totals: &Totals) -> String {
         RecorderError::Sink { act, source, .. } => format!("could not {act} the capture: {source}"),
         other => other.to_string(),
     };
-    let lost = unwritten(totals, held) + totals.gaps;
     let files: Vec<_> = held.files.iter().map(|file| file.path.display().to_string()).collect();
     let Some(first) = files.first() else {
         text.push_str("; no file was left, for nothing that was received had been written");
@@ -50,10 +49,14 @@ pub(crate) fn failure(failure: &RecordingFailure, totals: &Totals) -> String {
             files[many - 1]
         ),
     };
-    let kept = held.summary.messages + held.summary.sent_messages;
-    let all = counted(kept + lost, "message");
-    text.push_str(&format!("; {} of {all} are in {names}", grouped(kept)));
-    if let Some(unfinished) = held.files.iter().rfind(|file| !file.finished) {
+    let all = counted(totals.messages + totals.gaps, "message");
+    text.push_str(&format!("; {} of {all} are in {names}", grouped(held.present_messages)));
+    // Of a file that holds nothing, nothing can be saved.
+    let mut unfinished = held
+        .files
+        .iter()
+        .filter(|file| !file.finished && file.summary.events > 0);
+    if let Some(unfinished) = unfinished.next_back() {
         let path = unfinished.path.display();
         text.push_str(&format!(
             "; `capture recover {path}` makes a whole capture of the one that was not finished"

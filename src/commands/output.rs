@@ -192,6 +192,22 @@ pub(crate) fn write_shared(path: &Path, existing: Existing, content: &[u8]) -> R
     finish(file)
 }
 
+/// As [`write_shared`], over an earlier result of the same kind, which `is_ours` knows by its first bytes: another file
+/// stays.
+pub(crate) fn write_again(path: &Path, is_ours: fn(&[u8]) -> bool, kind: &str, content: &[u8]) -> Result<(), Failure> {
+    if path != Path::new("-") && !is_special(path) {
+        let mut head = [0; 256];
+        let there = std::fs::File::open(path).and_then(|mut file| io::Read::read(&mut file, &mut head));
+        if let Ok(read @ 1..) = there
+            && !is_ours(head.get(..read).unwrap_or_default())
+        {
+            let path = path.display();
+            return Err(format!("{path} exists and is no {kind}; it is kept: choose another name").into());
+        }
+    }
+    write_shared(path, Existing::Replace, content)
+}
+
 /// A failure while `path` was made: when the disk took no more, that is what it is about, with what helps.
 pub(crate) fn while_making(path: &Path, failure: Failure) -> Failure {
     let Failure::Error(error) = &failure else {

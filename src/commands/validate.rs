@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use grpc_capture::{
     event::Observer,
-    file::{Existing, FileError, Reader, is_locked},
+    file::{FileError, Reader, is_locked},
     finding::Severity,
     report::{junit, regression, validation::Report, validation_text},
     stats::{
@@ -116,7 +116,13 @@ fn write_junit(path: &Path, reports: &[Report]) -> Result<(), Failure> {
     let suites: Vec<_> = reports.iter().map(|report| report.suite(&rules)).collect();
     let xml = junit::render(&suites).map_err(|error| format!("could not write {}: {error}", path.display()))?;
     // A report of a test run is replaced by the next, as every CI server expects.
-    output::write_shared(path, Existing::Replace, xml.as_bytes())
+    let is_xml = |head: &[u8]| {
+        String::from_utf8_lossy(head)
+            .trim_start_matches('\u{feff}')
+            .trim_start()
+            .starts_with('<')
+    };
+    output::write_again(path, is_xml, "JUnit report", xml.as_bytes())
 }
 
 /// Prints an expectation file; only a capture that passes can be an example.

@@ -52,6 +52,18 @@ impl Summary {
     }
 
     /// Adds the events of a chunk; neither its place nor its size.
+    /// Counts `now` where `then` was counted.
+    pub(crate) fn replace(&mut self, then: &Self, now: &Self) {
+        self.events = self.events.saturating_sub(then.events);
+        self.calls = self.calls.saturating_sub(then.calls);
+        self.messages = self.messages.saturating_sub(then.messages);
+        self.message_bytes = self.message_bytes.saturating_sub(then.message_bytes);
+        self.sent_messages = self.sent_messages.saturating_sub(then.sent_messages);
+        self.sent_bytes = self.sent_bytes.saturating_sub(then.sent_bytes);
+        self.gaps = self.gaps.saturating_sub(then.gaps);
+        self.add(now);
+    }
+
     pub(crate) fn add(&mut self, chunk: &Self) {
         self.events += chunk.events;
         self.calls += chunk.calls;

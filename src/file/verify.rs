@@ -2,6 +2,8 @@
 
 use std::io::{Read, Seek};
 
+use crate::event::Event;
+
 use super::{
     Damage, FileError, Summary,
     chunk::digest::ContentDigest,
@@ -85,6 +87,17 @@ pub fn verify<R: Read + Seek>(input: R) -> Result<Verified, FileError> {
         check_totals(&mut verified, byte, &done, end.len);
     }
     Ok(verified)
+}
+
+/// Shows every event that can be read, behind damage as well; true when the file ends with its summary.
+pub(crate) fn each_readable_event<R: Read + Seek>(input: R, mut see: impl FnMut(&Event)) -> Result<bool, FileError> {
+    let visit = |visited: Visit<'_>| {
+        if let Visit::Chunk(chunk) = visited {
+            // What is damaged within a chunk ends it.
+            let _ = chunk.events(|event| see(&event));
+        }
+    };
+    Ok(walk(input, visit)?.done.is_some())
 }
 
 fn check_totals(verified: &mut Verified, byte: u64, done: &Done, len: u64) {

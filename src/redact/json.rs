@@ -93,9 +93,15 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
                 }
                 keys.pop();
             }
+            *changed |= hide_named(map, ledger);
             *changed |= rename(map, ledger);
         }
         Value::Array(items) => {
+            if let [Value::String(name), Value::String(value)] = items.as_mut_slice()
+                && is_secret(name)
+            {
+                *changed |= mask(value, ledger);
+            }
             for item in items {
                 walk(item, keys, rules, ledger, changed);
             }
@@ -109,6 +115,35 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
         }
         _ => {}
     }
+}
+
+/// Names of the members that hold a name, where a list of headers or fields is told as objects.
+const NAME_KEYS: [&str; 5] = ["name", "key", "header", "field", "id"];
+
+/// Masks what such an object says of a secret: `{"name": "Authorization", "value": …}`. True when there was something.
+fn hide_named(map: &mut Map<String, Value>, ledger: &mut Ledger) -> bool {
+    let is_name = |key: &str| NAME_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name));
+    let names = map.iter().filter(|(key, _)| is_name(key));
+    if !names.filter_map(|(_, name)| name.as_str()).any(is_secret) {
+        return false;
+    }
+    let mut changed = false;
+    for (key, value) in map.iter_mut().filter(|(key, _)| !is_name(key)) {
+        if key.to_ascii_lowercase().starts_with("val") {
+            changed |= hide_all(value, "configure secrets=mask", &Action::Mask, ledger) == Fate::Stays;
+        }
+    }
+    changed
+}
+
+/// Masks the value of a secret.
+fn mask(value: &mut String, ledger: &mut Ledger) -> bool {
+    let masked = ledger
+        .text("configure secrets=mask", &Action::Mask, value)
+        .unwrap_or_default();
+    let changed = masked != *value;
+    *value = masked;
+    changed
 }
 
 /// Keys without the values that are hidden elsewhere: a site's name may be the key of what is told of it. True when there

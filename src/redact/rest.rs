@@ -116,9 +116,24 @@ fn escaped(text: &str) -> String {
 /// The length of a body that is no text and that could hold a secret: it is compressed, or does.
 fn hides(encoded: &str, ledger: &mut Ledger) -> Option<usize> {
     let bytes = STANDARD.decode(encoded).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let hides = bytes.starts_with(&GZIP) || free(&text, ledger).is_some();
+    let hides = bytes.starts_with(&GZIP) || texts(&bytes).iter().any(|text| body(text, &[], ledger).is_some());
     hides.then_some(bytes.len())
+}
+
+/// What bytes may say: as UTF-8, and as UTF-16 of both orders.
+fn texts(bytes: &[u8]) -> [String; 3] {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let units: Vec<_> = pairs.iter().map(|pair| unit(*pair)).collect();
+        String::from_utf16_lossy(&units)
+            .trim_start_matches('\u{feff}')
+            .to_owned()
+    };
+    [
+        String::from_utf8_lossy(bytes).into_owned(),
+        wide(u16::from_le_bytes),
+        wide(u16::from_be_bytes),
+    ]
 }
 
 /// A body that is left out, with its length in its place.

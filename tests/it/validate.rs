@@ -438,3 +438,23 @@ fn a_production_job_that_was_closed_when_idle_is_so_in_its_replay_at_any_rate() 
         run(&["validate", &out]).expect(0);
     }
 }
+
+#[test]
+fn a_test_report_replaces_no_file_of_another_kind() {
+    let dir = Dir::new();
+    let (judged, other) = (dir.file("judged.gcap"), dir.file("other.gcap"));
+    for path in [&judged, &other] {
+        std::fs::copy(shipped("nan.gcap"), path).unwrap();
+    }
+    let before = std::fs::read(&judged).unwrap();
+    for target in [&judged, &other] {
+        run(&["validate", &judged, "--junit", target])
+            .expect(4)
+            .says(&["no JUnit report"]);
+        assert_eq!(std::fs::read(target).unwrap(), before);
+    }
+    let report = dir.file("report.xml");
+    for _ in 0..2 {
+        run(&["validate", &judged, "--junit", &report]).expect(1);
+    }
+}

@@ -85,13 +85,15 @@ fn write_all(
         });
         if let Err(error) = made {
             dump.segments.iter().for_each(|segment| segment.save());
-            let folder = dump
+            let first = dump
                 .segments
-                .first()
-                .map(|segment| segment.path().display().to_string());
-            let place = folder.map_or_else(String::new, |path| {
-                format!("; its pieces stay beside it, from {path} on")
-            });
+                .iter()
+                .map(|segment| segment.path())
+                .find(|path| path.exists());
+            let place = first.map_or_else(
+                || "; its pieces are gone".to_owned(),
+                |path| format!("; its pieces stay beside it, from {} on", path.display()),
+            );
             tracing::error!("dump {} could not be written: {error}{place}", dump.number);
             failure.get_or_insert_with(|| SinkError::from(format!("dump {}: {error}{place}", dump.number)));
         }

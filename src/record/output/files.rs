@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{RecordedCapture, Trigger};
 use crate::{
     event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Party},
-    file::{Reader, Summary},
+    file::{Summary, each_readable_event},
     record::sync::RecordedFile,
 };
 
@@ -112,6 +113,8 @@ pub struct StoredFiles {
     pub files: Vec<RecordedCapture>,
     /// Totals of all files, those included that were removed to keep no more than was asked for.
     pub summary: Summary,
+    /// Messages of both directions that can be read in the files that are there.
+    pub present_messages: u64,
     /// The calls, by number; `None` for a ring, and when files were removed.
     pub calls: Option<BTreeMap<u32, StoredCall>>,
 }
@@ -206,13 +209,17 @@ impl RecordingFiles {
                 file.path = recorded.place();
             }
             let mut calls = BTreeMap::new();
-            if !file.finished || held.calls.is_some() {
-                let read = read(&file.path, &mut calls);
-                if !file.finished {
-                    // A dump that failed is made of parts that were counted.
-                    if recorded.is_none() || !ring {
+            let (read, finished) = read(&file.path, &mut calls);
+            match (file.finished, recorded.is_none() || !ring) {
+                // Another program may have changed what was written.
+                (true, _) if ring => held.summary.replace(&file.summary, &read),
+                (true, _) => {}
+                // A dump that failed is made of parts that were counted.
+                (false, of_its_own) => {
+                    if of_its_own {
                         held.summary.add(&read);
                     }
+                    file.finished = finished;
                     file.summary = read;
                 }
             }
@@ -222,6 +229,7 @@ impl RecordingFiles {
                 }
             }
             if file.path.exists() {
+                held.present_messages += read.messages + read.sent_messages;
                 held.summary.stored_bytes += file.summary.stored_bytes;
                 held.files.push(file);
             }
@@ -273,14 +281,11 @@ impl StoredCall {
     }
 }
 
-/// Counts what can be read of a capture.
-fn read(path: &Path, calls: &mut BTreeMap<u32, StoredCall>) -> Summary {
+/// Counts what can be read of a capture, behind damage as well; true when it is finished.
+fn read(path: &Path, calls: &mut BTreeMap<u32, StoredCall>) -> (Summary, bool) {
     let mut summary = Summary::default();
-    let Ok(mut reader) = Reader::open(path) else {
-        return summary;
-    };
-    while let Ok(Some(event)) = reader.next_event() {
-        summary.count(&event);
+    let count = |event: &Event| {
+        summary.count(event);
         if let EventKind::Message(message) = &event.kind
             && event.call != CAPTURE_CALL
         {
@@ -292,7 +297,9 @@ fn read(path: &Path, calls: &mut BTreeMap<u32, StoredCall>) -> Summary {
             *messages += 1;
             *bytes += message.data.len() as u64;
         }
-    }
+    };
+    let read = File::open(path).ok().map(|file| each_readable_event(file, count));
+    let finished = matches!(read, Some(Ok(true)));
     summary.stored_bytes = path.metadata().map_or(0, |found| found.len());
-    summary
+    (summary, finished)
 }

@@ -134,3 +134,61 @@ fn every_layout_is_written_by_code_without_a_runtime() {
         assert_eq!(handle.note("me", "too late"), Err(Refused::Finished));
     }
 }
+
+#[tokio::test]
+async fn a_ring_whose_parts_were_damaged_counts_what_can_still_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = RingOptions {
+        post_roll: std::time::Duration::ZERO,
+        ..RingOptions::new(RingBound::Bytes(32 << 10))
+    };
+    let options = RecordingOptions {
+        layout: RecordingLayout::Ring(ring),
+        ..RecordingOptions::default()
+    };
+    let recording = Recording::start(folder.path().join("x.gcap"), &Header::new(0), options).unwrap();
+    let handle = recording.handle();
+    let open = handle.call(call()).unwrap();
+    for at in 0..200_u32 {
+        let mut data: Vec<u8> = (0..100_u32)
+            .flat_map(|n| (n * 7919 ^ at * 104_729).to_le_bytes())
+            .collect();
+        data.push(0);
+        open.message(Message::plain(Direction::Received, data)).await.unwrap();
+    }
+    let parts = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut parts: Vec<_> = entries
+            .filter(|path| path.to_string_lossy().contains(".ring-"))
+            .collect();
+        parts.sort();
+        parts
+    };
+    assert!(parts().len() > 3, "{:?}", parts());
+    for part in parts() {
+        let file = fs::OpenOptions::new().write(true).open(part).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 3).unwrap();
+    }
+    recording.trigger("a test");
+    drop(open);
+    let Err(RecordingFailure::Write {
+        stored: Some(stored), ..
+    }) = recording.finish().await
+    else {
+        panic!("a dump of what is damaged fails");
+    };
+    let readable: usize = stored
+        .files
+        .iter()
+        .map(|file| {
+            let events = Reader::open(&file.path)
+                .into_iter()
+                .flat_map(|reader| reader.map_while(Result::ok));
+            events
+                .filter(|event| matches!(event.kind, crate::event::EventKind::Message(_)))
+                .count()
+        })
+        .sum();
+    assert_eq!(stored.present_messages, readable as u64);
+    assert!(stored.present_messages < 200, "{}", stored.present_messages);
+}

@@ -2,6 +2,12 @@ use serde_json::json;
 
 use super::*;
 
+/// A text as UTF-16 with its mark.
+fn wide(text: &str) -> Vec<u8> {
+    let units = [0xfeff].into_iter().chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
 fn clean(rest: &Value) -> Value {
     let text = json!({ "rest": rest }).to_string();
     let clean = note(&text, &[], None, &mut Ledger::default()).unwrap_or(text);
@@ -47,10 +53,26 @@ fn a_key_that_stands_twice_hides_nothing() {
 }
 
 #[test]
+fn a_secret_goes_where_its_name_is_a_value() {
+    for body in [
+        r#"{"headers":[{"name":"Authorization","value":"Token hunter2"}]}"#,
+        r#"{"headers":[["X-Api-Key","hunter2"],["accept","*/*"]]}"#,
+        r#"{"env":{"key":"DB_PASSWORD","Value":{"plain":"hunter2"}}}"#,
+    ] {
+        let clean = clean(&json!({ "request": body })).to_string();
+        assert!(!clean.contains("hunter2") && clean.contains("redacted"), "{clean}");
+    }
+    let harmless = json!({ "request": r#"{"headers":[["accept","hunter2"],{"name":"site","value":"hunter2"}]}"# });
+    assert_eq!(clean(&harmless), harmless);
+}
+
+#[test]
 fn a_body_that_is_no_text_is_left_out_when_it_could_hold_a_secret() {
     for (bytes, stays) in [
         (&b"\x1f\x8b\x08\x00 gzip"[..], false),
         (b"\xff\xfe token=hunter2 \xff", false),
+        (&wide(r#"{"password":"hunter2"}"#), false),
+        (&wide(r#"{"site":"hunter2"}"#), true),
         (b"\xff\xfe nothing \xff", true),
     ] {
         let clean = clean(&json!({ "request_base64": STANDARD.encode(bytes), "status": 1 }));

@@ -124,7 +124,10 @@ impl Rest {
         note.insert("path".to_owned(), path.into());
         insert(&mut note, "request", &said);
         let answered = self.exchange(&parts, said).await;
+        let mut headers = parts.headers.clone();
         let answered = answered.map(|(head, body)| {
+            // What the answer gives out, its body may repeat.
+            headers.extend(head.headers().clone());
             note.insert("status".to_owned(), head.status().as_u16().into());
             insert(&mut note, "response", &body);
             (head, body)
@@ -147,7 +150,7 @@ impl Rest {
             }
         };
         if route == Route::Configure {
-            self.hub.exchange(&parts.headers, &json!({ "rest": note }).to_string());
+            self.hub.exchange(&headers, &json!({ "rest": note }).to_string());
         }
         result
     }

@@ -75,6 +75,7 @@ pub(super) fn hide(value: &mut Value, rules: &[KeyRule], ledger: &mut Ledger) ->
 fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &mut Ledger, changed: &mut bool) {
     match value {
         Value::Object(map) => {
+            *changed |= hide_named(map, ledger);
             let names: Vec<String> = map.keys().cloned().collect();
             for name in names {
                 keys.push(name.clone());
@@ -93,7 +94,6 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
                 }
                 keys.pop();
             }
-            *changed |= hide_named(map, ledger);
             *changed |= rename(map, ledger);
         }
         Value::Array(items) => {

@@ -84,7 +84,7 @@ impl Catalog {
                     metadata: &call.metadata,
                     connection: call.connection,
                     length: Duration::from_nanos(end_ns.saturating_sub(call.start_ns)),
-                    open_ended: call.is_open_ended(),
+                    early: call.ended_early(),
                 });
             }
         }

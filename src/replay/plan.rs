@@ -8,7 +8,7 @@ mod classes;
 mod matcher;
 mod requests;
 
-pub(super) use classes::{Class, Known, Method, Place, facets};
+pub(super) use classes::{Class, Early, Known, Method, Place, facets};
 pub(super) use matcher::{Choice, Matcher};
 pub(super) use requests::{Requests, content};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     keep::Keeper,
-    plan::{Cause, Mark, Requests, content, hash},
+    plan::{Cause, Early, Mark, Requests, content, hash},
     shape::JobShape,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         datastream::{HEALTH_METHOD, METHOD as STREAM_SPECTROGRAMS, StreamRequest},
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
-    event::{Direction, Ending, Event, EventKind, Message, Metadata},
+    event::{Cancelled, Direction, Ending, Event, EventKind, Message, Metadata, Party},
     file::{CallOverview, EventPlace, PackedEvents},
     wire,
 };
@@ -96,9 +96,19 @@ impl Call {
         }
     }
 
-    /// True when the server ended it with an error before its client had said all.
-    pub(super) fn is_open_ended(&self) -> bool {
-        !self.half_closed && matches!(&self.end, Some((_, Ending::Status(status))) if status.code != 0)
+    /// How it ended before its client had said all.
+    pub(super) fn ended_early(&self) -> Early {
+        match &self.end {
+            _ if self.half_closed => Early::No,
+            Some((_, Ending::Status(status))) if status.code != 0 => Early::Refused,
+            // A deadline of a millisecond passes, and its client leaves, before we see it.
+            Some((_, Ending::Deadline(_) | Ending::Cancelled(Cancelled { by: Party::Client, .. })))
+                if self.metadata.get("grpc-timeout").is_some() =>
+            {
+                Early::Deadline
+            }
+            _ => Early::No,
+        }
     }
 
     fn plain_request(&self) -> Option<&[u8]> {
@@ -179,7 +189,11 @@ impl Scan {
                 requests: call.sent,
                 answer: call.received > 0,
                 ending: Keeper::is_short(call)
-                    || matches!(&call.ending, Some(Ending::Status(status)) if status.code != 0),
+                    || match &call.ending {
+                        Some(Ending::Status(status)) => status.code != 0,
+                        Some(Ending::Deadline(_) | Ending::Cancelled(_)) => true,
+                        Some(Ending::Broken(_)) | None => false,
+                    },
             };
             (call.call, wanted)
         });

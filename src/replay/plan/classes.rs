@@ -9,8 +9,22 @@ use std::{
 use super::{Cause, Mark, Requests, hash};
 use crate::event::Metadata;
 
+const TIMEOUT: &str = "grpc-timeout";
+
 /// Where a recorded call stands: its job, and its place in it.
 pub(in crate::replay) type Place = (usize, usize);
+
+/// How a call ended before its client had said all: more requests than were recorded may follow in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(in crate::replay) enum Early {
+    /// It did not.
+    #[default]
+    No,
+    /// The server ended it with an error.
+    Refused,
+    /// Its client's deadline passed, or the client gave up before.
+    Deadline,
+}
 
 /// Calls whose clients sent the same requests, in the order of the recording.
 #[derive(Debug)]
@@ -25,8 +39,10 @@ pub(in crate::replay) struct Class {
     facets: HashMap<u64, Vec<usize>>,
     /// What the metadata of all of them says, and that of other classes does not.
     shared: HashSet<u64>,
-    /// The server ended them with an error before their clients had said all: more requests may follow.
-    pub(super) open_ended: bool,
+    /// How they ended before their clients had said all.
+    pub(super) early: Early,
+    /// Facets of the deadlines of those whose deadline passed.
+    deadlines: HashSet<u64>,
     /// They were called on more than one connection.
     spread: bool,
     connections: HashSet<u32>,
@@ -46,6 +62,16 @@ impl Class {
             requests: self.requests.count(),
             half_close: false,
         })
+    }
+
+    /// True when its calls ended before their clients had said all, as a call of a client with these facets may: one whose
+    /// deadline passed means another only when that has such a deadline, too, for no server would ever end it.
+    pub(super) fn ends_early(&self, facets: &[u64]) -> bool {
+        match self.early {
+            Early::No => false,
+            Early::Refused => true,
+            Early::Deadline => facets.iter().any(|facet| self.deadlines.contains(facet)),
+        }
     }
 
     /// True when a call is one of its.
@@ -99,16 +125,16 @@ pub(in crate::replay) struct Known<'a> {
     pub(in crate::replay) connection: u32,
     /// How long it took.
     pub(in crate::replay) length: Duration,
-    /// The server ended it with an error before its client had said all.
-    pub(in crate::replay) open_ended: bool,
+    /// How it ended before its client had said all.
+    pub(in crate::replay) early: Early,
 }
 
 /// The recorded calls of one method.
 #[derive(Debug, Default)]
 pub(in crate::replay) struct Method {
     pub(super) classes: Vec<Class>,
-    by_requests: HashMap<(u64, u64, bool), usize>,
-    open_ended: Vec<usize>,
+    by_requests: HashMap<(u64, u64, Early), usize>,
+    early: Vec<usize>,
     by_first: HashMap<u64, Vec<usize>>,
     /// What all calls sent, from the beginning.
     common: Vec<Mark>,
@@ -123,16 +149,17 @@ impl Method {
     pub(in crate::replay) fn add(&mut self, call: &Known<'_>) {
         self.calls += 1;
         self.longest = self.longest.max(call.length);
-        let key = (call.requests.whole(), call.requests.count(), call.open_ended);
+        let key = (call.requests.whole(), call.requests.count(), call.early);
         let at = *self.by_requests.entry(key).or_insert_with(|| {
             if let Some(first) = call.requests.first() {
                 self.by_first.entry(first).or_default().push(self.classes.len());
             }
-            if call.open_ended {
-                self.open_ended.push(self.classes.len());
+            if call.early != Early::No {
+                self.early.push(self.classes.len());
             }
             self.classes.push(Class {
-                open_ended: call.open_ended,
+                early: call.early,
+                deadlines: HashSet::new(),
                 requests: call.requests.clone(),
                 members: Vec::new(),
                 common: call.marks.to_vec(),
@@ -156,6 +183,9 @@ impl Method {
         }
         for facet in facets(call.metadata) {
             class.facets.entry(facet).or_default().push(class.members.len());
+        }
+        if call.early == Early::Deadline {
+            class.deadlines.extend(deadline(call.metadata));
         }
         if call.connection != 0 && class.connections.len() < 2 {
             class.connections.insert(call.connection);
@@ -231,8 +261,8 @@ impl Method {
     }
 
     /// The classes whose calls were ended before their clients had said all.
-    pub(super) fn open_ended(&self) -> &[usize] {
-        &self.open_ended
+    pub(super) fn early(&self) -> &[usize] {
+        &self.early
     }
 
     /// The classes whose first request has this hash.
@@ -243,14 +273,20 @@ impl Method {
 
 /// What the metadata of a request says, entry by entry. Deadlines count by their magnitude: no two are equal.
 pub(in crate::replay) fn facets(metadata: &Metadata) -> Vec<u64> {
-    let of = |(name, value): (&str, &[u8])| {
-        if name == "grpc-timeout" {
-            let bits = crate::wire::timeout::parse(value).map_or(0, |timeout| 128 - timeout.as_nanos().leading_zeros());
-            return hash(&(name, bits));
-        }
-        hash(&(name, value))
-    };
-    metadata.iter().map(of).collect()
+    metadata.iter().map(|(name, value)| facet(name, value)).collect()
+}
+
+fn facet(name: &str, value: &[u8]) -> u64 {
+    if name == TIMEOUT {
+        let bits = crate::wire::timeout::parse(value).map_or(0, |timeout| 128 - timeout.as_nanos().leading_zeros());
+        return hash(&(name, bits));
+    }
+    hash(&(name, value))
+}
+
+/// What it says of its deadline.
+fn deadline(metadata: &Metadata) -> Option<u64> {
+    metadata.get(TIMEOUT).map(|value| facet(TIMEOUT, value))
 }
 
 #[cfg(test)]
@@ -290,7 +326,7 @@ mod tests {
                 metadata,
                 connection: *connection,
                 length: Duration::ZERO,
-                open_ended: false,
+                early: Early::No,
             });
         }
         method.finish();

@@ -1,6 +1,9 @@
 //! The classes that a client may mean, narrowed with every request.
 
-use super::{Cause, Mark, Place, Requests, classes::Method};
+use super::{
+    Cause, Mark, Place, Requests,
+    classes::{Early, Method},
+};
 
 /// What is known of one client's call.
 #[derive(Debug)]
@@ -53,14 +56,17 @@ impl Matcher {
         self.fall_back(method);
     }
 
-    /// Where no call had these requests, one may be meant that was refused before its client had said all.
+    /// Where no call had these requests, one may be meant that ended before its client had said all.
     fn fall_back(&mut self, method: &Method) {
         let Some(alive) = self.alive.as_mut().filter(|alive| alive.is_empty()) else {
             return;
         };
-        let came = &self.came;
-        let refused = |at: &usize| method.class(*at).is_some_and(|class| class.requests.begin(came));
-        alive.extend(method.open_ended().iter().copied().filter(refused));
+        let (came, facets) = (&self.came, &self.facets);
+        let ended = |at: &usize| {
+            let class = method.class(*at);
+            class.is_some_and(|class| class.requests.begin(came) && class.ends_early(facets))
+        };
+        alive.extend(method.early().iter().copied().filter(ended));
         if let Some(chosen) = self.chosen {
             alive.retain(|at| method.class(*at).is_some_and(|class| class.holds(chosen)));
         }
@@ -72,7 +78,12 @@ impl Matcher {
         let count = self.came.count();
         let ends = |at: &usize| {
             let class = method.class(*at);
-            class.is_some_and(|class| class.requests.count() == count || class.open_ended)
+            class.is_some_and(|class| match class.early {
+                Early::Refused => true,
+                Early::No | Early::Deadline if class.requests.count() == count => true,
+                Early::Deadline => class.requests.count() < count,
+                Early::No => false,
+            })
         };
         match &mut self.alive {
             Some(alive) => alive.retain(ends),

@@ -27,7 +27,7 @@ fn method(calls: &[(&[u64], &[Mark])]) -> Method {
             metadata: &Metadata::default(),
             connection: 0,
             length: std::time::Duration::ZERO,
-            open_ended: false,
+            early: Early::No,
         });
     }
     method.finish();
@@ -112,7 +112,11 @@ fn a_call_that_was_refused_before_its_request_came_answers_where_no_other_does()
     let mut method = Method::default();
     let (mut asked, none) = (Requests::default(), Requests::default());
     asked.take(1);
-    for (at, requests, open_ended) in [(0, &none, true), (1, &asked, false), (2, &none, false)] {
+    for (at, requests, early) in [
+        (0, &none, Early::Refused),
+        (1, &asked, Early::No),
+        (2, &none, Early::No),
+    ] {
         method.add(&Known {
             place: (0, at),
             requests,
@@ -120,7 +124,7 @@ fn a_call_that_was_refused_before_its_request_came_answers_where_no_other_does()
             metadata: &Metadata::default(),
             connection: 0,
             length: std::time::Duration::ZERO,
-            open_ended,
+            early,
         });
     }
     method.finish();
@@ -133,5 +137,34 @@ fn a_call_that_was_refused_before_its_request_came_answers_where_no_other_does()
             Choice::Call((0, call)),
             "request {request}"
         );
+    }
+}
+
+#[test]
+fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
+    let timeout = |value: &str| {
+        let mut metadata = Metadata::default();
+        metadata.push("grpc-timeout", value);
+        metadata
+    };
+    let mut method = Method::default();
+    method.add(&Known {
+        place: (0, 0),
+        requests: &Requests::default(),
+        marks: &[mark(1, after(0))],
+        metadata: &timeout("1m"),
+        connection: 0,
+        length: std::time::Duration::ZERO,
+        early: Early::Deadline,
+    });
+    method.finish();
+    for (asked, means) in [("995u", true), ("5S", false)] {
+        let mut matcher = Matcher::new(super::super::facets(&timeout(asked)));
+        // Its client had no time to say it.
+        matcher.request(&method, 10);
+        matcher.half_close(&method);
+        let choice = choose(&mut matcher, &method, 0, true);
+        assert_eq!(choice == Choice::Call((0, 0)), means, "{asked}: {choice:?}");
+        assert_eq!(matcher.is_over(), !means, "{asked}");
     }
 }

@@ -1,0 +1,75 @@
+"""The public RPC conformance suite against the proxy, and against the server of what the proxy recorded.
+
+usage: suite.py CAPTURE BIN [ROUNDS]
+
+BIN is the folder of `connectconformance` and `referenceserver` (README.md says how they are installed). Four runs: through
+the proxy, through the proxy with TLS, and against `capture serve` of what the first recorded, at the recorded pace and as
+fast as it goes; the last two ROUNDS times, once by default. Prints a line for each run, what failed in it, and at the end
+`N passed, N failed`.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Cases of each configuration in v1.0.5 of the suite: none may be left out without being noticed.
+CASES = {"grpc.yaml": 324, "grpc-tls.yaml": 192}
+# A run that takes longer hangs.
+HANGS_S = 170
+COUNTED = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+
+
+def run(bins, configuration, stand_in, *arguments, turn=1):
+    command = [f"{bins}/connectconformance", "--max-servers", "1", "--mode", "server", "--conf", str(HERE / configuration)]
+    command += ["--", sys.executable, str(HERE / stand_in), *arguments]
+    began = time.monotonic()
+    ran = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=HANGS_S,
+        check=False,
+        env={**os.environ, "ROUND": str(turn)},
+    )
+    counted = COUNTED.search(ran.stdout)
+    passed = int(counted[1]) if counted else 0
+    failed = CASES[configuration] - passed
+    if failed or ran.returncode:
+        print(ran.stdout[-8000:])
+        failed = max(failed, 1)
+    return passed, failed, time.monotonic() - began
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
+    binary, bins = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+    rounds = int(sys.argv[3]) if len(sys.argv) == 4 else 1
+    all_passed = all_failed = 0
+    with tempfile.TemporaryDirectory() as plain, tempfile.TemporaryDirectory() as tls:
+        server = f"{bins}/referenceserver"
+        runs = [
+            ("through the proxy", ("grpc.yaml", "through_proxy.py", binary, plain, server), 1),
+            ("through the proxy with TLS", ("grpc-tls.yaml", "through_proxy.py", binary, tls, server), 1),
+        ]
+        for turn in range(1, rounds + 1):
+            for rate in ("1", "max"):
+                runs.append((f"served at rate {rate}", ("grpc.yaml", "from_capture.py", binary, plain, rate), turn))
+        for name, arguments, turn in runs:
+            passed, failed, took_s = run(bins, *arguments, turn=turn)
+            print(f"{name}: {passed} passed, {failed} failed ({took_s:.1f} s)", flush=True)
+            all_passed += passed
+            all_failed += failed
+    print(f"{all_passed} passed, {all_failed} failed")
+    sys.exit(1 if all_failed else 0)
+
+
+if __name__ == "__main__":
+    main()

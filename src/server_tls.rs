@@ -13,7 +13,10 @@ use rcgen::{
 };
 use rustls::{
     RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+        pem::{self, PemObject as _},
+    },
     server::WebPkiClientVerifier,
 };
 
@@ -125,9 +128,15 @@ impl ServerTls {
     }
 }
 
+/// The bytes of a PEM file without byte-order marks, which editors put before the first line and `cat` between files.
+pub(crate) fn pem_bytes(path: &Path) -> Result<Vec<u8>, pem::Error> {
+    Ok(crate::text::without_marks(std::fs::read(path).map_err(pem::Error::Io)?))
+}
+
 fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, ServerTlsError> {
     let act = || format!("read the {what} {}", path.display());
-    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates =
+        pem_bytes(path).and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>());
     let certificates = certificates.map_err(|error| ServerTlsError::new(act(), &error))?;
     if certificates.is_empty() {
         return Err(ServerTlsError::new(act(), &"it holds no PEM certificate"));
@@ -137,7 +146,8 @@ fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>,
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ServerTlsError> {
     let act = || format!("read the private key {}", path.display());
-    PrivateKeyDer::from_pem_file(path).map_err(|error| ServerTlsError::new(act(), &error))
+    let key = pem_bytes(path).and_then(|pem| PrivateKeyDer::from_pem_slice(&pem));
+    key.map_err(|error| ServerTlsError::new(act(), &error))
 }
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

@@ -5,6 +5,27 @@
 
 use std::borrow::Cow;
 
+/// A byte-order mark in UTF-8: some editors begin a text with it, and it says nothing.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A text without the byte-order mark that some editors put before it.
+///
+/// ```
+/// assert_eq!(grpc_capture::text::without_mark(b"\xef\xbb\xbf{}"), b"{}");
+/// ```
+#[must_use]
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
+/// A text of ASCII without byte-order marks, wherever they stand.
+pub(crate) fn without_marks(mut text: Vec<u8>) -> Vec<u8> {
+    while let Some(at) = text.windows(MARK.len()).position(|window| window == MARK) {
+        text.drain(at..at + MARK.len());
+    }
+    text
+}
+
 /// True for characters that steer a terminal, cannot be seen, turn the direction of what follows, or are none: control
 /// characters, line and paragraph separators, marks and overrides of direction, zero-width and other format characters,
 /// and non-characters.

@@ -84,5 +84,22 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
         let what = format!("it has more than {MAX_TEXT_BYTES} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
     }
+    // Some editors begin a text with it, and it says nothing.
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_before_a_text_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job.json");
+        std::fs::write(&path, "\u{feff}{}").unwrap();
+        assert_eq!(text(&path).unwrap(), "{}");
+    }
 }

@@ -67,6 +67,7 @@ impl JobSpec {
     /// is everything under `extra`. The result is validated.
     pub fn parse(text: &str, format: Format) -> Result<Self, JobError> {
         let syntax = |problem: String| JobError::Syntax { format, problem };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let value: Value = match format {
             Format::Json => serde_json::from_str(text).map_err(|error| syntax(error.to_string()))?,
             Format::Toml => toml::from_str(text).map_err(|error| syntax(crate::text::toml_problem(&error, text)))?,

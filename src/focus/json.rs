@@ -44,5 +44,16 @@ pub fn parse_body(body: &[u8]) -> Result<Value, BodyError> {
     if values > MAX_VALUES {
         return Err(BodyError::TooManyValues);
     }
-    Ok(serde_json::from_slice(body)?)
+    Ok(serde_json::from_slice(crate::text::without_mark(body))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_says_nothing() {
+        assert_eq!(parse_body("\u{feff}{\"a\": 1}".as_bytes()).unwrap()["a"], 1);
+        assert!(parse_body("{}\u{feff}".as_bytes()).is_err());
+    }
 }

@@ -28,6 +28,8 @@ pub use verifier::PinMismatch;
 pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
 
+use crate::server_tls::pem_bytes;
+
 /// How a connection is secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TlsMode {
@@ -136,7 +138,8 @@ fn system_roots() -> RootCertStore {
 
 /// The certificates of a PEM file; at least one.
 fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates =
+        pem_bytes(path).and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>());
     let certificates = certificates.map_err(|error| of_pem(error, path, what))?;
     if certificates.is_empty() {
         let path = path.to_owned();

@@ -15,7 +15,10 @@ use super::{
     jobs::Jobs,
     upstream::{Body, Upstream, empty, full, streamed},
 };
-use crate::focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress};
+use crate::{
+    focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress},
+    text::without_mark,
+};
 
 /// Largest configure request and answer: a thousand times what they are, and a bound on what a client makes us hold.
 const MAX_BODY: usize = MAX_BODY_BYTES;
@@ -175,7 +178,7 @@ impl Rest {
 
     /// The answer with our address of its job; as it is when it tells none, or when we have none to give.
     async fn readdress(&self, body: Bytes, ours: &str, note: &mut Map<String, Value>) -> Bytes {
-        let Ok(text) = std::str::from_utf8(&body) else {
+        let Ok(text) = std::str::from_utf8(without_mark(&body)) else {
             return body;
         };
         let Ok(answer @ Value::Object(_)) = parse_body(text.as_bytes()) else {

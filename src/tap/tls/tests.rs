@@ -284,3 +284,45 @@ fn the_protocols_are_offered_as_asked() {
     let config = TlsOptions::default().client_config(&[b"h2", b"http/1.1"]).unwrap();
     assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
 }
+
+/// What `openssl x509 -req` makes without an extension file: a certificate of version 1.
+const VERSION_1: [&str; 2] = [
+    include_str!("fixtures/version-1.pem"),
+    include_str!("fixtures/version-1.key"),
+];
+
+fn presenting(cert: &str, key: &str) -> Result<ClientConfig, TlsError> {
+    let folder = TempDir::new().unwrap();
+    let [cert, key] = [("cert.pem", cert), ("key.pem", key)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    });
+    let options = TlsOptions {
+        cert: Some(cert),
+        key: Some(key),
+        ..TlsOptions::default()
+    };
+    options.client_config(&[b"h2"])
+}
+
+#[test]
+fn a_client_certificate_of_version_1_is_presented_with_its_own_key_only() {
+    let [cert, key] = VERSION_1;
+    presenting(cert, key).unwrap();
+    let other = self_signed();
+    let wrong = presenting(cert, &other.signing_key.serialize_pem());
+    assert!(matches!(wrong, Err(TlsError::KeyMismatch { .. })), "{wrong:?}");
+    let wrong = presenting(&other.cert.pem(), key);
+    assert!(matches!(wrong, Err(TlsError::KeyMismatch { .. })), "{wrong:?}");
+    let garbage = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+    let wrong = presenting(garbage, key);
+    assert!(matches!(wrong, Err(TlsError::BadCertificate { .. })), "{wrong:?}");
+}
+
+#[test]
+fn a_byte_order_mark_before_pem_says_nothing() {
+    let other = self_signed();
+    let marked = |text: &str| format!("\u{feff}{text}");
+    presenting(&marked(&other.cert.pem()), &marked(&other.signing_key.serialize_pem())).unwrap();
+}

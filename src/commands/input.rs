@@ -21,13 +21,29 @@ pub(crate) fn read_through(path: &Path, work: impl FnOnce(&mut Reader<File>) -> 
 }
 
 fn settle(path: &Path, mut reader: Reader<File>, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
+    note_reading(path, &reader);
     let outcome = work(&mut reader)?;
     Ok(tell(path, reader.state()?, outcome))
 }
 
+/// Notes which file is read, for `-v`.
+pub(crate) fn note_reading(path: &Path, reader: &Reader<File>) {
+    let size = path.metadata().map_or(0, |found| found.len());
+    tracing::info!(
+        "reading {}: {}, a capture of format {}",
+        path.display(),
+        output::bytes(size),
+        reader.version()
+    );
+}
+
 /// [`read`] for several captures at once; each comes with its name.
 pub(crate) fn read_each(paths: &[PathBuf], work: impl FnOnce(&mut [(String, Reader<File>)]) -> Done) -> Done {
-    let open = |path: &PathBuf| Ok::<_, Failure>((path.display().to_string(), Reader::open(path)?));
+    let open = |path: &PathBuf| {
+        let reader = Reader::open(path)?;
+        note_reading(path, &reader);
+        Ok::<_, Failure>((path.display().to_string(), reader))
+    };
     let mut readers = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let mut outcome = work(&mut readers)?;
     for (path, (_, reader)) in paths.iter().zip(&mut readers) {

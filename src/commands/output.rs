@@ -169,14 +169,19 @@ pub(crate) fn begin(path: &Path, force: bool) -> Result<NewFile, Failure> {
 /// Gives a whole file its name.
 pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
     let path = file.path().to_owned();
-    file.commit().map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            let path = path.display();
-            format!("another program made {path} while this one ran, and its file is kept; choose another name with -o")
+    let size = file.file().metadata().map_or(0, |found| found.len());
+    file.commit()
+        .inspect(|_| tracing::info!("wrote {}: {}", path.display(), bytes(size)))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                let path = path.display();
+                format!(
+                    "another program made {path} while this one ran, and its file is kept; choose another name with -o"
+                )
                 .into()
-        }
-        _ => refusal("write", &path, &error),
-    })
+            }
+            _ => refusal("write", &path, &error),
+        })
 }
 
 /// Writes a result that is no secret, the whole of it or nothing: a golden, a baseline, a test report. A device or a pipe

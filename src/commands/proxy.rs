@@ -143,6 +143,7 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
+    tracing::info!("clients may come: {ready}");
     output::put(Format::Json, format!("{ready}\n"))
 }
 

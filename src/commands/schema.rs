@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use grpc_capture::{
     report::schema::Schema,
-    tap::{DialOptions, Target, schema},
+    tap::{
+        DialOptions, Target,
+        schema::{self, ReflectError},
+    },
 };
 
 use super::{Failure, output};
@@ -21,7 +24,16 @@ pub(crate) async fn descriptor_set(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let given = schema::load(&args.proto, &args.import_path, &args.protoset);
     let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    let from = if given.is_some() {
+        "--proto and --protoset"
+    } else {
+        "the target"
+    };
     let set = chosen(given, args.reflect, target, dial).await?;
+    match &set {
+        Some(set) => tracing::info!("schema: {} bytes of descriptors from {from}", set.len()),
+        None => tracing::info!("schema: none; messages are recorded byte for byte all the same"),
+    }
     warn_of(set.as_deref());
     Ok(set)
 }
@@ -51,12 +63,18 @@ async fn chosen(
         (None, Reflect::Auto) => match schema::reflect(target, dial, SOON).await {
             Ok(set) => Ok(Some(set)),
             Err(error) => {
-                tracing::debug!("no schema: {error}");
+                tracing::info!("the target tells no schema: {error}");
                 Ok(None)
             }
         },
         (given, Reflect::Always) => {
-            let told = schema::reflect(target, dial, dial.connect_timeout).await?;
+            let told = schema::reflect(target, dial, dial.connect_timeout).await;
+            let told = told.map_err(|error| match (&error, &given) {
+                (ReflectError::Dial(_), _) => Failure::from(error),
+                // What was given is no remedy.
+                (_, Some(_)) => format!("{error}; leave --reflect out, for --proto or --protoset are given").into(),
+                (_, None) => format!("{error}; give the schema with --proto or --protoset").into(),
+            })?;
             let joined = schema::join(given.as_deref(), &told);
             joined
                 .map(Some)

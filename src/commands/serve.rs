@@ -41,6 +41,7 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
     let outcome = captures.fold(Outcome::Ok, |outcome, (name, state)| {
         input::tell(name.as_ref(), *state, outcome)
     });
+    tracing::info!("rate {}, ready line: {}", args.pace.rate, server.ready_line());
     announce(&server, talk)?;
     signals.stop().await;
     if !talk.is_quiet() {
@@ -57,9 +58,11 @@ fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
         .grpc_addr(args.grpc)
         .rest_addr(args.rest);
     for capture in &args.captures {
+        tracing::info!("serving {}", capture.display());
         builder = builder.capture(capture);
     }
     if args.captures.is_empty() {
+        tracing::info!("serving the built-in scene, for no capture was named");
         builder = builder.source(builtin_scene());
     }
     builder = pace(builder, &args.pace);

@@ -38,6 +38,21 @@ impl Supervisor {
     /// Runs a command to its exit code. A panic, of the command itself or of a thread that it has started, outranks
     /// everything else that the command came to.
     pub(crate) fn run(&self, command: impl FnOnce() -> Done) -> u8 {
+        tracing::info!(
+            "capture {} (captures of format {})",
+            env!("CARGO_PKG_VERSION"),
+            grpc_capture::file::VERSION
+        );
+        let began = std::time::Instant::now();
+        let code = self.code_of(command);
+        tracing::info!(
+            "finished after {:.3} s with exit code {code}",
+            began.elapsed().as_secs_f64()
+        );
+        code
+    }
+
+    fn code_of(&self, command: impl FnOnce() -> Done) -> u8 {
         let done = catch_unwind(AssertUnwindSafe(command));
         let code = match done {
             Ok(Ok(outcome)) => outcome.code(),

@@ -94,6 +94,9 @@ fn validate(
         let regressions = compare(baseline, &stats.finish(), tolerance);
         validation.findings.extend(regression::findings(&regressions));
     }
+    for expected in &validation.expected {
+        tracing::info!("the {} expects {} {}", expected.source, expected.key, expected.value);
+    }
     let report = Report::new(path.display().to_string(), validation, fails_from(args), &read_to);
     Ok((report, damage))
 }

@@ -90,7 +90,16 @@ pub async fn wait_ready(
     loop {
         asked += 1;
         let said = match deadline.limit(ANSWER_LIMIT, ask(connection, probe)).await {
-            Some(Ok(readiness)) => return Ok(readiness),
+            Some(Ok(readiness)) => {
+                match &readiness {
+                    Readiness::CheckHealth { version } => tracing::info!("CheckHealth: healthy, version {version:?}"),
+                    Readiness::Standard => tracing::info!("grpc.health.v1: SERVING"),
+                    Readiness::Connected => {
+                        tracing::info!("no health service was asked or answers; the stream will tell")
+                    }
+                }
+                return Ok(readiness);
+            }
             Some(Err(said)) => said,
             None => "it did not answer the health check".to_owned(),
         };

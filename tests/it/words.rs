@@ -423,3 +423,73 @@ fn the_verdict_stands_first_in_every_command_that_judges() {
     let (_, json) = shown(&["validate", "--format", "json", &nan], &[("CLICOLOR_FORCE", "1")]);
     assert!(json.starts_with('{'), "{json}");
 }
+
+#[test]
+fn every_command_says_what_it_does_when_asked_to() {
+    let dir = Dir::new();
+    let (nan, good) = (shipped("nan.gcap"), shipped("zero-ids.gcap"));
+    let serve = serve();
+    let job = serve.ready["job_ids"][0].as_str().unwrap();
+    let out = |name: &str| dir.file(name);
+    let frames = dir.write("frames.bin", run(&["cat", "--raw", &good]).expect(0).stdout);
+    for (args, says) in [
+        (vec!["info", &good], "reading "),
+        (vec!["cat", &good], "reading "),
+        (vec!["stats", &good], "reading "),
+        (vec!["verify", &good], "checking every byte of "),
+        (vec!["validate", &nan, "--expect-bins", "8"], "expects bins 8"),
+        (vec!["snapshot", &good], "capture "),
+        (vec!["diff", &nan, &good], "zero-ids.gcap: "),
+        (vec!["merge", &nan, &good, "-o", &out("m.gcap")], "wrote "),
+        (vec!["note", &nan, "seen", "-o", &out("n.gcap")], "wrote "),
+        (vec!["slice", &nan, "-o", &out("s.gcap")], "wrote "),
+        (
+            vec![
+                "redact",
+                &nan,
+                "-o",
+                &out("r.gcap"),
+                "--field",
+                "datastream.SpectrogramRow.canvasId=mask",
+            ],
+            "wrote ",
+        ),
+        (vec!["recover", &nan, "-o", &out("c.gcap")], "wrote "),
+        (vec!["report", &nan, "-o", &out("p.html")], "wrote "),
+        (vec!["export", &nan, "--npy", &out("a.npy")], "wrote "),
+        (vec!["import", &frames, "-o", &out("i.gcap")], "length-delimited"),
+        (vec!["bundle", &nan, "-o", &out("b.zip")], "wrote "),
+        (vec!["completions", "bash"], "capture "),
+        (vec!["man"], "capture "),
+        (
+            vec!["replay", &good, "-t", serve.grpc(), "--plaintext"],
+            "connected to ",
+        ),
+        (
+            vec![
+                "record",
+                "-t",
+                serve.grpc(),
+                "--plaintext",
+                "--job-id",
+                job,
+                "-o",
+                &out("o.gcap"),
+            ],
+            "calling /datastream.DataStreamService/StreamSpectrograms",
+        ),
+    ] {
+        let run = run(&[&["-v"][..], &args].concat());
+        let code = run.code.unwrap();
+        let run = run.says(&[
+            &format!("capture {} (captures of format ", env!("CARGO_PKG_VERSION")),
+            says,
+            "finished after ",
+            &format!("exit code {code}"),
+        ]);
+        assert!(code < 2, "{args:?}: {}", run.stderr);
+        // Without it, no word of that.
+        let quiet = crate::support::run(&[&args[..], &["--quiet"]].concat());
+        assert!(!quiet.stderr.contains("finished after "), "{args:?}: {}", quiet.stderr);
+    }
+}

@@ -72,6 +72,16 @@ impl Source {
             (Some(ImportForm::Binlog), form @ Form::Binlog(_)) | (None, form) => form,
             (Some(ImportForm::Binlog), _) => Form::Binlog(Framing::of(&start)),
         };
+        tracing::info!(
+            "{} is {}",
+            args.input.display(),
+            match &form {
+                Form::Frames => "taken for length-delimited messages",
+                Form::Binlog(_) => "a gRPC binary log",
+                Form::Mcap => "an MCAP file",
+                _ => "something else",
+            }
+        );
         let input = Cursor::new(start).chain(input);
         let mut header = super::header(args.dialect, job_id, 0);
         let events = match form {

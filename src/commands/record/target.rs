@@ -113,6 +113,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
             },
             None => job(args, target, &job_id, streams),
         };
+        note_job(&job, &dial);
         return Ok(Prepared {
             source,
             job,
@@ -143,10 +144,14 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     dial.fallback = dial::Fallback::Unverified;
     let job_id = job_id(args, &response)?;
     let streams = args.job.streams.unwrap_or_else(|| response.stream_amount());
+    tracing::info!("the Focus Server made job {job_id} at {endpoint}");
+    let schema = schema_of(args, &target, &dial).await?;
+    let job = job(args, target, &job_id, streams);
+    note_job(&job, &dial);
     Ok(Prepared {
-        schema: schema_of(args, &target, &dial).await?,
+        schema,
         source: format!("{server} -> {endpoint}"),
-        job: job(args, target, &job_id, streams),
+        job,
         job_id,
         dial,
         configured: Some(Configured {
@@ -155,6 +160,19 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
             server: client.server().map(str::to_owned),
         }),
     })
+}
+
+/// Notes what is dialled and how, for `-v`.
+fn note_job(job: &Job, dial: &DialOptions) {
+    for stream in &job.streams {
+        tracing::info!(
+            "calling {} at {} (TLS: {:?}), a request of {} bytes",
+            stream.method,
+            job.target,
+            dial.tls.mode,
+            stream.request.len()
+        );
+    }
 }
 
 /// The schema to embed. A job's own is known, so that its server is asked only when someone insists.

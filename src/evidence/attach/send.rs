@@ -114,7 +114,11 @@ impl Jira {
                 Credentials::Basic { user, token } => request.basic_auth(user, Some(token)),
             };
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-            match build(request)?.send().await {
+            let sent = build(request)?.send().await;
+            if let Ok(response) = &sent {
+                tracing::info!("{method} {url}: {}", response.status());
+            }
+            match sent {
                 Ok(response) if response.status().as_u16() == TOO_MANY_REQUESTS => {
                     let pause = retry_after(&response).unwrap_or(pause);
                     let Some(rest) = left.checked_sub(pause) else {

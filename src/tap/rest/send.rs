@@ -44,7 +44,10 @@ impl FocusClient {
                     .body(body.to_string());
             }
             let error = match request.send().await {
-                Ok(response) => return read(response, &method, shown).await,
+                Ok(response) => {
+                    tracing::info!("{method} {shown}: {}", response.status());
+                    return read(response, &method, shown).await;
+                }
                 Err(error) => error,
             };
             if let Some(tls) = tls_error(&error) {
@@ -76,7 +79,7 @@ impl FocusClient {
                     reason,
                 });
             };
-            tracing::debug!(%shown, %reason, ?pause, "no connection yet");
+            tracing::info!(%shown, %reason, ?pause, "no connection yet");
             tokio::time::sleep(pause).await;
         }
     }

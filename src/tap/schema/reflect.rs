@@ -40,10 +40,10 @@ pub enum ReflectError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// It has no reflection.
-    #[error("the server offers no reflection; give the schema with --proto or --protoset")]
+    #[error("the server offers no reflection")]
     Unimplemented,
     /// It refused.
-    #[error("the server's reflection answered {code}: {message}; give the schema with --proto or --protoset")]
+    #[error("the server's reflection answered {code}: {message}")]
     Refused {
         /// The gRPC status.
         code: String,
@@ -51,10 +51,10 @@ pub enum ReflectError {
         message: String,
     },
     /// What it told cannot be used.
-    #[error("the server's reflection tells a schema that cannot be used: {0}; give it with --proto or --protoset")]
+    #[error("the server's reflection tells a schema that cannot be used: {0}")]
     Useless(String),
     /// It took too long.
-    #[error("the server's reflection did not answer within {0:?}; give the schema with --proto or --protoset")]
+    #[error("the server's reflection did not answer within {0:?}")]
     Limit(Duration),
 }
 

@@ -349,18 +349,17 @@ impl Observer for Validator {
             anchor_unix_ns: self.anchor_unix_ns,
         };
         match (seen, &event.kind) {
-            (_, EventKind::CallStart(start)) => match Dialect::from_method(&start.method) {
-                Some(dialect) => {
+            (_, EventKind::CallStart(start)) => {
+                if let Some(dialect) = Dialect::from_method(&start.method) {
                     self.totals.calls += 1;
                     let opening = Opening::of(self.slice.as_ref(), at);
                     let call = Call::new(event.call, dialect, (at, &start.authority), opening, &self.expect);
                     self.open.insert(event.call, call);
-                }
-                None => {
+                } else {
                     self.totals.other_calls += 1;
                     self.witness.see(event);
                 }
-            },
+            }
             (_, EventKind::End(ending)) => {
                 if let Some(call) = self.open.remove(&event.call) {
                     self.close(call, at, Ok(ending));

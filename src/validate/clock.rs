@@ -198,7 +198,9 @@ impl Clock {
     fn end_run(&mut self, run: Run) -> u64 {
         match run {
             Run::Short(rows) => {
-                rows.into_iter().for_each(|row| self.admit(row));
+                for row in rows {
+                    self.admit(row);
+                }
                 0
             }
             Run::Standstill(still) => {

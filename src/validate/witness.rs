@@ -33,7 +33,7 @@ const MAX_OPEN: usize = 4096;
 const MAX_FAILURES: usize = 64;
 
 /// Status codes of a health check that say that the job is not ready, and not that it knows no health check:
-/// CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE.
+/// cancelled, deadline exceeded, resource exhausted, aborted, unavailable.
 const NOT_READY: [u32; 5] = [1, 4, 8, 10, status::UNAVAILABLE];
 
 /// Something that was said, and where.
@@ -118,11 +118,11 @@ impl Witness {
                 self.failures.push(Said { place, text });
             }
             RECORDER_AUTHOR => self.remark = Some(note.text.clone()),
-            PROXY_AUTHOR => {
-                if let Some(refused) = exchange(&note.text) {
-                    self.refused = refused.map(|text| Said { place, text });
-                }
-            }
+            PROXY_AUTHOR => match exchange(&note.text) {
+                Some(Exchange::Job) => self.refused = None,
+                Some(Exchange::Refused(text)) => self.refused = Some(Said { place, text }),
+                None => {}
+            },
             _ => {}
         }
     }
@@ -223,14 +223,23 @@ pub(super) fn no_stream(other_calls: u32, witness: &Witness, cause: Cause) -> St
     what
 }
 
-/// What a note of the proxy tells of a configure exchange: `Some(None)` when it brought a job, and why not otherwise.
-fn exchange(note: &str) -> Option<Option<String>> {
+/// What a configure exchange came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Exchange {
+    /// A job.
+    Job,
+    /// None, and why.
+    Refused(String),
+}
+
+/// What a note of the proxy tells of a configure exchange; `None` when it tells of none.
+fn exchange(note: &str) -> Option<Exchange> {
     let note: Value = serde_json::from_str(note).ok()?;
     let rest = note.get("rest")?.as_object()?;
     let text = |name: &str| rest.get(name).and_then(Value::as_str);
     let what = format!("{} {}", text("method")?, text("path")?);
     if let Some(error) = text("error") {
-        return Some(Some(format!("{what} had no answer: {error}")));
+        return Some(Exchange::Refused(format!("{what} had no answer: {error}")));
     }
     let status = rest.get("status")?.as_u64()?;
     let body: Value = text("response")
@@ -242,9 +251,9 @@ fn exchange(note: &str) -> Option<Option<String>> {
         error_text(&body)
     };
     Some(match says {
-        Some(says) => Some(format!("{what} was answered with {status}: {says}")),
-        None if status >= 400 => Some(format!("{what} was answered with {status}")),
-        None => None,
+        Some(says) => Exchange::Refused(format!("{what} was answered with {status}: {says}")),
+        None if status >= 400 => Exchange::Refused(format!("{what} was answered with {status}")),
+        None => Exchange::Job,
     })
 }
 
@@ -287,7 +296,7 @@ mod tests {
         };
         assert_eq!(
             note(r#""status": 200, "response": "{\"job_id\": \"1-1\"}""#),
-            Some(None)
+            Some(Exchange::Job)
         );
         for (rest, said) in [
             (
@@ -304,7 +313,9 @@ mod tests {
             ),
             (r#""error": "connection refused""#, "had no answer: connection refused"),
         ] {
-            let told = note(rest).flatten().unwrap();
+            let Some(Exchange::Refused(told)) = note(rest) else {
+                panic!("{rest} is no refusal")
+            };
             assert!(told.ends_with(said), "{told}");
         }
         for other in ["", "{}", "{\"rest\": 1}", "a remark", "null"] {

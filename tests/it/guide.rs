@@ -29,7 +29,7 @@ fn table() -> String {
         format!("| {} |\n", cells.join(" | "))
     };
     let lines: String = RULES.iter().map(line).collect();
-    format!("| rule | severity | what must hold | what to do otherwise |\n|---|---|---|---|\n{lines}")
+    format!("| rule | severity | what must hold | what to do about a breach |\n|---|---|---|---|\n{lines}")
 }
 
 #[test]

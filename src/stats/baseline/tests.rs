@@ -150,7 +150,7 @@ fn a_baseline_of_several_holds_the_medians_and_how_far_they_spread() {
     assert_eq!(baseline.inter_arrival_max_ns, Some(900_000_000.0));
     let spread = baseline.spread["frames_per_s"];
     assert!((spread - 1.291).abs() < 0.001, "{spread}");
-    assert_eq!(baseline.spread["first_frame_ns"], 0.0);
+    assert!(baseline.spread["first_frame_ns"].abs() < 1e-9);
     let text = serde_json::to_string_pretty(&baseline).unwrap();
     assert_eq!(Baseline::parse(&text), Ok(baseline));
 
@@ -171,8 +171,7 @@ fn what_lies_within_the_spread_of_the_captures_is_no_regression() {
     let judged = |baseline: &Baseline| compare(baseline, &now, baseline.tolerance()).len();
     assert_eq!(judged(&of(&[10.0, 10.1, 9.9])), 2, "frames and rows in a second");
     assert_eq!(judged(&of(&[10.0, 11.0, 9.0])), 0, "it varies so much by itself");
-    assert_eq!(of(&[10.0, 10.1, 9.9]).tolerance(), KNOWN_NOISE_TOLERANCE);
-    assert_eq!(of(&[10.0, 10.1]).tolerance(), DEFAULT_TOLERANCE);
+    assert!(of(&[10.0, 10.1, 9.9]).tolerance() < of(&[10.0, 10.1]).tolerance());
 }
 
 #[test]

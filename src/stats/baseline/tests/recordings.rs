@@ -18,7 +18,7 @@ const RECORDINGS: u64 = 100;
 /// Recordings that the baseline is made of.
 const BASELINE: u64 = 5;
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 struct Random(u64);
 
 impl Random {

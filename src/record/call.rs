@@ -8,8 +8,6 @@ use super::{
 };
 use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
 
-/// Why a gap is there when the queue was full.
-
 /// Records the events of one call. Shared by the tasks that watch its two directions.
 ///
 /// Dropped without an ending, the call ends as broken: every call has exactly one ending.

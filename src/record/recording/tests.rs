@@ -166,11 +166,16 @@ async fn a_ring_whose_parts_were_damaged_counts_what_can_still_be_read() {
         .unwrap();
     let handle = recording.handle();
     let open = handle.call(call()).unwrap();
-    for at in 0..200_u32 {
-        let mut data: Vec<u8> = (0..100_u32)
-            .flat_map(|n| (n * 7919 ^ at * 104_729).to_le_bytes())
-            .collect();
-        data.push(0);
+    let mut noise = 1_u64;
+    for _ in 0..200 {
+        let data: Vec<u8> = std::iter::repeat_with(|| {
+            noise = noise
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (noise >> 56) as u8
+        })
+        .take(2000)
+        .collect();
         open.message(Message::plain(Direction::Received, data)).await.unwrap();
     }
     let parts = || -> Vec<PathBuf> {
@@ -182,7 +187,7 @@ async fn a_ring_whose_parts_were_damaged_counts_what_can_still_be_read() {
         parts
     };
     let waiting = std::time::Instant::now();
-    while parts().len() <= 3 {
+    while parts().len() < 2 {
         assert!(waiting.elapsed().as_secs() < 30, "{:?}", parts());
         tokio::task::yield_now().await;
     }

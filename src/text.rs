@@ -149,7 +149,7 @@ pub fn file_name(text: &str) -> Option<String> {
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_ascii_lowercase();
-    let far = |known: &str| edits(&wanted, &known.to_ascii_lowercase());
+    let far = |known: &str| strsim::levenshtein(&wanted, &known.to_ascii_lowercase());
     let best = known
         .into_iter()
         .map(|known| (far(known), known))
@@ -157,26 +157,6 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     // A third of the letters may be wrong, and one of a short name.
     let may_be_wrong = (wanted.chars().count() / 3).max(1);
     (best.0 <= may_be_wrong).then_some(best.1)
-}
-
-/// How many letters have to be changed, added or left out to make one text of another.
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<_> = other.chars().collect();
-    let mut row: Vec<_> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = at;
-        let mut left = at + 1;
-        for (above, letter_of_other) in row.iter_mut().skip(1).zip(&other) {
-            let changed = diagonal + usize::from(letter != *letter_of_other);
-            diagonal = *above;
-            left = changed.min(diagonal + 1).min(left + 1);
-            *above = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// What a TOML parser has against a text, as one line with the place.

@@ -11,7 +11,7 @@ use std::{
 use grpc_capture::{
     convert::{FramesCheck, Loss, Losses, delimited},
     event::{Direction, Event, EventKind, Message, MessageNumbers},
-    file::{Header, NewFile, Reader, Tail, attribute, remedy},
+    file::{Header, NewFile, Reader, Tail, attribute, is_locked, remedy},
     report::{event_json::EventJson, event_text, schema::Schema},
     wire,
 };
@@ -77,7 +77,8 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
         ));
     }
     writer.finish()?;
-    if !matches!(reader.tail(), Tail::Finished(_)) {
+    // A file that nobody writes any more is called unfinished, with what closes it.
+    if !matches!(reader.tail(), Tail::Finished(_)) && is_locked(&args.capture) {
         output::say("more may follow: --follow waits for it");
     }
     if writer.lost > 0 {

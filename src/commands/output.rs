@@ -171,7 +171,7 @@ pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
     let path = file.path().to_owned();
     let size = file.file().metadata().map_or(0, |found| found.len());
     file.commit()
-        .inspect(|_| tracing::info!("wrote {}: {}", path.display(), bytes(size)))
+        .inspect(|()| tracing::info!("wrote {}: {}", path.display(), bytes(size)))
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 let path = path.display();

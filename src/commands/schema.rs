@@ -30,10 +30,11 @@ pub(crate) async fn descriptor_set(
         "the target"
     };
     let set = chosen(given, args.reflect, target, dial).await?;
-    match &set {
-        Some(set) => tracing::info!("schema: {} bytes of descriptors from {from}", set.len()),
-        None => tracing::info!("schema: none; messages are recorded byte for byte all the same"),
-    }
+    let told = set.as_ref().map_or_else(
+        || "none; messages are recorded byte for byte all the same".to_owned(),
+        |set| format!("{} bytes of descriptors from {from}", set.len()),
+    );
+    tracing::info!("schema: {told}");
     warn_of(set.as_deref());
     Ok(set)
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use grpc_capture::{
-    file::{Existing, Reader},
+    file::{Existing, Reader, is_locked},
     snapshot::{
         Part, SnapshotOptions,
         compare::{Colour, OnlyDiffers, Tolerance, compare, only_differs},
@@ -45,10 +45,13 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
     };
     let stats = Stats::with(&mut reader, options)?;
     if !reader.state()?.is_finished() {
+        let remedy = if is_locked(path) {
+            "it is being recorded: wait for its end".to_owned()
+        } else {
+            format!("`capture recover {}` closes it", path.display())
+        };
         let path = path.display();
-        return Err(
-            format!("{path} is unfinished, and has no golden text yet; `capture recover {path}` closes it").into(),
-        );
+        return Err(format!("{path} is unfinished, and has no golden text yet; {remedy}").into());
     }
     let options = SnapshotOptions {
         timing: if args.timing { Part::Include } else { Part::LeaveOut },

@@ -95,7 +95,7 @@ pub async fn wait_ready(
                     Readiness::CheckHealth { version } => tracing::info!("CheckHealth: healthy, version {version:?}"),
                     Readiness::Standard => tracing::info!("grpc.health.v1: SERVING"),
                     Readiness::Connected => {
-                        tracing::info!("no health service was asked or answers; the stream will tell")
+                        tracing::info!("no health service was asked or answers; the stream will tell");
                     }
                 }
                 return Ok(readiness);

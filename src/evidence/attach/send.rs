@@ -56,18 +56,15 @@ impl Answer {
 
     /// Why it was refused, in Jira's words; a page for people says nothing that fits into a line.
     pub(super) fn reason(&self) -> String {
-        match parse_body(&self.body) {
-            Ok(value) => reason(&value),
-            Err(_) => {
-                let text = String::from_utf8_lossy(&self.body);
-                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                if text.starts_with('<') {
-                    String::new()
-                } else {
-                    text.chars().take(QUOTED).collect()
-                }
-            }
+        if let Ok(value) = parse_body(&self.body) {
+            return reason(&value);
         }
+        let text = String::from_utf8_lossy(&self.body);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.starts_with('<') {
+            return String::new();
+        }
+        text.chars().take(QUOTED).collect()
     }
 
     pub(super) fn odd(&self, wanted: &'static str) -> AttachError {

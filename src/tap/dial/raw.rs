@@ -56,13 +56,9 @@ impl Dialer {
     /// One attempt, within the connect limit.
     pub(in crate::tap) async fn open(&self) -> Result<Wire, DialError> {
         let limit = self.options.connect_timeout;
-        match timeout(limit, self.attempt()).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                let late = Fault::Again(format!("no answer within {limit:?}"), Lack::Server);
-                Err(self.say(late, false))
-            }
-        }
+        let late = || Fault::Again(format!("no answer within {limit:?}"), Lack::Server);
+        let opened = timeout(limit, self.attempt()).await;
+        opened.unwrap_or_else(|_| Err(self.say(late(), false)))
     }
 
     async fn attempt(&self) -> Result<Wire, DialError> {

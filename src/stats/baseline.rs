@@ -231,12 +231,14 @@ impl Baseline {
 
 /// The metrics that got worse, worst first: by more than `tolerance` (a share; see [`Baseline::tolerance`]), *and* by more
 /// than they move by themselves ([`Regression::noise`]). A metric without a baseline is not judged; one with a baseline that
-/// could not be measured any more is worse.
+/// could not be measured any more is worse. Where one of the two was timed by its delivery and the other was not, only
+/// frames and rows are judged.
 #[must_use]
 pub fn compare(baseline: &Baseline, stats: &Stats, tolerance: f64) -> Vec<Regression> {
     let now = Baseline::of(stats);
     let mut found: Vec<_> = METRICS
         .iter()
+        .filter(|metric| metric.noise.is_count() || baseline.timing == now.timing)
         .filter_map(|metric| judge(metric, baseline, &now, tolerance))
         .collect();
     found.sort_by(|a, b| b.worse_by_fraction.total_cmp(&a.worse_by_fraction));

@@ -78,6 +78,11 @@ pub(super) const P99: Noise = Noise::Percentile(Percentile {
 });
 
 impl Noise {
+    /// True when it has nothing to do with time.
+    pub(super) const fn is_count(self) -> bool {
+        matches!(self, Self::Count)
+    }
+
     /// By how much a metric that was `before` moves by itself, in its unit; `None` when there is too little to judge it by.
     pub(super) fn of(self, key: &str, before: f64, baseline: &Baseline, now: &Baseline) -> Option<f64> {
         let frames = |of: &Baseline| of.frames.unwrap_or(f64::INFINITY);

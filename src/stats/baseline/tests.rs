@@ -183,3 +183,13 @@ fn a_file_of_an_earlier_build_is_read() {
     assert_eq!((baseline.captures, baseline.spread.len()), (1, 0));
     assert_eq!((baseline.frames, baseline.inter_arrival_max_ns), (Some(73.0), None));
 }
+
+#[test]
+fn times_of_a_delivery_are_not_held_against_those_of_an_import() {
+    let before = stats(10.0, Some(400_000_000));
+    let mut imported = stats(2.0, Some(4_000_000_000));
+    imported.timing.source = TimingSource::Rows;
+    assert_eq!(regressions(&before, &imported), []);
+    imported.totals.frames = 50;
+    assert_eq!(regressions(&before, &imported), [("frames", 0.5)]);
+}

@@ -1,10 +1,10 @@
-//! The read-ahead of one call: a queue bounded in bytes, from a reading thread to an async body.
+//! The read-ahead of one call: a queue bounded in bytes, from a reader to an async body.
 //!
-//! A slow client fills its own queue, and only its own reader waits.
+//! A slow client fills its own queue, and only its own reader waits: without a thread, so that thousands may.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -18,25 +18,25 @@ pub(super) fn bounded(limit: usize) -> (Producer, Consumer) {
     let shared = Arc::new(Shared {
         limit,
         state: Mutex::default(),
-        room: Condvar::new(),
     });
     (Producer(Arc::clone(&shared)), Consumer(shared))
 }
 
-#[derive(Debug)]
+/// Goes on to read when there is room again.
+pub(super) type Resume = Box<dyn FnOnce() + Send>;
+
 struct Shared {
     limit: usize,
     state: Mutex<State>,
-    room: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     steps: VecDeque<Step>,
     bytes: usize,
     #[cfg(test)]
     most_bytes: usize,
-    producer_waits: bool,
+    parked: Option<Resume>,
     producer_gone: bool,
     consumer_gone: bool,
     waker: Option<Waker>,
@@ -57,24 +57,27 @@ fn cost(step: &Step) -> usize {
 }
 
 /// The reading side.
-#[derive(Debug)]
 pub(super) struct Producer(Arc<Shared>);
 
-/// The other side does not want any more.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Gone;
+/// Why a step was not taken.
+#[derive(Debug, PartialEq)]
+pub(super) enum NotTaken {
+    /// There is no room for it.
+    Full(Step),
+    /// The other side does not want any more.
+    Gone,
+}
 
 impl Producer {
-    /// Adds a step, and blocks while there is no room for it.
-    pub(super) fn push(&self, step: Step) -> Result<(), Gone> {
+    /// Adds a step, unless there is no room for it.
+    pub(super) fn offer(&self, step: Step) -> Result<(), NotTaken> {
         let bytes = cost(&step);
         let mut state = self.0.lock();
-        while state.bytes > 0 && state.bytes + bytes > self.0.limit && !state.consumer_gone {
-            state.producer_waits = true;
-            state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
         if state.consumer_gone {
-            return Err(Gone);
+            return Err(NotTaken::Gone);
+        }
+        if state.bytes > 0 && state.bytes + bytes > self.0.limit {
+            return Err(NotTaken::Full(step));
         }
         state.bytes += bytes;
         #[cfg(test)]
@@ -91,6 +94,28 @@ impl Producer {
     }
 }
 
+impl Producer {
+    /// The queue itself, for a reader that goes away until there is room.
+    pub(super) fn parking(&self) -> Parking {
+        Parking(Arc::clone(&self.0))
+    }
+}
+
+/// Where a reader waits for room.
+pub(super) struct Parking(Arc<Shared>);
+
+impl Parking {
+    /// Keeps `resume` until there is room for `step`; back when there is some by now. The queue drops it with the client.
+    pub(super) fn park(&self, step: &Step, resume: Resume) -> Option<Resume> {
+        let mut state = self.0.lock();
+        if state.bytes == 0 || state.bytes + cost(step) <= self.0.limit || state.consumer_gone {
+            return Some(resume);
+        }
+        state.parked = Some(resume);
+        None
+    }
+}
+
 impl Drop for Producer {
     fn drop(&mut self) {
         let mut state = self.0.lock();
@@ -104,7 +129,6 @@ impl Drop for Producer {
 }
 
 /// The sending side.
-#[derive(Debug)]
 pub(super) struct Consumer(Arc<Shared>);
 
 impl Consumer {
@@ -119,10 +143,12 @@ impl Consumer {
             return Poll::Pending;
         };
         state.bytes -= cost(&step);
-        // Half empty before the reader goes on: waking a thread costs more than moving a message.
-        if state.producer_waits && state.bytes <= self.0.limit / 2 {
-            state.producer_waits = false;
-            self.0.room.notify_one();
+        // Half empty before the reader goes on: starting it costs more than moving a message.
+        let half_empty = state.bytes <= self.0.limit / 2;
+        let resume = half_empty.then(|| state.parked.take()).flatten();
+        drop(state);
+        if let Some(resume) = resume {
+            tokio::task::spawn_blocking(resume);
         }
         Poll::Ready(Some(step))
     }
@@ -138,8 +164,16 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.consumer_gone = true;
-        state.steps = VecDeque::new();
-        self.0.room.notify_one();
+        let (steps, parked) = (std::mem::take(&mut state.steps), state.parked.take());
+        drop(state);
+        // A reader that is let go looks at the queue once more.
+        drop((steps, parked));
+    }
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumer").finish_non_exhaustive()
     }
 }
 

@@ -1,14 +1,14 @@
-//! Reads a capture ahead of the call that replays it, on a thread of its own.
+//! Reads a capture ahead of the call that replays it, on a thread of its own while there is room for what is read.
 
-use std::{io, thread};
+use std::{collections::VecDeque, io, thread};
 
 use super::{
     encoding::Encoder,
     faults::Injector,
     player::Step,
-    queue::{Consumer, Gone, Producer, bounded},
+    queue::{Consumer, NotTaken, Producer, bounded},
     reel::{Next, Reel},
-    source::Source,
+    source::{Events, Source},
 };
 use crate::file::EventPlace;
 
@@ -28,7 +28,8 @@ pub(super) fn read_ahead(calls: u64) -> usize {
     share.clamp(LEAST_BYTES, MOST_BYTES)
 }
 
-/// Starts to read `source` for `reel`. The thread ends with the call, or when the consumer is dropped.
+/// Starts to read `source` for `reel`, on a thread that ends when the call does or when the client has enough for now; the
+/// reader goes on when there is room again. `place` is where in the file to begin, where that is known.
 pub(super) fn spawn(
     source: Source,
     place: Option<EventPlace>,
@@ -41,96 +42,126 @@ pub(super) fn spawn(
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || {
-            // Gone: the client left; there is nobody to tell.
-            let _: Result<(), Gone> = read(
-                &source,
-                place,
-                reel,
-                &mut Out {
-                    injector,
-                    encoder,
-                    producer,
-                },
-            );
-        })?;
+        .spawn(move || Reading::open(&source, place, reel, injector, encoder, producer).run())?;
     Ok(consumer)
 }
 
 /// Reads a short `source` here and now, all of it.
 pub(super) fn read_whole(source: &Source, reel: Reel, injector: Injector, encoder: Encoder) -> Consumer {
     let (producer, consumer) = bounded(usize::MAX);
-    let mut out = Out {
-        injector,
-        encoder,
-        producer,
-    };
-    // The consumer is here.
-    let _: Result<(), Gone> = read(source, None, reel, &mut out);
+    Reading::open(source, None, reel, injector, encoder, producer).run();
     consumer
 }
 
-/// What becomes of the steps before they are sent.
-struct Out {
+/// A call that is being read.
+struct Reading {
+    /// `None` when the capture could not be opened.
+    events: Option<Events>,
+    reel: Reel,
+    next: Next,
     injector: Injector,
     encoder: Encoder,
     producer: Producer,
+    /// What has been read and not been taken, in the order in which it is to be.
+    waiting: VecDeque<Step>,
 }
 
-impl Out {
-    fn put_all(&mut self, steps: &mut Vec<Step>) -> Result<(), Gone> {
+impl Reading {
+    fn open(
+        source: &Source,
+        place: Option<EventPlace>,
+        mut reel: Reel,
+        injector: Injector,
+        encoder: Encoder,
+        producer: Producer,
+    ) -> Self {
+        let (begins_at, _) = reel.begins_at();
+        let (mut next, mut steps) = (Next::Seek(begins_at), Vec::new());
+        let events = match source.open() {
+            Ok(mut events) => {
+                if let Some(place) = place {
+                    events.seek_to(place);
+                    next = Next::Read;
+                }
+                Some(events)
+            }
+            Err(error) => {
+                reel.fail(&error, &mut steps);
+                next = Next::Stop;
+                None
+            }
+        };
+        let mut reading = Self {
+            events,
+            reel,
+            next,
+            injector,
+            encoder,
+            producer,
+            waiting: VecDeque::new(),
+        };
+        reading.put_all(steps);
+        reading
+    }
+
+    /// Reads until the call ends, its client leaves, or there is no room for more.
+    fn run(mut self) {
+        loop {
+            while let Some(step) = self.waiting.pop_front() {
+                match self.producer.offer(step) {
+                    Ok(()) => {}
+                    // The client left; there is nobody to tell.
+                    Err(NotTaken::Gone) => return,
+                    Err(NotTaken::Full(step)) => {
+                        self.waiting.push_front(step.clone());
+                        let parking = self.producer.parking();
+                        let Some(resume) = parking.park(&step, Box::new(move || self.run())) else {
+                            return;
+                        };
+                        // There is room by now.
+                        return resume();
+                    }
+                }
+            }
+            if self.injector.ended() || self.next == Next::Stop {
+                return;
+            }
+            self.read();
+        }
+    }
+
+    /// Reads one event.
+    fn read(&mut self) {
+        let mut steps = Vec::new();
+        let Some(events) = &mut self.events else { return };
+        if let Next::Seek(offset_ns) = self.next
+            && let Err(error) = events.seek(offset_ns)
+        {
+            self.reel.fail(&error, &mut steps);
+        }
+        self.next = match events.next() {
+            Some(Ok(event)) => self.reel.take(event, &mut steps),
+            Some(Err(error)) => {
+                self.reel.fail(&error, &mut steps);
+                Next::Stop
+            }
+            None => {
+                self.reel.finish(&mut steps);
+                Next::Stop
+            }
+        };
+        self.put_all(steps);
+    }
+
+    /// What becomes of the steps before they are sent.
+    fn put_all(&mut self, steps: Vec<Step>) {
         let mut struck = Vec::new();
-        for step in steps.drain(..) {
+        for step in steps {
             self.injector.take(step, &mut struck);
-            for step in struck.drain(..) {
-                self.producer.push(self.encoder.encode(step))?;
-            }
         }
-        Ok(())
+        self.waiting
+            .extend(struck.into_iter().map(|step| self.encoder.encode(step)));
     }
-}
-
-/// `place` is where in the file to begin, where that is known.
-fn read(source: &Source, place: Option<EventPlace>, mut reel: Reel, out: &mut Out) -> Result<(), Gone> {
-    let mut steps = Vec::new();
-    match source.open() {
-        Ok(mut events) => {
-            let (begins_at, _) = reel.begins_at();
-            let mut next = Next::Seek(begins_at);
-            if let Some(place) = place {
-                events.seek_to(place);
-                next = Next::Read;
-            }
-            loop {
-                match next {
-                    Next::Stop => return Ok(()),
-                    Next::Read => {}
-                    Next::Seek(offset_ns) => {
-                        if let Err(error) = events.seek(offset_ns) {
-                            reel.fail(&error, &mut steps);
-                        }
-                    }
-                }
-                next = match events.next() {
-                    Some(Ok(event)) => reel.take(event, &mut steps),
-                    Some(Err(error)) => {
-                        reel.fail(&error, &mut steps);
-                        Next::Stop
-                    }
-                    None => {
-                        reel.finish(&mut steps);
-                        Next::Stop
-                    }
-                };
-                out.put_all(&mut steps)?;
-                if out.injector.ended() {
-                    return Ok(());
-                }
-            }
-        }
-        Err(error) => reel.fail(&error, &mut steps),
-    }
-    out.put_all(&mut steps)
 }
 
 #[cfg(test)]

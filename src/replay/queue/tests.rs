@@ -24,6 +24,17 @@ fn len_of(step: &Step) -> usize {
     }
 }
 
+/// Adds a step once there is room for it.
+fn push(producer: &Producer, mut step: Step) -> Result<(), NotTaken> {
+    loop {
+        match producer.offer(step) {
+            Err(NotTaken::Full(back)) => step = back,
+            other => return other,
+        }
+        thread::yield_now();
+    }
+}
+
 async fn next(consumer: &mut Consumer) -> Option<Step> {
     poll_fn(|cx| consumer.poll_next(cx)).await
 }
@@ -34,9 +45,9 @@ async fn steps_come_out_in_order_and_the_bound_holds() {
     let (producer, mut consumer) = bounded(LIMIT);
     let reading = thread::spawn(move || {
         for len in 0..500 {
-            producer.push(message(len)).unwrap();
+            push(&producer, message(len)).unwrap();
         }
-        producer.push(end()).unwrap();
+        push(&producer, end()).unwrap();
     });
     for len in 0..500 {
         assert_eq!(len_of(&next(&mut consumer).await.unwrap()), len);
@@ -52,8 +63,8 @@ async fn steps_come_out_in_order_and_the_bound_holds() {
 async fn a_step_larger_than_the_bound_passes_alone() {
     let (producer, mut consumer) = bounded(100);
     let reading = thread::spawn(move || {
-        producer.push(message(1)).unwrap();
-        producer.push(message(5000)).unwrap();
+        push(&producer, message(1)).unwrap();
+        push(&producer, message(5000)).unwrap();
     });
     assert_eq!(len_of(&next(&mut consumer).await.unwrap()), 1);
     assert_eq!(len_of(&next(&mut consumer).await.unwrap()), 5000);
@@ -64,10 +75,31 @@ async fn a_step_larger_than_the_bound_passes_alone() {
 #[test]
 fn a_reader_that_waits_is_let_go_when_the_client_leaves() {
     let (producer, consumer) = bounded(100);
-    producer.push(message(100)).unwrap();
-    let reading = thread::spawn(move || producer.push(message(100)));
+    push(&producer, message(100)).unwrap();
+    let parking = producer.parking();
+    let held = Arc::new(());
+    let (waits, kept) = (Arc::clone(&held), producer.parking());
+    let parked = parking.park(&message(100), Box::new(move || drop((waits, producer))));
+    assert!(parked.is_none() && Arc::strong_count(&held) == 2);
     drop(consumer);
-    assert_eq!(reading.join().unwrap(), Err(Gone));
+    assert_eq!(Arc::strong_count(&held), 1, "what waited is gone");
+    let reading = thread::spawn(move || push(&Producer(kept.0), message(100)));
+    assert_eq!(reading.join().unwrap(), Err(NotTaken::Gone));
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_goes_on_when_there_is_room() {
+    let (producer, mut consumer) = bounded(300);
+    push(&producer, message(100)).unwrap();
+    let parking = producer.parking();
+    let resume = move || push(&producer, message(200)).unwrap();
+    assert!(parking.park(&message(200), Box::new(resume)).is_none());
+    assert_eq!(len_of(&next(&mut consumer).await.unwrap()), 100);
+    assert_eq!(len_of(&next(&mut consumer).await.unwrap()), 200);
+    assert_eq!(next(&mut consumer).await, None);
+    // What finds room does not wait.
+    let (producer, _consumer) = bounded(300);
+    assert!(producer.parking().park(&message(100), Box::new(|| {})).is_some());
 }
 
 #[tokio::test]

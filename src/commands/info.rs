@@ -9,7 +9,7 @@ use grpc_capture::{
     report::{event_json::EndingJson, event_text, schema::Schema},
     text::printable,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{Done, Outcome, input, output, schema};
@@ -46,10 +46,43 @@ struct Info {
     described_services: Vec<String>,
     /// Services of the calls that it does not describe.
     undescribed_services: Vec<String>,
-    call_list: Vec<Value>,
+    #[serde(serialize_with = "call_list")]
+    call_list: Vec<CallOverview>,
+    /// Calls that are listed without their trailers, because there are too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    trailers_left_out: u64,
     notes: Vec<Value>,
-    #[serde(skip)]
-    lines: Vec<String>,
+}
+
+/// One call. Made when it is written: a hundred thousand of them take much memory as values.
+#[derive(Serialize)]
+struct CallJson<'a> {
+    call: u32,
+    method: Option<&'a str>,
+    authority: Option<&'a str>,
+    start_offset_ns: u64,
+    end_offset_ns: Option<u64>,
+    sent: u64,
+    received: u64,
+    ending: Option<EndingJson<'a>>,
+}
+
+fn call_list<S: Serializer>(calls: &[CallOverview], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(calls.iter().map(|call| CallJson {
+        call: call.call,
+        method: call.start.as_ref().map(|start| start.method.as_str()),
+        authority: call.start.as_ref().map(|start| start.authority.as_str()),
+        start_offset_ns: call.start_offset_ns,
+        end_offset_ns: call.ending.as_ref().map(|_| call.end_offset_ns),
+        sent: call.sent,
+        received: call.received,
+        ending: call.ending.as_ref().map(EndingJson),
+    }))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 pub(crate) fn run(args: &ReportArgs) -> Done {
@@ -101,9 +134,9 @@ fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileErro
         services,
         described_services,
         undescribed_services,
-        call_list: overview.calls.iter().map(call_json).collect(),
+        trailers_left_out: overview.trailers_left_out,
         notes: notes(&overview),
-        lines: overview.calls.iter().map(call_line).collect(),
+        call_list: overview.calls,
     })
 }
 
@@ -163,19 +196,6 @@ fn schema_line(info: &Info) -> Option<String> {
         parts.push(format!("embedded, and not called: {}", listed(&others)));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-fn call_json(call: &CallOverview) -> Value {
-    json!({
-        "call": call.call,
-        "method": call.start.as_ref().map(|start| &start.method),
-        "authority": call.start.as_ref().map(|start| &start.authority),
-        "start_offset_ns": call.start_offset_ns,
-        "end_offset_ns": call.ending.as_ref().map(|_| call.end_offset_ns),
-        "sent": call.sent,
-        "received": call.received,
-        "ending": call.ending.as_ref().map(EndingJson),
-    })
 }
 
 fn call_line(call: &CallOverview) -> String {
@@ -260,7 +280,7 @@ fn text(info: &Info) -> String {
             |digest| format!("{digest} (as the file says; `capture verify` checks it)"),
         ),
     );
-    lines.extend(info.lines.iter().cloned());
+    lines.extend(info.call_list.iter().map(call_line));
     for note in &info.notes {
         let say = |key| printable(note.get(key).and_then(Value::as_str).unwrap_or_default());
         lines.push(format!("note      {} (by {})", say("text"), say("author")));

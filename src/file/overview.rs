@@ -9,7 +9,13 @@ use super::{
     FileError, Reader, chunk, record,
     scan::{Content, Found, Step},
 };
-use crate::event::{CallStart, Ending, Event, EventKind, Note};
+use crate::event::{CallStart, Ending, Event, EventKind, Metadata, Note};
+
+/// Trailers that are kept of all calls together, 16 MiB: a hundred thousand calls with a few fields each. Every call of a
+/// hostile capture may have as much.
+const MOST_TRAILER_BYTES: usize = 16 * 1024 * 1024;
+/// What an entry of trailers costs in memory besides its bytes.
+const ENTRY_BYTES: usize = 96;
 
 /// What a capture holds, call by call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +34,8 @@ pub struct Overview {
     pub raw_bytes: u64,
     /// The largest offset, nanoseconds since the capture began.
     pub last_offset_ns: u64,
+    /// Calls whose endings are listed without their trailers, because those of the calls before took 16 MiB.
+    pub trailers_left_out: u64,
 }
 
 /// One call of a capture.
@@ -35,7 +43,7 @@ pub struct Overview {
 pub struct CallOverview {
     /// The call's number.
     pub call: u32,
-    /// How it was opened; `None` when that is not in the file.
+    /// How it was opened, without its metadata; `None` when that is not in the file.
     pub start: Option<CallStart>,
     /// Offset of the opening, nanoseconds.
     pub start_offset_ns: u64,
@@ -58,6 +66,7 @@ impl<R: Read + Seek> Reader<R> {
     pub fn overview(&mut self) -> Result<Overview, FileError> {
         let mut overview = Overview::default();
         let mut calls = BTreeMap::<u32, CallOverview>::new();
+        let mut room = MOST_TRAILER_BYTES;
         self.restart(None, 0);
         loop {
             let before = self.scanner().at();
@@ -99,7 +108,7 @@ impl<R: Read + Seek> Reader<R> {
                 let corrupt = |what| FileError::corrupt("read the capture", what).at(byte);
                 while let Some((event, next)) = chunk::record_at(&raw, at).map_err(corrupt)? {
                     let event = record::decode_event(&event).map_err(corrupt)?;
-                    note(&mut overview, &mut calls, event);
+                    note(&mut overview, &mut calls, &mut room, event);
                     at = next;
                 }
             }
@@ -113,14 +122,29 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
-fn note(overview: &mut Overview, calls: &mut BTreeMap<u32, CallOverview>, event: Event) {
+fn note(overview: &mut Overview, calls: &mut BTreeMap<u32, CallOverview>, room: &mut usize, event: Event) {
     match event.kind {
         EventKind::CallStart(start) => {
             let call = calls.entry(event.call).or_default();
             call.start_offset_ns = event.offset_ns;
-            call.start = Some(start);
+            call.start = Some(CallStart {
+                metadata: Metadata::default(),
+                ..start
+            });
         }
-        EventKind::End(ending) => {
+        EventKind::End(mut ending) => {
+            if let Ending::Status(status) = &mut ending {
+                let entries = status.trailers.iter();
+                let bytes: usize = entries
+                    .map(|(name, value)| name.len() + value.len() + ENTRY_BYTES)
+                    .sum();
+                if bytes <= *room {
+                    *room -= bytes;
+                } else {
+                    status.trailers = Metadata::default();
+                    overview.trailers_left_out += 1;
+                }
+            }
             let call = calls.entry(event.call).or_default();
             call.end_offset_ns = event.offset_ns;
             call.ending = Some(ending);

@@ -801,3 +801,43 @@ fn another_library_decodes_the_same_bytes() {
         }
     );
 }
+
+#[test]
+fn the_overview_of_calls_with_much_metadata_takes_little() {
+    let mut large = Metadata::default();
+    large.push("x-large", vec![b'v'; 1 << 20]);
+    let mut events = Vec::new();
+    for call in 1..=20 {
+        let start = CallStart {
+            method: "/a.B/C".to_owned(),
+            metadata: large.clone(),
+            ..CallStart::default()
+        };
+        let status = Status {
+            trailers: if call == 20 { Metadata::default() } else { large.clone() },
+            ..Status::default()
+        };
+        for (seq, kind) in [
+            (1, EventKind::CallStart(start)),
+            (2, EventKind::End(Ending::Status(status))),
+        ] {
+            events.push(Event {
+                call,
+                seq,
+                offset_ns: 0,
+                kind,
+            });
+        }
+    }
+    let (bytes, _) = write(&events, WriterOptions::default());
+    let overview = Reader::new(Cursor::new(&bytes)).unwrap().overview().unwrap();
+    assert_eq!((overview.calls.len(), overview.trailers_left_out), (20, 4));
+    for call in &overview.calls {
+        let start = call.start.as_ref().unwrap();
+        assert!(start.method == "/a.B/C" && start.metadata.is_empty());
+        let Some(Ending::Status(status)) = &call.ending else {
+            panic!("{call:?}")
+        };
+        assert_eq!(status.trailers.is_empty(), call.call > 15, "call {}", call.call);
+    }
+}

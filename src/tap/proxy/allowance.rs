@@ -6,8 +6,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// What may be kept at once, 32 MiB: sixteen blocks of the largest kind.
-const MOST_BYTES: u64 = 32 * 1024 * 1024;
+/// What may be kept at once, 16 MiB: eight blocks of the largest kind.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// What is allowed anew in a second, 4 MiB: a thousand calls, each with the largest token that a table of the usual size holds.
 const BYTES_PER_SECOND: u64 = 4 * 1024 * 1024;
 const SECOND_NS: u128 = 1_000_000_000;

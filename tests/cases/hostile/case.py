@@ -1,9 +1,12 @@
 """Captures whose checksums hold and whose content is made to hurt."""
 
 import random
+import socket
+import threading
 import xml.etree.ElementTree
 
 import _gcap as g
+import _h2 as h2
 import _wire as w
 from _seeds import field, varint
 
@@ -172,3 +175,60 @@ def case_resync_is_linear(kit):
     for command in (["verify", path], ["recover", path, "-o", kit.file("o.gcap")]):
         ran = kit.run(*command, code={3, 4})
         assert ran.cpu_s < 5, f"{command[0]} computes for {ran.cpu_s:.1f} s"
+
+
+def sink():
+    """The address of a target that takes everything and answers nothing."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def take(peer):
+        with peer:
+            while peer.recv(MB):
+                pass
+
+    def accept():
+        while True:
+            threading.Thread(target=take, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def request(*more):
+    """The block of a request, and bytes behind it."""
+    return h2.call(1, "/t.S/X", b"")[9:].split(h2.frame(h2.DATA, h2.END_STREAM, 1, h2.prefixed(b"")))[0] + b"".join(more)
+
+
+LIST = (["verify"], ["info"], ["info", "--format", "json"], ["validate"])
+
+
+def ask(kit, proxy, payloads, commands=LIST):
+    """Sends each on a connection of its own, and reads the capture of it."""
+    host, port = proxy.grpc.rsplit(":", 1)
+    for payload in payloads:
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0) + payload)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(MB):
+                pass
+    proxy.finish()
+    for command in commands:
+        ran = kit.run(command[0], proxy.kept, *command[1:], code=None)
+        assert ran.cpu_s < 5, f"{command} computes for {ran.cpu_s:.1f} s"
+
+
+def case_a_client_that_repeats_a_field(kit):
+    """A proxy keeps a part of metadata that cost their client a byte each, exits 3, and the capture is read in little memory."""
+    first = b"\x40\x05x-big\x7f\xa1\x1e" + b"z" * 4000 + b"\xbe" * 4000
+    opened = b"".join(h2.frame(h2.HEADERS, h2.END_HEADERS, 3 + 2 * at, request(b"\xbe" * 4100)) for at in range(100))
+    bomb = h2.frame(h2.HEADERS, h2.END_HEADERS, 1, request(first)) + opened
+    proxy = kit.proxy(sink(), code={3})
+    ask(kit, proxy, [bomb] * 8, (*LIST, ["diff", proxy.kept]))
+
+
+def case_many_open_calls(kit):
+    """100,000 calls that were opened and not ended are listed in little memory."""
+    opened = b"".join(h2.frame(h2.HEADERS, h2.END_HEADERS, 1 + 2 * at, request()) for at in range(100_000))
+    proxy = kit.proxy(sink())
+    ask(kit, proxy, [opened])
+    assert b"100,000 calls" in kit.run("info", proxy.kept).out

@@ -107,6 +107,12 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         losses: source.losses(),
     };
     output::print(args.format.format, &report, text)?;
+    if source.is_frames() && report.error.is_none() && report.frames > 0 {
+        let input = args.input.display();
+        output::say(format!(
+            "{input} does not say how its call ended: the capture takes it for a whole call that ended OK"
+        ));
+    }
     Ok(judge(args, &report))
 }
 

@@ -18,7 +18,8 @@ use crate::support::{Dir, Run, Serve, command, delimited, events, frames, receiv
 /// import → serve → record → `cat --raw`; what comes out.
 fn round_trip(dir: &Dir, original: &str) -> Vec<u8> {
     let (imported, recorded) = (dir.file("imported.gcap"), dir.file("recorded.gcap"));
-    run(&["import", original, "-o", &imported, "--job-id", "a job"]).expect(0);
+    let import = run(&["import", original, "-o", &imported, "--job-id", "a job"]).expect(0);
+    import.says(&["does not say how its call ended"]);
     let serve = Serve::start(&[&imported, "--rate", "max"]);
     assert_eq!(serve.ready["job_ids"], serde_json::json!(["a job"]));
     let target = ["--target", serve.grpc(), "--plaintext", "--job-id", "a job"];

@@ -11,12 +11,6 @@ use std::{
 use crate::file::{Existing, Identity, NewFile, create_first, create_private, is_locked};
 
 /// Names captures `NAME.000001.gcap`, `NAME.000002.gcap`, … beside each other, and creates them.
-///
-/// ```
-/// use grpc_capture::record::output::Names;
-/// let names = Names::new("night/run.gcap", false);
-/// assert_eq!(names.path(7).to_str(), Some("night/run.000007.gcap"));
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     path: PathBuf,

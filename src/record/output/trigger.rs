@@ -18,7 +18,7 @@ pub struct Trigger {
 /// Tells a ring that something happened; clones tell the same ring.
 ///
 /// ```
-/// use grpc_capture::record::output::{TriggerQueue, Trigger};
+/// use grpc_capture::record::{Trigger, TriggerQueue};
 /// let triggers = TriggerQueue::default();
 /// triggers.push(Trigger { offset_ns: 5, what: "the operator asked for it".into() });
 /// ```

@@ -21,6 +21,7 @@
 
 mod answer;
 mod asked;
+mod authority;
 mod body;
 mod builder;
 mod catalog;

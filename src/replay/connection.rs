@@ -22,6 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    authority::Readdressed,
     player::Finale,
     prompt::{PREFACE_BYTES, Prompt},
     stream::Stream,
@@ -109,7 +110,7 @@ impl Connection {
     /// Wraps the connection's socket.
     pub(super) fn socket(&self, stream: Stream) -> Socket {
         Socket {
-            stream: Prompt::new(stream, PREFACE_BYTES),
+            stream: Readdressed::new(Prompt::new(stream, PREFACE_BYTES)),
             cut: Arc::clone(&self.cut),
             said: false,
             merger: Merger::of_client(),
@@ -239,7 +240,7 @@ impl Drop for Guard {
 /// not received yet would be lost.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: Prompt<Stream>,
+    stream: Readdressed<Prompt<Stream>>,
     cut: Arc<AtomicBool>,
     said: bool,
     /// A client that sends many small messages sends many small DATA frames.

@@ -42,6 +42,12 @@ pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(Feed, Decided)> + Sen
 /// How often this client has had a call, counting this time.
 pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
 
+/// How an exchange gets at recorded calls.
+pub(super) struct Access {
+    pub(super) open: Open,
+    pub(super) turns: Turns,
+}
+
 /// What is known once it is decided which recorded call is played.
 #[derive(Debug)]
 pub(super) struct Decided {
@@ -93,11 +99,11 @@ impl Exchange {
         method: String,
         asked: Arc<Asked>,
         matcher: Matcher,
-        open: Open,
-        turns: Turns,
+        access: Access,
         counters: Arc<Counters>,
         as_recorded: bool,
     ) -> Self {
+        let Access { open, turns } = access;
         Self {
             catalog,
             method,

@@ -20,7 +20,7 @@ use super::{
     connection::{Break, Connection, Guard},
     control::Label,
     encoding::Encoding,
-    exchange::{Decided, Exchange},
+    exchange::{Access, Decided, Exchange},
     faults::Drip,
     furniture::Furniture,
     peek::Peeked,
@@ -266,8 +266,10 @@ where
         method,
         asked,
         Matcher::new(facets(&metadata(&parts.headers))),
-        Box::new(open),
-        Box::new(turns),
+        Access {
+            open: Box::new(open),
+            turns: Box::new(turns),
+        },
         Arc::clone(&stage.counters),
         stage.playback.is_plain() && stage.deliveries.is_broadcast() && stage.faults.is_empty(),
     );

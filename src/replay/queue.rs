@@ -63,7 +63,7 @@ pub(super) struct Producer(Arc<Shared>);
 #[derive(Debug, PartialEq)]
 pub(super) enum NotTaken {
     /// There is no room for it.
-    Full(Step),
+    Full(Box<Step>),
     /// The other side does not want any more.
     Gone,
 }
@@ -77,7 +77,7 @@ impl Producer {
             return Err(NotTaken::Gone);
         }
         if state.bytes > 0 && state.bytes + bytes > self.0.limit {
-            return Err(NotTaken::Full(step));
+            return Err(NotTaken::Full(Box::new(step)));
         }
         state.bytes += bytes;
         #[cfg(test)]

@@ -113,7 +113,7 @@ impl Reading {
                     // The client left; there is nobody to tell.
                     Err(NotTaken::Gone) => return,
                     Err(NotTaken::Full(step)) => {
-                        self.waiting.push_front(step.clone());
+                        self.waiting.push_front((*step).clone());
                         let parking = self.producer.parking();
                         let Some(resume) = parking.park(&step, Box::new(move || self.run())) else {
                             return;

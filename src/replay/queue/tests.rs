@@ -28,7 +28,7 @@ fn len_of(step: &Step) -> usize {
 fn push(producer: &Producer, mut step: Step) -> Result<(), NotTaken> {
     loop {
         match producer.offer(step) {
-            Err(NotTaken::Full(back)) => step = back,
+            Err(NotTaken::Full(back)) => step = *back,
             other => return other,
         }
         thread::yield_now();

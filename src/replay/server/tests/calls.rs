@@ -213,3 +213,82 @@ async fn a_client_that_says_nothing_is_let_go() {
         let _ = silent.read_to_end(&mut said).await;
     }
 }
+
+#[tokio::test]
+async fn a_client_that_names_a_socket_as_its_authority_is_answered() {
+    use crate::wire::http2::{
+        frame::{FrameReader, Head, Item, kind},
+        hpack,
+    };
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = serving([named("a", asked(1, "who?").headers(&[]).received("me").ok())]).await;
+    let mut stream = TcpStream::connect(server.grpc_addr()).await.unwrap();
+    let frame = |kind, flags, stream, payload: &[u8]| {
+        let len = payload.len();
+        let head = Head {
+            len,
+            kind,
+            flags,
+            stream,
+        };
+        [&head.bytes()[..], payload].concat()
+    };
+    let mut block = Vec::new();
+    for (name, value) in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", POLL),
+        (":authority", "/tmp/job.sock"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ] {
+        hpack::encode(name.as_bytes(), value.as_bytes(), &mut block);
+    }
+    let said = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, 0, b""),
+        frame(kind::HEADERS, 4, 1, &block),
+        frame(kind::DATA, 1, 1, &prefixed(&[b"who?"])),
+    ];
+    stream.write_all(&said.concat()).await.unwrap();
+    let (mut frames, mut answer) = (FrameReader::of_server(), Vec::new());
+    let mut room = vec![0; 4096];
+    while answer.len() < prefixed(&[b"me"]).len() {
+        let read = stream.read(&mut room).await.unwrap();
+        assert_ne!(read, 0, "the connection was closed");
+        frames.push(Bytes::copy_from_slice(&room[..read]));
+        while let Some(item) = frames.next() {
+            match item {
+                Item::Data { raw, .. } => answer.extend_from_slice(&raw),
+                Item::Frame(head, _) => assert_ne!(head.kind, kind::RST_STREAM, "the stream was reset"),
+                Item::Pass(_) => {}
+            }
+        }
+    }
+    assert_eq!(answer, prefixed(&[b"me"]));
+}
+
+#[tokio::test]
+async fn clients_that_compete_get_what_each_accepts() {
+    let zipped = Message {
+        direction: Direction::Received,
+        compressed: true,
+        data: wire::deflate("gzip", b"a fibre, a fibre").unwrap().into(),
+    };
+    let recording = Recording::of(1, STREAM_SPECTROGRAMS)
+        .sent(stream_request("a", 0))
+        .headers(&[("grpc-encoding", "gzip")])
+        .message(zipped)
+        .ok();
+    let builder = ReplayServer::builder().source(named("a", recording)).rate(Rate::Max);
+    let server = builder
+        .delivery(crate::replay::Delivery::Compete)
+        .start()
+        .await
+        .unwrap();
+    let seen = ask(&server, "a").await;
+    assert_eq!(
+        (seen.headers.get("grpc-encoding"), &seen.bytes),
+        (None, &prefixed(&[b"a fibre, a fibre"]))
+    );
+}

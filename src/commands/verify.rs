@@ -71,7 +71,7 @@ fn verify(path: &Path) -> Result<Report, Failure> {
             byte: error.byte().unwrap_or(0),
             chunk: None,
             event: None,
-            what: error.to_string(),
+            what: format!("{error:#}"),
         });
     }
     let damaged = !verified.damage.is_empty();

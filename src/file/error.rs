@@ -138,6 +138,8 @@ impl fmt::Display for FileError {
                 ": it is format {found} and this build reads up to {}; grpc-capture {needs} reads it",
                 super::VERSION
             ),
+            // Where what is damaged is listed, its remedy was taken, or is said once for all.
+            FileErrorKind::Corrupt(what) if f.alternate() => write!(f, ": {what}"),
             FileErrorKind::Corrupt(what) => {
                 write!(f, ": {what}; `capture recover")?;
                 if let Some(path) = path {

@@ -187,7 +187,7 @@ fn open_checked(
     head: ChunkHead,
     stored: &[u8],
 ) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
-    let content = opener.open(&head, stored).map_err(|error| error.to_string());
+    let content = opener.open(&head, stored).map_err(|error| format!("{error:#}"));
     let content = content.and_then(|raw| Ok((chunk::leaves(&raw, &head, rules)?, raw)));
     match content {
         Ok((Some(leaves), raw)) => Ok(GoodChunk {

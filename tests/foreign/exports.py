@@ -61,7 +61,7 @@ def received(capture, call=None):
 def truth(capture, frame):
     """Every spectrum of a datastream capture: message, row, offset, start, end, sensor, values."""
     spectra, row_number = [], 0
-    for number, (data, offset) in enumerate(zip(*received(capture))):
+    for number, (data, offset) in enumerate(zip(*received(capture)), 1):
         for row in frame.FromString(data).rows:
             for sensor in row.sensors:
                 values = numpy.array(sensor.intensity, dtype=numpy.float32)

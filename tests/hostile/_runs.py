@@ -156,7 +156,7 @@ def commands(rng, binary, mutant, path, folder, seeds):
     add("slice all", "slice", path, "--start-offset", "0s", *made, output=out, reads_all=True)
     add("slice time", "slice", path, "--start-offset", "20ms", "--end-offset", "200ms", *made, output=out)
     add("slice rows", "slice", path, "--rows", "1..3", *made, output=out, may_miss=True)
-    add("slice call", "slice", path, "--call", "1", "--frames", "0..2", *made, output=out, may_miss=True)
+    add("slice call", "slice", path, "--call", "1", "--frames", "1..3", *made, output=out, may_miss=True)
     add("slice around", "slice", path, "--around", "nan", *made, output=out, may_miss=True)
     add("slice sensors", "slice", path, "--start-offset", "0s", "--sensors", "1..2", *made, output=out, may_miss=True)
     add("merge", "merge", path, seed, *made, output=out, reads_all=True)

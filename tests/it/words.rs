@@ -493,3 +493,49 @@ fn every_command_says_what_it_does_when_asked_to() {
         assert!(!quiet.stderr.contains("finished after "), "{args:?}: {}", quiet.stderr);
     }
 }
+
+#[test]
+fn damage_is_not_laid_to_the_disk_nor_met_with_the_remedy_that_was_taken() {
+    let dir = Dir::new();
+    let mut bytes = std::fs::read(shipped("optodas-quake.gcap")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    let (damaged, saved) = (dir.write("damaged.gcap", bytes), dir.file("saved.gcap"));
+    run(&["verify", &damaged]).expect(4);
+    let recovered = run(&["recover", &damaged, "-o", &saved]);
+    assert!(!recovered.text().contains("capture recover"), "{}", recovered.text());
+    let judged = run(&["validate", &saved, "--format", "json"]).expect(1).json();
+    let findings = judged["findings"].as_array().unwrap();
+    let gap = findings.iter().find(|finding| finding["rule"] == "gap").unwrap();
+    let hint = gap["hint"].as_str().unwrap();
+    assert!(hint.contains("good copy") && !hint.contains("disk"), "{hint}");
+}
+
+#[test]
+fn an_import_doubts_the_dialect_only_where_it_may_be_wrong() {
+    let dir = Dir::new();
+    let good = run(&["cat", "--raw", &shipped("zero-ids.gcap")]).expect(0).stdout;
+    // Millions of empty rows: more than is decoded, whatever the dialect.
+    let rows = b"\x0a\x00".repeat(3_000_000);
+    let wide = crate::support::delimited(&[rows.into()]);
+    let broken = b"\x03\xff\xff\xff".to_vec();
+    for (name, bytes, flags, code, says, doubts) in [
+        ("wide", wide, &[][..], 3, "more memory than is allowed", false),
+        ("one", [&good[..], &broken].concat(), &[], 1, "though others can", false),
+        ("all", broken.clone(), &[], 1, "--dialect pandadatastream", true),
+        (
+            "other",
+            broken,
+            &["--dialect", "pandadatastream"],
+            1,
+            "--dialect datastream",
+            true,
+        ),
+    ] {
+        let (input, out) = (dir.write(name, bytes), dir.file(&format!("{name}.gcap")));
+        let run = run(&[&["import", &input, "-o", &out][..], flags].concat())
+            .expect(code)
+            .says(&[says]);
+        assert_eq!(run.stderr.contains("--dialect"), doubts, "{name}: {}", run.stderr);
+    }
+}

@@ -15,8 +15,9 @@ use crate::{
 const MAX_METADATA_BYTES: usize = 2 * 1024 * 1024;
 /// What a field costs in memory besides its bytes.
 const FIELD_BYTES: usize = 96;
-/// Metadata of each block that is recorded, whatever it came from: more than a call of one kind after another has.
-const FREE_BYTES: usize = 8 * 1024;
+/// Metadata of each block that is recorded whatever it came from, 4 KiB: the fields that an ordinary call repeats, a token
+/// among them.
+const FREE_BYTES: usize = 4 * 1024;
 /// A block may be this many times as large as its bytes on the wire, before it must be allowed: no code is shorter than 5 bits
 /// a byte, so that only what the table repeats is larger.
 const FREE_EXPANSION: usize = 2;

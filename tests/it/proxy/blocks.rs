@@ -264,8 +264,9 @@ fn what_a_client_repeats_by_one_byte_each_fills_neither_memory_nor_capture() {
     let parts = [[begin(), open(1, &first)].concat(), bomb];
     let (_dir, out, report) = session(&parts, b"", &[]);
     assert_eq!(report["calls"], json!(101));
-    assert!(report["unrecorded_fields"].as_u64().unwrap() > 300_000, "{report}");
+    assert!(report["unrecorded_fields"].as_u64().unwrap() > 350_000, "{report}");
     let info = run(&["info", &out, "--format", "json"]).expect(0).json();
     let raw = info["raw_bytes"].as_u64().unwrap();
-    assert!((10_000_000..60_000_000).contains(&raw), "{raw}");
+    // However slowly it goes, no call has more than 2 MiB; less when all come at once.
+    assert!((1_000_000..220_000_000).contains(&raw), "{raw}");
 }

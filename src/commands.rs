@@ -56,7 +56,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// The exit code of DESIGN.md §4; gRPC statuses beyond the defined ones count as UNKNOWN.
+    /// The exit code; gRPC statuses beyond the defined ones count as UNKNOWN.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,

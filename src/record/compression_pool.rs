@@ -50,7 +50,7 @@ impl CompressionPool {
         for _ in 0..threads {
             let queue = Arc::clone(&queue);
             thread::Builder::new()
-                .name("capture-press".into())
+                .name("capture-compress".into())
                 .spawn(move || run(&queue))?;
         }
         Ok(Self { work, threads })

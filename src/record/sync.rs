@@ -94,7 +94,7 @@ impl SyncThread {
     pub(super) fn start(interval: Duration) -> io::Result<Self> {
         let (calls, called) = mpsc::channel();
         thread::Builder::new()
-            .name("capture-keeper".into())
+            .name("capture-sync".into())
             .spawn(move || rounds(&called, interval))?;
         Ok(Self { calls })
     }

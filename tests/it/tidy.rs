@@ -1,4 +1,4 @@
-//! Rules of the house that no lint knows: DESIGN.md's floors and homes, and what a tree must not contain.
+//! Rules of the house that no lint knows: the floors and homes of docs/ARCHITECTURE.md, and what a tree must not contain.
 //!
 //! Each rule is a function from source text to violations, one line each, `file:line: what, and what to do`; the tests
 //! here run it over the tree, and the tests beside it show that it can fail.

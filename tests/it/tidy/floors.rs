@@ -1,12 +1,10 @@
-//! The floors of DESIGN.md: a module uses only lower floors, and siblings on a floor do not know each other.
+//! The floors of docs/ARCHITECTURE.md: a module uses only lower floors, and siblings on a floor do not know each other.
 
 use std::collections::BTreeSet;
 
 use super::{lexer::Token, source::Source};
 
-/// The floor of each module below the crate's root. DESIGN.md has no floor for `frames`, which both the validator and
-/// the statistics need: it lies between the first and the second. `redact`
-/// lies there, too: it looks into messages (`wire`, `dialect`) and writes captures (`file`).
+/// The floor of each module below the crate's root.
 const FLOORS: [(&str, u8); 28] = [
     ("event", 0),
     ("spectrogram", 0),
@@ -52,7 +50,7 @@ pub(super) fn violations(sources: &[Source]) -> Vec<String> {
     let tops: BTreeSet<_> = sources.iter().map(Source::top).collect();
     let unknown = tops.into_iter().filter(|top| floor(top).is_none()).map(|top| {
         format!(
-            "src/{top}: a module without a floor; place it in DESIGN.md's floors, then in FLOORS of tests/it/tidy/floors.rs"
+            "src/{top}: a module without a floor; place it in the floors of docs/ARCHITECTURE.md, then in FLOORS of tests/it/tidy/floors.rs"
         )
     });
     unknown.chain(sources.iter().flat_map(uses_above)).collect()

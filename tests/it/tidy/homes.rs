@@ -13,7 +13,7 @@ const HOMES: [Home; 5] = [
     Home {
         crates: &["bincode"],
         places: &["src/file/record.rs"],
-        remedy: "records are encoded in src/file/record.rs alone (DESIGN.md §3.10); add what is missing there",
+        remedy: "records are encoded in src/file/record.rs alone; add what is missing there",
     },
     Home {
         crates: &["zstd", "sha2", "tape_sha256"],

@@ -117,7 +117,7 @@ pub(crate) struct WireArgs {
     pub(crate) keepalive: Option<Span>,
 
     /// Largest request to read
-    #[arg(long, value_name = "SIZE", default_value = "4MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "100MiB")]
     pub(crate) max_msg_sz: Size,
 }
 

@@ -177,3 +177,16 @@ fn flags_that_make_no_sense_together_are_a_usage_error() {
         run(&[&["serve", &nan], flags].concat()).expect(2).says(&[word]);
     }
 }
+
+#[test]
+fn a_request_as_large_as_the_proxy_records_is_read() {
+    let dir = Dir::new();
+    let (request, out) = (dir.file("request"), dir.file("x.gcap"));
+    std::fs::write(&request, vec![0; 5 << 20]).unwrap();
+    let serve = Serve::start(&[&shipped("nan.gcap")]);
+    let method = "/datastream.DataStreamService/StreamSpectrograms";
+    let asked = ["--method", method, "--request-file", &request, "--reflect=never"];
+    let target = ["-t", serve.grpc(), "--plaintext", "-o", &out];
+    // It is no StreamRequest (INVALID_ARGUMENT), which only who has read it can tell.
+    run(&[&["record"], &target[..], &asked[..]].concat()).expect(64 + 3);
+}

@@ -130,7 +130,7 @@ impl fmt::Display for FileError {
             FileErrorKind::NotACapture => {
                 write!(
                     f,
-                    ": it is not a capture file (`capture import` makes one from length-delimited frames)"
+                    ": it is not a capture file (`capture import` makes one from length-delimited frames, a gRPC binary log or an MCAP file)"
                 )
             }
             FileErrorKind::UnreadableVersion { found, needs } => write!(

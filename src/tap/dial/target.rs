@@ -48,17 +48,28 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "could not read the address {text:?}: {problem}; write HOST:PORT, [IPV6]:PORT, http://HOST:PORT, https://HOST:PORT, \
-     dns:///HOST:PORT, ipv4:ADDRESS:PORT, ipv6:[ADDRESS]:PORT or unix:/PATH"
+     dns:///HOST:PORT, ipv4:ADDRESS:PORT{last}"
 )]
 pub struct TargetError {
     text: String,
     problem: &'static str,
+    /// The last forms of the list.
+    last: &'static str,
 }
+
+/// Forms of a target that complete the list.
+const TARGETS: &str = ", ipv6:[ADDRESS]:PORT or unix:/PATH";
+
+/// The same for an address to listen on.
+const LISTENERS: &str = " or ipv6:[ADDRESS]:PORT";
 
 impl TargetError {
     fn new(text: &str, problem: &'static str) -> Self {
-        let text = strip_userinfo(text);
-        Self { text, problem }
+        Self {
+            text: strip_userinfo(text),
+            problem,
+            last: TARGETS,
+        }
     }
 }
 
@@ -162,7 +173,10 @@ const NO_PORT: &str = "the port is not a number from 1 to 65535";
 /// # Errors
 /// When it is no address, its host is not known, or it names a socket of the file system.
 pub fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
-    let fail = |problem| TargetError::new(text, problem);
+    let fail = |problem| TargetError {
+        last: LISTENERS,
+        ..TargetError::new(text, problem)
+    };
     let bare = text.trim();
     let written = match bare.strip_prefix(':') {
         Some(port) => format!("0.0.0.0:{port}"),
@@ -346,7 +360,10 @@ mod tests {
         }
         for text in ["", "127.0.0.1", "127.0.0.1:x", "unix:/a", "99999", "a b:1"] {
             let error = listen_address(text).unwrap_err().to_string();
-            assert!(error.contains("HOST:PORT"), "{text}: {error}");
+            assert!(
+                error.contains("HOST:PORT") && !error.contains("unix:/PATH"),
+                "{text}: {error}"
+            );
         }
     }
 

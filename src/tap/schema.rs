@@ -11,6 +11,7 @@ use std::{
 };
 
 use prost::Message as _;
+use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeFileResolver};
 use thiserror::Error;
 
 pub use reflect::{ReflectError, reflect};
@@ -105,7 +106,16 @@ fn compile(protos: &[PathBuf], imports: &[PathBuf]) -> Result<Vec<u8>, SchemaErr
             read(proto, MAX_PROTO_BYTES)?;
         }
     }
-    let compiled = protox::compile(protos, &includes);
+    let mut resolver = ChainFileResolver::new();
+    for include in &includes {
+        resolver.add(Folder::new(include));
+    }
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    let compiler = compiler.include_source_info(true).include_imports(true);
+    let compiled = compiler
+        .open_files(protos)
+        .map(|compiler| compiler.file_descriptor_set());
     let compiled = compiled.map_err(
         |error| match error.file().and_then(|name| of_an_edition(name, &includes)) {
             Some(path) => SchemaError::Edition { path },
@@ -113,6 +123,37 @@ fn compile(protos: &[PathBuf], imports: &[PathBuf]) -> Result<Vec<u8>, SchemaErr
         },
     )?;
     Ok(compiled.encode_to_vec())
+}
+
+/// The .proto files of a folder, without the byte-order mark that some editors write.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    files: IncludeFileResolver,
+}
+
+impl Folder {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            files: IncludeFileResolver::new(path.to_owned()),
+        }
+    }
+}
+
+impl FileResolver for Folder {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        self.files.resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
+        match std::fs::read_to_string(self.path.join(name)) {
+            Ok(text) if text.starts_with('\u{feff}') => {
+                protox::file::File::from_source(name, text.trim_start_matches('\u{feff}'))
+            }
+            _ => self.files.open_file(name),
+        }
+    }
 }
 
 /// A file's bytes, at most `limit`.

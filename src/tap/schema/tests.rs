@@ -68,3 +68,21 @@ fn what_cannot_be_used_is_refused_with_the_remedy() {
     let absent = dir.path().join("absent.binpb");
     assert!(matches!(load(&[], &[], &[absent]), Err(SchemaError::Read { .. })));
 }
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_proto_file_or_of_its_imports() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, format!("\u{feff}{text}")).unwrap();
+        path
+    };
+    write("b.proto", "syntax = \"proto3\"; message B { int32 n = 1; }");
+    let a = write(
+        "a.proto",
+        "syntax = \"proto3\"; import \"b.proto\"; message A { B b = 1; }",
+    );
+    let set = load(&[a], &[], &[]).unwrap().unwrap();
+    let read = Descriptors::read(&set).unwrap();
+    assert!(read.pool.get_message_by_name("A").is_some() && read.left_out.is_empty());
+}

@@ -41,6 +41,10 @@ def later(connection, stream):
     connection.send(h2.reset(stream, INTERNAL_ERROR))
 
 
+def without_a_status(connection, stream):
+    connection.send(h2.headers(stream, h2.ANSWER) + h2.frame(h2.DATA, h2.END_STREAM, stream, message("begun")))
+
+
 def serve(kit, end):
     """The first request of a connection ends so, the others are answered by their number."""
 
@@ -117,6 +121,11 @@ def case_cut_in_a_message(kit):
     for way, (came, _), _ in ways(kit, cut_in_a_message):
         data = b"" if way == "by serve" else h2.prefixed(b"partial", 200)
         assert came == [(data, "", NO_ERROR), *others], f"{way}: {came}"
+
+
+def case_without_a_status(kit):
+    """END_STREAM behind the messages, and no status: told as it was."""
+    judge(kit, without_a_status, (message("begun"), "", None))
 
 
 def attempts(kit, ask_twice):

@@ -63,6 +63,15 @@ def case_recorded_plainly_asked_compressed(kit):
             assert came == b"re:" + request, f"{compression}: {came}"
 
 
+def case_a_client_that_accepts_no_gzip_gets_none(kit):
+    """The answer that was recorded with gzip comes plainly, without `grpc-encoding`, when gzip is not accepted."""
+    address, _ = recorded(kit, (GZIP, ASKED, REQUEST))
+    for accepted in ((), (("grpc-accept-encoding", "identity"),), (("grpc-accept-encoding", "deflate"),)):
+        flag, data, encoding, status = raw(kit, address, h2.prefixed(REQUEST), accepted)
+        assert (flag, data, status) == (b"\0", ANSWER, "0"), f"{accepted}: {flag} {data[:40]} {status}"
+        assert encoding in ([], ["identity"]), f"{accepted}: {encoding}"
+
+
 def case_a_client_that_accepts_gzip_gets_what_was_recorded(kit):
     """The recorded bytes, with their flag and `grpc-encoding: gzip`."""
     address, _ = recorded(kit, (GZIP, ASKED, REQUEST))

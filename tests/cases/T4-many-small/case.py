@@ -20,3 +20,9 @@ def case_messages_of_one_stream(kit):
     """20,000 messages that a client pushes are taken, and answered once."""
     for way, came in ways(kit, "push", "-n", MESSAGES):
         assert came == f'"sum {MESSAGES}" <nil>\n', f"{way}: {came}"
+
+
+def case_streams_at_once(kit):
+    """3,000 streams of one connection are open at once, and each is answered by its own."""
+    for way, came in ways(kit, "many", "-n", STREAMS, "-to", "10s"):
+        assert came == f"{STREAMS} good, {STREAMS} open at once\n", f"{way}: {came}"

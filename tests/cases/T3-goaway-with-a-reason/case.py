@@ -68,7 +68,7 @@ def judge(kit, capture, named, reason, number):
     (end,) = [event for event in kit.events(capture) if event["event"] == "end"]
     assert end["announced"] == {"last_stream": last, "code": code, "debug_data": debug.decode()}, end
     verdict = kit.run("validate", capture, code=1).out.decode().strip().split("\n")[-1]
-    assert verdict.startswith("FAIL ") and f": broken-call: the connection broke: " in verdict, verdict
+    assert verdict.startswith("FAIL ") and ": broken-call: the server closed the connection (" in verdict, verdict
     assert f"GOAWAY {named}" in verdict, verdict
     page = kit.file(f"{number}.md")
     kit.run("report", capture, "-o", page, code=1)

@@ -10,7 +10,7 @@
 //!
 //! **Bounds.** Messages take their place in the queue by count and by bytes and give it back once written. All other
 //! events are small and few (a handful for each call), so they are let in at once: an ending is never lost or late.
-//! Where messages may not wait outside, those that find no room in memory wait in a file ([`Spool`]), which is bounded too.
+//! With [`Overflow::Gap`] and [`Overflow::Abort`], messages that do not fit the queue go to a spool file, which is bounded too.
 
 mod background;
 mod call;
@@ -63,8 +63,8 @@ use queue::Queue;
 pub const QUEUE_EVENTS: usize = 8192;
 
 /// Bytes of messages that may wait in memory at once, 28 MiB: 36 ms of a stream of 800 MB/s, which a busy machine may take for
-/// other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is. What finds
-/// it full may wait in a file ([`Spool`]).
+/// other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is. What does
+/// not fit may go to a spool file.
 pub const QUEUE_BYTES: usize = 28 * 1024 * 1024;
 
 /// How long an event may wait to become readable in the file: what a crash may cost.
@@ -117,7 +117,7 @@ pub enum Overflow {
     /// Wait: the stream is slowed to what can be written (the default; nothing is lost here).
     #[default]
     Block,
-    /// Never wait: what neither the queue nor its [file](RecorderOptions::spool) has room for is left out and counted, and a
+    /// Never wait: what neither the queue nor its spool file has room for is left out and counted, and a
     /// gap with the count is written before the next message.
     Gap,
     /// Never wait, and stop recording messages once neither has room: the call is told so, and [`Recorder::finish`]

@@ -1,7 +1,7 @@
-//! What watches a stream: the client tap, and the recorder behind it.
+//! Where events come from: the client tap, which dials a job, and the proxy, which stands between.
 //!
 //! [`record_job`] is the whole of it: it dials a job, waits until the job is ready, opens all its streams together and
-//! hands every event to a [`Recorder`], which writes from a thread of its own.
+//! hands every event to a [`Recording`](crate::record::Recording), which writes from threads of its own.
 
 mod awake;
 pub mod client;

@@ -188,7 +188,7 @@ impl CallRecorder {
         self.state().blocked_ns
     }
 
-    /// Messages that waited in a file because the queue was full; see [`Spool`](super::Spool).
+    /// Messages that went to the spool file because the queue was full.
     #[must_use]
     pub fn spooled(&self) -> u64 {
         self.state().spooled

@@ -92,7 +92,7 @@ pub struct RecordingSummary {
     pub codecs: CodecCounts,
     /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
     pub cheaper_chunks: u64,
-    /// Calls that a [`ErrorFilter`] left out, because they ended with OK.
+    /// Calls that were left out because they ended with OK; see [`RecordingOptions::only_errors`](super::RecordingOptions::only_errors).
     pub left_out: u64,
     /// Calls that it kept before they had ended.
     pub undecided: u64,

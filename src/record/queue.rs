@@ -53,7 +53,7 @@ pub struct Totals {
     /// For how long messages waited because the queue was full, under [`Overflow::Block`], in nanoseconds: the stream was
     /// slowed by as much, less what the buffers on the way took. Calls, and the directions of one, are added up.
     pub blocked_ns: u64,
-    /// Messages that waited in a file because the queue was full; see [`super::Spool`].
+    /// Messages that went to the spool file because the queue was full.
     pub spooled: u64,
     /// Events written to the sink.
     pub written: u64,

@@ -186,7 +186,7 @@ def delivery(binary, capture, frames, data):
     """What `timing` must hold, from the offsets that `cat` prints."""
     # What a message holds follows its direction: an offset is read without it.
     lines = run(binary, "cat", "--format", "json", capture).splitlines()
-    event = re.compile(rb'{"event":"(\w+)","call":1,"seq":\d+,"offset_ns":(\d+)(?:,"direction":"(\w+)")?')
+    event = re.compile(rb'{"event":"(\w+)","call":1,"seq":\d+,"offset_ns":(\d+)(?:,"time":"[^"]*")?(?:,"number":\d+)?(?:,"direction":"(\w+)")?')
     found = [event.match(line).groups() for line in lines]
     began = next(int(offset) for kind, offset, _ in found if kind == b"call_start")
     at = [int(offset) for kind, offset, direction in found if (kind, direction) == (b"message", b"received")]

@@ -4,7 +4,7 @@ usage: suite.py CAPTURE BIN [ROUNDS]
 
 BIN is the folder of `connectconformance` and `referenceserver` (README.md says how they are installed). Four runs: through
 the proxy, through the proxy with TLS, and against `capture serve` of what the first recorded, at the recorded pace and as
-fast as it goes; the last two ROUNDS times, once by default. Prints a line for each run, what failed in it, and at the end
+fast as it goes; the last two ROUNDS times, five by default. Prints a line for each run, what failed in it, and at the end
 `N passed, N failed`.
 """
 
@@ -51,7 +51,7 @@ def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
     binary, bins = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
-    rounds = int(sys.argv[3]) if len(sys.argv) == 4 else 1
+    rounds = int(sys.argv[3]) if len(sys.argv) == 4 else 5
     all_passed = all_failed = 0
     with tempfile.TemporaryDirectory() as plain, tempfile.TemporaryDirectory() as tls:
         server = f"{bins}/referenceserver"

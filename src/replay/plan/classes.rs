@@ -278,15 +278,30 @@ pub(in crate::replay) fn facets(metadata: &Metadata) -> Vec<u64> {
 
 fn facet(name: &str, value: &[u8]) -> u64 {
     if name == TIMEOUT {
-        let bits = crate::wire::timeout::parse(value).map_or(0, |timeout| 128 - timeout.as_nanos().leading_zeros());
-        return hash(&(name, bits));
+        return magnitude_facet(magnitude(value));
     }
     hash(&(name, value))
 }
 
-/// What it says of its deadline.
-fn deadline(metadata: &Metadata) -> Option<u64> {
-    metadata.get(TIMEOUT).map(|value| facet(TIMEOUT, value))
+/// Bits of a deadline's nanoseconds.
+fn magnitude(value: &[u8]) -> u32 {
+    crate::wire::timeout::parse(value).map_or(0, |timeout| 128 - timeout.as_nanos().leading_zeros())
+}
+
+fn magnitude_facet(bits: u32) -> u64 {
+    hash(&(TIMEOUT, bits))
+}
+
+/// Powers of two by which deadlines may differ that were meant alike: a client sends what is left of its own, which on a busy
+/// machine may be an eighth.
+const ALIKE: u32 = 3;
+
+/// What it says of its deadline, and what others say whose deadline is about as long.
+fn deadline(metadata: &Metadata) -> impl Iterator<Item = u64> {
+    let bits = metadata.get(TIMEOUT).map(magnitude);
+    bits.into_iter()
+        .flat_map(|bits| bits.saturating_sub(ALIKE)..=bits + ALIKE)
+        .map(magnitude_facet)
 }
 
 #[cfg(test)]

@@ -158,7 +158,13 @@ fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
         early: Early::Deadline,
     });
     method.finish();
-    for (asked, means) in [("995u", true), ("5S", false)] {
+    for (asked, means) in [
+        ("995u", true),
+        ("180u", true),
+        ("4m", true),
+        ("40m", false),
+        ("5S", false),
+    ] {
         let mut matcher = Matcher::new(super::super::facets(&timeout(asked)));
         // Its client had no time to say it.
         matcher.request(&method, 10);

@@ -37,6 +37,8 @@ CASES = [
     "unimplemented_method",
     "unimplemented_service",
 ]
+# Its deadline of 1 ms passes before a slow client has sent anything: nothing is there to be recorded, nor to be served.
+UNSENT = "timeout_on_sleeping_server"
 RATES = ["0.5", "1", "max"]
 # Ten times what a case of a few round trips takes without it.
 DELAY_S = 0.02
@@ -145,28 +147,29 @@ def main():
     binary, bins = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
     passed = failed = 0
 
-    def every_case(name, port):
+    def every_case(name, port, cases):
         nonlocal passed, failed
         began = time.monotonic()
-        problems = [problem for case in CASES if (problem := satisfies(bins, case, port))]
-        passed += len(CASES) - len(problems)
+        problems = [problem for case in cases if (problem := satisfies(bins, case, port))]
+        passed += len(cases) - len(problems)
         failed += len(problems)
         took_s = time.monotonic() - began
-        print(f"{name}: {len(CASES) - len(problems)} of {len(CASES)} cases ({took_s:.1f} s)", *problems, sep="\n  ", flush=True)
+        print(f"{name}: {len(cases) - len(problems)} of {len(cases)} cases ({took_s:.1f} s)", *problems, sep="\n  ", flush=True)
 
     with tempfile.TemporaryDirectory() as place, go_server(bins) as server:
         for recorded, delay_s in [("quick", 0), ("slow", DELAY_S)]:
             capture = f"{place}/{recorded}.gcap"
+            cases = CASES if recorded == "quick" else [case for case in CASES if case != UNSENT]
             proxy = [binary, "proxy", "-l", "127.0.0.1:0", "-t", f"127.0.0.1:{server}", "--plaintext", "-o", capture]
             with running(proxy, f"{place}/{recorded}.proxy") as port:
-                every_case(f"recorded from a {recorded} client", Relay(port, delay_s).port if delay_s else port)
+                every_case(f"recorded from a {recorded} client", Relay(port, delay_s).port if delay_s else port, cases)
             for rate in RATES:
                 serve = [binary, "serve", capture, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--rate", rate]
                 clients = [("quick", 0)] if recorded == "slow" else [("quick", 0), ("slow", DELAY_S)]
                 for client, delay_s in clients:
                     with running(serve, f"{place}/serve") as port:
                         name = f"recorded from a {recorded} client, served to a {client} one at rate {rate}"
-                        every_case(name, Relay(port, delay_s).port if delay_s else port)
+                        every_case(name, Relay(port, delay_s).port if delay_s else port, cases)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -9,7 +9,7 @@ use super::output::{counted, grouped};
 /// Files that an error names one by one.
 const NAMED: usize = 3;
 
-/// What is in the files of a recording that could not be written to its end.
+/// The content of the files of a recording that failed; `None` where it is not in doubt.
 pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Option<&StoredFiles> {
     match written {
         Err(RecordingFailure::Write { stored, .. }) => stored.as_deref(),

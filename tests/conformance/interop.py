@@ -38,7 +38,7 @@ CASES = [
     "unimplemented_service",
 ]
 # Not served here: how much of it is recorded depends on when its deadline of 1 ms passes, and a client that comes further than
-# the recorded one did is told NOT_FOUND in one run of some ten.
+# the recorded one did is told NOT_FOUND.
 RACES = "timeout_on_sleeping_server"
 RATES = ["0.5", "1", "max"]
 # Ten times what a case of a few round trips takes without it.

@@ -15,7 +15,7 @@ const USUAL: usize = 80;
 /// The narrowest that is wrapped to: below, words would stand one below the other.
 const NARROWEST: usize = 40;
 
-/// How far what is wrapped stands in from the line that it belongs to.
+/// Indent of wrapped lines, in columns.
 const HANG: usize = 4;
 
 /// Prints a result that begins with a verdict. Into files and pipes it goes without colour, unless `CLICOLOR_FORCE` is set,
@@ -135,7 +135,7 @@ mod tests {
         );
         assert!(wrapped.lines().all(|line| line.chars().count() <= 30), "{wrapped}");
         assert_eq!(wrap("", 30), "");
-        // What has no blank is not cut.
+        // A word longer than the line is not cut.
         let digest = "a".repeat(64);
         assert_eq!(wrap(&digest, 30), digest);
         assert_eq!(

@@ -93,7 +93,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
         Some(file) => file.map(|file| file.path.clone()),
         None => Some(session.path.clone()),
     };
-    // What the files hold, where that is not all that came.
+    // The content of the files, where it is less than what came.
     let stored = match (written, held) {
         (_, Some(held)) => Some(&held.summary),
         (Some(written), None) if args.only_errors => Some(&written.summary),
@@ -212,7 +212,7 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     (Outcome::Ok, Vec::new())
 }
 
-/// What was passed on and is not in the capture, besides messages.
+/// A sentence for each kind of thing that was passed on and not recorded, besides messages.
 fn lacks(outcome: &ProxyOutcome) -> Vec<String> {
     let mut lacking = Vec::new();
     if outcome.lost_connections > 0 {

@@ -288,7 +288,7 @@ fn judge_call(args: &RecordArgs, call: &CallOutcome) -> (Outcome, Option<String>
     }
 }
 
-/// What may help against a status, by what was asked for.
+/// A remedy for a gRPC status, by the call that was made.
 fn status_hint(args: &RecordArgs, status: &Status, how: &str) -> String {
     const NOT_FOUND: u32 = 5;
     const PERMISSION_DENIED: u32 = 7;
@@ -408,7 +408,7 @@ mod tests {
         status_hint(&args, &status, "NO")
     }
 
-    /// What was asked for, what came, what is advised; nothing where that is empty.
+    /// The call, the status that came, and the expected advice; an empty advice expects none.
     #[test]
     fn a_status_is_answered_with_what_helps_in_this_very_case() {
         const JOB: &[&str] = &["--job-id", "a"];

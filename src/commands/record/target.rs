@@ -42,7 +42,7 @@ pub(super) struct Prepared {
 pub(super) struct Configured {
     pub(super) request: Value,
     pub(super) response: Value,
-    /// What the server calls itself.
+    /// The value of the `Server` header in the answer to the configure request.
     pub(super) server: Option<String>,
 }
 

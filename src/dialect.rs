@@ -1,21 +1,20 @@
 //! How a Focus job speaks: the two dialects, their requests, and message bytes to [`Frame`].
 //!
-//! The messages are walked by hand ([`proto`]) so that a frame borrows its floats from the wire and unknown fields are
+//! The messages are walked by hand so that a frame borrows its floats from the wire and unknown fields are
 //! seen; the generated types of [`crate::proto`] are the oracle in the tests.
 
 mod budget;
 pub mod datastream;
 pub mod descriptors;
 pub mod pandadatastream;
-pub mod proto;
 mod values;
 
 use std::{fmt, str::FromStr};
 
 use crate::spectrogram::Frame;
+pub use crate::wire::protobuf::{DecodeError, DecodeErrorKind};
 pub use budget::MAX_FRAME_BYTES;
 pub use pandadatastream::{Axis, Element, Layout};
-pub use proto::{DecodeError, DecodeErrorKind};
 pub use values::value_places;
 
 /// How a Focus job speaks.

@@ -47,6 +47,7 @@ pub mod tap;
 pub mod text;
 pub mod units;
 pub mod validate;
+mod varint;
 pub mod wire;
 
 /// The examples of the README and of the tour, compiled and run.

@@ -10,6 +10,7 @@ pub mod idle;
 pub mod inflate;
 pub mod metadata;
 mod method;
+pub(crate) mod protobuf;
 pub mod status;
 pub mod timeout;
 

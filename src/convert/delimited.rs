@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write};
 
 use bytes::Bytes;
 
-use crate::dialect::proto::{MAX_VARINT_BYTES, put_varint};
+use crate::varint::{self, MAX_BYTES};
 
 /// Bytes of the longest message that is read: ten times the 100 MB that a stream may carry, so that anything longer is
 /// a file of another kind.
@@ -62,23 +62,21 @@ impl<R: Read> DelimitedReader<R> {
     }
 
     fn length(&mut self) -> Result<Option<u64>, DelimitedErrorKind> {
-        let mut length = 0_u64;
-        for index in 0..MAX_VARINT_BYTES {
+        let mut bytes = [0; MAX_BYTES];
+        for (index, slot) in bytes.iter_mut().enumerate() {
             let Some(byte) = self.one_byte()? else {
                 return match index {
                     0 => Ok(None),
                     _ => Err(DelimitedErrorKind::CutLength),
                 };
             };
-            if index == MAX_VARINT_BYTES - 1 && byte > 1 {
+            *slot = byte;
+            if byte < 0x80 {
                 break;
             }
-            length |= u64::from(byte & 0x7f) << (7 * index);
-            if byte < 0x80 {
-                return Ok(Some(length));
-            }
         }
-        Err(DelimitedErrorKind::NoLength)
+        let length = varint::read(&bytes, &mut 0);
+        length.map(Some).ok_or(DelimitedErrorKind::NoLength)
     }
 
     fn one_byte(&mut self) -> Result<Option<u8>, DelimitedErrorKind> {
@@ -132,9 +130,9 @@ impl<R: Read> Iterator for DelimitedReader<R> {
 
 /// Writes one message behind its length.
 pub fn write_message(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    let mut length = Vec::with_capacity(MAX_VARINT_BYTES);
-    put_varint(&mut length, message.len() as u64);
-    to.write_all(&length)?;
+    let mut prefix = [0; MAX_BYTES];
+    let length = varint::encode(message.len() as u64, &mut prefix);
+    to.write_all(prefix.get(..length).unwrap_or_default())?;
     to.write_all(message)
 }
 

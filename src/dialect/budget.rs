@@ -1,7 +1,9 @@
 //! What one decoded frame may take in memory.
 
-use super::proto::{DecodeError, DecodeErrorKind};
-use crate::spectrogram::{Row, Sensor, UnknownField};
+use crate::{
+    spectrogram::{Row, Sensor, UnknownField},
+    wire::protobuf::{DecodeError, DecodeErrorKind},
+};
 
 /// Bytes that rows, sensors and converted values of one frame may take: a million and a half sensors.
 ///
@@ -34,7 +36,9 @@ impl Budget {
             None => Err(DecodeError {
                 message: "DataStream",
                 byte,
-                kind: DecodeErrorKind::TooManyParts,
+                kind: DecodeErrorKind::TooManyParts {
+                    limit_mib: MAX_FRAME_BYTES >> 20,
+                },
             }),
         }
     }

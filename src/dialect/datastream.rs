@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use super::{
     budget::Budget,
-    proto::{DecodeError, Field, Fields, put_bytes, put_int32},
+    values::{add_floats, unknown_field},
 };
-use crate::spectrogram::{Frame, Row, Sensor, UnknownField};
+use crate::{
+    spectrogram::{Frame, Row, Sensor, UnknownField},
+    wire::protobuf::{DecodeError, Field, Fields, put_bytes, put_int32},
+};
 
 /// The streaming method.
 pub const METHOD: &str = "/datastream.DataStreamService/StreamSpectrograms";
@@ -76,7 +79,7 @@ pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
             3 => frame.declared_min = field.double()?,
             _ => {
                 budget.unknown(field.value_at())?;
-                frame.unknown.push(field.unknown());
+                frame.unknown.push(unknown_field(&field));
             }
         }
     }
@@ -108,7 +111,7 @@ fn row<'a>(field: &Field<'a>, unknown: &mut Vec<UnknownField>, budget: &mut Budg
             4 => row.end_ms = Some(field.int64()?),
             _ => {
                 budget.unknown(field.value_at())?;
-                unknown.push(field.unknown());
+                unknown.push(unknown_field(&field));
             }
         }
     }
@@ -129,10 +132,10 @@ fn sensor<'a>(
     while let Some(field) = fields.next_field()? {
         match field.number {
             1 => sensor.id = field.int32()?,
-            2 => field.add_floats(&mut sensor.intensity)?,
+            2 => add_floats(&field, &mut sensor.intensity)?,
             _ => {
                 budget.unknown(field.value_at())?;
-                unknown.push(field.unknown());
+                unknown.push(unknown_field(&field));
             }
         }
     }

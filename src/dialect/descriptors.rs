@@ -20,10 +20,7 @@ use prost_reflect::{
     prost_types::{DescriptorProto, FileDescriptorProto},
 };
 
-use super::{
-    DecodeError,
-    proto::{Fields, put_bytes},
-};
+use crate::wire::protobuf::{DecodeError, Fields, put_bytes};
 pub use decode::{MAX_DECODED_BYTES, decode};
 use names::Names;
 

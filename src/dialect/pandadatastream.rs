@@ -8,11 +8,11 @@ mod payload;
 
 pub use layout::{Axis, Element, Layout, UnknownLayout};
 
-use super::{
-    budget::Budget,
-    proto::{DecodeError, Field, Fields, Value, put_int32},
+use super::{budget::Budget, values::unknown_field};
+use crate::{
+    spectrogram::{Block, Frame, Row, Sensor, UnknownField},
+    wire::protobuf::{DecodeError, Field, Fields, Value, put_int32},
 };
-use crate::spectrogram::{Block, Frame, Row, Sensor, UnknownField};
 use payload::Payload;
 
 /// The streaming method.
@@ -150,7 +150,7 @@ impl<'a> Message<'a> {
                 11 => message.shape_z = Some(field.int32()?),
                 _ => {
                     budget.unknown(field.value_at())?;
-                    message.unknown.push(field.unknown());
+                    message.unknown.push(unknown_field(&field));
                 }
             }
         }

@@ -51,18 +51,3 @@ pub fn call_digests<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Vec<CallDi
         });
     Ok(digests.collect())
 }
-
-/// Writes `value` as a protobuf varint and returns its length.
-pub(super) fn encode_varint(mut value: u64, into: &mut [u8; 10]) -> usize {
-    let mut len = 0;
-    for slot in into {
-        len += 1;
-        *slot = (value & 0x7f) as u8;
-        value >>= 7;
-        if value == 0 {
-            break;
-        }
-        *slot |= 0x80;
-    }
-    len
-}

@@ -17,7 +17,7 @@ use std::{
 use prost_reflect::DescriptorPool;
 
 use super::{Action, redactor::Ledger};
-use crate::{dialect::descriptors::Descriptors, event::Direction};
+use crate::{dialect::descriptors::Descriptors, event::Direction, wire::protobuf::DecodeError};
 pub use find::FieldError;
 use schema::Schema;
 
@@ -43,6 +43,12 @@ pub(super) enum Opaque {
     Unexplained,
     /// Messages are nested more deeply than they are followed.
     Deep,
+}
+
+impl From<DecodeError> for Opaque {
+    fn from(_: DecodeError) -> Self {
+        Self::Undecodable
+    }
 }
 
 impl fmt::Display for Opaque {

@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 
 use super::pace::Schedule;
-use crate::dialect::{
-    Dialect,
-    proto::{DecodeError, Fields, Value, put_varint},
+use crate::{
+    dialect::Dialect,
+    varint,
+    wire::protobuf::{DecodeError, Field, Fields, Value, copy_fields, put_delimited, put_varint},
 };
 
 /// Field numbers of `datastream`: rows in a frame, first and last moment in a row (epoch ms).
@@ -21,36 +22,26 @@ const END: u32 = 4;
 /// Field number of `pandadatastream`: the moment of each row (epoch ms).
 const TIMESTAMPS: u32 = 3;
 
-const VARINT: u64 = 0;
-const DELIMITED: u64 = 2;
-
 /// Moves the rows of one frame by `shift_ms`.
 ///
 /// A row's start of 0 is absent from the wire; it is written when the row has an end, and moves like any other.
 pub(super) fn restamp(dialect: Dialect, frame: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
     // A timestamp that grows from nothing takes eleven bytes; there are few rows in a frame.
     let mut out = Vec::with_capacity(frame.len() + 256);
-    rewrite("DataStream", frame, &mut out, |number, value, out| {
-        match (dialect, number, value) {
-            (Dialect::DataStream, ROWS, Value::Bytes(row)) => {
-                let row = moved_row(row, shift_ms)?;
-                put_delimited(out, ROWS, &row);
-                Ok(Change::Done)
-            }
-            (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => {
-                put_moved(out, TIMESTAMPS, at, shift_ms);
-                Ok(Change::Done)
-            }
+    copy_fields("DataStream", frame, &mut out, |field, out| {
+        match (dialect, field.number, field.value) {
+            (Dialect::DataStream, ROWS, Value::Bytes(row)) => put_delimited(out, ROWS, &moved_row(row, shift_ms)?),
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => put_moved(out, TIMESTAMPS, at, shift_ms),
             (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(packed)) => {
                 let mut moved = Vec::with_capacity(packed.len() + 8);
-                for at in varints(packed) {
-                    put_varint(&mut moved, shifted(at, shift_ms));
+                for at in moments(field)? {
+                    varint::put(&mut moved, shifted(at as u64, shift_ms));
                 }
                 put_delimited(out, TIMESTAMPS, &moved);
-                Ok(Change::Done)
             }
-            _ => Ok(Change::None),
+            _ => return Ok(false),
         }
+        Ok::<_, DecodeError>(true)
     })?;
     Ok(out)
 }
@@ -71,7 +62,10 @@ pub(super) fn newest_ms(dialect: Dialect, frame: &[u8]) -> Option<i64> {
                 }
             }
             (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => note(at),
-            (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(packed)) => varints(packed).for_each(&mut note),
+            (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(_)) => {
+                let moments = moments(&field).unwrap_or_default();
+                moments.into_iter().for_each(|at| note(at as u64));
+            }
             _ => {}
         }
     }
@@ -81,16 +75,14 @@ pub(super) fn newest_ms(dialect: Dialect, frame: &[u8]) -> Option<i64> {
 fn moved_row(row: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
     let mut out = Vec::with_capacity(row.len() + 24);
     let (mut has_start, mut has_end) = (false, false);
-    rewrite("SpectrogramRow", row, &mut out, |number, value, out| {
-        match (number, value) {
-            (START | END, Value::Varint(at)) => {
-                has_start |= number == START;
-                has_end |= number == END;
-                put_moved(out, number, at, shift_ms);
-                Ok(Change::Done)
-            }
-            _ => Ok(Change::None),
-        }
+    copy_fields("SpectrogramRow", row, &mut out, |field, out| {
+        let (START | END, Value::Varint(at)) = (field.number, field.value) else {
+            return Ok::<_, DecodeError>(false);
+        };
+        has_start |= field.number == START;
+        has_end |= field.number == END;
+        put_moved(out, field.number, at, shift_ms);
+        Ok(true)
     })?;
     if has_end && !has_start {
         put_moved(&mut out, START, 0, shift_ms);
@@ -98,49 +90,11 @@ fn moved_row(row: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
     Ok(out)
 }
 
-/// What became of a field.
-enum Change {
-    /// It stays as it is.
-    None,
-    /// Its new form was written.
-    Done,
-}
-
-/// Copies a message field by field, byte for byte but for those that `change` writes itself.
-fn rewrite(
-    name: &'static str,
-    message: &[u8],
-    out: &mut Vec<u8>,
-    mut change: impl FnMut(u32, Value<'_>, &mut Vec<u8>) -> Result<Change, DecodeError>,
-) -> Result<(), DecodeError> {
-    let mut fields = Fields::new(name, message);
-    let mut begins = 0;
-    while let Some(field) = fields.next_field()? {
-        let ends = message.len() - fields.remaining();
-        if let Change::None = change(field.number, field.value, out)? {
-            out.extend_from_slice(message.get(begins..ends).unwrap_or_default());
-        }
-        begins = ends;
-    }
-    Ok(())
-}
-
-fn varints(packed: &[u8]) -> impl Iterator<Item = u64> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let (mut value, mut bits) = (0_u64, 0);
-        loop {
-            let byte = *packed.get(at)?;
-            at += 1;
-            if bits < u64::BITS {
-                value |= u64::from(byte & 0x7f) << bits;
-            }
-            bits += 7;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-    })
+/// Moments in one run.
+fn moments(field: &Field<'_>) -> Result<Vec<i64>, DecodeError> {
+    let mut moments = Vec::new();
+    field.add_int64s(&mut moments)?;
+    Ok(moments)
 }
 
 fn shifted(at: u64, shift_ms: i64) -> u64 {
@@ -148,14 +102,7 @@ fn shifted(at: u64, shift_ms: i64) -> u64 {
 }
 
 fn put_moved(out: &mut Vec<u8>, number: u32, at: u64, shift_ms: i64) {
-    put_varint(out, u64::from(number) << 3 | VARINT);
-    put_varint(out, shifted(at, shift_ms));
-}
-
-fn put_delimited(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
-    put_varint(out, u64::from(number) << 3 | DELIMITED);
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
+    put_varint(out, number, shifted(at, shift_ms));
 }
 
 /// Shifts of so many passes are remembered: streams of a job are seldom more than one pass apart.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::EncodeError;
 use crate::{
-    dialect::{Dialect, proto::put_varint},
+    dialect::Dialect,
     event::{Event, EventKind, Message},
     focus::SensorSet,
     wire,
@@ -109,13 +109,6 @@ impl Sieve {
 struct Outcome {
     message: Sifted,
     met: bool,
-}
-
-/// Adds a length-delimited field, an empty one too.
-fn put_field(out: &mut Vec<u8>, number: u32, value: &[u8]) {
-    put_varint(out, u64::from(number) << 3 | 2);
-    put_varint(out, value.len() as u64);
-    out.extend_from_slice(value);
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use super::{
     totals::Totals,
 };
 use crate::{
-    dialect::{datastream::HEALTH_METHOD, proto::Fields},
+    dialect::datastream::HEALTH_METHOD,
     event::{
         CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Message, Note, PROXY_AUTHOR, RECORDER_AUTHOR,
     },
     finding::Place,
     focus::{error_text, refusal},
-    wire::status,
+    wire::{protobuf::Fields, status},
 };
 
 /// The standard health check, asked once and watched.

@@ -150,7 +150,9 @@ impl Source {
         }
         match self.frames.see(&event) {
             // It may well be a frame, and is kept as one.
-            Seen::Malformed(_, error) if error.kind == DecodeErrorKind::TooManyParts => self.too_large += 1,
+            Seen::Malformed(_, error) if matches!(error.kind, DecodeErrorKind::TooManyParts { .. }) => {
+                self.too_large += 1
+            }
             Seen::NotInflated(_, InflateError::TooLarge { .. }) => self.too_large += 1,
             Seen::NotInflated(..) => self.not_inflated += 1,
             Seen::Malformed(..) => self.undecodable += 1,

@@ -35,11 +35,11 @@ fn a_cut_file_gives_its_whole_messages_and_then_one_placed_error() {
 #[test]
 fn a_length_beyond_the_limit_is_refused_before_it_is_read() {
     let mut file = Vec::new();
-    put_varint(&mut file, MAX_MESSAGE_BYTES + 1);
+    varint::put(&mut file, MAX_MESSAGE_BYTES + 1);
     let error = only_error(&file);
     assert!(matches!(error.kind, DelimitedErrorKind::TooLong { length } if length == MAX_MESSAGE_BYTES + 1));
     file.clear();
-    put_varint(&mut file, MAX_MESSAGE_BYTES);
+    varint::put(&mut file, MAX_MESSAGE_BYTES);
     file.extend_from_slice(b"short");
     assert!(matches!(
         only_error(&file).kind,

@@ -4,7 +4,8 @@ use prost::Message as _;
 
 use crate::{
     convert::binlog::{Framing, GrpcLogEntry},
-    dialect::proto::{Fields, MAX_VARINT_BYTES},
+    varint,
+    wire::protobuf::Fields,
 };
 
 /// First bytes of a file that tell what it is; a longer look tells no more.
@@ -172,7 +173,7 @@ fn binlog(start: &[u8]) -> Option<Framing> {
     if fixed.is_some_and(is_entry) {
         return Some(Framing::Fixed);
     }
-    let (length, rest) = varint(start)?;
+    let (length, rest) = announced(start)?;
     rest.get(..usize::try_from(length).ok()?)
         .is_some_and(is_entry)
         .then_some(Framing::Varint)
@@ -181,7 +182,7 @@ fn binlog(start: &[u8]) -> Option<Framing> {
 /// True when the bytes are whole length-delimited protobuf messages, as far as the look reaches.
 fn are_frames(start: &[u8]) -> bool {
     let mut bytes = start;
-    while let Some((length, rest)) = varint(bytes) {
+    while let Some((length, rest)) = announced(bytes) {
         let whole = usize::try_from(length)
             .ok()
             .and_then(|length| rest.split_at_checked(length));
@@ -213,15 +214,11 @@ fn is_protobuf_so_far(message: &[u8]) -> bool {
     matches!(Fields::new("message", message).next_field(), Ok(Some(_)))
 }
 
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    for (at, byte) in bytes.iter().take(MAX_VARINT_BYTES).enumerate() {
-        value |= u64::from(byte & 0x7f).checked_shl(7 * at as u32)?;
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
+/// The length that the bytes begin with, and what follows it.
+fn announced(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut at = 0;
+    let length = varint::read(bytes, &mut at)?;
+    Some((length, bytes.get(at..)?))
 }
 
 /// The kind of a text.

@@ -10,7 +10,7 @@ use prost::Message as _;
 use prost_reflect::prost_types::{FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 
 use super::foreign::{SERVICE, topic_method};
-use crate::dialect::proto::{Fields, Value, put_bytes};
+use crate::wire::protobuf::{Fields, Value, put_bytes};
 
 /// Bytes of descriptors that are kept, at most: a capture's header holds them in memory.
 const MOST_DESCRIPTOR_BYTES: usize = 32 << 20;

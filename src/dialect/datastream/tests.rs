@@ -6,7 +6,10 @@ use crate::{
     dialect::{DecodeErrorKind, MAX_FRAME_BYTES},
     proto::datastream as oracle,
     spectrogram::Values,
+    wire::protobuf::{put_delimited, put_varint},
 };
+
+const TOO_MANY: DecodeErrorKind = DecodeErrorKind::TooManyParts { limit_mib: 64 };
 
 /// A frame of realistic shape, as the generated code writes it.
 fn real_frame() -> Vec<u8> {
@@ -194,16 +197,13 @@ fn any_unknown() -> impl Strategy<Value = Vec<u8>> {
 
 fn int_field(number: u32, value: i64) -> Vec<u8> {
     let mut out = Vec::new();
-    super::super::proto::put_varint(&mut out, u64::from(number) << 3);
-    super::super::proto::put_varint(&mut out, value as u64);
+    put_varint(&mut out, number, value as u64);
     out
 }
 
 fn bytes_field(number: u32, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    super::super::proto::put_varint(&mut out, u64::from(number) << 3 | 2);
-    super::super::proto::put_varint(&mut out, value.len() as u64);
-    out.extend_from_slice(value);
+    put_delimited(&mut out, number, value);
     out
 }
 
@@ -239,13 +239,13 @@ fn rows_and_sensors_beyond_the_limit_are_refused_with_their_place() {
     let rows = MAX_FRAME_BYTES / size_of::<Row<'_>>();
     assert_eq!(decode(&b"\x0a\x00".repeat(rows)).unwrap().rows.len(), rows);
     let error = decode(&b"\x0a\x00".repeat(rows + 1)).unwrap_err();
-    assert_eq!(error.kind, DecodeErrorKind::TooManyParts);
+    assert_eq!(error.kind, TOO_MANY);
     assert_eq!(error.byte, 2 * rows + 2);
     let sensors = MAX_FRAME_BYTES / size_of::<Sensor<'_>>();
     for part in [&b"\x12\x00"[..], b"\x28\x00"] {
         let mut row = Vec::new();
         put_bytes(&mut row, 1, &part.repeat(sensors * 2));
-        assert_eq!(decode(&row).unwrap_err().kind, DecodeErrorKind::TooManyParts);
+        assert_eq!(decode(&row).unwrap_err().kind, TOO_MANY);
     }
     // A short sensor before a long canvas does not reserve room for thousands.
     let mut row = b"\x12\x00".to_vec();

@@ -5,7 +5,7 @@
 
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
 
-use crate::dialect::proto::{Field, Fields, Value};
+use crate::wire::protobuf::{Field, Fields, Value};
 
 /// What one decoded message may take: about 2,400,000 numbers.
 pub const MAX_DECODED_BYTES: usize = 128 << 20;

@@ -1,6 +1,6 @@
 //! What of a file describes messages, methods and how they are encoded; the rest is dropped unread.
 
-use crate::dialect::proto::{Fields, Value, put_varint};
+use crate::wire::protobuf::{Fields, Value, put_delimited, put_varint};
 
 use super::MAX_DEFINITIONS;
 
@@ -114,7 +114,6 @@ fn copy(
         return Err(format!("it nests deeper than {MAX_DEPTH} messages"));
     }
     while let Some(field) = fields.next_field().map_err(|error| error.to_string())? {
-        let key = u64::from(field.number) << 3;
         match (kind.fate(field.number), field.value) {
             (Fate::Message(inner), Value::Bytes(_)) => {
                 if inner.is_definition() {
@@ -127,22 +126,13 @@ fn copy(
                     .map_err(|error| error.to_string())?;
                 let mut copied = Vec::new();
                 copy(inner, within, &mut copied, budget, depth + 1)?;
-                put_varint(out, key | 2);
-                put_varint(out, copied.len() as u64);
-                out.extend_from_slice(&copied);
+                put_delimited(out, field.number, &copied);
             }
             (Fate::Keep, Value::Bytes(bytes)) if bytes.len() > MAX_NAME_BYTES => {
                 return Err(format!("a name in it is longer than {MAX_NAME_BYTES} bytes"));
             }
-            (Fate::Keep, Value::Bytes(bytes)) => {
-                put_varint(out, key | 2);
-                put_varint(out, bytes.len() as u64);
-                out.extend_from_slice(bytes);
-            }
-            (Fate::Keep, Value::Varint(value)) => {
-                put_varint(out, key);
-                put_varint(out, value);
-            }
+            (Fate::Keep, Value::Bytes(bytes)) => put_delimited(out, field.number, bytes),
+            (Fate::Keep, Value::Varint(value)) => put_varint(out, field.number, value),
             _ => {}
         }
     }

@@ -6,7 +6,10 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use tape_sha256::Message;
 
-use crate::file::format::{IN_PIECES, Version};
+use crate::{
+    file::format::{IN_PIECES, Version},
+    varint,
+};
 
 /// A SHA-256 digest; displays as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -197,8 +200,8 @@ pub struct MessageDigest(Sha256);
 impl MessageDigest {
     /// Adds the next message.
     pub fn add(&mut self, message: &[u8]) {
-        let mut prefix = [0_u8; 10];
-        let len = crate::file::messages::encode_varint(message.len() as u64, &mut prefix);
+        let mut prefix = [0; varint::MAX_BYTES];
+        let len = varint::encode(message.len() as u64, &mut prefix);
         self.0.update(&prefix[..len]);
         self.0.update(message);
     }

@@ -1,7 +1,7 @@
 //! Whether bytes of which nothing is known could hold a field that is hidden.
 
 use super::{FieldRules, MAX_DEPTH};
-use crate::dialect::proto::{DecodeErrorKind, Fields, Value};
+use crate::wire::protobuf::{DecodeErrorKind, Fields, Value};
 
 impl FieldRules {
     /// True when `bytes` read as a message has, at any depth, a field of a number and wire type that a rule names. Text, and
@@ -24,15 +24,12 @@ impl FieldRules {
                 Ok(None) => return Some(found),
                 Err(error) => return (error.kind == DecodeErrorKind::GroupsTooDeep).then_some(true),
             };
-            let (wire_type, inner) = match field.value {
-                Value::Varint(_) => (0, None),
-                Value::Fixed64(_) => (1, None),
-                Value::Bytes(bytes) => (2, Some(bytes)),
-                Value::Group(bytes) => (3, Some(bytes)),
-                Value::Fixed32(_) => (5, None),
+            let inner = match field.value {
+                Value::Bytes(bytes) | Value::Group(bytes) => Some(bytes),
+                Value::Varint(_) | Value::Fixed64(_) | Value::Fixed32(_) => None,
             };
             found = found
-                || self.keys.contains(&(field.number, wire_type))
+                || self.keys.contains(&(field.number, field.value.wire_type()))
                 || inner.is_some_and(|inner| self.read_as_message(inner, depth + 1) == Some(true));
         }
     }

@@ -3,8 +3,9 @@
 use prost_reflect::Kind;
 
 use crate::{
-    dialect::proto::{Field, Value, put_varint},
     redact::{Action, redactor::Ledger},
+    varint,
+    wire::protobuf::{DELIMITED, FIXED32, FIXED64, Field, GROUP, VARINT, Value, put_delimited, put_key, put_varint},
 };
 
 /// What is done to a field.
@@ -26,29 +27,28 @@ impl FieldRule {
                     ledger.values.add(value);
                 }
                 if let Some(text) = ledger.text(&self.label, &self.action, &String::from_utf8_lossy(value)) {
-                    put_field(out, number, text.as_bytes());
+                    put_delimited(out, number, text.as_bytes());
                 }
             }
             (Value::Bytes(value), Kind::Bytes) => {
                 if let Some(bytes) = ledger.bytes(&self.label, &self.action, value) {
-                    put_field(out, number, &bytes);
+                    put_delimited(out, number, &bytes);
                 }
             }
             (Value::Varint(value), kind) if width(kind) == Some(Width::Varint) => {
                 if let Some(value) = self.number(value, ledger) {
-                    put_varint(out, u64::from(number) << 3);
-                    put_varint(out, value);
+                    put_varint(out, number, value);
                 }
             }
             (Value::Fixed32(value), kind) if width(kind) == Some(Width::Fixed(4)) => {
                 if let Some(value) = self.number(u64::from(u32::from_le_bytes(*value)), ledger) {
-                    put_varint(out, u64::from(number) << 3 | 5);
+                    put_key(out, number, FIXED32);
                     out.extend_from_slice(&(value as u32).to_le_bytes());
                 }
             }
             (Value::Fixed64(value), kind) if width(kind) == Some(Width::Fixed(8)) => {
                 if let Some(value) = self.number(u64::from_le_bytes(value), ledger) {
-                    put_varint(out, u64::from(number) << 3 | 1);
+                    put_key(out, number, FIXED64);
                     out.extend_from_slice(&value.to_le_bytes());
                 }
             }
@@ -81,7 +81,7 @@ impl FieldRule {
                 Some(Width::Fixed(width)) => {
                     run.extend_from_slice(value.to_le_bytes().get(..width).unwrap_or_default());
                 }
-                _ => put_varint(&mut run, value),
+                _ => varint::put(&mut run, value),
             }
         };
         if let Some(Width::Fixed(width)) = width(&self.kind) {
@@ -90,14 +90,13 @@ impl FieldRule {
                 put(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)), ledger);
             }
         } else {
-            let mut rest = packed;
-            while let Some((value, after)) = varint(rest) {
+            let mut at = 0;
+            while let Some(value) = varint::read(packed, &mut at) {
                 put(value, ledger);
-                rest = after;
             }
         }
         if self.action != Action::Drop {
-            put_field(out, number, &run);
+            put_delimited(out, number, &run);
         }
     }
 }
@@ -125,31 +124,14 @@ const fn width(kind: &Kind) -> Option<Width> {
     }
 }
 
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    for (at, byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * at);
-        if *byte < 0x80 {
-            return Some((value, bytes.get(at + 1..).unwrap_or_default()));
-        }
-    }
-    None
-}
-
 /// The wire types under which a field of a kind stands.
 pub(super) fn wire_types(kind: &Kind) -> impl Iterator<Item = u8> + use<> {
     let own = match (width(kind), kind) {
-        (Some(Width::Varint), _) => Some(0),
-        (Some(Width::Fixed(4)), _) => Some(5),
-        (Some(Width::Fixed(_)), _) => Some(1),
-        (None, Kind::Message(_)) => Some(3),
+        (Some(Width::Varint), _) => Some(VARINT),
+        (Some(Width::Fixed(4)), _) => Some(FIXED32),
+        (Some(Width::Fixed(_)), _) => Some(FIXED64),
+        (None, Kind::Message(_)) => Some(GROUP),
         (None, _) => None,
     };
-    own.into_iter().chain([2])
-}
-
-fn put_field(out: &mut Vec<u8>, number: u32, value: &[u8]) {
-    put_varint(out, u64::from(number) << 3 | 2);
-    put_varint(out, value.len() as u64);
-    out.extend_from_slice(value);
+    own.into_iter().chain([DELIMITED])
 }

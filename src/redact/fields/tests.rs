@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use prost_reflect::prost::Message as _;
 
 use super::*;
-use crate::{dialect::proto::put_varint, redact::Values};
+use crate::{
+    redact::Values,
+    wire::protobuf::{GROUP, GROUP_END, put_delimited, put_key},
+};
 
 /// Planted where a rule names its field.
 const SECRET: &str = "hunter2-hunter2";
@@ -60,17 +63,15 @@ fn redact(rules: &FieldRules, method: &str, bytes: &[u8]) -> Result<Vec<u8>, Opa
 
 fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    put_varint(&mut out, u64::from(number) << 3 | 2);
-    put_varint(&mut out, bytes.len() as u64);
-    out.extend(bytes);
+    put_delimited(&mut out, number, bytes);
     out
 }
 
 fn group(number: u32, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    put_varint(&mut out, u64::from(number) << 3 | 3);
+    put_key(&mut out, number, GROUP);
     out.extend(bytes);
-    put_varint(&mut out, u64::from(number) << 3 | 4);
+    put_key(&mut out, number, GROUP_END);
     out
 }
 

@@ -5,8 +5,8 @@ use super::{
     schema::{Holds, Known, Shape},
 };
 use crate::{
-    dialect::proto::{Field, Fields, Value, put_varint},
     redact::redactor::Ledger,
+    wire::protobuf::{Field, Fields, GROUP, GROUP_END, Value, copy_fields, put_delimited, put_key},
 };
 
 /// The fields of a `google.protobuf.Any`.
@@ -28,39 +28,27 @@ impl FieldRules {
         }
         let packed = if shape.is_any { self.packed(shape, bytes)? } else { None };
         let mut once = Vec::new();
-        let mut fields = Fields::new("message", bytes);
-        // `out` stands for the bytes up to `done`; until something changes, nothing is copied.
-        let (mut out, mut done, mut from) = (Vec::new(), 0, 0);
-        while let Some(field) = fields.next_field().map_err(|_| Opaque::Undecodable)? {
-            let to = bytes.len() - fields.remaining();
+        let (mut out, mut any) = (Vec::with_capacity(bytes.len()), false);
+        copy_fields("message", bytes, &mut out, |field, out| {
             let known = shape.field(field.number);
-            let mut put = Vec::new();
             let changed = if let Some(rule) = known.and_then(|known| known.rule.as_ref()) {
-                rule.hide(&field, ledger, &mut put);
+                rule.hide(field, ledger, out);
                 true
             } else {
                 self.check_parts(known, field.number, &mut once)?;
                 let inner = known.and_then(Known::message);
                 let inner = inner.or(packed.filter(|_| field.number == VALUE));
                 if let Some(inner) = inner {
-                    self.inner(inner, &field, ledger, depth, &mut put)?
+                    self.inner(inner, field, ledger, depth, out)?
                 } else {
-                    self.check_unexplained(known, &field)?;
+                    self.check_unexplained(known, field)?;
                     false
                 }
             };
-            if changed {
-                out.extend_from_slice(bytes.get(done..from).unwrap_or_default());
-                out.append(&mut put);
-                done = to;
-            }
-            from = to;
-        }
-        if done == 0 {
-            return Ok(None);
-        }
-        out.extend_from_slice(bytes.get(done..).unwrap_or_default());
-        Ok(Some(out))
+            any |= changed;
+            Ok::<_, Opaque>(changed)
+        })?;
+        Ok(any.then_some(out))
     }
 
     /// Writes what becomes of a message within this one; false when it stays as it is.
@@ -72,23 +60,20 @@ impl FieldRules {
         depth: usize,
         put: &mut Vec<u8>,
     ) -> Result<bool, Opaque> {
-        let key = u64::from(field.number) << 3;
         match field.value {
             Value::Bytes(value) => {
                 let Some(value) = self.walk(inner, value, ledger, depth + 1)? else {
                     return Ok(false);
                 };
-                put_varint(put, key | 2);
-                put_varint(put, value.len() as u64);
-                put.extend(value);
+                put_delimited(put, field.number, &value);
             }
             Value::Group(value) => {
                 let Some(value) = self.walk(inner, value, ledger, depth + 1)? else {
                     return Ok(false);
                 };
-                put_varint(put, key | 3);
+                put_key(put, field.number, GROUP);
                 put.extend(value);
-                put_varint(put, key | 4);
+                put_key(put, field.number, GROUP_END);
             }
             // A number is no message, whatever the schema says.
             Value::Varint(_) | Value::Fixed32(_) | Value::Fixed64(_) => return Ok(false),
@@ -103,7 +88,7 @@ impl FieldRules {
         }
         let (mut url, mut holds) = (None, false);
         let mut fields = Fields::new("google.protobuf.Any", bytes);
-        while let Some(field) = fields.next_field().map_err(|_| Opaque::Undecodable)? {
+        while let Some(field) = fields.next_field()? {
             match (field.number, field.value) {
                 (TYPE_URL, Value::Bytes(named)) => match url {
                     Some(other) if other != named => return Err(Opaque::Parts),

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 
 use super::{Kind, random::Random};
-use crate::dialect::{Dialect, Layout, pandadatastream, proto::put_varint, value_places};
+use crate::{
+    dialect::{Dialect, Layout, pandadatastream, value_places},
+    varint,
+    wire::protobuf::{DELIMITED, put_key},
+};
 
-/// Wire type of a length and bytes.
-const DELIMITED: u64 = 2;
 /// Half-precision NaN; a single and a double come from the language.
 const NAN_16: [u8; 2] = 0x7e00_u16.to_le_bytes();
 
@@ -110,8 +112,8 @@ fn fill(values: &mut [u8], value: &[u8]) {
 fn with_field(data: &[u8], field: u32, size: usize) -> Bytes {
     let mut bytes = Vec::with_capacity(data.len() + size + 16);
     bytes.extend_from_slice(data);
-    put_varint(&mut bytes, u64::from(field) << 3 | DELIMITED);
-    put_varint(&mut bytes, size as u64);
+    put_key(&mut bytes, field, DELIMITED);
+    varint::put(&mut bytes, size as u64);
     bytes.resize(bytes.len() + size, 0);
     bytes.into()
 }

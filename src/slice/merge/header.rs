@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    dialect::proto::{Fields, put_varint},
     file::{Header, SliceOf, attribute},
+    wire::protobuf::{Fields, put_delimited},
 };
 
 /// The joined header, and what the sources say differently.
@@ -89,9 +89,7 @@ fn descriptors(sources: &[&Header]) -> (Vec<u8>, Vec<String>) {
             let name = name(file).unwrap_or_default();
             match known.iter().find(|(other, _)| *other == name) {
                 None => {
-                    put_varint(&mut set, 1 << 3 | 2);
-                    put_varint(&mut set, file.len() as u64);
-                    set.extend_from_slice(file);
+                    put_delimited(&mut set, 1, file);
                     known.push((name, file.to_vec()));
                 }
                 Some((_, other)) if other == file => {}

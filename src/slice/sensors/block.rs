@@ -1,9 +1,9 @@
 //! `pandadatastream`: a block of values for a contiguous range of channels, channel by channel.
 
-use super::{EncodeError, Outcome, Sifted, put_field};
+use super::{EncodeError, Outcome, Sifted};
 use crate::{
-    dialect::proto::{Fields, Value, put_int32, put_varint},
     focus::SensorSet,
+    wire::protobuf::{Fields, Value, copy_fields, put_delimited, put_int32, put_varint},
 };
 
 const START_CHANNEL: u32 = 1;
@@ -94,26 +94,24 @@ pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeEr
     .into_iter();
     let bins = block.x / i32::try_from(channels).map_err(|_| EncodeError::Damaged)?;
     let mut out = Vec::with_capacity(bytes.len());
-    let (mut fields, mut from, mut started) = (Fields::new("DataStream", bytes), 0, false);
-    while let Some(field) = fields.next_field()? {
-        let to = bytes.len() - fields.remaining();
-        let raw = bytes.get(from..to).unwrap_or_default();
-        from = to;
+    let mut started = false;
+    copy_fields("DataStream", bytes, &mut out, |field, out| {
         match (field.number, field.value) {
             (START_CHANNEL, _) => {
                 started = true;
-                put_number(&mut out, START_CHANNEL, first);
+                put_number(out, START_CHANNEL, first);
             }
-            (END_CHANNEL, _) => put_number(&mut out, END_CHANNEL, last),
-            (SHAPE_X, _) => put_int32(&mut out, SHAPE_X, bins * kept.len() as i32),
+            (END_CHANNEL, _) => put_number(out, END_CHANNEL, last),
+            (SHAPE_X, _) => put_int32(out, SHAPE_X, bins * kept.len() as i32),
             (MAIN_DATA, Value::Bytes(_)) => {
                 if let Some(part) = parts.next() {
-                    put_field(&mut out, MAIN_DATA, &part);
+                    put_delimited(out, MAIN_DATA, &part);
                 }
             }
-            _ => out.extend_from_slice(raw),
+            _ => return Ok::<_, EncodeError>(false),
         }
-    }
+        Ok(true)
+    })?;
     if !started {
         // Channel 0 is not on the wire.
         put_int32(&mut out, START_CHANNEL, first);
@@ -124,6 +122,5 @@ pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeEr
 
 /// A number that was on the wire stays there, zero or not.
 fn put_number(out: &mut Vec<u8>, number: u32, value: i32) {
-    put_varint(out, u64::from(number) << 3);
-    put_varint(out, i64::from(value) as u64);
+    put_varint(out, number, i64::from(value) as u64);
 }

@@ -1,13 +1,11 @@
 //! `datastream`: rows of sensors.
 
-use super::{EncodeError, Outcome, Sifted, put_field};
+use super::{EncodeError, Outcome, Sifted};
 use crate::{
-    dialect::{
-        datastream,
-        proto::{Fields, Value, put_varint},
-    },
+    dialect::datastream,
     focus::SensorSet,
     spectrogram::Frame,
+    wire::protobuf::{FIXED64, Fields, Value, copy_fields, put_delimited, put_key},
 };
 
 const ROWS: u32 = 1;
@@ -27,19 +25,15 @@ pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeEr
         .any(|sensor| wanted.contains(sensor.id));
     let (mut max, mut min) = extremes(&frame, wanted);
     let mut out = Vec::with_capacity(bytes.len());
-    let mut fields = Fields::new("DataStream", bytes);
-    let mut from = 0;
-    while let Some(field) = fields.next_field()? {
-        let to = bytes.len() - fields.remaining();
-        let raw = bytes.get(from..to).unwrap_or_default();
-        from = to;
+    copy_fields("DataStream", bytes, &mut out, |field, out| {
         match (field.number, field.value) {
-            (ROWS, Value::Bytes(row)) => put_field(&mut out, ROWS, &sift_row(row, wanted)?),
-            (MAXIMUM, _) if max.is_some() => put_double(&mut out, MAXIMUM, max.take()),
-            (MINIMUM, _) if min.is_some() => put_double(&mut out, MINIMUM, min.take()),
-            _ => out.extend_from_slice(raw),
+            (ROWS, Value::Bytes(row)) => put_delimited(out, ROWS, &sift_row(row, wanted)?),
+            (MAXIMUM, _) if max.is_some() => put_double(out, MAXIMUM, max.take()),
+            (MINIMUM, _) if min.is_some() => put_double(out, MINIMUM, min.take()),
+            _ => return Ok::<_, EncodeError>(false),
         }
-    }
+        Ok(true)
+    })?;
     // Zero is not on the wire, and what is left may be another number.
     put_double(&mut out, MAXIMUM, max);
     put_double(&mut out, MINIMUM, min);
@@ -49,20 +43,12 @@ pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeEr
 
 fn sift_row(row: &[u8], wanted: &SensorSet) -> Result<Vec<u8>, EncodeError> {
     let mut out = Vec::with_capacity(row.len());
-    let mut fields = Fields::new("SpectrogramRow", row);
-    let mut from = 0;
-    while let Some(field) = fields.next_field()? {
-        let to = row.len() - fields.remaining();
-        let raw = row.get(from..to).unwrap_or_default();
-        from = to;
-        let keep = match (field.number, field.value) {
-            (SENSORS, Value::Bytes(sensor)) => wanted.contains(id(sensor)?),
-            _ => true,
-        };
-        if keep {
-            out.extend_from_slice(raw);
+    copy_fields("SpectrogramRow", row, &mut out, |field, _| {
+        match (field.number, field.value) {
+            (SENSORS, Value::Bytes(sensor)) => Ok::<_, EncodeError>(!wanted.contains(id(sensor)?)),
+            _ => Ok(false),
         }
-    }
+    })?;
     Ok(out)
 }
 
@@ -78,7 +64,7 @@ fn id(sensor: &[u8]) -> Result<i32, EncodeError> {
 
 fn put_double(out: &mut Vec<u8>, number: u32, value: Option<f64>) {
     if let Some(value) = value {
-        put_varint(out, u64::from(number) << 3 | 1);
+        put_key(out, number, FIXED64);
         out.extend_from_slice(&value.to_le_bytes());
     }
 }

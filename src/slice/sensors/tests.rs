@@ -5,6 +5,7 @@ use crate::{
     dialect::{datastream, pandadatastream},
     event::{CallStart, Direction, EventKind},
     proto,
+    wire::protobuf::put_delimited,
 };
 
 fn sieve(method: &str, wanted: &str) -> Sieve {
@@ -70,14 +71,14 @@ fn unknown_fields_and_their_order_stay() {
     let mut sensor = vec![0x08, 3, 0x12, 4, 0, 0, 0x80, 0x3f];
     sensor.extend([0x88, 0x01, 9]);
     let mut row = vec![0x82, 0x01, 1, b'x'];
-    put_field(&mut row, 2, &sensor);
-    put_field(&mut row, 2, &[0x08, 4]);
+    put_delimited(&mut row, 2, &sensor);
+    put_delimited(&mut row, 2, &[0x08, 4]);
     let mut bytes = vec![0x78, 5];
-    put_field(&mut bytes, 1, &row);
+    put_delimited(&mut bytes, 1, &row);
     let mut row = vec![0x82, 0x01, 1, b'x'];
-    put_field(&mut row, 2, &sensor);
+    put_delimited(&mut row, 2, &sensor);
     let mut expected = vec![0x78, 5];
-    put_field(&mut expected, 1, &row);
+    put_delimited(&mut expected, 1, &row);
     assert_eq!(sift(datastream::METHOD, "3", bytes.clone()).unwrap(), expected);
     assert_eq!(
         sift(datastream::METHOD, "3..4", bytes.clone()).unwrap(),

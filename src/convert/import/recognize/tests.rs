@@ -75,7 +75,7 @@ fn messages_that_look_like_another_kind_are_messages() {
     // The first message reaches beyond the look.
     let mut long = Vec::new();
     let mut message = vec![0x0a];
-    crate::dialect::proto::put_varint(&mut message, 200_000);
+    crate::varint::put(&mut message, 200_000);
     message.resize(message.len() + 200_000, b'a');
     write_message(&mut long, &message).unwrap();
     assert_eq!(recognize(&long[..LOOK_BYTES]), Form::Frames);

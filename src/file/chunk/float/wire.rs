@@ -1,5 +1,7 @@
 //! Finds packed floats in a message by its protobuf wire structure, without a schema.
 
+use crate::varint;
+
 /// What a run of numbers is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -139,7 +141,7 @@ impl Walk<'_> {
     fn fields(&mut self, message: &[u8], base: usize, outer: [usize; 2], depth: usize) -> bool {
         let mut at = 0;
         while at < message.len() {
-            let Some(tag) = varint(message, &mut at) else {
+            let Some(tag) = varint::read(message, &mut at) else {
                 return false;
             };
             if tag >> 3 == 0 || tag > u64::from(u32::MAX) {
@@ -147,14 +149,14 @@ impl Walk<'_> {
             }
             let len = match tag & 7 {
                 0 => {
-                    if varint(message, &mut at).is_none() {
+                    if varint::read(message, &mut at).is_none() {
                         return false;
                     }
                     continue;
                 }
                 1 => 8,
                 5 => 4,
-                2 => match varint(message, &mut at) {
+                2 => match varint::read(message, &mut at) {
                     Some(len) => len,
                     None => return false,
                 },
@@ -283,35 +285,6 @@ fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i
         }
         at = (at + step).min(end);
     }
-}
-
-#[inline]
-fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    // Most tags and lengths are one byte or two.
-    match *bytes.get(*at..)? {
-        [byte @ ..0x80, ..] => {
-            *at += 1;
-            Some(u64::from(byte))
-        }
-        [low, high @ ..0x80, ..] => {
-            *at += 2;
-            Some(u64::from(low & 0x7f) | u64::from(high) << 7)
-        }
-        _ => long_varint(bytes, at),
-    }
-}
-
-fn long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..70).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -5,20 +5,19 @@
 mod encode;
 mod error;
 
-pub use encode::{put_bytes, put_int32, put_varint};
+pub(crate) use encode::{
+    DELIMITED, FIXED32, FIXED64, GROUP, GROUP_END, VARINT, put_bytes, put_delimited, put_int32, put_key, put_varint,
+};
 pub use error::{DecodeError, DecodeErrorKind};
 
-use crate::spectrogram::{UnknownField, Values};
-
-/// Bytes of the longest varint: 64 bits, 7 in each byte.
-pub const MAX_VARINT_BYTES: usize = 10;
+use crate::varint;
 
 /// Groups within groups that are followed before the message is refused; other protobuf readers stop there too.
-pub const MAX_GROUP_DEPTH: usize = 100;
+pub(crate) const MAX_GROUP_DEPTH: usize = 100;
 
 /// Walks the fields of one message.
 #[derive(Debug, Clone)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     message: &'static str,
     bytes: &'a [u8],
     at: usize,
@@ -27,11 +26,11 @@ pub struct Fields<'a> {
 
 /// One field, with the place that its errors name.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Field<'a> {
+pub(crate) struct Field<'a> {
     /// Field number, 1 to 536,870,911.
-    pub number: u32,
+    pub(crate) number: u32,
     /// What the wire holds.
-    pub value: Value<'a>,
+    pub(crate) value: Value<'a>,
     message: &'static str,
     key_at: usize,
     value_at: usize,
@@ -39,7 +38,7 @@ pub struct Field<'a> {
 
 /// The value of a field, as its wire type delimits it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// Wire type 0.
     Varint(u64),
     /// Wire type 1.
@@ -53,21 +52,39 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    const fn wire_type(self) -> u8 {
+    /// The protobuf wire type, 0 to 5.
+    pub(crate) const fn wire_type(self) -> u8 {
         match self {
-            Self::Varint(_) => 0,
-            Self::Fixed64(_) => 1,
-            Self::Bytes(_) => 2,
-            Self::Group(_) => 3,
-            Self::Fixed32(_) => 5,
+            Self::Varint(_) => VARINT,
+            Self::Fixed64(_) => FIXED64,
+            Self::Bytes(_) => DELIMITED,
+            Self::Group(_) => GROUP,
+            Self::Fixed32(_) => FIXED32,
         }
     }
 }
 
+/// Copies a message field by field, byte for byte but for those that `change` answers for: it returns true for a field
+/// that it has written, or left out, itself.
+pub(crate) fn copy_fields<'a, E: From<DecodeError>>(
+    message: &'static str,
+    bytes: &'a [u8],
+    out: &mut Vec<u8>,
+    mut change: impl FnMut(&Field<'a>, &mut Vec<u8>) -> Result<bool, E>,
+) -> Result<(), E> {
+    let (mut fields, mut from) = (Fields::new(message, bytes), 0);
+    while let Some(field) = fields.next_field()? {
+        if !change(&field, out)? {
+            out.extend_from_slice(bytes.get(from..fields.at).unwrap_or_default());
+        }
+        from = fields.at;
+    }
+    Ok(())
+}
+
 impl<'a> Fields<'a> {
     /// Walks `bytes` as a whole message of the given name.
-    #[must_use]
-    pub const fn new(message: &'static str, bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(message: &'static str, bytes: &'a [u8]) -> Self {
         let base = 0;
         Self {
             message,
@@ -78,13 +95,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Bytes of this message that are still unread.
-    #[must_use]
-    pub const fn remaining(&self) -> usize {
+    pub(crate) const fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     /// The next field, or `None` at the end of the message.
-    pub fn next_field(&mut self) -> Result<Option<Field<'a>>, DecodeError> {
+    pub(crate) fn next_field(&mut self) -> Result<Option<Field<'a>>, DecodeError> {
         if self.at == self.bytes.len() {
             return Ok(None);
         }
@@ -99,16 +115,16 @@ impl<'a> Fields<'a> {
             value_at,
         };
         match wire_type {
-            0 => field.value = Value::Varint(self.varint()?),
-            1 => field.value = Value::Fixed64(*self.array()?),
-            2 => {
+            VARINT => field.value = Value::Varint(self.varint()?),
+            FIXED64 => field.value = Value::Fixed64(*self.array()?),
+            DELIMITED => {
                 let bytes = self.delimited()?;
                 field.value_at = self.base + self.at - bytes.len();
                 field.value = Value::Bytes(bytes);
             }
-            3 => field.value = Value::Group(self.group(number, key_at)?),
-            5 => field.value = Value::Fixed32(self.array()?),
-            4 => return Err(self.error(key_at, DecodeErrorKind::UnmatchedGroup { number })),
+            GROUP => field.value = Value::Group(self.group(number, key_at)?),
+            FIXED32 => field.value = Value::Fixed32(self.array()?),
+            GROUP_END => return Err(self.error(key_at, DecodeErrorKind::UnmatchedGroup { number })),
             other => {
                 return Err(self.error(
                     key_at,
@@ -134,34 +150,20 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn varint(&mut self) -> Result<u64, DecodeError> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 => {
-                self.at += 1;
-                Ok(u64::from(byte))
-            }
-            _ => self.long_varint(),
+        let start = self.at;
+        match varint::read(self.bytes, &mut self.at) {
+            Some(value) => Ok(value),
+            None => Err(self.no_varint(start)),
         }
     }
 
-    fn long_varint(&mut self) -> Result<u64, DecodeError> {
-        let start = self.at;
-        let mut value = 0_u64;
-        for (index, &byte) in self.bytes.iter().skip(start).take(MAX_VARINT_BYTES).enumerate() {
-            if index == MAX_VARINT_BYTES - 1 && byte > 1 {
-                break;
-            }
-            value |= u64::from(byte & 0x7f) << (7 * index);
-            if byte < 0x80 {
-                self.at = start + index + 1;
-                return Ok(value);
-            }
-        }
-        let kind = if self.bytes.len() - start < MAX_VARINT_BYTES {
+    fn no_varint(&self, start: usize) -> DecodeError {
+        let kind = if self.bytes.len() - start < varint::MAX_BYTES {
             DecodeErrorKind::TruncatedVarint
         } else {
             DecodeErrorKind::VarintTooLong
         };
-        Err(self.error(self.base + start, kind))
+        self.error(self.base + start, kind)
     }
 
     fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
@@ -199,14 +201,16 @@ impl<'a> Fields<'a> {
             }
             let at = self.base + self.at;
             match self.key()? {
-                (_, 0) => drop(self.varint()?),
-                (_, 1) => drop(self.array::<8>()?),
-                (_, 2) => drop(self.delimited()?),
-                (_, 3) if open.len() == MAX_GROUP_DEPTH => return Err(self.error(at, DecodeErrorKind::GroupsTooDeep)),
-                (inner, 3) => open.push(inner),
-                (inner, 4) if inner == innermost => drop(open.pop()),
-                (inner, 4) => return Err(self.error(at, DecodeErrorKind::UnmatchedGroup { number: inner })),
-                (_, 5) => drop(self.array::<4>()?),
+                (_, VARINT) => drop(self.varint()?),
+                (_, FIXED64) => drop(self.array::<8>()?),
+                (_, DELIMITED) => drop(self.delimited()?),
+                (_, GROUP) if open.len() == MAX_GROUP_DEPTH => {
+                    return Err(self.error(at, DecodeErrorKind::GroupsTooDeep));
+                }
+                (inner, GROUP) => open.push(inner),
+                (inner, GROUP_END) if inner == innermost => drop(open.pop()),
+                (inner, GROUP_END) => return Err(self.error(at, DecodeErrorKind::UnmatchedGroup { number: inner })),
+                (_, FIXED32) => drop(self.array::<4>()?),
                 (number, wire_type) => {
                     return Err(self.error(at, DecodeErrorKind::UnknownWireType { number, wire_type }));
                 }
@@ -231,18 +235,17 @@ impl<'a> Fields<'a> {
 
 impl<'a> Field<'a> {
     /// The byte of the outermost message at which the value begins: behind its key, and behind its length if it has one.
-    #[must_use]
-    pub const fn value_at(&self) -> usize {
+    pub(crate) const fn value_at(&self) -> usize {
         self.value_at
     }
 
     /// An `int32`: the low 32 bits of the varint, as protobuf reads it.
-    pub fn int32(&self) -> Result<i32, DecodeError> {
+    pub(crate) fn int32(&self) -> Result<i32, DecodeError> {
         self.int64().map(|value| value as i32)
     }
 
     /// An `int64`.
-    pub fn int64(&self) -> Result<i64, DecodeError> {
+    pub(crate) fn int64(&self) -> Result<i64, DecodeError> {
         match self.value {
             Value::Varint(value) => Ok(value as i64),
             _ => Err(self.wrong_type("a varint")),
@@ -250,7 +253,7 @@ impl<'a> Field<'a> {
     }
 
     /// A `double`.
-    pub fn double(&self) -> Result<f64, DecodeError> {
+    pub(crate) fn double(&self) -> Result<f64, DecodeError> {
         match self.value {
             Value::Fixed64(bytes) => Ok(f64::from_le_bytes(bytes)),
             _ => Err(self.wrong_type("64 bits")),
@@ -258,7 +261,7 @@ impl<'a> Field<'a> {
     }
 
     /// A `float`.
-    pub fn float(&self) -> Result<f32, DecodeError> {
+    pub(crate) fn float(&self) -> Result<f32, DecodeError> {
         match self.value {
             Value::Fixed32(bytes) => Ok(f32::from_le_bytes(*bytes)),
             _ => Err(self.wrong_type("32 bits")),
@@ -266,12 +269,12 @@ impl<'a> Field<'a> {
     }
 
     /// A `bool`.
-    pub fn bool(&self) -> Result<bool, DecodeError> {
+    pub(crate) fn bool(&self) -> Result<bool, DecodeError> {
         self.int64().map(|value| value != 0)
     }
 
     /// `bytes`.
-    pub const fn bytes(&self) -> Result<&'a [u8], DecodeError> {
+    pub(crate) const fn bytes(&self) -> Result<&'a [u8], DecodeError> {
         match self.value {
             Value::Bytes(bytes) => Ok(bytes),
             _ => Err(self.wrong_type("a length and bytes")),
@@ -279,7 +282,7 @@ impl<'a> Field<'a> {
     }
 
     /// A `string`.
-    pub fn string(&self) -> Result<&'a str, DecodeError> {
+    pub(crate) fn string(&self) -> Result<&'a str, DecodeError> {
         std::str::from_utf8(self.bytes()?).map_err(|error| DecodeError {
             message: self.message,
             byte: self.value_at + error.valid_up_to(),
@@ -288,7 +291,7 @@ impl<'a> Field<'a> {
     }
 
     /// A message within this one; its errors name bytes of the outermost.
-    pub fn message(&self, message: &'static str) -> Result<Fields<'a>, DecodeError> {
+    pub(crate) fn message(&self, message: &'static str) -> Result<Fields<'a>, DecodeError> {
         let bytes = self.bytes()?;
         let base = self.value_at;
         Ok(Fields {
@@ -300,7 +303,7 @@ impl<'a> Field<'a> {
     }
 
     /// Adds one appearance of a `repeated int64` (or `int32`), packed or not, to `values`.
-    pub fn add_int64s(&self, values: &mut Vec<i64>) -> Result<(), DecodeError> {
+    pub(crate) fn add_int64s(&self, values: &mut Vec<i64>) -> Result<(), DecodeError> {
         match self.value {
             Value::Varint(value) => values.push(value as i64),
             Value::Bytes(_) => {
@@ -314,47 +317,13 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
-    /// Adds one appearance of a `repeated float`, packed or not, to `values`; the first run stays borrowed.
-    pub fn add_floats(&self, values: &mut Values<'a>) -> Result<(), DecodeError> {
-        let run: &'a [u8] = match self.value {
-            Value::Fixed32(four) => four,
-            Value::Bytes(run) if run.len().is_multiple_of(4) => run,
-            Value::Bytes(run) => {
-                let kind = DecodeErrorKind::RaggedFloats {
-                    number: self.number,
-                    length: run.len(),
-                };
-                return Err(DecodeError {
-                    message: self.message,
-                    byte: self.value_at,
-                    kind,
-                });
-            }
-            _ => return Err(self.wrong_type("32 bits or packed floats")),
-        };
-        if values.is_empty() {
-            *values = Values::Wire(run);
-            return Ok(());
-        }
-        let run = run.as_chunks().0.iter().copied().map(f32::from_le_bytes);
-        match values {
-            Values::Owned(owned) => owned.extend(run),
-            Values::Wire(_) => *values = Values::Owned(values.iter().chain(run).collect()),
-        }
-        Ok(())
+    /// Name of the message that holds it.
+    pub(crate) const fn message_name(&self) -> &'static str {
+        self.message
     }
 
-    /// This field as one that the schema does not know.
-    #[must_use]
-    pub const fn unknown(&self) -> UnknownField {
-        UnknownField {
-            message: self.message,
-            number: self.number,
-            wire_type: self.value.wire_type(),
-        }
-    }
-
-    const fn wrong_type(&self, expected: &'static str) -> DecodeError {
+    /// The error of a field whose wire type is not the `expected` one.
+    pub(crate) const fn wrong_type(&self, expected: &'static str) -> DecodeError {
         let kind = DecodeErrorKind::WrongWireType {
             number: self.number,
             wire_type: self.value.wire_type(),
@@ -363,6 +332,15 @@ impl<'a> Field<'a> {
         DecodeError {
             message: self.message,
             byte: self.key_at,
+            kind,
+        }
+    }
+
+    /// The error of a field whose value is wrong.
+    pub(crate) const fn wrong_value(&self, kind: DecodeErrorKind) -> DecodeError {
+        DecodeError {
+            message: self.message,
+            byte: self.value_at,
             kind,
         }
     }

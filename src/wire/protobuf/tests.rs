@@ -26,7 +26,7 @@ fn every_wire_type_is_walked() {
     assert_eq!(next().int32(), Ok(150));
     assert_eq!(next().value, Value::Fixed64([1, 2, 3, 4, 5, 6, 7, 8]));
     assert_eq!(next().string(), Ok("hi"));
-    assert_eq!(next().unknown().wire_type, 3);
+    assert_eq!(next().value.wire_type(), GROUP);
     assert_eq!(next().float(), Ok(1.0));
     assert_eq!(fields.next_field(), Ok(None));
 }
@@ -131,42 +131,6 @@ fn bad_utf8_is_placed_at_its_byte() {
 }
 
 #[test]
-fn floats_in_one_run_are_borrowed_and_in_several_are_joined() {
-    let mut values = Values::default();
-    let packed = [0x0a, 8, 0, 0, 0x80, 0x3f, 0, 0, 0, 0x40];
-    let single = [0x0d, 0, 0, 0x40, 0x40];
-    Fields::new("Test", &[0x0a, 0])
-        .next_field()
-        .unwrap()
-        .unwrap()
-        .add_floats(&mut values)
-        .unwrap();
-    Fields::new("Test", &packed)
-        .next_field()
-        .unwrap()
-        .unwrap()
-        .add_floats(&mut values)
-        .unwrap();
-    assert!(matches!(values, Values::Wire(bytes) if bytes == &packed[2..]));
-    Fields::new("Test", &single)
-        .next_field()
-        .unwrap()
-        .unwrap()
-        .add_floats(&mut values)
-        .unwrap();
-    assert_eq!(values, Values::Owned(vec![1.0, 2.0, 3.0]));
-    let ragged = Fields::new("Test", &[0x0a, 3, 1, 2, 3])
-        .next_field()
-        .unwrap()
-        .unwrap()
-        .add_floats(&mut values);
-    assert_eq!(
-        ragged.unwrap_err().kind,
-        DecodeErrorKind::RaggedFloats { number: 1, length: 3 }
-    );
-}
-
-#[test]
 fn encoded_fields_are_read_back() {
     let mut out = Vec::new();
     put_int32(&mut out, 1, -1);
@@ -178,4 +142,23 @@ fn encoded_fields_are_read_back() {
     let field = fields.next_field().unwrap().unwrap();
     assert_eq!((field.number, field.bytes()), (4, Ok([7; 200].as_slice())));
     assert_eq!(fields.next_field(), Ok(None));
+}
+
+#[test]
+fn a_copy_differs_only_in_what_was_changed() {
+    let bytes = [0x0a, 0x81, 0x00, b'a', 0x10, 0x80, 0x00, 0x10, 5, 0x1b, 0x20, 1, 0x1c];
+    let mut same = Vec::new();
+    copy_fields("Test", &bytes, &mut same, |_, _| Ok::<_, DecodeError>(false)).unwrap();
+    assert_eq!(same, bytes);
+    let mut changed = Vec::new();
+    copy_fields("Test", &bytes, &mut changed, |field, out| {
+        if let Value::Varint(value) = field.value {
+            put_varint(out, field.number, value + 1);
+        }
+        // The group is left out.
+        Ok::<_, DecodeError>(field.number > 1)
+    })
+    .unwrap();
+    assert_eq!(changed, [0x0a, 0x81, 0x00, b'a', 0x10, 1, 0x10, 6]);
+    assert!(copy_fields("Test", &[0x0a, 9], &mut Vec::new(), |_, _| Ok::<_, DecodeError>(false)).is_err());
 }

@@ -68,9 +68,12 @@ pub enum DecodeErrorKind {
         /// Field number.
         number: u32,
     },
-    /// Rows, sensors and values would take more than [`MAX_FRAME_BYTES`](crate::dialect::MAX_FRAME_BYTES).
-    #[error("it holds more rows and sensors than are decoded of one message: they would take over {} MiB", crate::dialect::MAX_FRAME_BYTES >> 20)]
-    TooManyParts,
+    /// Decoded, rows and sensors would take more memory than one message may.
+    #[error("it holds more rows and sensors than are decoded of one message: they would take over {limit_mib} MiB")]
+    TooManyParts {
+        /// What one message may take, MiB.
+        limit_mib: usize,
+    },
     /// Packed floats whose length does not divide by 4.
     #[error("field {number} holds {length} bytes, which is no whole number of 4-byte floats")]
     RaggedFloats {

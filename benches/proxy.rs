@@ -13,6 +13,7 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "a bench prints, and stops when something is not there"
 )]
 

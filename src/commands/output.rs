@@ -1,5 +1,10 @@
 //! Where results and talk go: results on stdout, talk on stderr.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "only here does the command line write to stdout and stderr"
+)]
+
 use std::{
     fs::OpenOptions,
     io::{self, BufWriter, Write},

@@ -166,6 +166,7 @@ pub(crate) fn stop_on_signals(stop: Stop, usr1: Usr1) -> Result<(), Failure> {
         stop.stop(reason);
         let kind = insisted(|cx| signals.poll(cx)).await;
         output::say("stopped at once; `capture recover` closes the capture");
+        #[expect(clippy::exit, reason = "who asks twice wants no more work")]
         std::process::exit(SIGNALLED + kind.as_raw_value());
     });
     Ok(())

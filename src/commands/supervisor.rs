@@ -185,6 +185,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(record(&place, path.as_ref()))
         });
+        #[expect(clippy::exit, reason = "this process is the one that is tested")]
         std::process::exit(code.into());
     }
 

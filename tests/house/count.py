@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import _graph
+import _homes
 import _rust
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -29,8 +30,6 @@ MOST_CODE_LINES = 400
 MOST_MODULES = 15
 MOST_ITEMS = 300
 
-# The front end: only here a text may name a flag or a command.
-FRONT = ("src/cli.rs", "src/cli/", "src/commands.rs", "src/commands/", "src/main.rs")
 COMMANDS = (
     "demo record proxy serve replay validate stats snapshot diff drift view info cat verify recover slice merge redact "
     "note minimize report bundle attach import export completions man"
@@ -160,11 +159,11 @@ def long_files(crates):
 
 
 def front_end_words(crates):
-    """String literals of the library that name a flag or a command."""
+    """String literals that name a flag or a command outside the front end."""
     found = []
     for crate in crates.values():
         for file, code in crate.files.items():
-            if file.startswith(FRONT):
+            if file.startswith(_homes.FRONT):
                 continue
             for token in code:
                 text = re.sub(r"\\\n\s*", "", token.text) if token.kind == "string" else ""
@@ -205,6 +204,10 @@ def counts(project, documentation):
         Count("type names used twice, pub(…) ones too", None, twice(public)),
         Count(f"files over {MOST_CODE_LINES} code lines", 0, long_files(crates)),
         Count("texts of the library that name a flag or command", 0, front_end_words(crates)),
+        Count("crates and clocks used away from their home", 0, _homes.away_from_home(crates)),
+        Count("captures opened by a command on its own", 0, _homes.opened_by_commands(crates)),
+        Count("statics that can change", 0, _homes.changeable_statics(crates)),
+        Count("unfinished code and skipped tests", 0, _homes.left_behind(project)),
     ]
     return rows
 

@@ -127,6 +127,74 @@ class Files(unittest.TestCase):
             self.assertEqual(tree({"lib.rs": f'/// --flag\nconst A: &str = "{text}";'})[what].number, 0, text)
 
 
+class Homes(unittest.TestCase):
+    def number(self, what, path, text):
+        module = path.removesuffix(".rs").split("/")
+        files = {"lib.rs": f"mod {module[0]};" if module != ["lib"] else text, path: text}
+        for at in range(1, len(module)):
+            files.setdefault("/".join(module[:at]) + ".rs", f"mod {module[at]};")
+        return tree(files)[what].number
+
+    def test_crates_and_clocks_away_from_home(self):
+        what = "crates and clocks used away from their home"
+        for path, text in [
+            ("file/reader.rs", "use bincode::config;"),
+            ("file/chunk.rs", "fn f() { let x = bincode::serde::encode(); }"),
+            ("file/records.rs", "use bincode;"),
+            ("report/text.rs", "fn f() { let d = ::sha2::Sha256::digest(b); }"),
+            ("das/job.rs", "use reqwest::Client;"),
+            ("model.rs", "impl tonic::codec::Codec for Raw {}"),
+            ("tap.rs", "#[derive(clap::Args)] struct A;"),
+            ("lib.rs", "fn f() { anstream::println!() }"),
+            ("analyze/stats.rs", "fn f() { SystemTime::now(); }"),
+            ("analyze/stats.rs", "fn f() { std::time::Instant::now(); }"),
+            ("report.rs", "fn f() { jiff::Timestamp::now(); }"),
+        ]:
+            self.assertEqual(self.number(what, path, text), 1, (path, text))
+
+    def test_at_home_in_tests_and_in_prose_they_are_welcome(self):
+        what = "crates and clocks used away from their home"
+        for path, text in [
+            ("file/record.rs", "use bincode::config;"),
+            ("file/chunk/digest.rs", "use sha2::Digest;"),
+            ("tap/client.rs", "use tokio::net::TcpStream; fn f() { Instant::now(); }"),
+            ("cli.rs", "use clap::CommandFactory;"),
+            ("file.rs", '/// uses zstd::stream\nconst A: &str = "zstd::x";'),
+            ("file.rs", "fn f() { let level = Codec::zstd(3); let zstd = 1; clock.now(); self::zstd::x(); }"),
+            ("report.rs", "#[cfg(test)] mod tests { use tokio::net::TcpStream; }"),
+        ]:
+            self.assertEqual(self.number(what, path, text), 0, (path, text))
+
+    def test_commands_open_captures_in_one_place(self):
+        what = "captures opened by a command on its own"
+        text = "fn f() { let r = Reader::open(p)?; file::Reader::open_parallel(p)?; McapReader::new(x); }"
+        self.assertEqual(self.number(what, "cli/commands/stats.rs", text), 2)
+        self.assertEqual(self.number(what, "cli/commands/input.rs", text), 0)
+        self.assertEqual(self.number(what, "report/ticket.rs", text), 0)
+
+    def test_statics_that_can_change(self):
+        for text in [
+            "static mut A: u8 = 0;",
+            "static A: AtomicU64 = AtomicU64::new(0);",
+            "static A: LazyLock<Mutex<u8>> = LazyLock::new(Default::default);",
+            "thread_local! { }",
+        ]:
+            self.assertEqual(self.number("statics that can change", "file.rs", text), 1, text)
+        fine = "static A: OnceLock<u8> = OnceLock::new(); fn b(x: &'static Mutex<u8>, y: &mut u8) {}"
+        self.assertEqual(self.number("statics that can change", "file.rs", fine), 0)
+
+    def test_unfinished_code_and_skipped_tests(self):
+        what = "unfinished code and skipped tests"
+        for text in [
+            "fn a() { todo!() }",
+            'fn a() { unimplemented!("later") }',
+            "#[cfg(test)] mod tests { fn a() { dbg!(1); } }",
+            '#[test] #[ignore = "slow"] fn a() {}',
+        ]:
+            self.assertEqual(self.number(what, "file.rs", text), 1, text)
+        self.assertEqual(self.number(what, "file.rs", '// todo!()\nconst A: &str = "#[ignore] todo!()";'), 0)
+
+
 class Names(unittest.TestCase):
     def test_types_of_one_name(self):
         files = {"lib.rs": "mod a; mod b;", "a.rs": "pub struct X;", "b.rs": "pub(crate) enum X {} struct Y;"}

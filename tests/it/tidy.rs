@@ -1,21 +1,13 @@
-//! Rules of the house that no lint knows: the floors and homes of docs/ARCHITECTURE.md, and what a tree must not contain.
+//! What the project's texts must hold: paths, promises and the commands of the README. What is counted in its code,
+//! tests/house/count.py counts; clippy.toml and the lints of Cargo.toml do the rest.
 //!
-//! Each rule is a function from source text to violations, one line each, `file:line: what, and what to do`; the tests
-//! here run it over the tree, and the tests beside it show that it can fail.
+//! Each rule is a function from text to violations, one line each, `file:line: what, and what to do`; the tests here run
+//! it over the tree, and the tests beside it show that it can fail.
 
-mod calls;
-mod floors;
-mod homes;
-mod leftovers;
-mod lexer;
 mod machine;
 mod promises;
 mod readme;
-mod size;
-mod source;
 mod tree;
-
-use source::Source;
 
 /// Fails with every violation at once.
 fn none(violations: &[String]) {
@@ -25,58 +17,6 @@ fn none(violations: &[String]) {
         violations.len(),
         violations.join("\n")
     );
-}
-
-/// Runs a rule over each source file of the product.
-fn each(rule: impl Fn(&Source) -> Vec<String>) {
-    let sources = tree::product();
-    assert!(!sources.is_empty(), "no source file was found");
-    none(&sources.iter().flat_map(rule).collect::<Vec<_>>());
-}
-
-#[test]
-fn modules_use_only_lower_floors() {
-    none(&floors::violations(&tree::product()));
-}
-
-#[test]
-fn guarded_crates_stay_in_their_homes() {
-    each(homes::violations);
-}
-
-#[test]
-fn only_the_command_line_prints_and_exits() {
-    each(calls::printing);
-}
-
-#[test]
-fn only_recorder_replay_and_commands_read_a_clock() {
-    each(calls::clocks);
-}
-
-#[test]
-fn commands_open_captures_where_it_is_said_when_they_are_unfinished() {
-    each(calls::opening);
-}
-
-#[test]
-fn nothing_is_left_behind_or_skipped() {
-    none(
-        &tree::everything()
-            .iter()
-            .flat_map(leftovers::violations)
-            .collect::<Vec<_>>(),
-    );
-}
-
-#[test]
-fn no_static_can_be_changed() {
-    each(leftovers::mutable_statics);
-}
-
-#[test]
-fn files_stay_short() {
-    each(size::violations);
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use std::{fs, path::Path};
 
-use super::source::Source;
-
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Folders that hold no file of the project: what is built, and what `capture demo` leaves.
@@ -17,43 +15,12 @@ pub(super) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("failed to read {path}: {error}"))
 }
 
-/// The product's sources: `src/` without test files.
-pub(super) fn product() -> Vec<Source> {
-    let sources: Vec<_> = everything()
-        .into_iter()
-        .filter(|source| source.path.starts_with("src/"))
-        .collect();
-    without_tests(sources)
-}
-
-/// All Rust sources, tests and build script included.
-pub(super) fn everything() -> Vec<Source> {
-    texts()
-        .iter()
-        .filter(|(path, _)| Path::new(path).extension().is_some_and(|extension| extension == "rs"))
-        .map(|(path, text)| Source::new(path, text))
-        .collect()
-}
-
 /// Path and content of every file that is text, sorted by path.
 pub(super) fn texts() -> Vec<(String, String)> {
     let mut found = Vec::new();
     walk(Path::new(ROOT), "", &mut found);
     found.sort();
     found
-}
-
-/// Leaves out `tests.rs` files and modules that are declared for tests only, with what is below them.
-fn without_tests(mut sources: Vec<Source>) -> Vec<Source> {
-    let modules: Vec<String> = sources.iter().flat_map(|source| source.test_files.clone()).collect();
-    sources.retain(|source| {
-        let is_module = |module: &String| {
-            let rest = source.path.strip_prefix(module.as_str());
-            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
-        };
-        !source.path.ends_with("/tests.rs") && !modules.iter().any(is_module)
-    });
-    sources
 }
 
 fn walk(dir: &Path, prefix: &str, found: &mut Vec<(String, String)>) {
@@ -75,19 +42,6 @@ fn walk(dir: &Path, prefix: &str, found: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn test_files_are_left_out_and_their_neighbours_kept() {
-        let sources = vec![
-            Source::new("src/a.rs", "#[cfg(test)] mod testing; mod testing_rate; mod tests;"),
-            Source::new("src/a/testing.rs", ""),
-            Source::new("src/a/testing/deep.rs", ""),
-            Source::new("src/a/testing_rate.rs", ""),
-            Source::new("src/a/tests.rs", ""),
-        ];
-        let kept: Vec<_> = without_tests(sources).into_iter().map(|source| source.path).collect();
-        assert_eq!(kept, ["src/a.rs", "src/a/testing_rate.rs"]);
-    }
 
     #[test]
     fn the_walk_finds_sources_and_leaves_what_is_built() {

@@ -22,9 +22,9 @@ use std::{borrow::Cow, collections::BTreeMap, fs::File, hint::black_box, io::Cur
 
 use bytes::Bytes;
 use grpc_capture::{
-    convert::delimited::DelimitedReader,
-    event::{Direction, Event, EventKind, Message},
     file::{Codec, Header, Reader, Writer, WriterOptions, verify},
+    model::event::{Direction, Event, EventKind, Message},
+    transform::convert::delimited::DelimitedReader,
 };
 
 #[path = "codec/synthetic.rs"]

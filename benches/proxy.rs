@@ -19,7 +19,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use grpc_capture::replay::OPTODAS_QUAKE;
+use grpc_capture::serve::OPTODAS_QUAKE;
 use http_body_util::BodyExt as _;
 
 #[path = "proxy/client.rs"]

@@ -25,13 +25,13 @@ use std::{
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use grpc_capture::{
-    dialect::datastream,
-    event::{Direction, EventKind},
+    das::dialect::datastream,
     file::{Header, Reader},
+    grpc::Deframer,
+    model::event::{Direction, EventKind},
     record::{self, RecordingOptions},
-    replay::{OPTODAS_QUAKE, Rate, ReplayServer, Source},
+    serve::{OPTODAS_QUAKE, Rate, ReplayServer, Source},
     tap::{Job, JobOptions, StreamSpec, Target, dial, record_job},
-    wire::Deframer,
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -300,7 +300,7 @@ async fn call(addr: SocketAddr, job_id: &str) -> Result<(Instant, hyper::body::I
         .initial_connection_window_size(WINDOW);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = grpc_capture::wire::encode_message(false, &datastream::stream_request(job_id, 0));
+    let request = grpc_capture::grpc::encode_message(false, &datastream::stream_request(job_id, 0));
     let request = http::Request::post(format!("http://{addr}{}", datastream::METHOD))
         .header("content-type", "application/grpc")
         .header("te", "trailers")

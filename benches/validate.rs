@@ -9,12 +9,14 @@ use std::io::Cursor;
 
 use divan::{Bencher, counter::BytesCount};
 use grpc_capture::{
-    event::Observer as _,
+    analyze::{
+        stats::Stats,
+        validate::{Expectations, Validator},
+    },
+    das::frames::{Frames, Seen},
     file::Reader,
-    frames::{Frames, Seen},
-    replay::OPTODAS_QUAKE,
-    stats::Stats,
-    validate::{Expectations, Validator},
+    model::event::Observer as _,
+    serve::OPTODAS_QUAKE,
 };
 
 fn main() {

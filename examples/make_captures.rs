@@ -14,10 +14,12 @@
 use std::{error::Error, fs, path::Path};
 
 use grpc_capture::{
-    dialect::{Dialect, datastream, pandadatastream},
-    event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    das::{
+        dialect::{Dialect, datastream, pandadatastream},
+        proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
+    },
     file::{Codec, Header, Sealed, Sealer, Writer, WriterOptions, attribute},
-    proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
+    model::event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
 };
 use prost::Message as _;
 

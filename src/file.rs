@@ -1,12 +1,12 @@
 //! The capture file: append-only, checked, seekable, readable by standard zstd tools.
 //!
-//! `FORMAT.md` beside this module's source is the specification. [`Writer`] appends [`Event`](crate::event::Event)s,
+//! `FORMAT.md` beside this module's source is the specification. [`Writer`] appends [`Event`](crate::model::event::Event)s,
 //! [`Reader`] gives them back byte for byte, [`verify`](fn@verify) judges a file and [`recover`](fn@recover) saves what
 //! a damaged one still holds. Everything here is synchronous and reads no clock.
 //!
 //! ```
 //! use std::io::Cursor;
-//! use grpc_capture::event::{Direction, Event, EventKind, Message};
+//! use grpc_capture::model::event::{Direction, Event, EventKind, Message};
 //! use grpc_capture::file::{Header, Reader, Writer, WriterOptions};
 //!
 //! let mut writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?;

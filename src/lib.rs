@@ -1,18 +1,20 @@
 //! A flight recorder for gRPC streams.
 //!
 //! A **capture** is a file of **events**: what happened on one or more gRPC calls, and when, message bytes as they stood
-//! on the wire. Floors, from the bottom up; each uses only those below it:
+//! on the wire. Rooms, from the bottom up; each uses only those below it:
 //!
-//! - [`event`], [`spectrogram`], [`finding`], [`text`], [`units`]: the vocabulary, plain data, how text from elsewhere is
-//!   shown, and how times and sizes are written.
-//! - [`mod@file`], [`wire`], [`dialect`], [`focus`], [`redact`]: the capture file, gRPC framing, the two dialects of a Focus
-//!   job, its REST contract, and redaction. Pure or synchronous.
-//! - [`frames`]: events to decoded frames.
+//! - [`model`]: events, findings, places: plain data, and how text, times and sizes are written.
+//! - [`mod@file`]: the capture format: writer, reader, codecs. Synchronous.
+//! - [`grpc`]: what gRPC and protobuf are: framing, status, metadata, compression, descriptors, TLS.
+//! - [`das`]: the domain: dialects, frames, the REST contract, expectations.
+//! - [`transform`]: captures made of captures and of other files: slice, merge, redact, import, export.
+//! - [`analyze`]: findings, statistics, golden text, the difference of two captures.
 //! - [`record`]: the one way from events to capture files.
-//! - [`tap`], [`replay`], [`convert`]: events of live streams, serving captures again, other formats.
-//! - [`mod@slice`], [`mod@diff`]: parts of captures, captures joined, captures compared.
-//! - [`stats`]: the numbers of a stream.
-//! - [`report`], [`snapshot`]: values as text, JSON, JUnit and golden text.
+//! - [`replay`]: a capture as a client, and the comparison.
+//! - [`serve`]: a capture as a server.
+//! - [`tap`]: where events come from: a live job, or a proxy.
+//! - [`report`]: values as text, JSON, JUnit, HTML, Markdown, pictures; bundles for tickets.
+//! - [`cli`]: the `capture` command.
 //!
 //! ```
 //! use grpc_capture::file::Reader;
@@ -24,31 +26,18 @@
 //! # Ok::<(), grpc_capture::file::FileError>(())
 //! ```
 
-pub mod convert;
-pub mod dialect;
-pub mod diff;
-pub mod event;
-pub mod evidence;
+pub mod analyze;
+pub mod cli;
+pub mod das;
 pub mod file;
-pub mod finding;
-pub mod focus;
-pub mod frames;
-pub mod proto;
+pub mod grpc;
+pub mod model;
 pub mod record;
-pub mod redact;
 pub mod replay;
 pub mod report;
-pub mod server_tls;
-pub mod slice;
-pub mod snapshot;
-pub mod spectrogram;
-pub mod stats;
+pub mod serve;
 pub mod tap;
-pub mod text;
-pub mod units;
-pub mod validate;
-mod varint;
-pub mod wire;
+pub mod transform;
 
 /// The examples of the README and of the tour, compiled and run.
 #[cfg(doctest)]

@@ -53,8 +53,8 @@ use spool::{SPOOL_BYTES, Spool};
 pub use sync::SyncWhen;
 
 use crate::{
-    event::{CallStart, Event, EventKind, Note, Observer},
-    redact::{MetadataPolicy, Rule, Secrets},
+    model::event::{CallStart, Event, EventKind, Note, Observer},
+    transform::redact::{MetadataPolicy, Rule, Secrets},
 };
 use driver::WriterThreads;
 use queue::Queue;

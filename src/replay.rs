@@ -1,82 +1,170 @@
-//! Replay: a capture as a local Focus Server.
+//! Replay as a client: the recorded requests go to a server, and what it answers is compared with what was recorded.
 //!
-//! Pure parts: [`script`] (a capture's events as jobs and calls), `player` (one call's events as steps), `reel` (the
-//! steps on the time line that is to be played), [`pace`] (when a step is due), `catalog` (which recorded call answers a
-//! request), `configure` and `quirks` (what REST answers). Drivers around them: `reader` (a thread for each call, with
-//! bounded read-ahead), `steps` (each when it is due, by the clock of `control`), `share` (who gets them), `body` and
-//! `grpc` (HTTP/2), `rest` (axum) and [`ReplayServer`], which holds them together.
+//! Calls that overlapped in the recording run together; one that began after another had ended waits for its end. Within
+//! a call the recorded order is kept: a request that followed two answers is sent when two answers have come.
 //!
-//! Recorded messages go out as they came in, compressed flag and metadata included; nothing is decoded on the way, unless
-//! [`Restamp`] or [`Gzip`] asks for it. What cannot be kept: HTTP/2 groups the values of one metadata name that is
-//! repeated with other names in between, and hop-by-hop fields, `date` and `content-length` are left out.
-//!
-//! ```
-//! # async fn example() -> Result<(), grpc_capture::replay::ReplayError> {
-//! use grpc_capture::replay::{Rate, ReplayServer};
-//! let server = ReplayServer::builder().capture("quake.gcap").rate(Rate::Max).start().await?;
-//! println!("{}", server.ready_line());
-//! server.shutdown().await;
-//! # Ok(()) }
-//! ```
+//! Pure parts: `paths` (which fields are looked at, and how closely), `fields` (two messages, field by field) and
+//! [`outcome`] (what came of it). Around them `expected` reads the capture ahead, and `exchange` holds one call.
 
-mod answer;
-mod asked;
-mod authority;
-mod body;
-mod builder;
-mod catalog;
-pub mod compare;
-mod configure;
-mod connection;
-mod control;
-mod encoding;
-mod error;
 mod exchange;
-pub mod faults;
-mod fidelity;
-mod furniture;
-mod grpc;
-mod keep;
-mod open;
-mod options;
+mod expected;
+mod fields;
+pub mod outcome;
 pub mod pace;
-mod peek;
-mod plan;
-mod player;
-mod prompt;
-mod queue;
-mod quirks;
-mod reader;
-mod ready;
-mod reel;
-mod rest;
-mod restamp;
-mod scene;
-pub mod script;
-mod served;
-mod server;
-mod shape;
-mod share;
-mod source;
-mod steps;
-mod stream;
-mod tls;
+mod paths;
+pub mod source;
 
-pub use crate::server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
-pub use builder::Builder;
-pub use control::Start;
-pub use encoding::Gzip;
-pub use error::ReplayError;
-pub use faults::{Fault, FaultCount, FaultError, FaultPlan};
-pub use fidelity::Fidelity;
-pub use options::{Delivery, End, Loops, Playback, Restamp, UnknownWord};
-pub use pace::Rate;
-pub use quirks::Quirk;
-pub use scene::{OPTODAS_QUAKE, builtin_scene};
-pub use served::Served;
-pub use server::ReplayServer;
-pub use shape::JobShape;
-pub use source::{Source, SourceError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use prost_reflect::DescriptorPool;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+
+use self::{exchange::Exchange, expected::Recorded, outcome::Comparison};
+use self::{
+    pace::Rate,
+    source::{Source, SourceError},
+};
+use crate::{
+    das::proto::FOCUS_DESCRIPTOR_SET,
+    file::attribute,
+    grpc::{DEFAULT_MAX_MESSAGE_BYTES, descriptors::Descriptors},
+};
+
+pub use paths::{PathError, PathRule};
+
+/// Calls that run at once at most: more than any job has streams, and each holds a thread and a few messages.
+const MAX_CALLS: usize = 256;
+
+/// Wait for the server at most so long, unless told otherwise: production closes an idle job after about 30 s.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// What is compared, how closely, and how fast it goes.
+#[derive(Debug, Clone)]
+pub struct CompareOptions {
+    /// How fast requests are sent: by their recorded times, or each as soon as its turn comes (the default).
+    pub rate: Rate,
+    /// Fields that may differ. Any rule, and any tolerance, makes messages compared field by field instead of by bytes.
+    pub ignore: Vec<PathRule>,
+    /// How far floating-point values may lie apart, absolutely.
+    pub absolute: f64,
+    /// How far floating-point values may lie apart, as a part of the larger one.
+    pub relative: f64,
+    /// Names of initial or trailing metadata that must have the recorded values.
+    pub metadata: Vec<String>,
+    /// Only these calls of the capture; all when empty.
+    pub calls: Vec<u32>,
+    /// Metadata that is sent with every call, in place of what was recorded under the same names.
+    pub headers: HeaderMap,
+    /// How long to wait for the server at any point.
+    pub idle_timeout: Duration,
+    /// The largest answer, in bytes.
+    pub max_message_bytes: usize,
+}
+
+impl Default for CompareOptions {
+    fn default() -> Self {
+        Self {
+            rate: Rate::Max,
+            ignore: Vec::new(),
+            absolute: 0.0,
+            relative: 0.0,
+            metadata: Vec::new(),
+            calls: Vec::new(),
+            headers: HeaderMap::new(),
+            idle_timeout: IDLE_TIMEOUT,
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+        }
+    }
+}
+
+impl CompareOptions {
+    /// True when messages are compared field by field.
+    #[must_use]
+    pub fn by_fields(&self) -> bool {
+        !self.ignore.is_empty() || self.absolute > 0.0 || self.relative > 0.0
+    }
+}
+
+/// What keeps a comparison from being made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// The capture cannot be read.
+    #[error("could not replay the capture: {0}")]
+    Source(#[from] SourceError),
+    /// Its descriptor set cannot be read.
+    #[error("could not compare fields: the descriptor set of {capture} cannot be read: {cause}")]
+    Descriptors {
+        /// The capture.
+        capture: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A call that was asked for is not in the capture.
+    #[error("there is no call {call} in {capture}; `capture info` lists its calls")]
+    NoCall {
+        /// The capture.
+        capture: String,
+        /// The call.
+        call: u32,
+    },
+    /// The thread that reads the capture stopped.
+    #[error("could not replay the capture: the thread that reads it stopped")]
+    Stopped,
+}
+
+/// Sends the recorded requests of `source` through `channel`, and compares the answers.
+///
+/// A server that answers otherwise, or not at all, is a result; the errors are about the capture.
+///
+/// # Errors
+/// When the capture or its descriptor set cannot be read, or lacks a call that was asked for.
+pub async fn compare(source: &Source, channel: &Channel, options: &CompareOptions) -> Result<Comparison, CompareError> {
+    let from = source.clone();
+    let listed = tokio::task::spawn_blocking(move || Recorded::of(&from));
+    let recorded = listed.await.map_err(|_| CompareError::Stopped)??;
+    if let Some(call) = options.calls.iter().find(|call| !recorded.holds(**call)) {
+        let capture = source.name().to_owned();
+        return Err(CompareError::NoCall { capture, call: *call });
+    }
+    let (pool, state) = (pool(source, &recorded)?, recorded.state);
+    let wanted = |call: &expected::Call| options.calls.is_empty() || options.calls.contains(&call.number);
+    let (mut running, mut ends, mut done) = (JoinSet::new(), Vec::new(), Vec::new());
+    for call in recorded.calls.into_iter().filter(wanted) {
+        while running.len() >= MAX_CALLS || ends.iter().any(|(_, end_ns)| *end_ns <= call.start_ns) {
+            let Some(outcome) = running.join_next().await else {
+                break;
+            };
+            let outcome: outcome::CallOutcome = outcome.map_err(|_| CompareError::Stopped)?;
+            ends.retain(|(call, _)| *call != outcome.call);
+            done.push(outcome);
+        }
+        ends.push((call.number, call.end_ns));
+        let exchange = Exchange::new(call, channel.clone(), &pool, options.clone());
+        let source = source.clone();
+        running.spawn(async move { exchange.run(source).await });
+    }
+    while let Some(outcome) = running.join_next().await {
+        done.push(outcome.map_err(|_| CompareError::Stopped)?);
+    }
+    done.sort_by_key(|outcome| outcome.call);
+    Ok(Comparison::of(done, state, options))
+}
+
+/// The message types of the capture, or those of a Focus job when it embeds none.
+fn pool(source: &Source, recorded: &Recorded) -> Result<DescriptorPool, CompareError> {
+    let set = recorded.header.get(attribute::DESCRIPTOR_SET);
+    let read = Descriptors::read(set.unwrap_or(FOCUS_DESCRIPTOR_SET)).map_err(|error| CompareError::Descriptors {
+        capture: source.name().to_owned(),
+        cause: error.to_string(),
+    })?;
+    if let Some(warning) = read.warning() {
+        tracing::warn!("{}: {warning}", source.name());
+    }
+    Ok(read.pool)
+}
 
 #[cfg(test)]
-mod testing;
+mod tests;

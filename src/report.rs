@@ -2,6 +2,8 @@
 //! [`input::collect`] reads from a reader that is passed in.
 
 pub mod again;
+pub mod attach;
+pub mod bundle;
 pub mod comparison_text;
 pub mod diff_html;
 pub mod diff_text;
@@ -16,6 +18,7 @@ pub mod picture;
 pub mod regression;
 pub mod schema;
 pub mod stats_text;
+pub mod ticket;
 mod unknown;
 pub mod validation;
 pub mod validation_text;

@@ -118,7 +118,7 @@ impl Client {
 
 /// A message with its prefix.
 pub(crate) fn framed(message: &[u8]) -> Bytes {
-    grpc_capture::wire::encode_message(false, message).into()
+    grpc_capture::grpc::encode_message(false, message).into()
 }
 
 /// Takes and drops a body, which must end with OK.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use grpc_capture::wire::encode_message;
+use grpc_capture::grpc::encode_message;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;

@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use grpc_capture::{
-    event::{Direction, Event, EventKind, Message},
     file::{Header, Reader, Writer, WriterOptions},
+    model::event::{Direction, Event, EventKind, Message},
 };
 use mcap::{MessageStream, records::MessageHeader};
 use serde_json::{Value, json};

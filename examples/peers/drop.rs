@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use grpc_capture::dialect::{Dialect, datastream};
+use grpc_capture::das::dialect::{Dialect, datastream};
 use http::uri::PathAndQuery;
 use serde_json::json;
 use tonic::{Request, client::Grpc, transport::Endpoint};

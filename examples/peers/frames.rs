@@ -4,10 +4,10 @@ use std::{fs::File, io::BufReader, path::Path};
 
 use bytes::Bytes;
 use grpc_capture::{
-    convert::delimited::DelimitedReader,
-    event::{Direction, EventKind},
+    das::proto::datastream::{DataStream, SpectrogramRow},
     file::Reader,
-    proto::datastream::{DataStream, SpectrogramRow},
+    model::event::{Direction, EventKind},
+    transform::convert::delimited::DelimitedReader,
 };
 use prost::Message as _;
 

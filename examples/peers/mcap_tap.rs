@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs::File, io::BufWriter, time::Instant};
 
 use grpc_capture::{
-    dialect::{Dialect, datastream},
-    event::{Event, EventKind},
+    das::dialect::{Dialect, datastream},
+    model::event::{Event, EventKind},
     record::{Recorder, RecorderOptions, Sink, SinkError},
     tap::{HealthProbe, Job, JobOptions, StreamSpec, Target, record_job},
 };

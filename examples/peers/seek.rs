@@ -3,8 +3,8 @@
 use std::{io::Write as _, time::Instant};
 
 use grpc_capture::{
-    event::{CallStart, Direction, Ending, Event, EventKind, Message, Status},
     file::{Header, Reader, Writer, WriterOptions, attribute},
+    model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Status},
 };
 use serde_json::json;
 
@@ -34,7 +34,7 @@ pub(crate) fn make(recording: &str, size: usize, total: usize, out: &str) {
             .unwrap();
     };
     write(EventKind::CallStart(CallStart {
-        method: grpc_capture::dialect::Dialect::DataStream.method().to_owned(),
+        method: grpc_capture::das::dialect::Dialect::DataStream.method().to_owned(),
         ..CallStart::default()
     }));
     write(EventKind::HalfClose);

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::dialect::descriptors::{Descriptors, decode, join, readable};
+use grpc_capture::grpc::descriptors::{Descriptors, decode, join, readable};
 use libfuzzer_sys::fuzz_target;
 use prost::Message as _;
 

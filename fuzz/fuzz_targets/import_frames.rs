@@ -2,11 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::{
-    convert::{Import, ImportOptions, import::recognize::recognize},
-    dialect::Dialect,
-    event::EventKind,
-};
+use grpc_capture::{transform::convert::{Import, ImportOptions, import::recognize::recognize}, das::dialect::Dialect, model::event::EventKind};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, io::Cursor};
 
-use grpc_capture::convert::mcap::{EVENTS_TOPIC, McapReader, McapSchemas};
+use grpc_capture::transform::convert::mcap::{EVENTS_TOPIC, McapReader, McapSchemas};
 use libfuzzer_sys::fuzz_target;
 use mcap::{WriteOptions, records::MessageHeader};
 

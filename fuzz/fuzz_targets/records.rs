@@ -8,17 +8,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use grpc_capture::{
-    diff::{Options, diff},
-    event::{CallStart, Direction, Ending, Event, EventKind, Message, Observer as _, Status},
-    file::{Codec, Header, Reader, Writer, WriterOptions, recover, verify},
-    focus::Span,
-    report::{event_json::EventJson, event_text, schema::Schema},
-    slice::{Cut, Range, slice},
-    snapshot,
-    stats::Stats,
-    validate::{Expectations, Validator},
-};
+use grpc_capture::{analyze::{diff::{Options, diff}, snapshot, stats::Stats, validate::{Expectations, Validator}}, model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Observer as _, Status}, file::{Codec, Header, Reader, Writer, WriterOptions, recover, verify}, das::focus::Span, report::{event_json::EventJson, event_text, schema::Schema}, transform::slice::{Cut, Range, slice}};
 use libfuzzer_sys::fuzz_target;
 
 const METHODS: [&str; 3] = [

@@ -5,11 +5,7 @@
 
 use std::sync::LazyLock;
 
-use grpc_capture::{
-    event::{CallStart, Direction, Event, EventKind, Message},
-    file::Header,
-    redact::{Redactor, Rules, Values},
-};
+use grpc_capture::{model::event::{CallStart, Direction, Event, EventKind, Message}, file::Header, transform::redact::{Redactor, Rules, Values}};
 use libfuzzer_sys::fuzz_target;
 use prost::Message as _;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};

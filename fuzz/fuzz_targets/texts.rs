@@ -2,13 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::{
-    event::Observer as _,
-    file::Reader,
-    redact::Rules,
-    replay::faults::{Fault, FaultPlan},
-    validate::{Expectations, Validator},
-};
+use grpc_capture::{model::event::Observer as _, file::Reader, transform::redact::Rules, serve::faults::{Fault, FaultPlan}, analyze::validate::{Expectations, Validator}};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

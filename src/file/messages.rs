@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Digest, FileError, MessageDigest, Reader};
-use crate::event::{Direction, EventKind};
+use crate::model::event::{Direction, EventKind};
 
 /// What one call received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::{
     FileError, Reader, chunk, record,
     scan::{Content, Found, Step},
 };
-use crate::event::{CallStart, Ending, Event, EventKind, Metadata, Note};
+use crate::model::event::{CallStart, Ending, Event, EventKind, Metadata, Note};
 
 /// Trailers that are kept of all calls together, 16 MiB: a hundred thousand calls with a few fields each. Every call of a
 /// hostile capture may have as much.
@@ -92,7 +92,7 @@ impl<R: Read + Seek> Reader<R> {
             for count in head
                 .calls
                 .iter()
-                .filter(|count| count.call != crate::event::CAPTURE_CALL)
+                .filter(|count| count.call != crate::model::event::CAPTURE_CALL)
             {
                 let call = calls.entry(count.call).or_default();
                 call.sent += u64::from(count.sent);
@@ -150,7 +150,7 @@ fn note(overview: &mut Overview, calls: &mut BTreeMap<u32, CallOverview>, room: 
             call.ending = Some(ending);
         }
         EventKind::Gap(gap) => overview.gaps = overview.gaps.saturating_add(gap.messages),
-        EventKind::Note(note) if event.call == crate::event::CAPTURE_CALL => {
+        EventKind::Note(note) if event.call == crate::model::event::CAPTURE_CALL => {
             overview.notes.push((event.offset_ns, note));
         }
         _ => {}

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{chunk, record};
-use crate::event::{Event, EventKind};
+use crate::model::event::{Event, EventKind};
 
 /// Packs events, one after the other.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl PackedEvents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Direction, Headers, Message, Metadata};
+    use crate::model::event::{Direction, Headers, Message, Metadata};
 
     #[test]
     fn events_come_back_as_they_were_packed() {

@@ -15,7 +15,7 @@ use super::{
     scan::{Content, Found, Scanner, Step},
     walk::known::Known,
 };
-use crate::event::Event;
+use crate::model::event::Event;
 
 mod ahead;
 mod end;

@@ -11,7 +11,7 @@ use super::{
     walk::{GoodChunk, Visit, walk},
     writer::Storage,
 };
-use crate::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};
+use crate::model::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};
 
 /// What a recovery saved, and what it could not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! The summary: totals and identity of a finished capture.
 
 use super::chunk::digest::Digest;
-use crate::event::{CAPTURE_CALL, Direction, Event, EventKind};
+use crate::model::event::{CAPTURE_CALL, Direction, Event, EventKind};
 
 /// Totals of a capture, and its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@ use std::io::Cursor;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::*;
+use crate::model::event::*;
 
 pub(super) fn message(call: u32, seq: u64, offset_ns: u64, data: impl Into<bytes::Bytes>) -> Event {
     let kind = EventKind::Message(Message::plain(Direction::Received, data));

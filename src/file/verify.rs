@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use crate::event::Event;
+use crate::model::event::Event;
 
 use super::{
     Damage, FileError, Summary,

@@ -9,7 +9,7 @@ use super::{
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
 };
-use crate::event::Event;
+use crate::model::event::Event;
 
 pub(super) mod known;
 mod resume;

@@ -13,7 +13,7 @@ use super::{
     format::{self, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
 };
-use crate::event::Event;
+use crate::model::event::Event;
 
 /// Where a capture is written: a byte sink that can be made durable.
 pub trait Storage: Write {

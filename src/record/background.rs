@@ -9,7 +9,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::event::{Event, EventKind, Observer};
+use crate::model::event::{Event, EventKind, Observer};
 
 /// Events that may wait for the observer. Their payloads are shared with the writer, which has already stored them; an
 /// observer that cannot keep up slows the writer down, and loses nothing.
@@ -21,7 +21,7 @@ const WAITING_BYTES: usize = 64 << 20;
 /// An observer that runs beside the writer; [`join`](Self::join) gives it back.
 ///
 /// ```
-/// use grpc_capture::{event::{Event, EventKind, Observer}, record::BackgroundObserver};
+/// use grpc_capture::{model::event::{Event, EventKind, Observer}, record::BackgroundObserver};
 ///
 /// struct Count(u32);
 /// impl Observer for Count {
@@ -137,7 +137,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::event::{Direction, Message};
+    use crate::model::event::{Direction, Message};
 
     fn message(bytes: usize) -> Event {
         Event {

@@ -6,7 +6,7 @@ use super::{
     Overflow,
     queue::{Admission, Queue, Refused},
 };
-use crate::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
+use crate::model::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
 
 /// Records the events of one call. Shared by the tasks that watch its two directions.
 ///

@@ -2,8 +2,8 @@
 
 use super::{Sink, SinkError};
 use crate::{
-    event::Event,
     file::{Storage, Summary, Writer},
+    model::event::Event,
 };
 
 impl<S: Storage + Send + 'static> Sink for Writer<S> {

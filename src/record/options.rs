@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     file::Existing,
-    redact::{MetadataPolicy, Rules},
+    transform::redact::{MetadataPolicy, Rules},
 };
 
 /// How a recording is made. The default is what `capture record` does without flags.

@@ -38,12 +38,12 @@ use super::{
     sync::{RecordedFile, SyncedFile},
 };
 use crate::{
-    event::Event,
     file::{Digest, Summary},
+    model::event::Event,
 };
 
 /// Who says what a file leaves out.
-const AUTHOR: &str = crate::event::RECORDER_AUTHOR;
+const AUTHOR: &str = crate::model::event::RECORDER_AUTHOR;
 
 /// A capture of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use super::{
     compression_pool::{ChunkBuffers, CompressionPool, PendingChunk},
 };
 use crate::{
-    event::Event,
     file::{Codec, FileError, Storage, Summary, Writer},
+    model::event::Event,
 };
 
 /// Codecs, the wanted one first and cheaper ones behind it.

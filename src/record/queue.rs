@@ -17,9 +17,9 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    event::{CAPTURE_CALL, Event, EventKind},
+    model::event::{CAPTURE_CALL, Event, EventKind},
     record::Clock,
-    redact::{MetadataPolicy, Secrets},
+    transform::redact::{MetadataPolicy, Secrets},
 };
 
 /// Why an event was not taken.

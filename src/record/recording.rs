@@ -16,9 +16,9 @@ use super::{
     pipeline::Pipeline,
 };
 use crate::{
-    event::Observer,
     file::{Existing, Header, NewFile, Writer, attribute},
-    redact::{FieldError, Redactor, Rule, Secrets},
+    model::event::Observer,
+    transform::redact::{FieldError, Redactor, Rule, Secrets},
 };
 
 /// A recording that did not begin or did not end well.
@@ -76,11 +76,7 @@ enum Place {
 /// [`finish`](Self::finish), the recording is completed all the same, unobserved.
 ///
 /// ```
-/// use grpc_capture::{
-///     event::{CallStart, Direction, Message},
-///     file::Header,
-///     record::{Recording, RecordingOptions},
-/// };
+/// use grpc_capture::{model::event::{CallStart, Direction, Message}, file::Header, record::{Recording, RecordingOptions}};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("job.gcap");
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

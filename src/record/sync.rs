@@ -316,8 +316,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        event::{Event, EventKind, Note},
         file::{Existing, FileErrorKind, Header, Reader, Writer, WriterOptions},
+        model::event::{Event, EventKind, Note},
     };
 
     /// A round that the tests do not wait for.

@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use super::*;
-use crate::event::{Broken, Direction, Ending, Gap, Headers, Message, Metadata, Status};
+use crate::model::event::{Broken, Direction, Ending, Gap, Headers, Message, Metadata, Status};
 
 /// A clock that steps by one microsecond each time it is read.
 #[derive(Debug, Default)]

@@ -13,8 +13,8 @@ use super::{
     queue::{Admission, Command, Queue},
 };
 use crate::{
-    event::{Broken, Ending, Event, EventKind, Observer},
-    redact::Rule,
+    model::event::{Broken, Ending, Event, EventKind, Observer},
+    transform::redact::Rule,
 };
 
 /// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.

@@ -1,353 +1,329 @@
-//! One client's call of any service: which recorded call it means, and what is due when.
-//!
-//! What the server sent is due when its time has come and the client has sent what came before it.
+//! One call, held again: requests in the recorded order, answers compared as they come.
 
-use std::{
-    future::Future as _,
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+mod wire;
 
-use tokio::time::{Instant, Sleep};
+use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
+use http::HeaderMap;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::transport::Channel;
+
+use self::wire::{Answer, Conversation};
 use super::{
-    asked::{Asked, Said},
-    catalog::Catalog,
-    faults::Drip,
-    plan::{Choice, Matcher, Place},
-    player::{Act, Finale, Step},
-    served::Counters,
-    share::Feed,
+    CompareOptions,
+    expected::{self, Call},
+    fields::Fields,
+    outcome::{CallOutcome, Difference},
 };
 use crate::{
-    event::Status,
-    wire::status::{ABORTED, INTERNAL, NOT_FOUND, RESOURCE_EXHAUSTED},
+    grpc::{self as grpc, MAX_INFLATED, NO_ENCODING, descriptors, status},
+    model::event::{Direction, Ending, Event, EventKind, Gap, Message, Metadata, Party},
+    replay::{pace::Schedule, source::Source},
 };
 
-/// How long a client may take to send what tells which of two calls it means, when the one that was recorded first waits
-/// for more and the other does not: messages that a client sends together come together.
-const GRACE: Duration = Duration::from_millis(50);
-/// After how long it is said that a call waits for its client.
-const SOON: Duration = Duration::from_secs(5);
-/// How long a call waits for a client that sends less than the recorded one did. Ten times the length of the recorded call
-/// is allowed in any case, for clients that are slower.
-const MOST_WAIT: Duration = Duration::from_secs(60);
-const SLOWER: u32 = 10;
+/// Answers beyond the recorded ones that are counted before the call is given up: a live stream never ends.
+const MAX_EXTRA: u64 = 1000;
 
-/// Opens what a recorded call sent.
-pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(Feed, Decided)> + Send + Sync>;
-/// How often this client has had a call, counting this time.
-pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
-
-/// How an exchange gets at recorded calls.
-pub(super) struct Access {
-    pub(super) open: Open,
-    pub(super) turns: Turns,
-}
-
-/// What is known once it is decided which recorded call is played.
-#[derive(Debug)]
-pub(super) struct Decided {
-    /// The number of its capture.
-    pub(super) source: usize,
-    /// Holds its bytes back, when a fault wants it so.
-    pub(super) drip: Option<Drip>,
-}
-
-/// The state of a client's call.
+/// One call to be held again.
 pub(super) struct Exchange {
-    catalog: Arc<Catalog>,
-    method: String,
-    asked: Arc<Asked>,
-    matcher: Matcher,
-    open: Open,
-    turns: Turns,
-    /// What is played, and of which call.
-    playing: Option<(Place, Box<Feed>)>,
-    /// What was decided and nobody has looked at.
-    decided: Option<Decided>,
-    counters: Arc<Counters>,
-    /// Steps that the client has, and steps of the call that is played that it has had of another.
-    sent: usize,
-    skip: usize,
-    held: Option<Step>,
-    timer: Option<(Wait, Pin<Box<Sleep>>)>,
-    /// Steps are those of the recording, one by one, so that those of different calls can be compared.
-    as_recorded: bool,
-    /// Nothing was sent since.
-    since: Instant,
-    /// Something was due.
-    began: bool,
-    /// The client was refused: no recorded call is meant, or it could not go on.
-    refused: bool,
-}
-
-/// What a timer is set for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    Grace,
-    Soon,
-    End,
+    call: Call,
+    options: CompareOptions,
+    answers: Option<MessageDescriptor>,
+    conversation: Conversation,
+    outcome: CallOutcome,
+    /// Values of the metadata that is compared, as recorded and as it came.
+    metadata: [BTreeMap<String, Vec<Vec<u8>>>; 2],
+    recorded_encoding: String,
+    /// The server has said its last word.
+    over: bool,
 }
 
 impl Exchange {
-    pub(super) fn new(
-        catalog: Arc<Catalog>,
-        method: String,
-        asked: Arc<Asked>,
-        matcher: Matcher,
-        access: Access,
-        counters: Arc<Counters>,
-        as_recorded: bool,
-    ) -> Self {
-        let Access { open, turns } = access;
+    pub(super) fn new(call: Call, channel: Channel, pool: &DescriptorPool, options: CompareOptions) -> Self {
+        let outcome = CallOutcome {
+            call: call.number,
+            method: call.start.method.clone(),
+            ..CallOutcome::default()
+        };
         Self {
-            catalog,
-            method,
-            asked,
-            matcher,
-            open,
-            turns,
-            playing: None,
-            decided: None,
-            counters,
-            sent: 0,
-            skip: 0,
-            held: None,
-            timer: None,
-            as_recorded,
-            since: Instant::now(),
-            began: false,
-            refused: false,
+            answers: answers(pool, &call.start.method),
+            conversation: Conversation::new(channel, &call.start, &options),
+            call,
+            options,
+            outcome,
+            metadata: Default::default(),
+            recorded_encoding: NO_ENCODING.to_owned(),
+            over: false,
         }
     }
 
-    /// What has been decided since this was asked last.
-    pub(super) fn decided(&mut self) -> Option<Decided> {
-        self.decided.take()
+    pub(super) async fn run(mut self, source: Source) -> CallOutcome {
+        let mut events = expected::read(source, &self.call);
+        let schedule = Schedule::new(self.options.rate, self.call.start_ns);
+        let began = Instant::now();
+        if let Err(problem) = self.conversation.open() {
+            self.tell(None, "ending", "an answer".to_owned(), problem);
+            return self.outcome.judged();
+        }
+        let mut ended = false;
+        while let Some(event) = events.recv().await {
+            match event {
+                Ok(event) => {
+                    ended |= matches!(event.kind, EventKind::End(_));
+                    self.follow(event, &schedule, began).await;
+                }
+                Err(error) => {
+                    let problem = "the rest was not compared".to_owned();
+                    self.tell(None, "messages", error.to_string(), problem);
+                    break;
+                }
+            }
+        }
+        if !ended {
+            self.outcome.recorded_ending = None;
+        }
+        let [recorded, replayed] = std::mem::take(&mut self.metadata);
+        for name in self.options.metadata.clone() {
+            let (was, is) = (recorded.get(&name), replayed.get(&name));
+            if was != is {
+                self.tell(None, &format!("metadata {name}"), values(was), values(is));
+            }
+        }
+        self.outcome.judged()
     }
 
-    /// True when the client was refused.
-    pub(super) const fn is_refused(&self) -> bool {
-        self.refused
-    }
-
-    /// Puts back a step that was taken too early.
-    pub(super) fn put_back(&mut self, step: Step) {
-        self.sent = self.sent.saturating_sub(1);
-        self.held = Some(step);
-    }
-
-    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        loop {
-            if let Some(refusal) = self.listen(cx) {
-                return Poll::Ready(refusal);
-            }
-            let place = match self.place() {
-                Ok(place) => place,
-                Err(Choice::Wait) => {
-                    if self.poll_wait(cx, Wait::Grace).is_pending() {
-                        return Poll::Pending;
-                    }
-                    if let Some(refusal) = self.waited() {
-                        return Poll::Ready(refusal);
-                    }
-                    continue;
+    async fn follow(&mut self, event: Event, schedule: &Schedule, began: Instant) {
+        match event.kind {
+            EventKind::Message(message) if message.direction == Direction::Sent => {
+                if let Some(due) = schedule.due(event.offset_ns) {
+                    sleep_until(began + due).await;
                 }
-                Err(_) => return Poll::Ready(self.refuse(NOT_FOUND, self.unknown())),
-            };
-            if self.playing.as_ref().is_none_or(|(playing, _)| *playing != place) {
-                self.held = None;
-                self.skip = self.sent;
-                match (self.open)(place) {
-                    Ok((feed, decided)) => {
-                        self.playing = Some((place, Box::new(feed)));
-                        self.decided = Some(decided);
-                    }
-                    Err(error) => {
-                        return Poll::Ready(
-                            self.refuse(INTERNAL, format!("could not start to read the capture: {error}")),
-                        );
-                    }
+                let taken = !self.over && self.conversation.send(message, self.options.idle_timeout).await;
+                if taken {
+                    self.outcome.sent += 1;
+                } else {
+                    self.outcome.unsent += 1;
                 }
             }
-            let step = match self.held.take() {
-                Some(step) => step,
-                None => match &mut self.playing {
-                    Some((_, feed)) => std::task::ready!(feed.poll_due(cx)),
-                    None => return Poll::Pending,
-                },
-            };
-            if self.skip > 0 {
-                self.skip -= 1;
-                continue;
+            EventKind::HalfClose => self.conversation.half_close(),
+            EventKind::Headers(headers) => {
+                let encoding = headers.metadata.get_text("grpc-encoding").unwrap_or(NO_ENCODING);
+                encoding.clone_into(&mut self.recorded_encoding);
+                self.note_recorded(&headers.metadata);
             }
-            if !self.matcher.has(step.after) {
-                self.held = Some(step);
-                if self.poll_wait(cx, Wait::Soon).is_pending() {
-                    return Poll::Pending;
-                }
-                if let Some(refusal) = self.waited() {
-                    return Poll::Ready(refusal);
-                }
-                continue;
-            }
-            if !std::mem::replace(&mut self.began, true) {
-                self.counters.call_began();
-            }
-            self.sent += 1;
-            self.moved();
-            return Poll::Ready(step);
+            EventKind::Message(message) => self.expect(&message).await,
+            EventKind::Gap(gap) if gap.direction == Direction::Received => self.skip(&gap).await,
+            EventKind::End(ending) => self.end(&ending).await,
+            _ => {}
         }
     }
 
-    /// Something went on: what is waited for is waited for anew.
-    fn moved(&mut self) {
-        self.timer = None;
-        self.since = Instant::now();
-    }
-
-    /// Takes what the client has said; the ending, when no recorded call is meant.
-    fn listen(&mut self, cx: &Context<'_>) -> Option<Step> {
-        let said = self.asked.take(cx.waker());
-        if said.is_empty() || self.refused {
+    /// The next answer; when the call is over, its ending is noted.
+    async fn answer(&mut self) -> Option<Message> {
+        if self.over {
             return None;
         }
-        self.moved();
-        let catalog = Arc::clone(&self.catalog);
-        let method = catalog.method(&self.method)?;
-        for said in said {
-            match said {
-                Said::Request(request) => self.matcher.request(method, request),
-                Said::HalfClose => self.matcher.half_close(method),
-                Said::Unreadable(error) => return Some(self.refuse(RESOURCE_EXHAUSTED, error)),
-            }
-            if self.matcher.is_over() {
-                return Some(self.refuse(NOT_FOUND, self.unknown()));
-            }
-        }
-        None
-    }
-
-    /// The call that is played next, or why there is none.
-    fn place(&mut self) -> Result<Place, Choice> {
-        if let Some(chosen) = self.matcher.chosen() {
-            return Ok(chosen);
-        }
-        let catalog = Arc::clone(&self.catalog);
-        let Some(method) = catalog.method(&self.method) else {
-            return Err(Choice::None);
+        let limit = self.options.idle_timeout;
+        let (ending, code, trailers) = match timeout(limit, self.conversation.next()).await {
+            Ok(Answer::Message(message)) => return Some(message),
+            Ok(Answer::Status(status)) => (told(status.code, &status.message), Some(status.code), status.trailers),
+            Ok(Answer::Broken(text)) => (format!("broken: {text}"), None, Metadata::default()),
+            Err(_) => (silent(limit), None, Metadata::default()),
         };
-        if self.as_recorded
-            && let Some(mark) = self.matcher.agreed(method, self.sent)
-        {
-            let place = self.matcher.representative(method).ok_or(Choice::None)?;
-            // Nothing is opened before there is something to send.
-            return if self.matcher.has(mark.after) {
-                Ok(place)
-            } else {
-                Err(Choice::Wait)
-            };
-        }
-        let at_once = self.matcher.came().half_close || self.since.elapsed() >= GRACE;
-        let turns = &self.turns;
-        match self.matcher.choose(method, self.sent, at_once, turns) {
-            Choice::Call(place) => Ok(place),
-            other => Err(other),
-        }
-    }
-
-    fn poll_wait(&mut self, cx: &mut Context<'_>, first: Wait) -> Poll<()> {
-        let (_, timer) = self.timer.get_or_insert_with(|| {
-            let length = if first == Wait::Grace { GRACE } else { SOON };
-            (first, Box::pin(tokio::time::sleep(length)))
-        });
-        timer.as_mut().poll(cx)
-    }
-
-    /// A timer ran out: sets the next, says that the call waits, or ends it.
-    fn waited(&mut self) -> Option<Step> {
-        let (wait, timer) = self.timer.as_mut()?;
-        let most = MOST_WAIT.max(
-            self.catalog
-                .method(&self.method)
-                .map_or(Duration::ZERO, super::plan::Method::longest)
-                * SLOWER,
-        );
-        match wait {
-            Wait::Grace => {
-                *wait = Wait::Soon;
-                timer.as_mut().reset(self.since + SOON);
-            }
-            Wait::Soon => {
-                *wait = Wait::End;
-                timer.as_mut().reset(self.since + most);
-                let came = self.matcher.came();
-                tracing::info!(
-                    method = self.method,
-                    requests = came.requests,
-                    "a call waits: its client has sent less than the recorded one had"
-                );
-            }
-            Wait::End => {
-                let came = self.matcher.came().requests;
-                let message = format!(
-                    "the recorded server had been sent more before it went on: {came} requests came from this client, and no \
-                     other within {} s",
-                    most.as_secs()
-                );
-                return Some(self.refuse(ABORTED, message));
-            }
-        }
+        self.over = true;
+        self.note_replayed(&self.conversation.head());
+        self.note_replayed(&trailers);
+        (self.outcome.ending, self.outcome.status) = (Some(ending), code);
         None
     }
 
-    fn unknown(&self) -> String {
-        let came = self.matcher.came().requests;
-        let recorded = self.catalog.method(&self.method).map_or(0, super::plan::Method::calls);
-        let (calls, what) = (
-            if recorded == 1 {
-                "the recorded call".to_owned()
-            } else {
-                format!("none of the {recorded} recorded calls")
-            },
-            match came {
-                0 => "without a request".to_owned(),
-                1 => "with this request".to_owned(),
-                came => format!("with these {came} requests"),
-            },
-        );
-        let was = if recorded == 1 { "was not made" } else { "was made" };
-        format!(
-            "{calls} of {} {was} {what}; an answer is replayed only to the requests that it was recorded for",
-            self.method
-        )
+    async fn expect(&mut self, recorded: &Message) {
+        let Some(answer) = self.answer().await else {
+            self.outcome.missing += 1;
+            return;
+        };
+        self.outcome.compared += 1;
+        let was = content(&self.recorded_encoding, recorded);
+        let is = content(&self.conversation.encoding(), &answer);
+        let (was, is) = match (was, is) {
+            (Ok(was), Ok(is)) => (was, is),
+            (was, is) => {
+                let tell = |side: Result<Bytes, String>| side.map_or_else(|error| error, |_| "readable".to_owned());
+                self.outcome.differing += 1;
+                self.tell(Some(self.outcome.compared), "content", tell(was), tell(is));
+                return;
+            }
+        };
+        if was != is {
+            self.explain(&was, &is);
+        }
     }
 
-    fn refuse(&mut self, code: u32, message: String) -> Step {
-        self.refused = true;
-        self.counters.refused();
-        tracing::info!(code, message, "a call was refused");
-        Step::new(
-            0,
-            Act::End(Finale::Status(Status {
-                code,
-                message,
-                trailers_only: self.sent == 0,
-                ..Status::default()
-            })),
-        )
+    /// The bytes of two messages differ: says where, and whether that counts.
+    fn explain(&mut self, was: &Bytes, is: &Bytes) {
+        let number = self.outcome.compared;
+        let decode = |bytes: &Bytes| descriptors::decode(self.answers.clone()?, bytes).ok();
+        let (mut differences, mut more) = (vec![bytes_differ(number, was, is)], 0);
+        if let (Some(was), Some(is)) = (decode(was), decode(is)) {
+            let options = self.options.clone();
+            let fields = Fields::between(&was, &is, number, &options);
+            self.outcome.used_ignores.extend(&fields.used);
+            if fields.count == 0 && options.by_fields() {
+                return;
+            }
+            if fields.count > 0 {
+                more = fields.count - fields.found.len() as u64;
+                differences = fields.found;
+            }
+        }
+        self.outcome.differing += 1;
+        self.outcome.more += more;
+        for difference in differences {
+            self.outcome.differs(difference);
+        }
+    }
+
+    /// What was lost in the recording cannot be compared, and what follows would be compared with the wrong message.
+    async fn skip(&mut self, gap: &Gap) {
+        let lost = format!("{} messages are lost here: {}", gap.messages, gap.reason);
+        self.tell(None, "messages", lost, "cannot be compared".to_owned());
+        for _ in 0..gap.messages {
+            if self.answer().await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn end(&mut self, ending: &Ending) {
+        let recorded = match ending {
+            Ending::Status(status) => {
+                self.note_recorded(&status.trailers);
+                told(status.code, &status.message)
+            }
+            Ending::Broken(broken) => format!("broken: {}", broken.error),
+            Ending::Cancelled(cancelled) if cancelled.by == Party::Server => format!("broken: {}", cancelled.reason),
+            // The client had enough: so have we, and what the server had still to say is not known.
+            Ending::Cancelled(_) | Ending::Deadline(_) => {
+                self.note_replayed(&self.conversation.head());
+                return;
+            }
+        };
+        while self.outcome.extra < MAX_EXTRA && self.answer().await.is_some() {
+            self.outcome.extra += 1;
+        }
+        let replayed = self.outcome.ending.clone().unwrap_or_else(|| "it goes on".to_owned());
+        let kind = |text: &str| text.starts_with("broken: ");
+        if recorded != replayed && !(kind(&recorded) && kind(&replayed)) {
+            self.tell(None, "ending", recorded.clone(), replayed);
+        }
+        self.outcome.recorded_ending = Some(recorded);
+    }
+
+    fn tell(&mut self, message: Option<u64>, path: &str, recorded: String, replayed: String) {
+        self.outcome.differs(Difference {
+            message,
+            path: path.to_owned(),
+            recorded,
+            replayed,
+        });
+    }
+
+    fn note_recorded(&mut self, metadata: &Metadata) {
+        note(&mut self.metadata[0], &self.options.metadata, metadata);
+    }
+
+    fn note_replayed(&mut self, metadata: &Metadata) {
+        note(&mut self.metadata[1], &self.options.metadata, metadata);
     }
 }
 
-impl std::fmt::Debug for Exchange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Exchange")
-            .field("method", &self.method)
-            .field("sent", &self.sent)
-            .finish_non_exhaustive()
+fn note(into: &mut BTreeMap<String, Vec<Vec<u8>>>, names: &[String], metadata: &Metadata) {
+    for (name, value) in metadata
+        .iter()
+        .filter(|(name, _)| names.iter().any(|wanted| wanted == name))
+    {
+        into.entry(name.to_owned()).or_default().push(value.to_vec());
     }
+}
+
+fn values(values: Option<&Vec<Vec<u8>>>) -> String {
+    let Some(values) = values else {
+        return "absent".to_owned();
+    };
+    let text: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
+    text.join(", ")
+}
+
+fn told(code: u32, message: &str) -> String {
+    if message.is_empty() {
+        status::name(code)
+    } else {
+        format!("{}: {message}", status::name(code))
+    }
+}
+
+fn silent(limit: Duration) -> String {
+    format!("nothing for {} s", limit.as_secs_f64())
+}
+
+fn content(encoding: &str, message: &Message) -> Result<Bytes, String> {
+    if !message.compressed {
+        return Ok(message.data.clone());
+    }
+    grpc::inflate(encoding, &message.data, MAX_INFLATED).map_err(|error| error.to_string())
+}
+
+fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> Difference {
+    let at = grpc::differ::first(was, is).unwrap_or_default();
+    let (recorded, replayed) = grpc::differ::told(was, is).unwrap_or_default();
+    let path = if at < was.len().min(is.len()) {
+        format!("byte {at}")
+    } else {
+        "length".to_owned()
+    };
+    Difference {
+        message: Some(message),
+        path,
+        recorded,
+        replayed,
+    }
+}
+
+/// The type of a method's answers.
+fn answers(pool: &DescriptorPool, method: &str) -> Option<MessageDescriptor> {
+    let (service, name) = method.strip_prefix('/')?.split_once('/')?;
+    let service = pool.get_service_by_name(service)?;
+    let method = service.methods().find(|method| method.name() == name)?;
+    Some(method.output())
+}
+
+/// Headers of a request: what was recorded, and over it what the user gives. Secrets that were redacted are not sent.
+fn request_headers(recorded: &Metadata, user: &HeaderMap) -> HeaderMap {
+    /// What belongs to the connection, to the old client or to this one.
+    const OURS: [&str; 10] = [
+        "content-type",
+        "te",
+        "user-agent",
+        "grpc-accept-encoding",
+        "grpc-timeout",
+        "host",
+        "connection",
+        "content-length",
+        "date",
+        "accept-encoding",
+    ];
+    let kept = recorded.0.iter().filter(|(name, value)| {
+        let redacted = value.starts_with(crate::transform::redact::REDACTED.as_bytes());
+        !name.starts_with(':') && !OURS.contains(&name.as_str()) && !redacted
+    });
+    let mut headers = grpc::header_map(&Metadata(kept.cloned().collect()));
+    for name in user.keys() {
+        headers.remove(name);
+    }
+    for (name, value) in user {
+        headers.append(name, value.clone());
+    }
+    headers
 }

@@ -4,13 +4,13 @@ use std::{fmt, str::FromStr, time::Duration};
 
 /// How much of a silence before a broken connection is kept at any rate. Calls of one job share the connection, and must
 /// not lose what they have still to send to the first of them that breaks it; and a client tells a job that was closed
-/// when idle from one that died by this silence ([`crate::wire::idle::SILENCE_BEFORE_GOAWAY`]).
-pub(super) const KEPT_SILENCE: Duration = Duration::from_millis(1250);
+/// when idle from one that died by this silence ([`crate::grpc::idle::SILENCE_BEFORE_GOAWAY`]).
+pub(crate) const KEPT_SILENCE: Duration = Duration::from_millis(1250);
 
 /// How fast a capture is replayed.
 ///
 /// ```
-/// use grpc_capture::replay::Rate;
+/// use grpc_capture::serve::Rate;
 /// assert_eq!("max".parse(), Ok(Rate::Max));
 /// assert_eq!("0.5".parse(), Rate::times(0.5));
 /// assert!("-1".parse::<Rate>().is_err());
@@ -94,7 +94,7 @@ impl fmt::Display for Rate {
 ///
 /// ```
 /// use std::time::Duration;
-/// use grpc_capture::replay::pace::{Rate, Schedule};
+/// use grpc_capture::serve::pace::{Rate, Schedule};
 /// let schedule = Schedule::new(Rate::times(2.0).unwrap(), 1_000);
 /// assert_eq!(schedule.due(5_000), Some(Duration::from_nanos(2_000)));
 /// ```
@@ -111,7 +111,7 @@ impl Schedule {
         Self { rate, first_ns }
     }
 
-    pub(super) const fn first_ns(&self) -> u64 {
+    pub(crate) const fn first_ns(&self) -> u64 {
         self.first_ns
     }
 

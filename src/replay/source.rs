@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    event::Event,
     file::{CallOverview, CaptureState, ChunkCache, EventPlace, FileError, Header, PackedEvents, Reader},
+    model::event::Event,
 };
 
 /// A capture that can be read any number of times at once.
@@ -67,7 +67,7 @@ impl Source {
     }
 
     /// The events of one call of it.
-    pub(super) fn packed(&self, events: PackedEvents) -> Self {
+    pub(crate) fn packed(&self, events: PackedEvents) -> Self {
         Self {
             name: self.name.clone(),
             kind: Kind::Packed(events),
@@ -87,13 +87,13 @@ impl Source {
     }
 
     /// The name without folder and extension; the last resort for a job id.
-    pub(super) fn stem(&self) -> &str {
+    pub(crate) fn stem(&self) -> &str {
         let stem = Path::new(&self.name).file_stem().and_then(|stem| stem.to_str());
         stem.unwrap_or(&self.name)
     }
 
     /// Opens it at its first event.
-    pub(super) fn open(&self) -> Result<Events, SourceError> {
+    pub(crate) fn open(&self) -> Result<Events, SourceError> {
         let place = match &self.kind {
             Kind::File(path) => {
                 let reader = Reader::open(path).map_err(|error| self.error(error))?;
@@ -132,7 +132,7 @@ impl Source {
 
 /// The events of a capture, in order.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     capture: String,
     place: Place,
 }
@@ -157,7 +157,7 @@ enum Place {
 
 /// Where the calls of a capture are, as far as it can be told without reading it.
 #[derive(Debug)]
-pub(super) enum Calls {
+pub(crate) enum Calls {
     /// These are all of them.
     Listed(Vec<CallOverview>),
     /// It must be read.
@@ -165,7 +165,7 @@ pub(super) enum Calls {
 }
 
 impl Events {
-    pub(super) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         match &self.place {
             Place::File(reader) => reader.header(),
             Place::Bytes(reader) => reader.header(),
@@ -175,7 +175,7 @@ impl Events {
     }
 
     /// Lists the calls, and starts again from the first event. A damaged capture is not listed.
-    pub(super) fn calls(&mut self) -> Calls {
+    pub(crate) fn calls(&mut self) -> Calls {
         fn list<R: Read + Seek>(reader: &mut Reader<R>) -> Calls {
             reader
                 .overview()
@@ -189,7 +189,7 @@ impl Events {
     }
 
     /// Whether the capture is finished.
-    pub(super) fn state(&mut self) -> Result<CaptureState, SourceError> {
+    pub(crate) fn state(&mut self) -> Result<CaptureState, SourceError> {
         let state = match &mut self.place {
             Place::File(reader) => reader.state(),
             Place::Bytes(reader) => reader.state(),
@@ -199,7 +199,7 @@ impl Events {
     }
 
     /// Continues with the first event at or after `offset_ns`.
-    pub(super) fn seek(&mut self, offset_ns: u64) -> Result<(), SourceError> {
+    pub(crate) fn seek(&mut self, offset_ns: u64) -> Result<(), SourceError> {
         let sought = match &mut self.place {
             Place::File(reader) => reader.seek(offset_ns),
             Place::Bytes(reader) => reader.seek(offset_ns),
@@ -217,7 +217,7 @@ impl Events {
     }
 
     /// Where the event stands in the file that was given last.
-    pub(super) fn place_of_last(&self) -> Option<EventPlace> {
+    pub(crate) fn place_of_last(&self) -> Option<EventPlace> {
         match &self.place {
             Place::File(reader) => reader.place_of_last(),
             Place::Bytes(reader) => reader.place_of_last(),
@@ -226,7 +226,7 @@ impl Events {
     }
 
     /// Continues with the event at `place`, which this source has given before.
-    pub(super) fn seek_to(&mut self, place: EventPlace) {
+    pub(crate) fn seek_to(&mut self, place: EventPlace) {
         match &mut self.place {
             Place::File(reader) => reader.seek_to(place),
             Place::Bytes(reader) => reader.seek_to(place),

@@ -1,7 +1,7 @@
 //! How whoever reads a report sees the same again: where to get the program, and the commands with all that was asked for.
 
 use super::html::shell_word;
-use crate::text::printable;
+use crate::model::text::printable;
 
 /// A file of expectations has this name, in a bundle and in the commands of a report.
 pub const EXPECTATIONS: &str = "expectations.toml";

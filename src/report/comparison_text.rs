@@ -1,8 +1,8 @@
 //! A comparison of a server with a capture, as text.
 
 use crate::{
-    replay::compare::outcome::{CallOutcome, Comparison, Difference},
-    text::printable,
+    model::text::printable,
+    replay::outcome::{CallOutcome, Comparison, Difference},
 };
 
 /// The verdict, and a line for each call with its differences below it.

@@ -5,7 +5,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{diff_text, html::escape::escape, picture::scale};
-use crate::diff::{Column, Diff, Map};
+use crate::analyze::diff::{Column, Diff, Map};
 
 /// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
 const BAR: u32 = 8;

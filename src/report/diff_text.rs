@@ -1,9 +1,8 @@
 //! A comparison of two captures as text.
 
 use crate::{
-    diff::{Diff, Difference, Totals},
-    finding::Place,
-    text::printable,
+    analyze::diff::{Diff, Difference, Totals},
+    model::{finding::Place, text::printable},
 };
 
 /// The comparison, as `capture diff` prints it; `a` and `b` are the names of the captures.

@@ -11,9 +11,11 @@ use super::{
     unknown::{may_hold_any, unknown_fields},
 };
 use crate::{
-    event::{Ending, Event, EventKind, GoAway, Message, MessageNumbers, Metadata},
-    finding::utc,
-    wire,
+    grpc,
+    model::{
+        event::{Ending, Event, EventKind, GoAway, Message, MessageNumbers, Metadata},
+        finding::utc,
+    },
 };
 
 /// Turns the events of a capture into JSON objects, in their order.
@@ -202,10 +204,10 @@ impl Line<'_> {
             return self.schema.decode(&context.method, message.direction, &message.data);
         }
         let encoding = match message.direction {
-            crate::event::Direction::Sent => context.request_encoding.as_deref(),
-            crate::event::Direction::Received => context.response_encoding.as_deref(),
+            crate::model::event::Direction::Sent => context.request_encoding.as_deref(),
+            crate::model::event::Direction::Received => context.response_encoding.as_deref(),
         };
-        match wire::inflate(encoding.unwrap_or(wire::NO_ENCODING), &message.data, wire::MAX_INFLATED) {
+        match grpc::inflate(encoding.unwrap_or(grpc::NO_ENCODING), &message.data, grpc::MAX_INFLATED) {
             Ok(plain) => self.schema.decode(&context.method, message.direction, &plain),
             Err(error) => Some(Err(error.to_string())),
         }
@@ -236,7 +238,7 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
     match ending {
         Ending::Status(status) => {
             map.serialize_entry("code", &status.code)?;
-            map.serialize_entry("status", &wire::status::name(status.code))?;
+            map.serialize_entry("status", &grpc::status::name(status.code))?;
             map.serialize_entry("message", &status.message)?;
             map.serialize_entry("trailers_only", &status.trailers_only)?;
             map.serialize_entry("trailers", &Pairs(&status.trailers))

@@ -1,20 +1,22 @@
 //! Events as lines for people.
 
 use crate::{
-    event::{Direction, Ending, Event, EventKind, Metadata, Party},
-    text::printable,
-    wire,
+    grpc,
+    model::{
+        event::{Direction, Ending, Event, EventKind, Metadata, Party},
+        text::printable,
+    },
 };
 
 /// One event as one line: offset in seconds, call and place within it, and what happened.
 ///
 /// ```
-/// use grpc_capture::{event::{Event, EventKind}, report::event_text};
+/// use grpc_capture::{model::event::{Event, EventKind}, report::event_text};
 /// let event = Event { call: 1, seq: 3, offset_ns: 1_500_000, kind: EventKind::HalfClose };
 /// assert_eq!(event_text::line(&event, None), "    0.001500 s  1.3     half close");
 /// ```
 ///
-/// `number` is that of a message in its call and direction ([`MessageNumbers`](crate::event::MessageNumbers)).
+/// `number` is that of a message in its call and direction ([`MessageNumbers`](crate::model::event::MessageNumbers)).
 #[must_use]
 pub fn line(event: &Event, number: Option<u64>) -> String {
     let micros = event.offset_ns / 1000;
@@ -54,8 +56,8 @@ fn kind(kind: &EventKind, number: Option<u64>) -> String {
 #[must_use]
 pub fn ending(ending: &Ending) -> String {
     match ending {
-        Ending::Status(status) if status.message.is_empty() => wire::status::name(status.code),
-        Ending::Status(status) => format!("{}: {}", wire::status::name(status.code), printable(&status.message)),
+        Ending::Status(status) if status.message.is_empty() => grpc::status::name(status.code),
+        Ending::Status(status) => format!("{}: {}", grpc::status::name(status.code), printable(&status.message)),
         Ending::Cancelled(cancelled) => {
             let by = match cancelled.by {
                 Party::Us => "us",
@@ -70,10 +72,10 @@ pub fn ending(ending: &Ending) -> String {
         Ending::Broken(broken) => format!("broken: {}", printable(&broken.error)),
         Ending::Deadline(deadline) => {
             let limit = match deadline.limit {
-                crate::event::Limit::Connect => "connect",
-                crate::event::Limit::FirstFrame => "first-frame",
-                crate::event::Limit::Idle => "idle",
-                crate::event::Limit::Call => "call",
+                crate::model::event::Limit::Connect => "connect",
+                crate::model::event::Limit::FirstFrame => "first-frame",
+                crate::model::event::Limit::Idle => "idle",
+                crate::model::event::Limit::Call => "call",
             };
             format!("the {limit} limit of {} ms ran out", deadline.after_ns / 1_000_000)
         }
@@ -93,7 +95,7 @@ fn pairs(metadata: &Metadata) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{CallStart, Note};
+    use crate::model::event::{CallStart, Note};
 
     #[test]
     fn a_line_shows_time_place_and_metadata() {

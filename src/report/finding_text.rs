@@ -1,6 +1,6 @@
 //! Findings as text.
 
-use crate::{
+use crate::model::{
     finding::{Finding, Severity},
     text::printable,
 };
@@ -35,7 +35,7 @@ pub fn detail(finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Place;
+    use crate::model::finding::Place;
 
     #[test]
     fn a_finding_says_what_where_how_often_and_what_to_do() {

@@ -15,7 +15,7 @@ mod views;
 use std::fmt::Write as _;
 
 use super::input::ReportInput;
-use crate::finding::Verdict;
+use crate::model::finding::Verdict;
 use escape::escape;
 pub(super) use escape::shell_word;
 pub(super) use sections::{body, facts};

@@ -18,13 +18,16 @@ use super::{
     validation,
 };
 use crate::{
-    dialect::Layout,
-    event::{Event, EventKind, Note, Observer},
+    analyze::{
+        stats::{STALL_NS, Stats, StatsCollector, StatsOptions},
+        validate::{Expectations, ReadTo, Validator},
+    },
+    das::{dialect::Layout, focus::ConfigureResponse},
     file::{FileError, Header, Reader, Summary, attribute},
-    finding::{Finding, Place, Severity},
-    focus::ConfigureResponse,
-    stats::{STALL_NS, Stats, StatsCollector, StatsOptions},
-    validate::{Expectations, ReadTo, Validator},
+    model::{
+        event::{Event, EventKind, Note, Observer},
+        finding::{Finding, Place, Severity},
+    },
 };
 
 /// Remarks that a report shows; a person wrote them one by one.
@@ -264,7 +267,7 @@ fn stall_ns(expected: &Expectations, options: &CollectOptions) -> u64 {
 
 /// The frequencies that the configure response lists.
 fn frequencies_hz(header: &Header) -> Option<Vec<f64>> {
-    let body: serde_json::Value = crate::focus::parse_body(header.get(attribute::CONFIGURE_RESPONSE)?).ok()?;
+    let body: serde_json::Value = crate::das::focus::parse_body(header.get(attribute::CONFIGURE_RESPONSE)?).ok()?;
     let list = ConfigureResponse::from(body).frequencies_list()?;
     let rises = list.windows(2).all(|pair| pair[0] < pair[1]) && list.iter().all(|hz| hz.is_finite());
     Some(list).filter(|list| rises && !list.is_empty())

@@ -2,7 +2,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::{
+use crate::model::{
     finding::{Finding, Severity},
     text::{printable, printable_lines},
 };
@@ -33,7 +33,7 @@ pub struct Suite<'a> {
 /// None in practice: everything a finding holds can be written as XML.
 ///
 /// ```
-/// use grpc_capture::{finding::Severity, report::junit::{Case, Suite, render}};
+/// use grpc_capture::{model::finding::Severity, report::junit::{Case, Suite, render}};
 /// let cases = vec![Case { rule: "nan", finding: None }];
 /// let xml = render(&[Suite { name: "job.gcap", cases, fails_from: Severity::Error }]).unwrap();
 /// assert!(xml.contains(r#"<testcase name="nan""#));
@@ -77,7 +77,7 @@ fn test_case(suite: &Suite<'_>, case: &Case<'_>) -> TestCase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Place;
+    use crate::model::finding::Place;
 
     fn finding(severity: Severity) -> Finding {
         Finding {

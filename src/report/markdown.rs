@@ -8,8 +8,10 @@ use super::{
 };
 use crate::{
     file::attribute,
-    finding::Verdict,
-    text::{printable, printable_lines},
+    model::{
+        finding::Verdict,
+        text::{printable, printable_lines},
+    },
 };
 
 /// Findings that are told; a ticket is read by people.

@@ -37,7 +37,7 @@ pub use survey::{Plan, SensorPlan, SensorState, Survey};
 pub use timebase::{Segment, Timebase};
 pub use timeline::{Arrivals, CallSpan, Lost, Silence};
 
-use crate::{frames::MessagePlace, spectrogram::Row};
+use crate::das::{frames::MessagePlace, spectrogram::Row};
 
 /// When a row was, microseconds since the Unix epoch: by its own timestamp, or by its arrival when it has none.
 fn row_time_us(row: &Row<'_>, place: &MessagePlace, anchor_unix_ns: u64) -> i64 {

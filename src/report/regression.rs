@@ -1,8 +1,8 @@
 //! What got worse since a baseline, as findings.
 
 use crate::{
-    finding::{Finding, Place, Severity},
-    stats::baseline::Regression,
+    analyze::stats::baseline::Regression,
+    model::finding::{Finding, Place, Severity},
 };
 
 /// The rule that these findings name.

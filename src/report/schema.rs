@@ -4,8 +4,8 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use crate::{
-    dialect::descriptors::{self, DescriptorError, Descriptors},
-    event::Direction,
+    grpc::descriptors::{self, DescriptorError, Descriptors},
+    model::event::Direction,
 };
 
 /// Looks up message types by method path.
@@ -28,7 +28,7 @@ impl Schema {
     /// When it is no descriptor set, or too large.
     ///
     /// ```
-    /// use grpc_capture::{event::Direction, proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
+    /// use grpc_capture::{model::event::Direction, das::proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
     /// let schema = Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET)?;
     /// let method = "/datastream.DataStreamService/StreamSpectrograms";
     /// assert_eq!(schema.message_type(method, Direction::Sent).as_deref(), Some("datastream.StreamRequest"));
@@ -70,7 +70,7 @@ impl Schema {
     /// Encodes the request of a method from JSON, in the proto3 mapping; `None` when the method is not in the schema.
     ///
     /// ```
-    /// use grpc_capture::{proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
+    /// use grpc_capture::{das::proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
     /// let schema = Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET)?;
     /// let method = "/datastream.DataStreamService/StreamSpectrograms";
     /// assert_eq!(schema.encode(method, r#"{"job_id": "a"}"#), Some(Ok(b"\x0a\x01a".to_vec())));

@@ -1,9 +1,9 @@
 //! Statistics as text.
 
 use crate::{
-    dialect::Dialect,
-    stats::{Amplitude, Breaks, CallStats, EndingStats, RowTiming, SensorStats, Stats, Timing, TimingSource},
-    text::printable,
+    analyze::stats::{Amplitude, Breaks, CallStats, EndingStats, RowTiming, SensorStats, Stats, Timing, TimingSource},
+    das::dialect::Dialect,
+    model::text::printable,
 };
 
 /// Sensors listed in the text: the quietest and the loudest; JSON holds all of them.

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::junit::{Case, Suite};
 use crate::{
-    finding::{Finding, Severity, Verdict},
-    validate::{ExpectedItem, ReadTo, Validation},
+    analyze::validate::{ExpectedItem, ReadTo, Validation},
+    model::finding::{Finding, Severity, Verdict},
 };
 
 /// Version of the JSON schema.

@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{finding_text, validation::Report};
-use crate::text::printable;
+use crate::model::text::printable;
 
 /// The verdict, findings as a table, each with its places and hint, and the verdict once more: whoever reads the end of a
 /// long text has it before him, too.

@@ -25,12 +25,12 @@ pub use request::CallRequest;
 
 use super::dial::{Connection, within};
 use crate::{
-    event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
-    record::{CallRecorder, RecordingHandle, Refused},
-    wire::{
+    grpc::{
         Deframer, WireError, metadata,
         status::{self, Block},
     },
+    model::event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    record::{CallRecorder, RecordingHandle, Refused},
 };
 use watchdog::Watchdog;
 
@@ -260,7 +260,7 @@ impl CallTap {
         }
     }
 
-    fn next_frame(&mut self, deframer: &mut Deframer) -> Result<Option<crate::wire::Frame>, CallFault> {
+    fn next_frame(&mut self, deframer: &mut Deframer) -> Result<Option<crate::grpc::Frame>, CallFault> {
         deframer.next_frame().map_err(|error| {
             self.lose(&error);
             CallFault::Wire(error)

@@ -35,7 +35,7 @@ use super::{
     awake::Deadline,
     tls::{TlsMode, TlsOptions},
 };
-use crate::event::GoAway;
+use crate::model::event::GoAway;
 use connector::{Connector, Route};
 use error::{Fault, Lack, Next};
 use watch::{Opening, Watch};

@@ -10,7 +10,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_res
 use tonic_prost::ProstCodec;
 
 use super::{awake::Deadline, dial::Connection};
-use crate::proto::datastream::{HealthRequest, data_stream_service_client::DataStreamServiceClient};
+use crate::das::proto::datastream::{HealthRequest, data_stream_service_client::DataStreamServiceClient};
 
 /// How long one question may take: health is answered from memory, so a longer silence is itself an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -182,7 +182,7 @@ fn judge(method: &str, status: &Status) -> Answer {
         Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Cancelled => {
             Answer::NotYet(format!(
                 "{method} answers {}: {}",
-                crate::wire::status::name(status.code() as u32),
+                crate::grpc::status::name(status.code() as u32),
                 super::dial::chain(status)
             ))
         }

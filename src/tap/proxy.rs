@@ -38,9 +38,11 @@ use super::{
     tls::sha256,
 };
 use crate::{
+    grpc::{
+        DEFAULT_MAX_MESSAGE_BYTES,
+        server_tls::{ServerTls, ServerTlsError},
+    },
     record::RecordingHandle,
-    server_tls::{ServerTls, ServerTlsError},
-    wire::DEFAULT_MAX_MESSAGE_BYTES,
 };
 use front::Front;
 use hub::Hub;

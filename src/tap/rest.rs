@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::tls::TlsOptions;
-use crate::focus::ConfigureResponse;
+use crate::das::focus::ConfigureResponse;
 use answer::Answer;
 
 /// Where a Focus Server stands behind a proxy; tried when the address has no path of its own.

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 pub use reflect::{ReflectError, reflect};
 
-use crate::dialect::descriptors::{self, Descriptors, MAX_SET_BYTES};
+use crate::grpc::descriptors::{self, Descriptors, MAX_SET_BYTES};
 
 /// Bytes of a `.proto` file: the largest public ones have two megabytes.
 const MAX_PROTO_BYTES: u64 = 16 << 20;

@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    event::Event,
+    grpc::encode_message,
+    model::event::Event,
     record::{Clock, Recorder, RecorderOptions, Sink, SinkError},
-    wire::encode_message,
 };
 
 /// Events in memory.

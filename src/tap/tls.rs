@@ -28,7 +28,7 @@ pub use verifier::PinMismatch;
 pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
 
-use crate::server_tls::pem_bytes;
+use crate::grpc::server_tls::pem_bytes;
 
 /// How a connection is secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -13,7 +13,7 @@ class Home(NamedTuple):
     remedy: str
 
 
-FRONT = ("src/main.rs", "src/cli.rs", "src/cli/", "src/commands.rs", "src/commands/")
+FRONT = ("src/main.rs", "src/cli.rs", "src/cli/")
 
 HOMES = (
     Home(
@@ -34,7 +34,7 @@ HOMES = (
         (
             *FRONT,
             *("src/tap.rs", "src/tap/", "src/serve.rs", "src/serve/", "src/replay.rs", "src/replay/"),
-            *("src/record.rs", "src/record/", "src/evidence/attach.rs", "src/evidence/attach/"),
+            *("src/record.rs", "src/record/", "src/report/attach.rs", "src/report/attach/"),
         ),
         "the network and the runtime belong above; make this part pure and drive it from there",
     ),

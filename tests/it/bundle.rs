@@ -5,13 +5,13 @@ use std::path::Path;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use grpc_capture::{
-    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Note, Status},
-    file::{Header, Reader, Writer, WriterOptions, attribute},
-    proto::{
+    das::proto::{
         FOCUS_DESCRIPTOR_SET,
         datastream::{DataStream, SensorIntensity, SpectrogramRow, StreamRequest},
     },
-    wire,
+    file::{Header, Reader, Writer, WriterOptions, attribute},
+    grpc,
+    model::event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Note, Status},
 };
 use prost::Message as _;
 
@@ -91,7 +91,7 @@ fn planted(path: &str) {
              \"legend\":{{\"{ascii}\":1}}}}"
         ),
     );
-    let percent: String = wire::status::percent_encode(&format!("bad job at {FIELD}"));
+    let percent: String = grpc::status::percent_encode(&format!("bad job at {FIELD}"));
     let kinds = [
         EventKind::CallStart(CallStart {
             method: "/datastream.DataStreamService/StreamSpectrograms".to_owned(),
@@ -121,7 +121,7 @@ fn planted(path: &str) {
     let frames = (0..10).map(|number| {
         let (plain, compressed) = (frame(number), number % 2 == 1);
         let data = if compressed {
-            wire::deflate("gzip", &plain).unwrap()
+            grpc::deflate("gzip", &plain).unwrap()
         } else {
             plain
         };

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use grpc_capture::event::EventKind;
+use grpc_capture::model::event::EventKind;
 
 use crate::support::{Dir, events, received, run, shipped};
 

@@ -13,10 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use grpc_capture::event::Ending;
+use grpc_capture::model::event::Ending;
 
 use crate::support::{
-    Dir, Noise, Running, delimited, endings, frames, raw_job::RawJob, raw_job::Step, received, run, verify, wait,
+    Dir, Noise, Running, delimited, endings, frames,
+    raw_job::{RawJob, Step},
+    received, run, verify, wait,
 };
 
 /// Kills, unless `CAPTURE_KILL_TRIALS` says another number.

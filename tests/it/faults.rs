@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grpc_capture::replay::faults::CATALOG;
+use grpc_capture::serve::faults::CATALOG;
 use serde_json::Value;
 
 use crate::support::{Dir, Run, Running, Serve, received, run, shipped};

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use grpc_capture::{
-    event::{CallStart, Direction, Event, EventKind, Message},
     file::{Header, Writer, WriterOptions},
+    model::event::{CallStart, Direction, Event, EventKind, Message},
 };
 use serde_json::Value;
 

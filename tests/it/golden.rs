@@ -5,8 +5,8 @@
 use std::{fs, path::Path};
 
 use grpc_capture::{
+    analyze::snapshot::{self, names},
     file::Reader,
-    snapshot::{self, names},
 };
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/captures");

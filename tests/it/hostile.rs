@@ -3,9 +3,9 @@
 use std::{fs, path::Path, process::Command};
 
 use grpc_capture::{
-    event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
     file::{Codec, Header, Writer, WriterOptions},
-    wire::deflate,
+    grpc::deflate,
+    model::event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
 };
 
 use crate::support::{Dir, delimited, endings, frames, received, run, shipped, verify};

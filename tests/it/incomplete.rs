@@ -5,9 +5,9 @@ use std::fs;
 
 use bytes::Bytes;
 use grpc_capture::{
-    event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Note, Status},
+    das::proto::{FOCUS_DESCRIPTOR_SET, datastream::DataStream},
     file::{Header, Writer, WriterOptions, attribute},
-    proto::{FOCUS_DESCRIPTOR_SET, datastream::DataStream},
+    model::event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Note, Status},
 };
 use prost::Message as _;
 
@@ -47,7 +47,7 @@ pub(crate) fn capture(dir: &Dir, kind: Kind) -> String {
         ..CallStart::default()
     };
     let request = EventKind::Message(Message::plain(Direction::Sent, &b"\x0a\x01x"[..]));
-    let headers = EventKind::Headers(grpc_capture::event::Headers {
+    let headers = EventKind::Headers(grpc_capture::model::event::Headers {
         metadata: Metadata::default(),
     });
     let opening = [EventKind::CallStart(start), request, EventKind::HalfClose, headers];

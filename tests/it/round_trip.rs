@@ -3,13 +3,15 @@
 use std::io::Write as _;
 
 use grpc_capture::{
-    dialect::{datastream, pandadatastream},
-    event::{
+    das::{
+        dialect::{datastream, pandadatastream},
+        proto::FOCUS_DESCRIPTOR_SET,
+    },
+    file::{Codec, Header, Reader, Writer, WriterOptions, attribute},
+    model::event::{
         Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit, Message,
         Metadata, Note, Party, Status,
     },
-    file::{Codec, Header, Reader, Writer, WriterOptions, attribute},
-    proto::FOCUS_DESCRIPTOR_SET,
 };
 
 use crate::support::{Dir, events, frames, run, shipped, verify};

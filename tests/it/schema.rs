@@ -3,9 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use grpc_capture::{
-    event::{CallStart, Direction, Event, EventKind, Headers, Message, Metadata},
+    das::proto::FOCUS_DESCRIPTOR_SET,
     file::{Header, Writer, WriterOptions},
-    proto::FOCUS_DESCRIPTOR_SET,
+    model::event::{CallStart, Direction, Event, EventKind, Headers, Message, Metadata},
     tap::schema,
 };
 use prost::Message as _;

@@ -8,8 +8,8 @@ use super::super::{
     record::{self, CallCount},
 };
 use crate::{
-    event::{Direction, Event, EventKind},
     file::WriterOptions,
+    model::event::{Direction, Event, EventKind},
 };
 
 /// Bytes of a record's length prefix.
@@ -24,7 +24,7 @@ const COPY_BELOW: usize = 4 << 10;
 /// A builder can be filled on one thread and sealed on another by a [`Sealer`](super::Sealer):
 ///
 /// ```
-/// use grpc_capture::event::{Direction, Event, EventKind, Message};
+/// use grpc_capture::model::event::{Direction, Event, EventKind, Message};
 /// use grpc_capture::file::{Codec, Header, Sealed, Sealer, Writer, WriterOptions};
 ///
 /// let mut writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?;

@@ -8,7 +8,7 @@ use tape_sha256::Message;
 
 use crate::{
     file::format::{IN_PIECES, Version},
-    varint,
+    model::varint,
 };
 
 /// A SHA-256 digest; displays as 64 hexadecimal digits.

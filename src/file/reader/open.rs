@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::EventPlace;
 
 use crate::{
-    event::Event,
     file::{
         FileError,
         chunk::{self, Opener, digest::Rule},
@@ -13,6 +12,7 @@ use crate::{
         record::{self, ChunkHead},
         walk::said::Said,
     },
+    model::event::Event,
 };
 
 /// A chunk whose events are given out.

@@ -2,8 +2,8 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use super::*;
 use crate::{
-    event::{Direction, EventKind, Message},
     file::{Writer, WriterOptions},
+    model::event::{Direction, EventKind, Message},
 };
 
 /// A file that shows only its beginning, until a reader has come to the end of that and looks elsewhere.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Entries, entries, metadata_of};
-use crate::event::{Broken, Cancelled, Deadline, Ending, GoAway, Limit as CallLimit, Party, Status};
+use crate::model::event::{Broken, Cancelled, Deadline, Ending, GoAway, Limit as CallLimit, Party, Status};
 
 /// The order of the variants is part of the format.
 #[derive(Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! What the records of a chunk come to, to be held against its head.
 
 use crate::{
-    event::{Direction, Event, EventKind},
     file::record::{CallCount, ChunkHead},
+    model::event::{Direction, Event, EventKind},
 };
 
 /// What a chunk's head should say of the events that were counted.

@@ -2,7 +2,6 @@ use std::io::Cursor;
 
 use super::*;
 use crate::{
-    event::{Direction, Ending, EventKind, Message},
     file::{
         Codec, Header, Reader, Tail, Verified, Writer, WriterOptions,
         format::{self, PART_HEAD_LEN, Tag},
@@ -10,6 +9,7 @@ use crate::{
         recover::{Recovered, recover},
         verify,
     },
+    model::event::{Direction, Ending, EventKind, Message},
 };
 
 /// Nothing of it must become an event.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::event::{CAPTURE_CALL, CallStart, Direction, Event, EventKind, Headers, Message};
+use crate::model::event::{CAPTURE_CALL, CallStart, Direction, Event, EventKind, Headers, Message};
 
 /// A first request larger than this is not repeated: a few hundred open calls must not hold much memory.
 const LARGEST_REQUEST: usize = 64 << 10;

@@ -18,8 +18,8 @@ use super::{
     segment::Segment,
 };
 use crate::{
-    event::{CAPTURE_CALL, Event},
     file::Reader,
+    model::event::{CAPTURE_CALL, Event},
     record::{SinkError, pipeline},
 };
 

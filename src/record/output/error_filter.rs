@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::{AUTHOR, Output, RecordingSummary};
 use crate::{
-    event::{CAPTURE_CALL, Ending, Event, EventKind, Message, Metadata, Note},
+    model::event::{CAPTURE_CALL, Ending, Event, EventKind, Message, Metadata, Note},
     record::{Sink, SinkError},
 };
 

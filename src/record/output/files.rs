@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{RecordedCapture, Trigger};
 use crate::{
-    event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Party},
     file::{Summary, each_readable_event},
+    model::event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Party},
     record::sync::RecordedFile,
 };
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{RecordingFiles, files::Worth};
 use crate::{
-    event::Event,
+    model::event::Event,
     record::{SinkError, sync::RecordedFile},
 };
 

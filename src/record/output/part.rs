@@ -9,8 +9,8 @@ use super::{
     template::Lasting,
 };
 use crate::{
-    event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, Party},
     file::{CUT_REASON, NewFile, SliceOf},
+    model::event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, Party},
     record::{
         Sink as _, SinkError,
         pipeline::{Pipeline, Written},

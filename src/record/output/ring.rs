@@ -15,9 +15,11 @@ use super::{
     segment::{OpenSegment, Segment},
 };
 use crate::{
-    event::{Ending, Event, EventKind},
+    model::{
+        event::{Ending, Event, EventKind},
+        units,
+    },
     record::SinkError,
-    units,
 };
 
 /// Pieces that a full ring has. More make its bound exact, fewer make fewer files.

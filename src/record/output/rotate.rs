@@ -9,7 +9,7 @@ use super::{
     part::{Part, Plan},
 };
 use crate::{
-    event::{Event, EventKind},
+    model::event::{Event, EventKind},
     record::{Sink, SinkError},
 };
 

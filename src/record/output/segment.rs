@@ -7,7 +7,7 @@ use std::{
 
 use super::{CaptureTemplate, Names, RecordingFiles, continued::ContinuedCalls, template::Lasting};
 use crate::{
-    event::Event,
+    model::event::Event,
     record::{Sink as _, SinkError, pipeline::Pipeline},
 };
 

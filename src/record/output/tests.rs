@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    event::{CAPTURE_CALL, CallStart, Direction, Ending, EventKind, Message, Status},
     file::{CUT_REASON, Header, Reader, WriterOptions, verify},
+    model::event::{CAPTURE_CALL, CallStart, Direction, Ending, EventKind, Message, Status},
     record::{compression_pool::CompressionPool, pipeline::CodecPreference},
 };
 

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::{
-    event::{Direction, EventKind, Message},
     file::{Header, Reader, WriterOptions, verify},
+    model::event::{Direction, EventKind, Message},
 };
 
 /// Keeps its bytes where a test can see them; fails like a broken disk once it holds `limit` bytes.

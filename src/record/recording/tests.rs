@@ -5,8 +5,8 @@ use std::{
 
 use super::*;
 use crate::{
-    event::{CallStart, Direction, Event, Message},
     file::Reader,
+    model::event::{CallStart, Direction, Event, Message},
     record::{Refused, RingBound, RotateOptions},
 };
 
@@ -46,8 +46,8 @@ async fn many_recordings_share_threads_and_each_keeps_its_own_events() {
         let summary = recording.finish().await.unwrap();
         assert_eq!(summary.summary.messages, 50);
         let read = Reader::open(&path).unwrap().map(|event| event.unwrap().kind);
-        let messages =
-            read.filter(|kind| matches!(kind, crate::event::EventKind::Message(message) if message.data[0] == at));
+        let messages = read
+            .filter(|kind| matches!(kind, crate::model::event::EventKind::Message(message) if message.data[0] == at));
         assert_eq!(messages.count(), 50, "{at}");
     }
 }
@@ -55,7 +55,7 @@ async fn many_recordings_share_threads_and_each_keeps_its_own_events() {
 #[tokio::test]
 async fn a_recording_that_panics_leaves_the_others_of_its_thread_whole() {
     struct Fragile;
-    impl crate::redact::Rule for Fragile {
+    impl crate::transform::redact::Rule for Fragile {
         fn apply(&mut self, _: Event) -> Event {
             panic!("of a test")
         }

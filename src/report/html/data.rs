@@ -3,12 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
+use crate::model::text::printable_json;
 use crate::report::{
     finding_text,
     input::ReportInput,
     picture::{Limits, SensorState, colour},
 };
-use crate::text::printable_json;
 
 /// Colour limits: percentiles of the cells.
 const LIMITS: (f64, f64) = (0.02, 0.995);

@@ -1,6 +1,6 @@
 //! Text that is safe within a page.
 
-use crate::text::printable;
+use crate::model::text::printable;
 
 /// Text for an element or for an attribute in double quotes; control characters are shown, not passed on.
 pub(in crate::report) fn escape(text: &str) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::escape::escape;
 use crate::{
-    finding::{Finding, Verdict},
+    model::finding::{Finding, Verdict},
     report::{finding_text, input::ReportInput},
 };
 
@@ -90,7 +90,7 @@ fn one(text: &mut String, input: &ReportInput, at: usize, finding: &Finding) {
         );
     }
     let (first_us, last_us) = input.place_us(at);
-    let link = |us: Option<i64>, place: &crate::finding::Place| {
+    let link = |us: Option<i64>, place: &crate::model::finding::Place| {
         let shown = escape(&place.in_full().to_string());
         match us {
             Some(us) => {

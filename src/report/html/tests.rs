@@ -6,10 +6,12 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
-    dialect::datastream,
-    event::{CallStart, Direction, Ending, Event, EventKind, Message, Note, Status},
+    das::{
+        dialect::datastream,
+        proto::datastream::{DataStream, SensorIntensity, SpectrogramRow},
+    },
     file::{Header, Reader, Writer, WriterOptions, attribute},
-    proto::datastream::{DataStream, SensorIntensity, SpectrogramRow},
+    model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Note, Status},
     report::{
         input::{CollectOptions, collect},
         markdown,

@@ -10,7 +10,7 @@ use super::{
     scale::{self, Tick},
     survey::SensorState,
 };
-use crate::finding::Severity;
+use crate::model::finding::Severity;
 use parts::{Up, band, bars, count_axis, image, left_label, legend, marks, nothing, share_of_time, time_axis};
 
 /// Pixels for each dot of a letter.

@@ -11,11 +11,15 @@ use super::{
     timeline::{Arrivals, Timeline},
 };
 use crate::{
-    event::{Event, Observer},
-    finding::Place,
-    frames::{Frames, MessagePlace, Seen},
-    spectrogram::{Frame, Values},
-    stats::STALL_NS,
+    analyze::stats::STALL_NS,
+    das::{
+        frames::{Frames, MessagePlace, Seen},
+        spectrogram::{Frame, Values},
+    },
+    model::{
+        event::{Event, Observer},
+        finding::Place,
+    },
 };
 
 /// What to draw, and how large.

@@ -8,11 +8,13 @@ use super::{
     timebase::{Timebase, Times},
 };
 use crate::{
-    dialect::Layout,
-    event::{Event, Observer},
+    das::{
+        dialect::Layout,
+        frames::{Frames, LeftOut, MessagePlace, Seen},
+        spectrogram::{Frame, Values},
+    },
     file::Header,
-    frames::{Frames, LeftOut, MessagePlace, Seen},
-    spectrogram::{Frame, Values},
+    model::event::{Event, Observer},
 };
 
 /// Values that are kept to find medians: 32 MB.

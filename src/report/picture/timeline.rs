@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Direction, Event, EventKind};
+use crate::model::event::{Direction, Event, EventKind};
 
 /// Slots of the arrival histogram.
 const SLOTS: usize = 400;

@@ -6,13 +6,13 @@ use http::{HeaderMap, StatusCode};
 
 use super::cancelled_by_us;
 use crate::{
-    event::{Broken, Cancelled, Ending, GoAway, Party, Status},
-    tap::dial::chain,
-    wire::{
+    grpc::{
         http2::code,
         is_grpc, metadata,
         status::{self, Block},
     },
+    model::event::{Broken, Cancelled, Ending, GoAway, Party, Status},
+    tap::dial::chain,
 };
 
 /// We ended the call.
@@ -106,7 +106,7 @@ pub(in crate::tap) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<
                  Server's REST side is given with --server.)",
                 http.as_u16()
             ),
-            trailers: crate::event::Metadata::default(),
+            trailers: crate::model::event::Metadata::default(),
             trailers_only: true,
         })
     })
@@ -131,7 +131,7 @@ pub(in crate::tap) fn of_trailers(
     match status::status(headers, Block::TrailersOnly) {
         // The status stood in headers that were followed by an empty body.
         Some(status) => Ending::Status(Status {
-            trailers: crate::event::Metadata::default(),
+            trailers: crate::model::event::Metadata::default(),
             trailers_only: false,
             ..status
         }),

@@ -8,7 +8,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::CallFault;
-use crate::{tap::awake::Deadline, wire::DEFAULT_MAX_MESSAGE_BYTES};
+use crate::{grpc::DEFAULT_MAX_MESSAGE_BYTES, tap::awake::Deadline};
 
 /// When to end a call that does not end by itself. Nothing is limited by default but the size of a message.
 #[derive(Debug, Clone)]

@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use crate::{
-    event::Ending,
+    grpc::{WireError, idle::is_idle_close},
+    model::event::Ending,
     record::Refused,
-    wire::{WireError, idle::is_idle_close},
 };
 
 /// Why a call was given up although neither the user nor the server wanted it to end.

@@ -16,9 +16,9 @@ use tonic::{body::Body, transport};
 use tower_service::Service as _;
 
 use crate::{
-    event::CallStart,
+    grpc::{encode_message, metadata},
+    model::event::CallStart,
     tap::dial::Connection,
-    wire::{encode_message, metadata},
 };
 
 /// A method path that cannot be called.

@@ -13,18 +13,18 @@ use super::{
     *,
 };
 use crate::{
-    event::{Broken, Deadline, Event, Limit, Status},
-    proto::datastream::{
+    das::proto::datastream::{
         DataStream, HealthRequest, HealthResponse, StreamRequest,
         data_stream_service_server::{DataStreamService, DataStreamServiceServer},
     },
+    grpc::{WireError, encode_message},
+    model::event::{Broken, Deadline, Event, Limit, Status},
     record::{Overflow, Recorder, RecorderOptions},
     tap::{
         dial::{DialOptions, Target},
         health::{HealthProbe, Readiness},
         testing::{self, Memory, Peer, answer, data, goaway, grpc_head, headers, message, reset, trailers},
     },
-    wire::{WireError, encode_message},
 };
 
 const METHOD: &str = "/datastream.DataStreamService/StreamSpectrograms";

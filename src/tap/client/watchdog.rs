@@ -13,7 +13,7 @@ use std::{
 
 use super::{CallLimits, Stop, ending};
 use crate::{
-    event::{Deadline, Ending, Limit},
+    model::event::{Deadline, Ending, Limit},
     tap::awake::{Awake, Look},
 };
 

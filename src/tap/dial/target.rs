@@ -10,8 +10,8 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    redact::strip_userinfo,
     tap::tls::{TlsMode, TlsOptions},
+    transform::redact::strip_userinfo,
 };
 
 /// What the scheme of a target says about encryption.

@@ -19,11 +19,11 @@ use tokio::{
 };
 
 use crate::{
-    event::GoAway,
-    wire::http2::{
+    grpc::http2::{
         frame::{HEAD_BYTES, Head, kind},
         merge::{LEAST_ROOM, Merger},
     },
+    model::event::GoAway,
 };
 
 /// Bytes of a GOAWAY payload that are kept: last stream, error code, and as much debug data as says something.

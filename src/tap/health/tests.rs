@@ -7,12 +7,12 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
-    proto::datastream::HealthResponse,
+    das::proto::datastream::HealthResponse,
+    grpc::status::{INTERNAL, NOT_FOUND, UNAVAILABLE, UNIMPLEMENTED},
     tap::{
         dial::{DialOptions, Target, dial},
         testing,
     },
-    wire::status::{INTERNAL, NOT_FOUND, UNAVAILABLE, UNIMPLEMENTED},
 };
 
 const CHECK_HEALTH: &str = "/datastream.DataStreamService/CheckHealth";

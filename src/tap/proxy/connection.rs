@@ -23,7 +23,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    event::Direction,
+    model::event::Direction,
     tap::dial::{Dialer, Stream, Wire, watch::Opening},
 };
 

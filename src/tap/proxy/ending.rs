@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    event::{Cancelled, Deadline, Ending, GoAway, Limit, Party},
+    grpc::http2::code::{self, CANCEL},
+    model::event::{Cancelled, Deadline, Ending, GoAway, Limit, Party},
     tap::client::ending::{broken, by_us, lost, reset_by_server},
-    wire::http2::code::{self, CANCEL},
 };
 
 /// A client's clock began before its request reached us, so that its reset may come a little before our clock says that

@@ -4,11 +4,11 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::{
-    event::Metadata,
-    wire::http2::{
+    grpc::http2::{
         frame::{Head, MAX_BLOCK_BYTES, fragment, kind},
         hpack::{self, Decoder, HpackError},
     },
+    model::event::Metadata,
 };
 
 /// Metadata of one block that is recorded, 2 MiB: servers of the field send up to 1 MB. More is passed on.
@@ -363,10 +363,10 @@ mod tests {
             authority: Some("job:1".to_owned()),
             scheme: "https",
         };
-        let mut reader = crate::wire::http2::frame::FrameReader::of_server();
+        let mut reader = crate::grpc::http2::frame::FrameReader::of_server();
         reader.push(readdress.frames(&came));
         let (mut there, mut found) = (Blocks::default(), None);
-        while let Some(crate::wire::http2::frame::Item::Frame(head, payload)) = reader.next() {
+        while let Some(crate::grpc::http2::frame::Item::Frame(head, payload)) = reader.next() {
             found = there.take(head, payload, &all).unwrap();
         }
         let found = found.unwrap();

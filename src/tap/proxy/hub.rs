@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 use super::{allowance::Allowance, filter::MethodFilter};
 use crate::{
-    event::{Ending, FAILURE_AUTHOR, PROXY_AUTHOR},
+    model::event::{Ending, FAILURE_AUTHOR, PROXY_AUTHOR},
     record::{RecordingHandle, Refused},
     tap::client::Stop,
 };

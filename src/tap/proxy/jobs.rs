@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::front::Front;
 use crate::{
-    focus::{self, Endpoint},
+    das::focus::{self, Endpoint},
     tap::dial::{self, DialError, DialOptions, Dialer, Fallback, Target},
 };
 

@@ -14,9 +14,9 @@ use super::{
     hub::{CallEnd, Hub},
 };
 use crate::{
-    event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata, RECORDER_AUTHOR},
+    grpc::{is_grpc, timeout},
+    model::event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata, RECORDER_AUTHOR},
     record::{CallRecorder, RecordingHandle, Refused},
-    wire::{is_grpc, timeout},
 };
 
 /// The method of a request; `None` when it is no gRPC call, or not one that is to be recorded.

@@ -20,11 +20,11 @@ use super::{
     session::Session,
 };
 use crate::{
-    event::{Direction, GoAway},
-    wire::http2::{
+    grpc::http2::{
         code::CANCEL,
         frame::{FrameReader, Head, Item, kind},
     },
+    model::event::{Direction, GoAway},
 };
 
 /// What one read takes at least and at most. Between them it follows what comes: a connection that is idle holds little,

@@ -16,8 +16,8 @@ use super::{
     upstream::{Body, Upstream, empty, full, streamed},
 };
 use crate::{
-    focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress},
-    text::without_mark,
+    das::focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress},
+    model::text::without_mark,
 };
 
 /// Largest configure request and answer: a thousand times what they are, and a bound on what a client makes us hold.

@@ -23,12 +23,12 @@ use super::{
     tape::{Tape, Unfinished},
 };
 use crate::{
-    event::{Direction, Ending, Gap, GoAway, Status},
-    tap::client::ending::{not_grpc, of_trailers},
-    wire::{
+    grpc::{
         header_map,
         status::{self, Block as StatusBlock},
     },
+    model::event::{Direction, Ending, Gap, GoAway, Status},
+    tap::client::ending::{not_grpc, of_trailers},
 };
 
 /// A call that runs.
@@ -315,7 +315,7 @@ impl Session {
         {
             let mut announced = self.goaway.lock().unwrap_or_else(PoisonError::into_inner);
             // An error that follows an orderly goodbye says more than it; nothing says more than an error.
-            if announced.as_ref().is_none_or(crate::event::GoAway::is_orderly) {
+            if announced.as_ref().is_none_or(crate::model::event::GoAway::is_orderly) {
                 *announced = Some(goaway);
             }
         }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::log::Log;
 use crate::{
-    event::{Direction, Gap, Message},
-    wire::{Deframer, WireError},
+    grpc::{Deframer, WireError},
+    model::event::{Direction, Gap, Message},
 };
 
 /// One direction of a call.

@@ -14,11 +14,11 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::{
+    grpc::status::percent_decode,
     tap::{
         dial::{DialOptions, Stream},
         rest::{RestError, base, chain},
     },
-    wire::status::percent_decode,
 };
 
 /// The content of a request or an answer, as it comes.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::RestError;
-use crate::focus::{BodyError, error_text, parse_body, refusal};
+use crate::das::focus::{BodyError, error_text, parse_body, refusal};
 
 /// Characters of a foreign body that an error quotes.
 const QUOTED_CHARS: usize = 200;

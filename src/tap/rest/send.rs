@@ -7,7 +7,7 @@ use reqwest::{Method, Response, Url, header};
 use serde_json::Value;
 
 use crate::{
-    focus::MAX_BODY_BYTES,
+    das::focus::MAX_BODY_BYTES,
     tap::{
         Deadline,
         dial::within,

@@ -19,7 +19,7 @@ use tonic_reflection::pb::v1::{
 
 use super::join;
 use crate::{
-    dialect::descriptors::{MAX_FILES, MAX_SET_BYTES, file_name, imports},
+    grpc::descriptors::{MAX_FILES, MAX_SET_BYTES, file_name, imports},
     tap::dial::{Connection, DialError, DialOptions, Target, dial},
 };
 
@@ -147,7 +147,7 @@ async fn ask(
     let answer = answer.map_err(|status| refused(&status))?;
     match answer.and_then(|answer| answer.message_response) {
         Some(MessageResponse::ErrorResponse(error)) => Err(ReflectError::Refused {
-            code: crate::wire::status::name(u32::try_from(error.error_code).unwrap_or(2)),
+            code: crate::grpc::status::name(u32::try_from(error.error_code).unwrap_or(2)),
             message: error.error_message,
         }),
         Some(answer) => Ok(answer),
@@ -159,7 +159,7 @@ fn refused(status: &Status) -> ReflectError {
     match status.code() {
         Code::Unimplemented => ReflectError::Unimplemented,
         code => ReflectError::Refused {
-            code: crate::wire::status::name(code as u32),
+            code: crate::grpc::status::name(code as u32),
             message: status.message().to_owned(),
         },
     }

@@ -13,7 +13,7 @@ use rustls::{
 };
 
 use super::{TlsError, certificates, of_pem};
-use crate::server_tls::pem_bytes;
+use crate::grpc::server_tls::pem_bytes;
 
 /// The configuration that presents the certificate in `cert` with the key in `key`.
 pub(super) fn present(

@@ -1,6 +1,6 @@
 //! What must not be in a page that is made from a capture.
 
-use grpc_capture::text::is_hidden;
+use grpc_capture::model::text::is_hidden;
 
 use super::planted::FORGED;
 

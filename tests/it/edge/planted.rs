@@ -2,15 +2,17 @@
 
 use bytes::Bytes;
 use grpc_capture::{
-    dialect::{Dialect, datastream},
-    event::{
-        Broken, CallStart, Cancelled, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Note,
-        Party, Status,
+    das::{
+        dialect::{Dialect, datastream},
+        proto::{
+            FOCUS_DESCRIPTOR_SET,
+            datastream::{DataStream, SensorIntensity, SpectrogramRow},
+        },
     },
     file::{Header, Writer, WriterOptions, attribute},
-    proto::{
-        FOCUS_DESCRIPTOR_SET,
-        datastream::{DataStream, SensorIntensity, SpectrogramRow},
+    model::event::{
+        Broken, CallStart, Cancelled, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Note,
+        Party, Status,
     },
 };
 use prost::Message as _;

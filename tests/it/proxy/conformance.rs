@@ -2,7 +2,7 @@
 //! capture holds every one of them.
 
 use bytes::Bytes;
-use grpc_capture::event::{Direction, Ending, Event, EventKind, Metadata, Party};
+use grpc_capture::model::event::{Direction, Ending, Event, EventKind, Metadata, Party};
 use http::HeaderMap;
 
 use super::wire::{Ask, Client, End, Seen, Server, framed, split, text};
@@ -167,7 +167,7 @@ pub(super) fn calls(events: &[Event]) -> Vec<Vec<EventKind>> {
 }
 
 fn metadata(map: &HeaderMap) -> Metadata {
-    grpc_capture::wire::metadata(map)
+    grpc_capture::grpc::metadata(map)
 }
 
 pub(super) fn messages(events: &[EventKind], wanted: Direction) -> Vec<(bool, Bytes)> {

@@ -11,7 +11,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use grpc_capture::event::{Deadline, Direction, Ending, Event, EventKind, Limit, Party};
+use grpc_capture::model::event::{Deadline, Direction, Ending, Event, EventKind, Limit, Party};
 use http::{HeaderMap, uri::PathAndQuery};
 use tokio::sync::Semaphore;
 use tonic::{
@@ -383,7 +383,7 @@ fn assert_recorded(exchange: &Exchange, (told, seen): &(Told, Seen), events: &[E
         panic!("{what}: {events:?}")
     };
     assert_eq!(start.method, format!("/test.Exchange/{}", exchange.kind.0));
-    assert_eq!(start.metadata, grpc_capture::wire::metadata(&seen.headers), "{what}");
+    assert_eq!(start.metadata, grpc_capture::grpc::metadata(&seen.headers), "{what}");
     let asked = split(&seen.body);
     assert_eq!(asked.len(), exchange.requests.len(), "{what}");
     for ((compressed, bytes), wanted) in asked.iter().zip(&exchange.requests) {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use grpc_capture::{
-    event::{Broken, Ending},
     file::{Reader, call_digests},
+    model::event::{Broken, Ending},
 };
 use serde_json::{Value, json};
 

@@ -3,7 +3,6 @@ use proptest::prelude::*;
 
 use super::{planes::Cut, *};
 use crate::{
-    event::{Direction, Event, EventKind, Message},
     file::{
         WriterOptions,
         chunk::{
@@ -12,6 +11,7 @@ use crate::{
         },
         scan::{Content, Found, Scanner},
     },
+    model::event::{Direction, Event, EventKind, Message},
 };
 
 fn chunk(messages: &[(u32, Bytes)]) -> ChunkBuilder {

@@ -1,6 +1,6 @@
 //! Finds packed floats in a message by its protobuf wire structure, without a schema.
 
-use crate::varint;
+use crate::model::varint;
 
 /// What a run of numbers is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

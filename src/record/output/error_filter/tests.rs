@@ -2,8 +2,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::*;
 use crate::{
-    event::{Broken, CallStart, Direction, Gap, Status},
     file::{Header, Reader, WriterOptions, verify},
+    model::event::{Broken, CallStart, Direction, Gap, Status},
     record::{
         compression_pool::CompressionPool,
         output::{CaptureTemplate, Names, RecordingFiles, Rotate, RotateOptions},

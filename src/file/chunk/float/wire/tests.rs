@@ -1,7 +1,7 @@
 use prost::Message as _;
 
 use super::*;
-use crate::proto::{
+use crate::das::proto::{
     datastream::{DataStream, SensorIntensity, SpectrogramRow},
     pandadatastream,
 };

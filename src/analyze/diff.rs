@@ -1,0 +1,124 @@
+//! Two captures, aligned call by call and row by row: what is missing, extra, moved, changed.
+//!
+//! Calls are aligned by method and request, then by order; rows by row index and start time within a window of
+//! [`WINDOW`] rows, so that memory does not grow with the captures. Messages of other methods are aligned by their bytes.
+//! Times of arrival, and metadata that differs from run to run, are no differences.
+//!
+//! # JSON
+//!
+//! [`Diff`] serializes as one object; `diff` is the version of this schema, and keys may be added within a version.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `diff` | 1 |
+//! | `differs` | true when anything below is a difference |
+//! | `window` | rows that a row may move and still be known for the same; beyond, it is missing and extra |
+//! | `tolerance` | `abs`, `rel`: values differ when by more than abs + rel × the larger magnitude |
+//! | `totals` | `calls_missing` `calls_extra` `calls` `rows` `rows_missing` `rows_extra` `rows_duplicated` `rows_moved` `rows_changed` `messages` `messages_missing` `messages_extra` `messages_duplicated` `messages_moved` `messages_changed` `values_changed` `other` |
+//! | `max_abs`, `max_rel` | the largest differences of a value: `difference`, `a`, `b` (numbers, or `"nan"`, `"inf"`, `"-inf"`), `place` in the first capture |
+//! | `calls` | for each pair: `a` and `b` (call numbers; null where there is none), `method`, `rows`, `messages` (matched), `differences`, `more` (differences that are not listed) |
+//!
+//! A difference has `kind` (`missing`, `extra`, `duplicated`, `moved`, `changed`), `what` (`call`, `row`, `message`,
+//! `request`, `metadata`, `ending`, `gap`), `a` and `b` (places, as in findings) and `text`.
+
+mod align;
+mod calls;
+mod items;
+mod map;
+mod message;
+mod metadata;
+mod pair;
+mod result;
+mod row;
+
+use std::io::{Read, Seek};
+
+use crate::{
+    das::dialect::Layout,
+    file::{FileError, Reader},
+};
+
+pub use map::{Column, Map};
+pub use result::{CallDiff, Diff, Difference, Extreme, Kind, SCHEMA, Tolerance, Totals, What};
+
+/// Rows, or messages of other methods, that are held of each capture to be aligned: as many as the validator and the
+/// statistics look back. A row that moves farther is missing in one place and extra in another.
+pub const WINDOW: usize = 64;
+
+/// What of the metadata is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetadataMode {
+    /// What stays the same from run to run.
+    #[default]
+    Stable,
+    /// Everything, dates and user agents included.
+    All,
+    /// Nothing.
+    Ignore,
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Options {
+    /// Values differ when by more than this, dB; 0 by default: every bit counts.
+    pub abs: f64,
+    /// And by more than this part of the larger magnitude.
+    pub rel: f64,
+    /// What of the metadata is compared.
+    pub metadata: MetadataMode,
+    /// How `pandadatastream` payloads are read.
+    pub layout: Layout,
+}
+
+/// Compares two captures. The readers are read several times, each time from the beginning.
+///
+/// ```
+/// use grpc_capture::{analyze::diff::{Options, diff}, file::Reader};
+///
+/// let mut a = Reader::open("captures/zero-ids.gcap")?;
+/// let mut b = Reader::open("captures/nan.gcap")?;
+/// let same = diff(&mut a, &mut Reader::open("captures/zero-ids.gcap")?, Options::default())?;
+/// assert!(!same.differs && same.totals.rows == 5);
+/// assert!(diff(&mut a, &mut b, Options::default())?.differs);
+/// # Ok::<(), grpc_capture::file::FileError>(())
+/// ```
+///
+/// # Errors
+/// When a capture cannot be read.
+pub fn diff<A: Read + Seek, B: Read + Seek>(
+    a: &mut Reader<A>,
+    b: &mut Reader<B>,
+    options: Options,
+) -> Result<Diff, FileError> {
+    Ok(diff_with_map(a, b, options)?.0)
+}
+
+/// As [`diff()`], and a map of the differences of the call that has most rows.
+///
+/// # Errors
+/// When a capture cannot be read.
+pub fn diff_with_map<A: Read + Seek, B: Read + Seek>(
+    a: &mut Reader<A>,
+    b: &mut Reader<B>,
+    options: Options,
+) -> Result<(Diff, Option<Map>), FileError> {
+    let (of_a, of_b) = (calls::survey(a)?, calls::survey(b)?);
+    let mut diff = Diff::new(options);
+    let mut best: Option<Map> = None;
+    let pool = calls::descriptors(a).or_else(|| calls::descriptors(b));
+    for pair in calls::pairs(&of_a, &of_b) {
+        let (Some(call_a), Some(call_b)) = (pair.a, pair.b) else {
+            diff.lone_call(pair.a.or(pair.b), pair.a.is_some());
+            continue;
+        };
+        let (found, map) = pair::compare(a, call_a, b, call_b, options, pool.clone())?;
+        diff.add(found);
+        if map.rows() > best.as_ref().map_or(0, Map::rows) {
+            best = Some(map);
+        }
+    }
+    Ok((diff.finish(), best))
+}
+
+#[cfg(test)]
+mod tests;

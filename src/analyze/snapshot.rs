@@ -1,0 +1,120 @@
+//! Statistics as golden text: stable, reviewable, made to be committed and compared.
+//!
+//! The text holds structure and amplitude of the capture and of each sensor, how calls ended, and what the rows' own
+//! timestamps tell. It holds the same bytes on every machine and in every run. What may differ between two recordings of
+//! the same thing is kept out of it by these rules, which stand at its head too:
+//!
+//! - **Left out**: wall-clock times, arrival times (unless [`SnapshotOptions::timing`] includes them), addresses, metadata,
+//!   notes, what the header says besides the dialect, and what a transport reported when it broke.
+//! - **Replaced** in status messages: job ids (those that the calls asked for, and numbers like `12-70788`) by `[job]`,
+//!   addresses and URLs by `[address]`, UUIDs and long hexadecimal words by `[id]`, numbers of ten digits and more by
+//!   `[number]`. Canvas ids are replaced everywhere by `canvas 1`, `canvas 2`, … in the order in which they appear.
+//! - **Numbers**: counts, ids and milliseconds of timestamps in full and without a point. Measured numbers with six
+//!   significant digits, rounded from their exact decimal value with ties to even, and always with a point; an exponent
+//!   below 10⁻⁴ and from 10⁹ on.
+//!
+//! Each call has a line with the SHA-256 of its messages, which changes when any byte does.
+//!
+//! # In a test
+//!
+//! Two lines lock a capture down with [insta](https://insta.rs); `cargo insta review` shows and accepts what changed:
+//!
+//! ```
+//! use grpc_capture::{file::Reader, analyze::snapshot};
+//!
+//! # mod insta { macro_rules! assert_snapshot { ($text:expr) => { assert!($text.contains("## amplitude")) } }
+//! #     pub(crate) use assert_snapshot; }
+//! let text = snapshot::text(&mut Reader::open("captures/zero-ids.gcap")?)?;
+//! insta::assert_snapshot!(text);
+//! # Ok::<(), grpc_capture::file::FileError>(())
+//! ```
+//!
+//! Without Rust, `capture snapshot --check` compares with files; [`compare`] is what it does.
+
+mod call;
+pub mod compare;
+pub mod names;
+mod normal;
+mod number;
+mod page;
+mod sections;
+
+use std::io::{Read, Seek};
+
+use crate::{
+    analyze::stats::Stats,
+    file::{FileError, Reader},
+};
+use page::Page;
+
+/// Version of the text; a change of what it says or of how it is written is a new one.
+pub const VERSION: u32 = 1;
+
+/// Sensors in the table by default: a fibre's worth of lines that a person still reviews.
+pub const DEFAULT_SENSORS: usize = 256;
+
+/// What the text holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotOptions {
+    /// Arrival times, which differ from run to run; left out by default.
+    pub timing: Part,
+    /// Message digests, which change when any byte does; included by default.
+    pub digests: Part,
+    /// Sensors in the table, the first by id; [`DEFAULT_SENSORS`] by default. The text says how many are not listed.
+    pub sensors: usize,
+}
+
+impl Default for SnapshotOptions {
+    fn default() -> Self {
+        Self {
+            timing: Part::LeaveOut,
+            digests: Part::Include,
+            sensors: DEFAULT_SENSORS,
+        }
+    }
+}
+
+/// Whether the text holds a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It does.
+    Include,
+    /// It does not.
+    LeaveOut,
+}
+
+/// The golden text of some statistics; ends with a newline.
+#[must_use]
+pub fn render(stats: &Stats, options: &SnapshotOptions) -> String {
+    let mut page = Page::new(&format!(
+        "\
+# Golden text of a capture, version {VERSION}.
+# Left out: wall-clock and arrival times, addresses, metadata, notes, the header but for its dialect.
+# Replaced: job ids by [job], addresses by [address], ids by [id], long numbers by [number], canvas ids by their order.
+# Counts are exact. Numbers with a point have 6 significant digits. Amplitudes are in dB, over finite values.
+"
+    ));
+    sections::stream(&mut page, stats);
+    for called in &stats.calls {
+        call::section(&mut page, called, stats, options.digests);
+    }
+    sections::structure(&mut page, stats);
+    sections::amplitude(&mut page, stats);
+    sections::rows(&mut page, &stats.rows);
+    if options.timing == Part::Include {
+        sections::timing(&mut page, &stats.timing);
+    }
+    sections::sensors(&mut page, &stats.sensors, options.sensors);
+    page.finish()
+}
+
+/// The golden text of a capture, from where the reader stands to its end, with the default options.
+///
+/// # Errors
+/// As [`Reader::next_event`].
+pub fn text<R: Read + Seek>(reader: &mut Reader<R>) -> Result<String, FileError> {
+    Ok(render(&Stats::of(reader)?, &SnapshotOptions::default()))
+}
+
+#[cfg(test)]
+mod tests;

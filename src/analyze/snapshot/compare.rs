@@ -1,0 +1,90 @@
+//! Golden text against new text, with a tolerance for measured numbers.
+
+mod diff;
+mod line;
+
+pub use diff::{Change, Colour, Diff, DiffLine, Hunk};
+
+/// The name that a digest's line begins with.
+pub(super) const DIGEST: &str = "digest";
+
+/// How far measured numbers may lie apart.
+///
+/// A number is measured when it is written with a point or an exponent; counts and ids are not, and must be equal. Two
+/// measured numbers are alike when they differ by no more than `abs`, or by no more than `rel` times the larger one.
+/// With any tolerance, message digests are not compared (they tell every bit) and blanks count as one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Tolerance {
+    /// The largest difference, in the number's own unit.
+    pub abs: f64,
+    /// The largest difference as a share of the larger number.
+    pub rel: f64,
+}
+
+impl Tolerance {
+    /// Every byte must be equal.
+    pub const EXACT: Self = Self { abs: 0.0, rel: 0.0 };
+
+    /// True when every byte must be equal.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !(self.abs > 0.0 || self.rel > 0.0)
+    }
+}
+
+/// Compares golden text with new text; the result is empty when they are alike. Line endings of either kind are one, so
+/// that a checkout on Windows is no difference.
+///
+/// ```
+/// use grpc_capture::analyze::snapshot::compare::{Colour, Tolerance, compare};
+/// let (golden, new) = ("rows  50\nmean  12.8\n", "rows  50\nmean  12.9\n");
+/// assert!(compare(golden, new, Tolerance { abs: 0.0, rel: 0.01 }).is_empty());
+/// let diff = compare(golden, new, Tolerance::EXACT);
+/// assert!(diff.render("golden", "new", Colour::Plain).contains("-mean  12.8\n+mean  12.9\n"));
+/// assert!(!compare(golden, "rows  51\nmean  12.8\n", Tolerance { abs: 9.0, rel: 9.0 }).is_empty());
+/// ```
+#[must_use]
+pub fn compare(golden: &str, new: &str, tolerance: Tolerance) -> Diff {
+    let golden: Vec<_> = golden.lines().collect();
+    let new: Vec<_> = new.lines().collect();
+    diff::diff(&golden, &new, |golden, new| line::alike(golden, new, tolerance))
+}
+
+/// What is all that differs, where that is little enough to be no change of the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OnlyDiffers {
+    /// Message digests: structure and statistics are the same, and the bytes are others, as in every recording of a live
+    /// stream.
+    Digests,
+    /// Measured numbers (and digests), by no more than this share of the larger number.
+    Measured(f64),
+}
+
+/// What is all that differs between golden text and new text; `None` when they are alike, and when counts, structure or
+/// words differ.
+///
+/// ```
+/// use grpc_capture::analyze::snapshot::compare::{OnlyDiffers, only_differs};
+/// assert_eq!(only_differs("rows  5\nmean  8.0\n", "rows  5\nmean  10.0\n"), Some(OnlyDiffers::Measured(0.2)));
+/// assert_eq!(only_differs("rows  5\n", "rows  6\n"), None);
+/// ```
+#[must_use]
+pub fn only_differs(golden: &str, new: &str) -> Option<OnlyDiffers> {
+    let (mut golden, mut new) = (golden.lines(), new.lines());
+    let (mut digests, mut apart) = (false, None::<f64>);
+    loop {
+        match (golden.next(), new.next()) {
+            (None, None) => break,
+            (Some(golden), Some(new)) if golden == new => {}
+            (Some(golden), Some(new)) if line::are_digests(golden, new) => digests = true,
+            (Some(golden), Some(new)) => apart = Some(line::apart(golden, new)?.max(apart.unwrap_or(0.0))),
+            _ => return None,
+        }
+    }
+    apart
+        .map(OnlyDiffers::Measured)
+        .or(digests.then_some(OnlyDiffers::Digests))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! Lines of a name and a value, under headings.
+
+use crate::model::text::printable;
+
+/// Width of the names.
+const NAME: usize = 24;
+
+/// A text in the making.
+#[derive(Debug)]
+pub(super) struct Page(String);
+
+impl Page {
+    pub(super) fn new(head: &str) -> Self {
+        Self(head.to_owned())
+    }
+
+    /// A heading, after an empty line.
+    pub(super) fn heading(&mut self, heading: &str) {
+        self.0.push_str(&format!("\n## {heading}\n"));
+    }
+
+    /// A name and its value.
+    pub(super) fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.plain(&format!("{name:<NAME$}{value}"));
+    }
+
+    /// A line without blanks at its end; whatever it holds, it stays one line.
+    pub(super) fn plain(&mut self, line: &str) {
+        self.0.push_str(&printable(line.trim_end()));
+        self.0.push('\n');
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}

@@ -1,0 +1,153 @@
+//! The numbers of a stream: structure, amplitude and timing, in one pass, live or from a capture.
+//!
+//! [`StatsCollector`] watches events and gives a [`Stats`], a plain value. Memory is bounded: values are kept for exact
+//! percentiles up to [`EXACT_VALUES`] and counted beyond; sensors, calls, shapes and canvases are told apart up to named
+//! limits. Sums are compensated and added in stream order, so that every machine prints the same digits.
+//!
+//! # JSON
+//!
+//! [`Stats`] serializes as one object. Names carry their units (`_ns`, `_ms`, `_s`, `_db`, `_bytes`); what was not
+//! measured is `null`; what is no finite number is one of the strings `"inf"`, `"-inf"` and `"nan"`. `stats` is the
+//! version of this schema; keys may be added within a version.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `stats` | 1 |
+//! | `dialect` | what the header says, or `null` |
+//! | `totals` | `events` `calls` `messages` `message_bytes` `sent_messages` `lost_messages` `frames` `rows` `undecodable` `last_offset_ns` |
+//! | `calls` | for each call: `call` `method` `dialect` `request` (`job_id` `max_frames`, or `stream_id`) `sent_messages` `messages` `message_bytes` `lost_messages` `frames` `rows` `undecodable` `first_frame_ns` `duration_ns` `silence_before_end_ns` `ending` (`kind` `code` `status` `trailers_only` `by` `limit` `goaway` `text`) `digest` |
+//! | `structure` | `empty_frames` `rows_per_frame_min` `rows_per_frame_max` `sensors` (`count` `first` `last` `step` `ids` `bins_min` `bins_max`) `shapes` (each `sensors` `first_sensor` `last_sensor` `bins_min` `bins_max` `rows` `first`) `shape_changes` `rows_of_other_shapes` `canvases` (each `id` `rows` `first`) `canvas_changes` `rows_of_other_canvases` `unknown_fields` (each `message` `number` `wire_type` `count` `first`) `other_unknown_fields` `guessed_layout` `frames_without_values` |
+//! | `amplitude` | `values` `finite` `negative_infinite` `positive_infinite` `nan` `zeros`, over the finite values `min_db` `max_db` `mean_db` `std_db` (population), and `percentiles_db` (`p01` `p05` `p25` `p50` `p75` `p95` `p99` `approximate` `relative_error`) |
+//! | `sensors` | for each sensor, by id: `id` `spectra` `bins_min` `bins_max` `amplitude` |
+//! | `declared` | `frames` `frames_that_differ` `frames_beyond` `largest_max_difference_db` `largest_min_difference_db` `first` `max_db` `min_db` |
+//! | `timing` | `source` (`delivery`, or `rows` for an import: no delivery was timed) `first_frame_ns` `silent_calls` `duration_ns` `frames_per_s` `rows_per_s` `megabytes_per_s` `inter_arrival` (`count` `min_ns` `p50_ns` `p95_ns` `p99_ns` `max_ns` `mean_ns` `jitter_ns`) `stalls` `stalled_ns` |
+//! | `rows` | `timed` `untimed` `first_start_ms` `last_end_ms` `span_ms` `lines_dt_ms` `lines_dt_from` (`configure`, `duration`, `step`) `duration_ms` and `step_ms` (each `min` `median` `max`) `durations` (each `ms` `rows`) `gaps` and `overlaps` (each `count` `total_ms` `longest_ms`) `duplicates` `late` `clock_steps` `dropped` `completeness` (`asked_start_s` `asked_end_s` `asked_ms` `covered_ms` `fraction`) |
+//! | `undecodable` | the first 16 messages that could not be decoded: `place` `problem` |
+//!
+//! A place (`first`, `place`) holds those of `call`, `message`, `row` and `offset_ns` that apply.
+
+mod amplitude;
+pub mod baseline;
+mod calls;
+mod collector;
+mod counts;
+mod declared;
+mod delivery;
+mod moments;
+mod number;
+mod percentiles;
+mod rows;
+mod structure;
+
+use std::io::{Read, Seek};
+
+use serde::Serialize;
+
+use crate::{
+    das::dialect::Layout,
+    file::{FileError, Reader},
+    model::{event::Observer, finding::Place},
+};
+pub use amplitude::{Amplitude, MAX_SENSORS, SensorStats};
+pub use calls::{CallStats, EndingStats, MAX_LISTED_CALLS, Request, Totals};
+pub use collector::{MAX_LISTED_UNDECODABLE, StatsCollector};
+pub use declared::Declared;
+pub use delivery::{InterArrival, STALL_NS, Timing, TimingSource};
+pub use percentiles::{EXACT_VALUES, HISTOGRAM_ERROR, Percentiles};
+pub use rows::{Breaks, Completeness, Duration, LinesDt, MAX_LISTED_DURATIONS, RowTiming, Spread};
+pub use structure::{Canvas, MAX_LISTED, MAX_LISTED_SENSORS, Sensors, Shape, Structure, UnknownCount};
+
+/// Version of the JSON schema.
+pub const SCHEMA: u32 = 1;
+
+/// The numbers of a stream.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stats {
+    /// Version of the JSON schema, [`SCHEMA`].
+    pub stats: u32,
+    /// The dialect that the header names.
+    pub dialect: Option<String>,
+    /// Totals over all calls.
+    pub totals: Totals,
+    /// The calls by number, at most [`MAX_LISTED_CALLS`].
+    pub calls: Vec<CallStats>,
+    /// What the frames are made of.
+    pub structure: Structure,
+    /// The intensities of the whole capture.
+    pub amplitude: Amplitude,
+    /// Each sensor, by id.
+    pub sensors: Vec<SensorStats>,
+    /// Declared extremes against actual ones.
+    pub declared: Declared,
+    /// How the stream arrived.
+    pub timing: Timing,
+    /// What the rows' timestamps tell.
+    pub rows: RowTiming,
+    /// Messages that could not be decoded, at most [`MAX_LISTED_UNDECODABLE`].
+    pub undecodable: Vec<Undecodable>,
+}
+
+/// A message that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Undecodable {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// What to compute, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// How `pandadatastream` payloads are read; a guess by default.
+    pub layout: Layout,
+    /// Values that are kept for exact percentiles; [`EXACT_VALUES`] by default.
+    pub exact_values: usize,
+    /// Whether message digests are computed; they are by default.
+    pub digests: Digests,
+}
+
+impl Default for StatsOptions {
+    fn default() -> Self {
+        Self {
+            layout: Layout::default(),
+            exact_values: EXACT_VALUES,
+            digests: Digests::Compute,
+        }
+    }
+}
+
+/// Whether message digests are computed: SHA-256 over every byte takes about 0.6 s for a gigabyte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Digests {
+    /// They are.
+    #[default]
+    Compute,
+    /// They are not, and are `None`.
+    Skip,
+}
+
+impl Stats {
+    /// The statistics of the events from where a reader stands to the end of its capture.
+    ///
+    /// # Errors
+    /// As [`Reader::next_event`].
+    pub fn of<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Self, FileError> {
+        Self::with(reader, StatsOptions::default())
+    }
+
+    /// As [`Self::of`], with options.
+    ///
+    /// # Errors
+    /// As [`Reader::next_event`].
+    pub fn with<R: Read + Seek>(reader: &mut Reader<R>, options: StatsOptions) -> Result<Self, FileError> {
+        let mut collector = StatsCollector::new(reader.header(), options);
+        while let Some(event) = reader.next_event()? {
+            collector.observe(&event);
+        }
+        Ok(collector.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests;

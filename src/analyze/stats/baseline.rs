@@ -1,0 +1,295 @@
+//! Baselines: what a stream once achieved, and whether it still does.
+
+mod file;
+mod noise;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Stats, TimingSource, number};
+pub use file::BaselineError;
+use noise::Noise;
+
+/// Version of the baseline file.
+pub const VERSION: u32 = 1;
+
+/// How much worse a measurement may be before it counts, as a share of the baseline, where one or two captures were all
+/// that the baseline was made of: how much the job varies by itself is not known then.
+pub const DEFAULT_TOLERANCE: f64 = 0.20;
+
+/// The same, where the baseline was made of [`KNOWN_FROM`] captures or more, whose spread tells how much the job varies.
+pub const KNOWN_NOISE_TOLERANCE: f64 = 0.10;
+
+/// Captures from which the spread between them tells how much a job varies.
+pub const KNOWN_FROM: u32 = 3;
+
+/// What a stream once achieved; its serialized form is the baseline file. A metric that was not measured is `None`.
+///
+/// ```
+/// use grpc_capture::{file::Reader, analyze::stats::{Stats, baseline::{Baseline, DEFAULT_TOLERANCE, compare}}};
+///
+/// let stats = Stats::of(&mut Reader::open("captures/zero-ids.gcap")?)?;
+/// let text = serde_json::to_string(&Baseline::of(&stats))?;
+/// assert!(compare(&Baseline::parse(&text)?, &stats, DEFAULT_TOLERANCE).is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Baseline {
+    /// Version of the file, [`VERSION`].
+    pub baseline: u32,
+    /// Whether the times are those of a delivery, or were derived from the rows of an import.
+    pub timing: TimingSource,
+    /// Frames.
+    pub frames: Option<f64>,
+    /// Rows.
+    pub rows: Option<f64>,
+    /// Frames in a second.
+    pub frames_per_s: Option<f64>,
+    /// Rows in a second.
+    pub rows_per_s: Option<f64>,
+    /// 10⁶ bytes of messages in a second.
+    pub megabytes_per_s: Option<f64>,
+    /// From the opening of a call to its first message, the longest of all calls.
+    pub first_frame_ns: Option<f64>,
+    /// Median time between messages.
+    pub inter_arrival_p50_ns: Option<f64>,
+    /// 95 % of the times between messages are no longer.
+    pub inter_arrival_p95_ns: Option<f64>,
+    /// 99 % of the times between messages are no longer.
+    pub inter_arrival_p99_ns: Option<f64>,
+    /// The longest time between messages; it is not judged, but tells how far the others may go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inter_arrival_max_ns: Option<f64>,
+    /// Captures that it was made of; the metrics are the medians of theirs.
+    #[serde(skip_serializing_if = "is_one")]
+    pub captures: u32,
+    /// By metric, the standard deviation between the captures, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spread: BTreeMap<&'static str, f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_one(captures: &u32) -> bool {
+    *captures == 1
+}
+
+/// A metric that got worse by more than it may.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Regression {
+    /// The metric, by its key in the baseline file.
+    pub metric: &'static str,
+    /// What it is counted in.
+    pub unit: &'static str,
+    /// What the baseline says.
+    pub baseline: f64,
+    /// What was measured; `None` when there was nothing to measure.
+    pub measured: Option<f64>,
+    /// By how much the metric moves by itself, in its unit; it is worse by more than that.
+    pub noise: f64,
+    /// By how much it is worse, as a share of the baseline: 0.25 is a quarter slower or later. Infinite when a latency of
+    /// 0 became one, or when a latency could not be measured any more; a rate or a count that is gone is worse by 1.
+    #[serde(serialize_with = "number::float")]
+    pub worse_by_fraction: f64,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Better {
+    Higher,
+    /// A latency in nanoseconds.
+    Lower,
+}
+
+struct Metric {
+    key: &'static str,
+    unit: &'static str,
+    better: Better,
+    noise: Noise,
+    value: fn(&Baseline) -> Option<f64>,
+}
+
+/// The metrics, in the order of the file.
+const METRICS: [Metric; 9] = [
+    higher("frames", "frames", Noise::Count, |of| of.frames),
+    higher("rows", "rows", Noise::Count, |of| of.rows),
+    higher("frames_per_s", "frames/s", Noise::Rate, |of| of.frames_per_s),
+    higher("rows_per_s", "rows/s", Noise::Rate, |of| of.rows_per_s),
+    higher("megabytes_per_s", "MB/s", Noise::Rate, |of| of.megabytes_per_s),
+    latency("first_frame_ns", Noise::FirstFrame, |of| of.first_frame_ns),
+    latency("inter_arrival_p50_ns", noise::P50, |of| of.inter_arrival_p50_ns),
+    latency("inter_arrival_p95_ns", noise::P95, |of| of.inter_arrival_p95_ns),
+    latency("inter_arrival_p99_ns", noise::P99, |of| of.inter_arrival_p99_ns),
+];
+
+const fn higher(key: &'static str, unit: &'static str, noise: Noise, value: fn(&Baseline) -> Option<f64>) -> Metric {
+    Metric {
+        key,
+        unit,
+        better: Better::Higher,
+        noise,
+        value,
+    }
+}
+
+const fn latency(key: &'static str, noise: Noise, value: fn(&Baseline) -> Option<f64>) -> Metric {
+    Metric {
+        key,
+        unit: "ns",
+        better: Better::Lower,
+        noise,
+        value,
+    }
+}
+
+impl Baseline {
+    /// What these statistics achieve.
+    #[must_use]
+    pub fn of(stats: &Stats) -> Self {
+        let waits = stats.timing.inter_arrival;
+        let ns = |ns: u64| ns as f64;
+        Self {
+            baseline: VERSION,
+            timing: stats.timing.source,
+            frames: Some(stats.totals.frames as f64),
+            rows: Some(stats.totals.rows as f64),
+            frames_per_s: stats.timing.frames_per_s,
+            rows_per_s: stats.timing.rows_per_s,
+            megabytes_per_s: stats.timing.megabytes_per_s,
+            first_frame_ns: stats.timing.first_frame_ns.map(ns),
+            inter_arrival_p50_ns: waits.map(|waits| ns(waits.p50_ns)),
+            inter_arrival_p95_ns: waits.map(|waits| ns(waits.p95_ns)),
+            inter_arrival_p99_ns: waits.map(|waits| ns(waits.p99_ns)),
+            inter_arrival_max_ns: waits.map(|waits| ns(waits.max_ns)),
+            captures: 1,
+            spread: BTreeMap::new(),
+        }
+    }
+
+    /// What several recordings of one job achieve: the median of each metric, and how far it spreads. `None` for none, and
+    /// for recordings of which only some were timed by their delivery.
+    ///
+    /// ```
+    /// use grpc_capture::{file::Reader, analyze::stats::{Stats, baseline::Baseline}};
+    /// let stats = Stats::of(&mut Reader::open("captures/zero-ids.gcap")?)?;
+    /// let all = [Baseline::of(&stats), Baseline::of(&stats), Baseline::of(&stats)];
+    /// let baseline = Baseline::of_several(&all).ok_or("nothing to make one of")?;
+    /// assert_eq!((baseline.captures, baseline.frames), (3, Some(5.0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_several(all: &[Self]) -> Option<Self> {
+        let [first, rest @ ..] = all else { return None };
+        if rest.is_empty() {
+            return Some(first.clone());
+        }
+        if rest.iter().any(|of| of.timing != first.timing) {
+            return None;
+        }
+        let values = |value: fn(&Self) -> Option<f64>| all.iter().filter_map(value).collect::<Vec<_>>();
+        let middle = |value| median(values(value));
+        let spread = METRICS.iter().filter_map(|metric| {
+            let spread = deviation(&values(metric.value))?;
+            Some((metric.key, spread))
+        });
+        Some(Self {
+            baseline: VERSION,
+            timing: first.timing,
+            frames: middle(|of| of.frames),
+            rows: middle(|of| of.rows),
+            frames_per_s: middle(|of| of.frames_per_s),
+            rows_per_s: middle(|of| of.rows_per_s),
+            megabytes_per_s: middle(|of| of.megabytes_per_s),
+            first_frame_ns: middle(|of| of.first_frame_ns),
+            inter_arrival_p50_ns: middle(|of| of.inter_arrival_p50_ns),
+            inter_arrival_p95_ns: middle(|of| of.inter_arrival_p95_ns),
+            inter_arrival_p99_ns: middle(|of| of.inter_arrival_p99_ns),
+            inter_arrival_max_ns: values(|of| of.inter_arrival_max_ns).into_iter().reduce(f64::max),
+            captures: u32::try_from(all.len()).unwrap_or(u32::MAX),
+            spread: spread.collect(),
+        })
+    }
+
+    /// How much worse a measurement may be unless somebody says: [`KNOWN_NOISE_TOLERANCE`] or [`DEFAULT_TOLERANCE`].
+    #[must_use]
+    pub const fn tolerance(&self) -> f64 {
+        if self.captures >= KNOWN_FROM {
+            KNOWN_NOISE_TOLERANCE
+        } else {
+            DEFAULT_TOLERANCE
+        }
+    }
+
+    /// Reads a baseline file.
+    ///
+    /// # Errors
+    /// When the text is no JSON object, or a key is missing, unknown or holds what it must not; the error names the key.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        file::parse(text)
+    }
+}
+
+/// The metrics that got worse, worst first: by more than `tolerance` (a share; see [`Baseline::tolerance`]), *and* by more
+/// than they move by themselves ([`Regression::noise`]). A metric without a baseline is not judged; one with a baseline that
+/// could not be measured any more is worse. Where one of the two was timed by its delivery and the other was not, only
+/// frames and rows are judged.
+#[must_use]
+pub fn compare(baseline: &Baseline, stats: &Stats, tolerance: f64) -> Vec<Regression> {
+    let now = Baseline::of(stats);
+    let mut found: Vec<_> = METRICS
+        .iter()
+        .filter(|metric| metric.noise.is_count() || baseline.timing == now.timing)
+        .filter_map(|metric| judge(metric, baseline, &now, tolerance))
+        .collect();
+    found.sort_by(|a, b| b.worse_by_fraction.total_cmp(&a.worse_by_fraction));
+    found
+}
+
+fn judge(metric: &Metric, baseline: &Baseline, now: &Baseline, tolerance: f64) -> Option<Regression> {
+    let before = (metric.value)(baseline)?;
+    let measured = (metric.value)(now);
+    let noise = metric.noise.of(metric.key, before, baseline, now)?;
+    let worse_by_fraction = worse(metric.better, before, measured);
+    // Written so that a tolerance of NaN lets nothing pass that is worse.
+    let fine = worse_by_fraction <= 0.0 || worse_by_fraction <= tolerance;
+    let is_noise = measured.is_some_and(|measured| (measured - before).abs() <= noise);
+    (!fine && !is_noise).then_some(Regression {
+        metric: metric.key,
+        unit: metric.unit,
+        baseline: before,
+        measured,
+        noise,
+        worse_by_fraction,
+    })
+}
+
+fn worse(better: Better, before: f64, measured: Option<f64>) -> f64 {
+    match (better, measured) {
+        (_, Some(now)) if now.total_cmp(&before).is_eq() => 0.0,
+        (Better::Higher, _) if before <= 0.0 => 0.0,
+        (Better::Higher, now) => (before - now.unwrap_or(0.0)) / before,
+        (Better::Lower, None) => f64::INFINITY,
+        (Better::Lower, Some(now)) => (now - before) / before,
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let above = *values.get(values.len() / 2)?;
+    let below = *values.get((values.len() - 1) / 2)?;
+    Some(f64::midpoint(below, above))
+}
+
+/// The standard deviation of a sample; `None` with fewer than two values.
+fn deviation(values: &[f64]) -> Option<f64> {
+    let count = values.len() as f64;
+    if count < 2.0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (count - 1.0)).sqrt())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,410 @@
+//! Whether a spectrogram stream is right, with reasons: live, or from a capture.
+//!
+//! A [`Validator`] watches events in one pass. Each [`Rule`] says what must hold; what breaks it becomes a
+//! [`Finding`], and repeats are folded into one with a count, the first place, the last, and the worst example. Memory
+//! grows with the sensors of a stream and with the calls that are open, not with their length.
+//!
+//! # One cause, one finding
+//!
+//! A defect breaks more than one invariant; the rule that names the cause speaks, and these are silent:
+//!
+//! | what is found | what is not said as well |
+//! |---|---|
+//! | malformed-message, gap, an empty frame | missing-rows for as many rows as the largest message held for each |
+//! | end-before-start | anything about that row's times |
+//! | timestamp-unit, in seconds | anything about that row's times |
+//! | stuck-clock | duplicate-rows and missing-rows for the rows at that time |
+//! | duplicate-rows | frozen-payload, stuck-sensor |
+//! | backwards-time | missing-rows for the row that came late or went astray |
+//! | all-zero | zero-sensor, frozen-payload, stuck-sensor, extremes-mismatch, out-of-range-amplitude |
+//! | frozen-payload | stuck-sensor, extremes-mismatch |
+//! | nan, max-below-min | extremes-mismatch |
+//! | zero-sensor, infinity | extremes-mismatch, if the extremes are right without those values |
+//! | ragged-rows, duplicate-sensor, missing or other sensors or bins | extremes-mismatch, if the values lie within; shape-change and sensor-set-change where an expectation told the same |
+//! | bad-shape, indivisible-payload, a payload of no bytes | anything about that frame's values |
+//! | channel-range-mismatch | sensor-set-change, unexpected-sensor |
+//! | extremes-mismatch | global-maximum-fell |
+//! | an ending that is an error | zero-frames |
+//!
+//! Where a cause and what came of it are both told (a job that was refused or is unhealthy, and a stream without frames),
+//! the cause stands first: findings are sorted by severity, and then by how early in the life of a job they arise.
+//!
+//! A dead sensor is two findings by intent: dead-sensor names it, and infinity counts its values.
+
+mod book;
+mod call;
+mod clock;
+mod context;
+mod opening;
+mod reading;
+pub mod rule;
+mod rules;
+mod scan;
+mod tally;
+mod totals;
+mod witness;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use self::{
+    book::Book,
+    call::Call,
+    context::{Context, Offsets},
+    opening::Opening,
+    rules::{
+        asked, endings, expected, origin, sensors,
+        structure::{self, Cause},
+    },
+    totals::Totals,
+    witness::{Witness, causes, no_stream},
+};
+pub use crate::das::expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet, Source};
+use crate::{
+    das::{
+        dialect::{Dialect, Layout},
+        frames::{Frames, Seen},
+    },
+    file::{Header, SliceOf, attribute},
+    model::{
+        event::{Direction, Event, EventKind, Observer},
+        finding::{Finding, Place, Severity, Verdict},
+    },
+};
+pub use reading::ReadTo;
+pub use rule::{RULES, Rule, rule};
+
+/// What fails a validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    /// Errors. The default.
+    #[default]
+    Normal,
+    /// Errors and warnings.
+    Strict,
+}
+
+/// Judges a stream of events.
+///
+/// ```
+/// use grpc_capture::{model::{event::Observer as _, finding::Verdict}, file::Reader};
+/// use grpc_capture::analyze::validate::{Expectations, Strictness, Validator};
+///
+/// let reader = Reader::open("captures/optodas-quake.gcap")?;
+/// let expectations = Expectations::from_header(reader.header());
+/// let mut validator = Validator::new(expectations, reader.header());
+/// for event in reader {
+///     validator.observe(&event?);
+/// }
+/// let validation = validator.finish();
+/// assert_eq!((validation.frames, validation.rows), (73, 190));
+/// assert_eq!(validation.verdict(Strictness::Strict), Verdict::Pass);
+/// # Ok::<(), grpc_capture::file::FileError>(())
+/// ```
+#[derive(Debug)]
+pub struct Validator {
+    expect: Expectations,
+    slice: Option<SliceOf>,
+    /// Wall-clock time of offset 0; 0 where it is not known.
+    anchor_unix_ns: u64,
+    offsets: Offsets,
+    layout: Layout,
+    frames: Frames,
+    book: Book,
+    open: BTreeMap<u32, Call>,
+    witness: Witness,
+    totals: Totals,
+}
+
+/// The outcome of a validation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Validation {
+    /// What was noticed, worst first: by severity, then by count, then by place.
+    pub findings: Vec<Finding>,
+    /// Calls that carried a spectrogram stream.
+    pub calls: u32,
+    /// Calls of other methods; they are not judged.
+    pub other_calls: u32,
+    /// Messages that were received on spectrogram streams.
+    pub messages: u64,
+    /// Messages of these that could be decoded.
+    pub frames: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of the messages as they stood on the wire.
+    pub message_bytes: u64,
+    /// What was expected, and by whom.
+    pub expected: Vec<ExpectedItem>,
+    /// What was seen, as far as it can be expected again.
+    pub observed: Observed,
+}
+
+impl Validation {
+    /// Whether the findings fail the validation.
+    #[must_use]
+    pub fn verdict(&self, strictness: Strictness) -> Verdict {
+        let fails = match strictness {
+            Strictness::Normal => Severity::Error,
+            Strictness::Strict => Severity::Warning,
+        };
+        if self.findings.iter().any(|finding| finding.severity >= fails) {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    /// How many findings have this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+}
+
+impl Validator {
+    /// A validator of a capture with this header, or of a stream that is being recorded under it.
+    ///
+    /// The header tells whether offsets are those of a delivery ([`attribute::TIMING`]); what it expects of the stream
+    /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top. It tells, too,
+    /// whether the capture is a slice: what a slice leaves out is not missed.
+    #[must_use]
+    pub fn new(expectations: Expectations, header: &Header) -> Self {
+        let offsets = match header.text(attribute::TIMING) {
+            Some("rows") => Offsets::Rows,
+            _ => Offsets::Delivery,
+        };
+        Self {
+            book: Book::new(expectations.levels.clone()),
+            expect: expectations,
+            slice: header.slice(),
+            anchor_unix_ns: header.anchor_unix_ns,
+            offsets,
+            layout: Layout::default(),
+            frames: Frames::default(),
+            open: BTreeMap::new(),
+            witness: Witness::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Reads `pandadatastream` payloads by a layout that somebody knows; the default is a guess, and a finding says so.
+    #[must_use]
+    pub fn with_layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self.frames = Frames::with_layout(layout);
+        self
+    }
+
+    /// Takes messages of up to so many bytes, however they are packed, as the recorder does that it watches.
+    #[must_use]
+    pub fn with_max_message_bytes(mut self, bytes: u64) -> Self {
+        self.frames = self.frames.with_max_message_bytes(bytes);
+        self
+    }
+
+    /// What can be said while the stream still comes: how many errors were noticed so far, and rule and place of the
+    /// latest; `None` when there was none.
+    #[must_use]
+    pub fn latest_error(&self) -> Option<(u64, &'static str, Place)> {
+        self.book.latest_error()
+    }
+
+    /// The verdict and its reasons, of a capture that was read to its end or of a stream that is over; each place with its
+    /// time by the header's clock.
+    #[must_use]
+    pub fn finish(self) -> Validation {
+        self.finish_at(&ReadTo::End)
+    }
+
+    /// As [`Self::finish`], of a capture that could be read only so far.
+    #[must_use]
+    pub fn finish_at(self, read_to: &ReadTo) -> Validation {
+        let anchor_unix_ns = self.anchor_unix_ns;
+        let origin_ns = self.slice.as_ref().map(|slice| slice.origin_ns);
+        let mut validation = self.judge(read_to);
+        for finding in &mut validation.findings {
+            finding.first = finding.first.on_clock(anchor_unix_ns, origin_ns);
+            finding.last = finding.last.on_clock(anchor_unix_ns, origin_ns);
+        }
+        validation
+    }
+
+    fn judge(mut self, read_to: &ReadTo) -> Validation {
+        let last_ns = self.totals.last_ns;
+        for (_, call) in std::mem::take(&mut self.open) {
+            self.close(call, last_ns, Err(read_to));
+        }
+        let Self {
+            expect,
+            slice,
+            offsets,
+            mut book,
+            witness,
+            totals,
+            ..
+        } = self;
+        if let ReadTo::Damage(what) = read_to {
+            let last = Place {
+                offset_ns: Some(last_ns),
+                ..Place::default()
+            };
+            endings::damaged(&mut book, last, what);
+        }
+        let cause = causes(&mut book, &witness, &totals);
+        if totals.calls == 0 {
+            let what = no_stream(totals.other_calls, &witness, cause);
+            structure::zero_frames(&mut book, Place::default(), &what, cause);
+        }
+        if *read_to != ReadTo::End && totals.calls > 0 && totals.messages == 0 {
+            // Of single calls it is not told: they may have just been opened.
+            let what = if read_to.is_growing() {
+                "no stream has carried a frame so far"
+            } else {
+                "no stream carried a frame in what can be read"
+            };
+            structure::zero_frames(&mut book, Place::default(), what, cause);
+        } else if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
+            structure::zero_frames(&mut book, Place::default(), "the slice holds no frame", cause);
+        }
+        expected::out_of_range_frequency(&mut book, &expect);
+        if totals.frames > 0 {
+            let length = expected::Length {
+                frames: totals.frames,
+                rows: totals.rows,
+                complete_rows: totals.complete_rows.filter(|_| !totals.incomplete),
+            };
+            if matches!(read_to, ReadTo::End | ReadTo::CutOff) {
+                expected::short_stream(&mut book, &expect, length);
+            }
+            let panda = Dialect::PandaDataStream as u8;
+            let is_parted = totals.streams.iter().any(|(dialect, _)| *dialect == panda);
+            let is_explicit = expect
+                .sensors
+                .as_ref()
+                .is_some_and(|sensors| sensors.source.is_explicit());
+            let over_all = is_parted || expect.streams.as_ref().is_some_and(|streams| streams.value > 1);
+            let seen = &totals.sensors;
+            if over_all && (slice.is_none() || is_explicit) {
+                sensors::lacking_over_all(&mut book, &expect, &totals.observed.sensors);
+            }
+            let streams = totals.streams.len() as u32;
+            expected::missing_stream(&mut book, &expect, streams, is_parted && slice.is_none());
+            let lacks_streams = is_parted && expect.streams.as_ref().is_some_and(|all| streams < all.value);
+            if slice.is_none() && !lacks_streams && !seen.is_empty() {
+                sensors::never_seen(&mut book, &expect, seen);
+                asked::channels(&mut book, &expect, seen);
+                asked::frequencies(&mut book, &expect);
+            }
+        }
+        Validation {
+            findings: book.finish(),
+            calls: totals.calls,
+            other_calls: totals.other_calls,
+            messages: totals.messages,
+            frames: totals.frames,
+            rows: totals.rows,
+            message_bytes: totals.bytes,
+            expected: expect.list(),
+            observed: totals.observed(offsets),
+        }
+    }
+
+    fn close(&mut self, mut call: Call, offset_ns: u64, ending: Result<&crate::model::event::Ending, &ReadTo>) {
+        let mut context = Context {
+            book: &mut self.book,
+            expect: &self.expect,
+            offsets: self.offsets,
+            layout: self.layout,
+            anchor_unix_ns: self.anchor_unix_ns,
+        };
+        let unhealthy = self.witness.unhealthy(&call.authority);
+        let cause = if unhealthy.is_some() || self.witness.has_failure() {
+            Cause::Told
+        } else {
+            Cause::Unknown
+        };
+        let verdict = call.end(&mut context, offset_ns, ending, cause);
+        if let Some(said) = unhealthy.filter(|_| call.tally.messages == 0) {
+            origin::unhealthy_job(context.book, said.place, &said.text, false);
+            self.totals.unhealthy = true;
+        }
+        let is_part = call.opening.is_cut(ending.ok()) && verdict != endings::Verdict::Failed;
+        self.totals.cut_calls += u32::from(is_part);
+        self.totals.add(&call, verdict);
+    }
+}
+
+impl Observer for Validator {
+    fn observe(&mut self, event: &Event) {
+        let at = event.offset_ns;
+        self.totals.last_ns = self.totals.last_ns.max(at);
+        let seen = self.frames.see(event);
+        let mut context = Context {
+            book: &mut self.book,
+            expect: &self.expect,
+            offsets: self.offsets,
+            layout: self.layout,
+            anchor_unix_ns: self.anchor_unix_ns,
+        };
+        match (seen, &event.kind) {
+            (_, EventKind::CallStart(start)) => {
+                if let Some(dialect) = Dialect::from_method(&start.method) {
+                    self.totals.calls += 1;
+                    let opening = Opening::of(self.slice.as_ref(), at);
+                    let call = Call::new(event.call, dialect, (at, &start.authority), opening, &self.expect);
+                    self.open.insert(event.call, call);
+                } else {
+                    self.totals.other_calls += 1;
+                    self.witness.see(event);
+                }
+            }
+            (_, EventKind::End(ending)) => {
+                if let Some(call) = self.open.remove(&event.call) {
+                    self.close(call, at, Ok(ending));
+                } else {
+                    self.witness.see(event);
+                }
+            }
+            (seen, kind) => {
+                let Some(call) = self.open.get_mut(&event.call) else {
+                    return self.witness.see(event);
+                };
+                match (seen, kind) {
+                    (Seen::Frame(place, frame), EventKind::Message(message)) => {
+                        let place = call.received(&mut context, &place);
+                        call.frame(&mut context, place, message, &frame);
+                    }
+                    (Seen::Malformed(place, error), _) => {
+                        let place = call.received(&mut context, &place);
+                        structure::malformed(context.book, place, &error);
+                        call.lose_messages(1);
+                    }
+                    (Seen::NotInflated(place, error), _) => {
+                        let place = call.received(&mut context, &place);
+                        structure::not_inflated(context.book, place, &error);
+                        call.lose_messages(1);
+                    }
+                    (_, EventKind::Headers(headers)) => {
+                        if let Some(encoding) = headers.metadata.get_text("grpc-encoding") {
+                            encoding.clone_into(&mut call.encoding);
+                        }
+                    }
+                    (_, EventKind::Message(message)) if message.direction == Direction::Sent => call.sent(message),
+                    (_, EventKind::Gap(gap)) if gap.direction == Direction::Received => call.gap(&mut context, at, gap),
+                    _ => {}
+                }
+            }
+        }
+        self.frames.forget();
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

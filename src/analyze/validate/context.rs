@@ -1,0 +1,35 @@
+//! What all calls of a capture are judged by.
+
+use super::book::Book;
+use crate::das::expect::Expectations;
+use crate::{das::dialect::Layout, model::finding::Place};
+
+/// What all calls share.
+pub(super) struct Context<'a> {
+    pub(super) book: &'a mut Book,
+    pub(super) expect: &'a Expectations,
+    pub(super) offsets: Offsets,
+    pub(super) layout: Layout,
+    /// Wall-clock time of offset 0, nanoseconds since 1970; 0 where it is not known.
+    pub(super) anchor_unix_ns: u64,
+}
+
+impl Context<'_> {
+    /// The wall-clock time of an arrival, milliseconds since 1970.
+    pub(super) fn arrival_ms(&self, place: Place) -> Option<i64> {
+        if self.offsets == Offsets::Rows || self.anchor_unix_ns == 0 {
+            return None;
+        }
+        let unix_ns = self.anchor_unix_ns.checked_add(place.offset_ns?)?;
+        i64::try_from(unix_ns / 1_000_000).ok()
+    }
+}
+
+/// What the offsets of events tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offsets {
+    /// When messages came.
+    Delivery,
+    /// The rows' own times.
+    Rows,
+}

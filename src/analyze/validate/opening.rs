@@ -1,0 +1,44 @@
+//! Calls of a slice: what a slice leaves out is not missed.
+
+use super::rules::endings::Before;
+use crate::{
+    file::{CUT_REASON, SliceOf},
+    model::event::Ending,
+};
+
+/// Whether a call is there from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// It is.
+    Whole,
+    /// It was opened before the slice begins, or lacks sensors that it had.
+    Cut,
+}
+
+impl Opening {
+    /// For a call that is opened at this offset.
+    pub(super) fn of(slice: Option<&SliceOf>, at_ns: u64) -> Self {
+        match slice {
+            Some(slice) if (at_ns == 0 && slice.origin_ns > 0) || slice.sensors.is_some() => Self::Cut,
+            _ => Self::Whole,
+        }
+    }
+
+    /// True when a slice leaves out a part of the call.
+    pub(super) fn is_cut(self, ending: Option<&Ending>) -> bool {
+        let by_slice = |ending: &Ending| matches!(ending, Ending::Cancelled(end) if end.reason.starts_with(CUT_REASON));
+        self == Self::Cut || ending.is_some_and(by_slice)
+    }
+
+    /// What came before the slice decides whether a server closed an idle job; where it is not there, the server is given
+    /// the benefit.
+    pub(super) const fn before(self, before: Before) -> Before {
+        match self {
+            Self::Cut if before.messages == 0 => Before {
+                messages: 1,
+                silence_ns: u64::MAX,
+            },
+            _ => before,
+        }
+    }
+}

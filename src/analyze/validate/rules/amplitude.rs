@@ -1,0 +1,51 @@
+//! Intensities that cannot be.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text},
+        rule::Rule,
+        scan::Scan,
+    },
+    das::{focus::Span, spectrogram::Row},
+    model::finding::{Place, Severity},
+};
+
+/// An intensity out of bounds.
+pub(in crate::analyze::validate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
+    id: "out-of-range-amplitude",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "intensities lie within their bounds",
+    unit: "spectra",
+    doc: "A finite intensity lies outside amplitude_db of an expectation; judged only when it is given. A sensor of zeros \
+          is not meant.",
+    hint: "the gain or the unit changed, or the bounds are too narrow",
+};
+
+/// Judges a row of which one pass has told that a value lies outside.
+pub(in crate::analyze::validate) fn out_of_range(
+    book: &mut Book,
+    place: Place,
+    row: &Row<'_>,
+    scans: &[Scan],
+    bounds: &Span<f64>,
+) {
+    let outside = |value: f32| value.is_finite() && !(bounds.min..=bounds.max).contains(&f64::from(value));
+    let candidates =
+        row.sensors.iter().zip(scans).filter(|(_, scan)| {
+            !scan.is_zero() && (f64::from(scan.min) < bounds.min || f64::from(scan.max) > bounds.max)
+        });
+    for (sensor, _) in candidates {
+        let far = |value: f32| (bounds.min - f64::from(value)).max(f64::from(value) - bounds.max);
+        let values = sensor.intensity.iter().enumerate().filter(|(_, value)| outside(*value));
+        let Some((bin, value)) = values.max_by(|a, b| far(a.1).total_cmp(&far(b.1))) else {
+            continue;
+        };
+        let place = place.at_sensor(sensor.id).at_bin(bin as u64);
+        book.note(Note::new(&OUT_OF_RANGE_AMPLITUDE, place).weight(far(value)), || {
+            Text::new(format!("{value} dB in {place}"))
+                .seen(value)
+                .expected(format!("{}..{}", bounds.min, bounds.max))
+        });
+    }
+}

@@ -1,0 +1,110 @@
+//! How promptly messages come. Not judged where offsets come from the rows' own times.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text},
+        rule::Rule,
+        rules::timing::short,
+    },
+    das::expect::Expectations,
+    model::finding::{Place, Severity},
+};
+
+/// The first frame is late.
+pub(in crate::analyze::validate) const LATE_FIRST_FRAME: Rule = Rule {
+    id: "late-first-frame",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "the first frame comes in time",
+    unit: "calls",
+    doc: "The first message comes later after the call than first_frame_s (5 s, as the specification asks).",
+    hint: "the job was not ready, or the fibre is slow to answer",
+};
+
+/// Silence between frames.
+pub(in crate::analyze::validate) const STALL: Rule = Rule {
+    id: "stall",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "frames keep coming",
+    unit: "times",
+    doc: "Between two messages of a call lies more than largest_gap_s (10 s, or three rows where lines_dt is longer). The \
+          silence before the end of a call is judged by its ending.",
+    hint: "the server or its source paused; compare with the rows' own times",
+};
+
+/// Too few frames or bytes in a second.
+pub(in crate::analyze::validate) const LOW_THROUGHPUT: Rule = Rule {
+    id: "low-throughput",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "the throughput meets its target",
+    unit: "calls",
+    doc: "From its first message to its last, a call brings fewer frames in a second than minimum_fps or fewer bytes than \
+          minimum_mb_per_s. Judged only when a target is given.",
+    hint: "the server, the network or the recorder is slower than the target",
+};
+
+const NS: f64 = 1e9;
+
+pub(in crate::analyze::validate) fn late_first_frame(
+    book: &mut Book,
+    place: Place,
+    waited_ns: u64,
+    expect: &Expectations,
+) {
+    let limit = expect.first_frame_ns();
+    if waited_ns <= limit {
+        return;
+    }
+    book.note(Note::new(&LATE_FIRST_FRAME, place).weight(waited_ns as f64), || {
+        let (waited, limit) = (short(waited_ns as f64 / NS), short(limit as f64 / NS));
+        Text::new(format!("the first frame comes after {waited} s, at {place}"))
+            .seen(format!("{waited} s"))
+            .expected(format!("{limit} s or less"))
+    });
+}
+
+pub(in crate::analyze::validate) fn stall(book: &mut Book, place: Place, silence_ns: u64, expect: &Expectations) {
+    let limit = expect.largest_gap_ns();
+    if silence_ns <= limit {
+        return;
+    }
+    book.note(Note::new(&STALL, place).weight(silence_ns as f64), || {
+        let (silence, limit) = (short(silence_ns as f64 / NS), short(limit as f64 / NS));
+        Text::new(format!("{silence} s of silence before {place}"))
+            .seen(format!("{silence} s"))
+            .expected(format!("{limit} s or less"))
+    });
+}
+
+/// `messages` and `bytes` came in `lasted_ns`, the first message left out.
+pub(in crate::analyze::validate) fn low_throughput(
+    book: &mut Book,
+    place: Place,
+    (messages, bytes, lasted_ns): (u64, u64, u64),
+    expect: &Expectations,
+) {
+    if messages == 0 || lasted_ns == 0 {
+        return;
+    }
+    let seconds = lasted_ns as f64 / NS;
+    let fps = expect
+        .minimum_fps
+        .as_ref()
+        .map(|target| (target.value, messages as f64 / seconds, "frames/s"));
+    let rate = expect.minimum_mb_per_s.as_ref();
+    let rate = rate.map(|target| (target.value, bytes as f64 / 1e6 / seconds, "MB/s"));
+    for (target, seen, unit) in [fps, rate]
+        .into_iter()
+        .flatten()
+        .filter(|(target, seen, _)| seen < target)
+    {
+        book.note(Note::new(&LOW_THROUGHPUT, place).weight(target / seen), || {
+            let seen = short(seen);
+            Text::new(format!("{seen} {unit} over {} s, until {place}", short(seconds)))
+                .seen(format!("{seen} {unit}"))
+                .expected(format!("{target} {unit} or more"))
+        });
+    }
+}

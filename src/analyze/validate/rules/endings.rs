@@ -1,0 +1,190 @@
+//! How calls end, and what was lost on the way.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text, grouped},
+        rule::Rule,
+        rules::timing::short,
+    },
+    grpc::{idle::is_idle_close, status},
+    model::{
+        event::{Ending, Gap, Limit, Party},
+        finding::{Place, Severity},
+    },
+};
+
+/// A status other than OK.
+pub(in crate::analyze::validate) const ERROR_STATUS: Rule = Rule {
+    id: "error-status",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a stream does not end with an error status",
+    unit: "calls",
+    doc: "The call ended with a gRPC status other than OK. A production server that closes an idle job (UNAVAILABLE after \
+          5 s of silence or more, with frames before it) does not count.",
+    hint: "the status message tells why; NOT_FOUND names a job that the server does not know (any more)",
+};
+
+/// A connection that broke.
+pub(in crate::analyze::validate) const BROKEN_CALL: Rule = Rule {
+    id: "broken-call",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a stream does not break",
+    unit: "calls",
+    doc: "The transport failed before a status came, or the server reset the call. A GOAWAY without an error after 1 s of \
+          silence, with frames before it, is how production servers close an idle job, and does not count.",
+    hint: "the server or something between died: look at its log at this time",
+};
+
+/// A limit of ours.
+pub(in crate::analyze::validate) const DEADLINE: Rule = Rule {
+    id: "deadline",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "no limit runs out",
+    unit: "calls",
+    doc: "One of the recorder's own limits ended the call: connect, first frame, idle, or the client's deadline.",
+    hint: "the stream stopped, or the limit is too short for it: --first-frame-timeout, --idle-timeout",
+};
+
+/// A call without an ending.
+pub(in crate::analyze::validate) const UNENDED_CALL: Rule = Rule {
+    id: "unended-call",
+    severity: Severity::Error,
+    otherwise: Some((Severity::Info, "the capture is being recorded")),
+    title: "every call has its ending",
+    unit: "calls",
+    doc: "The capture stops before the call has ended: the recorder was killed. While it is at work, that is no breach: \
+          the stream is judged as far as it has come, but fails as long as it has brought no frame.",
+    hint: "how the stream went on is not known; `capture recover` saves what is there, and this rule can be allowed",
+};
+
+/// A capture that cannot be read to its end.
+pub(in crate::analyze::validate) const DAMAGED_CAPTURE: Rule = Rule {
+    id: "damaged-capture",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "the capture can be read to its end",
+    unit: "captures",
+    doc: "Damage stopped the reading. What lies before it is judged; of calls that are open there, no ending is missed, and \
+          the stream is not called too short.",
+    hint: "`capture recover` saves what can be read behind the damage; validate the capture that it makes",
+};
+
+/// Messages that the recorder lost.
+pub(in crate::analyze::validate) const GAP: Rule = Rule {
+    id: "gap",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "the recorder loses nothing",
+    unit: "messages",
+    doc: "The capture says that messages are lost here. The rows they held are not called missing once more.",
+    hint: "the reason says who left them out, and why",
+};
+
+pub(in crate::analyze::validate) fn gap(book: &mut Book, place: Place, gap: &Gap) {
+    let note = Note::new(&GAP, place).times(gap.messages).weight(gap.messages as f64);
+    book.note(note, || {
+        let text = Text::new(format!(
+            "{} messages are lost at {place}: {}",
+            grouped(gap.messages),
+            gap.reason
+        ));
+        match gap.reason.as_str() {
+            Gap::OVERFLOW => {
+                text.hint("the recorder could not keep up: record again on a faster disk, or with fewer jobs")
+            }
+            Gap::DAMAGE => text.hint("the file was damaged after it was recorded: is there a good copy of it?"),
+            _ => text,
+        }
+    });
+}
+
+/// What came before an ending.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::analyze::validate) struct Before {
+    /// Messages that were received.
+    pub(in crate::analyze::validate) messages: u64,
+    /// Nanoseconds since the last of them.
+    pub(in crate::analyze::validate) silence_ns: u64,
+}
+
+/// What an ending says of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::analyze::validate) enum Verdict {
+    /// The server had no more to say.
+    Complete,
+    /// Someone on this side had enough.
+    Stopped,
+    /// It failed, and that is an error finding.
+    Failed,
+}
+
+/// Judges an ending.
+pub(in crate::analyze::validate) fn judge(book: &mut Book, place: Place, ending: &Ending, before: Before) -> Verdict {
+    if is_idle_close(ending, before.messages, before.silence_ns) {
+        return Verdict::Complete;
+    }
+    let (rule, what) = match ending {
+        Ending::Status(status) if status.code == 0 => return Verdict::Complete,
+        Ending::Cancelled(cancelled) if cancelled.by != Party::Server => return Verdict::Stopped,
+        Ending::Status(status) => (
+            &ERROR_STATUS,
+            match status.message.as_str() {
+                "" => format!("the call ended with {}", status::name(status.code)),
+                message => format!("the call ended with {}: {message}", status::name(status.code)),
+            },
+        ),
+        Ending::Cancelled(cancelled) => (&BROKEN_CALL, format!("the server reset the call: {}", cancelled.reason)),
+        Ending::Broken(broken) => {
+            let what = match &broken.announced {
+                // The error may be no more than what came of it.
+                Some(announced) if !announced.is_orderly() => announced.told(),
+                _ => format!("the connection broke: {}", broken.error),
+            };
+            (&BROKEN_CALL, what)
+        }
+        Ending::Deadline(deadline) => {
+            let limit = match deadline.limit {
+                Limit::Connect => "connect limit",
+                Limit::FirstFrame => "first-frame limit",
+                Limit::Idle => "idle limit",
+                Limit::Call => "client's deadline",
+            };
+            let seconds = short(deadline.after_ns as f64 / 1e9);
+            (&DEADLINE, format!("the {limit} of {seconds} s ran out"))
+        }
+    };
+    let heard = book.severity(rule, None);
+    book.note(Note::new(rule, place), || {
+        let when = match before.messages {
+            0 => "before any frame came".to_owned(),
+            messages => format!("after {} frames", grouped(messages)),
+        };
+        Text::new(format!("{what}, {when}, at {place}")).seen(ending.name())
+    });
+    if heard == Some(Severity::Error) {
+        Verdict::Failed
+    } else {
+        Verdict::Stopped
+    }
+}
+
+pub(in crate::analyze::validate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded: bool) {
+    let severity = if is_recorded { Severity::Info } else { Severity::Error };
+    book.note(Note::new(&UNENDED_CALL, place).severity(severity), || {
+        let frames = grouped(messages);
+        Text::new(if is_recorded {
+            format!("the call goes on: {frames} frames so far, at {place}")
+        } else {
+            format!("the capture stops after {frames} frames and before the end of the call, at {place}")
+        })
+    });
+}
+
+pub(in crate::analyze::validate) fn damaged(book: &mut Book, place: Place, what: &str) {
+    book.note(Note::new(&DAMAGED_CAPTURE, place), || {
+        Text::new(format!("judged up to the damage only: {what}"))
+    });
+}

@@ -1,0 +1,193 @@
+//! What was asked for or promised: bins, frequencies, length, streams.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text, grouped},
+        rule::Rule,
+        rules::timing::short,
+    },
+    das::{
+        expect::{Expectations, Expected, Source},
+        focus::Span,
+    },
+    model::finding::{Place, Severity},
+};
+
+/// Another number of bins than configured.
+pub(in crate::analyze::validate) const UNEXPECTED_BINS: Rule = Rule {
+    id: "unexpected-bins",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "spectra have the configured number of bins",
+    unit: "rows",
+    doc: "The spectra of a row have another number of bins than an expectation or the configure response \
+          (frequencies_amount, else the length of frequencies_list) says.",
+    hint: "compare frequencies_list of the configure response with what the server sends",
+};
+
+/// Frequencies outside what was asked for.
+pub(in crate::analyze::validate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
+    id: "out-of-range-frequency",
+    severity: Severity::Warning,
+    otherwise: Some((Severity::Error, "an expectation gives the range")),
+    title: "the bins lie in the frequency range that was asked for",
+    unit: "times",
+    doc: "frequencies_list of the configure response reaches outside the request's frequencyRange by more than one bin \
+          (warning: the response describes what is sent, and a replay answers with its own) or outside frequency_hz of \
+          an expectation (error).",
+    hint: "the server rounds the range to its bins, or has not understood it",
+};
+
+/// Fewer rows or frames than there should be.
+pub(in crate::analyze::validate) const SHORT_STREAM: Rule = Rule {
+    id: "short-stream",
+    severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "only the asked window says how long it should be")),
+    title: "the stream is as long as it should be",
+    unit: "times",
+    doc: "Fewer frames or rows than minimum_frames or minimum_rows (error), or less than 95 % of the rows that the asked \
+          window of a recording holds at lines_dt, and more than a second of them (warning; not when we stopped the \
+          stream ourselves).",
+    hint: "the recording is shorter than the window, or the stream ended early",
+};
+
+/// Fewer streams than there should be.
+pub(in crate::analyze::validate) const MISSING_STREAM: Rule = Rule {
+    id: "missing-stream",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "all streams of a job are captured",
+    unit: "streams",
+    doc: "A pandadatastream job has stream_amount streams and each carries a part of the channels: fewer were recorded. \
+          For datastream only when an expectation says how many streams there are.",
+    hint: "record all streams of the job together; they are delivered once",
+};
+
+/// Part of the asked rows that must come.
+const COMPLETE: f64 = 0.95;
+
+/// Windows are asked for in whole seconds, and recordings do not begin on them: so many may be lacking.
+const WINDOW_SLACK_S: f64 = 1.0;
+
+pub(in crate::analyze::validate) fn unexpected_bins(
+    book: &mut Book,
+    place: Place,
+    bins: usize,
+    expected: &Expected<u64>,
+) -> bool {
+    if bins as u64 == expected.value {
+        return false;
+    }
+    book.note(Note::new(&UNEXPECTED_BINS, place), || {
+        Text::new(format!(
+            "{bins} bins where the {} says {}, in {place}",
+            expected.source, expected.value
+        ))
+        .seen(bins)
+        .expected(expected.value)
+    });
+    true
+}
+
+pub(in crate::analyze::validate) fn out_of_range_frequency(book: &mut Book, expect: &Expectations) {
+    let (Some(bins), Some(asked)) = (&expect.bins_hz, &expect.frequency_hz) else {
+        return;
+    };
+    let steps = expect
+        .bins
+        .as_ref()
+        .map_or(1, |bins| bins.value.saturating_sub(1).max(1));
+    let step = (bins.value.max - bins.value.min) / steps as f64;
+    let slack = if asked.source.is_explicit() { 0.0 } else { step };
+    let Span { min, max } = asked.value;
+    if bins.value.min >= min - slack && bins.value.max <= max + slack {
+        return;
+    }
+    let severity = if asked.source.is_explicit() {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    book.note(
+        Note::new(&OUT_OF_RANGE_FREQUENCY, Place::default()).severity(severity),
+        || {
+            let seen = format!("{}..{} Hz", short(bins.value.min), short(bins.value.max));
+            let wanted = format!("{min}..{max} Hz");
+            Text::new(format!("the bins span {seen} and the {} says {wanted}", asked.source))
+                .seen(seen)
+                .expected(wanted)
+        },
+    );
+}
+
+/// How long a capture is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::analyze::validate) struct Length {
+    /// Frames of all calls.
+    pub(in crate::analyze::validate) frames: u64,
+    /// Rows of all calls.
+    pub(in crate::analyze::validate) rows: u64,
+    /// Rows of the longest call, when every call ended by itself.
+    pub(in crate::analyze::validate) complete_rows: Option<u64>,
+}
+
+pub(in crate::analyze::validate) fn short_stream(book: &mut Book, expect: &Expectations, length: Length) {
+    let minima = [
+        (expect.minimum_frames.as_ref(), length.frames, "frames"),
+        (expect.minimum_rows.as_ref(), length.rows, "rows"),
+    ];
+    for (minimum, seen, unit) in minima {
+        if let Some(minimum) = minimum.filter(|minimum| seen < minimum.value) {
+            book.note(Note::new(&SHORT_STREAM, Place::default()), || {
+                Text::new(format!(
+                    "{} {unit} where {} are expected",
+                    grouped(seen),
+                    grouped(minimum.value)
+                ))
+                .seen(seen)
+                .expected(format!("{} or more", minimum.value))
+            });
+        }
+    }
+    let window = expect.window_s.as_ref().zip(expect.lines_dt_s.as_ref());
+    let asked = window.map(|(window, dt)| ((window.value / dt.value).floor(), WINDOW_SLACK_S / dt.value));
+    let (Some((asked, slack)), Some(seen)) = (asked.filter(|(rows, _)| *rows >= 1.0), length.complete_rows) else {
+        return;
+    };
+    if seen as f64 + slack < COMPLETE * asked {
+        let note = Note::new(&SHORT_STREAM, Place::default()).severity(Severity::Warning);
+        book.note(note, || {
+            let percent = short((seen as f64 / asked * 1000.0).round() / 10.0);
+            Text::new(format!(
+                "{} rows of the {} that the asked window holds, {percent} %",
+                grouped(seen),
+                grouped(asked as u64)
+            ))
+            .seen(seen)
+            .expected(asked)
+        });
+    }
+}
+
+/// `streams` were recorded; `panda` of them are known to be parts of a whole.
+pub(in crate::analyze::validate) fn missing_stream(
+    book: &mut Book,
+    expect: &Expectations,
+    streams: u32,
+    is_parted: bool,
+) {
+    let Some(expected) = &expect.streams else { return };
+    let judged = is_parted || expected.source != Source::Response;
+    if !judged || streams >= expected.value || streams == 0 {
+        return;
+    }
+    let lack = expected.value - streams;
+    book.note(
+        Note::new(&MISSING_STREAM, Place::default()).times(u64::from(lack)),
+        || {
+            Text::new(format!("{streams} of {} streams were recorded", expected.value))
+                .seen(streams)
+                .expected(expected.value)
+        },
+    );
+}

@@ -1,0 +1,244 @@
+//! Intensities that stand still while time goes on.
+
+use bytes::Bytes;
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text},
+        rule::Rule,
+        scan::{Scan, mark, same},
+    },
+    das::{
+        dialect::{Dialect, Layout, datastream, pandadatastream},
+        spectrogram::{Frame, Row, Sensor as Spectrum, Values},
+    },
+    grpc,
+    model::{
+        event::Message,
+        finding::{Place, Severity},
+    },
+};
+
+/// Bytes that a compressed frame may inflate to, to be compared with the next once more: both are in memory then.
+const MAX_COMPARED: u64 = 32 << 20;
+
+/// The whole payload stands still.
+pub(in crate::analyze::validate) const FROZEN_PAYLOAD: Rule = Rule {
+    id: "frozen-payload",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "intensities change from frame to frame",
+    unit: "frames or rows",
+    doc: "All intensities of a frame are, bit by bit, those of the frame before it (or those of a row those of the row \
+          before it) although time goes on. Asked of 16 values or more. A frame that comes again with its own times is \
+          duplicate-rows.",
+    hint: "the server repeats its last spectrum: its source has stopped",
+};
+
+/// One sensor stands still.
+pub(in crate::analyze::validate) const STUCK_SENSOR: Rule = Rule {
+    id: "stuck-sensor",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "every sensor changes",
+    unit: "spectra",
+    doc: "A sensor's spectrum is, bit by bit, the same in 8 rows or more (16 values or more) in a row, while other \
+          sensors change. Zeros and −inf are zero-sensor and dead-sensor.",
+    hint: "the channel is stuck or padded",
+};
+
+/// Values that must be equal before it cannot be chance.
+const MIN_VALUES: usize = 16;
+
+/// Rows in which one sensor must be equal before it cannot be chance.
+const MIN_ROWS: usize = 8;
+
+/// What is remembered of the last frame: the message itself, cheaply, and what tells it apart at a glance.
+#[derive(Debug, Default)]
+pub(in crate::analyze::validate) struct Memory {
+    data: Bytes,
+    compressed: bool,
+    first: Glance,
+    last: Glance,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Glance {
+    mark: u64,
+    time: Option<(i64, i64)>,
+}
+
+/// How a call speaks, to read its last message again.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::analyze::validate) struct Speech<'a> {
+    pub(in crate::analyze::validate) dialect: Dialect,
+    pub(in crate::analyze::validate) layout: Layout,
+    pub(in crate::analyze::validate) encoding: &'a str,
+}
+
+/// What of a frame repeats what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::analyze::validate) enum Repeats {
+    Nothing,
+    /// Its first row is the last one of the frame before.
+    FirstRow,
+    /// It is the frame before.
+    Frame,
+}
+
+impl Memory {
+    /// Compares a frame with the last one, exactly, but only when they look alike.
+    pub(in crate::analyze::validate) fn compare(&self, speech: Speech<'_>, frame: &Frame<'_>) -> Repeats {
+        let Some(row) = frame.rows.first().filter(|row| !row.sensors.is_empty()) else {
+            return Repeats::Nothing;
+        };
+        let now = glance(row);
+        let as_frame = now.mark == self.first.mark && advances(self.first, now);
+        let as_row = now.mark == self.last.mark && advances(self.last, now);
+        if self.data.is_empty() || !(as_frame || as_row) {
+            return Repeats::Nothing;
+        }
+        let inflated = if self.compressed {
+            grpc::inflate(speech.encoding, &self.data, MAX_COMPARED).unwrap_or_default()
+        } else {
+            self.data.clone()
+        };
+        let before = match speech.dialect {
+            Dialect::DataStream => datastream::decode(&inflated),
+            Dialect::PandaDataStream => pandadatastream::decode(&inflated, &speech.layout),
+        };
+        let Ok(before) = before else { return Repeats::Nothing };
+        let alike = before.rows.len() == frame.rows.len();
+        if as_frame && alike && before.rows.iter().zip(&frame.rows).all(|(a, b)| same_row(a, b)) {
+            Repeats::Frame
+        } else if as_row && before.rows.last().is_some_and(|last| same_row(last, row)) {
+            Repeats::FirstRow
+        } else {
+            Repeats::Nothing
+        }
+    }
+
+    /// Remembers a frame; its bytes are shared, not copied.
+    pub(in crate::analyze::validate) fn remember(&mut self, message: &Message, frame: &Frame<'_>) {
+        let rows = (frame.rows.first(), frame.rows.last());
+        let (Some(first), Some(last)) = rows else { return };
+        *self = Self {
+            data: message.data.clone(),
+            compressed: message.compressed,
+            first: glance(first),
+            last: glance(last),
+        };
+    }
+}
+
+fn glance(row: &Row<'_>) -> Glance {
+    Glance {
+        mark: row.sensors.first().map_or(0, |sensor| mark(&sensor.intensity)),
+        time: time(row),
+    }
+}
+
+/// What orders rows in time; `None` when the sender fills in no times.
+fn time(row: &Row<'_>) -> Option<(i64, i64)> {
+    let times = (row.start_ms.unwrap_or(0), row.end_ms.unwrap_or(0));
+    let numbered = row.index.filter(|index| *index != 0).map(|index| (index, 0));
+    numbered.or(Some(times).filter(|times| *times != (0, 0)))
+}
+
+fn advances(before: Glance, now: Glance) -> bool {
+    now.time.is_none() || now.time > before.time
+}
+
+/// The second row goes on in time after the first.
+pub(in crate::analyze::validate) fn goes_on(before: &Row<'_>, row: &Row<'_>) -> bool {
+    let now = time(row);
+    now.is_none() || now > time(before)
+}
+
+/// The same sensors with the same values.
+pub(in crate::analyze::validate) fn same_row(a: &Row<'_>, b: &Row<'_>) -> bool {
+    let pairs = || a.sensors.iter().zip(&b.sensors);
+    a.sensors.len() == b.sensors.len() && pairs().all(|(a, b)| a.id == b.id && same(&a.intensity, &b.intensity))
+}
+
+/// Enough values to say so.
+pub(in crate::analyze::validate) fn says_something(row: &Row<'_>) -> bool {
+    row.sensors.iter().map(|sensor| sensor.intensity.len()).sum::<usize>() >= MIN_VALUES
+}
+
+pub(in crate::analyze::validate) fn frozen(book: &mut Book, place: Place) {
+    book.note(Note::new(&FROZEN_PAYLOAD, place), || {
+        Text::new(format!("all intensities are those from before, at {place}"))
+    });
+}
+
+/// What is remembered of one sensor.
+#[derive(Debug, Default)]
+pub(in crate::analyze::validate) struct Sensor {
+    mark: u64,
+    repeat: Option<Box<Repeat>>,
+}
+
+/// A spectrum that looks like the one before it; from here on it is compared exactly.
+#[derive(Debug)]
+struct Repeat {
+    values: Vec<u32>,
+    rows: usize,
+    since: Place,
+}
+
+impl Sensor {
+    /// Looks at the sensor's next spectrum, whose mark is given.
+    #[inline]
+    pub(in crate::analyze::validate) fn see(
+        &mut self,
+        book: &mut Book,
+        place: Place,
+        sensor: &Spectrum<'_>,
+        mark: u64,
+    ) {
+        if mark == self.mark {
+            self.repeated(book, place.at_sensor(sensor.id), &sensor.intensity);
+        } else {
+            self.mark = mark;
+            if self.repeat.is_some() {
+                self.repeat = None;
+            }
+        }
+    }
+
+    #[cold]
+    fn repeated(&mut self, book: &mut Book, place: Place, values: &Values<'_>) {
+        let scan = Scan::of(values);
+        if scan.is_zero() || scan.is_dead() {
+            return;
+        }
+        let bits = || values.iter().map(f32::to_bits);
+        let same = self
+            .repeat
+            .as_ref()
+            .is_some_and(|repeat| bits().eq(repeat.values.iter().copied()));
+        let Some(repeat) = self.repeat.as_mut().filter(|_| same) else {
+            let values = bits().collect();
+            let (rows, since) = (1, place);
+            self.repeat = Some(Box::new(Repeat { values, rows, since }));
+            return;
+        };
+        repeat.rows += 1;
+        let enough = MIN_ROWS.max(MIN_VALUES.div_ceil(repeat.values.len().max(1)));
+        let (rows, since) = (repeat.rows, repeat.since);
+        if rows == enough {
+            stuck(book, since, rows - 1, rows);
+            stuck(book, place, 1, rows);
+        } else if rows > enough {
+            stuck(book, place, 1, rows);
+        }
+    }
+}
+
+fn stuck(book: &mut Book, place: Place, times: usize, rows: usize) {
+    let note = Note::new(&STUCK_SENSOR, place).times(times as u64).weight(rows as f64);
+    book.note(note, || {
+        Text::new(format!("the same spectrum in {rows} rows, up to {place}"))
+    });
+}

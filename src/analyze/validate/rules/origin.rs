@@ -1,0 +1,69 @@
+//! What keeps a stream from coming at all: it was not configured, its job was not healthy, it was not recorded.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text},
+        rule::Rule,
+    },
+    model::finding::{Place, Severity},
+};
+
+/// The recorder says why it recorded nothing of a job.
+pub(in crate::analyze::validate) const NOT_RECORDED: Rule = Rule {
+    id: "not-recorded",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "every job is recorded that should be",
+    unit: "jobs",
+    doc: "The recorder noted that it could not record a job: no connection, a job that did not become healthy, a limit.",
+    hint: "the message says why nothing of this job came: mend that first, and record again",
+};
+
+/// The REST side refused the job.
+pub(in crate::analyze::validate) const CONFIGURE_REFUSED: Rule = Rule {
+    id: "configure-refused",
+    severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "frames came all the same")),
+    title: "the server takes the configure request",
+    unit: "times",
+    doc: "The last configure request that the proxy saw was refused (an error status, or an error in the answer), or had no \
+          answer. One that is refused and succeeds later is right: servers wait for their fibre.",
+    hint: "the answer says why there is no job to stream; the exchange stands in the capture's notes",
+};
+
+/// The job says that it is not healthy.
+pub(in crate::analyze::validate) const UNHEALTHY_JOB: Rule = Rule {
+    id: "unhealthy-job",
+    severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "frames came all the same")),
+    title: "the job is healthy",
+    unit: "streams",
+    doc: "The last health check (CheckHealth, or grpc.health.v1) of the same :authority before the end of a stream without \
+          frames, or before the end of the capture, was answered with unhealthy or not at all. A job that is unhealthy while \
+          it starts is right.",
+    hint: "the job itself says that it cannot stream: look at its log, and at its source",
+};
+
+pub(in crate::analyze::validate) fn not_recorded(book: &mut Book, place: Place, why: &str) {
+    book.note(Note::new(&NOT_RECORDED, place), || {
+        Text::new(format!("the recorder could not record: {why}"))
+    });
+}
+
+pub(in crate::analyze::validate) fn configure_refused(book: &mut Book, place: Place, what: &str, has_frames: bool) {
+    let severity = by_frames(has_frames);
+    book.note(Note::new(&CONFIGURE_REFUSED, place).severity(severity), || {
+        Text::new(what)
+    });
+}
+
+pub(in crate::analyze::validate) fn unhealthy_job(book: &mut Book, place: Place, what: &str, has_frames: bool) {
+    let severity = by_frames(has_frames);
+    book.note(Note::new(&UNHEALTHY_JOB, place).severity(severity), || {
+        Text::new(format!("{what}, at {place}"))
+    });
+}
+
+const fn by_frames(has_frames: bool) -> Severity {
+    if has_frames { Severity::Warning } else { Severity::Error }
+}

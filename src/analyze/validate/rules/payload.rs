@@ -1,0 +1,162 @@
+//! Blocks of `pandadatastream`: shape, payload and channels.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text},
+        rule::Rule,
+        rules::structure,
+    },
+    das::spectrogram::{Block, Frame},
+    model::finding::{Place, Severity},
+};
+
+/// A shape that cannot be.
+pub(in crate::analyze::validate) const BAD_SHAPE: Rule = Rule {
+    id: "bad-shape",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a block has a shape",
+    unit: "frames",
+    doc: "A dimension of 0 or less, an end_channel before start_channel, values in a row that do not divide by the \
+          channels, or timestamps or row numbers for some of the rows only.",
+    hint: "the server fills in data_shape_x, data_shape_y or its channels wrongly",
+};
+
+/// A payload that does not fit its shape.
+pub(in crate::analyze::validate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
+    id: "indivisible-payload",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a payload divides by its shape",
+    unit: "frames",
+    doc: "The bytes of main_data are no multiple of x × y × z.",
+    hint: "the payload was cut off, or belongs to another shape",
+};
+
+/// Channels of another stream.
+pub(in crate::analyze::validate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
+    id: "channel-range-mismatch",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a block covers the channels of its stream",
+    unit: "frames",
+    doc: "start_channel and end_channel are not the first and last channel that channel_to_stream_index of the configure \
+          response gives to the stream that was asked for.",
+    hint: "the port may have been recycled for another job, or the streams are mixed up",
+};
+
+/// Values that rest on a guess.
+pub(in crate::analyze::validate) const GUESSED_LAYOUT: Rule = Rule {
+    id: "guessed-layout",
+    severity: Severity::Info,
+    otherwise: None,
+    title: "element type and axis order of a payload are known",
+    unit: "calls",
+    doc: "The wire does not tell them: values are read as little-endian f32, channel by channel. Where the payload has \
+          another width, or a third dimension, they are not read at all, and no rule about values is judged. Said once in \
+          a call.",
+    hint: "name the element type and the axis order when you know them",
+};
+
+/// What a block allows to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::analyze::validate) enum Standing {
+    /// Everything that was decoded.
+    Sound,
+    /// Values, but not which sensors they belong to.
+    OtherChannels,
+    /// Nothing but its times.
+    Broken,
+}
+
+/// Judges a block; `mapped` are the first and last channel of its stream.
+pub(in crate::analyze::validate) fn judge(
+    book: &mut Book,
+    place: Place,
+    block: &Block,
+    frame: &Frame<'_>,
+    mapped: Option<(i64, i64)>,
+) -> Standing {
+    if let Some(what) = flaw(block, frame) {
+        book.note(Note::new(&BAD_SHAPE, place), || {
+            Text::new(format!("{what}, at {place}"))
+        });
+        return Standing::Broken;
+    }
+    if block.payload_bytes == 0 {
+        structure::empty_frame(book, place, "payload");
+        return Standing::Broken;
+    }
+    if block.width.is_none() {
+        indivisible(book, place, block);
+        return Standing::Broken;
+    }
+    let seen = (i64::from(block.start_channel), i64::from(block.end_channel));
+    if let Some(mapped) = mapped.filter(|mapped| *mapped != seen) {
+        book.note(Note::new(&CHANNEL_RANGE_MISMATCH, place), || {
+            let (seen, mapped) = (format!("{}..{}", seen.0, seen.1), format!("{}..{}", mapped.0, mapped.1));
+            Text::new(format!("channels {seen} in a stream of channels {mapped}, at {place}"))
+                .seen(seen)
+                .expected(mapped)
+        });
+        return Standing::OtherChannels;
+    }
+    Standing::Sound
+}
+
+fn flaw(block: &Block, frame: &Frame<'_>) -> Option<String> {
+    let Block {
+        start_channel,
+        end_channel,
+        shape_x,
+        shape_y,
+        shape_z,
+        ..
+    } = *block;
+    if shape_x <= 0 || shape_y <= 0 || shape_z <= 0 {
+        return Some(format!("a shape of {shape_x} × {shape_y} × {shape_z}"));
+    }
+    let channels = i64::from(end_channel) - i64::from(start_channel) + 1;
+    if channels <= 0 {
+        return Some(format!("channels {start_channel}..{end_channel}"));
+    }
+    if i64::from(shape_x) % channels != 0 {
+        return Some(format!("{shape_x} values in a row for {channels} channels"));
+    }
+    let timed = frame.rows.iter().filter(|row| row.start_ms.is_some()).count();
+    let numbered = frame.rows.iter().filter(|row| row.index.is_some()).count();
+    for (name, count) in [("timestamps", timed), ("row numbers", numbered)] {
+        if count > 0 && count != frame.rows.len() {
+            return Some(format!("{count} {name} for {} rows", frame.rows.len()));
+        }
+    }
+    None
+}
+
+fn indivisible(book: &mut Book, place: Place, block: &Block) {
+    let (x, y, z, bytes) = (block.shape_x, block.shape_y, block.shape_z, block.payload_bytes);
+    book.note(Note::new(&INDIVISIBLE_PAYLOAD, place), || {
+        Text::new(format!("{bytes} bytes do not divide by {x} × {y} × {z}, at {place}"))
+            .seen(bytes)
+            .expected(format!("a multiple of {x} × {y} × {z}"))
+    });
+}
+
+/// Says that values are guessed, or not read. To be called once in a call.
+pub(in crate::analyze::validate) fn guessed_layout(book: &mut Book, place: Place, block: &Block, frame: &Frame<'_>) {
+    let read = frame.rows.iter().any(|row| !row.sensors.is_empty());
+    if read && !block.guessed {
+        return;
+    }
+    book.note(Note::new(&GUESSED_LAYOUT, place), || {
+        let width = block.width.unwrap_or(0);
+        Text::new(if read {
+            "the values are read as little-endian f32, channel by channel, which is a guess".to_owned()
+        } else {
+            format!(
+                "the values, {width} bytes each in {} × {} × {}, are not read and not judged",
+                block.shape_x, block.shape_y, block.shape_z
+            )
+        })
+    });
+}

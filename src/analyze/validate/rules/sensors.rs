@@ -1,0 +1,372 @@
+//! Which sensors there are.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text, grouped},
+        rule::Rule,
+        rules::frozen,
+    },
+    das::{
+        dialect::Dialect,
+        expect::{Expectations, SensorSet, Source},
+        focus::Span,
+        spectrogram::Row,
+    },
+    model::finding::{Place, Severity},
+};
+
+/// A sensor that nobody asked for.
+pub(in crate::analyze::validate) const UNEXPECTED_SENSOR: Rule = Rule {
+    id: "unexpected-sensor",
+    severity: Severity::Error,
+    otherwise: Some((
+        Severity::Warning,
+        "the server numbers its sensors otherwise than the request",
+    )),
+    title: "only the configured sensors are sent",
+    unit: "rows",
+    doc: "A sensor id is not one of those that an expectation or the configure response (channel_to_stream_index) names. \
+          Where the response maps no channels, the channels of the request count, if the first row shows that ids are \
+          meant by them: servers that number their sensors otherwise are only warned of when no id fits at all, and \
+          not when they count the same number of sensors from 0.",
+    hint: "compare the configure request with what the server sends; it may serve another job",
+};
+
+/// A sensor that does not come.
+pub(in crate::analyze::validate) const MISSING_SENSOR: Rule = Rule {
+    id: "missing-sensor",
+    severity: Severity::Error,
+    otherwise: Some((
+        Severity::Warning,
+        "a sensor that the configure response maps lacks in some rows only",
+    )),
+    title: "every configured sensor is sent",
+    unit: "rows",
+    doc: "A row of datastream lacks a sensor that an expectation names (error) or that the configure response maps \
+          (warning; an error when no row at all holds it). What a request asks for is judged by request-not-met: servers \
+          may step over channels.",
+    hint: "the server drops channels, or the expectation is too wide",
+};
+
+/// Sensors that come and go.
+pub(in crate::analyze::validate) const SENSOR_SET_CHANGE: Rule = Rule {
+    id: "sensor-set-change",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "the same sensors come in every row",
+    unit: "times",
+    doc: "A row holds other sensors than the row before it, and no expectation has told why. A change and the way back \
+          are two.",
+    hint: "the job was configured anew, or a channel drops out",
+};
+
+/// Sensors in another order.
+pub(in crate::analyze::validate) const SENSOR_ORDER: Rule = Rule {
+    id: "sensor-order",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "sensors keep their order",
+    unit: "times",
+    doc: "A row holds the same sensors as the row before it in another order. A change and the way back are two.",
+    hint: "clients that go by position draw the wrong sensor",
+};
+
+/// Missing sensors are looked for in sets up to this size; no fibre has more channels.
+const MAX_SET: u64 = 1 << 20;
+
+/// The sensors of a call: which they are, and what is remembered of each.
+#[derive(Debug, Default)]
+pub(in crate::analyze::validate) struct Roster {
+    ids: Vec<i32>,
+    /// Those of every row so far, as many as a fibre can have.
+    ever: BTreeSet<i32>,
+    pub(in crate::analyze::validate) states: Vec<frozen::Sensor>,
+    wanted: Wanted,
+    standing: Standing,
+}
+
+/// What a call's sensors are held against.
+#[derive(Debug, Default)]
+enum Wanted {
+    #[default]
+    Anything,
+    /// A set, and how bad a sensor is that lacks from it; `None` when the call may carry a part of it.
+    Set { set: SensorSet, lacking: Option<Severity> },
+    /// A window that may or may not be meant as ids: the first row tells.
+    Asked(Span<i64>),
+}
+
+/// How the current sensors stand to what is wanted.
+#[derive(Debug, Default)]
+struct Standing {
+    unexpected: Option<(i32, usize, Severity)>,
+    missing: Option<(i32, u64, Severity)>,
+}
+
+impl Standing {
+    const fn is_fine(&self) -> bool {
+        self.unexpected.is_none() && self.missing.is_none()
+    }
+}
+
+/// How a row's sensors compare with those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::analyze::validate) enum Met {
+    /// As ever.
+    Same,
+    /// Others, or wrong ones.
+    Flawed,
+}
+
+impl Roster {
+    pub(in crate::analyze::validate) fn new(expect: &Expectations, dialect: Dialect) -> Self {
+        let panda = dialect == Dialect::PandaDataStream;
+        let parted = panda || expect.streams.as_ref().is_some_and(|streams| streams.value > 1);
+        let wanted = if let Some(sensors) = &expect.sensors {
+            Wanted::Set {
+                set: sensors.value.clone(),
+                lacking: (!parted).then_some(Severity::Error),
+            }
+        } else if panda && !expect.channels.streams.is_empty() {
+            // channel-range-mismatch knows better.
+            Wanted::Anything
+        } else if !expect.channels.streams.is_empty() {
+            Wanted::Set {
+                set: expect.channels.streams.keys().copied().collect(),
+                lacking: (!parted).then_some(Severity::Warning),
+            }
+        } else {
+            expect.channels.asked.map_or(Wanted::Anything, Wanted::Asked)
+        };
+        Self {
+            wanted,
+            ..Self::default()
+        }
+    }
+
+    /// The ids in the order of the last row.
+    pub(in crate::analyze::validate) fn ids(&self) -> &[i32] {
+        &self.ids
+    }
+
+    /// The ids of every row so far.
+    pub(in crate::analyze::validate) const fn ever(&self) -> &BTreeSet<i32> {
+        &self.ever
+    }
+
+    /// Judges a row's sensors, of which [`Self::is`] says whether they are the `same`; the row holds no sensor twice.
+    pub(in crate::analyze::validate) fn meet(
+        &mut self,
+        book: &mut Book,
+        place: Place,
+        row: &Row<'_>,
+        same: bool,
+    ) -> Met {
+        if !same {
+            self.change(book, place, row);
+        }
+        if self.standing.is_fine() {
+            return if same { Met::Same } else { Met::Flawed };
+        }
+        unexpected_sensor(book, place, &self.standing);
+        missing_sensor(book, place, &self.standing);
+        Met::Flawed
+    }
+
+    /// The row holds the known sensors in the known order.
+    #[inline]
+    pub(in crate::analyze::validate) fn is(&self, row: &Row<'_>) -> bool {
+        let ids = row.sensors.iter().map(|sensor| sensor.id);
+        row.sensors.len() == self.ids.len() && ids.eq(self.ids.iter().copied())
+    }
+
+    #[cold]
+    fn change(&mut self, book: &mut Book, place: Place, row: &Row<'_>) {
+        let ids: Vec<i32> = row.sensors.iter().map(|sensor| sensor.id).collect();
+        let first = self.ids.is_empty();
+        if first {
+            self.settle(&ids);
+        }
+        let standing = self.stand(&ids, place, book);
+        let explained = !standing.is_fine() || !self.standing.is_fine();
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) =
+            (self.ids.iter().copied().collect(), ids.iter().copied().collect());
+        if !first && old == new {
+            sensor_order(book, place);
+        } else if !first && !explained {
+            sensor_set_change(book, place, &old, &new);
+        }
+        let mut states: HashMap<_, _> = self.ids.drain(..).zip(self.states.drain(..)).collect();
+        self.states = ids.iter().map(|id| states.remove(id).unwrap_or_default()).collect();
+        let room = (MAX_SET as usize).saturating_sub(self.ever.len());
+        self.ever.extend(ids.iter().take(room));
+        self.ids = ids;
+        self.standing = standing;
+    }
+
+    /// Decides whether a window that was asked for is meant as ids.
+    fn settle(&mut self, ids: &[i32]) {
+        let Wanted::Asked(span) = self.wanted else { return };
+        let set = SensorSet::from(span);
+        let inside = ids.iter().filter(|id| set.contains(**id)).count();
+        let from_zero = ids.iter().min() == Some(&0) && span.min > 0 && ids.len() as u64 <= set.len();
+        self.wanted = match inside {
+            0 if !from_zero => return,
+            _ if from_zero => Wanted::Anything,
+            _ => Wanted::Set { set, lacking: None },
+        };
+    }
+
+    fn stand(&self, ids: &[i32], place: Place, book: &mut Book) -> Standing {
+        match &self.wanted {
+            Wanted::Anything => Standing::default(),
+            Wanted::Asked(span) => {
+                if self.ids.is_empty() {
+                    numbered_otherwise(book, place, ids, *span);
+                }
+                Standing::default()
+            }
+            Wanted::Set { set, lacking } => {
+                let others = ids.iter().filter(|id| !set.contains(**id));
+                let unexpected = others.clone().next().map(|id| (*id, others.count(), Severity::Error));
+                let inside = ids.iter().filter(|id| set.contains(**id)).count() as u64;
+                let lack = set.len().saturating_sub(inside);
+                let here: BTreeSet<_> = ids.iter().map(|id| i64::from(*id)).collect();
+                let first = || {
+                    set.ids()
+                        .find(|id| !here.contains(id))
+                        .and_then(|id| i32::try_from(id).ok())
+                };
+                let missing = lacking
+                    .filter(|_| lack > 0 && set.len() <= MAX_SET)
+                    .and_then(|severity| Some((first()?, lack, severity)));
+                Standing { unexpected, missing }
+            }
+        }
+    }
+}
+
+fn unexpected_sensor(book: &mut Book, place: Place, standing: &Standing) {
+    let Some((id, count, severity)) = standing.unexpected else {
+        return;
+    };
+    let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(id));
+    book.note(note.severity(severity).weight(count as f64), || {
+        let more = if count > 1 {
+            format!(" and {} more", count - 1)
+        } else {
+            String::new()
+        };
+        Text::new(format!("sensor {id}{more} was not configured, in {place}")).seen(id)
+    });
+}
+
+fn missing_sensor(book: &mut Book, place: Place, standing: &Standing) {
+    let Some((id, count, severity)) = standing.missing else {
+        return;
+    };
+    let note = Note::new(&MISSING_SENSOR, place.at_sensor(id));
+    book.note(note.severity(severity).weight(count as f64), || {
+        let more = if count > 1 {
+            format!(" and {} more", count - 1)
+        } else {
+            String::new()
+        };
+        Text::new(format!("sensor {id}{more} is lacking, in {place}")).expected(id)
+    });
+}
+
+fn numbered_otherwise(book: &mut Book, place: Place, ids: &[i32], span: Span<i64>) {
+    let Some(first) = ids.first() else { return };
+    let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(*first)).severity(Severity::Warning);
+    book.note(note, || {
+        Text::new(format!(
+            "none of the {} sensors, the first is {first}, is among the channels {span} that were asked for: the server \
+             numbers them otherwise, or streams another part of the fibre",
+            ids.len()
+        ))
+        .seen(first)
+        .expected(span)
+    });
+}
+
+fn sensor_order(book: &mut Book, place: Place) {
+    book.note(Note::new(&SENSOR_ORDER, place), || {
+        Text::new(format!("the sensors stand in another order in {place}"))
+    });
+}
+
+fn sensor_set_change(book: &mut Book, place: Place, old: &BTreeSet<i32>, new: &BTreeSet<i32>) {
+    let left: Vec<_> = old.difference(new).copied().collect();
+    let came: Vec<_> = new.difference(old).copied().collect();
+    let place = left.first().or(came.first()).map_or(place, |id| place.at_sensor(*id));
+    book.note(Note::new(&SENSOR_SET_CHANGE, place), || {
+        let some = |ids: &[i32]| match ids {
+            [] => "none".to_owned(),
+            [id] => id.to_string(),
+            [id, rest @ ..] => format!("{id} and {} more", rest.len()),
+        };
+        Text::new(format!(
+            "sensors left: {}; came: {}; at {place}",
+            some(&left),
+            some(&came)
+        ))
+        .seen(new.len())
+        .expected(old.len())
+    });
+}
+
+/// Sensors that the configure response maps to a stream, and that no row of any stream holds.
+pub(in crate::analyze::validate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+    if expect.sensors.is_some() {
+        return;
+    }
+    let mapped = expect.channels.streams.keys();
+    let mut lacking = mapped
+        .filter_map(|id| i32::try_from(*id).ok())
+        .filter(|id| !seen.contains(id));
+    let Some(first) = lacking.next() else { return };
+    let others = lacking.count() as u64;
+    let note = Note::new(&MISSING_SENSOR, Place::default().at_sensor(first));
+    book.note(note, || {
+        let more = if others > 0 {
+            format!(" and {} more", grouped(others))
+        } else {
+            String::new()
+        };
+        Text::new(format!("sensor {first}{more} of the configure response came in no row")).expected(first)
+    });
+}
+
+/// The union of all streams lacks sensors that a person named.
+pub(in crate::analyze::validate) fn lacking_over_all(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+    let Some(sensors) = expect
+        .sensors
+        .as_ref()
+        .filter(|sensors| sensors.source != Source::Response)
+    else {
+        return;
+    };
+    let set = &sensors.value;
+    let lack = set
+        .len()
+        .saturating_sub(seen.iter().filter(|id| set.contains(**id)).count() as u64);
+    if lack == 0 || set.len() > MAX_SET {
+        return;
+    }
+    let first = set
+        .ids()
+        .find_map(|id| i32::try_from(id).ok().filter(|id| !seen.contains(id)));
+    let Some(id) = first else { return };
+    let missing = Some((id, lack, Severity::Error));
+    missing_sensor(
+        book,
+        Place::default(),
+        &Standing {
+            unexpected: None,
+            missing,
+        },
+    );
+}

@@ -1,0 +1,166 @@
+//! What a stream and its messages must hold to be looked at at all.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text},
+        rule::Rule,
+    },
+    das::{dialect::DecodeError, spectrogram::Row},
+    grpc::InflateError,
+    model::finding::{Place, Severity},
+};
+
+/// A stream without frames.
+pub(in crate::analyze::validate) const ZERO_FRAMES: Rule = Rule {
+    id: "zero-frames",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "every stream carries frames",
+    unit: "streams",
+    doc: "A spectrogram stream ended without a single message, or the capture holds no spectrogram stream. Not said of a \
+          stream whose ending is an error already.",
+    hint: "the job had nothing to send, or another client took its frames (they are delivered once); if that is right, \
+           set allow_empty = true",
+};
+
+/// Bytes that are no message.
+pub(in crate::analyze::validate) const MALFORMED_MESSAGE: Rule = Rule {
+    id: "malformed-message",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "every message can be decoded",
+    unit: "messages",
+    doc: "A message is not what protobuf allows, a known field has another wire type, or a compressed message cannot be \
+          inflated. The rest of the stream is judged; the rows that such a message may have held are not called missing.",
+    hint: "the server speaks another schema, or the bytes were damaged before they were recorded: `capture verify` tells \
+           whether the capture itself is sound",
+};
+
+/// A frame with nothing in it.
+pub(in crate::analyze::validate) const EMPTY_FRAME: Rule = Rule {
+    id: "empty-frame",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "every frame carries values",
+    unit: "frames",
+    doc: "A message without rows, a row without sensors, or sensors without bins (pandadatastream: a payload of no bytes).",
+    hint: "the server sends a frame before it has data, or lost its source",
+};
+
+/// Spectra of several lengths in one row.
+pub(in crate::analyze::validate) const RAGGED_ROWS: Rule = Rule {
+    id: "ragged-rows",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "the sensors of a row have equally many bins",
+    unit: "rows",
+    doc: "A sensor's spectrum has another number of bins than expected, than the rows before, or than the row's first.",
+    hint: "a spectrum was cut off or two configurations are mixed: nothing that draws this row can be right",
+};
+
+/// One sensor twice.
+pub(in crate::analyze::validate) const DUPLICATE_SENSOR: Rule = Rule {
+    id: "duplicate-sensor",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a row holds each sensor once",
+    unit: "rows",
+    doc: "A sensor id stands in a row more than once.",
+    hint: "the server counts its sensors wrongly, or merges two streams",
+};
+
+/// A row that ends before it starts.
+pub(in crate::analyze::validate) const END_BEFORE_START: Rule = Rule {
+    id: "end-before-start",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "a row ends after it starts",
+    unit: "rows",
+    doc: "endTimestamp is less than startTimestamp. The row's times are then not judged any further.",
+    hint: "the server fills in the timestamps wrongly",
+};
+
+/// Whether it is known why no frame came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::analyze::validate) enum Cause {
+    /// Another finding tells it.
+    Told,
+    Unknown,
+}
+
+pub(in crate::analyze::validate) fn zero_frames(book: &mut Book, place: Place, what: &str, cause: Cause) {
+    book.note(Note::new(&ZERO_FRAMES, place), || {
+        let text = Text::new(what).seen(0).expected("1 or more");
+        match cause {
+            Cause::Told => text.hint("what is told before this is why: mend that first"),
+            Cause::Unknown => text,
+        }
+    });
+}
+
+pub(in crate::analyze::validate) fn malformed(book: &mut Book, place: Place, error: &DecodeError) {
+    let place = place.at_byte(error.byte as u64);
+    book.note(Note::new(&MALFORMED_MESSAGE, place), || {
+        let what = format!("{} at byte {}: {}", error.message, error.byte, error.kind);
+        Text::new(format!("{place}: could not decode {what}"))
+    });
+}
+
+pub(in crate::analyze::validate) fn not_inflated(book: &mut Book, place: Place, error: &InflateError) {
+    book.note(Note::new(&MALFORMED_MESSAGE, place), || {
+        Text::new(format!("{place}: could not inflate the message: {error}"))
+    });
+}
+
+pub(in crate::analyze::validate) fn empty_frame(book: &mut Book, place: Place, lacks: &str) {
+    book.note(Note::new(&EMPTY_FRAME, place), || {
+        Text::new(format!("{place} holds no {lacks}"))
+    });
+}
+
+/// `reference` is how many bins there should be.
+pub(in crate::analyze::validate) fn ragged(book: &mut Book, place: Place, row: &Row<'_>, reference: usize) {
+    let odd = row.sensors.iter().find(|sensor| sensor.intensity.len() != reference);
+    let Some(odd) = odd else { return };
+    let bins = odd.intensity.len();
+    book.note(Note::new(&RAGGED_ROWS, place.at_sensor(odd.id)), || {
+        Text::new(format!(
+            "sensor {} has {bins} bins where others have {reference}, at {place}",
+            odd.id
+        ))
+        .seen(bins)
+        .expected(reference)
+    });
+}
+
+/// The first sensor that the row names twice.
+pub(in crate::analyze::validate) fn duplicate_sensor(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
+    let mut ids = BTreeSet::new();
+    let twice = row.sensors.iter().find(|sensor| !ids.insert(sensor.id));
+    let Some(id) = twice.map(|sensor| sensor.id) else {
+        return false;
+    };
+    book.note(Note::new(&DUPLICATE_SENSOR, place.at_sensor(id)), || {
+        Text::new(format!("sensor {id} stands twice in {place}"))
+    });
+    true
+}
+
+/// False when the row has no sensible end.
+pub(in crate::analyze::validate) fn end_before_start(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
+    let (Some(start), Some(end)) = (row.start_ms, row.end_ms) else {
+        return true;
+    };
+    if end >= start {
+        return true;
+    }
+    let weight = start as f64 - end as f64;
+    book.note(Note::new(&END_BEFORE_START, place).weight(weight), || {
+        Text::new(format!("a row starts at {start} ms and ends at {end} ms, at {place}"))
+            .seen(end)
+            .expected(format!("{start} or later"))
+    });
+    false
+}

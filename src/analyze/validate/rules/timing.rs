@@ -1,0 +1,344 @@
+//! Rows in time.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Note, Text, grouped},
+        clock::{Basis, Content, Irregular, What},
+        rule::Rule,
+        rules::stamps,
+    },
+    model::finding::{Place, Severity},
+};
+
+/// Rows that should be there and are not.
+pub(in crate::analyze::validate) const MISSING_ROWS: Rule = Rule {
+    id: "missing-rows",
+    severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "lines_dt is only inferred, or the recording pauses")),
+    title: "no row is missing between two others",
+    unit: "rows",
+    doc: "Rows follow each other at lines_dt (or, in pandadatastream, by row number). A hole of half a row or more holds \
+          missing rows, unless they come late, within 64 rows. An error when lines_dt is known from the configure \
+          response or an expectation; a warning when it is inferred from the rows themselves, and for a pause of a \
+          minute or more and 16 rows or more, as recordings have them.",
+    hint: "rows were lost between the fibre and the capture: look for a slow consumer, a second client on the same \
+           stream (consumers compete), or a restart of the job",
+};
+
+/// Rows that came twice.
+pub(in crate::analyze::validate) const DUPLICATE_ROWS: Rule = Rule {
+    id: "duplicate-rows",
+    severity: Severity::Error,
+    otherwise: Some((Severity::Warning, "lines_dt is only inferred")),
+    title: "no row comes twice",
+    unit: "rows",
+    doc: "A row has the start (or row number) of another one among the last 64, with the same content, or right behind \
+          it. An error when lines_dt is known, a warning when it is inferred.",
+    hint: "the server sent rows again, or two sources were spliced: look for a retry or a reconnect",
+};
+
+/// Time that runs backwards.
+pub(in crate::analyze::validate) const BACKWARDS_TIME: Rule = Rule {
+    id: "backwards-time",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "rows come in the order of their times",
+    unit: "times",
+    doc: "A row begins before the row that came before it, and is not a repeat of an earlier one: messages out of order, \
+          a wrong timestamp, or a clock that was set back. Counted once each time.",
+    hint: "messages were reordered, or the clock of the interrogator was set back",
+};
+
+/// Rows that overlap.
+pub(in crate::analyze::validate) const OVERLAP: Rule = Rule {
+    id: "overlap",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "rows do not overlap",
+    unit: "times",
+    doc: "A row begins more than half a row too early, but after the start of the one before it. Rows that always overlap \
+          alike do so by design and are not meant; less than half a row is clock-jitter.",
+    hint: "two blocks of the recording overlap: the clock was corrected, or two sources were spliced",
+};
+
+/// A clock that is a little off.
+pub(in crate::analyze::validate) const CLOCK_JITTER: Rule = Rule {
+    id: "clock-jitter",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "rows begin where the one before them ends",
+    unit: "times",
+    doc: "A row begins early or late by more than 2 ms and more than 2 % of a row, but by less than half a row. \
+          Timestamps are whole milliseconds, which is allowed for.",
+    hint: "the clock of the interrogator jitters from block to block, as some do; if it should not, look at its time \
+           source",
+};
+
+/// A clock that does not agree with the row numbers.
+pub(in crate::analyze::validate) const CLOCK_JUMP: Rule = Rule {
+    id: "clock-jump",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "the clock and the row numbers agree",
+    unit: "times",
+    doc: "Row numbers go on (pandadatastream), and the timestamps jump by half a row or more.",
+    hint: "the recording pauses there, or the clock was set; no row number is missing",
+};
+
+/// Rows that last another time than they should.
+pub(in crate::analyze::validate) const ROW_DURATION: Rule = Rule {
+    id: "row-duration",
+    severity: Severity::Warning,
+    otherwise: Some((Severity::Error, "an expectation gives lines_dt")),
+    title: "rows last as long as lines_dt and the other rows say",
+    unit: "rows",
+    doc: "A row's own end tells another duration than those of the first rows, by more than 2 ms and 2 %; or the rows \
+          follow each other at another distance than lines_dt, which then is not believed. An error when an expectation \
+          file or a flag gave lines_dt.",
+    hint: "compare lines_dt of the configure response with the rows; the job may have been configured anew",
+};
+
+/// Takes down what the clock of a call says.
+pub(in crate::analyze::validate) fn irregular(book: &mut Book, irregular: Irregular, dt_is_explicit: bool) {
+    let Irregular { what, basis, place } = irregular;
+    match what {
+        What::Missing { rows, span_ms, dt_ms } => missing_rows(book, place, rows, span_ms, dt_ms, basis),
+        What::Standstill { rows, start_ms, whole } => stamps::standstill(book, place, start_ms, rows, whole),
+        What::Pause { rows, span_ms } => pause(book, place, rows, span_ms),
+        What::Duplicate {
+            start_ms,
+            index,
+            content,
+        } => duplicate_rows(book, place, start_ms, index, content, basis),
+        What::Backwards { by_ms, by_rows } => backwards_time(book, place, by_ms, by_rows),
+        What::Overlap { by_ms } => overlap(book, place, by_ms),
+        What::Jitter { by_ms } => clock_jitter(book, place, by_ms),
+        What::Jump { by_ms } => clock_jump(book, place, by_ms),
+        What::Duration { seen_ms, expected_ms } => row_duration(book, place, seen_ms, expected_ms),
+        What::OtherDt { seen_ms, expected_ms } => other_dt(book, place, seen_ms, expected_ms, dt_is_explicit),
+    }
+}
+
+const fn by_basis(basis: Basis) -> Severity {
+    match basis {
+        Basis::Known => Severity::Error,
+        Basis::Learnt => Severity::Warning,
+    }
+}
+
+fn missing_rows(book: &mut Book, place: Place, rows: u64, span_ms: Option<f64>, dt_ms: Option<f64>, basis: Basis) {
+    let note = Note::new(&MISSING_ROWS, place).times(rows).weight(rows as f64);
+    book.note(note.severity(by_basis(basis)), || {
+        let noun = if rows == 1 { "row is" } else { "rows are" };
+        let text = Text::new(format!("{} {noun} missing before {place}", grouped(rows)));
+        match (span_ms, dt_ms) {
+            (Some(span), Some(dt)) => text.seen(format!("{span} ms")).expected(format!("{} ms", short(dt))),
+            _ => text,
+        }
+    });
+}
+
+fn pause(book: &mut Book, place: Place, rows: u64, span_ms: f64) {
+    let note = Note::new(&MISSING_ROWS, place).times(rows).weight(rows as f64);
+    book.note(note.severity(Severity::Warning), || {
+        Text::new(format!(
+            "the recording pauses for {}, {} rows, before {place}",
+            human(span_ms),
+            grouped(rows)
+        ))
+        .seen(format!("{span_ms} ms"))
+    });
+}
+
+fn duplicate_rows(
+    book: &mut Book,
+    place: Place,
+    start_ms: Option<i64>,
+    index: Option<i64>,
+    content: Content,
+    basis: Basis,
+) {
+    let note = Note::new(&DUPLICATE_ROWS, place).severity(by_basis(basis));
+    book.note(note, || {
+        let name = match (index, start_ms) {
+            (Some(index), _) => format!("row number {index}"),
+            (_, Some(start)) => format!("the row of {start} ms"),
+            _ => "a row".to_owned(),
+        };
+        let content = match content {
+            Content::Same => "",
+            Content::Other => ", with other intensities",
+        };
+        Text::new(format!("{name} comes again at {place}{content}"))
+    });
+}
+
+fn backwards_time(book: &mut Book, place: Place, by_ms: Option<f64>, by_rows: f64) {
+    let weight = by_ms.unwrap_or(by_rows);
+    book.note(Note::new(&BACKWARDS_TIME, place).weight(weight), || {
+        let far = by_ms.map_or_else(|| format!("{} rows", short(by_rows)), human);
+        Text::new(format!("time goes back by {far} at {place}")).seen(format!("-{far}"))
+    });
+}
+
+fn overlap(book: &mut Book, place: Place, by_ms: f64) {
+    book.note(Note::new(&OVERLAP, place).weight(by_ms), || {
+        Text::new(format!(
+            "a row begins {} before the one before it ends, at {place}",
+            human(by_ms)
+        ))
+    });
+}
+
+fn clock_jitter(book: &mut Book, place: Place, by_ms: f64) {
+    book.note(Note::new(&CLOCK_JITTER, place).weight(by_ms.abs()), || {
+        let late = if by_ms > 0.0 { "late" } else { "early" };
+        Text::new(format!("a row begins {} ms {late} at {place}", short(by_ms.abs())))
+            .seen(format!("{} ms", short(by_ms)))
+            .expected("0 ms")
+    });
+}
+
+fn clock_jump(book: &mut Book, place: Place, by_ms: f64) {
+    book.note(Note::new(&CLOCK_JUMP, place).weight(by_ms.abs()), || {
+        let where_to = if by_ms > 0.0 { "ahead" } else { "back" };
+        Text::new(format!(
+            "the clock jumps {where_to} by {} while row numbers go on, at {place}",
+            human(by_ms.abs())
+        ))
+    });
+}
+
+fn row_duration(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64) {
+    let note = Note::new(&ROW_DURATION, place).weight((seen_ms - expected_ms).abs());
+    book.note(note, || {
+        Text::new(format!(
+            "a row lasts {seen_ms} ms where others last {expected_ms} ms, at {place}"
+        ))
+        .seen(format!("{seen_ms} ms"))
+        .expected(format!("{expected_ms} ms"))
+    });
+}
+
+fn other_dt(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64, dt_is_explicit: bool) {
+    let severity = if dt_is_explicit {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let note = Note::new(&ROW_DURATION, place).weight(f64::MAX).severity(severity);
+    book.note(note, || {
+        let (seen, expected) = (format!("{} ms", short(seen_ms)), format!("{} ms", short(expected_ms)));
+        Text::new(format!(
+            "rows follow each other every {seen} and lines_dt says {expected}"
+        ))
+        .seen(seen)
+        .expected(expected)
+    });
+}
+
+/// A number with three decimals at most.
+pub(super) fn short(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Milliseconds as people say them.
+pub(super) fn human(ms: f64) -> String {
+    match ms {
+        _ if ms < 1000.0 => format!("{} ms", short(ms)),
+        _ if ms < 60_000.0 => format!("{} s", short(ms / 1000.0)),
+        _ => {
+            let minutes = (ms / 60_000.0) as u64;
+            match minutes / 60 {
+                0 => format!("{minutes} min {} s", (ms / 1000.0) as u64 % 60),
+                hours => format!("{} h {} min", grouped(hours), minutes % 60),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(what: What, basis: Basis, explicit: bool) -> (&'static str, Severity, String) {
+        let mut book = Book::default();
+        let place = Place::call(1, 0).at_row(4);
+        irregular(&mut book, Irregular { what, basis, place }, explicit);
+        let finding = book.finish().remove(0);
+        (finding.rule, finding.severity, finding.message)
+    }
+
+    #[test]
+    fn what_is_missing_or_doubled_is_an_error_only_when_the_duration_is_known() {
+        let missing = What::Missing {
+            rows: 3,
+            span_ms: Some(200.0),
+            dt_ms: Some(50.0),
+        };
+        assert_eq!(told(missing, Basis::Known, false).1, Severity::Error);
+        assert_eq!(told(missing, Basis::Learnt, false).1, Severity::Warning);
+        let double = What::Duplicate {
+            start_ms: Some(5),
+            index: None,
+            content: Content::Same,
+        };
+        assert_eq!(told(double, Basis::Known, false).1, Severity::Error);
+        assert_eq!(told(double, Basis::Learnt, false).1, Severity::Warning);
+        let pause = What::Pause {
+            rows: 18_000,
+            span_ms: 3_600_050.0,
+        };
+        let (rule, severity, message) = told(pause, Basis::Known, false);
+        assert_eq!((rule, severity), ("missing-rows", Severity::Warning));
+        assert!(message.contains("1 h 0 min, 18,000 rows"), "{message}");
+    }
+
+    #[test]
+    fn each_irregularity_has_its_rule_and_says_how_far_off_it_is() {
+        for (what, rule, part) in [
+            (
+                What::Backwards {
+                    by_ms: Some(450.0),
+                    by_rows: 9.0,
+                },
+                "backwards-time",
+                "450 ms",
+            ),
+            (
+                What::Backwards {
+                    by_ms: None,
+                    by_rows: 9.0,
+                },
+                "backwards-time",
+                "9 rows",
+            ),
+            (What::Overlap { by_ms: 30.0 }, "overlap", "30 ms"),
+            (What::Jitter { by_ms: -12.0 }, "clock-jitter", "12 ms early"),
+            (What::Jump { by_ms: 90_000.0 }, "clock-jump", "1 min 30 s"),
+            (
+                What::Duration {
+                    seen_ms: 70.0,
+                    expected_ms: 50.0,
+                },
+                "row-duration",
+                "70 ms",
+            ),
+        ] {
+            let (found, severity, message) = told(what, Basis::Known, false);
+            assert_eq!((found, severity), (rule, Severity::Warning));
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn rows_that_contradict_lines_dt_are_an_error_when_a_person_gave_it() {
+        let other = What::OtherDt {
+            seen_ms: 50.0,
+            expected_ms: 100.0,
+        };
+        assert_eq!(told(other, Basis::Learnt, true).1, Severity::Error);
+        assert_eq!(told(other, Basis::Learnt, false).1, Severity::Warning);
+    }
+}

@@ -1,0 +1,162 @@
+//! Values that no spectrum should hold.
+
+use crate::{
+    analyze::validate::{
+        book::{Book, Kind, Note, Text, grouped},
+        rule::Rule,
+        scan::Scan,
+    },
+    das::spectrogram::Row,
+    model::finding::{Place, Severity},
+};
+
+/// Not a number.
+pub(in crate::analyze::validate) const NAN: Rule = Rule {
+    id: "nan",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "no value is NaN",
+    unit: "values",
+    doc: "An intensity is not a number. The frame's extremes are then not judged.",
+    hint: "a logarithm of a negative number or 0/0 in the server's processing",
+};
+
+/// Infinite values.
+pub(in crate::analyze::validate) const INFINITY: Rule = Rule {
+    id: "infinity",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "every value is finite",
+    unit: "values",
+    doc: "An intensity is −inf or +inf; every one is counted, in dead sensors too. −inf is the decibel of silence.",
+    hint: "−inf: the sensor delivers exact zeros, so look at the fibre end or the interrogator; +inf: an overflow",
+};
+
+/// Nothing but zeros.
+pub(in crate::analyze::validate) const ALL_ZERO: Rule = Rule {
+    id: "all-zero",
+    severity: Severity::Error,
+    otherwise: None,
+    title: "not every sensor is zero",
+    unit: "rows",
+    doc: "Every value of every sensor of a row, two or more, is zero. Nothing else is then said of its values.",
+    hint: "the server sends rows that it never filled",
+};
+
+/// One sensor of zeros.
+pub(in crate::analyze::validate) const ZERO_SENSOR: Rule = Rule {
+    id: "zero-sensor",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "no sensor is zero in all bins",
+    unit: "spectra",
+    doc: "Every bin of a sensor, two or more, is exactly zero in a row, while other sensors are not.",
+    hint: "the sensor is not filled, or masked",
+};
+
+/// One sensor of −inf.
+pub(in crate::analyze::validate) const DEAD_SENSOR: Rule = Rule {
+    id: "dead-sensor",
+    severity: Severity::Warning,
+    otherwise: None,
+    title: "no sensor is dead",
+    unit: "spectra",
+    doc: "Every bin of a sensor is −inf in a row: the channel delivers exact silence. Its values are counted under \
+          infinity as well.",
+    hint: "the fibre is broken or ends before this channel, or the channel is masked",
+};
+
+/// Zeros that cannot be chance: a single value may well be 0 dB.
+const MIN_ZEROS: usize = 2;
+
+/// What is wrong with a row's values altogether.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::analyze::validate) enum Lifeless {
+    No,
+    /// Every sensor is zero.
+    Zero,
+    /// Every sensor is dead.
+    Dead,
+}
+
+/// Judges a row of which one pass has told that something is unusual; `scans` has one entry for each sensor.
+pub(in crate::analyze::validate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
+    let spectra = || {
+        row.sensors
+            .iter()
+            .zip(scans)
+            .filter(|(sensor, _)| !sensor.intensity.is_empty())
+    };
+    let values: usize = row.sensors.iter().map(|sensor| sensor.intensity.len()).sum();
+    if values >= MIN_ZEROS && spectra().all(|(_, scan)| scan.is_zero()) {
+        book.note(Note::new(&ALL_ZERO, place), || {
+            Text::new(format!(
+                "every value of all {} sensors is zero, in {place}",
+                row.sensors.len()
+            ))
+            .seen(0)
+        });
+        return Lifeless::Zero;
+    }
+    let mut dead = 0;
+    for (sensor, scan) in spectra() {
+        let place = place.at_sensor(sensor.id);
+        let values = || sensor.intensity.iter();
+        if scan.nan {
+            let count = values().filter(|value| value.is_nan()).count();
+            let bin = values().position(f32::is_nan).unwrap_or(0);
+            not_finite(book, &NAN, place.at_bin(bin as u64), count, "NaN");
+        }
+        if scan.is_dead() {
+            dead += 1;
+            dead_sensor(book, place, sensor.intensity.len());
+            not_finite(book, &INFINITY, place.at_bin(0), sensor.intensity.len(), "-inf");
+            continue;
+        }
+        for (infinite, name) in [(f32::NEG_INFINITY, "-inf"), (f32::INFINITY, "+inf")] {
+            let bits = infinite.to_bits();
+            if bits == scan.min.to_bits() || bits == scan.max.to_bits() {
+                let is_it = |value: f32| value.to_bits() == bits;
+                let count = values().filter(|value| is_it(*value)).count();
+                let bin = values().position(is_it).unwrap_or(0);
+                not_finite(book, &INFINITY, place.at_bin(bin as u64), count, name);
+            }
+        }
+        if scan.is_zero() && sensor.intensity.len() >= MIN_ZEROS {
+            zero_sensor(book, place);
+        }
+    }
+    let all = spectra().count();
+    if dead > 0 && dead == all {
+        Lifeless::Dead
+    } else {
+        Lifeless::No
+    }
+}
+
+fn not_finite(book: &mut Book, rule: &'static Rule, place: Place, count: usize, name: &'static str) {
+    if count == 0 {
+        return;
+    }
+    let note = Note::new(rule, place).times(count as u64).kind(Kind::Word(name));
+    book.note(note, || {
+        let values = if count == 1 { "value is" } else { "values are" };
+        Text::new(format!(
+            "{} {values} {name}, the first in {place}",
+            grouped(count as u64)
+        ))
+        .seen(name)
+    });
+}
+
+fn zero_sensor(book: &mut Book, place: Place) {
+    book.note(Note::new(&ZERO_SENSOR, place), || {
+        Text::new(format!("all bins are zero in {place}")).seen(0)
+    });
+}
+
+fn dead_sensor(book: &mut Book, place: Place, bins: usize) {
+    book.note(Note::new(&DEAD_SENSOR, place), || {
+        Text::new(format!("all {bins} bins are -inf in {place}")).seen("-inf")
+    });
+}

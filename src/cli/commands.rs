@@ -1,0 +1,165 @@
+//! The commands: each opens what it needs, calls one engine of the library, and prints once.
+
+use std::{error::Error, fmt, io};
+
+use crate::{file::remedy, transform::redact::Secrets};
+
+pub(crate) mod attach;
+pub(crate) mod bundle;
+pub(crate) mod cat;
+pub(crate) mod demo;
+pub(crate) mod diff;
+pub(crate) mod docs;
+pub(crate) mod expect;
+pub(crate) mod export;
+pub(crate) mod faults;
+pub(crate) mod import;
+pub(crate) mod info;
+pub(crate) mod input;
+pub(crate) mod kept;
+pub(crate) mod merge;
+pub(crate) mod note;
+pub(crate) mod output;
+pub(crate) mod proxy;
+pub(crate) mod record;
+mod recording;
+pub(crate) mod recover;
+pub(crate) mod redact;
+pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod schema;
+pub(crate) mod series;
+pub(crate) mod serve;
+pub(crate) mod signals;
+pub(crate) mod slice;
+pub(crate) mod snapshot;
+pub(crate) mod stats;
+pub(crate) mod supervisor;
+mod tls;
+pub(crate) mod trust;
+pub(crate) mod validate;
+pub(crate) mod verify;
+
+/// What a command came to; main turns it into the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Ok,
+    /// Something was found: a failed validation, a difference, a stream without frames.
+    Findings,
+    /// Finished, but something is missing.
+    Lossy,
+    /// It could not be done.
+    Failed,
+    /// The server ended a call with this gRPC status.
+    Status(u32),
+}
+
+impl Outcome {
+    /// The exit code; gRPC statuses beyond the defined ones count as UNKNOWN.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Lossy => 3,
+            Self::Failed => 4,
+            Self::Status(status) if status <= 16 => 64 + status as u8,
+            Self::Status(_) => 66,
+        }
+    }
+
+    /// The worse of two: what could not be done outranks what was refused, lost or found.
+    pub(crate) fn worst(self, other: Self) -> Self {
+        let rank = |outcome| match outcome {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Lossy => 2,
+            Self::Status(_) => 3,
+            Self::Failed => 4,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The flags or arguments do not make sense together.
+    Usage(String),
+    /// Anything else, with its causes.
+    Error(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    /// The failure without the secrets that a recording knows, and without what looks like one.
+    pub(crate) fn masked(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::Usage(text) => Self::Usage(secrets.line(&text)),
+            failure @ Self::Error(_) if failure.is_reader_gone() => failure,
+            failure @ Self::Error(_) => Self::Error(secrets.line(&failure.to_string()).into()),
+        }
+    }
+
+    pub(crate) const fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Error(_) => 4,
+        }
+    }
+
+    /// True when the reader of our output went away, as `head` does, and there was nothing else to do.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        let Self::Error(error) = self else { return false };
+        let io = error.downcast_ref::<std::io::Error>();
+        io.is_some_and(output::ReaderGone::is)
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) => f.write_str(text),
+            Self::Error(error) => {
+                let text = error.to_string();
+                f.write_str(&text)?;
+                // Causes, unless the text already quotes them.
+                let (mut cause, mut said) = (error.source(), text);
+                while let Some(error) = cause {
+                    let text = error.to_string();
+                    if !said.contains(&text) {
+                        write!(f, ": {text}")?;
+                        said.push_str(&text);
+                    }
+                    cause = error.source();
+                }
+                match refused(error.as_ref()).filter(|remedy| !said.contains(remedy)) {
+                    Some(remedy) => write!(f, "; {remedy}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// What helps where the system stores no more: an error that only a write can have, wherever it is among the causes.
+fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let io = causes.filter_map(|error| error.downcast_ref::<io::Error>());
+    let of_writes = |error: &&io::Error| {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(
+            error.kind(),
+            StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem
+        )
+    };
+    io.filter(of_writes).find_map(remedy)
+}
+
+/// What every command gives back.
+pub(crate) type Done = Result<Outcome, Failure>;

@@ -1,0 +1,84 @@
+//! `capture diff`: two captures, call by call and row by row.
+
+use std::{fs::File, io::Write as _};
+
+use crate::{
+    analyze::diff::{Diff, MetadataMode, Options, diff_with_map},
+    file::{CaptureState, Reader},
+    report::{diff_html, diff_text},
+};
+use serde::Serialize;
+
+use super::{Done, Failure, Outcome, input, output, stats::layout};
+use crate::cli::flags::diff::DiffArgs;
+
+#[derive(Serialize)]
+struct Report {
+    a: String,
+    b: String,
+    /// Whether each capture is finished.
+    a_state: CaptureState,
+    b_state: CaptureState,
+    #[serde(flatten)]
+    diff: Diff,
+}
+
+pub(crate) fn run(args: &DiffArgs) -> Done {
+    if [args.abs, args.rel]
+        .iter()
+        .any(|tolerance| !(tolerance.is_finite() && *tolerance >= 0.0))
+    {
+        return Err(Failure::Usage(
+            "--abs and --rel are numbers from 0 on, such as 0.001".to_owned(),
+        ));
+    }
+    if let Some(html) = &args.html {
+        output::apart(&args.a, html)?;
+        output::apart(&args.b, html)?;
+    }
+    input::read_each(&[args.a.clone(), args.b.clone()], |captures| match captures {
+        [(_, a), (_, b)] => compare(args, a, b),
+        _ => Err(Failure::Usage("a comparison is of two captures".to_owned())),
+    })
+}
+
+fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done {
+    let metadata = match (args.ignore_metadata, args.all_metadata) {
+        (true, _) => MetadataMode::Ignore,
+        (_, true) => MetadataMode::All,
+        _ => MetadataMode::Stable,
+    };
+    let options = Options {
+        abs: args.abs,
+        rel: args.rel,
+        metadata,
+        layout: layout(&args.layout),
+    };
+    let (diff, map) = diff_with_map(a, b, options)?;
+    let report = Report {
+        a: args.a.display().to_string(),
+        b: args.b.display().to_string(),
+        a_state: a.state()?,
+        b_state: b.state()?,
+        diff,
+    };
+    if let Some(path) = &args.html {
+        let page = diff_html::page(&report.diff, map.as_ref(), &report.a, &report.b);
+        let mut file = output::begin(path, args.force)?;
+        let written = file.write_all(page.as_bytes());
+        written.map_err(|error| output::unwritten(path, &error))?;
+        output::finish(file)?;
+    }
+    output::print_verdict(args.format.format, &report, |report| {
+        diff_text::render(&report.diff, &report.a, &report.b)
+    })?;
+    let empty = report.diff.totals.calls + report.diff.totals.calls_missing + report.diff.totals.calls_extra == 0;
+    if empty {
+        output::say("neither capture holds a call");
+    }
+    Ok(if report.diff.differs || empty {
+        Outcome::Findings
+    } else {
+        Outcome::Ok
+    })
+}

@@ -1,0 +1,66 @@
+//! Faults of the commands that serve.
+
+use std::fmt::Write as _;
+
+use crate::serve::{FaultCount, FaultPlan, faults::CATALOG};
+
+use super::{Failure, output};
+use crate::cli::flags::fault::{FaultArg, FaultArgs};
+
+/// True when the list of faults is asked for.
+pub(crate) fn wants_help(args: &FaultArgs) -> bool {
+    args.faults.iter().any(|fault| matches!(fault, FaultArg::Help))
+}
+
+/// The kinds of faults, for people.
+pub(crate) fn help() -> String {
+    let mut text =
+        "messages and connections: at=N (with count=N), every=N or p=PROBABILITY, else all; endings: after=N \
+                    messages; only one recorded call: call=N\n"
+            .to_owned();
+    for entry in CATALOG {
+        // A string takes no error.
+        let _ = writeln!(text, "{:<34}  {} [{}]", entry.example, entry.doc, entry.finding);
+    }
+    text
+}
+
+/// The plan of the flags.
+pub(crate) fn plan(args: &FaultArgs) -> Result<FaultPlan, Failure> {
+    let mut plan = match &args.fault_plan {
+        None => FaultPlan::default(),
+        Some(path) => {
+            let shown = path.display();
+            let text = crate::cli::commands::input::text(path)
+                .map_err(|error| format!("could not read the plan {shown}: {error}"))?;
+            let plan = text.parse::<FaultPlan>();
+            plan.map_err(|error| Failure::Usage(format!("{shown}: {error}")))?
+        }
+    };
+    for fault in &args.faults {
+        if let FaultArg::Fault(fault) = fault {
+            plan = plan.fault(fault.clone());
+        }
+    }
+    Ok(match args.seed {
+        Some(seed) => plan.seed(seed),
+        None => plan,
+    })
+}
+
+/// Says what will go wrong.
+pub(crate) fn announce(plan: &FaultPlan) {
+    if !plan.is_empty() {
+        output::say(format!("faults, {plan}"));
+    }
+}
+
+/// Says what went wrong; a fault that never struck tested nothing.
+pub(crate) fn sum_up(counts: &[FaultCount]) {
+    for FaultCount { fault, struck } in counts {
+        output::say(match struck {
+            0 => format!("fault {fault} never struck"),
+            times => format!("fault {fault} struck {}", output::counted(*times, "time")),
+        });
+    }
+}

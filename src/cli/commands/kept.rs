@@ -1,0 +1,91 @@
+//! What is in the files of a recording that could not be written to its end, and what that is to its reports.
+
+use std::path::Path;
+
+use crate::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingSummary, StoredFiles, Totals};
+
+use super::output::{counted, grouped};
+
+/// Files that an error names one by one.
+const NAMED: usize = 3;
+
+/// The content of the files of a recording that failed; `None` where it is not in doubt.
+pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Option<&StoredFiles> {
+    match written {
+        Err(RecordingFailure::Write { stored, .. }) => stored.as_deref(),
+        _ => None,
+    }
+}
+
+/// Messages that were received or passed on and are in no file.
+pub(crate) fn unwritten(totals: &Totals, held: &StoredFiles) -> u64 {
+    let kept = held.summary.messages + held.summary.sent_messages;
+    totals.messages.saturating_sub(kept)
+}
+
+/// Why the recording could not be written, what its files hold, and what helps.
+pub(crate) fn failure(failure: &RecordingFailure, totals: &Totals) -> String {
+    let RecordingFailure::Write {
+        error,
+        stored: Some(held),
+    } = failure
+    else {
+        return failure.to_string();
+    };
+    let mut text = match error {
+        RecorderError::Sink { act, source, .. } => format!("could not {act} the capture: {source}"),
+        other => other.to_string(),
+    };
+    let files: Vec<_> = held.files.iter().map(|file| file.path.display().to_string()).collect();
+    let Some(first) = files.first() else {
+        text.push_str("; no file was left, for nothing that was received had been written");
+        return text;
+    };
+    let names = match files.len() {
+        few if few <= NAMED => files.join(", "),
+        many => format!(
+            "{first} and {} more up to {}",
+            grouped(many as u64 - 1),
+            files[many - 1]
+        ),
+    };
+    let all = counted(totals.messages + totals.gaps, "message");
+    text.push_str(&format!("; {} of {all} are in {names}", grouped(held.present_messages)));
+    // Of a file that holds nothing, nothing can be saved.
+    let mut unfinished = held
+        .files
+        .iter()
+        .filter(|file| !file.finished && file.summary.events > 0);
+    if let Some(unfinished) = unfinished.next_back() {
+        let path = unfinished.path.display();
+        text.push_str(&format!(
+            "; `capture recover {path}` makes a whole capture of the one that was not finished"
+        ));
+    }
+    text
+}
+
+/// An earlier capture that was to be replaced is still there, because nothing came that is worth more.
+pub(crate) fn earlier(path: &Path, files: &[RecordedCapture]) -> Option<String> {
+    let stays = files.is_empty() && path.is_file();
+    stays.then(|| {
+        format!(
+            "the earlier {} stays as it was, for nothing came to replace it",
+            path.display()
+        )
+    })
+}
+
+/// What is wrong with the names of files: another program had taken them.
+pub(crate) fn taken(files: &[RecordedCapture]) -> Option<String> {
+    let taken = files.iter().filter_map(|file| Some((file.taken.as_ref()?, &file.path)));
+    let pairs: Vec<_> = taken
+        .map(|(taken, path)| format!("{} is in {}", taken.display(), path.display()))
+        .collect();
+    (!pairs.is_empty()).then(|| {
+        format!(
+            "another program took the name of this recording while it ran, and its file is kept; what was to be in {}",
+            pairs.join(", in ")
+        )
+    })
+}

@@ -1,0 +1,232 @@
+//! `capture proxy`: stands between clients and a server, and records every call.
+
+use std::path::PathBuf;
+
+use crate::{
+    analyze::validate::Expectations,
+    das::proto::FOCUS_DESCRIPTOR_SET,
+    file::{Continues, Existing, Header, attribute},
+    grpc::server_tls::ServerTls,
+    record::{RecordingFailure, RecordingOptions, RecordingPool, RecordingSummary, Totals},
+    tap::{
+        self, DialOptions, Proxy, ProxyOptions, Stop, Target,
+        proxy::{MethodFilter, ProxyOutcome, RestOptions},
+        tls::TlsMode,
+    },
+    transform::redact::{Secrets, strip_userinfo},
+};
+use serde_json::json;
+
+use super::{
+    Done, Failure, output,
+    record::{default_path, progress, unix_ns},
+    recording,
+    redact::rules_of_file,
+    schema,
+    series::DumpRequests,
+    signals::{self, Usr1},
+    supervisor::caught,
+    tls::TlsFlags,
+    trust,
+};
+use crate::cli::flags::{Format, proxy::ProxyArgs, schema::Reflect};
+
+mod report;
+
+pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(proxy(args, talk, secrets));
+    // A name server that does not answer must not keep a finished command alive.
+    runtime.shutdown_background();
+    done.map_err(|failure| failure.masked(secrets))
+}
+
+async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
+    let options = options(args)?;
+    let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
+    output::check_capture(&path)?;
+    let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
+    if let Some(earlier) = &args.recorder.resume_of {
+        output::apart(earlier, &path)?;
+    }
+    let rules = args.recorder.redact.as_deref().map(rules_of_file).transpose()?;
+    let dumps = DumpRequests::of(&args.series)?;
+    let pool = RecordingPool::with_sync_interval(1, args.recorder.flush_interval.0)?;
+    let existing = Existing::forced(args.force);
+    let recording = RecordingOptions {
+        only_errors: args.only_errors,
+        ..recording::options(&args.recorder, &args.series, existing, rules)?
+    };
+    // Before clients can connect: what they send then is all recorded under one schema.
+    let schema = schema_of(args, &options).await?;
+    let mut header = header(args, &options, schema.as_deref());
+    if let Some(earlier) = &earlier {
+        header.set_continues(earlier);
+    }
+    // Before the file: an address that is taken leaves none behind.
+    let proxy = Proxy::bind(options).await?;
+    let mut reserved = recording::reserve(&pool, &path, recording)?.with_secrets(secrets);
+    let stop = Stop::new();
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    let triggers = reserved.triggers();
+    if let Some(dumps) = &dumps {
+        let expected = Expectations::from_header(&header);
+        let observer = dumps.observer(triggers.clone(), expected, &header, args.limits.max_msg_sz.0);
+        if let Some(observer) = observer {
+            reserved = reserved.with_observer(observer);
+        }
+    }
+    let recording = reserved.start(&header)?;
+    if args.allow_empty {
+        recording.keep_empty();
+    }
+    let handle = recording.handle();
+    if let Some(dumps) = dumps {
+        dumps.listen(triggers, handle.clone());
+    }
+    if let (Some(ca), false) = (&args.clients.self_signed, talk.is_quiet()) {
+        output::say(format!("clients trust this proxy with --cacert {}", ca.display()));
+    }
+    announce(&proxy)?;
+    let line = progress::Line::start(handle.clone(), talk);
+    let outcome = {
+        let duration = args.limits.duration;
+        let timer = async {
+            match duration {
+                Some(span) => tap::Deadline::after(span.0).passed().await,
+                None => std::future::pending().await,
+            }
+        };
+        // Whatever happens to it, what it has recorded is completed.
+        let run = caught(proxy.run(Some(handle), stop.clone()));
+        tokio::pin!(run);
+        tokio::select! {
+            outcome = &mut run => outcome,
+            () = timer => {
+                stop.stop("--duration reached");
+                run.await
+            }
+        }
+    };
+    let outcome = outcome.unwrap_or_else(|panicked| {
+        stop.stop(format!("the proxy stopped: {panicked}"));
+        ProxyOutcome::default()
+    });
+    let written = recording.finish().await;
+    let totals = line.stop();
+    let session = Session {
+        path,
+        outcome,
+        totals,
+        written,
+        stopped: stop.reason().unwrap_or_default().to_owned(),
+    };
+    report::report(args, &session, talk)
+}
+
+/// Everything that is known when a proxy has stopped.
+struct Session {
+    path: PathBuf,
+    outcome: ProxyOutcome,
+    totals: Totals,
+    written: Result<RecordingSummary, RecordingFailure>,
+    stopped: String,
+}
+
+/// The line that tells scripts where the proxy is.
+fn announce(proxy: &Proxy) -> Result<(), Failure> {
+    let mut ready = json!({"event": "ready", "grpc": proxy.addr().map(|addr| addr.to_string()), "rest": proxy.rest_url(), "job_ids": []});
+    if let (Some(sha256), Some(ready)) = (proxy.certificate_sha256(), ready.as_object_mut()) {
+        let hex = sha256.iter().fold(String::new(), |mut hex, byte| {
+            hex.push_str(&format!("{byte:02x}"));
+            hex
+        });
+        ready.insert("tls_sha256".to_owned(), hex.into());
+    }
+    tracing::info!("clients may come: {ready}");
+    output::put(Format::Json, format!("{ready}\n"))
+}
+
+fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
+    let target = args.target.as_deref().map(str::parse::<Target>).transpose();
+    let target = target.map_err(|error| Failure::Usage(error.to_string()))?;
+    if target.is_none() && args.rest_target.is_none() {
+        let text = "there is nothing to stand before: give --target HOST:PORT, --rest-target URL, or both";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let dial = &args.dial;
+    let mut tls = trust::tls(&dial.trust)?;
+    if dial.plaintext {
+        tls.mode = TlsMode::Plaintext;
+    }
+    Ok(ProxyOptions {
+        listen: args.listen,
+        target,
+        rest: args.rest_target.as_ref().map(|target| RestOptions {
+            listen: args.rest_listen,
+            target: target.clone(),
+        }),
+        tls: server_tls(args)?,
+        dial: DialOptions {
+            tls,
+            authority: dial.authority.clone(),
+            connect_timeout: dial.connect_timeout.0,
+            ..DialOptions::default()
+        },
+        max_message_bytes: usize::try_from(args.limits.max_msg_sz.0).unwrap_or(usize::MAX),
+        max_bytes: args.limits.max_bytes.map(|size| size.0),
+        methods: MethodFilter::new(args.method.iter().cloned()),
+        list_ok: !args.only_errors,
+    })
+}
+
+/// The schema to embed. Without a target nobody is asked: a job's own schema is known.
+async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Vec<u8>>, Failure> {
+    if let Some(target) = &options.target {
+        return schema::descriptor_set(&args.schema, target, &options.dial).await;
+    }
+    if args.schema.reflect == Reflect::Always {
+        let text = "--reflect always asks the target for its schema: give --target, or --proto or --protoset instead";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let given = tap::schema::load(&args.schema.proto, &args.schema.import_path, &args.schema.protoset);
+    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    schema::warn_of(given.as_deref());
+    Ok(given)
+}
+
+/// TLS towards clients.
+fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
+    let clients = &args.clients;
+    let flags = TlsFlags {
+        cert: clients.tls_cert.as_ref(),
+        key: clients.tls_key.as_ref(),
+        self_signed: clients.self_signed.as_ref(),
+        client_ca: clients.client_ca.as_ref(),
+        force: args.force,
+        names: "--tls-cert and --tls-key",
+    };
+    flags.server()
+}
+
+/// What a capture says of the recording. Whatever the schema, a Focus job may be behind the proxy.
+fn header(args: &ProxyArgs, options: &ProxyOptions, schema: Option<&[u8]>) -> Header {
+    let targets = options.target.iter().map(ToString::to_string);
+    let behind: Vec<_> = targets
+        .chain(options.rest.iter().map(|rest| strip_userinfo(&rest.target)))
+        .collect();
+    let mut header = Header::new(unix_ns());
+    header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+    let choice = if args.only_errors {
+        ", calls that did not end with OK"
+    } else {
+        ""
+    };
+    header.set(attribute::SOURCE, format!("proxy -> {}{choice}", behind.join(", ")));
+    let joined = schema.and_then(|set| tap::schema::join(Some(set), FOCUS_DESCRIPTOR_SET).ok());
+    header.set_descriptor_set(joined.as_deref().or(schema).unwrap_or(FOCUS_DESCRIPTOR_SET));
+    for tag in &args.tags {
+        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+    }
+    header
+}

@@ -1,0 +1,295 @@
+//! What a proxy's session came to: the exit code, and the report.
+
+use crate::{
+    file::Digest,
+    model::text::printable,
+    record::{RecordingSummary, StoredFiles},
+    report::{event_json::EndingJson, event_text},
+    tap::proxy::{CallEnd, ProxyOutcome},
+};
+use serde::Serialize;
+
+use super::{Done, Session, output};
+use crate::cli::{
+    commands::{Outcome, kept, redact, series},
+    flags::{Format, proxy::ProxyArgs},
+};
+
+/// Endings that the text shows one by one.
+const ENDINGS_SHOWN: usize = 20;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    /// `None` when nothing was recorded, so that no file was left.
+    capture: Option<String>,
+    calls: u64,
+    /// Messages of both directions.
+    messages: u64,
+    message_bytes: u64,
+    stored_bytes: u64,
+    /// Messages known to be lost.
+    gaps: u64,
+    /// For how long messages waited because neither codec nor disk kept up, all calls added up.
+    held_ns: u64,
+    /// Messages that waited in a file for the same reason.
+    spilled_messages: u64,
+    lossy: bool,
+    /// The first thousand, in the order in which calls ended.
+    endings: Vec<CallEnding<'a>>,
+    /// `None` when the capture could not be finished.
+    digest: Option<Digest>,
+    errors: Vec<String>,
+    connections: u64,
+    /// The captures of a series, or the dumps of a flight recorder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<serde_json::Value>,
+    #[serde(skip)]
+    files_text: String,
+    /// Requests that were forwarded and not recorded.
+    not_grpc: u64,
+    /// Calls that `--method` left out.
+    filtered: u64,
+    /// Calls that were forwarded and not recorded, because their connections could not be followed any further.
+    unrecorded_calls: u64,
+    /// Metadata fields of recorded calls that were forwarded and not recorded.
+    unrecorded_fields: u64,
+    /// Calls that `--only-errors` left out; they are not among `calls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
+    /// Calls that it kept before they had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided: Option<u64>,
+    /// Why the proxy stopped.
+    stopped: &'a str,
+}
+
+#[derive(Serialize)]
+struct CallEnding<'a> {
+    call: u32,
+    method: &'a str,
+    messages: u64,
+    messages_sent: u64,
+    messages_received: u64,
+    message_bytes: u64,
+    end_offset_ns: u64,
+    #[serde(flatten)]
+    ending: EndingJson<'a>,
+}
+
+pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
+    let (outcome, mut errors) = judge(args, session);
+    let (written, held) = (session.written.as_ref().ok(), kept::stored(&session.written));
+    let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
+    let totals = &session.totals;
+    let numbered = args.series.is_numbered();
+    let gaps = match (written, held) {
+        (Some(written), _) if !numbered => written.summary.gaps,
+        (_, Some(held)) => totals.gaps + kept::unwritten(totals, held),
+        _ => totals.gaps,
+    };
+    let files = written.map(|written| &written.files).or(held.map(|held| &held.files));
+    let capture = match files.map(|files| files.first()) {
+        _ if numbered => Some(output::beside(&session.path, ".*.gcap")),
+        Some(file) => file.map(|file| file.path.clone()),
+        None => Some(session.path.clone()),
+    };
+    // The content of the files, where it is less than what came.
+    let stored = match (written, held) {
+        (_, Some(held)) => Some(&held.summary),
+        (Some(written), None) if args.only_errors => Some(&written.summary),
+        _ => None,
+    };
+    let (messages, message_bytes) = stored.map_or((totals.messages, totals.message_bytes), |stored| {
+        (
+            stored.messages + stored.sent_messages,
+            stored.message_bytes + stored.sent_bytes,
+        )
+    });
+    let calls = match (written, held) {
+        (Some(written), _) => u64::from(totals.calls).saturating_sub(written.left_out),
+        (None, Some(held)) if args.only_errors => held.summary.calls,
+        _ => totals.calls.into(),
+    };
+    if let Some(RecordingSummary { files, .. }) = written
+        && !numbered
+    {
+        errors.extend(kept::earlier(&session.path, files));
+    }
+    let report = Report {
+        capture: capture.map(|path| path.display().to_string()),
+        files: files.filter(|_| numbered).map(|files| series::files_json(files)),
+        files_text: series::files_text(&args.series, &session.path, written, held),
+        filtered: session.outcome.filtered,
+        unrecorded_calls: session.outcome.unrecorded_calls,
+        unrecorded_fields: session.outcome.unrecorded_fields,
+        left_out: written.filter(|_| args.only_errors).map(|written| written.left_out),
+        undecided: written.filter(|_| args.only_errors).map(|written| written.undecided),
+        calls,
+        messages,
+        message_bytes,
+        stored_bytes: summary.map_or(totals.stored_bytes, |summary| summary.stored_bytes),
+        gaps,
+        held_ns: totals.blocked_ns,
+        spilled_messages: totals.spooled,
+        lossy: gaps > 0 || written.is_none() || !lacks(&session.outcome).is_empty(),
+        endings: session.outcome.endings.iter().map(|call| ending(call, held)).collect(),
+        digest: written.and_then(RecordingSummary::digest),
+        errors,
+        connections: session.outcome.connections,
+        not_grpc: session.outcome.not_grpc,
+        stopped: &session.stopped,
+    };
+    for error in &report.errors {
+        output::say(format!("capture: {error}"));
+    }
+    if talk.is_quiet() && args.format.format == Format::Text {
+        return Ok(outcome);
+    }
+    output::print(args.format.format, &report, text)?;
+    Ok(outcome)
+}
+
+/// A call; its messages are those in the files, where not all of them are.
+fn ending<'a>(call: &'a CallEnd, held: Option<&StoredFiles>) -> CallEnding<'a> {
+    let held = held.and_then(|held| held.calls.as_ref());
+    let held = held.map(|calls| calls.get(&call.call).copied().unwrap_or_default());
+    let (messages_sent, messages_received) = held.map_or((call.messages_sent, call.messages_received), |held| {
+        (held.sent, held.received)
+    });
+    CallEnding {
+        call: call.call,
+        method: &call.method,
+        messages: messages_sent + messages_received,
+        messages_sent,
+        messages_received,
+        message_bytes: held.map_or(call.message_bytes, |held| held.received_bytes + held.sent_bytes),
+        end_offset_ns: call.end_offset_ns,
+        ending: EndingJson(&call.ending),
+    }
+}
+
+/// The exit code, and everything that is wrong. How calls ended is their own business.
+fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
+    if let Err(error) = &session.written {
+        let error = kept::failure(error, &session.totals);
+        return (
+            Outcome::Lossy,
+            vec![format!("{error}; the traffic went on, unrecorded")],
+        );
+    }
+    if let Ok(written) = &session.written
+        && let Some(text) = kept::taken(&written.files)
+    {
+        return (Outcome::Failed, vec![text]);
+    }
+    let mut lacking = lacks(&session.outcome);
+    let lost = session.totals.gaps;
+    if lost > 0 {
+        let text = format!(
+            "{} could not be recorded; `capture cat` shows each gap with its reason",
+            output::counted(lost, "message")
+        );
+        lacking.insert(0, text);
+    }
+    if !lacking.is_empty() {
+        return (Outcome::Lossy, lacking);
+    }
+    let gaps = session.written.as_ref().map_or(0, |written| written.summary.gaps);
+    if args.recorder.redact.is_some() && gaps > 0 {
+        return (Outcome::Lossy, vec![redact::withheld(gaps)]);
+    }
+    if session.totals.calls == 0 && !args.allow_empty {
+        let text = match session.outcome.filtered {
+            0 => "no call came, so nothing was recorded; do the clients use this address? (--allow-empty accepts this)"
+                .to_owned(),
+            others => format!(
+                "nothing was recorded: no call fits --method, and {} passed unrecorded (--allow-empty accepts this)",
+                output::counted(others, "other call")
+            ),
+        };
+        return (Outcome::Findings, vec![text]);
+    }
+    (Outcome::Ok, Vec::new())
+}
+
+/// A sentence for each kind of thing that was passed on and not recorded, besides messages.
+fn lacks(outcome: &ProxyOutcome) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if outcome.lost_connections > 0 {
+        lacking.push(format!(
+            "{} could not be followed to the end, for header blocks could not be read; {} that came after that passed \
+             unrecorded",
+            output::counted(outcome.lost_connections, "connection"),
+            output::counted(outcome.unrecorded_calls, "call")
+        ));
+    } else if outcome.unrecorded_calls > 0 {
+        let calls = output::counted(outcome.unrecorded_calls, "call");
+        lacking.push(format!("{calls} passed unrecorded, for their requests were too large"));
+    }
+    if outcome.unrecorded_fields > 0 {
+        lacking.push(format!(
+            "{} could not be recorded, for there was too much metadata; `capture cat` shows a note in each such call",
+            output::counted(outcome.unrecorded_fields, "metadata field")
+        ));
+    }
+    lacking
+}
+
+fn text(report: &Report<'_>) -> String {
+    let mut text = format!(
+        "{}: {} of {} in {}, {} on disk, {} lost\n",
+        printable(
+            report
+                .capture
+                .as_deref()
+                .unwrap_or("nothing was recorded and no file left")
+        ),
+        output::counted(report.messages, "message"),
+        output::bytes(report.message_bytes),
+        output::counted(report.calls, "call"),
+        output::bytes(report.stored_bytes),
+        output::grouped(report.gaps)
+    );
+    text.push_str(&output::waited(report.held_ns));
+    text.push_str(&output::spilled(report.spilled_messages));
+    for call in report.endings.iter().take(ENDINGS_SHOWN) {
+        text.push_str(&format!(
+            "  call {} {}: {} sent, {} received, {}\n",
+            call.call,
+            printable(call.method),
+            call.messages_sent,
+            call.messages_received,
+            event_text::ending(call.ending.0)
+        ));
+    }
+    let more = report
+        .calls
+        .saturating_sub(report.endings.len().min(ENDINGS_SHOWN) as u64);
+    if more > 0 {
+        text.push_str(&format!(
+            "  and {} (`capture cat` shows them all)\n",
+            output::counted(more, "more call")
+        ));
+    }
+    if report.filtered > 0 {
+        text.push_str(&format!(
+            "  {} passed unrecorded, for --method names others\n",
+            output::counted(report.filtered, "call")
+        ));
+    }
+    if let (Some(left_out), Some(undecided)) = (report.left_out, report.undecided) {
+        text.push_str(&format!(
+            "  not in the capture: {} that ended with OK",
+            output::counted(left_out, "call")
+        ));
+        if undecided > 0 {
+            text.push_str(&format!("; {} kept before they had ended", output::grouped(undecided)));
+        }
+        text.push('\n');
+    }
+    text.push_str(&report.files_text);
+    if let Some(digest) = report.digest {
+        text.push_str(&format!("  digest {digest}\n"));
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! `capture record`: configures a job or dials one, and records all its streams; or many jobs at once.
+
+use std::path::{Path, PathBuf};
+
+use crate::{tap::Stop, transform::redact::Secrets};
+
+use super::{
+    Done, Failure, Outcome, output,
+    signals::{self, Usr1},
+    supervisor::Supervisor,
+};
+use crate::cli::flags::record::RecordArgs;
+
+mod jobs;
+mod live;
+pub(crate) mod progress;
+mod report;
+mod session;
+pub(crate) mod target;
+
+pub(crate) use session::unix_ns;
+use session::{RecordedJob, Session};
+
+pub(crate) fn run(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(receivers(args.jobs.is_some()))
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(async {
+        match &args.jobs {
+            Some(list) => Box::pin(jobs::run(args, list, talk, secrets)).await,
+            None => Box::pin(one(args, talk, secrets, supervisor)).await,
+        }
+    });
+    // A name server that does not answer must not keep a finished command alive.
+    runtime.shutdown_background();
+    done.map_err(|failure| failure.masked(secrets))
+}
+
+/// Threads that receive. One job has one connection, which keeps one busy at most; the other cores hash, compress and
+/// write. Each thread more has a heap of its own for what it received: 16 MB at full speed.
+fn receivers(many: bool) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if many { (cores / 2).max(1) } else { 1 }
+}
+
+async fn one(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
+    target::check(args)?;
+    let path = args.output.clone();
+    let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
+    let stop = Stop::new();
+    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    supervisor.stop_on_panic(stop.clone());
+    let session = Session::start(args, 1, secrets)?;
+    let mut line = None;
+    let recording = Box::pin(session.record(args, &path, stop, |handle| {
+        line = Some(progress::Line::start(handle, talk));
+    }))
+    .await;
+    if let Some(line) = line {
+        line.stop();
+    }
+    report::report(args, recording?, talk)
+}
+
+/// `NAME-TIME.gcap`.
+pub(crate) fn default_path(name: &str) -> PathBuf {
+    Path::new(&format!("{}.gcap", timed(name))).to_owned()
+}
+
+/// `NAME-TIME`, for a file or a folder.
+fn timed(name: &str) -> String {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    format!("{}-{time}", file_name(name))
+}
+
+/// A name that every file system takes.
+fn file_name(name: &str) -> String {
+    crate::model::text::file_name(name).unwrap_or_else(|| "capture".to_owned())
+}

@@ -1,0 +1,85 @@
+//! The schema that a recording embeds.
+
+use std::time::Duration;
+
+use crate::{
+    report::schema::Schema,
+    tap::{
+        DialOptions, Target,
+        schema::{self, ReflectError},
+    },
+};
+
+use super::{Failure, output};
+use crate::cli::flags::schema::{Reflect, SchemaArgs};
+
+/// How long the target may take to tell its schema when nobody insists: it is asked before anything is recorded.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The descriptor set of `--proto` and `--protoset`, or else the target's own; `None` when there is none.
+pub(crate) async fn descriptor_set(
+    args: &SchemaArgs,
+    target: &Target,
+    dial: &DialOptions,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let given = schema::load(&args.proto, &args.import_path, &args.protoset);
+    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    let from = if given.is_some() {
+        "--proto and --protoset"
+    } else {
+        "the target"
+    };
+    let set = chosen(given, args.reflect, target, dial).await?;
+    let told = set.as_ref().map_or_else(
+        || "none; messages are recorded byte for byte all the same".to_owned(),
+        |set| format!("{} bytes of descriptors from {from}", set.len()),
+    );
+    tracing::info!("schema: {told}");
+    warn_of(set.as_deref());
+    Ok(set)
+}
+
+/// Says what of a descriptor set cannot be used.
+pub(crate) fn warn_of(set: Option<&[u8]>) {
+    if let Some(Ok(schema)) = set.map(Schema::from_descriptor_set) {
+        warn(&schema);
+    }
+}
+
+/// Says what of a schema cannot be used.
+pub(crate) fn warn(schema: &Schema) {
+    if let Some(warning) = schema.warning() {
+        output::say(warning);
+    }
+}
+
+async fn chosen(
+    given: Option<Vec<u8>>,
+    how: Reflect,
+    target: &Target,
+    dial: &DialOptions,
+) -> Result<Option<Vec<u8>>, Failure> {
+    match (given, how) {
+        (given, Reflect::Never) | (given @ Some(_), Reflect::Auto) => Ok(given),
+        (None, Reflect::Auto) => match schema::reflect(target, dial, SOON).await {
+            Ok(set) => Ok(Some(set)),
+            Err(error) => {
+                tracing::info!("the target tells no schema: {error}");
+                Ok(None)
+            }
+        },
+        (given, Reflect::Always) => {
+            let told = schema::reflect(target, dial, dial.connect_timeout).await;
+            let told = told.map_err(|error| match (&error, &given) {
+                (ReflectError::Dial(_), _) => Failure::from(error),
+                // What was given is no remedy.
+                (_, Some(_)) => format!("{error}; leave --reflect out, for --proto or --protoset are given").into(),
+                (_, None) => format!("{error}; give the schema with --proto or --protoset").into(),
+            })?;
+            let joined = schema::join(given.as_deref(), &told);
+            joined
+                .map(Some)
+                .map_err(|what| format!("the target's schema contradicts --proto or --protoset: {what}").into())
+        }
+    }
+}

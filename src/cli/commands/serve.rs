@@ -1,0 +1,185 @@
+//! `capture serve`: captures as a local Focus Server.
+
+use std::time::Duration;
+
+use crate::serve::{Builder, Delivery, Fidelity, Gzip, ReplayServer, Restamp, ServerTls, builtin_scene};
+
+use super::{
+    Done, Failure, Outcome, faults, input, output,
+    signals::{Signals, Usr1},
+    tls::TlsFlags,
+};
+use crate::cli::flags::{
+    Format,
+    serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
+};
+
+pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
+    if faults::wants_help(&args.faults) {
+        output::put(Format::Text, faults::help())?;
+        return Ok(Outcome::Ok);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(serve(args, talk));
+    // A disk that does not answer must not keep a stopped command alive.
+    runtime.shutdown_background();
+    done
+}
+
+async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
+    // Before anything is said: who reads it may stop the server at once.
+    let mut signals = Signals::listen(Usr1::Remark)?;
+    let builder = builder(args)?;
+    let server = tokio::select! {
+        server = builder.start() => server?,
+        (_, reason) = signals.stop() => return Err(format!("{reason} before the captures were looked through").into()),
+    };
+    if let (Some(ca), false) = (&args.tls.self_signed, talk.is_quiet()) {
+        output::say(format!("clients trust this server with --cacert {}", ca.display()));
+    }
+    let captures = server.captures().iter();
+    let outcome = captures.fold(Outcome::Ok, |outcome, (name, state)| {
+        input::tell(name.as_ref(), *state, outcome)
+    });
+    tracing::info!("rate {}, ready line: {}", args.pace.rate, server.ready_line());
+    announce(&server, talk)?;
+    signals.stop().await;
+    if !talk.is_quiet() {
+        say_goodbye(&server);
+    }
+    Ok(outcome)
+}
+
+fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
+    let plan = faults::plan(&args.faults)?;
+    faults::announce(&plan);
+    let mut builder = ReplayServer::builder()
+        .faults(plan)
+        .grpc_addr(args.grpc)
+        .rest_addr(args.rest);
+    for capture in &args.captures {
+        tracing::info!("serving {}", capture.display());
+        builder = builder.capture(capture);
+    }
+    if args.captures.is_empty() {
+        tracing::info!("serving the built-in scene, for no capture was named");
+        builder = builder.source(builtin_scene());
+    }
+    builder = pace(builder, &args.pace);
+    builder = behaviour(builder, &args.behaviour);
+    builder = wire(builder, &args.wire);
+    match tls(&args.tls)? {
+        Some(tls) => Ok(builder.tls(tls)),
+        None => Ok(builder),
+    }
+}
+
+fn pace(mut builder: Builder, args: &PaceArgs) -> Builder {
+    builder = builder.rate(args.rate);
+    if let Some(times) = args.loops {
+        builder = builder.loops(times);
+    }
+    if let Some(offset) = args.start_offset {
+        builder = builder.start_offset(offset.0);
+    }
+    if let Some(duration) = args.playback_duration {
+        builder = builder.playback_duration(duration.0);
+    }
+    if let Some(wait) = args.max_wait {
+        builder = builder.max_wait(wait.0);
+    }
+    if args.start_paused {
+        builder = builder.start_paused();
+    }
+    if args.restamp {
+        builder = builder.restamp(Restamp::Now);
+    }
+    builder
+}
+
+fn behaviour(mut builder: Builder, args: &BehaviourArgs) -> Builder {
+    builder = builder.end(args.end);
+    if let Some(delay) = args.startup_delay {
+        builder = builder.startup_delay(delay.0);
+    }
+    if args.compete {
+        builder = builder.delivery(Delivery::Compete);
+    }
+    if args.once {
+        builder = builder.delivery(Delivery::Once);
+    }
+    if let Some(silence) = args.idle_goaway {
+        builder = builder.idle_goaway(silence.0);
+    }
+    args.quirks.iter().fold(builder, |builder, quirk| builder.quirk(*quirk))
+}
+
+fn wire(mut builder: Builder, args: &WireArgs) -> Builder {
+    if args.gzip {
+        builder = builder.gzip(Gzip::WhenAsked);
+    }
+    if let Some(interval) = args.keepalive {
+        builder = builder.keepalive(interval.0);
+    }
+    builder.max_request_bytes(usize::try_from(args.max_msg_sz.0).unwrap_or(usize::MAX))
+}
+
+fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
+    let flags = TlsFlags {
+        cert: args.cert.as_ref(),
+        key: args.key.as_ref(),
+        self_signed: args.self_signed.as_ref(),
+        client_ca: args.client_ca.as_ref(),
+        force: args.force,
+        names: "--cert and --key",
+    };
+    flags.server()
+}
+
+/// The line that tells scripts where the server is; and, for people, where the jobs are that have ports of their own.
+fn announce(server: &ReplayServer, talk: output::Talk) -> Result<(), Failure> {
+    let others = server.job_ids().iter().filter_map(|job_id| {
+        let addr = server.job_addr(job_id)?;
+        (addr != server.grpc_addr()).then_some((job_id, addr))
+    });
+    for (job_id, addr) in others {
+        if !talk.is_quiet() {
+            output::say(format!("job {job_id} is served on {addr}"));
+        }
+    }
+    output::put(Format::Json, format!("{}\n", server.ready_line()))
+}
+
+fn say_goodbye(server: &ReplayServer) {
+    let sent = server.served();
+    output::say(format!(
+        "served {} in {} ({} to the end), {} refused",
+        output::counted(sent.messages, "message"),
+        output::counted(sent.calls, "call"),
+        sent.completed,
+        sent.refused
+    ));
+    let fidelity = server.fidelity();
+    if let Some(text) = kept(&fidelity) {
+        output::say(text);
+    }
+    faults::sum_up(&server.faults());
+}
+
+/// How well the schedule was kept; nothing when nothing was played.
+fn kept(fidelity: &Fidelity) -> Option<String> {
+    let rate = fidelity.achieved_rate?;
+    let ms = |nanoseconds| Duration::from_nanos(nanoseconds).as_secs_f64() * 1000.0;
+    let late = if fidelity.timed == 0 {
+        String::new()
+    } else {
+        format!(
+            "; {} late by {:.3} ms (p50), {:.3} ms (p99), {:.3} ms (max)",
+            output::counted(fidelity.timed, "message"),
+            ms(fidelity.late_p50_ns),
+            ms(fidelity.late_p99_ns),
+            ms(fidelity.late_max_ns)
+        )
+    };
+    Some(format!("played at {rate:.3} times the recorded pace{late}"))
+}

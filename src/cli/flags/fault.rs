@@ -1,0 +1,41 @@
+//! Flags of faults, for the commands that serve.
+
+use std::path::PathBuf;
+
+use crate::serve::Fault;
+use clap::Args;
+
+/// What goes wrong on purpose.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Faults")]
+pub(crate) struct FaultArgs {
+    /// Something that goes wrong, KIND:KEY=VALUE,…, such as `drop:every=10`; `--fault help` lists the kinds
+    #[arg(long = "fault", value_name = "SPEC")]
+    pub(crate) faults: Vec<FaultArg>,
+
+    /// Faults and a seed from a TOML file, before those of --fault
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fault_plan: Option<PathBuf>,
+
+    /// Seed of the faults' chances; 0, or the plan's, by default
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// A fault, or the wish to know which there are.
+#[derive(Debug, Clone)]
+pub(crate) enum FaultArg {
+    Help,
+    Fault(Fault),
+}
+
+impl std::str::FromStr for FaultArg {
+    type Err = crate::serve::FaultError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "help" {
+            return Ok(Self::Help);
+        }
+        text.parse().map(Self::Fault)
+    }
+}

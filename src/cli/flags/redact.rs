@@ -1,0 +1,115 @@
+//! `capture redact`, and what other commands know of redaction rules.
+
+use std::path::PathBuf;
+
+use crate::transform::redact::Action;
+use clap::Args;
+
+use super::FormatArg;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Actions: hash (a token; equal values stay equal), drop, mask, host (of an address), constant:VALUE.\n\
+                  What is hidden in one place is masked in free text everywhere, and the new file is searched for it."
+)]
+pub(crate) struct RedactArgs {
+    /// The capture; it is not changed
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) capture: PathBuf,
+
+    /// The new capture
+    #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Say what would be changed, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+
+    /// Replace an existing output file
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to hide")]
+pub(crate) struct RuleArgs {
+    /// File of rules (TOML); flags come on top of it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+
+    /// A field of a message, such as datastream.SpectrogramRow.canvasId=hash
+    #[arg(long, value_name = "FIELD=ACTION")]
+    pub(crate) field: Vec<Assigned>,
+
+    /// Metadata by name, such as x-site=mask; names that tell of a secret are masked in any case
+    #[arg(long, value_name = "NAME=ACTION")]
+    pub(crate) metadata: Vec<Assigned>,
+
+    /// A key of the configure request and response, such as customer=drop
+    #[arg(long, value_name = "KEY=ACTION")]
+    pub(crate) configure: Vec<Assigned>,
+
+    /// An attribute of the header, such as job-id=hash, tag.site=drop or tag.*=drop
+    #[arg(long, value_name = "NAME=ACTION")]
+    pub(crate) attribute: Vec<Assigned>,
+
+    /// Authority and peer of calls; `host` by default
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) addresses: Option<Action>,
+
+    /// Status messages, and the reasons of other endings
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) status: Option<Action>,
+
+    /// Notes
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) notes: Option<Action>,
+
+    /// File of texts, one a line, that are hidden wherever text stands
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Option<PathBuf>,
+
+    /// Leave out the default rules: source, addresses, and what names a site in the configure exchange
+    #[arg(long)]
+    pub(crate) no_defaults: bool,
+}
+
+/// What is hidden, and how: `NAME=ACTION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assigned(pub(crate) String, pub(crate) Action);
+
+impl std::str::FromStr for Assigned {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, action)) if !name.is_empty() => {
+                let action: Action = action.parse().map_err(|error| format!("{error}"))?;
+                Ok(Self(name.to_owned(), action))
+            }
+            _ => Err(format!(
+                "`{text}` says not what to do; write NAME=ACTION, such as {text}=mask"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_a_name_and_an_action() {
+        assert_eq!("a.b=drop".parse(), Ok(Assigned("a.b".to_owned(), Action::Drop)));
+        let constant = Action::Constant("x=y".to_owned());
+        assert_eq!("a=constant:x=y".parse(), Ok(Assigned("a".to_owned(), constant)));
+        assert!("a".parse::<Assigned>().unwrap_err().contains("a=mask"));
+        assert!("a=blur".parse::<Assigned>().unwrap_err().contains("hash, drop, mask"));
+    }
+}

@@ -1,0 +1,64 @@
+//! Flags that make several captures of one recording, or captures only when something happens.
+
+use crate::record::RingBound;
+use clap::{Args, ValueEnum};
+
+use super::value::{Size, Span};
+
+/// Where the recording goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Several captures")]
+pub(crate) struct SeriesArgs {
+    /// Begin the next capture when one has this size: NAME.000001.gcap, NAME.000002.gcap, …
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) rotate_size: Option<Size>,
+
+    /// Begin the next capture when one spans this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) rotate_interval: Option<Span>,
+
+    /// Keep only the newest N captures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: Option<u32>,
+
+    /// Flight recorder: keep the last TIME or SIZE, and write a capture only when something triggers it
+    #[arg(long, value_name = "TIME|SIZE", conflicts_with_all = ["rotate_size", "rotate_interval"])]
+    pub(crate) ring: Option<RingBound>,
+
+    /// How long to record on after a trigger
+    #[arg(long, value_name = "TIME", default_value = "10s", requires = "ring")]
+    pub(crate) post_roll: Span,
+
+    /// What writes a dump; SIGUSR1 always does
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_values_t = [TriggerArg::Finding, TriggerArg::Status],
+        requires = "ring"
+    )]
+    pub(crate) trigger: Vec<TriggerArg>,
+
+    /// Silence on all open calls for so long writes a dump, too
+    #[arg(long, value_name = "TIME", requires = "ring")]
+    pub(crate) trigger_stall: Option<Span>,
+}
+
+/// What makes a flight recorder write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TriggerArg {
+    /// A finding of severity error
+    Finding,
+    /// A call that ends with an error status, broken or too late
+    Status,
+    /// SIGUSR1 alone
+    Signal,
+}
+
+impl SeriesArgs {
+    /// True when one recording may become several captures, or none.
+    pub(crate) const fn is_numbered(&self) -> bool {
+        self.rotate_size.is_some() || self.rotate_interval.is_some() || self.ring.is_some()
+    }
+}

@@ -1,0 +1,98 @@
+//! How a Focus job speaks: the two dialects, their requests, and message bytes to [`Frame`].
+//!
+//! The messages are walked by hand so that a frame borrows its floats from the wire and unknown fields are
+//! seen; the generated types of [`crate::das::proto`] are the oracle in the tests.
+
+mod budget;
+pub mod datastream;
+pub mod pandadatastream;
+mod values;
+
+use std::{fmt, str::FromStr};
+
+use crate::das::spectrogram::Frame;
+pub use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
+pub use budget::MAX_FRAME_BYTES;
+pub use pandadatastream::{Axis, Element, Layout};
+pub use values::value_places;
+
+/// How a Focus job speaks.
+///
+/// ```
+/// use grpc_capture::das::dialect::Dialect;
+/// let dialect: Dialect = "datastream".parse()?;
+/// assert_eq!(dialect.method(), "/datastream.DataStreamService/StreamSpectrograms");
+/// assert_eq!(Dialect::from_method(dialect.method()), Some(dialect));
+/// # Ok::<(), grpc_capture::das::dialect::UnknownDialect>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// The specification's: `StreamSpectrograms`, the job named in the request. The default.
+    #[default]
+    DataStream,
+    /// Production's: `StreamData`, the job chosen by the port and its share of the channels by a stream id.
+    PandaDataStream,
+}
+
+impl Dialect {
+    /// Both dialects, the default one first.
+    pub const ALL: [Self; 2] = [Self::DataStream, Self::PandaDataStream];
+
+    /// The name in command lines, file headers and reports: `datastream` or `pandadatastream`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DataStream => "datastream",
+            Self::PandaDataStream => "pandadatastream",
+        }
+    }
+
+    /// The full path of the streaming method.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::DataStream => datastream::METHOD,
+            Self::PandaDataStream => pandadatastream::METHOD,
+        }
+    }
+
+    /// The dialect whose streaming method this path is, or `None` for any other method.
+    #[must_use]
+    pub fn from_method(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.method() == path)
+    }
+
+    /// Decodes one received message; `pandadatastream` payloads by the guessed [`Layout`].
+    pub fn decode(self, bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
+        match self {
+            Self::DataStream => datastream::decode(bytes),
+            Self::PandaDataStream => pandadatastream::decode(bytes, &Layout::default()),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDialect> {
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.name().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownDialect(name.to_owned()))
+    }
+}
+
+/// A name that is no dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no dialect; use `datastream` (the specification's) or `pandadatastream` (production's)")]
+pub struct UnknownDialect(pub String);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+//! What is expected of a stream: by a file, by flags, and by the configure request and response in the capture.
+
+mod header;
+mod init;
+mod parse;
+mod write;
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use crate::{das::focus::Span, model::finding::Severity};
+
+pub use crate::das::focus::SensorSet;
+
+pub use init::Observed;
+pub use parse::ExpectError;
+
+/// First frame within so many seconds (the specification's own figure).
+pub const FIRST_FRAME_S: f64 = 5.0;
+
+/// Silence between frames up to so many seconds is no stall: bursts of a recorded job lie far closer.
+pub const LARGEST_GAP_S: f64 = 10.0;
+
+/// Who expects a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The body that was posted to `/configure`: what was asked for.
+    Request,
+    /// The body that came back: what the server says it sends.
+    Response,
+    /// An expectation file.
+    File,
+    /// A flag of the command line, or a caller of the library.
+    Flag,
+}
+
+impl Source {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "configure request",
+            Self::Response => "configure response",
+            Self::File => "expectation file",
+            Self::Flag => "flag",
+        }
+    }
+
+    /// True when a person wrote it down for this validation.
+    pub(crate) const fn is_explicit(self) -> bool {
+        matches!(self, Self::File | Self::Flag)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Something that is expected, and by whom.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Expected<T> {
+    /// What.
+    pub value: T,
+    /// By whom.
+    pub source: Source,
+}
+
+impl<T> Expected<T> {
+    /// By a flag or a caller.
+    pub const fn flag(value: T) -> Self {
+        let source = Source::Flag;
+        Self { value, source }
+    }
+}
+
+/// The severity that somebody wants a rule to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Not judged at all.
+    Off,
+    /// Worth knowing.
+    Info,
+    /// Suspicious.
+    Warning,
+    /// Wrong.
+    Error,
+}
+
+impl Level {
+    /// Every level, with its name in expectation files.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("off", Self::Off),
+        ("info", Self::Info),
+        ("warning", Self::Warning),
+        ("error", Self::Error),
+    ];
+
+    /// As a severity; `None` when it is off.
+    #[must_use]
+    pub const fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Off => None,
+            Self::Info => Some(Severity::Info),
+            Self::Warning => Some(Severity::Warning),
+            Self::Error => Some(Severity::Error),
+        }
+    }
+}
+
+/// The time that a configure request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AskedTime {
+    /// Now, and so many seconds before it, which the view shows.
+    Live { shown_s: i64 },
+    /// A recording, in seconds since 1970.
+    Recorded { start_s: i64, end_s: i64 },
+}
+
+/// What a configure request asks for, to be held against what was answered and what came.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Requested {
+    /// The channels.
+    pub(crate) channels: Option<Span<i64>>,
+    /// The frequencies, Hz.
+    pub(crate) frequency_hz: Option<Span<f64>>,
+    /// The time.
+    pub(crate) time: Option<AskedTime>,
+}
+
+/// What a configure exchange says about the channels.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Channels {
+    /// Which stream carries which channel (response).
+    pub(crate) streams: BTreeMap<i64, u32>,
+    /// The channels that were asked for, when the response does not say which are sent.
+    pub(crate) asked: Option<Span<i64>>,
+}
+
+impl Channels {
+    /// First and last channel of a stream, where the response maps any to it.
+    pub(crate) fn of_stream(&self, stream: i32) -> Option<(i64, i64)> {
+        let of_stream = |(channel, at): (&i64, &u32)| (i64::from(*at) == i64::from(stream)).then_some(*channel);
+        let mut channels = self.streams.iter().filter_map(of_stream);
+        let first = channels.next()?;
+        Some((first, channels.next_back().unwrap_or(first)))
+    }
+}
+
+/// What is expected of a stream. The default expects nothing that not every stream must hold.
+///
+/// ```
+/// use grpc_capture::analyze::validate::Expectations;
+/// let expect = Expectations::parse_toml("sensors = '1..50'\nbins = 256\nallow = ['clock-jitter']")?;
+/// assert_eq!(expect.bins.map(|bins| bins.value), Some(256));
+/// let slip = Expectations::parse_toml("sensor = '1..50'").unwrap_err();
+/// assert!(slip.to_string().contains("did you mean `sensors`?"));
+/// # Ok::<(), grpc_capture::analyze::validate::ExpectError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Expectations {
+    /// Ids of all sensors, over all streams.
+    pub sensors: Option<Expected<SensorSet>>,
+    /// Frequency bins of each sensor.
+    pub bins: Option<Expected<u64>>,
+    /// Lowest and highest frequency, Hz.
+    pub frequency_hz: Option<Expected<Span<f64>>>,
+    /// The frequency of each bin, Hz: lowest and highest of them.
+    pub bins_hz: Option<Expected<Span<f64>>>,
+    /// Lowest and highest intensity that can be, dB; infinities are judged apart.
+    pub amplitude_db: Option<Expected<Span<f64>>>,
+    /// Seconds from one row to the next.
+    pub lines_dt_s: Option<Expected<f64>>,
+    /// Frames in a second, at least, in each call.
+    pub minimum_fps: Option<Expected<f64>>,
+    /// Megabytes (10⁶) in a second, at least, in each call.
+    pub minimum_mb_per_s: Option<Expected<f64>>,
+    /// Seconds from the call to its first frame, at most; [`FIRST_FRAME_S`] when nobody says.
+    pub first_frame_s: Option<Expected<f64>>,
+    /// Seconds between two frames, at most; [`LARGEST_GAP_S`] when nobody says.
+    pub largest_gap_s: Option<Expected<f64>>,
+    /// Frames in the capture, at least.
+    pub minimum_frames: Option<Expected<u64>>,
+    /// Rows in the capture, at least.
+    pub minimum_rows: Option<Expected<u64>>,
+    /// Streams that the job is split into.
+    pub streams: Option<Expected<u32>>,
+    /// Seconds of recording that were asked for.
+    pub window_s: Option<Expected<f64>>,
+    /// Severities other than the rules' own, by rule.
+    pub levels: BTreeMap<&'static str, Level>,
+    pub(crate) channels: Channels,
+    pub(crate) requested: Requested,
+}
+
+impl Expectations {
+    /// These, with `over` on top: a file over what the capture holds, flags over a file.
+    #[must_use]
+    pub fn merge(self, over: Self) -> Self {
+        let mut levels = self.levels;
+        levels.extend(over.levels);
+        // Who names the sensors himself does not care what the configure exchange says of them.
+        let names_sensors = over.sensors.is_some() || self.sensors.is_some();
+        let channels = if names_sensors {
+            Channels {
+                asked: None,
+                ..self.channels
+            }
+        } else {
+            self.channels
+        };
+        Self {
+            sensors: over.sensors.or(self.sensors),
+            bins: over.bins.or(self.bins),
+            frequency_hz: over.frequency_hz.or(self.frequency_hz),
+            bins_hz: over.bins_hz.or(self.bins_hz),
+            amplitude_db: over.amplitude_db.or(self.amplitude_db),
+            lines_dt_s: over.lines_dt_s.or(self.lines_dt_s),
+            minimum_fps: over.minimum_fps.or(self.minimum_fps),
+            minimum_mb_per_s: over.minimum_mb_per_s.or(self.minimum_mb_per_s),
+            first_frame_s: over.first_frame_s.or(self.first_frame_s),
+            largest_gap_s: over.largest_gap_s.or(self.largest_gap_s),
+            minimum_frames: over.minimum_frames.or(self.minimum_frames),
+            minimum_rows: over.minimum_rows.or(self.minimum_rows),
+            streams: over.streams.or(self.streams),
+            window_s: over.window_s.or(self.window_s),
+            levels,
+            channels,
+            requested: Requested {
+                channels: self.requested.channels.filter(|_| !names_sensors),
+                ..self.requested
+            },
+        }
+    }
+
+    /// Sets the severity of a rule by its name.
+    pub fn set_level(&mut self, rule: &str, level: Level) -> Result<(), ExpectError> {
+        let rule = parse::rule_id(rule)?;
+        self.levels.insert(rule, level);
+        Ok(())
+    }
+
+    /// Everything that is expected, in words, with who expects it: key, value, source.
+    #[must_use]
+    pub fn list(&self) -> Vec<ExpectedItem> {
+        let span = |span: &Span<f64>| format!("{}..{}", span.min, span.max);
+        let mut list = Vec::new();
+        item(&mut list, "sensors", self.sensors.as_ref(), ToString::to_string);
+        if self.sensors.is_none() {
+            let mapped: SensorSet = self.channels.streams.keys().copied().collect();
+            let mapped = Some(mapped)
+                .filter(|set| !set.is_empty())
+                .map(|set| (set, Source::Response));
+            let asked = self.channels.asked.map(|span| (SensorSet::from(span), Source::Request));
+            let channels = mapped.or(asked).map(|(value, source)| Expected { value, source });
+            item(&mut list, "sensors", channels.as_ref(), ToString::to_string);
+        }
+        item(&mut list, "bins", self.bins.as_ref(), ToString::to_string);
+        item(&mut list, "frequency_hz", self.frequency_hz.as_ref(), span);
+        item(&mut list, "amplitude_db", self.amplitude_db.as_ref(), span);
+        item(&mut list, "lines_dt_s", self.lines_dt_s.as_ref(), ToString::to_string);
+        item(&mut list, "minimum_fps", self.minimum_fps.as_ref(), ToString::to_string);
+        let rate = self.minimum_mb_per_s.as_ref();
+        item(&mut list, "minimum_mb_per_s", rate, ToString::to_string);
+        item(
+            &mut list,
+            "first_frame_s",
+            self.first_frame_s.as_ref(),
+            ToString::to_string,
+        );
+        item(
+            &mut list,
+            "largest_gap_s",
+            self.largest_gap_s.as_ref(),
+            ToString::to_string,
+        );
+        item(
+            &mut list,
+            "minimum_frames",
+            self.minimum_frames.as_ref(),
+            ToString::to_string,
+        );
+        item(
+            &mut list,
+            "minimum_rows",
+            self.minimum_rows.as_ref(),
+            ToString::to_string,
+        );
+        item(&mut list, "streams", self.streams.as_ref(), ToString::to_string);
+        item(&mut list, "window_s", self.window_s.as_ref(), ToString::to_string);
+        list
+    }
+
+    pub(crate) fn first_frame_ns(&self) -> u64 {
+        nanoseconds(self.first_frame_s.as_ref().map_or(FIRST_FRAME_S, |s| s.value))
+    }
+
+    /// Silence that is no stall; rows that come slower than the default are given three of their own durations.
+    pub(crate) fn largest_gap_ns(&self) -> u64 {
+        let slow_rows = self.lines_dt_s.as_ref().map_or(0.0, |dt| 3.0 * dt.value);
+        let default = LARGEST_GAP_S.max(slow_rows);
+        nanoseconds(self.largest_gap_s.as_ref().map_or(default, |s| s.value))
+    }
+}
+
+/// One expectation in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExpectedItem {
+    /// Its key in an expectation file.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Who expects it.
+    pub source: Source,
+}
+
+fn item<T>(
+    list: &mut Vec<ExpectedItem>,
+    key: &'static str,
+    expected: Option<&Expected<T>>,
+    text: impl Fn(&T) -> String,
+) {
+    list.extend(expected.map(|expected| ExpectedItem {
+        key,
+        value: text(&expected.value),
+        source: expected.source,
+    }));
+}
+
+fn nanoseconds(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+#[cfg(test)]
+mod tests;

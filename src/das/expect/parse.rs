@@ -1,0 +1,208 @@
+//! The expectation file.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::{Expectations, Expected, Level, SensorSet, Source};
+use crate::{
+    analyze::validate::rule::{RULES, rule},
+    das::focus::Span,
+};
+
+/// The keys of an expectation file.
+const KEYS: [&str; 16] = [
+    "sensors",
+    "bins",
+    "frequency_hz",
+    "amplitude_db",
+    "lines_dt_s",
+    "minimum_fps",
+    "minimum_mb_per_s",
+    "first_frame_s",
+    "largest_gap_s",
+    "minimum_frames",
+    "minimum_rows",
+    "allow_empty",
+    "streams",
+    "window_s",
+    "allow",
+    "severity",
+];
+
+/// An expectation file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpectError {
+    /// The text is no TOML.
+    #[error("could not read the expectations as TOML: {problem}")]
+    Syntax {
+        /// What the parser says, with its line.
+        problem: String,
+    },
+    /// A key that is not known.
+    #[error("unknown key `{key}` in the expectations; did you mean `{nearest}`?")]
+    UnknownKey {
+        /// The key that was found.
+        key: String,
+        /// The known key that is most like it.
+        nearest: &'static str,
+    },
+    /// A rule that is not known.
+    #[error("there is no rule `{name}`; did you mean `{nearest}`?")]
+    UnknownRule {
+        /// The name that was found.
+        name: String,
+        /// The rule whose name is most like it.
+        nearest: &'static str,
+    },
+    /// A value that a key cannot have.
+    #[error("`{key}` in the expectations must be {expected}, not {found}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Expectations {
+    /// Reads an expectation file.
+    ///
+    /// Keys: `sensors` (`"1..50"` or a list), `bins`, `frequency_hz` and `amplitude_db` (`[lowest, highest]`),
+    /// `lines_dt_s`, `minimum_fps`, `minimum_mb_per_s`, `first_frame_s`, `largest_gap_s`, `minimum_frames`,
+    /// `minimum_rows`, `streams`, `window_s`, `allow_empty` (true: a stream without frames is right), `allow` (a list of
+    /// rules that are not judged), and a table `[severity]` of rules and `error`, `warning`, `info` or `off`.
+    pub fn parse_toml(text: &str) -> Result<Self, ExpectError> {
+        let table: Table = toml::from_str(text).map_err(|error| ExpectError::Syntax {
+            problem: crate::model::text::toml_problem(&error, text),
+        })?;
+        let mut expect = Self::default();
+        for (key, value) in &table {
+            expect.field(key, value)?;
+        }
+        Ok(expect)
+    }
+
+    fn field(&mut self, key: &str, value: &Value) -> Result<(), ExpectError> {
+        match key {
+            "sensors" => self.sensors = file(sensors(key, value)?),
+            "bins" => self.bins = file(count(key, value)?),
+            "frequency_hz" => self.frequency_hz = file(span(key, value)?),
+            "amplitude_db" => self.amplitude_db = file(span(key, value)?),
+            "lines_dt_s" => self.lines_dt_s = file(above_zero(key, value)?),
+            "minimum_fps" => self.minimum_fps = file(above_zero(key, value)?),
+            "minimum_mb_per_s" => self.minimum_mb_per_s = file(above_zero(key, value)?),
+            "first_frame_s" => self.first_frame_s = file(above_zero(key, value)?),
+            "largest_gap_s" => self.largest_gap_s = file(above_zero(key, value)?),
+            "minimum_frames" => self.minimum_frames = file(count(key, value)?),
+            "minimum_rows" => self.minimum_rows = file(count(key, value)?),
+            "window_s" => self.window_s = file(above_zero(key, value)?),
+            "streams" => {
+                let streams = u32::try_from(count(key, value)?);
+                self.streams = file(streams.map_err(|_| wrong(key, "a number of streams", value))?);
+            }
+            "allow_empty" => match value {
+                Value::Boolean(true) => drop(self.levels.insert("zero-frames", Level::Off)),
+                Value::Boolean(false) => {}
+                _ => return Err(wrong(key, "true or false", value)),
+            },
+            "allow" => {
+                let names = value.as_array().ok_or_else(|| wrong(key, "a list of rules", value))?;
+                for name in names {
+                    let name = name.as_str().ok_or_else(|| wrong(key, "a list of rules", name))?;
+                    self.set_level(name, Level::Off)?;
+                }
+            }
+            "severity" => {
+                let levels = value.as_table();
+                self.severities(levels.ok_or_else(|| wrong(key, "a table of rules", value))?)?;
+            }
+            _ => {
+                let nearest = nearest(key, &KEYS);
+                let key = key.to_owned();
+                return Err(ExpectError::UnknownKey { key, nearest });
+            }
+        }
+        Ok(())
+    }
+
+    fn severities(&mut self, table: &Table) -> Result<(), ExpectError> {
+        let levels = BTreeMap::from(Level::ALL);
+        for (name, value) in table {
+            let level = value.as_str().and_then(|name| levels.get(name));
+            let level = level.ok_or_else(|| wrong(name, "`error`, `warning`, `info` or `off`", value))?;
+            self.set_level(name, *level)?;
+        }
+        Ok(())
+    }
+}
+
+/// The rule of this name, or the one that may have been meant.
+pub(crate) fn rule_id(name: &str) -> Result<&'static str, ExpectError> {
+    let ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
+    rule(name).map(|rule| rule.id).ok_or_else(|| ExpectError::UnknownRule {
+        name: name.to_owned(),
+        nearest: nearest(name, &ids),
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every caller stores an Option")]
+const fn file<T>(value: T) -> Option<Expected<T>> {
+    let source = Source::File;
+    Some(Expected { value, source })
+}
+
+fn wrong(key: &str, expected: &'static str, found: &Value) -> ExpectError {
+    ExpectError::Value {
+        key: key.to_owned(),
+        expected,
+        found: found.to_string(),
+    }
+}
+
+fn count(key: &str, value: &Value) -> Result<u64, ExpectError> {
+    let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+    number
+        .filter(|number| *number > 0)
+        .ok_or_else(|| wrong(key, "a whole number above 0", value))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number = value
+        .as_float()
+        .or_else(|| value.as_integer().map(|number| number as f64));
+    number.filter(|number| number.is_finite())
+}
+
+fn above_zero(key: &str, value: &Value) -> Result<f64, ExpectError> {
+    let number = number(value).filter(|number| *number > 0.0);
+    number.ok_or_else(|| wrong(key, "a number above 0", value))
+}
+
+fn span(key: &str, value: &Value) -> Result<Span<f64>, ExpectError> {
+    let ends = value.as_array().map(|ends| ends.iter().map(number).collect::<Vec<_>>());
+    match ends.as_deref() {
+        Some([Some(min), Some(max)]) if min <= max => Ok(Span { min: *min, max: *max }),
+        _ => Err(wrong(key, "[lowest, highest]", value)),
+    }
+}
+
+fn sensors(key: &str, value: &Value) -> Result<SensorSet, ExpectError> {
+    let expected = "a range like \"1..50\" or a list of ids";
+    let set = match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Integer(id) => Some(SensorSet::from_iter([*id])),
+        Value::Array(ids) => ids.iter().map(Value::as_integer).collect(),
+        _ => None,
+    };
+    set.filter(|set: &SensorSet| !set.is_empty())
+        .ok_or_else(|| wrong(key, expected, value))
+}
+
+/// The known name that takes the fewest letters to get to.
+fn nearest(name: &str, known: &[&'static str]) -> &'static str {
+    let of = known.iter().min_by_key(|known| strsim::levenshtein(name, known));
+    of.copied().unwrap_or_default()
+}

@@ -1,0 +1,38 @@
+//! The REST contract of a Focus Server, as tolerant types: what is asked for, what is answered, what is refused.
+//!
+//! Pure: no network here. Unknown fields are kept, numbers may come as strings, and only what a field must hold is asked
+//! of it.
+
+mod json;
+mod keys;
+
+pub mod job;
+mod readdress;
+pub mod refusal;
+pub mod request;
+pub mod response;
+mod sensors;
+pub mod words;
+
+/// What `capture serve` calls itself in its REST answers (HTTP's `Server`).
+pub const REPLAY_SERVER: &str = concat!("grpc-capture/", env!("CARGO_PKG_VERSION"));
+
+/// True when a server of this name plays a capture again, by whatever version.
+///
+/// ```
+/// use grpc_capture::das::focus::{REPLAY_SERVER, is_replay};
+/// assert!(is_replay(REPLAY_SERVER) && !is_replay("uvicorn"));
+/// ```
+#[must_use]
+pub fn is_replay(server: &str) -> bool {
+    server.starts_with("grpc-capture/")
+}
+
+pub use job::{JobError, JobSpec};
+pub use json::{BodyError, MAX_BODY_BYTES, parse_body};
+pub use readdress::readdress;
+pub use refusal::{error_text, refusal};
+pub use request::{ConfigureRequest, RequestError};
+pub use response::{ConfigureResponse, Endpoint, EndpointError, Scheme};
+pub use sensors::SensorSet;
+pub use words::{Format, Period, Span, View};

@@ -1,0 +1,140 @@
+//! What of a file describes messages, methods and how they are encoded; the rest is dropped unread.
+
+use crate::grpc::protobuf::{Fields, Value, put_delimited, put_varint};
+
+use super::MAX_DEFINITIONS;
+
+/// Messages within messages, as deep as `protoc` follows them.
+const MAX_DEPTH: usize = 32;
+/// Bytes of one name.
+const MAX_NAME_BYTES: usize = 512;
+
+/// What a set may still define.
+#[derive(Debug)]
+pub(super) struct Budget {
+    definitions: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let definitions = MAX_DEFINITIONS;
+        Self { definitions }
+    }
+}
+
+/// The messages of descriptor.proto.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    File,
+    Message,
+    Range,
+    Oneof,
+    Field,
+    Enum,
+    EnumValue,
+    Service,
+    Method,
+    FileOptions,
+    MessageOptions,
+    OneofOptions,
+    FieldOptions,
+    EnumOptions,
+    Features,
+}
+
+/// What becomes of a field.
+enum Fate {
+    Drop,
+    Keep,
+    Message(Kind),
+}
+
+impl Kind {
+    /// Options are merged into one, definitions are kept each.
+    const fn is_definition(self) -> bool {
+        !matches!(
+            self,
+            Self::FileOptions
+                | Self::MessageOptions
+                | Self::OneofOptions
+                | Self::FieldOptions
+                | Self::EnumOptions
+                | Self::Features
+        )
+    }
+
+    const fn fate(self, number: u32) -> Fate {
+        match (self, number) {
+            (Self::File, 4) | (Self::Message, 3) => Fate::Message(Self::Message),
+            (Self::File, 5) | (Self::Message, 4) => Fate::Message(Self::Enum),
+            (Self::File, 6) => Fate::Message(Self::Service),
+            (Self::File, 7) | (Self::Message, 2 | 6) => Fate::Message(Self::Field),
+            (Self::File, 8) => Fate::Message(Self::FileOptions),
+            (Self::Message, 5) => Fate::Message(Self::Range),
+            (Self::Message, 7) => Fate::Message(Self::MessageOptions),
+            (Self::Message, 8) => Fate::Message(Self::Oneof),
+            (Self::Oneof, 2) => Fate::Message(Self::OneofOptions),
+            (Self::Field, 8) => Fate::Message(Self::FieldOptions),
+            (Self::Enum, 2) => Fate::Message(Self::EnumValue),
+            (Self::Enum, 3) => Fate::Message(Self::EnumOptions),
+            (Self::Service, 2) => Fate::Message(Self::Method),
+            (Self::FileOptions, 50)
+            | (Self::MessageOptions, 12)
+            | (Self::OneofOptions, 1)
+            | (Self::FieldOptions, 21) => Fate::Message(Self::Features),
+            // Names, numbers, types; syntax and edition; packed, map_entry, allow_alias; what features say of the wire.
+            (Self::File, 1 | 2 | 12 | 14)
+            | (Self::Message | Self::Oneof | Self::Enum | Self::Service, 1)
+            | (Self::Range | Self::EnumValue, 1 | 2)
+            | (Self::Field, 1..=7 | 9 | 10 | 17)
+            | (Self::Method, 1 | 2 | 3 | 5 | 6)
+            | (Self::MessageOptions, 7)
+            | (Self::FieldOptions | Self::EnumOptions, 2)
+            | (Self::Features, 1 | 2 | 3 | 5) => Fate::Keep,
+            _ => Fate::Drop,
+        }
+    }
+}
+
+/// The file without what nobody here reads.
+pub(super) fn file(raw: &[u8], budget: &mut Budget) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    copy(Kind::File, Fields::new("FileDescriptorProto", raw), &mut out, budget, 0)?;
+    Ok(out)
+}
+
+fn copy(
+    kind: Kind,
+    mut fields: Fields<'_>,
+    out: &mut Vec<u8>,
+    budget: &mut Budget,
+    depth: usize,
+) -> Result<(), String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("it nests deeper than {MAX_DEPTH} messages"));
+    }
+    while let Some(field) = fields.next_field().map_err(|error| error.to_string())? {
+        match (kind.fate(field.number), field.value) {
+            (Fate::Message(inner), Value::Bytes(_)) => {
+                if inner.is_definition() {
+                    let left = budget.definitions.checked_sub(1);
+                    let too_many = || format!("the set has more than {MAX_DEFINITIONS} definitions");
+                    budget.definitions = left.ok_or_else(too_many)?;
+                }
+                let within = field
+                    .message("FileDescriptorProto")
+                    .map_err(|error| error.to_string())?;
+                let mut copied = Vec::new();
+                copy(inner, within, &mut copied, budget, depth + 1)?;
+                put_delimited(out, field.number, &copied);
+            }
+            (Fate::Keep, Value::Bytes(bytes)) if bytes.len() > MAX_NAME_BYTES => {
+                return Err(format!("a name in it is longer than {MAX_NAME_BYTES} bytes"));
+            }
+            (Fate::Keep, Value::Bytes(bytes)) => put_delimited(out, field.number, bytes),
+            (Fate::Keep, Value::Varint(value)) => put_varint(out, field.number, value),
+            _ => {}
+        }
+    }
+    Ok(())
+}

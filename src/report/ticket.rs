@@ -1,0 +1,373 @@
+//! A ticket's bundle out of a capture: redacted, cut to size around what is wrong, with the report and the way to
+//! reproduce it.
+//!
+//! [`make`] composes redaction, validation, the report and the slice; [`super::bundle::archive`] packs what it gives. The
+//! capture in the bundle is validated as it lies there: `validation.json` is what the bundle's own README command gives.
+
+mod fit;
+mod texts;
+pub mod xray;
+
+use std::{
+    fs::File,
+    io::{self, Seek as _},
+    path::{Path, PathBuf},
+};
+
+use super::bundle::{
+    BundleError,
+    archive::{Manifest, Member},
+};
+use crate::{
+    analyze::validate::{Expectations, RULES, ReadTo, Validator},
+    das::dialect::Layout,
+    file::{CaptureState, Digest, FileError, Header, Reader, Writer, WriterOptions},
+    model::{
+        event::Observer as _,
+        finding::{Severity, Verdict},
+    },
+    report::{
+        again::{Again, EXPECTATIONS},
+        html,
+        input::{CollectOptions, ReportInput, collect},
+        junit, regression,
+        validation::Report,
+    },
+    transform::{
+        redact::{RedactError, Rules, rewrite},
+        slice::{SliceError, SlicedCall},
+    },
+};
+pub use fit::Fit;
+
+/// The capture's name within a bundle.
+pub const CAPTURE: &str = "capture.gcap";
+
+/// What a bundle may be by default, bytes: what Jira takes unless its administrator says otherwise.
+pub const MAX_BYTES: u64 = 10_000_000;
+
+/// How to make a bundle.
+#[derive(Debug, Clone)]
+pub struct TicketOptions {
+    /// What the archive may be at most, bytes.
+    pub max_bytes: u64,
+    /// What is expected, over what the capture says itself.
+    pub expectations: Expectations,
+    /// Findings of this severity and above fail the capture.
+    pub fails_from: Severity,
+    /// How `pandadatastream` payloads are read.
+    pub layout: Layout,
+    /// The flag that says so again, for the bundle's README.
+    pub layout_flag: Option<String>,
+    /// What must not leave the house.
+    pub redaction: Rules,
+}
+
+/// How much of the capture is in the bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it.
+    Whole,
+    /// A slice.
+    Part {
+        /// Offset in the capture at which it begins, nanoseconds.
+        from_ns: u64,
+        /// Offset at which it ends, nanoseconds.
+        to_ns: u64,
+        /// Received messages in it.
+        messages: u64,
+        /// Received messages that are not.
+        messages_left_out: u64,
+        /// The calls in it, and how many of their messages lie before it.
+        calls: Vec<SlicedCall>,
+        /// The rule around whose first finding it lies; `None` when nothing was found, and it is the beginning.
+        around: Option<&'static str>,
+    },
+    /// None: not even a moment fits.
+    Nothing,
+}
+
+/// What is to be packed.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The members of the bundle.
+    pub members: Vec<Member>,
+    /// Whether the whole capture passes.
+    pub verdict: Verdict,
+    /// What was found in the whole capture.
+    pub whole: Report,
+    /// What is found in the bundle's capture, by the command of its README.
+    pub part: Report,
+    /// How much of the capture is in the bundle.
+    pub kept: Kept,
+    /// The summary, in Markdown.
+    pub summary: String,
+    /// When the stream began and ended, RFC 3339.
+    pub time: (String, String),
+    /// Messages that redaction could not look into and left out; a gap stands for each.
+    pub withheld: u64,
+    /// Whether the capture is finished.
+    pub source: CaptureState,
+    /// The given redaction rules that found nothing.
+    pub unmatched: Vec<String>,
+    /// What the archive may be at most, bytes.
+    pub max_bytes: u64,
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TicketError {
+    /// The capture cannot be read, or a scratch file cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It cannot be cut.
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    /// It cannot be redacted.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// A report cannot be written.
+    #[error("could not write the validation: {0}")]
+    Render(String),
+    /// The archive cannot be written.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A scratch file cannot be made or looked at.
+    #[error("could not use {path}: {source}")]
+    Scratch {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The report alone is larger than the bundle may be.
+    #[error(
+        "the report and its companions take {size} bytes, and the bundle may have {max}; allow more with --max-size"
+    )]
+    TooSmall {
+        /// What they take, about.
+        size: u64,
+        /// What was allowed.
+        max: u64,
+    },
+}
+
+/// What the texts are made of.
+#[derive(Debug)]
+struct Pages<'a> {
+    whole: &'a Report,
+    part: &'a Report,
+    kept: &'a Kept,
+    header: &'a Header,
+    source: &'a str,
+    digest: Option<Digest>,
+    start: &'a str,
+    length_s: f64,
+    withheld: u64,
+    source_state: CaptureState,
+    max_bytes: u64,
+    names: Vec<String>,
+    again: &'a Again,
+}
+
+/// Makes the bundle of a capture in `archive`, an empty file; scratch files are made in `scratch`, an empty folder of the
+/// caller's. Gives what was packed, the manifest, and the archive's bytes.
+///
+/// # Errors
+/// As [`make`], and when the archive cannot be written or cannot be made small enough.
+pub fn bundle(
+    capture: &Path,
+    archive: &mut File,
+    scratch: &Path,
+    options: &TicketOptions,
+) -> Result<(Ticket, Manifest, u64), TicketError> {
+    let mut asked = options.clone();
+    let unwritten = |source| TicketError::Scratch {
+        path: scratch.to_owned(),
+        source,
+    };
+    for attempt in 0..ATTEMPTS {
+        let folder = scratch.join(attempt.to_string());
+        std::fs::create_dir(&folder).map_err(unwritten)?;
+        let mut ticket = make(capture, &folder, &asked)?;
+        archive.set_len(0).and_then(|()| archive.rewind()).map_err(unwritten)?;
+        let manifest = super::bundle::archive::write(&mut *archive, &ticket.members)?;
+        let size = archive.metadata().map_err(unwritten)?.len();
+        if size <= options.max_bytes {
+            ticket.max_bytes = options.max_bytes;
+            return Ok((ticket, manifest, size));
+        }
+        // The texts packed less well than texts do; the capture has to make room.
+        asked.max_bytes = asked.max_bytes.saturating_sub(size - options.max_bytes + MARGIN);
+    }
+    Err(TicketError::TooSmall {
+        size: options.max_bytes + 1,
+        max: options.max_bytes,
+    })
+}
+
+/// How often a bundle that came out too large is made again, each time with that much less room.
+const ATTEMPTS: usize = 4;
+
+/// Bytes of room beyond what was too much, so that the next attempt is not too large by a few bytes again.
+const MARGIN: u64 = 4096;
+
+/// Composes the bundle of a capture; scratch files are made in `scratch`, an empty folder of the caller's.
+///
+/// # Errors
+/// When the capture cannot be read, redacted or cut, or when nothing useful fits.
+pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticket, TicketError> {
+    let redacted = scratch.join("redacted.gcap");
+    let mut source = Reader::open(capture)?;
+    let changed = rewrite(
+        &mut source,
+        &options.redaction,
+        |header| Writer::create(&redacted, header, WriterOptions::default()),
+        || File::open(&redacted),
+    )?;
+
+    let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Files are named after sites.
+    let name = changed.values.replace(&name).unwrap_or(name);
+    let mut input = whole(&redacted, &name, options)?;
+    let page = html::render(&input);
+    let redaction = serde_json::to_string_pretty(&changed).map_err(|error| TicketError::Render(error.to_string()))?;
+    let expectations = input.again.expectations.clone();
+    let mut members = vec![
+        Member::text("report.html", page),
+        Member::text("redaction.json", redaction),
+    ];
+    if !expectations.is_empty() {
+        members.push(Member::text(EXPECTATIONS, expectations));
+    }
+    let mut packed = io::Cursor::new(Vec::new());
+    super::bundle::archive::write(&mut packed, &members)?;
+    let fit = Fit::new(&redacted, scratch, options, &input, packed.into_inner().len() as u64)?;
+    let part = match &fit.file {
+        Some(file) => validate(file, options)?,
+        None => input.validation.clone(),
+    };
+    let anchor = input.header.anchor_unix_ns;
+    let last_ns = input.stats.totals.last_offset_ns;
+    let time = (time(anchor), time(anchor.saturating_add(last_ns)));
+    input.again = again(&input.again, &fit.kept, &name);
+    if let Some(report) = members.first_mut() {
+        // Now it is known what the reader has of the capture.
+        *report = Member::text("report.html", html::render(&input));
+    }
+
+    if let Some(file) = &fit.file {
+        members.insert(1, Member::file(CAPTURE, file));
+        members.insert(2, Member::text("validation.json", validation_json(&part)?));
+        members.insert(3, Member::text("junit.xml", junit_xml(&part)?));
+    }
+    let mut names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
+    names.push(super::bundle::SUMMARY.to_owned());
+    let pages = Pages {
+        whole: &input.validation,
+        part: &part,
+        kept: &fit.kept,
+        header: &input.header,
+        source: &name,
+        digest: fit.digest,
+        start: &time.0,
+        length_s: last_ns as f64 / 1e9,
+        withheld: changed.withheld,
+        source_state: changed.source,
+        max_bytes: options.max_bytes,
+        names,
+        again: &input.again,
+    };
+    let (summary, readme) = (texts::summary(&pages), texts::readme(&pages));
+    members.insert(0, Member::text("README.md", readme));
+    members.insert(1, Member::text(super::bundle::SUMMARY, summary.clone()));
+    Ok(Ticket {
+        members,
+        verdict: input.validation.verdict,
+        whole: input.validation,
+        part,
+        kept: fit.kept,
+        summary,
+        time,
+        withheld: changed.withheld,
+        source: changed.source,
+        unmatched: changed.unmatched,
+        max_bytes: options.max_bytes,
+    })
+}
+
+/// The report of the whole capture.
+fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput, FileError> {
+    let collected = CollectOptions {
+        expectations: options.expectations.clone(),
+        fails_from: options.fails_from,
+        layout: options.layout,
+        layout_flag: options.layout_flag.clone(),
+        ..CollectOptions::default()
+    };
+    collect(&mut Reader::open(file)?, name, &collected)
+}
+
+/// What `capture validate` says of a file of the bundle.
+fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
+    let mut reader = Reader::open(file)?;
+    // Whoever opens the bundle has what was expected as a file, and is told so.
+    let file = Expectations::parse_toml(&options.expectations.to_toml());
+    let given = file.unwrap_or_else(|_| options.expectations.clone());
+    let expected = Expectations::from_header(reader.header()).merge(given);
+    let mut validator = Validator::new(expected, reader.header()).with_layout(options.layout);
+    while let Some(event) = reader.next_event()? {
+        validator.observe(&event);
+    }
+    let read_to = ReadTo::of(reader.state()?, false, None);
+    let found = validator.finish_at(&read_to);
+    Ok(Report::new(CAPTURE.to_owned(), found, options.fails_from, &read_to))
+}
+
+fn validation_json(report: &Report) -> Result<String, TicketError> {
+    let json = serde_json::to_string(report).map_err(|error| TicketError::Render(error.to_string()))?;
+    Ok(json + "\n")
+}
+
+fn junit_xml(report: &Report) -> Result<String, TicketError> {
+    let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
+    junit::render(&[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))
+}
+
+/// What the commands of the bundle need: its own files.
+fn again(whole: &Again, kept: &Kept, source: &str) -> Again {
+    let remark = match kept {
+        Kept::Whole => None,
+        Kept::Nothing => Some(format!("This bundle does not hold the capture: ask for {source}.")),
+        Kept::Part { from_ns, to_ns, .. } => Some(format!(
+            "This page is about all of {source}. The {CAPTURE} of this bundle is the part of it from {:.3} s to {:.3} s, and \
+             counts offsets, messages and rows from its own beginning.",
+            *from_ns as f64 / 1e9,
+            *to_ns as f64 / 1e9
+        )),
+    };
+    Again {
+        capture: (*kept != Kept::Nothing).then(|| CAPTURE.to_owned()),
+        has_expectations: true,
+        remark,
+        ..whole.clone()
+    }
+}
+
+fn time(unix_ns: u64) -> String {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
+    time.map_or_else(|_| format!("{unix_ns} ns"), |time| time.to_string())
+}
+
+/// The bytes of a file.
+fn size(path: &Path) -> Result<u64, TicketError> {
+    let found = File::open(path).and_then(|file| file.metadata());
+    found.map(|found| found.len()).map_err(|source| TicketError::Scratch {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

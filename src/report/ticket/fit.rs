@@ -1,0 +1,228 @@
+//! How much of a capture fits into a bundle, and which part of it: around the worst finding.
+
+use std::path::{Path, PathBuf};
+
+use super::{Kept, TicketError, TicketOptions, size, validate};
+use crate::{
+    das::focus::Span,
+    file::{Digest, Reader, Writer, WriterOptions},
+    report::input::ReportInput,
+    transform::slice::{Cut, Range, SliceError, slice},
+};
+
+/// Bytes for the small texts that are not written yet, and their part of the archive's directory.
+const OVERHEAD: u64 = 24 * 1024;
+
+/// How often another margin is tried. Each try scales by what the one before came to, so three or four are enough.
+const TRIES: usize = 8;
+
+/// The first margin is made so much smaller than the sizes suggest, for the stream is not the same everywhere.
+const CAUTION: f64 = 0.85;
+
+/// Every further margin aims a little below the limit, so that the tries close in on it from below.
+const STEP: f64 = 0.95;
+
+/// The part of a capture that goes into a bundle.
+#[derive(Debug)]
+pub struct Fit {
+    /// What was kept.
+    pub kept: Kept,
+    /// The file that holds it; `None` when nothing fits.
+    pub file: Option<PathBuf>,
+    /// Its content digest.
+    pub digest: Option<Digest>,
+}
+
+impl Fit {
+    /// All of `redacted` when it fits beside `other` bytes, else the largest slice of it that does.
+    pub(super) fn new(
+        redacted: &Path,
+        scratch: &Path,
+        options: &TicketOptions,
+        input: &ReportInput,
+        other: u64,
+    ) -> Result<Self, TicketError> {
+        let other = other + OVERHEAD;
+        let Some(room) = options.max_bytes.checked_sub(other) else {
+            return Err(TicketError::TooSmall {
+                size: other,
+                max: options.max_bytes,
+            });
+        };
+        let whole = size(redacted)?;
+        if whole <= room {
+            return Ok(Self {
+                kept: Kept::Whole,
+                file: Some(redacted.to_owned()),
+                digest: input.summary.map(|summary| summary.digest),
+            });
+        }
+        let search = Search {
+            redacted,
+            options,
+            room,
+            last_ns: input.stats.totals.last_offset_ns,
+            messages: input.stats.totals.messages,
+            worst: worst(input),
+        };
+        search.run(scratch, whole)
+    }
+}
+
+/// The finding that matters most and has a place in time.
+fn worst(input: &ReportInput) -> Option<Worst> {
+    let findings = &input.validation.findings;
+    findings.iter().find_map(|finding| {
+        Some(Worst {
+            rule: finding.rule,
+            at_ns: finding.first.offset_ns?,
+            message: finding.first.message,
+        })
+    })
+}
+
+/// What a part is cut around.
+#[derive(Debug, Clone, Copy)]
+struct Worst {
+    rule: &'static str,
+    at_ns: u64,
+    /// Received message of its call, where it is about one.
+    message: Option<u64>,
+}
+
+/// What is measured on either side of the finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Nanoseconds.
+    Time,
+    /// Messages of each call: a burst of them cannot be divided by time.
+    Messages,
+}
+
+struct Search<'a> {
+    redacted: &'a Path,
+    options: &'a TicketOptions,
+    room: u64,
+    last_ns: u64,
+    /// Received messages of the whole capture.
+    messages: u64,
+    worst: Option<Worst>,
+}
+
+/// A slice that was tried.
+#[derive(Debug)]
+struct Tried {
+    fit: Fit,
+    size: u64,
+    /// True when the finding around which it lies is found in it again.
+    shows: bool,
+}
+
+impl Search<'_> {
+    /// The largest slice that fits and shows the finding; else the largest that fits.
+    fn run(&self, scratch: &Path, whole: u64) -> Result<Fit, TicketError> {
+        let mut best = self.largest(scratch, By::Time, whole)?;
+        if best.as_ref().is_none_or(|best| !best.shows) {
+            let other = self.largest(scratch, By::Messages, whole)?;
+            best = better(best, other);
+        }
+        let none = Fit {
+            kept: Kept::Nothing,
+            file: None,
+            digest: None,
+        };
+        Ok(best.map_or(none, |best| best.fit))
+    }
+
+    /// The largest slice that is found by trying margins; `None` when none fits.
+    fn largest(&self, scratch: &Path, by: By, whole: u64) -> Result<Option<Tried>, TicketError> {
+        let length = match by {
+            By::Time => self.last_ns,
+            By::Messages => self.messages,
+        };
+        let length = length.max(1) as f64;
+        let mut margin = length * (self.room as f64 / whole as f64) / 2.0 * CAUTION;
+        let mut best: Option<Tried> = None;
+        for at in 0..TRIES {
+            let file = scratch.join(format!("{by:?}-{at}.gcap"));
+            let Some(tried) = self.cut(&file, by, margin as u64)? else {
+                break;
+            };
+            let used = tried.size as f64 / self.room as f64;
+            if used <= 1.0 {
+                let good = tried.shows && used > CAUTION;
+                best = better(best, Some(tried));
+                if good || margin >= length {
+                    break;
+                }
+            } else if margin < 1.0 {
+                break;
+            }
+            // What is fixed in a slice (header, descriptors, openings) makes small ones relatively larger.
+            margin = (margin * STEP / used.clamp(0.05, 20.0)).min(length);
+        }
+        Ok(best)
+    }
+
+    /// A slice with this margin; `None` when nothing lies there.
+    fn cut(&self, file: &Path, by: By, margin: u64) -> Result<Option<Tried>, TicketError> {
+        let around = |at: u64| (at.saturating_sub(margin), at.saturating_add(margin));
+        let beginning = (0, margin.saturating_mul(2));
+        let range = match by {
+            By::Time => {
+                let (from_ns, to_ns) = self.worst.map_or(beginning, |worst| around(worst.at_ns));
+                Range::Time { from_ns, to_ns }
+            }
+            By::Messages => {
+                let message = self.worst.and_then(|worst| worst.message);
+                let (min, max) = message.map_or(beginning, around);
+                Range::Frames(Span { min, max })
+            }
+        };
+        let cut = Cut {
+            range,
+            ..Cut::default()
+        };
+        let mut reader = Reader::open(self.redacted)?;
+        let sliced = slice(&mut reader, &cut, |header| {
+            Writer::create(file, header, WriterOptions::default())
+        });
+        let sliced = match sliced {
+            Ok(sliced) => sliced,
+            Err(SliceError::File(error)) => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
+        let shows = match self.worst {
+            Some(worst) => {
+                let report = validate(file, self.options)?;
+                report.findings.iter().any(|finding| finding.rule == worst.rule)
+            }
+            None => true,
+        };
+        let kept = Kept::Part {
+            from_ns: sliced.from_ns,
+            to_ns: sliced.to_ns,
+            messages: sliced.messages,
+            messages_left_out: sliced.messages_left_out,
+            calls: sliced.calls,
+            around: self.worst.map(|worst| worst.rule),
+        };
+        let fit = Fit {
+            kept,
+            file: Some(file.to_owned()),
+            digest: Some(sliced.digest),
+        };
+        Ok(Some(Tried {
+            fit,
+            size: size(file)?,
+            shows,
+        }))
+    }
+}
+
+/// The one that shows the finding, and of two that do the larger.
+fn better(one: Option<Tried>, other: Option<Tried>) -> Option<Tried> {
+    one.into_iter()
+        .chain(other)
+        .max_by_key(|tried| (tried.shows, tried.size))
+}

@@ -1,0 +1,79 @@
+//! Replay: a capture as a local Focus Server.
+//!
+//! Pure parts: [`script`] (a capture's events as jobs and calls), `player` (one call's events as steps), `reel` (the
+//! steps on the time line that is to be played), [`pace`](crate::replay::pace) (when a step is due), `catalog` (which recorded call answers a
+//! request), `configure` and `quirks` (what REST answers). Drivers around them: `reader` (a thread for each call, with
+//! bounded read-ahead), `steps` (each when it is due, by the clock of `control`), `share` (who gets them), `body` and
+//! `grpc` (HTTP/2), `rest` (axum) and [`ReplayServer`], which holds them together.
+//!
+//! Recorded messages go out as they came in, compressed flag and metadata included; nothing is decoded on the way, unless
+//! [`Restamp`] or [`Gzip`] asks for it. What cannot be kept: HTTP/2 groups the values of one metadata name that is
+//! repeated with other names in between, and hop-by-hop fields, `date` and `content-length` are left out.
+//!
+//! ```
+//! # async fn example() -> Result<(), grpc_capture::serve::ReplayError> {
+//! use grpc_capture::serve::{Rate, ReplayServer};
+//! let server = ReplayServer::builder().capture("quake.gcap").rate(Rate::Max).start().await?;
+//! println!("{}", server.ready_line());
+//! server.shutdown().await;
+//! # Ok(()) }
+//! ```
+
+mod answer;
+mod asked;
+mod authority;
+mod body;
+mod builder;
+mod catalog;
+mod configure;
+mod connection;
+mod control;
+mod encoding;
+mod error;
+mod exchange;
+pub mod faults;
+mod fidelity;
+mod furniture;
+mod grpc;
+mod keep;
+mod open;
+mod options;
+mod peek;
+mod plan;
+mod player;
+mod prompt;
+mod queue;
+mod quirks;
+mod reader;
+mod ready;
+mod reel;
+mod rest;
+mod restamp;
+mod scene;
+pub mod script;
+mod served;
+mod server;
+mod shape;
+mod share;
+mod steps;
+mod stream;
+mod tls;
+
+pub use crate::grpc::server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
+pub use crate::replay::pace::Rate;
+pub use crate::replay::source::{Source, SourceError};
+pub use builder::Builder;
+pub use control::Start;
+pub use encoding::Gzip;
+pub use error::ReplayError;
+pub use faults::{Fault, FaultCount, FaultError, FaultPlan};
+pub use fidelity::Fidelity;
+pub use options::{Delivery, End, Loops, Playback, Restamp, UnknownWord};
+pub use quirks::Quirk;
+pub use scene::{OPTODAS_QUAKE, builtin_scene};
+pub use served::Served;
+pub use server::ReplayServer;
+pub use shape::JobShape;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,88 @@
+//! What a client sends on one call: read as it comes, and kept as hashes.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    task::Waker,
+};
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt as _;
+
+use super::plan::content;
+use crate::grpc::Deframer;
+
+/// Something that a client has said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// A request: the hash of its content.
+    Request(u64),
+    /// It will send no more.
+    HalfClose,
+    /// Something that is no request, or too large to be one.
+    Unreadable(String),
+}
+
+/// What a client has said and nobody has looked at.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    said: VecDeque<Said>,
+    waker: Option<Waker>,
+}
+
+impl Asked {
+    fn say(&self, said: Said) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.said.push_back(said);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// All that was said since; `waker` is called when there is more.
+    pub(super) fn take(&self, waker: &Waker) -> VecDeque<Said> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.waker = Some(waker.clone());
+        std::mem::take(&mut state.said)
+    }
+}
+
+/// Reads a request body to its end.
+pub(super) async fn read<B>(mut body: B, asked: Arc<Asked>, encoding: String, limit: usize)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut deframer = Deframer::new(limit);
+    let mut readable = true;
+    loop {
+        while readable {
+            match deframer.next_frame() {
+                Ok(Some(frame)) => asked.say(Said::Request(content(&encoding, frame.compressed, &frame.data, limit))),
+                Ok(None) => break,
+                Err(error) => {
+                    asked.say(Said::Unreadable(error.to_string()));
+                    readable = false;
+                }
+            }
+        }
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    deframer.push(data);
+                }
+            }
+            // The client is gone, and nothing is sent to it any more.
+            Some(Err(_)) => return,
+            None => {
+                asked.say(Said::HalfClose);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What is to be served, and how.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU64,
+    path::PathBuf,
+    time::Duration,
+};
+
+use super::{
+    control::Start,
+    encoding::Gzip,
+    error::ReplayError,
+    faults::{Fault, FaultPlan},
+    options::{Delivery, End, Loops, Playback, Restamp},
+    quirks::Quirk,
+    server::{self, ReplayServer},
+    shape::JobShape,
+};
+use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, server_tls::ServerTls};
+use crate::replay::{pace::Rate, source::Source};
+
+/// Any free port on this machine only.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// The largest request unless told otherwise: what was recorded can be asked again.
+const MAX_REQUEST_BYTES: usize = DEFAULT_MAX_MESSAGE_BYTES;
+
+/// What is to be served, where and how. Made by [`ReplayServer::builder`].
+///
+/// Everything but the captures has a default: the recorded pace, once, to every client, on free ports of the loopback
+/// interface, in plain text.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Builder {
+    pub(super) sources: Vec<Source>,
+    pub(super) shapes: HashMap<String, JobShape>,
+    pub(super) playback: Playback,
+    pub(super) start: Start,
+    pub(super) delivery: Delivery,
+    pub(super) startup_delay: Duration,
+    pub(super) quirks: Vec<Quirk>,
+    pub(super) wire: Wire,
+    pub(super) faults: FaultPlan,
+    pub(super) tls: Option<ServerTls>,
+    pub(super) grpc_addr: SocketAddr,
+    pub(super) rest_addr: SocketAddr,
+}
+
+/// How gRPC is spoken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wire {
+    pub(super) gzip: Gzip,
+    pub(super) keepalive: Option<Duration>,
+    pub(super) max_request_bytes: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            sources: Vec::new(),
+            shapes: HashMap::new(),
+            playback: Playback::default(),
+            start: Start::default(),
+            delivery: Delivery::default(),
+            startup_delay: Duration::ZERO,
+            quirks: Vec::new(),
+            wire: Wire {
+                gzip: Gzip::default(),
+                keepalive: None,
+                max_request_bytes: MAX_REQUEST_BYTES,
+            },
+            faults: FaultPlan::default(),
+            tls: None,
+            grpc_addr: LOOPBACK,
+            rest_addr: LOOPBACK,
+        }
+    }
+}
+
+impl Builder {
+    /// Adds a capture file.
+    pub fn capture(self, path: impl Into<PathBuf>) -> Self {
+        self.source(Source::file(path))
+    }
+
+    /// Adds a capture.
+    pub fn source(mut self, source: Source) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Sets all that concerns playing at once.
+    pub fn playback(mut self, playback: Playback) -> Self {
+        self.playback = playback;
+        self
+    }
+
+    /// Sets the pace; the default is the recorded one.
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.playback.rate = rate;
+        self
+    }
+
+    /// Plays so often within one call; 0 = until the client leaves. The default is once.
+    pub fn loops(mut self, times: u64) -> Self {
+        self.playback.loops = NonZeroU64::new(times).map_or(Loops::Forever, Loops::Times);
+        self
+    }
+
+    /// Begins so long after the opening of each recorded call.
+    pub fn start_offset(mut self, offset: Duration) -> Self {
+        self.playback.start_offset = offset;
+        self
+    }
+
+    /// Plays no more than so much of the recording.
+    pub fn playback_duration(mut self, duration: Duration) -> Self {
+        self.playback.playback_duration = Some(duration);
+        self
+    }
+
+    /// Lets no pause last longer than this.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.playback.max_wait = Some(wait);
+        self
+    }
+
+    /// Moves the timestamps of rows, or keeps them (the default).
+    pub fn restamp(mut self, restamp: Restamp) -> Self {
+        self.playback.restamp = restamp;
+        self
+    }
+
+    /// Sets how calls end; the default is the recorded ending.
+    pub fn end(mut self, end: End) -> Self {
+        self.playback.end = end;
+        self
+    }
+
+    /// Closes a call that is silent for so long as production closes an idle job; see [`Playback::idle_goaway`].
+    pub fn idle_goaway(mut self, silence: Duration) -> Self {
+        self.playback.idle_goaway = Some(silence);
+        self
+    }
+
+    /// Waits for [`ReplayServer::resume`] or `POST /replay/resume` before it plays.
+    pub fn start_paused(mut self) -> Self {
+        self.start = Start::Paused;
+        self
+    }
+
+    /// Sets who gets the messages; the default is everyone.
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.delivery = delivery;
+        self
+    }
+
+    /// Lets a job be ready only so long after the server started, and after each configure that names it. Until then
+    /// calls are answered with UNAVAILABLE, and health says no.
+    pub fn startup_delay(mut self, delay: Duration) -> Self {
+        self.startup_delay = delay;
+        self
+    }
+
+    /// Adds a quirk of real Focus Servers.
+    pub fn quirk(mut self, quirk: Quirk) -> Self {
+        self.quirks.push(quirk);
+        self
+    }
+
+    /// Offers gzip to clients that ask for it; the default sends every message as it was recorded.
+    pub fn gzip(mut self, gzip: Gzip) -> Self {
+        self.wire.gzip = gzip;
+        self
+    }
+
+    /// Pings clients so often, and closes the connection of one that does not answer within 20 s. The default is not to.
+    pub fn keepalive(mut self, interval: Duration) -> Self {
+        self.wire.keepalive = Some(interval);
+        self
+    }
+
+    /// Sets the largest request that is read, in bytes; the default is [`DEFAULT_MAX_MESSAGE_BYTES`].
+    pub fn max_request_bytes(mut self, bytes: usize) -> Self {
+        self.wire.max_request_bytes = bytes;
+        self
+    }
+
+    /// Lets something go wrong on purpose; faults work in the order in which they are added.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), grpc_capture::serve::FaultError> {
+    /// # use grpc_capture::serve::ReplayServer;
+    /// let builder = ReplayServer::builder().fault("drop:every=10".parse()?).seed(7);
+    /// # Ok(()) }
+    /// ```
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults = self.faults.fault(fault);
+        self
+    }
+
+    /// Sets all that is to go wrong at once.
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = plan;
+        self
+    }
+
+    /// Sets the seed of the faults' chances; the default is 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.faults = self.faults.seed(seed);
+        self
+    }
+
+    /// Speaks TLS on both ports; the default is plain text.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Sets where gRPC listens; the default is any free port of the loopback interface.
+    ///
+    /// Each job of the production dialect after the first gets a port of its own on the same interface.
+    pub fn grpc_addr(mut self, addr: SocketAddr) -> Self {
+        self.grpc_addr = addr;
+        self
+    }
+
+    /// Sets where REST listens; the default is any free port of the loopback interface.
+    pub fn rest_addr(mut self, addr: SocketAddr) -> Self {
+        self.rest_addr = addr;
+        self
+    }
+
+    /// Tells what a job's frames look like; the default is read out of the first frame.
+    pub fn shape(mut self, job_id: impl Into<String>, shape: JobShape) -> Self {
+        self.shapes.insert(job_id.into(), shape);
+        self
+    }
+
+    /// Looks through the captures and starts to listen; when it returns, clients can connect.
+    ///
+    /// # Errors
+    /// When a capture cannot be read or holds no call, when two hold the same job, when an address is taken, or when TLS
+    /// cannot be set up.
+    pub async fn start(self) -> Result<ReplayServer, ReplayError> {
+        server::start(self).await
+    }
+}

@@ -1,0 +1,378 @@
+//! One client connection: which calls run on it, and how a recorded break of the transport is replayed.
+//!
+//! The streams of a production job share a connection, and its idle end breaks all of them at once. At any rate but the
+//! recorded one they come to that point at different times: the connection breaks when the last of them has.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    authority::Readdressed,
+    player::Finale,
+    prompt::{PREFACE_BYTES, Prompt},
+    stream::Stream,
+};
+use crate::grpc::http2::merge::{LEAST_ROOM, Merger};
+
+/// What the calls of a connection share.
+#[derive(Debug, Default)]
+pub(super) struct Connection {
+    calls: Mutex<Calls>,
+    broken: CancellationToken,
+    goaway: AtomicBool,
+    cut: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    running: Vec<Running>,
+    /// How often a call was asked for, by the number of its capture and its own.
+    asked: BTreeMap<(usize, u32), usize>,
+    next_id: u64,
+    wakers: Vec<Waker>,
+    /// Since when none runs; `None` while one does, and before the first.
+    idle_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Running {
+    id: u64,
+    /// The number of its capture; `None` for what no capture holds.
+    source: Option<usize>,
+    at_break: bool,
+}
+
+/// How a call must break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Break {
+    /// The connection goes down, and the call with it.
+    Connection,
+    /// The stream alone, with this reason: it was so recorded, or other captures are being replayed on the connection.
+    Stream(h2::Reason),
+}
+
+impl Connection {
+    /// Resolves when the connection must break; `true` = after a GOAWAY.
+    pub(super) async fn broken(&self) -> bool {
+        self.broken.cancelled().await;
+        self.goaway.load(Ordering::Acquire)
+    }
+
+    /// Resolves when no call has run for so long.
+    pub(super) async fn idle(&self, limit: Duration) {
+        let opened = Instant::now();
+        loop {
+            let now = Instant::now();
+            let end = {
+                let calls = self.lock();
+                let since = if calls.next_id == 0 {
+                    Some(opened)
+                } else {
+                    calls.idle_since
+                };
+                since.unwrap_or(now) + limit
+            };
+            if end <= now {
+                return;
+            }
+            tokio::time::sleep_until(end).await;
+        }
+    }
+
+    /// How often this client has asked for a recorded call before.
+    pub(super) fn turn(&self, source: usize, call: u32) -> usize {
+        let mut calls = self.lock();
+        let asked = calls.asked.entry((source, call)).or_default();
+        *asked += 1;
+        *asked - 1
+    }
+
+    /// From now on the socket closes as soon as everything was written.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+    }
+
+    /// Wraps the connection's socket.
+    pub(super) fn socket(&self, stream: Stream) -> Socket {
+        Socket {
+            stream: Readdressed::new(Prompt::new(stream, PREFACE_BYTES)),
+            cut: Arc::clone(&self.cut),
+            said: false,
+            merger: Merger::of_client(),
+            merged: VecDeque::new(),
+        }
+    }
+
+    fn go_down(&self, goaway: bool) {
+        self.goaway.store(goaway, Ordering::Release);
+        self.broken.cancel();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// One call on a connection, from its request to its end.
+#[derive(Debug)]
+pub(super) struct Guard {
+    connection: Arc<Connection>,
+    id: u64,
+}
+
+impl Guard {
+    /// Notes that a call that replays capture number `source` begins.
+    pub(super) fn new(connection: &Arc<Connection>, source: usize) -> Self {
+        Self::of(connection, Some(source))
+    }
+
+    /// Notes that a call begins that is in no capture.
+    pub(super) fn beside(connection: &Arc<Connection>) -> Self {
+        Self::of(connection, None)
+    }
+
+    fn of(connection: &Arc<Connection>, source: Option<usize>) -> Self {
+        let mut calls = connection.lock();
+        let id = calls.next_id;
+        calls.next_id += 1;
+        calls.idle_since = None;
+        calls.running.push(Running {
+            id,
+            source,
+            at_break: false,
+        });
+        drop(calls);
+        Self {
+            connection: Arc::clone(connection),
+            id,
+        }
+    }
+
+    /// It is known by now of which capture the call is.
+    pub(super) fn plays(&self, source: usize) {
+        let mut calls = self.connection.lock();
+        let running = calls.running.iter_mut().find(|call| call.id == self.id);
+        if let Some(running) = running.filter(|call| call.source != Some(source)) {
+            running.source = Some(source);
+            calls.wake();
+        }
+    }
+
+    /// The call has come to an ending without a status: says how, when it is time.
+    pub(super) fn poll_finale(&self, cx: &mut Context<'_>, finale: &Finale) -> Poll<Break> {
+        match finale {
+            Finale::Break { goaway } => self.poll_break(cx, *goaway),
+            Finale::Sever { goaway } => {
+                self.connection.go_down(*goaway);
+                Poll::Ready(Break::Connection)
+            }
+            Finale::Reset { code } => Poll::Ready(Break::Stream(h2::Reason::from(*code))),
+            Finale::Status(_) | Finale::NoStatus | Finale::Cancel | Finale::Hold => {
+                Poll::Ready(Break::Stream(h2::Reason::CANCEL))
+            }
+        }
+    }
+
+    /// The call has come to a recorded break: waits for the other calls of its capture, then says how to break.
+    fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
+        let mut calls = self.connection.lock();
+        let Some(at) = calls.running.iter().position(|call| call.id == self.id) else {
+            return Poll::Ready(Break::Stream(h2::Reason::INTERNAL_ERROR));
+        };
+        let source = calls.running[at].source;
+        if !calls.running[at].at_break {
+            calls.running[at].at_break = true;
+            calls.wake();
+        }
+        if calls.running.iter().any(|call| call.source == source && !call.at_break) {
+            calls.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if calls
+            .running
+            .iter()
+            .any(|call| call.source.is_some_and(|other| Some(other) != source))
+        {
+            return Poll::Ready(Break::Stream(h2::Reason::INTERNAL_ERROR));
+        }
+        drop(calls);
+        self.connection.go_down(goaway);
+        Poll::Ready(Break::Connection)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut calls = self.connection.lock();
+        calls.running.retain(|call| call.id != self.id);
+        if calls.running.is_empty() {
+            calls.idle_since = Some(Instant::now());
+        }
+        calls.wake();
+    }
+}
+
+/// A socket that can be told to close once everything was written.
+///
+/// HTTP/2 flushes only when its own buffers are empty. Closing then says so to the client first (FIN) and reads on until
+/// the client has closed, too: a socket that is dropped with bytes unread resets the connection, and what the client had
+/// not received yet would be lost.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: Readdressed<Prompt<Stream>>,
+    cut: Arc<AtomicBool>,
+    said: bool,
+    /// A client that sends many small messages sends many small DATA frames.
+    merger: Merger,
+    /// What was merged and did not fit into the reader's room.
+    merged: VecDeque<u8>,
+}
+
+impl Socket {
+    /// Reads into a room too small to merge in.
+    fn poll_small(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.merged.is_empty() {
+            let mut room = [0; LEAST_ROOM];
+            let mut read = ReadBuf::new(&mut room);
+            ready!(Pin::new(&mut *self).poll_read(cx, &mut read))?;
+            self.merged.extend(read.filled());
+        }
+        let count = buf.remaining().min(self.merged.len());
+        for byte in self.merged.drain(..count) {
+            buf.put_slice(&[byte]);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads until the client has closed; the error is the end of the connection.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let mut unread = [0; 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut unread);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                Ok(()) => return Poll::Ready(io::ErrorKind::BrokenPipe.into()),
+                Err(error) => return Poll::Ready(error),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buf.remaining() < LEAST_ROOM || !self.merged.is_empty() {
+            return self.poll_small(cx, buf);
+        }
+        let start = buf.filled().len();
+        loop {
+            let (held, have) = self.merger.held();
+            buf.put_slice(held.get(..have).unwrap_or_default());
+            let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if !matches!(poll, Poll::Ready(Ok(()))) {
+                self.merger.hold(have);
+                buf.set_filled(start);
+                return poll;
+            }
+            if buf.filled().len() == start + have {
+                return poll;
+            }
+            let length = buf
+                .filled_mut()
+                .get_mut(start..)
+                .map_or(0, |new| self.merger.merge(new));
+            buf.set_filled(start + length);
+            if length > 0 {
+                return poll;
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.said {
+            // An acknowledgement, for nobody: nothing was left to be said.
+            return Poll::Ready(Ok(buf.len()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.said {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.said {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            if !self.cut.load(Ordering::Acquire) {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.said = true;
+        }
+        self.poll_closed(cx).map(Err)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(300);
+
+    async fn idle_after(connection: &Connection) -> Duration {
+        let began = Instant::now();
+        connection.idle(LIMIT).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_while_no_call_runs() {
+        let connection = Arc::<Connection>::default();
+        assert!((LIMIT..LIMIT * 2).contains(&idle_after(&connection).await));
+        let call = Guard::new(&connection, 0);
+        let running = tokio::time::timeout(LIMIT * 10, connection.idle(LIMIT)).await;
+        assert!(running.is_err(), "a call runs");
+        let other = Guard::beside(&connection);
+        drop(call);
+        assert!(tokio::time::timeout(LIMIT * 10, connection.idle(LIMIT)).await.is_err());
+        drop(other);
+        assert!((LIMIT..LIMIT * 2).contains(&idle_after(&connection).await));
+    }
+}

@@ -1,0 +1,62 @@
+//! What can keep a replay server from starting.
+
+use std::{io, net::SocketAddr};
+
+use crate::grpc::server_tls::ServerTlsError;
+use crate::replay::source::SourceError;
+
+/// A replay server that could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// No capture was given.
+    #[error("could not start the replay server: no capture was given; name at least one")]
+    NoCapture,
+    /// A capture cannot be read.
+    #[error("could not start the replay server: {0}")]
+    Source(#[from] SourceError),
+    /// A capture holds nothing to replay.
+    #[error(
+        "could not start the replay server: {capture} holds no call to replay; look into it with `capture info`, and \
+         record again with `capture record`"
+    )]
+    NoCall {
+        /// The capture.
+        capture: String,
+    },
+    /// Two captures claim the same job.
+    #[error(
+        "could not start the replay server: {first} and {second} both hold the job {job_id:?}; serve them from two \
+         servers"
+    )]
+    SameJob {
+        /// The job's name.
+        job_id: String,
+        /// The capture given first.
+        first: String,
+        /// The capture given later.
+        second: String,
+    },
+    /// An address cannot be listened on.
+    #[error("could not listen on {addr}: {source}; choose another address, or port 0 for any free one")]
+    Listen {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A descriptor set cannot be served by reflection.
+    #[error("could not start the replay server: the descriptor set in {capture} cannot be read: {cause}")]
+    Descriptors {
+        /// The capture that embeds it.
+        capture: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// TLS cannot be set up.
+    #[error("could not start the replay server: {0}")]
+    Tls(#[from] ServerTlsError),
+    /// The thread that reads the captures stopped.
+    #[error("could not start the replay server: the thread that looks through the captures stopped")]
+    Scan,
+}

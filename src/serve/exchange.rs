@@ -1,0 +1,353 @@
+//! One client's call of any service: which recorded call it means, and what is due when.
+//!
+//! What the server sent is due when its time has come and the client has sent what came before it.
+
+use std::{
+    future::Future as _,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep};
+
+use super::{
+    asked::{Asked, Said},
+    catalog::Catalog,
+    faults::Drip,
+    plan::{Choice, Matcher, Place},
+    player::{Act, Finale, Step},
+    served::Counters,
+    share::Feed,
+};
+use crate::{
+    grpc::status::{ABORTED, INTERNAL, NOT_FOUND, RESOURCE_EXHAUSTED},
+    model::event::Status,
+};
+
+/// How long a client may take to send what tells which of two calls it means, when the one that was recorded first waits
+/// for more and the other does not: messages that a client sends together come together.
+const GRACE: Duration = Duration::from_millis(50);
+/// After how long it is said that a call waits for its client.
+const SOON: Duration = Duration::from_secs(5);
+/// How long a call waits for a client that sends less than the recorded one did. Ten times the length of the recorded call
+/// is allowed in any case, for clients that are slower.
+const MOST_WAIT: Duration = Duration::from_secs(60);
+const SLOWER: u32 = 10;
+
+/// Opens what a recorded call sent.
+pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(Feed, Decided)> + Send + Sync>;
+/// How often this client has had a call, counting this time.
+pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
+
+/// How an exchange gets at recorded calls.
+pub(super) struct Access {
+    pub(super) open: Open,
+    pub(super) turns: Turns,
+}
+
+/// What is known once it is decided which recorded call is played.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// The number of its capture.
+    pub(super) source: usize,
+    /// Holds its bytes back, when a fault wants it so.
+    pub(super) drip: Option<Drip>,
+}
+
+/// The state of a client's call.
+pub(super) struct Exchange {
+    catalog: Arc<Catalog>,
+    method: String,
+    asked: Arc<Asked>,
+    matcher: Matcher,
+    open: Open,
+    turns: Turns,
+    /// What is played, and of which call.
+    playing: Option<(Place, Box<Feed>)>,
+    /// What was decided and nobody has looked at.
+    decided: Option<Decided>,
+    counters: Arc<Counters>,
+    /// Steps that the client has, and steps of the call that is played that it has had of another.
+    sent: usize,
+    skip: usize,
+    held: Option<Step>,
+    timer: Option<(Wait, Pin<Box<Sleep>>)>,
+    /// Steps are those of the recording, one by one, so that those of different calls can be compared.
+    as_recorded: bool,
+    /// Nothing was sent since.
+    since: Instant,
+    /// Something was due.
+    began: bool,
+    /// The client was refused: no recorded call is meant, or it could not go on.
+    refused: bool,
+}
+
+/// What a timer is set for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Grace,
+    Soon,
+    End,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        catalog: Arc<Catalog>,
+        method: String,
+        asked: Arc<Asked>,
+        matcher: Matcher,
+        access: Access,
+        counters: Arc<Counters>,
+        as_recorded: bool,
+    ) -> Self {
+        let Access { open, turns } = access;
+        Self {
+            catalog,
+            method,
+            asked,
+            matcher,
+            open,
+            turns,
+            playing: None,
+            decided: None,
+            counters,
+            sent: 0,
+            skip: 0,
+            held: None,
+            timer: None,
+            as_recorded,
+            since: Instant::now(),
+            began: false,
+            refused: false,
+        }
+    }
+
+    /// What has been decided since this was asked last.
+    pub(super) fn decided(&mut self) -> Option<Decided> {
+        self.decided.take()
+    }
+
+    /// True when the client was refused.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Puts back a step that was taken too early.
+    pub(super) fn put_back(&mut self, step: Step) {
+        self.sent = self.sent.saturating_sub(1);
+        self.held = Some(step);
+    }
+
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        loop {
+            if let Some(refusal) = self.listen(cx) {
+                return Poll::Ready(refusal);
+            }
+            let place = match self.place() {
+                Ok(place) => place,
+                Err(Choice::Wait) => {
+                    if self.poll_wait(cx, Wait::Grace).is_pending() {
+                        return Poll::Pending;
+                    }
+                    if let Some(refusal) = self.waited() {
+                        return Poll::Ready(refusal);
+                    }
+                    continue;
+                }
+                Err(_) => return Poll::Ready(self.refuse(NOT_FOUND, self.unknown())),
+            };
+            if self.playing.as_ref().is_none_or(|(playing, _)| *playing != place) {
+                self.held = None;
+                self.skip = self.sent;
+                match (self.open)(place) {
+                    Ok((feed, decided)) => {
+                        self.playing = Some((place, Box::new(feed)));
+                        self.decided = Some(decided);
+                    }
+                    Err(error) => {
+                        return Poll::Ready(
+                            self.refuse(INTERNAL, format!("could not start to read the capture: {error}")),
+                        );
+                    }
+                }
+            }
+            let step = match self.held.take() {
+                Some(step) => step,
+                None => match &mut self.playing {
+                    Some((_, feed)) => std::task::ready!(feed.poll_due(cx)),
+                    None => return Poll::Pending,
+                },
+            };
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            if !self.matcher.has(step.after) {
+                self.held = Some(step);
+                if self.poll_wait(cx, Wait::Soon).is_pending() {
+                    return Poll::Pending;
+                }
+                if let Some(refusal) = self.waited() {
+                    return Poll::Ready(refusal);
+                }
+                continue;
+            }
+            if !std::mem::replace(&mut self.began, true) {
+                self.counters.call_began();
+            }
+            self.sent += 1;
+            self.moved();
+            return Poll::Ready(step);
+        }
+    }
+
+    /// Something went on: what is waited for is waited for anew.
+    fn moved(&mut self) {
+        self.timer = None;
+        self.since = Instant::now();
+    }
+
+    /// Takes what the client has said; the ending, when no recorded call is meant.
+    fn listen(&mut self, cx: &Context<'_>) -> Option<Step> {
+        let said = self.asked.take(cx.waker());
+        if said.is_empty() || self.refused {
+            return None;
+        }
+        self.moved();
+        let catalog = Arc::clone(&self.catalog);
+        let method = catalog.method(&self.method)?;
+        for said in said {
+            match said {
+                Said::Request(request) => self.matcher.request(method, request),
+                Said::HalfClose => self.matcher.half_close(method),
+                Said::Unreadable(error) => return Some(self.refuse(RESOURCE_EXHAUSTED, error)),
+            }
+            if self.matcher.is_over() {
+                return Some(self.refuse(NOT_FOUND, self.unknown()));
+            }
+        }
+        None
+    }
+
+    /// The call that is played next, or why there is none.
+    fn place(&mut self) -> Result<Place, Choice> {
+        if let Some(chosen) = self.matcher.chosen() {
+            return Ok(chosen);
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let Some(method) = catalog.method(&self.method) else {
+            return Err(Choice::None);
+        };
+        if self.as_recorded
+            && let Some(mark) = self.matcher.agreed(method, self.sent)
+        {
+            let place = self.matcher.representative(method).ok_or(Choice::None)?;
+            // Nothing is opened before there is something to send.
+            return if self.matcher.has(mark.after) {
+                Ok(place)
+            } else {
+                Err(Choice::Wait)
+            };
+        }
+        let at_once = self.matcher.came().half_close || self.since.elapsed() >= GRACE;
+        let turns = &self.turns;
+        match self.matcher.choose(method, self.sent, at_once, turns) {
+            Choice::Call(place) => Ok(place),
+            other => Err(other),
+        }
+    }
+
+    fn poll_wait(&mut self, cx: &mut Context<'_>, first: Wait) -> Poll<()> {
+        let (_, timer) = self.timer.get_or_insert_with(|| {
+            let length = if first == Wait::Grace { GRACE } else { SOON };
+            (first, Box::pin(tokio::time::sleep(length)))
+        });
+        timer.as_mut().poll(cx)
+    }
+
+    /// A timer ran out: sets the next, says that the call waits, or ends it.
+    fn waited(&mut self) -> Option<Step> {
+        let (wait, timer) = self.timer.as_mut()?;
+        let most = MOST_WAIT.max(
+            self.catalog
+                .method(&self.method)
+                .map_or(Duration::ZERO, super::plan::Method::longest)
+                * SLOWER,
+        );
+        match wait {
+            Wait::Grace => {
+                *wait = Wait::Soon;
+                timer.as_mut().reset(self.since + SOON);
+            }
+            Wait::Soon => {
+                *wait = Wait::End;
+                timer.as_mut().reset(self.since + most);
+                let came = self.matcher.came();
+                tracing::info!(
+                    method = self.method,
+                    requests = came.requests,
+                    "a call waits: its client has sent less than the recorded one had"
+                );
+            }
+            Wait::End => {
+                let came = self.matcher.came().requests;
+                let message = format!(
+                    "the recorded server had been sent more before it went on: {came} requests came from this client, and no \
+                     other within {} s",
+                    most.as_secs()
+                );
+                return Some(self.refuse(ABORTED, message));
+            }
+        }
+        None
+    }
+
+    fn unknown(&self) -> String {
+        let came = self.matcher.came().requests;
+        let recorded = self.catalog.method(&self.method).map_or(0, super::plan::Method::calls);
+        let (calls, what) = (
+            if recorded == 1 {
+                "the recorded call".to_owned()
+            } else {
+                format!("none of the {recorded} recorded calls")
+            },
+            match came {
+                0 => "without a request".to_owned(),
+                1 => "with this request".to_owned(),
+                came => format!("with these {came} requests"),
+            },
+        );
+        let was = if recorded == 1 { "was not made" } else { "was made" };
+        format!(
+            "{calls} of {} {was} {what}; an answer is replayed only to the requests that it was recorded for",
+            self.method
+        )
+    }
+
+    fn refuse(&mut self, code: u32, message: String) -> Step {
+        self.refused = true;
+        self.counters.refused();
+        tracing::info!(code, message, "a call was refused");
+        Step::new(
+            0,
+            Act::End(Finale::Status(Status {
+                code,
+                message,
+                trailers_only: self.sent == 0,
+                ..Status::default()
+            })),
+        )
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange")
+            .field("method", &self.method)
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}

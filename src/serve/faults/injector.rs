@@ -1,0 +1,279 @@
+//! The faults of one call, between its steps and what is sent. Pure: steps in, steps out.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    Fault, Kind, When,
+    payload::{last_row, strike},
+    plan::Running,
+    random::Random,
+};
+use crate::{
+    das::dialect::Dialect,
+    grpc::{self, MAX_INFLATED, NO_ENCODING},
+    model::event::Status,
+    serve::player::{Act, Finale, Step},
+};
+
+/// What wants to be sent: a step, and the number of its message.
+#[derive(Debug)]
+struct Item {
+    /// Counted from 1 as it was played; 0 for what is no message.
+    number: u64,
+    step: Step,
+}
+
+/// The faults of one call at work.
+#[derive(Debug)]
+pub(in crate::serve) struct Injector {
+    running: Running,
+    call: u32,
+    dialect: Option<Dialect>,
+    encoding: String,
+    messages: u64,
+    states: Vec<State>,
+    ended: bool,
+}
+
+/// What a fault remembers of its call.
+#[derive(Debug, Default)]
+struct State {
+    /// Messages held back, and how many more must pass before the first goes.
+    held: VecDeque<(u64, Item)>,
+    /// The values of the last row, while nothing is frozen to it.
+    row: Option<Vec<u8>>,
+}
+
+impl Injector {
+    /// The faults of the recorded call `call` of `method`, of which `messages` have been sent before.
+    pub(in crate::serve) fn new(running: &Running, call: u32, method: &str, messages: u64) -> Self {
+        Self {
+            call,
+            dialect: Dialect::from_method(method),
+            encoding: NO_ENCODING.to_owned(),
+            messages,
+            states: running.faults().iter().map(|_| State::default()).collect(),
+            running: running.clone(),
+            ended: false,
+        }
+    }
+
+    /// True when the call has ended, by itself or by a fault: nothing follows.
+    pub(in crate::serve) const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes the next step, and adds what becomes of it to `out`.
+    pub(in crate::serve) fn take(&mut self, step: Step, out: &mut Vec<Step>) {
+        if self.running.faults().is_empty() {
+            self.ended |= matches!(step.act, Act::End(_));
+            out.push(step);
+            return;
+        }
+        let number = match &step.act {
+            Act::Message { .. } => {
+                self.messages += 1;
+                self.messages
+            }
+            Act::Headers(metadata) => {
+                let encoding = metadata.get_text("grpc-encoding").unwrap_or(NO_ENCODING);
+                encoding.clone_into(&mut self.encoding);
+                0
+            }
+            Act::End(_) => 0,
+        };
+        let mut items = vec![Item { number, step }];
+        for at in 0..self.states.len() {
+            let mut passed = Vec::with_capacity(items.len());
+            for item in items {
+                self.pass(at, item, &mut passed);
+            }
+            items = passed;
+        }
+        for item in items {
+            if self.ended {
+                return;
+            }
+            self.ended = matches!(item.step.act, Act::End(_));
+            out.push(item.step);
+        }
+    }
+
+    /// Passes an item through fault number `at`.
+    fn pass(&mut self, at: usize, mut item: Item, out: &mut Vec<Item>) {
+        let running = self.running.clone();
+        let (Some(fault), Some(state)) = (running.faults().get(at), self.states.get_mut(at)) else {
+            out.push(item);
+            return;
+        };
+        let meant = fault.call.is_none_or(|call| call == self.call);
+        if !meant || matches!(fault.kind, Kind::Refuse | Kind::Drip { .. }) {
+            out.push(item);
+            return;
+        }
+        if let When::After(after) = fault.when {
+            let due = item.number >= after && (item.number > 0 || after == 0);
+            let offset_ns = item.step.offset_ns;
+            let over = matches!(item.step.act, Act::End(_));
+            // A head goes out before the end that comes straight after it.
+            let before = item.number == 0 || item.number <= after;
+            if over || !due {
+                out.push(item);
+                return;
+            }
+            if before {
+                out.push(item);
+            }
+            running.struck(at);
+            let act = Act::End(fault.finale());
+            out.push(Item {
+                number: 0,
+                step: Step::new(offset_ns, act),
+            });
+            return;
+        }
+        if item.number == 0 {
+            if matches!(item.step.act, Act::End(_)) {
+                out.extend(state.held.drain(..).map(|(_, item)| item));
+            }
+            out.push(item);
+            return;
+        }
+        let place = [at as u64 + 1, u64::from(self.call), item.number];
+        let mut random = Random::at(running.seed(), &place);
+        let strikes = fault.when.strikes(item.number, &mut random);
+        match &fault.kind {
+            Kind::Burst { size } => return state.gather(*size, item, out, || running.struck(at)),
+            Kind::Reorder { by } if strikes => {
+                running.struck(at);
+                state.held.push_back((*by, item));
+                return;
+            }
+            Kind::Freeze if !strikes => {
+                if let (Some(dialect), Some(data)) = (self.dialect, plain(&self.encoding, &item.step.act)) {
+                    state.row = last_row(dialect, &data);
+                }
+            }
+            _ => {}
+        }
+        if !strikes {
+            state.let_pass(item, out);
+            return;
+        }
+        match &fault.kind {
+            Kind::Drop => {
+                running.struck(at);
+                return;
+            }
+            Kind::Duplicate { copies } => {
+                for _ in 0..*copies {
+                    let step = Step::new(item.step.offset_ns, item.step.act.clone());
+                    out.push(Item { step, ..item });
+                }
+                running.struck(at);
+            }
+            Kind::Delay { by } => {
+                item.step.hold.late += *by;
+                running.struck(at);
+            }
+            Kind::Jitter { by } => {
+                let most = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+                item.step.hold.late += Duration::from_nanos(random.below(most));
+                running.struck(at);
+            }
+            Kind::Stall { length } => {
+                item.step.hold.silence += *length;
+                running.struck(at);
+            }
+            kind => {
+                // What was compressed goes on plain, as gRPC allows for each message.
+                let data = plain(&self.encoding, &item.step.act);
+                let struck = data.and_then(|data| strike(kind, self.dialect, &data, &mut state.row, &mut random));
+                if let Some(data) = struck {
+                    item.step.act = Act::Message {
+                        compressed: false,
+                        data,
+                    };
+                    running.struck(at);
+                }
+            }
+        }
+        state.let_pass(item, out);
+    }
+}
+
+impl State {
+    /// Sends an item, and those that waited for it.
+    fn let_pass(&mut self, item: Item, out: &mut Vec<Item>) {
+        let offset_ns = item.step.offset_ns;
+        out.push(item);
+        for (left, _) in &mut self.held {
+            *left -= 1;
+        }
+        while self.held.front().is_some_and(|(left, _)| *left == 0) {
+            let Some((_, mut item)) = self.held.pop_front() else {
+                return;
+            };
+            item.step.offset_ns = offset_ns;
+            out.push(item);
+        }
+    }
+
+    /// Holds items back until there are `size` of them.
+    fn gather(&mut self, size: u64, item: Item, out: &mut Vec<Item>, struck: impl FnOnce()) {
+        let offset_ns = item.step.offset_ns;
+        self.held.push_back((0, item));
+        if self.held.len() as u64 >= size {
+            struck();
+            for (_, mut item) in self.held.drain(..) {
+                item.step.offset_ns = offset_ns;
+                out.push(item);
+            }
+        }
+    }
+}
+
+impl Fault {
+    /// How a call ends by this fault.
+    fn finale(&self) -> Finale {
+        match &self.kind {
+            Kind::Reset { code } => Finale::Reset { code: *code },
+            Kind::GoAway => Finale::Sever { goaway: true },
+            Kind::Close => Finale::Sever { goaway: false },
+            Kind::Abort { status, message } => Finale::Status(Status {
+                code: *status,
+                message: message.clone(),
+                ..Status::default()
+            }),
+            // The others have no `after`.
+            _ => Finale::complete(),
+        }
+    }
+}
+
+impl When {
+    /// True when number `number`, from 1, is struck.
+    pub(super) fn strikes(self, number: u64, random: &mut Random) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Every(every) => number.is_multiple_of(every),
+            Self::At { first, count } => number >= first && number - first < count,
+            Self::Chance(chance) => random.chance(chance),
+            Self::After(_) => false,
+        }
+    }
+}
+
+/// The content of a message; `None` when it cannot be inflated.
+fn plain(encoding: &str, act: &Act) -> Option<Bytes> {
+    match act {
+        Act::Message {
+            compressed: false,
+            data,
+        } => Some(data.clone()),
+        Act::Message { data, .. } => grpc::inflate(encoding, data, MAX_INFLATED).ok(),
+        _ => None,
+    }
+}

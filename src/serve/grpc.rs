@@ -1,0 +1,418 @@
+//! The gRPC job: HTTP/2 requests in, recorded calls out.
+
+use std::{future::poll_fn, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use prost::Message as _;
+use tokio::{task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    answer,
+    asked::{self, Asked},
+    body::{Answer, Cut, Replay},
+    catalog::{Catalog, Chosen},
+    connection::{Break, Connection, Guard},
+    control::Label,
+    encoding::Encoding,
+    exchange::{Access, Decided, Exchange},
+    faults::Drip,
+    furniture::Furniture,
+    peek::Peeked,
+    plan::{Matcher, content, facets},
+    player::{Act, Finale, MaxFrames, Step},
+    reader,
+    reel::is_job,
+    script::Request as FirstMessage,
+    server::Stage,
+    share::{Feed, Share},
+    steps::{Steps, Tape},
+    stream::Stream,
+};
+use crate::{
+    das::{dialect::datastream::HEALTH_METHOD, proto::datastream::HealthResponse},
+    grpc::{
+        NO_ENCODING, WireError, encode_message, inflate, is_grpc, metadata,
+        status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
+    },
+    model::event::{Metadata, Status},
+};
+
+/// Bytes that may wait in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
+const SEND_BUFFER_BYTES: usize = 1024 * 1024;
+/// Largest HTTP/2 frame that a client may send us: the largest is the fewest frames.
+const MAX_FRAME_BYTES: u32 = 1024 * 1024;
+/// Calls on one connection: several front ends may share one, with all streams of a production job each.
+const MAX_STREAMS: u32 = 4096;
+/// HTTP/2 window of a connection: the largest there is, for its streams' windows are the bound. The HTTP/2 library also
+/// bounds by it how many small frames may wait to be read.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// Largest list of header fields, 16 MiB: what the proxy records can be asked again.
+const MAX_METADATA: u32 = 16 * 1024 * 1024;
+/// Calls that a client may give up before they are looked at: a client that gives up a thousand at once is no attacker.
+const MAX_PENDING_RESETS: usize = 4096;
+
+/// What every connection to one gRPC port needs.
+pub(super) struct Port {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) furniture: Arc<Furniture>,
+    pub(super) stage: Arc<Stage>,
+}
+
+/// A client whose connection was closed has so long to take what was sent before and to close its side.
+const LINGER: Duration = Duration::from_secs(10);
+/// A client that does not answer a keepalive ping within this time is gone: gRPC's own default.
+const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A connection without a call is closed after so long, with a GOAWAY: a client that is there opens another when it needs
+/// one, and one that is gone, or says its calls byte by byte, does not keep it.
+const IDLE_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+type Reply = Result<Response<Answer>, Cut>;
+
+/// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
+pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationToken) {
+    let connection = Arc::new(Connection::default());
+    let socket = TokioIo::new(connection.socket(stream));
+    let keepalive = port.stage.wire.keepalive;
+    let service = {
+        let (connection, drain) = (Arc::clone(&connection), drain.clone());
+        hyper::service::service_fn(move |request| {
+            let (port, connection, drain) = (Arc::clone(&port), Arc::clone(&connection), drain.clone());
+            async move { answer(&port, &connection, drain, request).await }
+        })
+    };
+    let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(keepalive)
+        .keep_alive_timeout(KEEPALIVE_LIMIT)
+        .auto_date_header(false)
+        .max_frame_size(MAX_FRAME_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_METADATA)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(None)
+        .serve_connection(socket, service);
+    let mut serving = std::pin::pin!(serving);
+    let (mut drained, mut leaving) = (false, false);
+    let mut idle = std::pin::pin!(connection.idle(IDLE_LIMIT));
+    let goaway = loop {
+        tokio::select! {
+            result = &mut serving => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return;
+            }
+            goaway = connection.broken() => break goaway,
+            () = &mut idle, if !leaving => {
+                leaving = true;
+                serving.as_mut().graceful_shutdown();
+            }
+            // A client that takes no leave is not there any more.
+            () = async { tokio::time::sleep(LINGER).await; connection.idle(LINGER).await }, if leaving => break true,
+            () = drain.cancelled(), if !drained => {
+                drained = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if goaway {
+        serving.as_mut().graceful_shutdown();
+    }
+    // What is queued is written, the announcement included; then the connection is closed.
+    connection.cut();
+    if tokio::time::timeout(LINGER, serving).await.is_err() {
+        tracing::debug!("a client did not close its side of a broken connection");
+    }
+}
+
+async fn answer(
+    port: &Arc<Port>,
+    connection: &Arc<Connection>,
+    drain: CancellationToken,
+    request: Request<Incoming>,
+) -> Reply {
+    let start = Instant::now();
+    let beside = Guard::beside(connection);
+    if !speaks_grpc(&request) {
+        return Ok(not_grpc());
+    }
+    let (parts, body) = request.into_parts();
+    let method = parts.uri.path();
+    if let Some(service) = port.furniture.service(method) {
+        // What was recorded wins over what we add; what was not recorded we know ourselves.
+        let (first, body) = Peeked::read(body, port.stage.wire.max_request_bytes).await;
+        if was_asked(port, &parts, first) {
+            return exchange(port, connection, drain, parts, body, start).await;
+        }
+        let Ok(response) = service.answer(Request::from_parts(parts, body)).await;
+        return Ok(response.map(|body| Answer::Tonic { body, _running: beside }));
+    }
+    if method == HEALTH_METHOD {
+        return Ok(health(port));
+    }
+    if !port.catalog.knows(method) {
+        // Asked before the request is read: the answer does not depend on it.
+        let refusal = port.catalog.unknown_method(method);
+        return Ok(refuse(port, refusal.code, &refusal.message));
+    }
+    if !is_job(method) {
+        return exchange(port, connection, drain, parts, body, start).await;
+    }
+    let (first, body) = Peeked::read(body, port.stage.wire.max_request_bytes).await;
+    let first = match first {
+        Ok(first) => first.map(|first| plain(first, sent_in(&parts.headers), port.stage.wire.max_request_bytes)),
+        Err(error) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &error.to_string())),
+    };
+    let mut body = body.into_rest();
+    let chosen = match port.catalog.choose(method, first.as_ref()) {
+        Ok(chosen) => chosen,
+        Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
+    };
+    if let Some(left) = port.stage.readiness.left(&chosen.entry.job.job_id) {
+        let job_id = &chosen.entry.job.job_id;
+        let message = format!(
+            "job {job_id:?} is still starting; ask again in {} s",
+            left.as_secs_f64().ceil()
+        );
+        return Ok(refuse(port, UNAVAILABLE, &message));
+    }
+    // Whatever else the client has to say is taken, so that it can say it; the recorded answer does not depend on it.
+    let mut rest = JoinSet::new();
+    if !body.is_end_stream() {
+        rest.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    }
+    let encoding = Encoding::of(port.stage.wire.gzip, &parts.headers);
+    let feed = match feed(port, &chosen, encoding, start) {
+        Ok(feed) => feed,
+        Err(error) => {
+            let message = format!("could not start to read {}: {error}", chosen.entry.source.name());
+            return Ok(refuse(port, INTERNAL, &message));
+        }
+    };
+    let guard = Guard::new(connection, chosen.entry.source_at);
+    let drip = Drip::of(&port.stage.faults, chosen.call.call);
+    let replay = Replay::new(feed, drip, guard, Arc::clone(&port.stage.counters), drain, rest);
+    replay_call(Box::new(replay), encoding).await
+}
+
+/// Answers a call of any service.
+async fn exchange<B>(
+    port: &Arc<Port>,
+    connection: &Arc<Connection>,
+    drain: CancellationToken,
+    parts: http::request::Parts,
+    body: B,
+    start: Instant,
+) -> Reply
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    let stage = &port.stage;
+    let method = parts.uri.path().to_owned();
+    let Some(first) = port
+        .catalog
+        .method(&method)
+        .and_then(|known| known.class(0)?.first().into())
+    else {
+        let refusal = port.catalog.unknown_method(&method);
+        return Ok(refuse(port, refusal.code, &refusal.message));
+    };
+    let Some(chosen) = port.catalog.at(first) else {
+        return Ok(refuse(port, INTERNAL, "the recorded call is not there any more"));
+    };
+    if let Some(left) = stage.readiness.left(&chosen.entry.job.job_id) {
+        let message = format!(
+            "this server is still starting; ask again in {} s",
+            left.as_secs_f64().ceil()
+        );
+        return Ok(refuse(port, UNAVAILABLE, &message));
+    }
+    let guard = Guard::new(connection, chosen.entry.source_at);
+    let encoding = Encoding::of(stage.wire.gzip, &parts.headers);
+    let asked = Arc::<Asked>::default();
+    let mut rest = JoinSet::new();
+    let (encoded, limit) = (sent_in(&parts.headers).to_owned(), stage.wire.max_request_bytes);
+    rest.spawn(asked::read(body, Arc::clone(&asked), encoded, limit));
+    let open = {
+        let port = Arc::clone(port);
+        move |place| {
+            let chosen = port.catalog.at(place).ok_or(io::ErrorKind::NotFound)?;
+            let decided = Decided {
+                source: chosen.entry.source_at,
+                drip: Drip::of(&port.stage.faults, chosen.call.call),
+            };
+            Ok((feed(&port, &chosen, encoding, start)?, decided))
+        }
+    };
+    let turns = {
+        let (port, connection) = (Arc::clone(port), Arc::clone(connection));
+        move |place| {
+            let chosen = port.catalog.at(place);
+            chosen.map_or(0, |chosen| connection.turn(chosen.entry.source_at, chosen.call.call))
+        }
+    };
+    let exchange = Exchange::new(
+        Arc::clone(&port.catalog),
+        method,
+        asked,
+        Matcher::new(facets(&metadata(&parts.headers))),
+        Access {
+            open: Box::new(open),
+            turns: Box::new(turns),
+        },
+        Arc::clone(&stage.counters),
+        stage.playback.is_plain() && stage.deliveries.is_broadcast() && stage.faults.is_empty(),
+    );
+    let feed = Feed::Exchange(Box::new(exchange));
+    let replay = Replay::new(feed, None, guard, Arc::clone(&stage.counters), drain, rest);
+    replay_call(Box::new(replay), encoding).await
+}
+
+/// What this client gets of the chosen call.
+fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) -> io::Result<Feed> {
+    let stage = &port.stage;
+    let (job_id, call) = (&chosen.entry.job.job_id, chosen.call);
+    let key = (job_id.clone(), call.call);
+    let share = stage.deliveries.take(&key);
+    let open = |max_frames, encoding| {
+        let tape = Tape {
+            source: chosen.entry.source.clone(),
+            job_id: job_id.clone(),
+            call: call.clone(),
+            max_frames,
+            drained: share == Share::Nothing,
+            playback: Arc::clone(&stage.playback),
+            faults: stage.faults.clone(),
+            encoding,
+            sessions: Arc::clone(&stage.sessions),
+            limit: reader::read_ahead(stage.counters.active() + 1),
+        };
+        let label = Label {
+            job_id: job_id.clone(),
+            method: call.method.clone(),
+            stream_id: call.stream_id(),
+        };
+        Steps::open(tape, start, stage.control.register(label), Arc::clone(&stage.meter))
+    };
+    if share == Share::Part {
+        // Competing clients differ in what they accept: each encodes what it gets.
+        let shared = || open(MaxFrames::Unlimited, Encoding::AS_RECORDED);
+        let encoder = encoding.encoder(call.answer_encoding.as_deref());
+        return stage.deliveries.join(key, chosen.max_frames, encoder, shared);
+    }
+    open(chosen.max_frames, encoding).map(|steps| Feed::Whole(Box::new(steps)))
+}
+
+fn speaks_grpc<B>(request: &Request<B>) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    request.method() == Method::POST && content_type.is_some_and(|value| value.to_str().is_ok_and(is_grpc))
+}
+
+/// The answer to what is not gRPC, gRPC-Web included.
+fn not_grpc() -> Response<Answer> {
+    let text =
+        "this port speaks gRPC over HTTP/2 (content-type application/grpc), and neither gRPC-Web nor anything else\n";
+    let mut response = Response::new(Answer::Once(Some(Bytes::from_static(text.as_bytes())), None));
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}
+
+/// The encoding that a client names for its messages.
+fn sent_in(headers: &HeaderMap) -> &str {
+    let name = headers.get("grpc-encoding").and_then(|name| name.to_str().ok());
+    name.unwrap_or(NO_ENCODING)
+}
+
+/// A message as it was before the client's encoder, where that can be told.
+fn plain(message: FirstMessage, encoding: &str, limit: usize) -> FirstMessage {
+    if !message.compressed {
+        return message;
+    }
+    match inflate(encoding, &message.data, limit as u64) {
+        Ok(data) => FirstMessage {
+            compressed: false,
+            data,
+        },
+        Err(_) => message,
+    }
+}
+
+/// True when a call of this method was recorded that began so, and its server is up.
+fn was_asked(port: &Port, parts: &http::request::Parts, first: Result<Option<FirstMessage>, WireError>) -> bool {
+    let (Some(method), Ok(first)) = (port.catalog.method(parts.uri.path()), first) else {
+        return false;
+    };
+    if port.stage.readiness.left_of_all().is_some() {
+        return false;
+    }
+    let (encoding, limit) = (sent_in(&parts.headers), port.stage.wire.max_request_bytes);
+    let mut matcher = Matcher::new(Vec::new());
+    match first {
+        Some(first) => matcher.request(method, content(encoding, first.compressed, &first.data, limit)),
+        None => matcher.half_close(method),
+    }
+    !matcher.is_over()
+}
+
+async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
+    let step = poll_fn(|cx| replay.poll_step(cx)).await;
+    let mut head = match step.act {
+        Act::Headers(metadata) => answer::head(&metadata),
+        Act::End(Finale::Status(status)) if status.trailers_only => {
+            replay.finish();
+            return Ok(answer::trailers_only(&status).map(|()| Answer::empty()));
+        }
+        Act::End(finale @ (Finale::Cancel | Finale::Break { .. } | Finale::Reset { .. } | Finale::Sever { .. })) => {
+            return replay.break_off(&finale).await;
+        }
+        act @ (Act::Message { .. } | Act::End(Finale::Status(_) | Finale::NoStatus | Finale::Hold)) => {
+            replay.put_back(Step { act, ..step });
+            answer::head(&Metadata::default())
+        }
+    };
+    encoding.name_in(head.headers_mut());
+    Ok(head.map(|()| Answer::Replay(replay)))
+}
+
+impl Replay {
+    /// The call ends before any answer, and without a status.
+    async fn break_off(mut self: Box<Self>, finale: &Finale) -> Reply {
+        match poll_fn(|cx| self.poll_finale(cx, finale)).await {
+            Break::Stream(reason) => {
+                self.finish();
+                Err(Cut::reset(reason))
+            }
+            Break::Connection => std::future::pending().await,
+        }
+    }
+}
+
+fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
+    tracing::info!(code, message, "a call was refused");
+    port.stage.counters.refused();
+    answer::refusal(code, message).map(|()| Answer::empty())
+}
+
+/// The health of the port's jobs: a job that is replayed is ready, whatever was recorded before it was, unless it was to
+/// be slow to start.
+fn health(port: &Port) -> Response<Answer> {
+    let mut jobs = port.catalog.entries.iter().map(|entry| &entry.job.job_id);
+    let health = HealthResponse {
+        healthy: jobs.all(|job_id| port.stage.readiness.left(job_id).is_none()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let message = Bytes::from(encode_message(false, &health.encode_to_vec()));
+    let trailers = answer::trailers(&Status::default());
+    answer::head(&Metadata::default()).map(|()| Answer::Once(Some(message), Some(trailers)))
+}

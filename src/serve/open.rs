@@ -1,0 +1,158 @@
+//! Looks through the captures that are to be served, once, before the server starts.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    catalog::{Catalog, Entry},
+    error::ReplayError,
+    script::{Job, Scan},
+    shape::JobShape,
+};
+use crate::file::{CaptureState, Header, attribute};
+use crate::replay::source::{Calls, Events, Source, SourceError};
+
+/// What is to be served.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    /// Every job, in the order of the captures.
+    pub(super) entries: Vec<Arc<Entry>>,
+    /// Name and descriptor set of each capture that embeds one.
+    pub(super) descriptor_sets: Vec<(String, Vec<u8>)>,
+    /// Name and state of each capture.
+    pub(super) states: Vec<(String, CaptureState)>,
+}
+
+impl Opened {
+    /// Looks through every capture. Blocks.
+    pub(super) fn read(sources: &[Source], shapes: &HashMap<String, JobShape>) -> Result<Self, ReplayError> {
+        let mut opened = Self::default();
+        for (source_at, source) in sources.iter().enumerate() {
+            let mut events = source.open()?;
+            let scan = scan(&mut events)?;
+            opened.states.push((source.name().to_owned(), events.state()?));
+            let header = events.header();
+            let fallback_id = text(header, attribute::JOB_ID).unwrap_or_else(|| source.stem());
+            let jobs = scan.jobs(fallback_id);
+            if jobs.is_empty() {
+                return Err(ReplayError::NoCall {
+                    capture: source.name().to_owned(),
+                });
+            }
+            for job in jobs {
+                opened.add(job, source_at, source, header, shapes)?;
+            }
+            if let Some(set) = header.get(attribute::DESCRIPTOR_SET).filter(|set| !set.is_empty()) {
+                opened.descriptor_sets.push((source.name().to_owned(), set.to_vec()));
+            }
+        }
+        if opened.entries.is_empty() {
+            Err(ReplayError::NoCapture)
+        } else {
+            Ok(opened)
+        }
+    }
+
+    fn add(
+        &mut self,
+        job: Job,
+        source_at: usize,
+        source: &Source,
+        header: &Header,
+        shapes: &HashMap<String, JobShape>,
+    ) -> Result<(), ReplayError> {
+        if let Some(first) = self.entries.iter().find(|entry| entry.job.job_id == job.job_id) {
+            return Err(ReplayError::SameJob {
+                job_id: job.job_id,
+                first: first.source.name().to_owned(),
+                second: source.name().to_owned(),
+            });
+        }
+        let json = |name| text(header, name).and_then(|text| crate::das::focus::parse_body(text.as_bytes()).ok());
+        let shape = shapes.get(&job.job_id).cloned().or_else(|| merged_shape(&job));
+        self.entries.push(Arc::new(Entry {
+            job,
+            source_at,
+            source: source.clone(),
+            configure_request: json(attribute::CONFIGURE_REQUEST),
+            configure_response: json(attribute::CONFIGURE_RESPONSE),
+            shape,
+        }));
+        Ok(())
+    }
+
+    /// The jobs by port: in production the port chooses the job, so each such job after the first has its own.
+    pub(super) fn ports(&self) -> Vec<Catalog> {
+        let mut first = Vec::new();
+        let mut others = Vec::new();
+        let mut taken = false;
+        for entry in &self.entries {
+            let production = entry.job.is_production();
+            if taken && production {
+                others.push(Catalog::new(vec![Arc::clone(entry)]));
+            } else {
+                taken |= production;
+                first.push(Arc::clone(entry));
+            }
+        }
+        std::iter::once(Catalog::new(first)).chain(others).collect()
+    }
+
+    /// Full names of the services that the captures hold calls of.
+    pub(super) fn services(&self) -> Vec<String> {
+        let calls = self.entries.iter().flat_map(|entry| &entry.job.calls);
+        let services = calls.filter_map(|call| call.method.split('/').nth(1));
+        let mut services: Vec<String> = services.map(ToOwned::to_owned).collect();
+        services.sort_unstable();
+        services.dedup();
+        services
+    }
+}
+
+/// What lies no further ahead is read on to: chunks are a second long.
+const NEAR_NS: u64 = 2_000_000_000;
+
+/// Reads no more of a capture than the openings of its calls, where it tells where they are.
+fn scan(events: &mut Events) -> Result<Scan, SourceError> {
+    let mut scan = match events.calls() {
+        Calls::Listed(calls) => Scan::of_listed(&calls),
+        Calls::Unlisted => Scan::default(),
+    };
+    let mut at_ns = 0;
+    while let Some(wanted_ns) = scan.wants_from() {
+        // A seek costs more than to read a chunk or two.
+        if wanted_ns.saturating_sub(at_ns) > NEAR_NS {
+            events.seek(wanted_ns)?;
+        }
+        match events.next() {
+            Some(Ok(event)) => {
+                at_ns = at_ns.max(event.offset_ns);
+                scan.at_place(events.place_of_last());
+                scan.take(&event);
+            }
+            Some(Err(error)) => {
+                // What can be read is served; the replay of the rest ends with DATA_LOSS and says the same.
+                tracing::warn!(%error, "a damaged capture is served as far as it can be read");
+                break;
+            }
+            None => break,
+        }
+    }
+    Ok(scan)
+}
+
+/// The shape of all streams of a job together: each holds a part of the channels.
+fn merged_shape(job: &Job) -> Option<JobShape> {
+    let mut shapes = job.calls.iter().filter_map(|call| call.shape.as_ref());
+    let mut whole = shapes.next()?.clone();
+    for shape in shapes {
+        whole.sensors.extend(&shape.sensors);
+        whole.lines_dt_s = whole.lines_dt_s.or(shape.lines_dt_s);
+    }
+    whole.sensors.sort_unstable();
+    whole.sensors.dedup();
+    Some(whole)
+}
+
+fn text<'a>(header: &'a Header, name: &str) -> Option<&'a str> {
+    header.text(name).filter(|text| !text.is_empty())
+}

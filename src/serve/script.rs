@@ -1,0 +1,400 @@
+//! A capture as a script: its jobs, and what a server must know of each call to answer for it. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    keep::Keeper,
+    plan::{Cause, Early, Mark, Requests, content, hash},
+    shape::JobShape,
+};
+use crate::{
+    das::dialect::{
+        datastream::{HEALTH_METHOD, METHOD as STREAM_SPECTROGRAMS, StreamRequest},
+        pandadatastream::{METHOD as STREAM_DATA, requested_stream},
+    },
+    file::{CallOverview, EventPlace, PackedEvents},
+    grpc,
+    model::event::{Cancelled, Direction, Ending, Event, EventKind, Message, Metadata, Party},
+};
+use bytes::Bytes;
+
+/// A longer request is not kept: no job's is, and the script stays small whatever a capture holds.
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// Marks that are kept of a call: those that calls have in common before their clients differ.
+const MOST_MARKS: usize = 64;
+
+/// One recorded call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Its number within the capture.
+    pub call: u32,
+    /// Full method path.
+    pub method: String,
+    /// The offset of its opening, nanoseconds.
+    pub start_ns: u64,
+    /// The first message that the client sent, unless it was longer than any job's is.
+    pub request: Option<Request>,
+    /// All that the client sent.
+    pub(super) requests: Requests,
+    /// What the server sent, as far as it was looked at, and after what.
+    pub(super) marks: Vec<Mark>,
+    /// The metadata of the request.
+    pub(super) metadata: Metadata,
+    /// The encoding that the answer names.
+    pub(super) answer_encoding: Option<String>,
+    /// The client's connection; 0 = unknown.
+    pub(super) connection: u32,
+    /// True when a message was received.
+    pub answered: bool,
+    /// True when the client has said, as far as the call was looked at, that it sends no more.
+    pub(super) half_closed: bool,
+    /// How it ended and at which offset (nanoseconds), where the capture tells.
+    pub end: Option<(u64, Ending)>,
+    /// What its first frame looks like, where it is a spectrogram's.
+    pub shape: Option<JobShape>,
+    /// All of it, when it is short.
+    pub(super) kept: Option<PackedEvents>,
+    /// Where its opening stands in the file, where that is known.
+    pub(super) place: Option<EventPlace>,
+}
+
+/// A request message, as it was before the client's encoder where that can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// True when it is compressed, and it cannot be told how.
+    pub compressed: bool,
+    /// Its bytes.
+    pub data: Bytes,
+}
+
+impl Call {
+    /// The request of a `datastream` stream; `None` for another method or an unreadable request.
+    #[must_use]
+    pub fn stream_request(&self) -> Option<StreamRequest<'_>> {
+        let data = (self.method == STREAM_SPECTROGRAMS).then(|| self.plain_request())??;
+        StreamRequest::decode(data).ok()
+    }
+
+    /// The stream id of a `pandadatastream` stream; a call without a recorded request is stream 0.
+    #[must_use]
+    pub fn stream_id(&self) -> Option<i32> {
+        if self.method != STREAM_DATA {
+            return None;
+        }
+        let data = self.plain_request().unwrap_or_default();
+        requested_stream(data).ok()
+    }
+
+    /// Takes note of what the server sent, by a hash of it.
+    fn mark(&mut self, act: u64) {
+        if self.marks.len() < MOST_MARKS {
+            let after = Cause {
+                requests: self.requests.count(),
+                half_close: self.half_closed,
+            };
+            self.marks.push(Mark { act, after });
+        }
+    }
+
+    /// How it ended before its client had said all.
+    pub(super) fn ended_early(&self) -> Early {
+        match &self.end {
+            _ if self.half_closed => Early::No,
+            Some((_, Ending::Status(status))) if status.code != 0 => Early::Refused,
+            // A deadline of a millisecond passes, and its client leaves, before we see it.
+            Some((_, Ending::Deadline(_) | Ending::Cancelled(Cancelled { by: Party::Client, .. })))
+                if self.metadata.get("grpc-timeout").is_some() =>
+            {
+                Early::Deadline
+            }
+            _ => Early::No,
+        }
+    }
+
+    fn plain_request(&self) -> Option<&[u8]> {
+        self.request
+            .as_ref()
+            .filter(|request| !request.compressed)
+            .map(|request| &request.data[..])
+    }
+}
+
+/// One job of a capture: what a client can ask for by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The name that `POST /configure` answers and that a `datastream` request gives.
+    pub job_id: String,
+    /// Its calls, in the order of the recording.
+    pub calls: Vec<Call>,
+}
+
+impl Job {
+    /// True when the job speaks the production dialect, where the port chooses the job.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.calls.iter().any(|call| call.method == STREAM_DATA)
+    }
+
+    /// The streams of a production job, each once, in order.
+    #[must_use]
+    pub fn stream_ids(&self) -> Vec<i32> {
+        let mut ids: Vec<i32> = self.calls.iter().filter_map(Call::stream_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+/// Gathers the calls of a capture, event by event; small whatever the capture holds.
+#[derive(Debug, Default)]
+pub struct Scan {
+    calls: BTreeMap<u32, Call>,
+    /// The calls that are listed but not yet known well enough; `None` when there is no list.
+    wanted: Option<BTreeMap<u32, Wanted>>,
+    /// The endings of those that are listed.
+    ends: BTreeMap<u32, (u64, Ending)>,
+    /// The calls that are listed and not yet known well enough, by when they begin.
+    waiting: BTreeSet<(u64, u32)>,
+    keeper: Keeper,
+    /// Where the next event stands in the file.
+    place: Option<EventPlace>,
+}
+
+/// What must still be seen of a call.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    start_ns: u64,
+    opening: bool,
+    /// Requests that are still to come.
+    requests: u64,
+    answer: bool,
+    /// Whether its client had said all before it ended, and the whole of a short call.
+    ending: bool,
+}
+
+impl Wanted {
+    const fn nothing(self) -> bool {
+        !self.opening && self.requests == 0 && !self.answer && !self.ending
+    }
+}
+
+impl Scan {
+    /// A scan of a capture whose calls are listed, so that it need not read the whole.
+    #[must_use]
+    pub fn of_listed(calls: &[CallOverview]) -> Self {
+        let wanted = calls.iter().filter(|call| call.start.is_some()).map(|call| {
+            let wanted = Wanted {
+                start_ns: call.start_offset_ns,
+                opening: true,
+                requests: call.sent,
+                answer: call.received > 0,
+                ending: Keeper::is_short(call)
+                    || match &call.ending {
+                        Some(Ending::Status(status)) => status.code != 0,
+                        Some(Ending::Deadline(_) | Ending::Cancelled(_)) => true,
+                        Some(Ending::Broken(_)) | None => false,
+                    },
+            };
+            (call.call, wanted)
+        });
+        let ends = calls
+            .iter()
+            .filter_map(|call| Some((call.call, (call.end_offset_ns, call.ending.clone()?))));
+        let wanted: BTreeMap<u32, Wanted> = wanted.collect();
+        Self {
+            calls: BTreeMap::new(),
+            waiting: wanted.iter().map(|(call, wanted)| (wanted.start_ns, *call)).collect(),
+            wanted: Some(wanted),
+            ends: ends.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The offset from which on there is more to see, nanoseconds; `None` when everything was seen.
+    #[must_use]
+    pub fn wants_from(&self) -> Option<u64> {
+        match &self.wanted {
+            None => Some(0),
+            Some(_) => self.waiting.first().map(|(start_ns, _)| *start_ns),
+        }
+    }
+
+    /// Says where the next event stands in the file.
+    pub(super) const fn at_place(&mut self, place: Option<EventPlace>) {
+        self.place = place;
+    }
+
+    /// Takes note of the next event.
+    pub fn take(&mut self, event: &Event) {
+        self.want_less(event);
+        let kept = self.keeper.take(event);
+        match &event.kind {
+            EventKind::CallStart(start) => {
+                let call = Call {
+                    call: event.call,
+                    method: start.method.clone(),
+                    start_ns: event.offset_ns,
+                    request: None,
+                    requests: Requests::default(),
+                    marks: Vec::new(),
+                    metadata: start.metadata.clone(),
+                    answer_encoding: None,
+                    connection: start.connection,
+                    answered: false,
+                    half_closed: false,
+                    end: self.ends.remove(&event.call),
+                    shape: None,
+                    kept: None,
+                    place: self.place,
+                };
+                self.calls.entry(event.call).or_insert(call);
+            }
+            EventKind::Message(message) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    note_message(call, message);
+                }
+            }
+            EventKind::End(ending) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.mark(hash(&format!("{ending:?}")));
+                    call.end.get_or_insert_with(|| (event.offset_ns, ending.clone()));
+                    call.kept = kept;
+                }
+            }
+            EventKind::Headers(headers) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.mark(hash(&headers.metadata.0));
+                    call.answer_encoding = headers.metadata.get_text("grpc-encoding").map(ToOwned::to_owned);
+                }
+            }
+            EventKind::HalfClose => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.half_closed = true;
+                }
+            }
+            // What was lost can be compared with nothing.
+            EventKind::Gap(gap) if gap.direction == Direction::Sent => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.requests.take(hash(&("lost", event.call, event.seq)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn want_less(&mut self, event: &Event) {
+        let Some(all) = &mut self.wanted else { return };
+        let Some(wanted) = all.get_mut(&event.call) else { return };
+        match &event.kind {
+            EventKind::CallStart(_) => wanted.opening = false,
+            EventKind::Message(message) if message.direction == Direction::Sent => {
+                wanted.requests = wanted.requests.saturating_sub(1);
+            }
+            EventKind::Message(_) => wanted.answer = false,
+            EventKind::End(_) => wanted.ending = false,
+            _ => return,
+        }
+        if wanted.nothing() {
+            self.waiting.remove(&(wanted.start_ns, event.call));
+            all.remove(&event.call);
+        }
+    }
+
+    /// The jobs of the capture, in the order of their first calls.
+    ///
+    /// A `datastream` stream belongs to the job that its request names; what names none belongs to `fallback_id`. A
+    /// method that is no Focus stream belongs to the capture's first job, or to `fallback_id` when there is no other.
+    #[must_use]
+    pub fn jobs(self, fallback_id: &str) -> Vec<Job> {
+        let mut jobs = Jobs::default();
+        let mut others: Vec<Call> = Vec::new();
+        for call in self.calls.into_values() {
+            if call.method == STREAM_SPECTROGRAMS {
+                let named = call.stream_request().map(|request| request.job_id);
+                let job_id = named.filter(|id| !id.is_empty()).unwrap_or(fallback_id).to_owned();
+                jobs.add(&job_id, call);
+            } else if call.method == STREAM_DATA {
+                jobs.add(fallback_id, call);
+            } else if call.method != HEALTH_METHOD {
+                others.push(call);
+            }
+        }
+        if !others.is_empty() {
+            let home = jobs.jobs.first().map_or(fallback_id, |job| &job.job_id).to_owned();
+            for call in others {
+                jobs.add(&home, call);
+            }
+        }
+        jobs.jobs
+    }
+}
+
+/// Jobs in the order of their first calls, found by name.
+#[derive(Default)]
+struct Jobs {
+    jobs: Vec<Job>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Jobs {
+    fn add(&mut self, job_id: &str, call: Call) {
+        let at = *self.by_id.entry(job_id.to_owned()).or_insert_with(|| {
+            self.jobs.push(Job {
+                job_id: job_id.to_owned(),
+                calls: Vec::new(),
+            });
+            self.jobs.len() - 1
+        });
+        if let Some(job) = self.jobs.get_mut(at) {
+            job.calls.push(call);
+        }
+    }
+}
+
+fn note_message(call: &mut Call, message: &Message) {
+    match message.direction {
+        Direction::Sent => {
+            let encoding = call.metadata.get_text("grpc-encoding").unwrap_or(grpc::NO_ENCODING);
+            let request = content(
+                encoding,
+                message.compressed,
+                &message.data,
+                grpc::DEFAULT_MAX_MESSAGE_BYTES,
+            );
+            call.requests.take(request);
+        }
+        Direction::Received => call.mark(hash(&(message.compressed, &message.data[..]))),
+    }
+    match message.direction {
+        Direction::Sent if call.request.is_none() && message.data.len() <= MAX_REQUEST_BYTES => {
+            call.request = Some(plain_request(&call.metadata, message));
+        }
+        Direction::Received if !call.answered => {
+            call.answered = true;
+            if !message.compressed {
+                call.shape = JobShape::of_frame(&call.method, &message.data);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn plain_request(metadata: &Metadata, message: &Message) -> Request {
+    let encoding = metadata.get_text("grpc-encoding").unwrap_or(grpc::NO_ENCODING);
+    if message.compressed
+        && let Ok(data) = grpc::inflate(encoding, &message.data, MAX_REQUEST_BYTES as u64)
+    {
+        return Request {
+            compressed: false,
+            data,
+        };
+    }
+    Request {
+        compressed: message.compressed,
+        // Copied, so that the chunk that it was read from can go.
+        data: Bytes::copy_from_slice(&message.data),
+    }
+}
+
+#[cfg(test)]
+mod tests;

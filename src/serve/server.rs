@@ -1,0 +1,341 @@
+//! The server as one handle: ports, tasks, and their end.
+
+use std::{collections::HashMap, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    builder::{Builder, Wire},
+    control::Control,
+    error::ReplayError,
+    faults::{Admission, FaultCount, Gate, Running},
+    fidelity::{Fidelity, Meter},
+    furniture::Furniture,
+    grpc::{self, Port},
+    open::Opened,
+    options::Playback,
+    quirks::Quirks,
+    ready::Readiness,
+    rest::{self, Desk},
+    served::{Counters, Served},
+    share::{Deliveries, Sessions},
+    stream::Stream,
+    tls,
+};
+use crate::file::CaptureState;
+
+/// See [`Builder::start`].
+pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
+    let Builder {
+        sources,
+        shapes,
+        playback,
+        start,
+        delivery,
+        startup_delay,
+        quirks,
+        wire,
+        faults,
+        tls,
+        grpc_addr,
+        rest_addr,
+    } = builder;
+    let ips = [grpc_addr.ip(), rest_addr.ip()];
+    let blocking = move || -> Result<_, ReplayError> {
+        let opened = Opened::read(&sources, &shapes)?;
+        let acceptors = tls.map(|tls| tls::acceptors(&tls, &ips)).transpose()?;
+        Ok((opened, acceptors))
+    };
+    let (opened, acceptors) = tokio::task::spawn_blocking(blocking)
+        .await
+        .map_err(|_| ReplayError::Scan)??;
+    let (grpc_tls, rest_tls) = acceptors.map(|both| (both.grpc, both.rest)).unzip();
+    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+    let ids = opened.entries.iter().map(|entry| entry.job.job_id.as_str());
+    let stage = Arc::new(Stage {
+        playback: Arc::new(playback),
+        control: Control::new(start),
+        deliveries: Deliveries::new(delivery, stop.clone()),
+        readiness: Readiness::new(startup_delay, ids),
+        sessions: Arc::default(),
+        counters: Arc::default(),
+        meter: Arc::default(),
+        wire,
+        faults: Running::new(faults),
+    });
+    let gate = Arc::new(Gate::new(stage.faults.clone()));
+    let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(until(drain.clone(), Arc::clone(&furniture).follow(Arc::clone(&stage))));
+    let (mut job_addrs, mut addrs) = (HashMap::new(), Vec::new());
+    for catalog in opened.ports() {
+        let port = if addrs.is_empty() { grpc_addr.port() } else { 0 };
+        let (listener, addr) = listen(SocketAddr::new(grpc_addr.ip(), port)).await?;
+        addrs.push(addr);
+        job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
+        let port = Arc::new(Port {
+            catalog: Arc::new(catalog),
+            furniture: Arc::clone(&furniture),
+            stage: Arc::clone(&stage),
+        });
+        let serve = move |stream, drain| grpc::serve(Arc::clone(&port), stream, drain);
+        tasks.spawn(until(
+            stop.clone(),
+            accept(
+                listener,
+                Some(Arc::clone(&gate)),
+                grpc_tls.clone(),
+                drain.clone(),
+                serve,
+            ),
+        ));
+    }
+    let (listener, rest_addr) = listen(rest_addr).await?;
+    let scheme = if rest_tls.is_some() { "https" } else { "http" };
+    let desk = Desk::new(
+        &opened.entries,
+        &job_addrs,
+        (scheme, rest_addr),
+        Quirks(quirks),
+        Arc::clone(&stage),
+    );
+    let router = rest::router(desk);
+    let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
+    tasks.spawn(until(
+        stop.clone(),
+        accept(listener, None, rest_tls, drain.clone(), serve),
+    ));
+    Ok(ReplayServer {
+        grpc_addr: addrs.first().copied().unwrap_or(grpc_addr),
+        rest_addr,
+        scheme,
+        job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
+        job_addrs,
+        states: opened.states,
+        stage,
+        drain,
+        tasks,
+        _stop: stop.drop_guard(),
+    })
+}
+
+/// What all calls of a server share.
+pub(super) struct Stage {
+    pub(super) playback: Arc<Playback>,
+    pub(super) control: Arc<Control>,
+    pub(super) deliveries: Deliveries,
+    pub(super) readiness: Readiness,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) wire: Wire,
+    pub(super) faults: Running,
+}
+
+/// A local Focus Server that replays captures: a gRPC job and its REST side.
+///
+/// It runs until [`shutdown`](Self::shutdown) or until it is dropped, which breaks off every call.
+///
+/// ```
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grpc_capture::serve::{Rate, ReplayServer};
+/// let server = ReplayServer::builder().capture("captures/zero-ids.gcap").rate(Rate::Max).start().await?;
+/// let endpoint = format!("http://{}", server.grpc_addr()); // for the client under test
+/// # assert!(endpoint.len() > 7 && server.job_ids() == ["zero-ids"]); Ok(()) }
+/// ```
+pub struct ReplayServer {
+    grpc_addr: SocketAddr,
+    rest_addr: SocketAddr,
+    scheme: &'static str,
+    job_ids: Vec<String>,
+    job_addrs: HashMap<String, SocketAddr>,
+    states: Vec<(String, CaptureState)>,
+    stage: Arc<Stage>,
+    drain: CancellationToken,
+    tasks: JoinSet<()>,
+    _stop: DropGuard,
+}
+
+impl fmt::Debug for ReplayServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayServer")
+            .field("grpc_addr", &self.grpc_addr)
+            .field("rest_addr", &self.rest_addr)
+            .field("job_ids", &self.job_ids)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ReplayServer {
+    /// A server of no capture yet, at the recorded pace, on free ports of the loopback interface.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where gRPC listens.
+    #[must_use]
+    pub const fn grpc_addr(&self) -> SocketAddr {
+        self.grpc_addr
+    }
+
+    /// Where a job is served; it differs from [`grpc_addr`](Self::grpc_addr) for the second production job and later.
+    #[must_use]
+    pub fn job_addr(&self, job_id: &str) -> Option<SocketAddr> {
+        self.job_addrs.get(job_id).copied()
+    }
+
+    /// Where REST listens, `http://HOST:PORT` (`https` with TLS) without a slash at the end.
+    #[must_use]
+    pub fn rest_url(&self) -> String {
+        format!("{}://{}", self.scheme, self.rest_addr)
+    }
+
+    /// The jobs, in the order of the captures.
+    #[must_use]
+    pub fn job_ids(&self) -> &[String] {
+        &self.job_ids
+    }
+
+    /// The captures by name, and whether each is finished: the calls of an unfinished one end with `DATA_LOSS` where
+    /// their recording was cut off.
+    pub fn captures(&self) -> &[(String, CaptureState)] {
+        &self.states
+    }
+
+    /// The line that `capture serve` prints when clients can connect.
+    #[must_use]
+    pub fn ready_line(&self) -> Value {
+        let mut line = json!({
+            "event": "ready",
+            "grpc": self.grpc_addr.to_string(),
+            "rest": self.rest_url(),
+            "job_ids": self.job_ids,
+        });
+        let mut unfinished = self.states.iter().filter(|(_, state)| !state.is_finished()).peekable();
+        if unfinished.peek().is_some() {
+            line["unfinished"] = unfinished.map(|(name, _)| name.as_str()).collect();
+        }
+        line
+    }
+
+    /// What has been sent so far.
+    #[must_use]
+    pub fn served(&self) -> Served {
+        self.stage.counters.served()
+    }
+
+    /// How often each fault has struck so far, in their order.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultCount> {
+        self.stage.faults.counts()
+    }
+
+    /// How well the schedule has been kept so far.
+    #[must_use]
+    pub fn fidelity(&self) -> Fidelity {
+        self.stage.meter.read()
+    }
+
+    /// Stops the clock of all calls. False when it stands already.
+    #[expect(clippy::must_use_candidate, reason = "most callers know")]
+    pub fn pause(&self) -> bool {
+        self.stage.control.pause()
+    }
+
+    /// Lets the clock go on. False when it runs already.
+    #[expect(clippy::must_use_candidate, reason = "most callers know")]
+    pub fn resume(&self) -> bool {
+        self.stage.control.resume()
+    }
+
+    /// Sends every running call to `position` after its opening; what lies there is sent, whatever was sent before.
+    pub fn seek(&self, position: Duration) {
+        self.stage.control.seek(position);
+    }
+
+    /// State, time played and where each running call is: what `GET /replay/status` answers.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        rest::status(&self.stage)
+    }
+
+    /// Takes no new calls, lets a paused server go on, and returns when the calls that run have come to their endings;
+    /// those that are held open end with UNAVAILABLE.
+    ///
+    /// A call at the recorded pace may take hours, and one that is repeated without end never does: drop the future,
+    /// after a time limit of yours, to break them off.
+    pub async fn shutdown(mut self) -> Served {
+        self.drain.cancel();
+        self.resume();
+        while self.tasks.join_next().await.is_some() {}
+        self.stage.counters.served()
+    }
+}
+
+async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), ReplayError> {
+    let failed = |source| ReplayError::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
+}
+
+/// Runs `work` to its end or to `stop`, whichever comes first.
+async fn until(stop: CancellationToken, work: impl Future<Output = ()> + Send) {
+    stop.run_until_cancelled(work).await;
+}
+
+/// Accepts connections until `drain`, then waits for those that are open. Dropping the future closes them all.
+async fn accept<F>(
+    listener: TcpListener,
+    gate: Option<Arc<Gate>>,
+    tls: Option<TlsAcceptor>,
+    drain: CancellationToken,
+    serve: impl Fn(Stream, CancellationToken) -> F + Send + Clone + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = drain.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if gate.as_ref().is_some_and(|gate| gate.admit() == Admission::Refused) {
+                        // Closed with a reset, as a machine answers for a port that nobody listens on.
+                        if let Err(error) = stream.set_zero_linger() {
+                            tracing::debug!(%error, "a refused connection is closed instead of reset");
+                        }
+                        continue;
+                    }
+                    // Without it, the last frame of a burst waits for the client's delayed acknowledgement.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "TCP_NODELAY could not be set");
+                    }
+                    let (tls, drain, serve) = (tls.clone(), drain.clone(), serve.clone());
+                    connections.spawn(async move {
+                        if let Some(stream) = tls::accept(tls, stream).await {
+                            serve(stream, drain).await;
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of file descriptors: let connections end before the next try.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

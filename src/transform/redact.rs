@@ -1,0 +1,56 @@
+//! Redaction: rules that turn an event into an event without its secrets.
+//!
+//! A [`Redactor`] applies [`Rules`] event by event: metadata and addresses, fields of messages (guided by the capture's
+//! descriptor set, on the wire bytes, so that everything else stays as it is), the configure exchange, status messages
+//! and notes. It works before the first write ([`Rule`] is what a recorder takes) and on a capture that exists
+//! ([`rewrite()`]), which then ends with a search of the new file for every value that was taken out.
+
+pub mod action;
+mod encodings;
+mod fields;
+mod header;
+mod json;
+pub mod metadata;
+mod names;
+mod redactor;
+mod rest;
+mod rewrite;
+mod rules;
+mod scan;
+mod scrub;
+mod secrets;
+pub mod url;
+mod values;
+mod visit;
+
+pub use action::{Action, NoAction};
+pub use fields::FieldError;
+pub use metadata::{MetadataPolicy, REDACTED};
+pub use redactor::Redactor;
+pub use rewrite::{Change, RedactError, Redacted, Withheld, preview, rewrite};
+pub use rules::{Rules, RulesError};
+pub use scan::{Found, Scan, scan};
+pub use secrets::Secrets;
+pub use url::strip_userinfo;
+pub use values::Values;
+
+use crate::model::event::Event;
+
+/// The author of the notes that a redaction adds.
+pub const AUTHOR: &str = "redact";
+
+/// Something that takes secrets out of events, one after the other in their order.
+pub trait Rule: Send {
+    /// The event without what the rule hides.
+    fn apply(&mut self, event: Event) -> Event;
+}
+
+impl Rule for MetadataPolicy {
+    fn apply(&mut self, mut event: Event) -> Event {
+        self.redact(&mut event.kind);
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests;

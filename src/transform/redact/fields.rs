@@ -1,0 +1,119 @@
+//! Fields of messages, by the descriptors of the capture, on the wire bytes: everything else stays as it stood.
+//!
+//! Every message within a message is looked into: in fields, maps, groups and extensions, and in `google.protobuf.Any` by
+//! the type that it names. What cannot be looked into is [`Opaque`], and the message is left out for it.
+
+mod find;
+mod guess;
+mod hide;
+mod schema;
+mod walk;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
+
+use prost_reflect::DescriptorPool;
+
+use super::{Action, redactor::Ledger};
+use crate::{
+    grpc::{descriptors::Descriptors, protobuf::DecodeError},
+    model::event::Direction,
+};
+pub use find::FieldError;
+use schema::Schema;
+
+/// Messages within messages that are followed; other protobuf readers stop there too.
+const MAX_DEPTH: usize = 100;
+
+/// Why a message cannot be looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Opaque {
+    /// The call's start, which names the method, is missing.
+    NoStart,
+    /// The schema has no such method.
+    NoMethod,
+    /// The bytes are no message of the type that the schema says.
+    Undecodable,
+    /// It cannot be decompressed.
+    Compressed,
+    /// A `google.protobuf.Any` holds a type that the schema lacks, or names none.
+    AnyType,
+    /// A field that may be there once came in several parts, which only together tell the type of an `Any`.
+    Parts,
+    /// Bytes that the schema does not explain could be a message that holds a field that is hidden.
+    Unexplained,
+    /// Messages are nested more deeply than they are followed.
+    Deep,
+}
+
+impl From<DecodeError> for Opaque {
+    fn from(_: DecodeError) -> Self {
+        Self::Undecodable
+    }
+}
+
+impl fmt::Display for Opaque {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoStart => "the start of its call, which names the method, is not in the capture",
+            Self::NoMethod => "its method is not in the capture's schema",
+            Self::Undecodable => "its bytes are no message of the type that the schema says",
+            Self::Compressed => "it cannot be decompressed",
+            Self::AnyType => "it holds a google.protobuf.Any of a type that is not in the capture's schema",
+            Self::Parts => "a field with a google.protobuf.Any came in several parts",
+            Self::Unexplained => {
+                "a bytes field, or one that the schema does not know, could be a message with a hidden field"
+            }
+            Self::Deep => "its messages are nested too deeply",
+        })
+    }
+}
+
+/// Rules for fields, held against a descriptor set.
+#[derive(Debug)]
+pub(super) struct FieldRules {
+    pool: DescriptorPool,
+    schema: Schema,
+    /// Field numbers under which something is hidden, with the wire types of what is.
+    keys: HashSet<(u32, u8)>,
+}
+
+impl FieldRules {
+    pub(super) fn new(descriptor_set: &[u8], wanted: &BTreeMap<String, Action>) -> Result<Self, FieldError> {
+        let read = Descriptors::read(descriptor_set);
+        let pool = read
+            .map_err(|error| FieldError::BadDescriptors(error.to_string()))?
+            .pool;
+        let mut schema = Schema::new(&pool);
+        let mut keys = HashSet::new();
+        for (path, action) in wanted {
+            let found = find::find(&pool, path)?;
+            find::fits(path, &found.kind, action)?;
+            keys.extend(hide::wire_types(&found.kind).map(|wire_type| (found.number, wire_type)));
+            schema.rule(path, action, found);
+        }
+        Ok(Self { pool, schema, keys })
+    }
+
+    /// The message that goes one way on a method; `None` when the schema does not know the method.
+    pub(super) fn message(&self, method: &str, direction: Direction) -> Option<usize> {
+        let (service, name) = method.strip_prefix('/')?.split_once('/')?;
+        let service = self.pool.get_service_by_name(service)?;
+        let method = service.methods().find(|method| method.name() == name)?;
+        let message = match direction {
+            Direction::Sent => method.input(),
+            Direction::Received => method.output(),
+        };
+        self.schema.index(message.full_name())
+    }
+
+    /// The message without what is hidden; `None` when nothing is there to hide.
+    pub(super) fn redact(&self, message: usize, bytes: &[u8], ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Opaque> {
+        self.walk(message, bytes, ledger, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Fields and extensions by their names, and what may be done to them.
+
+use prost_reflect::{DescriptorPool, Kind};
+
+use crate::transform::redact::Action;
+
+/// A rule that does not fit the schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FieldError {
+    /// The capture holds no descriptors.
+    #[error("the capture holds no descriptor set, so that no field of a message can be found by its name: {0}")]
+    NoDescriptors(String),
+    /// The descriptors cannot be read.
+    #[error("the capture's descriptor set cannot be read: {0}")]
+    BadDescriptors(String),
+    /// There is no such field.
+    #[error("`{field}` is no field of the capture's schema{}", near(.nearest.as_deref()))]
+    NoField {
+        /// What was named.
+        field: String,
+        /// The nearest one that there is.
+        nearest: Option<String>,
+    },
+    /// The action does not fit the field.
+    #[error("`{field}` holds {kind}, which cannot be hidden by {action}; use {use_instead}")]
+    NoFit {
+        /// The field.
+        field: String,
+        /// What it holds.
+        kind: &'static str,
+        /// The action.
+        action: String,
+        /// Those that fit.
+        use_instead: &'static str,
+    },
+}
+
+fn near(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
+/// A field or an extension that a rule names.
+pub(super) struct Named {
+    /// The message that it stands in.
+    pub(super) message: String,
+    pub(super) number: u32,
+    pub(super) kind: Kind,
+}
+
+/// `package.Message.field`, by the field's name or its JSON name, or an extension's `package.name`, in brackets or not.
+pub(super) fn find(pool: &DescriptorPool, path: &str) -> Result<Named, FieldError> {
+    let field = path.rsplit_once('.').and_then(|(message, name)| {
+        let message = pool.get_message_by_name(message)?;
+        let field = message
+            .fields()
+            .find(|field| field.name() == name || field.json_name() == name)?;
+        Some(Named {
+            message: message.full_name().to_owned(),
+            number: field.number(),
+            kind: field.kind(),
+        })
+    });
+    let extension = || {
+        let name = path
+            .strip_prefix('[')
+            .and_then(|path| path.strip_suffix(']'))
+            .unwrap_or(path);
+        let extension = pool.get_extension_by_name(name)?;
+        Some(Named {
+            message: extension.containing_message().full_name().to_owned(),
+            number: extension.number(),
+            kind: extension.kind(),
+        })
+    };
+    field.or_else(extension).ok_or_else(|| {
+        let all = pool.all_messages().flat_map(|message| {
+            let parent = message.full_name().to_owned();
+            message
+                .fields()
+                .map(move |field| format!("{parent}.{}", field.name()))
+                .collect::<Vec<_>>()
+        });
+        let extensions = pool.all_extensions().map(|extension| extension.full_name().to_owned());
+        let nearest = all
+            .chain(extensions)
+            .min_by_key(|known| strsim::damerau_levenshtein(known, path));
+        FieldError::NoField {
+            field: path.to_owned(),
+            nearest,
+        }
+    })
+}
+
+pub(super) fn fits(path: &str, kind: &Kind, action: &Action) -> Result<(), FieldError> {
+    let (kind, fits, use_instead) = match kind {
+        Kind::Message(_) => ("messages", *action == Action::Drop, "drop"),
+        Kind::String => return Ok(()),
+        Kind::Bytes => ("bytes", *action != Action::Host, "hash, drop, mask or constant:VALUE"),
+        Kind::Float | Kind::Double => (
+            "floating-point numbers",
+            matches!(action, Action::Drop | Action::Mask),
+            "drop or mask",
+        ),
+        Kind::Bool | Kind::Enum(_) => (
+            "a choice",
+            matches!(action, Action::Drop | Action::Mask),
+            "drop or mask",
+        ),
+        _ => {
+            let number = matches!(action, Action::Constant(text) if text.parse::<i64>().is_ok());
+            let fits = number || matches!(action, Action::Drop | Action::Mask | Action::Hash);
+            ("numbers", fits, "hash, drop, mask or constant:NUMBER")
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    let (field, action) = (path.to_owned(), action.to_string());
+    Err(FieldError::NoFit {
+        field,
+        kind,
+        action,
+        use_instead,
+    })
+}

@@ -1,0 +1,206 @@
+//! A whole capture, redacted into a new one that is then searched for what was taken out.
+
+use std::{
+    collections::BTreeSet,
+    io::{Read, Seek},
+};
+
+use serde::Serialize;
+
+use super::{AUTHOR, FieldError, Redactor, Rules, Scan, Values, scan};
+use crate::{
+    file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer, attribute},
+    model::event::{CAPTURE_CALL, Event, EventKind, Note},
+};
+
+/// What a redaction changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Redacted {
+    /// The rules that found something, and how often.
+    pub changes: Vec<Change>,
+    /// Messages that could not be looked into, and were left out for it.
+    pub withheld: u64,
+    /// Why they could not, each reason with the number of its messages.
+    pub withheld_for: Vec<Withheld>,
+    /// The given rules that found nothing: a name that is mistyped hides nothing.
+    pub unmatched: Vec<String>,
+    /// Content digest of the new capture; `None` when nothing was written.
+    pub digest: Option<Digest>,
+    /// The search of the new capture for what was taken out; `None` when nothing was written.
+    pub scan: Option<Scan>,
+    /// Whether the source is finished; what is made of an unfinished capture is unfinished as well.
+    #[serde(flatten)]
+    pub source: CaptureState,
+    /// What was taken out, so that what is written about the capture (its file's name) can be kept free of it.
+    #[serde(skip)]
+    pub values: Values,
+}
+
+/// How often a rule found something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The rule.
+    pub rule: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// Messages that were left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Why they could not be looked into.
+    pub reason: String,
+    /// How many.
+    pub messages: u64,
+}
+
+/// Why a capture could not be redacted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedactError {
+    /// The capture cannot be read, or the new one cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The new capture cannot be opened again to be searched.
+    #[error("the new capture cannot be opened again to be searched: {0}")]
+    Reopen(#[from] std::io::Error),
+    /// A rule does not fit the capture's schema.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// Something that was taken out stands elsewhere.
+    #[error("the redacted capture still holds what was taken out elsewhere: {0}; add a rule for that place")]
+    Left(Scan),
+}
+
+/// Finds out what a redaction would change, without writing anything.
+///
+/// # Errors
+/// When the capture cannot be read, or a rule does not fit its schema.
+pub fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redacted, RedactError> {
+    let redactor = survey(reader, rules)?;
+    Ok(Redacted {
+        changes: changes(&redactor),
+        withheld: redactor.withheld(),
+        withheld_for: withheld(&redactor),
+        unmatched: redactor.unmatched(rules),
+        digest: None,
+        scan: None,
+        source: reader.state()?,
+        values: redactor.values().clone(),
+    })
+}
+
+/// Redacts a capture into a new one, begun by `begin` from the new header, opens that again by `reopen` and searches it
+/// for every value that was taken out: header, events (messages inflated), and the bytes of the file.
+///
+/// A value that a rule hides in one place is masked in free text (status messages, notes, other metadata and attributes)
+/// wherever it stands, before and after. What a capture says of itself to everybody (names of methods and fields) is no
+/// secret and is not looked for, unless the rules name it as a value.
+///
+/// # Errors
+/// When the capture cannot be read or written, a rule does not fit its schema, or the search finds something: then the new
+/// capture must not be given away.
+pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
+    reader: &mut Reader<R>,
+    rules: &Rules,
+    begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
+    reopen: impl FnOnce() -> std::io::Result<T>,
+) -> Result<Redacted, RedactError> {
+    let survey = survey(reader, rules)?;
+    let labels: Vec<_> = survey.counts().keys().cloned().collect();
+    let mut redactor = Redactor::new(rules, reader.header())?.knowing(survey.values().clone());
+    let mut header = redactor.header(reader.header());
+    header.set(attribute::REDACTED, labels.join(", "));
+    let mut writer = begin(&header)?;
+    let (mut own_seq, mut last_ns) = (0, 0);
+    reader.rewind();
+    while let Some(event) = reader.next_event()? {
+        if event.call == CAPTURE_CALL {
+            own_seq = own_seq.max(event.seq);
+        }
+        last_ns = last_ns.max(event.offset_ns);
+        writer.write(&redactor.event(event))?;
+    }
+    let source = reader.state()?;
+    writer.write(&Event {
+        call: CAPTURE_CALL,
+        seq: own_seq + 1,
+        offset_ns: last_ns,
+        kind: EventKind::Note(note(&redactor, source)),
+    })?;
+    let summary = writer.finish_as(source)?;
+    let scan = scan(&mut reopen()?, survey.values())?;
+    if !scan.is_clean() {
+        return Err(RedactError::Left(scan));
+    }
+    Ok(Redacted {
+        changes: changes(&redactor),
+        withheld: redactor.withheld(),
+        withheld_for: withheld(&redactor),
+        unmatched: redactor.unmatched(rules),
+        digest: Some(summary.digest),
+        scan: Some(scan),
+        source,
+        values: survey.values().clone(),
+    })
+}
+
+/// The first pass: everything is redacted and thrown away, to know all values that must not stand anywhere.
+fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redactor, RedactError> {
+    let mut redactor = Redactor::new(rules, reader.header())?;
+    let mut methods = BTreeSet::new();
+    let _ = redactor.header(reader.header());
+    reader.rewind();
+    while let Some(event) = reader.next_event()? {
+        if let EventKind::CallStart(start) = &event.kind {
+            methods.insert(start.method.clone());
+        }
+        let _ = redactor.event(event);
+    }
+    let mut values: Values = redactor.values().clone();
+    if let Some(descriptor_set) = reader.header().get(attribute::DESCRIPTOR_SET) {
+        values.forget_those_in(descriptor_set);
+    }
+    for method in methods {
+        values.forget_those_in(method.as_bytes());
+    }
+    for value in &rules.values {
+        values.add(value.as_bytes());
+    }
+    Ok(redactor.knowing(values))
+}
+
+fn changes(redactor: &Redactor) -> Vec<Change> {
+    let change = |(rule, count): (&String, &u64)| Change {
+        rule: rule.clone(),
+        count: *count,
+    };
+    redactor.counts().iter().map(change).collect()
+}
+
+fn withheld(redactor: &Redactor) -> Vec<Withheld> {
+    let withheld = redactor.withheld_for();
+    withheld
+        .map(|(reason, messages)| Withheld { reason, messages })
+        .collect()
+}
+
+fn note(redactor: &Redactor, source: CaptureState) -> Note {
+    let counts: Vec<_> = redactor
+        .counts()
+        .iter()
+        .map(|(rule, count)| format!("{rule} ({count})"))
+        .collect();
+    let mut text = if counts.is_empty() {
+        "redacted: nothing was there to hide".to_owned()
+    } else {
+        format!("redacted: {}", counts.join(", "))
+    };
+    if redactor.withheld() > 0 {
+        text.push_str(&format!("; {} messages left out", redactor.withheld()));
+    }
+    Note {
+        author: AUTHOR.to_owned(),
+        text: source.told_in(text),
+    }
+}

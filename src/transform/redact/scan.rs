@@ -1,0 +1,157 @@
+//! The search of a redacted capture for what was taken out.
+
+use std::{
+    fmt,
+    io::{Read, Seek, SeekFrom},
+};
+
+use serde::Serialize;
+
+use super::{Values, visit};
+use crate::{
+    file::{FileError, Reader},
+    grpc,
+    model::event::{Direction, EventKind},
+};
+
+/// Places that are listed; more are counted.
+const MAX_LISTED: usize = 16;
+
+/// Bytes of the file that are looked through at a time.
+const BLOCK: usize = 1 << 20;
+
+/// Bytes that one byte of a value can take in an encoding: `\u00e9`.
+const LONGEST_ENCODING: usize = 6;
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Scan {
+    /// Values that were looked for.
+    pub values: u64,
+    /// Occurrences of values that are too short to be looked for.
+    pub too_short: u64,
+    /// Occurrences of values beyond those that are kept to be looked for.
+    pub not_kept: u64,
+    /// Bytes of the file that were looked through.
+    pub bytes: u64,
+    /// Where values were found, the first 16.
+    pub found: Vec<Found>,
+    /// Places beyond those.
+    pub more: u64,
+}
+
+/// A value that stands where it should not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Where.
+    pub place: String,
+    /// Bytes of the value; the value itself is not told.
+    pub length: usize,
+}
+
+impl Scan {
+    /// True when nothing was found.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.found.is_empty() && self.more == 0
+    }
+
+    fn look(&mut self, values: &Values, bytes: &[u8], place: impl FnOnce() -> String) {
+        let Some(length) = values.occurs_in(bytes) else {
+            return;
+        };
+        if self.found.len() < MAX_LISTED {
+            let place = place();
+            self.found.push(Found { place, length });
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+impl fmt::Display for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, found) in self.found.iter().enumerate() {
+            let comma = if at > 0 { "; " } else { "" };
+            write!(f, "{comma}a value of {} bytes in {}", found.length, found.place)?;
+        }
+        if self.more > 0 {
+            write!(f, "; and in {} more places", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks for values in a capture: in the bytes of the file as they are stored, in the header, and in every event, messages
+/// also inflated.
+///
+/// # Errors
+/// When the capture cannot be read.
+pub fn scan<R: Read + Seek>(input: &mut R, values: &Values) -> Result<Scan, FileError> {
+    let mut scan = Scan {
+        values: values.len() as u64,
+        too_short: values.too_short(),
+        not_kept: values.not_kept(),
+        ..Scan::default()
+    };
+    stored(input, values, &mut scan)?;
+    let mut reader = Reader::new(input)?;
+    for (name, value) in reader.header().attributes.clone() {
+        scan.look(values, &value, || format!("the header's attribute {name}"));
+    }
+    let mut encodings = std::collections::HashMap::<(u32, Direction), String>::new();
+    while let Some(event) = reader.next_event()? {
+        let place = |what: &str| format!("{what} of call {}, event {}", event.call, event.seq);
+        visit::texts(&event.kind, &mut |what, text| scan.look(values, text, || place(what)));
+        match &event.kind {
+            EventKind::CallStart(start) => note(&mut encodings, event.call, Direction::Sent, &start.metadata),
+            EventKind::Headers(headers) => note(&mut encodings, event.call, Direction::Received, &headers.metadata),
+            EventKind::End(_) => encodings.retain(|(call, _), _| *call != event.call),
+            EventKind::Message(message) => {
+                scan.look(values, &message.data, || place("a message"));
+                let encoding = encodings.get(&(event.call, message.direction));
+                let encoding = encoding.map_or(grpc::NO_ENCODING, String::as_str);
+                if message.compressed
+                    && let Ok(inflated) = grpc::inflate(encoding, &message.data, grpc::MAX_INFLATED)
+                {
+                    scan.look(values, &inflated, || place("a compressed message"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(scan)
+}
+
+fn note(
+    encodings: &mut std::collections::HashMap<(u32, Direction), String>,
+    call: u32,
+    direction: Direction,
+    metadata: &crate::model::event::Metadata,
+) {
+    if let Some(encoding) = metadata.get_text("grpc-encoding") {
+        encodings.insert((call, direction), encoding.to_owned());
+    }
+}
+
+/// The bytes of the file, block by block; each overlaps the next by as much as a value is long.
+fn stored<R: Read + Seek>(input: &mut R, values: &Values, scan: &mut Scan) -> Result<(), FileError> {
+    let failed = |error| FileError::reading("search the capture", error);
+    input.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let overlap = LONGEST_ENCODING * values.longest();
+    let mut block = Vec::with_capacity(BLOCK + overlap);
+    loop {
+        let kept = block.len();
+        let read = input.take(BLOCK as u64).read_to_end(&mut block).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        let begins = scan.bytes - kept as u64;
+        scan.look(values, &block, || format!("the stored bytes from {begins} on"));
+        scan.bytes += read as u64;
+        let from = block.len().saturating_sub(overlap);
+        block.drain(..from);
+    }
+    input.seek(SeekFrom::Start(0)).map_err(failed)?;
+    Ok(())
+}

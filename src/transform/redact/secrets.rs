@@ -1,0 +1,252 @@
+//! Values of metadata that grants access, as they are seen, and texts without them.
+
+mod parts;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    MetadataPolicy, Values, header::OPEN, metadata::hide_secrets, names::is_secret, redactor::Ledger, rest,
+    scrub::scrub, visit,
+};
+use crate::{
+    file::{Header, attribute},
+    grpc::status::percent_encode,
+    model::event::{Ending, EventKind, Metadata},
+};
+pub(super) use parts::parts;
+
+/// Values that are kept: the latest. A proxy whose clients each have a token of their own sees no end of them.
+const MAX_VALUES: usize = 1 << 14;
+
+/// Bytes of them all.
+const MAX_BYTES: usize = 8 << 20;
+
+/// Knows the secrets that went by, and masks them in texts: what stands in `authorization` must not stand in a status
+/// message either. Clones share what they know.
+///
+/// Learnt are the values of metadata whose names tell of a secret ([`is_secret`]), as a whole and in their parts (a bearer
+/// token without its scheme, the password of Basic, a cookie's value), and of configure and REST exchanges what stands under
+/// such names. Values of less than 6 bytes are not learnt: they stand in many a text by chance. The latest 16,384 are kept.
+///
+/// ```
+/// use grpc_capture::transform::redact::Secrets;
+/// let secrets = Secrets::default();
+/// secrets.learn("authorization", b"Bearer abc-123-xyz");
+/// assert_eq!(secrets.text("no such token: abc-123-xyz"), "no such token: [redacted]");
+/// ```
+#[derive(Clone, Default)]
+pub struct Secrets {
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    policy: MetadataPolicy,
+    values: Values,
+    order: VecDeque<Vec<u8>>,
+    bytes: usize,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets")
+            .field("policy", &self.known().policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Known {
+    fn add(&mut self, value: &[u8]) {
+        let before = self.values.len();
+        self.values.add(value);
+        if self.values.len() == before {
+            return;
+        }
+        self.bytes += value.len();
+        self.order.push_back(value.to_vec());
+        while self.order.len() > MAX_VALUES || self.bytes > MAX_BYTES {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.bytes -= oldest.len();
+            self.values.remove(&oldest);
+        }
+    }
+}
+
+impl Secrets {
+    /// From here on nothing is learnt and nothing masked, here and by all clones: [`MetadataPolicy::Keep`].
+    pub fn keep(&self) {
+        self.known().policy = MetadataPolicy::Keep;
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keeps_all(&self) -> bool {
+        self.known().policy == MetadataPolicy::Keep
+    }
+
+    /// Learns a metadata value, if its name tells of a secret.
+    pub fn learn(&self, name: &str, value: &[u8]) {
+        if self.keeps_all() || !is_secret(name) {
+            return;
+        }
+        let mut known = self.known();
+        parts(name, value, &mut |part| known.add(part));
+    }
+
+    fn learn_all(&self, metadata: &Metadata) {
+        metadata.iter().for_each(|(name, value)| self.learn(name, value));
+    }
+
+    /// A text without the secrets that are known.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        self.masked(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    fn masked(&self, text: &str) -> Option<String> {
+        if self.keeps_all() {
+            return None;
+        }
+        self.known().values.replace(text)
+    }
+
+    /// A line for people: without the secrets that are known, and without what looks like one.
+    #[must_use]
+    pub fn line(&self, text: &str) -> String {
+        if self.keeps_all() {
+            return text.to_owned();
+        }
+        let scrubbed = scrub(text, &mut |_| {});
+        self.text(scrubbed.as_deref().unwrap_or(text))
+    }
+
+    fn mask(&self, text: &mut String) {
+        if let Some(masked) = self.masked(text) {
+            *text = masked;
+        }
+    }
+
+    /// Learns the secrets of an event, and takes out of it these and all that are known. Payloads of messages stay as they
+    /// are.
+    pub fn event(&self, kind: &mut EventKind) {
+        if self.keeps_all() {
+            return;
+        }
+        match kind {
+            EventKind::CallStart(start) => {
+                self.learn_all(&start.metadata);
+                self.mask(&mut start.authority);
+                self.mask(&mut start.peer);
+                self.metadata(&mut start.metadata);
+            }
+            EventKind::Headers(headers) => {
+                self.learn_all(&headers.metadata);
+                self.metadata(&mut headers.metadata);
+            }
+            EventKind::End(ending) => {
+                self.ending(ending);
+                return;
+            }
+            EventKind::Gap(gap) => self.mask(&mut gap.reason),
+            EventKind::Note(note) => {
+                self.mask(&mut note.author);
+                self.mask(&mut note.text);
+            }
+            EventKind::Message(_) | EventKind::HalfClose => return,
+        }
+        MetadataPolicy::Redact.redact(kind);
+    }
+
+    /// The same for an ending.
+    pub fn ending(&self, ending: &mut Ending) {
+        if self.keeps_all() {
+            return;
+        }
+        match ending {
+            Ending::Status(status) => {
+                self.learn_all(&status.trailers);
+                if let Some(message) = self.masked(&status.message) {
+                    for (_, value) in status.trailers.0.iter_mut().filter(|(name, _)| name == "grpc-message") {
+                        *value = percent_encode(&message).into_bytes();
+                    }
+                    status.message = message;
+                }
+                self.metadata(&mut status.trailers);
+                hide_secrets(&mut status.trailers);
+            }
+            Ending::Cancelled(end) => self.mask(&mut end.reason),
+            Ending::Broken(end) => {
+                self.mask(&mut end.error);
+                if let Some(announced) = &mut end.announced
+                    && let Some(masked) = self.masked(&String::from_utf8_lossy(&announced.data))
+                {
+                    announced.data = masked.into();
+                }
+            }
+            Ending::Deadline(_) => {}
+        }
+    }
+
+    /// Metadata under other names can repeat a secret.
+    fn metadata(&self, metadata: &mut Metadata) {
+        let known = self.known();
+        for (name, value) in metadata.0.iter_mut().filter(|(name, _)| !is_secret(name)) {
+            if let Some(clean) = visit::clean(&known.values, name, value) {
+                *value = clean;
+            }
+        }
+    }
+
+    /// The header without secrets: those that are known, and in the configure exchange what stands under names that tell of
+    /// one. The latter are learnt.
+    #[must_use]
+    pub fn header(&self, header: &Header) -> Header {
+        let mut clean = header.clone();
+        if self.keeps_all() {
+            return clean;
+        }
+        for (name, value) in &mut clean.attributes {
+            let Ok(text) = std::str::from_utf8(value) else { continue };
+            let text = match name.as_str() {
+                open if OPEN.contains(&open) => None,
+                attribute::CONFIGURE_REQUEST | attribute::CONFIGURE_RESPONSE => {
+                    self.with_ledger(|ledger| rest::body(text, &[], ledger))
+                }
+                _ => self.masked(text),
+            };
+            if let Some(text) = text {
+                *value = text.into_bytes();
+            }
+        }
+        clean
+    }
+
+    /// The note of a REST exchange, `{"rest": …}`, without secrets: those that are known, what stands under names that tell of
+    /// one in its bodies and its path, and what looks like one. They are learnt.
+    #[must_use]
+    pub fn exchange(&self, note: &str) -> String {
+        if self.keeps_all() {
+            return note.to_owned();
+        }
+        let clean = self.with_ledger(|ledger| rest::note(note, &[], None, ledger));
+        clean.unwrap_or_else(|| note.to_owned())
+    }
+
+    fn with_ledger<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
+        let mut ledger = Ledger::default();
+        ledger.values = self.known().values.clone();
+        let done = work(&mut ledger);
+        let mut known = self.known();
+        ledger.values.iter().for_each(|value| known.add(value));
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Messages with fewer sensors: everything else stays as it stood on the wire, unknown fields and their order included.
+
+mod block;
+mod rows;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::EncodeError;
+use crate::{
+    das::{dialect::Dialect, focus::SensorSet},
+    grpc,
+    model::event::{Event, EventKind, Message},
+};
+
+/// Lets some sensors through.
+#[derive(Debug)]
+pub(super) struct Sieve {
+    wanted: SensorSet,
+    calls: BTreeMap<u32, Call>,
+    met: bool,
+    looked: bool,
+}
+
+#[derive(Debug)]
+struct Call {
+    dialect: Dialect,
+    encoding: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sifted {
+    /// It is none of a spectrogram stream.
+    Untouched,
+    /// What is left of it.
+    Anew(Vec<u8>),
+    /// It holds none of the sensors, and cannot be without any.
+    Nothing,
+}
+
+impl Sieve {
+    pub(super) const fn new(wanted: SensorSet) -> Self {
+        Self {
+            wanted,
+            calls: BTreeMap::new(),
+            met: false,
+            looked: false,
+        }
+    }
+
+    pub(super) const fn wanted(&self) -> &SensorSet {
+        &self.wanted
+    }
+
+    /// True when a message held one of the sensors.
+    pub(super) const fn has_met(&self) -> bool {
+        self.met
+    }
+
+    /// True when a message could be looked through.
+    pub(super) const fn has_looked(&self) -> bool {
+        self.looked
+    }
+
+    /// Takes note of what a call speaks.
+    pub(super) fn see(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::CallStart(start) => {
+                if let Some(dialect) = Dialect::from_method(&start.method) {
+                    let encoding = None;
+                    self.calls.insert(event.call, Call { dialect, encoding });
+                }
+            }
+            EventKind::Headers(headers) => {
+                if let Some(call) = self.calls.get_mut(&event.call) {
+                    call.encoding = headers.metadata.get_text("grpc-encoding").map(str::to_owned);
+                }
+            }
+            EventKind::End(_) => drop(self.calls.remove(&event.call)),
+            _ => {}
+        }
+    }
+
+    /// A received message without the other sensors.
+    pub(super) fn sift(&mut self, call: u32, message: &Message) -> Result<Sifted, EncodeError> {
+        let Some(call) = self.calls.get(&call) else {
+            return Ok(Sifted::Untouched);
+        };
+        let bytes: Bytes = if message.compressed {
+            let encoding = call.encoding.as_deref().unwrap_or(grpc::NO_ENCODING);
+            grpc::inflate(encoding, &message.data, grpc::MAX_INFLATED).map_err(|_| EncodeError::Damaged)?
+        } else {
+            message.data.clone()
+        };
+        let sifted = match call.dialect {
+            Dialect::DataStream => rows::sift(&bytes, &self.wanted)?,
+            Dialect::PandaDataStream => block::sift(&bytes, &self.wanted)?,
+        };
+        (self.met, self.looked) = (self.met || sifted.met, true);
+        Ok(sifted.message)
+    }
+}
+
+/// What was made of a message, and whether it held one of the sensors.
+#[derive(Debug)]
+struct Outcome {
+    message: Sifted,
+    met: bool,
+}
+
+#[cfg(test)]
+mod tests;

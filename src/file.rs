@@ -57,7 +57,7 @@ pub use header::{Header, attribute};
 pub use messages::{CallDigest, call_digests};
 pub(crate) use new_file::create_first;
 pub use new_file::{Existing, Identity, NewFile, create_private, is_locked};
-pub use origin::{CUT_REASON, SliceOf};
+pub use origin::SliceOf;
 pub use overview::{CallOverview, Overview};
 pub(crate) use packed::{PackedEvents, Packer};
 pub(crate) use reader::EventPlace;

@@ -1,5 +1,5 @@
-//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd, sha2 and
-//! tape-sha256.
+//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd and
+//! sha2.
 
 use std::io;
 
@@ -19,7 +19,6 @@ mod seal;
 
 pub use builder::ChunkBuilder;
 pub(super) use builder::RECORD_PREFIX;
-use digest::Rule;
 use float::{Care, Decoder, Encoder};
 use frame::{Compressors, Effort, Frames, Stored};
 pub use seal::{Sealed, Sealer};
@@ -40,12 +39,12 @@ pub enum Codec {
     Stored,
 }
 
-/// Codec numbers of the format, with their names; not all of them are written by every release.
-const CODEC_NAMES: [(u8, &str); 4] = [(1, "zstd"), (2, "float"), (3, "split-lz4"), (4, "stored")];
+/// Codec numbers of the format, with their names.
+const CODEC_NAMES: [(u8, &str); 3] = [(ZSTD, "zstd"), (FLOAT, "float"), (STORED, "stored")];
 
 const ZSTD: u8 = 1;
 const FLOAT: u8 = 2;
-const STORED: u8 = 4;
+const STORED: u8 = 3;
 
 /// Levels for chunks with few floats.
 const FALLBACK_LEVEL: i32 = 3;
@@ -157,8 +156,7 @@ impl Opener {
             }
             FLOAT => self.float.decode(stored, head.raw_len as usize, &mut self.zstd),
             number => {
-                let name = CODEC_NAMES.iter().find(|(known, _)| *known == number);
-                let name = name.map_or_else(|| format!("unknown (number {number})"), |(_, name)| (*name).to_owned());
+                let name = format!("unknown (number {number})");
                 return Err(FileError::new(act(), FileErrorKind::UnknownCodec(name)));
             }
         };
@@ -199,10 +197,6 @@ pub(super) fn check_lengths(head: &ChunkHead) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Records that are hashed at once: enough for all lanes of a processor, and few beside the hundreds of bytes that each
-/// takes meanwhile.
-const HASHED_AT_ONCE: usize = 16 << 10;
-
 /// The record that begins at `at`, and the place after it; `None` at the end.
 pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>, String> {
     let Some(rest) = raw.get(at..).filter(|rest| !rest.is_empty()) else {
@@ -222,9 +216,9 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
     Ok(Some((raw.slice(start..start + len), start + len)))
 }
 
-/// Recomputes the leaves of a chunk's content, by the rule by which they are those that the head promises; `None` when
-/// there is no such rule among these. An error when its records cannot be told apart.
-pub(super) fn leaves(raw: &Bytes, head: &ChunkHead, rules: &[Rule]) -> Result<Option<Vec<[u8; 32]>>, String> {
+/// Recomputes the digests of a chunk's records; `None` when they are not those that the head promises. An error when its
+/// records cannot be told apart.
+pub(super) fn leaves(raw: &Bytes, head: &ChunkHead) -> Result<Option<Vec<[u8; 32]>>, String> {
     let (mut events, mut at) = (0, 0);
     while let Some((_, next)) = record_at(raw, at)? {
         events += 1;
@@ -233,20 +227,11 @@ pub(super) fn leaves(raw: &Bytes, head: &ChunkHead, rules: &[Rule]) -> Result<Op
     if events != u64::from(head.events) {
         return Ok(None);
     }
-    for rule in rules {
-        let mut leaves = Vec::with_capacity(head.events as usize);
-        let (mut batch, mut at) = (Vec::new(), 0);
-        while let Some((record, next)) = record_at(raw, at)? {
-            batch.push(record);
-            at = next;
-            if batch.len() == HASHED_AT_ONCE || at == raw.len() {
-                rule.leaves(batch.iter().map(|record| (&[][..], &record[..])), &mut leaves);
-                batch.clear();
-            }
-        }
-        if digest::of_leaves(&leaves) == head.sha256 {
-            return Ok(Some(leaves));
-        }
+    let mut leaves = Vec::with_capacity(head.events as usize);
+    at = 0;
+    while let Some((record, next)) = record_at(raw, at)? {
+        leaves.push(digest::of_record(&record, &[]));
+        at = next;
     }
-    Ok(None)
+    Ok((digest::of_leaves(&leaves) == head.sha256).then_some(leaves))
 }

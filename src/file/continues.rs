@@ -81,17 +81,3 @@ impl Header {
         })
     }
 }
-
-impl Digest {
-    /// A digest out of its 64 hexadecimal digits.
-    fn parse(text: &str) -> Option<Self> {
-        let mut digest = Self::default();
-        if text.len() != 2 * digest.0.len() || !text.is_ascii() {
-            return None;
-        }
-        for (at, byte) in digest.0.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-        }
-        Some(digest)
-    }
-}

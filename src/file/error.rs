@@ -133,6 +133,13 @@ impl fmt::Display for FileError {
                     ": it is not a capture file (`capture import` makes one from length-delimited frames, a gRPC binary log or an MCAP file)"
                 )
             }
+            // A release never needs itself: a build from before the first one does.
+            FileErrorKind::UnreadableVersion { found, needs } if needs == env!("CARGO_PKG_VERSION") => write!(
+                f,
+                ": a development build wrote it, in a format {found} that was never released, and this build reads up to {}; \
+                 record again, or read it with the build that wrote it",
+                super::VERSION
+            ),
             FileErrorKind::UnreadableVersion { found, needs } => write!(
                 f,
                 ": it is format {found} and this build reads up to {}; grpc-capture {needs} reads it",

@@ -21,15 +21,7 @@ impl fmt::Display for Version {
 }
 
 /// The version that this build writes, and the newest that it reads.
-///
-/// - 1.0 (grpc-capture 0.1.0): the first; codec `zstd`.
-/// - 1.1 (grpc-capture 0.1.0): codecs `float` and `stored`.
-/// - 1.2 (grpc-capture 0.1.0): cuts of codec `float`.
-/// - 1.3 (grpc-capture 0.1.0): records digested in pieces.
-pub const VERSION: Version = Version { major: 1, minor: 3 };
-
-/// The first version in which records are digested in pieces.
-pub(super) const IN_PIECES: Version = Version { major: 1, minor: 3 };
+pub const VERSION: Version = Version { major: 1, minor: 0 };
 
 /// The first release that reads [`VERSION`]; written into every file for the message of an older reader.
 pub(super) const NEEDS: &str = "0.1.0";

@@ -4,11 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Header, attribute};
 
-/// How the reason of a call begins that a slice ends before its own ending.
-///
-/// The call was not cancelled: it went on in the capture that the slice was cut from.
-pub const CUT_REASON: &str = "cut by slice";
-
 /// What a slice is of: the attribute [`attribute::SLICE`], as JSON.
 ///
 /// Whoever judges a slice must know that what was cut is not lost: a validator does not miss rows beyond the edges, does

@@ -340,7 +340,6 @@ impl<R: Read + Seek> Reader<R> {
             opener,
             calls,
             from_offset_ns,
-            version,
             ..
         } = self;
         let wanted = |head: &ChunkHead| is_wanted(head, calls.as_deref(), *from_offset_ns);
@@ -357,7 +356,7 @@ impl<R: Read + Seek> Reader<R> {
                     let raw = cache.get(&head, || {
                         scanner.jump(byte);
                         match scanner.step(Content::Read)?.found {
-                            Found::Chunk(head, stored) => open_checked(opener, *version, &head, &stored),
+                            Found::Chunk(head, stored) => open_checked(opener, &head, &stored),
                             _ => Err(FileError::corrupt("read the capture", "the file was changed meanwhile")),
                         }
                     });
@@ -397,7 +396,7 @@ impl<R: Read + Seek> Reader<R> {
         self.follow(byte, &head)?;
         let raw = raw.map_err(|error| error.at(byte))?;
         if let Some(content) = &mut self.content {
-            let leaves = leaves(self.version, &head, &raw).map_err(|error| error.at(byte))?;
+            let leaves = leaves(&head, &raw).map_err(|error| error.at(byte))?;
             content.add(&leaves);
         }
         let mut chunk = OpenChunk::new(byte, head, raw);

@@ -65,6 +65,8 @@ enum KindHead<'a> {
         peer: &'a str,
         #[serde(borrow)]
         metadata: Entries<'a>,
+        #[serde(borrow)]
+        attributes: Entries<'a>,
     },
     Headers {
         #[serde(borrow)]
@@ -85,20 +87,12 @@ enum KindHead<'a> {
         author: &'a str,
         text: &'a str,
     },
-    /// Since 1.3: a call start of which more is known.
-    Opened {
-        method: &'a str,
-        authority: &'a str,
-        peer: &'a str,
-        #[serde(borrow)]
-        metadata: Entries<'a>,
-        #[serde(borrow)]
-        attributes: Entries<'a>,
-    },
 }
 
 /// Attribute of a call start: the client's connection, u32.
 const CONNECTION: &str = "connection";
+/// Attribute of a call start: SHA-256 of the server's certificate, 32 bytes.
+const CERTIFICATE: &str = "certificate-sha256";
 
 #[derive(Serialize, Deserialize)]
 enum DirectionHead {
@@ -110,20 +104,18 @@ enum DirectionHead {
 pub(super) fn encode_event_head(event: &Event, into: &mut Vec<u8>) -> Result<(), String> {
     let connection;
     let kind = match &event.kind {
-        EventKind::CallStart(start) if start.connection == 0 => KindHead::CallStart {
-            method: &start.method,
-            authority: &start.authority,
-            peer: &start.peer,
-            metadata: entries(&start.metadata),
-        },
         EventKind::CallStart(start) => {
             connection = start.connection.to_le_bytes();
-            KindHead::Opened {
+            let connection = (start.connection != 0).then_some((CONNECTION, &connection[..]));
+            let certificate = start.certificate_sha256.as_ref();
+            let certificate = certificate.map(|sha256| (CERTIFICATE, &sha256[..]));
+            let others = start.attributes.iter().map(|(name, value)| (&**name, &**value));
+            KindHead::CallStart {
                 method: &start.method,
                 authority: &start.authority,
                 peer: &start.peer,
                 metadata: entries(&start.metadata),
-                attributes: vec![(CONNECTION, &connection)],
+                attributes: connection.into_iter().chain(certificate).chain(others).collect(),
             }
         }
         EventKind::Headers(headers) => KindHead::Headers {
@@ -178,30 +170,18 @@ pub(super) fn decode_event(record: &Bytes) -> Result<Event, String> {
             authority,
             peer,
             metadata,
-        } => EventKind::CallStart(CallStart {
-            method: method.to_owned(),
-            authority: authority.to_owned(),
-            peer: peer.to_owned(),
-            metadata: metadata_of(metadata),
-            connection: 0,
-        }),
-        KindHead::Opened {
-            method,
-            authority,
-            peer,
-            metadata,
             attributes,
-        } => EventKind::CallStart(CallStart {
-            method: method.to_owned(),
-            authority: authority.to_owned(),
-            peer: peer.to_owned(),
-            metadata: metadata_of(metadata),
-            connection: attributes
-                .iter()
-                .find(|(name, _)| *name == CONNECTION)
-                .and_then(|(_, value)| Some(u32::from_le_bytes((*value).try_into().ok()?)))
-                .unwrap_or_default(),
-        }),
+        } => {
+            let mut start = CallStart {
+                method: method.to_owned(),
+                authority: authority.to_owned(),
+                peer: peer.to_owned(),
+                metadata: metadata_of(metadata),
+                ..CallStart::default()
+            };
+            set_attributes(&mut start, attributes);
+            EventKind::CallStart(start)
+        }
         KindHead::Headers { metadata } => EventKind::Headers(Headers {
             metadata: metadata_of(metadata),
         }),
@@ -234,9 +214,27 @@ pub(super) fn decode_event(record: &Bytes) -> Result<Event, String> {
     })
 }
 
+/// Gives a call start its attributes; those that this release does not know, or cannot read, are kept as they are.
+fn set_attributes(start: &mut CallStart, attributes: Entries<'_>) {
+    for (name, value) in attributes {
+        match (name, <[u8; 4]>::try_from(value), <[u8; 32]>::try_from(value)) {
+            (CONNECTION, Ok(number), _) if start.connection == 0 && number != [0; 4] => {
+                start.connection = u32::from_le_bytes(number);
+            }
+            (CERTIFICATE, _, Ok(sha256)) if start.certificate_sha256.is_none() => {
+                start.certificate_sha256 = Some(sha256);
+            }
+            _ => start.attributes.push((name.to_owned(), value.to_owned())),
+        }
+    }
+}
+
 fn check_pairs(kind: &KindHead<'_>) -> Result<(), String> {
     let pairs = match kind {
-        KindHead::CallStart { metadata, .. } | KindHead::Headers { metadata } => metadata.len(),
+        KindHead::CallStart {
+            metadata, attributes, ..
+        } => metadata.len() + attributes.len(),
+        KindHead::Headers { metadata } => metadata.len(),
         KindHead::End(EndHead::Status { trailers, .. }) => trailers.len(),
         _ => 0,
     };

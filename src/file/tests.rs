@@ -36,7 +36,7 @@ fn every_kind() -> Vec<Event> {
         authority: "localhost:50051".to_owned(),
         peer: "127.0.0.1:50051".to_owned(),
         metadata: metadata.clone(),
-        connection: 0,
+        ..CallStart::default()
     };
     let status = Status {
         code: 14,
@@ -71,6 +71,7 @@ fn every_kind() -> Vec<Event> {
             by: Party::Client,
             reason: "enough".to_owned(),
             code: None,
+            cut: false,
         }),
         Ending::Broken(Broken {
             error: "reset".to_owned(),
@@ -447,6 +448,12 @@ fn a_newer_file_is_refused_with_the_release_that_reads_it() {
     bytes[..format::PROLOGUE_LEN].copy_from_slice(&format::encode_prologue(newer, "0.9.3"));
     let error = Reader::new(Cursor::new(&bytes)).unwrap_err().to_string();
     assert!(error.contains("grpc-capture 0.9.3 reads it"), "{error}");
+    bytes[..format::PROLOGUE_LEN].copy_from_slice(&format::encode_prologue(newer, env!("CARGO_PKG_VERSION")));
+    let error = Reader::new(Cursor::new(&bytes)).unwrap_err().to_string();
+    assert!(
+        error.contains("a development build wrote it") && !error.contains("reads it"),
+        "{error}"
+    );
     let next_major = Version { major: 2, minor: 0 };
     bytes[..format::PROLOGUE_LEN].copy_from_slice(&format::encode_prologue(next_major, "2.0.0"));
     assert!(matches!(
@@ -462,7 +469,7 @@ fn an_unknown_codec_is_refused_by_name() {
     let at = chunk_places(&bytes)[0];
     let len = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize + 8;
     let mut head = record::ChunkHead::from_body(&bytes[at + 12..at + len - 4]).unwrap();
-    for (codec, name) in [(3, "split-lz4"), (77, "number 77")] {
+    for (codec, name) in [(4, "number 4"), (77, "number 77")] {
         head.codec = codec;
         let mut changed = bytes[..at].to_vec();
         changed.extend(format::encode_part(format::Tag::Chunk, &head.to_body().unwrap()));

@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use super::{
     Damage, FileError,
-    chunk::{self, Opener, digest::Rule},
+    chunk::{self, Opener},
     format::PROLOGUE_LEN,
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
@@ -86,8 +86,6 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     let (mut known, mut places) = (Known::default(), Places::default());
     let (mut seen_header, mut done, mut torn_bytes) = (false, None, 0);
     let mut opener = Opener::default();
-    // Both while the prologue is not known: it may be what is damaged.
-    let mut rules = Rule::ALL.to_vec();
     loop {
         let Step { byte, found } = scanner.step(Content::Read)?;
         let damage = |what: &str| Damage {
@@ -103,11 +101,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
             break;
         }
         match found {
-            Found::Prologue(body) if byte == 0 => {
-                if let Some((version, _)) = super::format::decode_prologue(&body) {
-                    rules = vec![Rule::of(version)];
-                }
-            }
+            Found::Prologue(_) if byte == 0 => {}
             Found::Header(body) if !seen_header && byte == PROLOGUE_LEN as u64 => {
                 seen_header = true;
                 visit(Visit::Header(&body));
@@ -133,7 +127,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 // What has been there cannot come again.
                 let comes_again = known.is_behind(&head);
                 known.chunk(byte, &head);
-                match open_checked(&mut opener, &rules, byte, head, &stored) {
+                match open_checked(&mut opener, byte, head, &stored) {
                     Ok(_) if comes_again => {}
                     Ok(chunk) => visit(Visit::Chunk(&chunk)),
                     // The head is good: the chunk is passed over by its length, whatever its content looks like.
@@ -182,13 +176,12 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
 
 fn open_checked(
     opener: &mut Opener,
-    rules: &[Rule],
     byte: u64,
     head: ChunkHead,
     stored: &[u8],
 ) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
     let content = opener.open(&head, stored).map_err(|error| format!("{error:#}"));
-    let content = content.and_then(|raw| Ok((chunk::leaves(&raw, &head, rules)?, raw)));
+    let content = content.and_then(|raw| Ok((chunk::leaves(&raw, &head)?, raw)));
     match content {
         Ok((Some(leaves), raw)) => Ok(GoodChunk {
             byte,

@@ -54,8 +54,7 @@ pub struct WriterOptions {
     pub chunk_bytes: usize,
     /// A chunk is closed when an event comes this many nanoseconds after its first; 1 s by default.
     pub chunk_ns: u64,
-    /// How chunks are compressed; [`Codec::Float`] by default. A file whose codec is zstd is begun in the oldest version,
-    /// which has no other.
+    /// How chunks are compressed; [`Codec::Float`] by default.
     pub codec: Codec,
 }
 

@@ -82,6 +82,7 @@ mod tests {
                 by: Party::Us,
                 reason: String::new(),
                 code: None,
+                cut: false,
             }),
             Ending::Deadline(Deadline {
                 limit: Limit::Idle,

@@ -133,6 +133,10 @@ pub struct CallStart {
     pub metadata: Metadata,
     /// The client's connection that the call came on, counted from 1 within the capture; 0 where it is not known.
     pub connection: u32,
+    /// SHA-256 of the certificate that the server showed for this call's connection, where that was TLS.
+    pub certificate_sha256: Option<[u8; 32]>,
+    /// Names and values that this release does not know. They are kept when the call is written again.
+    pub attributes: Vec<(String, Vec<u8>)>,
 }
 
 /// The server's initial metadata.
@@ -274,6 +278,8 @@ pub struct Cancelled {
     pub code: Option<u32>,
     /// Why, as far as it is known.
     pub reason: String,
+    /// True when nobody gave the call up: it went on, and the capture is a slice that ends before it does.
+    pub cut: bool,
 }
 
 impl Cancelled {
@@ -284,6 +290,16 @@ impl Cancelled {
             by,
             code: None,
             reason: reason.into(),
+            cut: false,
+        }
+    }
+
+    /// The call went on after `seconds`, where a slice of its capture ends.
+    #[must_use]
+    pub fn by_slice(seconds: f64) -> Self {
+        Self {
+            cut: true,
+            ..Self::new(Party::Us, format!("cut by slice at {seconds:.3} s: the call went on"))
         }
     }
 }

@@ -201,6 +201,7 @@ async fn a_recording_that_was_stopped_is_held_up_to_there() {
         by: Party::Us,
         reason: "enough".to_owned(),
         code: None,
+        cut: false,
     });
     let longer = chat().received("3").received("4").ok();
     let comparison = held(chat().end(stopped), longer, &CompareOptions::default()).await;

@@ -11,6 +11,7 @@ use super::{
     unknown::{may_hold_any, unknown_fields},
 };
 use crate::{
+    file::Digest,
     grpc,
     model::{
         event::{Ending, Event, EventKind, GoAway, Message, MessageNumbers, Metadata},
@@ -134,6 +135,9 @@ impl Serialize for Line<'_> {
                 if start.connection > 0 {
                     map.serialize_entry("connection", &start.connection)?;
                 }
+                if let Some(sha256) = start.certificate_sha256 {
+                    map.serialize_entry("certificate_sha256", &Digest(sha256))?;
+                }
             }
             EventKind::Headers(headers) => map.serialize_entry("metadata", &Pairs(&headers.metadata))?,
             EventKind::Message(message) => self.message(&mut map, message)?,
@@ -247,6 +251,9 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
             map.serialize_entry("by", &cancelled.by)?;
             if let Some(code) = cancelled.code {
                 map.serialize_entry("reset", &code)?;
+            }
+            if cancelled.cut {
+                map.serialize_entry("cut", &true)?;
             }
             map.serialize_entry("reason", &cancelled.reason)
         }

@@ -376,6 +376,7 @@ pub(super) const fn cancelled_by_us(reason: String) -> Cancelled {
         by: Party::Us,
         reason,
         code: None,
+        cut: false,
     }
 }
 

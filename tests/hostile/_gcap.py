@@ -13,9 +13,8 @@ import crc32c
 import zstandard
 
 MAGIC = b"\x5c\x2a\x4d\x18"
-PIECE = 4096
-ZSTD, FLOAT, STORED = 1, 2, 4
-CALL_START, HEADERS, MESSAGE, HALF_CLOSE, END, GAP, NOTE, CALL_START_MORE = range(8)
+ZSTD, FLOAT, STORED = 1, 2, 3
+CALL_START, HEADERS, MESSAGE, HALF_CLOSE, END, GAP, NOTE = range(7)
 # What a decoded chunk may come to here: the script itself must stay small, for its size counts as its children's.
 MOST_DECODED = 32 << 20
 # A mutant is no larger: what is hostile about larger files is their size.
@@ -47,14 +46,6 @@ def part(tag, body):
     """One part, its length and checksum right."""
     head = MAGIC + u32(len(body) + 8) + tag + body
     return head + u32(crc32c.crc32c(head))
-
-
-def record_digest(record, pieces=True):
-    first = record[:PIECE]
-    if not pieces or len(record) <= PIECE:
-        return hashlib.sha256(record).digest()
-    rest = (hashlib.sha256(record[at : at + PIECE]).digest() for at in range(PIECE, len(record), PIECE))
-    return hashlib.sha256(first + b"".join(rest)).digest()
 
 
 def pack_zstd(raw):
@@ -121,7 +112,7 @@ class Chunk:
 class Capture:
     """A capture in memory."""
 
-    version: tuple = (1, 3)
+    version: tuple = (1, 0)
     needs: bytes = b"0.1.0".ljust(12, b"\0")
     anchor: int = 0
     attributes: list = field(default_factory=list)
@@ -158,7 +149,6 @@ class Capture:
 
     def sealed(self, most=None):
         """The file, right in everything but what the lies say; TooLarge beyond `most` bytes of it, or of a chunk."""
-        pieces = self.version >= (1, 3)
         out = bytearray(part(b"GCAP", struct.pack("<HH", *self.version) + self.needs))
         out += part(b"HEAD", self.header())
         entries, content, total = [], hashlib.sha256(), dict.fromkeys(SUMMARY, 0)
@@ -166,7 +156,7 @@ class Capture:
         for number, chunk in enumerate(self.chunks):
             # The same chunk may stand there hundreds of times.
             if id(chunk) not in known:
-                known[id(chunk)] = describe(chunk, 0, 0, pieces, most)
+                known[id(chunk)] = describe(chunk, 0, 0, most)
             head, stored, digests = known[id(chunk)]
             head = dict(head, number=number, first_event=total["events"])
             content.update(digests)
@@ -224,7 +214,7 @@ def bodies_of(records, most=None):
     return bodies
 
 
-def describe(chunk, number, first, pieces, most=None):
+def describe(chunk, number, first, most=None):
     """The right head of a chunk, its stored bytes, and the digests of its records, joined."""
     if chunk.records is None:
         head = dict(chunk.head, number=number, first_event=first)
@@ -233,7 +223,7 @@ def describe(chunk, number, first, pieces, most=None):
         bodies = bodies_of(chunk.records, most)
         raw = chunk.raw or b"".join(u32(len(body)) + body for body in bodies)
         stored = chunk.stored if chunk.stored is not None else pack_zstd(raw)
-        known_digests = {body: record_digest(body, pieces) for body in set(bodies)}
+        known_digests = {body: hashlib.sha256(body).digest() for body in set(bodies)}
         digests = b"".join(known_digests[body] for body in bodies)
         known = [record for record in chunk.records if isinstance(record, Record)]
         calls = {}

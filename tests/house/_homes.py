@@ -22,7 +22,7 @@ HOMES = (
         "records are encoded there alone; add what is missing there",
     ),
     Home(
-        ("zstd", "sha2", "tape_sha256"),
+        ("zstd", "sha2"),
         ("src/file/chunk.rs", "src/file/chunk/"),
         "compression and digests live in file/chunk; use file::Digest and file::MessageDigest",
     ),

@@ -103,7 +103,8 @@ fn planted(path: &str) {
                 ("x-trace-bin", &BASE64.encode(format!("from {SITE} by {TOKEN}"))),
                 ("x-remark", &format!("about {SITE}")),
             ]),
-            connection: 0,
+            attributes: vec![("later".to_owned(), SITE.into())],
+            ..CallStart::default()
         }),
         EventKind::Message(Message::plain(
             Direction::Sent,

@@ -7,7 +7,7 @@ use grpc_capture::file::{Reader, call_digests};
 
 use crate::support::{Dir, delimited, events, received, run, shipped, unzstd, verify};
 
-#[path = "../../examples/make_captures.rs"]
+#[path = "../../examples/make_captures/main.rs"]
 #[allow(
     dead_code,
     unreachable_pub,
@@ -46,9 +46,6 @@ const IMPORTED: [Imported; 2] = [
     },
 ];
 
-/// Made by earlier builds, and never again: every later one must read them.
-const KEPT: [&str; 3] = ["format-1.0.gcap", "format-1.1.gcap", "format-1.2.gcap"];
-
 fn hex(text: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(byte).collect()
@@ -74,12 +71,28 @@ fn the_synthetic_captures_are_what_the_example_makes() {
     }
 }
 
+/// The file stays as it is, whatever later writers make of the same events.
+#[test]
+fn the_capture_that_must_be_read_forever_holds_every_event_that_the_format_has() {
+    let (made, _) = make_captures::fixture().unwrap();
+    let path = shipped(make_captures::FIXTURE);
+    assert!(
+        events(&path) == made,
+        "captures/{} has other events",
+        make_captures::FIXTURE
+    );
+    assert!(verify(&path).is_whole());
+    let mut reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.version().to_string(), "1.0");
+    assert_eq!(reader.summary().unwrap().unwrap().digest, verify(&path).summary.digest);
+}
+
 #[test]
 fn every_capture_is_made_or_imported_or_kept() {
     let made = make_captures::synthetic().unwrap().into_iter().map(|(name, _)| name);
     let mut known: Vec<_> = made
         .chain(IMPORTED.iter().map(|imported| imported.capture))
-        .chain(KEPT)
+        .chain([make_captures::FIXTURE])
         .map(str::to_owned)
         .collect();
     known.sort();
@@ -171,8 +184,8 @@ fn the_raw_messages_of_every_capture_are_delimited_as_protobuf_does() {
 fn every_capture_is_a_zstd_file_that_holds_its_messages() {
     for name in all() {
         let content = unzstd(&fs::read(shipped(&name)).unwrap());
-        if matches!(name.as_str(), "format-1.1.gcap" | "format-1.2.gcap" | "format-1.3.gcap") {
-            // Their frames hold floats apart from their messages; that they are frames, zstd has checked.
+        if name == make_captures::FIXTURE {
+            // Its frames hold floats apart from its messages; that they are frames, zstd has checked.
             continue;
         }
         let mut from = 0;

@@ -71,7 +71,7 @@ fn a_report_for_a_ticket_is_markdown() {
         "# FAIL: nan.gcap",
         "| error | nan | 1 |",
         "capture validate nan.gcap",
-        "4a9d57ff7990e2979f0795c5a6c00803",
+        "d8ef8072e3f51a42a717165a43bbb447",
     ] {
         assert!(text.contains(part), "{part:?} is missing: {text}");
     }

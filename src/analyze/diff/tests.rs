@@ -394,6 +394,7 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
         by: Party::Us,
         reason: "enough".to_owned(),
         code: None,
+        cut: false,
     }));
     assert_eq!(told(&run(&same, stopped, 0, stable)), [(Kind::Changed, What::Ending)]);
     assert_eq!(told(&run(&same, ok(), 3, stable)), [(Kind::Changed, What::Gap)]);

@@ -1,10 +1,7 @@
 //! Calls of a slice: what a slice leaves out is not missed.
 
 use super::rules::endings::Before;
-use crate::{
-    file::{CUT_REASON, SliceOf},
-    model::event::Ending,
-};
+use crate::{file::SliceOf, model::event::Ending};
 
 /// Whether a call is there from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +23,7 @@ impl Opening {
 
     /// True when a slice leaves out a part of the call.
     pub(super) fn is_cut(self, ending: Option<&Ending>) -> bool {
-        let by_slice = |ending: &Ending| matches!(ending, Ending::Cancelled(end) if end.reason.starts_with(CUT_REASON));
+        let by_slice = |ending: &Ending| matches!(ending, Ending::Cancelled(end) if end.cut);
         self == Self::Cut || ending.is_some_and(by_slice)
     }
 

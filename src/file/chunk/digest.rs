@@ -1,15 +1,11 @@
 //! SHA-256 digests: of a capture's content, and of a call's messages.
 
-use std::{cmp::Reverse, fmt, io};
+use std::{fmt, io};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
-use tape_sha256::Message;
 
-use crate::{
-    file::format::{IN_PIECES, Version},
-    model::varint,
-};
+use crate::model::varint;
 
 /// A SHA-256 digest; displays as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -35,6 +31,18 @@ impl Digest {
         let mut hash = Sha256::new();
         let bytes = io::copy(&mut reader, &mut HashWriter(&mut hash))?;
         Ok((Self(hash.finalize().into()), bytes))
+    }
+
+    /// A digest out of its 64 hexadecimal digits.
+    pub(in crate::file) fn parse(text: &str) -> Option<Self> {
+        let mut digest = Self::default();
+        if text.len() != 2 * digest.0.len() || !text.is_ascii() {
+            return None;
+        }
+        for (at, byte) in digest.0.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        Some(digest)
     }
 }
 
@@ -70,6 +78,13 @@ impl Serialize for Digest {
     }
 }
 
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("a SHA-256 has 64 hexadecimal digits"))
+    }
+}
+
 /// The content digest in the making: SHA-256 over the digest of each event record, so that chunks can be hashed apart
 /// from each other and the result does not depend on where they were cut.
 #[derive(Debug, Clone, Default)]
@@ -86,97 +101,9 @@ impl ContentDigest {
     }
 }
 
-/// How the digest of a record comes about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::file) struct Rule {
-    /// Longest piece that is hashed as a whole.
-    piece: usize,
-}
-
-/// Longest piece of a record: short enough for a few messages to fill the lanes of a processor, and long enough for the
-/// padding and the digest of each to cost little more than 2 %. Measured: 8 and 16 KiB are as fast for messages of 400 KB,
-/// and slower for those of 30.
-const PIECE: usize = 4 << 10;
-
-impl Rule {
-    /// The rule of files of this version.
-    pub(in crate::file) fn of(version: Version) -> Self {
-        if version < IN_PIECES { Self::WHOLE } else { Self::NEW }
-    }
-
-    /// The rule of new files.
-    pub(super) const NEW: Self = Self { piece: PIECE };
-
-    /// Records as a whole, whatever their length.
-    const WHOLE: Self = Self { piece: usize::MAX };
-
-    /// Every rule, the newest first.
-    pub(in crate::file) const ALL: [Self; 2] = [Self::NEW, Self::WHOLE];
-
-    /// Appends the leaves of event records, each given in two parts.
-    ///
-    /// A block of SHA-256 waits for the one before it, so that one record alone leaves most of a processor idle. Pieces do
-    /// not wait for each other: as many are hashed side by side as the processor has lanes for.
-    pub(super) fn leaves<'a>(self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>, into: &mut Vec<[u8; 32]>) {
-        let (mut firsts, mut pieces) = (Vec::new(), Vec::new());
-        for (head, payload) in records {
-            let mut first = Parts { head, payload };
-            let mut rest = first.split_off(self.piece);
-            let from = pieces.len();
-            while !rest.is_empty() {
-                let behind = rest.split_off(self.piece);
-                pieces.push(Message::prefixed(rest.head, rest.payload));
-                rest = behind;
-            }
-            firsts.push((first, from..pieces.len()));
-        }
-        let mut digests = vec![[0; 32]; pieces.len()];
-        hash(&pieces, &mut digests);
-        let firsts: Vec<_> = firsts
-            .into_iter()
-            .map(|(first, pieces)| Message::pair(first.head, first.payload, digests[pieces].as_flattened()))
-            .collect();
-        let known = into.len();
-        into.resize(known + firsts.len(), [0; 32]);
-        hash(&firsts, &mut into[known..]);
-    }
-}
-
-/// Hashes messages, those of one length side by side: a lane is idle from the end of its message to that of the longest.
-fn hash(messages: &[Message<'_>], into: &mut [[u8; 32]]) {
-    let mut order: Vec<_> = (0..messages.len()).collect();
-    let len = |message: &Message<'_>| message.prefix.len() + message.body.len() + message.tail.len();
-    order.sort_by_key(|at| Reverse(len(&messages[*at])));
-    let sorted: Vec<_> = order.iter().map(|at| messages[*at]).collect();
-    let mut digests = vec![[0; 32]; messages.len()];
-    tape_sha256::hash_messages(&sorted, &mut digests);
-    for (at, digest) in order.into_iter().zip(digests) {
-        into[at] = digest;
-    }
-}
-
-/// A stretch of a record, which may go across the end of its head.
-#[derive(Clone, Copy)]
-struct Parts<'a> {
-    head: &'a [u8],
-    payload: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    const fn is_empty(&self) -> bool {
-        self.head.is_empty() && self.payload.is_empty()
-    }
-
-    /// Keeps so many bytes, and returns what is behind them.
-    fn split_off(&mut self, len: usize) -> Parts<'a> {
-        let (head, head_behind) = self.head.split_at(self.head.len().min(len));
-        let (payload, behind) = self.payload.split_at(self.payload.len().min(len - head.len()));
-        *self = Self { head, payload };
-        Self {
-            head: head_behind,
-            payload: behind,
-        }
-    }
+/// The digest of an event record, which is given in two parts.
+pub(super) fn of_record(head: &[u8], payload: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(head).chain_update(payload).finalize().into()
 }
 
 /// The digest of one chunk: over its leaves.
@@ -217,53 +144,18 @@ impl MessageDigest {
 mod tests {
     use super::*;
 
-    /// FORMAT.md §7, word for word.
-    fn leaf(record: &[u8], piece: usize) -> [u8; 32] {
-        let (first, rest) = record.split_at(record.len().min(piece));
-        let digests: Vec<[u8; 32]> = rest.chunks(piece).map(|piece| Sha256::digest(piece).into()).collect();
-        let all = Sha256::new().chain_update(first).chain_update(digests.as_flattened());
-        all.finalize().into()
-    }
-
     #[test]
-    fn leaves_are_those_of_each_record_whatever_its_parts() {
+    fn the_digest_of_a_record_is_that_of_its_bytes_whatever_its_parts() {
         let bytes: Vec<u8> = (0..20_000_u32).map(|at| (at * 7 + at / 3) as u8).collect();
-        let lens = [
-            0,
-            1,
-            55,
-            56,
-            63,
-            64,
-            65,
-            700,
-            PIECE - 1,
-            PIECE,
-            PIECE + 1,
-            3 * PIECE,
-            20_000,
-        ];
-        let all: Vec<_> = lens
-            .into_iter()
-            .flat_map(|head| lens.map(|payload| (&bytes[..head], &bytes[bytes.len() - payload..])))
-            .collect();
-        for (records, rule) in [(&all[..], Rule::NEW), (&all[1..], Rule::NEW), (&all[..], Rule::WHOLE)] {
-            let expected: Vec<[u8; 32]> = records
-                .iter()
-                .map(|(head, payload)| leaf(&[*head, *payload].concat(), rule.piece))
-                .collect();
-            let mut found = Vec::new();
-            rule.leaves(records.iter().copied(), &mut found);
-            assert_eq!(found, expected);
+        for len in [0, 1, 55, 56, 63, 64, 65, 700, 4095, 4096, 4097, 20_000] {
+            let record = &bytes[..len];
+            for head in [0, 1, 24, 64, len].into_iter().filter(|head| *head <= len) {
+                assert_eq!(
+                    of_record(&record[..head], &record[head..]),
+                    Digest::of(record).0,
+                    "{head} of {len}"
+                );
+            }
         }
-    }
-
-    #[test]
-    fn no_record_has_the_digest_of_another_that_is_made_of_its_digests() {
-        let long = vec![7; 2 * PIECE];
-        let short = [&long[..PIECE], &Sha256::digest(&long[PIECE..])[..]].concat();
-        let mut leaves = Vec::new();
-        Rule::NEW.leaves([(&[][..], &long[..]), (&[][..], &short[..])], &mut leaves);
-        assert_ne!(leaves[0], leaves[1]);
     }
 }

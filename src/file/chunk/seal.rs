@@ -72,11 +72,10 @@ impl Sealer {
         let number = super::store(chunk, codec, &mut self.scratch, &mut sealed.stored)
             .map_err(|error| FileError::io("compress a chunk", error))?;
         sealed.leaves.clear();
-        let records = chunk.records().map(|record| {
+        sealed.leaves.extend(chunk.records().map(|record| {
             let (_, head) = record.head.split_at(super::RECORD_PREFIX);
-            (head, record.payload)
-        });
-        digest::Rule::NEW.leaves(records, &mut sealed.leaves);
+            digest::of_record(head, record.payload)
+        }));
         sealed.counts = chunk.counts;
         sealed.head = ChunkHead {
             number: 0,

@@ -7,8 +7,7 @@ use super::EventPlace;
 use crate::{
     file::{
         FileError,
-        chunk::{self, Opener, digest::Rule},
-        format,
+        chunk::{self, Opener},
         record::{self, ChunkHead},
         walk::said::Said,
     },
@@ -96,20 +95,15 @@ impl OpenChunk {
 }
 
 /// The content of a chunk that others will take for that of its digest.
-pub(super) fn open_checked(
-    opener: &mut Opener,
-    version: format::Version,
-    head: &ChunkHead,
-    stored: &[u8],
-) -> Result<Bytes, FileError> {
+pub(super) fn open_checked(opener: &mut Opener, head: &ChunkHead, stored: &[u8]) -> Result<Bytes, FileError> {
     let raw = opener.open(head, stored)?;
-    leaves(version, head, &raw)?;
+    leaves(head, &raw)?;
     Ok(raw)
 }
 
 /// The digests of a chunk's records, which are those that its head promises.
-pub(super) fn leaves(version: format::Version, head: &ChunkHead, raw: &Bytes) -> Result<Vec<[u8; 32]>, FileError> {
+pub(super) fn leaves(head: &ChunkHead, raw: &Bytes) -> Result<Vec<[u8; 32]>, FileError> {
     let corrupt = |what: String| FileError::corrupt(format!("read chunk {}", head.number), what);
-    let leaves = chunk::leaves(raw, head, &[Rule::of(version)]).map_err(corrupt)?;
+    let leaves = chunk::leaves(raw, head).map_err(corrupt)?;
     leaves.ok_or_else(|| corrupt("the SHA-256 of its content differs".to_owned()))
 }

@@ -18,33 +18,21 @@ pub(super) enum EndHead<'a> {
     },
     Cancelled {
         by: PartyHead,
+        code: Option<u32>,
         reason: &'a str,
+        cut: bool,
     },
     Broken {
-        error: &'a str,
-        goaway: bool,
-    },
-    Deadline {
-        limit: LimitHead,
-        after_ns: u64,
-    },
-    /// Since 1.3: cancelled by a reset.
-    Reset {
-        by: PartyHead,
-        code: u32,
-        reason: &'a str,
-    },
-    /// Since 1.3: broken, with what HTTP/2 said.
-    Lost {
         error: &'a str,
         goaway: bool,
         reset: Option<u32>,
         #[serde(borrow)]
         announced: Option<(u32, u32, &'a [u8])>,
+        ended: bool,
     },
-    /// Since 1.3: ended by the server in order, without a status.
-    NoStatus {
-        error: &'a str,
+    Deadline {
+        limit: LimitHead,
+        after_ns: u64,
     },
 }
 
@@ -79,27 +67,17 @@ pub(super) fn end_head(ending: &Ending) -> EndHead<'_> {
             trailers: entries(&status.trailers),
             trailers_only: status.trailers_only,
         },
-        Ending::Cancelled(cancelled) => {
-            let by = match cancelled.by {
+        Ending::Cancelled(cancelled) => EndHead::Cancelled {
+            by: match cancelled.by {
                 Party::Us => PartyHead::Us,
                 Party::Client => PartyHead::Client,
                 Party::Server => PartyHead::Server,
-            };
-            let reason = &cancelled.reason;
-            match cancelled.code {
-                None => EndHead::Cancelled { by, reason },
-                Some(code) => EndHead::Reset { by, code, reason },
-            }
-        }
-        Ending::Broken(broken) if broken.reset.is_none() && broken.announced.is_none() => {
-            let (error, goaway) = (&broken.error, broken.goaway);
-            if broken.ended {
-                EndHead::NoStatus { error }
-            } else {
-                EndHead::Broken { error, goaway }
-            }
-        }
-        Ending::Broken(broken) => EndHead::Lost {
+            },
+            code: cancelled.code,
+            reason: &cancelled.reason,
+            cut: cancelled.cut,
+        },
+        Ending::Broken(broken) => EndHead::Broken {
             error: &broken.error,
             goaway: broken.goaway,
             reset: broken.reset,
@@ -107,6 +85,7 @@ pub(super) fn end_head(ending: &Ending) -> EndHead<'_> {
                 .announced
                 .as_ref()
                 .map(|goaway| (goaway.last_stream, goaway.code, &goaway.data[..])),
+            ended: broken.ended,
         },
         Ending::Deadline(deadline) => EndHead::Deadline {
             limit: match deadline.limit {
@@ -133,25 +112,18 @@ pub(super) fn ending_of(end: EndHead<'_>) -> Ending {
             trailers: metadata_of(trailers),
             trailers_only,
         }),
-        EndHead::Cancelled { by, reason } => Ending::Cancelled(Cancelled {
+        EndHead::Cancelled { by, code, reason, cut } => Ending::Cancelled(Cancelled {
             by: party_of(&by),
-            code: None,
+            code,
             reason: reason.to_owned(),
+            cut,
         }),
-        EndHead::Reset { by, code, reason } => Ending::Cancelled(Cancelled {
-            by: party_of(&by),
-            code: Some(code),
-            reason: reason.to_owned(),
-        }),
-        EndHead::Broken { error, goaway } => Ending::Broken(Broken {
-            goaway,
-            ..Broken::new(error)
-        }),
-        EndHead::Lost {
+        EndHead::Broken {
             error,
             goaway,
             reset,
             announced,
+            ended,
         } => Ending::Broken(Broken {
             error: error.to_owned(),
             goaway,
@@ -161,11 +133,7 @@ pub(super) fn ending_of(end: EndHead<'_>) -> Ending {
                 code,
                 data: Bytes::copy_from_slice(data),
             }),
-            ended: false,
-        }),
-        EndHead::NoStatus { error } => Ending::Broken(Broken {
-            ended: true,
-            ..Broken::new(error)
+            ended,
         }),
         EndHead::Deadline { limit, after_ns } => Ending::Deadline(Deadline {
             limit: match limit {
@@ -210,10 +178,15 @@ mod tests {
             let ending = Ending::Broken(broken);
             assert_eq!(ending_of(end_head(&ending)), ending);
         }
-        let cancelled = Ending::Cancelled(Cancelled {
-            code: Some(8),
-            ..Cancelled::new(Party::Server, "enough")
-        });
-        assert_eq!(ending_of(end_head(&cancelled)), cancelled);
+        for cancelled in [
+            Cancelled {
+                code: Some(8),
+                ..Cancelled::new(Party::Server, "enough")
+            },
+            Cancelled::by_slice(3.25),
+        ] {
+            let cancelled = Ending::Cancelled(cancelled);
+            assert_eq!(ending_of(end_head(&cancelled)), cancelled);
+        }
     }
 }

@@ -9,8 +9,8 @@ use super::{
     template::Lasting,
 };
 use crate::{
-    file::{CUT_REASON, NewFile, SliceOf},
-    model::event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, Party},
+    file::{NewFile, SliceOf},
+    model::event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note},
     record::{
         Sink as _, SinkError,
         pipeline::{Pipeline, Written},
@@ -170,12 +170,10 @@ impl Part {
     ) -> Result<Option<(RecordedCapture, Written)>, SinkError> {
         let seconds = at_ns.saturating_sub(self.from_ns) as f64 / 1e9;
         for call in std::mem::take(&mut self.open) {
-            let reason = format!("{CUT_REASON} at {seconds:.3} s: the call went on");
-            let by = Party::Us;
             self.put(
                 call,
                 at_ns,
-                EventKind::End(Ending::Cancelled(Cancelled { by, reason, code: None })),
+                EventKind::End(Ending::Cancelled(Cancelled::by_slice(seconds))),
             )?;
         }
         let written = self.writer.finish()?;

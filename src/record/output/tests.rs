@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    file::{CUT_REASON, Header, Reader, WriterOptions, verify},
+    file::{Header, Reader, WriterOptions, verify},
     model::event::{CAPTURE_CALL, CallStart, Direction, Ending, EventKind, Message, Status},
     record::{compression_pool::CompressionPool, pipeline::CodecPreference},
 };
@@ -175,7 +175,7 @@ fn a_series_holds_every_message_once_and_each_file_is_a_whole_slice() {
         });
         match (last.unwrap(), at + 1 == written.files.len()) {
             (Ending::Status(_), true) => {}
-            (Ending::Cancelled(cut), false) => assert!(cut.reason.starts_with(CUT_REASON)),
+            (Ending::Cancelled(cut), false) => assert!(cut.cut && cut.reason.starts_with("cut by slice")),
             other => panic!("{other:?}"),
         }
         let earlier: u64 = written.files[..at].iter().map(|file| file.summary.messages).sum();

@@ -65,7 +65,8 @@ fn a_recorder_that_stopped_is_not_an_ending_of_the_job() {
             finale(Ending::Cancelled(Cancelled {
                 by,
                 reason: String::new(),
-                code: None
+                code: None,
+                cut: false,
             })),
             Finale::complete()
         );
@@ -83,6 +84,7 @@ fn a_server_that_gave_up_or_broke_does_so_again() {
         by: Party::Server,
         reason: String::new(),
         code: None,
+        cut: false,
     };
     assert_eq!(finale(Ending::Cancelled(cancelled)), Finale::Cancel);
     for goaway in [true, false] {

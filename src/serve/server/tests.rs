@@ -252,6 +252,7 @@ async fn a_recorder_that_stopped_is_replayed_as_ok() {
         by: Party::Us,
         reason: "enough".to_owned(),
         code: None,
+        cut: false,
     };
     let server = serving([Recording::job(1, "a")
         .received("x")
@@ -270,6 +271,7 @@ async fn a_server_that_cancelled_does_so_after_every_message() {
             by: Party::Server,
             reason: String::new(),
             code: None,
+            cut: false,
         })
     };
     let with_messages = Recording::job(1, "a")

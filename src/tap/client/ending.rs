@@ -40,9 +40,8 @@ pub(in crate::tap) fn reset_by_server(reset: u32) -> Ending {
     let error = format!("the server reset the stream ({})", code::name(reset));
     if reset == code::CANCEL {
         return Ending::Cancelled(Cancelled {
-            by: Party::Server,
             code: Some(reset),
-            reason: error,
+            ..Cancelled::new(Party::Server, error)
         });
     }
     Ending::Broken(Broken {

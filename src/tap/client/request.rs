@@ -89,7 +89,7 @@ impl CallRequest {
             authority: connection.authority.clone(),
             peer: connection.peer.clone(),
             metadata: metadata(&headers(&connection.metadata)),
-            connection: 0,
+            ..CallStart::default()
         }
     }
 

@@ -55,6 +55,7 @@ impl Log {
             peer: peer.to_owned(),
             metadata: request.metadata,
             connection,
+            ..CallStart::default()
         };
         let started_ns = recorder.now();
         let call = recorder.call(start).map_err(|refused| hub.refused(refused)).ok()?;

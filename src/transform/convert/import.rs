@@ -196,7 +196,7 @@ fn opening(options: &ImportOptions) -> VecDeque<EventKind> {
         authority: options.authority.clone(),
         peer: String::new(),
         metadata: metadata(&[("te", "trailers"), ("content-type", "application/grpc")]),
-        connection: 0,
+        ..CallStart::default()
     };
     let headers = Headers {
         metadata: metadata(&[("content-type", "application/grpc")]),

@@ -92,6 +92,13 @@ impl Ledger {
         self.count("values in other texts=mask");
         Some(clean)
     }
+
+    /// The same for a value under a name, which may be no text.
+    fn known_in(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
+        let clean = visit::clean(&self.values, name, value)?;
+        self.count("values in other texts=mask");
+        Some(clean)
+    }
 }
 
 /// Takes secrets out of the events of one capture, in their order, and out of its header.
@@ -264,6 +271,11 @@ impl Redactor {
             }
         }
         self.metadata(&mut start.metadata);
+        for (name, value) in &mut start.attributes {
+            if let Some(clean) = self.ledger.known_in(name, value) {
+                *value = clean;
+            }
+        }
         start
     }
 

@@ -92,7 +92,8 @@ fn events() -> Vec<Event> {
                     ("x-site", SECRET),
                     ("te", "trailers"),
                 ]),
-                connection: 0,
+                attributes: vec![("later".to_owned(), SECRET.into())],
+                ..CallStart::default()
             }),
         ),
         event(2, message(Direction::Sent, datastream::stream_request(SECRET, 3))),

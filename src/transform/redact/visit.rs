@@ -56,6 +56,7 @@ pub(super) fn texts(kind: &EventKind, look: &mut impl FnMut(&str, &[u8])) {
             look("authority", start.authority.as_bytes());
             look("peer", start.peer.as_bytes());
             metadata(&start.metadata, look);
+            start.attributes.iter().for_each(|(name, value)| look(name, value));
         }
         EventKind::Headers(headers) => metadata(&headers.metadata, look),
         EventKind::End(Ending::Status(status)) => {

@@ -8,8 +8,8 @@ use super::{
     sensors::{Sieve, Sifted},
 };
 use crate::{
-    file::{CUT_REASON, CaptureState, Summary},
-    model::event::{CAPTURE_CALL, Cancelled, Direction, Ending, Event, EventKind, Message, Party},
+    file::{CaptureState, Summary},
+    model::event::{CAPTURE_CALL, Cancelled, Direction, Ending, Event, EventKind, Message},
 };
 
 /// Calls that a note tells of one by one; of more it gives the totals.
@@ -146,9 +146,7 @@ impl Machine {
         };
         call.state = State::Cut;
         let seconds = self.to_ns.min(at).saturating_sub(self.from_ns) as f64 / 1e9;
-        let reason = format!("{CUT_REASON} at {seconds:.3} s: the call went on");
-        let by = Party::Us;
-        let ending = Ending::Cancelled(Cancelled { by, reason, code: None });
+        let ending = Ending::Cancelled(Cancelled::by_slice(seconds));
         out.push(self.stamp(number, at, EventKind::End(ending)));
     }
 

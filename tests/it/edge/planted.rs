@@ -106,7 +106,7 @@ fn start(method: &str, plant: &str) -> EventKind {
         authority: plant.to_owned(),
         peer: plant.to_owned(),
         metadata: metadata(plant),
-        connection: 0,
+        ..CallStart::default()
     })
 }
 
@@ -190,6 +190,7 @@ fn events(plant: &str, variant: &str) -> Vec<(u32, EventKind)> {
                 by: Party::Server,
                 reason: text(),
                 code: None,
+                cut: false,
             })),
         ),
         (3, start(&method, plant)),

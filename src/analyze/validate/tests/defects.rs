@@ -44,7 +44,7 @@ fn broken(goaway: bool) -> Ending {
 
 fn cancelled(by: Party) -> Ending {
     let reason = "CANCEL".to_owned();
-    Ending::Cancelled(Cancelled { by, reason, code: None })
+    Ending::Cancelled(Cancelled::new(by, reason))
 }
 
 fn freeze(scenario: &mut Scenario, from: usize, to: usize) {

@@ -86,25 +86,21 @@ fn spectra_shrink_by_a_third_and_come_back() {
 
 #[test]
 fn the_capture_of_the_format_has_every_cut() {
-    let cuts = |name| {
-        let path = format!("{}/captures/{name}.gcap", env!("CARGO_MANIFEST_DIR"));
-        let mut scanner = Scanner::new(std::fs::File::open(path).unwrap());
-        let mut cuts = Vec::new();
-        loop {
-            match scanner.step(Content::Read).unwrap().found {
-                Found::Chunk(head, stored) if head.codec == FLOAT => {
-                    let (mut plan, mut bytes) = (Plan::default(), Vec::new());
-                    Frames::default().next(&mut &stored[..], MAX_PLAN, &mut bytes).unwrap();
-                    plan.decode(&bytes, head.raw_len as usize).unwrap();
-                    cuts.extend(plan.streams.iter().map(|stream| stream.cut));
-                }
-                Found::End => return cuts,
-                _ => {}
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/format-1.0.gcap");
+    let mut scanner = Scanner::new(std::fs::File::open(path).unwrap());
+    let mut cuts = Vec::new();
+    loop {
+        match scanner.step(Content::Read).unwrap().found {
+            Found::Chunk(head, stored) if head.codec == FLOAT => {
+                let (mut plan, mut bytes) = (Plan::default(), Vec::new());
+                Frames::default().next(&mut &stored[..], MAX_PLAN, &mut bytes).unwrap();
+                plan.decode(&bytes, head.raw_len as usize).unwrap();
+                cuts.extend(plan.streams.iter().map(|stream| stream.cut));
             }
+            Found::End => break,
+            _ => {}
         }
-    };
-    assert!(cuts("format-1.1").iter().all(|cut| *cut == Cut::Bytes));
-    let cuts = cuts("format-1.3");
+    }
     for cut in [Cut::Bytes, Cut::Sixteen, Cut::Twenty] {
         assert!(cuts.contains(&cut), "{cuts:?} without {cut:?}");
     }

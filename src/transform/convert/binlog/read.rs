@@ -313,7 +313,7 @@ pub(super) fn kind(entry: GrpcLogEntry, answered: bool) -> Result<Option<EventKi
             authority: header.authority,
             peer: entry.peer.map(peer).unwrap_or_default(),
             metadata: metadata(header.metadata),
-            connection: 0,
+            ..CallStart::default()
         }),
         (EventType::ServerHeader, Some(Payload::ServerHeader(header))) => EventKind::Headers(Headers {
             metadata: metadata(header.metadata),

@@ -6,9 +6,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::{
-    Broken, CallStart, Cancelled, Deadline, Direction, Ending, EventKind, Gap, GoAway, Headers, Limit, Metadata, Note,
-    Party, Status,
+use crate::{
+    file::Digest,
+    model::event::{
+        Broken, CallStart, Cancelled, Deadline, Direction, Ending, EventKind, Gap, GoAway, Headers, Limit, Metadata,
+        Note, Party, Status,
+    },
 };
 
 /// The layout of the channel that is written here.
@@ -47,6 +50,10 @@ pub(super) enum Said {
         metadata: Pairs,
         #[serde(default)]
         connection: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate_sha256: Option<Digest>,
+        #[serde(default, skip_serializing_if = "Pairs::is_empty")]
+        attributes: Pairs,
     },
     Headers {
         metadata: Pairs,
@@ -94,6 +101,8 @@ pub(super) enum End {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<u32>,
         reason: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut: bool,
     },
     Broken {
         error: String,
@@ -170,6 +179,10 @@ impl Pairs {
         Self(pairs.iter().map(pair).collect())
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn into_pairs(self) -> Vec<(String, Vec<u8>)> {
         let pair = |(name, value)| match value {
             Text::Text(text) => (name, text.into_bytes()),
@@ -194,12 +207,16 @@ impl Said {
                 peer,
                 metadata,
                 connection,
+                certificate_sha256,
+                attributes,
             }) => Self::CallStart {
                 method: method.clone(),
                 authority: authority.clone(),
                 peer: peer.clone(),
                 metadata: Pairs::of(&metadata.0),
                 connection: *connection,
+                certificate_sha256: certificate_sha256.map(Digest),
+                attributes: Pairs::of(attributes),
             },
             EventKind::Headers(Headers { metadata }) => Self::Headers {
                 metadata: Pairs::of(&metadata.0),
@@ -233,12 +250,16 @@ impl Said {
                 peer,
                 metadata,
                 connection,
+                certificate_sha256,
+                attributes,
             } => EventKind::CallStart(CallStart {
                 method,
                 authority,
                 peer,
                 metadata: metadata.metadata(),
                 connection,
+                certificate_sha256: certificate_sha256.map(|digest| digest.0),
+                attributes: attributes.into_pairs(),
             }),
             Self::Headers { metadata } => EventKind::Headers(Headers {
                 metadata: metadata.metadata(),
@@ -273,10 +294,11 @@ impl End {
                 trailers_only: *trailers_only,
                 trailers: Pairs::of(&trailers.0),
             },
-            Ending::Cancelled(Cancelled { by, code, reason }) => Self::Cancelled {
+            Ending::Cancelled(Cancelled { by, code, reason, cut }) => Self::Cancelled {
                 by: *by,
                 code: *code,
                 reason: reason.clone(),
+                cut: *cut,
             },
             Ending::Broken(Broken {
                 error,
@@ -311,7 +333,7 @@ impl End {
                 trailers: trailers.metadata(),
                 trailers_only,
             }),
-            Self::Cancelled { by, code, reason } => Ending::Cancelled(Cancelled { by, code, reason }),
+            Self::Cancelled { by, code, reason, cut } => Ending::Cancelled(Cancelled { by, code, reason, cut }),
             Self::Broken {
                 error,
                 goaway,

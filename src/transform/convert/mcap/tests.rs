@@ -67,6 +67,8 @@ fn start(method: &str) -> EventKind {
     EventKind::CallStart(CallStart {
         method: method.to_owned(),
         connection: 3,
+        certificate_sha256: Some([0xab; 32]),
+        attributes: vec![("later".to_owned(), vec![0xff, 0])],
         ..CallStart::default()
     })
 }
@@ -114,6 +116,7 @@ fn what_no_message_of_mcap_can_say_comes_back_too() {
             by,
             code: Some(8),
             reason: "\u{1}\u{fffe}\"".to_owned(),
+            cut: true,
         }))
     };
     let broken = Broken {

@@ -57,6 +57,7 @@ fn a_token_is_masked_wherever_text_stands_from_its_call_on() {
             by: Party::Server,
             reason: says(),
             code: None,
+            cut: false,
         })),
         EventKind::End(Ending::Broken(Broken {
             error: says(),

@@ -7,6 +7,9 @@
 //! capture import febus_jitter.dstream.bin -o captures/febus-jitter.gcap --job-id febus-jitter --level 19 --force
 //! ```
 //!
+//! `captures/format-1.0.gcap` is made once, when the format is decided: every later release must read the very file. It is
+//! written anew only by `cargo run --example make_captures -- format-1.0`.
+//!
 //! Everything here is fixed, so that a test can compare every byte.
 
 #![allow(clippy::print_stdout, reason = "it tells what it has made")]
@@ -18,10 +21,14 @@ use grpc_capture::{
         dialect::{Dialect, datastream, pandadatastream},
         proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
     },
-    file::{Codec, Header, Sealed, Sealer, Writer, WriterOptions, attribute},
+    file::{Codec, Header, Writer, WriterOptions, attribute},
     model::event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
 };
 use prost::Message as _;
+
+mod fixture;
+
+pub use fixture::{FIXTURE, fixture};
 
 /// 2026-11-24T08:00:00Z, in milliseconds since the Unix epoch.
 const START_MS: i64 = 1_795_507_200_000;
@@ -31,7 +38,11 @@ const LINES_DT_MS: i64 = 100;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    for (name, bytes) in synthetic()? {
+    let mut captures = synthetic()?;
+    if std::env::args().skip(1).any(|name| FIXTURE.starts_with(&name)) {
+        captures.push((FIXTURE, fixture()?.1));
+    }
+    for (name, bytes) in captures {
         let path = folder.join(name);
         fs::write(&path, &bytes).map_err(|error| format!("could not write {}: {error}", path.display()))?;
         println!("{name}: {} bytes", bytes.len());
@@ -51,7 +62,6 @@ pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
         ("zero-ids.gcap", zero_ids()?),
         ("nan.gcap", nan()?),
         ("production.gcap", production_job()?),
-        ("format-1.3.gcap", every_codec()?),
     ])
 }
 
@@ -73,13 +83,6 @@ fn row(number: i64, sensors: i32, bins: i32, canvas: &str) -> spec::SpectrogramR
 fn intensity(row: i64, sensor: i32, bin: i32) -> f32 {
     let mixed = (row * 7919 + i64::from(sensor) * 104_729 + i64::from(bin) * 1_299_709) % 1021;
     -160.0 + mixed as f32 / 16.0
-}
-
-/// A level for each bin with noise in every bit, as measurements have it.
-fn noisy(row: i64, sensor: i32, bin: i32) -> f32 {
-    let place = row * 7919 + i64::from(sensor) * 104_729 + i64::from(bin) * 1_299_709;
-    let noise = (place as u32).wrapping_mul(2_654_435_761) >> 8;
-    -100.0 - bin as f32 / 3.0 + noise as f32 / 1_048_576.0
 }
 
 fn frame(rows: Vec<spec::SpectrogramRow>) -> spec::DataStream {
@@ -263,7 +266,7 @@ impl Call {
             authority: "127.0.0.1:50051".to_owned(),
             peer: "127.0.0.1:50051".to_owned(),
             metadata,
-            connection: 0,
+            ..CallStart::default()
         };
         let mut opened = Self {
             number,
@@ -306,71 +309,6 @@ fn header(dialect: Dialect, job_id: &str) -> Header {
     header.set(attribute::SOURCE, "synthetic");
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
     header
-}
-
-/// A call of each dialect, in chunks of every codec, with what the float codec treats apart: dead sensors, packed
-/// doubles, runs of several lengths, fields that are no numbers.
-fn every_codec() -> Result<Vec<u8>, Box<dyn Error>> {
-    const ROWS: i64 = 24;
-    /// Of a block of production, in one row.
-    const VALUES: i32 = 256;
-    let header = header(Dialect::DataStream, "format-1.3");
-    let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default())?;
-    let (mut press, mut sealed) = (Sealer::default(), Sealed::default());
-    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("format-1.3", 0));
-    let mut other = Call::open(2, Dialect::PandaDataStream, pandadatastream::stream_request(0));
-    for call in [&mut call, &mut other] {
-        call.add(1, EventKind::Headers(grpc_headers()));
-    }
-    for number in 0..ROWS {
-        let mut spectra = row(number, 12, 32, "synthetic");
-        for (sensor, spectrum) in (1..).zip(&mut spectra.sensors) {
-            spectrum.intensity = (0..32).map(|bin| noisy(number, sensor, bin)).collect();
-        }
-        spectra.sensors[3].intensity.fill(f32::NEG_INFINITY);
-        if number % 3 == 0 {
-            spectra.sensors[7].intensity.fill(0.0);
-        }
-        let mut bytes = frame(vec![spectra]).encode_to_vec();
-        // Field 17, packed doubles, which the schema does not have.
-        let doubles = (0..16).flat_map(|n| (1000.0 + number as f64 + f64::from(n) / 3.0).to_le_bytes());
-        bytes.extend([0x8a, 0x01, 0x80, 0x01]);
-        bytes.extend(doubles);
-        call.add(10, received(bytes));
-        // Of many sizes, so that more than a byte of each differs.
-        let values = (0..VALUES)
-            .map(|bin| noisy(number, 40, bin) + 101.0 + bin as f32 / 3.0)
-            .map(|value| value * value);
-        let block = production::DataStream {
-            start_channel: 1,
-            end_channel: 4,
-            timestamp_in_milis: vec![START_MS + number * LINES_DT_MS],
-            row_index: vec![number as i32],
-            data_shape_x: VALUES,
-            data_shape_y: 1,
-            global_maximum: -96.0,
-            global_minimum: -160.0,
-            main_data: vec![values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>()],
-            job_id: Some(11),
-            data_shape_z: None,
-        };
-        other.add(10, received(block.encode_to_vec()));
-    }
-    for call in [&mut call, &mut other] {
-        call.add(1, EventKind::End(ok()));
-    }
-    let mut events = [call.events, other.events].concat();
-    events.sort_by_key(|event| (event.offset_ns, event.call, event.seq));
-    let codecs = [Codec::Float, Codec::FloatFast, Codec::Stored, Codec::Zstd(3)];
-    for (events, codec) in events.chunks(events.len().div_ceil(codecs.len())).zip(codecs) {
-        let mut chunk = writer.builder();
-        for event in events {
-            chunk.push(event)?;
-        }
-        press.seal(&mut chunk, codec, &mut sealed)?;
-        writer.append(&sealed)?;
-    }
-    Ok(writer.finish_into()?.0)
 }
 
 fn capture(header: &Header, events: Vec<Event>) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -1,6 +1,6 @@
 //! gRPC on the wire: length-prefixed messages, status and trailers.
 //!
-//! Pure: bytes and header maps go in, [`crate::model::event`] values come out. Nothing here is decoded beyond the five bytes
+//! Pure but for `net`: bytes and header maps go in, [`crate::model::event`] values come out. Nothing here is decoded beyond the five bytes
 //! of a message prefix, so a payload leaves exactly as it came.
 
 pub mod deframe;
@@ -11,6 +11,7 @@ pub mod idle;
 pub mod inflate;
 pub mod metadata;
 mod method;
+pub(crate) mod net;
 pub(crate) mod protobuf;
 pub mod server_tls;
 pub mod status;

@@ -56,8 +56,6 @@ mod server;
 mod shape;
 mod share;
 mod steps;
-mod stream;
-mod tls;
 
 pub use crate::grpc::server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub use crate::replay::pace::Rate;

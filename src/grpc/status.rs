@@ -1,6 +1,7 @@
 //! Status: `grpc-status`, `grpc-message`, and what HTTP says when they are missing.
 
 use http::HeaderMap;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::metadata::metadata;
 use crate::model::event::Status;
@@ -120,39 +121,14 @@ pub const fn code_of_http(http: u16) -> u32 {
 /// ```
 #[must_use]
 pub fn percent_decode(raw: &[u8]) -> String {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((&byte, tail)) = rest.split_first() {
-        if let (b'%', [high, low, after @ ..]) = (byte, tail)
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            out.push(high << 4 | low);
-            rest = after;
-        } else {
-            out.push(byte);
-            rest = tail;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_encoding::percent_decode(raw).decode_utf8_lossy().into_owned()
 }
 
 /// Text as it may stand in a `grpc-message`: all but printable ASCII without `%` is escaped.
 #[must_use]
 pub fn percent_encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if matches!(byte, b' '..=b'~') && byte != b'%' {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
+    const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// True for the content type of gRPC: `application/grpc`, alone or with a subtype or parameters.

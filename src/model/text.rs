@@ -26,6 +26,36 @@ pub(crate) fn without_marks(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
+/// A number with commas between its thousands.
+///
+/// ```
+/// assert_eq!(grpc_capture::text::grouped(1_234_567), "1,234,567");
+/// ```
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with its noun, in the plural where it is not one.
+///
+/// ```
+/// use grpc_capture::text::counted;
+/// assert_eq!([counted(1, "call"), counted(2000, "call")], ["1 call", "2,000 calls"]);
+/// ```
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
 /// True for characters that steer a terminal, cannot be seen, turn the direction of what follows, or are none: control
 /// characters, line and paragraph separators, marks and overrides of direction, zero-width and other format characters,
 /// and non-characters.
@@ -256,6 +286,13 @@ mod tests {
         let once = printable("\u{202e}\r\nx");
         assert_eq!(printable(&once), once);
         assert!(matches!(printable_lines(&once), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (2000, "2,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
     }
 
     #[test]

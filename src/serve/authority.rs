@@ -9,11 +9,14 @@ use std::{
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::uri::Authority;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::grpc::http2::{
-    frame::{FrameReader, Head, Item, MAX_BLOCK_BYTES, fragment, kind},
-    hpack::{self, Decoder},
+use crate::grpc::{
+    http2::{
+        frame::{FrameReader, Head, Item, MAX_BLOCK_BYTES, fragment, kind},
+        hpack::{self, Decoder},
+    },
+    net::ReadFilter,
 };
 
 /// Payload of the frames that are written, the least that every HTTP/2 side takes.
@@ -154,73 +157,49 @@ fn write(first: Head, block: &[u8], out: &mut BytesMut) {
     }
 }
 
-/// A client's stream, without authorities that the HTTP library does not take.
+/// Leaves out of what a client sends the authorities that the HTTP library does not take.
 #[derive(Debug)]
-pub(super) struct Readdressed<S> {
-    stream: S,
+pub(super) struct Readdressing {
     rewriter: Rewriter,
     /// What has come and was not read.
     out: BytesMut,
 }
 
-impl<S> Readdressed<S> {
-    pub(super) fn new(stream: S) -> Self {
+impl Readdressing {
+    pub(super) fn new() -> Self {
         Self {
-            stream,
             rewriter: Rewriter::new(),
             out: BytesMut::new(),
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Readdressed<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while this.out.is_empty() {
+impl ReadFilter for Readdressing {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.out.is_empty() {
             let mut room = [0; READ_BYTES];
             let mut read = ReadBuf::new(&mut room);
-            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut read))?;
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
             let bytes = Bytes::copy_from_slice(read.filled());
-            let passed = this.rewriter.pass(bytes, &mut this.out);
+            let passed = self.rewriter.pass(bytes, &mut self.out);
             passed.map_err(|Lost| io::Error::new(io::ErrorKind::InvalidData, "header blocks that cannot be read"))?;
         }
-        let count = buf.remaining().min(this.out.len());
-        buf.put_slice(this.out.get(..count).unwrap_or_default());
-        this.out.advance(count);
-        if this.out.is_empty() {
+        let count = buf.remaining().min(self.out.len());
+        buf.put_slice(self.out.get(..count).unwrap_or_default());
+        self.out.advance(count);
+        if self.out.is_empty() {
             // What a large request took is given back.
-            this.out = BytesMut::new();
+            self.out = BytesMut::new();
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Readdressed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

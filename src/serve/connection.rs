@@ -4,7 +4,7 @@
 //! recorded one they come to that point at different times: the connection breaks when the last of them has.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     io,
     pin::Pin,
     sync::{
@@ -22,12 +22,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    authority::Readdressed,
+    authority::Readdressing,
     player::Finale,
     prompt::{PREFACE_BYTES, Prompt},
-    stream::Stream,
 };
-use crate::grpc::http2::merge::{LEAST_ROOM, Merger};
+use crate::grpc::net::{Filtered, Merging, Stream};
 
 /// What the calls of a connection share.
 #[derive(Debug, Default)]
@@ -108,13 +107,13 @@ impl Connection {
     }
 
     /// Wraps the connection's socket.
-    pub(super) fn socket(&self, stream: Stream) -> Socket {
+    pub(super) fn socket(&self, stream: Box<dyn Stream>) -> Socket {
+        let prompt = Filtered::new(stream, Prompt::new(PREFACE_BYTES));
+        let readdressed = Filtered::new(prompt, Readdressing::new());
         Socket {
-            stream: Readdressed::new(Prompt::new(stream, PREFACE_BYTES)),
+            stream: Filtered::new(readdressed, Merging::of_client()),
             cut: Arc::clone(&self.cut),
             said: false,
-            merger: Merger::of_client(),
-            merged: VecDeque::new(),
         }
     }
 
@@ -233,38 +232,22 @@ impl Drop for Guard {
     }
 }
 
+/// A client's stream as HTTP/2 reads it: with its first word in time, authorities that the library takes, and few frames,
+/// for a client that sends many small messages sends many small DATA frames.
+type Received = Filtered<Filtered<Filtered<Box<dyn Stream>, Prompt>, Readdressing>, Merging>;
+
 /// A socket that can be told to close once everything was written.
 ///
 /// HTTP/2 flushes only when its own buffers are empty. Closing then says so to the client first (FIN) and reads on until
 /// the client has closed, too: a socket that is dropped with bytes unread resets the connection, and what the client had
 /// not received yet would be lost.
-#[derive(Debug)]
 pub(super) struct Socket {
-    stream: Readdressed<Prompt<Stream>>,
+    stream: Received,
     cut: Arc<AtomicBool>,
     said: bool,
-    /// A client that sends many small messages sends many small DATA frames.
-    merger: Merger,
-    /// What was merged and did not fit into the reader's room.
-    merged: VecDeque<u8>,
 }
 
 impl Socket {
-    /// Reads into a room too small to merge in.
-    fn poll_small(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.merged.is_empty() {
-            let mut room = [0; LEAST_ROOM];
-            let mut read = ReadBuf::new(&mut room);
-            ready!(Pin::new(&mut *self).poll_read(cx, &mut read))?;
-            self.merged.extend(read.filled());
-        }
-        let count = buf.remaining().min(self.merged.len());
-        for byte in self.merged.drain(..count) {
-            buf.put_slice(&[byte]);
-        }
-        Poll::Ready(Ok(()))
-    }
-
     /// Reads until the client has closed; the error is the end of the connection.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let mut unread = [0; 1024];
@@ -281,31 +264,7 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if buf.remaining() < LEAST_ROOM || !self.merged.is_empty() {
-            return self.poll_small(cx, buf);
-        }
-        let start = buf.filled().len();
-        loop {
-            let (held, have) = self.merger.held();
-            buf.put_slice(held.get(..have).unwrap_or_default());
-            let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-            if !matches!(poll, Poll::Ready(Ok(()))) {
-                self.merger.hold(have);
-                buf.set_filled(start);
-                return poll;
-            }
-            if buf.filled().len() == start + have {
-                return poll;
-            }
-            let length = buf
-                .filled_mut()
-                .get_mut(start..)
-                .map_or(0, |new| self.merger.merge(new));
-            buf.set_filled(start + length);
-            if length > 0 {
-                return poll;
-            }
-        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 

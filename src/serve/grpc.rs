@@ -32,12 +32,12 @@ use super::{
     server::Stage,
     share::{Feed, Share},
     steps::{Steps, Tape},
-    stream::Stream,
 };
 use crate::{
     das::{dialect::datastream::HEALTH_METHOD, proto::datastream::HealthResponse},
     grpc::{
         NO_ENCODING, WireError, encode_message, inflate, is_grpc, metadata,
+        net::Stream,
         status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
     },
     model::event::{Metadata, Status},
@@ -76,7 +76,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(5 * 60);
 type Reply = Result<Response<Answer>, Cut>;
 
 /// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
-pub(super) async fn serve(port: Arc<Port>, stream: Stream, drain: CancellationToken) {
+pub(super) async fn serve(port: Arc<Port>, stream: Box<dyn Stream>, drain: CancellationToken) {
     let connection = Arc::new(Connection::default());
     let socket = TokioIo::new(connection.socket(stream));
     let keepalive = port.stage.wire.keepalive;

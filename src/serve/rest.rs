@@ -35,15 +35,17 @@ use hyper_util::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::das::focus::{REPLAY_SERVER, parse_body};
+use crate::{
+    das::focus::{REPLAY_SERVER, parse_body},
+    grpc::net::{FIRST_WORD, Filtered, Stream},
+};
 
 use super::{
     catalog::Entry,
     configure::{self, Endpoint},
-    prompt::{FIRST_WORD, PREFACE_BYTES, Prompt},
+    prompt::{PREFACE_BYTES, Prompt},
     quirks::{Quirk, Quirks},
     server::Stage,
-    stream::Stream,
 };
 
 /// What REST knows: the jobs, and where each is served.
@@ -140,13 +142,13 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 }
 
 /// Serves one connection until it ends; `drain` ends it after the request in hand.
-pub(super) async fn serve(router: Router, stream: Stream, drain: CancellationToken) {
+pub(super) async fn serve(router: Router, stream: Box<dyn Stream>, drain: CancellationToken) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Also how long a connection may stay open without a request.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(FIRST_WORD);
     let idle = Some(FIRST_WORD);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(idle);
-    let stream = Prompt::new(stream, PREFACE_BYTES);
+    let stream = Filtered::new(stream, Prompt::new(PREFACE_BYTES));
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut serving = std::pin::pin!(serving);
     let result = tokio::select! {

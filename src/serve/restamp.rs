@@ -63,8 +63,9 @@ pub(super) fn newest_ms(dialect: Dialect, frame: &[u8]) -> Option<i64> {
             }
             (Dialect::PandaDataStream, TIMESTAMPS, Value::Varint(at)) => note(at),
             (Dialect::PandaDataStream, TIMESTAMPS, Value::Bytes(_)) => {
-                let moments = moments(&field).unwrap_or_default();
-                moments.into_iter().for_each(|at| note(at as u64));
+                for at in moments(&field).unwrap_or_default() {
+                    note(at as u64);
+                }
             }
             _ => {}
         }

@@ -22,10 +22,11 @@ use super::{
     rest::{self, Desk},
     served::{Counters, Served},
     share::{Deliveries, Sessions},
-    stream::Stream,
-    tls,
 };
-use crate::file::CaptureState;
+use crate::{
+    file::CaptureState,
+    grpc::net::{self, Stream},
+};
 
 /// See [`Builder::start`].
 pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
@@ -46,13 +47,17 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     let ips = [grpc_addr.ip(), rest_addr.ip()];
     let blocking = move || -> Result<_, ReplayError> {
         let opened = Opened::read(&sources, &shapes)?;
-        let acceptors = tls.map(|tls| tls::acceptors(&tls, &ips)).transpose()?;
-        Ok((opened, acceptors))
+        let prepared = tls.map(|tls| tls.prepare(&ips)).transpose()?;
+        Ok((opened, prepared))
     };
-    let (opened, acceptors) = tokio::task::spawn_blocking(blocking)
+    let (opened, prepared) = tokio::task::spawn_blocking(blocking)
         .await
         .map_err(|_| ReplayError::Scan)??;
-    let (grpc_tls, rest_tls) = acceptors.map(|both| (both.grpc, both.rest)).unzip();
+    let acceptor = |protocols: &[&str]| {
+        let prepared = prepared.as_ref()?;
+        Some(net::tls_acceptor(&prepared.config, protocols))
+    };
+    let (grpc_tls, rest_tls) = (acceptor(&["h2"]), acceptor(&["h2", "http/1.1"]));
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let ids = opened.entries.iter().map(|entry| entry.job.job_id.as_str());
     let stage = Arc::new(Stage {
@@ -276,10 +281,8 @@ impl ReplayServer {
 }
 
 async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), ReplayError> {
-    let failed = |source| ReplayError::Listen { addr, source };
-    let listener = TcpListener::bind(addr).await.map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
-    Ok((listener, addr))
+    let opened = net::listen(addr).await;
+    opened.map_err(|source| ReplayError::Listen { addr, source })
 }
 
 /// Runs `work` to its end or to `stop`, whichever comes first.
@@ -293,49 +296,27 @@ async fn accept<F>(
     gate: Option<Arc<Gate>>,
     tls: Option<TlsAcceptor>,
     drain: CancellationToken,
-    serve: impl Fn(Stream, CancellationToken) -> F + Send + Clone + 'static,
+    serve: impl Fn(Box<dyn Stream>, CancellationToken) -> F + Send + Clone + 'static,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            () = drain.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    if gate.as_ref().is_some_and(|gate| gate.admit() == Admission::Refused) {
-                        // Closed with a reset, as a machine answers for a port that nobody listens on.
-                        if let Err(error) = stream.set_zero_linger() {
-                            tracing::debug!(%error, "a refused connection is closed instead of reset");
-                        }
-                        continue;
-                    }
-                    // Without it, the last frame of a burst waits for the client's delayed acknowledgement.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY could not be set");
-                    }
-                    let (tls, drain, serve) = (tls.clone(), drain.clone(), serve.clone());
-                    connections.spawn(async move {
-                        if let Some(stream) = tls::accept(tls, stream).await {
-                            serve(stream, drain).await;
-                        }
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    // Out of file descriptors: let connections end before the next try.
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
+    let connections = net::accept_each(listener, drain.cancelled(), |stream, from| {
+        if gate.as_ref().is_some_and(|gate| gate.admit() == Admission::Refused) {
+            // Closed with a reset, as a machine answers for a port that nobody listens on.
+            if let Err(error) = stream.set_zero_linger() {
+                tracing::debug!(%error, "a refused connection is closed instead of reset");
+            }
+            return None;
         }
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
+        let (tls, drain, serve) = (tls.clone(), drain.clone(), serve.clone());
+        Some(async move {
+            if let Some(stream) = net::secure(tls, stream, from).await {
+                serve(stream, drain).await;
+            }
+        })
+    });
+    connections.await.join_all().await;
 }
-
-/// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,6 @@ use http::{HeaderMap, Uri};
 use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, Endpoint};
 
-pub(crate) use connector::Stream;
 pub use error::DialError;
 pub(crate) use error::chain;
 pub(in crate::tap) use raw::{Dialer, Wire};

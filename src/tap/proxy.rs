@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     grpc::{
-        DEFAULT_MAX_MESSAGE_BYTES,
+        DEFAULT_MAX_MESSAGE_BYTES, net,
         server_tls::{ServerTls, ServerTlsError},
     },
     record::RecordingHandle,
@@ -176,12 +176,10 @@ impl Proxy {
                 .into_iter()
                 .flatten()
                 .collect();
-            let mut prepared = tls.prepare(&ips)?;
+            let prepared = tls.prepare(&ips)?;
             certificate = prepared.leaf;
-            prepared.config.alpn_protocols = vec![b"h2".to_vec()];
-            grpc_tls = Some(TlsAcceptor::from(Arc::new(prepared.config.clone())));
-            prepared.config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            rest_tls = Some(TlsAcceptor::from(Arc::new(prepared.config)));
+            grpc_tls = Some(net::tls_acceptor(&prepared.config, &["h2"]));
+            rest_tls = Some(net::tls_acceptor(&prepared.config, &["http/1.1"]));
         }
         let rest = web.zip(server).map(|((listener, addr), server)| {
             let (sender, opened) = mpsc::unbounded_channel();
@@ -269,10 +267,8 @@ impl Proxy {
 }
 
 async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), ProxyError> {
-    let failed = |source| ProxyError::Listen { addr, source };
-    let listener = TcpListener::bind(addr).await.map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
-    Ok((listener, addr))
+    let opened = net::listen(addr).await;
+    opened.map_err(|source| ProxyError::Listen { addr, source })
 }
 
 impl std::fmt::Debug for Proxy {

@@ -33,6 +33,7 @@ HOMES = (
         ),
         (
             *FRONT,
+            *("src/grpc/net.rs", "src/grpc/net/"),
             *("src/tap.rs", "src/tap/", "src/serve.rs", "src/serve/", "src/replay.rs", "src/replay/"),
             *("src/record.rs", "src/record/", "src/report/attach.rs", "src/report/attach/"),
         ),

@@ -7,6 +7,7 @@ use crate::das::expect::Level;
 use crate::{
     das::spectrogram::UnknownField,
     model::finding::{Finding, Place, Severity},
+    model::text::grouped,
 };
 
 /// Sensors that a finding counts one by one; the others are only in its total. A fibre with more bad sensors than that
@@ -329,19 +330,6 @@ fn named(counts: impl Iterator<Item = (String, u64)>) -> String {
     }
 }
 
-/// A number with commas between its thousands.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,12 +368,5 @@ mod tests {
         book.note(Note::new(&NAN, place), || Text::new("nan"));
         let rules: Vec<_> = book.finish().iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, ["nan", "infinity"]);
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (2000, "2,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
     }
 }

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use crate::model::text::{counted, grouped};
 use crate::{
     file::{Existing, NewFile, remedy},
     model::text::{printable, printable_json, printable_lines},
@@ -362,25 +363,6 @@ pub(crate) fn spilled(messages: u64) -> String {
 pub(crate) fn wall_clock(unix_ns: u64) -> String {
     let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
     time.map_or_else(|_| format!("{unix_ns} ns"), |time| time.to_string())
-}
-
-/// `1 call`, `2 calls`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count))
-}
-
-/// `1,234,567`.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(crate) struct Merger {
     /// The beginning of a head whose rest has not come.
     held: [u8; HEAD_BYTES],
     have: usize,
+    /// True once the first frame came: SETTINGS, on either side.
+    begun: bool,
     /// True once what comes is not HTTP/2.
     off: bool,
 }
@@ -60,6 +62,16 @@ impl Merger {
         let mut open: Option<(usize, Head)> = None;
         while read < bytes.len() {
             let rest = bytes.get(read..).unwrap_or_default();
+            if !self.begun
+                && let Some(first) = rest.get(3)
+            {
+                self.begun = *first == kind::SETTINGS;
+                self.off = !self.begun;
+                if self.off {
+                    // Nothing was merged yet.
+                    return bytes.len();
+                }
+            }
             let Some(head) = rest.first_chunk::<HEAD_BYTES>().copied() else {
                 self.have = rest.len();
                 if let Some(held) = self.held.get_mut(..rest.len()) {
@@ -100,11 +112,6 @@ impl Merger {
             self.skip = head.len - came;
         }
         written
-    }
-
-    /// What comes is not HTTP/2, and is not touched.
-    pub(crate) fn stop(&mut self) {
-        self.off = true;
     }
 }
 
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn many_small_frames_become_few_and_empty_ones_none() {
-        let mut bytes = frame(1, 4, 1, b"head");
+        let mut bytes = [frame(kind::SETTINGS, 0, 0, b""), frame(1, 4, 1, b"head")].concat();
         for at in 0..1000_u32 {
             bytes.extend(frame(kind::DATA, 0, 1, &[at as u8; 6]));
             bytes.extend(frame(kind::DATA, 0, 1, b""));
@@ -190,7 +197,7 @@ mod tests {
             frames in prop::collection::vec((prop_oneof![Just(0_u8), Just(3), Just(8)], 0..4_u8, 1..4_u32, prop::collection::vec(any::<u8>(), 0..40)), 0..60),
             step in 1..400_usize,
         ) {
-            let mut bytes = Vec::new();
+            let mut bytes = frame(kind::SETTINGS, 0, 0, b"");
             for (kind, flags, stream, payload) in &frames {
                 // A stream that has ended carries no more.
                 let flags = if *kind == 0 && *flags == 3 { PADDED } else { 0 };

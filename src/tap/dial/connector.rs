@@ -15,7 +15,7 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
     time::timeout,
 };
@@ -25,8 +25,9 @@ use tower_service::Service;
 use super::{
     DialError, DialOptions, Fallback, Scheme, Target, TlsMode,
     error::{self, Fault, Lack},
-    watch::{Watch, Watched, tls_error},
+    watch::{Watch, Watched, Watching, tls_error},
 };
+use crate::grpc::net::{Filtered, Merging, Stream};
 
 /// The client's side of HTTP/2 with empty SETTINGS: enough to make a server of plain text show itself.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -47,10 +48,6 @@ pub(super) enum Route {
         guessed: bool,
     },
 }
-
-/// A stream of either kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Route {
     pub(super) fn plan(target: &Target, options: &DialOptions) -> Result<Self, DialError> {
@@ -171,8 +168,14 @@ impl Connector {
     }
 }
 
+/// A stream for the HTTP/2 library, shown to the watch.
+fn merging(stream: Box<dyn Stream>, watch: Arc<Watch>) -> <Connector as Service<Uri>>::Response {
+    let watched = Filtered::new(stream, Watching(watch));
+    TokioIo::new(Filtered::new(watched, Merging::of_server()))
+}
+
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Watched<Box<dyn Stream>>>;
+    type Response = TokioIo<Filtered<Watched<Box<dyn Stream>>, Merging>>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, io::Error>> + Send>>;
 
@@ -183,7 +186,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let watch = Arc::clone(&self.watch);
         if let Some(first) = self.first.take() {
-            return Box::pin(async move { Ok(TokioIo::new(Watched::merging(first, watch))) });
+            return Box::pin(async move { Ok(merging(first, watch)) });
         }
         let (route, target, sealed) = (self.route.clone(), self.target.clone(), Arc::clone(&self.sealed));
         Box::pin(async move {
@@ -202,7 +205,7 @@ impl Service<Uri> for Connector {
                 Fault::Final(error) => io::Error::other(error),
             })?;
             watch.reset();
-            Ok(TokioIo::new(Watched::merging(stream, watch)))
+            Ok(merging(stream, watch))
         })
     }
 }

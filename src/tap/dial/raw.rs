@@ -6,11 +6,12 @@ use tokio::time::timeout;
 
 use super::{
     DialError, DialOptions, Target,
-    connector::{self, Route, Stream},
+    connector::{self, Route},
     error::{Fault, Lack, Next},
     judge,
-    watch::{Opening, Watch, Watched},
+    watch::{Opening, Watch, Watched, Watching},
 };
+use crate::grpc::net::{Filtered, Stream};
 
 /// Opens streams to one target, one attempt each.
 pub(in crate::tap) struct Dialer {
@@ -68,7 +69,7 @@ impl Dialer {
                 Ok((stream, peer)) => {
                     let watch = Watch::new();
                     return Ok(Wire {
-                        stream: Watched::new(stream, Arc::clone(&watch)),
+                        stream: Filtered::new(stream, Watching(Arc::clone(&watch))),
                         watch,
                         peer,
                         kind: WireKind(route),

@@ -5,30 +5,28 @@
 //! GOAWAY that let our stream live on.
 
 use std::{
-    collections::VecDeque,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     sync::watch,
 };
 
 use crate::{
-    grpc::http2::{
-        frame::{HEAD_BYTES, Head, kind},
-        merge::{LEAST_ROOM, Merger},
+    grpc::{
+        http2::frame::{HEAD_BYTES, Head, kind},
+        net::{Filtered, ReadFilter},
     },
     model::event::GoAway,
 };
 
 /// Bytes of a GOAWAY payload that are kept: last stream, error code, and as much debug data as says something.
 const GOAWAY_BYTES: usize = 8 + 1024;
-const SETTINGS: u8 = 0x4;
 
 /// How a server opened its side of the connection.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +91,7 @@ impl Frames {
         }
         match self.held[..] {
             [b'H', b'T', b'T', b'P', ..] => Some(Opening::Http1),
-            [_, _, _, SETTINGS, ..] => Some(Opening::Http2),
+            [_, _, _, kind::SETTINGS, ..] => Some(Opening::Http2),
             [_, _, _, _, ..] => Some(Opening::Foreign),
             _ => None,
         }
@@ -141,11 +139,6 @@ impl Watch {
     /// The GOAWAY that the server sent.
     pub(crate) fn announced(&self) -> Option<GoAway> {
         self.goaway.borrow().clone()
-    }
-
-    /// True when the server opened its side with something that is not HTTP/2.
-    fn is_foreign(&self) -> bool {
-        !matches!(*self.opening.borrow(), Opening::Waiting | Opening::Http2)
     }
 
     /// How the server opened its side, as far as it has.
@@ -204,135 +197,37 @@ pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 /// A connection whose incoming bytes are shown to a [`Watch`] and passed on untouched.
-pub(crate) struct Watched<S> {
-    inner: S,
-    watch: Arc<Watch>,
-    merger: Option<Merger>,
-    /// What was merged and did not fit into the reader's room.
-    merged: VecDeque<u8>,
-}
+pub(crate) type Watched<S> = Filtered<S, Watching>;
 
-impl<S> Watched<S> {
-    /// Passes every byte on as it came.
-    pub(crate) const fn new(inner: S, watch: Arc<Watch>) -> Self {
-        Self {
-            inner,
-            watch,
-            merger: None,
-            merged: VecDeque::new(),
-        }
-    }
+/// Shows what is read to a [`Watch`].
+pub(crate) struct Watching(pub(crate) Arc<Watch>);
 
-    /// Makes few DATA frames of many small ones: for the HTTP/2 library.
-    pub(crate) fn merging(inner: S, watch: Arc<Watch>) -> Self {
-        Self {
-            inner,
-            watch,
-            merger: Some(Merger::default()),
-            merged: VecDeque::new(),
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> Watched<S> {
-    /// Reads into a room too small to merge in.
-    fn poll_small(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.merged.is_empty() {
-            let mut room = [0; LEAST_ROOM];
-            let mut read = ReadBuf::new(&mut room);
-            ready!(Pin::new(&mut *self).poll_read(cx, &mut read))?;
-            self.merged.extend(read.filled());
-        }
-        let count = buf.remaining().min(self.merged.len());
-        for byte in self.merged.drain(..count) {
-            buf.put_slice(&[byte]);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Reads, and shows what came to the watch.
-    fn poll_watched(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+impl ReadFilter for Watching {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let room = buf.remaining();
-        let poll = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let poll = Pin::new(stream).poll_read(cx, buf);
         match &poll {
             Poll::Ready(Ok(())) => {
                 let new = buf.filled().get(before..).unwrap_or_default();
                 if new.is_empty() && room > 0 {
-                    self.watch.end(Opening::Closed);
+                    self.0.end(Opening::Closed);
                 } else {
-                    self.watch.see(new);
+                    self.0.see(new);
                 }
             }
             Poll::Ready(Err(error)) => {
                 let tls = tls_error(error).cloned();
-                self.watch.end(Opening::Failed(error.to_string(), tls));
+                self.0.end(Opening::Failed(error.to_string(), tls));
             }
             Poll::Pending => {}
         }
         poll
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.merger.is_none() {
-            return self.poll_watched(cx, buf);
-        }
-        if buf.remaining() < LEAST_ROOM || !self.merged.is_empty() {
-            return self.poll_small(cx, buf);
-        }
-        let start = buf.filled().len();
-        loop {
-            let (held, have) = self.merger.as_mut().map_or(([0; HEAD_BYTES], 0), Merger::held);
-            buf.put_slice(held.get(..have).unwrap_or_default());
-            let poll = self.poll_watched(cx, buf);
-            let foreign = self.watch.is_foreign();
-            let Some(merger) = &mut self.merger else { return poll };
-            if !matches!(poll, Poll::Ready(Ok(()))) {
-                merger.hold(have);
-                buf.set_filled(start);
-                return poll;
-            }
-            if buf.filled().len() == start + have {
-                // The end; what was held back is the last of it.
-                return poll;
-            }
-            if foreign {
-                merger.stop();
-            }
-            let length = buf.filled_mut().get_mut(start..).map_or(0, |new| merger.merge(new));
-            buf.set_filled(start + length);
-            if length > 0 {
-                return poll;
-            }
-        }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
     }
 }
 
@@ -359,7 +254,7 @@ mod tests {
 
     #[test]
     fn settings_and_a_goaway_are_found_however_the_bytes_are_cut() {
-        let mut bytes = frame(SETTINGS, &[0; 12]);
+        let mut bytes = frame(kind::SETTINGS, &[0; 12]);
         bytes.extend(frame(0, &[kind::GOAWAY; 700]));
         bytes.extend(frame(kind::GOAWAY, b"\0\0\0\x01\0\0\0\x0bcalm down"));
         bytes.extend(frame(0, &[1; 3]));
@@ -374,7 +269,7 @@ mod tests {
 
     #[test]
     fn data_that_looks_like_a_goaway_is_not_one() {
-        let mut bytes = frame(SETTINGS, &[]);
+        let mut bytes = frame(kind::SETTINGS, &[]);
         bytes.extend(frame(0, &frame(kind::GOAWAY, &[0; 8])));
         assert_eq!(feed(&bytes, bytes.len()), (Some(Opening::Http2), None));
     }

@@ -9,7 +9,6 @@ use std::{future::poll_fn, net::SocketAddr, pin::Pin, sync::Arc, task::Poll};
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    net::TcpStream,
     sync::OnceCell,
 };
 use tokio_util::sync::CancellationToken;
@@ -23,8 +22,9 @@ use super::{
     session::Session,
 };
 use crate::{
+    grpc::net::Stream,
     model::event::Direction,
-    tap::dial::{Dialer, Stream, Wire, watch::Opening},
+    tap::dial::{Dialer, Wire, watch::Opening},
 };
 
 /// What is read of a client whose target cannot be reached: the calls that it began are recorded.
@@ -168,12 +168,4 @@ async fn record_unsent(session: &Session, first: Bytes, client: &mut Box<dyn Str
     relay::listen(session, bytes.freeze()).await;
     session.over(&Cut::Target(Leaving::Unreached(error))).await;
     session.close();
-}
-
-/// The socket of a client, with small writes sent at once.
-pub(super) fn prepare(stream: &TcpStream) {
-    // Without it, the last frame of a burst waits for the client's delayed acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
 }

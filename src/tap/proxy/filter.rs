@@ -1,5 +1,7 @@
 //! Which calls are recorded.
 
+use wildmatch::WildMatch;
+
 /// Method paths by pattern: `*` stands for any characters, `?` for one. Without a pattern every method is meant. The first
 /// slash may be left out, and a dot stand before the method.
 ///
@@ -11,9 +13,9 @@
 /// assert!(!filter.admits("/grpc.health.v1.Health/Watch"));
 /// assert!(MethodFilter::default().admits("/any.Service/Method"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct MethodFilter {
-    patterns: Vec<String>,
+    patterns: Vec<WildMatch>,
 }
 
 impl MethodFilter {
@@ -23,10 +25,11 @@ impl MethodFilter {
         let mut all = Vec::new();
         for pattern in patterns {
             let pattern = pattern.into();
+            let bare = pattern.strip_prefix('/').unwrap_or(&pattern);
             if let Some((service, name)) = pattern.rsplit_once('.').filter(|_| !pattern.contains('/')) {
-                all.push(format!("{service}/{name}"));
+                all.push(WildMatch::new(&format!("{service}/{name}")));
             }
-            all.push(pattern);
+            all.push(WildMatch::new(bare));
         }
         Self { patterns: all }
     }
@@ -35,35 +38,8 @@ impl MethodFilter {
     #[must_use]
     pub fn admits(&self, method: &str) -> bool {
         let bare = method.strip_prefix('/').unwrap_or(method);
-        let mut patterns = self.patterns.iter();
-        self.patterns.is_empty() || patterns.any(|pattern| fits(pattern.strip_prefix('/').unwrap_or(pattern), bare))
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(bare))
     }
-}
-
-/// Glob matching in linear space: after a mismatch, the last `*` takes one character more.
-fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0, 0);
-    let mut star = None;
-    while let Some(byte) = text.get(t) {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(wanted) if wanted == byte || *wanted == b'?' => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((at, taken)) = star else { return false };
-                star = Some((at, taken + 1));
-                p = at + 1;
-                t = taken + 1;
-            }
-        }
-    }
-    pattern.get(p..).unwrap_or_default().iter().all(|rest| *rest == b'*')
 }
 
 #[cfg(test)]

@@ -9,13 +9,14 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{connection, greeting, hub::Hub};
-use crate::tap::dial::{Dialer, Stream};
+use super::{connection, hub::Hub};
+use crate::{
+    grpc::net::{accept_each, secure},
+    tap::dial::Dialer,
+};
 
-/// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to close once their calls were recorded to their ends.
-pub(super) const CLOSING: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// A port that is open.
 pub(super) struct Front {
@@ -29,40 +30,29 @@ impl Front {
     /// Serves it until the hub stops.
     pub(super) async fn serve(self, hub: Arc<Hub>) {
         let Self { listener, dialer, tls } = self;
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                _ = hub.stop.stopped() => break,
-                accepted = accept(&listener) => if let Some((stream, from)) = accepted {
-                    let number = {
-                        let mut outcome = hub.outcome();
-                        outcome.connections += 1;
-                        u32::try_from(outcome.connections).unwrap_or_default()
-                    };
-                    connections.spawn(greet(Arc::clone(&hub), Arc::clone(&dialer), tls.clone(), stream, from, number));
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
-        drop(listener);
-        let _ = timeout(CLOSING, async { while connections.join_next().await.is_some() {} }).await;
-        connections.shutdown().await;
+        let connections = accept_each(listener, hub.stop.stopped(), |stream, from| {
+            let number = {
+                let mut outcome = hub.outcome();
+                outcome.connections += 1;
+                u32::try_from(outcome.connections).unwrap_or_default()
+            };
+            Some(greet(
+                Arc::clone(&hub),
+                Arc::clone(&dialer),
+                tls.clone(),
+                stream,
+                from,
+                number,
+            ))
+        });
+        close(connections.await).await;
     }
 }
 
-/// The next connection; `None` when it was lost before it was one.
-pub(super) async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-    match listener.accept().await {
-        Ok((stream, from)) => {
-            connection::prepare(&stream);
-            Some((stream, from))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
+/// Lets connections come to their ends for a while.
+pub(super) async fn close(mut connections: JoinSet<()>) {
+    let _ = timeout(CLOSING, async { while connections.join_next().await.is_some() {} }).await;
+    connections.shutdown().await;
 }
 
 async fn greet(
@@ -86,18 +76,5 @@ async fn greet(
             scheme,
         };
         connection::serve(hub, dialer, client).await;
-    }
-}
-
-/// Goes through the TLS handshake, where there is one; `None` when the client failed it.
-pub(super) async fn secure(tls: Option<TlsAcceptor>, stream: TcpStream, from: SocketAddr) -> Option<Box<dyn Stream>> {
-    let Some(tls) = tls else { return Some(Box::new(stream)) };
-    match timeout(greeting::FIRST_WORD, tls.accept(stream)).await {
-        Ok(Ok(client)) => Some(Box::new(client)),
-        Ok(Err(error)) => {
-            tracing::warn!("{from} could not agree on TLS with us, and was turned away: {error}");
-            None
-        }
-        Err(_) => None,
     }
 }

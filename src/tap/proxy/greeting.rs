@@ -8,13 +8,13 @@ use tokio::{
     time::timeout,
 };
 
+use crate::grpc::net::FIRST_WORD;
+
 /// The first bytes of an HTTP/2 client's preface; no method of HTTP/1 begins so.
 const HTTP2: &[u8; 3] = b"PRI";
 /// First byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// How long a client may take to say its first word: TLS and HTTP/2 clients speak at once.
-pub(super) const FIRST_WORD: Duration = Duration::from_secs(30);
 /// How long a client that was refused may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
 /// What is read of a refused client's request, so that closing does not reset the connection under our answer.

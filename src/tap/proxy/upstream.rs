@@ -14,9 +14,9 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::{
-    grpc::status::percent_decode,
+    grpc::{net::Stream, status::percent_decode},
     tap::{
-        dial::{DialOptions, Stream},
+        dial::DialOptions,
         rest::{RestError, base, chain},
     },
 };

@@ -7,36 +7,24 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{
-    front::{CLOSING, accept, secure},
-    rest::Rest,
-};
-use crate::tap::dial::Stream;
+use super::{front::close, rest::Rest};
+use crate::grpc::net::{Stream, accept_each, secure};
 
 /// Serves the REST side until the hub stops; what is being answered then may come to its end.
 pub(super) async fn serve(rest: Arc<Rest>, listener: TcpListener, tls: Option<TlsAcceptor>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            _ = rest.hub.stop.stopped() => break,
-            accepted = accept(&listener) => if let Some((stream, from)) = accepted {
-                let (rest, tls) = (Arc::clone(&rest), tls.clone());
-                connections.spawn(async move {
-                    let Ok(local) = stream.local_addr() else { return };
-                    if let Some(stream) = secure(tls, stream, from).await {
-                        talk(rest, stream, local.ip()).await;
-                    }
-                });
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-    drop(listener);
-    let _ = timeout(CLOSING, async { while connections.join_next().await.is_some() {} }).await;
-    connections.shutdown().await;
+    let connections = accept_each(listener, rest.hub.stop.stopped(), |stream, from| {
+        let (rest, tls) = (Arc::clone(&rest), tls.clone());
+        let local = stream.local_addr().ok()?;
+        Some(async move {
+            if let Some(stream) = secure(tls, stream, from).await {
+                talk(rest, stream, local.ip()).await;
+            }
+        })
+    });
+    close(connections.await).await;
 }
 
 async fn talk(rest: Arc<Rest>, stream: Box<dyn Stream>, local: IpAddr) {

@@ -1,6 +1,7 @@
 //! REST exchanges, as a proxy notes them: path, bodies, addresses.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     redactor::Ledger,
     scrub::scrub,
 };
-use crate::grpc::status::{percent_decode, percent_encode};
+use crate::grpc::status::percent_decode;
 
 /// What is said of a secret that was found by what stands before it.
 const LABEL: &str = "secrets in REST exchanges=mask";
@@ -106,11 +107,8 @@ fn form(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
 
 /// A value as it may stand in a form.
 fn escaped(text: &str) -> String {
-    percent_encode(text)
-        .replace('&', "%26")
-        .replace('+', "%2B")
-        .replace('#', "%23")
-        .replace(' ', "%20")
+    const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'&').add(b'+').add(b'#').add(b' ');
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// The length of a body that is no text and that could hold a secret: it is compressed, or does.

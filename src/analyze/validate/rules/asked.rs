@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text, grouped},
+        book::{Book, Note, Text},
         rule::Rule,
         rules::timing::short,
     },
     das::{expect::Expectations, focus::Span},
     model::finding::{Place, Severity},
+    model::text::grouped,
 };
 
 /// Less than was asked for.

@@ -2,11 +2,12 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text, grouped},
+        book::{Book, Note, Text},
         rule::Rule,
         rules::timing::short,
     },
     grpc::{idle::is_idle_close, status},
+    model::text::grouped,
     model::{
         event::{Ending, Gap, Limit, Party},
         finding::{Place, Severity},

@@ -2,7 +2,7 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text, grouped},
+        book::{Book, Note, Text},
         rule::Rule,
         rules::timing::short,
     },
@@ -11,6 +11,7 @@ use crate::{
         focus::Span,
     },
     model::finding::{Place, Severity},
+    model::text::grouped,
 };
 
 /// Another number of bins than configured.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text, grouped},
+        book::{Book, Note, Text},
         rule::Rule,
         rules::frozen,
     },
@@ -15,6 +15,7 @@ use crate::{
         spectrogram::Row,
     },
     model::finding::{Place, Severity},
+    model::text::grouped,
 };
 
 /// A sensor that nobody asked for.

@@ -3,12 +3,13 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text, grouped},
+        book::{Book, Note, Text},
         rule::Rule,
         rules::timing::human,
     },
     das::{expect::AskedTime, spectrogram::Row},
     model::finding::{Place, Severity},
+    model::text::grouped,
 };
 
 /// Timestamps in another unit.

@@ -2,12 +2,13 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text, grouped},
+        book::{Book, Note, Text},
         clock::{Basis, Content, Irregular, What},
         rule::Rule,
         rules::stamps,
     },
     model::finding::{Place, Severity},
+    model::text::grouped,
 };
 
 /// Rows that should be there and are not.

@@ -2,12 +2,13 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Kind, Note, Text, grouped},
+        book::{Book, Kind, Note, Text},
         rule::Rule,
         scan::Scan,
     },
     das::spectrogram::Row,
     model::finding::{Place, Severity},
+    model::text::grouped,
 };
 
 /// Not a number.

@@ -153,7 +153,7 @@ impl Source {
         match self.frames.see(&event) {
             // It may well be a frame, and is kept as one.
             Seen::Malformed(_, error) if matches!(error.kind, DecodeErrorKind::TooManyParts { .. }) => {
-                self.too_large += 1
+                self.too_large += 1;
             }
             Seen::NotInflated(_, InflateError::TooLarge { .. }) => self.too_large += 1,
             Seen::NotInflated(..) => self.not_inflated += 1,

@@ -1,0 +1,20 @@
+//! Sockets: byte streams, what is done to the bytes that are read from them, and ports that accept them.
+
+mod accept;
+mod filter;
+mod merging;
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use accept::{accept_each, listen, secure, tls_acceptor};
+pub(crate) use filter::{Filtered, ReadFilter};
+pub(crate) use merging::Merging;
+
+/// A byte stream: plain text or TLS, over TCP or a Unix socket.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// How long a client may take to say its first word: TLS and HTTP/2 clients speak at once.
+pub(crate) const FIRST_WORD: Duration = Duration::from_secs(30);

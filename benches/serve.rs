@@ -30,7 +30,7 @@ use grpc_capture::{
     grpc::Deframer,
     model::event::{Direction, EventKind},
     record::{self, RecordingOptions},
-    serve::{OPTODAS_QUAKE, Rate, ReplayServer, Source},
+    serve::{CaptureSource, OPTODAS_QUAKE, Rate, ReplayServer},
     tap::{Job, JobOptions, StreamSpec, Target, dial, record_job},
 };
 use http_body_util::{BodyExt as _, Full};
@@ -315,7 +315,7 @@ const WINDOW: u32 = 4 << 20;
 async fn throughput(capture: &Path, recording: &Recording) -> Result<(), Failed> {
     let passes = (RUN_BYTES / recording.bytes().max(1)).max(1);
     let builder = ReplayServer::builder()
-        .source(Source::file(capture))
+        .source(CaptureSource::file(capture))
         .rate(Rate::Max)
         .loops(passes);
     let server = builder.start().await?;

@@ -17,7 +17,7 @@ pub mod server_tls;
 pub mod status;
 pub mod timeout;
 
-pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, Frame, WireError, encode_message, prefix};
+pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, PrefixedMessage, WireError, encode_message, prefix};
 pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, deflate, inflate};
 pub use metadata::{header_map, metadata};
 pub use method::method_path;

@@ -47,14 +47,14 @@ pub use output::{
     StoredCall, StoredFiles, Trigger, TriggerQueue,
 };
 pub use pool::RecordingPool;
-pub use queue::{Refused, Totals};
+pub use queue::{RecordingTotals, Refused};
 pub use recording::{Recording, RecordingFailure, ReservedRecording};
 use spool::{SPOOL_BYTES, Spool};
 pub use sync::SyncWhen;
 
 use crate::{
     model::event::{CallStart, Event, EventKind, Note, Observer},
-    transform::redact::{MetadataPolicy, Rule, Secrets},
+    transform::redact::{MetadataPolicy, RedactionRule, Secrets},
 };
 use driver::WriterThreads;
 use queue::Queue;
@@ -145,7 +145,7 @@ pub struct RecorderOptions {
     /// Whoever shows what is recorded shares it. Default: none known yet.
     pub secrets: Secrets,
     /// What else is taken out of events, on the writer thread, before they are written and seen. Default: nothing.
-    pub rules: Vec<Box<dyn Rule>>,
+    pub rules: Vec<Box<dyn RedactionRule>>,
     /// Who else sees the events, on the writer thread, after redaction and after the event was written.
     pub observers: Vec<Box<dyn Observer>>,
     /// The clock; its offset 0 is the beginning of the capture. Default: started with these options.
@@ -313,7 +313,7 @@ impl RecordingHandle {
 
     /// What has been recorded so far; cheap, and right at any time.
     #[must_use]
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> RecordingTotals {
         self.queue.counters.totals()
     }
 

@@ -24,7 +24,7 @@ use tonic::transport::Channel;
 use self::{exchange::Exchange, expected::Recorded, outcome::Comparison};
 use self::{
     pace::Rate,
-    source::{Source, SourceError},
+    source::{CaptureSource, SourceError},
 };
 use crate::{
     das::proto::FOCUS_DESCRIPTOR_SET,
@@ -93,7 +93,7 @@ impl CompareOptions {
 pub enum CompareError {
     /// The capture cannot be read.
     #[error("could not replay the capture: {0}")]
-    Source(#[from] SourceError),
+    CaptureSource(#[from] SourceError),
     /// Its descriptor set cannot be read.
     #[error("could not compare fields: the descriptor set of {capture} cannot be read: {cause}")]
     Descriptors {
@@ -121,7 +121,11 @@ pub enum CompareError {
 ///
 /// # Errors
 /// When the capture or its descriptor set cannot be read, or lacks a call that was asked for.
-pub async fn compare(source: &Source, channel: &Channel, options: &CompareOptions) -> Result<Comparison, CompareError> {
+pub async fn compare(
+    source: &CaptureSource,
+    channel: &Channel,
+    options: &CompareOptions,
+) -> Result<Comparison, CompareError> {
     let from = source.clone();
     let listed = tokio::task::spawn_blocking(move || Recorded::of(&from));
     let recorded = listed.await.map_err(|_| CompareError::Stopped)??;
@@ -137,7 +141,7 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
             let Some(outcome) = running.join_next().await else {
                 break;
             };
-            let outcome: outcome::CallOutcome = outcome.map_err(|_| CompareError::Stopped)?;
+            let outcome: outcome::CallComparison = outcome.map_err(|_| CompareError::Stopped)?;
             ends.retain(|(call, _)| *call != outcome.call);
             done.push(outcome);
         }
@@ -154,7 +158,7 @@ pub async fn compare(source: &Source, channel: &Channel, options: &CompareOption
 }
 
 /// The message types of the capture, or those of a Focus job when it embeds none.
-fn pool(source: &Source, recorded: &Recorded) -> Result<DescriptorPool, CompareError> {
+fn pool(source: &CaptureSource, recorded: &Recorded) -> Result<DescriptorPool, CompareError> {
     let set = recorded.header.get(attribute::DESCRIPTOR_SET);
     let read = Descriptors::read(set.unwrap_or(FOCUS_DESCRIPTOR_SET)).map_err(|error| CompareError::Descriptors {
         capture: source.name().to_owned(),

@@ -59,7 +59,7 @@ mod steps;
 
 pub use crate::grpc::server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub use crate::replay::pace::Rate;
-pub use crate::replay::source::{Source, SourceError};
+pub use crate::replay::source::{CaptureSource, SourceError};
 pub use builder::Builder;
 pub use control::Start;
 pub use encoding::Gzip;

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use grpc_capture::{model::event::{CallStart, Direction, Event, EventKind, Message}, file::Header, transform::redact::{Redactor, Rules, Values}};
+use grpc_capture::{model::event::{CallStart, Direction, Event, EventKind, Message}, file::Header, transform::redact::{Redactor, Rules, SecretValues}};
 use libfuzzer_sys::fuzz_target;
 use prost::Message as _;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
@@ -71,7 +71,7 @@ fuzz_target!(|input: &[u8]| {
     let _ = redactor.event(event(1, EventKind::CallStart(start)));
     let message = |data: Vec<u8>| event(2, EventKind::Message(Message::plain(Direction::Sent, data)));
     let _ = redactor.event(message(input.to_vec()));
-    let mut searched = Values::default();
+    let mut searched = SecretValues::default();
     searched.add(SECRET);
     if searched.occurs_in(input).is_some() {
         return;

@@ -6,7 +6,7 @@
 //!
 //! # JSON
 //!
-//! [`Diff`] serializes as one object; `diff` is the version of this schema, and keys may be added within a version.
+//! [`CaptureDiff`] serializes as one object; `diff` is the version of this schema, and keys may be added within a version.
 //!
 //! | key | holds |
 //! |---|---|
@@ -38,8 +38,8 @@ use crate::{
     file::{FileError, Reader},
 };
 
-pub use map::{Column, Map};
-pub use result::{CallDiff, Diff, Difference, Extreme, Kind, SCHEMA, Tolerance, Totals, What};
+pub use map::{Column, DifferenceMap};
+pub use result::{CallDiff, CaptureDiff, DiffTolerance, DiffTotals, Difference, DifferenceKind, Extreme, SCHEMA, What};
 
 /// Rows, or messages of other methods, that are held of each capture to be aligned: as many as the validator and the
 /// statistics look back. A row that moves farther is missing in one place and extra in another.
@@ -59,7 +59,7 @@ pub enum MetadataMode {
 
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Options {
+pub struct DiffOptions {
     /// Values differ when by more than this, dB; 0 by default: every bit counts.
     pub abs: f64,
     /// And by more than this part of the larger magnitude.
@@ -73,13 +73,13 @@ pub struct Options {
 /// Compares two captures. The readers are read several times, each time from the beginning.
 ///
 /// ```
-/// use grpc_capture::{analyze::diff::{Options, diff}, file::Reader};
+/// use grpc_capture::{analyze::diff::{DiffOptions, diff}, file::Reader};
 ///
 /// let mut a = Reader::open("captures/zero-ids.gcap")?;
 /// let mut b = Reader::open("captures/nan.gcap")?;
-/// let same = diff(&mut a, &mut Reader::open("captures/zero-ids.gcap")?, Options::default())?;
+/// let same = diff(&mut a, &mut Reader::open("captures/zero-ids.gcap")?, DiffOptions::default())?;
 /// assert!(!same.differs && same.totals.rows == 5);
-/// assert!(diff(&mut a, &mut b, Options::default())?.differs);
+/// assert!(diff(&mut a, &mut b, DiffOptions::default())?.differs);
 /// # Ok::<(), grpc_capture::file::FileError>(())
 /// ```
 ///
@@ -88,8 +88,8 @@ pub struct Options {
 pub fn diff<A: Read + Seek, B: Read + Seek>(
     a: &mut Reader<A>,
     b: &mut Reader<B>,
-    options: Options,
-) -> Result<Diff, FileError> {
+    options: DiffOptions,
+) -> Result<CaptureDiff, FileError> {
     Ok(diff_with_map(a, b, options)?.0)
 }
 
@@ -100,11 +100,11 @@ pub fn diff<A: Read + Seek, B: Read + Seek>(
 pub fn diff_with_map<A: Read + Seek, B: Read + Seek>(
     a: &mut Reader<A>,
     b: &mut Reader<B>,
-    options: Options,
-) -> Result<(Diff, Option<Map>), FileError> {
+    options: DiffOptions,
+) -> Result<(CaptureDiff, Option<DifferenceMap>), FileError> {
     let (of_a, of_b) = (calls::survey(a)?, calls::survey(b)?);
-    let mut diff = Diff::new(options);
-    let mut best: Option<Map> = None;
+    let mut diff = CaptureDiff::new(options);
+    let mut best: Option<DifferenceMap> = None;
     let pool = calls::descriptors(a).or_else(|| calls::descriptors(b));
     for pair in calls::pairs(&of_a, &of_b) {
         let (Some(call_a), Some(call_b)) = (pair.a, pair.b) else {
@@ -113,7 +113,7 @@ pub fn diff_with_map<A: Read + Seek, B: Read + Seek>(
         };
         let (found, map) = pair::compare(a, call_a, b, call_b, options, pool.clone())?;
         diff.add(found);
-        if map.rows() > best.as_ref().map_or(0, Map::rows) {
+        if map.rows() > best.as_ref().map_or(0, DifferenceMap::rows) {
             best = Some(map);
         }
     }

@@ -57,9 +57,9 @@ pub const DEFAULT_SENSORS: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotOptions {
     /// Arrival times, which differ from run to run; left out by default.
-    pub timing: Part,
+    pub timing: SnapshotPart,
     /// Message digests, which change when any byte does; included by default.
-    pub digests: Part,
+    pub digests: SnapshotPart,
     /// Sensors in the table, the first by id; [`DEFAULT_SENSORS`] by default. The text says how many are not listed.
     pub sensors: usize,
 }
@@ -67,8 +67,8 @@ pub struct SnapshotOptions {
 impl Default for SnapshotOptions {
     fn default() -> Self {
         Self {
-            timing: Part::LeaveOut,
-            digests: Part::Include,
+            timing: SnapshotPart::LeaveOut,
+            digests: SnapshotPart::Include,
             sensors: DEFAULT_SENSORS,
         }
     }
@@ -76,7 +76,7 @@ impl Default for SnapshotOptions {
 
 /// Whether the text holds a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum SnapshotPart {
     /// It does.
     Include,
     /// It does not.
@@ -101,7 +101,7 @@ pub fn render(stats: &Stats, options: &SnapshotOptions) -> String {
     sections::structure(&mut page, stats);
     sections::amplitude(&mut page, stats);
     sections::rows(&mut page, &stats.rows);
-    if options.timing == Part::Include {
+    if options.timing == SnapshotPart::Include {
         sections::timing(&mut page, &stats.timing);
     }
     sections::sensors(&mut page, &stats.sensors, options.sensors);

@@ -49,7 +49,7 @@ use crate::{
     model::{event::Observer, finding::Place},
 };
 pub use amplitude::{Amplitude, MAX_SENSORS, SensorStats};
-pub use calls::{CallStats, EndingStats, MAX_LISTED_CALLS, Request, Totals};
+pub use calls::{CallStats, EndingStats, MAX_LISTED_CALLS, RequestStats, StatsTotals};
 pub use collector::{MAX_LISTED_UNDECODABLE, StatsCollector};
 pub use declared::Declared;
 pub use delivery::{InterArrival, STALL_NS, Timing, TimingSource};
@@ -67,8 +67,8 @@ pub struct Stats {
     pub stats: u32,
     /// The dialect that the header names.
     pub dialect: Option<String>,
-    /// Totals over all calls.
-    pub totals: Totals,
+    /// StatsTotals over all calls.
+    pub totals: StatsTotals,
     /// The calls by number, at most [`MAX_LISTED_CALLS`].
     pub calls: Vec<CallStats>,
     /// What the frames are made of.

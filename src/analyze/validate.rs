@@ -60,7 +60,9 @@ use self::{
     totals::Totals,
     witness::{Witness, causes, no_stream},
 };
-pub use crate::das::expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet, Source};
+pub use crate::das::expect::{
+    ExpectError, ExpectationSource, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet,
+};
 use crate::{
     das::{
         dialect::{Dialect, Layout},

@@ -25,7 +25,7 @@ pub const LARGEST_GAP_S: f64 = 10.0;
 /// Who expects a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum ExpectationSource {
     /// The body that was posted to `/configure`: what was asked for.
     Request,
     /// The body that came back: what the server says it sends.
@@ -36,7 +36,7 @@ pub enum Source {
     Flag,
 }
 
-impl Source {
+impl ExpectationSource {
     /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ExpectationSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -66,13 +66,13 @@ pub struct Expected<T> {
     /// What.
     pub value: T,
     /// By whom.
-    pub source: Source,
+    pub source: ExpectationSource,
 }
 
 impl<T> Expected<T> {
     /// By a flag or a caller.
     pub const fn flag(value: T) -> Self {
-        let source = Source::Flag;
+        let source = ExpectationSource::Flag;
         Self { value, source }
     }
 }
@@ -254,8 +254,11 @@ impl Expectations {
             let mapped: SensorSet = self.channels.streams.keys().copied().collect();
             let mapped = Some(mapped)
                 .filter(|set| !set.is_empty())
-                .map(|set| (set, Source::Response));
-            let asked = self.channels.asked.map(|span| (SensorSet::from(span), Source::Request));
+                .map(|set| (set, ExpectationSource::Response));
+            let asked = self
+                .channels
+                .asked
+                .map(|span| (SensorSet::from(span), ExpectationSource::Request));
             let channels = mapped.or(asked).map(|(value, source)| Expected { value, source });
             item(&mut list, "sensors", channels.as_ref(), ToString::to_string);
         }
@@ -315,7 +318,7 @@ pub struct ExpectedItem {
     /// Its value.
     pub value: String,
     /// Who expects it.
-    pub source: Source,
+    pub source: ExpectationSource,
 }
 
 fn item<T>(

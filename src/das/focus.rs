@@ -33,6 +33,6 @@ pub use json::{BodyError, MAX_BODY_BYTES, parse_body};
 pub use readdress::readdress;
 pub use refusal::{error_text, refusal};
 pub use request::{ConfigureRequest, RequestError};
-pub use response::{ConfigureResponse, Endpoint, EndpointError, Scheme};
+pub use response::{ConfigureResponse, Endpoint, EndpointError, EndpointScheme};
 pub use sensors::SensorSet;
 pub use words::{Format, Period, Span, View};

@@ -18,7 +18,7 @@ const FIRST_RESERVE: usize = 1024 * 1024;
 
 /// One message as the wire delimited it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
+pub struct PrefixedMessage {
     /// The compressed flag of the prefix.
     pub compressed: bool,
     /// The payload, compressed when the flag says so.
@@ -175,7 +175,7 @@ impl Deframer {
 
     /// The next whole message, or `None` until more chunks come. After an error every call repeats it, unless
     /// [`skip_refused`](Self::skip_refused) goes on behind it.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, WireError> {
+    pub fn next_frame(&mut self) -> Result<Option<PrefixedMessage>, WireError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -203,7 +203,7 @@ impl Deframer {
         self.pending = None;
         self.frames += 1;
         self.offset += (PREFIX_BYTES + size) as u64;
-        Ok(Some(Frame { compressed, data }))
+        Ok(Some(PrefixedMessage { compressed, data }))
     }
 
     /// Says whether the stream may end here. A message that is skipped was refused already, and may be cut.

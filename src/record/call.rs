@@ -182,7 +182,7 @@ impl CallRecorder {
         Ok(admission)
     }
 
-    /// For how long messages have waited because the queue was full, in nanoseconds; see [`Totals::blocked_ns`](super::Totals).
+    /// For how long messages have waited because the queue was full, in nanoseconds; see [`RecordingTotals::blocked_ns`](super::RecordingTotals).
     #[must_use]
     pub fn blocked_ns(&self) -> u64 {
         self.state().blocked_ns

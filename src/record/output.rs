@@ -85,7 +85,7 @@ pub struct RecordingSummary {
     pub files: Vec<RecordedCapture>,
     /// Captures that were finished and removed again, to keep no more than was asked for.
     pub removed: u64,
-    /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
+    /// RecordingTotals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
     /// several captures counts in each.
     pub summary: Summary,
     /// Chunks by the codec that stored them.

@@ -41,7 +41,7 @@ pub enum Refused {
 
 /// What has been recorded so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
+pub struct RecordingTotals {
     /// Calls opened.
     pub calls: u32,
     /// Messages taken into the queue.
@@ -81,9 +81,9 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn totals(&self) -> Totals {
+    pub(super) fn totals(&self) -> RecordingTotals {
         let taken = self.taken.load(Ordering::Relaxed);
-        Totals {
+        RecordingTotals {
             calls: self.calls.load(Ordering::Relaxed),
             messages: self.messages.load(Ordering::Relaxed),
             message_bytes: self.message_bytes.load(Ordering::Relaxed),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     file::{Existing, Header, NewFile, Writer, attribute},
     model::event::Observer,
-    transform::redact::{FieldError, Redactor, Rule, Secrets},
+    transform::redact::{FieldError, RedactionRule, Redactor, Secrets},
 };
 
 /// A recording that did not begin or did not end well.
@@ -162,7 +162,7 @@ impl ReservedRecording {
             let mut redactor = Redactor::new(rules, &header)?;
             header = redactor.header(&header);
             header.set(attribute::REDACTED, "before it was written");
-            self.recorder.rules.push(Box::new(redactor) as Box<dyn Rule>);
+            self.recorder.rules.push(Box::new(redactor) as Box<dyn RedactionRule>);
         }
         let template = self.pool.template(&header, self.options.flush_interval, &self.files);
         let output = self.place.open(&self.pool, template, self.options.sync, &self.triggers);

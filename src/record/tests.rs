@@ -246,7 +246,7 @@ async fn a_full_queue_leaves_messages_out_and_says_how_many() {
 /// A recorder with room for one of the messages of [`kibis`], and a file for three more; its writer waits at the gate.
 fn with_spill(
     on_overflow: Overflow,
-    rules: Vec<Box<dyn Rule>>,
+    rules: Vec<Box<dyn RedactionRule>>,
     folder: &tempfile::TempDir,
 ) -> (Recorder<Memory>, Arc<Mutex<Taken>>, mpsc::Sender<()>) {
     let (mut sink, taken) = Memory::new();
@@ -610,7 +610,7 @@ impl Observer for Fragile {
     }
 }
 
-impl Rule for Fragile {
+impl RedactionRule for Fragile {
     fn apply(&mut self, event: Event) -> Event {
         self.see();
         event
@@ -658,7 +658,7 @@ async fn an_observer_that_panics_sees_no_more_and_the_recording_is_complete() {
 #[tokio::test]
 async fn a_rule_that_panics_ends_the_recording_before_what_it_should_have_hidden() {
     let (sink, taken) = Memory::new();
-    let rules: Vec<Box<dyn Rule>> = vec![Box::new(Fragile { seen: 0 })];
+    let rules: Vec<Box<dyn RedactionRule>> = vec![Box::new(Fragile { seen: 0 })];
     let recorder = Recorder::start(sink, RecorderOptions { rules, ..options() }).unwrap();
     let handle = recorder.handle();
     let call = handle.call(CallStart::default()).unwrap();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::event::{Broken, Ending, Event, EventKind, Observer},
-    transform::redact::Rule,
+    transform::redact::RedactionRule,
 };
 
 /// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.
@@ -26,7 +26,7 @@ pub(super) struct Writer<S> {
     sink: S,
     queue: Arc<Queue>,
     flush_interval: Duration,
-    rules: Vec<Box<dyn Rule>>,
+    rules: Vec<Box<dyn RedactionRule>>,
     observers: Vec<Box<dyn Observer>>,
     /// Calls without an ending, and the number of their last event.
     open: BTreeMap<u32, u64>,
@@ -49,7 +49,7 @@ impl Drop for ReleaseOnPanic {
 
 /// Who is shown each event: those who change it, and then those who watch it.
 pub(super) struct EventHooks {
-    pub(super) rules: Vec<Box<dyn Rule>>,
+    pub(super) rules: Vec<Box<dyn RedactionRule>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
 }
 

@@ -15,12 +15,12 @@ use super::{
     CompareOptions,
     expected::{self, Call},
     fields::Fields,
-    outcome::{CallOutcome, Difference},
+    outcome::{CallComparison, FieldDifference},
 };
 use crate::{
     grpc::{self as grpc, MAX_INFLATED, NO_ENCODING, descriptors, status},
     model::event::{Direction, Ending, Event, EventKind, Gap, Message, Metadata, Party},
-    replay::{pace::Schedule, source::Source},
+    replay::{pace::Schedule, source::CaptureSource},
 };
 
 /// Answers beyond the recorded ones that are counted before the call is given up: a live stream never ends.
@@ -32,7 +32,7 @@ pub(super) struct Exchange {
     options: CompareOptions,
     answers: Option<MessageDescriptor>,
     conversation: Conversation,
-    outcome: CallOutcome,
+    outcome: CallComparison,
     /// Values of the metadata that is compared, as recorded and as it came.
     metadata: [BTreeMap<String, Vec<Vec<u8>>>; 2],
     recorded_encoding: String,
@@ -42,10 +42,10 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(call: Call, channel: Channel, pool: &DescriptorPool, options: CompareOptions) -> Self {
-        let outcome = CallOutcome {
+        let outcome = CallComparison {
             call: call.number,
             method: call.start.method.clone(),
-            ..CallOutcome::default()
+            ..CallComparison::default()
         };
         Self {
             answers: answers(pool, &call.start.method),
@@ -59,7 +59,7 @@ impl Exchange {
         }
     }
 
-    pub(super) async fn run(mut self, source: Source) -> CallOutcome {
+    pub(super) async fn run(mut self, source: CaptureSource) -> CallComparison {
         let mut events = expected::read(source, &self.call);
         let schedule = Schedule::new(self.options.rate, self.call.start_ns);
         let began = Instant::now();
@@ -222,7 +222,7 @@ impl Exchange {
     }
 
     fn tell(&mut self, message: Option<u64>, path: &str, recorded: String, replayed: String) {
-        self.outcome.differs(Difference {
+        self.outcome.differs(FieldDifference {
             message,
             path: path.to_owned(),
             recorded,
@@ -275,7 +275,7 @@ fn content(encoding: &str, message: &Message) -> Result<Bytes, String> {
     grpc::inflate(encoding, &message.data, MAX_INFLATED).map_err(|error| error.to_string())
 }
 
-fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> Difference {
+fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> FieldDifference {
     let at = grpc::differ::first(was, is).unwrap_or_default();
     let (recorded, replayed) = grpc::differ::told(was, is).unwrap_or_default();
     let path = if at < was.len().min(is.len()) {
@@ -283,7 +283,7 @@ fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> Difference {
     } else {
         "length".to_owned()
     };
-    Difference {
+    FieldDifference {
         message: Some(message),
         path,
         recorded,

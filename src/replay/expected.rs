@@ -8,7 +8,7 @@ use super::CompareError;
 use crate::{
     file::{CaptureState, Header},
     model::event::{CallStart, Event, EventKind},
-    replay::source::{Calls, Source, SourceError},
+    replay::source::{Calls, CaptureSource, SourceError},
 };
 
 /// Events that are read ahead of a call: enough for disk and network to overlap, and few, for each may be large.
@@ -33,7 +33,7 @@ pub(super) struct Call {
 }
 
 impl Recorded {
-    pub(super) fn of(source: &Source) -> Result<Self, CompareError> {
+    pub(super) fn of(source: &CaptureSource) -> Result<Self, CompareError> {
         let mut events = source.open()?;
         let header = events.header().clone();
         let mut calls: Vec<Call> = match events.calls() {
@@ -86,7 +86,7 @@ fn note(event: Event, calls: &mut BTreeMap<u32, Call>) {
 }
 
 /// Reads the events of a call on a thread of the runtime's; it ends with the call, or when the receiver is dropped.
-pub(super) fn read(source: Source, call: &Call) -> mpsc::Receiver<Result<Event, SourceError>> {
+pub(super) fn read(source: CaptureSource, call: &Call) -> mpsc::Receiver<Result<Event, SourceError>> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let (number, start_ns) = (call.number, call.start_ns);
     tokio::task::spawn_blocking(move || {

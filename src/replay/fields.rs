@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
 use super::{
     CompareOptions,
-    outcome::{Difference, MAX_DIFFERENCES},
+    outcome::{FieldDifference, MAX_DIFFERENCES},
 };
 use crate::grpc::differ;
 
@@ -19,7 +19,7 @@ pub(super) struct Fields<'a> {
     relative: f64,
     message: u64,
     /// The differences that are told.
-    pub(super) found: Vec<Difference>,
+    pub(super) found: Vec<FieldDifference>,
     /// All of them.
     pub(super) count: u64,
     /// Numbers of the rules that a difference needed.
@@ -165,7 +165,7 @@ impl<'a> Fields<'a> {
         }
         self.count += 1;
         if self.found.len() < MAX_DIFFERENCES {
-            self.found.push(Difference {
+            self.found.push(FieldDifference {
                 message: Some(self.message),
                 path: path.to_owned(),
                 recorded,

@@ -16,7 +16,7 @@ pub struct Comparison {
     /// Messages that were compared.
     pub compared: u64,
     /// Each call, by its number.
-    pub calls: Vec<CallOutcome>,
+    pub calls: Vec<CallComparison>,
     /// Whether the capture is finished.
     #[serde(flatten)]
     pub source: CaptureState,
@@ -26,7 +26,7 @@ pub struct Comparison {
 
 /// What came of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct CallOutcome {
+pub struct CallComparison {
     /// Its number in the capture.
     pub call: u32,
     /// Full method path.
@@ -52,7 +52,7 @@ pub struct CallOutcome {
     /// The gRPC status of this time's ending.
     pub status: Option<u32>,
     /// What differs, the first of each kind first.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FieldDifference>,
     /// Differences beyond those that are told.
     pub more: u64,
     #[serde(skip)]
@@ -61,7 +61,7 @@ pub struct CallOutcome {
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct FieldDifference {
     /// The received message, counted from 1; `null` when it is not about one.
     pub message: Option<u64>,
     /// Where: a field (`rows[0].sensors[2].id`), `byte 17`, `length`, `ending`, `metadata NAME`, `messages`, `requests`.
@@ -73,7 +73,7 @@ pub struct Difference {
 }
 
 impl Comparison {
-    pub(super) fn of(calls: Vec<CallOutcome>, source: CaptureState, options: &CompareOptions) -> Self {
+    pub(super) fn of(calls: Vec<CallComparison>, source: CaptureState, options: &CompareOptions) -> Self {
         let compared = calls.iter().map(|call| call.compared).sum();
         let rules = options.ignore.iter().enumerate();
         let unused = rules.filter(|(at, _)| !calls.iter().any(|call| call.used_ignores.contains(at)));
@@ -98,8 +98,8 @@ impl Comparison {
     }
 }
 
-impl CallOutcome {
-    pub(super) fn differs(&mut self, difference: Difference) {
+impl CallComparison {
+    pub(super) fn differs(&mut self, difference: FieldDifference) {
         if self.differences.len() < MAX_DIFFERENCES {
             self.differences.push(difference);
         } else {
@@ -115,7 +115,7 @@ impl CallOutcome {
             ("requests", self.unsent, "could not be sent: the call was over"),
         ] {
             if count > 0 {
-                self.differs(Difference {
+                self.differs(FieldDifference {
                     message: None,
                     path: path.to_owned(),
                     recorded: String::new(),

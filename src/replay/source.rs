@@ -16,7 +16,7 @@ use crate::{
 
 /// A capture that can be read any number of times at once.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct CaptureSource {
     name: String,
     kind: Kind,
     /// Calls at once read the same chunks at about the same time.
@@ -45,7 +45,7 @@ pub struct SourceError {
     error: Box<FileError>,
 }
 
-impl Source {
+impl CaptureSource {
     /// A capture file; it is read while it is served and is never held in memory.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();

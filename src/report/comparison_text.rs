@@ -2,7 +2,7 @@
 
 use crate::{
     model::text::printable,
-    replay::outcome::{CallOutcome, Comparison, Difference},
+    replay::outcome::{CallComparison, Comparison, FieldDifference},
 };
 
 /// The verdict, and a line for each call with its differences below it.
@@ -43,7 +43,7 @@ fn verdict(comparison: &Comparison) -> String {
     }
 }
 
-fn call_line(call: &CallOutcome) -> String {
+fn call_line(call: &CallComparison) -> String {
     let verdict = if call.matched { "same" } else { "different" };
     let ending = call.ending.as_deref().unwrap_or("stopped where the recording stops");
     format!(
@@ -59,7 +59,7 @@ fn call_line(call: &CallOutcome) -> String {
     )
 }
 
-fn difference_line(difference: &Difference) -> String {
+fn difference_line(difference: &FieldDifference) -> String {
     let place = match difference.message {
         Some(message) => format!("message {message}, {}", printable(&difference.path)),
         None => printable(&difference.path),

@@ -5,7 +5,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{diff_text, html::escape::escape, picture::scale};
-use crate::analyze::diff::{Column, Diff, Map};
+use crate::analyze::diff::{CaptureDiff, Column, DifferenceMap};
 
 /// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
 const BAR: u32 = 8;
@@ -15,7 +15,7 @@ const SMALLEST_PIXELS: u32 = 640;
 
 /// The page; `a` and `b` are the names of the captures.
 #[must_use]
-pub fn page(diff: &Diff, map: Option<&Map>, a: &str, b: &str) -> String {
+pub fn page(diff: &CaptureDiff, map: Option<&DifferenceMap>, a: &str, b: &str) -> String {
     let verdict = if diff.differs {
         "The captures differ"
     } else {
@@ -45,7 +45,7 @@ h1.good{color:#7fdd9f}}@media print{:root{color-scheme:light}body{color:#000;bac
 pre{background:none;padding:0;font-size:.75rem}img{max-height:22rem}h1.bad{color:#a01010}h1.good{color:#0a6a2a}}";
 
 /// The waterfall as a figure; `None` when no row was compared.
-fn picture(map: &Map) -> Option<String> {
+fn picture(map: &DifferenceMap) -> Option<String> {
     let largest = map
         .columns
         .iter()
@@ -90,7 +90,7 @@ fn date_and_time(ms: i64) -> String {
     scale::date_and_time(ms.saturating_mul(1000))
 }
 
-fn png(map: &Map, largest: f32) -> Option<Vec<u8>> {
+fn png(map: &DifferenceMap, largest: f32) -> Option<Vec<u8>> {
     let columns = u32::try_from(map.columns.len()).ok().filter(|columns| *columns > 0)?;
     let lanes = u32::try_from(map.lanes().max(1)).ok()?;
     let wide = SMALLEST_PIXELS.div_ceil(columns).max(1);

@@ -1,13 +1,13 @@
 //! A comparison of two captures as text.
 
 use crate::{
-    analyze::diff::{Diff, Difference, Totals},
+    analyze::diff::{CaptureDiff, DiffTotals, Difference},
     model::{finding::Place, text::printable},
 };
 
 /// The comparison, as `capture diff` prints it; `a` and `b` are the names of the captures.
 #[must_use]
-pub fn render(diff: &Diff, a: &str, b: &str) -> String {
+pub fn render(diff: &CaptureDiff, a: &str, b: &str) -> String {
     let (word, verdict) = match (diff.differs, is_empty(&diff.totals)) {
         (false, false) => ("PASS", "SAME"),
         (false, true) => ("FAIL", "EMPTY"),
@@ -47,7 +47,7 @@ pub fn render(diff: &Diff, a: &str, b: &str) -> String {
 }
 
 /// True when neither capture holds a call.
-const fn is_empty(totals: &Totals) -> bool {
+const fn is_empty(totals: &DiffTotals) -> bool {
     totals.calls + totals.calls_missing + totals.calls_extra == 0
 }
 
@@ -79,7 +79,7 @@ fn within(place: &Place) -> String {
 }
 
 /// Everything that was counted, and is not zero.
-fn totals(totals: &Totals) -> String {
+fn totals(totals: &DiffTotals) -> String {
     let counts = [
         (totals.calls, "call"),
         (totals.rows, "row"),

@@ -19,7 +19,7 @@ use super::{
     shape::JobShape,
 };
 use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, server_tls::ServerTls};
-use crate::replay::{pace::Rate, source::Source};
+use crate::replay::{pace::Rate, source::CaptureSource};
 
 /// Any free port on this machine only.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -33,7 +33,7 @@ const MAX_REQUEST_BYTES: usize = DEFAULT_MAX_MESSAGE_BYTES;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<CaptureSource>,
     pub(super) shapes: HashMap<String, JobShape>,
     pub(super) playback: Playback,
     pub(super) start: Start,
@@ -81,11 +81,11 @@ impl Default for Builder {
 impl Builder {
     /// Adds a capture file.
     pub fn capture(self, path: impl Into<PathBuf>) -> Self {
-        self.source(Source::file(path))
+        self.source(CaptureSource::file(path))
     }
 
     /// Adds a capture.
-    pub fn source(mut self, source: Source) -> Self {
+    pub fn source(mut self, source: CaptureSource) -> Self {
         self.sources.push(source);
         self
     }

@@ -8,7 +8,7 @@ use super::{
     script::{Call, Job, Request},
     shape::JobShape,
 };
-use crate::replay::source::Source;
+use crate::replay::source::CaptureSource;
 use crate::{
     das::dialect::{
         datastream::{METHOD as STREAM_SPECTROGRAMS, StreamRequest},
@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) job: Job,
     /// Number of the capture, in the order given.
     pub(super) source_at: usize,
-    pub(super) source: Source,
+    pub(super) source: CaptureSource,
     /// The body that was posted to `/configure`, where the capture has it.
     pub(super) configure_request: Option<serde_json::Value>,
     /// The body that came back, where the capture has it.

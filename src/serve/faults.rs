@@ -24,7 +24,7 @@ mod payload;
 mod plan;
 mod random;
 
-pub use catalog::{CATALOG, Entry};
+pub use catalog::{CATALOG, FaultEntry};
 pub use parse::FaultError;
 pub use plan::{FaultCount, FaultPlan};
 

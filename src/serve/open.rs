@@ -9,7 +9,7 @@ use super::{
     shape::JobShape,
 };
 use crate::file::{CaptureState, Header, attribute};
-use crate::replay::source::{Calls, Events, Source, SourceError};
+use crate::replay::source::{Calls, CaptureSource, Events, SourceError};
 
 /// What is to be served.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Looks through every capture. Blocks.
-    pub(super) fn read(sources: &[Source], shapes: &HashMap<String, JobShape>) -> Result<Self, ReplayError> {
+    pub(super) fn read(sources: &[CaptureSource], shapes: &HashMap<String, JobShape>) -> Result<Self, ReplayError> {
         let mut opened = Self::default();
         for (source_at, source) in sources.iter().enumerate() {
             let mut events = source.open()?;
@@ -56,7 +56,7 @@ impl Opened {
         &mut self,
         job: Job,
         source_at: usize,
-        source: &Source,
+        source: &CaptureSource,
         header: &Header,
         shapes: &HashMap<String, JobShape>,
     ) -> Result<(), ReplayError> {

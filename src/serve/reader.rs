@@ -10,7 +10,7 @@ use super::{
     reel::{Next, Reel},
 };
 use crate::file::EventPlace;
-use crate::replay::source::{Events, Source};
+use crate::replay::source::{CaptureSource, Events};
 
 /// Read-ahead that all calls share. Each call has its least on top, and mostly in chunks that it shares with others: 200 at
 /// once were measured to take 30 MB in all.
@@ -31,7 +31,7 @@ pub(super) fn read_ahead(calls: u64) -> usize {
 /// Starts to read `source` for `reel`, on a thread that ends when the call does or when the client has enough for now; the
 /// reader goes on when there is room again. `place` is where in the file to begin, where that is known.
 pub(super) fn spawn(
-    source: Source,
+    source: CaptureSource,
     place: Option<EventPlace>,
     reel: Reel,
     injector: Injector,
@@ -47,7 +47,7 @@ pub(super) fn spawn(
 }
 
 /// Reads a short `source` here and now, all of it.
-pub(super) fn read_whole(source: &Source, reel: Reel, injector: Injector, encoder: Encoder) -> Consumer {
+pub(super) fn read_whole(source: &CaptureSource, reel: Reel, injector: Injector, encoder: Encoder) -> Consumer {
     let (producer, consumer) = bounded(usize::MAX);
     Reading::open(source, None, reel, injector, encoder, producer).run();
     consumer
@@ -68,7 +68,7 @@ struct Reading {
 
 impl Reading {
     fn open(
-        source: &Source,
+        source: &CaptureSource,
         place: Option<EventPlace>,
         mut reel: Reel,
         injector: Injector,

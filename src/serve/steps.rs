@@ -28,7 +28,7 @@ use super::{
 use crate::das::dialect::Dialect;
 use crate::replay::{
     pace::{KEPT_SILENCE, Schedule},
-    source::Source,
+    source::CaptureSource,
 };
 
 /// A timer cannot be set for longer; a step that is due later is waited for in several turns.
@@ -37,7 +37,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
 /// What is needed to read a call, from its beginning or from anywhere.
 #[derive(Debug)]
 pub(super) struct Tape {
-    pub(super) source: Source,
+    pub(super) source: CaptureSource,
     pub(super) job_id: String,
     pub(super) call: Call,
     pub(super) max_frames: MaxFrames,

@@ -9,7 +9,7 @@ use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
 
-use super::{Builder, Rate, ReplayServer, Source};
+use super::{Builder, CaptureSource, Rate, ReplayServer};
 use crate::{
     das::{
         dialect::{datastream::METHOD as STREAM_SPECTROGRAMS, pandadatastream::METHOD as STREAM_DATA},
@@ -94,8 +94,8 @@ impl Recording {
         });
     }
 
-    pub(crate) fn source(self) -> Source {
-        Source::memory("folder/made.gcap", Header::default(), self.events)
+    pub(crate) fn source(self) -> CaptureSource {
+        CaptureSource::memory("folder/made.gcap", Header::default(), self.events)
     }
 }
 
@@ -144,7 +144,7 @@ pub(crate) fn frame(row: i64) -> datastream::DataStream {
 }
 
 /// A server of `sources` as fast as it goes.
-pub(crate) async fn serving(sources: impl IntoIterator<Item = Source>) -> ReplayServer {
+pub(crate) async fn serving(sources: impl IntoIterator<Item = CaptureSource>) -> ReplayServer {
     let builder = ReplayServer::builder().rate(Rate::Max);
     sources
         .into_iter()

@@ -260,7 +260,7 @@ impl CallTap {
         }
     }
 
-    fn next_frame(&mut self, deframer: &mut Deframer) -> Result<Option<crate::grpc::Frame>, CallFault> {
+    fn next_frame(&mut self, deframer: &mut Deframer) -> Result<Option<crate::grpc::PrefixedMessage>, CallFault> {
         deframer.next_frame().map_err(|error| {
             self.lose(&error);
             CallFault::Wire(error)

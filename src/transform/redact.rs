@@ -2,7 +2,7 @@
 //!
 //! A [`Redactor`] applies [`Rules`] event by event: metadata and addresses, fields of messages (guided by the capture's
 //! descriptor set, on the wire bytes, so that everything else stays as it is), the configure exchange, status messages
-//! and notes. It works before the first write ([`Rule`] is what a recorder takes) and on a capture that exists
+//! and notes. It works before the first write ([`RedactionRule`] is what a recorder takes) and on a capture that exists
 //! ([`rewrite()`]), which then ends with a search of the new file for every value that was taken out.
 
 pub mod action;
@@ -27,12 +27,12 @@ pub use action::{Action, NoAction};
 pub use fields::FieldError;
 pub use metadata::{MetadataPolicy, REDACTED};
 pub use redactor::Redactor;
-pub use rewrite::{Change, RedactError, Redacted, Withheld, preview, rewrite};
+pub use rewrite::{RedactError, Redacted, RedactionCount, Withheld, preview, rewrite};
 pub use rules::{Rules, RulesError};
-pub use scan::{Found, Scan, scan};
+pub use scan::{Found, SecretScan, scan};
 pub use secrets::Secrets;
 pub use url::strip_userinfo;
-pub use values::Values;
+pub use values::SecretValues;
 
 use crate::model::event::Event;
 
@@ -40,12 +40,12 @@ use crate::model::event::Event;
 pub const AUTHOR: &str = "redact";
 
 /// Something that takes secrets out of events, one after the other in their order.
-pub trait Rule: Send {
+pub trait RedactionRule: Send {
     /// The event without what the rule hides.
     fn apply(&mut self, event: Event) -> Event;
 }
 
-impl Rule for MetadataPolicy {
+impl RedactionRule for MetadataPolicy {
     fn apply(&mut self, mut event: Event) -> Event {
         self.redact(&mut event.kind);
         event

@@ -1,6 +1,6 @@
 //! Where two calls differ, as a picture's raw material: time × sensor, in bounded memory.
 
-use super::{items::RowItem, result::Kind};
+use super::{items::RowItem, result::DifferenceKind};
 use crate::das::spectrogram::Row;
 
 /// Columns that a map has at most; when there are more rows, a column stands for several.
@@ -12,7 +12,7 @@ pub(super) const MAX_LANES: usize = 512;
 /// The differences of one pair of calls: for each stretch of rows and each sensor the largest, so that none is lost however
 /// long the call is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Map {
+pub struct DifferenceMap {
     /// The call in the first capture.
     pub a: u32,
     /// The call in the second one.
@@ -43,7 +43,7 @@ pub struct Column {
     pub moved: u32,
 }
 
-impl Map {
+impl DifferenceMap {
     pub(super) const fn new(a: u32, b: u32) -> Self {
         Self {
             a,
@@ -108,10 +108,10 @@ impl Map {
     }
 
     /// A row that one side holds.
-    pub(super) fn lone(&mut self, kind: Kind, row: &RowItem) {
+    pub(super) fn lone(&mut self, kind: DifferenceKind, row: &RowItem) {
         self.know(row);
         let column = self.column(row.start_ms);
-        *(if kind == Kind::Missing {
+        *(if kind == DifferenceKind::Missing {
             &mut column.missing
         } else {
             &mut column.extra

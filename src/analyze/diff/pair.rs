@@ -8,12 +8,12 @@ use std::{
 use prost_reflect::DescriptorPool;
 
 use super::{
-    Map, MetadataMode, Options, WINDOW,
+    DiffOptions, DifferenceMap, MetadataMode, WINDOW,
     align::{self, Step},
     calls::Surveyed,
     items::{self, Head, Item, Key, MessageItem, RowItem, Source},
     message, metadata,
-    result::{Difference, Extreme, Found, Kind, What},
+    result::{Difference, DifferenceKind, Extreme, Found, What},
     row,
 };
 use crate::{
@@ -31,9 +31,9 @@ pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
     of_a: &Surveyed,
     b: &mut Reader<B>,
     of_b: &Surveyed,
-    options: Options,
+    options: DiffOptions,
     pool: Option<DescriptorPool>,
-) -> Result<(Found, Map), FileError> {
+) -> Result<(Found, DifferenceMap), FileError> {
     let mut comparison = Comparison::new(of_a, of_b, options, pool);
     let mut a = Source::new(a, of_a, options.layout)?;
     let mut b = Source::new(b, of_b, options.layout)?;
@@ -77,11 +77,11 @@ fn same_bytes(a: &Event, b: &Event) -> bool {
 
 #[derive(Debug)]
 struct Comparison {
-    options: Options,
+    options: DiffOptions,
     pool: Option<DescriptorPool>,
     method: String,
     found: Found,
-    map: Map,
+    map: DifferenceMap,
     /// Keys that were matched last, so that a second one is known for a duplicate.
     recent: VecDeque<Key>,
     /// Two messages whose bytes differ, while nothing else was found that tells why.
@@ -90,7 +90,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(a: &Surveyed, b: &Surveyed, options: Options, pool: Option<DescriptorPool>) -> Self {
+    fn new(a: &Surveyed, b: &Surveyed, options: DiffOptions, pool: Option<DescriptorPool>) -> Self {
         let mut found = Found::default();
         (found.call.a, found.call.b) = (Some(a.number), Some(b.number));
         found.call.method.clone_from(&a.method);
@@ -99,7 +99,7 @@ impl Comparison {
             pool,
             method: a.method.clone(),
             found,
-            map: Map::new(a.number, b.number),
+            map: DifferenceMap::new(a.number, b.number),
             recent: VecDeque::new(),
             suspects: None,
             regrouped: false,
@@ -132,13 +132,20 @@ impl Comparison {
             None => {}
             Some(Step::Missing) => {
                 if let Some(item) = a.queue.pop_front() {
-                    self.lone(&item, Kind::Missing);
+                    self.lone(&item, DifferenceKind::Missing);
                 }
             }
             Some(Step::Extra) => {
                 if let Some(item) = b.queue.pop_front() {
                     let again = self.recent.contains(&item.key());
-                    self.lone(&item, if again { Kind::Duplicated } else { Kind::Extra });
+                    self.lone(
+                        &item,
+                        if again {
+                            DifferenceKind::Duplicated
+                        } else {
+                            DifferenceKind::Extra
+                        },
+                    );
                 }
             }
             Some(Step::Pair { a: in_a, b: in_b }) => {
@@ -168,18 +175,22 @@ impl Comparison {
     }
 
     /// Something that only one side holds.
-    fn lone(&mut self, item: &Item, kind: Kind) {
+    fn lone(&mut self, item: &Item, kind: DifferenceKind) {
         let totals = &mut self.found.totals;
         let count = match (kind, item.is_row()) {
-            (Kind::Missing, true) => &mut totals.rows_missing,
-            (Kind::Duplicated, true) => &mut totals.rows_duplicated,
+            (DifferenceKind::Missing, true) => &mut totals.rows_missing,
+            (DifferenceKind::Duplicated, true) => &mut totals.rows_duplicated,
             (_, true) => &mut totals.rows_extra,
-            (Kind::Missing, false) => &mut totals.messages_missing,
-            (Kind::Duplicated, false) => &mut totals.messages_duplicated,
+            (DifferenceKind::Missing, false) => &mut totals.messages_missing,
+            (DifferenceKind::Duplicated, false) => &mut totals.messages_duplicated,
             (_, false) => &mut totals.messages_extra,
         };
         *count += 1;
-        let which = if kind == Kind::Missing { "first" } else { "second" };
+        let which = if kind == DifferenceKind::Missing {
+            "first"
+        } else {
+            "second"
+        };
         let (what, text) = match item {
             Item::Row(row) => {
                 self.map.lone(kind, row);
@@ -187,13 +198,13 @@ impl Comparison {
             }
             Item::Message(message) => (What::Message, told_message(message, which)),
         };
-        let text = if kind == Kind::Duplicated {
+        let text = if kind == DifferenceKind::Duplicated {
             format!("it comes once more: {}", text_of(item))
         } else {
             text
         };
         let place = Some(item.place());
-        let (a, b) = if kind == Kind::Missing {
+        let (a, b) = if kind == DifferenceKind::Missing {
             (place, None)
         } else {
             (None, place)
@@ -221,7 +232,7 @@ impl Comparison {
                 if by > 0 { "later" } else { "earlier" },
             );
             let text = format!("it comes {} {noun} {when}: {}", by.abs(), text_of(&a));
-            let (kind, a, b) = (Kind::Moved, place_a, place_b);
+            let (kind, a, b) = (DifferenceKind::Moved, place_a, place_b);
             self.found.note(Difference { kind, what, a, b, text });
         }
         let text = match (a, b) {
@@ -231,7 +242,7 @@ impl Comparison {
             _ => None,
         };
         if let Some(text) = text {
-            let (kind, a, b) = (Kind::Changed, place_a, place_b);
+            let (kind, a, b) = (DifferenceKind::Changed, place_a, place_b);
             self.found.note(Difference { kind, what, a, b, text });
         }
     }
@@ -253,7 +264,7 @@ impl Comparison {
             for text in row::compare_heads(&one, &other, self.options) {
                 differs = true;
                 self.found.totals.messages_changed += 1;
-                let (kind, what) = (Kind::Changed, What::Message);
+                let (kind, what) = (DifferenceKind::Changed, What::Message);
                 let (a, b) = (Some(a.place), Some(b.place));
                 self.found.note(Difference { kind, what, a, b, text });
             }
@@ -285,7 +296,7 @@ impl Comparison {
         }
         self.found.totals.messages_changed += 1;
         self.found.note(Difference {
-            kind: Kind::Changed,
+            kind: DifferenceKind::Changed,
             what: What::Message,
             a: Some(a),
             b: Some(b),
@@ -306,7 +317,7 @@ impl Comparison {
             "one of them is compressed".to_owned()
         };
         self.found.note(Difference {
-            kind: Kind::Changed,
+            kind: DifferenceKind::Changed,
             what: What::Message,
             a: Some(place_a),
             b: Some(place_b),

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Options, WINDOW, calls::Surveyed};
+use super::{DiffOptions, WINDOW, calls::Surveyed};
 use crate::model::finding::Place;
 
 /// Version of the JSON schema.
@@ -13,7 +13,7 @@ pub(super) const MAX_LISTED: usize = 50;
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Diff {
+pub struct CaptureDiff {
     /// Version of the JSON schema, [`SCHEMA`].
     pub diff: u32,
     /// True when the captures differ.
@@ -21,9 +21,9 @@ pub struct Diff {
     /// Rows that a row may move and still be known for the same.
     pub window: usize,
     /// Up to which difference values are the same.
-    pub tolerance: Tolerance,
+    pub tolerance: DiffTolerance,
     /// Counts over all calls.
-    pub totals: Totals,
+    pub totals: DiffTotals,
     /// The largest difference of a value, dB.
     pub max_abs: Option<Extreme>,
     /// The largest difference of a value as part of the larger magnitude.
@@ -34,7 +34,7 @@ pub struct Diff {
 
 /// Up to which difference values are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Tolerance {
+pub struct DiffTolerance {
     /// dB.
     pub abs: f64,
     /// Part of the larger magnitude.
@@ -43,7 +43,7 @@ pub struct Tolerance {
 
 /// Counts over all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Totals {
+pub struct DiffTotals {
     /// Calls that are in both.
     pub calls: u64,
     /// Calls that only the first capture holds.
@@ -103,7 +103,7 @@ pub struct CallDiff {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// How it differs.
-    pub kind: Kind,
+    pub kind: DifferenceKind,
     /// What differs.
     pub what: What,
     /// Where in the first capture.
@@ -119,7 +119,7 @@ pub struct Difference {
 /// How something differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum DifferenceKind {
     /// Only the first capture holds it.
     Missing,
     /// Only the second one holds it.
@@ -132,7 +132,7 @@ pub enum Kind {
     Changed,
 }
 
-impl Kind {
+impl DifferenceKind {
     /// The name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -223,7 +223,7 @@ fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> 
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) call: CallDiff,
-    pub(super) totals: Totals,
+    pub(super) totals: DiffTotals,
     pub(super) max_abs: Option<Extreme>,
     pub(super) max_rel: Option<Extreme>,
     /// Differences beside rows and messages; they stand first.
@@ -243,7 +243,7 @@ impl Found {
     pub(super) fn other(&mut self, what: What, text: String) {
         self.totals.other += 1;
         let difference = Difference {
-            kind: Kind::Changed,
+            kind: DifferenceKind::Changed,
             what,
             a: None,
             b: None,
@@ -254,17 +254,17 @@ impl Found {
     }
 }
 
-impl Diff {
-    pub(super) fn new(options: Options) -> Self {
+impl CaptureDiff {
+    pub(super) fn new(options: DiffOptions) -> Self {
         Self {
             diff: SCHEMA,
             differs: false,
             window: WINDOW,
-            tolerance: Tolerance {
+            tolerance: DiffTolerance {
                 abs: options.abs,
                 rel: options.rel,
             },
-            totals: Totals::default(),
+            totals: DiffTotals::default(),
             max_abs: None,
             max_rel: None,
             calls: Vec::new(),
@@ -275,9 +275,9 @@ impl Diff {
     pub(super) fn lone_call(&mut self, call: Option<&Surveyed>, in_first: bool) {
         let Some(call) = call else { return };
         let (kind, count, which) = if in_first {
-            (Kind::Missing, &mut self.totals.calls_missing, "first")
+            (DifferenceKind::Missing, &mut self.totals.calls_missing, "first")
         } else {
-            (Kind::Extra, &mut self.totals.calls_extra, "second")
+            (DifferenceKind::Extra, &mut self.totals.calls_extra, "second")
         };
         *count += 1;
         let place = Some(Place::call(call.number, call.start_ns));

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Extreme, Options,
+    DiffOptions, Extreme,
     items::{Head, RowItem},
 };
 use crate::{das::spectrogram::UnknownField, model::finding::Place};
@@ -26,7 +26,7 @@ pub(super) struct RowDiff {
     pub(super) by_sensor: Vec<f32>,
 }
 
-pub(super) fn compare(a: &RowItem, b: &RowItem, options: Options) -> RowDiff {
+pub(super) fn compare(a: &RowItem, b: &RowItem, options: DiffOptions) -> RowDiff {
     let mut diff = RowDiff::default();
     times(a, b, &mut diff.texts);
     if a.canvas != b.canvas {
@@ -107,7 +107,7 @@ fn times(a: &RowItem, b: &RowItem, texts: &mut Vec<String>) {
     }
 }
 
-fn compare_values(diff: &mut RowDiff, place: Place, a: &[f32], b: &[f32], options: Options) -> f32 {
+fn compare_values(diff: &mut RowDiff, place: Place, a: &[f32], b: &[f32], options: DiffOptions) -> f32 {
     let mut worst = 0_f32;
     for (bin, (one, other)) in a.iter().zip(b).enumerate() {
         if one.to_bits() == other.to_bits() {
@@ -151,7 +151,7 @@ fn difference(a: f64, b: f64) -> (f64, f64) {
 }
 
 /// What two messages say beside their rows, in words.
-pub(super) fn compare_heads(a: &Head, b: &Head, options: Options) -> Vec<String> {
+pub(super) fn compare_heads(a: &Head, b: &Head, options: DiffOptions) -> Vec<String> {
     let mut texts = Vec::new();
     let mut number = |what: &str, a: f64, b: f64| {
         let (abs, _) = difference(a, b);

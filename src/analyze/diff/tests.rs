@@ -101,11 +101,16 @@ fn rows(numbers: impl IntoIterator<Item = i64>) -> Vec<Vec<u8>> {
     numbers.into_iter().map(|number| frame(vec![row(number)])).collect()
 }
 
-fn between(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) -> Diff {
-    diff(&mut capture(&[call(a)]), &mut capture(&[call(b)]), Options::default()).unwrap()
+fn between(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) -> CaptureDiff {
+    diff(
+        &mut capture(&[call(a)]),
+        &mut capture(&[call(b)]),
+        DiffOptions::default(),
+    )
+    .unwrap()
 }
 
-fn told(diff: &Diff) -> Vec<(Kind, What)> {
+fn told(diff: &CaptureDiff) -> Vec<(DifferenceKind, What)> {
     let differences = diff.calls.iter().flat_map(|call| &call.differences);
     differences
         .map(|difference| (difference.kind, difference.what))
@@ -120,18 +125,18 @@ fn a_capture_is_the_same_as_itself() {
 
 #[test]
 fn a_missing_an_extra_a_duplicated_and_a_moved_row_are_told_apart() {
-    let cases: [(Vec<i64>, Kind, i64); 5] = [
-        ((0..100).filter(|n| *n != 40).collect(), Kind::Missing, 40),
-        ((0..100).chain([777]).collect(), Kind::Extra, 777),
-        ((0..41).chain(40..100).collect(), Kind::Duplicated, 40),
+    let cases: [(Vec<i64>, DifferenceKind, i64); 5] = [
+        ((0..100).filter(|n| *n != 40).collect(), DifferenceKind::Missing, 40),
+        ((0..100).chain([777]).collect(), DifferenceKind::Extra, 777),
+        ((0..41).chain(40..100).collect(), DifferenceKind::Duplicated, 40),
         (
             (0..40).chain(41..60).chain([40]).chain(60..100).collect(),
-            Kind::Moved,
+            DifferenceKind::Moved,
             40,
         ),
         (
             (0..20).chain([40]).chain(20..40).chain(41..100).collect(),
-            Kind::Moved,
+            DifferenceKind::Moved,
             40,
         ),
     ];
@@ -166,7 +171,10 @@ fn many_faults_at_once_are_counted_each() {
 fn a_row_that_moves_beyond_the_window_is_missing_and_extra() {
     let far = (0..10).chain(11..200).chain([10]).chain(200..300);
     let diff = between(rows(0..300), rows(far));
-    assert_eq!(told(&diff), [(Kind::Missing, What::Row), (Kind::Extra, What::Row)]);
+    assert_eq!(
+        told(&diff),
+        [(DifferenceKind::Missing, What::Row), (DifferenceKind::Extra, What::Row)]
+    );
 }
 
 #[test]
@@ -182,7 +190,7 @@ fn changed_values_are_placed_and_measured_and_tolerances_forgive() {
             .collect::<Vec<_>>()
     };
     let diff = between(rows(0..10), b());
-    assert_eq!(told(&diff), [(Kind::Changed, What::Row)]);
+    assert_eq!(told(&diff), [(DifferenceKind::Changed, What::Row)]);
     let max = diff.max_abs.unwrap();
     assert_eq!(
         (max.difference, max.place.row, max.place.sensor, max.place.bin),
@@ -190,10 +198,10 @@ fn changed_values_are_placed_and_measured_and_tolerances_forgive() {
     );
     assert_eq!((diff.totals.values_changed, diff.totals.rows_changed), (2, 1));
     let with = |abs, rel| {
-        let options = Options {
+        let options = DiffOptions {
             abs,
             rel,
-            ..Options::default()
+            ..DiffOptions::default()
         };
         super::diff(&mut capture(&[call(rows(0..10))]), &mut capture(&[call(b())]), options).unwrap()
     };
@@ -240,7 +248,7 @@ fn bytes_that_no_row_explains_are_a_difference_of_their_own() {
     let mut other = frame(vec![row(1)]);
     other.extend([0x78, 1]);
     let diff = between(rows(1..3), vec![other.clone(), frame(vec![row(2)])]);
-    assert_eq!(told(&diff), [(Kind::Changed, What::Message)]);
+    assert_eq!(told(&diff), [(DifferenceKind::Changed, What::Message)]);
     assert_eq!(
         diff.calls[0].differences[0].text,
         "unknown fields none and DataStream.15"
@@ -259,7 +267,7 @@ fn bytes_that_no_row_explains_are_a_difference_of_their_own() {
 fn rows_in_other_messages_are_told_once() {
     let pairs = (0..10).map(|n| frame(vec![row(2 * n), row(2 * n + 1)])).collect();
     let diff = between(rows(0..20), pairs);
-    assert_eq!(told(&diff), [(Kind::Changed, What::Message)]);
+    assert_eq!(told(&diff), [(DifferenceKind::Changed, What::Message)]);
     assert!(
         diff.calls[0].differences[0]
             .text
@@ -295,7 +303,7 @@ fn calls_are_known_by_their_request_whatever_their_order() {
     };
     let a = || vec![stream(1, 0..20), stream(2, 100..130), stream(3, 300..310)];
     let b = || vec![stream(3, 300..310), stream(1, 0..20), stream(4, 0..5)];
-    let diff = diff(&mut capture(&a()), &mut capture(&b()), Options::default()).unwrap();
+    let diff = diff(&mut capture(&a()), &mut capture(&b()), DiffOptions::default()).unwrap();
     let paired: Vec<_> = diff.calls.iter().map(|call| (call.a, call.b)).collect();
     assert_eq!(paired, [(Some(1), Some(2)), (Some(2), Some(3)), (Some(3), Some(1))]);
     assert!(
@@ -305,8 +313,8 @@ fn calls_are_known_by_their_request_whatever_their_order() {
             .any(|found| found.text == "job_id: `job-2` and `job-4`"),
         "{diff:?}"
     );
-    let fewer = super::diff(&mut capture(&a()), &mut capture(&a()[..2]), Options::default()).unwrap();
-    assert_eq!(told(&fewer), [(Kind::Missing, What::Call)]);
+    let fewer = super::diff(&mut capture(&a()), &mut capture(&a()[..2]), DiffOptions::default()).unwrap();
+    assert_eq!(told(&fewer), [(DifferenceKind::Missing, What::Call)]);
 }
 
 #[test]
@@ -326,7 +334,7 @@ fn messages_of_other_methods_are_compared_by_field_or_by_bytes() {
     let other = |data: &[u8]| vec![start("/x.Y/Z"), sent(vec![1]), received(data.to_vec()), ok()];
     let a = vec![health("1.0"), other(b"abcdef")];
     let b = vec![health("1.1"), other(b"abcxef")];
-    let diff = diff(&mut capture(&a), &mut capture(&b), Options::default()).unwrap();
+    let diff = diff(&mut capture(&a), &mut capture(&b), DiffOptions::default()).unwrap();
     let texts: Vec<_> = diff
         .calls
         .iter()
@@ -371,9 +379,9 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
         diff(
             &mut a,
             &mut with(entries, end, lost),
-            Options {
+            DiffOptions {
                 metadata,
-                ..Options::default()
+                ..DiffOptions::default()
             },
         )
         .unwrap()
@@ -382,22 +390,31 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
     assert!(!run(&[("x-version", "1"), ("date", "tomorrow")], ok(), 0, stable).differs);
     assert!(run(&[("x-version", "1"), ("date", "tomorrow")], ok(), 0, MetadataMode::All).differs);
     let changed = run(&[("x-version", "2")], ok(), 0, stable);
-    assert_eq!(told(&changed), [(Kind::Changed, What::Metadata)]);
+    assert_eq!(told(&changed), [(DifferenceKind::Changed, What::Metadata)]);
     assert!(!run(&[("x-version", "2")], ok(), 0, MetadataMode::Ignore).differs);
     let same = [("x-version", "1")];
     let status = EventKind::End(Ending::Status(Status {
         code: 14,
         ..Status::default()
     }));
-    assert_eq!(told(&run(&same, status, 0, stable)), [(Kind::Changed, What::Ending)]);
+    assert_eq!(
+        told(&run(&same, status, 0, stable)),
+        [(DifferenceKind::Changed, What::Ending)]
+    );
     let stopped = EventKind::End(Ending::Cancelled(Cancelled {
         by: Party::Us,
         reason: "enough".to_owned(),
         code: None,
         cut: false,
     }));
-    assert_eq!(told(&run(&same, stopped, 0, stable)), [(Kind::Changed, What::Ending)]);
-    assert_eq!(told(&run(&same, ok(), 3, stable)), [(Kind::Changed, What::Gap)]);
+    assert_eq!(
+        told(&run(&same, stopped, 0, stable)),
+        [(DifferenceKind::Changed, What::Ending)]
+    );
+    assert_eq!(
+        told(&run(&same, ok(), 3, stable)),
+        [(DifferenceKind::Changed, What::Gap)]
+    );
 }
 
 #[test]
@@ -413,7 +430,7 @@ fn the_map_keeps_every_difference_however_long_the_call_is() {
     };
     let mut a = capture(&[call(frames(row(2500)))]);
     let mut b = capture(&[call(frames(changed))]);
-    let (_, map) = diff_with_map(&mut a, &mut b, Options::default()).unwrap();
+    let (_, map) = diff_with_map(&mut a, &mut b, DiffOptions::default()).unwrap();
     let map = map.unwrap();
     assert_eq!(
         (map.rows(), map.sensors.as_slice(), map.step),

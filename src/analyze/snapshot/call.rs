@@ -1,12 +1,12 @@
 //! One call.
 
-use super::{Part, normal, page::Page};
+use super::{SnapshotPart, normal, page::Page};
 use crate::{
-    analyze::stats::{CallStats, EndingStats, Request, Stats},
+    analyze::stats::{CallStats, EndingStats, RequestStats, Stats},
     model::event::{Limit, Party},
 };
 
-pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests: Part) {
+pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests: SnapshotPart) {
     page.heading(&format!("call {}", call.call));
     let method = if call.method.is_empty() {
         "unknown: its opening is not in the capture"
@@ -18,9 +18,9 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
         page.line("dialect", dialect);
     }
     let request = match &call.request {
-        Some(Request::Job { max_frames: 0, .. }) => "[job], no limit of frames".to_owned(),
-        Some(Request::Job { max_frames, .. }) => format!("[job], at most {max_frames} frames"),
-        Some(Request::Stream { stream_id }) => format!("stream {stream_id}"),
+        Some(RequestStats::Job { max_frames: 0, .. }) => "[job], no limit of frames".to_owned(),
+        Some(RequestStats::Job { max_frames, .. }) => format!("[job], at most {max_frames} frames"),
+        Some(RequestStats::Stream { stream_id }) => format!("stream {stream_id}"),
         None => "none that can be read".to_owned(),
     };
     page.line("request", request);
@@ -34,7 +34,7 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
         page.line("rows", call.rows);
     }
     page.line("ending", ending(call.ending.as_ref(), &jobs(stats)));
-    if digests == Part::Include
+    if digests == SnapshotPart::Include
         && let Some(digest) = call.digest
     {
         page.line(super::compare::DIGEST, format_args!("sha256:{digest}"));
@@ -44,7 +44,7 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
 /// The job ids that the calls asked for.
 fn jobs(stats: &Stats) -> Vec<&str> {
     let asked = stats.calls.iter().filter_map(|call| match &call.request {
-        Some(Request::Job { job_id, .. }) => Some(job_id.as_str()),
+        Some(RequestStats::Job { job_id, .. }) => Some(job_id.as_str()),
         _ => None,
     });
     let mut jobs: Vec<_> = asked.filter(|job| !job.is_empty()).collect();

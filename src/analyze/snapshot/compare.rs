@@ -3,7 +3,7 @@
 mod diff;
 mod line;
 
-pub use diff::{Change, Colour, Diff, DiffLine, Hunk};
+pub use diff::{DiffColour, DiffLine, GoldenDiff, Hunk, LineChange};
 
 /// The name that a digest's line begins with.
 pub(super) const DIGEST: &str = "digest";
@@ -14,14 +14,14 @@ pub(super) const DIGEST: &str = "digest";
 /// measured numbers are alike when they differ by no more than `abs`, or by no more than `rel` times the larger one.
 /// With any tolerance, message digests are not compared (they tell every bit) and blanks count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Tolerance {
+pub struct GoldenTolerance {
     /// The largest difference, in the number's own unit.
     pub abs: f64,
     /// The largest difference as a share of the larger number.
     pub rel: f64,
 }
 
-impl Tolerance {
+impl GoldenTolerance {
     /// Every byte must be equal.
     pub const EXACT: Self = Self { abs: 0.0, rel: 0.0 };
 
@@ -36,15 +36,15 @@ impl Tolerance {
 /// that a checkout on Windows is no difference.
 ///
 /// ```
-/// use grpc_capture::analyze::snapshot::compare::{Colour, Tolerance, compare};
+/// use grpc_capture::analyze::snapshot::compare::{DiffColour, GoldenTolerance, compare};
 /// let (golden, new) = ("rows  50\nmean  12.8\n", "rows  50\nmean  12.9\n");
-/// assert!(compare(golden, new, Tolerance { abs: 0.0, rel: 0.01 }).is_empty());
-/// let diff = compare(golden, new, Tolerance::EXACT);
-/// assert!(diff.render("golden", "new", Colour::Plain).contains("-mean  12.8\n+mean  12.9\n"));
-/// assert!(!compare(golden, "rows  51\nmean  12.8\n", Tolerance { abs: 9.0, rel: 9.0 }).is_empty());
+/// assert!(compare(golden, new, GoldenTolerance { abs: 0.0, rel: 0.01 }).is_empty());
+/// let diff = compare(golden, new, GoldenTolerance::EXACT);
+/// assert!(diff.render("golden", "new", DiffColour::Plain).contains("-mean  12.8\n+mean  12.9\n"));
+/// assert!(!compare(golden, "rows  51\nmean  12.8\n", GoldenTolerance { abs: 9.0, rel: 9.0 }).is_empty());
 /// ```
 #[must_use]
-pub fn compare(golden: &str, new: &str, tolerance: Tolerance) -> Diff {
+pub fn compare(golden: &str, new: &str, tolerance: GoldenTolerance) -> GoldenDiff {
     let golden: Vec<_> = golden.lines().collect();
     let new: Vec<_> = new.lines().collect();
     diff::diff(&golden, &new, |golden, new| line::alike(golden, new, tolerance))

@@ -36,7 +36,7 @@ fn arrival_times_change_the_text_only_when_they_are_asked_for() {
     let options = SnapshotOptions::default();
     assert_eq!(render(&one, &options), render(&two, &options));
     let options = SnapshotOptions {
-        timing: Part::Include,
+        timing: SnapshotPart::Include,
         ..options
     };
     assert!(render(&two, &options).contains("first frame ns          77\n"));
@@ -47,7 +47,7 @@ fn digests_can_be_left_out() {
     let stats = stats("zero-ids");
     assert!(rendered("zero-ids").contains("digest                  sha256:"));
     let options = SnapshotOptions {
-        digests: Part::LeaveOut,
+        digests: SnapshotPart::LeaveOut,
         ..SnapshotOptions::default()
     };
     assert!(!render(&stats, &options).contains("sha256"));

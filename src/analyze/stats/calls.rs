@@ -15,9 +15,9 @@ use crate::{
 /// Calls that are listed; further ones count for the totals. A job has a handful, a proxy may record any number.
 pub const MAX_LISTED_CALLS: usize = 1000;
 
-/// Totals over all calls.
+/// StatsTotals over all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Totals {
+pub struct StatsTotals {
     /// Events of every kind.
     pub events: u64,
     /// Calls that were opened.
@@ -50,7 +50,7 @@ pub struct CallStats {
     /// How it speaks; `None` for a method that is no spectrogram stream.
     pub dialect: Option<Dialect>,
     /// What was asked for; `None` without a request that can be read.
-    pub request: Option<Request>,
+    pub request: Option<RequestStats>,
     /// Messages sent.
     pub sent_messages: u64,
     /// Messages received.
@@ -80,7 +80,7 @@ pub struct CallStats {
 /// What a spectrogram call asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Request {
+pub enum RequestStats {
     /// `datastream`.
     Job {
         /// The job.
@@ -152,7 +152,7 @@ impl From<&Ending> for EndingStats {
 /// The calls in the making.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
-    pub(super) totals: Totals,
+    pub(super) totals: StatsTotals,
     listed: BTreeMap<u32, Call>,
     digests: Digests,
 }
@@ -218,7 +218,7 @@ impl Calls {
         }
     }
 
-    pub(super) fn finish(self) -> (Totals, Vec<CallStats>) {
+    pub(super) fn finish(self) -> (StatsTotals, Vec<CallStats>) {
         let with_digest = |call: Call| CallStats {
             digest: (self.digests == Digests::Compute).then(|| call.digest.value()),
             ..call.stats
@@ -278,15 +278,15 @@ impl Calls {
     }
 }
 
-fn request(dialect: Dialect, bytes: &[u8]) -> Option<Request> {
+fn request(dialect: Dialect, bytes: &[u8]) -> Option<RequestStats> {
     match dialect {
-        Dialect::DataStream => StreamRequest::decode(bytes).ok().map(|request| Request::Job {
+        Dialect::DataStream => StreamRequest::decode(bytes).ok().map(|request| RequestStats::Job {
             job_id: request.job_id.to_owned(),
             max_frames: request.max_frames,
         }),
         Dialect::PandaDataStream => {
             let stream_id = requested_stream(bytes).ok()?;
-            Some(Request::Stream { stream_id })
+            Some(RequestStats::Stream { stream_id })
         }
     }
 }

@@ -122,7 +122,7 @@ fn frames_are_counted_and_measured() {
     assert_eq!((call.messages, call.message_bytes, call.rows), (2, bytes, 3));
     assert_eq!(
         call.request,
-        Some(Request::Job {
+        Some(RequestStats::Job {
             job_id: "12-70788".to_owned(),
             max_frames: 5
         })
@@ -221,7 +221,7 @@ fn production_frames_are_read_with_their_share_of_the_channels() {
         (stats.totals.calls, stats.totals.frames, stats.totals.rows),
         (3, 24, 24)
     );
-    assert_eq!(stats.calls[2].request, Some(Request::Stream { stream_id: 2 }));
+    assert_eq!(stats.calls[2].request, Some(RequestStats::Stream { stream_id: 2 }));
     assert_eq!(
         (stats.structure.sensors.count, stats.structure.sensors.step),
         (50, Some(1))

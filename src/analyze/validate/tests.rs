@@ -109,7 +109,7 @@ fn what_init_writes_from_a_capture_lets_the_same_capture_pass() {
             again.findings
         );
         assert!(
-            again.expected.iter().any(|item| item.source == Source::File),
+            again.expected.iter().any(|item| item.source == ExpectationSource::File),
             "{name}: {text}"
         );
     }

@@ -3,7 +3,7 @@
 use std::{fs::File, io::Write as _};
 
 use crate::{
-    analyze::diff::{Diff, MetadataMode, Options, diff_with_map},
+    analyze::diff::{CaptureDiff, DiffOptions, MetadataMode, diff_with_map},
     file::{CaptureState, Reader},
     report::{diff_html, diff_text},
 };
@@ -20,7 +20,7 @@ struct Report {
     a_state: CaptureState,
     b_state: CaptureState,
     #[serde(flatten)]
-    diff: Diff,
+    diff: CaptureDiff,
 }
 
 pub(crate) fn run(args: &DiffArgs) -> Done {
@@ -48,7 +48,7 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
         (_, true) => MetadataMode::All,
         _ => MetadataMode::Stable,
     };
-    let options = Options {
+    let options = DiffOptions {
         abs: args.abs,
         rel: args.rel,
         metadata,

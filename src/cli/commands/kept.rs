@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingSummary, StoredFiles, Totals};
+use crate::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingSummary, RecordingTotals, StoredFiles};
 
 use super::output::{counted, grouped};
 
@@ -18,13 +18,13 @@ pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Op
 }
 
 /// Messages that were received or passed on and are in no file.
-pub(crate) fn unwritten(totals: &Totals, held: &StoredFiles) -> u64 {
+pub(crate) fn unwritten(totals: &RecordingTotals, held: &StoredFiles) -> u64 {
     let kept = held.summary.messages + held.summary.sent_messages;
     totals.messages.saturating_sub(kept)
 }
 
 /// Why the recording could not be written, what its files hold, and what helps.
-pub(crate) fn failure(failure: &RecordingFailure, totals: &Totals) -> String {
+pub(crate) fn failure(failure: &RecordingFailure, totals: &RecordingTotals) -> String {
     let RecordingFailure::Write {
         error,
         stored: Some(held),

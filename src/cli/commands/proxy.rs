@@ -7,7 +7,7 @@ use crate::{
     das::proto::FOCUS_DESCRIPTOR_SET,
     file::{Continues, Existing, Header, attribute},
     grpc::server_tls::ServerTls,
-    record::{RecordingFailure, RecordingOptions, RecordingPool, RecordingSummary, Totals},
+    record::{RecordingFailure, RecordingOptions, RecordingPool, RecordingSummary, RecordingTotals},
     tap::{
         self, DialOptions, Proxy, ProxyOptions, Stop, Target,
         proxy::{MethodFilter, ProxyOutcome, RestOptions},
@@ -128,7 +128,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
 struct Session {
     path: PathBuf,
     outcome: ProxyOutcome,
-    totals: Totals,
+    totals: RecordingTotals,
     written: Result<RecordingSummary, RecordingFailure>,
     stopped: String,
 }

@@ -3,7 +3,7 @@
 use crate::{
     replay::{CompareOptions, compare},
     report::comparison_text,
-    serve::Source,
+    serve::CaptureSource,
     tap::{DialOptions, Target, dial},
 };
 
@@ -52,7 +52,7 @@ async fn replay(args: &ReplayArgs) -> Done {
         max_message_bytes: usize::try_from(args.dial.max_msg_sz.0).unwrap_or(usize::MAX),
     };
     let connection = dial(&target, &dialling).await?;
-    let comparison = compare(&Source::file(&args.capture), &connection.channel, &options).await?;
+    let comparison = compare(&CaptureSource::file(&args.capture), &connection.channel, &options).await?;
     output::print_verdict(args.format.format, &comparison, comparison_text::render)?;
     let outcome = match comparison.refused() {
         Some(status) => Outcome::Status(status),

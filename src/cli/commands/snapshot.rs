@@ -9,8 +9,8 @@ use std::{
 use crate::{
     analyze::{
         snapshot::{
-            Part, SnapshotOptions,
-            compare::{Colour, OnlyDiffers, Tolerance, compare, only_differs},
+            SnapshotOptions, SnapshotPart,
+            compare::{DiffColour, GoldenTolerance, OnlyDiffers, compare, only_differs},
             names, render,
         },
         stats::{Stats, StatsOptions},
@@ -56,7 +56,11 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
         return Err(format!("{path} is unfinished, and has no golden text yet; {remedy}").into());
     }
     let options = SnapshotOptions {
-        timing: if args.timing { Part::Include } else { Part::LeaveOut },
+        timing: if args.timing {
+            SnapshotPart::Include
+        } else {
+            SnapshotPart::LeaveOut
+        },
         ..SnapshotOptions::default()
     };
     Ok(render(&stats, &options))
@@ -95,10 +99,10 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
         ColorArg::Always => true,
         ColorArg::Never => false,
     };
-    let colour = if in_colour { Colour::Ansi } else { Colour::Plain };
+    let colour = if in_colour { DiffColour::Ansi } else { DiffColour::Plain };
     // A tolerance of 0 leaves out digests, and nothing else.
     let share = |value: Option<f64>| value.map_or(0.0, |value| value.max(f64::MIN_POSITIVE));
-    let tolerance = Tolerance {
+    let tolerance = GoldenTolerance {
         abs: share(args.abs),
         rel: share(args.rel),
     };

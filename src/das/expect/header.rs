@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{AskedTime, Channels, Expectations, Expected, Requested, Source};
+use super::{AskedTime, Channels, ExpectationSource, Expectations, Expected, Requested};
 use crate::{
     das::focus::{ConfigureRequest, ConfigureResponse, JobSpec, Period, SensorSet, Span, is_replay},
     file::{Header, attribute},
@@ -46,8 +46,8 @@ impl Expectations {
         let mut expect = Self::default();
         let mapped = response.is_some_and(|response| response.raw().get("channel_to_stream_index").is_some());
         if let Some(asked) = request {
-            expect.frequency_hz = asked.frequency.map(|span| by(Source::Request, span));
-            expect.window_s = asked.window_s.map(|window| by(Source::Request, window));
+            expect.frequency_hz = asked.frequency.map(|span| by(ExpectationSource::Request, span));
+            expect.window_s = asked.window_s.map(|window| by(ExpectationSource::Request, window));
             expect.channels.asked = asked.channels.filter(|_| !mapped);
             expect.requested = Requested {
                 channels: asked.channels,
@@ -59,14 +59,14 @@ impl Expectations {
         let frequencies = response.frequencies_list().filter(|list| !list.is_empty());
         let listed = frequencies.as_ref().map(|list| list.len() as u64);
         let bins = response.frequencies_amount().filter(|bins| *bins > 0).or(listed);
-        expect.bins = bins.map(|bins| by(Source::Response, bins));
+        expect.bins = bins.map(|bins| by(ExpectationSource::Response, bins));
         expect.bins_hz = frequencies
             .as_deref()
             .and_then(span)
-            .map(|span| by(Source::Response, span));
+            .map(|span| by(ExpectationSource::Response, span));
         let lines_dt = response.lines_dt_s().filter(|dt| *dt > 0.0 && dt.is_finite());
-        expect.lines_dt_s = lines_dt.map(|dt| by(Source::Response, dt));
-        expect.streams = Some(by(Source::Response, response.stream_amount()));
+        expect.lines_dt_s = lines_dt.map(|dt| by(ExpectationSource::Response, dt));
+        expect.streams = Some(by(ExpectationSource::Response, response.stream_amount()));
         expect.channels = Channels {
             streams: response.channel_to_stream_index(),
             ..expect.channels
@@ -124,6 +124,6 @@ fn span(list: &[f64]) -> Option<Span<f64>> {
     (all.min.is_finite() && all.max.is_finite()).then_some(all)
 }
 
-const fn by<T>(source: Source, value: T) -> Expected<T> {
+const fn by<T>(source: ExpectationSource, value: T) -> Expected<T> {
     Expected { value, source }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{Expectations, Expected, Level, SensorSet, Source};
+use super::{ExpectationSource, Expectations, Expected, Level, SensorSet};
 use crate::{
     analyze::validate::rule::{RULES, rule},
     das::focus::Span,
@@ -150,7 +150,7 @@ pub(crate) fn rule_id(name: &str) -> Result<&'static str, ExpectError> {
 
 #[expect(clippy::unnecessary_wraps, reason = "every caller stores an Option")]
 const fn file<T>(value: T) -> Option<Expected<T>> {
-    let source = Source::File;
+    let source = ExpectationSource::File;
     Some(Expected { value, source })
 }
 

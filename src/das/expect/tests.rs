@@ -18,7 +18,7 @@ fn every_key_of_a_file_is_read() {
     );
     let keys: Vec<_> = expect.list().iter().map(|item| item.key).collect();
     assert_eq!(keys.len(), 13, "{keys:?}");
-    assert!(expect.list().iter().all(|item| item.source == Source::File));
+    assert!(expect.list().iter().all(|item| item.source == ExpectationSource::File));
     assert_eq!(
         expect.sensors.map(|set| set.value.to_string()).as_deref(),
         Some("1..2, 5")
@@ -105,7 +105,7 @@ fn the_response_says_what_is_sent_and_the_request_what_was_asked() {
     assert_eq!(expect.bins.map(|bins| bins.value), Some(3));
     assert_eq!(
         expect.lines_dt_s.map(|dt| (dt.value, dt.source)),
-        Some((0.05, Source::Response))
+        Some((0.05, ExpectationSource::Response))
     );
     assert_eq!(expect.window_s.map(|window| window.value), Some(60.0));
     assert_eq!(expect.streams.map(|streams| streams.value), Some(3));
@@ -144,7 +144,7 @@ fn a_file_stands_over_the_header_and_flags_over_a_file() {
     };
     let all = header.merge(parsed("lines_dt_s = 0.2\nallow = ['nan']")).merge(flags);
     assert_eq!(all.lines_dt_s, Some(Expected::flag(0.3)));
-    assert_eq!(all.bins.map(|bins| bins.source), Some(Source::Response));
+    assert_eq!(all.bins.map(|bins| bins.source), Some(ExpectationSource::Response));
     assert_eq!(all.levels.get("nan"), Some(&Level::Off));
 }
 

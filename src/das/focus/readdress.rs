@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
-use super::response::{Endpoint, Scheme, split_port};
+use super::response::{Endpoint, EndpointScheme, split_port};
 
 /// Writes `to` into `stream_url` and `stream_port` of a configure answer, each in the form that it had: with or without
 /// scheme and port, as a number or as text. A scheme becomes the one of `to`, where that has one. `None` when the text is
@@ -67,10 +67,10 @@ fn url(old: &str, to: &Endpoint, port_apart: bool) -> String {
         let grpc = scheme.to_ascii_lowercase().starts_with("grpc");
         new.push_str(match (to.scheme, grpc) {
             (None, _) => scheme,
-            (Some(Scheme::Http), false) => "http",
-            (Some(Scheme::Https), false) => "https",
-            (Some(Scheme::Http), true) => "grpc",
-            (Some(Scheme::Https), true) => "grpcs",
+            (Some(EndpointScheme::Http), false) => "http",
+            (Some(EndpointScheme::Https), false) => "https",
+            (Some(EndpointScheme::Http), true) => "grpc",
+            (Some(EndpointScheme::Https), true) => "grpcs",
         });
         new.push_str("://");
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::das::focus::ConfigureResponse;
 
-    fn to(scheme: Option<Scheme>, host: &str) -> Endpoint {
+    fn to(scheme: Option<EndpointScheme>, host: &str) -> Endpoint {
         Endpoint {
             scheme,
             host: host.to_owned(),
@@ -186,10 +186,10 @@ mod tests {
     #[test]
     fn a_scheme_says_how_the_new_address_is_secured() {
         let old = r#"{"stream_url":"https://h","stream_port":1}"#;
-        let new = readdress(old, &to(Some(Scheme::Http), "::1")).unwrap();
+        let new = readdress(old, &to(Some(EndpointScheme::Http), "::1")).unwrap();
         assert_eq!(new, r#"{"stream_url":"http://[::1]","stream_port":4000}"#);
         let old = r#"{"stream_url":"grpc://h:1"}"#;
-        let new = readdress(old, &to(Some(Scheme::Https), "::1")).unwrap();
+        let new = readdress(old, &to(Some(EndpointScheme::Https), "::1")).unwrap();
         assert_eq!(new, r#"{"stream_url":"grpcs://[::1]:4000"}"#);
     }
 

@@ -135,15 +135,15 @@ impl ConfigureResponse {
     pub fn endpoint(&self, rest_host: &str) -> Result<Endpoint, EndpointError> {
         let url = self.stream_url().unwrap_or_default().trim();
         let (scheme, rest) = match url.split_once("://") {
-            Some((scheme, rest)) => (Some(Scheme::of(scheme, url)?), rest),
+            Some((scheme, rest)) => (Some(EndpointScheme::of(scheme, url)?), rest),
             None => (None, url),
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (host, url_port) = split_port(authority).ok_or_else(|| EndpointError::Url { url: url.to_owned() })?;
         let port = match self.raw.get("stream_port") {
-            None | Some(Value::Null) => url_port.or_else(|| scheme.map(Scheme::default_port)),
+            None | Some(Value::Null) => url_port.or_else(|| scheme.map(EndpointScheme::default_port)),
             Some(Value::String(text)) if text.trim().is_empty() => {
-                url_port.or_else(|| scheme.map(Scheme::default_port))
+                url_port.or_else(|| scheme.map(EndpointScheme::default_port))
             }
             Some(said) => {
                 let port = self.stream_port();
@@ -205,7 +205,7 @@ fn float(value: &Value) -> Option<f64> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// What the answer says of TLS; `None` when it says nothing.
-    pub scheme: Option<Scheme>,
+    pub scheme: Option<EndpointScheme>,
     /// Name or address, without brackets.
     pub host: String,
     /// Port.
@@ -227,8 +227,8 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scheme {
-            Some(Scheme::Http) => write!(f, "http://")?,
-            Some(Scheme::Https) => write!(f, "https://")?,
+            Some(EndpointScheme::Http) => write!(f, "http://")?,
+            Some(EndpointScheme::Https) => write!(f, "https://")?,
             None => {}
         }
         f.write_str(&self.authority())
@@ -237,14 +237,14 @@ impl fmt::Display for Endpoint {
 
 /// Whether an address asks for TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
+pub enum EndpointScheme {
     /// Plain text.
     Http,
     /// TLS.
     Https,
 }
 
-impl Scheme {
+impl EndpointScheme {
     fn of(name: &str, url: &str) -> Result<Self, EndpointError> {
         match name.to_ascii_lowercase().as_str() {
             "http" | "grpc" => Ok(Self::Http),

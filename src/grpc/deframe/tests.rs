@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn drain(deframer: &mut Deframer) -> Vec<Frame> {
+fn drain(deframer: &mut Deframer) -> Vec<PrefixedMessage> {
     std::iter::from_fn(|| deframer.next_frame().unwrap()).collect()
 }
 

@@ -78,7 +78,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     files: Vec<Entry>,
-    /// Totals of what was finished, files that are gone included.
+    /// RecordingTotals of what was finished, files that are gone included.
     closed: Summary,
     /// Files of a series that are gone.
     removed: u64,
@@ -111,7 +111,7 @@ pub struct StoredCall {
 pub struct StoredFiles {
     /// The files that are there, oldest first; those that are not finished as well.
     pub files: Vec<RecordedCapture>,
-    /// Totals of all files, those included that were removed to keep no more than was asked for.
+    /// RecordingTotals of all files, those included that were removed to keep no more than was asked for.
     pub summary: Summary,
     /// Messages of both directions that can be read in the files that are there.
     pub present_messages: u64,

@@ -55,7 +55,7 @@ async fn many_recordings_share_threads_and_each_keeps_its_own_events() {
 #[tokio::test]
 async fn a_recording_that_panics_leaves_the_others_of_its_thread_whole() {
     struct Fragile;
-    impl crate::transform::redact::Rule for Fragile {
+    impl crate::transform::redact::RedactionRule for Fragile {
         fn apply(&mut self, _: Event) -> Event {
             panic!("of a test")
         }

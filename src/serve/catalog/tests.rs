@@ -17,7 +17,7 @@ fn catalog(recordings: impl IntoIterator<Item = Recording>) -> Catalog {
         recording.events.iter().for_each(|event| scan.take(event));
     }
     let entry = |job| {
-        let source = Source::memory("made", Header::default(), Vec::new());
+        let source = CaptureSource::memory("made", Header::default(), Vec::new());
         Arc::new(Entry {
             job,
             source_at: 0,

@@ -6,7 +6,7 @@ use crate::{
     das::dialect::pandadatastream::METHOD as STREAM_DATA,
     file::Header,
     serve::{
-        JobShape, Source,
+        CaptureSource, JobShape,
         script::{Call, Job, Request},
     },
 };
@@ -19,7 +19,7 @@ fn entry((configure_request, configure_response): (Option<Value>, Option<Value>)
     Entry {
         job,
         source_at: 0,
-        source: Source::memory("made", Header::default(), Vec::new()),
+        source: CaptureSource::memory("made", Header::default(), Vec::new()),
         configure_request,
         configure_response,
         shape,

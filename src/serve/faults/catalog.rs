@@ -2,7 +2,7 @@
 
 /// How a kind of fault is written, what it does, and what the validator finds of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct FaultEntry {
     /// The name before the colon.
     pub name: &'static str,
     /// The keys of its own.
@@ -45,14 +45,14 @@ impl Scope {
 
 macro_rules! entries {
     ($($name:literal $scope:ident $keys:tt $finding:literal $example:literal $doc:literal)*) => {
-        &[$(Entry {
+        &[$(FaultEntry {
             name: $name, keys: &$keys, scope: Scope::$scope, doc: $doc, finding: $finding, example: $example,
         }),*]
     };
 }
 
 /// Every kind of fault.
-pub const CATALOG: &[Entry] = entries! {
+pub const CATALOG: &[FaultEntry] = entries! {
     "drop" Messages [] "missing-rows" "drop:every=10"
         "the message is left out"
     "duplicate" Messages ["copies"] "duplicate-rows" "duplicate:at=5"
@@ -95,7 +95,7 @@ pub const CATALOG: &[Entry] = entries! {
         "the message grows to `size` (110MB) bytes by a field that no schema knows"
 };
 
-impl Entry {
+impl FaultEntry {
     /// The kind of this name.
     pub(super) fn of(name: &str) -> Option<&'static Self> {
         CATALOG.iter().find(|entry| entry.name == name)

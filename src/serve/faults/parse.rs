@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use super::{
     Fault, Kind, When,
-    catalog::{CATALOG, Entry},
+    catalog::{CATALOG, FaultEntry},
 };
 use crate::{grpc::status, model::units};
 
@@ -57,7 +57,7 @@ impl FromStr for Fault {
 impl Fault {
     /// A fault of the kind `name`; errors show it as `spec`.
     pub(super) fn from_pairs(spec: &str, name: &str, pairs: Vec<(String, String)>) -> Result<Self, FaultError> {
-        let Some(entry) = Entry::of(name) else {
+        let Some(entry) = FaultEntry::of(name) else {
             let names = CATALOG.iter().map(|entry| entry.name);
             let problem = format!("there is no fault {name:?}; {}", meant(name, names.clone()));
             return Err(FaultError::new(spec, problem));
@@ -196,7 +196,7 @@ impl Values<'_> {
         })
     }
 
-    fn when(&self, entry: &Entry) -> Result<When, FaultError> {
+    fn when(&self, entry: &FaultEntry) -> Result<When, FaultError> {
         let any = u64::MAX;
         if entry.all_keys().any(|key| key == "after") {
             return Ok(When::After(self.number("after", 0, any)?.unwrap_or(0)));

@@ -67,7 +67,7 @@ fn every_kind_is_written_as_it_is_documented_and_comes_back() {
         assert_eq!(fault.name(), entry.name);
         let again: Fault = fault.to_string().parse().unwrap();
         assert_eq!(again, fault, "{fault}");
-        assert!(crate::serve::faults::Entry::of(entry.name).is_some());
+        assert!(crate::serve::faults::FaultEntry::of(entry.name).is_some());
     }
     let fault: Fault = "abort:status=5,message=no, not now".parse().unwrap();
     assert_eq!(fault.to_string(), "abort:after=0,status=NOT_FOUND,message=no, not now");

@@ -16,14 +16,14 @@ use crate::{
     file::{Header, Writer, WriterOptions, attribute},
     model::event::{Broken, Cancelled, Direction, Ending, Message, Party, Status},
     serve::{
-        Rate, Source,
+        CaptureSource, Rate,
         testing::{Client, Recording, Seen, frame, metadata, prefixed, serving, status, stream_request},
     },
 };
 use tokio::net::TcpStream;
 
-fn named(id: &str, recording: Recording) -> Source {
-    Source::memory(format!("{id}.gcap"), Header::default(), recording.events)
+fn named(id: &str, recording: Recording) -> CaptureSource {
+    CaptureSource::memory(format!("{id}.gcap"), Header::default(), recording.events)
 }
 
 async fn ask(server: &ReplayServer, job_id: &str) -> Seen {
@@ -129,8 +129,8 @@ async fn a_capture_file_is_served_as_events_in_memory_are() {
     std::fs::write(&path, &bytes).unwrap();
     let expected = prefixed(&[&frame(1).encode_to_vec(), b"second"]);
     for source in [
-        Source::file(&path),
-        Source::bytes("embedded", bytes),
+        CaptureSource::file(&path),
+        CaptureSource::bytes("embedded", bytes),
         recording().source(),
     ] {
         let server = serving([source]).await;
@@ -158,7 +158,7 @@ async fn the_calls_of_a_file_are_all_found_wherever_they_begin() {
         writer.flush().unwrap();
     }
     let bytes = writer.finish_into().unwrap().0.into_inner();
-    let server = serving([Source::bytes("three.gcap", bytes)]).await;
+    let server = serving([CaptureSource::bytes("three.gcap", bytes)]).await;
     assert_eq!(server.job_ids(), ["a", "b", "c"]);
     assert_eq!(ask(&server, "c").await.bytes, prefixed(&[b"c"]));
 }
@@ -169,7 +169,7 @@ async fn a_file_that_breaks_off_serves_what_it_holds_and_says_that_it_is_not_all
     let mut writer = Writer::new(Cursor::new(Vec::new()), &Header::default(), WriterOptions::default()).unwrap();
     recording.events.iter().for_each(|event| writer.write(event).unwrap());
     let bytes = writer.finish_into().unwrap().0.into_inner();
-    let server = serving([Source::bytes("torn.gcap", bytes)]).await;
+    let server = serving([CaptureSource::bytes("torn.gcap", bytes)]).await;
     let seen = ask(&server, "a").await;
     assert_eq!(seen.bytes, prefixed(&[b"x", b"y"]));
     assert_eq!(seen.grpc_status(), "15");
@@ -617,7 +617,7 @@ async fn refusal(builder: Builder) -> String {
 async fn a_server_that_cannot_start_says_why() {
     let text = refusal(ReplayServer::builder()).await;
     assert!(text.contains("no capture was given"), "{text}");
-    let empty = Source::memory("empty.gcap", Header::default(), Vec::new());
+    let empty = CaptureSource::memory("empty.gcap", Header::default(), Vec::new());
     let text = refusal(ReplayServer::builder().source(empty)).await;
     assert!(text.contains("empty.gcap holds no call"), "{text}");
     let text = refusal(ReplayServer::builder().capture("missing/x.gcap")).await;
@@ -630,7 +630,7 @@ async fn a_server_that_cannot_start_says_why() {
     );
     let mut header = Header::default();
     header.set(attribute::DESCRIPTOR_SET, [0xff]);
-    let odd = Source::memory("odd.gcap", header, Recording::job(1, "a").ok().events);
+    let odd = CaptureSource::memory("odd.gcap", header, Recording::job(1, "a").ok().events);
     let text = refusal(ReplayServer::builder().source(odd)).await;
     assert!(text.contains("descriptor set in odd.gcap"), "{text}");
     let running = serving([Recording::job(1, "a").ok().source()]).await;

@@ -67,8 +67,8 @@ impl Jobs {
         };
         Ok(Endpoint {
             scheme: Some(match self.tls {
-                Some(_) => focus::Scheme::Https,
-                None => focus::Scheme::Http,
+                Some(_) => focus::EndpointScheme::Https,
+                None => focus::EndpointScheme::Http,
             }),
             host: host.to_owned(),
             port,
@@ -78,8 +78,8 @@ impl Jobs {
     async fn open(&self, job: &Endpoint) -> Result<u16, NoPort> {
         let mut target = Target::new(job.host.clone(), job.port);
         target.scheme = job.scheme.map(|scheme| match scheme {
-            focus::Scheme::Http => dial::Scheme::Http,
-            focus::Scheme::Https => dial::Scheme::Https,
+            focus::EndpointScheme::Http => dial::Scheme::Http,
+            focus::EndpointScheme::Https => dial::Scheme::Https,
         });
         let dial = DialOptions {
             tls: target.stream_tls(self.dial.tls.clone()),

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::{
         model::event::{CallStart, Direction, Event, Headers, Message, Status},
-        transform::redact::Rule as _,
+        transform::redact::RedactionRule as _,
     };
 
     fn metadata() -> Metadata {

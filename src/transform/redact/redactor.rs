@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Action, FieldError, REDACTED, Rule, Rules, Values,
+    Action, FieldError, REDACTED, RedactionRule, Rules, SecretValues,
     fields::{FieldRules, Opaque},
     json::KeyRule,
     metadata::is_secret,
@@ -24,7 +24,7 @@ pub(super) struct Ledger {
     counts: BTreeMap<String, u64>,
     /// Rules that found their place, whether there was something to hide or not.
     seen: BTreeSet<String>,
-    pub(super) values: Values,
+    pub(super) values: SecretValues,
 }
 
 impl Ledger {
@@ -167,7 +167,7 @@ impl Redactor {
 
     /// Looks in free texts for these values, too.
     #[must_use]
-    pub fn knowing(mut self, values: Values) -> Self {
+    pub fn knowing(mut self, values: SecretValues) -> Self {
         self.ledger.values = values;
         self
     }
@@ -186,7 +186,7 @@ impl Redactor {
 
     /// The values that were taken out so far.
     #[must_use]
-    pub const fn values(&self) -> &Values {
+    pub const fn values(&self) -> &SecretValues {
         &self.ledger.values
     }
 
@@ -419,7 +419,7 @@ fn look_into(
     packed.transpose()
 }
 
-impl Rule for Redactor {
+impl RedactionRule for Redactor {
     fn apply(&mut self, event: Event) -> Event {
         self.event(event)
     }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{AUTHOR, FieldError, Redactor, Rules, Scan, Values, scan};
+use super::{AUTHOR, FieldError, Redactor, Rules, SecretScan, SecretValues, scan};
 use crate::{
     file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer, attribute},
     model::event::{CAPTURE_CALL, Event, EventKind, Note},
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Redacted {
     /// The rules that found something, and how often.
-    pub changes: Vec<Change>,
+    pub changes: Vec<RedactionCount>,
     /// Messages that could not be looked into, and were left out for it.
     pub withheld: u64,
     /// Why they could not, each reason with the number of its messages.
@@ -27,18 +27,18 @@ pub struct Redacted {
     /// Content digest of the new capture; `None` when nothing was written.
     pub digest: Option<Digest>,
     /// The search of the new capture for what was taken out; `None` when nothing was written.
-    pub scan: Option<Scan>,
+    pub scan: Option<SecretScan>,
     /// Whether the source is finished; what is made of an unfinished capture is unfinished as well.
     #[serde(flatten)]
     pub source: CaptureState,
     /// What was taken out, so that what is written about the capture (its file's name) can be kept free of it.
     #[serde(skip)]
-    pub values: Values,
+    pub values: SecretValues,
 }
 
 /// How often a rule found something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct RedactionCount {
     /// The rule.
     pub rule: String,
     /// How often.
@@ -69,7 +69,7 @@ pub enum RedactError {
     Field(#[from] FieldError),
     /// Something that was taken out stands elsewhere.
     #[error("the redacted capture still holds what was taken out elsewhere: {0}; add a rule for that place")]
-    Left(Scan),
+    Left(SecretScan),
 }
 
 /// Finds out what a redaction would change, without writing anything.
@@ -157,7 +157,7 @@ fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redac
         }
         let _ = redactor.event(event);
     }
-    let mut values: Values = redactor.values().clone();
+    let mut values: SecretValues = redactor.values().clone();
     if let Some(descriptor_set) = reader.header().get(attribute::DESCRIPTOR_SET) {
         values.forget_those_in(descriptor_set);
     }
@@ -170,8 +170,8 @@ fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redac
     Ok(redactor.knowing(values))
 }
 
-fn changes(redactor: &Redactor) -> Vec<Change> {
-    let change = |(rule, count): (&String, &u64)| Change {
+fn changes(redactor: &Redactor) -> Vec<RedactionCount> {
+    let change = |(rule, count): (&String, &u64)| RedactionCount {
         rule: rule.clone(),
         count: *count,
     };

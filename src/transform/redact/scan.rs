@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Values, visit};
+use super::{SecretValues, visit};
 use crate::{
     file::{FileError, Reader},
     grpc,
@@ -25,7 +25,7 @@ const LONGEST_ENCODING: usize = 6;
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Scan {
+pub struct SecretScan {
     /// Values that were looked for.
     pub values: u64,
     /// Occurrences of values that are too short to be looked for.
@@ -49,14 +49,14 @@ pub struct Found {
     pub length: usize,
 }
 
-impl Scan {
+impl SecretScan {
     /// True when nothing was found.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.found.is_empty() && self.more == 0
     }
 
-    fn look(&mut self, values: &Values, bytes: &[u8], place: impl FnOnce() -> String) {
+    fn look(&mut self, values: &SecretValues, bytes: &[u8], place: impl FnOnce() -> String) {
         let Some(length) = values.occurs_in(bytes) else {
             return;
         };
@@ -69,7 +69,7 @@ impl Scan {
     }
 }
 
-impl fmt::Display for Scan {
+impl fmt::Display for SecretScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, found) in self.found.iter().enumerate() {
             let comma = if at > 0 { "; " } else { "" };
@@ -87,12 +87,12 @@ impl fmt::Display for Scan {
 ///
 /// # Errors
 /// When the capture cannot be read.
-pub fn scan<R: Read + Seek>(input: &mut R, values: &Values) -> Result<Scan, FileError> {
-    let mut scan = Scan {
+pub fn scan<R: Read + Seek>(input: &mut R, values: &SecretValues) -> Result<SecretScan, FileError> {
+    let mut scan = SecretScan {
         values: values.len() as u64,
         too_short: values.too_short(),
         not_kept: values.not_kept(),
-        ..Scan::default()
+        ..SecretScan::default()
     };
     stored(input, values, &mut scan)?;
     let mut reader = Reader::new(input)?;
@@ -135,7 +135,7 @@ fn note(
 }
 
 /// The bytes of the file, block by block; each overlaps the next by as much as a value is long.
-fn stored<R: Read + Seek>(input: &mut R, values: &Values, scan: &mut Scan) -> Result<(), FileError> {
+fn stored<R: Read + Seek>(input: &mut R, values: &SecretValues, scan: &mut SecretScan) -> Result<(), FileError> {
     let failed = |error| FileError::reading("search the capture", error);
     input.seek(SeekFrom::Start(0)).map_err(failed)?;
     let overlap = LONGEST_ENCODING * values.longest();

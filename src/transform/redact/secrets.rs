@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    MetadataPolicy, Values, header::OPEN, metadata::hide_secrets, names::is_secret, redactor::Ledger, rest,
+    MetadataPolicy, SecretValues, header::OPEN, metadata::hide_secrets, names::is_secret, redactor::Ledger, rest,
     scrub::scrub, visit,
 };
 use crate::{
@@ -46,7 +46,7 @@ pub struct Secrets {
 #[derive(Default)]
 struct Known {
     policy: MetadataPolicy,
-    values: Values,
+    values: SecretValues,
     order: VecDeque<Vec<u8>>,
     bytes: usize,
 }

@@ -24,8 +24,8 @@ const DEPTH: usize = 2;
 /// place in what was encoded), hexadecimal digits, percent escapes and JSON's escapes.
 ///
 /// ```
-/// use grpc_capture::transform::redact::Values;
-/// let mut values = Values::default();
+/// use grpc_capture::transform::redact::SecretValues;
+/// let mut values = SecretValues::default();
 /// values.add(b"site-42.example");
 /// assert_eq!(values.find(b"to site-42.example:1", 0), Some((3, 15)));
 /// assert_eq!(values.replace("to site-42.example:1").as_deref(), Some("to [redacted]:1"));
@@ -33,7 +33,7 @@ const DEPTH: usize = 2;
 /// ```
 #[derive(Clone, PartialEq, Eq, Default)]
 #[expect(clippy::struct_field_names, reason = "values are what it holds")]
-pub struct Values {
+pub struct SecretValues {
     values: BTreeSet<Vec<u8>>,
     /// How many begin with these bytes.
     starts: HashMap<[u8; MIN_LEN], usize>,
@@ -44,16 +44,16 @@ pub struct Values {
     not_kept: u64,
 }
 
-impl std::fmt::Debug for Values {
+impl std::fmt::Debug for SecretValues {
     /// Tells how many there are, and none of them.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Values")
+        f.debug_struct("SecretValues")
             .field("count", &self.len())
             .finish_non_exhaustive()
     }
 }
 
-impl Values {
+impl SecretValues {
     /// Adds a value; one that is too short to be looked for is only counted.
     pub fn add(&mut self, value: &[u8]) {
         let value = value.get(..MAX_LEN).unwrap_or(value);

@@ -9,7 +9,7 @@ use base64::{
     },
 };
 
-use super::Values;
+use super::SecretValues;
 use crate::{
     grpc::status::percent_decode,
     model::event::{Ending, EventKind, Metadata},
@@ -31,7 +31,7 @@ pub(super) fn binary(name: &str, value: &[u8]) -> Option<Vec<u8>> {
 
 /// A metadata value without the values that are known; `None` when it holds none. Under a `-bin` name they are blanked, so
 /// that an encoded status stays one.
-pub(super) fn clean(values: &Values, name: &str, value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn clean(values: &SecretValues, name: &str, value: &[u8]) -> Option<Vec<u8>> {
     if let Some(inner) = binary(name, value) {
         let blank = values.blank(&inner)?;
         let padded = value.len().is_multiple_of(4);

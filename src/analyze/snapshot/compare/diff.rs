@@ -10,7 +10,7 @@ const MAX_CELLS: usize = 16 * 1024 * 1024;
 
 /// Whether a rendered diff has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum DiffColour {
     /// No escape sequences.
     Plain,
     /// Red for what is gone, green for what is new, cyan for places (ANSI escape sequences).
@@ -19,7 +19,7 @@ pub enum Colour {
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum LineChange {
     /// It is in both texts; what the golden text says is shown.
     Same,
     /// It is in the golden text only.
@@ -32,7 +32,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffLine {
     /// What became of it.
-    pub change: Change,
+    pub change: LineChange,
     /// The line without its end.
     pub text: String,
 }
@@ -50,12 +50,12 @@ pub struct Hunk {
 
 /// The differences of two texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Diff {
+pub struct GoldenDiff {
     /// Hunks in the order of lines; none when the texts are alike.
     pub hunks: Vec<Hunk>,
 }
 
-impl Diff {
+impl GoldenDiff {
     /// True when the texts are alike.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -64,7 +64,7 @@ impl Diff {
 
     /// As a unified diff; empty when the texts are alike.
     #[must_use]
-    pub fn render(&self, golden: &str, new: &str, colour: Colour) -> String {
+    pub fn render(&self, golden: &str, new: &str, colour: DiffColour) -> String {
         const RED: &str = "31";
         const GREEN: &str = "32";
         const CYAN: &str = "36";
@@ -74,7 +74,7 @@ impl Diff {
         }
         let mut line = |code: Option<&str>, text: String| {
             let text = printable(&text);
-            match code.filter(|_| colour == Colour::Ansi) {
+            match code.filter(|_| colour == DiffColour::Ansi) {
                 Some(code) => out.push_str(&format!("\u{1b}[{code}m{text}\u{1b}[0m\n")),
                 None => out.push_str(&format!("{text}\n")),
             }
@@ -82,14 +82,14 @@ impl Diff {
         line(Some(RED), format!("--- {golden}"));
         line(Some(GREEN), format!("+++ {new}"));
         for hunk in &self.hunks {
-            let (before, after) = (hunk.count(Change::Removed), hunk.count(Change::Added));
+            let (before, after) = (hunk.count(LineChange::Removed), hunk.count(LineChange::Added));
             let (golden_line, new_line) = (hunk.golden_line, hunk.new_line);
             line(Some(CYAN), format!("@@ -{golden_line},{before} +{new_line},{after} @@"));
             for DiffLine { change, text } in &hunk.lines {
                 match change {
-                    Change::Same => line(None, format!(" {text}")),
-                    Change::Removed => line(Some(RED), format!("-{text}")),
-                    Change::Added => line(Some(GREEN), format!("+{text}")),
+                    LineChange::Same => line(None, format!(" {text}")),
+                    LineChange::Removed => line(Some(RED), format!("-{text}")),
+                    LineChange::Added => line(Some(GREEN), format!("+{text}")),
                 }
             }
         }
@@ -99,13 +99,13 @@ impl Diff {
 
 impl Hunk {
     /// Lines of one side: those that are in both texts, and those that changed so.
-    fn count(&self, change: Change) -> usize {
-        let on_side = |line: &&DiffLine| line.change == change || line.change == Change::Same;
+    fn count(&self, change: LineChange) -> usize {
+        let on_side = |line: &&DiffLine| line.change == change || line.change == LineChange::Same;
         self.lines.iter().filter(on_side).count()
     }
 }
 
-pub(super) fn diff(golden: &[&str], new: &[&str], alike: impl Fn(&str, &str) -> bool) -> Diff {
+pub(super) fn diff(golden: &[&str], new: &[&str], alike: impl Fn(&str, &str) -> bool) -> GoldenDiff {
     let changes = changes(golden, new, alike);
     let mut hunks: Vec<Hunk> = Vec::new();
     let (mut golden_line, mut new_line) = (1, 1);
@@ -116,7 +116,7 @@ pub(super) fn diff(golden: &[&str], new: &[&str], alike: impl Fn(&str, &str) -> 
             change,
             text: text.to_owned(),
         };
-        if change == Change::Same {
+        if change == LineChange::Same {
             same.push(line);
         } else {
             if let Some(hunk) = hunks.last_mut()
@@ -137,11 +137,11 @@ pub(super) fn diff(golden: &[&str], new: &[&str], alike: impl Fn(&str, &str) -> 
                 hunk.lines.push(line);
             }
         }
-        golden_line += usize::from(change != Change::Added);
-        new_line += usize::from(change != Change::Removed);
+        golden_line += usize::from(change != LineChange::Added);
+        new_line += usize::from(change != LineChange::Removed);
     }
     close(&mut hunks, &same);
-    Diff { hunks }
+    GoldenDiff { hunks }
 }
 
 fn close(hunks: &mut [Hunk], same: &[DiffLine]) {
@@ -151,7 +151,7 @@ fn close(hunks: &mut [Hunk], same: &[DiffLine]) {
 }
 
 /// Every line with what became of it, by the longest common subsequence; removals before additions.
-fn changes<'a>(golden: &[&'a str], new: &[&'a str], alike: impl Fn(&str, &str) -> bool) -> Vec<(Change, &'a str)> {
+fn changes<'a>(golden: &[&'a str], new: &[&'a str], alike: impl Fn(&str, &str) -> bool) -> Vec<(LineChange, &'a str)> {
     let pairs = golden.iter().zip(new);
     let head = pairs.take_while(|(golden, new)| alike(golden, new)).count();
     let (golden_rest, new_rest) = (&golden[head..], &new[head..]);
@@ -160,11 +160,11 @@ fn changes<'a>(golden: &[&'a str], new: &[&'a str], alike: impl Fn(&str, &str) -
     let (golden_middle, golden_tail) = golden_rest.split_at(golden_rest.len() - tail);
     let (new_middle, _) = new_rest.split_at(new_rest.len() - tail);
 
-    let same = |text: &&'a str| (Change::Same, *text);
+    let same = |text: &&'a str| (LineChange::Same, *text);
     let mut changes: Vec<_> = golden[..head].iter().map(same).collect();
     if golden_middle.len().saturating_mul(new_middle.len()) > MAX_CELLS {
-        changes.extend(golden_middle.iter().map(|text| (Change::Removed, *text)));
-        changes.extend(new_middle.iter().map(|text| (Change::Added, *text)));
+        changes.extend(golden_middle.iter().map(|text| (LineChange::Removed, *text)));
+        changes.extend(new_middle.iter().map(|text| (LineChange::Added, *text)));
     } else {
         walk(golden_middle, new_middle, alike, &mut changes);
     }
@@ -176,7 +176,7 @@ fn walk<'a>(
     golden: &[&'a str],
     new: &[&'a str],
     alike: impl Fn(&str, &str) -> bool,
-    changes: &mut Vec<(Change, &'a str)>,
+    changes: &mut Vec<(LineChange, &'a str)>,
 ) {
     // longest[g][n]: length of the longest common subsequence of what follows g and n.
     let width = new.len() + 1;
@@ -193,13 +193,13 @@ fn walk<'a>(
     let (mut g, mut n) = (0, 0);
     while g < golden.len() || n < new.len() {
         if g < golden.len() && n < new.len() && alike(golden[g], new[n]) {
-            changes.push((Change::Same, golden[g]));
+            changes.push((LineChange::Same, golden[g]));
             (g, n) = (g + 1, n + 1);
         } else if g < golden.len() && (n == new.len() || longest[(g + 1) * width + n] >= longest[g * width + n + 1]) {
-            changes.push((Change::Removed, golden[g]));
+            changes.push((LineChange::Removed, golden[g]));
             g += 1;
         } else {
-            changes.push((Change::Added, new[n]));
+            changes.push((LineChange::Added, new[n]));
             n += 1;
         }
     }

@@ -1,8 +1,8 @@
 //! Whether two lines are alike.
 
-use super::{DIGEST, Tolerance};
+use super::{DIGEST, GoldenTolerance};
 
-pub(super) fn alike(golden: &str, new: &str, tolerance: Tolerance) -> bool {
+pub(super) fn alike(golden: &str, new: &str, tolerance: GoldenTolerance) -> bool {
     if golden == new {
         return true;
     }
@@ -57,7 +57,7 @@ enum Token<'a> {
 }
 
 impl Token<'_> {
-    fn is_like(self, other: Self, tolerance: Tolerance) -> bool {
+    fn is_like(self, other: Self, tolerance: GoldenTolerance) -> bool {
         match (self, other) {
             (Token::Measured(a), Token::Measured(b)) => {
                 let apart = (a - b).abs();

@@ -1,18 +1,18 @@
 use super::*;
 
-const LOOSE: Tolerance = Tolerance { abs: 0.01, rel: 0.001 };
+const LOOSE: GoldenTolerance = GoldenTolerance { abs: 0.01, rel: 0.001 };
 
-fn alike(golden: &str, new: &str, tolerance: Tolerance) -> bool {
+fn alike(golden: &str, new: &str, tolerance: GoldenTolerance) -> bool {
     compare(golden, new, tolerance).is_empty()
 }
 
 #[test]
 fn equal_texts_have_no_difference() {
     for text in ["", "a\n", "a\nb", "mean 1.5\n"] {
-        assert!(alike(text, text, Tolerance::EXACT), "{text}");
+        assert!(alike(text, text, GoldenTolerance::EXACT), "{text}");
     }
-    assert!(alike("a\r\nb\r\n", "a\nb\n", Tolerance::EXACT));
-    assert_eq!(compare("a", "a", LOOSE).render("x", "y", Colour::Ansi), "");
+    assert!(alike("a\r\nb\r\n", "a\nb\n", GoldenTolerance::EXACT));
+    assert_eq!(compare("a", "a", LOOSE).render("x", "y", DiffColour::Ansi), "");
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn measured_numbers_may_lie_apart() {
         ("x       9.999", "x      10.001"),
     ] {
         assert!(alike(golden, new, LOOSE), "{golden} and {new}");
-        assert!(!alike(golden, new, Tolerance::EXACT), "{golden} and {new}");
+        assert!(!alike(golden, new, GoldenTolerance::EXACT), "{golden} and {new}");
     }
 }
 
@@ -56,7 +56,7 @@ fn everything_else_must_be_equal() {
 fn digests_are_compared_only_without_tolerance() {
     let (golden, new) = ("digest    sha256:00ff", "digest    sha256:01ff");
     assert!(alike(golden, new, LOOSE));
-    assert!(!alike(golden, new, Tolerance::EXACT));
+    assert!(!alike(golden, new, GoldenTolerance::EXACT));
     assert!(!alike(golden, "", LOOSE));
 }
 
@@ -81,7 +81,7 @@ fn what_is_all_that_differs_is_told() {
 
 #[test]
 fn a_tolerance_that_is_no_number_tolerates_nothing() {
-    let nothing = Tolerance {
+    let nothing = GoldenTolerance {
         abs: f64::NAN,
         rel: f64::NAN,
     };
@@ -97,7 +97,7 @@ fn a_diff_shows_the_change_with_three_lines_around_it() {
             .replace("5\n", changed)
     };
     let (golden, new) = (lines("old\n"), lines("new\nmore\n"));
-    let shown = compare(&golden, &new, Tolerance::EXACT).render("a", "b", Colour::Plain);
+    let shown = compare(&golden, &new, GoldenTolerance::EXACT).render("a", "b", DiffColour::Plain);
     assert_eq!(
         shown,
         "--- a\n+++ b\n@@ -2,7 +2,8 @@\n 2\n 3\n 4\n-old\n+new\n+more\n 6\n 7\n 8\n"
@@ -111,7 +111,7 @@ fn changes_far_apart_are_hunks_of_their_own() {
     new.remove(24);
     new[1] = "two".to_owned();
     new[4] = "five".to_owned();
-    let diff = compare(&golden.join("\n"), &new.join("\n"), Tolerance::EXACT);
+    let diff = compare(&golden.join("\n"), &new.join("\n"), GoldenTolerance::EXACT);
     let places: Vec<_> = diff
         .hunks
         .iter()
@@ -122,23 +122,23 @@ fn changes_far_apart_are_hunks_of_their_own() {
 
 #[test]
 fn lines_that_were_added_at_the_ends_do_not_move_the_rest() {
-    let diff = compare("a\nb\n", "0\na\nb\n1\n", Tolerance::EXACT);
+    let diff = compare("a\nb\n", "0\na\nb\n1\n", GoldenTolerance::EXACT);
     let changed: Vec<_> = diff.hunks[0]
         .lines
         .iter()
         .map(|line| (line.change, line.text.as_str()))
         .collect();
-    let (added, same) = (Change::Added, Change::Same);
+    let (added, same) = (LineChange::Added, LineChange::Same);
     assert_eq!(changed, [(added, "0"), (same, "a"), (same, "b"), (added, "1")]);
-    assert!(!compare("", "a", Tolerance::EXACT).is_empty());
+    assert!(!compare("", "a", GoldenTolerance::EXACT).is_empty());
     assert!(!compare("a", "", LOOSE).is_empty());
 }
 
 #[test]
 fn colours_come_only_when_asked_for() {
-    let diff = compare("a", "b", Tolerance::EXACT);
-    assert!(!diff.render("x", "y", Colour::Plain).contains('\u{1b}'));
-    let coloured = diff.render("x", "y", Colour::Ansi);
+    let diff = compare("a", "b", GoldenTolerance::EXACT);
+    assert!(!diff.render("x", "y", DiffColour::Plain).contains('\u{1b}'));
+    let coloured = diff.render("x", "y", DiffColour::Ansi);
     assert!(
         coloured.contains("\u{1b}[31m-a\u{1b}[0m\n\u{1b}[32m+b\u{1b}[0m\n"),
         "{coloured:?}"

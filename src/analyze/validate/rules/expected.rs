@@ -7,7 +7,7 @@ use crate::{
         rules::timing::short,
     },
     das::{
-        expect::{Expectations, Expected, Source},
+        expect::{ExpectationSource, Expectations, Expected},
         focus::Span,
     },
     model::finding::{Place, Severity},
@@ -178,7 +178,7 @@ pub(in crate::analyze::validate) fn missing_stream(
     is_parted: bool,
 ) {
     let Some(expected) = &expect.streams else { return };
-    let judged = is_parted || expected.source != Source::Response;
+    let judged = is_parted || expected.source != ExpectationSource::Response;
     if !judged || streams >= expected.value || streams == 0 {
         return;
     }

@@ -10,7 +10,7 @@ use crate::{
     },
     das::{
         dialect::Dialect,
-        expect::{Expectations, SensorSet, Source},
+        expect::{ExpectationSource, Expectations, SensorSet},
         focus::Span,
         spectrogram::Row,
     },
@@ -346,7 +346,7 @@ pub(in crate::analyze::validate) fn lacking_over_all(book: &mut Book, expect: &E
     let Some(sensors) = expect
         .sensors
         .as_ref()
-        .filter(|sensors| sensors.source != Source::Response)
+        .filter(|sensors| sensors.source != ExpectationSource::Response)
     else {
         return;
     };

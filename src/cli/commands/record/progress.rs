@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     model::text::printable,
-    record::{RecordingHandle, Totals},
+    record::{RecordingHandle, RecordingTotals},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
@@ -30,12 +30,12 @@ impl Handles {
     }
 
     /// All of them together.
-    fn totals(&self) -> Totals {
+    fn totals(&self) -> RecordingTotals {
         let handles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         handles
             .iter()
             .map(RecordingHandle::totals)
-            .fold(Totals::default(), |sum, one| Totals {
+            .fold(RecordingTotals::default(), |sum, one| RecordingTotals {
                 calls: sum.calls + one.calls,
                 messages: sum.messages + one.messages,
                 message_bytes: sum.message_bytes + one.message_bytes,
@@ -103,7 +103,7 @@ impl Line {
     }
 
     /// Clears the line and gives the final totals.
-    pub(crate) fn stop(self) -> Totals {
+    pub(crate) fn stop(self) -> RecordingTotals {
         self.recorders.totals()
     }
 }
@@ -122,7 +122,7 @@ impl Drop for Line {
 /// Shows what happened in each `interval`, beginning one after now.
 fn repeat(recorders: Handles, interval: Duration, show: impl Fn(String) + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let (started, mut before) = (Instant::now(), Totals::default());
+        let (started, mut before) = (Instant::now(), RecordingTotals::default());
         let mut tick = tokio::time::interval(interval);
         tick.tick().await;
         loop {
@@ -134,7 +134,7 @@ fn repeat(recorders: Handles, interval: Duration, show: impl Fn(String) + Send +
     })
 }
 
-fn text(before: &Totals, now: &Totals, interval: Duration, elapsed: Duration) -> String {
+fn text(before: &RecordingTotals, now: &RecordingTotals, interval: Duration, elapsed: Duration) -> String {
     let per_second = |more: u64| more as f64 / interval.as_secs_f64();
     let rate = per_second(now.messages.saturating_sub(before.messages));
     let throughput = per_second(now.message_bytes.saturating_sub(before.message_bytes));

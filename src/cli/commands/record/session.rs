@@ -10,7 +10,7 @@ use crate::{
     model::event::FAILURE_AUTHOR,
     record::{
         Evidence, RecordingFailure, RecordingHandle, RecordingOptions, RecordingPool, RecordingSummary,
-        ReservedRecording, Totals,
+        RecordingTotals, ReservedRecording,
     },
     report::validation,
     tap::{CallLimits, HealthProbe, JobOptions, JobOutcome, Stop, dial::STREAM_WINDOW, record_job},
@@ -42,7 +42,7 @@ pub(super) struct RecordedJob {
     /// What is masked in what is said of it.
     pub(super) secrets: Secrets,
     pub(super) path: PathBuf,
-    pub(super) totals: Totals,
+    pub(super) totals: RecordingTotals,
     pub(super) outcome: Result<JobOutcome, Failure>,
     pub(super) written: Result<RecordingSummary, RecordingFailure>,
     /// The capture holds other jobs, too.
@@ -70,9 +70,9 @@ impl RecordedJob {
             secrets: secrets.clone(),
             shared: true,
             path: path.to_owned(),
-            totals: Totals {
+            totals: RecordingTotals {
                 gaps,
-                ..Totals::default()
+                ..RecordingTotals::default()
             },
             outcome: Ok(outcome),
             written,

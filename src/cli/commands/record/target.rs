@@ -137,8 +137,8 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     let endpoint = response.endpoint(client.host())?;
     let mut target = Target::new(endpoint.host.clone(), endpoint.port);
     target.scheme = endpoint.scheme.map(|scheme| match scheme {
-        focus::Scheme::Http => dial::Scheme::Http,
-        focus::Scheme::Https => dial::Scheme::Https,
+        focus::EndpointScheme::Http => dial::Scheme::Http,
+        focus::EndpointScheme::Https => dial::Scheme::Https,
     });
     let plaintext = dial.tls.mode == TlsMode::Plaintext;
     dial.tls = target.stream_tls(dial.tls);

@@ -165,7 +165,7 @@ fn saved(recording: &Recording) -> (tempfile::TempDir, std::path::PathBuf) {
 async fn a_short_call_is_answered_without_a_look_into_the_file() {
     let long = (0..100).fold(asked(2, "long").headers(&[]), |long, _| long.received("x"));
     let (_folder, path) = saved(&with(asked(1, "short").headers(&[]).received("y").ok(), long.ok()));
-    let server = serving([Source::file(&path)]).await;
+    let server = serving([CaptureSource::file(&path)]).await;
     let client = Client::connect(server.grpc_addr()).await;
     assert_eq!(client.call(POLL, b"long").await.bytes.len(), 100 * 6);
     std::fs::remove_file(path).unwrap();
@@ -189,7 +189,7 @@ async fn a_long_call_is_found_behind_many_others() {
         event.offset_ns = at * 1_000_000;
     }
     let (_folder, path) = saved(&recording);
-    let server = serving([Source::file(&path)]).await;
+    let server = serving([CaptureSource::file(&path)]).await;
     let client = Client::connect(server.grpc_addr()).await;
     let seen = client.call(POLL, b"long").await;
     assert_eq!(

@@ -42,7 +42,7 @@ pub(super) async fn configure(server: &ReplayServer, body: &str) -> Value {
     answer
 }
 
-fn spectrograms(id: &str) -> Source {
+fn spectrograms(id: &str) -> CaptureSource {
     named(id, Recording::job(1, id).received(frame(0).encode_to_vec()).ok())
 }
 
@@ -77,7 +77,7 @@ async fn several_jobs_are_answered_in_turn_unless_the_request_was_recorded() {
         attribute::CONFIGURE_RESPONSE,
         r#"{"status": "", "job_id": "old", "extra": true}"#,
     );
-    let recorded = Source::memory("c.gcap", header, Recording::job(1, "c").ok().events);
+    let recorded = CaptureSource::memory("c.gcap", header, Recording::job(1, "c").ok().events);
     let server = serving([spectrograms("a"), spectrograms("b"), recorded]).await;
     for id in ["a", "b", "c", "a"] {
         assert_eq!(configure(&server, REQUEST).await["job_id"], id);

@@ -4,7 +4,7 @@ use prost_reflect::prost::Message as _;
 use super::*;
 use crate::{
     grpc::protobuf::{GROUP, GROUP_END, put_delimited, put_key},
-    transform::redact::Values,
+    transform::redact::SecretValues,
 };
 
 /// Planted where a rule names its field.
@@ -263,7 +263,7 @@ fn values_are_remembered_to_be_searched_for() {
     rules
         .redact(kind, &field(8, &packed("t.M", &secret())), &mut ledger)
         .unwrap();
-    let mut expected = Values::default();
+    let mut expected = SecretValues::default();
     expected.add(SECRET.as_bytes());
     assert_eq!(ledger.values, expected);
 }

@@ -75,7 +75,7 @@ fn a_token_is_masked_wherever_text_stands_from_its_call_on() {
     ] {
         secrets.event(&mut kind);
         let all = texts(&kind);
-        let mut values = Values::default();
+        let mut values = SecretValues::default();
         values.add(TOKEN.as_bytes());
         assert_eq!(values.occurs_in(all.as_bytes()), None, "{all}");
         if let EventKind::End(Ending::Status(status)) = &kind {

@@ -8,8 +8,8 @@ use super::*;
 
 const SECRET: &str = "pass?\"word>/ü~4711";
 
-fn values() -> Values {
-    let mut values = Values::default();
+fn values() -> SecretValues {
+    let mut values = SecretValues::default();
     values.add(SECRET.as_bytes());
     values
 }
@@ -68,14 +68,14 @@ fn base64_is_found_wherever_the_value_stands_in_what_was_encoded() {
 
 #[test]
 fn forms_write_a_space_as_a_plus() {
-    let mut values = Values::default();
+    let mut values = SecretValues::default();
     values.add(b"two words");
     assert_eq!(values.replace("q=two+words&x").as_deref(), Some("q=[redacted]&x"));
 }
 
 #[test]
 fn the_longest_value_wins_and_a_forgotten_one_is_not_found() {
-    let mut values = Values::default();
+    let mut values = SecretValues::default();
     for value in ["abcdef", "abcdefgh", "abcdefghijkl", "abcdeg", "abcdefzz"] {
         values.add(value.as_bytes());
     }
@@ -91,7 +91,7 @@ fn the_longest_value_wins_and_a_forgotten_one_is_not_found() {
 
 #[test]
 fn a_value_that_is_cut_takes_the_rest_of_the_text_with_it() {
-    let mut values = Values::default();
+    let mut values = SecretValues::default();
     let long = "0123456789".repeat(200);
     values.add(long.as_bytes());
     assert_eq!(values.replace(&format!("is {long}!")).as_deref(), Some("is [redacted]"));
@@ -99,14 +99,14 @@ fn a_value_that_is_cut_takes_the_rest_of_the_text_with_it() {
 
 #[test]
 fn a_blanked_message_keeps_its_lengths() {
-    let mut values = Values::default();
+    let mut values = SecretValues::default();
     values.add(b"hunter2");
     assert_eq!(
         values.blank(b"\x0a\x09 hunter2 ").as_deref(),
         Some(&b"\x0a\x09 ******* "[..])
     );
     assert_eq!(values.blank(b"\x0a\x09 hunter3 "), None);
-    assert_eq!(format!("{values:?}"), "Values { count: 1, .. }");
+    assert_eq!(format!("{values:?}"), "SecretValues { count: 1, .. }");
 }
 
 proptest! {

@@ -1,10 +1,10 @@
-//! The table of rules in docs/guide.md is that of the code.
+//! The table of rules in docs/guide/validating.md is that of the code.
 
 use std::fs;
 
 use grpc_capture::analyze::validate::{RULES, Rule};
 
-const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide.md");
+const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/validating.md");
 
 /// What the table stands between.
 const BEGIN: &str = "<!-- rules: written by `UPDATE_GUIDE=1 cargo test --test it guide` -->\n";

@@ -26,20 +26,22 @@ pub(crate) mod value;
 use record::RecordArgs;
 use value::Span;
 
-/// A flight recorder for gRPC streams: record, replay, validate, lock down, and put on a ticket.
+/// A flight recorder for gRPC streams: record, validate and serve them, and report defects.
 #[derive(Debug, Parser)]
 #[command(name = "capture", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 ok · 1 findings · 2 usage · 3 finished but lossy · 4 could not do it · \
-                        64+N the server ended the call with gRPC status N"
+    after_help = "Exit codes:\n  0 ok · 1 findings · 2 usage · 3 finished, but something is missing · 4 failed · \
+                  64+N the server ended the call with gRPC status N\n\nExamples:\n  \
+                  capture demo\n  \
+                  capture record --help"
 )]
 pub(crate) struct Cli {
-    /// Say more on stderr (-v, -vv)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Print more on stderr (-v, -vv)
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 
-    /// Say nothing on stderr but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    /// Print only errors on stderr
+    #[arg(short, long, global = true, display_order = 901, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
     #[command(subcommand)]
@@ -48,51 +50,51 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show everything once, offline: serve a real recording, record it live, verify it and sum it up
+    /// Show everything once, offline: serve a real recording, record it, verify it, report on it
     Demo(DemoArgs),
-    /// Record a job's streams into a capture
+    /// Record the streams of a job, or any gRPC method, into a capture
     Record(Box<RecordArgs>),
-    /// Stand between clients and a server, and record every call
+    /// Record the calls between clients and a server as a proxy
     Proxy(Box<proxy::ProxyArgs>),
-    /// Serve captures as a local Focus Server
+    /// Serve captures as a local server
     Serve(Box<serve::ServeArgs>),
-    /// Send a capture's recorded requests to a server, and compare what comes back
+    /// Send the recorded requests to a server and compare its answers
     Replay(Box<replay::ReplayArgs>),
-    /// Show what a capture is and holds
+    /// Show what a capture holds
     Info(ReportArgs),
-    /// Print a capture's events, or its messages
+    /// Print the events or the messages of a capture
     Cat(CatArgs),
-    /// Check every checksum, count and digest of captures
+    /// Check all checksums, counts and digests of captures
     Verify(VerifyArgs),
-    /// Judge the streams of captures, and say what is wrong with them
+    /// Find what is wrong with the streams in captures
     Validate(Box<validate::ValidateArgs>),
-    /// Print a capture's statistics
+    /// Print the statistics of captures
     Stats(validate::StatsArgs),
-    /// Print the golden text of captures, or compare it with goldens
+    /// Print the golden text of captures, or compare it with golden files
     Snapshot(validate::SnapshotArgs),
-    /// Compare two captures, call by call and row by row
+    /// Compare two captures call by call and row by row
     Diff(diff::DiffArgs),
-    /// Join captures into one, on one clock
+    /// Join captures into one by wall-clock time
     Merge(merge::MergeArgs),
-    /// Add a remark at an offset, in a new capture
+    /// Copy a capture and add a note to it
     Note(merge::NoteArgs),
-    /// Cut a part out of a capture into a new one
+    /// Copy a part of a capture into a new one
     Slice(Box<slice::SliceArgs>),
-    /// Take secrets out of a capture: into a new one that is searched for them
+    /// Copy a capture without its secrets
     Redact(Box<redact::RedactArgs>),
-    /// Save what a damaged or unfinished capture still holds into a new one
+    /// Copy everything readable from a damaged or unfinished capture
     Recover(RecoverArgs),
-    /// Write a report with pictures: one HTML page, or Markdown for a ticket
+    /// Write a report: an HTML page with pictures, or Markdown
     Report(Box<report::ReportArgs>),
-    /// Write a capture in another form: a picture
+    /// Convert a capture into a picture or another format
     Export(Box<export::ExportArgs>),
-    /// Make a capture from length-delimited frames, a gRPC binary log or an MCAP file
+    /// Make a capture of length-delimited messages, a gRPC binary log or an MCAP file
     Import(ImportArgs),
-    /// Pack everything for a defect ticket into one archive, or open such an archive
+    /// Pack everything for a defect ticket into one archive, or unpack one
     Bundle(Box<bundle::BundleArgs>),
-    /// Upload evidence to a Jira issue
+    /// Upload files to a Jira issue
     Attach(attach::AttachArgs),
-    /// Print a completion script for a shell
+    /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
@@ -101,34 +103,40 @@ pub(crate) enum Command {
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
-    /// For programs; stable
+    /// JSON for programs; its keys stay stable
     Json,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FormatArg {
-    /// How to print the result
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture demo\n  \
+                  capture demo -o demo --rate max")]
 pub(crate) struct DemoArgs {
-    /// Folder for what the demo makes; a new one in the temporary folder by default
+    /// Output folder [default: a new one in the temporary folder]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 
-    /// How fast to play: a factor, or `max`
+    /// Playback speed: a factor, or `max`
     #[arg(long, default_value = "2")]
     pub(crate) rate: crate::serve::Rate,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture info job.gcap\n  \
+                  capture info job.gcap --format json")]
 pub(crate) struct ReportArgs {
-    /// The capture
+    /// Capture file
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
@@ -138,19 +146,23 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[command(after_help = "Examples:\n  \
+                  capture cat job.gcap\n  \
+                  capture cat job.gcap --format json --call 1\n  \
+                  capture cat job.gcap --raw -o frames.bin")]
 pub(crate) struct CatArgs {
-    /// The capture
+    /// Capture file
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
 
-    /// Write messages only, each preceded by its length as a varint
+    /// Write only the messages, each preceded by its length as a varint
     #[arg(long, conflicts_with = "format")]
     pub(crate) raw: bool,
 
-    /// Leave compressed messages as they were recorded
+    /// Do not inflate compressed messages
     #[arg(long)]
     pub(crate) as_recorded: bool,
 
@@ -158,19 +170,19 @@ pub(crate) struct CatArgs {
     #[arg(long, value_name = "N")]
     pub(crate) call: Option<u32>,
 
-    /// Which messages; `--raw` writes received ones unless told otherwise
+    /// Direction of messages [default: both; with --raw: received]
     #[arg(long, value_enum)]
     pub(crate) direction: Option<DirectionArg>,
 
-    /// Begin at this time after the capture's start
+    /// Start at this time after the start of the capture
     #[arg(long, value_name = "TIME")]
     pub(crate) start_offset: Option<Span>,
 
-    /// Keep reading while the capture is being recorded
+    /// Wait for more while the capture is being recorded
     #[arg(long)]
     pub(crate) follow: bool,
 
-    /// Write into a file instead of stdout
+    /// Output file [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -185,13 +197,16 @@ pub(crate) enum DirectionArg {
     Received,
     /// From the client
     Sent,
-    /// Both
+    /// In both directions
     Both,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture verify job.gcap\n  \
+                  capture verify a.gcap b.gcap --format json")]
 pub(crate) struct VerifyArgs {
-    /// The captures
+    /// Capture files
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
 
@@ -200,12 +215,15 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture recover damaged.gcap\n  \
+                  capture recover damaged.gcap -o saved.gcap")]
 pub(crate) struct RecoverArgs {
-    /// The damaged capture; it is not changed
+    /// Damaged or unfinished capture; it is not changed
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
-    /// The new capture; `NAME.recovered.gcap` by default
+    /// New capture [default: NAME.recovered.gcap]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -229,29 +247,32 @@ pub(crate) enum ImportForm {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture import frames.bin --job-id 12-70788 -o job.gcap\n  \
+                  capture import rpc.binlog\n  \
+                  capture import log.mcap -o log.gcap")]
 pub(crate) struct ImportArgs {
-    /// File of messages, each preceded by its length as a protobuf varint, or a gRPC binary log, or an MCAP file;
-    /// `-` is stdin
+    /// Messages that are each preceded by their length as a varint, a gRPC binary log, or an MCAP file; `-` is stdin
     #[arg(value_name = "FILE")]
     pub(crate) input: PathBuf,
 
-    /// What the file is; told by its first bytes unless said
+    /// Format of the file [default: recognised by its first bytes]
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) from: Option<ImportForm>,
 
-    /// The capture to make; the input's name with `.gcap` by default
+    /// Capture to write [default: NAME.gcap]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// How the frames are encoded
+    /// Dialect of the frames
     #[arg(long, default_value = "datastream")]
     pub(crate) dialect: crate::das::dialect::Dialect,
 
-    /// The job's name; the input's name by default
+    /// Name of the job [default: name of the input]
     #[arg(long, value_name = "ID")]
     pub(crate) job_id: Option<String>,
 
-    /// A remark about the capture that travels with it
+    /// Tag to store in the capture; can be repeated
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<value::Tag>,
 
@@ -268,15 +289,21 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture completions bash > capture.bash\n  \
+                  capture completions zsh > _capture")]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture man man1\n  \
+                  capture man | man -l -")]
 pub(crate) struct ManArgs {
-    /// Folder for one page per command; without it, the main page goes to stdout
+    /// Folder for one page per command [default: the main page to stdout]
     #[arg(value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 }

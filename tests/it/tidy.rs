@@ -61,3 +61,25 @@ fn the_readmes_commands_exist_with_their_flags() {
             .collect::<Vec<_>>(),
     );
 }
+
+#[test]
+fn every_help_ends_with_examples_of_flags_that_exist() {
+    let overview = readme::help(&[]).expect("the command has a help");
+    let names: Vec<_> = readme::subcommands(&overview).collect();
+    assert!(names.contains(&"record"), "{names:?}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let help = readme::help(&[name]).expect("a subcommand has a help");
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_default();
+        let calls: Vec<_> = examples.lines().flat_map(readme::example).collect();
+        assert!(
+            calls.len() >= 2 && calls.iter().all(|call| call.is_of(name)),
+            "capture {name} --help ends with at least two examples of its own: {calls:?}"
+        );
+        none(
+            &calls
+                .iter()
+                .flat_map(|call| readme::violations(call, &readme::help))
+                .collect::<Vec<_>>(),
+        );
+    }
+}

@@ -9,48 +9,51 @@ use super::{FormatArg, value::Span};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The token comes from the environment (JIRA_TOKEN) or from --token-file, never from the command \
-                        line: other users of the machine can read that. Without --user it is sent as a personal \
-                        access token (Jira Data Center); with --user as that account's API token (Jira Cloud)."
+    after_help = "The token comes from JIRA_TOKEN or from --token-file, never from the command line, which other users of \
+                  the machine can read. It is sent as a personal access token (Jira Data Center), or with --user as \
+                  the API token of that account (Jira Cloud).\n\n\
+                  Examples:\n  \
+                  capture attach --jira https://jira.example.com DAS-123 ticket.zip\n  \
+                  capture attach --jira https://x.atlassian.net --user me@example.com DAS-123 report.html"
 )]
 pub(crate) struct AttachArgs {
-    /// Jira's address, context path included
+    /// Address of Jira, context path included
     #[arg(long, value_name = "URL", env = "JIRA_URL")]
     pub(crate) jira: String,
 
-    /// The issue, such as DAS-123
+    /// Issue, such as DAS-123
     #[arg(value_name = "ISSUE-KEY")]
     pub(crate) issue: IssueKey,
 
-    /// Files to attach: a bundle, a report, a capture
+    /// Files to attach, such as a bundle, a report or a capture
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Account the token belongs to (an e-mail address on Jira Cloud)
+    /// Account of the token; on Jira Cloud an e-mail address
     #[arg(long, value_name = "NAME", env = "JIRA_USER")]
     pub(crate) user: Option<String>,
 
-    /// File that holds the token
+    /// File with the token
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// The comment, instead of the summary of what is attached
+    /// Comment [default: the summary of the attached bundle]
     #[arg(long, value_name = "TEXT", conflicts_with = "no_comment")]
     pub(crate) comment: Option<String>,
 
-    /// Attach only
+    /// Do not comment
     #[arg(long)]
     pub(crate) no_comment: bool,
 
-    /// TLS without verifying Jira's certificate
+    /// Do not verify the certificate of Jira
     #[arg(long, help_heading = "Connection")]
     pub(crate) insecure: bool,
 
-    /// Trusted root certificates, PEM
+    /// Trusted root certificates (PEM)
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub(crate) cacert: Option<PathBuf>,
 
-    /// How long to try to reach Jira
+    /// Longest wait until Jira is reachable
     #[arg(long, value_name = "TIME", default_value = "30s", help_heading = "Connection")]
     pub(crate) connect_timeout: Span,
 

@@ -13,19 +13,23 @@ use super::{
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A bundle holds the capture (redacted, and cut around the worst finding where it must be), the report, \
-                  the validation, the expectations, and the command that reproduces it."
+    after_help = "A bundle holds the capture (redacted, and cut around the worst finding if it is too large), the report, \
+                  the validation, the expectations, and the command that reproduces the result.\n\n\
+                  Examples:\n  \
+                  capture bundle job.gcap -o ticket.zip\n  \
+                  capture bundle job.gcap --max-size 5MB --configure customer=drop\n  \
+                  capture bundle --open ticket.zip -o ticket"
 )]
 pub(crate) struct BundleArgs {
-    /// The capture
+    /// Capture file
     #[arg(value_name = "CAPTURE", required_unless_present = "open")]
     pub(crate) capture: Option<PathBuf>,
 
-    /// The bundle; `NAME.zip` beside the capture by default. With --open the folder to unpack into
+    /// Bundle to write [default: NAME.zip]; with --open, folder to unpack into
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// The bundle's largest size
+    /// Largest size of the bundle
     #[arg(long, value_name = "SIZE", default_value = "10MB")]
     pub(crate) max_size: Size,
 
@@ -33,11 +37,11 @@ pub(crate) struct BundleArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Verify this bundle, and unpack it
+    /// Verify and unpack this bundle
     #[arg(long, value_name = "FILE", conflicts_with = "capture", help_heading = "Opening")]
     pub(crate) open: Option<PathBuf>,
 
-    /// What a bundle may unpack to
+    /// Largest size of the unpacked bundle
     #[arg(
         long,
         value_name = "SIZE",
@@ -67,7 +71,7 @@ pub(crate) struct BundleArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Xray")]
 pub(crate) struct XrayArgs {
-    /// Write the result with the bundle as evidence, in the JSON that Xray imports
+    /// Also write the result, with the bundle as evidence, as JSON that Xray imports
     #[arg(long, value_name = "FILE", requires = "xray_test")]
     pub(crate) xray: Option<PathBuf>,
 
@@ -75,11 +79,11 @@ pub(crate) struct XrayArgs {
     #[arg(long, value_name = "KEY", requires = "xray")]
     pub(crate) xray_test: Option<String>,
 
-    /// Key of the test execution; a new one without it
+    /// Key of the test execution [default: a new one]
     #[arg(long, value_name = "KEY", requires = "xray")]
     pub(crate) xray_execution: Option<String>,
 
-    /// Which Xray reads it
+    /// Edition of Xray
     #[arg(long, value_enum, default_value_t)]
     pub(crate) xray_edition: XrayEdition,
 }

@@ -7,35 +7,38 @@ use clap::Args;
 use super::{FormatArg, validate::LayoutArgs};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture diff before.gcap after.gcap\n  \
+                  capture diff before.gcap after.gcap --abs 0.01 --html diff.html")]
 pub(crate) struct DiffArgs {
-    /// The first capture
+    /// First capture
     #[arg(value_name = "A")]
     pub(crate) a: PathBuf,
 
-    /// The second one
+    /// Second capture
     #[arg(value_name = "B")]
     pub(crate) b: PathBuf,
 
-    /// Values differ when by more than this, dB
+    /// Largest absolute difference of values in dB
     #[arg(long, value_name = "DB", default_value_t = 0.0)]
     pub(crate) abs: f64,
 
-    /// And by more than this part of the larger magnitude
+    /// Largest relative difference of values, as a part of the larger magnitude
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub(crate) rel: f64,
 
-    /// Leave metadata out
+    /// Do not compare metadata
     #[arg(long, conflicts_with = "all_metadata")]
     pub(crate) ignore_metadata: bool,
 
-    /// Compare dates, user agents, addresses and the like, too
+    /// Also compare metadata that differs from run to run (dates, user agents, addresses)
     #[arg(long)]
     pub(crate) all_metadata: bool,
 
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
 
-    /// Write a page with a waterfall of the differences
+    /// Also write an HTML page with a waterfall of the differences
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 

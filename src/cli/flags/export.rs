@@ -7,13 +7,19 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::validate::LayoutArgs;
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("target").required(true).multiple(false))]
+#[command(
+    group = ArgGroup::new("target").required(true).multiple(false),
+    after_help = "Examples:\n  \
+                  capture export job.gcap --png waterfall.png\n  \
+                  capture export job.gcap --png sensor.png --what spectrogram --sensor 34050\n  \
+                  capture export job.gcap --npy job.npz"
+)]
 pub(crate) struct ExportArgs {
-    /// The capture
+    /// Capture file
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
-    /// Draw a picture into a PNG file
+    /// Draw a picture (PNG)
     #[arg(long, value_name = "FILE", group = "target")]
     pub(crate) png: Option<PathBuf>,
 
@@ -21,15 +27,15 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "FILE", group = "target")]
     pub(crate) frames: Option<PathBuf>,
 
-    /// Write one JSON object for each event
+    /// Write one JSON object per event
     #[arg(long, value_name = "FILE", group = "target")]
     pub(crate) jsonl: Option<PathBuf>,
 
-    /// Write a NumPy array, rows × sensors × bins: .npy, or .npz with times and sensors beside it
+    /// Write a NumPy array, rows × sensors × bins; a name in .npz adds times and sensors
     #[arg(long, value_name = "FILE", group = "target")]
     pub(crate) npy: Option<PathBuf>,
 
-    /// Write a Parquet table, a line for each sensor of each row
+    /// Write a Parquet table with one line per sensor and row
     #[arg(long, value_name = "FILE", group = "target")]
     pub(crate) parquet: Option<PathBuf>,
 
@@ -60,11 +66,11 @@ pub(crate) struct ExportArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Picture")]
 pub(crate) struct PictureArgs {
-    /// What to draw
+    /// Kind of picture
     #[arg(long, value_enum, default_value_t)]
     pub(crate) what: What,
 
-    /// The sensor of a spectrogram; the liveliest by default
+    /// Sensor of the spectrogram [default: the one with the most activity]
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub(crate) sensor: Option<i32>,
 
@@ -80,13 +86,13 @@ pub(crate) struct PictureArgs {
 /// A kind of picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum What {
-    /// Time × sensor: the level over each bin's median
+    /// Time × sensor: the level above the median of each bin
     #[default]
     Waterfall,
     /// Time × frequency of one sensor
     Spectrogram,
-    /// When messages arrived, with stalls, losses and findings
+    /// Arrival of messages, with stalls, losses and findings
     Timeline,
-    /// How often each amplitude occurs
+    /// Frequency of each amplitude
     Histogram,
 }

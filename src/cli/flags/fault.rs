@@ -9,15 +9,15 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 pub(crate) struct FaultArgs {
-    /// Something that goes wrong, KIND:KEY=VALUE,…, such as `drop:every=10`; `--fault help` lists the kinds
+    /// Fault to inject, KIND:KEY=VALUE,…, such as drop:every=10; `--fault help` lists the kinds; can be repeated
     #[arg(long = "fault", value_name = "SPEC")]
     pub(crate) faults: Vec<FaultArg>,
 
-    /// Faults and a seed from a TOML file, before those of --fault
+    /// TOML file with faults and a seed; they come before those of --fault
     #[arg(long, value_name = "FILE")]
     pub(crate) fault_plan: Option<PathBuf>,
 
-    /// Seed of the faults' chances; 0, or the plan's, by default
+    /// Seed of random choices [default: that of the plan, else 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }

@@ -7,12 +7,15 @@ use clap::Args;
 use super::{FormatArg, value::Span};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture merge north.gcap south.gcap -o both.gcap\n  \
+                  capture merge run.000001.gcap run.000002.gcap run.000003.gcap -o run.gcap")]
 pub(crate) struct MergeArgs {
-    /// The captures; they are not changed
+    /// Captures to join; they are not changed
     #[arg(value_name = "CAPTURE", num_args = 2.., required = true)]
     pub(crate) captures: Vec<PathBuf>,
 
-    /// The new capture
+    /// New capture
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
@@ -25,24 +28,27 @@ pub(crate) struct MergeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture note job.gcap 'a truck passes' --at 3.2s -o noted.gcap\n  \
+                  capture note job.gcap 'end of the survey' --author me -o noted.gcap")]
 pub(crate) struct NoteArgs {
-    /// The capture; it is not changed
+    /// Capture file; it is not changed
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
-    /// The remark
+    /// Text of the note
     #[arg(value_name = "TEXT")]
     pub(crate) text: String,
 
-    /// The new capture
+    /// New capture
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
-    /// Where it stands: time after the capture's start; its end by default
+    /// Time of the note after the start of the capture [default: the end]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Span>,
 
-    /// Who says it
+    /// Author of the note
     #[arg(long, value_name = "NAME", default_value = "operator")]
     pub(crate) author: String,
 

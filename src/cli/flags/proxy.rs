@@ -15,27 +15,31 @@ use super::{
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Point clients at ADDR instead of HOST:PORT. Nothing is changed on the way: messages, metadata, \
-                        statuses, resets and flow control are the two sides' own."
+    after_help = "Clients connect to ADDR instead of HOST:PORT. The proxy passes on messages, metadata, statuses, resets and \
+                  flow control unchanged.\n\n\
+                  Examples:\n  \
+                  capture proxy -l 127.0.0.1:50052 -t 127.0.0.1:50051 --plaintext -o seen.gcap\n  \
+                  capture proxy --rest-target http://focus:5000 --rest-listen 0.0.0.0:5000 -l 0.0.0.0:0\n  \
+                  capture proxy -l :50052 -t job.host:50051 --ring 5m -o incident.gcap"
 )]
 pub(crate) struct ProxyArgs {
-    /// Address for clients; port 0 is any free one. Jobs that --rest-target answers get ports of their own on it
+    /// Address for clients; port 0 means any free port. With --rest-target, each job gets a port on this address
     #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listener)]
     pub(crate) listen: SocketAddr,
 
-    /// Where calls go, HOST:PORT; not needed with --rest-target
+    /// Server that calls are passed on to; optional with --rest-target
     #[arg(short, long, value_name = "HOST:PORT")]
     pub(crate) target: Option<String>,
 
-    /// The Focus Server whose REST side to forward; each job that it answers is found through a port of ours
+    /// Focus Server whose REST requests are passed on too; its jobs are then reached through the proxy
     #[arg(long, value_name = "URL")]
     pub(crate) rest_target: Option<String>,
 
-    /// Address for clients of REST; port 0 is any free one
+    /// Address for REST clients; port 0 means any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", requires = "rest_target", value_parser = listener)]
     pub(crate) rest_listen: SocketAddr,
 
-    /// The capture to write; proxy-TIME.gcap by default
+    /// Capture to write [default: proxy-TIME.gcap]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -43,21 +47,21 @@ pub(crate) struct ProxyArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// A remark that travels with the capture
+    /// Tag to store in the capture; can be repeated
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Tag>,
 
-    /// Record only calls of these methods and pass the others on untouched: /package.Service/Method, with * for any
-    /// characters and ? for one; may be repeated
+    /// Record only calls to these methods: /package.Service/Method, with * for any characters and ? for one; can be
+    /// repeated
     #[arg(long, value_name = "GLOB", value_parser = method_glob)]
     pub(crate) method: Vec<String>,
 
-    /// Record only calls that do not end with OK; what is open for over a minute, or is beyond the 32 MiB that are held
-    /// back until then, is recorded in any case
+    /// Record only calls that do not end with OK. Calls that are open for over a minute, or do not fit into the 32 MiB
+    /// held until then, are recorded too
     #[arg(long, conflicts_with = "ring")]
     pub(crate) only_errors: bool,
 
-    /// End well although no call came
+    /// Exit with 0 even if no call came
     #[arg(long)]
     pub(crate) allow_empty: bool,
 
@@ -96,18 +100,18 @@ fn method_glob(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Towards the target")]
 pub(crate) struct TargetArgs {
-    /// No TLS towards the target
+    /// Connect to the target without TLS
     #[arg(long, conflicts_with_all = ["insecure", "cacert", "cert", "pin_sha256"])]
     pub(crate) plaintext: bool,
 
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
 
-    /// Value of the :authority header in place of the client's, and the name that TLS verifies
+    /// Value of the :authority header instead of the client's, and name that TLS verifies
     #[arg(long, value_name = "NAME")]
     pub(crate) authority: Option<String>,
 
-    /// How long a connection to the target may take to open
+    /// Longest wait for a connection to the target
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) connect_timeout: Span,
 }
@@ -116,15 +120,15 @@ pub(crate) struct TargetArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Towards clients")]
 pub(crate) struct ClientArgs {
-    /// TLS towards clients: our certificate, PEM (--cert is what the target is shown)
+    /// Certificate of the proxy for TLS towards clients (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
 
-    /// Private key of that certificate, PEM
+    /// Private key of that certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// TLS towards clients: make a certificate, and write its authority for clients to trust
+    /// Make a certificate for TLS towards clients, and write its authority to a file
     #[arg(
         long,
         value_name = "CA_FILE",
@@ -135,7 +139,7 @@ pub(crate) struct ClientArgs {
     )]
     pub(crate) self_signed: Option<PathBuf>,
 
-    /// Let in only clients with a certificate of these authorities, PEM
+    /// Accept only clients with a certificate of these authorities (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Option<PathBuf>,
 }
@@ -144,15 +148,15 @@ pub(crate) struct ClientArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct ProxyLimitArgs {
-    /// Stop after this time; a success
+    /// Stop after this time (exit code 0)
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<Span>,
 
-    /// Stop after this many bytes of messages; a success
+    /// Stop after this many bytes of messages (exit code 0)
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_bytes: Option<Size>,
 
-    /// Largest message to record; a larger one is passed on, and is a gap in the capture
+    /// Largest message to record; a larger one is passed on and becomes a gap
     #[arg(long, value_name = "SIZE", default_value = "100MiB")]
     pub(crate) max_msg_sz: Size,
 }

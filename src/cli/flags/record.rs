@@ -16,19 +16,24 @@ use super::{
 
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("where").required(true).args(["server", "target", "jobs"]))]
-#[command(after_help = "A job's frames are delivered once, and clients compete for them: \
-                        what is recorded here, no other client gets.")]
+#[command(
+    after_help = "A job delivers each frame to one client only: frames that are recorded here reach no other client.\n\n\
+                  Examples:\n  \
+                  capture record --server http://focus:5000 --sensors 1..50 -o job.gcap\n  \
+                  capture record --target 10.0.0.5:12301 --job-id 12-70788 --duration 10m\n  \
+                  capture record -t host:50051 --method /package.Service/Method -d '{\"id\": 7}'"
+)]
 pub(crate) struct RecordArgs {
-    /// Focus Server to configure a job on, such as `https://host/focus-server/`
+    /// Focus Server to configure a job on, such as https://host/focus-server/
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 
-    /// Job to dial, HOST:PORT; it must be configured already
+    /// Server or configured job to dial
     #[arg(short, long, value_name = "HOST:PORT")]
     pub(crate) target: Option<String>,
 
-    /// Many jobs at once: a TOML or JSON list of `[[jobs]]`, each with `target` and `job_id`, or `server` and `job`; the
-    /// flags are what the jobs have in common
+    /// Record many jobs: a TOML or JSON list of `[[jobs]]`, each with `target` and `job_id`, or `server` and `job`.
+    /// Flags apply to all jobs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "job_id", "validate", "resume_of", "ring", "rotate_size", "rotate_interval", "keep"])]
     pub(crate) jobs: Option<PathBuf>,
 
@@ -36,8 +41,7 @@ pub(crate) struct RecordArgs {
     #[arg(long, requires = "jobs")]
     pub(crate) single: bool,
 
-    /// The capture to write, JOB-TIME.gcap by default; with --jobs the folder for one capture per job, jobs-TIME by
-    /// default
+    /// Capture to write [default: JOB-TIME.gcap]; with --jobs, folder for one capture per job [default: jobs-TIME]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
 
@@ -45,7 +49,7 @@ pub(crate) struct RecordArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// A remark that travels with the capture
+    /// Tag to store in the capture; can be repeated
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Tag>,
 
@@ -73,7 +77,7 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) schema: SchemaArgs,
 
-    /// Judge the stream while it is recorded; findings fail as in `capture validate`
+    /// Validate the stream while it is recorded; findings fail as in `capture validate`
     #[arg(long, help_heading = "Expectations")]
     pub(crate) validate: bool,
 
@@ -85,11 +89,11 @@ pub(crate) struct RecordArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Any other method")]
 pub(crate) struct CallArgs {
-    /// Method of any service to call and record: /package.Service/Method
+    /// Method to call and record: /package.Service/Method
     #[arg(long, value_name = "PATH", requires = "target", value_parser = method, conflicts_with_all = ["server", "jobs", "job_id", "streams"])]
     pub(crate) method: Option<String>,
 
-    /// Its request as JSON, encoded by the schema
+    /// Request as JSON; the schema must be known
     #[arg(
         short,
         long,
@@ -99,7 +103,7 @@ pub(crate) struct CallArgs {
     )]
     pub(crate) data: Option<String>,
 
-    /// Its request as it is to be sent: a file with the encoded message
+    /// File with the encoded request message
     #[arg(long, value_name = "FILE", requires = "method")]
     pub(crate) request_file: Option<PathBuf>,
 }
@@ -108,7 +112,7 @@ pub(crate) struct CallArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The job")]
 pub(crate) struct JobArgs {
-    /// Description of the job to configure, JSON or TOML
+    /// Job to configure, as JSON or TOML
     #[arg(long = "job", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
@@ -116,11 +120,11 @@ pub(crate) struct JobArgs {
     #[arg(skip)]
     pub(crate) inline: Option<String>,
 
-    /// Sensors (channels) to ask for, both ends included: 0..10
+    /// Sensors (channels) to request, such as 0..10; both ends are included
     #[arg(long, value_name = "RANGE", requires = "server")]
     pub(crate) sensors: Option<focus::Span<i64>>,
 
-    /// Frequencies to ask for in Hz: 0..500
+    /// Frequencies to request in Hz, such as 0..500
     #[arg(long, value_name = "RANGE", requires = "server")]
     pub(crate) frequency: Option<focus::Span<f64>>,
 
@@ -132,7 +136,7 @@ pub(crate) struct JobArgs {
     #[arg(long, requires = "server")]
     pub(crate) height: Option<i64>,
 
-    /// Length of the displayed time axis, in whole seconds
+    /// Length of the displayed time axis; whole seconds
     #[arg(long, value_name = "TIME", requires = "server")]
     pub(crate) time_axis: Option<Span>,
 
@@ -140,7 +144,7 @@ pub(crate) struct JobArgs {
     #[arg(long, requires = "server")]
     pub(crate) view: Option<focus::View>,
 
-    /// Live data (the default without --start and --end)
+    /// Request live data; the default without --start and --end
     #[arg(long, conflicts_with_all = ["start", "end"], requires = "server")]
     pub(crate) live: bool,
 
@@ -152,15 +156,15 @@ pub(crate) struct JobArgs {
     #[arg(long, value_name = "TIME", requires = "start", requires = "server")]
     pub(crate) end: Option<String>,
 
-    /// Job to stream
+    /// Id of the job
     #[arg(long, value_name = "ID", conflicts_with = "server")]
     pub(crate) job_id: Option<String>,
 
-    /// How the job speaks: datastream, or pandadatastream (production)
+    /// Dialect of the job: datastream, or pandadatastream (production)
     #[arg(long, default_value = "datastream")]
     pub(crate) dialect: crate::das::dialect::Dialect,
 
-    /// Streams of a pandadatastream job; the configure answer knows it
+    /// Number of streams of a pandadatastream job [default: as the configure answer says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) streams: Option<u32>,
 }
@@ -169,18 +173,18 @@ pub(crate) struct JobArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DialArgs {
-    /// No TLS towards the job; the TLS flags then speak of --server alone
+    /// Connect to the job without TLS; the TLS flags then apply to --server only
     #[arg(long)]
     pub(crate) plaintext: bool,
 
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
 
-    /// Value of the :authority header, and the name that TLS verifies
+    /// Value of the :authority header, and name that TLS verifies
     #[arg(long, value_name = "NAME")]
     pub(crate) authority: Option<String>,
 
-    /// Extra metadata, `name: value`
+    /// Additional metadata, `name: value`; can be repeated
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
 
@@ -188,7 +192,7 @@ pub(crate) struct DialArgs {
     #[arg(long, value_name = "SIZE", default_value = "100MiB")]
     pub(crate) max_msg_sz: Size,
 
-    /// Do not ask for the job's health before streaming
+    /// Do not check the health of the job before streaming
     #[arg(long)]
     pub(crate) no_health_check: bool,
 }
@@ -197,27 +201,27 @@ pub(crate) struct DialArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Until the job is reachable and ready, retries included
+    /// Longest wait until the job is reachable and ready, retries included
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) connect_timeout: Span,
 
-    /// From the call to its first frame
+    /// Longest wait from the start of a call to its first frame
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) first_frame_timeout: Span,
 
-    /// Between two frames
+    /// Longest wait between two frames
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(crate) idle_timeout: Span,
 
-    /// Stop after this time; a success
+    /// Stop after this time (exit code 0)
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<Span>,
 
-    /// Stop after this many frames of each stream; a success
+    /// Stop after this many frames per stream (exit code 0)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_frames: Option<u64>,
 
-    /// Stop after this many bytes of messages; a success
+    /// Stop after this many bytes of messages (exit code 0)
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_bytes: Option<Size>,
 }
@@ -226,38 +230,38 @@ pub(crate) struct LimitArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Recording")]
 pub(crate) struct RecorderArgs {
-    /// When the disk cannot keep up: slow the stream, or never and drop and count, or stop
+    /// What to do when the disk cannot keep up
     #[arg(long, value_enum, default_value_t, alias = "overflow")]
     pub(crate) on_overflow: OnOverflow,
 
-    /// At most this much can be lost in a crash
+    /// Longest time until a message is in the file; a crash loses no more than this
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub(crate) flush_interval: Span,
 
-    /// When what was written must survive a power failure (a crash of the recorder never costs it)
+    /// When to sync the file to disk, against power failures
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sync: SyncArg,
 
-    /// An earlier capture, finished or cut off, that this one goes on from; it is read and never changed
+    /// Earlier capture that this recording continues; it is not changed
     #[arg(long, value_name = "CAPTURE")]
     pub(crate) resume_of: Option<PathBuf>,
 
-    /// Record secrets in metadata (authorization, cookie, *-token, …) as they are
+    /// Do not mask secrets in metadata (authorization, cookie, *-token, …)
     #[arg(long)]
     pub(crate) keep_metadata: bool,
 
-    /// Hide what these rules (TOML, as of `capture redact --rules`) name before anything is written
+    /// Apply these redaction rules (TOML) before anything is written; see `capture redact`
     #[arg(long, value_name = "FILE", conflicts_with = "keep_metadata")]
     pub(crate) redact: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum SyncArg {
-    /// When the system likes
+    /// Never, except the header
     None,
     /// After each chunk; the stream waits for the disk
     Chunk,
-    /// Beside the writing, once per flush interval or for every 16 MiB, and at the end
+    /// Once per flush interval or every 16 MiB, without delaying the stream, and at the end
     #[default]
     Interval,
 }
@@ -274,11 +278,11 @@ impl From<SyncArg> for crate::record::SyncWhen {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum OnOverflow {
-    /// Let flow control slow the server down
+    /// Slow the stream down; nothing is lost
     #[default]
     Block,
-    /// Let up to 1 GiB wait in a file beside the capture, then drop messages and write a gap with their number
+    /// Keep up to 1 GiB in a spool file; beyond that, leave messages out and count them
     Gap,
-    /// Let up to 1 GiB wait in a file beside the capture, then stop recording
+    /// Keep up to 1 GiB in a spool file; beyond that, stop recording
     Abort,
 }

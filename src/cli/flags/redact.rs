@@ -9,19 +9,24 @@ use super::FormatArg;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Actions: hash (a token; equal values stay equal), drop, mask, host (of an address), constant:VALUE.\n\
-                  What is hidden in one place is masked in free text everywhere, and the new file is searched for it."
+    after_help = "Actions: hash (equal values stay equal), drop, mask, host (removes the host of an address), \
+                  constant:VALUE.\n\
+                  A value that is hidden in one place is masked in all text, and the new file is searched for it.\n\n\
+                  Examples:\n  \
+                  capture redact job.gcap -o clean.gcap\n  \
+                  capture redact job.gcap -o clean.gcap --field datastream.SpectrogramRow.canvasId=hash\n  \
+                  capture redact job.gcap --rules rules.toml --dry-run"
 )]
 pub(crate) struct RedactArgs {
-    /// The capture; it is not changed
+    /// Capture file; it is not changed
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
-    /// The new capture
+    /// New capture
     #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Say what would be changed, and write nothing
+    /// Print what would be changed and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -39,31 +44,31 @@ pub(crate) struct RedactArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to hide")]
 pub(crate) struct RuleArgs {
-    /// File of rules (TOML); flags come on top of it
+    /// File with rules (TOML); flags are added to them
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
 
-    /// A field of a message, such as datastream.SpectrogramRow.canvasId=hash
+    /// Field of a message, such as datastream.SpectrogramRow.canvasId=hash; can be repeated
     #[arg(long, value_name = "FIELD=ACTION")]
     pub(crate) field: Vec<Assigned>,
 
-    /// Metadata by name, such as x-site=mask; names that tell of a secret are masked in any case
+    /// Metadata, such as x-site=mask; names that indicate a secret are always masked
     #[arg(long, value_name = "NAME=ACTION")]
     pub(crate) metadata: Vec<Assigned>,
 
-    /// A key of the configure request and response, such as customer=drop
+    /// Key of the configure request and response, such as customer=drop
     #[arg(long, value_name = "KEY=ACTION")]
     pub(crate) configure: Vec<Assigned>,
 
-    /// An attribute of the header, such as job-id=hash, tag.site=drop or tag.*=drop
+    /// Attribute of the header, such as job-id=hash or tag.*=drop
     #[arg(long, value_name = "NAME=ACTION")]
     pub(crate) attribute: Vec<Assigned>,
 
-    /// Authority and peer of calls; `host` by default
+    /// Authority and peer of calls [default: host]
     #[arg(long, value_name = "ACTION")]
     pub(crate) addresses: Option<Action>,
 
-    /// Status messages, and the reasons of other endings
+    /// Status messages and the reasons of other endings
     #[arg(long, value_name = "ACTION")]
     pub(crate) status: Option<Action>,
 
@@ -71,11 +76,11 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_name = "ACTION")]
     pub(crate) notes: Option<Action>,
 
-    /// File of texts, one a line, that are hidden wherever text stands
+    /// File with texts, one per line, that are hidden in all text
     #[arg(long, value_name = "FILE")]
     pub(crate) values: Option<PathBuf>,
 
-    /// Leave out the default rules: source, addresses, and what names a site in the configure exchange
+    /// Turn off the default rules (source, addresses, names of sites in the configure exchange)
     #[arg(long)]
     pub(crate) no_defaults: bool,
 }

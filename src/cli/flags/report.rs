@@ -7,16 +7,19 @@ use clap::{Args, ValueEnum};
 use super::validate::{ExpectArgs, LayoutArgs};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture report job.gcap\n  \
+                  capture report job.gcap --expect job.toml -o ticket.md")]
 pub(crate) struct ReportArgs {
-    /// The capture
+    /// Capture file
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
-    /// The report; `NAME.report.html` (or `.md`) beside the capture by default, `-` is stdout
+    /// Report to write [default: NAME.report.html or .md]; `-` is stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// How to write it; by the ending of the output by default, and HTML otherwise
+    /// Format of the report [default: by the name of the output, else HTML]
     #[arg(long, value_enum)]
     pub(crate) format: Option<PageFormat>,
 

@@ -8,19 +8,19 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Schema")]
 pub(crate) struct SchemaArgs {
-    /// .proto file with the services to record
+    /// .proto file with the schema; can be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) proto: Vec<PathBuf>,
 
-    /// Folder that imports of --proto are looked for in
+    /// Folder for imports of --proto; can be repeated
     #[arg(long, value_name = "DIR", requires = "proto")]
     pub(crate) import_path: Vec<PathBuf>,
 
-    /// Descriptor set with the services to record, as protoc or buf write it
+    /// Descriptor set with the schema, made by protoc or buf; can be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) protoset: Vec<PathBuf>,
 
-    /// Ask the target for its schema: insist on it, or only where it answers and nothing else is given, or not at all
+    /// Ask the target for its schema by reflection
     #[arg(
         long,
         value_enum,
@@ -36,10 +36,10 @@ pub(crate) struct SchemaArgs {
 /// When to ask a server for its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Reflect {
-    /// Where the schema is not known, and without insisting
+    /// Only when the schema is unknown; go on without an answer
     Auto,
-    /// And fail when it does not tell
+    /// Always, and fail without an answer
     Always,
-    /// Do not ask
+    /// Never
     Never,
 }

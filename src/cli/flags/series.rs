@@ -9,27 +9,27 @@ use super::value::{Size, Span};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Several captures")]
 pub(crate) struct SeriesArgs {
-    /// Begin the next capture when one has this size: NAME.000001.gcap, NAME.000002.gcap, …
+    /// Begin a new file when one has this size: NAME.000001.gcap, NAME.000002.gcap, …
     #[arg(long, value_name = "SIZE")]
     pub(crate) rotate_size: Option<Size>,
 
-    /// Begin the next capture when one spans this time
+    /// Begin a new file when one spans this time
     #[arg(long, value_name = "TIME")]
     pub(crate) rotate_interval: Option<Span>,
 
-    /// Keep only the newest N captures
+    /// Keep only the newest N files
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: Option<u32>,
 
-    /// Flight recorder: keep the last TIME or SIZE, and write a capture only when something triggers it
+    /// Flight recorder: keep the last TIME or SIZE, and write a capture only on a trigger
     #[arg(long, value_name = "TIME|SIZE", conflicts_with_all = ["rotate_size", "rotate_interval"])]
     pub(crate) ring: Option<RingBound>,
 
-    /// How long to record on after a trigger
+    /// Time to record after a trigger
     #[arg(long, value_name = "TIME", default_value = "10s", requires = "ring")]
     pub(crate) post_roll: Span,
 
-    /// What writes a dump; SIGUSR1 always does
+    /// Triggers of the flight recorder; SIGUSR1 always is one
     #[arg(
         long,
         value_enum,
@@ -40,7 +40,7 @@ pub(crate) struct SeriesArgs {
     )]
     pub(crate) trigger: Vec<TriggerArg>,
 
-    /// Silence on all open calls for so long writes a dump, too
+    /// Also trigger when no open call receives anything for this time
     #[arg(long, value_name = "TIME", requires = "ring")]
     pub(crate) trigger_stall: Option<Span>,
 }
@@ -50,9 +50,9 @@ pub(crate) struct SeriesArgs {
 pub(crate) enum TriggerArg {
     /// A finding of severity error
     Finding,
-    /// A call that ends with an error status, broken or too late
+    /// A call that ends with an error status, breaks, or passes its deadline
     Status,
-    /// SIGUSR1 alone
+    /// Only SIGUSR1
     Signal,
 }
 

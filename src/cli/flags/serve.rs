@@ -9,15 +9,19 @@ use super::value::{Size, Span, listener};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "REST also takes POST /replay/pause, /replay/resume and /replay/seek {\"offset_s\": SECONDS}, \
-                        and answers GET /replay/status."
+    after_help = "To control a running server, send POST /replay/pause, /replay/resume or /replay/seek \
+                  {\"offset_s\": SECONDS}, or GET /replay/status.\n\n\
+                  Examples:\n  \
+                  capture serve\n  \
+                  capture serve job.gcap --grpc 127.0.0.1:50051 --rest 127.0.0.1:8080 --rate 10\n  \
+                  capture serve job.gcap --fault drop:every=10 --fault delay:at=1,by=6s"
 )]
 pub(crate) struct ServeArgs {
-    /// Captures to serve, one job each; the built-in scene without any
+    /// Captures to serve [default: the built-in earthquake]
     #[arg(value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
 
-    /// Address for gRPC; production jobs after the first get ports of their own
+    /// Address for gRPC; each further production job gets a port of its own
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listener)]
     pub(crate) grpc: SocketAddr,
 
@@ -45,23 +49,23 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pace")]
 pub(crate) struct PaceArgs {
-    /// How fast to play: a factor (0.1 … 1000), or `max`
+    /// Playback speed: a factor (0.1 … 1000), or `max`
     #[arg(long, default_value = "1")]
     pub(crate) rate: Rate,
 
-    /// Play N times within one call; without N until the client leaves
+    /// Play N times in one call; without N, endlessly
     #[arg(long = "loop", value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) loops: Option<u64>,
 
-    /// Begin so long after the opening of each recorded call
+    /// Start at this time after the start of each recorded call
     #[arg(long, value_name = "TIME")]
     pub(crate) start_offset: Option<Span>,
 
-    /// Play no more than so much of the recording
+    /// Play this much of the recording
     #[arg(long, value_name = "TIME")]
     pub(crate) playback_duration: Option<Span>,
 
-    /// Let no pause last longer than this
+    /// Longest pause between messages
     #[arg(long, value_name = "TIME")]
     pub(crate) max_wait: Option<Span>,
 
@@ -69,7 +73,7 @@ pub(crate) struct PaceArgs {
     #[arg(long)]
     pub(crate) start_paused: bool,
 
-    /// Move the timestamps of rows to now; distances, and every other byte, are kept
+    /// Shift the timestamps of rows to the present time; their distances stay
     #[arg(long)]
     pub(crate) restamp: bool,
 }
@@ -79,27 +83,27 @@ pub(crate) struct PaceArgs {
 #[command(next_help_heading = "Behaviour")]
 #[command(group = ArgGroup::new("delivery").args(["compete", "once"]))]
 pub(crate) struct BehaviourArgs {
-    /// How calls end: recorded, ok, hold (not at all) or unavailable
+    /// Ending of calls: recorded, ok, unavailable, or hold (never)
     #[arg(long, value_name = "HOW", default_value = "recorded")]
     pub(crate) end: End,
 
-    /// Jobs are ready only so long after the start, and after each configure
+    /// Time until jobs are ready, from the start and after each configure request
     #[arg(long, value_name = "TIME")]
     pub(crate) startup_delay: Option<Span>,
 
-    /// Clients compete, as in production: each message goes to one of them, once
+    /// Send each message to one of the competing clients only, as in production
     #[arg(long)]
     pub(crate) compete: bool,
 
-    /// The first client of a call gets its messages; the next gets none
+    /// Send the messages of a call to its first client only
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Close a call that is silent for so long, as production does: GOAWAY
+    /// Close the connection of a call that is silent for this time with GOAWAY, as in production
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30s")]
     pub(crate) idle_goaway: Option<Span>,
 
-    /// A quirk of real Focus Servers (repeatable, or with commas)
+    /// Quirk of real Focus Servers; can be repeated, or separated by commas
     #[arg(long, value_name = "QUIRK", value_delimiter = ',', value_parser = quirk)]
     pub(crate) quirks: Vec<Quirk>,
 }
@@ -108,15 +112,15 @@ pub(crate) struct BehaviourArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Wire")]
 pub(crate) struct WireArgs {
-    /// Compress plain messages for clients that accept gzip; they are then not byte for byte as recorded
+    /// Compress plain messages for clients that accept gzip
     #[arg(long)]
     pub(crate) gzip: bool,
 
-    /// Ping clients so often, and drop those that do not answer within 20 s
+    /// Interval of pings; clients that do not answer within 20 s are disconnected
     #[arg(long, value_name = "TIME")]
     pub(crate) keepalive: Option<Span>,
 
-    /// Largest request to read
+    /// Largest request to accept
     #[arg(long, value_name = "SIZE", default_value = "100MiB")]
     pub(crate) max_msg_sz: Size,
 }
@@ -125,15 +129,15 @@ pub(crate) struct WireArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArgs {
-    /// Certificate of the server, PEM
+    /// Certificate of the server (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
 
-    /// Private key of the certificate, PEM
+    /// Private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 
-    /// Make a certificate, and write its authority for clients to trust
+    /// Make a certificate, and write its authority to a file
     #[arg(
         long,
         value_name = "CA_FILE",
@@ -148,7 +152,7 @@ pub(crate) struct TlsArgs {
     #[arg(long, requires = "self_signed")]
     pub(crate) force: bool,
 
-    /// Let in only clients with a certificate of these authorities, PEM
+    /// Accept only clients with a certificate of these authorities (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Option<PathBuf>,
 }

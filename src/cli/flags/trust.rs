@@ -7,19 +7,19 @@ use clap::Args;
 /// TLS towards a server; grpcurl's names.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TrustArgs {
-    /// TLS without verifying the server's certificate
+    /// Do not verify the certificate of the server
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// Trusted root certificates, PEM
+    /// Trusted root certificates (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
 
-    /// Client certificate to show the server, PEM
+    /// Client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
 
-    /// Private key of the client certificate, PEM
+    /// Private key of the client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 

@@ -11,27 +11,32 @@ use clap::{Args, ValueEnum};
 use super::{FormatArg, value::Span};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture validate job.gcap\n  \
+                  capture validate job.gcap --expect job.toml --strict\n  \
+                  capture validate good.gcap --init > job.toml")]
 pub(crate) struct ValidateArgs {
-    /// The captures
+    /// Capture files
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
 
-    /// Write a JUnit report, one test case per rule
+    /// Also write a JUnit report, one test case per rule
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
-    /// Compare throughput and latencies with a baseline (`capture stats --save-baseline`)
+    /// Compare throughput and latencies with a baseline from `capture stats --save-baseline`
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
 
-    /// How much worse than the baseline is still good, in percent; 10 for a baseline of three captures or more, else 20
+    /// Percentage by which a metric may be worse than the baseline [default: 10 for a baseline of three or more
+    /// captures, else 20]
     #[arg(long, value_name = "PERCENT", requires = "baseline")]
     pub(crate) tolerance: Option<f64>,
 
-    /// Print an expectation file made from this capture, which must be good
+    /// Print an expectation file made from this capture, which must be a good one
     #[arg(long, conflicts_with_all = ["junit", "baseline"])]
     pub(crate) init: bool,
 
@@ -46,51 +51,51 @@ pub(crate) struct ValidateArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Expectations")]
 pub(crate) struct ExpectArgs {
-    /// Expectation file, TOML
+    /// Expectation file (TOML)
     #[arg(long, value_name = "FILE")]
     pub(crate) expect: Option<PathBuf>,
 
-    /// Warnings fail too
+    /// Fail on warnings
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// A stream without frames is right too
+    /// Accept a stream without frames
     #[arg(long)]
     pub(crate) allow_empty: bool,
 
-    /// Do not judge by this rule
+    /// Turn a rule off; can be repeated
     #[arg(long = "allow", value_name = "RULE")]
     pub(crate) allowed: Vec<String>,
 
-    /// Change how bad a rule is: RULE=error|warning|info|off
+    /// Change the severity of a rule: RULE=error|warning|info|off; can be repeated
     #[arg(long = "severity", value_name = "RULE=SEVERITY")]
     pub(crate) severities: Vec<String>,
 
-    /// Sensors that the stream must have
+    /// Sensors that the stream must contain, such as 1..50
     #[arg(long, value_name = "RANGE")]
     pub(crate) expect_sensors: Option<focus::Span<i64>>,
 
-    /// Frequency bins of each sensor
+    /// Number of frequency bins per sensor
     #[arg(long, value_name = "N")]
     pub(crate) expect_bins: Option<u64>,
 
-    /// Bounds of every finite intensity in dB
+    /// Range of every finite intensity in dB, such as -220..0
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) amplitude: Option<focus::Span<f64>>,
 
-    /// Time of a row, such as 50ms or 0.05
+    /// Duration of a row, such as 50ms
     #[arg(long, value_name = "TIME")]
     pub(crate) lines_dt: Option<Span>,
 
-    /// Frames per second, at least
+    /// Minimum frames per second
     #[arg(long, value_name = "FPS")]
     pub(crate) min_fps: Option<f64>,
 
-    /// Latest arrival of the first frame
+    /// Longest time to the first frame
     #[arg(long, value_name = "TIME")]
     pub(crate) first_frame: Option<Span>,
 
-    /// Longest silence between two frames
+    /// Longest time between two frames
     #[arg(long, value_name = "TIME")]
     pub(crate) max_gap: Option<Span>,
 }
@@ -99,26 +104,29 @@ pub(crate) struct ExpectArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Production payload")]
 pub(crate) struct LayoutArgs {
-    /// Element type of a pandadatastream payload; f32 is guessed
+    /// Element type of a pandadatastream payload [default: f32 is assumed]
     #[arg(long, value_name = "TYPE")]
     pub(crate) element: Option<Element>,
 
-    /// Axis order of a pandadatastream payload; channel-major is guessed
+    /// Axis order of a pandadatastream payload [default: channel-major is assumed]
     #[arg(long, value_name = "ORDER")]
     pub(crate) axis: Option<Axis>,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture stats job.gcap\n  \
+                  capture stats a.gcap b.gcap c.gcap --save-baseline job.baseline")]
 pub(crate) struct StatsArgs {
-    /// The captures
+    /// Capture files
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
 
-    /// Write throughput and latencies for later comparison (`capture validate --baseline`); several captures of one job
-    /// tell how much they vary by themselves
+    /// Write throughput and latencies for `capture validate --baseline`; several captures of one job also give their
+    /// variation
     #[arg(long, value_name = "FILE")]
     pub(crate) save_baseline: Option<PathBuf>,
 
@@ -131,24 +139,28 @@ pub(crate) struct StatsArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  capture snapshot job.gcap\n  \
+                  capture snapshot job.gcap --check goldens --update\n  \
+                  capture snapshot job.gcap --check goldens --rel 0.01")]
 pub(crate) struct SnapshotArgs {
-    /// The captures
+    /// Capture files
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
 
-    /// Compare with the goldens in this folder
+    /// Compare with the golden files in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) check: Option<PathBuf>,
 
-    /// Write the goldens instead of comparing
+    /// Write the golden files instead of comparing
     #[arg(long, requires = "check")]
     pub(crate) update: bool,
 
-    /// Measured numbers may differ by this much; digests are not compared then
+    /// Largest absolute difference of measured numbers; digests are then not compared
     #[arg(long, value_name = "X", requires = "check")]
     pub(crate) abs: Option<f64>,
 
-    /// Measured numbers may differ by this fraction; digests are not compared then (0: only they are not)
+    /// Largest relative difference of measured numbers; digests are then not compared
     #[arg(long, value_name = "X", requires = "check")]
     pub(crate) rel: Option<f64>,
 
@@ -156,7 +168,7 @@ pub(crate) struct SnapshotArgs {
     #[arg(long)]
     pub(crate) timing: bool,
 
-    /// Colour the differences
+    /// When to use colours
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: ColorArg,
 
@@ -167,7 +179,7 @@ pub(crate) struct SnapshotArgs {
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ColorArg {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal, unless NO_COLOR is set
     #[default]
     Auto,
     /// Always

@@ -21,6 +21,29 @@ pub(super) struct Call {
     args: Vec<String>,
 }
 
+impl Call {
+    /// True for a call of this subcommand.
+    pub(super) fn is_of(&self, subcommand: &str) -> bool {
+        self.args.first().is_some_and(|arg| arg == subcommand)
+    }
+}
+
+/// The subcommands that the help of the command lists.
+pub(super) fn subcommands(help: &str) -> impl Iterator<Item = &str> {
+    let (_, commands) = help.split_once("\nCommands:\n").unwrap_or_default();
+    commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+}
+
+/// The calls in a line of the examples of a help.
+pub(super) fn example(line: &str) -> Vec<Call> {
+    let command = line.trim().to_owned();
+    captures(&Shown { line: 0, command })
+}
+
 pub(super) fn text() -> String {
     let exists = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md").exists();
     assert!(

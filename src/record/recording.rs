@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -220,13 +221,25 @@ impl Place {
 }
 
 impl Recording {
-    /// Starts a recording into `path`, with threads of its own.
+    /// Starts a recording into `path`, with threads of its own. A header without an
+    /// [anchor](Header::anchor_unix_ns) gets the present time.
     ///
     /// # Errors
     /// When the place is taken or cannot be written to, the rules do not fit, or no thread can be started.
     pub fn start(path: impl AsRef<Path>, header: &Header, options: RecordingOptions) -> Result<Self, RecordingFailure> {
         let pool = RecordingPool::with_sync_interval(1, options.flush_interval).map_err(RecordingFailure::Threads)?;
-        pool.reserve(path.as_ref(), options)?.start(header)
+        let reserved = pool.reserve(path.as_ref(), options)?;
+        if header.anchor_unix_ns != 0 {
+            return reserved.start(header);
+        }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        let anchor_unix_ns = u64::try_from(now).unwrap_or(u64::MAX);
+        let mut header = header.clone();
+        header.anchor_unix_ns = anchor_unix_ns;
+        reserved.start(&header)
     }
 
     /// A handle that events are recorded with.

@@ -47,6 +47,13 @@ fn the_readme_names_what_a_fresh_machine_runs_and_ci_runs_the_same() {
 }
 
 #[test]
+fn the_readme_is_short_and_its_rust_is_what_a_reader_sees() {
+    let readme = readme::text();
+    none(&readme::too_long(&readme));
+    none(&readme::hidden_lines(&readme));
+}
+
+#[test]
 fn the_readmes_commands_exist_with_their_flags() {
     let commands = readme::commands(&readme::text());
     let calls: Vec<_> = commands.iter().flat_map(readme::captures).collect();

@@ -8,10 +8,11 @@ use super::{
     CallLimits, CallOutcome, CallTap, Shared, Stop,
     request::{CallRequest, MethodError},
 };
+use crate::das::dialect::{Dialect, datastream};
 use crate::record::{RecordingHandle, Refused};
 use crate::tap::{
     awake::Deadline,
-    dial::{Connection, DialError, DialOptions, Target, dial},
+    dial::{Connection, DialError, DialOptions, Target, TargetError, dial},
     health::{HealthError, HealthProbe, Readiness, wait_ready},
 };
 
@@ -33,6 +34,42 @@ pub struct Job {
     pub target: Target,
     /// Its streams; they become calls 1, 2, … in this order.
     pub streams: Vec<StreamSpec>,
+}
+
+impl Job {
+    /// The only stream of a `datastream` job.
+    ///
+    /// ```
+    /// let job = grpc_capture::tap::Job::datastream("http://127.0.0.1:12301", "12-70788")?;
+    /// assert_eq!(job.streams.len(), 1);
+    /// # Ok::<(), grpc_capture::tap::dial::TargetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the target is no address.
+    pub fn datastream(target: &str, job_id: &str) -> Result<Self, TargetError> {
+        Self::call(
+            target,
+            Dialect::DataStream.method(),
+            datastream::stream_request(job_id, 0),
+        )
+    }
+
+    /// One call of any method, with its encoded request message.
+    ///
+    /// # Errors
+    /// When the target is no address.
+    pub fn call(target: &str, method: &str, request: impl Into<Bytes>) -> Result<Self, TargetError> {
+        let stream = StreamSpec {
+            method: method.to_owned(),
+            request: request.into(),
+            server_limited: false,
+        };
+        Ok(Self {
+            target: target.parse()?,
+            streams: vec![stream],
+        })
+    }
 }
 
 /// How to record a job.

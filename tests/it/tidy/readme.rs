@@ -7,6 +7,9 @@ use super::tree;
 /// What a fresh machine runs: each row is one command in any of its spellings, `--locked` left out.
 const FRESH_MACHINE: [&[&str]; 2] = [&["cargo run --release -- demo"], &["cargo nextest run", "cargo test"]];
 
+/// Lines of the README: one page that is read in five minutes.
+const MOST_LINES: usize = 140;
+
 /// A line of a console block: where it begins, and the command without its `$`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shown {
@@ -64,6 +67,31 @@ pub(super) fn missing_commands(path: &str, text: &str) -> Vec<String> {
         )
     };
     FRESH_MACHINE.iter().filter(missing).map(say).collect()
+}
+
+/// More lines than a reader takes in.
+pub(super) fn too_long(readme: &str) -> Vec<String> {
+    let lines = readme.lines().count();
+    let long = lines > MOST_LINES;
+    long.then(|| format!("README.md: {lines} lines, at most {MOST_LINES}; move something into docs/guide"))
+        .into_iter()
+        .collect()
+}
+
+/// Lines of Rust that rustdoc hides and every other reader sees.
+pub(super) fn hidden_lines(readme: &str) -> Vec<String> {
+    let (mut rust, mut found) = (false, Vec::new());
+    for (at, line) in readme.lines().enumerate() {
+        if line.starts_with("```") {
+            rust = line.starts_with("```rust");
+        } else if rust && (line == "#" || line.starts_with("# ")) {
+            found.push(format!(
+                "README.md:{}: a hidden line is visible here; show or drop it",
+                at + 1
+            ));
+        }
+    }
+    found
 }
 
 /// The commands of every `console` block; a line that ends in `\` goes on in the next.
@@ -245,6 +273,14 @@ mod tests {
         assert!(judge("capture cat --loud | capture cat -x")[0].starts_with("README.md:7: `capture cat --loud`"));
         assert_eq!(judge("capture cat --loud | capture cat -x").len(), 2);
         assert_eq!(judge("capture cat --out").len(), 1);
+    }
+
+    #[test]
+    fn a_long_readme_and_hidden_lines_are_found() {
+        assert_eq!(too_long(&"a\n".repeat(MOST_LINES)), [""; 0]);
+        assert_eq!(too_long(&"a\n".repeat(MOST_LINES + 1)).len(), 1);
+        let hidden = "# Title\n```rust\n# use a;\n#[test]\n```\n```console\n# later\n```\n";
+        assert_eq!(hidden_lines(hidden).len(), 1);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::model::event::Status;
 pub const OK: u32 = 0;
 /// UNKNOWN: also what a missing or unreadable code becomes.
 pub const UNKNOWN: u32 = 2;
+/// The deadline of the call passed.
+pub const DEADLINE_EXCEEDED: u32 = 4;
 /// `NOT_FOUND`.
 pub const NOT_FOUND: u32 = 5;
 /// `PERMISSION_DENIED`.

@@ -168,12 +168,16 @@ impl Replay {
 
     /// The next step when it is due.
     pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        let step = ready!(self.steps.poll_due(cx));
+        let step = self.steps.poll_due(cx);
         if let Some(decided) = self.steps.decided() {
             self.guard.plays(decided.source);
             self.drip = decided.drip;
         }
-        Poll::Ready(step)
+        if step.is_pending() && self.steps.is_silent() {
+            ready!(self.drained.as_mut().poll(cx));
+            return Poll::Ready(Step::new(0, Act::End(Finale::Hold)));
+        }
+        step
     }
 
     /// Puts back a step that was taken too early.

@@ -17,7 +17,7 @@ use super::{
     asked::{Asked, Said},
     catalog::Catalog,
     faults::Drip,
-    plan::{Choice, Matcher, Place},
+    plan::{Choice, Matcher, Method, Place},
     player::{Act, Finale, Step},
     served::Counters,
     share::Feed,
@@ -91,6 +91,8 @@ enum Wait {
     Grace,
     Soon,
     End,
+    /// Nothing: only the client ends this.
+    Never,
 }
 
 impl Exchange {
@@ -133,6 +135,13 @@ impl Exchange {
     /// True when the client was refused.
     pub(super) const fn is_refused(&self) -> bool {
         self.refused
+    }
+
+    /// True when what is played has come to where the recorded client gave up, or to where it is held open: nothing more is
+    /// due, unless what the client says shows that it means another call.
+    pub(super) fn is_silent(&self) -> bool {
+        let held = self.held.as_ref().filter(|_| self.matcher.chosen().is_some());
+        held.is_some_and(|step| matches!(step.act, Act::End(Finale::Hold)))
     }
 
     /// Puts back a step that was taken too early.
@@ -185,7 +194,9 @@ impl Exchange {
                 self.skip -= 1;
                 continue;
             }
-            if !self.matcher.has(step.after) {
+            let silent = matches!(step.act, Act::End(Finale::Hold));
+            if silent || !self.matcher.has(step.after) {
+                self.begins(silent);
                 self.held = Some(step);
                 if self.poll_wait(cx, Wait::Soon).is_pending() {
                     return Poll::Pending;
@@ -195,12 +206,18 @@ impl Exchange {
                 }
                 continue;
             }
-            if !std::mem::replace(&mut self.began, true) {
-                self.counters.call_began();
-            }
+            self.begins(true);
             self.sent += 1;
+            self.matcher.went_on();
             self.moved();
             return Poll::Ready(step);
+        }
+    }
+
+    /// Counts the call, when something of it was due.
+    fn begins(&mut self, due: bool) {
+        if due && !std::mem::replace(&mut self.began, true) {
+            self.counters.call_began();
         }
     }
 
@@ -244,7 +261,7 @@ impl Exchange {
         if self.as_recorded
             && let Some(mark) = self.matcher.agreed(method, self.sent)
         {
-            let place = self.matcher.representative(method).ok_or(Choice::None)?;
+            let place = self.matcher.representative(method, self.sent).ok_or(Choice::None)?;
             // Nothing is opened before there is something to send.
             return if self.matcher.has(mark.after) {
                 Ok(place)
@@ -261,53 +278,62 @@ impl Exchange {
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>, first: Wait) -> Poll<()> {
-        let (_, timer) = self.timer.get_or_insert_with(|| {
+        let (wait, timer) = self.timer.get_or_insert_with(|| {
             let length = if first == Wait::Grace { GRACE } else { SOON };
             (first, Box::pin(tokio::time::sleep(length)))
         });
-        timer.as_mut().poll(cx)
+        match wait {
+            Wait::Never => Poll::Pending,
+            _ => timer.as_mut().poll(cx),
+        }
     }
 
     /// A timer ran out: sets the next, says that the call waits, or ends it.
     fn waited(&mut self) -> Option<Step> {
+        let method = self.catalog.method(&self.method);
+        let silent = self.is_silent();
+        let beyond = silent && method.is_some_and(|method| self.matcher.is_beyond(method));
+        let most = MOST_WAIT.max(method.map_or(Duration::ZERO, Method::longest) * SLOWER);
+        let came = self.matcher.came().requests;
         let (wait, timer) = self.timer.as_mut()?;
-        let most = MOST_WAIT.max(
-            self.catalog
-                .method(&self.method)
-                .map_or(Duration::ZERO, super::plan::Method::longest)
-                * SLOWER,
-        );
         match wait {
             Wait::Grace => {
                 *wait = Wait::Soon;
                 timer.as_mut().reset(self.since + SOON);
             }
             Wait::Soon => {
-                *wait = Wait::End;
+                *wait = if silent && !beyond { Wait::Never } else { Wait::End };
                 timer.as_mut().reset(self.since + most);
-                let came = self.matcher.came();
-                tracing::info!(
-                    method = self.method,
-                    requests = came.requests,
-                    "a call waits: its client has sent less than the recorded one had"
-                );
+                let state = match (silent, beyond) {
+                    (_, true) => "a call is silent: the recorded client gave up before it had sent as much as this one",
+                    (true, false) => "a call is silent until its client leaves, as the recorded one did",
+                    (false, false) => "a call waits: its client has sent less than the recorded one had",
+                };
+                tracing::info!(method = self.method, requests = came, "{state}");
             }
             Wait::End => {
-                let came = self.matcher.came().requests;
-                let message = format!(
-                    "the recorded server had been sent more before it went on: {came} requests came from this client, and no \
-                     other within {} s",
-                    most.as_secs()
-                );
+                let seconds = most.as_secs();
+                let message = if beyond {
+                    format!(
+                        "the recorded client gave up before it had sent as much as this one ({came} requests), so no answer \
+                         to that was recorded; this call was silent for {seconds} s"
+                    )
+                } else {
+                    format!(
+                        "the recorded server had been sent more before it went on: {came} requests came from this client, \
+                         and no other within {seconds} s"
+                    )
+                };
                 return Some(self.refuse(ABORTED, message));
             }
+            Wait::Never => {}
         }
         None
     }
 
     fn unknown(&self) -> String {
         let came = self.matcher.came().requests;
-        let recorded = self.catalog.method(&self.method).map_or(0, super::plan::Method::calls);
+        let recorded = self.catalog.method(&self.method).map_or(0, Method::calls);
         let (calls, what) = (
             if recorded == 1 {
                 "the recorded call".to_owned()

@@ -4,11 +4,17 @@
 //! client has sent so far. What all of them sent as the server at that point can go out before it is known which one the
 //! client means.
 
+mod class;
 mod classes;
+mod facets;
+mod marks;
 mod matcher;
 mod requests;
 
-pub(super) use classes::{Class, Early, Known, Method, Place, facets};
+pub(super) use class::{Early, Place};
+pub(super) use classes::{Known, Method};
+pub(super) use facets::facets;
+pub(super) use marks::MOST_MARKS;
 pub(super) use matcher::{Choice, Matcher};
 pub(super) use requests::{Requests, content};
 

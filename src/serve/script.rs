@@ -1,10 +1,13 @@
 //! A capture as a script: its jobs, and what a server must know of each call to answer for it. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use super::{
     keep::Keeper,
-    plan::{Cause, Early, Mark, Requests, content, hash},
+    plan::{Cause, Early, MOST_MARKS, Mark, Requests, content, hash},
     shape::JobShape,
 };
 use crate::{
@@ -13,15 +16,15 @@ use crate::{
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
     file::{CallOverview, EventPlace, PackedEvents},
-    grpc,
+    grpc::{self, status::DEADLINE_EXCEEDED},
     model::event::{Cancelled, Direction, Ending, Event, EventKind, Message, Metadata, Party},
 };
 use bytes::Bytes;
 
 /// A longer request is not kept: no job's is, and the script stays small whatever a capture holds.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
-/// Marks that are kept of a call: those that calls have in common before their clients differ.
-const MOST_MARKS: usize = 64;
+/// A server whose clock runs ahead of ours ends a call by so large a part of its deadline before we see it pass.
+const EARLY_PART: u32 = 8;
 
 /// One recorded call.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,15 +103,21 @@ impl Call {
     pub(super) fn ended_early(&self) -> Early {
         match &self.end {
             _ if self.half_closed => Early::No,
-            Some((_, Ending::Status(status))) if status.code != 0 => Early::Refused,
-            // A deadline of a millisecond passes, and its client leaves, before we see it.
-            Some((_, Ending::Deadline(_) | Ending::Cancelled(Cancelled { by: Party::Client, .. })))
-                if self.metadata.get("grpc-timeout").is_some() =>
-            {
-                Early::Deadline
+            // It was the client that set the deadline.
+            Some((end_ns, Ending::Status(status))) if status.code == DEADLINE_EXCEEDED && self.had_passed(*end_ns) => {
+                Early::GaveUp
             }
+            Some((_, Ending::Status(status))) if status.code != 0 => Early::Refused,
+            Some((_, Ending::Deadline(_) | Ending::Cancelled(Cancelled { by: Party::Client, .. }))) => Early::GaveUp,
             _ => Early::No,
         }
+    }
+
+    /// True when the deadline of its client had passed.
+    fn had_passed(&self, offset_ns: u64) -> bool {
+        let timeout = self.metadata.get("grpc-timeout").and_then(grpc::timeout::parse);
+        let took = Duration::from_nanos(offset_ns.saturating_sub(self.start_ns));
+        timeout.is_some_and(|timeout| took >= timeout.saturating_sub(timeout / EARLY_PART))
     }
 
     fn plain_request(&self) -> Option<&[u8]> {
@@ -256,8 +265,11 @@ impl Scan {
             }
             EventKind::End(ending) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
-                    call.mark(hash(&format!("{ending:?}")));
                     call.end.get_or_insert_with(|| (event.offset_ns, ending.clone()));
+                    // That a client gave up is nothing that the server sent.
+                    if call.ended_early() != Early::GaveUp {
+                        call.mark(hash(&format!("{ending:?}")));
+                    }
                     call.kept = kept;
                 }
             }

@@ -321,6 +321,11 @@ impl Feed {
         matches!(self, Self::Exchange(exchange) if exchange.is_refused())
     }
 
+    /// See [`Exchange::is_silent`].
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self, Self::Exchange(exchange) if exchange.is_silent())
+    }
+
     /// Puts back a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         match self {

@@ -3,10 +3,14 @@
 usage: interop.py CAPTURE BIN
 
 BIN is the folder of grpc-go's interop `client` and `server` (README.md says how they are installed). The cases are recorded
-twice: as they are, and from a client whose every packet takes DELAY_S more. Both captures are then served at rate 0.5, 1
-and max: the first to a client that is as fast and to one that is slower, the second to one that is faster than the one that
-was recorded. What was recorded must satisfy each. Prints a line for each capture, client and rate, what failed, and at the
-end `N passed, N failed`.
+twice: from a client as it is, and from one that is SLOWER times as slow, because each of its packets takes longer; by how much
+is measured first. Both captures are then served at rate 0.5, 1 and max: the first to a client that is as fast and to one that
+is slower, the second to one that is faster than the one that was recorded. What was recorded must satisfy each. Prints a line
+for each capture, client and rate, what failed, and at the end `N passed, N failed`.
+
+The client of RACES gives up after 1 ms, mostly before it has sent its call. It is recorded again and again until its capture
+holds the call, RACE_RUNS times at most, and is served as often as RACE_TURNS says, for it mostly sends nothing there either.
+Where a capture holds no call of it, that is said, and it is not served from that capture.
 """
 
 import asyncio
@@ -37,12 +41,20 @@ CASES = [
     "unimplemented_method",
     "unimplemented_service",
 ]
-# Not served here: how much of it is recorded depends on when its deadline of 1 ms passes, and a client that comes further than
-# the recorded one did is told NOT_FOUND.
 RACES = "timeout_on_sleeping_server"
+# It sends its call in one run of a hundred, or fewer: a bound that is seldom reached, in batches that take a second or two.
+RACE_RUNS = 600
+RACE_BATCH = 50
+RACE_TURNS = 20
 RATES = ["0.5", "1", "max"]
-# Ten times what a case of a few round trips takes without it.
-DELAY_S = 0.02
+# The slow client takes so many times as long for its cases as the quick one.
+SLOWER = 10
+# More than that is aimed at, for no two runs take the same time.
+MARGIN = 1.25
+# A delay of each packet by which it is measured how much delay makes a client that slow.
+PROBE_S = 0.02
+# What the proxy has recorded can be read after this time.
+FLUSHED_S = 2
 # A case that takes longer hangs.
 HANGS_S = 30
 PIECE = 64 * 1024
@@ -142,35 +154,91 @@ def satisfies(bins, case, port):
     return None if ran.returncode == 0 else f"{case}: {' '.join(last)[:300]}"
 
 
+def run_all(bins, cases, port):
+    """What failed, and how long it took."""
+    began = time.monotonic()
+    problems = [problem for case in cases if (problem := satisfies(bins, case, port))]
+    return problems, time.monotonic() - began
+
+
+def slow_delay(bins, server):
+    """By how much each packet is delayed so that a client takes SLOWER times as long: the cases are run without a delay and
+    with PROBE_S, and what the latter takes more is so many packets that wait for one another."""
+    cases = [case for case in CASES if case != RACES]
+    quick_s = min(run_all(bins, cases, server)[1] for _ in range(2))
+    probed_s = run_all(bins, cases, Relay(server, PROBE_S).port)[1]
+    packets = (probed_s - quick_s) / PROBE_S
+    delay_s = (SLOWER * MARGIN - 1) * quick_s / packets
+    print(f"quick client: {quick_s:.2f} s for its cases; slow client: {delay_s * 1000:.0f} ms more for each packet", flush=True)
+    return delay_s
+
+
+def holds_race(binary, capture):
+    """The call of RACES is the only one of its method that has a deadline."""
+    command = [binary, "cat", capture, "--format", "json", "-q"]
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    events = map(json.loads, ran.stdout.splitlines())
+    starts = (event for event in events if event["event"] == "call_start" and event["method"].endswith("/FullDuplexCall"))
+    return any(name == "grpc-timeout" for start in starts for name, _ in start["metadata"])
+
+
+def record_race(binary, bins, capture, port, most_runs):
+    """Runs the case of RACES until the capture holds its call; what failed, and whether it does."""
+    problems, runs = [], 0
+    while runs < most_runs and not problems:
+        problems += run_all(bins, [RACES] * RACE_BATCH, port)[0]
+        runs += RACE_BATCH
+        time.sleep(FLUSHED_S)
+        if holds_race(binary, capture):
+            print(f"  {RACES}: recorded within {runs} runs", flush=True)
+            return problems, True
+    print(f"  {RACES}: its client gave up before it had sent its call, in each of {runs} runs", flush=True)
+    return problems, False
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     binary, bins = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
     passed = failed = 0
 
-    def every_case(name, port, cases):
+    def count(name, cases, problems, took_s):
         nonlocal passed, failed
-        began = time.monotonic()
-        problems = [problem for case in cases if (problem := satisfies(bins, case, port))]
         passed += len(cases) - len(problems)
         failed += len(problems)
-        took_s = time.monotonic() - began
         print(f"{name}: {len(cases) - len(problems)} of {len(cases)} cases ({took_s:.1f} s)", *problems, sep="\n  ", flush=True)
 
+    def every_case(name, port, cases):
+        problems, took_s = run_all(bins, [case for case in cases if case != RACES], port)
+        if RACES in cases:
+            problems += run_all(bins, [RACES] * RACE_TURNS, port)[0][:1]
+        count(name, cases, problems, took_s)
+        return took_s
+
     with tempfile.TemporaryDirectory() as place, go_server(bins) as server:
-        for recorded, delay_s in [("quick", 0), ("slow", DELAY_S)]:
+        slow_s = slow_delay(bins, server)
+        recorded_s = {}
+        for recorded, delay_s in [("quick", 0), ("slow", slow_s)]:
             capture = f"{place}/{recorded}.gcap"
             proxy = [binary, "proxy", "-l", "127.0.0.1:0", "-t", f"127.0.0.1:{server}", "--plaintext", "-o", capture]
             with running(proxy, f"{place}/{recorded}.proxy") as port:
-                every_case(f"recorded from a {recorded} client", Relay(port, delay_s).port if delay_s else port, CASES)
-            cases = [case for case in CASES if case != RACES]
+                port = Relay(port, delay_s).port if delay_s else port
+                cases = [case for case in CASES if case != RACES]
+                recorded_s[recorded] = every_case(f"recorded from a {recorded} client", port, cases)
+                # A packet of the slow client takes longer than its deadline: it is asked whether it can, and not for long.
+                most_runs = RACE_BATCH if delay_s else RACE_RUNS
+                problems, held = record_race(binary, bins, capture, port, most_runs)
+                if held or problems:
+                    count(f"recorded from a {recorded} client, {RACES}", [RACES], problems[:1], 0)
             for rate in RATES:
                 serve = [binary, "serve", capture, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--rate", rate]
-                clients = [("quick", 0)] if recorded == "slow" else [("quick", 0), ("slow", DELAY_S)]
+                clients = [("quick", 0)] if recorded == "slow" else [("quick", 0), ("slow", slow_s)]
                 for client, delay_s in clients:
                     with running(serve, f"{place}/serve") as port:
                         name = f"recorded from a {recorded} client, served to a {client} one at rate {rate}"
-                        every_case(name, Relay(port, delay_s).port if delay_s else port, cases)
+                        port = Relay(port, delay_s).port if delay_s else port
+                        every_case(name, port, [*cases, RACES] if held else cases)
+        print(f"the slow client took {recorded_s['slow'] / recorded_s['quick']:.1f} times as long as the quick one")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -31,6 +31,13 @@ async fn ask(server: &ReplayServer, job_id: &str) -> Seen {
     client.call(STREAM_SPECTROGRAMS, &stream_request(job_id, 0)).await
 }
 
+/// Looks until it is so.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn names(fields: &http::HeaderMap) -> Vec<(&str, &str)> {
     fields
         .iter()

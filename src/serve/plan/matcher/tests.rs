@@ -1,5 +1,8 @@
 use super::*;
-use crate::{model::event::Metadata, serve::plan::Known};
+use crate::{
+    model::event::Metadata,
+    serve::plan::{Early, Known, facets},
+};
 
 fn after(requests: u64) -> Cause {
     Cause {
@@ -155,7 +158,7 @@ fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
         metadata: &timeout("1m"),
         connection: 0,
         length: std::time::Duration::ZERO,
-        early: Early::Deadline,
+        early: Early::GaveUp,
     });
     method.finish();
     for (asked, means) in [
@@ -165,7 +168,7 @@ fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
         ("40m", false),
         ("5S", false),
     ] {
-        let mut matcher = Matcher::new(super::super::facets(&timeout(asked)));
+        let mut matcher = Matcher::new(facets(&timeout(asked)));
         // Its client had no time to say it.
         matcher.request(&method, 10);
         matcher.half_close(&method);
@@ -173,4 +176,150 @@ fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
         assert_eq!(choice == Choice::Call((0, 0)), means, "{asked}: {choice:?}");
         assert_eq!(matcher.is_over(), !means, "{asked}");
     }
+}
+
+fn and_end(requests: u64) -> Cause {
+    Cause {
+        requests,
+        half_close: true,
+    }
+}
+
+/// A call that its client may have given up: how, its requests, its deadline, and what the server sent.
+type Told<'a> = (Early, &'a [u64], &'a str, &'a [Mark]);
+
+fn recorded(calls: &[Told<'_>]) -> Method {
+    let mut method = Method::default();
+    for (at, (early, sent, deadline, marks)) in calls.iter().enumerate() {
+        let mut requests = Requests::default();
+        for request in *sent {
+            requests.take(*request);
+        }
+        method.add(&Known {
+            place: (0, at),
+            requests: &requests,
+            marks,
+            metadata: &limited(deadline),
+            connection: 0,
+            length: std::time::Duration::ZERO,
+            early: *early,
+        });
+    }
+    method.finish();
+    method
+}
+
+fn limited(deadline: &str) -> Metadata {
+    let mut metadata = Metadata::default();
+    if !deadline.is_empty() {
+        metadata.push("grpc-timeout", deadline);
+    }
+    metadata
+}
+
+/// What is chosen for a client of this deadline that sends these requests and says, or does not, that it has no more.
+fn choice(method: &Method, deadline: &str, sent: &[u64], half_close: bool) -> (Choice, bool) {
+    let mut matcher = Matcher::new(facets(&limited(deadline)));
+    for request in sent {
+        matcher.request(method, *request);
+    }
+    if half_close {
+        matcher.half_close(method);
+    }
+    (choose(&mut matcher, method, 0, true), matcher.is_beyond(method))
+}
+
+#[test]
+fn a_call_that_was_given_up_is_meant_by_those_that_say_more_and_not_by_those_that_say_otherwise() {
+    let method = recorded(&[(Early::GaveUp, &[1, 2], "", &[])]);
+    let call = Choice::Call((0, 0));
+    assert_eq!(choice(&method, "", &[1, 2], false), (call, false));
+    assert_eq!(choice(&method, "", &[1, 2], true), (call, true));
+    assert_eq!(choice(&method, "", &[1, 2, 3], false), (call, true));
+    assert_eq!(choice(&method, "", &[1], true).0, Choice::None);
+    assert_eq!(choice(&method, "", &[2, 1], false).0, Choice::None);
+    // One that has a deadline would end by itself, and no other would.
+    assert_eq!(choice(&method, "1S", &[1, 2, 3], false).0, Choice::None);
+    // What its client did not give up is meant by nothing else.
+    let ended = recorded(&[(Early::No, &[1, 2], "", &[mark(1, after(2))])]);
+    assert_eq!(choice(&ended, "", &[1, 2, 3], false).0, Choice::None);
+}
+
+#[test]
+fn a_call_that_was_given_up_answers_only_where_no_other_fits_and_the_longest_before_shorter_ones() {
+    let answer = [mark(1, and_end(1))];
+    let method = recorded(&[
+        (Early::GaveUp, &[], "", &[]),
+        (Early::GaveUp, &[1], "", &[]),
+        (Early::GaveUp, &[1], "1m", &[mark(2, after(1))]),
+        (Early::No, &[1], "5S", &answer),
+    ]);
+    for deadline in ["", "5S", "20S"] {
+        assert_eq!(
+            choice(&method, deadline, &[1], true).0,
+            Choice::Call((0, 3)),
+            "{deadline}"
+        );
+    }
+    assert_eq!(choice(&method, "", &[1, 2], false).0, Choice::Call((0, 1)));
+    assert_eq!(choice(&method, "900u", &[1, 2], false).0, Choice::Call((0, 2)));
+    assert_eq!(choice(&method, "", &[2], false).0, Choice::Call((0, 0)));
+    assert_eq!(choice(&method, "5S", &[2], false).0, Choice::None);
+}
+
+#[test]
+fn a_client_that_takes_long_to_say_more_is_not_left_in_the_silence_of_another() {
+    let (hello, talk) = (mark(1, after(1)), [mark(1, after(1)), mark(2, after(2))]);
+    for (given_up_first, talked) in [(true, 1), (false, 0)] {
+        let mut calls: Vec<Told<'_>> = vec![(Early::No, &[1, 2], "", &talk)];
+        calls.insert(
+            usize::from(!given_up_first),
+            (Early::GaveUp, &[1], "", std::slice::from_ref(&hello)),
+        );
+        let method = recorded(&calls);
+        let mut matcher = Matcher::new(facets(&Metadata::default()));
+        assert_eq!(choose(&mut matcher, &method, 0, true), Choice::Wait);
+        matcher.request(&method, 1);
+        assert_eq!(matcher.agreed(&method, 0), Some(&hello));
+        matcher.went_on();
+        // Silence agrees with what the other sent next, and is not chosen however long it lasts.
+        assert_eq!(matcher.agreed(&method, 1), Some(&talk[1]));
+        assert_eq!(matcher.representative(&method, 1), Some((0, talked)));
+        assert_eq!(choose(&mut matcher, &method, 1, true), Choice::Wait);
+        matcher.request(&method, 2);
+        assert_eq!(choose(&mut matcher, &method, 1, true), Choice::Call((0, talked)));
+    }
+}
+
+#[test]
+fn what_was_chosen_and_not_sent_yields_to_what_fits_better_and_what_was_sent_stays() {
+    let (asked, end) = ([mark(1, after(1))], [mark(2, and_end(1))]);
+    let method = recorded(&[(Early::GaveUp, &[1], "", &asked), (Early::No, &[1], "", &end)]);
+    for (sent, chosen) in [(false, (0, 1)), (true, (0, 0))] {
+        let mut matcher = Matcher::new(facets(&Metadata::default()));
+        matcher.request(&method, 1);
+        assert_eq!(choose(&mut matcher, &method, 0, true), Choice::Call((0, 0)));
+        if sent {
+            matcher.went_on();
+        }
+        matcher.half_close(&method);
+        assert_eq!(
+            choose(&mut matcher, &method, 0, true),
+            Choice::Call(chosen),
+            "sent: {sent}"
+        );
+        assert_eq!(matcher.is_beyond(&method), sent);
+    }
+}
+
+#[test]
+fn what_fits_as_well_after_more_was_said_keeps_its_turn() {
+    let answer = [mark(1, after(1))];
+    let other = [mark(2, after(1))];
+    let method = recorded(&[(Early::GaveUp, &[1], "", &answer), (Early::GaveUp, &[1], "", &other)]);
+    let mut matcher = Matcher::new(facets(&Metadata::default()));
+    matcher.request(&method, 1);
+    assert_eq!(matcher.choose(&method, 0, true, |_| 0), Choice::Call((0, 0)));
+    matcher.request(&method, 2);
+    assert_eq!(matcher.choose(&method, 0, true, |_| 1), Choice::Call((0, 0)));
 }

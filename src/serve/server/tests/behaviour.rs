@@ -23,13 +23,6 @@ fn payloads(seen: &Seen) -> Vec<u8> {
     seen.bytes.chunks(6).map(|message| message[5]).collect()
 }
 
-/// Looks until it is so.
-async fn until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn begin(server: &ReplayServer) -> hyper::body::Incoming {
     let client = Client::connect(server.grpc_addr()).await;
     let response = client.begin(STREAM_SPECTROGRAMS, &stream_request("a", 0)).await;

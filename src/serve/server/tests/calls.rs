@@ -1,7 +1,10 @@
 //! Calls of any service, seen by a client.
 
 use super::*;
-use crate::{grpc, model::event::EventKind};
+use crate::{
+    grpc,
+    model::event::{CallStart, EventKind},
+};
 
 const POLL: &str = "/x.Y/Poll";
 
@@ -28,6 +31,45 @@ async fn a_call_that_was_not_recorded_counts_as_refused_and_not_as_replayed() {
     assert_eq!(client.call(POLL, b"who?").await.grpc_status(), "0");
     let totals = server.shutdown().await;
     assert_eq!((totals.calls, totals.completed, totals.refused), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_says_more_than_one_that_gave_up_hears_what_that_heard_and_then_nothing() {
+    let gave_up = Ending::Cancelled(Cancelled::new(Party::Client, "the client reset the stream"));
+    let (server, client) = served(asked(1, "one").headers(&[("x", "1")]).received("1").end(gave_up)).await;
+    for said in [&[&b"one"[..]][..], &[b"one", b"two"]] {
+        let (server, client) = (&server, client.clone());
+        let before = server.served().messages;
+        // It leaves when it has heard what there is.
+        tokio::select! {
+            seen = client.call_bytes(POLL, prefixed(said), &[]) => panic!("{seen:?}"),
+            () = until(|| server.served().messages > before) => {}
+        }
+    }
+    let (seen, totals) = tokio::join!(client.call_bytes(POLL, prefixed(&[b"one", b"two"]), &[]), async {
+        until(|| server.served().messages == 3).await;
+        server.shutdown().await
+    });
+    assert_eq!((&seen.bytes, seen.grpc_status()), (&prefixed(&[b"1"]), "14"));
+    assert!(seen.grpc_message().contains("being stopped"), "{}", seen.grpc_message());
+    assert_eq!((totals.calls, totals.refused), (3, 0));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passed_ends_no_call_of_a_client_that_has_none() {
+    let mut expired = Recording::of(1, POLL).end(status(4, "context deadline exceeded", &[("grpc-status", "4")]));
+    expired.events[0].kind = EventKind::CallStart(CallStart {
+        method: POLL.to_owned(),
+        metadata: metadata(&[("grpc-timeout", "1m")]),
+        ..CallStart::default()
+    });
+    let answered = asked(2, "who?").headers(&[]).received("me").ok();
+    let (_server, client) = served(with(expired, answered)).await;
+    assert_eq!(client.call(POLL, b"who?").await.grpc_status(), "0");
+    assert_eq!(client.call(POLL, b"where?").await.grpc_status(), "5");
+    // One that has such a deadline is told when it has passed.
+    let seen = client.call_with(POLL, b"where?", &[("grpc-timeout", "900u")]).await;
+    assert_eq!(seen.grpc_status(), "4");
 }
 
 #[tokio::test]

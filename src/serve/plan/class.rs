@@ -1,0 +1,256 @@
+//! Recorded calls of one method whose clients sent the same requests.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use super::{Cause, Mark, Requests, classes::Known, facets, marks::Marks};
+
+/// Where a recorded call stands: its job, and its place in it.
+pub(in crate::serve) type Place = (usize, usize);
+
+/// How a call ended before its client had said all: more requests than were recorded may follow in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(in crate::serve) enum Early {
+    /// It did not.
+    #[default]
+    No,
+    /// The server ended it with an error.
+    Refused,
+    /// The client gave up: it cancelled the call, or its deadline passed. Nobody knows what it would have heard next.
+    GaveUp,
+}
+
+/// How well a recorded call fits what a client has said; the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// Its client said the same.
+    Exact,
+    /// Its client gave up, and may have meant to say what this one has said since.
+    Beyond,
+    /// Its client gave up by a deadline that this one does not have.
+    OtherDeadline,
+}
+
+/// Calls whose clients sent the same requests, in the order of the recording.
+#[derive(Debug)]
+pub(in crate::serve) struct Class {
+    pub(super) requests: Requests,
+    /// The server ended them with an error before their clients had said all.
+    pub(super) refused: bool,
+    members: Vec<Place>,
+    /// Members whose clients gave up, and the facets of deadlines that are like theirs.
+    gave_up: BTreeMap<usize, Box<[u64]>>,
+    /// What all of them sent.
+    pub(super) common: Marks,
+    /// How many marks the first member has, and the member that has most.
+    first_marks: usize,
+    longest: (usize, Place),
+    /// The least that must have come before one of them went on, step by step.
+    causes: Vec<Cause>,
+    /// Members by what their metadata says that that of others does not.
+    pub(super) facets: HashMap<u64, Vec<usize>>,
+    /// What the metadata of all of them says, and that of other classes does not.
+    shared: HashSet<u64>,
+    /// They were called on more than one connection.
+    spread: bool,
+    connections: HashSet<u32>,
+    /// How many were handed out, when their order goes on across connections.
+    turn: AtomicUsize,
+}
+
+/// The members of a class that fit a client best.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Best {
+    pub(super) fit: Fit,
+    /// In how many entries their metadata agrees with the client's.
+    pub(super) votes: usize,
+    pub(super) members: Vec<usize>,
+    /// No other member fits as well but for its metadata.
+    all: bool,
+    /// The clients of all of these gave up.
+    pub(super) gave_up: bool,
+}
+
+impl Class {
+    /// A class without a member yet, of calls such as this.
+    pub(super) fn of(call: &Known<'_>) -> Self {
+        Self {
+            requests: call.requests.clone(),
+            refused: call.early == Early::Refused,
+            members: Vec::new(),
+            gave_up: BTreeMap::new(),
+            common: Marks::of(call.marks, call.early == Early::GaveUp),
+            first_marks: call.marks.len(),
+            longest: (call.marks.len(), call.place),
+            causes: Vec::new(),
+            facets: HashMap::new(),
+            shared: HashSet::new(),
+            spread: false,
+            connections: HashSet::new(),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Adds a call.
+    pub(super) fn add(&mut self, call: &Known<'_>) {
+        let gave_up = call.early == Early::GaveUp;
+        self.common.join(&Marks::of(call.marks, gave_up));
+        for (at, mark) in call.marks.iter().enumerate() {
+            match self.causes.get_mut(at) {
+                Some(cause) => *cause = cause.least(mark.after),
+                None => self.causes.push(mark.after),
+            }
+        }
+        for facet in facets(call.metadata) {
+            self.facets.entry(facet).or_default().push(self.members.len());
+        }
+        if gave_up {
+            self.gave_up.insert(self.members.len(), facets::alike(call.metadata));
+        }
+        if call.marks.len() > self.longest.0 {
+            self.longest = (call.marks.len(), call.place);
+        }
+        if call.connection != 0 && self.connections.len() < 2 {
+            self.connections.insert(call.connection);
+            self.spread = self.connections.len() > 1;
+        }
+        self.members.push(call.place);
+    }
+
+    /// Every call was added. Forgets what says nothing; `tells` says what all calls of the method have not.
+    pub(super) fn finish(&mut self, tells: impl Fn(u64) -> bool) {
+        let all = self.members.len();
+        let shared = self
+            .facets
+            .iter()
+            .filter(|(facet, members)| members.len() >= all && tells(**facet));
+        self.shared = shared.map(|(facet, _)| *facet).collect();
+        self.facets.retain(|_, members| members.len() < all);
+        self.facets.shrink_to_fit();
+        self.connections = HashSet::new();
+    }
+
+    /// How many steps of its calls are known.
+    pub(super) const fn steps(&self) -> usize {
+        self.causes.len()
+    }
+
+    /// What its calls sent at `at`, when all sent the same.
+    pub(super) fn common(&self, at: usize) -> Option<&Mark> {
+        self.common.get(at)
+    }
+
+    /// True when the clients of all its calls had given up before anything was sent at `at`.
+    pub(super) fn is_silent(&self, at: usize) -> bool {
+        self.gave_up.len() == self.members.len() && at >= self.causes.len() && self.causes.len() < super::MOST_MARKS
+    }
+
+    /// The least that must have come before one of its calls sent what stands at `at`.
+    pub(super) fn cause(&self, at: usize) -> Cause {
+        self.causes.get(at).copied().unwrap_or(Cause {
+            requests: self.requests.count(),
+            half_close: false,
+        })
+    }
+
+    /// True when its calls ended before their clients had said all, as a call of a client with these facets may: one whose
+    /// client gave up means another only when that has such a deadline, too, or neither has one.
+    pub(super) fn ends_early(&self, facets: &[u64]) -> bool {
+        self.refused || self.gave_up.values().any(|alike| meets(alike, facets))
+    }
+
+    /// True when the clients of all its calls gave up, and none had such a deadline as a client with these facets.
+    pub(super) fn is_unlike(&self, facets: &[u64]) -> bool {
+        self.gave_up.len() == self.members.len() && !self.ends_early(facets)
+    }
+
+    /// True when the client of one of its calls gave up.
+    pub(super) fn has_given_up(&self) -> bool {
+        !self.gave_up.is_empty()
+    }
+
+    /// True when the client of this call of it gave up.
+    pub(super) fn gave_up(&self, place: Place) -> bool {
+        let mut members = self.gave_up.keys().filter_map(|at| self.members.get(*at));
+        members.any(|member| *member == place)
+    }
+
+    /// True when a call is one of its.
+    pub(super) fn holds(&self, place: Place) -> bool {
+        self.members.contains(&place)
+    }
+
+    /// The first of its calls.
+    pub(in crate::serve) fn first(&self) -> Place {
+        self.members.first().copied().unwrap_or_default()
+    }
+
+    /// The first of its calls, or one that goes on until after `at` where that does not.
+    pub(super) fn reaching(&self, at: usize) -> Place {
+        if self.first_marks > at {
+            self.first()
+        } else {
+            self.longest.1
+        }
+    }
+
+    /// The members that fit best what a client has said, and of those the ones that agree most with its metadata.
+    pub(super) fn best(&self, facets: &[u64], came: Cause) -> Option<Best> {
+        let over = came.requests > self.requests.count();
+        let fit = |at: usize| match self.gave_up.get(&at) {
+            Some(alike) if meets(alike, facets) => Some(if over || came.half_close {
+                Fit::Beyond
+            } else {
+                Fit::Exact
+            }),
+            Some(_) => (!over).then_some(Fit::OtherDeadline),
+            None => (!over || self.refused).then_some(Fit::Exact),
+        };
+        let fits: Vec<_> = (0..self.members.len()).map(fit).collect();
+        let best = fits.iter().copied().flatten().min()?;
+        let mut votes: Vec<_> = fits.iter().map(|fit| (*fit == Some(best)).then_some(0_usize)).collect();
+        for members in facets.iter().filter_map(|facet| self.facets.get(facet)) {
+            for member in members {
+                if let Some(Some(vote)) = votes.get_mut(*member) {
+                    *vote += 1;
+                }
+            }
+        }
+        let most = votes.iter().copied().flatten().max()?;
+        let members: Vec<_> = (0..votes.len())
+            .filter(|at| votes.get(*at) == Some(&Some(most)))
+            .collect();
+        Some(Best {
+            fit: best,
+            votes: most + facets.iter().filter(|facet| self.shared.contains(facet)).count(),
+            all: members.len() == votes.iter().flatten().count(),
+            gave_up: members.iter().all(|at| self.gave_up.contains_key(at)),
+            members,
+        })
+    }
+
+    /// The member whose turn it is among `best`; the last of them again and again. `before` was chosen for this client
+    /// already; `asked` says how often it has had one of them, given the first.
+    pub(super) fn next(&self, best: &Best, before: Option<Place>, asked: impl FnOnce(Place) -> usize) -> Place {
+        let place = |at: usize| self.members.get(at).copied();
+        let best_places = || best.members.iter().filter_map(|at| place(*at));
+        if let Some(before) = before
+            && best_places().any(|place| place == before)
+        {
+            return before;
+        }
+        let turn = if self.spread && best.all {
+            self.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            asked(best_places().next().unwrap_or_default())
+        };
+        let at = best.members.get(turn.min(best.members.len().saturating_sub(1)));
+        at.and_then(|at| place(*at)).unwrap_or_default()
+    }
+}
+
+fn meets(alike: &[u64], facets: &[u64]) -> bool {
+    facets.iter().any(|facet| alike.contains(facet))
+}

@@ -1,6 +1,5 @@
 //! How whoever reads a report sees the same again: where to get the program, and the commands with all that was asked for.
 
-use super::html::shell_word;
 use crate::model::text::printable;
 
 /// A file of expectations has this name, in a bundle and in the commands of a report.
@@ -85,9 +84,25 @@ pub fn source() -> String {
     format!("`{}`{repository}", install())
 }
 
+/// A word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_word("job-1.gcap"), "job-1.gcap");
+        assert_eq!(shell_word("it's $(here)"), "'it'\\''s $(here)'");
+        assert_eq!(shell_word(""), "''");
+    }
 
     #[test]
     fn the_commands_hold_all_that_the_verdict_depends_on() {

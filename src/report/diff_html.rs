@@ -2,10 +2,17 @@
 //!
 //! The page needs no network and no script.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{diff_text, html::escape::escape, picture::scale};
-use crate::analyze::diff::{CaptureDiff, Column, DifferenceMap};
+use super::{
+    diff_text,
+    html::{data_url, shown},
+    picture::scale,
+};
+use crate::{
+    analyze::diff::{CaptureDiff, Column, DifferenceMap},
+    model::text::counted,
+};
 
 /// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
 const BAR: u32 = 8;
@@ -16,22 +23,29 @@ const SMALLEST_PIXELS: u32 = 640;
 /// The page; `a` and `b` are the names of the captures.
 #[must_use]
 pub fn page(diff: &CaptureDiff, map: Option<&DifferenceMap>, a: &str, b: &str) -> String {
-    let verdict = if diff.differs {
-        "The captures differ"
+    let (verdict, class) = if diff.differs {
+        ("The captures differ", "bad")
     } else {
-        "The captures are the same"
+        ("The captures are the same", "good")
     };
-    let class = if diff.differs { "bad" } else { "good" };
-    let picture = map.and_then(picture).unwrap_or_default();
-    let text = escape(&diff_text::render(diff, a, b));
-    let (a, b) = (escape(a), escape(b));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{verdict}: {a} | {b}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <h1 class=\"{class}\">{verdict}</h1>\n<p>First: <code>{a}</code><br>Second: <code>{b}</code></p>\n\
-         {picture}<h2>What differs</h2>\n<pre>{text}</pre>\n</body>\n</html>\n"
-    )
+    shown(&html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (verdict) ": " (a) " | " (b) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 class=(class) { (verdict) }
+                p { "First: " code { (a) } br; "Second: " code { (b) } }
+                @if let Some(picture) = map.and_then(picture) { (picture) }
+                h2 { "What differs" }
+                pre { (diff_text::render(diff, a, b)) }
+            }
+        }
+    })
 }
 
 const STYLE: &str = ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;\
@@ -45,7 +59,7 @@ h1.good{color:#7fdd9f}}@media print{:root{color-scheme:light}body{color:#000;bac
 pre{background:none;padding:0;font-size:.75rem}img{max-height:22rem}h1.bad{color:#a01010}h1.good{color:#0a6a2a}}";
 
 /// The waterfall as a figure; `None` when no row was compared.
-fn picture(map: &DifferenceMap) -> Option<String> {
+fn picture(map: &DifferenceMap) -> Option<Markup> {
     let largest = map
         .columns
         .iter()
@@ -54,35 +68,29 @@ fn picture(map: &DifferenceMap) -> Option<String> {
         .filter(|worst| worst.is_finite())
         .fold(0_f32, f32::max);
     let png = png(map, largest)?;
-    let image = BASE64.encode(png);
     let (first, last) = (map.sensors.first()?, map.sensors.last()?);
-    let sensors = map.sensors.len();
-    let rows = map.rows();
+    let (rows, sensors) = (counted(map.rows(), "row"), counted(map.sensors.len() as u64, "sensor"));
     let when = |column: Option<&Column>| column.and_then(|column| column.start_ms).map(date_and_time);
-    let (span, axis) = match (when(map.columns.first()), when(map.columns.last())) {
-        (Some(first), Some(last)) => (
-            format!(", {first} to {last}"),
-            format!("<p class=\"axis\" aria-hidden=\"true\"><span>{first}</span><span>{last}</span></p>\n"),
-        ),
-        _ => (String::new(), String::new()),
-    };
+    let span = when(map.columns.first()).zip(when(map.columns.last()));
     let alt = format!(
-        "Waterfall of the differences of call {} and call {}: {rows} rows from left to right, {sensors} sensors from top to \
-         bottom; the largest difference is {largest} dB",
+        "Waterfall of the differences of call {} and call {}: {rows} from left to right, {sensors} from top to bottom; the \
+         largest difference is {largest} dB",
         map.a, map.b
     );
-    let step = if map.step > 1 {
-        format!(" Each column shows the largest difference of {} rows.", map.step)
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "<figure>\n<img alt=\"{alt}\" src=\"data:image/png;base64,{image}\">\n{axis}<figcaption>Call {} and call {}: {rows} rows \
-         from left to right{span}; sensors {first} to {last} from top to bottom. White is no difference, blue to red grows to \
-         {largest} dB, black is where only one side has a number.{step} The bar above shows rows that are missing (red), extra \
-         (orange) or moved (blue).</figcaption>\n</figure>\n",
-        map.a, map.b
-    ))
+    Some(html! {
+        figure {
+            img alt=(alt) src=(data_url(&png));
+            @if let Some((begin, end)) = &span { p.axis aria-hidden="true" { span { (begin) } span { (end) } } }
+            figcaption {
+                "Call " (map.a) " and call " (map.b) ": " (rows) " from left to right"
+                @if let Some((begin, end)) = &span { ", " (begin) " to " (end) }
+                "; sensors " (first) " to " (last) " from top to bottom. White is no difference, blue to red grows to "
+                (largest) " dB, black is where only one side has a number."
+                @if map.step > 1 { " Each column shows the largest difference of " (map.step) " rows." }
+                " The bar above shows rows that are missing (red), extra (orange) or moved (blue)."
+            }
+        }
+    })
 }
 
 /// Milliseconds since the epoch as wall-clock time.

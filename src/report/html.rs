@@ -7,21 +7,23 @@
 
 mod charts;
 mod data;
-pub(super) mod escape;
 mod findings;
 mod sections;
 mod views;
 
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::input::ReportInput;
-use crate::model::finding::Verdict;
-use escape::escape;
-pub(super) use escape::shell_word;
+use crate::model::text::printable_lines;
 pub(super) use sections::{body, facts};
+pub(super) use views::data_url;
 
 const STYLE: &str = include_str!("html/report.css");
 const SCRIPT: &str = include_str!("html/report.js");
+
+/// What the page may do: show what is in it.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri \
+                      'none'; form-action 'none'";
 
 /// The page.
 ///
@@ -35,43 +37,47 @@ const SCRIPT: &str = include_str!("html/report.js");
 /// ```
 #[must_use]
 pub fn render(input: &ReportInput) -> String {
-    let mut page = String::with_capacity(1 << 20);
-    let name = escape(&input.capture);
-    page.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    page.push_str(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src \
-         'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n",
-    );
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    // A browser asks a server for an icon unless the page has one.
-    page.push_str("<link rel=\"icon\" href=\"data:,\">\n");
-    let verdict = match input.validation.verdict {
-        Verdict::Pass => "PASS",
-        Verdict::Fail => "FAIL",
-    };
-    let _ = writeln!(page, "<title>{verdict}: {name}</title>");
-    let _ = writeln!(page, "<style>\n{STYLE}</style>\n</head>\n<body>");
-    page.push_str("<a class=\"skip\" href=\"#findings\">Skip to the findings</a>\n");
-    let _ = writeln!(page, "<header>\n<h1>{name}</h1>");
-    page.push_str(&findings::verdict(input));
-    page.push_str("</header>\n<main>\n");
-    page.push_str(&findings::list(input));
-    page.push_str(&views::pictures(input));
-    page.push_str(&sections::statistics(input));
-    page.push_str(&sections::identity(input));
-    page.push_str(&sections::calls(input));
-    page.push_str(&sections::notes(input));
-    page.push_str(&sections::configure(input));
-    page.push_str(&sections::again(input));
-    let version = env!("CARGO_PKG_VERSION");
-    let _ = writeln!(page, "</main>\n<footer>Made by grpc-capture {version}.</footer>");
-    let _ = writeln!(
-        page,
-        "<script type=\"application/json\" id=\"data\">{}</script>",
-        data::json(input)
-    );
-    let _ = writeln!(page, "<script>\n{SCRIPT}</script>\n</body>\n</html>");
-    page
+    let name = &input.capture;
+    let (_, verdict) = findings::word(input.validation.verdict);
+    shown(&html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                // A browser asks a server for an icon unless the page has one.
+                link rel="icon" href="data:,";
+                title { (verdict) ": " (name) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#findings" { "Skip to the findings" }
+                header {
+                    h1 { (name) }
+                    (findings::verdict(input))
+                }
+                main {
+                    (findings::list(input))
+                    (views::pictures(input))
+                    (sections::statistics(input))
+                    (sections::identity(input))
+                    (sections::calls(input))
+                    (sections::notes(input))
+                    (sections::configure(input))
+                    (sections::again(input))
+                }
+                footer { "Made by grpc-capture " (env!("CARGO_PKG_VERSION")) "." }
+                script type="application/json" id="data" { (PreEscaped(data::json(input))) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    })
+}
+
+/// The page as text, with control characters shown, not passed on.
+pub(super) fn shown(page: &Markup) -> String {
+    printable_lines(&page.0).into_owned()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Numbers, identity, calls, remarks, what was configured, and how to play it again.
 
-use std::fmt::Write as _;
+use maud::{Markup, html};
 
-use super::escape::escape;
 use crate::{
     file::{Header, attribute},
+    model::text::counted,
     report::{input::ReportInput, picture::scale, stats_text},
 };
 
@@ -13,24 +13,24 @@ const CALLS: usize = 100;
 /// Characters of a configure body that are shown.
 const MAX_BODY: usize = 64 << 10;
 
-pub(super) fn statistics(input: &ReportInput) -> String {
-    let text = escape(&stats_text::render(&input.stats));
-    format!("<section id=\"statistics\">\n<h2>Statistics</h2>\n<pre tabindex=\"0\">{text}</pre>\n</section>\n")
+pub(super) fn statistics(input: &ReportInput) -> Markup {
+    html! {
+        section #statistics {
+            h2 { "Statistics" }
+            pre tabindex="0" { (stats_text::render(&input.stats)) }
+        }
+    }
 }
 
-pub(super) fn identity(input: &ReportInput) -> String {
-    let mut rows = Vec::new();
-    for (name, value) in facts(input) {
-        let value = escape(&value);
-        rows.push(format!(
-            "<tr><th scope=\"row\">{}</th><td>{value}</td></tr>",
-            escape(&name)
-        ));
+pub(super) fn identity(input: &ReportInput) -> Markup {
+    html! {
+        section #identity {
+            h2 { "The capture" }
+            table { tbody {
+                @for (name, value) in facts(input) { tr { th scope="row" { (name) } td { (value) } } }
+            } }
+        }
     }
-    format!(
-        "<section id=\"identity\">\n<h2>The capture</h2>\n<table>\n<tbody>\n{}\n</tbody>\n</table>\n</section>\n",
-        rows.join("\n")
-    )
 }
 
 /// What the capture is: names and values.
@@ -75,75 +75,74 @@ pub(in crate::report) fn facts(input: &ReportInput) -> Vec<(String, String)> {
     facts
 }
 
-pub(super) fn calls(input: &ReportInput) -> String {
-    let mut text = "<section id=\"calls\">\n<h2>Calls</h2>\n".to_owned();
-    if input.stats.calls.is_empty() {
-        text.push_str("<p>There is no call.</p>\n</section>\n");
-        return text;
-    }
-    text.push_str(
-        "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Calls\"><table>\n<thead><tr><th>call</th><th>method</th>\
-         <th>messages</th><th>lost</th><th>ending</th><th>message digest</th></tr></thead>\n<tbody>\n",
-    );
-    for call in input.stats.calls.iter().take(CALLS) {
-        let ending = call
-            .ending
-            .as_ref()
-            .map_or_else(|| "no ending".to_owned(), stats_text::ending);
-        let digest = call.digest.map_or_else(String::new, |digest| digest.to_string());
-        let _ = writeln!(
-            text,
-            "<tr><td>{}</td><td class=\"mono\">{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"mono\">{digest}</td></tr>",
-            call.call,
-            escape(&call.method),
-            call.messages,
-            call.lost_messages,
-            escape(&ending),
-        );
-    }
-    text.push_str("</tbody>\n</table></div>\n");
+pub(super) fn calls(input: &ReportInput) -> Markup {
     let more = input.stats.totals.calls.saturating_sub(CALLS as u64);
-    if more > 0 {
-        let _ = writeln!(text, "<p class=\"faint\">And {more} more calls.</p>");
+    html! {
+        section #calls {
+            h2 { "Calls" }
+            @if input.stats.calls.is_empty() {
+                p { "There is no call." }
+            } @else {
+                div.wide tabindex="0" role="group" aria-label="Calls" { table {
+                    thead { tr {
+                        @for name in ["call", "method", "messages", "lost", "ending", "message digest"] { th { (name) } }
+                    } }
+                    tbody {
+                        @for call in input.stats.calls.iter().take(CALLS) {
+                            tr {
+                                td { (call.call) }
+                                td.mono { (call.method) }
+                                td { (call.messages) }
+                                td { (call.lost_messages) }
+                                td { (call.ending.as_ref().map_or_else(|| "no ending".to_owned(), stats_text::ending)) }
+                                td.mono { @if let Some(digest) = call.digest { (digest.to_string()) } }
+                            }
+                        }
+                    }
+                } }
+                @if more > 0 { p.faint { "And " (counted(more, "more call")) "." } }
+            }
+        }
     }
-    text.push_str("</section>\n");
-    text
 }
 
-pub(super) fn notes(input: &ReportInput) -> String {
-    if input.notes.is_empty() {
-        return String::new();
+pub(super) fn notes(input: &ReportInput) -> Markup {
+    html! {
+        @if !input.notes.is_empty() {
+            section #notes {
+                h2 { "Remarks" }
+                ul {
+                    @for (_, offset_ns, note) in &input.notes {
+                        @let at = format!("{:.3}", *offset_ns as f64 / 1e9);
+                        li { (note.text) " " span.faint { "(" (note.author) ", at " (at) " s)" } }
+                    }
+                }
+            }
+        }
     }
-    let mut text = "<section id=\"notes\">\n<h2>Remarks</h2>\n<ul>\n".to_owned();
-    for (_, offset_ns, note) in &input.notes {
-        let (said, author) = (escape(&note.text), escape(&note.author));
-        let _ = writeln!(
-            text,
-            "<li>{said} <span class=\"faint\">({author}, at {:.3} s)</span></li>",
-            *offset_ns as f64 / 1e9
-        );
-    }
-    text.push_str("</ul>\n</section>\n");
-    text
 }
 
-pub(super) fn configure(input: &ReportInput) -> String {
+pub(super) fn configure(input: &ReportInput) -> Markup {
     let bodies = [
         ("Request", attribute::CONFIGURE_REQUEST),
         ("Response", attribute::CONFIGURE_RESPONSE),
     ];
-    let bodies = bodies.map(|(title, name)| Some((title, body(&input.header, name)?)));
-    if bodies.iter().all(Option::is_none) {
-        return "<section id=\"configure\">\n<h2>Configure</h2>\n<p>The capture holds no configure request or response: the \
-                job was dialled, or imported.</p>\n</section>\n"
-            .to_owned();
+    let bodies: Vec<_> = bodies
+        .into_iter()
+        .filter_map(|(title, name)| Some((title, body(&input.header, name)?)))
+        .collect();
+    html! {
+        section #configure {
+            h2 { "Configure" }
+            @if bodies.is_empty() {
+                p { "The capture holds no configure request or response: the job was dialled, or imported." }
+            }
+            @for (title, body) in bodies {
+                h3 { (title) }
+                pre tabindex="0" { (body) }
+            }
+        }
     }
-    let mut text = "<section id=\"configure\">\n<h2>Configure</h2>\n".to_owned();
-    for (title, body) in bodies.into_iter().flatten() {
-        let _ = writeln!(text, "<h3>{title}</h3>\n<pre tabindex=\"0\">{}</pre>", escape(&body));
-    }
-    text.push_str("</section>\n");
-    text
 }
 
 /// A configure body for people: JSON in lines, anything else as it is, cut where it is very long.
@@ -157,20 +156,21 @@ pub(in crate::report) fn body(header: &Header, name: &str) -> Option<String> {
     Some(format!("{}{more}", &text[..end]))
 }
 
-pub(super) fn again(input: &ReportInput) -> String {
+pub(super) fn again(input: &ReportInput) -> Markup {
     let commands = input.again.commands(&input.capture);
     let lines: Vec<_> = commands.iter().map(|command| format!("$ {command}")).collect();
-    let remark = input.again.remark.as_ref();
-    let remark = remark.map_or_else(String::new, |remark| format!("<p>{}</p>\n", escape(remark)));
-    let repository = match env!("CARGO_PKG_REPOSITORY") {
-        "" => String::new(),
-        url => format!(" Its source is at {}.", escape(url)),
-    };
-    format!(
-        "<section id=\"again\">\n<h2>See it again</h2>\n{remark}<p>The first command gets the program \
-         <code>capture</code>, in the version that made this page.{repository} <code>validate</code> judges the capture as \
-         this page does, <code>serve</code> serves it as a local server for any client, <code>verify</code> proves that the \
-         file is whole.</p>\n<pre tabindex=\"0\">{}</pre>\n</section>\n",
-        escape(&lines.join("\n"))
-    )
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    html! {
+        section #again {
+            h2 { "See it again" }
+            @if let Some(remark) = &input.again.remark { p { (remark) } }
+            p {
+                "The first command gets the program " code { "capture" } ", in the version that made this page."
+                @if !repository.is_empty() { " Its source is at " (repository) "." }
+                " " code { "validate" } " judges the capture as this page does, " code { "serve" }
+                " serves it as a local server for any client, " code { "verify" } " proves that the file is whole."
+            }
+            pre tabindex="0" { (lines.join("\n")) }
+        }
+    }
 }

@@ -146,6 +146,11 @@ fn hostile_names_stay_text() {
     let page = check(&input);
     assert_eq!(page, render(&input), "the same input gives the same page");
     assert!(page.contains("&lt;script&gt;alert(1)"));
+    // Neither in an element nor in an attribute is anything of it markup, and its control characters are seen.
+    for piece in HOSTILE.split_whitespace().filter(|piece| piece.contains(['<', '"'])) {
+        assert!(!page.contains(piece), "{piece}");
+    }
+    assert!(page.contains("\\u{202e}\\u{0}\n# x"));
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! The pictures on the page.
 
-use std::fmt::Write as _;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use maud::{Markup, html};
 
-use super::{charts, data, escape::escape};
-use crate::report::{
-    input::ReportInput,
-    picture::{
-        Limits, SensorState, colour,
-        png::{self, Mark, Sheet},
-        scale,
+use super::{charts, data};
+use crate::{
+    model::text::counted,
+    report::{
+        input::ReportInput,
+        picture::{
+            Limits, SensorState, colour,
+            png::{self, Mark, Sheet},
+            scale,
+        },
     },
 };
 
@@ -19,119 +21,104 @@ const STILL: (usize, usize) = (960, 480);
 /// Dead sensors that are named one by one.
 const NAMED: usize = 24;
 
-pub(super) fn pictures(input: &ReportInput) -> String {
-    let mut text = "<section id=\"pictures\">\n<h2>Pictures</h2>\n".to_owned();
+pub(super) fn pictures(input: &ReportInput) -> Markup {
     let plan = &input.pictures.plan;
-    if plan.sensors.is_empty() || plan.bins == 0 {
-        text.push_str("<p>The capture holds no spectrum that could be drawn.</p>\n");
-    } else {
-        controls(&mut text);
-        waterfall(&mut text, input);
-        spectrogram(&mut text, input);
-        text.push_str(&charts::histogram(input));
+    html! {
+        section #pictures {
+            h2 { "Pictures" }
+            @if plan.sensors.is_empty() || plan.bins == 0 {
+                p { "The capture holds no spectrum that could be drawn." }
+            } @else {
+                (controls())
+                (waterfall(input))
+                (spectrogram(input))
+                (charts::histogram(input))
+            }
+            (charts::timeline(input))
+        }
     }
-    text.push_str(&charts::timeline(input));
-    text.push_str("</section>\n");
-    text
 }
 
-fn controls(text: &mut String) {
-    text.push_str(
-        "<div class=\"controls only-js\">\n\
-         <button type=\"button\" data-zoom=\"in\" aria-label=\"Zoom in\">+</button>\n\
-         <button type=\"button\" data-zoom=\"out\" aria-label=\"Zoom out\">&minus;</button>\n\
-         <button type=\"button\" data-zoom=\"left\" aria-label=\"Earlier\">&larr;</button>\n\
-         <button type=\"button\" data-zoom=\"right\" aria-label=\"Later\">&rarr;</button>\n\
-         <button type=\"button\" data-zoom=\"all\">Whole time</button>\n\
-         <label for=\"sensor\">Sensor</label> <select id=\"sensor\"></select>\n\
-         <output id=\"readout\" aria-live=\"polite\">Point at a picture to read its values.</output>\n\
-         </div>\n",
-    );
+fn controls() -> Markup {
+    html! {
+        div class="controls only-js" {
+            button type="button" data-zoom="in" aria-label="Zoom in" { "+" }
+            button type="button" data-zoom="out" aria-label="Zoom out" { "−" }
+            button type="button" data-zoom="left" aria-label="Earlier" { "←" }
+            button type="button" data-zoom="right" aria-label="Later" { "→" }
+            button type="button" data-zoom="all" { "Whole time" }
+            label for="sensor" { "Sensor" }
+            select #sensor {}
+            output #readout aria-live="polite" { "Point at a picture to read its values." }
+        }
+    }
 }
 
-fn waterfall(text: &mut String, input: &ReportInput) {
+fn waterfall(input: &ReportInput) -> Markup {
     let pictures = &input.pictures;
     let plan = &pictures.plan;
     let described = format!(
-        "Waterfall: time across, {} sensors downward from {} to {}, colour is the level in dB over the median.",
-        plan.sensors.len(),
+        "Waterfall: time across, {} downward from {} to {}, colour is the level in dB over the median.",
+        counted(plan.sensors.len() as u64, "sensor"),
         plan.sensors.first().map_or(0, |sensor| sensor.id),
         plan.sensors.last().map_or(0, |sensor| sensor.id),
     );
-    text.push_str("<h3>Level of each sensor</h3>\n<figure>\n");
-    let _ = writeln!(
-        text,
-        "<canvas id=\"waterfall\" class=\"only-js\" tabindex=\"0\" role=\"application\" aria-label=\"{described}\" \
-         aria-describedby=\"keys\"></canvas>"
-    );
-    let _ = writeln!(text, "<noscript>{}</noscript>", still(input, &described));
-    legend(text, data::limits(input), "dB over the median");
-    let shared = match pictures.columns.each {
-        1 => String::new(),
-        each => format!(" {each} neighbouring sensors share a line."),
-    };
-    let left_out = match plan.spectra_left_out {
-        0 => String::new(),
-        count => format!(" {count} spectra of further sensors are not drawn."),
-    };
-    let guess = if plan.guessed_layout {
-        " The payload was read as f32, channel by channel, which is a guess."
-    } else {
-        ""
-    };
-    let _ = writeln!(
-        text,
-        "<figcaption>How far each value stands over the median of its sensor and bin, mean of the {} liveliest of {} \
-         bins. Time begins at {}; a slot of it is {}, and where several rows share one, the largest counts.{shared}{left_out}\
-         {guess}{}{}\
-         </figcaption>\n</figure>",
-        plan.lively.len(),
-        plan.bins,
-        plan.time
-            .segments
-            .first()
-            .map_or_else(String::new, |first| scale::date_and_time(first.start_us)),
-        scale::length(pictures.slots.length_us),
-        pauses(input),
-        dead(input),
-    );
-    text.push_str(
-        "<p id=\"keys\" class=\"small faint only-js\">Drag to zoom in, double-click for the whole time, click a sensor for its \
-         spectrogram. Keys: arrows move the cursor (Shift: ten steps), <kbd>+</kbd> and <kbd>-</kbd> zoom, <kbd>0</kbd> \
-         shows all, Page Up and Page Down move in time, Enter chooses the sensor.</p>\n",
-    );
+    let begin = plan.time.segments.first();
+    html! {
+        h3 { "Level of each sensor" }
+        figure {
+            canvas #waterfall.only-js tabindex="0" role="application" aria-label=(described) aria-describedby="keys" {}
+            noscript { (still(input, &described)) }
+            (legend(data::limits(input), "dB over the median"))
+            figcaption {
+                "How far each value stands over the median of its sensor and bin, mean of the " (plan.lively.len())
+                " liveliest of " (plan.bins) " bins. Time begins at "
+                (begin.map_or_else(String::new, |first| scale::date_and_time(first.start_us))) "; a slot of it is "
+                (scale::length(pictures.slots.length_us)) ", and where several rows share one, the largest counts."
+                @if pictures.columns.each > 1 { " " (pictures.columns.each) " neighbouring sensors share a line." }
+                @if plan.spectra_left_out > 0 {
+                    " " (plan.spectra_left_out) " spectra of further sensors are not drawn."
+                }
+                @if plan.guessed_layout { " The payload was read as f32, channel by channel, which is a guess." }
+                (pauses(input)) (dead(input))
+            }
+        }
+        p #keys class="small faint only-js" {
+            "Drag to zoom in, double-click for the whole time, click a sensor for its spectrogram. Keys: arrows move the \
+             cursor (Shift: ten steps), " kbd { "+" } " and " kbd { "-" } " zoom, " kbd { "0" }
+            " shows all, Page Up and Page Down move in time, Enter chooses the sensor."
+        }
+    }
 }
 
-fn spectrogram(text: &mut String, input: &ReportInput) {
+fn spectrogram(input: &ReportInput) -> Markup {
     let pictures = &input.pictures;
     let (Some(cube), Some(limits)) = (&pictures.cube, data::cube_limits(input)) else {
-        return;
+        return Markup::default();
     };
-    text.push_str("<div class=\"only-js\">\n<h3 id=\"spectrogram-title\">Spectrogram</h3>\n<figure>\n");
-    text.push_str(
-        "<canvas id=\"spectrogram\" tabindex=\"0\" role=\"application\" aria-label=\"Spectrogram of a sensor\" \
-         aria-describedby=\"keys\"></canvas>\n",
-    );
-    legend(text, limits, "dB");
     let coarse = cube.bins_each > 1 || pictures.cube_slots.length_us > pictures.slots.length_us;
-    let coarse = if coarse {
-        format!(
-            " Here {} bins and {} share a cell; <code>capture export --png FILE --what spectrogram --sensor ID</code> \
-             draws all of them.",
-            cube.bins_each,
-            scale::length(pictures.cube_slots.length_us)
-        )
-    } else {
-        String::new()
-    };
-    let _ = writeln!(
-        text,
-        "<figcaption>Intensity of each bin as it was sent.{coarse}</figcaption>\n</figure>\n</div>"
-    );
+    html! {
+        div.only-js {
+            h3 #spectrogram-title { "Spectrogram" }
+            figure {
+                canvas #spectrogram tabindex="0" role="application" aria-label="Spectrogram of a sensor"
+                    aria-describedby="keys" {}
+                (legend(limits, "dB"))
+                figcaption {
+                    "Intensity of each bin as it was sent."
+                    @if coarse {
+                        " Here " (counted(cube.bins_each as u64, "bin")) " and " (scale::length(pictures.cube_slots.length_us))
+                        " share a cell; " code { "capture export --png FILE --what spectrogram --sensor ID" }
+                        " draws all of them."
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The waterfall as an image, for whoever runs no scripts.
-fn still(input: &ReportInput, described: &str) -> String {
+fn still(input: &ReportInput, described: &str) -> Markup {
     let marks = input.validation.findings.iter().enumerate();
     let marks = marks.map(|(at, finding)| Mark {
         severity: finding.severity,
@@ -145,15 +132,15 @@ fn still(input: &ReportInput, described: &str) -> String {
         marks: marks.collect(),
     };
     let file = png::encode(&png::waterfall(&input.pictures, &sheet)).unwrap_or_default();
-    format!(
-        "<img class=\"still\" width=\"{}\" height=\"{}\" alt=\"{described}\" src=\"data:image/png;base64,{}\">",
-        STILL.0,
-        STILL.1,
-        BASE64.encode(file)
-    )
+    html! { img.still width=(STILL.0) height=(STILL.1) alt=(described) src=(data_url(&file)); }
 }
 
-fn legend(text: &mut String, limits: Limits, unit: &str) {
+/// A PNG file as the address of an image.
+pub(in crate::report) fn data_url(png: &[u8]) -> String {
+    format!("data:image/png;base64,{}", BASE64.encode(png))
+}
+
+fn legend(limits: Limits, unit: &str) -> Markup {
     let map = colour::map();
     let stops: Vec<_> = (0..=16)
         .map(|stop| {
@@ -161,15 +148,18 @@ fn legend(text: &mut String, limits: Limits, unit: &str) {
             format!("#{red:02x}{green:02x}{blue:02x}")
         })
         .collect();
-    let _ = writeln!(
-        text,
-        "<div class=\"legend\"><span>{:.1}</span><span class=\"map\" style=\"background:linear-gradient(to right,{})\">\
-         </span><span>{:.1} {unit}</span><span class=\"swatch gap\"></span><span>no row</span>\
-         <span class=\"swatch dead\"></span><span>no finite value</span></div>",
-        limits.low,
-        stops.join(","),
-        limits.high
-    );
+    let colours = format!("background:linear-gradient(to right,{})", stops.join(","));
+    html! {
+        div.legend {
+            span { (format!("{:.1}", limits.low)) }
+            span.map style=(colours) {}
+            span { (format!("{:.1}", limits.high)) " " (unit) }
+            span class="swatch gap" {}
+            span { "no row" }
+            span class="swatch dead" {}
+            span { "no finite value" }
+        }
+    }
 }
 
 fn pauses(input: &ReportInput) -> String {
@@ -202,5 +192,5 @@ fn dead(input: &ReportInput) -> String {
             count => format!(" {count} sensors are {}: {named}{more}.", wanted.name()),
         }
     };
-    escape(&format!("{}{}", of(SensorState::Dead), of(SensorState::Stuck)))
+    format!("{}{}", of(SensorState::Dead), of(SensorState::Stuck))
 }

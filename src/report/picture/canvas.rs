@@ -1,6 +1,6 @@
 //! A canvas of pixels: rectangles, lines, letters.
 
-use super::font;
+use super::font::Letters;
 
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
@@ -113,63 +113,96 @@ impl Canvas {
         }
     }
 
-    /// Writes a line of text, `scale` pixels for each dot of a letter; `y` is its upper edge. Letters beyond ASCII become
-    /// question marks.
-    pub fn text(&mut self, x: usize, y: usize, scale: usize, align: Align, text: &str, colour: Rgb) {
-        let width = text_width(text, scale);
-        let left = match align {
-            Align::Left => x,
-            Align::Middle => x.saturating_sub(width / 2),
-            Align::Right => x.saturating_sub(width),
+    /// Mixes a colour into one pixel, by how much of it is covered (0 to 1).
+    fn mix(&mut self, x: i32, y: i32, covered: f32, colour: Rgb) {
+        let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else {
+            return;
         };
-        for (at, letter) in text.chars().enumerate() {
-            for (column, bits) in font::letter(letter).iter().enumerate() {
-                for row in (0..font::HEIGHT).filter(|row| bits >> row & 1 == 1) {
-                    let area = Area {
-                        left: left + (at * font::ADVANCE + column) * scale,
-                        top: y + row * scale,
-                        width: scale,
-                        height: scale,
-                    };
-                    self.fill(area, colour);
-                }
+        let at = (y * self.width + x) * 3;
+        if x < self.width
+            && let Some(pixel) = self.pixels.get_mut(at..at + 3)
+        {
+            for (channel, wanted) in pixel.iter_mut().zip(colour) {
+                let (now, wanted) = (f32::from(*channel), f32::from(wanted));
+                *channel = ((wanted - now).mul_add(covered, now)).round() as u8;
             }
         }
+    }
+
+    /// Writes a line of text, `size` pixels from line to line; `y` is the upper edge of its capitals.
+    pub fn text(&mut self, x: usize, y: usize, size: f32, align: Align, text: &str, colour: Rgb) {
+        let Some(letters) = Letters::new(size) else { return };
+        let width = letters.width(text);
+        let left = match align {
+            Align::Left => x as f32,
+            Align::Middle => (x as f32 - width / 2.0).round(),
+            Align::Right => (x as f32 - width).round(),
+        };
+        letters.draw(text, left, y as f32, |x, y, covered| self.mix(x, y, covered, colour));
     }
 }
 
 /// How wide a text is, pixels.
 #[must_use]
-pub fn text_width(text: &str, scale: usize) -> usize {
-    (text.chars().count() * font::ADVANCE).saturating_sub(1) * scale
+pub fn text_width(text: &str, size: f32) -> usize {
+    Letters::new(size).map_or(0, |letters| letters.width(text).ceil() as usize)
 }
 
-/// The text, cut at so many pixels.
+/// The text, cut at so many pixels; empty where nothing of it fits.
 #[must_use]
-pub fn cut(text: &str, scale: usize, width: usize) -> String {
-    let fitting = (width / scale.max(1) + 1) / font::ADVANCE;
-    let long = text.chars().count() > fitting;
-    let kept = if long { fitting.saturating_sub(2) } else { fitting };
-    let mut cut: String = text.chars().take(kept).collect();
-    if long {
-        cut.push_str("..");
+pub fn cut(text: &str, size: f32, width: usize) -> String {
+    let Some(letters) = Letters::new(size) else {
+        return String::new();
+    };
+    let width = width as f32;
+    if letters.width(text) <= width {
+        return text.to_owned();
     }
-    cut
+    let mut room = width - letters.advance('…');
+    let mut kept: String = text
+        .chars()
+        .take_while(|letter| {
+            room -= letters.advance(*letter);
+            room >= 0.0
+        })
+        .collect();
+    if !kept.is_empty() {
+        kept.push('…');
+    }
+    kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const INK: Rgb = [0; 3];
+
+    /// The first and the last column that a text colours.
+    fn span(align: Align, text: &str) -> (usize, usize) {
+        let mut canvas = Canvas::new(200, 30, [255; 3]);
+        canvas.text(100, 8, 15.0, align, text, INK);
+        let dark = |x: &usize| (0..30).any(|y| canvas.pixels()[(y * 200 + x) * 3] < 128);
+        let columns: Vec<_> = (0..200).filter(dark).collect();
+        (columns[0], columns[columns.len() - 1])
+    }
+
     #[test]
-    fn letters_have_their_shapes_and_stay_inside() {
-        let mut canvas = Canvas::new(12, 7, [0; 3]);
-        canvas.text(0, 0, 1, Align::Left, "T", [9; 3]);
-        let line = |y: usize| -> Vec<u8> { (0..6).map(|x| canvas.pixels()[(y * 12 + x) * 3]).collect() };
-        assert_eq!(line(0), [9, 9, 9, 9, 9, 0]);
-        assert_eq!(line(6), [0, 0, 9, 0, 0, 0]);
+    fn a_text_lies_where_it_is_aligned() {
+        let width = text_width("14:23:40", 15.0);
+        let (left, right) = span(Align::Left, "14:23:40");
+        assert!((100..104).contains(&left) && right < 100 + width, "{left} to {right}");
+        let (left, right) = span(Align::Right, "14:23:40");
+        assert!(left >= 99 - width && (96..100).contains(&right), "{left} to {right}");
+        let (left, right) = span(Align::Middle, "14:23:40");
+        assert!(left.abs_diff(200 - right) < 6, "{left} to {right}");
+    }
+
+    #[test]
+    fn what_lies_outside_is_not_drawn() {
         let mut canvas = Canvas::new(4, 4, [0; 3]);
-        canvas.text(2, 2, 3, Align::Middle, "a long ünicode text", [1; 3]);
+        canvas.text(2, 2, 30.0, Align::Middle, "a long ünicode text 漢", [1; 3]);
+        canvas.text(0, 0, 30.0, Align::Right, "left of it", [1; 3]);
         canvas.fill(
             Area {
                 left: 3,
@@ -180,11 +213,18 @@ mod tests {
             [2; 3],
         );
         assert_eq!(canvas.pixels().len(), 48);
+        assert_eq!(canvas.pixels()[45..], [2; 3]);
     }
 
     #[test]
     fn long_texts_are_cut() {
-        assert_eq!(cut("abcdef", 1, 100), "abcdef");
-        assert_eq!(cut("abcdefghij", 1, 35), "abcd..");
+        assert_eq!(cut("abcdef", 12.0, 100), "abcdef");
+        let short = cut("abcdefghij", 12.0, 40);
+        assert!(
+            short.starts_with("abc") && short.ends_with('…') && short.len() < 10,
+            "{short}"
+        );
+        assert!(text_width(&short, 12.0) <= 40);
+        assert_eq!(cut("abcdefghij", 12.0, 5), "");
     }
 }

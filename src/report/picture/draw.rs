@@ -13,8 +13,10 @@ use super::{
 use crate::model::finding::Severity;
 use parts::{Up, band, bars, count_axis, image, left_label, legend, marks, nothing, share_of_time, time_axis};
 
-/// Pixels for each dot of a letter.
-const LETTER: usize = 2;
+/// Sizes of letters, pixels from line to line: the title, labels of axes, and what explains.
+const TITLE: f32 = 19.0;
+const LABEL: f32 = 15.0;
+const SMALL: f32 = 12.0;
 /// Height of a line of text.
 const LINE: usize = 20;
 
@@ -58,8 +60,8 @@ impl Sheet {
         let (width, height) = (self.width.clamp(360, 8000), self.height.clamp(240, 8000));
         let mut canvas = Canvas::new(width, height, PAPER);
         let title = format!("{}: {title}", self.name);
-        canvas.text(20, 14, LETTER, Align::Left, &cut(&title, LETTER, width - 40), INK);
-        canvas.text(20, 38, 1, Align::Left, &cut(explained, 1, width - 40), FAINT);
+        canvas.text(20, 14, TITLE, Align::Left, &cut(&title, TITLE, width - 40), INK);
+        canvas.text(20, 38, SMALL, Align::Left, &cut(explained, SMALL, width - 40), FAINT);
         let area = Area {
             left: 104,
             top: 70,
@@ -105,7 +107,7 @@ pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
             canvas.fill(mark, DEAD[1]);
         }
     }
-    canvas.text(20, area.top - 18, 1, Align::Left, "sensor", FAINT);
+    canvas.text(area.left - 10, area.top - 18, SMALL, Align::Right, "sensor", FAINT);
     legend(&mut canvas, area, limits, "dB");
     marks(&mut canvas, area, sheet, |mark| share_of_time(mark.at_us, pictures));
     canvas
@@ -130,7 +132,7 @@ pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f6
         let y = area.bottom() - ((tick.at + 0.5) / raster.columns as f64 * area.height as f64) as usize;
         left_label(&mut canvas, area, y, &tick.label);
     }
-    canvas.text(20, area.top - 18, 1, Align::Left, unit, FAINT);
+    canvas.text(area.left - 10, area.top - 18, SMALL, Align::Right, unit, FAINT);
     legend(&mut canvas, area, limits, "dB");
     marks(&mut canvas, area, sheet, |mark| share_of_time(mark.at_us, pictures));
     canvas
@@ -163,11 +165,11 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
             "stall {}",
             scale::length(((silence.to_ns - silence.from_ns) / 1000) as i64)
         );
-        let text = cut(&text, 1, right - left);
+        let text = cut(&text, SMALL, right - left);
         canvas.text(
             usize::midpoint(left, right),
             area.top + 6,
-            1,
+            SMALL,
             Align::Middle,
             &text,
             WARNING,
@@ -186,12 +188,12 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
             ERROR,
         );
         let text = format!("{} lost", lost.messages);
-        canvas.text(left + 5, area.top + 20, 1, Align::Left, &text, ERROR);
+        canvas.text(left + 5, area.top + 20, SMALL, Align::Left, &text, ERROR);
     }
     let seconds = arrivals.length_ns as f64 / 1e9;
     for tick in scale::numbers(0.0, seconds, area.width / 110) {
         let x = x((tick.at * 1e9) as u64);
-        canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
+        canvas.text(x, area.bottom() + 12, LABEL, Align::Middle, &tick.label, INK);
         canvas.fill(
             Area {
                 left: x,
@@ -205,7 +207,7 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     canvas.text(
         area.right(),
         area.bottom() + 40,
-        1,
+        SMALL,
         Align::Right,
         "seconds since the capture began",
         FAINT,
@@ -229,7 +231,7 @@ pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     if span > 0.0 {
         for tick in scale::numbers(low, low + span, area.width / 110) {
             let x = area.left + ((tick.at - low) / span * (area.width - 1) as f64) as usize;
-            canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
+            canvas.text(x, area.bottom() + 12, LABEL, Align::Middle, &tick.label, INK);
             canvas.fill(
                 Area {
                     left: x,
@@ -243,7 +245,7 @@ pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     } else {
         nothing(&mut canvas, area);
     }
-    canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, "dB", FAINT);
+    canvas.text(area.right(), area.bottom() + 40, SMALL, Align::Right, "dB", FAINT);
     count_axis(&mut canvas, area, histogram.counts.iter().copied().max().unwrap_or(0));
     canvas.frame(area, INK);
     canvas

@@ -1,9 +1,10 @@
 //! What pictures are put together from: image, axes, legend, marks, bars.
 
-use super::{LETTER, LINE, Mark, Sheet};
+use super::{LABEL, LINE, Mark, SMALL, Sheet};
 use crate::report::picture::{
     canvas::{Align, Area, Canvas, cut, text_width},
     colour::{self, BAR, DEAD, FAINT, GAP, INK},
+    font::capitals,
     painter::Pictures,
     raster::{Cell, Limits, Raster},
     scale,
@@ -47,7 +48,7 @@ pub(super) fn image(canvas: &mut Canvas, area: Area, raster: &Raster, limits: Li
 
 pub(super) fn nothing(canvas: &mut Canvas, area: Area) {
     let (x, y) = (area.left + area.width / 2, area.top + area.height / 2);
-    canvas.text(x, y, LETTER, Align::Middle, "nothing to draw", INK);
+    canvas.text(x, y, LABEL, Align::Middle, "nothing to draw", INK);
 }
 
 pub(super) fn largest(raster: &Raster, first: usize, end: usize, column: usize) -> Cell {
@@ -91,9 +92,9 @@ pub(super) fn time_axis(canvas: &mut Canvas, area: Area, pictures: &Pictures) {
             },
             INK,
         );
-        let half = text_width(&tick.label, LETTER) / 2;
+        let half = text_width(&tick.label, LABEL) / 2;
         if x.saturating_sub(half) >= free {
-            canvas.text(x, area.bottom() + 12, LETTER, Align::Middle, &tick.label, INK);
+            canvas.text(x, area.bottom() + 12, LABEL, Align::Middle, &tick.label, INK);
             free = x + half + 12;
         }
     }
@@ -103,7 +104,7 @@ pub(super) fn time_axis(canvas: &mut Canvas, area: Area, pictures: &Pictures) {
         canvas.text(
             usize::midpoint(left, right),
             area.top - 30,
-            1,
+            SMALL,
             Align::Middle,
             &text,
             FAINT,
@@ -116,7 +117,7 @@ pub(super) fn time_axis(canvas: &mut Canvas, area: Area, pictures: &Pictures) {
             scale::date_and_time(first.start_us),
             scale::date_and_time(end)
         );
-        canvas.text(area.right(), area.bottom() + 40, 1, Align::Right, &text, FAINT);
+        canvas.text(area.right(), area.bottom() + 40, SMALL, Align::Right, &text, FAINT);
     }
 }
 
@@ -130,7 +131,14 @@ pub(super) fn left_label(canvas: &mut Canvas, area: Area, y: usize, label: &str)
         },
         INK,
     );
-    canvas.text(area.left - 10, y.saturating_sub(7), LETTER, Align::Right, label, INK);
+    canvas.text(
+        area.left - 10,
+        y.saturating_sub(capitals(LABEL) / 2),
+        LABEL,
+        Align::Right,
+        label,
+        INK,
+    );
 }
 
 /// A colour bar, and what is no colour.
@@ -162,14 +170,14 @@ pub(super) fn legend(canvas: &mut Canvas, area: Area, limits: Limits, unit: &str
         let y = bar.bottom() - (share * (bar.height - 1) as f64) as usize;
         canvas.text(
             bar.right() + 6,
-            y.saturating_sub(7),
-            LETTER,
+            y.saturating_sub(capitals(LABEL) / 2),
+            LABEL,
             Align::Left,
-            &cut(&tick.label, LETTER, 66),
+            &cut(&tick.label, LABEL, 66),
             INK,
         );
     }
-    canvas.text(bar.left, area.top - 18, 1, Align::Left, unit, FAINT);
+    canvas.text(bar.left, area.top - 18, SMALL, Align::Left, unit, FAINT);
     for (at, (name, colours)) in [("gap", GAP), ("dead", DEAD)].into_iter().enumerate() {
         let top = area.bottom() - 44 + at * LINE;
         for y in 0..12 {
@@ -177,7 +185,7 @@ pub(super) fn legend(canvas: &mut Canvas, area: Area, limits: Limits, unit: &str
                 canvas.dot(bar.left + x, top + y, colours[(x / 4 + y / 4) % 2]);
             }
         }
-        canvas.text(bar.right() + 6, top + 3, 1, Align::Left, name, INK);
+        canvas.text(bar.right() + 6, top + 2, SMALL, Align::Left, name, INK);
     }
 }
 

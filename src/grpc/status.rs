@@ -1,10 +1,12 @@
 //! Status: `grpc-status`, `grpc-message`, and what HTTP says when they are missing.
 
-use http::HeaderMap;
+use std::borrow::Cow;
+
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::metadata::metadata;
-use crate::model::event::Status;
+use crate::model::event::{Metadata, Status};
 
 /// OK.
 pub const OK: u32 = 0;
@@ -12,6 +14,8 @@ pub const OK: u32 = 0;
 pub const UNKNOWN: u32 = 2;
 /// The deadline of the call passed.
 pub const DEADLINE_EXCEEDED: u32 = 4;
+/// `INVALID_ARGUMENT`.
+pub const INVALID_ARGUMENT: u32 = 3;
 /// `NOT_FOUND`.
 pub const NOT_FOUND: u32 = 5;
 /// `PERMISSION_DENIED`.
@@ -26,6 +30,8 @@ pub const UNIMPLEMENTED: u32 = 12;
 pub const INTERNAL: u32 = 13;
 /// UNAVAILABLE.
 pub const UNAVAILABLE: u32 = 14;
+/// `DATA_LOSS`.
+pub const DATA_LOSS: u32 = 15;
 /// UNAUTHENTICATED.
 pub const UNAUTHENTICATED: u32 = 16;
 
@@ -114,6 +120,31 @@ pub const fn code_of_http(http: u16) -> u32 {
     }
 }
 
+/// The status of an answer that is not gRPC, or `None` when it is.
+pub(crate) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
+    let content_type = headers.get(CONTENT_TYPE);
+    let content_type = content_type.map_or_else(Cow::default, |value| String::from_utf8_lossy(value.as_bytes()));
+    if http == StatusCode::OK && is_grpc(&content_type) {
+        return None;
+    }
+    status(headers, Block::TrailersOnly).or_else(|| {
+        let kind = match &*content_type {
+            "" => "no content-type",
+            kind => kind,
+        };
+        Some(Status {
+            code: code_of_http(http.as_u16()),
+            message: format!(
+                "the server answered HTTP {} with {kind}, which is not gRPC; is this the right port and path? (The REST \
+                 side of a Focus Server speaks no gRPC.)",
+                http.as_u16()
+            ),
+            trailers: Metadata::default(),
+            trailers_only: true,
+        })
+    })
+}
+
 /// Text of a `grpc-message`: percent escapes decoded, broken ones kept as they are, bad UTF-8 replaced.
 ///
 /// ```
@@ -197,6 +228,32 @@ mod tests {
                 .code,
             42
         );
+    }
+
+    #[test]
+    fn an_answer_that_is_not_grpc_has_a_status_all_the_same() {
+        let grpc = headers(&[("content-type", b"application/grpc+proto")]);
+        assert_eq!(not_grpc(StatusCode::OK, &grpc), None);
+        let told = headers(&[("grpc-status", b"7"), ("content-type", b"text/html")]);
+        assert_eq!(not_grpc(StatusCode::OK, &told).unwrap().code, PERMISSION_DENIED);
+        for (http, kind, code) in [
+            (404, "text/html", UNIMPLEMENTED),
+            (200, "", UNKNOWN),
+            (503, "", UNAVAILABLE),
+        ] {
+            let mut map = HeaderMap::new();
+            if !kind.is_empty() {
+                map.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            }
+            let status = not_grpc(StatusCode::from_u16(http).unwrap(), &map).unwrap();
+            assert_eq!((status.code, status.trailers_only), (code, true), "{}", status.message);
+            let kind = if kind.is_empty() { "no content-type" } else { kind };
+            assert!(
+                status.message.contains(&format!("HTTP {http} with {kind}")),
+                "{}",
+                status.message
+            );
+        }
     }
 
     #[test]

@@ -14,11 +14,8 @@ use crate::{
         datastream::{METHOD as STREAM_SPECTROGRAMS, StreamRequest},
         pandadatastream::{METHOD as STREAM_DATA, requested_stream},
     },
-    grpc::status::{NOT_FOUND, UNIMPLEMENTED},
+    grpc::status::{INVALID_ARGUMENT, NOT_FOUND, UNIMPLEMENTED},
 };
-
-/// gRPC status code of a request that cannot be read, or that asks for a stream that is not there.
-pub(super) const INVALID_ARGUMENT: u32 = 3;
 
 /// More names than this do not help in an error message.
 const MAX_NAMES: usize = 8;

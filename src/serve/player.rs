@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::plan::Cause;
-use crate::model::event::{Broken, Cancelled, Direction, Ending, Event, EventKind, Metadata, Party, Status};
-
-/// gRPC status code `DATA_LOSS`: the capture ends or is damaged before the call's ending.
-pub(super) const DATA_LOSS: u32 = 15;
+use crate::{
+    grpc::status::DATA_LOSS,
+    model::event::{Broken, Cancelled, Direction, Ending, Event, EventKind, Metadata, Party, Status},
+};
 
 /// Something to send, and the recorded offset at which it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]

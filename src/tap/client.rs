@@ -193,7 +193,7 @@ impl CallTap {
                 Attempt::Ended(ending)
             });
         }
-        if let Some(status) = ending::not_grpc(parts.status, &headers) {
+        if let Some(status) = status::not_grpc(parts.status, &headers) {
             let unavailable = status.code == status::UNAVAILABLE;
             let ending = Ending::Status(status);
             if unavailable {

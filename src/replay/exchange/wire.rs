@@ -19,7 +19,7 @@ use tower_service::Service as _;
 use super::super::CompareOptions;
 use crate::{
     grpc::{
-        Deframer, NO_ENCODING, is_grpc, metadata, prefix,
+        Deframer, NO_ENCODING, metadata, prefix,
         status::{self, Block},
     },
     model::event::{CallStart, Direction, Message, Metadata, Status},
@@ -135,9 +135,9 @@ impl Conversation {
                         Err(error) => return self.broken(&error),
                     };
                     let (parts, body) = response.into_parts();
-                    if let Some(refusal) = not_grpc(&parts) {
+                    if let Some(refusal) = status::not_grpc(parts.status, &parts.headers) {
                         self.response = State::Over { head: parts.headers };
-                        return refusal;
+                        return Answer::Status(refusal);
                     }
                     let head = parts.headers;
                     self.response = State::Reading { head, body };
@@ -192,24 +192,6 @@ impl Conversation {
         }
         Answer::Broken(text)
     }
-}
-
-/// The end of a call whose answer is not gRPC.
-fn not_grpc(parts: &http::response::Parts) -> Option<Answer> {
-    let content_type = parts.headers.get(header::CONTENT_TYPE);
-    let grpc = content_type.is_some_and(|value| value.to_str().is_ok_and(is_grpc));
-    if parts.status == http::StatusCode::OK && grpc {
-        return None;
-    }
-    if let Some(status) = status::status(&parts.headers, Block::TrailersOnly) {
-        return Some(Answer::Status(status));
-    }
-    let code = parts.status.as_u16();
-    Some(Answer::Status(Status {
-        code: status::code_of_http(code),
-        message: format!("HTTP {code}, which is not gRPC"),
-        ..Status::default()
-    }))
 }
 
 /// A body of messages that come one by one.

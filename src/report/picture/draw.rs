@@ -61,7 +61,7 @@ impl Sheet {
         let mut canvas = Canvas::new(width, height, PAPER);
         let title = format!("{}: {title}", self.name);
         canvas.text(20, 14, TITLE, Align::Left, &cut(&title, TITLE, width - 40), INK);
-        canvas.text(20, 38, SMALL, Align::Left, &cut(explained, SMALL, width - 40), FAINT);
+        canvas.text(20, 36, SMALL, Align::Left, &cut(explained, SMALL, width - 40), FAINT);
         let area = Area {
             left: 104,
             top: 70,

@@ -1,4 +1,4 @@
-//! The letters of pictures: a part of DejaVu Sans, which is in the program.
+//! The letters of pictures: a part of `DejaVu` Sans, which is in the program.
 
 use ab_glyph::{Font as _, FontRef, PxScale, PxScaleFont, ScaleFont as _, point};
 

@@ -6,10 +6,11 @@ use super::{
     Fault, Kind, When,
     catalog::{CATALOG, FaultEntry},
 };
-use crate::{grpc::status, model::units};
+use crate::{
+    grpc::{http2::code::CANCEL, status},
+    model::units,
+};
 
-/// HTTP/2 error code CANCEL.
-const CANCEL: u32 = 8;
 /// The largest field number of protobuf.
 const MAX_FIELD: u32 = 536_870_911;
 /// A message cannot be made larger than this: the length prefix of gRPC has 32 bits, and we hold the message in memory.

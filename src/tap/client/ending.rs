@@ -2,13 +2,13 @@
 
 use std::error::Error as StdError;
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 
 use super::cancelled_by_us;
 use crate::{
     grpc::{
         http2::code,
-        is_grpc, metadata,
+        metadata,
         status::{self, Block},
     },
     model::event::{Broken, Cancelled, Ending, GoAway, Party, Status},
@@ -77,38 +77,6 @@ pub(in crate::tap) fn may_try_again(error: &(dyn StdError + 'static), ending: &E
         Some(h2) if h2.is_reset() => h2.reason() == Some(h2::Reason::REFUSED_STREAM),
         _ => matches!(ending, Ending::Broken(_)),
     }
-}
-
-/// The status of an answer that is not gRPC, or `None` when it is.
-pub(in crate::tap) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
-    let content_type = headers
-        .get(http::header::CONTENT_TYPE)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .unwrap_or_default();
-    if http == StatusCode::OK && is_grpc(&content_type) {
-        return None;
-    }
-    status::status(headers, Block::TrailersOnly).or_else(|| {
-        let code = match http {
-            StatusCode::OK => status::UNKNOWN,
-            http => status::code_of_http(http.as_u16()),
-        };
-        let kind = if content_type.is_empty() {
-            "no content-type".to_owned()
-        } else {
-            content_type
-        };
-        Some(Status {
-            code,
-            message: format!(
-                "the server answered HTTP {} with {kind}, which is not gRPC; is this the right port and path? (A Focus \
-                 Server's REST side is given with --server.)",
-                http.as_u16()
-            ),
-            trailers: crate::model::event::Metadata::default(),
-            trailers_only: true,
-        })
-    })
 }
 
 /// The ending of a response whose body came to an end. A stream that a GOAWAY closes looks like that, too: hyper takes

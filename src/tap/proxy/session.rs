@@ -28,7 +28,7 @@ use crate::{
         status::{self, Block as StatusBlock},
     },
     model::event::{Direction, Ending, Gap, GoAway, Status},
-    tap::client::ending::{not_grpc, of_trailers},
+    tap::client::ending::of_trailers,
 };
 
 /// A call that runs.
@@ -237,7 +237,7 @@ impl Session {
         }
         let http = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
         let head = Arc::new(Head {
-            foreign: not_grpc(http, &headers),
+            foreign: status::not_grpc(http, &headers),
             headers,
         });
         let status = block

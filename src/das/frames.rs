@@ -122,8 +122,8 @@ impl std::fmt::Display for LeftOut {
         let mut comma = "";
         for (count, what) in [
             (self.undecodable, "cannot be decoded"),
-            (self.other_messages, "belong to methods that are no spectrogram stream"),
-            (self.lost, "were lost before, as the capture's gaps say"),
+            (self.other_messages, "belong to methods without a spectrogram stream"),
+            (self.lost, "were lost during recording, as gaps in the capture say"),
         ] {
             if count > 0 {
                 let plural = if count == 1 { "" } else { "s" };

@@ -162,7 +162,7 @@ impl Opener {
         };
         let raw = raw.map_err(|error| FileError::corrupt(act(), error))?;
         if raw.len() as u64 != head.raw_len {
-            let what = "its content has another length than its head says";
+            let what = "its content differs in length from its head";
             return Err(FileError::corrupt(act(), what));
         }
         Ok(Bytes::from(raw))

@@ -111,7 +111,13 @@ impl fmt::Display for FileError {
         }
         let path = self.path.as_deref().map(Path::display);
         if let Some(path) = &path {
-            write!(f, " of {path}")?;
+            // The file itself, or a place in it.
+            let of = if self.byte.is_none() && self.act.ends_with("the capture") {
+                ""
+            } else {
+                " of"
+            };
+            write!(f, "{of} {path}")?;
         }
         match &self.kind {
             FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {

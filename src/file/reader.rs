@@ -133,7 +133,7 @@ impl<R: Read + Seek> Reader<R> {
             Found::Header(body) => record::decode_header(&body).map_err(|what| FileError::corrupt(act, what)),
             Found::Bad(damage) => Err(FileError::corrupt(act, damage.what)),
             Found::End | Found::Torn(_) => Err(FileError::corrupt(act, "the file ends inside it")),
-            _ => Err(FileError::corrupt(act, "another part stands in its place")),
+            _ => Err(FileError::corrupt(act, "another part is in its place")),
         };
         let header = header.map_err(|error| error.at(step.byte))?;
         Ok(Self {
@@ -302,7 +302,7 @@ impl<R: Read + Seek> Reader<R> {
                     return Ok(false);
                 }
                 Found::Bad(damage) => return corrupt(damage.what),
-                Found::Prologue(_) | Found::Header(_) => return corrupt("a second header stands here".to_owned()),
+                Found::Prologue(_) | Found::Header(_) => return corrupt("there is a second header here".to_owned()),
             }
         }
     }
@@ -378,7 +378,7 @@ impl<R: Read + Seek> Reader<R> {
             && (number, event) != (head.number, head.first_event)
         {
             let (found, first) = (head.number, head.first_event);
-            let what = format!("chunk {found} (event {first}) stands where chunk {number} (event {event}) belongs");
+            let what = format!("chunk {found} (event {first}) is in the place of chunk {number} (event {event})");
             return Err(FileError::corrupt("read the capture", what).at(byte));
         }
         self.expected = Some((
@@ -469,7 +469,7 @@ fn open_file(path: &Path) -> io::Result<File> {
     if kind.is_file() || kind.is_dir() {
         return File::open(path);
     }
-    let what = "it is no regular file, and a capture is read from any place; copy it into a file first";
+    let what = "it is not a regular file, and reading a capture needs one; copy it into a file first";
     Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }
 

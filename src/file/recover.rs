@@ -12,6 +12,7 @@ use super::{
     writer::Storage,
 };
 use crate::model::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};
+use crate::model::text::counted;
 
 /// What a recovery saved, and what it could not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -192,7 +193,7 @@ impl<S: Storage> Salvage<S> {
 
 impl std::fmt::Display for Recovered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} events saved", self.events_saved)?;
+        write!(f, "{} saved", counted(self.events_saved, "event"))?;
         if self.messages_lost > 0 {
             write!(f, "; at least {} lost", self.messages_lost)?;
         }
@@ -200,16 +201,20 @@ impl std::fmt::Display for Recovered {
             write!(f, "; the header was lost")?;
         }
         if !self.damage.is_empty() {
-            write!(f, "; {} damaged places", self.damage.len())?;
+            write!(f, "; {}", counted(self.damage.len() as u64, "damaged place"))?;
         }
         if self.torn_bytes > 0 {
-            write!(f, "; {} bytes of an incomplete chunk dropped", self.torn_bytes)?;
+            write!(
+                f,
+                "; {} of an incomplete chunk left out",
+                counted(self.torn_bytes, "byte")
+            )?;
         }
         if !self.was_finished {
-            write!(f, "; the recording had not been finished")?;
+            write!(f, "; the recording was not finished")?;
         }
         if self.calls_cut_off > 0 {
-            write!(f, "; {} calls closed that had no end", self.calls_cut_off)?;
+            write!(f, "; {} without an ending closed", counted(self.calls_cut_off, "call"))?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl std::fmt::Display for CaptureState {
                 torn_bytes,
             } => write!(
                 f,
-                "unfinished: it was being recorded, or was cut off, at byte {whole_bytes} ({torn_bytes} bytes of an \
+                "unfinished: it is being recorded, or was cut off, at byte {whole_bytes} ({torn_bytes} bytes of an \
                  incomplete chunk are left out)"
             ),
             Self::Damaged => f.write_str("damaged: it was read up to the damage"),

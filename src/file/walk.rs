@@ -96,7 +96,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
         };
         if done.is_some() && !matches!(found, Found::End) {
             visit(Visit::Damage(damage(
-                "bytes follow the summary, though it is the last part",
+                "bytes follow the summary, although it is the last part",
             )));
             break;
         }
@@ -106,7 +106,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 seen_header = true;
                 visit(Visit::Header(&body));
             }
-            Found::Prologue(_) | Found::Header(_) => visit(Visit::Damage(damage("a second header stands here"))),
+            Found::Prologue(_) | Found::Header(_) => visit(Visit::Damage(damage("there is a second header here"))),
             Found::Index(block) => {
                 if let Err(what) = known.index(byte, &block) {
                     visit(Visit::Damage(damage(&what)));
@@ -115,7 +115,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
             Found::Done(found) => {
                 if found.last_index != known.last_index() {
                     visit(Visit::Damage(damage(
-                        "summary: it names another index block than the last",
+                        "summary: it refers to another index block than the last",
                     )));
                 }
                 done = Some((byte, found));

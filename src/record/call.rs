@@ -232,7 +232,8 @@ fn held_up(state: &State) -> Note {
     Note {
         author: "recorder".to_owned(),
         text: format!(
-            "messages waited {:.3} ms altogether for room in the recorder's queue (times: {}); that may have slowed the stream",
+            "messages waited {:.3} ms in total for room in the recorder's queue (times: {}); this may have slowed the \
+                stream down",
             state.blocked_ns as f64 / 1e6,
             state.held
         ),
@@ -243,7 +244,7 @@ impl Drop for CallRecorder {
     fn drop(&mut self) {
         if !self.state().ended {
             let _ = self.end(Ending::Broken(Broken {
-                error: "the tap gave the call up without an ending".to_owned(),
+                error: "the tap dropped the call without an ending".to_owned(),
                 ..Broken::default()
             }));
         }

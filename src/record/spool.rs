@@ -163,7 +163,7 @@ impl SpooledMessage {
     fn write(self, message: &[u8]) -> Option<Self> {
         let written = self.spool.file().and_then(|file| file.write_all_at(message, self.at));
         if let Err(error) = written {
-            tracing::warn!(%error, folder = %self.spool.folder.display(), "no file for messages that wait");
+            tracing::warn!(%error, folder = %self.spool.folder.display(), "no spool file");
             self.spool.lock().failed = true;
             return None;
         }
@@ -180,10 +180,7 @@ impl SpooledMessage {
         let read = read.and_then(|file| file.read_exact_at(&mut message, self.at));
         read.map_err(|error| {
             let folder = self.spool.folder.display();
-            io::Error::new(
-                error.kind(),
-                format!("the file of waiting messages in {folder}: {error}"),
-            )
+            io::Error::new(error.kind(), format!("the spool file in {folder}: {error}"))
         })?;
         Ok(message.into())
     }

@@ -404,7 +404,7 @@ async fn a_full_queue_makes_a_message_wait_and_a_larger_one_than_the_queue_gets_
     let EventKind::Note(note) = &events[3].kind else {
         unreachable!("the fourth is a note");
     };
-    let text = format!("messages waited {:.3} ms altogether", held as f64 / 1e6);
+    let text = format!("messages waited {:.3} ms in total", held as f64 / 1e6);
     assert!(
         note.text.starts_with(&text) && note.text.contains("(times: 1)"),
         "{}",

@@ -81,7 +81,7 @@ impl<S: Sink> Writer<S> {
                 {
                     message.data = spooled
                         .take()
-                        .map_err(|error| ("read back what waited for", error.into()))?;
+                        .map_err(|error| ("read from the spool file for", error.into()))?;
                 }
                 let event = self.apply_rules(event)?;
                 let written = self.write(&event);
@@ -105,7 +105,10 @@ impl<S: Sink> Writer<S> {
         }));
         applied.map_err(|_| {
             self.unruly = true;
-            ("redact", "a rule panicked; the capture is complete up to there".into())
+            (
+                "redact",
+                "a rule panicked; the capture is complete up to this point".into(),
+            )
         })
     }
 

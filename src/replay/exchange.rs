@@ -20,6 +20,7 @@ use super::{
 use crate::{
     grpc::{self as grpc, MAX_INFLATED, NO_ENCODING, descriptors, status},
     model::event::{Direction, Ending, Event, EventKind, Gap, Message, Metadata, Party},
+    model::text::counted,
     replay::{pace::Schedule, source::CaptureSource},
 };
 
@@ -187,7 +188,7 @@ impl Exchange {
 
     /// What was lost in the recording cannot be compared, and what follows would be compared with the wrong message.
     async fn skip(&mut self, gap: &Gap) {
-        let lost = format!("{} messages are lost here: {}", gap.messages, gap.reason);
+        let lost = format!("{} lost here: {}", counted(gap.messages, "message"), gap.reason);
         self.tell(None, "messages", lost, "cannot be compared".to_owned());
         for _ in 0..gap.messages {
             if self.answer().await.is_none() {

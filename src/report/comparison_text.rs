@@ -32,7 +32,7 @@ fn verdict(comparison: &Comparison) -> String {
     let messages = |count: u64| format!("{count} message{} compared", if count == 1 { "" } else { "s" });
     match (comparison.compared, differing) {
         (compared, _) if comparison.matched => format!("PASS  same: {}\n", messages(compared)),
-        (0, 0) => "FAIL  nothing compared: no recorded answer was met\n".to_owned(),
+        (0, 0) => "FAIL  nothing was compared: no recorded answer came\n".to_owned(),
         (compared, differing) => {
             let calls = comparison.calls.len();
             format!(
@@ -45,7 +45,7 @@ fn verdict(comparison: &Comparison) -> String {
 
 fn call_line(call: &CallComparison) -> String {
     let verdict = if call.matched { "same" } else { "different" };
-    let ending = call.ending.as_deref().unwrap_or("stopped where the recording stops");
+    let ending = call.ending.as_deref().unwrap_or("stopped where the recording ends");
     format!(
         "call {} {}: {verdict}; {} sent, {} compared, {} differ, {} missing, {} extra; {}\n",
         call.call,

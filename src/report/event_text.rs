@@ -4,7 +4,7 @@ use crate::{
     grpc,
     model::{
         event::{Direction, Ending, Event, EventKind, Metadata, Party},
-        text::printable,
+        text::{counted, printable},
     },
 };
 
@@ -47,7 +47,11 @@ fn kind(kind: &EventKind, number: Option<u64>) -> String {
         }
         EventKind::HalfClose => "half close".to_owned(),
         EventKind::End(end) => format!("end: {}", ending(end)),
-        EventKind::Gap(gap) => format!("GAP: {} messages lost: {}", gap.messages, printable(&gap.reason)),
+        EventKind::Gap(gap) => format!(
+            "GAP: {} lost: {}",
+            counted(gap.messages, "message"),
+            printable(&gap.reason)
+        ),
         EventKind::Note(note) => format!("note by {}: {}", printable(&note.author), printable(&note.text)),
     }
 }

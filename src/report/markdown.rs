@@ -10,7 +10,7 @@ use crate::{
     file::attribute,
     model::{
         finding::Verdict,
-        text::{printable, printable_lines},
+        text::{counted, printable, printable_lines},
     },
 };
 
@@ -30,20 +30,20 @@ pub fn render(input: &ReportInput) -> String {
         text.push_str(&format!("**{}**: {}\n\n", worst.rule, inline(&worst.message)));
     }
     text.push_str(&format!(
-        "{} errors, {} warnings; {} frames, {} rows, {} sensors.\n",
-        validation.errors,
-        validation.warnings,
-        validation.frames,
-        validation.rows,
-        input.pictures.plan.sensors.len()
+        "{}, {}; {}, {}, {}.\n",
+        counted(validation.errors as u64, "error"),
+        counted(validation.warnings as u64, "warning"),
+        counted(validation.frames, "frame"),
+        counted(validation.rows, "row"),
+        counted(input.pictures.plan.sensors.len() as u64, "sensor"),
     ));
     if let Some(damage) = &validation.damage {
         text.push_str(&format!(
-            "\nThe capture is damaged; this tells what could be read: {}\n",
+            "\nThe capture is damaged; this report covers what could be read: {}\n",
             inline(damage)
         ));
     } else if !validation.finished {
-        text.push_str("\nThe recording was not finished; this tells what there is of it.\n");
+        text.push_str("\nThe recording was not finished; this report covers what it holds so far.\n");
     }
     findings(&mut text, input);
     text.push_str("\n## The capture\n\n| | |\n|---|---|\n");
@@ -68,7 +68,7 @@ pub fn render(input: &ReportInput) -> String {
             text.push_str(&format!("- {said} ({author}, at {:.3} s)\n", *offset_ns as f64 / 1e9));
         }
     }
-    text.push_str("\n## See it again\n\n");
+    text.push_str("\n## Reproduce\n\n");
     if let Some(remark) = &input.again.remark {
         text.push_str(&format!("{}\n\n", inline(remark)));
     }

@@ -30,7 +30,7 @@ fn finding(regression: &Regression) -> Finding {
     } else {
         "worse beyond measure".to_owned()
     };
-    let message = format!("{metric} is {seen}, the baseline {expected}: {worse} (by itself it varies by {noise})");
+    let message = format!("{metric} is {seen}, the baseline {expected}: {worse} (its usual variation is {noise})");
     Finding {
         rule: RULE,
         severity: Severity::Error,

@@ -3,7 +3,7 @@
 use crate::{
     analyze::stats::{Amplitude, Breaks, CallStats, EndingStats, RowTiming, SensorStats, Stats, Timing, TimingSource},
     das::dialect::Dialect,
-    model::text::printable,
+    model::text::{counted, printable},
 };
 
 /// Sensors listed in the text: the quietest and the loudest; JSON holds all of them.
@@ -33,16 +33,18 @@ fn add(lines: &mut Vec<String>, name: &str, text: impl AsRef<str>) {
 fn totals(lines: &mut Vec<String>, stats: &Stats) {
     let totals = &stats.totals;
     let mut text = format!(
-        "{} frames, {} rows, {} bytes in {} call{}; {} messages lost",
-        totals.frames,
-        totals.rows,
-        totals.message_bytes,
-        totals.calls,
-        if totals.calls == 1 { "" } else { "s" },
-        totals.lost_messages
+        "{}, {}, {} in {}; {} lost",
+        counted(totals.frames, "frame"),
+        counted(totals.rows, "row"),
+        counted(totals.message_bytes, "byte"),
+        counted(totals.calls, "call"),
+        counted(totals.lost_messages, "message")
     );
     if totals.undecodable > 0 {
-        text.push_str(&format!("; {} messages CANNOT BE DECODED", totals.undecodable));
+        text.push_str(&format!(
+            "; {} CANNOT BE DECODED",
+            counted(totals.undecodable, "message")
+        ));
     }
     add(lines, "frames", text);
     for undecodable in stats.undecodable.iter().take(LISTED_SENSORS) {
@@ -99,7 +101,7 @@ fn structure(lines: &mut Vec<String>, stats: &Stats) {
         add(
             lines,
             "payload",
-            "read as f32, channel-major: a guess (--element and --axis say what it is)",
+            "read as f32, channel-major, which is an assumption (--element and --axis say what it is)",
         );
     }
     if structure.frames_without_values > 0 {
@@ -165,7 +167,7 @@ fn delivery(lines: &mut Vec<String>, timing: &Timing) {
         add(
             lines,
             "delivery",
-            "not timed: offsets were derived from the rows' own timestamps",
+            "not timed: offsets come from the timestamps of the rows",
         );
         return;
     }
@@ -229,7 +231,7 @@ fn rows(lines: &mut Vec<String>, rows: &RowTiming) {
         add(
             lines,
             "",
-            format!("{:.2} % of the time that was asked for", completeness.fraction * 100.0),
+            format!("{:.2} % of the requested time", completeness.fraction * 100.0),
         );
     }
 }
@@ -270,11 +272,11 @@ fn sensors(lines: &mut Vec<String>, sensors: &[SensorStats]) {
 fn call_line(call: &CallStats) -> String {
     let ending = call.ending.as_ref().map_or_else(|| "no ending".to_owned(), ending);
     format!(
-        "call {:<5} {}  {} frames, {} rows  {ending}",
+        "call {:<5} {}  {}, {}  {ending}",
         call.call,
         printable(&call.method),
-        call.frames,
-        call.rows
+        counted(call.frames, "frame"),
+        counted(call.rows, "row")
     )
 }
 

@@ -339,10 +339,12 @@ fn junit_xml(report: &Report) -> Result<String, TicketError> {
 fn again(whole: &Again, kept: &Kept, source: &str) -> Again {
     let remark = match kept {
         Kept::Whole => None,
-        Kept::Nothing => Some(format!("This bundle does not hold the capture: ask for {source}.")),
+        Kept::Nothing => Some(format!(
+            "This bundle does not hold the capture; ask its sender for {source}."
+        )),
         Kept::Part { from_ns, to_ns, .. } => Some(format!(
-            "This page is about all of {source}. The {CAPTURE} of this bundle is the part of it from {:.3} s to {:.3} s, and \
-             counts offsets, messages and rows from its own beginning.",
+            "This page covers all of {source}. {CAPTURE} in this bundle is the part from {:.3} s to {:.3} s; its \
+             offsets, messages and rows are counted from its own beginning.",
             *from_ns as f64 / 1e9,
             *to_ns as f64 / 1e9
         )),

@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{finding_text, validation::Report};
-use crate::model::text::printable;
+use crate::model::text::{counted, printable};
 
 /// The verdict, findings as a table, each with its places and hint, and the verdict once more: whoever reads the end of a
 /// long text has it before him, too.
@@ -49,9 +49,9 @@ pub fn findings(report: &Report) -> String {
 #[must_use]
 pub fn verdict(report: &Report) -> String {
     let capture = printable(&report.capture);
-    let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    let (errors, warnings) = (counted(report.errors, "error"), counted(report.warnings, "warning"));
-    let judged = format!("{} frames, {} rows", report.frames, report.rows);
+    let errors = counted(report.errors as u64, "error");
+    let warnings = counted(report.warnings as u64, "warning");
+    let judged = format!("{}, {}", counted(report.frames, "frame"), counted(report.rows, "row"));
     let so_far = if report.recording { " so far" } else { "" };
     let worst = report.findings.first().filter(|_| report.fails());
     match worst {

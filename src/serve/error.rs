@@ -57,6 +57,6 @@ pub enum ReplayError {
     #[error("could not start the replay server: {0}")]
     Tls(#[from] ServerTlsError),
     /// The thread that reads the captures stopped.
-    #[error("could not start the replay server: the thread that looks through the captures stopped")]
+    #[error("could not start the replay server: the thread that reads the captures stopped")]
     Scan,
 }

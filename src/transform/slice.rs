@@ -128,7 +128,7 @@ pub enum SliceError {
         known: String,
     },
     /// The range begins where the capture has ended.
-    #[error("the capture ends at {ends_s:.3} s, before the slice would begin at {from_s:.3} s")]
+    #[error("the capture ends at {ends_s:.3} s, before the start of the slice at {from_s:.3} s")]
     BeyondEnd {
         /// The capture's length, seconds.
         ends_s: f64,
@@ -151,8 +151,8 @@ pub enum SliceError {
     NoSensor(SensorSet),
     /// A block's channels are contiguous, and what would be left of it is not.
     #[error(
-        "call {call}, message {message}: a pandadatastream block holds channels {start} to {end} in one piece, and \
-         {sensors} would leave pieces of it; choose one range"
+        "call {call}, message {message}: a pandadatastream block holds channels {start} to {end} as one range, and \
+         {sensors} would leave several; choose one range"
     )]
     Pieces {
         /// The call.

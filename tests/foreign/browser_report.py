@@ -123,7 +123,7 @@ def the_earthquake(driver, page):
 
     driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", water)
     ActionChains(driver).move_to_element_with_offset(water, 100, 0).perform()
-    wait.until(lambda _: "dB over the median" in readout.text)
+    wait.until(lambda _: "dB above the median" in readout.text)
     assert "14:23:4" in readout.text and "sensor 3" in readout.text, readout.text
 
     driver.find_element(By.CSS_SELECTOR, "[data-zoom=in]").click()

@@ -228,6 +228,6 @@ fn messages_that_cannot_be_redacted_make_a_bundle_that_says_what_it_lacks() {
     }
     writer.finish().unwrap();
     let made = run(&[&["bundle", &torn, "-o", &archive], RULES].concat()).expect(3);
-    let told = "1 message of the recording could not be looked into";
+    let told = "1 message of the recording could not be searched for redaction";
     assert!(made.text().contains(told), "{}", made.text());
 }

@@ -73,7 +73,7 @@ fn cases_of_data() -> Vec<Case> {
             "duplicate:at=5",
             json!({"calls": 1, "rows": 190, "rows_duplicated": 3}),
             ("duplicated", "row"),
-            "it comes once more: start 1698416617620 ms",
+            "it occurs once more: start 1698416617620 ms",
         ),
         case(
             "reorder:at=5,by=2",

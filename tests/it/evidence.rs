@@ -314,7 +314,7 @@ fn a_file_that_another_program_touches_while_it_is_recorded_is_no_success() {
                 fs::write(format!("{path}.new"), "other").unwrap();
                 fs::rename(format!("{path}.new"), path).unwrap();
             },
-            "put in its place",
+            "another file replaced it",
         ),
     ];
     let (dir, all) = (Dir::new(), frames(40, 64));

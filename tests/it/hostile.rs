@@ -27,7 +27,7 @@ fn a_pipe_is_refused_at_once_by_whatever_reads_captures() {
         &["recover", &pipe, "-o", &out],
         &["serve", &pipe],
     ] {
-        run(args).expect(4).says(&["no regular file", &pipe]);
+        run(args).expect(4).says(&["not a regular file", &pipe]);
     }
 }
 
@@ -38,10 +38,10 @@ fn force_replaces_files_and_nothing_else() {
     let bytes = dir.write("frames.bin", delimited(&frames(2, 4)));
     run(&["import", &bytes, "-o", &pipe, "--force"])
         .expect(4)
-        .says(&["no regular file"]);
+        .says(&["not a regular file"]);
     run(&["recover", &capture, "-o", &pipe, "--force"])
         .expect(4)
-        .says(&["no regular file"]);
+        .says(&["not a regular file"]);
     let record = [
         "record",
         "--target",
@@ -52,7 +52,7 @@ fn force_replaces_files_and_nothing_else() {
         &pipe,
         "--force",
     ];
-    run(&record).expect(2).says(&["no regular file"]);
+    run(&record).expect(2).says(&["not a regular file"]);
     assert!(
         fs::symlink_metadata(&pipe).is_ok_and(|found| !found.is_file()),
         "the pipe is there"

@@ -171,7 +171,7 @@ fn an_existing_file_is_replaced_only_by_force_and_a_link_is_not_followed() {
     for row in ROWS {
         symlink(&victim, &bench.out).unwrap();
         if row.args[0] == "validate" {
-            bench.run(row, true).expect(4).says(&["no JUnit report"]);
+            bench.run(row, true).expect(4).says(&["not a JUnit report"]);
             assert_eq!(fs::read(&victim).unwrap(), b"not ours", "{:?}", row.args);
             fs::remove_file(&bench.out).unwrap();
             continue;

@@ -75,7 +75,7 @@ fn what_cannot_be_taken_out_is_told_and_nothing_is_left_behind() {
     assert!(!std::path::Path::new(&clean).exists());
     run(&["redact", &source, "-o", &clean, "--field", "datastream.Row.x=hash"])
         .expect(4)
-        .says(&["is no field"]);
+        .says(&["is not a field"]);
     let rules = dir.write("rules.toml", "fields = 3");
     run(&["redact", &source, "-o", &clean, "--rules", &rules])
         .expect(2)
@@ -117,7 +117,7 @@ fn a_recording_hides_before_it_writes() {
     let other = dir.file("other.gcap");
     run(&[&["record", "-o", &other, "--redact", &wrong][..], &target].concat())
         .expect(4)
-        .says(&["is no field"]);
+        .says(&["is not a field"]);
     assert!(!std::path::Path::new(&other).exists());
 }
 
@@ -205,7 +205,7 @@ fn what_a_recording_cannot_look_into_is_left_out_and_said() {
     ];
     let report = run(&[&call[..], &["--redact", &rules, "-o", &out, "--format", "json"]].concat())
         .expect(3)
-        .says(&["1 message could not be looked into"])
+        .says(&["1 message could not be searched"])
         .json();
     assert_eq!((&report["gaps"], &report["lossy"]), (&1.into(), &true.into()));
     assert!(received(&out).is_empty());
@@ -223,7 +223,7 @@ fn a_rule_that_finds_nothing_is_said() {
     ];
     let report = run(&[&["redact", &source, "-o", &clean, "--format", "json"][..], &rules].concat())
         .expect(0)
-        .says(&["metadata x-nowhere=mask", "found nothing"])
+        .says(&["metadata x-nowhere=mask", "matched nothing"])
         .json();
     assert_eq!(report["unmatched"], serde_json::json!(["metadata x-nowhere=mask"]));
     assert_eq!(report["withheld_for"], serde_json::json!([]));

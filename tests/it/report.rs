@@ -212,7 +212,7 @@ fn a_reports_own_commands_say_what_the_report_says() {
     let told = run(&[&["validate", &nan, "--format", "json"][..], &asked].concat())
         .expect(1)
         .json();
-    let again = text.split_once("## See it again").unwrap().1;
+    let again = text.split_once("## Reproduce").unwrap().1;
     let commands = again.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
     assert!(commands.contains("cargo install grpc-capture@"), "{commands}");
     let here = Dir::new();

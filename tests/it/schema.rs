@@ -223,7 +223,7 @@ fn any_method_is_recorded_with_a_request_in_json_by_the_servers_own_schema() {
         .says(&["--protoset"]);
     run(&[&again[..], &["-d", r#"{"job": 1}"#]].concat())
         .expect(2)
-        .says(&["no request of"]);
+        .says(&["not a request of"]);
     let proto = dir.write("guide.proto", GUIDE);
     let lacking = [&again[..], &data, &["--proto", &proto]].concat();
     run(&lacking).expect(2).says(&["is not in the one that was found"]);

@@ -17,7 +17,7 @@ fn a_golden_is_written_checked_and_found_different() {
     prints(&call(&[]).expect(1), &["there is no golden", "--update"]);
     prints(&call(&["--update"]).expect(0), &["zero-ids.golden.txt: new"]);
     prints(&call(&["--update"]).expect(0), &["zero-ids.golden.txt: unchanged"]);
-    prints(&call(&[]).expect(0), &["2 of 2 as their goldens"]);
+    prints(&call(&[]).expect(0), &["2 of 2 equal their golden files"]);
 
     let golden = format!("{goldens}/zero-ids.golden.txt");
     let text = std::fs::read_to_string(&golden).unwrap();
@@ -32,7 +32,7 @@ fn a_golden_is_written_checked_and_found_different() {
     std::fs::write(&golden, &changed).unwrap();
     prints(
         &call(&[]).expect(1),
-        &["zero-ids.golden.txt", "1 of 2 as their goldens, 1 differ"],
+        &["zero-ids.golden.txt", "1 of 2 equal their golden files, 1 differ"],
     );
     call(&["--rel", "0.01"]).expect(0);
     let coloured = call(&["--color", "always"]).expect(1);
@@ -97,7 +97,7 @@ fn a_golden_without_a_capture_is_named() {
     .expect(0);
     run(&["snapshot", &shipped("nan.gcap"), "--check", &goldens])
         .expect(0)
-        .says(&["zero-ids.golden.txt", "orphaned"]);
+        .says(&["zero-ids.golden.txt", "belongs to no capture"]);
 }
 
 #[test]

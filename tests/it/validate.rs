@@ -450,7 +450,7 @@ fn a_test_report_replaces_no_file_of_another_kind() {
     for target in [&judged, &other] {
         run(&["validate", &judged, "--junit", target])
             .expect(4)
-            .says(&["no JUnit report"]);
+            .says(&["not a JUnit report"]);
         assert_eq!(std::fs::read(target).unwrap(), before);
     }
     let report = dir.file("report.xml");

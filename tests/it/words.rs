@@ -520,7 +520,7 @@ fn an_import_doubts_the_dialect_only_where_it_may_be_wrong() {
     let wide = crate::support::delimited(&[rows.into()]);
     let broken = b"\x03\xff\xff\xff".to_vec();
     for (name, bytes, flags, code, says, doubts) in [
-        ("wide", wide, &[][..], 3, "more memory than is allowed", false),
+        ("wide", wide, &[][..], 3, "more memory than allowed", false),
         ("one", [&good[..], &broken].concat(), &[], 1, "though others can", false),
         ("all", broken.clone(), &[], 1, "--dialect pandadatastream", true),
         (

@@ -199,7 +199,7 @@ impl Comparison {
             Item::Message(message) => (What::Message, told_message(message, which)),
         };
         let text = if kind == DifferenceKind::Duplicated {
-            format!("it comes once more: {}", text_of(item))
+            format!("it occurs once more: {}", text_of(item))
         } else {
             text
         };
@@ -300,7 +300,7 @@ impl Comparison {
             what: What::Message,
             a: Some(a),
             b: Some(b),
-            text: "from here on, rows are put into messages otherwise".to_owned(),
+            text: "from here on, rows are distributed over messages differently".to_owned(),
         });
     }
 
@@ -312,7 +312,7 @@ impl Comparison {
         self.found.totals.messages_changed += 1;
         let text = if a.message.compressed == b.message.compressed {
             let (a, b) = differ::told(&a.message.data, &b.message.data).unwrap_or_default();
-            format!("every row is the same, and its bytes differ, by unknown fields or another encoding: {a} and {b}")
+            format!("all rows are equal, but the bytes differ (unknown fields, or another encoding): {a} and {b}")
         } else {
             "one of them is compressed".to_owned()
         };

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{DiffOptions, WINDOW, calls::Surveyed};
-use crate::model::finding::Place;
+use crate::model::{finding::Place, text::counted};
 
 /// Version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -282,8 +282,8 @@ impl CaptureDiff {
         *count += 1;
         let place = Some(Place::call(call.number, call.start_ns));
         let text = format!(
-            "only the {which} capture holds this call, with {} messages",
-            call.received
+            "only the {which} capture holds this call, with {}",
+            counted(call.received, "message")
         );
         let (a, b) = if in_first { (place, None) } else { (None, place) };
         let what = What::Call;

@@ -61,7 +61,7 @@ pub(super) fn compare(a: &RowItem, b: &RowItem, options: DiffOptions) -> RowDiff
     let ids = |row: &RowItem| row.sensors.iter().map(|(id, _)| *id).collect::<Vec<_>>();
     if missing.is_empty() && extra.is_empty() && ids(a) != ids(b) {
         diff.texts
-            .push("the sensors stand in another order, or one of them twice".to_owned());
+            .push("the sensors are in another order, or one occurs twice".to_owned());
     }
     let mut bins = None;
     for (id, values) in &a.sensors {

@@ -257,7 +257,7 @@ fn bytes_that_no_row_explains_are_a_difference_of_their_own() {
     third.extend([0x78, 2]);
     let diff = between(vec![other], vec![third]);
     assert!(
-        diff.calls[0].differences[0].text.starts_with("every row is the same")
+        diff.calls[0].differences[0].text.starts_with("all rows are equal")
             && diff.calls[0].differences[0].text.ends_with(" on: 02)"),
         "{diff:?}"
     );
@@ -271,7 +271,7 @@ fn rows_in_other_messages_are_told_once() {
     assert!(
         diff.calls[0].differences[0]
             .text
-            .contains("put into messages otherwise")
+            .contains("distributed over messages differently")
     );
     assert_eq!(diff.totals.rows, 20);
 }

@@ -9,7 +9,7 @@ use crate::{
 pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests: SnapshotPart) {
     page.heading(&format!("call {}", call.call));
     let method = if call.method.is_empty() {
-        "unknown: its opening is not in the capture"
+        "unknown: the start of the call is not in the capture"
     } else {
         &call.method
     };

@@ -180,7 +180,7 @@ pub(super) fn rows(page: &mut Page, rows: &RowTiming) {
         let fraction = float(completeness.fraction);
         page.line(
             "complete",
-            format_args!("{fraction}: {covered} of {asked} ms that were asked for"),
+            format_args!("{fraction}: {covered} of {asked} requested ms"),
         );
     }
 }

@@ -71,7 +71,7 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     }
     if writer.start_ns.is_some() {
         output::say(format!(
-            "nothing lies behind --start-offset: {} ends at {}",
+            "there is nothing after --start-offset: {} ends at {}",
             args.capture.display(),
             output::seconds(writer.last_ns)
         ));
@@ -83,13 +83,13 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     }
     if writer.lost > 0 {
         output::say(format!(
-            "left out: {} that were lost before, as the capture's gaps say",
+            "left out: {} that were lost during recording, as gaps in the capture say",
             output::counted(writer.lost, "message")
         ));
     }
     if writer.not_inflated > 0 {
         output::say(format!(
-            "{} could not be inflated and stand as recorded",
+            "shown as recorded, because they could not be inflated: {}",
             output::counted(writer.not_inflated, "message")
         ));
     }
@@ -100,7 +100,7 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     };
     if !losses.is_empty() {
         let path = args.capture.display();
-        output::say(format!("the messages alone do not tell all of {path}: {losses}"));
+        output::say(format!("the messages alone do not hold everything of {path}: {losses}"));
     }
     let lossy = writer.not_inflated > 0 || (lost == Lost::Lossy && (writer.lost > 0 || !losses.is_empty()));
     Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
@@ -125,8 +125,8 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
     }
     let place = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let kept = match place {
-        Some(path) if !args.follow && !output::is_special(path) => "nothing of it is kept",
-        _ => "what is there is incomplete",
+        Some(path) if !args.follow && !output::is_special(path) => "nothing was written",
+        _ => "the output is incomplete",
     };
     let place = place.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
     let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
@@ -279,7 +279,7 @@ impl<'a> EventWriter<'a> {
                 Err(error) => {
                     if self.not_inflated == 0 {
                         let number = number.unwrap_or_default();
-                        output::say(format!("call {call}, message {number} stands as recorded: {error}"));
+                        output::say(format!("call {call}, message {number} is written as recorded: {error}"));
                     }
                     self.not_inflated += 1;
                 }

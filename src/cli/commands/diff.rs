@@ -38,7 +38,7 @@ pub(crate) fn run(args: &DiffArgs) -> Done {
     }
     input::read_each(&[args.a.clone(), args.b.clone()], |captures| match captures {
         [(_, a), (_, b)] => compare(args, a, b),
-        _ => Err(Failure::Usage("a comparison is of two captures".to_owned())),
+        _ => Err(Failure::Usage("diff compares two captures".to_owned())),
     })
 }
 

@@ -53,7 +53,7 @@ fn severity(text: &str) -> Result<(&str, Level), Failure> {
     });
     level.ok_or_else(|| {
         Failure::Usage(format!(
-            "`{text}` sets no severity; write RULE=error, warning, info or off"
+            "`{text}` is not a severity; write RULE=error, warning, info or off"
         ))
     })
 }

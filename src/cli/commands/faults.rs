@@ -59,8 +59,8 @@ pub(crate) fn announce(plan: &FaultPlan) {
 pub(crate) fn sum_up(counts: &[FaultCount]) {
     for FaultCount { fault, struck } in counts {
         output::say(match struck {
-            0 => format!("fault {fault} never struck"),
-            times => format!("fault {fault} struck {}", output::counted(*times, "time")),
+            0 => format!("fault {fault} never occurred"),
+            times => format!("fault {fault} occurred {}", output::counted(*times, "time")),
         });
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         Some(path) => path.clone(),
         None if stdin => {
             return Err(Failure::Usage(
-                "frames from stdin need a name for the capture: -o FILE".to_owned(),
+                "input from stdin needs a name for the capture: -o FILE".to_owned(),
             ));
         }
         None => args.input.with_file_name(format!("{name}.gcap")),
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     if source.is_frames() && report.error.is_none() && report.frames > 0 {
         let input = args.input.display();
         output::say(format!(
-            "{input} does not say how its call ended: the capture takes it for a whole call that ended OK"
+            "{input} does not say how its call ended; it is taken as a complete call that ended with OK"
         ));
     }
     Ok(judge(args, &report))
@@ -146,7 +146,7 @@ fn judge(args: &ImportArgs, report: &Report) -> Outcome {
         outcome = Outcome::Lossy;
     }
     if !report.losses.is_empty() {
-        output::say(format!("{input} was not kept as a whole: {}", report.losses));
+        output::say(format!("not everything of {input} was kept: {}", report.losses));
         outcome = Outcome::Lossy;
     }
     if report.frames == 0 && report.error.is_none() {
@@ -155,7 +155,7 @@ fn judge(args: &ImportArgs, report: &Report) -> Outcome {
     }
     if report.too_large > 0 {
         output::say(format!(
-            "{} of {input} would take more memory than is allowed to decode; the capture holds them byte for byte",
+            "{} of {input} would need more memory than allowed to decode; the capture holds them byte for byte",
             output::counted(report.too_large, "frame")
         ));
     }
@@ -177,7 +177,7 @@ fn undecodable(args: &ImportArgs, report: &Report) -> String {
         Dialect::PandaDataStream => Dialect::DataStream,
     };
     if report.malformed == 0 {
-        ": their compression is damaged or not known".to_owned()
+        ": their compression is damaged or unknown".to_owned()
     } else if !report.is_frames {
         "; `capture validate` says what is wrong with the first".to_owned()
     } else if report.malformed + report.too_large < report.frames {

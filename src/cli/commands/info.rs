@@ -202,7 +202,7 @@ fn call_line(call: &CallOverview) -> String {
     let method = call
         .start
         .as_ref()
-        .map_or("(its opening is missing)", |start| start.method.as_str());
+        .map_or("(its start is missing)", |start| start.method.as_str());
     let ending = call
         .ending
         .as_ref()
@@ -277,7 +277,7 @@ fn text(info: &Info) -> String {
         "digest",
         info.digest.map_or_else(
             || "none: unfinished".to_owned(),
-            |digest| format!("{digest} (as the file says; `capture verify` checks it)"),
+            |digest| format!("{digest} (as stored; `capture verify` checks it)"),
         ),
     );
     lines.extend(info.call_list.iter().map(call_line));

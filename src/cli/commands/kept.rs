@@ -38,7 +38,7 @@ pub(crate) fn failure(failure: &RecordingFailure, totals: &RecordingTotals) -> S
     };
     let files: Vec<_> = held.files.iter().map(|file| file.path.display().to_string()).collect();
     let Some(first) = files.first() else {
-        text.push_str("; no file was left, for nothing that was received had been written");
+        text.push_str("; no file was left, because nothing had been written yet");
         return text;
     };
     let names = match files.len() {
@@ -59,7 +59,7 @@ pub(crate) fn failure(failure: &RecordingFailure, totals: &RecordingTotals) -> S
     if let Some(unfinished) = unfinished.next_back() {
         let path = unfinished.path.display();
         text.push_str(&format!(
-            "; `capture recover {path}` makes a whole capture of the one that was not finished"
+            "; `capture recover {path}` makes a complete capture of the unfinished one"
         ));
     }
     text
@@ -70,7 +70,7 @@ pub(crate) fn earlier(path: &Path, files: &[RecordedCapture]) -> Option<String> 
     let stays = files.is_empty() && path.is_file();
     stays.then(|| {
         format!(
-            "the earlier {} stays as it was, for nothing came to replace it",
+            "the earlier {} stays as it was, because nothing was recorded to replace it",
             path.display()
         )
     })

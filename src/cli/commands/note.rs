@@ -49,7 +49,7 @@ fn add(args: &NoteArgs, new: NewCapture, reader: &mut Reader<File>) -> Done {
             .digest_before
             .map_or_else(String::new, |digest| format!(" (it was {digest})"));
         format!(
-            "{}: the remark was added\ndigest {}{before}",
+            "{}: the note was added\ndigest {}{before}",
             printable(&report.capture),
             report.digest
         )

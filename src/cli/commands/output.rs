@@ -181,10 +181,8 @@ pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 let path = path.display();
-                format!(
-                    "another program made {path} while this one ran, and its file is kept; choose another name with -o"
-                )
-                .into()
+                format!("another program created {path} meanwhile, and its file is kept; choose another name with -o")
+                    .into()
             }
             _ => refusal("write", &path, &error),
         })
@@ -213,7 +211,7 @@ pub(crate) fn write_again(path: &Path, is_ours: fn(&[u8]) -> bool, kind: &str, c
             && !is_ours(head.get(..read).unwrap_or_default())
         {
             let path = path.display();
-            return Err(format!("{path} exists and is no {kind}; it is kept: choose another name").into());
+            return Err(format!("{path} exists and is not a {kind}, so it is kept; choose another name").into());
         }
     }
     write_shared(path, Existing::Replace, content)
@@ -252,11 +250,11 @@ pub(crate) fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
 /// Refuses stdout, devices and pipes where a file is written.
 fn check_name(path: &Path) -> Result<(), Failure> {
     if path == Path::new("-") {
-        let text = "-o - would be stdout, where the report goes; give -o the name of a file (./- for one of that name)";
+        let text = "-o - means stdout, where the report goes; name a file with -o (./- for a file of that name)";
         return Err(Failure::Usage(text.to_owned()));
     }
     if is_special(path) {
-        return Err(format!("{} is no regular file; choose another name with -o", path.display()).into());
+        return Err(format!("{} is not a regular file; choose another name with -o", path.display()).into());
     }
     Ok(())
 }
@@ -271,14 +269,14 @@ pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Failure {
 pub(crate) fn check_capture(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     if path == Path::new("-") {
-        let text = "-o - is stdout, and a recording goes into a file that outlives a crash; give -o the name of a file";
+        let text = "-o - means stdout, and a recording needs a file, which survives a crash; name a file with -o";
         return Err(Failure::Usage(text.to_owned()));
     }
     if path.is_dir() {
         return Err(Failure::Usage(format!("{shown} is a folder; -o names a file")));
     }
     if is_special(path) {
-        let text = format!("{shown} is no regular file; -o names the capture's file");
+        let text = format!("{shown} is not a regular file; -o names the file of the capture");
         return Err(Failure::Usage(text));
     }
     Ok(())
@@ -341,8 +339,8 @@ pub(crate) fn waited(ns: u64) -> String {
     match ns {
         0 => String::new(),
         _ => format!(
-            "  messages waited {} in all, for neither codec nor disk kept up and --on-overflow is block; what the buffers on \
-             the way could not take has slowed the stream\n",
+            "  messages waited {} in total, because codec and disk did not keep up and --on-overflow is block; this \
+             slowed the stream down beyond what buffers could hold\n",
             seconds(ns)
         ),
     }
@@ -353,7 +351,7 @@ pub(crate) fn spilled(messages: u64) -> String {
     match messages {
         0 => String::new(),
         _ => format!(
-            "  {} waited in a file beside the capture, for neither codec nor disk kept up\n",
+            "  {} waited in a spool file, because codec and disk did not keep up\n",
             counted(messages, "message")
         ),
     }

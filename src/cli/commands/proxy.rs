@@ -151,7 +151,7 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
     let target = args.target.as_deref().map(str::parse::<Target>).transpose();
     let target = target.map_err(|error| Failure::Usage(error.to_string()))?;
     if target.is_none() && args.rest_target.is_none() {
-        let text = "there is nothing to stand before: give --target HOST:PORT, --rest-target URL, or both";
+        let text = "there is no server to pass calls on to: give --target HOST:PORT, --rest-target URL, or both";
         return Err(Failure::Usage(text.to_owned()));
     }
     let dial = &args.dial;

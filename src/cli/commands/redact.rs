@@ -61,7 +61,8 @@ fn redact(args: &RedactArgs, rules: &Rules, new: Option<NewCapture>, reader: &mu
 pub(crate) fn warn_of_unmatched(rules: &[String]) {
     for rule in rules {
         output::say(format!(
-            "the rule {rule} found nothing in this capture; is its name right? `capture info` and `cat` show the names"
+            "the rule {rule} matched nothing in this capture; is its name right? `capture info` and `cat` show the \
+                names"
         ));
     }
 }
@@ -69,7 +70,7 @@ pub(crate) fn warn_of_unmatched(rules: &[String]) {
 /// What is said of messages that a recording left out because its rules could not look into them.
 pub(crate) fn withheld(messages: u64) -> String {
     format!(
-        "{} could not be looked into for --redact, and left out; `capture cat` shows each gap with its reason",
+        "{} could not be searched for --redact and left out; `capture cat` shows each gap with its reason",
         counted(messages, "message")
     )
 }
@@ -118,10 +119,10 @@ fn text(report: &Report) -> String {
     let source = printable(source);
     let mut text = match capture {
         Some(capture) => format!("{}: {source}, redacted", printable(capture)),
-        None => format!("{source} would be redacted so; nothing was written"),
+        None => format!("{source} would be redacted as follows; nothing was written"),
     };
     if redacted.changes.is_empty() {
-        text.push_str("\n  nothing was there to hide");
+        text.push_str("\n  there was nothing to hide");
     }
     for change in &redacted.changes {
         text.push_str(&format!(
@@ -133,7 +134,7 @@ fn text(report: &Report) -> String {
     if redacted.withheld > 0 {
         let messages = counted(redacted.withheld, "message");
         text.push_str(&format!(
-            "\n{messages} could not be looked into and left out; a gap stands for each"
+            "\n{messages} could not be searched and left out; a gap takes the place of each"
         ));
         for why in &redacted.withheld_for {
             text.push_str(&format!("\n  {:>8}  {}", output::grouped(why.messages), why.reason));
@@ -142,7 +143,7 @@ fn text(report: &Report) -> String {
     if let Some(scan) = &redacted.scan {
         let values = counted(scan.values, "value");
         text.push_str(&format!(
-            "\nsearched {} and every event for {values} that were taken out: none is left",
+            "\nsearched {} and every event for {values} that were removed: none is left",
             bytes(scan.bytes)
         ));
         if scan.too_short + scan.not_kept > 0 {

@@ -31,7 +31,7 @@ pub(crate) async fn descriptor_set(
     };
     let set = chosen(given, args.reflect, target, dial).await?;
     let told = set.as_ref().map_or_else(
-        || "none; messages are recorded byte for byte all the same".to_owned(),
+        || "none; messages are recorded byte for byte nevertheless".to_owned(),
         |set| format!("{} bytes of descriptors from {from}", set.len()),
     );
     tracing::info!("schema: {told}");
@@ -64,7 +64,7 @@ async fn chosen(
         (None, Reflect::Auto) => match schema::reflect(target, dial, SOON).await {
             Ok(set) => Ok(Some(set)),
             Err(error) => {
-                tracing::info!("the target tells no schema: {error}");
+                tracing::info!("the target offers no schema: {error}");
                 Ok(None)
             }
         },
@@ -73,7 +73,7 @@ async fn chosen(
             let told = told.map_err(|error| match (&error, &given) {
                 (ReflectError::Dial(_), _) => Failure::from(error),
                 // What was given is no remedy.
-                (_, Some(_)) => format!("{error}; leave --reflect out, for --proto or --protoset are given").into(),
+                (_, Some(_)) => format!("{error}; leave --reflect out, because --proto or --protoset is given").into(),
                 (_, None) => format!("{error}; give the schema with --proto or --protoset").into(),
             })?;
             let joined = schema::join(given.as_deref(), &told);

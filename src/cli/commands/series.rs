@@ -186,7 +186,7 @@ pub(crate) fn files_text(
     let Some(written) = written else { return text };
     match (args.ring.is_some(), written.files.len() as u64 + written.removed) {
         (true, 0) => text.push_str(&format!(
-            "  nothing triggered the flight recorder: no dump, and no file {}\n",
+            "  nothing triggered the flight recorder, so there is no file {}\n",
             output::shown(&output::beside(path, ".*.gcap"))
         )),
         (true, dumps) => text.push_str(&format!("  {}", output::counted(dumps, "dump"))),

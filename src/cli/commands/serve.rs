@@ -32,7 +32,7 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
     let builder = builder(args)?;
     let server = tokio::select! {
         server = builder.start() => server?,
-        (_, reason) = signals.stop() => return Err(format!("{reason} before the captures were looked through").into()),
+        (_, reason) = signals.stop() => return Err(format!("{reason} before the captures were read").into()),
     };
     if let (Some(ca), false) = (&args.tls.self_signed, talk.is_quiet()) {
         output::say(format!("clients trust this server with --cacert {}", ca.display()));
@@ -62,7 +62,7 @@ fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
         builder = builder.capture(capture);
     }
     if args.captures.is_empty() {
-        tracing::info!("serving the built-in scene, for no capture was named");
+        tracing::info!("serving the built-in earthquake, because no capture was given");
         builder = builder.source(builtin_scene());
     }
     builder = pace(builder, &args.pace);

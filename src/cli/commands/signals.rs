@@ -82,7 +82,10 @@ impl Signals {
         for (kind, reason) in [
             (SignalKind::interrupt(), "stopped by Ctrl-C"),
             (SignalKind::terminate(), "stopped by SIGTERM"),
-            (SignalKind::hangup(), "stopped by SIGHUP, for the terminal was closed"),
+            (
+                SignalKind::hangup(),
+                "stopped by SIGHUP, because the terminal was closed",
+            ),
             (SignalKind::quit(), "stopped by SIGQUIT"),
             (SignalKind::alarm(), "stopped by SIGALRM"),
             (
@@ -165,7 +168,7 @@ pub(crate) fn stop_on_signals(stop: Stop, usr1: Usr1) -> Result<(), Failure> {
         let (_, reason) = signals.stop().await;
         stop.stop(reason);
         let kind = insisted(|cx| signals.poll(cx)).await;
-        output::say("stopped at once; `capture recover` closes the capture");
+        output::say("stopped at once; `capture recover` completes the capture");
         #[expect(clippy::exit, reason = "who asks twice wants no more work")]
         std::process::exit(SIGNALLED + kind.as_raw_value());
     });

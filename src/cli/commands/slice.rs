@@ -85,7 +85,7 @@ fn around(args: &SliceArgs, reader: &mut Reader<File>, wanted: &str, margin_ns: 
         Some((rule, number)) => match number.parse::<usize>() {
             Ok(number) if number > 0 => (rule, number),
             _ => {
-                let what = format!("`{wanted}` names no finding; write missing-rows, or missing-rows#2");
+                let what = format!("`{wanted}` is not a finding; write missing-rows, or missing-rows#2");
                 return Err(Failure::Usage(what));
             }
         },
@@ -143,11 +143,11 @@ fn text(report: &Report) -> String {
     }
     if report.sliced.encoded_anew > 0 {
         let anew = counted(report.sliced.encoded_anew, "message");
-        text.push_str(&format!("; {anew} encoded anew, without the other sensors"));
+        text.push_str(&format!("; {anew} encoded again without the other sensors"));
     }
     if report.sliced.kept_whole > 0 {
         let whole = counted(report.sliced.kept_whole, "message");
-        text.push_str(&format!("; {whole} that cannot be decoded kept whole"));
+        text.push_str(&format!("; {whole} that cannot be decoded kept as they are"));
     }
     text.push_str(&format!("\ndigest {}", report.sliced.digest));
     text

@@ -50,7 +50,7 @@ fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
         let remedy = if is_locked(path) {
             "it is being recorded: wait for its end".to_owned()
         } else {
-            format!("`capture recover {}` closes it", path.display())
+            format!("`capture recover {}` completes it", path.display())
         };
         let path = path.display();
         return Err(format!("{path} is unfinished, and has no golden text yet; {remedy}").into());
@@ -86,7 +86,7 @@ fn goldens<'a>(args: &'a SnapshotArgs, dir: &Path) -> Result<BTreeMap<PathBuf, &
         if let Some(other) = goldens.insert(golden, path.as_path()) {
             let (other, path) = (other.display(), path.display());
             return Err(Failure::Usage(format!(
-                "{other} and {path} would share one golden; rename one of them"
+                "{other} and {path} would share one golden file; rename one of them"
             )));
         }
     }
@@ -125,7 +125,9 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 missing += 1;
                 let path = output::shown(path);
-                details.push_str(&format!("{shown}: there is no golden for {path}; --update writes it\n"));
+                details.push_str(&format!(
+                    "{shown}: there is no golden file for {path}; --update writes it\n"
+                ));
             }
             Err(error) => return Err(format!("could not read {shown}: {error}").into()),
         }
@@ -133,7 +135,10 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
     let total = args.captures.len();
     let alike = total - differ - missing;
     let word = if alike == total { "PASS" } else { "FAIL" };
-    let verdict = format!("{word}  {alike} of {total} as their goldens, {differ} differ, {missing} without a golden\n");
+    let verdict = format!(
+        "{word}  {alike} of {total} equal their golden files, {differ} differ, {missing} without a \
+        golden file\n"
+    );
     output::put_verdict(&verdict, in_colour)?;
     // Not through the edge: the colours of a diff are ours, and its lines are printable.
     output::put_as_it_is(details)?;
@@ -205,7 +210,7 @@ fn report_orphans(args: &SnapshotArgs, dir: &Path) -> Result<(), Failure> {
     let captures = args.captures.iter().map(|path| path.to_string_lossy().into_owned());
     for orphan in names::pair(captures, files, names::ENDING).orphaned {
         output::say(format!(
-            "{}: an orphaned golden: no capture of that name was given",
+            "{}: this golden file belongs to no capture that was given",
             dir.join(orphan).display()
         ));
     }

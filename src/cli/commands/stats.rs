@@ -58,7 +58,7 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
         (None, _) => Ok(outcome),
         (Some(_), Some(empty)) => {
             output::say(format!(
-                "no baseline was written: nothing can be held against {}, which holds no frame",
+                "no baseline was written: {} holds no frame to compare with",
                 empty.display()
             ));
             Ok(outcome)
@@ -78,7 +78,7 @@ fn save(args: &StatsArgs, path: &Path, all: &[Baseline]) -> Result<(), Failure> 
     output::write_shared(path, Existing::forced(args.force), format!("{text}\n").as_bytes())?;
     if baseline.captures < KNOWN_FROM {
         output::say(format!(
-            "{}: made of {}; one that is made of {KNOWN_FROM} or more of the same job knows how much it varies",
+            "{}: made of {}; a baseline of {KNOWN_FROM} or more captures of the job also has its variation",
             path.display(),
             output::counted(baseline.captures.into(), "capture")
         ));

@@ -67,8 +67,8 @@ impl Supervisor {
             return code;
         }
         output::say(format!(
-            "capture: that was a defect of ours, and what this command came to is not to be relied on; please report it with \
-             the lines that begin with `capture: a defect`, with the command line, and with the version: capture {}",
+            "capture: this was a defect of capture, and the result of this command is not reliable; please report it \
+             with the lines that begin with `capture: a defect`, the command line, and the version: capture {}",
             env!("CARGO_PKG_VERSION")
         ));
         Outcome::Failed.code()
@@ -106,7 +106,7 @@ pub(crate) struct Panicked;
 
 impl fmt::Display for Panicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it stopped in the middle, by a defect of ours")
+        f.write_str("it stopped early because of a defect of capture")
     }
 }
 

@@ -95,7 +95,7 @@ fn validate(
         let stats = stats.finish();
         if stats.timing.source != baseline.timing {
             output::say(format!(
-                "{}: of it and the baseline only one was timed by its delivery: only frames and rows are compared",
+                "{}: only one of it and the baseline has delivery times, so only frames and rows are compared",
                 path.display()
             ));
         }

@@ -122,12 +122,12 @@ fn text(report: &Report) -> String {
     let mut text = match report.state {
         "whole" => format!("{capture}: whole: {holds}, digest {digest}"),
         "unfinished" => format!(
-            "{capture}: unfinished: {holds} are whole; it is being recorded, or was cut off ({} bytes of an incomplete \
-             chunk); `capture recover {capture}` closes it",
-            report.torn_bytes
+            "{capture}: unfinished: {holds} are complete; it is being recorded, or was cut off ({} of an incomplete \
+             chunk); `capture recover {capture}` completes it",
+            output::counted(report.torn_bytes, "byte")
         ),
         _ => format!(
-            "{capture}: DAMAGED in {}: {holds} are whole; `capture recover {capture}` saves them",
+            "{capture}: DAMAGED in {}: {holds} are intact; `capture recover {capture}` saves them",
             output::counted(report.damage.len() as u64 + report.more_damage, "place")
         ),
     };

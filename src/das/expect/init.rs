@@ -45,7 +45,7 @@ impl Expectations {
     /// The text of an expectation file that the observed stream meets, with margins where streams differ.
     #[must_use]
     pub fn init_from(observed: &Observed) -> String {
-        let mut text = String::from("# Expectations of a stream, written from a good capture. Edit them to taste.\n\n");
+        let mut text = String::from("# Expectations of a stream, made from a good capture. Edit them as needed.\n\n");
         let mut line = |comment: &str, line: Option<String>| {
             if let Some(line) = line {
                 let _ = writeln!(text, "# {comment}\n{line}\n");
@@ -61,40 +61,40 @@ impl Expectations {
         let bins = observed.bins.map(|bins| format!("bins = {bins}"));
         line("Frequency bins of each sensor.", bins);
         line(
-            "Least and greatest intensity, dB.",
+            "Smallest and largest intensity in dB.",
             observed.amplitude_db.map(amplitude),
         );
         let lines_dt = observed.lines_dt_s.map(|dt| format!("lines_dt_s = {dt:?}"));
         line(
-            "Seconds from one row to the next; rows that are missing or doubled are then errors.",
+            "Seconds from one row to the next; missing and duplicate rows are then errors.",
             lines_dt,
         );
         let streams = Some(format!("streams = {}", observed.streams)).filter(|_| observed.streams > 0);
-        line("Streams that the job is split into.", streams);
+        line("Number of streams of the job.", streams);
         let first = observed
             .first_frame_s
             .map(|first| FIRST_FRAME_S.max((2.0 * first).ceil()));
         line(
-            "Seconds to the first frame, at most.",
+            "Longest time to the first frame in seconds.",
             first.map(|first| format!("first_frame_s = {first:?}")),
         );
         let fps = observed.fps.filter(|_| observed.frames >= MIN_FRAMES_FOR_RATE);
         let fps = fps.map(|fps| rounded(fps * FPS_MARGIN)).filter(|fps| *fps > 0.0);
         line(
-            "Frames in a second, at least, in each call.",
+            "Minimum frames per second in each call.",
             fps.map(|fps| format!("minimum_fps = {fps:?}")),
         );
         if let Some(gap) = observed.largest_gap_s.filter(|gap| *gap > super::LARGEST_GAP_S) {
             line(
-                "Seconds between two frames, at most.",
+                "Longest time between two frames in seconds.",
                 Some(format!("largest_gap_s = {:?}", (2.0 * gap).ceil())),
             );
         }
         let _ = writeln!(
             text,
-            "# Frames and rows, at least; the capture held these.\n# minimum_frames = {}\n# minimum_rows = {}\n\n\
-             # Rules that are not judged, and other severities: error, warning, info or off.\n\
-             # allow = [\"clock-jitter\"]\n# [severity]\n# stall = \"error\"",
+            "# Minimum frames and rows; the capture had these.\n# minimum_frames = {}\n# minimum_rows = {}\n\n# Rules \
+             that are turned off, and other severities: error, warning, info or off.\n# allow = [\"clock-jitter\"]\n# \
+             [severity]\n# stall = \"error\"",
             observed.frames, observed.rows
         );
         text

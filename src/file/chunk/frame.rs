@@ -242,7 +242,7 @@ impl Frames {
         if into.len() as u64 == len {
             Ok(())
         } else {
-            Err("a frame has another length than it says".to_owned())
+            Err("a frame differs in length from its head".to_owned())
         }
     }
 }

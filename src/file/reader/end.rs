@@ -115,7 +115,7 @@ impl<R: Read + Seek> Reader<R> {
         let corrupt = |what: &str| Err(FileError::corrupt("read the summary", what).at(byte));
         let len = self.scanner.len()?;
         if self.scanner.at() != len {
-            return corrupt("bytes follow it, though it is the last part");
+            return corrupt("bytes follow it, although it is the last part");
         }
         let all = !matches!(self.route, Route::Places(_));
         let last_index = self.known.as_ref().filter(|_| all).map(Known::last_index);
@@ -124,7 +124,7 @@ impl<R: Read + Seek> Reader<R> {
                 corrupt("it counts other chunks or events than the file holds")
             }
             _ if last_index.is_some_and(|last| last != done.last_index) => {
-                corrupt("it names another index block than the last")
+                corrupt("it refers to another index block than the last")
             }
             _ if self
                 .content

@@ -62,7 +62,7 @@ impl Dumper {
 
     pub(super) fn finish(self) -> Result<RecordingSummary, SinkError> {
         drop(self.dumps);
-        let panicked = |_| SinkError::from("the thread that writes dumps stopped unexpectedly");
+        let panicked = |_| SinkError::from("the thread that writes ring captures stopped unexpectedly");
         self.thread.join().map_err(panicked)?
     }
 }
@@ -91,8 +91,8 @@ fn write_all(
                 .map(|segment| segment.path())
                 .find(|path| path.exists());
             let place = first.map_or_else(
-                || "; its pieces are gone".to_owned(),
-                |path| format!("; its pieces stay beside it, from {} on", path.display()),
+                || "; its parts are gone".to_owned(),
+                |path| format!("; its parts stay beside it, from {} on", path.display()),
             );
             tracing::error!("dump {} could not be written: {error}{place}", dump.number);
             failure.get_or_insert_with(|| SinkError::from(format!("dump {}: {error}{place}", dump.number)));

@@ -185,7 +185,7 @@ impl Sink for ErrorFilter {
             self.inner.keep_empty();
             let (left_out, undecided) = (self.left_out, self.undecided);
             let text = format!(
-                "calls left out because they ended with OK: {left_out}; calls kept before they had ended: {undecided}"
+                "calls left out because they ended with OK: {left_out}; calls recorded before they ended: {undecided}"
             );
             let author = AUTHOR.to_owned();
             self.inner.write(&Event {

@@ -83,8 +83,8 @@ impl Part {
             let (sent, received) = call.left_out();
             let earlier = plan.from_ns.saturating_sub(call.opened_ns) as f64 / 1e9;
             let text = format!(
-                "this call was opened {earlier:.3} s before the capture begins; of its earlier messages, {received} \
-                 received and {sent} sent are not in it"
+                "this call started {earlier:.3} s before this capture; of its earlier messages, {received} received \
+                 and {sent} sent are not in it"
             );
             part.say(number, plan.from_ns, text)?;
         }

@@ -460,7 +460,7 @@ fn a_dump_that_cannot_be_written_leaves_its_pieces() {
     let file = fs::OpenOptions::new().write(true).open(&piece).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &[0; 60], before.len() as u64 - 80).unwrap();
     let error = output.finish().unwrap_err().to_string();
-    assert!(error.contains("dump 1") && error.contains("pieces stay"), "{error}");
+    assert!(error.contains("dump 1") && error.contains("parts stay"), "{error}");
     assert_eq!(dir.path().read_dir().unwrap().count(), 1, "and no half dump");
     assert!(piece.exists());
 }

@@ -132,7 +132,7 @@ impl RecordedFile {
                 let taken = new.path().to_owned();
                 new.take_other_name().inspect(|()| {
                     let (taken_name, path) = (taken.display(), new.path().display());
-                    tracing::error!("another program took the name {taken_name}; this recording goes on as {path}");
+                    tracing::error!("another program took the name {taken_name}; this recording continues as {path}");
                     *lock(&self.taken) = Some(taken);
                 })
             }
@@ -264,7 +264,7 @@ impl RecordedFile {
         let now = std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok();
         let mut text = "another program renamed the file while it was recorded".to_owned();
         if let Some(now) = now.filter(|now| now.exists()) {
-            text.push_str(&format!("; the capture is whole, as {}", now.display()));
+            text.push_str(&format!("; the capture is complete, as {}", now.display()));
             *lock(&self.rescued) = Some(now);
         }
         io::Error::new(io::ErrorKind::NotFound, text)
@@ -274,7 +274,7 @@ impl RecordedFile {
     pub(super) fn rescue(&self) -> io::Error {
         let (path, named) = (self.path(), self.is_named());
         let what = match path.symlink_metadata() {
-            Ok(_) if named => "another file was put in its place while it was recorded",
+            Ok(_) if named => "another file replaced it while it was recorded",
             _ => "the file or its folder was removed while it was recorded",
         };
         let tell = |rest: &str| io::Error::new(io::ErrorKind::NotFound, format!("{what}{rest}"));
@@ -382,7 +382,7 @@ mod tests {
         fs::write(folder.path().join("b"), "other").unwrap();
         fs::rename(folder.path().join("b"), file.path()).unwrap();
         let text = file.append(b"chunk").unwrap_err().to_string();
-        assert!(text.contains("put in its place"), "{text}");
+        assert!(text.contains("another file replaced it"), "{text}");
         assert!(text.contains(file.place().to_str().unwrap()), "{text}");
         assert_eq!(fs::read(file.place()).unwrap(), b"header");
         assert_eq!(fs::read(file.path()).unwrap(), b"other");

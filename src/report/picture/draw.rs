@@ -77,7 +77,8 @@ impl Sheet {
 pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let plan = &pictures.plan;
     let explained = format!(
-        "dB over the median of each sensor and bin, mean of the {} liveliest of {} bins; one slot is {}, the largest row counts",
+        "dB above the median of each sensor and bin, mean of the {} most active of {} bins; one column is {}, the \
+            largest row counts",
         plan.lively.len(),
         plan.bins,
         scale::length(pictures.slots.length_us)
@@ -117,7 +118,7 @@ pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
 #[must_use]
 pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f64]>, sheet: &Sheet) -> Canvas {
     let explained = format!(
-        "one slot is {}, the largest row counts",
+        "one column is {}, the largest row counts",
         scale::length(pictures.slots.length_us)
     );
     let (mut canvas, area) = sheet.begin(&format!("spectrogram of sensor {sensor}"), &explained);
@@ -144,7 +145,7 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let arrivals = &pictures.arrivals;
     let slot_us = (arrivals.length_ns / 1000 / arrivals.messages.len().max(1) as u64) as i64;
     let explained = format!(
-        "messages received in each {}; time since the capture began",
+        "messages received per {}; time since the start of the capture",
         scale::length(slot_us)
     );
     let (mut canvas, area) = sheet.begin("arrivals", &explained);
@@ -209,7 +210,7 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
         area.bottom() + 40,
         SMALL,
         Align::Right,
-        "seconds since the capture began",
+        "seconds since the start of the capture",
         FAINT,
     );
     let most = arrivals.messages.iter().copied().max().unwrap_or(0);
@@ -223,7 +224,7 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
 #[must_use]
 pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let histogram = &pictures.histogram;
-    let explained = format!("finite values in each {:.2} dB", histogram.bar_db);
+    let explained = format!("finite values per {:.2} dB", histogram.bar_db);
     let (mut canvas, area) = sheet.begin("amplitudes", &explained);
     bars(&mut canvas, area, &histogram.counts);
     let low = f64::from(histogram.low_db);

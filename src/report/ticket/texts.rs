@@ -6,6 +6,7 @@ use super::{Kept, Pages};
 use crate::{
     file::{Header, attribute},
     model::finding::{Finding, Place},
+    model::text::counted,
     report::{
         again,
         markdown::{code, inline},
@@ -62,8 +63,8 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
             let _ = writeln!(
                 text,
                 "## Reproduce\n\nGet `capture` with {}, unpack this bundle, and run in its folder:\n\n```console\n$ \
-                 {}\n```\n\nThat gives the findings of `validation.json`{}. To run a \
-                 front end or a test against the same stream:\n\n```console\n$ capture serve {}\n```\n",
+                 {}\n```\n\nThis gives the findings of `validation.json`{}. To run a front end or a test against the \
+                 same stream:\n\n```console\n$ capture serve {}\n```\n",
                 again::source(),
                 pages.again.validate(super::CAPTURE),
                 exits(pages.part),
@@ -73,23 +74,23 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
             if matches!(pages.kept, Kept::Part { .. }) {
                 let _ = writeln!(
                     text,
-                    "`report.html` and `summary.md` are about the whole recording. `validation.json` and `junit.xml` are \
-                     about capture.gcap, whose messages and rows count from its own beginning; `original_offset_ns` of a \
-                     place is its offset in the whole recording, and `time` is the same in both.\n"
+                    "`report.html` and `summary.md` cover the whole recording. `validation.json` and `junit.xml` cover \
+                     capture.gcap, whose messages and rows are counted from its own beginning. `original_offset_ns` of \
+                     a place is its offset in the whole recording; `time` is the same in both.\n"
                 );
             }
         }
     }
-    text.push_str("## What is what\n\n| file | holds |\n|---|---|\n");
+    text.push_str("## Files\n\n| file | holds |\n|---|---|\n");
     for (name, what) in [
-        ("summary.md", "the summary, for the ticket"),
-        ("report.html", "the report with pictures; opens in any browser, offline"),
+        ("summary.md", "summary for the ticket"),
+        ("report.html", "report with pictures; opens in any browser, offline"),
         (super::CAPTURE, "the recorded stream, redacted, byte for byte"),
         ("validation.json", "what `capture validate` finds in that capture"),
-        ("junit.xml", "the same for a CI server"),
+        ("junit.xml", "the same findings for a CI server"),
         (
             "expectations.toml",
-            "what was expected beyond what the capture's own configuration says",
+            "expectations beyond the configuration in the capture",
         ),
         ("redaction.json", "what was replaced, and how often"),
         ("MANIFEST.json", "size and SHA-256 of every other file"),
@@ -109,15 +110,18 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
 }
 
 fn verdict(report: &Report) -> String {
-    let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     let found = format!(
         "{}, {}",
-        counted(report.errors, "error"),
-        counted(report.warnings, "warning")
+        counted(report.errors as u64, "error"),
+        counted(report.warnings as u64, "warning")
     );
     match report.findings.first().filter(|_| report.fails()) {
         Some(worst) => format!("FAIL: {} ({found})", inline(&worst.message)),
-        None => format!("PASS: {} frames, {} rows ({found})", report.frames, report.rows),
+        None => format!(
+            "PASS: {}, {} ({found})",
+            counted(report.frames, "frame"),
+            counted(report.rows, "row")
+        ),
     }
 }
 
@@ -161,7 +165,7 @@ fn left_out(pages: &Pages<'_>) -> String {
     if !pages.source_state.is_finished() {
         let _ = write!(
             text,
-            " The recording is {}; its calls have no ending here.",
+            " The recording is {}; its calls have no ending.",
             pages.source_state
         );
     }
@@ -169,7 +173,8 @@ fn left_out(pages: &Pages<'_>) -> String {
         let plural = if pages.withheld == 1 { "" } else { "s" };
         let _ = write!(
             text,
-            " {} message{plural} of the recording could not be looked into for redaction and left out; a gap stands for each.",
+            " {} message{plural} of the recording could not be searched for redaction and left out; a gap takes the \
+                place of each.",
             pages.withheld
         );
     }
@@ -179,10 +184,10 @@ fn left_out(pages: &Pages<'_>) -> String {
 /// Where the bundle's capture begins and ends.
 fn cut(pages: &Pages<'_>) -> String {
     match pages.kept {
-        Kept::Whole if pages.withheld > 0 => "The bundle holds the capture from its beginning to its end.".to_owned(),
+        Kept::Whole if pages.withheld > 0 => "The bundle holds the whole capture.".to_owned(),
         Kept::Whole => "The whole capture is in the bundle.".to_owned(),
         Kept::Nothing => format!(
-            "The capture itself is left out: not even a moment of it fits {} bytes. Ask for {}.",
+            "The capture is left out, because no part of it fits into {} bytes. Ask the sender for {}.",
             pages.max_bytes,
             code(pages.source)
         ),
@@ -195,18 +200,19 @@ fn cut(pages: &Pages<'_>) -> String {
             ..
         } => {
             let mut text = format!(
-                "The bundle is limited to {} bytes: it holds {messages} messages from {:.3} s to {:.3} s{}; \
-                 {messages_left_out} messages are left out.",
+                "The bundle is limited to {} bytes: it holds {} from {:.3} s to {:.3} s{}; {} left out.",
                 pages.max_bytes,
+                counted(*messages, "message"),
                 *from_ns as f64 / 1e9,
                 *to_ns as f64 / 1e9,
                 around.map_or_else(String::new, |rule| format!(", around the first `{rule}`")),
+                counted(*messages_left_out, "message"),
             );
             let missing: Vec<_> = not_in(&pages.whole.findings, &pages.part.findings).collect();
             if !missing.is_empty() {
                 let _ = write!(
                     text,
-                    " Found in the whole capture and not in this part: {}.",
+                    " Found only in the whole capture, not in this part: {}.",
                     missing.join(", ")
                 );
             }

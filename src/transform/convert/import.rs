@@ -156,7 +156,7 @@ impl<R: Read> Iterator for Import<R> {
             State::Running => {}
             State::CutOff => {
                 self.state = State::Ended;
-                let error = "the file of frames could not be read to its end".to_owned();
+                let error = "the file of messages could not be read to its end".to_owned();
                 let broken = Broken {
                     error,
                     ..Broken::default()

@@ -108,8 +108,9 @@ pub enum NumpyError {
     },
     /// The array would be padding for the most part.
     #[error(
-        "the shape of the rows changes so much that {rows} rows × {sensors} sensors × {bins} bins are {places} places for \
-         {values} values; export a slice whose rows are alike, or a Parquet table, which needs no padding"
+        "the shape of the rows changes so much that the array of {rows} rows × {sensors} sensors × {bins} bins would \
+         have {places} places for {values} values; export a slice with rows of one shape, or a Parquet table, which \
+         needs no padding"
     )]
     Padding {
         /// First axis of the array that pads most.
@@ -124,9 +125,7 @@ pub enum NumpyError {
         values: u64,
     },
     /// Their names do not fit into memory.
-    #[error(
-        "call {call} draws on more than {canvases} canvases; export a Parquet table, which holds the name in each line"
-    )]
+    #[error("call {call} uses more than {canvases} canvases; export a Parquet table, which has the name in each line")]
     TooManyCanvases {
         /// The call.
         call: u32,

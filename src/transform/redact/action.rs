@@ -108,7 +108,7 @@ impl fmt::Display for Action {
 
 /// A text that names no action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no action; use hash, drop, mask, host or constant:VALUE")]
+#[error("`{0}` is not an action; use hash, drop, mask, host or constant:VALUE")]
 pub struct NoAction(pub String);
 
 impl FromStr for Action {

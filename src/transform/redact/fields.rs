@@ -59,7 +59,7 @@ impl fmt::Display for Opaque {
         f.write_str(match self {
             Self::NoStart => "the start of its call, which names the method, is not in the capture",
             Self::NoMethod => "its method is not in the capture's schema",
-            Self::Undecodable => "its bytes are no message of the type that the schema says",
+            Self::Undecodable => "its bytes are not a message of its type in the schema",
             Self::Compressed => "it cannot be decompressed",
             Self::AnyType => "it holds a google.protobuf.Any of a type that is not in the capture's schema",
             Self::Parts => "a field with a google.protobuf.Any came in several parts",

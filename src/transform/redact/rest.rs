@@ -137,7 +137,7 @@ fn texts(bytes: &[u8]) -> [String; 3] {
 /// A body that is left out, with its length in its place.
 fn withhold(rest: &mut Map<String, Value>, name: &str, bytes: usize) {
     let stem = name.trim_end_matches("_base64");
-    let why = format!("{bytes} bytes that are compressed, or hold a secret among what is no text");
+    let why = format!("{bytes} bytes that are compressed, or that are not text and hold a secret");
     let entries = std::mem::take(rest);
     for (key, value) in entries {
         if key == name {

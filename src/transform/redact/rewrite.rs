@@ -11,6 +11,7 @@ use super::{AUTHOR, FieldError, Redactor, Rules, SecretScan, SecretValues, scan}
 use crate::{
     file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer, attribute},
     model::event::{CAPTURE_CALL, Event, EventKind, Note},
+    model::text::counted,
 };
 
 /// What a redaction changed.
@@ -62,13 +63,13 @@ pub enum RedactError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The new capture cannot be opened again to be searched.
-    #[error("the new capture cannot be opened again to be searched: {0}")]
+    #[error("the new capture cannot be opened to be searched: {0}")]
     Reopen(#[from] std::io::Error),
     /// A rule does not fit the capture's schema.
     #[error(transparent)]
     Field(#[from] FieldError),
     /// Something that was taken out stands elsewhere.
-    #[error("the redacted capture still holds what was taken out elsewhere: {0}; add a rule for that place")]
+    #[error("the redacted capture still holds a removed value: {0}; add a rule for that place")]
     Left(SecretScan),
 }
 
@@ -192,12 +193,12 @@ fn note(redactor: &Redactor, source: CaptureState) -> Note {
         .map(|(rule, count)| format!("{rule} ({count})"))
         .collect();
     let mut text = if counts.is_empty() {
-        "redacted: nothing was there to hide".to_owned()
+        "redacted: there was nothing to hide".to_owned()
     } else {
         format!("redacted: {}", counts.join(", "))
     };
     if redactor.withheld() > 0 {
-        text.push_str(&format!("; {} messages left out", redactor.withheld()));
+        text.push_str(&format!("; {} left out", counted(redactor.withheld(), "message")));
     }
     Note {
         author: AUTHOR.to_owned(),

@@ -378,7 +378,7 @@ fn rules_that_do_not_fit_name_the_remedy() {
         Redactor::new(&rules, &Header::new(0))
             .unwrap_err()
             .to_string()
-            .contains("no descriptor set")
+            .contains("no schema")
     );
     assert!(
         Rules::parse("[field]\nx = 'hash'")

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     file::{CaptureState, Summary},
     model::event::{CAPTURE_CALL, Cancelled, Direction, Ending, Event, EventKind, Message},
+    model::text::counted,
 };
 
 /// Calls that a note tells of one by one; of more it gives the totals.
@@ -189,17 +190,20 @@ impl Machine {
             cut.range
         );
         let (kept, left) = self.totals(plan);
-        text.push_str(&format!("; {kept} messages kept, {left} left out"));
+        text.push_str(&format!("; {} kept, {left} left out", counted(kept, "message")));
         if plan.left_out > 0 {
-            text.push_str(&format!(" with {} calls", plan.left_out));
+            text.push_str(&format!(" with {}", counted(plan.left_out as u64, "call")));
         }
         if let Some(sensors) = &cut.sensors {
             text.push_str(&format!(
-                "; only sensors {sensors}: {} messages encoded anew",
-                self.encoded_anew
+                "; only sensors {sensors}: {} encoded again",
+                counted(self.encoded_anew, "message")
             ));
             if self.kept_whole > 0 {
-                text.push_str(&format!(", {} that cannot be decoded kept whole", self.kept_whole));
+                text.push_str(&format!(
+                    ", {} that cannot be decoded kept as they are",
+                    self.kept_whole
+                ));
             }
         }
         if self.calls.len() <= MAX_TOLD {
@@ -300,10 +304,10 @@ impl Call {
         );
         if self.plan.opened_ns < from_ns {
             let earlier = (from_ns - self.plan.opened_ns) as f64 / 1e9;
-            text.push_str(&format!(", opened {earlier:.3} s before the slice begins"));
+            text.push_str(&format!(", started {earlier:.3} s before the slice"));
         }
         if self.state == State::Cut {
-            text.push_str(", went on after it");
+            text.push_str(", continued after it");
         }
         text
     }

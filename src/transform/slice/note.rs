@@ -81,7 +81,7 @@ pub fn note<R: Read + Seek, S: Storage>(
     }
     let source = reader.state()?;
     if !source.is_finished() {
-        let (author, text) = (AUTHOR.to_owned(), source.told_in("a remark was added".to_owned()));
+        let (author, text) = (AUTHOR.to_owned(), source.told_in("a note was added".to_owned()));
         writer.write(&remark(own + 1, end_ns, Note { author, text }))?;
     }
     Ok((writer.finish_as(source)?, source))

@@ -144,7 +144,9 @@ fn only_the_methods_that_were_asked_for_are_recorded_and_the_others_pass() {
     assert_eq!(server.seen(KINDS.len()).len(), KINDS.len());
     let none = start(&server, &dir.file("none.gcap"), &["--method", "/other.Service/*"]);
     call_each(&none, "ok");
-    none.stop().expect(1).says(&["no call fits --method", "4 other calls"]);
+    none.stop()
+        .expect(1)
+        .says(&["no call matches --method", "4 other calls"]);
 }
 
 #[test]

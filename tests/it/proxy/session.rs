@@ -31,7 +31,7 @@ fn signals_and_limits_end_it_with_success_and_a_whole_capture() {
     for (name, more, stopped) in [
         ("INT", &[][..], "stopped by Ctrl-C"),
         ("TERM", &[], "stopped by SIGTERM"),
-        ("HUP", &[], "stopped by SIGHUP, for the terminal was closed"),
+        ("HUP", &[], "stopped by SIGHUP, because the terminal was closed"),
         ("QUIT", &[], "stopped by SIGQUIT"),
         ("", &["--max-bytes", "20"], "--max-bytes 20 reached"),
         ("", &["--duration", "2s"], "--duration reached"),

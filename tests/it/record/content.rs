@@ -62,7 +62,7 @@ fn a_message_that_cannot_be_inflated_is_kept_and_reported() {
     let wire = [(true, Bytes::from_static(b"this is no gzip"))];
     let server = HandMade::start(Answer::messages("gzip", &wire));
     record(server.addr, &out, &[]).expect(0);
-    let raw = run(&["cat", "--raw", &out]).expect(3).says(&["stands as recorded"]);
+    let raw = run(&["cat", "--raw", &out]).expect(3).says(&["is written as recorded"]);
     assert_eq!(raw.stdout, delimited(&[wire[0].1.clone()]));
 }
 
@@ -105,7 +105,7 @@ fn a_message_that_came_in_part_is_counted_and_not_blamed_on_the_disk() {
         let server = HandMade::start(answer);
         let run = record(server.addr, &out, &[])
             .expect(code)
-            .says(&["1 message had come in part only"]);
+            .says(&["1 message arrived only in part"]);
         assert!(!run.stderr.contains("disk"), "{}", run.stderr);
         let report = run.json();
         assert_eq!((&report["gaps"], &report["lossy"]), (&1.into(), &true.into()));
@@ -301,7 +301,7 @@ fn an_existing_capture_is_not_overwritten_and_its_job_is_left_alone() {
     let out = dir.write("out.gcap", "an earlier capture");
     record(job.addr, &out, &[]).expect(4).says(&["exists", "--force"]);
     assert_eq!(fs::read(&out).unwrap(), b"an earlier capture");
-    assert_eq!((job.calls(), job.asked()), (0, 0), "a job's frames are delivered once");
+    assert_eq!((job.calls(), job.asked()), (0, 0), "a job delivers each frame once");
     record(job.addr, &out, &["--force"]).expect(0);
     holds(&out, &frames(4, 4));
 }

@@ -17,8 +17,8 @@ pub(in crate::analyze::validate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
     otherwise: None,
     title: "intensities lie within their bounds",
     unit: "spectra",
-    doc: "A finite intensity lies outside amplitude_db of an expectation; judged only when it is given. A sensor of zeros \
-          is not meant.",
+    doc: "A finite intensity is outside amplitude_db of an expectation. Judged only when an expectation gives it. A \
+          sensor whose values are all zero does not count.",
     hint: "the gain or the unit changed, or the bounds are too narrow",
 };
 

@@ -19,16 +19,16 @@ pub(in crate::analyze::validate) const REQUEST_NOT_MET: Rule = Rule {
     severity: Severity::Error,
     otherwise: Some((
         Severity::Warning,
-        "the server numbers its sensors otherwise, so that only their number can be compared, or when frequencies lack",
+        "the server uses other sensor numbers, so only their count can be compared, or when frequencies are missing",
     )),
-    title: "a job streams what was asked for",
+    title: "a job streams what was requested",
     unit: "times",
-    doc: "The configure request asks for more channels than the answer maps to streams or, where it maps none, than all \
-          streams together bring; or for frequencies that the answer's frequencies_list does not reach by more than a bin. \
-          A server that steps over channels evenly and covers the window is right. Not judged in a slice, nor where an \
-          expectation names the sensors, nor in a recording of `capture serve`, which answers with what it has.",
-    hint: "compare the configure request with the answer in `capture info --format json`: the fibre has fewer channels, the \
-           server cuts the request down, or another job answered",
+    doc: "The configure request asks for more channels than the answer maps to streams (or, if it maps none, than all \
+          streams together have), or for frequencies that frequencies_list of the answer misses by more than a bin. A \
+          server may skip channels evenly if it covers the range. Not judged in a slice, when an expectation names the \
+          sensors, or in a recording of a served capture, which answers with what it has.",
+    hint: "compare the configure request with the answer, which the capture holds: the fibre has fewer channels, the \
+           server reduces the request, or another job answered",
 };
 
 /// Judges the channels: `seen` are the sensors of all streams.

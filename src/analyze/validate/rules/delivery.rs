@@ -17,7 +17,8 @@ pub(in crate::analyze::validate) const LATE_FIRST_FRAME: Rule = Rule {
     otherwise: None,
     title: "the first frame comes in time",
     unit: "calls",
-    doc: "The first message comes later after the call than first_frame_s (5 s, as the specification asks).",
+    doc: "The first message comes later than first_frame_s after the start of the call (default 5 s, from the \
+        specification).",
     hint: "the job was not ready, or the fibre is slow to answer",
 };
 
@@ -28,8 +29,8 @@ pub(in crate::analyze::validate) const STALL: Rule = Rule {
     otherwise: None,
     title: "frames keep coming",
     unit: "times",
-    doc: "Between two messages of a call lies more than largest_gap_s (10 s, or three rows where lines_dt is longer). The \
-          silence before the end of a call is judged by its ending.",
+    doc: "The time between two messages of a call is longer than largest_gap_s (default 10 s, or three rows if that is \
+          longer). The time before the end of a call is judged by its ending.",
     hint: "the server or its source paused; compare with the rows' own times",
 };
 
@@ -40,8 +41,8 @@ pub(in crate::analyze::validate) const LOW_THROUGHPUT: Rule = Rule {
     otherwise: None,
     title: "the throughput meets its target",
     unit: "calls",
-    doc: "From its first message to its last, a call brings fewer frames in a second than minimum_fps or fewer bytes than \
-          minimum_mb_per_s. Judged only when a target is given.",
+    doc: "From its first to its last message, a call has fewer frames per second than minimum_fps, or fewer megabytes \
+          per second than minimum_mb_per_s. Judged only when one of them is given.",
     hint: "the server, the network or the recorder is slower than the target",
 };
 

@@ -14,11 +14,11 @@ pub(in crate::analyze::validate) const SHAPE_CHANGE: Rule = Rule {
     id: "shape-change",
     severity: Severity::Warning,
     otherwise: None,
-    title: "the number of bins stays",
+    title: "the number of bins stays the same",
     unit: "times",
-    doc: "The spectra of a row have another number of bins than those of the row before it, and no expectation says how \
-          many there are. A change and the way back are two.",
-    hint: "the job was configured anew, or the port was recycled for another job",
+    doc: "The spectra of a row have a different number of bins from those of the previous row, and no expectation \
+          gives the number. A change and the change back count as two.",
+    hint: "the job was reconfigured, or the port was reused for another job",
 };
 
 /// Another canvas.
@@ -26,10 +26,10 @@ pub(in crate::analyze::validate) const CANVAS_CHANGE: Rule = Rule {
     id: "canvas-change",
     severity: Severity::Warning,
     otherwise: None,
-    title: "the canvas stays",
+    title: "the canvas stays the same",
     unit: "times",
-    doc: "canvasId differs from the row before it. A change and the way back are two.",
-    hint: "the view was opened anew, or two views are mixed",
+    doc: "canvasId differs from that of the previous row. A change and the change back count as two.",
+    hint: "the view was reopened, or two views are mixed",
 };
 
 /// Another job.
@@ -37,10 +37,10 @@ pub(in crate::analyze::validate) const JOB_CHANGE: Rule = Rule {
     id: "job-change",
     severity: Severity::Warning,
     otherwise: None,
-    title: "the job stays",
+    title: "the job stays the same",
     unit: "times",
-    doc: "job_id (pandadatastream) differs from the frame before it.",
-    hint: "the port was recycled: these are the frames of another job",
+    doc: "job_id (pandadatastream) differs from that of the previous frame.",
+    hint: "the port was reused: these are the frames of another job",
 };
 
 /// Fields that the schema does not know.
@@ -50,9 +50,9 @@ pub(in crate::analyze::validate) const UNKNOWN_FIELDS: Rule = Rule {
     otherwise: None,
     title: "every field is in the schema",
     unit: "fields",
-    doc: "A message holds field numbers that the schema does not know; they are counted by message, number and wire type. \
-          The bytes are kept in the capture as they are.",
-    hint: "the server speaks a newer schema: get its .proto",
+    doc: "A message has field numbers that are not in the schema. They are counted by message, number and wire type. \
+          The capture keeps their bytes.",
+    hint: "the server uses a newer schema: get its .proto file",
 };
 
 /// What is remembered of a call.

@@ -7,7 +7,7 @@ use crate::{
         rules::timing::short,
     },
     grpc::{idle::is_idle_close, status},
-    model::text::grouped,
+    model::text::counted,
     model::{
         event::{Ending, Gap, Limit, Party},
         finding::{Place, Severity},
@@ -23,7 +23,7 @@ pub(in crate::analyze::validate) const ERROR_STATUS: Rule = Rule {
     unit: "calls",
     doc: "The call ended with a gRPC status other than OK. A production server that closes an idle job (UNAVAILABLE after \
           5 s of silence or more, with frames before it) does not count.",
-    hint: "the status message tells why; NOT_FOUND names a job that the server does not know (any more)",
+    hint: "the status message gives the reason; NOT_FOUND means that the server does not know the job, or no longer",
 };
 
 /// A connection that broke.
@@ -33,9 +33,9 @@ pub(in crate::analyze::validate) const BROKEN_CALL: Rule = Rule {
     otherwise: None,
     title: "a stream does not break",
     unit: "calls",
-    doc: "The transport failed before a status came, or the server reset the call. A GOAWAY without an error after 1 s of \
-          silence, with frames before it, is how production servers close an idle job, and does not count.",
-    hint: "the server or something between died: look at its log at this time",
+    doc: "The transport failed before a status came, or the server reset the call. Production servers close an idle \
+          job with a GOAWAY without an error, after frames and at least 1 s of silence; that does not count.",
+    hint: "the server, or something on the way to it, failed: look at its log at this time",
 };
 
 /// A limit of ours.
@@ -43,10 +43,10 @@ pub(in crate::analyze::validate) const DEADLINE: Rule = Rule {
     id: "deadline",
     severity: Severity::Error,
     otherwise: None,
-    title: "no limit runs out",
+    title: "no time limit is exceeded",
     unit: "calls",
     doc: "One of the recorder's own limits ended the call: connect, first frame, idle, or the client's deadline.",
-    hint: "the stream stopped, or the limit is too short for it: --first-frame-timeout, --idle-timeout",
+    hint: "the stream stopped, or the limit (for the first frame, or between frames) is too short for it",
 };
 
 /// A call without an ending.
@@ -56,9 +56,9 @@ pub(in crate::analyze::validate) const UNENDED_CALL: Rule = Rule {
     otherwise: Some((Severity::Info, "the capture is being recorded")),
     title: "every call has its ending",
     unit: "calls",
-    doc: "The capture stops before the call has ended: the recorder was killed. While it is at work, that is no breach: \
-          the stream is judged as far as it has come, but fails as long as it has brought no frame.",
-    hint: "how the stream went on is not known; `capture recover` saves what is there, and this rule can be allowed",
+    doc: "The capture ends before the call does, because the recorder was killed. While the capture is being recorded \
+          this is allowed: the stream is judged so far, and fails only if it has no frame yet.",
+    hint: "how the stream continued is unknown; recover the capture to complete it, or turn this rule off",
 };
 
 /// A capture that cannot be read to its end.
@@ -68,9 +68,9 @@ pub(in crate::analyze::validate) const DAMAGED_CAPTURE: Rule = Rule {
     otherwise: None,
     title: "the capture can be read to its end",
     unit: "captures",
-    doc: "Damage stopped the reading. What lies before it is judged; of calls that are open there, no ending is missed, and \
-          the stream is not called too short.",
-    hint: "`capture recover` saves what can be read behind the damage; validate the capture that it makes",
+    doc: "The capture is damaged and was read up to the damage. What comes before it is judged. Calls that are open \
+          there are not reported as unended or too short.",
+    hint: "recover the capture, which saves what is readable behind the damage, and validate the result",
 };
 
 /// Messages that the recorder lost.
@@ -78,18 +78,18 @@ pub(in crate::analyze::validate) const GAP: Rule = Rule {
     id: "gap",
     severity: Severity::Error,
     otherwise: None,
-    title: "the recorder loses nothing",
+    title: "the recorder loses no message",
     unit: "messages",
-    doc: "The capture says that messages are lost here. The rows they held are not called missing once more.",
-    hint: "the reason says who left them out, and why",
+    doc: "The capture records that messages were lost here. Their rows are not reported as missing too.",
+    hint: "the reason says what left them out, and why",
 };
 
 pub(in crate::analyze::validate) fn gap(book: &mut Book, place: Place, gap: &Gap) {
     let note = Note::new(&GAP, place).times(gap.messages).weight(gap.messages as f64);
     book.note(note, || {
         let text = Text::new(format!(
-            "{} messages are lost at {place}: {}",
-            grouped(gap.messages),
+            "{} lost at {place}: {}",
+            counted(gap.messages, "message"),
             gap.reason
         ));
         match gap.reason.as_str() {
@@ -161,7 +161,7 @@ pub(in crate::analyze::validate) fn judge(book: &mut Book, place: Place, ending:
     book.note(Note::new(rule, place), || {
         let when = match before.messages {
             0 => "before any frame came".to_owned(),
-            messages => format!("after {} frames", grouped(messages)),
+            messages => format!("after {}", counted(messages, "frame")),
         };
         Text::new(format!("{what}, {when}, at {place}")).seen(ending.name())
     });
@@ -175,11 +175,11 @@ pub(in crate::analyze::validate) fn judge(book: &mut Book, place: Place, ending:
 pub(in crate::analyze::validate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded: bool) {
     let severity = if is_recorded { Severity::Info } else { Severity::Error };
     book.note(Note::new(&UNENDED_CALL, place).severity(severity), || {
-        let frames = grouped(messages);
+        let frames = counted(messages, "frame");
         Text::new(if is_recorded {
-            format!("the call goes on: {frames} frames so far, at {place}")
+            format!("the call goes on: {frames} so far, at {place}")
         } else {
-            format!("the capture stops after {frames} frames and before the end of the call, at {place}")
+            format!("the capture ends after {frames}, before the end of the call, at {place}")
         })
     });
 }

@@ -21,8 +21,8 @@ pub(in crate::analyze::validate) const UNEXPECTED_BINS: Rule = Rule {
     otherwise: None,
     title: "spectra have the configured number of bins",
     unit: "rows",
-    doc: "The spectra of a row have another number of bins than an expectation or the configure response \
-          (frequencies_amount, else the length of frequencies_list) says.",
+    doc: "The number of bins differs from the one in an expectation or in the configure response (frequencies_amount, \
+          or the length of frequencies_list).",
     hint: "compare frequencies_list of the configure response with what the server sends",
 };
 
@@ -31,25 +31,25 @@ pub(in crate::analyze::validate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
     id: "out-of-range-frequency",
     severity: Severity::Warning,
     otherwise: Some((Severity::Error, "an expectation gives the range")),
-    title: "the bins lie in the frequency range that was asked for",
+    title: "the bins are in the requested frequency range",
     unit: "times",
-    doc: "frequencies_list of the configure response reaches outside the request's frequencyRange by more than one bin \
-          (warning: the response describes what is sent, and a replay answers with its own) or outside frequency_hz of \
-          an expectation (error).",
-    hint: "the server rounds the range to its bins, or has not understood it",
+    doc: "frequencies_list of the configure response exceeds frequencyRange of the request by more than one bin \
+          (warning, because the response describes what is sent and a served capture answers with its own), or exceeds \
+          frequency_hz of an expectation (error).",
+    hint: "the server rounds the range to its bins, or misunderstands it",
 };
 
 /// Fewer rows or frames than there should be.
 pub(in crate::analyze::validate) const SHORT_STREAM: Rule = Rule {
     id: "short-stream",
     severity: Severity::Error,
-    otherwise: Some((Severity::Warning, "only the asked window says how long it should be")),
+    otherwise: Some((Severity::Warning, "only the requested time window gives the length")),
     title: "the stream is as long as it should be",
     unit: "times",
-    doc: "Fewer frames or rows than minimum_frames or minimum_rows (error), or less than 95 % of the rows that the asked \
-          window of a recording holds at lines_dt, and more than a second of them (warning; not when we stopped the \
-          stream ourselves).",
-    hint: "the recording is shorter than the window, or the stream ended early",
+    doc: "Fewer frames or rows than minimum_frames or minimum_rows (error), or less than 95 % of the rows of the \
+          requested time window at lines_dt, by more than a second (warning; not judged when the recorder stopped the \
+          stream itself).",
+    hint: "the recording is shorter than the requested window, or the stream ended early",
 };
 
 /// Fewer streams than there should be.
@@ -59,9 +59,9 @@ pub(in crate::analyze::validate) const MISSING_STREAM: Rule = Rule {
     otherwise: None,
     title: "all streams of a job are captured",
     unit: "streams",
-    doc: "A pandadatastream job has stream_amount streams and each carries a part of the channels: fewer were recorded. \
-          For datastream only when an expectation says how many streams there are.",
-    hint: "record all streams of the job together; they are delivered once",
+    doc: "A pandadatastream job has stream_amount streams, each with a part of the channels, and fewer were recorded. \
+          For datastream, judged only when an expectation gives the number of streams.",
+    hint: "record all streams of the job together; each frame is delivered only once",
 };
 
 /// Part of the asked rows that must come.

@@ -26,13 +26,13 @@ pub(in crate::analyze::validate) const EXTREMES_MISMATCH: Rule = Rule {
     id: "extremes-mismatch",
     severity: Severity::Error,
     otherwise: None,
-    title: "the declared extremes are those of the values",
+    title: "the declared extremes match the values",
     unit: "frames",
-    doc: "datastream: current_max_amp and current_min_amp are the extremes of the frame's values (of the finite ones, if \
-          the server leaves infinities out). pandadatastream: the block's values lie within the running extremes of the \
-          job. Judged to 32-bit precision, and only when the frame breaks no rule that explains it: NaN, zeros, a frozen \
-          payload, ragged or missing sensors.",
-    hint: "a picture scaled by these extremes is wrong: the server computes them over other data than it sends",
+    doc: "datastream: current_max_amp and current_min_amp are the extremes of the frame's values (of the finite ones, \
+          if the server leaves infinities out). pandadatastream: the block's values lie within the running extremes of \
+          the job. Compared with 32-bit precision, and only when no other rule explains the difference: NaN, zeros, a \
+          frozen payload, ragged or missing sensors.",
+    hint: "the server computes its extremes from other data than it sends; a picture scaled by them is wrong",
 };
 
 /// A running maximum that fell.
@@ -43,7 +43,7 @@ pub(in crate::analyze::validate) const GLOBAL_MAXIMUM_FELL: Rule = Rule {
     title: "the running maximum of a job does not fall",
     unit: "times",
     doc: "global_maximum (pandadatastream) is less than in an earlier frame of the same call.",
-    hint: "the port may have been recycled: these may be the frames of another job",
+    hint: "the port may have been reused: these may be the frames of another job",
 };
 
 /// Relative difference of a double from the float that it was computed from.

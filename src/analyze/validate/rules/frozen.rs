@@ -29,9 +29,9 @@ pub(in crate::analyze::validate) const FROZEN_PAYLOAD: Rule = Rule {
     otherwise: None,
     title: "intensities change from frame to frame",
     unit: "frames or rows",
-    doc: "All intensities of a frame are, bit by bit, those of the frame before it (or those of a row those of the row \
-          before it) although time goes on. Asked of 16 values or more. A frame that comes again with its own times is \
-          duplicate-rows.",
+    doc: "All intensities of a frame are bit by bit those of the previous frame, or those of a row those of the \
+          previous row, although time goes on. Judged from 16 values on. A frame that is sent again with its own \
+          timestamps is duplicate-rows.",
     hint: "the server repeats its last spectrum: its source has stopped",
 };
 
@@ -42,8 +42,8 @@ pub(in crate::analyze::validate) const STUCK_SENSOR: Rule = Rule {
     otherwise: None,
     title: "every sensor changes",
     unit: "spectra",
-    doc: "A sensor's spectrum is, bit by bit, the same in 8 rows or more (16 values or more) in a row, while other \
-          sensors change. Zeros and −inf are zero-sensor and dead-sensor.",
+    doc: "The spectrum of a sensor is bit by bit the same in 8 or more consecutive rows (16 or more values), while \
+          other sensors change. Zeros are zero-sensor, and −inf is dead-sensor.",
     hint: "the channel is stuck or padded",
 };
 

@@ -13,34 +13,35 @@ pub(in crate::analyze::validate) const NOT_RECORDED: Rule = Rule {
     id: "not-recorded",
     severity: Severity::Error,
     otherwise: None,
-    title: "every job is recorded that should be",
+    title: "every job is recorded",
     unit: "jobs",
     doc: "The recorder noted that it could not record a job: no connection, a job that did not become healthy, a limit.",
-    hint: "the message says why nothing of this job came: mend that first, and record again",
+    hint: "the message gives the reason why nothing of this job came: remove it and record again",
 };
 
 /// The REST side refused the job.
 pub(in crate::analyze::validate) const CONFIGURE_REFUSED: Rule = Rule {
     id: "configure-refused",
     severity: Severity::Error,
-    otherwise: Some((Severity::Warning, "frames came all the same")),
-    title: "the server takes the configure request",
+    otherwise: Some((Severity::Warning, "frames came nevertheless")),
+    title: "the server accepts the configure request",
     unit: "times",
-    doc: "The last configure request that the proxy saw was refused (an error status, or an error in the answer), or had no \
-          answer. One that is refused and succeeds later is right: servers wait for their fibre.",
-    hint: "the answer says why there is no job to stream; the exchange stands in the capture's notes",
+    doc: "The last configure request that the proxy saw was refused (an error status, or an error in the answer), or \
+          had no answer. A request that is refused first and succeeds later is allowed, because servers wait for their \
+          fibre.",
+    hint: "the answer says why; the capture's notes hold the request and the answer",
 };
 
 /// The job says that it is not healthy.
 pub(in crate::analyze::validate) const UNHEALTHY_JOB: Rule = Rule {
     id: "unhealthy-job",
     severity: Severity::Error,
-    otherwise: Some((Severity::Warning, "frames came all the same")),
+    otherwise: Some((Severity::Warning, "frames came nevertheless")),
     title: "the job is healthy",
     unit: "streams",
-    doc: "The last health check (CheckHealth, or grpc.health.v1) of the same :authority before the end of a stream without \
-          frames, or before the end of the capture, was answered with unhealthy or not at all. A job that is unhealthy while \
-          it starts is right.",
+    doc: "The last health check (CheckHealth, or grpc.health.v1) of the same :authority before the end of a stream \
+          without frames, or before the end of the capture, was answered with unhealthy or not at all. A job may be \
+          unhealthy while it starts.",
     hint: "the job itself says that it cannot stream: look at its log, and at its source",
 };
 

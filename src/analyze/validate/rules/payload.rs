@@ -15,11 +15,11 @@ pub(in crate::analyze::validate) const BAD_SHAPE: Rule = Rule {
     id: "bad-shape",
     severity: Severity::Error,
     otherwise: None,
-    title: "a block has a shape",
+    title: "a block has a valid shape",
     unit: "frames",
-    doc: "A dimension of 0 or less, an end_channel before start_channel, values in a row that do not divide by the \
-          channels, or timestamps or row numbers for some of the rows only.",
-    hint: "the server fills in data_shape_x, data_shape_y or its channels wrongly",
+    doc: "A dimension of 0 or less, an end_channel before start_channel, a number of values per row that is no \
+          multiple of the channels, or timestamps or row numbers for only some of the rows.",
+    hint: "the server sends a wrong data_shape_x, data_shape_y or channel range",
 };
 
 /// A payload that does not fit its shape.
@@ -27,9 +27,9 @@ pub(in crate::analyze::validate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
     id: "indivisible-payload",
     severity: Severity::Error,
     otherwise: None,
-    title: "a payload divides by its shape",
+    title: "the size of a payload matches its shape",
     unit: "frames",
-    doc: "The bytes of main_data are no multiple of x × y × z.",
+    doc: "The size of main_data is no multiple of x × y × z.",
     hint: "the payload was cut off, or belongs to another shape",
 };
 
@@ -40,9 +40,9 @@ pub(in crate::analyze::validate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
     otherwise: None,
     title: "a block covers the channels of its stream",
     unit: "frames",
-    doc: "start_channel and end_channel are not the first and last channel that channel_to_stream_index of the configure \
-          response gives to the stream that was asked for.",
-    hint: "the port may have been recycled for another job, or the streams are mixed up",
+    doc: "start_channel and end_channel differ from the first and last channel that channel_to_stream_index of the \
+          configure response gives to the requested stream.",
+    hint: "the port may have been reused for another job, or the streams are mixed up",
 };
 
 /// Values that rest on a guess.
@@ -52,10 +52,9 @@ pub(in crate::analyze::validate) const GUESSED_LAYOUT: Rule = Rule {
     otherwise: None,
     title: "element type and axis order of a payload are known",
     unit: "calls",
-    doc: "The wire does not tell them: values are read as little-endian f32, channel by channel. Where the payload has \
-          another width, or a third dimension, they are not read at all, and no rule about values is judged. Said once in \
-          a call.",
-    hint: "name the element type and the axis order when you know them",
+    doc: "The messages do not give them, so values are read as little-endian f32, channel by channel. With another \
+          width or a third dimension, values are not read and no rule about values is judged. Reported once per call.",
+    hint: "give the element type and the axis order if you know them",
 };
 
 /// What a block allows to be judged.
@@ -151,7 +150,7 @@ pub(in crate::analyze::validate) fn guessed_layout(book: &mut Book, place: Place
     book.note(Note::new(&GUESSED_LAYOUT, place), || {
         let width = block.width.unwrap_or(0);
         Text::new(if read {
-            "the values are read as little-endian f32, channel by channel, which is a guess".to_owned()
+            "the values are read as little-endian f32, channel by channel, which is an assumption".to_owned()
         } else {
             format!(
                 "the values, {width} bytes each in {} × {} × {}, are not read and not judged",

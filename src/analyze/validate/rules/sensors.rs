@@ -24,14 +24,14 @@ pub(in crate::analyze::validate) const UNEXPECTED_SENSOR: Rule = Rule {
     severity: Severity::Error,
     otherwise: Some((
         Severity::Warning,
-        "the server numbers its sensors otherwise than the request",
+        "the server uses other sensor numbers than the request",
     )),
     title: "only the configured sensors are sent",
     unit: "rows",
-    doc: "A sensor id is not one of those that an expectation or the configure response (channel_to_stream_index) names. \
-          Where the response maps no channels, the channels of the request count, if the first row shows that ids are \
-          meant by them: servers that number their sensors otherwise are only warned of when no id fits at all, and \
-          not when they count the same number of sensors from 0.",
+    doc: "A sensor id is in neither an expectation nor the configure response (channel_to_stream_index). If the \
+          response maps no channels, the channels of the request count, provided that the first row uses them as ids. \
+          A server with other sensor numbers causes a warning only when no id matches, and none when it counts the \
+          same number of sensors from 0.",
     hint: "compare the configure request with what the server sends; it may serve another job",
 };
 
@@ -41,13 +41,12 @@ pub(in crate::analyze::validate) const MISSING_SENSOR: Rule = Rule {
     severity: Severity::Error,
     otherwise: Some((
         Severity::Warning,
-        "a sensor that the configure response maps lacks in some rows only",
+        "a sensor of the configure response is missing in only some rows",
     )),
     title: "every configured sensor is sent",
     unit: "rows",
-    doc: "A row of datastream lacks a sensor that an expectation names (error) or that the configure response maps \
-          (warning; an error when no row at all holds it). What a request asks for is judged by request-not-met: servers \
-          may step over channels.",
+    doc: "A row of datastream lacks a sensor of an expectation (error) or of the configure response (warning; error \
+          when no row has it). request-not-met judges the request, because servers may skip channels.",
     hint: "the server drops channels, or the expectation is too wide",
 };
 
@@ -58,9 +57,9 @@ pub(in crate::analyze::validate) const SENSOR_SET_CHANGE: Rule = Rule {
     otherwise: None,
     title: "the same sensors come in every row",
     unit: "times",
-    doc: "A row holds other sensors than the row before it, and no expectation has told why. A change and the way back \
-          are two.",
-    hint: "the job was configured anew, or a channel drops out",
+    doc: "A row has other sensors than the previous row, and no expectation explains it. A change and the change back \
+          count as two.",
+    hint: "the job was reconfigured, or a channel drops out",
 };
 
 /// Sensors in another order.
@@ -70,8 +69,8 @@ pub(in crate::analyze::validate) const SENSOR_ORDER: Rule = Rule {
     otherwise: None,
     title: "sensors keep their order",
     unit: "times",
-    doc: "A row holds the same sensors as the row before it in another order. A change and the way back are two.",
-    hint: "clients that go by position draw the wrong sensor",
+    doc: "A row has the same sensors as the previous row in another order. A change and the change back count as two.",
+    hint: "clients that use the position draw the wrong sensor",
 };
 
 /// Missing sensors are looked for in sets up to this size; no fibre has more channels.
@@ -255,12 +254,11 @@ fn unexpected_sensor(book: &mut Book, place: Place, standing: &Standing) {
     };
     let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(id));
     book.note(note.severity(severity).weight(count as f64), || {
-        let more = if count > 1 {
-            format!(" and {} more", count - 1)
-        } else {
-            String::new()
+        let what = match count {
+            0 | 1 => format!("sensor {id} was"),
+            _ => format!("sensor {id} and {} more were", count - 1),
         };
-        Text::new(format!("sensor {id}{more} was not configured, in {place}")).seen(id)
+        Text::new(format!("{what} not configured, in {place}")).seen(id)
     });
 }
 
@@ -270,12 +268,11 @@ fn missing_sensor(book: &mut Book, place: Place, standing: &Standing) {
     };
     let note = Note::new(&MISSING_SENSOR, place.at_sensor(id));
     book.note(note.severity(severity).weight(count as f64), || {
-        let more = if count > 1 {
-            format!(" and {} more", count - 1)
-        } else {
-            String::new()
+        let what = match count {
+            0 | 1 => format!("sensor {id} is"),
+            _ => format!("sensor {id} and {} more are", count - 1),
         };
-        Text::new(format!("sensor {id}{more} is lacking, in {place}")).expected(id)
+        Text::new(format!("{what} missing, in {place}")).expected(id)
     });
 }
 
@@ -284,8 +281,8 @@ fn numbered_otherwise(book: &mut Book, place: Place, ids: &[i32], span: Span<i64
     let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(*first)).severity(Severity::Warning);
     book.note(note, || {
         Text::new(format!(
-            "none of the {} sensors, the first is {first}, is among the channels {span} that were asked for: the server \
-             numbers them otherwise, or streams another part of the fibre",
+            "none of the {} sensors, the first is {first}, is among the channels {span} that were requested: the \
+             server uses other numbers, or streams another part of the fibre",
             ids.len()
         ))
         .seen(first)
@@ -295,7 +292,7 @@ fn numbered_otherwise(book: &mut Book, place: Place, ids: &[i32], span: Span<i64
 
 fn sensor_order(book: &mut Book, place: Place) {
     book.note(Note::new(&SENSOR_ORDER, place), || {
-        Text::new(format!("the sensors stand in another order in {place}"))
+        Text::new(format!("the sensors are in another order in {place}"))
     });
 }
 
@@ -332,12 +329,14 @@ pub(in crate::analyze::validate) fn never_seen(book: &mut Book, expect: &Expecta
     let others = lacking.count() as u64;
     let note = Note::new(&MISSING_SENSOR, Place::default().at_sensor(first));
     book.note(note, || {
-        let more = if others > 0 {
-            format!(" and {} more", grouped(others))
-        } else {
-            String::new()
+        let what = match others {
+            0 => format!("sensor {first} of the configure response is"),
+            _ => format!(
+                "sensor {first} and {} more of the configure response are",
+                grouped(others)
+            ),
         };
-        Text::new(format!("sensor {first}{more} of the configure response came in no row")).expected(first)
+        Text::new(format!("{what} in no row")).expected(first)
     });
 }
 

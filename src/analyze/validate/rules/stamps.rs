@@ -19,9 +19,9 @@ pub(in crate::analyze::validate) const TIMESTAMP_UNIT: Rule = Rule {
     otherwise: None,
     title: "timestamps are milliseconds since 1970",
     unit: "rows",
-    doc: "A timestamp is a date between 2000 and 2100 only when it is read as seconds, microseconds or nanoseconds since \
-          1970. Of rows in seconds nothing more is said about their time; the others are judged in their own unit.",
-    hint: "the server fills in startTimestamp and endTimestamp in another unit than the milliseconds that clients expect",
+    doc: "A timestamp is a date between 2000 and 2100 only when read as seconds, microseconds or nanoseconds since \
+          1970. The time of rows in seconds is not judged further; other rows are judged in their unit.",
+    hint: "the server sends startTimestamp and endTimestamp in another unit than milliseconds, which clients expect",
 };
 
 /// Timestamps that stand still.
@@ -29,11 +29,11 @@ pub(in crate::analyze::validate) const STUCK_CLOCK: Rule = Rule {
     id: "stuck-clock",
     severity: Severity::Warning,
     otherwise: None,
-    title: "timestamps move on from row to row",
+    title: "timestamps increase from row to row",
     unit: "rows",
-    doc: "More than 8 rows in a row, or all rows of a stream of 3 or more, bear the same timestamp and hold other values or \
-          other row numbers. They are not called duplicates, nor missing when the clock goes on.",
-    hint: "the server does not fill in the timestamps, or its clock stands still: a waterfall draws these rows on one line",
+    doc: "More than 8 consecutive rows, or all rows of a stream of 3 or more, have the same timestamp but other values \
+          or row numbers. They are not reported as duplicates, nor as missing when the clock goes on.",
+    hint: "the server sends no timestamps, or its clock stands still; a waterfall draws these rows on one line",
 };
 
 /// Rows of another time than was asked for.
@@ -41,13 +41,13 @@ pub(in crate::analyze::validate) const CLOCK_OFF: Rule = Rule {
     id: "clock-off",
     severity: Severity::Warning,
     otherwise: None,
-    title: "rows are of the time that was asked for",
+    title: "rows are in the requested time range",
     unit: "rows",
-    doc: "A row of a live job lies more than 10 minutes beside its arrival (in the past: and the displayed time), one of a \
-          recording more than 10 minutes outside start_time..end_time, or one of any job more than 10 minutes after its \
-          arrival. Judged where the capture holds the configure request and times of arrival; rows at 0 bear no time, and \
-          what `capture serve` plays again keeps its own.",
-    hint: "look at the clock and the time zone of the interrogator, of the server, and of the machine that recorded",
+    doc: "A row of a live job is more than 10 minutes away from its arrival (plus the displayed time, if it is in the \
+          past), a row of a recording is more than 10 minutes outside start_time..end_time, or a row of any job is \
+          more than 10 minutes after its arrival. Judged when the capture holds the configure request and times of \
+          arrival. Rows with timestamp 0 have no time, and a served capture keeps its own.",
+    hint: "check the clock and the time zone of the interrogator, of the server, and of the recording machine",
 };
 
 /// 2000-01-01 and 2100-01-01, seconds since 1970: between them lies every date that can be meant.
@@ -138,9 +138,9 @@ pub(in crate::analyze::validate) fn standstill(
         let time = start_ms.unwrap_or_default();
         let rows = grouped(rows);
         let which = if whole {
-            format!("all {rows} rows bear")
+            format!("all {rows} rows have")
         } else {
-            format!("{rows} rows in a row bear")
+            format!("{rows} consecutive rows have")
         };
         Text::new(format!(
             "{which} the timestamp {time} ms, the second of them at {place}"
@@ -167,7 +167,7 @@ pub(in crate::analyze::validate) fn date(
         }
         Some(AskedTime::Recorded { start_s, end_s }) => {
             let ms = |s: i64| s.saturating_mul(1000);
-            (ms(start_s), ms(end_s), "the window that was asked for")
+            (ms(start_s), ms(end_s), "the requested time window")
         }
         None => (i64::MIN, arrival_ms, "its arrival"),
     };
@@ -180,7 +180,7 @@ pub(in crate::analyze::validate) fn date(
     };
     book.note(Note::new(&CLOCK_OFF, place).weight(by_ms as f64), || {
         let far = human(by_ms as f64);
-        Text::new(format!("a row lies {far} {side} {what}, at {place}"))
+        Text::new(format!("a row is {far} {side} {what}, at {place}"))
             .seen(format!("{start_ms} ms"))
             .expected(match asked {
                 Some(AskedTime::Recorded { .. }) => format!("{from} ms to {to} ms"),
@@ -230,7 +230,7 @@ mod tests {
             (now - 24 * HOUR, live, Some("22 h 0 min before")),
             (now + 24 * HOUR, live, Some("24 h 0 min after its arrival")),
             (1_600_000_030_000, window, None),
-            (now, window, Some("after the window")),
+            (now, window, Some("after the requested time window")),
             (1_500_000_000_000, None, None),
             (now + HOUR, None, Some("1 h 0 min after its arrival")),
             (0, live, None),

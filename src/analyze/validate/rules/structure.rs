@@ -17,12 +17,12 @@ pub(in crate::analyze::validate) const ZERO_FRAMES: Rule = Rule {
     id: "zero-frames",
     severity: Severity::Error,
     otherwise: None,
-    title: "every stream carries frames",
+    title: "every stream has frames",
     unit: "streams",
-    doc: "A spectrogram stream ended without a single message, or the capture holds no spectrogram stream. Not said of a \
-          stream whose ending is an error already.",
-    hint: "the job had nothing to send, or another client took its frames (they are delivered once); if that is right, \
-           set allow_empty = true",
+    doc: "A spectrogram stream ended without a message, or the capture holds no spectrogram stream. Not reported when \
+          the ending of the stream is already an error.",
+    hint: "the job had nothing to send, or another client received its frames (each is delivered only once); if no \
+           frames are expected, set allow_empty = true",
 };
 
 /// Bytes that are no message.
@@ -32,10 +32,10 @@ pub(in crate::analyze::validate) const MALFORMED_MESSAGE: Rule = Rule {
     otherwise: None,
     title: "every message can be decoded",
     unit: "messages",
-    doc: "A message is not what protobuf allows, a known field has another wire type, or a compressed message cannot be \
-          inflated. The rest of the stream is judged; the rows that such a message may have held are not called missing.",
-    hint: "the server speaks another schema, or the bytes were damaged before they were recorded: `capture verify` tells \
-           whether the capture itself is sound",
+    doc: "A message is not valid protobuf, a known field has another wire type, or a compressed message cannot be \
+          inflated. The rest of the stream is judged. Rows that the message may have held are not reported as missing.",
+    hint: "the server uses another schema, or the bytes were damaged before they were recorded: verify the capture to \
+           rule out damage to the file",
 };
 
 /// A frame with nothing in it.
@@ -43,7 +43,7 @@ pub(in crate::analyze::validate) const EMPTY_FRAME: Rule = Rule {
     id: "empty-frame",
     severity: Severity::Error,
     otherwise: None,
-    title: "every frame carries values",
+    title: "every frame has values",
     unit: "frames",
     doc: "A message without rows, a row without sensors, or sensors without bins (pandadatastream: a payload of no bytes).",
     hint: "the server sends a frame before it has data, or lost its source",
@@ -56,8 +56,9 @@ pub(in crate::analyze::validate) const RAGGED_ROWS: Rule = Rule {
     otherwise: None,
     title: "the sensors of a row have equally many bins",
     unit: "rows",
-    doc: "A sensor's spectrum has another number of bins than expected, than the rows before, or than the row's first.",
-    hint: "a spectrum was cut off or two configurations are mixed: nothing that draws this row can be right",
+    doc: "The spectrum of a sensor has a different number of bins from the expectation, from earlier rows, or from the \
+        first sensor of the row.",
+    hint: "a spectrum was cut off, or two configurations are mixed; no picture of this row can be right",
 };
 
 /// One sensor twice.
@@ -67,8 +68,8 @@ pub(in crate::analyze::validate) const DUPLICATE_SENSOR: Rule = Rule {
     otherwise: None,
     title: "a row holds each sensor once",
     unit: "rows",
-    doc: "A sensor id stands in a row more than once.",
-    hint: "the server counts its sensors wrongly, or merges two streams",
+    doc: "A sensor id occurs more than once in a row.",
+    hint: "the server numbers its sensors wrongly, or merges two streams",
 };
 
 /// A row that ends before it starts.
@@ -78,8 +79,8 @@ pub(in crate::analyze::validate) const END_BEFORE_START: Rule = Rule {
     otherwise: None,
     title: "a row ends after it starts",
     unit: "rows",
-    doc: "endTimestamp is less than startTimestamp. The row's times are then not judged any further.",
-    hint: "the server fills in the timestamps wrongly",
+    doc: "endTimestamp is less than startTimestamp. The times of the row are not judged further.",
+    hint: "the server sends wrong timestamps",
 };
 
 /// Whether it is known why no frame came.
@@ -94,7 +95,7 @@ pub(in crate::analyze::validate) fn zero_frames(book: &mut Book, place: Place, w
     book.note(Note::new(&ZERO_FRAMES, place), || {
         let text = Text::new(what).seen(0).expected("1 or more");
         match cause {
-            Cause::Told => text.hint("what is told before this is why: mend that first"),
+            Cause::Told => text.hint("the finding before this one is the cause: resolve it first"),
             Cause::Unknown => text,
         }
     });
@@ -127,7 +128,7 @@ pub(in crate::analyze::validate) fn ragged(book: &mut Book, place: Place, row: &
     let bins = odd.intensity.len();
     book.note(Note::new(&RAGGED_ROWS, place.at_sensor(odd.id)), || {
         Text::new(format!(
-            "sensor {} has {bins} bins where others have {reference}, at {place}",
+            "sensor {} has {bins} bins while others have {reference}, at {place}",
             odd.id
         ))
         .seen(bins)
@@ -143,7 +144,7 @@ pub(in crate::analyze::validate) fn duplicate_sensor(book: &mut Book, place: Pla
         return false;
     };
     book.note(Note::new(&DUPLICATE_SENSOR, place.at_sensor(id)), || {
-        Text::new(format!("sensor {id} stands twice in {place}"))
+        Text::new(format!("sensor {id} occurs twice in {place}"))
     });
     true
 }

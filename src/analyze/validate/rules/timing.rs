@@ -18,10 +18,10 @@ pub(in crate::analyze::validate) const MISSING_ROWS: Rule = Rule {
     otherwise: Some((Severity::Warning, "lines_dt is only inferred, or the recording pauses")),
     title: "no row is missing between two others",
     unit: "rows",
-    doc: "Rows follow each other at lines_dt (or, in pandadatastream, by row number). A hole of half a row or more holds \
-          missing rows, unless they come late, within 64 rows. An error when lines_dt is known from the configure \
-          response or an expectation; a warning when it is inferred from the rows themselves, and for a pause of a \
-          minute or more and 16 rows or more, as recordings have them.",
+    doc: "Rows follow each other at lines_dt (in pandadatastream, by row number). A hole of half a row or more means \
+          missing rows, unless they arrive late, within 64 rows. An error when lines_dt is known from the configure \
+          response or an expectation; a warning when it is inferred from the rows, and for a pause of at least a \
+          minute and 16 rows, as recordings have them.",
     hint: "rows were lost between the fibre and the capture: look for a slow consumer, a second client on the same \
            stream (consumers compete), or a restart of the job",
 };
@@ -31,10 +31,10 @@ pub(in crate::analyze::validate) const DUPLICATE_ROWS: Rule = Rule {
     id: "duplicate-rows",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "lines_dt is only inferred")),
-    title: "no row comes twice",
+    title: "no row is sent twice",
     unit: "rows",
-    doc: "A row has the start (or row number) of another one among the last 64, with the same content, or right behind \
-          it. An error when lines_dt is known, a warning when it is inferred.",
+    doc: "A row has the start time (or row number) of one of the last 64 rows and the same content, or the start time \
+          of the row directly before it. An error when lines_dt is known, a warning when it is inferred.",
     hint: "the server sent rows again, or two sources were spliced: look for a retry or a reconnect",
 };
 
@@ -43,10 +43,10 @@ pub(in crate::analyze::validate) const BACKWARDS_TIME: Rule = Rule {
     id: "backwards-time",
     severity: Severity::Warning,
     otherwise: None,
-    title: "rows come in the order of their times",
+    title: "rows are in the order of their times",
     unit: "times",
-    doc: "A row begins before the row that came before it, and is not a repeat of an earlier one: messages out of order, \
-          a wrong timestamp, or a clock that was set back. Counted once each time.",
+    doc: "A row begins before the previous row and is no repetition of an earlier one: messages are out of order, a \
+          timestamp is wrong, or the clock was set back. Each step back counts once.",
     hint: "messages were reordered, or the clock of the interrogator was set back",
 };
 
@@ -57,8 +57,8 @@ pub(in crate::analyze::validate) const OVERLAP: Rule = Rule {
     otherwise: None,
     title: "rows do not overlap",
     unit: "times",
-    doc: "A row begins more than half a row too early, but after the start of the one before it. Rows that always overlap \
-          alike do so by design and are not meant; less than half a row is clock-jitter.",
+    doc: "A row begins more than half a row too early, but after the start of the previous one. Rows that always \
+          overlap by the same time do so by design and do not count; less than half a row is clock-jitter.",
     hint: "two blocks of the recording overlap: the clock was corrected, or two sources were spliced",
 };
 
@@ -67,11 +67,11 @@ pub(in crate::analyze::validate) const CLOCK_JITTER: Rule = Rule {
     id: "clock-jitter",
     severity: Severity::Warning,
     otherwise: None,
-    title: "rows begin where the one before them ends",
+    title: "a row begins where the previous one ends",
     unit: "times",
-    doc: "A row begins early or late by more than 2 ms and more than 2 % of a row, but by less than half a row. \
-          Timestamps are whole milliseconds, which is allowed for.",
-    hint: "the clock of the interrogator jitters from block to block, as some do; if it should not, look at its time \
+    doc: "A row begins early or late by more than 2 ms and more than 2 % of a row, but less than half a row. Rounding \
+          of timestamps to milliseconds is taken into account.",
+    hint: "the clock of the interrogator jitters from block to block, as some do; if it should not, check its time \
            source",
 };
 
@@ -82,8 +82,8 @@ pub(in crate::analyze::validate) const CLOCK_JUMP: Rule = Rule {
     otherwise: None,
     title: "the clock and the row numbers agree",
     unit: "times",
-    doc: "Row numbers go on (pandadatastream), and the timestamps jump by half a row or more.",
-    hint: "the recording pauses there, or the clock was set; no row number is missing",
+    doc: "Row numbers are consecutive (pandadatastream), but the timestamps jump by half a row or more.",
+    hint: "the recording paused, or the clock was set; no row number is missing",
 };
 
 /// Rows that last another time than they should.
@@ -91,12 +91,11 @@ pub(in crate::analyze::validate) const ROW_DURATION: Rule = Rule {
     id: "row-duration",
     severity: Severity::Warning,
     otherwise: Some((Severity::Error, "an expectation gives lines_dt")),
-    title: "rows last as long as lines_dt and the other rows say",
+    title: "rows are as long as lines_dt and as the other rows",
     unit: "rows",
-    doc: "A row's own end tells another duration than those of the first rows, by more than 2 ms and 2 %; or the rows \
-          follow each other at another distance than lines_dt, which then is not believed. An error when an expectation \
-          file or a flag gave lines_dt.",
-    hint: "compare lines_dt of the configure response with the rows; the job may have been configured anew",
+    doc: "The duration of a row differs from that of the first rows by more than 2 ms and 2 %; or the rows follow each \
+          other at another interval than lines_dt, which is then ignored. An error when an expectation gives lines_dt.",
+    hint: "compare lines_dt of the configure response with the rows; the job may have been reconfigured",
 };
 
 /// Takes down what the clock of a call says.
@@ -170,7 +169,7 @@ fn duplicate_rows(
             Content::Same => "",
             Content::Other => ", with other intensities",
         };
-        Text::new(format!("{name} comes again at {place}{content}"))
+        Text::new(format!("{name} is repeated at {place}{content}"))
     });
 }
 
@@ -185,7 +184,7 @@ fn backwards_time(book: &mut Book, place: Place, by_ms: Option<f64>, by_rows: f6
 fn overlap(book: &mut Book, place: Place, by_ms: f64) {
     book.note(Note::new(&OVERLAP, place).weight(by_ms), || {
         Text::new(format!(
-            "a row begins {} before the one before it ends, at {place}",
+            "a row begins {} before the previous one ends, at {place}",
             human(by_ms)
         ))
     });
@@ -214,7 +213,7 @@ fn row_duration(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64) {
     let note = Note::new(&ROW_DURATION, place).weight((seen_ms - expected_ms).abs());
     book.note(note, || {
         Text::new(format!(
-            "a row lasts {seen_ms} ms where others last {expected_ms} ms, at {place}"
+            "a row lasts {seen_ms} ms while others last {expected_ms} ms, at {place}"
         ))
         .seen(format!("{seen_ms} ms"))
         .expected(format!("{expected_ms} ms"))

@@ -18,7 +18,7 @@ pub(in crate::analyze::validate) const NAN: Rule = Rule {
     otherwise: None,
     title: "no value is NaN",
     unit: "values",
-    doc: "An intensity is not a number. The frame's extremes are then not judged.",
+    doc: "An intensity is not a number. The extremes of the frame are then not judged.",
     hint: "a logarithm of a negative number or 0/0 in the server's processing",
 };
 
@@ -29,8 +29,8 @@ pub(in crate::analyze::validate) const INFINITY: Rule = Rule {
     otherwise: None,
     title: "every value is finite",
     unit: "values",
-    doc: "An intensity is −inf or +inf; every one is counted, in dead sensors too. −inf is the decibel of silence.",
-    hint: "−inf: the sensor delivers exact zeros, so look at the fibre end or the interrogator; +inf: an overflow",
+    doc: "An intensity is −inf or +inf. Each one counts, those of dead sensors too. −inf is silence in dB.",
+    hint: "−inf: the sensor delivers exact zeros, so check the fibre end and the interrogator; +inf: an overflow",
 };
 
 /// Nothing but zeros.
@@ -40,8 +40,8 @@ pub(in crate::analyze::validate) const ALL_ZERO: Rule = Rule {
     otherwise: None,
     title: "not every sensor is zero",
     unit: "rows",
-    doc: "Every value of every sensor of a row, two or more, is zero. Nothing else is then said of its values.",
-    hint: "the server sends rows that it never filled",
+    doc: "All values of all sensors of a row (two or more) are zero. Its values are not judged further.",
+    hint: "the server sends rows without filling them",
 };
 
 /// One sensor of zeros.
@@ -51,8 +51,8 @@ pub(in crate::analyze::validate) const ZERO_SENSOR: Rule = Rule {
     otherwise: None,
     title: "no sensor is zero in all bins",
     unit: "spectra",
-    doc: "Every bin of a sensor, two or more, is exactly zero in a row, while other sensors are not.",
-    hint: "the sensor is not filled, or masked",
+    doc: "All bins of a sensor (two or more) are exactly zero in a row, while those of other sensors are not.",
+    hint: "the server does not fill the sensor, or masks it",
 };
 
 /// One sensor of −inf.
@@ -62,8 +62,8 @@ pub(in crate::analyze::validate) const DEAD_SENSOR: Rule = Rule {
     otherwise: None,
     title: "no sensor is dead",
     unit: "spectra",
-    doc: "Every bin of a sensor is −inf in a row: the channel delivers exact silence. Its values are counted under \
-          infinity as well.",
+    doc: "All bins of a sensor are −inf in a row: the channel delivers exact silence. Its values count as infinity \
+          too.",
     hint: "the fibre is broken or ends before this channel, or the channel is masked",
 };
 

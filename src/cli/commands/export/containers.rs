@@ -70,7 +70,7 @@ fn judge(args: &ExportArgs, losses: &Losses) -> Outcome {
         return Outcome::Ok;
     }
     output::say(format!(
-        "{} is not in this form as a whole: {losses}; --mcap keeps everything",
+        "this format does not hold everything of {}: {losses}; --mcap does",
         args.capture.display()
     ));
     Outcome::Lossy

@@ -57,7 +57,7 @@ pub(super) fn numpy(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -
         ));
         if shape.padded > 0 {
             let places = output::counted(shape.padded, "place");
-            output::say(format!("{places} that the stream has no value for hold NaN"));
+            output::say(format!("{places} without a value in the stream hold NaN"));
         }
     }
     guessed(reader, layout);
@@ -97,7 +97,7 @@ fn merges(shapes: &[ArrayShape], archive: bool) -> Outcome {
     if repeated > 0 {
         let spectra = if repeated == 1 { "spectrum" } else { "spectra" };
         output::say(format!(
-            "left out: {} {spectra} whose sensor stands in the same row before; --parquet holds them all",
+            "left out: {} {spectra} of a sensor that occurs earlier in the same row; --parquet holds them all",
             output::grouped(repeated)
         ));
         outcome = Outcome::Lossy;
@@ -109,7 +109,7 @@ fn merges(shapes: &[ArrayShape], archive: bool) -> Outcome {
         .unwrap_or_default();
     if canvases > 1 && !archive {
         output::say(format!(
-            "the rows of {canvases} canvases are not told apart in a .npy file; .npz has the canvas of each row"
+            "a .npy file does not distinguish the rows of {canvases} canvases; .npz does"
         ));
         outcome = Outcome::Lossy;
     }
@@ -129,6 +129,9 @@ pub(super) fn lacks(left_out: LeftOut) -> Outcome {
 fn guessed(reader: &Reader<File>, layout: Layout) {
     let production = reader.header().text(attribute::DIALECT) == Some("pandadatastream");
     if production && layout == Layout::default() {
-        output::say("the payload was read as f32, channel-major: a guess (--element and --axis say what it is)");
+        output::say(
+            "the payload was read as f32, channel-major, which is an assumption (--element and --axis say what \
+            it is)",
+        );
     }
 }

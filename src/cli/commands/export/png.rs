@@ -114,11 +114,14 @@ fn say(painted: &Painted, path: &Path) {
         output::say(format!("{left_out} of too many sensors not drawn"));
     }
     if plan.guessed_layout {
-        output::say("the payload was read as f32, channel-major: a guess (--element and --axis say what it is)");
+        output::say(
+            "the payload was read as f32, channel-major, which is an assumption (--element and --axis say what \
+            it is)",
+        );
     }
     if let Some(damage) = &painted.damage {
         output::say(format!(
-            "capture: {damage}; {} shows what lies before it",
+            "capture: {damage}; {} shows what comes before it",
             path.display()
         ));
     }

@@ -18,9 +18,7 @@ pub(super) fn refusal(args: &ImportArgs, kind: Kind) -> Failure {
             format!("unpack it first, such as with `{command} {input}`, and import what is in it")
         }
         Remedy::Fetch => format!("fetch the file that it stands for: `git lfs pull --include {input}`"),
-        Remedy::Dissect => {
-            "it holds network packets, not messages: record the next time with `capture proxy`".to_owned()
-        }
+        Remedy::Dissect => "it holds network packets, not messages: record with `capture proxy` next time".to_owned(),
         Remedy::Open => format!(
             "a bundle is opened with `capture bundle --open {input} -o DIR`; any other archive is unpacked first, such as \
              with `unzip {input}`"
@@ -28,8 +26,5 @@ pub(super) fn refusal(args: &ImportArgs, kind: Kind) -> Failure {
         _ => "an import reads length-delimited messages, gRPC binary logs and MCAP files".to_owned(),
     };
     let name = kind.name;
-    format!(
-        "could not import {input}: it is {name}; {remedy} (what the file is, is said with --from where this is wrong)"
-    )
-    .into()
+    format!("could not import {input}: it is {name}; {remedy} (if this is wrong, set the format with --from)").into()
 }

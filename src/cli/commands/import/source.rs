@@ -78,7 +78,7 @@ impl Source {
             "{} is {}",
             args.input.display(),
             match &form {
-                Form::Frames => "taken for length-delimited messages",
+                Form::Frames => "treated as length-delimited messages",
                 Form::Binlog(_) => "a gRPC binary log",
                 Form::Mcap => "an MCAP file",
                 _ => "something else",

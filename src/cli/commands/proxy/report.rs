@@ -174,7 +174,7 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
         let error = kept::failure(error, &session.totals);
         return (
             Outcome::Lossy,
-            vec![format!("{error}; the traffic went on, unrecorded")],
+            vec![format!("{error}; the traffic continued without being recorded")],
         );
     }
     if let Ok(written) = &session.written
@@ -203,7 +203,8 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
             0 => "no call came, so nothing was recorded; do the clients use this address? (--allow-empty accepts this)"
                 .to_owned(),
             others => format!(
-                "nothing was recorded: no call fits --method, and {} passed unrecorded (--allow-empty accepts this)",
+                "nothing was recorded: no call matches --method, and {} passed without being recorded (--allow-empty \
+                    accepts this)",
                 output::counted(others, "other call")
             ),
         };
@@ -217,18 +218,21 @@ fn lacks(outcome: &ProxyOutcome) -> Vec<String> {
     let mut lacking = Vec::new();
     if outcome.lost_connections > 0 {
         lacking.push(format!(
-            "{} could not be followed to the end, for header blocks could not be read; {} that came after that passed \
-             unrecorded",
+            "{} could not be recorded to the end, because header blocks could not be read; {} after that passed \
+             without being recorded",
             output::counted(outcome.lost_connections, "connection"),
             output::counted(outcome.unrecorded_calls, "call")
         ));
     } else if outcome.unrecorded_calls > 0 {
         let calls = output::counted(outcome.unrecorded_calls, "call");
-        lacking.push(format!("{calls} passed unrecorded, for their requests were too large"));
+        lacking.push(format!(
+            "{calls} passed without being recorded, because their requests were too large"
+        ));
     }
     if outcome.unrecorded_fields > 0 {
         lacking.push(format!(
-            "{} could not be recorded, for there was too much metadata; `capture cat` shows a note in each such call",
+            "{} could not be recorded, because there was too much metadata; `capture cat` shows a note in each such \
+                call",
             output::counted(outcome.unrecorded_fields, "metadata field")
         ));
     }
@@ -242,7 +246,7 @@ fn text(report: &Report<'_>) -> String {
             report
                 .capture
                 .as_deref()
-                .unwrap_or("nothing was recorded and no file left")
+                .unwrap_or("nothing was recorded, and no file was left")
         ),
         output::counted(report.messages, "message"),
         output::bytes(report.message_bytes),
@@ -273,7 +277,7 @@ fn text(report: &Report<'_>) -> String {
     }
     if report.filtered > 0 {
         text.push_str(&format!(
-            "  {} passed unrecorded, for --method names others\n",
+            "  {} passed without being recorded, because --method names others\n",
             output::counted(report.filtered, "call")
         ));
     }
@@ -283,7 +287,7 @@ fn text(report: &Report<'_>) -> String {
             output::counted(left_out, "call")
         ));
         if undecided > 0 {
-            text.push_str(&format!("; {} kept before they had ended", output::grouped(undecided)));
+            text.push_str(&format!("; {} recorded before they ended", output::grouped(undecided)));
         }
         text.push('\n');
     }

@@ -195,7 +195,8 @@ async fn together(
     let dialect = items.first().map_or(args.job.dialect, |item| item.args.job.dialect);
     if items.iter().any(|item| item.args.job.dialect != dialect) {
         return Err(Failure::Usage(
-            "--single takes jobs of one dialect, for a capture has one; leave it out to get one capture per job".into(),
+            "--single needs jobs of one dialect, because a capture has one; leave it out to get one capture per job"
+                .into(),
         ));
     }
     let session = Session::start(args, 1, secrets)?;
@@ -274,7 +275,7 @@ async fn together(
     if lost > 0 && written.is_ok() {
         // Whose they were, the gaps in the capture say.
         let lost = output::counted(lost, "message");
-        output::say(format!("capture: the disk could not keep up, and {lost} went missing"));
+        output::say(format!("capture: the disk could not keep up, and {lost} were lost"));
         worst = worst.worst(Outcome::Lossy);
     }
     report.gaps = totals.gaps + unwritten;

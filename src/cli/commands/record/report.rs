@@ -207,7 +207,7 @@ fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
         // Of a message that was refused, the fault has said so.
         if call.lost > 0 && call.fault.is_none() {
             let lost = output::counted(call.lost, "message");
-            let text = format!("call {}: {lost} had come in part only, and counts as lost", call.call);
+            let text = format!("call {}: {lost} arrived only in part and counts as lost", call.call);
             add(Outcome::Lossy, Some(text));
         }
     }
@@ -217,7 +217,7 @@ fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
         let lost = output::counted(lost, "message");
         add(
             Outcome::Lossy,
-            Some(format!("the disk could not keep up, and {lost} went missing")),
+            Some(format!("the disk could not keep up; lost: {lost}")),
         );
     }
     let gaps = recording.written.as_ref().map_or(0, |written| written.summary.gaps);
@@ -242,7 +242,7 @@ fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
                 "the server sent no message, so nothing was recorded (--allow-empty accepts this)".to_owned()
             } else {
                 format!(
-                    "no frame was recorded{which}; a job's frames are delivered once: did another client take them? \
+                    "no frame was recorded{which}; a job delivers each frame once: did another client receive them? \
                      (--allow-empty accepts this)"
                 )
             });
@@ -304,7 +304,7 @@ fn status_hint(args: &RecordArgs, status: &Status, how: &str) -> String {
     let hint = match status.code {
         NOT_FOUND if is_job => "; is the job's name right, and does it still run?",
         UNIMPLEMENTED if !names_no_method(&status.message) => "",
-        UNIMPLEMENTED if !is_job => "; is --method spelt as the server's schema has it?",
+        UNIMPLEMENTED if !is_job => "; is --method spelt as in the schema of the server?",
         UNIMPLEMENTED => match args.job.dialect {
             Dialect::DataStream => "; if this is a production server, it speaks --dialect pandadatastream",
             Dialect::PandaDataStream => "; if this is no production server, it speaks --dialect datastream",
@@ -349,7 +349,7 @@ fn text(report: &Report) -> String {
         report
             .capture
             .as_deref()
-            .unwrap_or("nothing was recorded and no file left"),
+            .unwrap_or("nothing was recorded, and no file was left"),
     );
     let verdict = report.validation.as_ref();
     let verdict = verdict.map_or_else(String::new, |validation| validation_text::verdict(validation) + "\n");
@@ -370,7 +370,7 @@ fn text(report: &Report) -> String {
         let codecs = report.codecs.iter().map(|(name, chunks)| format!("{chunks} {name}"));
         let codecs = codecs.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
-            "  the stream was faster than the codec: {hurried} took a cheaper one ({codecs})\n"
+            "  the stream was faster than the codec: {hurried} used a cheaper one ({codecs})\n"
         ));
     }
     text.push_str(&output::waited(report.held_ns));

@@ -239,7 +239,7 @@ pub(super) async fn prepare(args: &RecordArgs, stop: &Stop) -> Result<Prepared, 
     tokio::select! {
         prepared = target::prepare(args) => prepared,
         reason = stop.stopped() => Err(format!(
-            "{reason} before the server had answered; if the request was on its way, a job may run on there"
+            "{reason} before the server answered; if it received the request, a job may be running there"
         )
         .into()),
     }

@@ -58,7 +58,7 @@ pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
         );
     }
     if args.target.is_some() && args.job.file.is_some() {
-        return usage("--job describes a job to configure, which needs --server URL; --target dials one that runs");
+        return usage("--job describes a job to configure, which needs --server URL; --target dials a running job");
     }
     if datastream && args.job.streams.is_some() {
         return usage("--streams belongs to --dialect pandadatastream; a datastream job has one stream");
@@ -197,7 +197,7 @@ fn request(call: &CallArgs, schema: &SchemaArgs, method: &str, set: Option<&[u8]
     let known = set.map(Schema::from_descriptor_set).transpose()?.unwrap_or_default();
     match known.encode(method, json) {
         Some(Ok(request)) => Ok(request),
-        Some(Err(error)) => Err(Failure::Usage(format!("--data is no request of {method}: {error}"))),
+        Some(Err(error)) => Err(Failure::Usage(format!("--data is not a request of {method}: {error}"))),
         None => Err(Failure::Usage(format!(
             "--data needs the schema of {method}, which {}; an encoded request is sent with --request-file",
             unknown(&known, schema, set.is_some())
@@ -212,7 +212,7 @@ fn unknown(known: &Schema, asked: &SchemaArgs, is_there: bool) -> String {
         (true, _) => {
             let services = known.services().join(", ");
             let more = if given {
-                "correct the method, or give the file that declares it as well"
+                "correct the method, or also give the file that declares it"
             } else {
                 "correct the method, or give its schema with --proto or --protoset"
             };
@@ -221,7 +221,7 @@ fn unknown(known: &Schema, asked: &SchemaArgs, is_there: bool) -> String {
         (false, Reflect::Never) => {
             "was not asked for: give it with --proto or --protoset, or drop --reflect=never".to_owned()
         }
-        (false, _) => "the server does not tell: give it with --proto or --protoset".to_owned(),
+        (false, _) => "the server does not offer: give it with --proto or --protoset".to_owned(),
     }
 }
 
@@ -230,8 +230,8 @@ fn job_id(args: &RecordArgs, response: &ConfigureResponse) -> Result<String, Fai
         (Some(job_id), _) => Ok(job_id),
         (None, Dialect::PandaDataStream) => Ok("unnamed".to_owned()),
         (None, Dialect::DataStream) => Err(
-            "the configure answer names no job_id, so that its stream cannot be asked \
-                                            for; is this a production server (--dialect pandadatastream)?"
+            "the configure answer has no job_id, so its stream cannot be requested; is this a production server \
+                                            (--dialect pandadatastream)?"
                 .into(),
         ),
     }

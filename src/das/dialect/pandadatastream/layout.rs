@@ -155,7 +155,7 @@ pub(super) fn every<'a>(values: &Values<'_>, first: usize, step: usize) -> Value
 
 /// A name that is no element type or axis order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no {what}; use one of {known}")]
+#[error("`{name}` is not a valid {what}; use one of {known}")]
 pub struct UnknownLayout {
     name: String,
     what: &'static str,

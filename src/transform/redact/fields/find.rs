@@ -9,13 +9,13 @@ use crate::transform::redact::Action;
 #[non_exhaustive]
 pub enum FieldError {
     /// The capture holds no descriptors.
-    #[error("the capture holds no descriptor set, so that no field of a message can be found by its name: {0}")]
+    #[error("the capture holds no schema, so fields of messages cannot be found by name: {0}")]
     NoDescriptors(String),
     /// The descriptors cannot be read.
     #[error("the capture's descriptor set cannot be read: {0}")]
     BadDescriptors(String),
     /// There is no such field.
-    #[error("`{field}` is no field of the capture's schema{}", near(.nearest.as_deref()))]
+    #[error("`{field}` is not a field in the schema of the capture{}", near(.nearest.as_deref()))]
     NoField {
         /// What was named.
         field: String,

@@ -94,7 +94,7 @@ fn descriptors(sources: &[&Header]) -> (Vec<u8>, Vec<String>) {
                 }
                 Some((_, other)) if other == file => {}
                 Some(_) => conflicts.push(format!(
-                    "the schema {} is not the same; the first one counts",
+                    "the schemas {} differ; the first one is used",
                     String::from_utf8_lossy(&name)
                 )),
             }

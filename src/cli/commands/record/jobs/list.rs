@@ -70,13 +70,13 @@ fn parse(text: &str, is_json: bool, args: &RecordArgs) -> Result<Vec<Item>, Stri
         Value::Object(mut table) => match (table.remove("jobs"), table.keys().next()) {
             (_, Some(other)) => {
                 return Err(format!(
-                    "`{other}` stands beside the list `jobs`; what all jobs share, flags say"
+                    "`{other}` is beside the list `jobs`; use flags for what all jobs share"
                 ));
             }
             (Some(Value::Array(entries)), None) => entries,
             _ => return Err("it has no list `jobs` ([[jobs]] in TOML)".to_owned()),
         },
-        _ => return Err("it is no list".to_owned()),
+        _ => return Err("it is not a list".to_owned()),
     };
     if entries.is_empty() || entries.len() > MOST_JOBS {
         return Err(format!(
@@ -190,7 +190,7 @@ mod tests {
         for (text, problem) in [
             ("[]", "lists 0 jobs"),
             ("{}", "no list `jobs`"),
-            (r#"{"jobs": [], "x": 1}"#, "`x` stands beside"),
+            (r#"{"jobs": [], "x": 1}"#, "`x` is beside"),
             (
                 r#"[{"target": "h:1", "job_id": "a"}, {"job_id": "b"}]"#,
                 "job 2: it has neither",

@@ -306,8 +306,8 @@ impl Exchange {
                 timer.as_mut().reset(self.since + most);
                 let state = match (silent, beyond) {
                     (_, true) => "a call is silent: the recorded client gave up before it had sent as much as this one",
-                    (true, false) => "a call is silent until its client leaves, as the recorded one did",
-                    (false, false) => "a call waits: its client has sent less than the recorded one had",
+                    (true, false) => "a call is silent until its client leaves, as in the recording",
+                    (false, false) => "a call waits: its client has sent less than the recorded client",
                 };
                 tracing::info!(method = self.method, requests = came, "{state}");
             }

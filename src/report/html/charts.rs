@@ -71,11 +71,11 @@ pub(super) fn timeline(input: &ReportInput) -> Markup {
                 }
             }
         }
-        (ticks(&seconds, place, "seconds since the capture began"))
+        (ticks(&seconds, place, "seconds since the start of the capture"))
     };
     html! {
         h3 #timeline { "Arrivals" }
-        (figure(&described, &drawing, &html! { "Messages received in each " (scale::length(slot_us)) "." }))
+        (figure(&described, &drawing, &html! { "Messages received per " (scale::length(slot_us)) "." }))
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn histogram(input: &ReportInput) -> Markup {
                 &described,
                 &html! { (bars(&histogram.counts)) (ticks(&scale::numbers(low, high, 10), x, "dB")) },
                 &html! {
-                    "Finite values in each " (format!("{:.2}", histogram.bar_db)) " dB."
+                    "Finite values per " (format!("{:.2}", histogram.bar_db)) " dB."
                     @for (name, count) in odd {
                         @if count > 0 { " " (counted(count, "value")) @if count == 1 { " is " } @else { " are " } (name) "." }
                     }

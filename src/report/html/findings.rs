@@ -37,9 +37,9 @@ pub(super) fn verdict(input: &ReportInput) -> Markup {
                     (counted(validation.calls as usize, "call")) " of spectrograms"
                 }
                 @if let Some(damage) = &validation.damage {
-                    p { b { "The capture is damaged" } "; this page tells what could be read: " (damage) }
+                    p { b { "The capture is damaged" } "; this page shows what could be read: " (damage) }
                 } @else if !validation.finished {
-                    p { b { "The recording was not finished" } "; this page tells what there is of it." }
+                    p { b { "The recording was not finished" } "; this page shows what it holds so far." }
                 }
             }
         }

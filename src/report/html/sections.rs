@@ -42,7 +42,7 @@ pub(in crate::report) fn facts(input: &ReportInput) -> Vec<(String, String)> {
     let digest = input.summary.map(|summary| summary.digest.to_string());
     add(
         "digest",
-        digest.unwrap_or_else(|| "none: the recording was not finished".to_owned()),
+        digest.unwrap_or_else(|| "none, because the recording was not finished".to_owned()),
     );
     let start_us = i64::try_from(header.anchor_unix_ns / 1000).unwrap_or(i64::MAX);
     let length_us = (input.stats.totals.last_offset_ns / 1000) as i64;
@@ -135,7 +135,7 @@ pub(super) fn configure(input: &ReportInput) -> Markup {
         section #configure {
             h2 { "Configure" }
             @if bodies.is_empty() {
-                p { "The capture holds no configure request or response: the job was dialled, or imported." }
+                p { "The capture holds no configure request or response, because the job was dialled or imported." }
             }
             @for (title, body) in bodies {
                 h3 { (title) }
@@ -162,13 +162,13 @@ pub(super) fn again(input: &ReportInput) -> Markup {
     let repository = env!("CARGO_PKG_REPOSITORY");
     html! {
         section #again {
-            h2 { "See it again" }
+            h2 { "Reproduce" }
             @if let Some(remark) = &input.again.remark { p { (remark) } }
             p {
                 "The first command gets the program " code { "capture" } ", in the version that made this page."
                 @if !repository.is_empty() { " Its source is at " (repository) "." }
-                " " code { "validate" } " judges the capture as this page does, " code { "serve" }
-                " serves it as a local server for any client, " code { "verify" } " proves that the file is whole."
+                " " code { "validate" } " gives the verdict of this page, " code { "serve" }
+                " serves it as a local server for any client, " code { "verify" } " checks that the file is complete."
             }
             pre tabindex="0" { (lines.join("\n")) }
         }

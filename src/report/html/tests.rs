@@ -129,7 +129,7 @@ fn check(input: &ReportInput) -> String {
         .unwrap();
     serde_json::from_str::<serde_json::Value>(data).unwrap();
     let text = markdown::render(input);
-    assert!(text.contains("## Reproduce"));
+    assert!(text.contains("Reproduce"));
     let mut inside = false;
     for line in text.lines() {
         // Longer than any row of backticks in the text.

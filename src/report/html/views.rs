@@ -27,7 +27,7 @@ pub(super) fn pictures(input: &ReportInput) -> Markup {
         section #pictures {
             h2 { "Pictures" }
             @if plan.sensors.is_empty() || plan.bins == 0 {
-                p { "The capture holds no spectrum that could be drawn." }
+                p { "The capture holds no spectrum to draw." }
             } @else {
                 (controls())
                 (waterfall(input))
@@ -58,7 +58,7 @@ fn waterfall(input: &ReportInput) -> Markup {
     let pictures = &input.pictures;
     let plan = &pictures.plan;
     let described = format!(
-        "Waterfall: time across, {} downward from {} to {}, colour is the level in dB over the median.",
+        "Waterfall: time across, {} downward from {} to {}, colour is the level in dB above the median.",
         counted(plan.sensors.len() as u64, "sensor"),
         plan.sensors.first().map_or(0, |sensor| sensor.id),
         plan.sensors.last().map_or(0, |sensor| sensor.id),
@@ -69,24 +69,24 @@ fn waterfall(input: &ReportInput) -> Markup {
         figure {
             canvas #waterfall.only-js tabindex="0" role="application" aria-label=(described) aria-describedby="keys" {}
             noscript { (still(input, &described)) }
-            (legend(data::limits(input), "dB over the median"))
+            (legend(data::limits(input), "dB above the median"))
             figcaption {
-                "How far each value stands over the median of its sensor and bin, mean of the " (plan.lively.len())
-                " liveliest of " (plan.bins) " bins. Time begins at "
-                (begin.map_or_else(String::new, |first| scale::date_and_time(first.start_us))) "; a slot of it is "
-                (scale::length(pictures.slots.length_us)) ", and where several rows share one, the largest counts."
+                "How far each value is above the median of its sensor and bin, mean of the " (plan.lively.len())
+                " most active of " (plan.bins) " bins. Time begins at "
+                (begin.map_or_else(String::new, |first| scale::date_and_time(first.start_us))) "; a column is "
+                (scale::length(pictures.slots.length_us)) ", and when several rows share it, the largest counts."
                 @if pictures.columns.each > 1 { " " (pictures.columns.each) " neighbouring sensors share a line." }
                 @if plan.spectra_left_out > 0 {
                     " " (plan.spectra_left_out) " spectra of further sensors are not drawn."
                 }
-                @if plan.guessed_layout { " The payload was read as f32, channel by channel, which is a guess." }
+                @if plan.guessed_layout { " The payload was read as f32, channel by channel, which is an assumption." }
                 (pauses(input)) (dead(input))
             }
         }
         p #keys class="small faint only-js" {
             "Drag to zoom in, double-click for the whole time, click a sensor for its spectrogram. Keys: arrows move the \
              cursor (Shift: ten steps), " kbd { "+" } " and " kbd { "-" } " zoom, " kbd { "0" }
-            " shows all, Page Up and Page Down move in time, Enter chooses the sensor."
+            " shows all, Page Up and Page Down move in time, Enter selects the sensor."
         }
     }
 }
@@ -172,8 +172,8 @@ fn pauses(input: &ReportInput) -> String {
         .collect();
     match pauses.as_slice() {
         [] => String::new(),
-        [one] => format!(" A pause of {one} is cut short."),
-        several => format!(" {} pauses are cut short: {}.", several.len(), several.join(", ")),
+        [one] => format!(" A pause of {one} is shortened."),
+        several => format!(" {} pauses are shortened: {}.", several.len(), several.join(", ")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where events come from: the client tap, which dials a job, and the proxy, which stands between.
+//! Where events come from: the client tap, which dials a job, and the proxy.
 //!
 //! [`record_job`] is the whole of it: it dials a job, waits until the job is ready, opens all its streams together and
 //! hands every event to a [`Recording`](crate::record::Recording), which writes from threads of its own.

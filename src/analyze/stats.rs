@@ -90,7 +90,7 @@ pub struct Stats {
 /// A message that could not be decoded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Undecodable {
-    /// Where it stands.
+    /// Where it is.
     pub place: Place,
     /// What is wrong with it.
     pub problem: String,

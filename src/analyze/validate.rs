@@ -202,7 +202,7 @@ impl Validator {
         self
     }
 
-    /// Takes messages of up to so many bytes, however they are packed, as the recorder does that it watches.
+    /// Takes messages of up to this many bytes, however they are packed, as the recorder does that it watches.
     #[must_use]
     pub fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.frames = self.frames.with_max_message_bytes(bytes);

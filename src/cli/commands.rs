@@ -40,7 +40,7 @@ pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod verify;
 
-/// What a command came to; main turns it into the exit code.
+/// The result of a command; main turns it into the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// All is well.

@@ -16,10 +16,10 @@ pub use crate::das::focus::SensorSet;
 pub use init::Observed;
 pub use parse::ExpectError;
 
-/// First frame within so many seconds (the specification's own figure).
+/// First frame within this many seconds (the specification's own figure).
 pub const FIRST_FRAME_S: f64 = 5.0;
 
-/// Silence between frames up to so many seconds is no stall: bursts of a recorded job lie far closer.
+/// Silence between frames up to this many seconds is no stall: bursts of a recorded job lie far closer.
 pub const LARGEST_GAP_S: f64 = 10.0;
 
 /// Who expects a thing.
@@ -115,7 +115,7 @@ impl Level {
 /// The time that a configure request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AskedTime {
-    /// Now, and so many seconds before it, which the view shows.
+    /// Now, and this many seconds before it, which the view shows.
     Live { shown_s: i64 },
     /// A recording, in seconds since 1970.
     Recorded { start_s: i64, end_s: i64 },

@@ -145,7 +145,7 @@ impl Frames {
         }
     }
 
-    /// Takes messages of up to so many bytes, however they are packed; 100 MiB by default.
+    /// Takes messages of up to this many bytes, however they are packed; 100 MiB by default.
     #[must_use]
     pub const fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.max_message_bytes = bytes;

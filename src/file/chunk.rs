@@ -72,7 +72,7 @@ fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut
     Ok(number)
 }
 
-/// True when a few stored bytes claim so much content that no writer made them.
+/// True when a few stored bytes claim more content than any writer would make of them.
 const fn is_incredible(raw_len: u64, stored_len: u64) -> bool {
     raw_len > FREE_CHUNK_RAW && raw_len / MAX_CHUNK_RATIO > stored_len
 }

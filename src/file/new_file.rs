@@ -1,6 +1,6 @@
 //! A file that is written beside its name and takes the name when it is whole.
 //!
-//! Whatever fails before leaves the name as it was: what stands there stays, and where nothing stands, nothing is left.
+//! Whatever fails before leaves the name as it was: what is there stays, and where nothing stands, nothing is left.
 
 use std::{
     ffi::OsString,
@@ -21,7 +21,7 @@ const CLAIMS: u32 = 10;
 /// Bytes of a name that go into the name of its temporary file: file systems take 255 in all.
 const LONGEST_STEM: usize = 200;
 
-/// What happens to a file that stands under the name of a new one.
+/// What happens to a file that exists under the name of a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
@@ -41,7 +41,7 @@ impl Existing {
     }
 }
 
-/// A file in the making: it lies beside its name (`.NAME.PID-0.part`), and takes the name with [`commit`](Self::commit)
+/// A file under construction: it lies beside its name (`.NAME.PID-0.part`), and takes the name with [`commit`](Self::commit)
 /// or [`take_name`](Self::take_name). Dropped before, it is removed.
 ///
 /// Only its owner can read it, no symbolic link is followed when it is made, and while it is open it is locked (`flock`),
@@ -85,7 +85,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What stands under a name: a symbolic link counts as itself.
+    /// What exists under a name: a symbolic link counts as itself.
     ///
     /// # Errors
     /// When the folder cannot be looked into.
@@ -206,7 +206,7 @@ impl NewFile {
         self.named
     }
 
-    /// Gives the file its name, now and whatever comes; it can be written on. What stands there is replaced in one step,
+    /// Gives the file its name, now and whatever comes; it can be written on. What is there is replaced in one step,
     /// when that was asked for.
     ///
     /// # Errors
@@ -230,7 +230,7 @@ impl NewFile {
         Ok(())
     }
 
-    /// Takes the name from the file that stands there. Whoever else wants that as well finds it locked, or finds another.
+    /// Takes the name from the file that is there. Whoever else wants that as well finds it locked, or finds another.
     fn replace(&self) -> io::Result<()> {
         let claimed = claim(&self.path)?;
         if Identity::of(&self.path)? != self.standing {

@@ -33,7 +33,7 @@ pub struct SliceOf {
     pub origin_ns: u64,
     /// Calls of that capture that are not in the slice.
     pub calls_left_out: u64,
-    /// The sensors that were kept, as ranges, when messages were encoded anew without the others.
+    /// The sensors that were kept, as ranges, when messages were encoded again without the others.
     pub sensors: Option<String>,
 }
 

@@ -45,7 +45,7 @@ pub enum Tail {
     Damaged,
 }
 
-/// Where an event stands in the file.
+/// Where an event is in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventPlace {
     /// The byte at which its chunk begins.
@@ -159,7 +159,7 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// Opens chunks on so many other threads, ahead of the events that are asked for. Order, errors and results stay the
+    /// Opens chunks on this many other threads, ahead of the events that are asked for. Order, errors and results stay the
     /// same; memory grows to a few chunks per thread. 0 opens them here, as by default.
     ///
     /// # Errors
@@ -407,7 +407,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// Where the event stands that was given last.
+    /// Where the last event is.
     pub(crate) fn place_of_last(&self) -> Option<EventPlace> {
         self.chunk.as_ref().map(OpenChunk::last)
     }

@@ -39,7 +39,7 @@ impl std::fmt::Display for Damage {
     }
 }
 
-/// What stands at a place of the file.
+/// What is at a place of the file.
 #[derive(Debug)]
 pub(super) enum Found {
     Prologue(Vec<u8>),
@@ -77,7 +77,7 @@ pub(super) struct Scanner<R> {
     input: R,
     /// Where the next part is expected.
     at: u64,
-    /// Where the input stands, when that is known.
+    /// Where the input is, when that is known.
     position: Option<u64>,
 }
 
@@ -122,7 +122,7 @@ impl<R: Read + Seek> Scanner<R> {
         Ok(bytes)
     }
 
-    /// Reads what stands at the current place and moves behind it; damage and a torn end are not moved over.
+    /// Reads what is at the current place and moves behind it; damage and a torn end are not moved over.
     pub(super) fn step(&mut self, content: Content) -> Result<Step, FileError> {
         self.step_where(|_| content == Content::Read)
     }

@@ -8,7 +8,7 @@ use super::{
     scan::{Content, Found, Step},
 };
 
-/// What a search by the index came to.
+/// The result of a search by the index.
 enum Searched {
     /// Read on from the chunk at this byte; `None` = from the first.
     Chunk(Option<u64>),

@@ -79,7 +79,7 @@ pub(super) struct End {
 
 /// Walks a whole file over all damage, and hands on every good chunk and every damaged place, in file order.
 ///
-/// What stands behind damage is taken only where something proves that a part begins there: payloads may hold whole
+/// What is behind damage is taken only where something proves that a part begins there: payloads may hold whole
 /// captures. See [`Places`].
 pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -> Result<End, FileError> {
     let mut scanner = Scanner::new(input);

@@ -93,7 +93,7 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Waits until so many bytes may wait with the others.
+    /// Waits until this many bytes may wait with the others.
     fn take(&self, bytes: usize) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.is_some_and(|waiting| waiting > 0 && waiting + bytes > WAITING_BYTES) {

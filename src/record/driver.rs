@@ -49,7 +49,7 @@ enum Message {
 }
 
 impl WriterThreads {
-    /// Starts so many threads, at least one.
+    /// Starts this many threads, at least one.
     pub(super) fn start(threads: usize) -> io::Result<Self> {
         let started = (0..threads.max(1)).map(|_| {
             let (sender, messages) = mpsc::channel();

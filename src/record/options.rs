@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordingOptions {
-    /// What happens to a file that stands under the name. Default: it is kept, and the recording does not start.
+    /// What happens to a file that exists under the name. Default: it is kept, and the recording does not start.
     pub existing: Existing,
     /// What a recording must hold to replace an earlier file. Default: [`Evidence::Any`].
     pub evidence: Evidence,

@@ -1,7 +1,7 @@
 //! Where a recording goes: into one capture, into a series of captures, or into a ring that is written out on a trigger.
 //!
 //! Every file of a series, and every dump of a ring, is a capture of its own: a slice of the recording, as FORMAT.md
-//! describes slices. What opened a call that goes on from an earlier file stands at offset 0, a note on the call counts
+//! describes slices. What opened a call that goes on from an earlier file is at offset 0, a note on the call counts
 //! what is not there, and a call that goes on beyond the file ends as cut.
 
 mod continued;

@@ -53,7 +53,7 @@ const HURRY_FROM: u8 = 15;
 const RUSH_FROM: u8 = 35;
 /// The queue has drained when it is this full at most …
 const CALM_UP_TO: u8 = 5;
-/// … and has stayed so for so long: then one step up. Less would go up and down within one burst.
+/// … and has stayed so for this long: then one step up. Less would go up and down within one burst.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// A step up that had to be taken back doubles the patience, up to this: a stream that is always too fast for the codec
 /// would otherwise fill the queue again and again.

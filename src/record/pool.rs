@@ -56,7 +56,7 @@ struct Shared {
 }
 
 impl RecordingPool {
-    /// For so many recordings at once: queues, chunks and spool files are divided among them.
+    /// For this many recordings at once: queues, chunks and spool files are divided among them.
     ///
     /// # Errors
     /// When no thread can be started.

@@ -30,7 +30,7 @@ pub enum RecordingFailure {
     Place {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it; [`io::ErrorKind::AlreadyExists`] when a file stands there.
+        /// What is wrong with it; [`io::ErrorKind::AlreadyExists`] when a file is there.
         source: io::Error,
     },
     /// The rules do not fit the capture.

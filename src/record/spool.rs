@@ -60,7 +60,7 @@ struct Places {
 }
 
 impl Places {
-    /// A place of so many bytes, before `limit`.
+    /// A place of this many bytes, before `limit`.
     fn take(&mut self, len: u64, limit: u64) -> Option<u64> {
         let found = self.free.iter().find(|(_, room)| **room >= len);
         if let Some((at, room)) = found.map(|(at, room)| (*at, *room)) {

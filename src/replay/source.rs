@@ -216,7 +216,7 @@ impl Events {
         sought.map_err(|error| self.error(error))
     }
 
-    /// Where the event stands in the file that was given last.
+    /// Where the last event is in the file.
     pub(crate) fn place_of_last(&self) -> Option<EventPlace> {
         match &self.place {
             Place::File(reader) => reader.place_of_last(),

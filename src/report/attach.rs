@@ -176,7 +176,7 @@ impl Jira {
         })
     }
 
-    /// Uploads one file, after Jira was asked whether it takes so much.
+    /// Uploads one file, after Jira was asked whether it takes this much.
     ///
     /// # Errors
     /// When the file cannot be read, Jira cannot be reached, or it refuses; each says what to do.

@@ -11,7 +11,7 @@ use crate::{
 /// Version of the JSON schema.
 pub const SCHEMA: u32 = 1;
 
-/// What a validation of one capture came to. Its JSON form is one object; keys may be added within a version.
+/// The result of a validation of one capture. Its JSON form is one object; keys may be added within a version.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Version of the JSON schema, [`SCHEMA`].

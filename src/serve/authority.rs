@@ -37,7 +37,7 @@ struct Rewriter {
     frames: FrameReader,
     decoder: Decoder,
     open: Option<Open>,
-    /// An authority was left out. From then on the reader's table and the client's differ, and every block is written anew.
+    /// An authority was left out. From then on the reader's table and the client's differ, and every block is written again.
     rewrites: bool,
     /// Blocks could not be followed: the reader says what is wrong with them.
     off: bool,

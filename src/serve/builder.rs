@@ -138,7 +138,7 @@ impl Builder {
         self
     }
 
-    /// Closes a call that is silent for so long as production closes an idle job; see [`Playback::idle_goaway`].
+    /// Closes a call that is silent for this long as production closes an idle job; see [`Playback::idle_goaway`].
     pub fn idle_goaway(mut self, silence: Duration) -> Self {
         self.playback.idle_goaway = Some(silence);
         self

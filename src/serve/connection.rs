@@ -72,7 +72,7 @@ impl Connection {
         self.goaway.load(Ordering::Acquire)
     }
 
-    /// Resolves when no call has run for so long.
+    /// Resolves when no call has run for this long.
     pub(super) async fn idle(&self, limit: Duration) {
         let opened = Instant::now();
         loop {

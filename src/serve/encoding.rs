@@ -67,7 +67,7 @@ impl Encoding {
         }
     }
 
-    /// Names the encoding in the head of an answer, unless a recorded one stands there.
+    /// Names the encoding in the head of an answer, unless a recorded one is there.
     pub(super) fn name_in(self, head: &mut HeaderMap) {
         if self.offered && head.get(&ENCODING).is_none_or(|value| value == IDENTITY) {
             head.insert(ENCODING, HeaderValue::from_static(GZIP));

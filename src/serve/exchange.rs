@@ -221,7 +221,7 @@ impl Exchange {
         }
     }
 
-    /// Something went on: what is waited for is waited for anew.
+    /// Something went on: what is waited for is waited for again.
     fn moved(&mut self) {
         self.timer = None;
         self.since = Instant::now();

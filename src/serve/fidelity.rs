@@ -57,7 +57,7 @@ impl Meter {
         }
     }
 
-    /// A call went on by so much of its recording, in so much time.
+    /// How far a call went on in its recording, and in which time.
     pub(super) fn went_on(&self, recorded_ns: u64, played_ns: u64) {
         self.recorded_ns.fetch_add(recorded_ns, Relaxed);
         self.played_ns.fetch_add(played_ns, Relaxed);

@@ -21,7 +21,7 @@ pub struct Playback {
     pub restamp: Restamp,
     /// How calls end.
     pub end: End,
-    /// A call that is silent for so long is closed as production closes an idle job: GOAWAY, then the connection. Then a
+    /// A call that is silent for this long is closed as production closes an idle job: GOAWAY, then the connection. Then a
     /// call does not end after its last message, unless a status other than OK was recorded.
     pub idle_goaway: Option<Duration>,
 }

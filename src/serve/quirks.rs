@@ -21,7 +21,7 @@ pub enum Quirk {
     EmptyStatus,
     /// `stream_url` has no scheme.
     NoScheme,
-    /// The port stands in `stream_url`, and there is no `stream_port`.
+    /// The port is in `stream_url`, and there is no `stream_port`.
     PortInUrl,
     /// Errors of `GET /metadata/{job_id}` come with status 200.
     ErrorIn200,

@@ -57,7 +57,7 @@ pub struct Call {
     pub shape: Option<JobShape>,
     /// All of it, when it is short.
     pub(super) kept: Option<PackedEvents>,
-    /// Where its opening stands in the file, where that is known.
+    /// Where its opening is in the file, where that is known.
     pub(super) place: Option<EventPlace>,
 }
 
@@ -165,7 +165,7 @@ pub struct Scan {
     /// The calls that are listed and not yet known well enough, by when they begin.
     waiting: BTreeSet<(u64, u32)>,
     keeper: Keeper,
-    /// Where the next event stands in the file.
+    /// Where the next event is in the file.
     place: Option<EventPlace>,
 }
 
@@ -228,7 +228,7 @@ impl Scan {
         }
     }
 
-    /// Says where the next event stands in the file.
+    /// Says where the next event is in the file.
     pub(super) const fn at_place(&mut self, place: Option<EventPlace>) {
         self.place = place;
     }

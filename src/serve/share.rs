@@ -132,7 +132,7 @@ impl Deliveries {
         Ok(Feed::Part(queue.join(max_frames, encoder)))
     }
 
-    /// The job was configured anew: its frames are there again.
+    /// The job was configured again: its frames are there again.
     pub(super) fn reset(&self, job_id: &str) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|(job, _)| job != job_id);

@@ -240,7 +240,7 @@ impl Client {
         Self::read(self.0.clone().send_request(request).await).await
     }
 
-    /// Sends a body as it stands on the wire.
+    /// Sends a body as it is on the wire.
     pub(crate) async fn call_bytes(&self, path: &str, body: Bytes, metadata: &[(&str, &str)]) -> Seen {
         Self::read(self.begin_with(path, body, metadata).await).await
     }

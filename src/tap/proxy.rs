@@ -1,4 +1,4 @@
-//! The proxy tap: stands between clients and a gRPC server, passes everything on, and records each call as it runs.
+//! The proxy tap: passes on everything between clients and a gRPC server, and records each call as it runs.
 //!
 //! Every client connection has one connection to the target of its own, and the bytes of HTTP/2 go from one to the other
 //! as they are (`relay`): settings, windows, pings, resets and goodbyes are the two sides' own. What is recorded is read

@@ -22,7 +22,7 @@ use super::tls::TlsOptions;
 use crate::das::focus::ConfigureResponse;
 use answer::Answer;
 
-/// Where a Focus Server stands behind a proxy; tried when the address has no path of its own.
+/// Where a Focus Server is behind a proxy; tried when the address has no path of its own.
 const PREFIX: &str = "/focus-server";
 
 /// How long is waited for a connection, by default.

@@ -1,7 +1,7 @@
 //! Cutting, joining and annotating captures: [`slice()`], [`merge::merge`], [`note::note`].
 //!
 //! A capture is append-only and never rewritten, so each of these makes a new one. Message bytes stay as they are, except
-//! where a slice keeps only some sensors: then messages are encoded anew, and header and note say so.
+//! where a slice keeps only some sensors: then messages are encoded again, and header and note say so.
 
 mod machine;
 pub mod merge;
@@ -86,9 +86,9 @@ pub struct Sliced {
     pub messages: u64,
     /// Received messages of the source that are not in it, those of calls left out included.
     pub messages_left_out: u64,
-    /// Messages that were encoded anew, without the other sensors.
+    /// Messages that were encoded again, without the other sensors.
     pub encoded_anew: u64,
-    /// Messages that should have been encoded anew and could not be decoded: they stand as they were.
+    /// Messages that should have been encoded again and could not be decoded: they stand as they were.
     pub kept_whole: u64,
     /// Content digest of the slice.
     pub digest: Digest,
@@ -168,7 +168,7 @@ pub enum SliceError {
     },
 }
 
-/// What went wrong with one message that was to be encoded anew.
+/// What went wrong with one message that was to be encoded again.
 #[derive(Debug)]
 enum EncodeError {
     /// It cannot be decoded, or inflated.

@@ -21,7 +21,7 @@ const MAX_REQUEST: usize = 1 << 16;
 pub(super) struct Surveyed {
     pub(super) number: u32,
     pub(super) method: String,
-    /// Where its opening stands in the file.
+    /// Where its opening is in the file.
     pub(super) place: Option<EventPlace>,
     pub(super) start_ns: u64,
     /// `None` when its ending is not in the file.

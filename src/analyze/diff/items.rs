@@ -194,7 +194,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         Ok(None)
     }
 
-    /// Reads on until so many items wait, or nothing more comes.
+    /// Reads on until this many items wait, or nothing more comes.
     pub(super) fn fill(&mut self, items: usize) -> Result<(), FileError> {
         while self.queue.len() < items {
             let Some(event) = self.next_message()? else { break };

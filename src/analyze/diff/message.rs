@@ -10,7 +10,7 @@ use crate::{
 /// Fields that are named in a text; more are counted.
 const MAX_NAMED: usize = 5;
 
-/// A value in a text is cut after so many characters.
+/// A value in a text is cut after this many characters.
 const MAX_SHOWN: usize = 40;
 
 /// How two messages differ, in words.

@@ -126,7 +126,7 @@ pub enum DifferenceKind {
     Extra,
     /// The second one holds it once more.
     Duplicated,
-    /// It stands elsewhere in the order.
+    /// It is elsewhere in the order.
     Moved,
     /// It holds something else.
     Changed,

@@ -5,7 +5,7 @@ use crate::model::text::printable;
 /// Width of the names.
 const NAME: usize = 24;
 
-/// A text in the making.
+/// A text under construction.
 #[derive(Debug)]
 pub(super) struct Page(String);
 

@@ -303,7 +303,7 @@ fn breaks(breaks: &Breaks) -> String {
     }
 }
 
-/// Where something stands, by numbers that do not depend on time.
+/// Where something is, by numbers that do not depend on time.
 fn at(place: &Place) -> String {
     let parts = [
         place.call.map(|call| format!("call {call}")),

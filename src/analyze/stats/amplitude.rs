@@ -76,7 +76,7 @@ impl Extremes {
     }
 }
 
-/// Counts and sums in the making.
+/// Counts and sums under construction.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     values: u64,

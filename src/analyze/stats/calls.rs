@@ -149,7 +149,7 @@ impl From<&Ending> for EndingStats {
     }
 }
 
-/// The calls in the making.
+/// The calls under construction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     pub(super) totals: StatsTotals,

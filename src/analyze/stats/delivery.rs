@@ -74,7 +74,7 @@ pub struct InterArrival {
     pub jitter_ns: f64,
 }
 
-/// The timing in the making.
+/// The timing under construction.
 #[derive(Debug, Clone)]
 pub(super) struct Delivery {
     timing: Timing,

@@ -29,7 +29,7 @@ impl Sum {
     }
 }
 
-/// Count, mean and variance in the making.
+/// Count, mean and variance under construction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Moments {
     count: u64,

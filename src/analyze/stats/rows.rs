@@ -139,7 +139,7 @@ pub(super) struct Asked {
     pub(super) lines_dt_s: Option<f64>,
 }
 
-/// Row timing in the making.
+/// Row timing under construction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
     asked: Asked,

@@ -117,7 +117,7 @@ pub struct UnknownCount {
 /// Sensors, first and last sensor, bins of the shortest and the longest spectrum.
 type ShapeKey = (u64, Option<i32>, Option<i32>, u64, u64);
 
-/// The structure in the making.
+/// The structure under construction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Structures {
     found: Structure,

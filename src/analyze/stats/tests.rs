@@ -9,7 +9,7 @@ use crate::{
 };
 use prost::Message as _;
 
-/// Events of calls in the making; one event each 100 ms.
+/// Events of calls under construction; one event each 100 ms.
 #[derive(Default)]
 struct Tape {
     collector: Option<StatsCollector>,

@@ -25,7 +25,7 @@ pub(super) const WINDOW: u64 = 64;
 /// Holes that may be open at a time; the oldest is reported when there are more.
 const MAX_HOLES: usize = 16;
 
-/// Irregularities in a row after which the duration is learnt anew, when it is not known.
+/// Irregularities in a row after which the duration is learnt again, when it is not known.
 const UNLEARN: usize = 32;
 
 /// Deviation of a clock that nobody needs to hear of, milliseconds: timestamps are whole milliseconds, so that two of
@@ -53,7 +53,7 @@ pub(super) struct RowTime {
     pub(super) end_ms: Option<i64>,
     /// What it holds, roughly: rows that differ here differ.
     pub(super) mark: u64,
-    /// Where it stands.
+    /// Where it is.
     pub(super) place: Place,
     /// Rows that are known to be lost just before it.
     pub(super) lost: u64,
@@ -103,7 +103,7 @@ pub(super) enum What {
     Overlap { by_ms: f64 },
     /// The row begins a little early (negative) or late.
     Jitter { by_ms: f64 },
-    /// Row numbers go on and the clock does not agree by so much.
+    /// Row numbers go on and the clock does not agree by this much.
     Jump { by_ms: f64 },
     /// This row's own duration differs from its neighbours'.
     Duration { seen_ms: f64, expected_ms: f64 },

@@ -70,7 +70,7 @@ pub(super) struct Scenario {
     pub(super) ending: Option<(u64, Ending)>,
     pub(super) calls: u32,
     pub(super) read_to: ReadTo,
-    /// What stands before the calls.
+    /// What is before the calls.
     pub(super) before: Vec<Event>,
     /// `:authority` of the calls.
     pub(super) authority: &'static str,

@@ -228,7 +228,7 @@ pub(super) fn no_stream(other_calls: u32, witness: &Witness, cause: Cause) -> St
     what
 }
 
-/// What a configure exchange came to.
+/// The result of a configure exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Exchange {
     /// A job.

@@ -172,7 +172,7 @@ fn open(args: &BundleArgs, bundle: &Path) -> Done {
     Ok(Outcome::Ok)
 }
 
-/// A folder for files in the making, beside what is made: there is room where the bundle goes. It goes away.
+/// A folder for files under construction, beside what is made: there is room where the bundle goes. It goes away.
 struct Scratch(PathBuf);
 
 impl Scratch {

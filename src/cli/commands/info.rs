@@ -173,8 +173,8 @@ fn called(overview: &Overview) -> BTreeSet<String> {
         .collect()
 }
 
-/// What the schema is to the calls. What is embedded for services that nobody called stands apart, and the Focus Server's,
-/// which a proxy embeds whatever it stands before, is not worth a word then.
+/// What the schema is to the calls. What is embedded for services that nobody called is listed separately, and the Focus Server's,
+/// which a proxy embeds whatever it is before, is not worth a word then.
 fn schema_line(info: &Info) -> Option<String> {
     let listed = |services: &[String]| printable(&services.join(", "));
     let ours =

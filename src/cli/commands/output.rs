@@ -166,7 +166,7 @@ pub(crate) fn sink(
 }
 
 /// Begins an output file beside its name, which it takes with [`finish`] when it is whole; dropped before, it is removed.
-/// What stands there stays until then, and is replaced only with `force`.
+/// What is there stays until then, and is replaced only with `force`.
 pub(crate) fn begin(path: &Path, force: bool) -> Result<NewFile, Failure> {
     check_name(path)?;
     NewFile::create(path, Existing::forced(force)).map_err(|error| refusal("create", path, &error))

@@ -1,4 +1,4 @@
-//! `capture proxy`: stands between clients and a server, and records every call.
+//! `capture proxy`: records every call between clients and a server.
 
 use std::path::PathBuf;
 

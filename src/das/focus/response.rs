@@ -273,13 +273,13 @@ pub enum EndpointError {
     /// `stream_port` is no port.
     #[error("the answer's stream_port {port} is no port (1 to 65535); dial the job with --target")]
     Port {
-        /// What stands there.
+        /// What is there.
         port: String,
     },
     /// `stream_url` cannot be read.
     #[error("the answer's stream_url `{url}` cannot be read; dial the job with --target")]
     Url {
-        /// What stands there.
+        /// What is there.
         url: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Records in the making: heads in one buffer, large payloads as slices of the buffers they arrived in.
+//! Records under construction: heads in one buffer, large payloads as slices of the buffers they arrived in.
 
 use bytes::Bytes;
 

@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// The content digest in the making: SHA-256 over the digest of each event record, so that chunks can be hashed apart
+/// The content digest under construction: SHA-256 over the digest of each event record, so that chunks can be hashed apart
 /// from each other and the result does not depend on where they were cut.
 #[derive(Debug, Clone, Default)]
 pub(in crate::file) struct ContentDigest(Sha256);

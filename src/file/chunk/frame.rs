@@ -93,7 +93,7 @@ impl Compressors {
 #[derive(Debug, Default)]
 pub(in crate::file) struct Stored {
     pub(super) bytes: Vec<u8>,
-    /// Each with the place in `bytes` that it stands before, in order.
+    /// Each with the place in `bytes` that it is before, in order.
     kept: Vec<(usize, Kept)>,
     /// Planes, of which the first few are in use; the others keep their memory for later ones.
     planes: Vec<Vec<u8>>,
@@ -175,7 +175,7 @@ impl Stored {
         }
     }
 
-    /// Appends a plane as one zstd frame of raw blocks. It is taken: what stands there then is an old one, of no meaning.
+    /// Appends a plane as one zstd frame of raw blocks. It is taken: what is there then is an old one, of no meaning.
     pub(super) fn append_plane(&mut self, plane: &mut Vec<u8>) {
         if plane.len() < COPY_BELOW {
             return self.append_raw([(plane.as_slice(), None)], plane.len());

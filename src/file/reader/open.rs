@@ -24,7 +24,7 @@ pub(super) struct OpenChunk {
     at: usize,
     /// Number of the next event within the capture.
     event: u64,
-    /// Where the event stands that was given last.
+    /// Where the last event is.
     last: EventPlace,
     /// What its events have come to; `None` when some of them were passed over.
     said: Option<Said>,
@@ -47,7 +47,7 @@ impl OpenChunk {
         }
     }
 
-    /// Where the event stands that was given last.
+    /// Where the last event is.
     pub(super) const fn last(&self) -> EventPlace {
         self.last
     }

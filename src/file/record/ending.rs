@@ -1,4 +1,4 @@
-//! How a call ended, as it stands in a record.
+//! How a call ended, as it is in a record.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

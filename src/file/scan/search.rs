@@ -24,7 +24,7 @@ pub(in crate::file) struct FoundPart {
     pub(in crate::file) tag: Tag,
 }
 
-/// A part that may begin at `byte`, whose checksum stands at `check`.
+/// A part that may begin at `byte`, whose checksum is at `check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     check: u64,
@@ -178,7 +178,7 @@ impl Search {
     }
 }
 
-/// Where a chunk head's number of calls stands in its body, and bytes of each.
+/// Where a chunk head's number of calls is in its body, and bytes of each.
 const CALLS_AT: usize = 8 + 8 + 4 + 8 + 8 + 1;
 const CALL_LEN: usize = 12;
 

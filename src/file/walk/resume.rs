@@ -207,7 +207,7 @@ fn next_part<R: Read + Seek>(
     Ok(at)
 }
 
-/// True when a chunk that is to come stands at `byte`, and the block says the same of it but for its place. Whoever sent a
+/// True when a chunk that is to come is at `byte`, and the block says the same of it but for its place. Whoever sent a
 /// payload does not know the offsets of what comes.
 fn is_listed<R: Read + Seek>(
     scanner: &mut Scanner<R>,

@@ -257,7 +257,7 @@ enum Part {
     Single,
 }
 
-/// Shows each type that a file refers to, with the scope it stands in; parts for which `keep` says no are taken out.
+/// Shows each type that a file refers to, with the scope it is in; parts for which `keep` says no are taken out.
 /// A field is never taken out.
 fn each_type(file: &mut FileDescriptorProto, keep: &mut impl FnMut(Part, &mut String, &Scope<'_>) -> bool) {
     let package = file.package.clone().unwrap_or_default();
@@ -279,7 +279,7 @@ fn each_type(file: &mut FileDescriptorProto, keep: &mut impl FnMut(Part, &mut St
     }
 }
 
-/// Where a reference stands.
+/// Where a reference is.
 struct Scope<'a> {
     around: &'a str,
     /// The full name of what refers.

@@ -19,7 +19,7 @@ use crate::{
     record::sync::RecordedFile,
 };
 
-/// What a recording must hold to be worth more than a file that stands under its name, and that it may replace.
+/// What a recording must hold to be worth more than a file that exists under its name, and that it may replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {

@@ -33,9 +33,9 @@ const TOLD: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RingBound {
-    /// The last so long, by the offsets of events; on the disk it takes what the stream brings in that time.
+    /// The last period of this length, by the offsets of events; on the disk it takes what the stream brings in that time.
     Time(#[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")] Duration),
-    /// The last so many stored bytes.
+    /// The last stored bytes, this many.
     Bytes(u64),
 }
 
@@ -54,7 +54,7 @@ pub struct RingOptions {
     /// A call that ends with an error status, broken or too late is a trigger. Default: it is.
     #[serde(default)]
     pub on_error: OnError,
-    /// Silence on all open calls for so long is a trigger. Default: none.
+    /// Silence on all open calls for this long is a trigger. Default: none.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional", default)]
     pub stall: Option<Duration>,
     /// Dumps to keep, at least 1; older ones are removed. Default: all.
@@ -79,7 +79,7 @@ pub enum OnError {
 }
 
 impl RingOptions {
-    /// A ring that keeps so much, records on for 10 s after a trigger, and is triggered by failed calls.
+    /// A ring that keeps this much, records on for 10 s after a trigger, and is triggered by failed calls.
     #[must_use]
     pub fn new(bound: RingBound) -> Self {
         Self {

@@ -47,7 +47,7 @@ impl Pace {
         }
     }
 
-    /// At `now`, so many bytes more are written, and the disk was waited for so long. Answers whether the next go past the
+    /// At `now`, this many bytes more are written, and the disk was waited for this long. Answers whether the next go past the
     /// page cache.
     pub(super) fn is_direct(&mut self, now: Instant, bytes: u64, waited: Duration) -> bool {
         let fast = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / FAST);

@@ -113,7 +113,7 @@ impl RecordedFile {
         lock(&self.new).is_named()
     }
 
-    /// True when nothing stands under its name.
+    /// True when nothing exists under its name.
     pub(in crate::record) fn is_name_free(&self) -> bool {
         self.path().symlink_metadata().is_err()
     }

@@ -89,7 +89,7 @@ fn reason(answer: &Value) -> String {
 }
 
 impl Jira {
-    /// Sends what `build` makes of the bare request. A body that is read from a file is made anew for each attempt.
+    /// Sends what `build` makes of the bare request. A body that is read from a file is made again for each attempt.
     pub(super) async fn send(
         &self,
         method: Method,

@@ -163,7 +163,7 @@ fn code(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// What stands between `open` at the beginning and the next `close`, and what follows.
+/// What is between `open` at the beginning and the next `close`, and what follows.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a str)> {
     let (inner, after) = text.strip_prefix(open)?.split_once(close)?;
     (!inner.is_empty()).then_some((inner, after))

@@ -165,7 +165,7 @@ impl<R: Read + Seek> Opened<R> {
     }
 }
 
-/// A folder for files in the making; it goes away with what is in it.
+/// A folder for files under construction; it goes away with what is in it.
 struct Aside(PathBuf);
 
 impl Aside {

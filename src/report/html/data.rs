@@ -15,7 +15,7 @@ const LIMITS: (f64, f64) = (0.02, 0.995);
 /// The range that is embedded: beyond these, values are told as the limit.
 const RANGE: (f64, f64) = (0.0005, 0.9995);
 
-/// One JSON object, without anything that could end the element that it stands in.
+/// One JSON object, without anything that could end the element that it is in.
 pub(super) fn json(input: &ReportInput) -> String {
     printable_json(&value(input).to_string()).replace('<', "\\u003c")
 }

@@ -5,7 +5,7 @@ use super::font::Letters;
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// A picture in the making.
+/// A picture under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canvas {
     width: usize,

@@ -1,4 +1,4 @@
-//! Colours: a perceptual map, and what stands beside it.
+//! Colours: a perceptual map, and what is beside it.
 
 use colorgrad::Gradient as _;
 

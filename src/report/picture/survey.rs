@@ -113,7 +113,7 @@ struct Content {
     last_us: HashMap<u32, i64>,
     index: HashMap<i32, usize>,
     sensors: Vec<Seeing>,
-    /// Where the last spectrum's sensor stands, because the next one mostly follows it.
+    /// Where the last spectrum's sensor is, because the next one mostly follows it.
     cursor: usize,
     held: usize,
     stride: u64,

@@ -6,7 +6,7 @@ const MAX_SEGMENTS: usize = 64;
 /// A pause up to this long is drawn to scale in any case.
 const LONGEST_DRAWN_US: i64 = 10_000_000;
 
-/// A pause of up to so many row times is drawn to scale too.
+/// A pause of up to this many row times is drawn to scale too.
 const ROWS_DRAWN: i64 = 20;
 
 /// A pause that was cut short takes this share of the axis …
@@ -72,7 +72,7 @@ impl Timebase {
     }
 }
 
-/// Times in the making: stretches as first and last time, in order.
+/// Times under construction: stretches as first and last time, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     spans: Vec<(i64, i64)>,

@@ -59,7 +59,7 @@ pub struct Lost {
     pub messages: u64,
 }
 
-/// Arrivals in the making.
+/// Arrivals under construction.
 #[derive(Debug)]
 pub(super) struct Timeline {
     arrivals: Arrivals,

@@ -159,7 +159,7 @@ fn what_does_not_fit_is_cut_around_the_worst_finding_and_said() {
     );
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(
-        page.contains("The capture.gcap of this bundle is the part of it from"),
+        page.contains("capture.gcap in this bundle is the part from"),
         "no word of the part"
     );
     assert!(

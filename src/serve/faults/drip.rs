@@ -1,4 +1,4 @@
-//! Bytes that trickle: a body's data in small pieces, at so many bytes a second.
+//! Bytes that trickle: a body's data in small pieces, at this many bytes a second.
 
 use std::{
     collections::VecDeque,

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Cause, Mark, Requests, classes::Known, facets, marks::Marks};
 
-/// Where a recorded call stands: its job, and its place in it.
+/// Where a recorded call is: its job, and its place in it.
 pub(in crate::serve) type Place = (usize, usize);
 
 /// How a call ended before its client had said all: more requests than were recorded may follow in another.
@@ -147,7 +147,7 @@ impl Class {
         self.gave_up.len() == self.members.len() && at >= self.causes.len() && self.causes.len() < super::MOST_MARKS
     }
 
-    /// The least that must have come before one of its calls sent what stands at `at`.
+    /// The least that must have come before one of its calls sent what is at `at`.
     pub(super) fn cause(&self, at: usize) -> Cause {
         self.causes.get(at).copied().unwrap_or(Cause {
             requests: self.requests.count(),

@@ -34,7 +34,7 @@ pub(in crate::serve) struct Method {
     by_first: HashMap<u64, Vec<usize>>,
     /// What all calls sent.
     common: Marks,
-    /// The least that must have come before any class sent what stands at a place.
+    /// The least that must have come before any class sent what is at a place.
     earliest: Vec<Cause>,
     calls: usize,
     longest: Duration,
@@ -104,7 +104,7 @@ impl Method {
         self.common.get(at)
     }
 
-    /// The least that must have come before any call sent what stands at `at`.
+    /// The least that must have come before any call sent what is at `at`.
     pub(super) fn earliest(&self, at: usize) -> Cause {
         self.earliest.get(at).copied().unwrap_or_default()
     }

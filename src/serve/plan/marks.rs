@@ -36,7 +36,7 @@ impl Marks {
         }
     }
 
-    /// What stands at `at`.
+    /// What is at `at`.
     pub(super) fn get(&self, at: usize) -> Option<&Mark> {
         self.marks.get(at)
     }

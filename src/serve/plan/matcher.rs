@@ -47,7 +47,7 @@ pub(in crate::serve) enum Choice {
     None,
 }
 
-/// A class as it stands among those that may be meant, the best first.
+/// A class as it is among those that may be meant, the best first.
 #[derive(Debug)]
 struct Ranked {
     number: usize,

@@ -1,6 +1,6 @@
 //! The limits of one call, watched by one timer that is not re-armed for every message.
 //!
-//! They count time in which this process was at work. When it has stood still, the server's silence begins anew: what it
+//! They count time in which this process was at work. When it has stood still, the server's silence begins again: what it
 //! sent meanwhile may wait in the socket.
 
 use std::{

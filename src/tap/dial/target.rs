@@ -195,7 +195,7 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
     first.copied().ok_or_else(|| fail("the host is not known"))
 }
 
-/// What stands before the address, and what it means.
+/// What is before the address, and what it means.
 enum Form<'a> {
     /// Host and port, and what the scheme says about encryption.
     Host(Option<Scheme>, &'a str),

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// What may be kept at once, 16 MiB: eight blocks of the largest kind.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
-/// What is allowed anew in a second, 8 MiB: 2,000 calls with a token of 8 kB each, or 5,000 with the largest that a table of
+/// What is allowed again in a second, 8 MiB: 2,000 calls with a token of 8 kB each, or 5,000 with the largest that a table of
 /// the usual size holds.
 const BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
 const SECOND_NS: u128 = 1_000_000_000;

@@ -23,7 +23,7 @@ const FREE_BYTES: usize = 4 * 1024;
 const FREE_EXPANSION: usize = 2;
 /// Most that a field which tells what a call is, or how it ended, may have and is kept in any case.
 const MAX_ESSENTIAL_BYTES: usize = 8 * 1024;
-/// Fields of a block that is written anew, 16 MiB: the longest list of fields that the larger of the gRPC libraries take.
+/// Fields of a block that is written again, 16 MiB: the longest list of fields that the larger of the gRPC libraries take.
 const MAX_WRITTEN_BYTES: usize = 16 * 1024 * 1024;
 /// Payload of the frames that we write, the least that every HTTP/2 side takes.
 const WRITTEN_BYTES: usize = 16 * 1024;
@@ -136,7 +136,7 @@ pub(super) struct Block {
     /// It announces a stream of the server's, which is no call.
     pub(super) promise: bool,
     pub(super) fields: Fields,
-    /// All but the pseudo-header fields, encoded anew where that is wanted; none is left out.
+    /// All but the pseudo-header fields, encoded again where that is wanted; none is left out.
     written: Vec<u8>,
 }
 
@@ -170,12 +170,12 @@ impl Open {
 pub(super) struct Blocks {
     decoder: Decoder,
     open: Option<Open>,
-    /// Blocks are written anew.
+    /// Blocks are written again.
     writes: bool,
 }
 
 impl Blocks {
-    /// Of a direction whose blocks are written anew, or are not.
+    /// Of a direction whose blocks are written again, or are not.
     pub(super) fn new(writes: bool) -> Self {
         Self {
             writes,
@@ -253,7 +253,7 @@ impl Blocks {
     }
 }
 
-/// How requests are addressed anew on their way to the target.
+/// How requests are addressed again on their way to the target.
 #[derive(Debug, Clone)]
 pub(super) struct Readdress {
     /// The authority of every request; `None` = as it came.

@@ -134,7 +134,7 @@ impl Hub {
         wanted
     }
 
-    /// Whether so many bytes of metadata that cost their sender nothing are kept.
+    /// Whether this many bytes of metadata that cost their sender nothing are kept.
     pub(super) fn allows(&self, bytes: usize) -> bool {
         let recorder = self.recorder.as_ref();
         recorder.is_some_and(|recorder| self.allowance.take(bytes, recorder.now()))

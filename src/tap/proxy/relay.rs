@@ -2,7 +2,7 @@
 //!
 //! Nothing between the two sides is ours: settings, windows, pings, resets and goodbyes are those that the sides send each
 //! other, in the frames that they were sent in. So a client learns of its server what it would learn without us, when it
-//! would, and no limit of ours can end a stream. Only the address of requests is written anew where it must be.
+//! would, and no limit of ours can end a stream. Only the address of requests is written again where it must be.
 
 use std::{future::Future, io, pin::pin, time::Duration};
 
@@ -103,7 +103,7 @@ impl Listener {
     }
 
     /// Shows what was pushed to the session. True when it stops halfway, because enough was added to `out`: a request that is
-    /// addressed anew may be far larger than it came.
+    /// addressed again may be far larger than it came.
     async fn step(&mut self, session: &Session, out: &mut Vec<Bytes>) -> io::Result<bool> {
         while let Some(item) = self.frames.next() {
             if let Err(error) = self.item(session, item, out).await {

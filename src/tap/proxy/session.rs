@@ -158,7 +158,7 @@ impl Session {
         self.calls().get(&stream).map(Arc::clone)
     }
 
-    /// Whether so many bytes of metadata that cost their sender nothing are kept.
+    /// Whether this many bytes of metadata that cost their sender nothing are kept.
     pub(super) fn allows(&self, bytes: usize) -> bool {
         self.hub.allows(bytes)
     }

@@ -185,7 +185,7 @@ impl<R: Read> Iterator for Import<R> {
 
 impl<R: Read> iter::FusedIterator for Import<R> {}
 
-/// What stands before the first frame of a call.
+/// What is before the first frame of a call.
 fn opening(options: &ImportOptions) -> VecDeque<EventKind> {
     let request = match options.dialect {
         Dialect::DataStream => datastream::stream_request(&options.job_id, 0),

@@ -47,7 +47,7 @@ pub enum Loss {
     MissingEntries,
     /// Entries that stand twice, or behind a later one.
     RepeatedEntries,
-    /// Entries that belong to no open call: its opening stands before the file, or its ending before the entry.
+    /// Entries that belong to no open call: its opening is before the file, or its ending before the entry.
     EntriesWithoutCall,
     /// Attachments.
     Attachments,

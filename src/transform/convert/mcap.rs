@@ -2,7 +2,7 @@
 //!
 //! Each method has a channel for each direction: its topic is the method path and the direction, its schema the protobuf
 //! message type with its `FileDescriptorSet`. Times are wall clock, and a message's `sequence` is the number of its call.
-//! A message that was compressed on the wire stands there as its content.
+//! A message that was compressed on the wire is there as its content.
 //!
 //! All else that a capture holds is on the channel [`EVENTS_TOPIC`], as one JSON object for each event: first the header,
 //! then openings, metadata, half-closes, endings, gaps and notes with their exact offsets, and what a message's own record

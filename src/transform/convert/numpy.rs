@@ -52,7 +52,7 @@ pub struct ArrayShape {
     pub bins: usize,
     /// Places of the array that the stream has no value for.
     pub padded: u64,
-    /// Spectra that are not in the array, for their sensor stands in the row before them.
+    /// Spectra that are not in the array, for their sensor is in the row before them.
     pub repeated: u64,
     /// Names of all canvases, in the order in which they appear.
     pub canvases: Vec<String>,
@@ -134,7 +134,7 @@ pub enum NumpyError {
     },
 }
 
-/// A call in the making.
+/// A call under construction.
 #[derive(Debug, Default)]
 struct Measured {
     shape: ArrayShape,

@@ -78,7 +78,7 @@ pub struct Table {
     pub rows_without_sensors: u64,
 }
 
-/// The columns of a row group in the making.
+/// The columns of a row group under construction.
 #[derive(Debug, Default)]
 struct Group {
     call: Vec<i32>,

@@ -12,7 +12,7 @@ use crate::{
     model::event::Event,
 };
 
-/// Where a row stands.
+/// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowPlace {
     /// The message that holds it.

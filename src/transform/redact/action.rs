@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use super::{REDACTED, url};
 use crate::file::Digest;
 
-/// The host that stands in place of a host; the `.invalid` domain never resolves.
+/// The host that is in place of a host; the `.invalid` domain never resolves.
 pub const REDACTED_HOST: &str = "redacted.invalid";
 
 /// Bytes of a digest that make a token: enough that two values of a capture never share one.

@@ -26,7 +26,7 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    /// Where a part of the bytes stands in the text.
+    /// Where a part of the bytes is in the text.
     pub(super) fn source(&self, place: &Range<usize>) -> Option<Range<usize>> {
         let last = place.end.checked_sub(1)?;
         Some(*self.from.get(place.start)?..*self.to.get(last)?)

@@ -43,7 +43,7 @@ impl KeyRule {
     }
 }
 
-/// Hides what the rules name in a JSON text, and what stands under names that tell of a secret. A text that is no JSON is
+/// Hides what the rules name in a JSON text, and what exists under names that tell of a secret. A text that is no JSON is
 /// masked as a whole.
 pub(super) fn redact(body: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
     let text = std::str::from_utf8(body).ok();

@@ -3,7 +3,7 @@
 pub use super::names::is_secret;
 use crate::model::event::{Ending, EventKind, Metadata};
 
-/// What stands in place of a secret.
+/// What is in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
 /// [`REDACTED`] as the base64 that a `-bin` name must carry.

@@ -60,7 +60,7 @@ const PARTS: [&str; 10] = [
     "clientsecret",
 ];
 
-/// True when what stands under this name is taken for a secret.
+/// True when what exists under this name is taken for a secret.
 ///
 /// ```
 /// use grpc_capture::transform::redact::metadata::is_secret;

@@ -190,7 +190,7 @@ impl Redactor {
         &self.ledger.values
     }
 
-    /// Messages that could not be looked into, and were left out for it: a gap stands in the place of each.
+    /// Messages that could not be looked into, and were left out for it: a gap is in the place of each.
     #[must_use]
     pub fn withheld(&self) -> u64 {
         self.withheld.values().sum()

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::grpc::status::percent_decode;
 
-/// What is said of a secret that was found by what stands before it.
+/// What is said of a secret that was found by what is before it.
 const LABEL: &str = "secrets in REST exchanges=mask";
 
 /// A body that begins so is compressed as gzip.
@@ -55,7 +55,7 @@ pub(super) fn note(text: &str, rules: &[KeyRule], addresses: Option<&Action>, le
 }
 
 /// A body without secrets and without what the rules hide; `None` when nothing is there to hide. JSON is looked into by its
-/// keys at any depth, a form by its names, and any text by what stands before a secret.
+/// keys at any depth, a form by its names, and any text by what is before a secret.
 pub(super) fn body(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     let by_key = json::text(text, rules, ledger).or_else(|| form(text, rules, ledger));
     let clean = by_key.as_deref().unwrap_or(text);

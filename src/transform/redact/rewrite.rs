@@ -68,7 +68,7 @@ pub enum RedactError {
     /// A rule does not fit the capture's schema.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// Something that was taken out stands elsewhere.
+    /// Something that was taken out is elsewhere.
     #[error("the redacted capture still holds a removed value: {0}; add a rule for that place")]
     Left(SecretScan),
 }

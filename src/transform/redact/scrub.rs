@@ -1,4 +1,4 @@
-//! Secrets in free text, by what stands before them: URLs, forms, JSON in pieces, XML, headers.
+//! Secrets in free text, by what is before them: URLs, forms, JSON in pieces, XML, headers.
 
 mod find;
 
@@ -13,7 +13,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Spot {
     at: Range<usize>,
-    /// What stands in its place.
+    /// What is in its place.
     put: &'static str,
 }
 

@@ -25,11 +25,11 @@ const MAX_VALUES: usize = 1 << 14;
 /// Bytes of them all.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Knows the secrets that went by, and masks them in texts: what stands in `authorization` must not stand in a status
+/// Knows the secrets that went by, and masks them in texts: what is in `authorization` must not stand in a status
 /// message either. Clones share what they know.
 ///
 /// Learnt are the values of metadata whose names tell of a secret ([`is_secret`]), as a whole and in their parts (a bearer
-/// token without its scheme, the password of Basic, a cookie's value), and of configure and REST exchanges what stands under
+/// token without its scheme, the password of Basic, a cookie's value), and of configure and REST exchanges what exists under
 /// such names. Values of less than 6 bytes are not learnt: they stand in many a text by chance. The latest 16,384 are kept.
 ///
 /// ```
@@ -203,7 +203,7 @@ impl Secrets {
         }
     }
 
-    /// The header without secrets: those that are known, and in the configure exchange what stands under names that tell of
+    /// The header without secrets: those that are known, and in the configure exchange what exists under names that tell of
     /// one. The latter are learnt.
     #[must_use]
     pub fn header(&self, header: &Header) -> Header {
@@ -227,7 +227,7 @@ impl Secrets {
         clean
     }
 
-    /// The note of a REST exchange, `{"rest": …}`, without secrets: those that are known, what stands under names that tell of
+    /// The note of a REST exchange, `{"rest": …}`, without secrets: those that are known, what exists under names that tell of
     /// one in its bodies and its path, and what looks like one. They are learnt.
     #[must_use]
     pub fn exchange(&self, note: &str) -> String {

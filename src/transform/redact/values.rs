@@ -147,7 +147,7 @@ impl SecretValues {
         None
     }
 
-    /// The length of a value that stands in `bytes`, in whatever encoding.
+    /// The length of a value that is in `bytes`, in whatever encoding.
     #[must_use]
     pub fn occurs_in(&self, bytes: &[u8]) -> Option<usize> {
         self.occurs(bytes, DEPTH)

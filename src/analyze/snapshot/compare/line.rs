@@ -95,7 +95,7 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 /// The measured number that a text begins with, and its length: digits, then a point and digits, an exponent, or both.
-/// It ends where no letter or digit follows. What stands before it is a token of its own, so it begins a word.
+/// It ends where no letter or digit follows. What is before it is a token of its own, so it begins a word.
 fn measured(text: &str) -> Option<(usize, f64)> {
     let bytes = text.as_bytes();
     let digits = |from: usize| bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();

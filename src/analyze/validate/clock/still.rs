@@ -25,7 +25,7 @@ pub(super) struct Still {
     moved: bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(super) enum Run {
     /// So few rows that each is judged for itself.

@@ -125,7 +125,7 @@ pub(in crate::analyze::validate) fn times(
     Some((Some(start), row.end_ms.and_then(|end| unit.ms(end))))
 }
 
-/// `rows` in a row bear one time; the second of them stands at `place`.
+/// `rows` in a row bear one time; the second of them is at `place`.
 pub(in crate::analyze::validate) fn standstill(
     book: &mut Book,
     place: Place,

@@ -90,7 +90,7 @@ pub(super) fn parquet(args: &ExportArgs, reader: &mut Reader<File>, path: &Path)
     })
 }
 
-/// Says what has one place in an array and stands twice in the stream.
+/// Says what has one place in an array and occurs twice in the stream.
 fn merges(shapes: &[ArrayShape], archive: bool) -> Outcome {
     let mut outcome = Outcome::Ok;
     let repeated: u64 = shapes.iter().map(|shape| shape.repeated).sum();

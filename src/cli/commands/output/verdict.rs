@@ -64,7 +64,7 @@ fn width() -> Option<usize> {
     Some(told.or_else(asked).unwrap_or(USUAL).max(NARROWEST))
 }
 
-/// Breaks lines between words; what follows stands in.
+/// Breaks lines between words; what follows is indented.
 fn wrap(text: &str, width: usize) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for line in text.split_inclusive('\n') {

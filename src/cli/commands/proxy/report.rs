@@ -1,4 +1,4 @@
-//! What a proxy's session came to: the exit code, and the report.
+//! The result of a proxy's session: the exit code, and the report.
 
 use crate::{
     file::Digest,

@@ -40,7 +40,7 @@ mod list;
 
 use list::Item;
 
-/// What all jobs came to.
+/// The result of all jobs.
 #[derive(Serialize)]
 struct Jobs {
     /// In the order of the list.
@@ -61,7 +61,7 @@ struct Jobs {
     lossy: bool,
 }
 
-/// What one job came to: the object that `capture record` prints for it alone, with its name and exit code.
+/// The result of one job: the object that `capture record` prints for it alone, with its name and exit code.
 #[derive(Serialize)]
 struct Job {
     name: String,

@@ -1,4 +1,4 @@
-//! What a recording came to: the exit code, and the report.
+//! The result of a recording: the exit code, and the report.
 
 use crate::{
     das::dialect::Dialect,
@@ -19,7 +19,7 @@ use crate::cli::{
     flags::{Format, record::RecordArgs},
 };
 
-/// What a recording came to.
+/// The result of a recording.
 #[derive(Serialize)]
 pub(super) struct Report {
     /// `None` when nothing was recorded, so that no file was left.

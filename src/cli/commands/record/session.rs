@@ -93,7 +93,7 @@ pub(super) const fn evidence(args: &RecordArgs) -> Evidence {
 }
 
 impl Session {
-    /// For so many recordings at once.
+    /// For this many recordings at once.
     pub(super) fn start(args: &RecordArgs, recordings: usize, secrets: &Secrets) -> Result<Self, Failure> {
         let rules = args.recorder.redact.as_deref().map(redact::rules_of_file).transpose()?;
         if let Some(rules) = &rules {

@@ -14,7 +14,7 @@ pub(in crate::file::chunk) struct Decoder {
     filled: Vec<usize>,
 }
 
-/// A stream in the making.
+/// A stream under construction.
 #[derive(Default)]
 struct Unpacked {
     words: Vec<Word>,

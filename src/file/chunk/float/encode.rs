@@ -46,7 +46,7 @@ pub(in crate::file::chunk) struct Encoder {
     trial: Vec<u8>,
 }
 
-/// Words of one call in the making.
+/// Words of one call under construction.
 #[derive(Default)]
 struct Stream {
     call: u32,

@@ -101,7 +101,7 @@ pub(super) fn join(bytes: [&[u8]; 4], shifts: [u32; 2], into: &mut [Word]) {
     }
 }
 
-/// Where `wanted` stands among bytes: a bit for each, in a mask for each 64 of them.
+/// Where `wanted` is among bytes: a bit for each, in a mask for each 64 of them.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn places(bytes: &[u8], wanted: u8, masks: &mut [u64]) {
     const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
@@ -177,7 +177,7 @@ const fn mean(far: u32, near: u32) -> u32 {
     far.wrapping_add(((near.wrapping_sub(far) as i32) >> 1) as u32)
 }
 
-/// What stands at `near` as it differs from `far` there, applied to `far` here.
+/// What is at `near` as it differs from `far` there, applied to `far` here.
 #[inline]
 const fn slope(far: u32, near: u32, both: u32) -> u32 {
     far.wrapping_add(near).wrapping_sub(both)

@@ -16,7 +16,7 @@ pub(super) struct Periods {
 }
 
 impl Periods {
-    /// Takes note of a run of so many words that begins at word `at` of its stream.
+    /// Takes note of a run of this many words that begins at word `at` of its stream.
     pub(super) fn note(&mut self, at: usize, message: usize, found: &Found, words: usize) {
         self.run = words;
         match self.message_start {

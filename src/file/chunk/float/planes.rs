@@ -1,4 +1,4 @@
-//! Residuals divided among planes, so that what can be compressed stands apart from what cannot, and the way back.
+//! Residuals divided among planes, so that what can be compressed is separate from what cannot, and the way back.
 //!
 //! What is left of a residual above its noise is a small number most of the time: one symbol, which the entropy coder
 //! takes once. The few that are larger are escaped, and stand in planes of their own.
@@ -44,13 +44,13 @@ impl Cut {
         lanes::capped(residuals, self.below(), ESCAPE, into);
     }
 
-    /// True for the symbol of what stands elsewhere.
+    /// True for the symbol of what is elsewhere.
     #[inline]
     pub(super) fn is_escape(self, symbol: u8) -> bool {
         self != Self::Bytes && symbol == ESCAPE
     }
 
-    /// Bytes that so many words have in the third plane.
+    /// Bytes that this many words have in the third plane.
     pub(super) const fn middle(self, words: usize) -> usize {
         match self {
             Self::Bytes => words,
@@ -98,7 +98,7 @@ fn halves(residuals: &[u32], before: usize, middle: &mut Vec<u8>) {
     middle.extend(odd.iter().map(|last| half(*last)));
 }
 
-/// Room for so many more bytes.
+/// Room for this many more bytes.
 fn grow(plane: &mut Vec<u8>, len: usize) -> &mut [u8] {
     let known = plane.len();
     plane.resize(known + len, 0);

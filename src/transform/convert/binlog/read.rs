@@ -77,7 +77,7 @@ enum Source<R> {
 /// The events of a log; calls are numbered in the order in which they were opened.
 ///
 /// Offsets count from the first entry, and never run backwards. An entry of a side that the other side logged as well
-/// stands twice, in two calls. A call whose trailers are not in the log has no ending. Entries that are missing by their
+/// appears twice, in two calls. A call whose trailers are not in the log has no ending. Entries that are missing by their
 /// sequence numbers become a gap; what is not kept is counted in [`losses`](Self::losses).
 #[derive(Debug)]
 pub struct BinlogReader<R> {

@@ -93,7 +93,7 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// The records of a file of so many bytes, where that is known.
+    /// The records of a file of this many bytes, where that is known.
     pub(super) fn new(from: R, file_bytes: u64) -> Self {
         let limit = file_bytes.saturating_mul(MOST_EXPANSION);
         let options = LinearReaderOptions::default()
@@ -374,7 +374,7 @@ impl<R: Read> McapReader<R> {
     }
 }
 
-/// How many values a JSON text holds at most, counted by what stands between and around them.
+/// How many values a JSON text holds at most, counted by what is between and around them.
 fn values(text: &[u8]) -> usize {
     let (mut values, mut within, mut escaped) = (0, false, false);
     for byte in text {

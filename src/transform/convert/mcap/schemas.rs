@@ -26,7 +26,7 @@ const TOPICS_FILE: &str = "grpc-capture/mcap_topics.proto";
 
 /// The schemas and channels of an MCAP file of other software.
 ///
-/// They may stand anywhere in the file, and a capture's header stands at its beginning: with a file that can be read
+/// They may stand anywhere in the file, and a capture's header is at its beginning: with a file that can be read
 /// twice, let [`McapSchemas::read`](Self::read) look for them first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct McapSchemas {

@@ -42,7 +42,7 @@ fn near(nearest: Option<&str>) -> String {
 
 /// A field or an extension that a rule names.
 pub(super) struct Named {
-    /// The message that it stands in.
+    /// The message that it is in.
     pub(super) message: String,
     pub(super) number: u32,
     pub(super) kind: Kind,

@@ -59,7 +59,7 @@ impl FieldRule {
         }
     }
 
-    /// What becomes of a number, as it stands on the wire.
+    /// What becomes of a number, as it is on the wire.
     fn number(&self, value: u64, ledger: &mut Ledger) -> Option<u64> {
         let number = ledger.number(&self.label, &self.action, value)?;
         let zigzag = matches!(self.action, Action::Constant(_)) && matches!(self.kind, Kind::Sint32 | Kind::Sint64);

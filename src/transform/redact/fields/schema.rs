@@ -1,4 +1,4 @@
-//! A descriptor set as the walk needs it: messages by number, and for each field what stands under it.
+//! A descriptor set as the walk needs it: messages by number, and for each field what exists under it.
 
 use std::collections::HashMap;
 
@@ -46,7 +46,7 @@ pub(super) enum Holds {
 }
 
 impl Known {
-    /// The message that stands under it, by its index.
+    /// The message that exists under it, by its index.
     pub(super) const fn message(&self) -> Option<usize> {
         match self.holds {
             Holds::Message(inner) => Some(inner),

@@ -22,7 +22,7 @@ fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
-/// A text in which the secret stands in some encoding, and what is to be left of it.
+/// A text in which the secret is in some encoding, and what is to be left of it.
 #[test]
 fn a_value_is_found_in_every_encoding_and_what_is_around_it_stays() {
     let json = serde_json::to_string(SECRET).unwrap();

@@ -26,6 +26,7 @@
 //! # Ok::<(), grpc_capture::file::FileError>(())
 //! ```
 
+mod ancillary;
 mod chunk;
 mod continues;
 mod error;
@@ -41,6 +42,7 @@ mod record;
 mod recover;
 mod remedy;
 mod scan;
+mod schema;
 mod seek;
 mod state;
 mod summary;

@@ -127,6 +127,21 @@ fn gather(chunk: &ChunkBuilder, raw: &mut Vec<u8>) {
     }
 }
 
+/// Level for what is compressed once, of at most a few megabytes.
+const ONCE_LEVEL: i32 = 12;
+
+/// Appends `raw` to `into` as one zstd frame.
+pub(super) fn compress_once(raw: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
+    Compressors::default().append(raw, Effort::Level(ONCE_LEVEL), into)
+}
+
+/// The content of one zstd frame that should hold `len` bytes, which the caller bounds; more is never unpacked.
+pub(super) fn decompress_once(frame: &[u8], len: u64) -> Result<Vec<u8>, String> {
+    let mut raw = Vec::new();
+    let unpacked = Frames::default().unpack(frame, len, &mut raw);
+    unpacked.map(|()| raw).map_err(|error| error.to_string())
+}
+
 /// Buffers and contexts that the opening of chunks reuses.
 #[derive(Default)]
 pub(super) struct Opener {

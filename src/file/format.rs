@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::ancillary::AncillaryTag;
+
 /// A version of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -75,10 +77,13 @@ pub(super) enum Tag {
     Index,
     /// Summary; the last part.
     Done,
+    /// What a reader may pass over.
+    Ancillary(AncillaryTag),
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 5] = [Self::Prologue, Self::Header, Self::Chunk, Self::Index, Self::Done];
+    /// Those that every reader must know.
+    const CRITICAL: [Self; 5] = [Self::Prologue, Self::Header, Self::Chunk, Self::Index, Self::Done];
 
     pub(super) const fn bytes(self) -> [u8; 4] {
         match self {
@@ -87,11 +92,13 @@ impl Tag {
             Self::Chunk => *b"CHNK",
             Self::Index => *b"INDX",
             Self::Done => *b"DONE",
+            Self::Ancillary(tag) => tag.bytes(),
         }
     }
 
     pub(super) fn from_bytes(bytes: [u8; 4]) -> Option<Self> {
-        Self::ALL.into_iter().find(|tag| tag.bytes() == bytes)
+        let critical = Self::CRITICAL.into_iter().find(|tag| tag.bytes() == bytes);
+        critical.or_else(|| AncillaryTag::from_bytes(bytes).map(Self::Ancillary))
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -101,6 +108,8 @@ impl Tag {
             Self::Chunk => "chunk head",
             Self::Index => "index block",
             Self::Done => "summary",
+            Self::Ancillary(AncillaryTag::SCHEMA) => "schema",
+            Self::Ancillary(_) => "ancillary part",
         }
     }
 }

@@ -76,7 +76,7 @@ impl<R: Read + Seek> Reader<R> {
             }
             let head = match found {
                 Found::Chunk(head, _) => head,
-                Found::Index(_) => continue,
+                Found::Index(_) | Found::Ancillary(_) => continue,
                 Found::Bad(damage) => return Err(FileError::corrupt("read the capture", damage.what).at(byte)),
                 Found::Torn(ref head) if self.goes_on_behind(byte, head.is_some())? => continue,
                 Found::End | Found::Torn(_) => {
@@ -129,6 +129,7 @@ fn note(overview: &mut Overview, calls: &mut BTreeMap<u32, CallOverview>, room: 
             call.start_offset_ns = event.offset_ns;
             call.start = Some(CallStart {
                 metadata: Metadata::default(),
+                attributes: Vec::new(),
                 ..start
             });
         }

@@ -90,6 +90,8 @@ pub struct Reader<R> {
     content: Option<ContentDigest>,
     /// The chunks that index blocks must list; unknown after a seek.
     known: Option<Known>,
+    /// Byte of the last ancillary part whose schema is in the header.
+    schema_to: u64,
 }
 
 /// More would wait for the one thread that takes the events.
@@ -136,7 +138,7 @@ impl<R: Read + Seek> Reader<R> {
             _ => Err(FileError::corrupt(act, "another part is in its place")),
         };
         let header = header.map_err(|error| error.at(step.byte))?;
-        Ok(Self {
+        let mut reader = Self {
             first_part: scanner.at(),
             scanner,
             path: None,
@@ -156,7 +158,10 @@ impl<R: Read + Seek> Reader<R> {
             begins: None,
             content: None,
             known: Some(Known::default()),
-        })
+            schema_to: 0,
+        };
+        reader.load_schema()?;
+        Ok(reader)
     }
 
     /// Opens chunks on this many other threads, ahead of the events that are asked for. Order, errors and results stay the
@@ -194,7 +199,8 @@ impl<R: Read + Seek> Reader<R> {
         self.route = Route::Unknown;
     }
 
-    /// What the capture says about itself.
+    /// What the capture says about itself. While it is still being recorded, its schema grows with the methods that are
+    /// called; what stands before the latest event is there.
     pub const fn header(&self) -> &Header {
         &self.header
     }
@@ -286,6 +292,7 @@ impl<R: Read + Seek> Reader<R> {
             match found {
                 Found::Chunk(head, _) => self.follow(byte, &head)?,
                 Found::Index(block) => self.check_index(byte, &block)?,
+                Found::Ancillary(part) => self.take_ancillary(byte, &part)?,
                 Found::Done(done) => {
                     self.tail = Tail::Finished(self.check_done(byte, &done)?);
                     return Ok(false);
@@ -424,6 +431,10 @@ impl<R: Read + Seek> Reader<R> {
 
     pub(super) const fn opener(&mut self) -> &mut Opener {
         &mut self.opener
+    }
+
+    pub(super) const fn first_part(&self) -> u64 {
+        self.first_part
     }
 
     pub(super) const fn scanner(&mut self) -> &mut Scanner<R> {

@@ -7,7 +7,9 @@ use std::{
 
 use super::{
     Damage, FileError, Header, Summary, Writer,
+    ancillary::Ancillary,
     record::{self, ChunkHead},
+    schema::MAX_SCHEMA_BYTES,
     walk::{GoodChunk, Visit, walk},
     writer::Storage,
 };
@@ -69,6 +71,7 @@ pub fn recover<R: Read + Seek, S: Storage>(
     };
     let end = walk(input, |visited| match visited {
         Visit::Header(_) => {}
+        Visit::Ancillary(part) => salvage.ancillary(part),
         Visit::Chunk(chunk) => salvage.chunk(chunk),
         Visit::Damage(damage) => salvage.result.damage.push(damage),
         Visit::Lost(head, damage) => salvage.lost(head, damage),
@@ -104,6 +107,18 @@ impl<S: Storage> Salvage<S> {
         let ended = chunk.events(|event| self.event(&event));
         if let Err(damage) = ended {
             self.result.damage.push(damage);
+        }
+    }
+
+    fn ancillary(&mut self, part: &Ancillary) {
+        let kept = match part.schema(MAX_SCHEMA_BYTES) {
+            Some(Ok(set)) => self.writer.add_schema(&set),
+            // The walk has told of it.
+            Some(Err(_)) => Ok(()),
+            None => self.writer.keep(part),
+        };
+        if self.error.is_none() {
+            self.error = kept.err();
         }
     }
 

@@ -8,6 +8,7 @@ use search::Search;
 
 use super::{
     FileError,
+    ancillary::Ancillary,
     chunk::check_lengths,
     format::{self, PART_HEAD_LEN, PART_MAGIC, Tag},
     record::{Body, ChunkHead, Done, IndexBlock},
@@ -47,6 +48,7 @@ pub(super) enum Found {
     Chunk(ChunkHead, Vec<u8>),
     Index(IndexBlock),
     Done(Done),
+    Ancillary(Ancillary),
     /// The file ends here, at the end of a part.
     End,
     /// A part begins here, and the file ends before it does. With its head, when that is a chunk's and good: then all that
@@ -173,6 +175,10 @@ impl<R: Read + Seek> Scanner<R> {
             },
             Tag::Done => match Done::from_body(body) {
                 Ok(done) => Found::Done(done),
+                Err(what) => return Ok(unreadable(what)),
+            },
+            Tag::Ancillary(tag) => match Ancillary::from_body(tag, body) {
+                Ok(part) => Found::Ancillary(part),
                 Err(what) => return Ok(unreadable(what)),
             },
             Tag::Chunk => {

@@ -74,7 +74,7 @@ impl<R: Read + Seek> Reader<R> {
             let Step { byte, found } = self.scanner().step(Content::Skip)?;
             match found {
                 Found::Chunk(head, _) if head.max_offset_ns < offset_ns => {}
-                Found::Index(_) => {}
+                Found::Index(_) | Found::Ancillary(_) => {}
                 _ => return Ok(Some(byte)),
             }
         }

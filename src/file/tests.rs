@@ -18,9 +18,17 @@ pub(super) fn message(call: u32, seq: u64, offset_ns: u64, data: impl Into<bytes
 fn header() -> Header {
     let mut header = Header::new(1_700_000_000_000_000_000);
     header.set(attribute::DIALECT, "datastream");
-    header.set_descriptor_set(b"\x0a\x00");
+    header.set_descriptor_set(&schema_of("DataStreamService"));
     header.set("tag.ticket", "DAS-1");
     header
+}
+
+/// A set of one file that declares this service of the package `datastream`.
+pub(super) fn schema_of(service: &str) -> Vec<u8> {
+    let named = |key: u8, value: &[u8]| [&[key, value.len() as u8], value].concat();
+    let service = named(0x32, &named(0x0a, service.as_bytes()));
+    let file = [named(0x0a, &service), named(0x12, b"datastream"), service].concat();
+    named(0x0a, &file)
 }
 
 /// Every kind of event, with everything that is easily lost: unknown bytes, binary metadata, order, empty messages.

@@ -55,6 +55,7 @@ pub fn verify<R: Read + Seek>(input: R) -> Result<Verified, FileError> {
     let mut verified = Verified::default();
     let mut content = ContentDigest::default();
     let visit = |visited: Visit<'_>| match visited {
+        Visit::Ancillary(_) => {}
         Visit::Damage(damage) | Visit::Lost(_, damage) => verified.add(damage),
         Visit::Chunk(chunk) => {
             content.add(&chunk.leaves);

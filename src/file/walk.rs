@@ -4,10 +4,12 @@ use std::io::{Read, Seek};
 
 use super::{
     Damage, FileError,
+    ancillary::Ancillary,
     chunk::{self, Opener},
     format::PROLOGUE_LEN,
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
+    schema::MAX_SCHEMA_BYTES,
 };
 use crate::model::event::Event;
 
@@ -65,6 +67,8 @@ impl GoodChunk {
 pub(super) enum Visit<'a> {
     Header(&'a [u8]),
     Chunk(&'a GoodChunk),
+    /// A part that may be passed over.
+    Ancillary(&'a Ancillary),
     Damage(Damage),
     /// A chunk whose head is good and whose content is not.
     Lost(&'a ChunkHead, Damage),
@@ -112,7 +116,21 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                     visit(Visit::Damage(damage(&what)));
                 }
             }
+            Found::Ancillary(part) => {
+                if let Err(what) = known.ancillary(byte, part.previous) {
+                    visit(Visit::Damage(damage(&what)));
+                }
+                match part.schema(MAX_SCHEMA_BYTES) {
+                    Some(Err(what)) => visit(Visit::Damage(damage(&format!("schema: {what}")))),
+                    _ => visit(Visit::Ancillary(&part)),
+                }
+            }
             Found::Done(found) => {
+                if found.last_ancillary != known.last_ancillary() {
+                    visit(Visit::Damage(damage(
+                        "summary: it names another ancillary part than the last",
+                    )));
+                }
                 if found.last_index != known.last_index() {
                     visit(Visit::Damage(damage(
                         "summary: it refers to another index block than the last",

@@ -8,10 +8,12 @@ use std::{
 
 use super::{
     CaptureState, FileError, FileErrorKind, Header, NewFile, Summary,
+    ancillary::{Ancillary, AncillaryTag},
     chunk::{ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
     create_private,
     format::{self, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
+    schema::{self, SchemaFiles},
 };
 use crate::model::event::Event;
 
@@ -84,6 +86,10 @@ pub struct Writer<S: Storage> {
     /// Reused from chunk to chunk.
     sealed: Sealed,
     index: IndexBlock,
+    /// What the header said of the schema, to be written where calls need it.
+    schema: SchemaFiles,
+    /// Byte of the last ancillary part; 0 = none.
+    last_ancillary: u64,
     summary: Summary,
     content: ContentDigest,
     failed: bool,
@@ -137,7 +143,9 @@ impl<S: Storage> Writer<S> {
     /// When the storage fails, or the header is larger than the format allows.
     pub fn new(mut storage: S, header: &Header, options: WriterOptions) -> Result<Self, FileError> {
         let act = "write the header";
-        let body = record::encode_header(header).map_err(|error| FileError::corrupt(act, error))?;
+        let schema = SchemaFiles::of(header)?;
+        let header = header.without_schema();
+        let body = record::encode_header(&header).map_err(|error| FileError::corrupt(act, error))?;
         let (len, limit) = (body.len() as u64, u64::from(format::MAX_PART_LEN) - 8);
         if len > limit {
             let what = "a header";
@@ -159,6 +167,8 @@ impl<S: Storage> Writer<S> {
             sealer: Sealer::default(),
             sealed: Sealed::default(),
             index: IndexBlock::default(),
+            schema,
+            last_ancillary: 0,
             summary,
             content: ContentDigest::default(),
             failed: false,
@@ -221,7 +231,30 @@ impl<S: Storage> Writer<S> {
         self.append_chunk(sealed)
     }
 
+    /// Knows the files of another descriptor set, beside those that the header embeds.
+    pub(super) fn add_schema(&mut self, set: &[u8]) -> Result<(), FileError> {
+        self.schema.add(set).map_err(|error| self.placed(error))
+    }
+
+    /// Writes an ancillary part.
+    pub(super) fn write_ancillary(&mut self, tag: AncillaryTag, content: Vec<u8>) -> Result<(), FileError> {
+        let byte = self.summary.stored_bytes;
+        let part = Ancillary {
+            tag,
+            previous: self.last_ancillary,
+            content,
+        };
+        self.append_bytes(&format::encode_part(Tag::Ancillary(tag), &part.to_body()))?;
+        self.last_ancillary = byte;
+        Ok(())
+    }
+
     fn append_chunk(&mut self, sealed: &Sealed) -> Result<(), FileError> {
+        // Before the calls that need it, so that whatever is read can be decoded.
+        if let Some(set) = self.schema.due(sealed.methods.iter().map(String::as_str)) {
+            let content = schema::encode(&set).map_err(|error| self.placed(error))?;
+            self.write_ancillary(AncillaryTag::SCHEMA, content)?;
+        }
         let mut head = sealed.head.clone();
         head.number = self.summary.chunks;
         head.first_event = self.summary.events;
@@ -307,7 +340,7 @@ impl<S: Storage> Writer<S> {
             self.write_index()?;
         }
         self.summary.digest = self.content.value();
-        let done = Done::new(&self.summary, self.index.previous);
+        let done = Done::new(&self.summary, self.index.previous, self.last_ancillary);
         let body = done
             .to_body()
             .map_err(|error| FileError::corrupt("write the summary", error))?;

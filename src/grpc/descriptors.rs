@@ -178,6 +178,16 @@ pub fn readable(set: &[u8]) -> Result<Vec<u8>, DescriptorError> {
     Ok(kept)
 }
 
+/// Whether a set holds no file that `whole` does not hold byte for byte.
+#[must_use]
+pub fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
+    let (Ok(files), Ok(all)) = (split(set), split(whole)) else {
+        return set == whole;
+    };
+    let all: BTreeSet<_> = all.into_iter().collect();
+    files.iter().all(|file| all.contains(file))
+}
+
 /// The files of a set.
 fn split(set: &[u8]) -> Result<Vec<&[u8]>, DescriptorError> {
     if set.len() > MAX_SET_BYTES {

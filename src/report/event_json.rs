@@ -73,6 +73,11 @@ impl EventJson {
         line
     }
 
+    /// Decodes the messages that follow by another schema.
+    pub fn set_schema(&mut self, schema: Schema) {
+        self.schema = schema;
+    }
+
     /// Notes an event that is not shown.
     pub fn pass(&mut self, event: &Event) {
         self.note(event);

@@ -25,6 +25,7 @@ use http::{HeaderMap, Uri};
 use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, Endpoint};
 
+pub(in crate::tap) use connector::TargetPeer;
 pub use error::DialError;
 pub(crate) use error::chain;
 pub(in crate::tap) use raw::{Dialer, Wire};
@@ -142,6 +143,12 @@ impl Connection {
         self.sealed.store(true, Ordering::Release);
     }
 
+    /// SHA-256 of the certificate that the server showed, when the connection is encrypted.
+    #[must_use]
+    pub fn certificate_sha256(&self) -> Option<[u8; 32]> {
+        self.watch.certificate_sha256()
+    }
+
     /// The GOAWAY that the server sent.
     #[must_use]
     pub fn announced(&self) -> Option<GoAway> {
@@ -219,6 +226,7 @@ pub(super) fn within(pause: Duration, deadline: &Deadline) -> Option<Duration> {
 async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Result<Connection, Fault> {
     let (stream, peer) = connector::open(route, target).await?;
     let watch = Watch::new();
+    watch.showed(peer.certificate_sha256);
     let sealed = Arc::new(AtomicBool::new(false));
     let authority = options.authority.clone().unwrap_or_else(|| target.authority());
     let connector = Connector::new(
@@ -236,7 +244,7 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
     Ok(Connection {
         channel,
         authority,
-        peer,
+        peer: peer.address,
         encrypted: route.is_tls(),
         metadata: options.metadata.clone(),
         watch,

@@ -234,6 +234,7 @@ pub fn slice<R: Read + Seek, S: Storage>(
     }
     let text = source.told_in(machine.story(&plan, cut));
     writer.write(&machine.stamp(CAPTURE_CALL, plan.to_ns, note_of(text)))?;
+    writer.keep_parts_of(reader)?;
     let summary = writer.finish_as(ends_as)?;
     Ok(machine.sliced(&plan, &summary, source))
 }

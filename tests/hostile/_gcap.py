@@ -52,6 +52,17 @@ def pack_zstd(raw):
     return zstandard.ZstdCompressor(level=1).compress(raw)
 
 
+def schema_part(descriptor_set):
+    """The schema as an ancillary part."""
+    return b"schm", u64(len(descriptor_set)) + pack_zstd(descriptor_set)
+
+
+def schema_of(side):
+    """The descriptor set in a part that `schema_part` made; None in another."""
+    tag, content = side
+    return frames(content[8:])[0] if tag == b"schm" else None
+
+
 def frames(stored):
     """The contents of a sequence of zstd frames; None where they cannot be read."""
     found = []
@@ -106,6 +117,8 @@ class Chunk:
     raw: bytes = None
     head: dict = None
     lies: dict = field(default_factory=dict)
+    # Ancillary parts before it: (tag, content behind `previous`).
+    before: list = field(default_factory=list)
 
 
 @dataclass
@@ -125,7 +138,7 @@ class Capture:
 
     @classmethod
     def read(cls, data):
-        self = cls(finished=False)
+        self, before = cls(finished=False), []
         for tag, body, stored in parts(data):
             if tag == b"GCAP":
                 self.version = struct.unpack_from("<HH", body)
@@ -134,9 +147,12 @@ class Capture:
                 self.anchor, self.attributes = read_header(body)
             elif tag == b"CHNK":
                 self.chunks.append(read_chunk(body, stored))
+                self.chunks[-1].before, before = before, []
+            elif tag[:1].islower():
+                before.append((tag, body[8:]))
             elif tag == b"DONE":
                 self.finished = True
-                self.told = dict(zip(SUMMARY, struct.unpack_from("<11Q", body)), sha256=body[88:120])
+                self.told = dict(zip(SUMMARY, struct.unpack_from("<12Q", body)), sha256=body[96:128])
         return self
 
     @property
@@ -152,10 +168,14 @@ class Capture:
         out = bytearray(part(b"GCAP", struct.pack("<HH", *self.version) + self.needs))
         out += part(b"HEAD", self.header())
         entries, content, total = [], hashlib.sha256(), dict.fromkeys(SUMMARY, 0)
-        calls, known = set(), {}
+        calls, known, last_ancillary = set(), {}, 0
         for number, chunk in enumerate(self.chunks):
             # The same chunk may stand there hundreds of times.
             if id(chunk) not in known:
+                for tag, side in chunk.before:
+                    at = len(out)
+                    out += part(tag, u64(last_ancillary) + side)
+                    last_ancillary = at
                 known[id(chunk)] = describe(chunk, 0, 0, most)
             head, stored, digests = known[id(chunk)]
             head = dict(head, number=number, first_event=total["events"])
@@ -179,13 +199,14 @@ class Capture:
         total["sha256"] = content.digest()
         if self.told and any(chunk.records is None for chunk in self.chunks):
             total.update(self.told, last_index=total["last_index"])
+        total["last_ancillary"] = last_ancillary
         total.update(self.summary_lies)
         out += part(b"DONE", b"".join(u64(total[name]) for name in SUMMARY) + total["sha256"])
         return bytes(out)
 
 
 SUMMARY = (
-    "last_index chunks events calls messages message_bytes sent_messages sent_bytes gaps raw_bytes last_offset".split()
+    "last_index last_ancillary chunks events calls messages message_bytes sent_messages sent_bytes gaps raw_bytes last_offset".split()
 )
 
 

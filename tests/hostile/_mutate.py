@@ -298,14 +298,37 @@ def attributes(rng, capture):
     if pick < 0.15:
         capture.attributes[at] = (w.words(rng), value)
         return "name"
-    if name == b"descriptor-set":
-        new = w.proto(rng, value)
-    elif value[:1] in (b"{", b"["):
+    if value[:1] in (b"{", b"["):
         new = w.text_json(rng, value)
     else:
         new = w.words(rng)
     capture.attributes[at] = (name, new)
     return f"{name.decode(errors='replace')} -> {len(new)} bytes {new[:20]}"
+
+
+def ancillary(rng, capture):
+    """Another schema, one that is no frame, or a part that nobody knows."""
+    chunk = rng.choice(capture.chunks) if capture.chunks else None
+    if chunk is None:
+        return None
+    known = [(other, at) for other in capture.chunks for at, side in enumerate(other.before) if side[0] == b"schm"]
+    pick = rng.random()
+    if not known or pick < 0.2:
+        tag = rng.choice((b"schm", b"schM", b"zonE", b"note"))
+        chunk.before = chunk.before + [(tag, rng.randbytes(rng.choice((0, 7, 8, 40))))]
+        return f"{tag.decode()} added"
+    other, at = rng.choice(known)
+    descriptor_set = g.schema_of(other.before[at])
+    if descriptor_set is None:
+        return None
+    other.before = list(other.before)
+    if pick < 0.4:
+        lie = g.u64(w.number(rng, len(descriptor_set))) + other.before[at][1][8:]
+        other.before[at] = (b"schm", lie)
+        return "length of the schema"
+    new = w.proto(rng, descriptor_set)
+    other.before[at] = g.schema_part(new)
+    return f"schema -> {len(new)} bytes"
 
 
 def anchor(rng, capture):
@@ -446,7 +469,7 @@ def part_body(rng, data):
 
 
 WAYS = (record_head, record_rest, record_rest, payload, payload, payload, records_moved, record_sizes, attributes)
-WAYS += (attributes, codec, anchor, bodies)
+WAYS += (attributes, codec, anchor, bodies, ancillary)
 
 
 def export(rng, seeds):

@@ -1,6 +1,7 @@
 """The captures that mutants are made of: small ones of the repository, one with everything in it, and their exports."""
 
 import gzip
+import hashlib
 import json
 import struct
 import subprocess
@@ -138,12 +139,12 @@ def everything():
         (b"tool", b"grpc-capture test"),
         (b"source", b"10.0.0.1:80"),
         (b"job-id", b"12-1"),
-        (b"descriptor-set", schema()),
+        (b"descriptor-sha256", hashlib.sha256(schema()).hexdigest().encode()),
         (b"configure.request", configure),
         (b"configure.response", answer),
         (b"tag.site", b"north"),
     ]
-    chunks = [g.Chunk(records[:half]), g.Chunk(records[half:])]
+    chunks = [g.Chunk(records[:half], before=[g.schema_part(schema())]), g.Chunk(records[half:])]
     return g.Capture(anchor=ANCHOR, attributes=attributes, chunks=chunks).sealed()
 
 

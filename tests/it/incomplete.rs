@@ -80,7 +80,9 @@ pub(crate) fn capture(dir: &Dir, kind: Kind) -> String {
         Kind::Torn => bytes.truncate(bytes.len() - 7),
         Kind::Damaged => {
             let middle = bytes.len() / 2;
-            bytes[middle] ^= 0x10;
+            let chunk = bytes[..middle].windows(4).rposition(|tag| tag == b"CHNK").unwrap();
+            // Behind its head.
+            bytes[chunk + 200] ^= 0x10;
         }
     }
     fs::write(&path, bytes).unwrap();

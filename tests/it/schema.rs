@@ -74,6 +74,11 @@ fn guide(dir: &Dir) -> Vec<u8> {
 
 /// A capture of these messages on one method, and what `cat` says of each.
 fn shown(dir: &Dir, set: &[u8], method: &str, messages: &[Message]) -> Vec<Value> {
+    shown_beside(dir, set, method, messages, &[])
+}
+
+/// The same of a capture in which other methods are called as well, without messages.
+fn shown_beside(dir: &Dir, set: &[u8], method: &str, messages: &[Message], others: &[&str]) -> Vec<Value> {
     let path = dir.file("any.gcap");
     let _ = std::fs::remove_file(&path);
     let mut header = Header::new(0);
@@ -95,6 +100,20 @@ fn shown(dir: &Dir, set: &[u8], method: &str, messages: &[Message]) -> Vec<Value
             call: 1,
             seq,
             offset_ns: seq,
+            kind,
+        };
+        writer.write(&event).unwrap();
+    }
+    for (call, method) in (2..).zip(others) {
+        let kind = EventKind::CallStart(CallStart {
+            method: (*method).to_owned(),
+            ..CallStart::default()
+        });
+        let (seq, offset_ns) = (1, 100);
+        let event = Event {
+            call,
+            seq,
+            offset_ns,
             kind,
         };
         writer.write(&event).unwrap();
@@ -287,7 +306,7 @@ fn a_schema_of_an_edition_is_read_by_every_command() {
     assert_eq!(set, EDITION);
     let future = [&EDITION[..EDITION.len() - 2], b"\xe8\x17"].concat();
     let future = [&future[..], &guide(&dir)].concat();
-    self::shown(&dir, &future, "/e1.S/U", &[message]);
+    shown_beside(&dir, &future, "/e1.S/U", &[message], &["/guide.Guide/Chat"]);
     let told = run(&["info", &path]).expect(0);
     assert!(told.text().contains("guide.Guide"), "{}", told.text());
     assert_eq!(
@@ -369,6 +388,10 @@ fn info_names_the_schema_of_the_calls_and_not_what_is_embedded_for_others() {
     let dir = Dir::new();
     let guide = guide(&dir);
     let both = schema::join(Some(&guide), FOCUS_DESCRIPTOR_SET).unwrap();
+    let two = "syntax = \"proto3\"; package two; message M {} service A { rpc Get (M) returns (M); }
+        service B { rpc Get (M) returns (M); }";
+    let two = dir.write("two.proto", two);
+    let two = schema::load(&[two.into()], &[], &[]).unwrap().unwrap();
     let message = Message::plain(Direction::Sent, &b""[..]);
     for (set, method, line, described, undescribed) in [
         (
@@ -393,11 +416,27 @@ fn info_names_the_schema_of_the_calls_and_not_what_is_embedded_for_others() {
             json!([]),
         ),
         (
+            // Nothing of it was called.
             &both,
             "/other.Service/Get",
-            "none for other.Service; embedded, and not called: guide.Guide".to_owned(),
+            "none for other.Service".to_owned(),
             json!([]),
             json!(["other.Service"]),
+        ),
+        (
+            &both,
+            "/guide.Guide/Chat",
+            "guide.Guide".to_owned(),
+            json!(["guide.Guide"]),
+            json!([]),
+        ),
+        (
+            // One file declares both.
+            &two,
+            "/two.A/Get",
+            "two.A; embedded, and not called: two.B".to_owned(),
+            json!(["two.A"]),
+            json!([]),
         ),
         (
             b"",

@@ -54,7 +54,10 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     let mut writer = EventWriter::new(args, reader.header())?;
     loop {
         match reader.next_event() {
-            Ok(Some(event)) => writer.write(&event).map_err(|error| unwritten(args, error))?,
+            Ok(Some(event)) => {
+                writer.renew_schema(reader.header());
+                writer.write(&event).map_err(|error| unwritten(args, error))?;
+            }
             Ok(None) if args.follow && !matches!(reader.tail(), Tail::Finished(_)) => {
                 writer.flush()?;
                 thread::sleep(FOLLOW_POLL);
@@ -137,6 +140,8 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
 struct EventWriter<'a> {
     args: &'a CatArgs,
     json: EventJson,
+    /// Of the schema that `json` has: it grows while a capture is recorded.
+    schema_bytes: usize,
     numbers: MessageNumbers,
     /// Events before this offset are passed over until the first at or after it: they number and explain what follows.
     start_ns: Option<u64>,
@@ -171,22 +176,33 @@ fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
     Ok((out, new))
 }
 
+/// The schema of the capture, where messages are to be decoded.
+fn schema_of(args: &CatArgs, header: &Header) -> Schema {
+    let schema = match header.get(attribute::DESCRIPTOR_SET) {
+        Some(bytes) if args.format.format == Format::Json => {
+            Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
+                output::say(format!("messages are not decoded: {error}"));
+                Schema::default()
+            })
+        }
+        _ => Schema::default(),
+    };
+    schema::warn(&schema);
+    schema
+}
+
+fn schema_bytes(header: &Header) -> usize {
+    header.get(attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
+}
+
 impl<'a> EventWriter<'a> {
     fn new(args: &'a CatArgs, header: &Header) -> Result<Self, Failure> {
-        let schema = match header.get(attribute::DESCRIPTOR_SET) {
-            Some(bytes) if args.format.format == Format::Json => {
-                Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
-                    output::say(format!("messages are not decoded: {error}"));
-                    Schema::default()
-                })
-            }
-            _ => Schema::default(),
-        };
-        schema::warn(&schema);
+        let schema = schema_of(args, header);
         let (out, new) = out(args)?;
         Ok(Self {
             args,
             json: EventJson::new(schema, header.anchor_unix_ns),
+            schema_bytes: schema_bytes(header),
             numbers: MessageNumbers::default(),
             last_ns: 0,
             met: false,
@@ -200,6 +216,14 @@ impl<'a> EventWriter<'a> {
             lost: 0,
             check: FramesCheck::new(header),
         })
+    }
+
+    /// Takes the schema anew when the capture that is followed has more of it by now.
+    fn renew_schema(&mut self, header: &Header) {
+        if self.args.follow && schema_bytes(header) != self.schema_bytes {
+            self.schema_bytes = schema_bytes(header);
+            self.json.set_schema(schema_of(self.args, header));
+        }
     }
 
     /// All is written.

@@ -1,5 +1,7 @@
 //! Records under construction: heads in one buffer, large payloads as slices of the buffers they arrived in.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::super::{
@@ -57,6 +59,8 @@ pub struct ChunkBuilder {
     pub(super) min_offset_ns: u64,
     pub(super) control: bool,
     pub(super) counts: Summary,
+    /// The methods of the calls that begin in it.
+    pub(super) methods: BTreeSet<String>,
 }
 
 /// Where a record is.
@@ -181,6 +185,11 @@ impl ChunkBuilder {
             self.min_offset_ns.min(event.offset_ns)
         };
         self.counts.count(event);
+        if let EventKind::CallStart(start) = &event.kind
+            && !self.methods.contains(&start.method)
+        {
+            self.methods.insert(start.method.clone());
+        }
         let at = match self.calls.binary_search_by_key(&event.call, |count| count.call) {
             Ok(at) => at,
             Err(at) => {
@@ -227,5 +236,6 @@ impl ChunkBuilder {
         self.calls.clear();
         self.control = false;
         self.counts = Summary::default();
+        self.methods.clear();
     }
 }

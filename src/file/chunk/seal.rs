@@ -1,5 +1,7 @@
 //! Sealing: a chunk's records hashed and compressed, on any thread.
 
+use std::collections::BTreeSet;
+
 use super::{ChunkBuilder, Codec, digest, frame::Stored};
 use crate::file::{FileError, Summary, record::ChunkHead};
 
@@ -13,6 +15,8 @@ pub struct Sealed {
     pub(in crate::file) leaves: Vec<[u8; 32]>,
     /// What its events add to the totals.
     pub(in crate::file) counts: Summary,
+    /// The methods of the calls that begin in it.
+    pub(in crate::file) methods: BTreeSet<String>,
 }
 
 impl Sealed {
@@ -47,6 +51,7 @@ impl Sealed {
         self.stored.clear();
         self.leaves.clear();
         self.counts = Summary::default();
+        self.methods.clear();
     }
 }
 
@@ -77,6 +82,7 @@ impl Sealer {
             digest::of_record(head, record.payload)
         }));
         sealed.counts = chunk.counts;
+        sealed.methods = std::mem::take(&mut chunk.methods);
         sealed.head = ChunkHead {
             number: 0,
             first_event: 0,

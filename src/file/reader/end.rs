@@ -5,8 +5,11 @@ use std::io::{Read, Seek};
 use super::{Reader, Route, Tail};
 use crate::file::{
     CaptureState, FileError, Summary,
+    ancillary::Ancillary,
+    attribute,
     record::{Done, IndexBlock},
     scan::{Content, Found},
+    schema::MAX_SCHEMA_BYTES,
     walk::known::Known,
 };
 
@@ -44,7 +47,7 @@ impl<R: Read + Seek> Reader<R> {
         self.scanner.jump(from);
         let whole_bytes = loop {
             let step = self.scanner.step(Content::Skip)?;
-            if !matches!(step.found, Found::Chunk(..) | Found::Index(_)) {
+            if !matches!(step.found, Found::Chunk(..) | Found::Index(_) | Found::Ancillary(_)) {
                 break step.byte;
             }
         };
@@ -110,6 +113,41 @@ impl<R: Read + Seek> Reader<R> {
         checked.map_err(|what| FileError::corrupt("read the capture", what).at(byte))
     }
 
+    /// Takes note of an ancillary part, and of the schema in it when it is new.
+    pub(super) fn take_ancillary(&mut self, byte: u64, part: &Ancillary) -> Result<(), FileError> {
+        let corrupt = |what: String| FileError::corrupt("read the capture", what).at(byte);
+        let follows = self
+            .known
+            .as_mut()
+            .map_or(Ok(()), |known| known.ancillary(byte, part.previous));
+        follows.map_err(corrupt)?;
+        if byte > self.schema_to {
+            let room = MAX_SCHEMA_BYTES.saturating_sub(self.header.schema_bytes());
+            if let Some(set) = part.schema(room) {
+                self.header
+                    .add_schema(&set.map_err(|what| corrupt(format!("schema: {what}")))?);
+                self.schema_to = byte;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the schema to the header, as far as it is there and can be read.
+    pub(super) fn load_schema(&mut self) -> Result<(), FileError> {
+        // A finished capture tells its parts; in another, the header saves the search where there is no schema.
+        if self.header.get(attribute::DESCRIPTOR_SHA256).is_none() && self.scanner.done()?.is_none() {
+            return Ok(());
+        }
+        self.each_ancillary(|reader, byte, part| {
+            let room = MAX_SCHEMA_BYTES.saturating_sub(reader.header.schema_bytes());
+            if let Some(Ok(set)) = part.schema(room) {
+                reader.header.add_schema(&set);
+                reader.schema_to = byte;
+            }
+            Ok(())
+        })
+    }
+
     /// The totals, when they are those of what was read.
     pub(super) fn check_done(&mut self, byte: u64, done: &Done) -> Result<Summary, FileError> {
         let corrupt = |what: &str| Err(FileError::corrupt("read the summary", what).at(byte));
@@ -119,12 +157,16 @@ impl<R: Read + Seek> Reader<R> {
         }
         let all = !matches!(self.route, Route::Places(_));
         let last_index = self.known.as_ref().filter(|_| all).map(Known::last_index);
+        let last_ancillary = self.known.as_ref().filter(|_| all).map(Known::last_ancillary);
         match self.expected.filter(|_| all) {
             Some(expected) if expected != (done.chunks, done.events) => {
                 corrupt("it counts other chunks or events than the file holds")
             }
             _ if last_index.is_some_and(|last| last != done.last_index) => {
                 corrupt("it refers to another index block than the last")
+            }
+            _ if last_ancillary.is_some_and(|last| last != done.last_ancillary) => {
+                corrupt("it names another ancillary part than the last")
             }
             _ if self
                 .content

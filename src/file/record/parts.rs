@@ -91,6 +91,8 @@ pub(in crate::file) struct IndexBlock {
 pub(in crate::file) struct Done {
     /// Byte at which the last index block begins; 0 = none.
     pub(in crate::file) last_index: u64,
+    /// Byte at which the last ancillary part begins; 0 = none.
+    pub(in crate::file) last_ancillary: u64,
     pub(in crate::file) chunks: u64,
     pub(in crate::file) events: u64,
     pub(in crate::file) calls: u64,
@@ -105,12 +107,13 @@ pub(in crate::file) struct Done {
 }
 
 /// Bytes of an encoded [`Done`].
-pub(in crate::file) const DONE_LEN: usize = 11 * 8 + 32;
+pub(in crate::file) const DONE_LEN: usize = 12 * 8 + 32;
 
 impl Done {
-    pub(in crate::file) const fn new(summary: &Summary, last_index: u64) -> Self {
+    pub(in crate::file) const fn new(summary: &Summary, last_index: u64, last_ancillary: u64) -> Self {
         Self {
             last_index,
+            last_ancillary,
             chunks: summary.chunks,
             events: summary.events,
             calls: summary.calls,

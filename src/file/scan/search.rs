@@ -152,7 +152,7 @@ impl Search {
             usize::try_from(u64::from_le_bytes(*bytes)).ok()
         };
         let fits = match part.tag {
-            Tag::Prologue | Tag::Header => false,
+            Tag::Prologue | Tag::Header | Tag::Ancillary(_) => false,
             Tag::Done => body_len == DONE_LEN,
             Tag::Chunk => {
                 let calls = number(CALLS_AT)?;

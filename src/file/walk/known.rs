@@ -13,6 +13,10 @@ pub(in crate::file) struct Known {
     next: (u64, u64),
     /// Byte of the last index block; 0 = none.
     last_index: u64,
+    /// Byte of the last ancillary part; 0 = none.
+    last_ancillary: u64,
+    /// False when a part is missing since then.
+    follows_ancillary: bool,
     /// What the next index block must list.
     entries: Vec<IndexEntry>,
     /// False when chunks are missing among these.
@@ -26,6 +30,8 @@ impl Default for Known {
         Self {
             next: (0, 0),
             last_index: 0,
+            last_ancillary: 0,
+            follows_ancillary: true,
             entries: Vec::new(),
             complete: true,
             lost: None,
@@ -36,6 +42,10 @@ impl Default for Known {
 impl Known {
     pub(in crate::file) const fn last_index(&self) -> u64 {
         self.last_index
+    }
+
+    pub(in crate::file) const fn last_ancillary(&self) -> u64 {
+        self.last_ancillary
     }
 
     /// Number and first event of the next chunk.
@@ -72,6 +82,18 @@ impl Known {
     /// Something could not be read.
     pub(super) const fn misses_a_part(&mut self) {
         self.complete = false;
+        self.follows_ancillary = false;
+    }
+
+    /// Compares what an ancillary part names as the one before it.
+    pub(in crate::file) fn ancillary(&mut self, byte: u64, previous: u64) -> Result<(), String> {
+        let follows = previous == self.last_ancillary || !self.follows_ancillary;
+        (self.last_ancillary, self.follows_ancillary) = (byte, true);
+        if follows {
+            Ok(())
+        } else {
+            Err("ancillary part: it names another than the one before it".to_owned())
+        }
     }
 
     /// Chunks that should stand before this one and do not.

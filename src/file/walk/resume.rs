@@ -17,6 +17,7 @@ use std::io::{Read, Seek};
 use super::known::{Known, is_same};
 use crate::file::{
     FileError,
+    ancillary::Look,
     format::{MAX_PART_LEN, PART_CRC_LEN, PART_HEAD_LEN, PROLOGUE_LEN, Tag},
     record::{CHUNK_FIXED_LEN, IndexBlock, IndexEntry},
     scan::{Content, Found, Scanner, search::Search},
@@ -36,6 +37,8 @@ pub(super) struct Places {
 struct Listed {
     /// Their bytes, in the order of the file.
     blocks: Vec<u64>,
+    /// The ancillary parts that it leads to, in the order of the file.
+    ancillary: Vec<u64>,
     /// Byte of the summary.
     done: u64,
     /// The byte before the first of them that could not be read; 0 = they are all there.
@@ -141,8 +144,10 @@ impl Listed {
         let Some((done, summary)) = scanner.done()? else {
             return Ok(None);
         };
+        let ancillary = scanner.named_ancillary((done, &summary), Look::Whole)?;
         let mut listed = Self {
             blocks: Vec::new(),
+            ancillary,
             done,
             unread: summary.last_index,
         };
@@ -168,19 +173,25 @@ impl Listed {
         byte: u64,
     ) -> Result<Option<u64>, FileError> {
         let at = self.blocks.partition_point(|block| *block <= byte);
-        let names_it = at.checked_sub(1).and_then(|at| self.blocks.get(at)) == Some(&byte) || byte == self.unread;
-        let Some(behind) = self.blocks.get(at) else {
-            return Ok((names_it && self.done > byte).then_some(self.done));
+        let is_block = at.checked_sub(1).and_then(|at| self.blocks.get(at)) == Some(&byte);
+        let names_it = is_block || byte == self.unread || self.ancillary.contains(&byte);
+        let next = match self.blocks.get(at) {
+            None if names_it && self.done > byte => self.done,
+            None => return Ok(None),
+            Some(behind) => {
+                let Some(block) = index_at(scanner, *behind)? else {
+                    return Ok(None);
+                };
+                // The header is a place of its own, before the first chunk.
+                let is_header = byte == PROLOGUE_LEN as u64 && block.previous == 0;
+                if !names_it && !is_header && !block.entries.iter().any(|entry| entry.byte == byte) {
+                    return Ok(None);
+                }
+                next_part(scanner, known, (*behind, &block), byte)?
+            }
         };
-        let Some(block) = index_at(scanner, *behind)? else {
-            return Ok(None);
-        };
-        // The header is a place of its own, before the first chunk.
-        let is_header = byte == PROLOGUE_LEN as u64 && block.previous == 0;
-        if names_it || is_header || block.entries.iter().any(|entry| entry.byte == byte) {
-            return next_part(scanner, known, (*behind, &block), byte).map(Some);
-        }
-        Ok(None)
+        let between = self.ancillary.iter().find(|ancillary| **ancillary > byte);
+        Ok(Some(between.map_or(next, |between| next.min(*between))))
     }
 }
 
@@ -291,7 +302,7 @@ fn by_lengths<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64
         let fits = match scanner.step(Content::Skip)?.found {
             Found::Chunk(head, _) => follows(is_chunk, (number, event), (head.number, head.first_event)),
             Found::Torn(Some(head)) => follows(is_chunk, (number, event), (head.number, head.first_event)),
-            Found::Index(_) | Found::Done(_) => true,
+            Found::Index(_) | Found::Done(_) | Found::Ancillary(_) => true,
             _ => false,
         };
         if fits {

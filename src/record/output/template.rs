@@ -58,7 +58,8 @@ impl CaptureTemplate {
     pub(super) fn piece(&self, file: File, path: &Path) -> Result<Pipeline<Lasting>, FileError> {
         let mut header = self.header.clone();
         // It may be larger than the piece, and the dump has it.
-        header.attributes.retain(|(name, _)| name != attribute::DESCRIPTOR_SET);
+        let schema = [attribute::DESCRIPTOR_SET, attribute::DESCRIPTOR_SHA256];
+        header.attributes.retain(|(name, _)| !schema.contains(&name.as_str()));
         self.begin(Lasting::Fleeting(file), path, &header)
     }
 

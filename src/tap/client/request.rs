@@ -89,6 +89,7 @@ impl CallRequest {
             authority: connection.authority.clone(),
             peer: connection.peer.clone(),
             metadata: metadata(&headers(&connection.metadata)),
+            certificate_sha256: connection.certificate_sha256(),
             ..CallStart::default()
         }
     }

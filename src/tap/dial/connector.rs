@@ -27,7 +27,10 @@ use super::{
     error::{self, Fault, Lack},
     watch::{Watch, Watched, Watching, tls_error},
 };
-use crate::grpc::net::{Filtered, Merging, Stream};
+use crate::{
+    file::Digest,
+    grpc::net::{Filtered, Merging, Stream},
+};
 
 /// The client's side of HTTP/2 with empty SETTINGS: enough to make a server of plain text show itself.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -93,16 +96,34 @@ fn host_of(authority: &str) -> Result<String, DialError> {
     Ok(parsed.host().trim_matches(['[', ']']).to_owned())
 }
 
-/// Opens a stream; answers with the address that took it, too.
-pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stream>, String), Fault> {
-    let (stream, peer) = socket(target)
+/// Who is at the other end of a stream.
+#[derive(Debug, Clone, Default)]
+pub(in crate::tap) struct TargetPeer {
+    /// Address and port that answered.
+    pub(in crate::tap) address: String,
+    /// SHA-256 of the certificate that it showed, with TLS.
+    pub(in crate::tap) certificate_sha256: Option<[u8; 32]>,
+}
+
+/// Opens a stream; answers with who took it, too.
+pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stream>, TargetPeer), Fault> {
+    let (stream, address) = socket(target)
         .await
         .map_err(|(error, lack)| Fault::Again(error.to_string(), lack))?;
+    let mut peer = TargetPeer {
+        address,
+        certificate_sha256: None,
+    };
     let Route::Tls { connector, name, .. } = route else {
         return Ok((stream, peer));
     };
     match connector.connect(name.clone(), stream).await {
-        Ok(stream) => Ok((Box::new(stream), peer)),
+        Ok(stream) => {
+            let (_, session) = stream.get_ref();
+            let leaf = session.peer_certificates().and_then(<[_]>::first);
+            peer.certificate_sha256 = leaf.map(|leaf| Digest::of(leaf).0);
+            Ok((Box::new(stream), peer))
+        }
         Err(io) => Err(match tls_error(&io) {
             Some(tls) => error::fault(tls),
             None if speaks_plain_text(target).await => Fault::PlainText,
@@ -196,7 +217,7 @@ impl Service<Uri> for Connector {
                     "the connection is closed, and what answers on this port now may be another job",
                 ));
             }
-            let (stream, _) = open(&route, &target).await.map_err(|fault| match fault {
+            let (stream, peer) = open(&route, &target).await.map_err(|fault| match fault {
                 Fault::Again(text, _) | Fault::Closed(text) => io::Error::other(text),
                 Fault::PlainText => io::Error::other("the server speaks plain text"),
                 Fault::Tls => io::Error::other("the server speaks TLS"),
@@ -205,6 +226,7 @@ impl Service<Uri> for Connector {
                 Fault::Final(error) => io::Error::other(error),
             })?;
             watch.reset();
+            watch.showed(peer.certificate_sha256);
             Ok(merging(stream, watch))
         })
     }

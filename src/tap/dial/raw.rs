@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     DialError, DialOptions, Target,
-    connector::{self, Route},
+    connector::{self, Route, TargetPeer},
     error::{Fault, Lack, Next},
     judge,
     watch::{Opening, Watch, Watched, Watching},
@@ -24,8 +24,7 @@ pub(in crate::tap) struct Dialer {
 pub(in crate::tap) struct Wire {
     pub(in crate::tap) stream: Watched<Box<dyn Stream>>,
     pub(in crate::tap) watch: Arc<Watch>,
-    /// Address and port that answered.
-    pub(in crate::tap) peer: String,
+    pub(in crate::tap) peer: TargetPeer,
     pub(in crate::tap) kind: WireKind,
 }
 

@@ -125,6 +125,7 @@ pub(crate) struct Watch {
     frames: Mutex<Frames>,
     opening: watch::Sender<Opening>,
     goaway: watch::Sender<Option<GoAway>>,
+    certificate_sha256: Mutex<Option<[u8; 32]>>,
 }
 
 impl Watch {
@@ -133,7 +134,18 @@ impl Watch {
             frames: Mutex::default(),
             opening: watch::Sender::new(Opening::Waiting),
             goaway: watch::Sender::new(None),
+            certificate_sha256: Mutex::default(),
         })
+    }
+
+    /// The server showed a certificate with this digest, or none.
+    pub(crate) fn showed(&self, certificate_sha256: Option<[u8; 32]>) {
+        *self.certificate_sha256.lock().unwrap_or_else(PoisonError::into_inner) = certificate_sha256;
+    }
+
+    /// SHA-256 of the certificate that the server showed.
+    pub(crate) fn certificate_sha256(&self) -> Option<[u8; 32]> {
+        *self.certificate_sha256.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The GOAWAY that the server sent.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     grpc::net::Stream,
     model::event::Direction,
-    tap::dial::{Dialer, Wire, watch::Opening},
+    tap::dial::{Dialer, TargetPeer, Wire, watch::Opening},
 };
 
 /// What is read of a client whose target cannot be reached: the calls that it began are recorded.
@@ -72,7 +72,11 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, client: Accepted) 
         Err(error) => {
             let error = error.to_string();
             hub.unreachable(&error);
-            let session = Session::new(hub, dialer.target().authority(), number);
+            let peer = TargetPeer {
+                address: dialer.target().authority(),
+                ..TargetPeer::default()
+            };
+            let session = Session::new(hub, peer, number);
             return record_unsent(&session, first, &mut client, error).await;
         }
     };

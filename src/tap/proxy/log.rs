@@ -17,6 +17,7 @@ use crate::{
     grpc::{is_grpc, timeout},
     model::event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata, RECORDER_AUTHOR},
     record::{CallRecorder, RecordingHandle, Refused},
+    tap::dial::TargetPeer,
 };
 
 /// The method of a request; `None` when it is no gRPC call, or not one that is to be recorded.
@@ -45,16 +46,17 @@ pub(super) struct Log {
 
 impl Log {
     /// Records the start of a call; `None` when it is no gRPC call, or when nothing is recorded (any more).
-    pub(super) fn open(hub: &Arc<Hub>, request: Fields, peer: &str, connection: u32) -> Option<Self> {
+    pub(super) fn open(hub: &Arc<Hub>, request: Fields, peer: &TargetPeer, connection: u32) -> Option<Self> {
         let recorder = hub.recorder.as_ref()?;
         let method = wanted(hub, &request)?;
         let timeout = request.metadata.get("grpc-timeout").and_then(timeout::parse);
         let start = CallStart {
             method: method.clone(),
             authority: request.authority().to_owned(),
-            peer: peer.to_owned(),
+            peer: peer.address.clone(),
             metadata: request.metadata,
             connection,
+            certificate_sha256: peer.certificate_sha256,
             ..CallStart::default()
         };
         let started_ns = recorder.now();

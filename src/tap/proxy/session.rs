@@ -28,7 +28,7 @@ use crate::{
         status::{self, Block as StatusBlock},
     },
     model::event::{Direction, Ending, Gap, GoAway, Status},
-    tap::client::ending::of_trailers,
+    tap::{client::ending::of_trailers, dial::TargetPeer},
 };
 
 /// A call that runs.
@@ -119,8 +119,8 @@ impl Call {
 /// The calls of one connection.
 pub(super) struct Session {
     hub: Arc<Hub>,
-    /// The target's address.
-    peer: String,
+    /// The target.
+    peer: TargetPeer,
     /// The client's connection, counted from 1.
     connection: u32,
     calls: Mutex<HashMap<u32, Arc<Call>>>,
@@ -139,7 +139,7 @@ struct Lost {
 }
 
 impl Session {
-    pub(super) fn new(hub: Arc<Hub>, peer: String, connection: u32) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, peer: TargetPeer, connection: u32) -> Self {
         Self {
             hub,
             peer,

@@ -137,6 +137,7 @@ pub fn merge<R: Read + Seek, S: Storage>(
     drop(open);
     for ((_, reader), joined) in sources.iter_mut().zip(&mut joined) {
         joined.state = reader.state()?;
+        writer.keep_parts_of(reader)?;
     }
     let ends_as = joined.iter().map(|source| source.state);
     let ends_as = ends_as.fold(

@@ -84,6 +84,7 @@ pub fn note<R: Read + Seek, S: Storage>(
         let (author, text) = (AUTHOR.to_owned(), source.told_in("a note was added".to_owned()));
         writer.write(&remark(own + 1, end_ns, Note { author, text }))?;
     }
+    writer.keep_parts_of(reader)?;
     Ok((writer.finish_as(source)?, source))
 }
 

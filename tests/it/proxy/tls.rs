@@ -1,5 +1,6 @@
 //! TLS on either side of the proxy, independently: real handshakes with real certificates.
 
+use grpc_capture::file::Digest;
 use rcgen::{CertifiedKey, KeyPair};
 
 use crate::support::{Dir, Run, frames, proxying::Proxying, raw_job::RawJob, received, run};
@@ -35,6 +36,17 @@ fn record(proxy: &Proxying, out: &str, more: &[&str]) -> Run {
         out,
     ];
     run(&[&args, more].concat())
+}
+
+/// What `cat` says of the certificate that the server of the capture's calls showed: the same for each.
+fn certificate(capture: &str) -> Option<Digest> {
+    let lines = run(&["cat", "--format", "json", capture]).expect(0).json_lines();
+    let starts = lines.iter().filter(|line| line["event"] == "call_start");
+    let all: Vec<Option<Digest>> = starts
+        .map(|start| serde_json::from_value(start["certificate_sha256"].clone()).unwrap())
+        .collect();
+    assert!(!all.is_empty() && all.iter().all(|one| *one == all[0]), "{all:?}");
+    all[0]
 }
 
 #[test]
@@ -73,6 +85,18 @@ fn each_side_is_encrypted_or_not_on_its_own() {
         proxy.stop().expect(0);
         assert_eq!(received(&out), frames, "{name}");
         assert!(received(&through).ends_with(&frames), "{name}");
+        // Each tap notes what its own peer showed.
+        let shown = Digest::of(made.cert.der());
+        assert_eq!(
+            certificate(&through),
+            (target == &secure).then_some(shown),
+            "{name}: the target's"
+        );
+        match name {
+            "in" => assert_eq!(certificate(&out), Some(shown), "the proxy's"),
+            "both" => assert!(certificate(&out).is_some_and(|other| other != shown), "the proxy's own"),
+            _ => assert_eq!(certificate(&out), None, "{name}"),
+        }
     }
 }
 

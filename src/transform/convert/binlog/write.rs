@@ -23,7 +23,7 @@ use super::{
 use crate::{
     das::{dialect::Dialect, proto::FOCUS_DESCRIPTOR_SET},
     file::{Header, attribute},
-    grpc,
+    grpc::{self, descriptors::is_part_of},
     model::event::{Direction, Ending, Event, EventKind, Metadata, Party},
     transform::convert::{Loss, Losses},
 };
@@ -263,7 +263,7 @@ pub fn lost_attributes(header: &Header) -> u64 {
     let found = |name: &str, value: &[u8]| match name {
         attribute::TOOL | attribute::SOURCE | attribute::DIALECT | attribute::DESCRIPTOR_SHA256 => true,
         attribute::JOB_ID => dialect == Some(Dialect::DataStream),
-        attribute::DESCRIPTOR_SET => value == FOCUS_DESCRIPTOR_SET,
+        attribute::DESCRIPTOR_SET => is_part_of(value, FOCUS_DESCRIPTOR_SET),
         _ => false,
     };
     let lost = header.attributes.iter().filter(|(name, value)| !found(name, value));

@@ -3,7 +3,7 @@
 //! The real ones are imported; these commands make them from the recordings named in `captures/LICENCES.md`:
 //!
 //! ```text
-//! capture import optodas_quake.dstream.bin -o captures/optodas-quake.gcap --job-id optodas-quake --level 19 --force
+//! capture import optodas_quake.dstream.bin -o captures/optodas-quake.gcap --job-id optodas-quake --force
 //! capture import febus_jitter.dstream.bin -o captures/febus-jitter.gcap --job-id febus-jitter --level 19 --force
 //! ```
 //!

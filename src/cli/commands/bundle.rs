@@ -161,7 +161,7 @@ fn open(args: &BundleArgs, bundle: &Path) -> Done {
     let members = &opened.manifest.members;
     output::print(args.format.format, &opened.manifest, |_| {
         format!(
-            "{}: {} as its manifest says, unpacked into {}\nNext: see {}",
+            "{}: {} verified by the manifest, unpacked into {}\nNext: see {}",
             output::shown(bundle),
             output::counted(members.len() as u64, "file"),
             output::shown(&folder),

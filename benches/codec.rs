@@ -23,8 +23,8 @@ use std::{borrow::Cow, collections::BTreeMap, fs::File, hint::black_box, io::Cur
 use bytes::Bytes;
 use grpc_capture::{
     file::{Codec, Header, Reader, Writer, WriterOptions, verify},
-    model::event::{Direction, Event, EventKind, Message},
-    transform::convert::delimited::DelimitedReader,
+    model::{Direction, Event, EventKind, Message},
+    transform::DelimitedReader,
 };
 
 #[path = "codec/synthetic.rs"]

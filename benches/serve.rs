@@ -25,16 +25,17 @@ use std::{
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use grpc_capture::{
-    das::dialect::datastream,
+    das::{Dialect, StreamRequest, datastream_request},
     file::{Header, Reader},
     grpc::Deframer,
-    model::event::{Direction, EventKind},
+    model::{Direction, EventKind},
     record::{self, RecordingOptions},
     serve::{CaptureSource, OPTODAS_QUAKE, Rate, ReplayServer},
-    tap::{Job, JobOptions, StreamSpec, Target, dial, record_job},
+    tap::{Job, JobOptions, Scheme, StreamSpec, Target, record_job},
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
 use tonic::{
     Request, Response, Status,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
@@ -101,7 +102,7 @@ impl Recording {
                 EventKind::Message(message) if event.call == 1 => match message.direction {
                     Direction::Received => recording.messages.push((event.offset_ns, message.data)),
                     Direction::Sent => {
-                        let request = datastream::StreamRequest::decode(&message.data)?;
+                        let request = StreamRequest::decode(message.data)?;
                         request.job_id.clone_into(&mut recording.job_id);
                     }
                 },
@@ -135,12 +136,12 @@ async fn fidelity(capture: &Path, original: &Recording, folder: &Path) -> Result
     let recording = record::Recording::start(&path, &Header::default(), RecordingOptions::default())?;
     let address = server.grpc_addr();
     let mut target = Target::new(address.ip().to_string(), address.port());
-    target.scheme = Some(dial::Scheme::Http);
+    target.scheme = Some(Scheme::Http);
     let job = Job {
         target,
         streams: vec![StreamSpec {
-            method: datastream::METHOD.to_owned(),
-            request: datastream::stream_request(&original.job_id, 0).into(),
+            method: Dialect::DataStream.method().to_owned(),
+            request: datastream_request(&original.job_id, 0).into(),
             server_limited: false,
         }],
     };
@@ -300,8 +301,8 @@ async fn call(addr: SocketAddr, job_id: &str) -> Result<(Instant, hyper::body::I
         .initial_connection_window_size(WINDOW);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = grpc_capture::grpc::encode_message(false, &datastream::stream_request(job_id, 0));
-    let request = http::Request::post(format!("http://{addr}{}", datastream::METHOD))
+    let request = grpc_capture::grpc::encode_message(false, &datastream_request(job_id, 0));
+    let request = http::Request::post(format!("http://{addr}{}", Dialect::DataStream.method()))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(Full::new(Bytes::from(request)))?;

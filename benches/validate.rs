@@ -9,13 +9,10 @@ use std::io::Cursor;
 
 use divan::{Bencher, counter::BytesCount};
 use grpc_capture::{
-    analyze::{
-        stats::Stats,
-        validate::{Expectations, Validator},
-    },
-    das::frames::{Frames, Seen},
+    analyze::{Stats, Validator},
+    das::{Expectations, Frames, Seen},
     file::Reader,
-    model::event::Observer as _,
+    model::Observer as _,
     serve::OPTODAS_QUAKE,
 };
 

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use std::io::Cursor;
-//! use grpc_capture::model::event::{Direction, Event, EventKind, Message};
+//! use grpc_capture::model::{Direction, Event, EventKind, Message};
 //! use grpc_capture::file::{Header, Reader, Writer, WriterOptions};
 //!
 //! let mut writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?;
@@ -50,28 +50,35 @@ mod verify;
 mod walk;
 mod writer;
 
+pub(crate) use chunk::ChunkBuilder;
 pub use chunk::digest::{Digest, MessageDigest};
-pub use chunk::{ChunkBuilder, Codec, Sealed, Sealer};
+pub use chunk::{Codec, Sealed, Sealer};
 pub use continues::Continues;
 pub use error::{FileError, FileErrorKind};
-pub use format::{VERSION, Version};
-pub use header::{Header, attribute};
-pub use messages::{CallDigest, call_digests};
+pub use format::VERSION;
+pub use header::{Attribute, Header};
+pub(crate) use messages::CallDigest;
+pub use messages::call_digests;
 pub(crate) use new_file::create_first;
-pub use new_file::{Existing, Identity, NewFile, create_private, is_locked};
+
+pub(crate) use new_file::{Existing, NewFile};
+pub(crate) use new_file::{Identity, create_private, is_locked};
 pub use origin::SliceOf;
 pub use overview::{CallOverview, Overview};
 pub(crate) use packed::{PackedEvents, Packer};
+pub(crate) use reader::ChunkCache;
 pub(crate) use reader::EventPlace;
-pub use reader::{ChunkCache, Reader, Tail};
+pub use reader::{Reader, Tail};
 pub use recover::{Recovered, recover};
-pub use remedy::remedy;
+
+pub(crate) use remedy::remedy;
 pub use scan::Damage;
 pub use state::CaptureState;
 pub use summary::Summary;
 pub(crate) use verify::each_readable_event;
 pub use verify::{Verified, verify};
-pub use writer::{Storage, Writer, WriterOptions};
+pub(crate) use writer::Storage;
+pub use writer::{Writer, WriterOptions};
 
 #[cfg(test)]
 mod tests;

@@ -1,24 +1,35 @@
 //! gRPC on the wire: length-prefixed messages, status and trailers.
 //!
-//! Pure but for `net`: bytes and header maps go in, [`crate::model::event`] values come out. Nothing here is decoded beyond the five bytes
+//! Pure but for `net`: bytes and header maps go in, `crate::model::event` values come out. Nothing here is decoded beyond the five bytes
 //! of a message prefix, so a payload leaves exactly as it came.
 
-pub mod deframe;
-pub mod descriptors;
-pub mod differ;
+pub(crate) mod deframe;
+pub(crate) mod descriptors;
+pub(crate) mod differ;
 pub(crate) mod http2;
-pub mod idle;
-pub mod inflate;
-pub mod metadata;
+pub(crate) mod idle;
+pub(crate) mod inflate;
+pub(crate) mod metadata;
 mod method;
 pub(crate) mod net;
 pub(crate) mod protobuf;
-pub mod server_tls;
-pub mod status;
-pub mod timeout;
+pub(crate) mod server_tls;
+pub(crate) mod status;
+pub(crate) mod timeout;
 
-pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, PrefixedMessage, WireError, encode_message, prefix};
-pub use inflate::{InflateError, MAX_INFLATED, NO_ENCODING, deflate, inflate};
-pub use metadata::{header_map, metadata};
-pub use method::method_path;
+pub(crate) use deframe::prefix;
+pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, PrefixedMessage, WireError, encode_message};
+pub use descriptors::{
+    DescriptorError, Descriptors, decode as decode_message, join as join_descriptor_sets,
+    readable as readable_descriptor_set,
+};
+pub(crate) use inflate::MAX_INFLATED;
+pub(crate) use inflate::NO_ENCODING;
+pub use inflate::{InflateError, deflate, inflate};
+pub(crate) use metadata::header_map;
+pub use metadata::metadata;
+
+pub(crate) use method::method_path;
+pub use protobuf::{DecodeError, DecodeErrorKind};
+pub use server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub(crate) use status::is_grpc;

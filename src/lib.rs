@@ -39,6 +39,16 @@ pub mod serve;
 pub mod tap;
 pub mod transform;
 
+pub use analyze::{Stats, Validation, Validator, diff};
+pub use das::{Dialect, Expectations, Frames};
+pub use file::{Header, Reader, Writer, WriterOptions, recover, verify};
+pub use model::{Ending, Event, EventKind, Finding, Message, Place};
+pub use record::{Recording, RecordingOptions, RecordingSummary};
+pub use replay::compare;
+pub use serve::{Rate, ReplayServer};
+pub use tap::{Job, JobOptions, Proxy, ProxyOptions, record_job};
+pub use transform::{merge, redact, slice};
+
 /// The examples of the README and of the tour, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

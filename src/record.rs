@@ -38,14 +38,14 @@ use std::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use background::BackgroundObserver;
+pub(crate) use background::BackgroundObserver;
 pub use call::CallRecorder;
 pub use clock::{Clock, MonotonicClock};
 pub use options::{RecordingLayout, RecordingOptions};
 pub use output::{
-    BoundError, Evidence, OnError, RecordedCapture, RecordingSummary, RingBound, RingOptions, RotateOptions,
-    StoredCall, StoredFiles, Trigger, TriggerQueue,
+    Evidence, OnError, RecordedCapture, RecordingSummary, RingBound, RingOptions, RotateOptions, Trigger, TriggerQueue,
 };
+pub(crate) use output::{StoredCall, StoredFiles};
 pub use pool::RecordingPool;
 pub use queue::{RecordingTotals, Refused};
 pub use recording::{Recording, RecordingFailure, ReservedRecording};
@@ -60,15 +60,15 @@ use driver::WriterThreads;
 use queue::Queue;
 
 /// Messages that may wait at once: 24 MiB at the 3 KB that small frames have; larger ones reach [`QUEUE_BYTES`] first.
-pub const QUEUE_EVENTS: usize = 8192;
+pub(crate) const QUEUE_EVENTS: usize = 8192;
 
 /// Bytes of messages that may wait in memory at once, 28 MiB: 36 ms of a stream of 800 MB/s, which a busy machine may take for
 /// other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is. What does
 /// not fit may go to a spool file.
-pub const QUEUE_BYTES: usize = 28 * 1024 * 1024;
+pub(crate) const QUEUE_BYTES: usize = 28 * 1024 * 1024;
 
 /// How long an event may wait to become readable in the file: what a crash may cost.
-pub const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whatever a sink reports; the sink's own type is kept as the source.
 #[doc(hidden)]

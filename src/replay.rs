@@ -4,15 +4,15 @@
 //! a call the recorded order is kept: a request that followed two answers is sent when two answers have come.
 //!
 //! Pure parts: `paths` (which fields are looked at, and how closely), `fields` (two messages, field by field) and
-//! [`outcome`] (what came of it). Around them `expected` reads the capture ahead, and `exchange` holds one call.
+//! `outcome` (what came of it). Around them `expected` reads the capture ahead, and `exchange` holds one call.
 
 mod exchange;
 mod expected;
 mod fields;
-pub mod outcome;
-pub mod pace;
+pub(crate) mod outcome;
+pub(crate) mod pace;
 mod paths;
-pub mod source;
+pub(crate) mod source;
 
 use std::time::Duration;
 
@@ -21,18 +21,17 @@ use prost_reflect::DescriptorPool;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
-use self::{exchange::Exchange, expected::Recorded, outcome::Comparison};
-use self::{
-    pace::Rate,
-    source::{CaptureSource, SourceError},
-};
+use self::{exchange::Exchange, expected::Recorded};
 use crate::{
     das::proto::FOCUS_DESCRIPTOR_SET,
-    file::attribute,
+    file::Attribute,
     grpc::{DEFAULT_MAX_MESSAGE_BYTES, descriptors::Descriptors},
 };
 
+pub use outcome::{CallComparison, Comparison, FieldDifference};
+pub use pace::Rate;
 pub use paths::{PathError, PathRule};
+pub use source::{CaptureSource, SourceError};
 
 /// Calls that run at once at most: more than any job has streams, and each holds a thread and a few messages.
 const MAX_CALLS: usize = 256;
@@ -159,7 +158,7 @@ pub async fn compare(
 
 /// The message types of the capture, or those of a Focus job when it embeds none.
 fn pool(source: &CaptureSource, recorded: &Recorded) -> Result<DescriptorPool, CompareError> {
-    let set = recorded.header.get(attribute::DESCRIPTOR_SET);
+    let set = recorded.header.get(Attribute::DESCRIPTOR_SET);
     let read = Descriptors::read(set.unwrap_or(FOCUS_DESCRIPTOR_SET)).map_err(|error| CompareError::Descriptors {
         capture: source.name().to_owned(),
         cause: error.to_string(),

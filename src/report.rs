@@ -1,24 +1,40 @@
 //! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
 //! [`input::collect`] reads from a reader that is passed in.
 
-pub mod again;
-pub mod attach;
-pub mod bundle;
-pub mod comparison_text;
-pub mod diff_html;
-pub mod diff_text;
-pub mod event_json;
-pub mod event_text;
-pub mod finding_text;
-pub mod html;
-pub mod input;
-pub mod junit;
-pub mod markdown;
-pub mod picture;
-pub mod regression;
-pub mod schema;
-pub mod stats_text;
-pub mod ticket;
+pub(crate) mod again;
+pub(crate) mod attach;
+pub(crate) mod bundle;
+pub(crate) mod comparison_text;
+pub(crate) mod diff_html;
+pub(crate) mod diff_text;
+pub(crate) mod event_json;
+pub(crate) mod event_text;
+pub(crate) mod finding_text;
+pub(crate) mod html;
+pub(crate) mod input;
+pub(crate) mod junit;
+pub(crate) mod markdown;
+pub(crate) mod picture;
+pub(crate) mod regression;
+pub(crate) mod schema;
+pub(crate) mod stats_text;
+pub(crate) mod ticket;
 mod unknown;
-pub mod validation;
-pub mod validation_text;
+pub(crate) mod validation;
+pub(crate) mod validation_text;
+
+pub use attach::{AttachError, Attachment, Credentials, Jira};
+pub use bundle::{BundleError, Opened};
+pub use event_json::EventJson;
+
+pub use html::render as html;
+pub use input::{CollectOptions, ReportInput, collect};
+pub use markdown::render as markdown;
+pub use picture::{
+    Cell,
+    png::{Sheet, encode as encode_png, spectrogram as spectrogram_png, waterfall as waterfall_png},
+};
+pub use schema::{Schema, SchemaError};
+pub use stats_text::render as stats_text;
+pub use ticket::{Kept, Ticket, TicketError, TicketOptions, bundle as bundle_ticket, make as make_ticket};
+pub use validation_text::render as validation_text;

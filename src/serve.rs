@@ -1,7 +1,7 @@
 //! Replay: a capture as a local Focus Server.
 //!
-//! Pure parts: [`script`] (a capture's events as jobs and calls), `player` (one call's events as steps), `reel` (the
-//! steps on the time line that is to be played), [`pace`](crate::replay::pace) (when a step is due), `catalog` (which recorded call answers a
+//! Pure parts: `script` (a capture's events as jobs and calls), `player` (one call's events as steps), `reel` (the
+//! steps on the time line that is to be played), `pace` (when a step is due), `catalog` (which recorded call answers a
 //! request), `configure` and `quirks` (what REST answers). Drivers around them: `reader` (a thread for each call, with
 //! bounded read-ahead), `steps` (each when it is due, by the clock of `control`), `share` (who gets them), `body` and
 //! `grpc` (HTTP/2), `rest` (axum) and [`ReplayServer`], which holds them together.
@@ -31,7 +31,7 @@ mod control;
 mod encoding;
 mod error;
 mod exchange;
-pub mod faults;
+pub(crate) mod faults;
 mod fidelity;
 mod furniture;
 mod grpc;
@@ -50,28 +50,28 @@ mod reel;
 mod rest;
 mod restamp;
 mod scene;
-pub mod script;
+pub(crate) mod script;
 mod served;
 mod server;
 mod shape;
 mod share;
 mod steps;
 
-pub use crate::grpc::server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
-pub use crate::replay::pace::Rate;
-pub use crate::replay::source::{CaptureSource, SourceError};
+pub use crate::grpc::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
+pub use crate::replay::{CaptureSource, Rate, SourceError};
 pub use builder::Builder;
-pub use control::Start;
+
 pub use encoding::Gzip;
 pub use error::ReplayError;
-pub use faults::{Fault, FaultCount, FaultError, FaultPlan};
-pub use fidelity::Fidelity;
-pub use options::{Delivery, End, Loops, Playback, Restamp, UnknownWord};
+pub use faults::{CATALOG as FAULTS, Fault, FaultCount, FaultEntry, FaultError, FaultPlan};
+
+pub(crate) use fidelity::Fidelity;
+pub(crate) use options::UnknownWord;
+pub use options::{Delivery, End, Loops, Playback, Restamp};
 pub use quirks::Quirk;
 pub use scene::{OPTODAS_QUAKE, builtin_scene};
-pub use served::Served;
+
 pub use server::ReplayServer;
-pub use shape::JobShape;
 
 #[cfg(test)]
 pub(crate) mod testing;

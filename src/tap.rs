@@ -4,22 +4,25 @@
 //! hands every event to a [`Recording`](crate::record::Recording), which writes from threads of its own.
 
 mod awake;
-pub mod client;
-pub mod dial;
-pub mod health;
-pub mod proxy;
-pub mod rest;
-pub mod schema;
-pub mod tls;
+pub(crate) mod client;
+pub(crate) mod dial;
+pub(crate) mod health;
+pub(crate) mod proxy;
+pub(crate) mod rest;
+pub(crate) mod schema;
+pub(crate) mod tls;
 
-pub use awake::Deadline;
+pub(crate) use awake::Deadline;
 pub use client::{
     CallLimits, CallOutcome, Stop,
     job::{Job, JobOptions, JobOutcome, StreamSpec, TapError, record_job},
 };
-pub use dial::{Connection, DialError, DialOptions, Target, dial};
-pub use health::{HealthProbe, Readiness, wait_ready};
-pub use proxy::{Proxy, ProxyError, ProxyOptions};
+pub use dial::{Connection, DialError, DialOptions, Scheme, Target, TargetError, dial};
+pub use health::HealthProbe;
+pub use proxy::{MethodFilter, Proxy, ProxyError, ProxyOptions, ProxyOutcome, RestOptions};
+pub use rest::{FocusClient, RestError};
+pub use schema::{join as join_schemas, load as load_schemas};
+pub use tls::{TlsMode, TlsOptions};
 
 #[cfg(test)]
 mod testing;

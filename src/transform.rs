@@ -1,5 +1,24 @@
 //! Captures made of captures and of other files: parts, joins, redaction, import and export.
 
-pub mod convert;
-pub mod redact;
-pub mod slice;
+pub(crate) mod convert;
+pub(crate) mod redact;
+pub(crate) mod slice;
+
+pub use convert::{
+    FramesCheck, Import, ImportError, ImportOptions, Loss, Losses,
+    binlog::{BinlogError, BinlogReader, BinlogWriter, Framing},
+    delimited::{DelimitedError, DelimitedReader},
+    import::recognize::{Form, recognize},
+    mcap::{McapReadError, McapReader, McapSchemas, McapWriteError, McapWriter},
+    numpy::{NumpyError, shapes as array_shapes, write_npy, write_npz},
+    parquet::{ParquetExportError, write as write_parquet},
+};
+pub use redact::{
+    Action, RedactError, Redacted, RedactionRule, Redactor, Rules, RulesError, SecretValues, Secrets, rewrite as redact,
+};
+pub use slice::{
+    Cut, Range, SliceError, Sliced,
+    merge::{Merged, merge},
+    note::{NoteError, note},
+    slice,
+};

@@ -2,7 +2,7 @@
 //! the noise of a power spectrum in dB. They differ from real ones in having no events.
 
 use bytes::Bytes;
-use grpc_capture::das::proto::datastream::{DataStream, SensorIntensity, SpectrogramRow};
+use grpc_capture::das::{DataStream, SensorIntensity, SpectrogramRow};
 use prost::Message as _;
 
 use super::Recording;

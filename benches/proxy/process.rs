@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use grpc_capture::tap::{Proxy, ProxyOptions, Stop, Target, tls::TlsMode};
+use grpc_capture::tap::{Proxy, ProxyOptions, Stop, Target, TlsMode};
 
 use crate::Failed;
 

@@ -4,12 +4,9 @@ use std::error::Error;
 
 use bytes::Bytes;
 use grpc_capture::{
-    das::{
-        dialect::{Dialect, datastream, pandadatastream},
-        proto::pandadatastream as production,
-    },
+    das::{Dialect, PandaDataStream, datastream_request, pandadatastream_request},
     file::{Codec, Sealed, Sealer, Writer, WriterOptions},
-    model::event::{
+    model::{
         Broken, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, GoAway, Headers, Limit, Message, Note,
         Party,
     },
@@ -61,7 +58,7 @@ pub fn fixture() -> Result<(Vec<Event>, Vec<u8>), Box<dyn Error>> {
 
 /// A call with every kind of event, and one for each other ending.
 fn every_ending() -> Vec<Event> {
-    let request = || datastream::stream_request("format-1.0", 0);
+    let request = || datastream_request("format-1.0", 0);
     let mut first = Call::open(1, Dialect::DataStream, request());
     let mut headers = grpc_headers().metadata;
     headers.push("grpc-encoding", "gzip");
@@ -147,8 +144,8 @@ fn floats() -> Vec<Event> {
     const ROWS: i64 = 24;
     /// Of a block of production, in one row.
     const VALUES: i32 = 256;
-    let mut call = Call::open(15, Dialect::DataStream, datastream::stream_request("format-1.0", 0));
-    let mut other = Call::open(16, Dialect::PandaDataStream, pandadatastream::stream_request(0));
+    let mut call = Call::open(15, Dialect::DataStream, datastream_request("format-1.0", 0));
+    let mut other = Call::open(16, Dialect::PandaDataStream, pandadatastream_request(0));
     for call in [&mut call, &mut other] {
         call.add(1, EventKind::Headers(grpc_headers()));
     }
@@ -171,7 +168,7 @@ fn floats() -> Vec<Event> {
         let values = (0..VALUES)
             .map(|bin| noisy(number, 40, bin) + 101.0 + bin as f32 / 3.0)
             .map(|value| value * value);
-        let block = production::DataStream {
+        let block = PandaDataStream {
             start_channel: 1,
             end_channel: 4,
             timestamp_in_milis: vec![START_MS + number * LINES_DT_MS],

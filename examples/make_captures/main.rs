@@ -17,12 +17,9 @@
 use std::{error::Error, fs, path::Path};
 
 use grpc_capture::{
-    das::{
-        dialect::{Dialect, datastream, pandadatastream},
-        proto::{FOCUS_DESCRIPTOR_SET, datastream as spec, pandadatastream as production},
-    },
-    file::{Codec, Header, Writer, WriterOptions, attribute},
-    model::event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    das::{self, Dialect, FOCUS_DESCRIPTOR_SET, PandaDataStream, datastream_request, pandadatastream_request},
+    file::{Attribute, Codec, Header, Writer, WriterOptions},
+    model::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
 };
 use prost::Message as _;
 
@@ -66,12 +63,12 @@ pub fn synthetic() -> Result<Vec<Named>, Box<dyn Error>> {
 }
 
 /// A row of made-up intensities; every value differs from its neighbours.
-fn row(number: i64, sensors: i32, bins: i32, canvas: &str) -> spec::SpectrogramRow {
-    let sensor = |id: i32| spec::SensorIntensity {
+fn row(number: i64, sensors: i32, bins: i32, canvas: &str) -> das::SpectrogramRow {
+    let sensor = |id: i32| das::SensorIntensity {
         id,
         intensity: (0..bins).map(|bin| intensity(number, id, bin)).collect(),
     };
-    spec::SpectrogramRow {
+    das::SpectrogramRow {
         canvas_id: canvas.to_owned(),
         sensors: (1..=sensors).map(sensor).collect(),
         start_timestamp: START_MS + number * LINES_DT_MS,
@@ -85,7 +82,7 @@ fn intensity(row: i64, sensor: i32, bin: i32) -> f32 {
     -160.0 + mixed as f32 / 16.0
 }
 
-fn frame(rows: Vec<spec::SpectrogramRow>) -> spec::DataStream {
+fn frame(rows: Vec<das::SpectrogramRow>) -> das::DataStream {
     let values = || {
         rows.iter()
             .flat_map(|row| &row.sensors)
@@ -96,14 +93,14 @@ fn frame(rows: Vec<spec::SpectrogramRow>) -> spec::DataStream {
         values().fold(f32::NEG_INFINITY, f32::max),
         values().fold(f32::INFINITY, f32::min),
     );
-    spec::DataStream {
+    das::DataStream {
         current_max_amp: f64::from(max),
         current_min_amp: f64::from(min),
         rows,
     }
 }
 
-fn frames(count: i64) -> Vec<spec::DataStream> {
+fn frames(count: i64) -> Vec<das::DataStream> {
     (0..count)
         .map(|number| frame(vec![row(number, 4, 8, "synthetic")]))
         .collect()
@@ -141,7 +138,7 @@ fn zero_ids() -> Result<Vec<u8>, Box<dyn Error>> {
     }
     spectrograms(
         "zero-ids",
-        frames.iter().map(spec::DataStream::encode_to_vec).collect(),
+        frames.iter().map(das::DataStream::encode_to_vec).collect(),
         ok(),
     )
 }
@@ -150,11 +147,7 @@ fn nan() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut frames = frames(5);
     let intensity = frames[2].rows[0].sensors[1].intensity.as_mut_slice();
     intensity[3] = f32::NAN;
-    spectrograms(
-        "nan",
-        frames.iter().map(spec::DataStream::encode_to_vec).collect(),
-        ok(),
-    )
+    spectrograms("nan", frames.iter().map(das::DataStream::encode_to_vec).collect(), ok())
 }
 
 fn trailers_only() -> Result<Vec<u8>, Box<dyn Error>> {
@@ -168,14 +161,14 @@ fn trailers_only() -> Result<Vec<u8>, Box<dyn Error>> {
         trailers,
         trailers_only: true,
     });
-    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request("12-70789", 0));
+    let mut call = Call::open(1, Dialect::DataStream, datastream_request("12-70789", 0));
     call.add(8, EventKind::End(ending));
     capture(&header(Dialect::DataStream, "12-70789"), call.events)
 }
 
 /// A `datastream` job: one frame each 100 ms.
 fn spectrograms(job_id: &str, messages: Vec<Vec<u8>>, ending: Ending) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut call = Call::open(1, Dialect::DataStream, datastream::stream_request(job_id, 0));
+    let mut call = Call::open(1, Dialect::DataStream, datastream_request(job_id, 0));
     call.add(3, EventKind::Headers(grpc_headers()));
     for message in messages {
         call.add(100, received(message));
@@ -193,13 +186,13 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
         let mut call = Call::open(
             stream as u32 + 1,
             Dialect::PandaDataStream,
-            pandadatastream::stream_request(stream),
+            pandadatastream_request(stream),
         );
         call.add(3, EventKind::Headers(grpc_headers()));
         for number in 0..8_i64 {
             let channels = first..=last;
             let values = channels.flat_map(|id| (0..BINS).map(move |bin| intensity(number, id, bin)));
-            let block = production::DataStream {
+            let block = PandaDataStream {
                 start_channel: first,
                 end_channel: last,
                 timestamp_in_milis: vec![START_MS + number * LINES_DT_MS],
@@ -244,8 +237,8 @@ fn production_job() -> Result<Vec<u8>, Box<dyn Error>> {
         "channel_to_stream_index": mapping.collect::<serde_json::Map<_, _>>(),
         "frequencies_amount": BINS, "lines_dt": 0.1, "view_type": 2,
     });
-    header.set(attribute::CONFIGURE_REQUEST, request.to_string());
-    header.set(attribute::CONFIGURE_RESPONSE, response.to_string());
+    header.set(Attribute::CONFIGURE_REQUEST, request.to_string());
+    header.set(Attribute::CONFIGURE_RESPONSE, response.to_string());
     capture(&header, calls)
 }
 
@@ -303,10 +296,10 @@ fn grpc_headers() -> Headers {
 
 fn header(dialect: Dialect, job_id: &str) -> Header {
     let mut header = Header::new(START_MS as u64 * 1_000_000);
-    header.set(attribute::TOOL, "grpc-capture make_captures");
-    header.set(attribute::DIALECT, dialect.name());
-    header.set(attribute::JOB_ID, job_id);
-    header.set(attribute::SOURCE, "synthetic");
+    header.set(Attribute::TOOL, "grpc-capture make_captures");
+    header.set(Attribute::DIALECT, dialect.name());
+    header.set(Attribute::JOB_ID, job_id);
+    header.set(Attribute::SOURCE, "synthetic");
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
     header
 }

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use grpc_capture::{
     file::{Header, Reader, Writer, WriterOptions},
-    model::event::{Direction, Event, EventKind, Message},
+    model::{Direction, Event, EventKind, Message},
 };
 use mcap::{MessageStream, records::MessageHeader};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use grpc_capture::das::dialect::{Dialect, datastream};
+use grpc_capture::das::{Dialect, datastream_request};
 use http::uri::PathAndQuery;
 use serde_json::json;
 use tonic::{Request, client::Grpc, transport::Endpoint};
@@ -46,7 +46,7 @@ async fn one(addr: String, call: usize) -> (u64, u64) {
         .connect_timeout(Duration::from_secs(10));
     let mut client = Grpc::new(endpoint.connect().await.unwrap()).max_decoding_message_size(usize::MAX);
     client.ready().await.unwrap();
-    let request = Bytes::from(datastream::stream_request(&format!("job-{call}"), 0));
+    let request = Bytes::from(datastream_request(&format!("job-{call}"), 0));
     let path = PathAndQuery::from_static(Dialect::DataStream.method());
     let response = client
         .server_streaming(Request::new(request), path, RawCodec)

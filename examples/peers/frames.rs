@@ -4,10 +4,10 @@ use std::{fs::File, io::BufReader, path::Path};
 
 use bytes::Bytes;
 use grpc_capture::{
-    das::proto::datastream::{DataStream, SpectrogramRow},
+    das::{DataStream, SpectrogramRow},
     file::Reader,
-    model::event::{Direction, EventKind},
-    transform::convert::delimited::DelimitedReader,
+    model::{Direction, EventKind},
+    transform::DelimitedReader,
 };
 use prost::Message as _;
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs::File, io::BufWriter, time::Instant};
 
 use grpc_capture::{
-    das::dialect::{Dialect, datastream},
-    model::event::{Event, EventKind},
+    das::{Dialect, datastream_request},
+    model::{Event, EventKind},
     record::{Recorder, RecorderOptions, Sink, SinkError},
     tap::{HealthProbe, Job, JobOptions, StreamSpec, Target, record_job},
 };
@@ -74,12 +74,12 @@ pub(crate) fn run(addr: &str, out: &str, compression: &str) {
         };
         let recorder = Recorder::start(sink, RecorderOptions::default()).unwrap();
         let mut target: Target = addr.parse().unwrap();
-        target.scheme = Some(grpc_capture::tap::dial::Scheme::Http);
+        target.scheme = Some(grpc_capture::tap::Scheme::Http);
         let job = Job {
             target,
             streams: vec![StreamSpec {
                 method: Dialect::DataStream.method().to_owned(),
-                request: datastream::stream_request("job", 0).into(),
+                request: datastream_request("job", 0).into(),
                 server_limited: false,
             }],
         };

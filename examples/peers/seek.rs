@@ -3,8 +3,8 @@
 use std::{io::Write as _, time::Instant};
 
 use grpc_capture::{
-    file::{Header, Reader, Writer, WriterOptions, attribute},
-    model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Status},
+    file::{Attribute, Header, Reader, Writer, WriterOptions},
+    model::{CallStart, Direction, Ending, Event, EventKind, Message, Status},
 };
 use serde_json::json;
 
@@ -18,8 +18,8 @@ const LOOKUPS: u64 = 100;
 
 pub(crate) fn make(recording: &str, size: usize, total: usize, out: &str) {
     let mut header = Header::new(0);
-    header.set(attribute::DIALECT, "datastream");
-    header.set(attribute::JOB_ID, "large");
+    header.set(Attribute::DIALECT, "datastream");
+    header.set(Attribute::JOB_ID, "large");
     let mut writer = Writer::create(out, &header, WriterOptions::default()).unwrap();
     let mut seq = 0;
     let mut write = |kind| {
@@ -34,7 +34,7 @@ pub(crate) fn make(recording: &str, size: usize, total: usize, out: &str) {
             .unwrap();
     };
     write(EventKind::CallStart(CallStart {
-        method: grpc_capture::das::dialect::Dialect::DataStream.method().to_owned(),
+        method: grpc_capture::das::Dialect::DataStream.method().to_owned(),
         ..CallStart::default()
     }));
     write(EventKind::HalfClose);

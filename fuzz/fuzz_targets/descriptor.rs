@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::grpc::descriptors::{Descriptors, decode, join, readable};
+use grpc_capture::grpc::{Descriptors, decode_message, join_descriptor_sets, readable_descriptor_set};
 use libfuzzer_sys::fuzz_target;
 use prost::Message as _;
 
@@ -12,14 +12,14 @@ const TRIED: usize = 20;
 fuzz_target!(|input: &[u8]| {
     let Some((split, input)) = input.split_first() else { return };
     let (set, message) = input.split_at(input.len() * usize::from(*split) / 255);
-    let _ = join(&[set, message]);
-    let _ = readable(set);
+    let _ = join_descriptor_sets(&[set, message]);
+    let _ = readable_descriptor_set(set);
     let Ok(descriptors) = Descriptors::read(set) else { return };
     let _ = descriptors.warning();
     for descriptor in descriptors.pool.all_messages().take(TRIED) {
-        let Ok(decoded) = decode(descriptor.clone(), message) else { continue };
+        let Ok(decoded) = decode_message(descriptor.clone(), message) else { continue };
         let _ = serde_json::to_string(&decoded);
         // What is encoded is read again.
-        assert!(decode(descriptor, &decoded.encode_to_vec()).is_ok());
+        assert!(decode_message(descriptor, &decoded.encode_to_vec()).is_ok());
     }
 });

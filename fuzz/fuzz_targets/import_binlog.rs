@@ -4,7 +4,7 @@
 
 use std::io::Cursor;
 
-use grpc_capture::transform::convert::binlog::{BinlogReader, BinlogWriter, Framing};
+use grpc_capture::transform::{BinlogReader, BinlogWriter, Framing};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::{transform::convert::{Import, ImportOptions, import::recognize::recognize}, das::dialect::Dialect, model::event::EventKind};
+use grpc_capture::{transform::{Import, ImportOptions, recognize}, das::Dialect, model::EventKind};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, io::Cursor};
 
-use grpc_capture::transform::convert::mcap::{EVENTS_TOPIC, McapReader, McapSchemas};
+use grpc_capture::transform::{McapReader, McapSchemas};
 use libfuzzer_sys::fuzz_target;
 use mcap::{WriteOptions, records::MessageHeader};
 
@@ -33,7 +33,7 @@ fn read(file: &[u8]) {
 fn made(mut input: &[u8]) -> Option<Vec<u8>> {
     let mut writer = WriteOptions::new().compression(None).create(Cursor::new(Vec::new())).ok()?;
     let none = BTreeMap::new();
-    let lines = writer.add_channel(0, EVENTS_TOPIC, "json", &none).ok()?;
+    let lines = writer.add_channel(0, "json", &none).ok()?;
     let ways = ["sent", "received"].map(|way| {
         let said = BTreeMap::from([("grpc-capture.direction".to_owned(), way.to_owned())]);
         writer.add_channel(0, way, "", &said)

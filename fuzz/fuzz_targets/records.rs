@@ -8,7 +8,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use grpc_capture::{analyze::{diff::{DiffOptions, diff}, snapshot, stats::Stats, validate::{Expectations, Validator}}, model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Observer as _, Status}, file::{Codec, Header, Reader, Writer, WriterOptions, recover, verify}, das::focus::Span, report::{event_json::EventJson, event_text, schema::Schema}, transform::slice::{Cut, Range, slice}};
+use grpc_capture::{analyze::{DiffOptions, diff, snapshot, Stats, Validator}, das::{Expectations, Span}, model::{CallStart, Direction, Ending, Event, EventKind, Message, Observer as _, Status}, file::{Codec, Header, Reader, Writer, WriterOptions, recover, verify}, report::{EventJson, event_text, Schema}, transform::{Cut, Range, slice}};
 use libfuzzer_sys::fuzz_target;
 
 const METHODS: [&str; 3] = [
@@ -43,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let _ = Stats::of(&mut one);
-    let _ = snapshot::text(&mut one);
+    let _ = snapshot_text(&mut one);
     let same = diff(&mut one, &mut other, DiffOptions::default());
     assert!(!same.is_ok_and(|diff| diff.differs), "a capture differs from itself");
     let cut = Cut {

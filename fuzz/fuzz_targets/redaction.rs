@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use grpc_capture::{model::event::{CallStart, Direction, Event, EventKind, Message}, file::Header, transform::redact::{Redactor, Rules, SecretValues}};
+use grpc_capture::{model::{CallStart, Direction, Event, EventKind, Message}, file::Header, transform::{Redactor, Rules, SecretValues}};
 use libfuzzer_sys::fuzz_target;
 use prost::Message as _;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};

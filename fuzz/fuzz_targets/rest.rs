@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::das::focus::{ConfigureRequest, ConfigureResponse, Endpoint, Format, JobSpec, error_text, parse_body, readdress, refusal};
+use grpc_capture::das::{ConfigureRequest, ConfigureResponse, Endpoint, Format, JobSpec, error_text, parse_body, readdress, refusal};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

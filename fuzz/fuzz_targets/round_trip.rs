@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use grpc_capture::{model::event::{Direction, Event, EventKind, Message}, file::{Codec, Header, Reader, Writer, WriterOptions, verify}};
+use grpc_capture::{model::{Direction, Event, EventKind, Message}, file::{Codec, Header, Reader, Writer, WriterOptions, verify}};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

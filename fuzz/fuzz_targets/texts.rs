@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use grpc_capture::{model::event::Observer as _, file::Reader, transform::redact::Rules, serve::faults::{Fault, FaultPlan}, analyze::validate::{Expectations, Validator}};
+use grpc_capture::{model::Observer as _, file::Reader, transform::Rules, serve::{Fault, FaultPlan}, das::Expectations, analyze::Validator};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

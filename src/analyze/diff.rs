@@ -38,12 +38,13 @@ use crate::{
     file::{FileError, Reader},
 };
 
-pub use map::{Column, DifferenceMap};
-pub use result::{CallDiff, CaptureDiff, DiffTolerance, DiffTotals, Difference, DifferenceKind, Extreme, SCHEMA, What};
+pub(crate) use map::{Column, DifferenceMap};
+pub use result::{CallDiff, CaptureDiff, DiffTolerance, Difference, DifferenceKind, What};
+pub(crate) use result::{DiffTotals, Extreme};
 
 /// Rows, or messages of other methods, that are held of each capture to be aligned: as many as the validator and the
 /// statistics look back. A row that moves farther is missing in one place and extra in another.
-pub const WINDOW: usize = 64;
+pub(crate) const WINDOW: usize = 64;
 
 /// What of the metadata is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,7 +74,7 @@ pub struct DiffOptions {
 /// Compares two captures. The readers are read several times, each time from the beginning.
 ///
 /// ```
-/// use grpc_capture::{analyze::diff::{DiffOptions, diff}, file::Reader};
+/// use grpc_capture::{analyze::{DiffOptions, diff}, file::Reader};
 ///
 /// let mut a = Reader::open("captures/zero-ids.gcap")?;
 /// let mut b = Reader::open("captures/nan.gcap")?;
@@ -97,7 +98,7 @@ pub fn diff<A: Read + Seek, B: Read + Seek>(
 ///
 /// # Errors
 /// When a capture cannot be read.
-pub fn diff_with_map<A: Read + Seek, B: Read + Seek>(
+pub(crate) fn diff_with_map<A: Read + Seek, B: Read + Seek>(
     a: &mut Reader<A>,
     b: &mut Reader<B>,
     options: DiffOptions,

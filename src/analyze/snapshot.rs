@@ -19,21 +19,11 @@
 //!
 //! Two lines lock a capture down with [insta](https://insta.rs); `cargo insta review` shows and accepts what changed:
 //!
-//! ```
-//! use grpc_capture::{file::Reader, analyze::snapshot};
-//!
-//! # mod insta { macro_rules! assert_snapshot { ($text:expr) => { assert!($text.contains("## amplitude")) } }
-//! #     pub(crate) use assert_snapshot; }
-//! let text = snapshot::text(&mut Reader::open("captures/zero-ids.gcap")?)?;
-//! insta::assert_snapshot!(text);
-//! # Ok::<(), grpc_capture::file::FileError>(())
-//! ```
-//!
 //! Without Rust, `capture snapshot --check` compares with files; [`compare`] is what it does.
 
 mod call;
-pub mod compare;
-pub mod names;
+pub(crate) mod compare;
+pub(crate) mod names;
 mod normal;
 mod number;
 mod page;
@@ -48,10 +38,10 @@ use crate::{
 use page::Page;
 
 /// Version of the text; a change of what it says or of how it is written is a new one.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// Sensors in the table by default: a fibre's worth of lines that a person still reviews.
-pub const DEFAULT_SENSORS: usize = 256;
+pub(crate) const DEFAULT_SENSORS: usize = 256;
 
 /// What the text holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +50,7 @@ pub struct SnapshotOptions {
     pub timing: SnapshotPart,
     /// Message digests, which change when any byte does; included by default.
     pub digests: SnapshotPart,
-    /// Sensors in the table, the first by id; [`DEFAULT_SENSORS`] by default. The text says how many are not listed.
+    /// Sensors in the table, the first by id; `DEFAULT_SENSORS` by default. The text says how many are not listed.
     pub sensors: usize,
 }
 
@@ -118,3 +108,23 @@ pub fn text<R: Read + Seek>(reader: &mut Reader<R>) -> Result<String, FileError>
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_snapshot() -> Result<(), crate::file::FileError> {
+        use crate::{analyze::snapshot, file::Reader};
+
+        mod insta {
+            macro_rules! assert_snapshot {
+                ($text:expr) => {
+                    assert!($text.contains("## amplitude"))
+                };
+            }
+            pub(crate) use assert_snapshot;
+        }
+        let text = snapshot::text(&mut Reader::open("captures/zero-ids.gcap")?)?;
+        insta::assert_snapshot!(text);
+        Ok(())
+    }
+}

@@ -27,7 +27,7 @@
 //! A place (`first`, `place`) holds those of `call`, `message`, `row` and `offset_ns` that apply.
 
 mod amplitude;
-pub mod baseline;
+pub(crate) mod baseline;
 mod calls;
 mod collector;
 mod counts;
@@ -48,28 +48,32 @@ use crate::{
     file::{FileError, Reader},
     model::{event::Observer, finding::Place},
 };
-pub use amplitude::{Amplitude, MAX_SENSORS, SensorStats};
-pub use calls::{CallStats, EndingStats, MAX_LISTED_CALLS, RequestStats, StatsTotals};
-pub use collector::{MAX_LISTED_UNDECODABLE, StatsCollector};
-pub use declared::Declared;
-pub use delivery::{InterArrival, STALL_NS, Timing, TimingSource};
-pub use percentiles::{EXACT_VALUES, HISTOGRAM_ERROR, Percentiles};
-pub use rows::{Breaks, Completeness, Duration, LinesDt, MAX_LISTED_DURATIONS, RowTiming, Spread};
-pub use structure::{Canvas, MAX_LISTED, MAX_LISTED_SENSORS, Sensors, Shape, Structure, UnknownCount};
+pub(crate) use amplitude::Amplitude;
+pub use amplitude::SensorStats;
+pub use calls::{CallStats, StatsTotals};
+pub(crate) use calls::{EndingStats, RequestStats};
+pub use collector::StatsCollector;
+pub(crate) use declared::Declared;
+pub use delivery::Timing;
+pub(crate) use delivery::{STALL_NS, TimingSource};
+pub(crate) use percentiles::EXACT_VALUES;
+pub use percentiles::Percentiles;
+pub(crate) use rows::{Breaks, LinesDt, RowTiming, Spread};
+pub(crate) use structure::{Sensors, Structure};
 
 /// Version of the JSON schema.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// The numbers of a stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stats {
-    /// Version of the JSON schema, [`SCHEMA`].
+    /// Version of the JSON schema, `SCHEMA`.
     pub stats: u32,
     /// The dialect that the header names.
     pub dialect: Option<String>,
     /// StatsTotals over all calls.
     pub totals: StatsTotals,
-    /// The calls by number, at most [`MAX_LISTED_CALLS`].
+    /// The calls by number, at most `MAX_LISTED_CALLS`.
     pub calls: Vec<CallStats>,
     /// What the frames are made of.
     pub structure: Structure,
@@ -83,7 +87,7 @@ pub struct Stats {
     pub timing: Timing,
     /// What the rows' timestamps tell.
     pub rows: RowTiming,
-    /// Messages that could not be decoded, at most [`MAX_LISTED_UNDECODABLE`].
+    /// Messages that could not be decoded, at most `MAX_LISTED_UNDECODABLE`.
     pub undecodable: Vec<Undecodable>,
 }
 
@@ -101,7 +105,7 @@ pub struct Undecodable {
 pub struct StatsOptions {
     /// How `pandadatastream` payloads are read; a guess by default.
     pub layout: Layout,
-    /// Values that are kept for exact percentiles; [`EXACT_VALUES`] by default.
+    /// Values that are kept for exact percentiles; `EXACT_VALUES` by default.
     pub exact_values: usize,
     /// Whether message digests are computed; they are by default.
     pub digests: Digests,

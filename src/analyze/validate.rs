@@ -37,7 +37,7 @@ mod clock;
 mod context;
 mod opening;
 mod reading;
-pub mod rule;
+pub(crate) mod rule;
 mod rules;
 mod scan;
 mod tally;
@@ -60,22 +60,20 @@ use self::{
     totals::Totals,
     witness::{Witness, causes, no_stream},
 };
-pub use crate::das::expect::{
-    ExpectError, ExpectationSource, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet,
-};
+pub(crate) use crate::das::expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet};
 use crate::{
     das::{
         dialect::{Dialect, Layout},
         frames::{Frames, Seen},
     },
-    file::{Header, SliceOf, attribute},
+    file::{Attribute, Header, SliceOf},
     model::{
         event::{Direction, Event, EventKind, Observer},
         finding::{Finding, Place, Severity, Verdict},
     },
 };
 pub use reading::ReadTo;
-pub use rule::{RULES, Rule, rule};
+pub use rule::{RULES, Rule};
 
 /// What fails a validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -91,8 +89,8 @@ pub enum Strictness {
 /// Judges a stream of events.
 ///
 /// ```
-/// use grpc_capture::{model::{event::Observer as _, finding::Verdict}, file::Reader};
-/// use grpc_capture::analyze::validate::{Expectations, Strictness, Validator};
+/// use grpc_capture::{model::{Observer as _, Verdict}, file::Reader};
+/// use grpc_capture::{das::Expectations, analyze::{Strictness, Validator}};
 ///
 /// let reader = Reader::open("captures/optodas-quake.gcap")?;
 /// let expectations = Expectations::from_header(reader.header());
@@ -171,12 +169,12 @@ impl Validation {
 impl Validator {
     /// A validator of a capture with this header, or of a stream that is being recorded under it.
     ///
-    /// The header tells whether offsets are those of a delivery ([`attribute::TIMING`]); what it expects of the stream
+    /// The header tells whether offsets are those of a delivery ([`Attribute::TIMING`]); what it expects of the stream
     /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top. It tells, too,
     /// whether the capture is a slice: what a slice leaves out is not missed.
     #[must_use]
     pub fn new(expectations: Expectations, header: &Header) -> Self {
-        let offsets = match header.text(attribute::TIMING) {
+        let offsets = match header.text(Attribute::TIMING) {
             Some("rows") => Offsets::Rows,
             _ => Offsets::Delivery,
         };

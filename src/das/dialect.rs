@@ -4,26 +4,25 @@
 //! seen; the generated types of [`crate::das::proto`] are the oracle in the tests.
 
 mod budget;
-pub mod datastream;
-pub mod pandadatastream;
+pub(crate) mod datastream;
+pub(crate) mod pandadatastream;
 mod values;
 
 use std::{fmt, str::FromStr};
 
 use crate::das::spectrogram::Frame;
-pub use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
-pub use budget::MAX_FRAME_BYTES;
+pub(crate) use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
 pub use pandadatastream::{Axis, Element, Layout};
-pub use values::value_places;
+pub(crate) use values::value_places;
 
 /// How a Focus job speaks.
 ///
 /// ```
-/// use grpc_capture::das::dialect::Dialect;
+/// use grpc_capture::das::Dialect;
 /// let dialect: Dialect = "datastream".parse()?;
 /// assert_eq!(dialect.method(), "/datastream.DataStreamService/StreamSpectrograms");
 /// assert_eq!(Dialect::from_method(dialect.method()), Some(dialect));
-/// # Ok::<(), grpc_capture::das::dialect::UnknownDialect>(())
+/// # Ok::<(), grpc_capture::das::UnknownDialect>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

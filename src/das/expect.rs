@@ -11,16 +11,16 @@ use serde::Serialize;
 
 use crate::{das::focus::Span, model::finding::Severity};
 
-pub use crate::das::focus::SensorSet;
+pub(crate) use crate::das::focus::SensorSet;
 
-pub use init::Observed;
+pub(crate) use init::Observed;
 pub use parse::ExpectError;
 
 /// First frame within this many seconds (the specification's own figure).
-pub const FIRST_FRAME_S: f64 = 5.0;
+pub(crate) const FIRST_FRAME_S: f64 = 5.0;
 
 /// Silence between frames up to this many seconds is no stall: bursts of a recorded job lie far closer.
-pub const LARGEST_GAP_S: f64 = 10.0;
+pub(crate) const LARGEST_GAP_S: f64 = 10.0;
 
 /// Who expects a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -152,15 +152,6 @@ impl Channels {
 }
 
 /// What is expected of a stream. The default expects nothing that not every stream must hold.
-///
-/// ```
-/// use grpc_capture::analyze::validate::Expectations;
-/// let expect = Expectations::parse_toml("sensors = '1..50'\nbins = 256\nallow = ['clock-jitter']")?;
-/// assert_eq!(expect.bins.map(|bins| bins.value), Some(256));
-/// let slip = Expectations::parse_toml("sensor = '1..50'").unwrap_err();
-/// assert!(slip.to_string().contains("did you mean `sensors`?"));
-/// # Ok::<(), grpc_capture::analyze::validate::ExpectError>(())
-/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Expectations {
     /// Ids of all sensors, over all streams.
@@ -179,9 +170,9 @@ pub struct Expectations {
     pub minimum_fps: Option<Expected<f64>>,
     /// Megabytes (10⁶) in a second, at least, in each call.
     pub minimum_mb_per_s: Option<Expected<f64>>,
-    /// Seconds from the call to its first frame, at most; [`FIRST_FRAME_S`] when nobody says.
+    /// Seconds from the call to its first frame, at most; `FIRST_FRAME_S` when nobody says.
     pub first_frame_s: Option<Expected<f64>>,
-    /// Seconds between two frames, at most; [`LARGEST_GAP_S`] when nobody says.
+    /// Seconds between two frames, at most; `LARGEST_GAP_S` when nobody says.
     pub largest_gap_s: Option<Expected<f64>>,
     /// Frames in the capture, at least.
     pub minimum_frames: Option<Expected<u64>>,
@@ -340,3 +331,16 @@ fn nanoseconds(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn expectations() -> Result<(), crate::analyze::validate::ExpectError> {
+        use crate::analyze::validate::Expectations;
+        let expect = Expectations::parse_toml("sensors = '1..50'\nbins = 256\nallow = ['clock-jitter']")?;
+        assert_eq!(expect.bins.map(|bins| bins.value), Some(256));
+        let slip = Expectations::parse_toml("sensor = '1..50'").unwrap_err();
+        assert!(slip.to_string().contains("did you mean `sensors`?"));
+        Ok(())
+    }
+}

@@ -6,33 +6,39 @@
 mod json;
 mod keys;
 
-pub mod job;
+pub(crate) mod job;
 mod readdress;
-pub mod refusal;
-pub mod request;
-pub mod response;
+pub(crate) mod refusal;
+pub(crate) mod request;
+pub(crate) mod response;
 mod sensors;
-pub mod words;
+pub(crate) mod words;
 
 /// What `capture serve` calls itself in its REST answers (HTTP's `Server`).
-pub const REPLAY_SERVER: &str = concat!("grpc-capture/", env!("CARGO_PKG_VERSION"));
+pub(crate) const REPLAY_SERVER: &str = concat!("grpc-capture/", env!("CARGO_PKG_VERSION"));
 
 /// True when a server of this name plays a capture again, by whatever version.
-///
-/// ```
-/// use grpc_capture::das::focus::{REPLAY_SERVER, is_replay};
-/// assert!(is_replay(REPLAY_SERVER) && !is_replay("uvicorn"));
-/// ```
 #[must_use]
-pub fn is_replay(server: &str) -> bool {
+pub(crate) fn is_replay(server: &str) -> bool {
     server.starts_with("grpc-capture/")
 }
 
 pub use job::{JobError, JobSpec};
-pub use json::{BodyError, MAX_BODY_BYTES, parse_body};
+pub use json::parse_body;
+pub(crate) use json::{BodyError, MAX_BODY_BYTES};
 pub use readdress::readdress;
 pub use refusal::{error_text, refusal};
 pub use request::{ConfigureRequest, RequestError};
-pub use response::{ConfigureResponse, Endpoint, EndpointError, EndpointScheme};
+pub(crate) use response::EndpointScheme;
+pub use response::{ConfigureResponse, Endpoint, EndpointError};
 pub use sensors::SensorSet;
 pub use words::{Format, Period, Span, View};
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_is_replay() {
+        use crate::das::focus::{REPLAY_SERVER, is_replay};
+        assert!(is_replay(REPLAY_SERVER) && !is_replay("uvicorn"));
+    }
+}

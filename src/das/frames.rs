@@ -20,7 +20,7 @@ use crate::{
 /// Memory grows with the calls that are open, not with their messages.
 ///
 /// ```
-/// use grpc_capture::{file::Reader, das::frames::{Frames, Seen}};
+/// use grpc_capture::{file::Reader, das::{Frames, Seen}};
 ///
 /// let (mut frames, mut rows) = (Frames::default(), 0);
 /// for event in Reader::open("captures/febus-jitter.gcap")? {

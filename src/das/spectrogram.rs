@@ -86,7 +86,7 @@ impl Values<'_> {
     /// The values in bin order.
     ///
     /// ```
-    /// use grpc_capture::das::spectrogram::Values;
+    /// use grpc_capture::das::Values;
     /// let values = Values::Wire(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]);
     /// assert_eq!(values.iter().collect::<Vec<f32>>(), [1.0, -2.0]);
     /// ```

@@ -17,7 +17,7 @@ mod float;
 mod frame;
 mod seal;
 
-pub use builder::ChunkBuilder;
+pub(crate) use builder::ChunkBuilder;
 pub(super) use builder::RECORD_PREFIX;
 use float::{Care, Decoder, Encoder};
 use frame::{Compressors, Effort, Frames, Stored};

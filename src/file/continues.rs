@@ -2,7 +2,7 @@
 
 use std::{fs::File, path::Path};
 
-use super::{Digest, FileError, Header, Reader, attribute, verify};
+use super::{Attribute, Digest, FileError, Header, Reader, verify};
 
 /// The capture before this one, as the header refers to it.
 ///
@@ -49,10 +49,10 @@ impl Continues {
 impl Header {
     /// Refers to the capture before.
     pub fn set_continues(&mut self, earlier: &Continues) {
-        self.set(attribute::CONTINUES, earlier.path.as_str());
-        self.set(attribute::CONTINUES_SHA256, earlier.digest.to_string());
-        self.set(attribute::CONTINUES_LAST_OFFSET, earlier.last_offset_ns.to_string());
-        self.set(attribute::CONTINUES_ANCHOR, earlier.anchor_unix_ns.to_string());
+        self.set(Attribute::CONTINUES, earlier.path.as_str());
+        self.set(Attribute::CONTINUES_SHA256, earlier.digest.to_string());
+        self.set(Attribute::CONTINUES_LAST_OFFSET, earlier.last_offset_ns.to_string());
+        self.set(Attribute::CONTINUES_ANCHOR, earlier.anchor_unix_ns.to_string());
     }
 
     /// The capture before, when this one refers to it and the reference is whole.
@@ -74,10 +74,10 @@ impl Header {
     #[must_use]
     pub fn continues(&self) -> Option<Continues> {
         Some(Continues {
-            path: self.text(attribute::CONTINUES)?.to_owned(),
-            digest: Digest::parse(self.text(attribute::CONTINUES_SHA256)?)?,
-            last_offset_ns: self.text(attribute::CONTINUES_LAST_OFFSET)?.parse().ok()?,
-            anchor_unix_ns: self.text(attribute::CONTINUES_ANCHOR)?.parse().ok()?,
+            path: self.text(Attribute::CONTINUES)?.to_owned(),
+            digest: Digest::parse(self.text(Attribute::CONTINUES_SHA256)?)?,
+            last_offset_ns: self.text(Attribute::CONTINUES_LAST_OFFSET)?.parse().ok()?,
+            anchor_unix_ns: self.text(Attribute::CONTINUES_ANCHOR)?.parse().ok()?,
         })
     }
 }

@@ -3,21 +3,24 @@
 /// What a capture says about itself before its first event.
 ///
 /// ```
-/// use grpc_capture::file::{Header, attribute};
+/// use grpc_capture::file::{Header, Attribute};
 /// let mut header = Header::new(1_698_400_000_000_000_000);
-/// header.set(attribute::DIALECT, "datastream");
-/// assert_eq!(header.text(attribute::DIALECT), Some("datastream"));
+/// header.set(Attribute::DIALECT, "datastream");
+/// assert_eq!(header.text(Attribute::DIALECT), Some("datastream"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
     /// Wall-clock time of offset 0, nanoseconds since the Unix epoch.
     pub anchor_unix_ns: u64,
-    /// Names and values; the well-known names are in [`attribute`]. Unknown ones are kept.
+    /// Names and values; the well-known names are in [`Attribute`]. Unknown ones are kept.
     pub attributes: Vec<(String, Vec<u8>)>,
 }
 
 /// The well-known attribute names.
-pub mod attribute {
+#[derive(Debug)]
+pub enum Attribute {}
+
+impl Attribute {
     /// How the Focus job speaks: `datastream` or `pandadatastream`.
     pub const DIALECT: &str = "dialect";
     /// Where the events come from: the address that was dialled, or the file that was imported.
@@ -26,7 +29,7 @@ pub mod attribute {
     pub const TOOL: &str = "tool";
     /// A serialized `google.protobuf.FileDescriptorSet` for the recorded methods.
     pub const DESCRIPTOR_SET: &str = "descriptor-set";
-    /// SHA-256 of [`DESCRIPTOR_SET`], hexadecimal.
+    /// SHA-256 of [`Self::DESCRIPTOR_SET`], hexadecimal.
     pub const DESCRIPTOR_SHA256: &str = "descriptor-sha256";
     /// The JSON body that was posted to `/configure`.
     pub const CONFIGURE_REQUEST: &str = "configure.request";
@@ -88,15 +91,15 @@ impl Header {
 
     /// Embeds a serialized `FileDescriptorSet` together with its SHA-256.
     pub fn set_descriptor_set(&mut self, descriptor_set: &[u8]) {
-        self.set(attribute::DESCRIPTOR_SET, descriptor_set);
+        self.set(Attribute::DESCRIPTOR_SET, descriptor_set);
         let digest = super::chunk::digest::Digest::of(descriptor_set);
-        self.set(attribute::DESCRIPTOR_SHA256, digest.to_string());
+        self.set(Attribute::DESCRIPTOR_SHA256, digest.to_string());
     }
 
     /// The user's own tags, name and value, in the order in which they were set.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         self.attributes.iter().filter_map(|(name, value)| {
-            let name = name.strip_prefix(attribute::TAG_PREFIX)?;
+            let name = name.strip_prefix(Attribute::TAG_PREFIX)?;
             Some((name, std::str::from_utf8(value).ok()?))
         })
     }

@@ -46,21 +46,6 @@ impl Existing {
 ///
 /// Only its owner can read it, no symbolic link is followed when it is made, and while it is open it is locked (`flock`),
 /// so that no other new file takes its name from it.
-///
-/// ```
-/// use std::io::Write as _;
-/// use grpc_capture::file::{Existing, NewFile};
-///
-/// let folder = tempfile::tempdir()?;
-/// let path = folder.path().join("result");
-/// let mut file = NewFile::create(&path, Existing::Keep)?;
-/// file.write_all(b"all of it")?;
-/// assert!(!path.exists());
-/// file.commit()?;
-/// assert_eq!(std::fs::read(&path)?, b"all of it");
-/// assert!(NewFile::create(&path, Existing::Keep).is_err());
-/// # Ok::<(), std::io::Error>(())
-/// ```
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
@@ -323,7 +308,7 @@ impl Storage for NewFile {
 ///
 /// # Errors
 /// [`ErrorKind::AlreadyExists`] when the name is taken, by whatever; else what the folder says.
-pub fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
@@ -400,7 +385,7 @@ fn lock(file: &File) {
 /// True when somebody is writing the file: a [`NewFile`] is locked while it is open. False where a file system knows no
 /// locks.
 #[must_use]
-pub fn is_locked(path: &Path) -> bool {
+pub(crate) fn is_locked(path: &Path) -> bool {
     let found = path.symlink_metadata();
     if !found.is_ok_and(|found| found.is_file()) {
         return false;
@@ -444,3 +429,22 @@ fn is_unsupported(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_new_file() -> Result<(), std::io::Error> {
+        use crate::file::{Existing, NewFile};
+        use std::io::Write as _;
+
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("result");
+        let mut file = NewFile::create(&path, Existing::Keep)?;
+        file.write_all(b"all of it")?;
+        assert!(!path.exists());
+        file.commit()?;
+        assert_eq!(std::fs::read(&path)?, b"all of it");
+        assert!(NewFile::create(&path, Existing::Keep).is_err());
+        Ok(())
+    }
+}

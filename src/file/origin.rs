@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Header, attribute};
+use super::{Attribute, Header};
 
-/// What a slice is of: the attribute [`attribute::SLICE`], as JSON.
+/// What a slice is of: the attribute [`Attribute::SLICE`], as JSON.
 ///
 /// Whoever judges a slice must know that what was cut is not lost: a validator does not miss rows beyond the edges, does
 /// not wait for a first frame of a call that was opened before the slice begins, and does not hold the slice against the
@@ -41,7 +41,7 @@ impl Header {
     /// What the capture was cut from; `None` when it is no slice, or when the attribute cannot be read.
     #[must_use]
     pub fn slice(&self) -> Option<SliceOf> {
-        let text = self.get(attribute::SLICE)?;
+        let text = self.get(Attribute::SLICE)?;
         serde_json::from_slice(text).ok()
     }
 
@@ -49,6 +49,6 @@ impl Header {
     pub fn set_slice(&mut self, slice: &SliceOf) {
         // Strings and numbers can always be written as JSON.
         let text = serde_json::to_vec(slice).unwrap_or_default();
-        self.set(attribute::SLICE, text);
+        self.set(Attribute::SLICE, text);
     }
 }

@@ -27,7 +27,7 @@ use ahead::{Ahead, Next, Opened};
 use end::Bound;
 use open::{OpenChunk, leaves, open_checked};
 use route::Route;
-pub use shared::ChunkCache;
+pub(crate) use shared::ChunkCache;
 
 /// How the file ended, as far as it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

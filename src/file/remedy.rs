@@ -6,16 +6,8 @@ use std::io::{self, ErrorKind};
 const EIO: i32 = 5;
 
 /// What helps against an I/O error on a file that is written; `None` when only the error itself can tell.
-///
-/// ```
-/// use std::io::{Error, ErrorKind};
-/// use grpc_capture::file::remedy;
-/// let full = Error::from(ErrorKind::StorageFull);
-/// assert!(remedy(&full).is_some_and(|text| text.contains("free some space")));
-/// assert_eq!(remedy(&Error::other("?")), None);
-/// ```
 #[must_use]
-pub fn remedy(error: &io::Error) -> Option<&'static str> {
+pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
     Some(match error.kind() {
         ErrorKind::StorageFull => "free some space, or choose a place on another disk with -o",
         ErrorKind::QuotaExceeded => "free some of your quota, or choose a place on another disk with -o",
@@ -30,4 +22,16 @@ pub fn remedy(error: &io::Error) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_remedy() {
+        use crate::file::remedy;
+        use std::io::{Error, ErrorKind};
+        let full = Error::from(ErrorKind::StorageFull);
+        assert!(remedy(&full).is_some_and(|text| text.contains("free some space")));
+        assert_eq!(remedy(&Error::other("?")), None);
+    }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    FileError, FileErrorKind, Header, attribute,
+    Attribute, FileError, FileErrorKind, Header,
     chunk::{self, digest::Digest},
 };
 use crate::model::varint;
@@ -103,7 +103,7 @@ impl SchemaFiles {
     /// When it is larger than a capture's schema may be.
     pub(super) fn of(header: &Header) -> Result<Self, FileError> {
         let mut files = Self::default();
-        if let Some(set) = header.get(attribute::DESCRIPTOR_SET) {
+        if let Some(set) = header.get(Attribute::DESCRIPTOR_SET) {
             files.add(set)?;
         }
         Ok(files)
@@ -285,11 +285,11 @@ impl Header {
     /// What is written of it: all but the schema, which follows in parts, and the digest that tells that it does.
     pub(super) fn without_schema(&self) -> Self {
         let mut header = self.clone();
-        header.attributes.retain(|(name, _)| name != attribute::DESCRIPTOR_SET);
-        if let Some(set) = self.get(attribute::DESCRIPTOR_SET)
-            && header.get(attribute::DESCRIPTOR_SHA256).is_none()
+        header.attributes.retain(|(name, _)| name != Attribute::DESCRIPTOR_SET);
+        if let Some(set) = self.get(Attribute::DESCRIPTOR_SET)
+            && header.get(Attribute::DESCRIPTOR_SHA256).is_none()
         {
-            header.set(attribute::DESCRIPTOR_SHA256, Digest::of(set).to_string());
+            header.set(Attribute::DESCRIPTOR_SHA256, Digest::of(set).to_string());
         }
         header
     }
@@ -299,20 +299,20 @@ impl Header {
         if let Some((_, known)) = self
             .attributes
             .iter_mut()
-            .find(|(name, _)| name == attribute::DESCRIPTOR_SET)
+            .find(|(name, _)| name == Attribute::DESCRIPTOR_SET)
         {
             known.extend_from_slice(set);
             return;
         }
-        let place = |(name, _): &(String, Vec<u8>)| name == attribute::DESCRIPTOR_SHA256;
+        let place = |(name, _): &(String, Vec<u8>)| name == Attribute::DESCRIPTOR_SHA256;
         let at = self.attributes.iter().position(place).unwrap_or(self.attributes.len());
-        let entry = (attribute::DESCRIPTOR_SET.to_owned(), set.to_vec());
+        let entry = (Attribute::DESCRIPTOR_SET.to_owned(), set.to_vec());
         self.attributes.insert(at, entry);
     }
 
     /// Bytes that its schema has.
     pub(super) fn schema_bytes(&self) -> usize {
-        self.get(attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
+        self.get(Attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
     }
 }
 

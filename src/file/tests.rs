@@ -17,7 +17,7 @@ pub(super) fn message(call: u32, seq: u64, offset_ns: u64, data: impl Into<bytes
 
 fn header() -> Header {
     let mut header = Header::new(1_700_000_000_000_000_000);
-    header.set(attribute::DIALECT, "datastream");
+    header.set(Attribute::DIALECT, "datastream");
     header.set_descriptor_set(&schema_of("DataStreamService"));
     header.set("tag.ticket", "DAS-1");
     header
@@ -449,7 +449,7 @@ fn what_is_made_of_an_unfinished_capture_has_no_summary() {
 #[test]
 fn a_newer_file_is_refused_with_the_release_that_reads_it() {
     let (mut bytes, _) = write(&[], WriterOptions::default());
-    let newer = Version {
+    let newer = format::Version {
         major: 1,
         minor: VERSION.minor + 1,
     };
@@ -462,7 +462,7 @@ fn a_newer_file_is_refused_with_the_release_that_reads_it() {
         error.contains("a development build wrote it") && !error.contains("reads it"),
         "{error}"
     );
-    let next_major = Version { major: 2, minor: 0 };
+    let next_major = format::Version { major: 2, minor: 0 };
     bytes[..format::PROLOGUE_LEN].copy_from_slice(&format::encode_prologue(next_major, "2.0.0"));
     assert!(matches!(
         Reader::new(Cursor::new(&bytes)).unwrap_err().kind(),

@@ -6,7 +6,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
 /// Length of a gRPC message prefix: the compressed flag and a 32-bit length.
-pub const PREFIX_BYTES: usize = 5;
+pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// The largest message accepted unless told otherwise, 100 MiB: servers of the field were seen to allow 50 and 100 MB,
 /// and a length beyond that is far likelier to be a broken stream than a frame.
@@ -351,7 +351,7 @@ impl Deframer {
 
 /// The five bytes before a payload of `size` bytes, or `None` when gRPC cannot express that size.
 #[must_use]
-pub fn prefix(compressed: bool, size: usize) -> Option<[u8; PREFIX_BYTES]> {
+pub(crate) fn prefix(compressed: bool, size: usize) -> Option<[u8; PREFIX_BYTES]> {
     let [a, b, c, d] = u32::try_from(size).ok()?.to_be_bytes();
     Some([u8::from(compressed), a, b, c, d])
 }

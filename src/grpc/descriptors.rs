@@ -21,16 +21,16 @@ use prost_reflect::{
 };
 
 use crate::grpc::protobuf::{DecodeError, Fields, put_bytes};
-pub use decode::{MAX_DECODED_BYTES, decode};
+pub use decode::decode;
 use names::Names;
 
 /// Bytes of a set: what a capture's header holds of it; the largest public ones have a few megabytes without comments.
-pub const MAX_SET_BYTES: usize = 32 << 20;
+pub(crate) const MAX_SET_BYTES: usize = 32 << 20;
 /// Files of a set: the largest public ones have a few thousand.
-pub const MAX_FILES: usize = 10_000;
+pub(crate) const MAX_FILES: usize = 10_000;
 /// Messages, fields, enums, values, services and methods of a set: each takes about a kilobyte when it is resolved. The
 /// Kubernetes API has some 15,000, Envoy's 25,000.
-pub const MAX_DEFINITIONS: usize = 100_000;
+pub(crate) const MAX_DEFINITIONS: usize = 100_000;
 /// Times that the files which the library refuses are left out before the set is given up.
 const MAX_REFUSED: usize = 16;
 /// Parts that a sentence names before it counts the rest.
@@ -89,11 +89,11 @@ impl Descriptors {
     /// When it is no such set, or beyond the limits of this module.
     ///
     /// ```
-    /// use grpc_capture::{grpc::descriptors::Descriptors, das::proto::FOCUS_DESCRIPTOR_SET};
+    /// use grpc_capture::{grpc::Descriptors, das::FOCUS_DESCRIPTOR_SET};
     /// let descriptors = Descriptors::read(FOCUS_DESCRIPTOR_SET)?;
     /// assert!(descriptors.pool.get_message_by_name("datastream.StreamRequest").is_some());
     /// assert!(descriptors.left_out.is_empty());
-    /// # Ok::<(), grpc_capture::grpc::descriptors::DescriptorError>(())
+    /// # Ok::<(), grpc_capture::grpc::DescriptorError>(())
     /// ```
     pub fn read(set: &[u8]) -> Result<Self, DescriptorError> {
         let base = DescriptorPool::global();
@@ -180,7 +180,7 @@ pub fn readable(set: &[u8]) -> Result<Vec<u8>, DescriptorError> {
 
 /// Whether a set holds no file that `whole` does not hold byte for byte.
 #[must_use]
-pub fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
+pub(crate) fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
     let (Ok(files), Ok(all)) = (split(set), split(whole)) else {
         return set == whole;
     };
@@ -220,7 +220,7 @@ fn strings(message: &[u8], number: u32) -> Vec<String> {
 
 /// The name of a serialized `FileDescriptorProto`.
 #[must_use]
-pub fn file_name(raw: &[u8]) -> String {
+pub(crate) fn file_name(raw: &[u8]) -> String {
     let name = strings(raw, 1).pop();
     name.filter(|name| !name.is_empty())
         .unwrap_or_else(|| "a file without a name".to_owned())
@@ -228,7 +228,7 @@ pub fn file_name(raw: &[u8]) -> String {
 
 /// The files that a serialized `FileDescriptorProto` imports.
 #[must_use]
-pub fn imports(raw: &[u8]) -> Vec<String> {
+pub(crate) fn imports(raw: &[u8]) -> Vec<String> {
     strings(raw, 3)
 }
 

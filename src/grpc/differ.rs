@@ -7,15 +7,8 @@ const SHOWN: usize = 8;
 
 /// Both payloads in words: how long each is, from which byte on they differ, and the first bytes from there in hexadecimal.
 /// `None` when they are the same.
-///
-/// ```
-/// use grpc_capture::grpc::differ;
-/// let (was, is) = differ::told(&[1, 2, 3], &[1, 9]).unwrap();
-/// assert_eq!(was, "3 bytes (from byte 1 on: 02 03)");
-/// assert_eq!(is, "2 bytes (from byte 1 on: 09)");
-/// ```
 #[must_use]
-pub fn told(was: &[u8], is: &[u8]) -> Option<(String, String)> {
+pub(crate) fn told(was: &[u8], is: &[u8]) -> Option<(String, String)> {
     let at = first(was, is)?;
     Some((side(was, at), side(is, at)))
 }
@@ -23,7 +16,7 @@ pub fn told(was: &[u8], is: &[u8]) -> Option<(String, String)> {
 /// The first byte at which two payloads differ, counted from 0; `None` when they are the same. Where one is the other's
 /// beginning, they differ where that ends.
 #[must_use]
-pub fn first(was: &[u8], is: &[u8]) -> Option<usize> {
+pub(crate) fn first(was: &[u8], is: &[u8]) -> Option<usize> {
     let common = was.iter().zip(is).take_while(|(was, is)| was == is).count();
     (common < was.len() || common < is.len()).then_some(common)
 }
@@ -70,5 +63,16 @@ mod tests {
             (was.as_str(), is.as_str()),
             ("0 bytes (over at byte 0)", "1 bytes (from byte 0 on: 07)")
         );
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_told() {
+        use crate::grpc::differ;
+        let (was, is) = differ::told(&[1, 2, 3], &[1, 9]).unwrap();
+        assert_eq!(was, "3 bytes (from byte 1 on: 02 03)");
+        assert_eq!(is, "2 bytes (from byte 1 on: 09)");
     }
 }

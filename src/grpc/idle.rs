@@ -7,24 +7,17 @@ use crate::model::event::Ending;
 
 /// Silence before an announced goodbye (GOAWAY without an error): a server that is cut off in mid-stream announces
 /// nothing, so a moment is enough to tell a finished job from one that was sent away while it streamed.
-pub const SILENCE_BEFORE_GOAWAY: Duration = Duration::from_secs(1);
+pub(crate) const SILENCE_BEFORE_GOAWAY: Duration = Duration::from_secs(1);
 
 /// Silence before UNAVAILABLE: seen at about 30 seconds; frames come in bursts far closer than this, so a job that dies
 /// at work is not taken for an idle one.
-pub const SILENCE_BEFORE_CLOSE: Duration = Duration::from_secs(5);
+pub(crate) const SILENCE_BEFORE_CLOSE: Duration = Duration::from_secs(5);
 
 /// True when a server closed a job that had nothing more to say; not a failure.
 ///
 /// `messages` had come, and `silence_ns` nanoseconds passed between the last of them and the ending.
-///
-/// ```
-/// use grpc_capture::{model::event::{Broken, Ending}, grpc::idle::is_idle_close};
-/// let goodbye = Ending::Broken(Broken { goaway: true, ..Broken::new("connection closed") });
-/// assert!(is_idle_close(&goodbye, 8, 30_000_000_000));
-/// assert!(!is_idle_close(&goodbye, 0, 30_000_000_000), "a stream that gave nothing is a failure");
-/// ```
 #[must_use]
-pub fn is_idle_close(ending: &Ending, messages: u64, silence_ns: u64) -> bool {
+pub(crate) fn is_idle_close(ending: &Ending, messages: u64, silence_ns: u64) -> bool {
     let silence = Duration::from_nanos(silence_ns);
     messages > 0
         && match ending {
@@ -92,5 +85,25 @@ mod tests {
         for ending in ours {
             assert!(!is_idle_close(&ending, 9, 60 * SECOND));
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_is_idle_close() {
+        use crate::{
+            grpc::idle::is_idle_close,
+            model::{Broken, Ending},
+        };
+        let goodbye = Ending::Broken(Broken {
+            goaway: true,
+            ..Broken::new("connection closed")
+        });
+        assert!(is_idle_close(&goodbye, 8, 30_000_000_000));
+        assert!(
+            !is_idle_close(&goodbye, 0, 30_000_000_000),
+            "a stream that gave nothing is a failure"
+        );
     }
 }

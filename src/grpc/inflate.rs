@@ -11,11 +11,11 @@ use flate2::{
 
 /// The most that one message may inflate to: what a message may have by default that travels as it is, so that a few
 /// kilobytes cannot fill the memory.
-pub const MAX_INFLATED: u64 = super::DEFAULT_MAX_MESSAGE_BYTES as u64;
+pub(crate) const MAX_INFLATED: u64 = super::DEFAULT_MAX_MESSAGE_BYTES as u64;
 
 /// What stands for the encoding of a call whose metadata names none. A message that is flagged as compressed all the same
 /// is damaged, by gRPC's own rule, and cannot be inflated.
-pub const NO_ENCODING: &str = "(none named)";
+pub(crate) const NO_ENCODING: &str = "(none named)";
 
 /// A compressed message that cannot be inflated.
 #[derive(Debug, thiserror::Error)]

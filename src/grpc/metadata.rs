@@ -22,7 +22,7 @@ pub fn metadata(headers: &HeaderMap) -> Metadata {
 /// The header map of `metadata`, order kept. Entries that HTTP cannot carry (and so never came off a wire) are left
 /// out.
 #[must_use]
-pub fn header_map(metadata: &Metadata) -> HeaderMap {
+pub(crate) fn header_map(metadata: &Metadata) -> HeaderMap {
     // A map takes no more than 24,576 names; it would panic at more.
     let mut headers = HeaderMap::with_capacity(metadata.0.len().min(MOST_RESERVED));
     for (name, value) in metadata.iter() {

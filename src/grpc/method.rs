@@ -2,16 +2,8 @@
 
 /// The path of a method (`/package.Service/Method`) that is written with or without its first slash, or with a dot before
 /// the method, as grpcurl takes it; `None` when it is none.
-///
-/// ```
-/// use grpc_capture::grpc::method_path;
-/// for text in ["/a.B/C", "a.B/C", "a.B.C"] {
-///     assert_eq!(method_path(text).as_deref(), Some("/a.B/C"));
-/// }
-/// assert_eq!(method_path("C"), None);
-/// ```
 #[must_use]
-pub fn method_path(text: &str) -> Option<String> {
+pub(crate) fn method_path(text: &str) -> Option<String> {
     let bare = text.trim();
     let bare = bare.strip_prefix('/').unwrap_or(bare);
     let (service, name) = bare.split_once('/').or_else(|| bare.rsplit_once('.'))?;
@@ -55,5 +47,17 @@ mod tests {
         ] {
             assert_eq!(method_path(text), None, "{text}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_method_path() {
+        use crate::grpc::method_path;
+        for text in ["/a.B/C", "a.B/C", "a.B.C"] {
+            assert_eq!(method_path(text).as_deref(), Some("/a.B/C"));
+        }
+        assert_eq!(method_path("C"), None);
     }
 }

@@ -9,31 +9,31 @@ use super::metadata::metadata;
 use crate::model::event::{Metadata, Status};
 
 /// OK.
-pub const OK: u32 = 0;
+pub(crate) const OK: u32 = 0;
 /// UNKNOWN: also what a missing or unreadable code becomes.
-pub const UNKNOWN: u32 = 2;
+pub(crate) const UNKNOWN: u32 = 2;
 /// The deadline of the call passed.
-pub const DEADLINE_EXCEEDED: u32 = 4;
+pub(crate) const DEADLINE_EXCEEDED: u32 = 4;
 /// `INVALID_ARGUMENT`.
-pub const INVALID_ARGUMENT: u32 = 3;
+pub(crate) const INVALID_ARGUMENT: u32 = 3;
 /// `NOT_FOUND`.
-pub const NOT_FOUND: u32 = 5;
+pub(crate) const NOT_FOUND: u32 = 5;
 /// `PERMISSION_DENIED`.
-pub const PERMISSION_DENIED: u32 = 7;
+pub(crate) const PERMISSION_DENIED: u32 = 7;
 /// `RESOURCE_EXHAUSTED`.
-pub const RESOURCE_EXHAUSTED: u32 = 8;
+pub(crate) const RESOURCE_EXHAUSTED: u32 = 8;
 /// ABORTED.
-pub const ABORTED: u32 = 10;
+pub(crate) const ABORTED: u32 = 10;
 /// UNIMPLEMENTED.
-pub const UNIMPLEMENTED: u32 = 12;
+pub(crate) const UNIMPLEMENTED: u32 = 12;
 /// INTERNAL.
-pub const INTERNAL: u32 = 13;
+pub(crate) const INTERNAL: u32 = 13;
 /// UNAVAILABLE.
-pub const UNAVAILABLE: u32 = 14;
+pub(crate) const UNAVAILABLE: u32 = 14;
 /// `DATA_LOSS`.
-pub const DATA_LOSS: u32 = 15;
+pub(crate) const DATA_LOSS: u32 = 15;
 /// UNAUTHENTICATED.
-pub const UNAUTHENTICATED: u32 = 16;
+pub(crate) const UNAUTHENTICATED: u32 = 16;
 
 /// Names by code.
 const NAMES: [&str; 17] = [
@@ -57,13 +57,8 @@ const NAMES: [&str; 17] = [
 ];
 
 /// The name of a status code, or `CODE_n` for one that gRPC does not define.
-///
-/// ```
-/// assert_eq!(grpc_capture::grpc::status::name(5), "NOT_FOUND");
-/// assert_eq!(grpc_capture::grpc::status::name(99), "CODE_99");
-/// ```
 #[must_use]
-pub fn name(code: u32) -> String {
+pub(crate) fn name(code: u32) -> String {
     NAMES
         .get(code as usize)
         .map_or_else(|| format!("CODE_{code}"), |name| (*name).to_owned())
@@ -71,7 +66,7 @@ pub fn name(code: u32) -> String {
 
 /// The code of a name such as `NOT_FOUND`, in any case.
 #[must_use]
-pub fn code(name: &str) -> Option<u32> {
+pub(crate) fn code(name: &str) -> Option<u32> {
     NAMES
         .iter()
         .position(|known| known.eq_ignore_ascii_case(name))
@@ -80,7 +75,7 @@ pub fn code(name: &str) -> Option<u32> {
 
 /// Which block of headers a status is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Block {
+pub(crate) enum Block {
     /// Trailers after a response.
     Trailers,
     /// Headers and trailers in one, with no body.
@@ -89,7 +84,7 @@ pub enum Block {
 
 /// The status that `headers` hold, or `None` when there is no `grpc-status` among them.
 #[must_use]
-pub fn status(headers: &HeaderMap, block: Block) -> Option<Status> {
+pub(crate) fn status(headers: &HeaderMap, block: Block) -> Option<Status> {
     let code = headers.get("grpc-status")?;
     let code = std::str::from_utf8(code.as_bytes())
         .ok()
@@ -109,7 +104,7 @@ pub fn status(headers: &HeaderMap, block: Block) -> Option<Status> {
 /// The status of a stream that ended without a `grpc-status`, by the HTTP status of its response (gRPC's
 /// `http-grpc-status-mapping`).
 #[must_use]
-pub const fn code_of_http(http: u16) -> u32 {
+pub(crate) const fn code_of_http(http: u16) -> u32 {
     match http {
         400 => INTERNAL,
         401 => UNAUTHENTICATED,
@@ -146,20 +141,14 @@ pub(crate) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> 
 }
 
 /// Text of a `grpc-message`: percent escapes decoded, broken ones kept as they are, bad UTF-8 replaced.
-///
-/// ```
-/// use grpc_capture::grpc::status::percent_decode;
-/// assert_eq!(percent_decode(b"50%25 of %E2%82%AC"), "50% of €");
-/// assert_eq!(percent_decode(b"100% sure %zz"), "100% sure %zz");
-/// ```
 #[must_use]
-pub fn percent_decode(raw: &[u8]) -> String {
+pub(crate) fn percent_decode(raw: &[u8]) -> String {
     percent_encoding::percent_decode(raw).decode_utf8_lossy().into_owned()
 }
 
 /// Text as it may stand in a `grpc-message`: all but printable ASCII without `%` is escaped.
 #[must_use]
-pub fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
     utf8_percent_encode(text, ESCAPED).to_string()
 }
@@ -290,5 +279,21 @@ mod tests {
         }
         assert_eq!(percent_decode(b"cut %4"), "cut %4");
         assert_eq!(percent_decode(b"%ff"), "\u{fffd}");
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_name() {
+        assert_eq!(crate::grpc::status::name(5), "NOT_FOUND");
+        assert_eq!(crate::grpc::status::name(99), "CODE_99");
+    }
+
+    #[test]
+    fn example_of_percent_decode() {
+        use crate::grpc::status::percent_decode;
+        assert_eq!(percent_decode(b"50%25 of %E2%82%AC"), "50% of €");
+        assert_eq!(percent_decode(b"100% sure %zz"), "100% sure %zz");
     }
 }

@@ -6,16 +6,8 @@ use std::time::Duration;
 const DIGITS: usize = 8;
 
 /// The length of time that a `grpc-timeout` value means; `None` when it is not one.
-///
-/// ```
-/// use std::time::Duration;
-/// use grpc_capture::grpc::timeout::parse;
-/// assert_eq!(parse(b"250m"), Some(Duration::from_millis(250)));
-/// assert_eq!(parse(b"1H"), Some(Duration::from_secs(3600)));
-/// assert_eq!(parse(b"soon"), None);
-/// ```
 #[must_use]
-pub fn parse(value: &[u8]) -> Option<Duration> {
+pub(crate) fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     if digits.is_empty() || digits.len() > DIGITS || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -51,5 +43,17 @@ mod tests {
         for text in ["", "S", "1", "1s", "-1S", "+1S", "100000000S", "1.5S", " 1S"] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_parse() {
+        use crate::grpc::timeout::parse;
+        use std::time::Duration;
+        assert_eq!(parse(b"250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse(b"1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse(b"soon"), None);
     }
 }

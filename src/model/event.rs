@@ -9,21 +9,21 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// The call number of events that belong to the capture as a whole, such as an operator's note.
-pub const CAPTURE_CALL: u32 = 0;
+pub(crate) const CAPTURE_CALL: u32 = 0;
 
 /// The author of the recorder's remarks.
-pub const RECORDER_AUTHOR: &str = "recorder";
+pub(crate) const RECORDER_AUTHOR: &str = "recorder";
 
 /// The author of notes that say why the recorder could not record what it was asked to.
-pub const FAILURE_AUTHOR: &str = "recorder-error";
+pub(crate) const FAILURE_AUTHOR: &str = "recorder-error";
 
 /// The author of a proxy's notes of REST exchanges: `{"rest": …}`.
-pub const PROXY_AUTHOR: &str = "proxy";
+pub(crate) const PROXY_AUTHOR: &str = "proxy";
 
 /// One thing that happened on a call.
 ///
 /// ```
-/// use grpc_capture::model::event::{Event, EventKind, Message, Direction};
+/// use grpc_capture::model::{Event, EventKind, Message, Direction};
 /// let event = Event {
 ///     call: 1,
 ///     seq: 2,
@@ -34,7 +34,7 @@ pub const PROXY_AUTHOR: &str = "proxy";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The call, counted from 1 within the capture; [`CAPTURE_CALL`] for the capture itself.
+    /// The call, counted from 1 within the capture; `CAPTURE_CALL` for the capture itself.
     pub call: u32,
     /// Place within the call, counted from 1 without holes.
     pub seq: u64,
@@ -45,27 +45,15 @@ pub struct Event {
 }
 
 /// Numbers the messages of a capture: each from 1 in its call and direction, as places name them everywhere.
-///
-/// ```
-/// use grpc_capture::model::event::{Direction, Event, EventKind, Message, MessageNumbers};
-/// let mut numbers = MessageNumbers::default();
-/// let mut number = |direction| {
-///     let kind = EventKind::Message(Message::plain(direction, &b""[..]));
-///     numbers.of(&Event { call: 1, seq: 1, offset_ns: 0, kind })
-/// };
-/// assert_eq!(number(Direction::Sent), Some(1));
-/// assert_eq!(number(Direction::Received), Some(1));
-/// assert_eq!(number(Direction::Received), Some(2));
-/// ```
 #[derive(Debug, Clone, Default)]
-pub struct MessageNumbers {
+pub(crate) struct MessageNumbers {
     /// Messages so far of each call that is open: sent and received.
     calls: BTreeMap<u32, (u64, u64)>,
 }
 
 impl MessageNumbers {
     /// The number of a message; `None` for other events. Every event of the call must be given, in order.
-    pub fn of(&mut self, event: &Event) -> Option<u64> {
+    pub(crate) fn of(&mut self, event: &Event) -> Option<u64> {
         match &event.kind {
             EventKind::Message(message) => {
                 let (sent, received) = self.calls.entry(event.call).or_default();
@@ -385,7 +373,7 @@ impl Gap {
 /// A remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Who says it: [`RECORDER_AUTHOR`], [`FAILURE_AUTHOR`], [`PROXY_AUTHOR`], `recover`, or an operator's name.
+    /// Who says it: `RECORDER_AUTHOR`, `FAILURE_AUTHOR`, `PROXY_AUTHOR`, `recover`, or an operator's name.
     pub author: String,
     /// What is said.
     pub text: String,
@@ -397,4 +385,25 @@ pub struct Note {
 pub trait Observer: Send {
     /// Takes note of one event.
     fn observe(&mut self, event: &Event);
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_message_numbers() {
+        use crate::model::{Direction, Event, EventKind, Message, event::MessageNumbers};
+        let mut numbers = MessageNumbers::default();
+        let mut number = |direction| {
+            let kind = EventKind::Message(Message::plain(direction, &b""[..]));
+            numbers.of(&Event {
+                call: 1,
+                seq: 1,
+                offset_ns: 0,
+                kind,
+            })
+        };
+        assert_eq!(number(Direction::Sent), Some(1));
+        assert_eq!(number(Direction::Received), Some(1));
+        assert_eq!(number(Direction::Received), Some(2));
+    }
 }

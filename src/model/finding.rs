@@ -79,7 +79,7 @@ impl Place {
     /// A place in a call, and when that was.
     ///
     /// ```
-    /// use grpc_capture::model::finding::Place;
+    /// use grpc_capture::model::Place;
     /// let place = Place::call(1, 2_500_000_000).at_message(7).at_row(20);
     /// assert_eq!(place.to_string(), "call 1, message 7, row 20, at 2.500 s");
     /// ```
@@ -105,7 +105,7 @@ impl Place {
     /// The place with its wall-clock time, and where it was in the capture that this one was cut from.
     ///
     /// ```
-    /// use grpc_capture::model::finding::Place;
+    /// use grpc_capture::model::Place;
     /// let place = Place::call(1, 2_500_000_000).at_message(7).on_clock(1_700_000_000_000_000_000, None);
     /// assert_eq!(place.in_full().to_string(), "call 1, message 7, at 2.500 s (2023-11-14T22:13:22.500000Z)");
     /// ```
@@ -193,13 +193,8 @@ impl fmt::Display for PlaceInFull {
 }
 
 /// A time of the wall clock in UTC, to the microsecond, as RFC 3339 writes it; `None` where no calendar reaches.
-///
-/// ```
-/// use grpc_capture::model::finding::utc;
-/// assert_eq!(utc(1_700_000_000_123_456_789).as_deref(), Some("2023-11-14T22:13:20.123456Z"));
-/// ```
 #[must_use]
-pub fn utc(unix_ns: u64) -> Option<String> {
+pub(crate) fn utc(unix_ns: u64) -> Option<String> {
     // Cut, not rounded: no time stands after that of the next event.
     let micros = i64::try_from(unix_ns / 1000).ok()?;
     let time = jiff::Timestamp::from_microsecond(micros).ok()?;
@@ -239,4 +234,16 @@ pub enum Verdict {
     Pass,
     /// At least one finding fails it.
     Fail,
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_utc() {
+        use crate::model::finding::utc;
+        assert_eq!(
+            utc(1_700_000_000_123_456_789).as_deref(),
+            Some("2023-11-14T22:13:20.123456Z")
+        );
+    }
 }

@@ -9,12 +9,8 @@ use std::borrow::Cow;
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A text without the byte-order mark that some editors put before it.
-///
-/// ```
-/// assert_eq!(grpc_capture::model::text::without_mark(b"\xef\xbb\xbf{}"), b"{}");
-/// ```
 #[must_use]
-pub fn without_mark(text: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(MARK).unwrap_or(text)
 }
 
@@ -27,12 +23,8 @@ pub(crate) fn without_marks(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 /// A number with commas between its thousands.
-///
-/// ```
-/// assert_eq!(grpc_capture::text::grouped(1_234_567), "1,234,567");
-/// ```
 #[must_use]
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -45,13 +37,8 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// A number with its noun, in the plural where it is not one.
-///
-/// ```
-/// use grpc_capture::text::counted;
-/// assert_eq!([counted(1, "call"), counted(2000, "call")], ["1 call", "2,000 calls"]);
-/// ```
 #[must_use]
-pub fn counted(count: u64, noun: &str) -> String {
+pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }
@@ -59,14 +46,8 @@ pub fn counted(count: u64, noun: &str) -> String {
 /// True for characters that steer a terminal, cannot be seen, turn the direction of what follows, or are none: control
 /// characters, line and paragraph separators, marks and overrides of direction, zero-width and other format characters,
 /// and non-characters.
-///
-/// ```
-/// use grpc_capture::model::text::is_hidden;
-/// assert!(['\u{1b}', '\n', '\u{9b}', '\u{202e}', '\u{feff}', '\u{fffe}'].into_iter().all(is_hidden));
-/// assert!(!['a', ' ', 'é', '漢', '😀'].into_iter().any(is_hidden));
-/// ```
 #[must_use]
-pub const fn is_hidden(c: char) -> bool {
+pub(crate) const fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\0'..='\u{1f}'
@@ -91,10 +72,10 @@ pub const fn is_hidden(c: char) -> bool {
     ) || c as u32 & 0xfffe == 0xfffe
 }
 
-/// A text as one line: every character that [`is_hidden`] stands as its escape, such as `\n` or `\u{1b}`.
+/// A text as one line: every character that `is_hidden` stands as its escape, such as `\n` or `\u{1b}`.
 ///
 /// ```
-/// use grpc_capture::model::text::printable;
+/// use grpc_capture::model::printable;
 /// assert_eq!(printable("a\u{1b}[31m\nPASS"), r"a\u{1b}[31m\nPASS");
 /// ```
 #[must_use]
@@ -103,24 +84,14 @@ pub fn printable(text: &str) -> String {
 }
 
 /// [`printable`], with the ends of lines and the tabs kept: for text whose values were made printable one by one.
-///
-/// ```
-/// use grpc_capture::model::text::printable_lines;
-/// assert_eq!(printable_lines("a\u{9b}2J\nb\n"), "a\\u{9b}2J\nb\n");
-/// ```
 #[must_use]
-pub fn printable_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
     shown(text, |c| matches!(c, '\n' | '\t'), escape)
 }
 
 /// A JSON text with the hidden characters of its strings escaped; to a program it means the same.
-///
-/// ```
-/// use grpc_capture::model::text::printable_json;
-/// assert_eq!(printable_json("\"\u{9b}\u{e0001}\"\n"), "\"\\u009b\\udb40\\udc01\"\n");
-/// ```
 #[must_use]
-pub fn printable_json(json: &str) -> Cow<'_, str> {
+pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     // JSON has these between its values, and within strings it has escaped them already.
     shown(
         json,
@@ -135,16 +106,8 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
 
 /// A text as a part of a file's name: letters, digits, `-`, `_` and `.`, of which `-` and `.` do not begin it; everything
 /// else is `_`. `None` when nothing is left of it.
-///
-/// ```
-/// use grpc_capture::model::text::file_name;
-/// assert_eq!(file_name("12-70788").as_deref(), Some("12-70788"));
-/// assert_eq!(file_name("../../etc\u{1b}/x").as_deref(), Some("_.._etc__x"));
-/// assert_eq!(file_name(".."), None);
-/// assert_eq!(file_name("con").as_deref(), Some("con_"));
-/// ```
 #[must_use]
-pub fn file_name(text: &str) -> Option<String> {
+pub(crate) fn file_name(text: &str) -> Option<String> {
     /// Longest name: file systems take 255 bytes, and endings are added to it.
     const MAX_LEN: usize = 120;
     /// Devices, whatever ending they have, where a share is mounted on Windows.
@@ -169,15 +132,8 @@ pub fn file_name(text: &str) -> Option<String> {
 }
 
 /// The one of `known` that a misspelt name is likely to have been meant for; `None` where none is like it.
-///
-/// ```
-/// use grpc_capture::model::text::nearest;
-/// assert_eq!(nearest("nann", ["nan", "stall"]), Some("nan"));
-/// assert_eq!(nearest("missing_row", ["nan", "missing-rows"]), Some("missing-rows"));
-/// assert_eq!(nearest("colour", ["nan", "stall"]), None);
-/// ```
 #[must_use]
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_ascii_lowercase();
     let far = |known: &str| strsim::levenshtein(&wanted, &known.to_ascii_lowercase());
     let best = known
@@ -190,15 +146,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// What a TOML parser has against a text, as one line with the place.
-///
-/// ```
-/// use grpc_capture::model::text::toml_problem;
-/// let text = "a = 1\nb = \n";
-/// let error = toml::from_str::<toml::Table>(text).unwrap_err();
-/// assert!(toml_problem(&error, text).starts_with("line 2, column 5: "));
-/// ```
 #[must_use]
-pub fn toml_problem(error: &toml::de::Error, text: &str) -> String {
+pub(crate) fn toml_problem(error: &toml::de::Error, text: &str) -> String {
     let what = printable(error.message());
     let before = error.span().and_then(|span| text.get(..span.start));
     before.map_or_else(
@@ -330,5 +279,68 @@ mod tests {
         assert_eq!(file_name("nul.txt").as_deref(), Some("nul_.txt"));
         assert_eq!(file_name("community").as_deref(), Some("community"));
         assert_eq!(file_name(&"a".repeat(1000)).map(|name| name.len()), Some(120));
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_grouped_and_counted() {
+        use crate::model::text::{counted, grouped};
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!([counted(1, "call"), counted(2000, "call")], ["1 call", "2,000 calls"]);
+    }
+
+    #[test]
+    fn example_of_without_mark() {
+        assert_eq!(crate::model::text::without_mark(b"\xef\xbb\xbf{}"), b"{}");
+    }
+
+    #[test]
+    fn example_of_hidden_characters() {
+        use crate::model::text::is_hidden;
+        assert!(
+            ['\u{1b}', '\n', '\u{9b}', '\u{202e}', '\u{feff}', '\u{fffe}']
+                .into_iter()
+                .all(is_hidden)
+        );
+        assert!(!['a', ' ', 'é', '漢', '😀'].into_iter().any(is_hidden));
+    }
+
+    #[test]
+    fn example_of_printable_lines() {
+        use crate::model::text::printable_lines;
+        assert_eq!(printable_lines("a\u{9b}2J\nb\n"), "a\\u{9b}2J\nb\n");
+    }
+
+    #[test]
+    fn example_of_printable_json() {
+        use crate::model::text::printable_json;
+        assert_eq!(printable_json("\"\u{9b}\u{e0001}\"\n"), "\"\\u009b\\udb40\\udc01\"\n");
+    }
+
+    #[test]
+    fn example_of_file_name() {
+        use crate::model::text::file_name;
+        assert_eq!(file_name("12-70788").as_deref(), Some("12-70788"));
+        assert_eq!(file_name("../../etc\u{1b}/x").as_deref(), Some("_.._etc__x"));
+        assert_eq!(file_name(".."), None);
+        assert_eq!(file_name("con").as_deref(), Some("con_"));
+    }
+
+    #[test]
+    fn example_of_nearest() {
+        use crate::model::text::nearest;
+        assert_eq!(nearest("nann", ["nan", "stall"]), Some("nan"));
+        assert_eq!(nearest("missing_row", ["nan", "missing-rows"]), Some("missing-rows"));
+        assert_eq!(nearest("colour", ["nan", "stall"]), None);
+    }
+
+    #[test]
+    fn example_of_toml_problem() {
+        use crate::model::text::toml_problem;
+        let text = "a = 1\nb = \n";
+        let error = toml::from_str::<toml::Table>(text).unwrap_err();
+        assert!(toml_problem(&error, text).starts_with("line 2, column 5: "));
     }
 }

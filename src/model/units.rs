@@ -20,23 +20,15 @@ const TIMES: [(&[&str], u64); 7] = [
 ];
 
 /// How a length of time is written, for errors.
-pub const TIME_FORMS: &str = "30s, 1.5s, 500ms, 2m, 1h30m, or a number of seconds";
+pub(crate) const TIME_FORMS: &str = "30s, 1.5s, 500ms, 2m, 1h30m, or a number of seconds";
 
 /// How a size is written, for errors.
-pub const SIZE_FORMS: &str = "500MB, 10MiB, 64M, or a number of bytes";
+pub(crate) const SIZE_FORMS: &str = "500MB, 10MiB, 64M, or a number of bytes";
 
 /// A length of time: numbers with units (`1.5s`, `500ms`, `1h30m`, `2 min 5 sec`), a clock (`1:30:00`, `1:30`), ISO 8601
 /// (`PT1M30S`), or a plain number of seconds.
-///
-/// ```
-/// use std::time::Duration;
-/// use grpc_capture::model::units::time;
-/// assert_eq!(time("1h30m"), Some(Duration::from_secs(5400)));
-/// assert_eq!(time("0.25"), Some(Duration::from_millis(250)));
-/// assert_eq!(time("soon"), None);
-/// ```
 #[must_use]
-pub fn time(text: &str) -> Option<Duration> {
+pub(crate) fn time(text: &str) -> Option<Duration> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
     if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
@@ -101,16 +93,8 @@ fn number(text: &str) -> Option<(f64, &str)> {
 
 /// A size in bytes: a number with a unit of 1,000 (`64MB`, `64M`), of 1,024 (`64MiB`, `64Mi`), or without one. Capital and
 /// small letters are the same.
-///
-/// ```
-/// use grpc_capture::model::units::size;
-/// assert_eq!(size("64MiB"), Some(64 << 20));
-/// assert_eq!(size("64MB"), size("64M"));
-/// assert_eq!(size("65536"), Some(65536));
-/// assert_eq!(size("big"), None);
-/// ```
 #[must_use]
-pub fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let text = text.trim().replace('_', "");
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -238,5 +222,26 @@ mod tests {
         ] {
             assert_eq!(size(text), None, "{text}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_time() {
+        use crate::model::units::time;
+        use std::time::Duration;
+        assert_eq!(time("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(time("0.25"), Some(Duration::from_millis(250)));
+        assert_eq!(time("soon"), None);
+    }
+
+    #[test]
+    fn example_of_size() {
+        use crate::model::units::size;
+        assert_eq!(size("64MiB"), Some(64 << 20));
+        assert_eq!(size("64MB"), size("64M"));
+        assert_eq!(size("65536"), Some(65536));
+        assert_eq!(size("big"), None);
     }
 }

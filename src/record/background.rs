@@ -19,24 +19,8 @@ const WAITING_EVENTS: usize = 256;
 const WAITING_BYTES: usize = 64 << 20;
 
 /// An observer that runs beside the writer; [`join`](Self::join) gives it back.
-///
-/// ```
-/// use grpc_capture::{model::event::{Event, EventKind, Observer}, record::BackgroundObserver};
-///
-/// struct Count(u32);
-/// impl Observer for Count {
-///     fn observe(&mut self, _: &Event) {
-///         self.0 += 1;
-///     }
-/// }
-/// let (mut observer, beside) = BackgroundObserver::start(Count(0))?;
-/// observer.observe(&Event { call: 1, seq: 1, offset_ns: 0, kind: EventKind::HalfClose });
-/// drop(observer); // as the recorder does when it has finished
-/// assert_eq!(beside.join().map(|count| count.0), Some(1));
-/// # Ok::<(), std::io::Error>(())
-/// ```
 #[derive(Debug)]
-pub struct BackgroundObserver<O> {
+pub(crate) struct BackgroundObserver<O> {
     thread: JoinHandle<O>,
 }
 
@@ -45,7 +29,7 @@ impl<O: Observer + 'static> BackgroundObserver<O> {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(observer: O) -> io::Result<(Box<dyn Observer>, Self)> {
+    pub(crate) fn start(observer: O) -> io::Result<(Box<dyn Observer>, Self)> {
         let (sender, events) = sync_channel(WAITING_EVENTS);
         let room = Arc::new(Room::default());
         let taken = Taken(Arc::clone(&room));
@@ -57,7 +41,7 @@ impl<O: Observer + 'static> BackgroundObserver<O> {
 
     /// Waits until the recorder has let go of its end and every event was observed; `None` when the observer panicked.
     #[must_use]
-    pub fn join(self) -> Option<O> {
+    pub(crate) fn join(self) -> Option<O> {
         self.thread.join().ok()
     }
 }
@@ -189,5 +173,33 @@ mod tests {
             observer.observe(&message(WAITING_BYTES));
         }
         assert!(beside.join().is_none());
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_background_observer() -> Result<(), std::io::Error> {
+        use crate::{
+            model::{Event, EventKind, Observer},
+            record::BackgroundObserver,
+        };
+
+        struct Count(u32);
+        impl Observer for Count {
+            fn observe(&mut self, _: &Event) {
+                self.0 += 1;
+            }
+        }
+        let (mut observer, beside) = BackgroundObserver::start(Count(0))?;
+        observer.observe(&Event {
+            call: 1,
+            seq: 1,
+            offset_ns: 0,
+            kind: EventKind::HalfClose,
+        });
+        drop(observer); // as the recorder does when it has finished
+        assert_eq!(beside.join().map(|count| count.0), Some(1));
+        Ok(())
     }
 }

@@ -20,11 +20,13 @@ mod trigger;
 use std::{path::PathBuf, sync::Arc};
 
 pub(super) use error_filter::ErrorFilter;
+pub use files::Evidence;
 pub(super) use files::RecordingFiles;
-pub use files::{Evidence, StoredCall, StoredFiles};
+pub(crate) use files::{StoredCall, StoredFiles};
 pub(super) use names::Names;
+pub use ring::OnError;
 pub(super) use ring::Ring;
-pub use ring::{BoundError, OnError, RingBound, RingOptions};
+pub use ring::{RingBound, RingOptions};
 pub(super) use rotate::Rotate;
 pub use rotate::RotateOptions;
 pub(super) use template::CaptureTemplate;

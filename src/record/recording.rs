@@ -17,7 +17,7 @@ use super::{
     pipeline::Pipeline,
 };
 use crate::{
-    file::{Existing, Header, NewFile, Writer, attribute},
+    file::{Attribute, Existing, Header, NewFile, Writer},
     model::event::Observer,
     transform::redact::{FieldError, RedactionRule, Redactor, Secrets},
 };
@@ -77,7 +77,7 @@ enum Place {
 /// [`finish`](Self::finish), the recording is completed all the same, unobserved.
 ///
 /// ```
-/// use grpc_capture::{model::event::{CallStart, Direction, Message}, file::Header, record::{Recording, RecordingOptions}};
+/// use grpc_capture::{model::{CallStart, Direction, Message}, file::Header, record::{Recording, RecordingOptions}};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("job.gcap");
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -162,7 +162,7 @@ impl ReservedRecording {
         if let Some(rules) = &self.options.redact {
             let mut redactor = Redactor::new(rules, &header)?;
             header = redactor.header(&header);
-            header.set(attribute::REDACTED, "before it was written");
+            header.set(Attribute::REDACTED, "before it was written");
             self.recorder.rules.push(Box::new(redactor) as Box<dyn RedactionRule>);
         }
         let template = self.pool.template(&header, self.options.flush_interval, &self.files);

@@ -91,15 +91,8 @@ impl fmt::Display for Rate {
 }
 
 /// Maps a recorded offset to the time at which it is due, counted from the start of the replayed call.
-///
-/// ```
-/// use std::time::Duration;
-/// use grpc_capture::serve::pace::{Rate, Schedule};
-/// let schedule = Schedule::new(Rate::times(2.0).unwrap(), 1_000);
-/// assert_eq!(schedule.due(5_000), Some(Duration::from_nanos(2_000)));
-/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     rate: Rate,
     first_ns: u64,
 }
@@ -107,7 +100,7 @@ pub struct Schedule {
 impl Schedule {
     /// A schedule whose time 0 is the recorded offset `first_ns`: the opening of the call.
     #[must_use]
-    pub const fn new(rate: Rate, first_ns: u64) -> Self {
+    pub(crate) const fn new(rate: Rate, first_ns: u64) -> Self {
         Self { rate, first_ns }
     }
 
@@ -119,7 +112,7 @@ impl Schedule {
     ///
     /// What was recorded before the call's opening is due at its start.
     #[must_use]
-    pub fn due(&self, offset_ns: u64) -> Option<Duration> {
+    pub(crate) fn due(&self, offset_ns: u64) -> Option<Duration> {
         let Rate::Times(Factor(factor)) = self.rate else {
             return None;
         };
@@ -136,3 +129,14 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_schedule() {
+        use crate::replay::{Rate, pace::Schedule};
+        use std::time::Duration;
+        let schedule = Schedule::new(Rate::times(2.0).unwrap(), 1_000);
+        assert_eq!(schedule.due(5_000), Some(Duration::from_nanos(2_000)));
+    }
+}

@@ -3,7 +3,7 @@
 use crate::model::text::printable;
 
 /// A file of expectations has this name, in a bundle and in the commands of a report.
-pub const EXPECTATIONS: &str = "expectations.toml";
+pub(crate) const EXPECTATIONS: &str = "expectations.toml";
 
 /// What the commands of a report need.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,13 +68,13 @@ impl Again {
 
 /// The command that gets this version of the program.
 #[must_use]
-pub fn install() -> String {
+pub(crate) fn install() -> String {
     concat!("cargo install grpc-capture@", env!("CARGO_PKG_VERSION")).to_owned()
 }
 
 /// Where the program is to be had, in one phrase.
 #[must_use]
-pub fn source() -> String {
+pub(crate) fn source() -> String {
     let repository = env!("CARGO_PKG_REPOSITORY");
     let repository = if repository.is_empty() {
         String::new()

@@ -24,15 +24,15 @@ use serde_json::{Value, json};
 
 pub use error::AttachError;
 use file_body::FileBody;
-pub use wiki::from_markdown;
+pub(crate) use wiki::from_markdown;
 
 use crate::{model::text::is_hidden, tap::tls::TlsOptions};
 
 /// How long is tried to reach Jira, by default.
-pub const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long one request may take once connected, by default: 100 MB at 1 MB/s, and some.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(180);
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 
 /// Who asks. The token is never shown, not even for debugging.
 #[derive(Clone, PartialEq, Eq)]
@@ -127,19 +127,6 @@ struct Meta {
 }
 
 /// A Jira server, and who we are there.
-///
-/// ```no_run
-/// # async fn example() -> Result<(), grpc_capture::report::attach::AttachError> {
-/// use grpc_capture::report::attach::{AttachLimits, Credentials, Jira};
-/// use grpc_capture::tap::tls::TlsOptions;
-///
-/// let who = Credentials::Token(std::env::var("JIRA_TOKEN").unwrap_or_default());
-/// let jira = Jira::new("https://jira.example.com", who, &TlsOptions::default(), AttachLimits::default())?;
-/// let issue = "DAS-123".parse()?;
-/// let attachment = jira.attach(&issue, "ticket.zip".as_ref()).await?;
-/// jira.comment(&issue, &format!("See [^{}].", attachment.filename)).await?;
-/// # Ok(()) }
-/// ```
 #[derive(Debug)]
 pub struct Jira {
     client: Client,
@@ -205,7 +192,7 @@ impl Jira {
         attachment(&value).ok_or_else(|| answer.odd("a list with the new attachment"))
     }
 
-    /// Adds a comment in Jira's wiki markup (see [`from_markdown`]); gives its number.
+    /// Adds a comment in Jira's wiki markup (see `from_markdown`); gives its number.
     ///
     /// # Errors
     /// When Jira cannot be reached, or refuses.
@@ -331,3 +318,27 @@ fn name(file: &Path) -> String {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[allow(dead_code, reason = "it is compiled, not run")]
+    fn example_of_jira() {
+        async fn example() -> Result<(), crate::report::AttachError> {
+            use crate::report::{Credentials, Jira, attach::AttachLimits};
+            use crate::tap::TlsOptions;
+
+            let who = Credentials::Token(std::env::var("JIRA_TOKEN").unwrap_or_default());
+            let jira = Jira::new(
+                "https://jira.example.com",
+                who,
+                &TlsOptions::default(),
+                AttachLimits::default(),
+            )?;
+            let issue = "DAS-123".parse()?;
+            let attachment = jira.attach(&issue, "ticket.zip".as_ref()).await?;
+            jira.comment(&issue, &format!("See [^{}].", attachment.filename))
+                .await?;
+            Ok(())
+        }
+    }
+}

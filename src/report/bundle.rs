@@ -3,15 +3,16 @@
 //! [`archive`] writes the members and a manifest with the SHA-256 of each; [`Opened`] verifies a bundle and unpacks it
 //! without trusting it.
 
-pub mod archive;
+pub(crate) mod archive;
 mod error;
 mod open;
 
 pub use error::BundleError;
-pub use open::{MAX_UNPACKED_BYTES, Opened};
+pub(crate) use open::MAX_UNPACKED_BYTES;
+pub use open::Opened;
 
 /// The member that says in a few lines of Markdown what the bundle shows.
-pub const SUMMARY: &str = "summary.md";
+pub(crate) const SUMMARY: &str = "summary.md";
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::{
 
 /// The verdict, and a line for each call with its differences below it.
 #[must_use]
-pub fn render(comparison: &Comparison) -> String {
+pub(crate) fn render(comparison: &Comparison) -> String {
     let mut text = verdict(comparison);
     for call in &comparison.calls {
         text.push_str(&call_line(call));

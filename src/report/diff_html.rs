@@ -22,7 +22,7 @@ const SMALLEST_PIXELS: u32 = 640;
 
 /// The page; `a` and `b` are the names of the captures.
 #[must_use]
-pub fn page(diff: &CaptureDiff, map: Option<&DifferenceMap>, a: &str, b: &str) -> String {
+pub(crate) fn page(diff: &CaptureDiff, map: Option<&DifferenceMap>, a: &str, b: &str) -> String {
     let (verdict, class) = if diff.differs {
         ("The captures differ", "bad")
     } else {

@@ -7,7 +7,7 @@ use crate::{
 
 /// The comparison, as `capture diff` prints it; `a` and `b` are the names of the captures.
 #[must_use]
-pub fn render(diff: &CaptureDiff, a: &str, b: &str) -> String {
+pub(crate) fn render(diff: &CaptureDiff, a: &str, b: &str) -> String {
     let (word, verdict) = match (diff.differs, is_empty(&diff.totals)) {
         (false, false) => ("PASS", "SAME"),
         (false, true) => ("FAIL", "EMPTY"),

@@ -136,7 +136,7 @@ impl Serialize for Line<'_> {
                 map.serialize_entry("method", &start.method)?;
                 map.serialize_entry("authority", &start.authority)?;
                 map.serialize_entry("peer", &start.peer)?;
-                map.serialize_entry("metadata", &Pairs(&start.metadata))?;
+                map.serialize_entry("metadata", &GoldenPairs(&start.metadata))?;
                 if start.connection > 0 {
                     map.serialize_entry("connection", &start.connection)?;
                 }
@@ -144,7 +144,7 @@ impl Serialize for Line<'_> {
                     map.serialize_entry("certificate_sha256", &Digest(sha256))?;
                 }
             }
-            EventKind::Headers(headers) => map.serialize_entry("metadata", &Pairs(&headers.metadata))?,
+            EventKind::Headers(headers) => map.serialize_entry("metadata", &GoldenPairs(&headers.metadata))?,
             EventKind::Message(message) => self.message(&mut map, message)?,
             EventKind::HalfClose => {}
             EventKind::End(ending) => end(&mut map, ending)?,
@@ -250,7 +250,7 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
             map.serialize_entry("status", &grpc::status::name(status.code))?;
             map.serialize_entry("message", &status.message)?;
             map.serialize_entry("trailers_only", &status.trailers_only)?;
-            map.serialize_entry("trailers", &Pairs(&status.trailers))
+            map.serialize_entry("trailers", &GoldenPairs(&status.trailers))
         }
         Ending::Cancelled(cancelled) => {
             map.serialize_entry("by", &cancelled.by)?;
@@ -303,7 +303,7 @@ impl Announced {
 
 /// An ending as a JSON object of its own, as `info` and `record` list it for each call.
 #[derive(Debug, Clone, Copy)]
-pub struct EndingJson<'a>(pub &'a Ending);
+pub(crate) struct EndingJson<'a>(pub &'a Ending);
 
 impl Serialize for EndingJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -314,9 +314,9 @@ impl Serialize for EndingJson<'_> {
 }
 
 /// Metadata as a list of pairs: order and repetition are kept. A value that is not text is `{"base64": …}`.
-struct Pairs<'a>(&'a Metadata);
+struct GoldenPairs<'a>(&'a Metadata);
 
-impl Serialize for Pairs<'_> {
+impl Serialize for GoldenPairs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         #[serde(untagged)]

@@ -10,15 +10,9 @@ use crate::{
 
 /// One event as one line: offset in seconds, call and place within it, and what happened.
 ///
-/// ```
-/// use grpc_capture::{model::event::{Event, EventKind}, report::event_text};
-/// let event = Event { call: 1, seq: 3, offset_ns: 1_500_000, kind: EventKind::HalfClose };
-/// assert_eq!(event_text::line(&event, None), "    0.001500 s  1.3     half close");
-/// ```
-///
 /// `number` is that of a message in its call and direction ([`MessageNumbers`](crate::model::event::MessageNumbers)).
 #[must_use]
-pub fn line(event: &Event, number: Option<u64>) -> String {
+pub(crate) fn line(event: &Event, number: Option<u64>) -> String {
     let micros = event.offset_ns / 1000;
     let place = format!("{}.{}", event.call, event.seq);
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
@@ -58,7 +52,7 @@ fn kind(kind: &EventKind, number: Option<u64>) -> String {
 
 /// How a call ended, in one phrase.
 #[must_use]
-pub fn ending(ending: &Ending) -> String {
+pub(crate) fn ending(ending: &Ending) -> String {
     match ending {
         Ending::Status(status) if status.message.is_empty() => grpc::status::name(status.code),
         Ending::Status(status) => format!("{}: {}", grpc::status::name(status.code), printable(&status.message)),
@@ -137,5 +131,23 @@ mod tests {
             kind,
         };
         assert!(!line(&event, None).contains('\u{1b}'));
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_line() {
+        use crate::{
+            model::{Event, EventKind},
+            report::event_text,
+        };
+        let event = Event {
+            call: 1,
+            seq: 3,
+            offset_ns: 1_500_000,
+            kind: EventKind::HalfClose,
+        };
+        assert_eq!(event_text::line(&event, None), "    0.001500 s  1.3     half close");
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{
 
 /// The severity's name.
 #[must_use]
-pub const fn severity(severity: Severity) -> &'static str {
+pub(crate) const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "info",
         Severity::Warning => "warning",
@@ -17,7 +17,7 @@ pub const fn severity(severity: Severity) -> &'static str {
 
 /// All of a finding, over several lines: what, how often, where, and what to do.
 #[must_use]
-pub fn detail(finding: &Finding) -> String {
+pub(crate) fn detail(finding: &Finding) -> String {
     let mut text = printable(&finding.message);
     text.push_str(&format!("\nfirst: {}", finding.first.in_full()));
     if finding.count > 1 && finding.last != finding.first {

@@ -28,10 +28,10 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 /// The page.
 ///
 /// ```
-/// use grpc_capture::{file::Reader, report::{html, input::{CollectOptions, collect}}};
+/// use grpc_capture::{file::Reader, report::{CollectOptions, collect, html}};
 ///
 /// let mut reader = Reader::open("captures/nan.gcap")?;
-/// let page = html::render(&collect(&mut reader, "nan.gcap", &CollectOptions::default())?);
+/// let page = html(&collect(&mut reader, "nan.gcap", &CollectOptions::default())?);
 /// assert!(page.contains("FAIL"));
 /// # Ok::<(), grpc_capture::file::FileError>(())
 /// ```

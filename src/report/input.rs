@@ -1,12 +1,12 @@
 //! Everything that a report says, as a plain value: collected from a capture in two passes, in bounded memory.
 //!
 //! ```
-//! use grpc_capture::{file::Reader, report::{html, input::{CollectOptions, collect}}};
+//! use grpc_capture::{file::Reader, report::{CollectOptions, collect, html}};
 //!
 //! let mut reader = Reader::open("captures/febus-jitter.gcap")?;
 //! let input = collect(&mut reader, "febus-jitter.gcap", &CollectOptions::default())?;
 //! assert_eq!(input.validation.frames, 18);
-//! assert!(html::render(&input).starts_with("<!DOCTYPE html>"));
+//! assert!(html(&input).starts_with("<!DOCTYPE html>"));
 //! # Ok::<(), grpc_capture::file::FileError>(())
 //! ```
 
@@ -23,7 +23,7 @@ use crate::{
         validate::{Expectations, ReadTo, Validator},
     },
     das::{dialect::Layout, focus::ConfigureResponse},
-    file::{FileError, Header, Reader, Summary, attribute},
+    file::{Attribute, FileError, Header, Reader, Summary},
     model::{
         event::{Event, EventKind, Note, Observer},
         finding::{Finding, Place, Severity},
@@ -169,7 +169,7 @@ pub fn collect<R: Read + Seek>(
 
 /// Pictures alone, without statistics: the findings that they mark, and the damage that ended the reading.
 #[derive(Debug)]
-pub struct Painted {
+pub(crate) struct Painted {
     /// The pictures; their targets are the first place of each finding.
     pub pictures: Pictures,
     /// What was found.
@@ -182,7 +182,7 @@ pub struct Painted {
 
 /// Which spectrogram is painted in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Spectrogram {
+pub(crate) enum Spectrogram {
     /// None. The default.
     #[default]
     None,
@@ -196,7 +196,7 @@ pub enum Spectrogram {
 ///
 /// # Errors
 /// When the file cannot be read again from its beginning.
-pub fn paint<R: Read + Seek>(
+pub(crate) fn paint<R: Read + Seek>(
     reader: &mut Reader<R>,
     options: &CollectOptions,
     spectrogram: Spectrogram,
@@ -267,7 +267,7 @@ fn stall_ns(expected: &Expectations, options: &CollectOptions) -> u64 {
 
 /// The frequencies that the configure response lists.
 fn frequencies_hz(header: &Header) -> Option<Vec<f64>> {
-    let body: serde_json::Value = crate::das::focus::parse_body(header.get(attribute::CONFIGURE_RESPONSE)?).ok()?;
+    let body: serde_json::Value = crate::das::focus::parse_body(header.get(Attribute::CONFIGURE_RESPONSE)?).ok()?;
     let list = ConfigureResponse::from(body).frequencies_list()?;
     let rises = list.windows(2).all(|pair| pair[0] < pair[1]) && list.iter().all(|hz| hz.is_finite());
     Some(list).filter(|list| rises && !list.is_empty())

@@ -31,14 +31,7 @@ pub struct Suite<'a> {
 ///
 /// # Errors
 /// None in practice: everything a finding holds can be written as XML.
-///
-/// ```
-/// use grpc_capture::{model::finding::Severity, report::junit::{Case, Suite, render}};
-/// let cases = vec![Case { rule: "nan", finding: None }];
-/// let xml = render(&[Suite { name: "job.gcap", cases, fails_from: Severity::Error }]).unwrap();
-/// assert!(xml.contains(r#"<testcase name="nan""#));
-/// ```
-pub fn render(suites: &[Suite<'_>]) -> Result<String, String> {
+pub(crate) fn render(suites: &[Suite<'_>]) -> Result<String, String> {
     let mut report = Report::new("capture validate");
     for suite in suites {
         let mut out = TestSuite::new(printable(suite.name));
@@ -136,5 +129,27 @@ mod tests {
     fn a_warning_fails_only_a_strict_validation() {
         assert!(xml(Severity::Warning, Severity::Error).contains(r#"failures="0""#));
         assert!(xml(Severity::Warning, Severity::Warning).contains(r#"failures="1""#));
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_render() {
+        use crate::{
+            model::Severity,
+            report::junit::{Case, Suite, render},
+        };
+        let cases = vec![Case {
+            rule: "nan",
+            finding: None,
+        }];
+        let xml = render(&[Suite {
+            name: "job.gcap",
+            cases,
+            fails_from: Severity::Error,
+        }])
+        .unwrap();
+        assert!(xml.contains(r#"<testcase name="nan""#));
     }
 }

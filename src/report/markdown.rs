@@ -7,7 +7,7 @@ use super::{
     stats_text,
 };
 use crate::{
-    file::attribute,
+    file::Attribute,
     model::{
         finding::Verdict,
         text::{counted, printable, printable_lines},
@@ -53,8 +53,8 @@ pub fn render(input: &ReportInput) -> String {
     text.push_str("\n## Statistics\n\n");
     fence(&mut text, "text", &stats_text::render(&input.stats));
     for (title, name) in [
-        ("Configure request", attribute::CONFIGURE_REQUEST),
-        ("Configure response", attribute::CONFIGURE_RESPONSE),
+        ("Configure request", Attribute::CONFIGURE_REQUEST),
+        ("Configure response", Attribute::CONFIGURE_RESPONSE),
     ] {
         if let Some(body) = body(&input.header, name) {
             text.push_str(&format!("\n## {title}\n\n"));
@@ -100,7 +100,7 @@ fn findings(text: &mut String, input: &ReportInput) {
 
 /// Text within a line, a heading or a table: nothing in it is markup, and nothing becomes a link.
 #[must_use]
-pub fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let text = printable(text);
     for (at, letter) in text.char_indices() {
@@ -129,7 +129,7 @@ fn is_www(text: &str) -> bool {
 
 /// Text as code within a line, in more backticks than it holds in a row.
 #[must_use]
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = printable(text);
     let ticks = "`".repeat(longest_ticks(&text) + 1);
     // One blank at each side is not part of the code, and keeps its own backticks apart.

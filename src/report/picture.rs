@@ -13,29 +13,25 @@
 //! the sensors. The rest of the bins holds noise, which would pale what happens. Limits are percentiles, so that one wild
 //! value does not darken the rest.
 
-pub mod canvas;
-pub mod colour;
+pub(crate) mod canvas;
+pub(crate) mod colour;
 mod cube;
 pub(crate) mod draw;
 mod font;
 mod histogram;
 mod painter;
-pub mod png;
+pub(crate) mod png;
 mod raster;
 mod sample;
 pub(crate) mod scale;
 mod survey;
 mod timebase;
-mod timeline;
+pub(crate) mod timeline;
 
-pub use cube::Cube;
-pub use histogram::Histogram;
-pub use painter::{Painter, PainterOptions, Pictures, Target};
-pub use raster::{Cell, Columns, Limits, Raster, Slots};
-pub use scale::{Tick, numbers, times};
-pub use survey::{Plan, SensorPlan, SensorState, Survey};
-pub use timebase::{Segment, Timebase};
-pub use timeline::{Arrivals, CallSpan, Lost, Silence};
+pub(crate) use painter::{Painter, PainterOptions, Pictures};
+pub use raster::Cell;
+pub(crate) use raster::Limits;
+pub(crate) use survey::{SensorState, Survey};
 
 use crate::das::{frames::MessagePlace, spectrogram::Row};
 

@@ -6,11 +6,11 @@ use crate::{
 };
 
 /// The rule that these findings name.
-pub const RULE: &str = "regression";
+pub(crate) const RULE: &str = "regression";
 
 /// One finding for each metric that got worse by more than it may.
 #[must_use]
-pub fn findings(regressions: &[Regression]) -> Vec<Finding> {
+pub(crate) fn findings(regressions: &[Regression]) -> Vec<Finding> {
     regressions.iter().map(finding).collect()
 }
 

@@ -28,11 +28,11 @@ impl Schema {
     /// When it is no descriptor set, or too large.
     ///
     /// ```
-    /// use grpc_capture::{model::event::Direction, das::proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
+    /// use grpc_capture::{model::Direction, das::FOCUS_DESCRIPTOR_SET, report::Schema};
     /// let schema = Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET)?;
     /// let method = "/datastream.DataStreamService/StreamSpectrograms";
     /// assert_eq!(schema.message_type(method, Direction::Sent).as_deref(), Some("datastream.StreamRequest"));
-    /// # Ok::<(), grpc_capture::report::schema::SchemaError>(())
+    /// # Ok::<(), grpc_capture::report::SchemaError>(())
     /// ```
     pub fn from_descriptor_set(descriptor_set: &[u8]) -> Result<Self, SchemaError> {
         let read = Descriptors::read(descriptor_set)?;
@@ -70,13 +70,13 @@ impl Schema {
     /// Encodes the request of a method from JSON, in the proto3 mapping; `None` when the method is not in the schema.
     ///
     /// ```
-    /// use grpc_capture::{das::proto::FOCUS_DESCRIPTOR_SET, report::schema::Schema};
+    /// use grpc_capture::{das::FOCUS_DESCRIPTOR_SET, report::Schema};
     /// let schema = Schema::from_descriptor_set(FOCUS_DESCRIPTOR_SET)?;
     /// let method = "/datastream.DataStreamService/StreamSpectrograms";
     /// assert_eq!(schema.encode(method, r#"{"job_id": "a"}"#), Some(Ok(b"\x0a\x01a".to_vec())));
     /// assert!(schema.encode(method, r#"{"job": 1}"#).is_some_and(|refused| refused.is_err()));
     /// assert_eq!(schema.encode("/a.B/C", "{}"), None);
-    /// # Ok::<(), grpc_capture::report::schema::SchemaError>(())
+    /// # Ok::<(), grpc_capture::report::SchemaError>(())
     /// ```
     #[must_use]
     pub fn encode(&self, method: &str, json: &str) -> Option<Result<Vec<u8>, String>> {

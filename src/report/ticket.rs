@@ -6,7 +6,7 @@
 
 mod fit;
 mod texts;
-pub mod xray;
+pub(crate) mod xray;
 
 use std::{
     fs::File,
@@ -38,13 +38,10 @@ use crate::{
         slice::{SliceError, SlicedCall},
     },
 };
-pub use fit::Fit;
+pub(crate) use fit::Fit;
 
 /// The capture's name within a bundle.
-pub const CAPTURE: &str = "capture.gcap";
-
-/// What a bundle may be by default, bytes: what Jira takes unless its administrator says otherwise.
-pub const MAX_BYTES: u64 = 10_000_000;
+pub(crate) const CAPTURE: &str = "capture.gcap";
 
 /// How to make a bundle.
 #[derive(Debug, Clone)]

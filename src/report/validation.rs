@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Version of the JSON schema.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// The result of a validation of one capture. Its JSON form is one object; keys may be added within a version.
 #[derive(Debug, Clone, Serialize)]

@@ -18,7 +18,7 @@ pub fn render(report: &Report) -> String {
 
 /// Findings as a table, and each with its places and hint.
 #[must_use]
-pub fn findings(report: &Report) -> String {
+pub(crate) fn findings(report: &Report) -> String {
     let mut text = String::new();
     if !report.findings.is_empty() {
         let mut table = Table::new();
@@ -47,7 +47,7 @@ pub fn findings(report: &Report) -> String {
 
 /// PASS or FAIL, and the first reason.
 #[must_use]
-pub fn verdict(report: &Report) -> String {
+pub(crate) fn verdict(report: &Report) -> String {
     let capture = printable(&report.capture);
     let errors = counted(report.errors as u64, "error");
     let warnings = counted(report.warnings as u64, "warning");

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// Whether a server plays at once or waits to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
+pub(crate) enum Start {
     /// It plays.
     #[default]
     Playing,

@@ -8,7 +8,7 @@ use super::{
     script::{Job, Scan},
     shape::JobShape,
 };
-use crate::file::{CaptureState, Header, attribute};
+use crate::file::{Attribute, CaptureState, Header};
 use crate::replay::source::{Calls, CaptureSource, Events, SourceError};
 
 /// What is to be served.
@@ -31,7 +31,7 @@ impl Opened {
             let scan = scan(&mut events)?;
             opened.states.push((source.name().to_owned(), events.state()?));
             let header = events.header();
-            let fallback_id = text(header, attribute::JOB_ID).unwrap_or_else(|| source.stem());
+            let fallback_id = text(header, Attribute::JOB_ID).unwrap_or_else(|| source.stem());
             let jobs = scan.jobs(fallback_id);
             if jobs.is_empty() {
                 return Err(ReplayError::NoCall {
@@ -41,7 +41,7 @@ impl Opened {
             for job in jobs {
                 opened.add(job, source_at, source, header, shapes)?;
             }
-            if let Some(set) = header.get(attribute::DESCRIPTOR_SET).filter(|set| !set.is_empty()) {
+            if let Some(set) = header.get(Attribute::DESCRIPTOR_SET).filter(|set| !set.is_empty()) {
                 opened.descriptor_sets.push((source.name().to_owned(), set.to_vec()));
             }
         }
@@ -73,8 +73,8 @@ impl Opened {
             job,
             source_at,
             source: source.clone(),
-            configure_request: json(attribute::CONFIGURE_REQUEST),
-            configure_response: json(attribute::CONFIGURE_RESPONSE),
+            configure_request: json(Attribute::CONFIGURE_REQUEST),
+            configure_response: json(Attribute::CONFIGURE_RESPONSE),
             shape,
         }));
         Ok(())

@@ -28,7 +28,7 @@ const EARLY_PART: u32 = 8;
 
 /// One recorded call.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub(crate) struct Call {
     /// Its number within the capture.
     pub call: u32,
     /// Full method path.
@@ -63,7 +63,7 @@ pub struct Call {
 
 /// A request message, as it was before the client's encoder where that can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// True when it is compressed, and it cannot be told how.
     pub compressed: bool,
     /// Its bytes.
@@ -73,14 +73,14 @@ pub struct Request {
 impl Call {
     /// The request of a `datastream` stream; `None` for another method or an unreadable request.
     #[must_use]
-    pub fn stream_request(&self) -> Option<StreamRequest<'_>> {
+    pub(crate) fn stream_request(&self) -> Option<StreamRequest<'_>> {
         let data = (self.method == STREAM_SPECTROGRAMS).then(|| self.plain_request())??;
         StreamRequest::decode(data).ok()
     }
 
     /// The stream id of a `pandadatastream` stream; a call without a recorded request is stream 0.
     #[must_use]
-    pub fn stream_id(&self) -> Option<i32> {
+    pub(crate) fn stream_id(&self) -> Option<i32> {
         if self.method != STREAM_DATA {
             return None;
         }
@@ -130,7 +130,7 @@ impl Call {
 
 /// One job of a capture: what a client can ask for by name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Job {
+pub(crate) struct Job {
     /// The name that `POST /configure` answers and that a `datastream` request gives.
     pub job_id: String,
     /// Its calls, in the order of the recording.
@@ -140,13 +140,13 @@ pub struct Job {
 impl Job {
     /// True when the job speaks the production dialect, where the port chooses the job.
     #[must_use]
-    pub fn is_production(&self) -> bool {
+    pub(crate) fn is_production(&self) -> bool {
         self.calls.iter().any(|call| call.method == STREAM_DATA)
     }
 
     /// The streams of a production job, each once, in order.
     #[must_use]
-    pub fn stream_ids(&self) -> Vec<i32> {
+    pub(crate) fn stream_ids(&self) -> Vec<i32> {
         let mut ids: Vec<i32> = self.calls.iter().filter_map(Call::stream_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -156,7 +156,7 @@ impl Job {
 
 /// Gathers the calls of a capture, event by event; small whatever the capture holds.
 #[derive(Debug, Default)]
-pub struct Scan {
+pub(crate) struct Scan {
     calls: BTreeMap<u32, Call>,
     /// The calls that are listed but not yet known well enough; `None` when there is no list.
     wanted: Option<BTreeMap<u32, Wanted>>,
@@ -190,7 +190,7 @@ impl Wanted {
 impl Scan {
     /// A scan of a capture whose calls are listed, so that it need not read the whole.
     #[must_use]
-    pub fn of_listed(calls: &[CallOverview]) -> Self {
+    pub(crate) fn of_listed(calls: &[CallOverview]) -> Self {
         let wanted = calls.iter().filter(|call| call.start.is_some()).map(|call| {
             let wanted = Wanted {
                 start_ns: call.start_offset_ns,
@@ -221,7 +221,7 @@ impl Scan {
 
     /// The offset from which on there is more to see, nanoseconds; `None` when everything was seen.
     #[must_use]
-    pub fn wants_from(&self) -> Option<u64> {
+    pub(crate) fn wants_from(&self) -> Option<u64> {
         match &self.wanted {
             None => Some(0),
             Some(_) => self.waiting.first().map(|(start_ns, _)| *start_ns),
@@ -234,7 +234,7 @@ impl Scan {
     }
 
     /// Takes note of the next event.
-    pub fn take(&mut self, event: &Event) {
+    pub(crate) fn take(&mut self, event: &Event) {
         self.want_less(event);
         let kept = self.keeper.take(event);
         match &event.kind {
@@ -317,7 +317,7 @@ impl Scan {
     /// A `datastream` stream belongs to the job that its request names; what names none belongs to `fallback_id`. A
     /// method that is no Focus stream belongs to the capture's first job, or to `fallback_id` when there is no other.
     #[must_use]
-    pub fn jobs(self, fallback_id: &str) -> Vec<Job> {
+    pub(crate) fn jobs(self, fallback_id: &str) -> Vec<Job> {
         let mut jobs = Jobs::default();
         let mut others: Vec<Call> = Vec::new();
         for call in self.calls.into_values() {

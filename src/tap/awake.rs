@@ -118,7 +118,7 @@ impl Shared {
 
 /// A moment until which something may take, by an `Awake` clock. Clones are one and the same.
 #[derive(Debug, Clone)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     clock: Awake,
     at: Duration,
 }
@@ -126,7 +126,7 @@ pub struct Deadline {
 impl Deadline {
     /// So long from now; it needs a runtime. Time in which the process stands still does not count.
     #[must_use]
-    pub fn after(limit: Duration) -> Self {
+    pub(crate) fn after(limit: Duration) -> Self {
         Self {
             clock: Awake::start(limit),
             at: limit,
@@ -135,12 +135,12 @@ impl Deadline {
 
     /// What is left until then.
     #[must_use]
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.at.saturating_sub(self.clock.look().now)
     }
 
     /// Waits until then.
-    pub async fn passed(&self) {
+    pub(crate) async fn passed(&self) {
         self.clock.sleep_until(self.at).await;
     }
 

@@ -4,7 +4,7 @@
 //! tonic channel only carries the request; its codec, which would refuse or change messages, is not in the way.
 
 pub(super) mod ending;
-pub mod job;
+pub(crate) mod job;
 mod limits;
 mod outcome;
 mod request;
@@ -19,9 +19,11 @@ use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 use tonic::body::Body;
 
-pub use limits::{CallLimits, Shared, Stop};
-pub use outcome::{CallFault, CallOutcome};
-pub use request::CallRequest;
+pub(crate) use limits::Shared;
+pub use limits::{CallLimits, Stop};
+pub(crate) use outcome::CallFault;
+pub use outcome::CallOutcome;
+pub(crate) use request::CallRequest;
 
 use super::dial::{Connection, within};
 use crate::{
@@ -51,7 +53,7 @@ enum Attempt {
 }
 
 /// One call, opened in the recorder and ready to run.
-pub struct CallTap {
+pub(crate) struct CallTap {
     connection: Connection,
     request: CallRequest,
     limits: CallLimits,
@@ -69,7 +71,7 @@ pub struct CallTap {
 
 impl CallTap {
     /// Records the start of the call, which gives it its number.
-    pub fn open(
+    pub(crate) fn open(
         connection: Connection,
         request: CallRequest,
         limits: CallLimits,
@@ -95,7 +97,7 @@ impl CallTap {
     }
 
     /// Runs the call to its end, which is recorded whatever happens.
-    pub async fn run(mut self) -> CallOutcome {
+    pub(crate) async fn run(mut self) -> CallOutcome {
         let (ending, fault) = match self.attempts().await {
             Ok(ending) => (ending, None),
             Err(fault) => {

@@ -7,7 +7,7 @@
 
 mod connector;
 mod error;
-pub mod metadata;
+pub(crate) mod metadata;
 mod raw;
 mod target;
 pub(crate) mod watch;
@@ -29,7 +29,8 @@ pub(in crate::tap) use connector::TargetPeer;
 pub use error::DialError;
 pub(crate) use error::chain;
 pub(in crate::tap) use raw::{Dialer, Wire};
-pub use target::{Scheme, Target, TargetError, listen_address};
+pub(crate) use target::listen_address;
+pub use target::{Scheme, Target, TargetError};
 
 use super::{
     awake::Deadline,
@@ -41,7 +42,7 @@ use error::{Fault, Lack, Next};
 use watch::{Opening, Watch};
 
 /// How long a job may take to become reachable: jobs of the field were ready after 7 to 21 seconds.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long one attempt may take, so that a lost SYN does not use up the whole limit.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
@@ -55,7 +56,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_ATTEMPT: Duration = Duration::from_millis(150);
 
 /// HTTP/2 window of a stream, 8 MiB: several frames of the field in flight, and the gain is flat beyond it.
-pub const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
+pub(crate) const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 /// HTTP/2 window of a connection: the largest there is. The windows of its streams are the bound, and one that stalls must
 /// not hold up the others. The HTTP/2 library also bounds the small frames that wait to be read by it.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
@@ -79,9 +80,9 @@ pub struct DialOptions {
     pub tls: TlsOptions,
     /// `:authority` to ask for, and the name the certificate must carry. Default: the target's.
     pub authority: Option<String>,
-    /// Limit of all attempts together. Default [`CONNECT_TIMEOUT`].
+    /// Limit of all attempts together. Default `CONNECT_TIMEOUT`.
     pub connect_timeout: Duration,
-    /// Metadata sent with every call, from `-H` ([`metadata::parse`]).
+    /// Metadata sent with every call, from `-H` (`metadata::parse`).
     pub metadata: HeaderMap,
     /// When TLS may give way to plain text. Default: only on this machine.
     pub fallback: Fallback,
@@ -89,7 +90,7 @@ pub struct DialOptions {
     /// Default: false.
     pub answered: bool,
     /// HTTP/2 window of a stream in bytes. It bounds what a stream whose recorder is
-    /// busy may hold in memory. Default [`STREAM_WINDOW`].
+    /// busy may hold in memory. Default `STREAM_WINDOW`.
     pub stream_window: u32,
 }
 

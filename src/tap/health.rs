@@ -74,7 +74,7 @@ enum Answer {
 }
 
 /// Asks until the job is ready or `limit` has run out.
-pub async fn wait_ready(
+pub(crate) async fn wait_ready(
     connection: &Connection,
     probe: HealthProbe,
     limit: Duration,

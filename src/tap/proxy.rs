@@ -29,7 +29,8 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use filter::MethodFilter;
-pub use hub::{CallEnd, ProxyOutcome};
+pub(crate) use hub::CallEnd;
+pub use hub::ProxyOutcome;
 
 use super::{
     client::Stop,

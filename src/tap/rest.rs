@@ -26,10 +26,10 @@ use answer::Answer;
 const PREFIX: &str = "/focus-server";
 
 /// How long is waited for a connection, by default.
-pub const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long is waited for an answer once connected, by default: preparing a recording takes the server a while.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long is waited for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +70,6 @@ pub struct FocusClient {
 
 impl FocusClient {
     /// A client of the server at `base_url`: `https://host/focus-server/`, or without the path.
-    ///
-    /// ```
-    /// use grpc_capture::tap::{rest::{FocusClient, RestLimits}, tls::TlsOptions};
-    /// let client = FocusClient::new("http://127.0.0.1:8500", &TlsOptions::default(), RestLimits::default())?;
-    /// assert_eq!(client.host(), "127.0.0.1");
-    /// # Ok::<(), grpc_capture::tap::rest::RestError>(())
-    /// ```
     pub fn new(base_url: &str, tls: &TlsOptions, limits: RestLimits) -> Result<Self, RestError> {
         let base = base(base_url)?;
         let mut builder = Client::builder()
@@ -216,3 +209,14 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_new() -> Result<(), crate::tap::RestError> {
+        use crate::tap::{FocusClient, TlsOptions, rest::RestLimits};
+        let client = FocusClient::new("http://127.0.0.1:8500", &TlsOptions::default(), RestLimits::default())?;
+        assert_eq!(client.host(), "127.0.0.1");
+        Ok(())
+    }
+}

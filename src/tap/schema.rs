@@ -14,7 +14,7 @@ use prost::Message as _;
 use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeFileResolver};
 use thiserror::Error;
 
-pub use reflect::{ReflectError, reflect};
+pub(crate) use reflect::{ReflectError, reflect};
 
 use crate::grpc::descriptors::{self, Descriptors, MAX_SET_BYTES};
 

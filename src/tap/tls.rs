@@ -4,10 +4,10 @@
 
 mod identity;
 mod pin;
-pub mod remedy;
+pub(crate) mod remedy;
 mod verifier;
 
-pub use pin::{NoPin, parse_pin};
+pub(crate) use pin::parse_pin;
 
 use std::{
     io,
@@ -24,7 +24,7 @@ use rustls::{
         pem::{self, PemObject as _},
     },
 };
-pub use verifier::PinMismatch;
+pub(crate) use verifier::PinMismatch;
 pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
 

@@ -1,13 +1,13 @@
 //! From and to other formats.
 
-pub mod binlog;
-pub mod delimited;
-pub mod import;
+pub(crate) mod binlog;
+pub(crate) mod delimited;
+pub(crate) mod import;
 mod loss;
-pub mod mcap;
-pub mod numpy;
-pub mod parquet;
-pub mod rows;
+pub(crate) mod mcap;
+pub(crate) mod numpy;
+pub(crate) mod parquet;
+pub(crate) mod rows;
 
 pub use import::{FramesCheck, Import, ImportError, ImportOptions};
 pub use loss::{Loss, Losses};

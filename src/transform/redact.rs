@@ -5,12 +5,12 @@
 //! and notes. It works before the first write ([`RedactionRule`] is what a recorder takes) and on a capture that exists
 //! ([`rewrite()`]), which then ends with a search of the new file for every value that was taken out.
 
-pub mod action;
+pub(crate) mod action;
 mod encodings;
 mod fields;
 mod header;
 mod json;
-pub mod metadata;
+pub(crate) mod metadata;
 mod names;
 mod redactor;
 mod rest;
@@ -19,25 +19,26 @@ mod rules;
 mod scan;
 mod scrub;
 mod secrets;
-pub mod url;
+pub(crate) mod url;
 mod values;
 mod visit;
 
-pub use action::{Action, NoAction};
-pub use fields::FieldError;
-pub use metadata::{MetadataPolicy, REDACTED};
+pub use action::Action;
+pub(crate) use fields::FieldError;
+pub(crate) use metadata::{MetadataPolicy, REDACTED};
 pub use redactor::Redactor;
-pub use rewrite::{RedactError, Redacted, RedactionCount, Withheld, preview, rewrite};
+pub(crate) use rewrite::preview;
+pub use rewrite::{RedactError, Redacted, rewrite};
 pub use rules::{Rules, RulesError};
-pub use scan::{Found, SecretScan, scan};
+pub(crate) use scan::{SecretScan, scan};
 pub use secrets::Secrets;
-pub use url::strip_userinfo;
+pub(crate) use url::strip_userinfo;
 pub use values::SecretValues;
 
 use crate::model::event::Event;
 
 /// The author of the notes that a redaction adds.
-pub const AUTHOR: &str = "redact";
+pub(crate) const AUTHOR: &str = "redact";
 
 /// Something that takes secrets out of events, one after the other in their order.
 pub trait RedactionRule: Send {

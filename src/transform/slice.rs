@@ -4,8 +4,8 @@
 //! where a slice keeps only some sensors: then messages are encoded again, and header and note say so.
 
 mod machine;
-pub mod merge;
-pub mod note;
+pub(crate) mod merge;
+pub(crate) mod note;
 mod plan;
 mod sensors;
 
@@ -25,7 +25,7 @@ use machine::Machine;
 use plan::Plan;
 
 /// The author of the notes that a slice adds.
-pub const AUTHOR: &str = "slice";
+pub(crate) const AUTHOR: &str = "slice";
 
 /// What to keep.
 ///
@@ -190,7 +190,7 @@ impl From<DecodeError> for EncodeError {
 ///
 /// ```
 /// use grpc_capture::file::{Reader, Writer, WriterOptions};
-/// use grpc_capture::transform::slice::{Cut, Range, slice};
+/// use grpc_capture::transform::{Cut, Range, slice};
 ///
 /// let mut reader = Reader::open("captures/optodas-quake.gcap")?;
 /// let range = Range::Time { from_ns: 2_000_000_000, to_ns: 4_000_000_000 };
@@ -198,7 +198,7 @@ impl From<DecodeError> for EncodeError {
 /// let options = WriterOptions::default();
 /// let sliced = slice(&mut reader, &cut, |header| Writer::new(Vec::new(), header, options))?;
 /// assert_eq!((sliced.messages, sliced.messages_left_out), (15, 58));
-/// # Ok::<(), grpc_capture::transform::slice::SliceError>(())
+/// # Ok::<(), grpc_capture::transform::SliceError>(())
 /// ```
 ///
 /// # Errors

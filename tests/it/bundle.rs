@@ -5,13 +5,10 @@ use std::path::Path;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use grpc_capture::{
-    das::proto::{
-        FOCUS_DESCRIPTOR_SET,
-        datastream::{DataStream, SensorIntensity, SpectrogramRow, StreamRequest},
-    },
-    file::{Header, Reader, Writer, WriterOptions, attribute},
+    das::{DataStream, FOCUS_DESCRIPTOR_SET, SensorIntensity, SpectrogramRow, StreamRequest},
+    file::{Attribute, Header, Reader, Writer, WriterOptions},
     grpc,
-    model::event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Note, Status},
+    model::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Note, Status},
 };
 use prost::Message as _;
 
@@ -71,12 +68,12 @@ fn metadata(entries: &[(&str, &str)]) -> Metadata {
 fn planted(path: &str) {
     let mut header = Header::new(1_700_000_000_000_000_000);
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
-    header.set(attribute::DIALECT, "datastream");
-    header.set(attribute::SOURCE, format!("https://{CUSTOMER}.example:50051"));
-    header.set(attribute::JOB_ID, "12-70788");
+    header.set(Attribute::DIALECT, "datastream");
+    header.set(Attribute::SOURCE, format!("https://{CUSTOMER}.example:50051"));
+    header.set(Attribute::JOB_ID, "12-70788");
     header.set("tag.remark", format!("seen at {SITE}: {FIELD}"));
     header.set(
-        attribute::CONFIGURE_REQUEST,
+        Attribute::CONFIGURE_REQUEST,
         format!("{{\"title\":{}}}", serde_json::json!(FIELD)),
     );
     let ascii = FIELD
@@ -84,14 +81,14 @@ fn planted(path: &str) {
         .replace('ä', "\\u00e4")
         .replace('"', "\\\"");
     header.set(
-        attribute::CONFIGURE_RESPONSE,
+        Attribute::CONFIGURE_RESPONSE,
         format!(
             "{{\"job_id\":\"12-70788\",\"stream_url\":\"http://{CUSTOMER}.example\",\"stream_port\":50051,\
              \"metadata\":{{\"{CUSTOMER}\":{{\"owner\":\"{CUSTOMER}\",\"dx\":4.5}}}},\"remark\":\"{ascii}\",\
              \"legend\":{{\"{ascii}\":1}}}}"
         ),
     );
-    let percent: String = grpc::status::percent_encode(&format!("bad job at {FIELD}"));
+    let percent: String = percent_encode(&format!("bad job at {FIELD}"));
     let kinds = [
         EventKind::CallStart(CallStart {
             method: "/datastream.DataStreamService/StreamSpectrograms".to_owned(),
@@ -230,4 +227,13 @@ fn messages_that_cannot_be_redacted_make_a_bundle_that_says_what_it_lacks() {
     let made = run(&[&["bundle", &torn, "-o", &archive], RULES].concat()).expect(3);
     let told = "1 message of the recording could not be searched for redaction";
     assert!(made.text().contains(told), "{}", made.text());
+}
+
+/// As gRPC writes a status message: printable ASCII but `%` as it is, every other byte as `%XX`.
+fn percent_encode(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b' '..=b'~' if byte != b'%' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }

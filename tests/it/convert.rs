@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use grpc_capture::model::event::EventKind;
+use grpc_capture::model::EventKind;
 
 use crate::support::{Dir, events, received, run, shipped};
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use grpc_capture::model::event::Ending;
+use grpc_capture::model::Ending;
 
 use crate::support::{
     Dir, Noise, Running, delimited, endings, frames,

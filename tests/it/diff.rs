@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grpc_capture::serve::faults::CATALOG;
+use grpc_capture::serve::FAULTS;
 use serde_json::{Value, json};
 
 use crate::{
@@ -211,7 +211,7 @@ fn every_fault_is_tried() {
         .map(|fault| fault.split(':').next().unwrap())
         .collect();
     // A server that refuses every connection leaves nothing to compare (`faults` holds what it does instead).
-    let faults = CATALOG.iter().map(|entry| entry.name).filter(|name| *name != "refuse");
+    let faults = FAULTS.iter().map(|entry| entry.name).filter(|name| *name != "refuse");
     assert_eq!(tried, faults.collect());
 }
 

@@ -182,7 +182,7 @@ fn an_earlier_capture_is_replaced_as_soon_as_there_is_something_and_the_new_one_
 }
 
 fn received_so_far(path: &str) -> Vec<Bytes> {
-    use grpc_capture::model::event::{Direction, EventKind};
+    use grpc_capture::model::{Direction, EventKind};
     let messages = readable(path).into_iter().filter_map(|event| match event.kind {
         EventKind::Message(message) if message.direction == Direction::Received => Some(message.data),
         _ => None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grpc_capture::serve::faults::CATALOG;
+use grpc_capture::serve::FAULTS;
 use serde_json::Value;
 
 use crate::support::{Dir, Run, Running, Serve, received, run, shipped};
@@ -89,9 +89,9 @@ fn every_fault_is_recorded_and_the_validator_names_it() {
             .iter()
             .map(|case| case.fault.split(':').next().unwrap().to_owned()),
     );
-    assert_eq!(tried, names(&mut CATALOG.iter().map(|entry| entry.name.to_owned())));
+    assert_eq!(tried, names(&mut FAULTS.iter().map(|entry| entry.name.to_owned())));
     for case in CASES {
-        let entry = CATALOG.iter().find(|entry| case.fault.starts_with(entry.name)).unwrap();
+        let entry = FAULTS.iter().find(|entry| case.fault.starts_with(entry.name)).unwrap();
         assert_eq!(entry.finding, case.finding, "{}", case.fault);
         let dir = Dir::new();
         let out = dir.file("faulty.gcap");
@@ -168,5 +168,5 @@ fn a_misspelt_fault_is_a_usage_error_that_names_the_right_one() {
         .expect(2)
         .says(&["plan.toml", "did you mean \"every\"?"]);
     let help = run(&["serve", "--fault", "help"]).expect(0);
-    assert!(CATALOG.iter().all(|entry| help.text().contains(entry.example)));
+    assert!(FAULTS.iter().all(|entry| help.text().contains(entry.example)));
 }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use grpc_capture::{
     file::{Header, Writer, WriterOptions},
-    model::event::{CallStart, Direction, Event, EventKind, Message},
+    model::{CallStart, Direction, Event, EventKind, Message},
 };
 use serde_json::Value;
 

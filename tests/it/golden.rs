@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use grpc_capture::{
-    analyze::snapshot::{self, names},
+    analyze::{pair_goldens, snapshot_text},
     file::Reader,
 };
 
@@ -14,7 +14,7 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
 fn check(capture: &str) {
     let mut reader = Reader::open(Path::new(CAPTURES).join(format!("{capture}.gcap"))).unwrap();
-    let text = snapshot::text(&mut reader).unwrap();
+    let text = snapshot_text(&mut reader).unwrap();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(SNAPSHOTS);
     settings.set_prepend_module_to_snapshot(false);
@@ -55,7 +55,7 @@ fn is_capture(name: &str) -> bool {
 #[test]
 fn every_capture_has_a_snapshot_and_a_test_and_every_snapshot_a_capture() {
     let captures: Vec<_> = files(CAPTURES).into_iter().filter(|name| is_capture(name)).collect();
-    let pairs = names::pair(captures.clone(), files(SNAPSHOTS), ".snap");
+    let pairs = pair_goldens(captures.clone(), files(SNAPSHOTS), ".snap");
     assert!(pairs.complete(), "add or remove: {pairs:?}");
     let tested: Vec<_> = GOLDEN.iter().map(|capture| format!("{capture}.gcap")).collect();
     let untested: Vec<_> = captures.iter().filter(|capture| !tested.contains(capture)).collect();
@@ -64,6 +64,6 @@ fn every_capture_has_a_snapshot_and_a_test_and_every_snapshot_a_capture() {
 
 #[test]
 fn a_capture_read_twice_gives_the_same_text() {
-    let text = || snapshot::text(&mut Reader::open(Path::new(CAPTURES).join("febus-jitter.gcap")).unwrap()).unwrap();
+    let text = || snapshot_text(&mut Reader::open(Path::new(CAPTURES).join("febus-jitter.gcap")).unwrap()).unwrap();
     assert_eq!(text(), text());
 }

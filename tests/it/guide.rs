@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use grpc_capture::analyze::validate::{RULES, Rule};
+use grpc_capture::analyze::{RULES, Rule};
 
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/validating.md");
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use grpc_capture::{
     file::{Codec, Header, Writer, WriterOptions},
     grpc::deflate,
-    model::event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
+    model::{CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
 };
 
 use crate::support::{Dir, delimited, endings, frames, received, run, shipped, verify};

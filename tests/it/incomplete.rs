@@ -5,9 +5,9 @@ use std::fs;
 
 use bytes::Bytes;
 use grpc_capture::{
-    das::proto::{FOCUS_DESCRIPTOR_SET, datastream::DataStream},
-    file::{Header, Writer, WriterOptions, attribute},
-    model::event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Note, Status},
+    das::{DataStream, FOCUS_DESCRIPTOR_SET},
+    file::{Attribute, Header, Writer, WriterOptions},
+    model::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Note, Status},
 };
 use prost::Message as _;
 
@@ -34,8 +34,8 @@ const KINDS: [Kind; 4] = [Kind::Whole, Kind::Unfinished, Kind::Torn, Kind::Damag
 pub(crate) fn capture(dir: &Dir, kind: Kind) -> String {
     let path = dir.file(&format!("{kind:?}.gcap"));
     let mut header = Header::new(1_000);
-    header.set(attribute::DIALECT, "datastream");
-    header.set(attribute::JOB_ID, "x");
+    header.set(Attribute::DIALECT, "datastream");
+    header.set(Attribute::JOB_ID, "x");
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
     let options = WriterOptions {
         chunk_bytes: 4096,
@@ -47,7 +47,7 @@ pub(crate) fn capture(dir: &Dir, kind: Kind) -> String {
         ..CallStart::default()
     };
     let request = EventKind::Message(Message::plain(Direction::Sent, &b"\x0a\x01x"[..]));
-    let headers = EventKind::Headers(grpc_capture::model::event::Headers {
+    let headers = EventKind::Headers(grpc_capture::model::Headers {
         metadata: Metadata::default(),
     });
     let opening = [EventKind::CallStart(start), request, EventKind::HalfClose, headers];
@@ -386,7 +386,7 @@ fn recover_says_when_it_ends_calls_itself() {
 fn mixed(dir: &Dir) -> String {
     let path = dir.file("mixed.gcap");
     let mut header = Header::new(0);
-    header.set(attribute::DIALECT, "datastream");
+    header.set(Attribute::DIALECT, "datastream");
     let mut writer = Writer::create(&path, &header, WriterOptions::default()).unwrap();
     let start = |method: &str| {
         EventKind::CallStart(CallStart {

@@ -1,6 +1,6 @@
 //! `capture merge` and `capture note`.
 
-use grpc_capture::model::event::EventKind;
+use grpc_capture::model::EventKind;
 
 use crate::support::{Dir, events, received, run, shipped, verify};
 

@@ -156,7 +156,7 @@ fn a_token_that_the_server_repeats_is_in_nothing_that_is_written_or_said() {
         "--plaintext",
         "--reflect=never",
         "--method",
-        grpc_capture::das::dialect::datastream::METHOD,
+        grpc_capture::das::Dialect::DataStream.method(),
         "-H",
         &header,
     ];
@@ -191,8 +191,8 @@ fn what_a_recording_cannot_look_into_is_left_out_and_said() {
         "[fields]\n'datastream.SpectrogramRow.canvasId' = 'mask'\n",
     );
     let (out, target) = (dir.file("out.gcap"), server.addr.to_string());
-    let protoset = dir.write("focus.pb", grpc_capture::das::proto::FOCUS_DESCRIPTOR_SET);
-    let method = grpc_capture::das::dialect::datastream::METHOD;
+    let protoset = dir.write("focus.pb", grpc_capture::das::FOCUS_DESCRIPTOR_SET);
+    let method = grpc_capture::das::Dialect::DataStream.method();
     let call = [
         "record",
         "--target",

@@ -147,10 +147,7 @@ fn pictures_have_the_size_that_was_asked_for() {
 fn an_earthquake_is_seen_where_it_was() {
     use grpc_capture::{
         file::Reader,
-        report::{
-            input::{CollectOptions, collect},
-            picture::Cell,
-        },
+        report::{Cell, CollectOptions, collect},
     };
     let mut reader = Reader::open(shipped("optodas-quake.gcap")).unwrap();
     let input = collect(&mut reader, "quake", &CollectOptions::default()).unwrap();

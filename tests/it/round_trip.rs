@@ -3,12 +3,9 @@
 use std::io::Write as _;
 
 use grpc_capture::{
-    das::{
-        dialect::{datastream, pandadatastream},
-        proto::FOCUS_DESCRIPTOR_SET,
-    },
-    file::{Codec, Header, Reader, Writer, WriterOptions, attribute},
-    model::event::{
+    das::{Dialect, FOCUS_DESCRIPTOR_SET, datastream_request, pandadatastream_request},
+    file::{Attribute, Codec, Header, Reader, Writer, WriterOptions},
+    model::{
         Broken, CallStart, Cancelled, Deadline, Direction, Ending, Event, EventKind, Gap, Headers, Limit, Message,
         Metadata, Note, Party, Status,
     },
@@ -34,10 +31,10 @@ fn metadata(pairs: &[(&str, &[u8])]) -> Metadata {
 
 fn header() -> Header {
     let mut header = Header::new(1_790_000_000_000_000_000);
-    header.set(attribute::TOOL, "grpc-capture test");
-    header.set(attribute::DIALECT, "datastream");
-    header.set(attribute::JOB_ID, "12-1");
-    header.set(attribute::CONFIGURE_RESPONSE, r#"{"job": "12-1"}"#);
+    header.set(Attribute::TOOL, "grpc-capture test");
+    header.set(Attribute::DIALECT, "datastream");
+    header.set(Attribute::JOB_ID, "12-1");
+    header.set(Attribute::CONFIGURE_RESPONSE, r#"{"job": "12-1"}"#);
     header.set("tag.well", "A-7");
     header.set("bytes", [0xff, 0x00, 0xfe]);
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
@@ -46,10 +43,10 @@ fn header() -> Header {
 
 /// What a call of the datastream dialect begins with, and these frames.
 fn opening(method: &str, frames: usize) -> Vec<EventKind> {
-    let request = if method == pandadatastream::METHOD {
-        pandadatastream::stream_request(0)
+    let request = if method == Dialect::PandaDataStream.method() {
+        pandadatastream_request(0)
     } else {
-        datastream::stream_request("12-1", 0)
+        datastream_request("12-1", 0)
     };
     let mut kinds = vec![
         EventKind::CallStart(CallStart {
@@ -100,7 +97,7 @@ fn number(call: u32, kinds: Vec<EventKind>) -> Vec<Event> {
 }
 
 fn kind(name: &'static str, ending: Option<Ending>) -> Kind {
-    let mut kinds = opening(datastream::METHOD, 3);
+    let mut kinds = opening(Dialect::DataStream.method(), 3);
     kinds.extend(ending.map(EventKind::End));
     Kind {
         name,
@@ -164,7 +161,7 @@ fn by_ending() -> Vec<Kind> {
 
 /// Kinds that hold something of their own.
 fn by_content() -> Vec<Kind> {
-    let mut refused = opening(datastream::METHOD, 0);
+    let mut refused = opening(Dialect::DataStream.method(), 0);
     refused.pop();
     refused.push(EventKind::End(Ending::Status(Status {
         code: 5,
@@ -173,7 +170,7 @@ fn by_content() -> Vec<Kind> {
         trailers_only: true,
     })));
 
-    let mut gaps = opening(datastream::METHOD, 3);
+    let mut gaps = opening(Dialect::DataStream.method(), 3);
     gaps.insert(
         6,
         EventKind::Gap(Gap {
@@ -188,7 +185,7 @@ fn by_content() -> Vec<Kind> {
     }));
     gaps.push(EventKind::End(ok()));
 
-    let mut compressed = opening(datastream::METHOD, 3);
+    let mut compressed = opening(Dialect::DataStream.method(), 3);
     for kind in &mut compressed {
         match kind {
             EventKind::Headers(headers) => headers.metadata.push("grpc-encoding", "gzip"),
@@ -201,16 +198,19 @@ fn by_content() -> Vec<Kind> {
     }
     compressed.push(EventKind::End(ok()));
 
-    let mut two = number(1, [opening(datastream::METHOD, 3), vec![EventKind::End(ok())]].concat());
+    let mut two = number(
+        1,
+        [opening(Dialect::DataStream.method(), 3), vec![EventKind::End(ok())]].concat(),
+    );
     let other = [
-        opening(datastream::METHOD, 3),
+        opening(Dialect::DataStream.method(), 3),
         vec![EventKind::End(Ending::Broken(Broken::default()))],
     ]
     .concat();
     two.extend(number(2, other));
     two.sort_by_key(|event| event.offset_ns);
 
-    let mut production = opening(pandadatastream::METHOD, 0);
+    let mut production = opening(Dialect::PandaDataStream.method(), 0);
     production.push(EventKind::End(ok()));
 
     let generic = [opening("/shop.Cart/Watch", 2), vec![EventKind::End(ok())]].concat();
@@ -260,7 +260,7 @@ struct Content {
 
 fn content(path: &str) -> Content {
     let header = Reader::open(path).unwrap().header().clone();
-    let own = [attribute::TOOL, attribute::SOURCE];
+    let own = [Attribute::TOOL, Attribute::SOURCE];
     let mut attributes = header.attributes;
     attributes.retain(|(name, _)| !own.contains(&name.as_str()));
     attributes.sort();
@@ -310,7 +310,7 @@ fn a_capture_comes_back_as_it_was_or_exit_3_says_what_did_not() {
         let before = content(capture);
         let header = Reader::open(capture).unwrap().header().clone();
         // A file of frames has no place for it, and the flag gives it back.
-        let job_id = header.text(attribute::JOB_ID).unwrap_or_default().to_owned();
+        let job_id = header.text(Attribute::JOB_ID).unwrap_or_default().to_owned();
         for (flag, ending) in [("--mcap", "mcap"), ("--binlog", "binlog"), ("--frames", "bin")] {
             let case = format!("{capture} {flag}");
             let (there, back) = (

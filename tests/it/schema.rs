@@ -3,10 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use grpc_capture::{
-    das::proto::FOCUS_DESCRIPTOR_SET,
+    das::FOCUS_DESCRIPTOR_SET,
     file::{Header, Writer, WriterOptions},
-    model::event::{CallStart, Direction, Event, EventKind, Headers, Message, Metadata},
-    tap::schema,
+    model::{CallStart, Direction, Event, EventKind, Headers, Message, Metadata},
+    tap::{join_schemas, load_schemas},
 };
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ struct Any {
 
 fn guide(dir: &Dir) -> Vec<u8> {
     let proto = dir.write("guide.proto", GUIDE);
-    schema::load(&[proto.into()], &[], &[]).unwrap().unwrap()
+    load_schemas(&[proto.into()], &[], &[]).unwrap().unwrap()
 }
 
 /// A capture of these messages on one method, and what `cat` says of each.
@@ -302,7 +302,7 @@ fn a_schema_of_an_edition_is_read_by_every_command() {
         );
     }
     // Embedded as it came, and one that no build knows is named once.
-    let set = schema::join(None, EDITION).unwrap();
+    let set = join_schemas(None, EDITION).unwrap();
     assert_eq!(set, EDITION);
     let future = [&EDITION[..EDITION.len() - 2], b"\xe8\x17"].concat();
     let future = [&future[..], &guide(&dir)].concat();
@@ -322,13 +322,13 @@ fn a_proto_file_of_an_edition_is_refused_with_the_way_that_works() {
     let dir = Dir::new();
     let text = "// A comment.\n/* and\nanother */ edition = \"2023\";\nmessage M {}\n";
     let proto = dir.write("e.proto", text);
-    let error = schema::load(&[proto.into()], &[], &[]).unwrap_err().to_string();
+    let error = load_schemas(&[proto.into()], &[], &[]).unwrap_err().to_string();
     assert!(
         error.contains("--protoset FILE") && error.contains("edition"),
         "{error}"
     );
     let set = dir.write("e.binpb", EDITION);
-    assert_eq!(schema::load(&[], &[], &[set.into()]).unwrap().unwrap(), EDITION);
+    assert_eq!(load_schemas(&[], &[], &[set.into()]).unwrap().unwrap(), EDITION);
 }
 
 #[test]
@@ -348,7 +348,7 @@ message Numbers {
     const ONES: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xff";
     let dir = Dir::new();
     let proto = dir.write("wide.proto", WIDE);
-    let set = schema::load(&[proto.into()], &[], &[]).unwrap().unwrap();
+    let set = load_schemas(&[proto.into()], &[], &[]).unwrap().unwrap();
     for (bytes, field, wanted) in [
         ([b"\x08", GREATEST].concat(), "a", json!("9223372036854775807")),
         (
@@ -387,11 +387,11 @@ message Numbers {
 fn info_names_the_schema_of_the_calls_and_not_what_is_embedded_for_others() {
     let dir = Dir::new();
     let guide = guide(&dir);
-    let both = schema::join(Some(&guide), FOCUS_DESCRIPTOR_SET).unwrap();
+    let both = join_schemas(Some(&guide), FOCUS_DESCRIPTOR_SET).unwrap();
     let two = "syntax = \"proto3\"; package two; message M {} service A { rpc Get (M) returns (M); }
         service B { rpc Get (M) returns (M); }";
     let two = dir.write("two.proto", two);
-    let two = schema::load(&[two.into()], &[], &[]).unwrap().unwrap();
+    let two = load_schemas(&[two.into()], &[], &[]).unwrap().unwrap();
     let message = Message::plain(Direction::Sent, &b""[..]);
     for (set, method, line, described, undescribed) in [
         (

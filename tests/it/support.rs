@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use grpc_capture::{
     file::{self, Reader, Verified},
-    model::event::{Direction, Ending, Event, EventKind},
+    model::{Direction, Ending, Event, EventKind},
 };
 use prost::Message as _;
 use serde_json::Value;
@@ -395,7 +395,7 @@ pub(crate) fn delimited(messages: &[Bytes]) -> Vec<u8> {
 
 /// Frames with one row each, 100 ms apart; no two alike, and none that compresses well.
 pub(crate) fn frames(count: usize, bins: usize) -> Vec<Bytes> {
-    use grpc_capture::das::proto::datastream::{DataStream, SensorIntensity, SpectrogramRow};
+    use grpc_capture::das::{DataStream, SensorIntensity, SpectrogramRow};
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     let mut frame = |number: usize| {
         let start_timestamp = number as i64 * 100;

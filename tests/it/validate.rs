@@ -144,7 +144,7 @@ fn junit_has_one_case_for_each_rule_and_marks_what_failed() {
     ])
     .expect(1);
     let xml = std::fs::read_to_string(file).unwrap();
-    let rules = grpc_capture::analyze::validate::RULES.len() + 1;
+    let rules = grpc_capture::analyze::RULES.len() + 1;
     assert_eq!(xml.matches("<testcase ").count(), 2 * rules);
     assert_eq!(xml.matches("<failure ").count(), 1);
     assert!(xml.contains("nan.gcap") && xml.contains("zero-ids.gcap"));

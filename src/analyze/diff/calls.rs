@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    file::{Digest, EventPlace, FileError, Reader, attribute},
+    file::{Attribute, Digest, EventPlace, FileError, Reader},
     grpc::descriptors::Descriptors,
     model::event::{Direction, EventKind},
 };
@@ -80,7 +80,7 @@ pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Survey, F
     Ok(Survey { calls })
 }
 
-/// Pairs calls of the same method and request in their order, then calls of the same method; the rest is alone.
+/// GoldenPairs calls of the same method and request in their order, then calls of the same method; the rest is alone.
 pub(super) fn pairs<'a>(a: &'a Survey, b: &'a Survey) -> Vec<Pair<'a>> {
     let mut left: Vec<Option<&Surveyed>> = b.calls.iter().map(Some).collect();
     let mut found: Vec<Option<&Surveyed>> = vec![None; a.calls.len()];
@@ -105,6 +105,6 @@ pub(super) fn pairs<'a>(a: &'a Survey, b: &'a Survey) -> Vec<Pair<'a>> {
 
 /// The descriptors that a capture holds, where they can be read.
 pub(super) fn descriptors<R: Read + Seek>(reader: &Reader<R>) -> Option<prost_reflect::DescriptorPool> {
-    let set = reader.header().get(attribute::DESCRIPTOR_SET)?;
+    let set = reader.header().get(Attribute::DESCRIPTOR_SET)?;
     Descriptors::read(set).ok().map(|read| read.pool)
 }

@@ -12,7 +12,7 @@ pub(super) const MAX_LANES: usize = 512;
 /// The differences of one pair of calls: for each stretch of rows and each sensor the largest, so that none is lost however
 /// long the call is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DifferenceMap {
+pub(crate) struct DifferenceMap {
     /// The call in the first capture.
     pub a: u32,
     /// The call in the second one.
@@ -28,7 +28,7 @@ pub struct DifferenceMap {
 
 /// A stretch of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Column {
+pub(crate) struct Column {
     /// Start of its first row, milliseconds since the Unix epoch, where rows have one.
     pub start_ms: Option<i64>,
     /// Rows in it.
@@ -57,7 +57,7 @@ impl DifferenceMap {
 
     /// Rows in it.
     #[must_use]
-    pub const fn rows(&self) -> u64 {
+    pub(crate) const fn rows(&self) -> u64 {
         self.rows
     }
 
@@ -73,7 +73,7 @@ impl DifferenceMap {
 
     /// How many lanes there are.
     #[must_use]
-    pub fn lanes(&self) -> usize {
+    pub(crate) fn lanes(&self) -> usize {
         self.sensors.len().min(MAX_LANES)
     }
 

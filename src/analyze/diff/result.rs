@@ -6,7 +6,7 @@ use super::{DiffOptions, WINDOW, calls::Surveyed};
 use crate::model::{finding::Place, text::counted};
 
 /// Version of the JSON schema.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// Differences that are listed for each call; more are counted.
 pub(super) const MAX_LISTED: usize = 50;
@@ -14,7 +14,7 @@ pub(super) const MAX_LISTED: usize = 50;
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaptureDiff {
-    /// Version of the JSON schema, [`SCHEMA`].
+    /// Version of the JSON schema, `SCHEMA`.
     pub diff: u32,
     /// True when the captures differ.
     pub differs: bool,

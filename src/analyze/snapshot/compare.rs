@@ -3,7 +3,8 @@
 mod diff;
 mod line;
 
-pub use diff::{DiffColour, DiffLine, GoldenDiff, Hunk, LineChange};
+pub(crate) use diff::DiffColour;
+pub use diff::GoldenDiff;
 
 /// The name that a digest's line begins with.
 pub(super) const DIGEST: &str = "digest";
@@ -34,15 +35,6 @@ impl GoldenTolerance {
 
 /// Compares golden text with new text; the result is empty when they are alike. Line endings of either kind are one, so
 /// that a checkout on Windows is no difference.
-///
-/// ```
-/// use grpc_capture::analyze::snapshot::compare::{DiffColour, GoldenTolerance, compare};
-/// let (golden, new) = ("rows  50\nmean  12.8\n", "rows  50\nmean  12.9\n");
-/// assert!(compare(golden, new, GoldenTolerance { abs: 0.0, rel: 0.01 }).is_empty());
-/// let diff = compare(golden, new, GoldenTolerance::EXACT);
-/// assert!(diff.render("golden", "new", DiffColour::Plain).contains("-mean  12.8\n+mean  12.9\n"));
-/// assert!(!compare(golden, "rows  51\nmean  12.8\n", GoldenTolerance { abs: 9.0, rel: 9.0 }).is_empty());
-/// ```
 #[must_use]
 pub fn compare(golden: &str, new: &str, tolerance: GoldenTolerance) -> GoldenDiff {
     let golden: Vec<_> = golden.lines().collect();
@@ -52,7 +44,7 @@ pub fn compare(golden: &str, new: &str, tolerance: GoldenTolerance) -> GoldenDif
 
 /// What is all that differs, where that is little enough to be no change of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum OnlyDiffers {
+pub(crate) enum OnlyDiffers {
     /// Message digests: structure and statistics are the same, and the bytes are others, as in every recording of a live
     /// stream.
     Digests,
@@ -62,14 +54,8 @@ pub enum OnlyDiffers {
 
 /// What is all that differs between golden text and new text; `None` when they are alike, and when counts, structure or
 /// words differ.
-///
-/// ```
-/// use grpc_capture::analyze::snapshot::compare::{OnlyDiffers, only_differs};
-/// assert_eq!(only_differs("rows  5\nmean  8.0\n", "rows  5\nmean  10.0\n"), Some(OnlyDiffers::Measured(0.2)));
-/// assert_eq!(only_differs("rows  5\n", "rows  6\n"), None);
-/// ```
 #[must_use]
-pub fn only_differs(golden: &str, new: &str) -> Option<OnlyDiffers> {
+pub(crate) fn only_differs(golden: &str, new: &str) -> Option<OnlyDiffers> {
     let (mut golden, mut new) = (golden.lines(), new.lines());
     let (mut digests, mut apart) = (false, None::<f64>);
     loop {
@@ -88,3 +74,32 @@ pub fn only_differs(golden: &str, new: &str) -> Option<OnlyDiffers> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn compare() {
+        use crate::analyze::{
+            GoldenTolerance,
+            snapshot::compare::{DiffColour, compare},
+        };
+        let (golden, new) = ("rows  50\nmean  12.8\n", "rows  50\nmean  12.9\n");
+        assert!(compare(golden, new, GoldenTolerance { abs: 0.0, rel: 0.01 }).is_empty());
+        let diff = compare(golden, new, GoldenTolerance::EXACT);
+        assert!(
+            diff.render("golden", "new", DiffColour::Plain)
+                .contains("-mean  12.8\n+mean  12.9\n")
+        );
+        assert!(!compare(golden, "rows  51\nmean  12.8\n", GoldenTolerance { abs: 9.0, rel: 9.0 }).is_empty());
+    }
+
+    #[test]
+    fn only_differs() {
+        use crate::analyze::snapshot::compare::{OnlyDiffers, only_differs};
+        assert_eq!(
+            only_differs("rows  5\nmean  8.0\n", "rows  5\nmean  10.0\n"),
+            Some(OnlyDiffers::Measured(0.2))
+        );
+        assert_eq!(only_differs("rows  5\n", "rows  6\n"), None);
+    }
+}

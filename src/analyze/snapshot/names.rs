@@ -3,23 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 /// The ending of golden files.
-pub const ENDING: &str = ".golden.txt";
+pub(crate) const ENDING: &str = ".golden.txt";
 
 /// The golden file of a capture: the capture's file name with [`ENDING`] in place of `.gcap`.
-///
-/// ```
-/// use grpc_capture::analyze::snapshot::names::golden;
-/// assert_eq!(golden("runs/optodas-quake.gcap"), "optodas-quake.golden.txt");
-/// assert_eq!(golden("odd.name"), "odd.name.golden.txt");
-/// ```
 #[must_use]
-pub fn golden(capture: &str) -> String {
+pub(crate) fn golden(capture: &str) -> String {
     format!("{}{ENDING}", stem(capture))
 }
 
 /// Captures and golden files that belong together, and those that are alone. All lists are sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pairs {
+pub struct GoldenPairs {
     /// Capture and golden file.
     pub pairs: Vec<(String, String)>,
     /// Captures without a golden file, with the name that it would have.
@@ -30,7 +24,7 @@ pub struct Pairs {
     pub clashing: Vec<String>,
 }
 
-impl Pairs {
+impl GoldenPairs {
     /// True when every capture has its golden file and every golden file its capture.
     #[must_use]
     pub const fn complete(&self) -> bool {
@@ -38,22 +32,19 @@ impl Pairs {
     }
 }
 
-/// Sorts captures and the names of files beside each other. `ending` is that of golden files: [`ENDING`], or `.snap` for
+/// Sorts captures and the names of files beside each other. `ending` is that of golden files: `ENDING`, or `.snap` for
 /// insta's; files with another ending are no golden files and are passed over. Captures may be paths.
-///
-/// ```
-/// use grpc_capture::analyze::snapshot::names::{ENDING, pair};
-/// let pairs = pair(["a.gcap", "b.gcap"], ["b.golden.txt", "c.golden.txt", "README.md"], ENDING);
-/// assert_eq!(pairs.missing, [("a.gcap".to_owned(), "a.golden.txt".to_owned())]);
-/// assert_eq!(pairs.orphaned, ["c.golden.txt"]);
-/// ```
 #[must_use]
-pub fn pair<C, F>(captures: impl IntoIterator<Item = C>, files: impl IntoIterator<Item = F>, ending: &str) -> Pairs
+pub fn pair<C, F>(
+    captures: impl IntoIterator<Item = C>,
+    files: impl IntoIterator<Item = F>,
+    ending: &str,
+) -> GoldenPairs
 where
     C: Into<String>,
     F: Into<String>,
 {
-    let mut pairs = Pairs::default();
+    let mut pairs = GoldenPairs::default();
     let captures: BTreeSet<String> = captures.into_iter().map(Into::into).collect();
     let mut wanted = BTreeMap::new();
     for capture in captures {
@@ -110,5 +101,27 @@ mod tests {
     #[test]
     fn a_full_set_is_complete() {
         assert!(pair(["a.gcap"], ["a.golden.txt", "notes.txt"], ENDING).complete());
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_golden() {
+        use crate::analyze::snapshot::names::golden;
+        assert_eq!(golden("runs/optodas-quake.gcap"), "optodas-quake.golden.txt");
+        assert_eq!(golden("odd.name"), "odd.name.golden.txt");
+    }
+
+    #[test]
+    fn example_of_pair() {
+        use crate::analyze::snapshot::names::{ENDING, pair};
+        let pairs = pair(
+            ["a.gcap", "b.gcap"],
+            ["b.golden.txt", "c.golden.txt", "README.md"],
+            ENDING,
+        );
+        assert_eq!(pairs.missing, [("a.gcap".to_owned(), "a.golden.txt".to_owned())]);
+        assert_eq!(pairs.orphaned, ["c.golden.txt"]);
     }
 }

@@ -11,7 +11,7 @@ use super::{
 
 /// Sensors that have statistics of their own; the values of further ones count for the whole only. Real fibres are asked
 /// for some thousand channels; ids that never repeat must not fill the memory.
-pub const MAX_SENSORS: usize = 65_536;
+pub(crate) const MAX_SENSORS: usize = 65_536;
 
 /// How large intensities are, dB. Extremes, mean, deviation and percentiles are over the finite values.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]

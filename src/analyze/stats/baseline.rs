@@ -12,31 +12,22 @@ pub use file::BaselineError;
 use noise::Noise;
 
 /// Version of the baseline file.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How much worse a measurement may be before it counts, as a share of the baseline, where one or two captures were all
 /// that the baseline was made of: how much the job varies by itself is not known then.
-pub const DEFAULT_TOLERANCE: f64 = 0.20;
+pub(crate) const DEFAULT_TOLERANCE: f64 = 0.20;
 
 /// The same, where the baseline was made of [`KNOWN_FROM`] captures or more, whose spread tells how much the job varies.
-pub const KNOWN_NOISE_TOLERANCE: f64 = 0.10;
+pub(crate) const KNOWN_NOISE_TOLERANCE: f64 = 0.10;
 
 /// Captures from which the spread between them tells how much a job varies.
-pub const KNOWN_FROM: u32 = 3;
+pub(crate) const KNOWN_FROM: u32 = 3;
 
 /// What a stream once achieved; its serialized form is the baseline file. A metric that was not measured is `None`.
-///
-/// ```
-/// use grpc_capture::{file::Reader, analyze::stats::{Stats, baseline::{Baseline, DEFAULT_TOLERANCE, compare}}};
-///
-/// let stats = Stats::of(&mut Reader::open("captures/zero-ids.gcap")?)?;
-/// let text = serde_json::to_string(&Baseline::of(&stats))?;
-/// assert!(compare(&Baseline::parse(&text)?, &stats, DEFAULT_TOLERANCE).is_empty());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baseline {
-    /// Version of the file, [`VERSION`].
+    /// Version of the file, `VERSION`.
     pub baseline: u32,
     /// Whether the times are those of a delivery, or were derived from the rows of an import.
     pub timing: TimingSource,
@@ -170,7 +161,7 @@ impl Baseline {
     /// for recordings of which only some were timed by their delivery.
     ///
     /// ```
-    /// use grpc_capture::{file::Reader, analyze::stats::{Stats, baseline::Baseline}};
+    /// use grpc_capture::{file::Reader, analyze::{Stats, Baseline}};
     /// let stats = Stats::of(&mut Reader::open("captures/zero-ids.gcap")?)?;
     /// let all = [Baseline::of(&stats), Baseline::of(&stats), Baseline::of(&stats)];
     /// let baseline = Baseline::of_several(&all).ok_or("nothing to make one of")?;
@@ -210,7 +201,7 @@ impl Baseline {
         })
     }
 
-    /// How much worse a measurement may be unless somebody says: [`KNOWN_NOISE_TOLERANCE`] or [`DEFAULT_TOLERANCE`].
+    /// How much worse a measurement may be unless somebody says: `KNOWN_NOISE_TOLERANCE` or `DEFAULT_TOLERANCE`.
     #[must_use]
     pub const fn tolerance(&self) -> f64 {
         if self.captures >= KNOWN_FROM {
@@ -293,3 +284,22 @@ fn deviation(values: &[f64]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_baseline() -> Result<(), Box<dyn std::error::Error>> {
+        use crate::{
+            analyze::{
+                Baseline, Stats,
+                stats::baseline::{DEFAULT_TOLERANCE, compare},
+            },
+            file::Reader,
+        };
+
+        let stats = Stats::of(&mut Reader::open("captures/zero-ids.gcap")?)?;
+        let text = serde_json::to_string(&Baseline::of(&stats))?;
+        assert!(compare(&Baseline::parse(&text)?, &stats, DEFAULT_TOLERANCE).is_empty());
+        Ok(())
+    }
+}

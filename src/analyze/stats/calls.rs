@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Calls that are listed; further ones count for the totals. A job has a handful, a proxy may record any number.
-pub const MAX_LISTED_CALLS: usize = 1000;
+pub(crate) const MAX_LISTED_CALLS: usize = 1000;
 
 /// StatsTotals over all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]

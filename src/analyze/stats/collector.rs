@@ -16,7 +16,7 @@ use crate::{
         frames::{Frames, MessagePlace, Seen},
         spectrogram::{Frame, Values},
     },
-    file::{Header, attribute},
+    file::{Attribute, Header},
     model::{
         event::{Event, EventKind, Observer},
         finding::Place,
@@ -24,12 +24,12 @@ use crate::{
 };
 
 /// Undecodable messages that are listed; further ones are counted.
-pub const MAX_LISTED_UNDECODABLE: usize = 16;
+pub(crate) const MAX_LISTED_UNDECODABLE: usize = 16;
 
 /// Collects statistics, live as an observer of a recorder or from a capture that is read.
 ///
 /// ```
-/// use grpc_capture::{model::event::Observer, file::Reader, analyze::stats::{StatsCollector, StatsOptions}};
+/// use grpc_capture::{model::Observer, file::Reader, analyze::{StatsCollector, StatsOptions}};
 ///
 /// let mut reader = Reader::open("captures/febus-jitter.gcap")?;
 /// let mut collector = StatsCollector::new(reader.header(), StatsOptions::default());
@@ -73,7 +73,7 @@ impl StatsCollector {
     /// For the capture that begins with this header; of it the dialect, what was configured and what the offsets are.
     #[must_use]
     pub fn new(header: &Header, options: StatsOptions) -> Self {
-        let source = match header.text(attribute::TIMING) {
+        let source = match header.text(Attribute::TIMING) {
             Some("rows") => TimingSource::Rows,
             _ => TimingSource::Delivery,
         };
@@ -83,7 +83,7 @@ impl StatsCollector {
         }
         Self {
             frames: Frames::with_layout(options.layout),
-            dialect: header.text(attribute::DIALECT).map(str::to_owned),
+            dialect: header.text(Attribute::DIALECT).map(str::to_owned),
             content: Content {
                 clock: (header.anchor_unix_ns, header.slice().map(|slice| slice.origin_ns)),
                 calls: Calls::new(options.digests),
@@ -205,13 +205,13 @@ fn read(values: &Values<'_>, run: &mut Vec<f32>) {
 /// What was configured, as far as it can be read; that it can is for the validator to judge.
 fn asked(header: &Header) -> Asked {
     let json = |name| header.get(name).and_then(|body| parse_body(body).ok());
-    let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| ConfigureRequest::parse(&body).ok());
+    let request = json(Attribute::CONFIGURE_REQUEST).and_then(|body| ConfigureRequest::parse(&body).ok());
     // A slice is a part of what was asked for, by intent.
     let request = request.filter(|_| header.slice().is_none());
     let window_s = request.and_then(|request| match request.job.period {
         Period::Recorded { start_s, end_s } => Some((start_s, end_s)),
         Period::Live => None,
     });
-    let lines_dt_s = json(attribute::CONFIGURE_RESPONSE).and_then(|body| ConfigureResponse::from(body).lines_dt_s());
+    let lines_dt_s = json(Attribute::CONFIGURE_RESPONSE).and_then(|body| ConfigureResponse::from(body).lines_dt_s());
     Asked { window_s, lines_dt_s }
 }

@@ -9,7 +9,7 @@ use super::moments::Moments;
 
 /// A wait between two messages of a call that counts as a stall. Live rows come several times a second; a historic job
 /// is closed after 30 s of silence.
-pub const STALL_NS: u64 = 10_000_000_000;
+pub(crate) const STALL_NS: u64 = 10_000_000_000;
 
 /// Significant digits of the inter-arrival percentiles, so that they are within 0.1 %.
 const DIGITS: u8 = 3;
@@ -46,7 +46,7 @@ pub struct Timing {
     pub megabytes_per_s: Option<f64>,
     /// Times from one message of a call to its next, over all calls; `None` when no call has two.
     pub inter_arrival: Option<InterArrival>,
-    /// Waits of more than [`STALL_NS`] between two messages of a call.
+    /// Waits of more than `STALL_NS` between two messages of a call.
     pub stalls: u64,
     /// Their total length.
     pub stalled_ns: u64,

@@ -12,11 +12,11 @@ use histogram::Histogram;
 
 /// Values that are kept for exact percentiles: 64 MiB of keys, and up to as much again of room that they grow into.
 /// Enough for a minute of 512 sensors × 512 bins at one row a second.
-pub const EXACT_VALUES: usize = 16_777_216;
+pub(crate) const EXACT_VALUES: usize = 16_777_216;
 
 /// How far an order statistic of the histogram may lie from the true one, as a share of its size: half a step of seven
 /// bits of fraction.
-pub const HISTOGRAM_ERROR: f64 = 1.0 / 256.0;
+pub(crate) const HISTOGRAM_ERROR: f64 = 1.0 / 256.0;
 
 /// Percentiles of finite values, interpolated linearly between the two nearest (NumPy's default).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -38,7 +38,7 @@ pub struct Percentiles {
     /// True when they come from the histogram.
     pub approximate: bool,
     /// How far each of the two values that a percentile lies between may be from the true one, as a share of its size:
-    /// 0 when exact, else [`HISTOGRAM_ERROR`].
+    /// 0 when exact, else `HISTOGRAM_ERROR`.
     pub relative_error: f64,
 }
 

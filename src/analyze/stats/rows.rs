@@ -11,7 +11,7 @@ use crate::das::spectrogram::Row;
 use follow::{Follow, Step};
 
 /// Row durations that are listed, the most frequent first.
-pub const MAX_LISTED_DURATIONS: usize = 8;
+pub(crate) const MAX_LISTED_DURATIONS: usize = 8;
 
 /// What the rows' own timestamps tell. Rows are compared with the row before them in their call; a call's last row and
 /// another call's first are not.

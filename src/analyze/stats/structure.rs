@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// Sensor ids that are listed one by one; more are told by first, last and step.
-pub const MAX_LISTED_SENSORS: usize = 32;
+pub(crate) const MAX_LISTED_SENSORS: usize = 32;
 
 /// Shapes, canvases and kinds of unknown fields that are listed; what lies beyond is counted. A stream that shows more
 /// has no structure to tell.
-pub const MAX_LISTED: usize = 64;
+pub(crate) const MAX_LISTED: usize = 64;
 
 /// Characters of a canvas id that are kept and compared: a hostile one must not fill the memory.
 const MAX_CANVAS_CHARS: usize = 200;

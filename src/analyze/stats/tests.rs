@@ -1,10 +1,10 @@
-use super::*;
+use super::{calls::MAX_LISTED_CALLS, *};
 use crate::{
     das::{
         dialect::{Dialect, datastream, pandadatastream},
         proto::{datastream as spec, pandadatastream as production},
     },
-    file::{Digest, Header, attribute},
+    file::{Attribute, Digest, Header},
     model::event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Status},
 };
 use prost::Message as _;
@@ -291,7 +291,7 @@ fn a_real_recording_gives_the_numbers_of_its_description() {
             "{found:?}, {described}"
         );
     }
-    assert_eq!(stats.rows.durations, [Duration { ms: 200, rows: 50 }]);
+    assert_eq!(stats.rows.durations, [rows::Duration { ms: 200, rows: 50 }]);
     assert_eq!((stats.rows.gaps.count, stats.rows.overlaps.count), (5, 4));
     assert_eq!((stats.rows.gaps.longest_ms, stats.rows.dropped), (16.0, 0));
     assert_eq!((stats.declared.frames, stats.declared.frames_that_differ), (18, 0));
@@ -324,8 +324,8 @@ fn digests_can_be_left_out() {
 #[test]
 fn a_request_that_cannot_be_read_asks_for_nothing() {
     let mut header = Header::new(0);
-    header.set(attribute::CONFIGURE_REQUEST, "{");
-    header.set(attribute::CONFIGURE_RESPONSE, r#"{"lines_dt": "soon"}"#);
+    header.set(Attribute::CONFIGURE_REQUEST, "{");
+    header.set(Attribute::CONFIGURE_RESPONSE, r#"{"lines_dt": "soon"}"#);
     let stats = Tape::new(&header).open(1, Dialect::DataStream).stats();
     assert!(stats.rows.completeness.is_none() && stats.rows.lines_dt_ms.is_none());
 }

@@ -5,7 +5,7 @@ use crate::file::{CaptureState, FileError};
 /// How far a capture could be read; it is judged as far as that.
 ///
 /// ```
-/// use grpc_capture::{file::CaptureState, analyze::validate::ReadTo};
+/// use grpc_capture::{file::CaptureState, analyze::ReadTo};
 /// let cut = CaptureState::Unfinished { whole_bytes: 100, torn_bytes: 0 };
 /// assert_eq!(ReadTo::of(cut, false, None), ReadTo::CutOff);
 /// assert_eq!(ReadTo::of(cut, true, None), ReadTo::Growing);

@@ -29,12 +29,6 @@ pub struct Rule {
 
 impl Rule {
     /// The severity in words, with the occasion on which it is another one: `error; warning when lines_dt is only inferred`.
-    ///
-    /// ```
-    /// use grpc_capture::analyze::validate::rule;
-    /// let text = rule("duplicate-rows").map(|rule| rule.severity_text());
-    /// assert_eq!(text.as_deref(), Some("error; warning when lines_dt is only inferred"));
-    /// ```
     #[must_use]
     pub fn severity_text(&self) -> String {
         match self.otherwise {
@@ -110,14 +104,8 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// The rule of this name.
-///
-/// ```
-/// use grpc_capture::{model::finding::Severity, analyze::validate::rule};
-/// assert_eq!(rule("nan").map(|rule| rule.severity), Some(Severity::Error));
-/// assert!(rule("no-such-rule").is_none());
-/// ```
 #[must_use]
-pub fn rule(id: &str) -> Option<&'static Rule> {
+pub(crate) fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
@@ -141,5 +129,22 @@ mod tests {
                 assert!(!text.is_empty(), "{} says too little", rule.id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_severity_text() {
+        use crate::analyze::validate::rule::rule;
+        let text = rule("duplicate-rows").map(|rule| rule.severity_text());
+        assert_eq!(text.as_deref(), Some("error; warning when lines_dt is only inferred"));
+    }
+
+    #[test]
+    fn example_of_rule() {
+        use crate::{analyze::validate::rule::rule, model::Severity};
+        assert_eq!(rule("nan").map(|rule| rule.severity), Some(Severity::Error));
+        assert!(rule("no-such-rule").is_none());
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         dialect::{Axis, Dialect, Element, Layout, datastream, pandadatastream},
         proto::{datastream as ds, pandadatastream as panda},
     },
-    file::{Header, attribute},
+    file::{Attribute, Header},
     model::event::{
         CallStart, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Note, Observer as _, Status,
     },
@@ -193,11 +193,11 @@ impl Scenario {
     }
 
     pub(super) fn request(&mut self, json: &str) {
-        self.header.set(attribute::CONFIGURE_REQUEST, json);
+        self.header.set(Attribute::CONFIGURE_REQUEST, json);
     }
 
     pub(super) fn response(&mut self, json: &str) {
-        self.header.set(attribute::CONFIGURE_RESPONSE, json);
+        self.header.set(Attribute::CONFIGURE_RESPONSE, json);
     }
 
     pub(super) fn end(&mut self, after_ms: u64, ending: Ending) {

@@ -109,7 +109,10 @@ fn what_init_writes_from_a_capture_lets_the_same_capture_pass() {
             again.findings
         );
         assert!(
-            again.expected.iter().any(|item| item.source == ExpectationSource::File),
+            again
+                .expected
+                .iter()
+                .any(|item| item.source == crate::das::expect::ExpectationSource::File),
             "{name}: {text}"
         );
     }
@@ -157,7 +160,7 @@ fn rules_are_allowed_and_severities_changed_by_expectations() {
 fn served(scenario: &mut Scenario, lines_dt: &str) {
     scenario
         .header
-        .set(attribute::CONFIGURE_SERVER, crate::das::focus::REPLAY_SERVER);
+        .set(Attribute::CONFIGURE_SERVER, crate::das::focus::REPLAY_SERVER);
     scenario.request(
         r#"{"displayTimeAxisDuration": 10, "nfftSelection": 1024, "displayInfo": {"height": 1000},
         "channels": {"min": 100, "max": 110}, "frequencyRange": {"min": 0, "max": 500},
@@ -309,7 +312,7 @@ fn timing_of_an_import_is_not_taken_for_a_delivery() {
         *offset += at as u64 * 20_000_000_000 + 7_000_000_000;
     }
     assert_eq!(rules(&scenario.validate()).len(), 2, "stall and late first frame");
-    scenario.header.set(attribute::TIMING, "rows");
+    scenario.header.set(Attribute::TIMING, "rows");
     scenario.file = "minimum_fps = 1000".to_owned();
     assert_eq!(scenario.validate().findings, []);
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    file::{Header, NewFile, Reader, Tail, attribute, is_locked, remedy},
+    file::{Attribute, Header, NewFile, Reader, Tail, is_locked, remedy},
     grpc,
     model::event::{Direction, Event, EventKind, Message, MessageNumbers},
     report::{event_json::EventJson, event_text, schema::Schema},
@@ -178,7 +178,7 @@ fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
 
 /// The schema of the capture, where messages are to be decoded.
 fn schema_of(args: &CatArgs, header: &Header) -> Schema {
-    let schema = match header.get(attribute::DESCRIPTOR_SET) {
+    let schema = match header.get(Attribute::DESCRIPTOR_SET) {
         Some(bytes) if args.format.format == Format::Json => {
             Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
                 output::say(format!("messages are not decoded: {error}"));
@@ -192,7 +192,7 @@ fn schema_of(args: &CatArgs, header: &Header) -> Schema {
 }
 
 fn schema_bytes(header: &Header) -> usize {
-    header.get(attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
+    header.get(Attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
 }
 
 impl<'a> EventWriter<'a> {

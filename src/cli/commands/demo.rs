@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     das::dialect::{Dialect, datastream},
-    file::{self, CallDigest, Reader, Summary, attribute},
+    file::{self, Attribute, CallDigest, Reader, Summary},
     record::{RecordingOptions, RecordingPool},
     report::input::CollectOptions,
     serve::{OPTODAS_QUAKE, ReplayServer, builtin_scene},
@@ -60,7 +60,7 @@ async fn record(args: &DemoArgs, path: &Path) -> Result<Recorded, Failure> {
         args.rate
     ))?;
     let mut header = import::header(Dialect::DataStream, &job_id, unix_ns());
-    header.set(attribute::SOURCE, format!("{address} (capture demo)"));
+    header.set(Attribute::SOURCE, format!("{address} (capture demo)"));
     let pool = RecordingPool::new(1)?;
     let recording = recording::reserve(&pool, path, RecordingOptions::default())?.start(&header)?;
     let mut target = Target::new(address.ip().to_string(), address.port());

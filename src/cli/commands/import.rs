@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     das::{dialect::Dialect, proto::FOCUS_DESCRIPTOR_SET},
-    file::{Codec, Digest, Header, Summary, Writer, WriterOptions, attribute},
+    file::{Attribute, Codec, Digest, Header, Summary, Writer, WriterOptions},
     model::text::printable,
     transform::convert::Losses,
 };
@@ -69,13 +69,13 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
     let mut header = source.header.clone();
     // A capture in another form keeps what it said of itself.
     if !source.is_ours() {
-        header.set(attribute::SOURCE, format!("import of {}", file_name(&args.input)));
+        header.set(Attribute::SOURCE, format!("import of {}", file_name(&args.input)));
     }
     if let Some(job_id) = &args.job_id {
-        header.set(attribute::JOB_ID, job_id.as_str());
+        header.set(Attribute::JOB_ID, job_id.as_str());
     }
     for tag in &args.tags {
-        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+        header.set(format!("{}{}", Attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
     let mut writer_options = WriterOptions::default();
     match args.level {
@@ -118,9 +118,9 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
 /// A header as every capture of a Focus job has it.
 pub(crate) fn header(dialect: Dialect, job_id: &str, anchor_unix_ns: u64) -> Header {
     let mut header = Header::new(anchor_unix_ns);
-    header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
-    header.set(attribute::DIALECT, dialect.name());
-    header.set(attribute::JOB_ID, job_id);
+    header.set(Attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+    header.set(Attribute::DIALECT, dialect.name());
+    header.set(Attribute::JOB_ID, job_id);
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
     header
 }

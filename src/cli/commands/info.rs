@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs::File};
 
 use crate::{
     das::proto::FOCUS_DESCRIPTOR_SET,
-    file::{CallOverview, Digest, FileError, Header, Overview, Reader, attribute},
+    file::{Attribute, CallOverview, Digest, FileError, Header, Overview, Reader},
     model::text::printable,
     report::{event_json::EndingJson, event_text, schema::Schema},
 };
@@ -144,8 +144,8 @@ fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileErro
 fn attributes(header: &Header) -> Map<String, Value> {
     let attributes = header.attributes.iter().map(|(name, value)| {
         let value = match (name.as_str(), std::str::from_utf8(value)) {
-            (attribute::DESCRIPTOR_SET, _) => json!({ "bytes": value.len() }),
-            (attribute::CONFIGURE_REQUEST | attribute::CONFIGURE_RESPONSE, Ok(text)) => {
+            (Attribute::DESCRIPTOR_SET, _) => json!({ "bytes": value.len() }),
+            (Attribute::CONFIGURE_REQUEST | Attribute::CONFIGURE_RESPONSE, Ok(text)) => {
                 serde_json::from_str(text).unwrap_or_else(|_| text.into())
             }
             (_, Ok(text)) => text.into(),
@@ -158,7 +158,7 @@ fn attributes(header: &Header) -> Map<String, Value> {
 
 /// A schema that cannot be read is no reason not to say the rest; `cat` tells of it.
 fn services(header: &Header) -> Vec<String> {
-    let set = header.get(attribute::DESCRIPTOR_SET);
+    let set = header.get(Attribute::DESCRIPTOR_SET);
     let schema = set.and_then(|set| Schema::from_descriptor_set(set).ok());
     let Some(schema) = schema else { return Vec::new() };
     schema::warn(&schema);
@@ -234,7 +234,7 @@ fn text(info: &Info) -> String {
     add("length", output::seconds(info.duration_ns));
     for (name, value) in &info.attributes {
         match value {
-            Value::String(text) if name == attribute::CONTINUES => {
+            Value::String(text) if name == Attribute::CONTINUES => {
                 let number = |key| info.continues.as_ref().and_then(|earlier| earlier.get(key)?.as_u64());
                 let spans = number("last_offset_ns").zip(number("pause_ns"));
                 let when = spans.map_or_else(String::new, |(last, pause)| {
@@ -243,7 +243,7 @@ fn text(info: &Info) -> String {
                 });
                 add(name, format!("{}{when}", printable(text)));
             }
-            Value::String(text) if name != attribute::DESCRIPTOR_SHA256 && !name.starts_with("continues.") => {
+            Value::String(text) if name != Attribute::DESCRIPTOR_SHA256 && !name.starts_with("continues.") => {
                 add(name, printable(text));
             }
             _ => {}

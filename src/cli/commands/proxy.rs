@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     analyze::validate::Expectations,
     das::proto::FOCUS_DESCRIPTOR_SET,
-    file::{Continues, Existing, Header, attribute},
+    file::{Attribute, Continues, Existing, Header},
     grpc::server_tls::ServerTls,
     record::{RecordingFailure, RecordingOptions, RecordingPool, RecordingSummary, RecordingTotals},
     tap::{
@@ -216,17 +216,17 @@ fn header(args: &ProxyArgs, options: &ProxyOptions, schema: Option<&[u8]>) -> He
         .chain(options.rest.iter().map(|rest| strip_userinfo(&rest.target)))
         .collect();
     let mut header = Header::new(unix_ns());
-    header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+    header.set(Attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
     let choice = if args.only_errors {
         ", calls that did not end with OK"
     } else {
         ""
     };
-    header.set(attribute::SOURCE, format!("proxy -> {}{choice}", behind.join(", ")));
+    header.set(Attribute::SOURCE, format!("proxy -> {}{choice}", behind.join(", ")));
     let joined = schema.and_then(|set| tap::schema::join(Some(set), FOCUS_DESCRIPTOR_SET).ok());
     header.set_descriptor_set(joined.as_deref().or(schema).unwrap_or(FOCUS_DESCRIPTOR_SET));
     for tag in &args.tags {
-        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+        header.set(format!("{}{}", Attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
     header
 }

@@ -9,7 +9,7 @@ use crate::{
 ///
 /// An empty row takes two bytes on the wire and fifty times as much decoded; values that stay borrowed cost nothing. A
 /// Focus job's frame of 9 MB has some 10,000 sensors.
-pub const MAX_FRAME_BYTES: usize = 64 << 20;
+pub(crate) const MAX_FRAME_BYTES: usize = 64 << 20;
 
 /// What is left of it.
 #[derive(Debug)]

@@ -12,17 +12,17 @@ use crate::{
 };
 
 /// The streaming method.
-pub const METHOD: &str = "/datastream.DataStreamService/StreamSpectrograms";
+pub(crate) const METHOD: &str = "/datastream.DataStreamService/StreamSpectrograms";
 
 /// The health check.
-pub const HEALTH_METHOD: &str = "/datastream.DataStreamService/CheckHealth";
+pub(crate) const HEALTH_METHOD: &str = "/datastream.DataStreamService/CheckHealth";
 
 /// Sensors that a row reserves room for at most before it has seen them; a longer row grows as it is read.
 const MAX_RESERVED_SENSORS: usize = 4096;
 
 /// What a client asks a job for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StreamRequest<'a> {
+pub(crate) struct StreamRequest<'a> {
     /// The job, as `POST /configure` named it.
     pub job_id: &'a str,
     /// The stream ends after this many frames; 0 = no limit.
@@ -31,7 +31,7 @@ pub struct StreamRequest<'a> {
 
 impl<'a> StreamRequest<'a> {
     /// Reads a request message; unknown fields are passed over.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut request = Self::default();
         let mut fields = Fields::new("StreamRequest", bytes);
         while let Some(field) = fields.next_field()? {
@@ -46,13 +46,6 @@ impl<'a> StreamRequest<'a> {
 }
 
 /// The message of a `StreamRequest`.
-///
-/// ```
-/// use grpc_capture::das::dialect::datastream::{StreamRequest, stream_request};
-/// let bytes = stream_request("12-70788", 5);
-/// assert_eq!(StreamRequest::decode(&bytes)?, StreamRequest { job_id: "12-70788", max_frames: 5 });
-/// # Ok::<(), grpc_capture::das::dialect::DecodeError>(())
-/// ```
 #[must_use]
 pub fn stream_request(job_id: &str, max_frames: i32) -> Vec<u8> {
     let mut out = Vec::with_capacity(job_id.len() + 16);
@@ -65,7 +58,7 @@ pub fn stream_request(job_id: &str, max_frames: i32) -> Vec<u8> {
 ///
 /// # Errors
 /// When it is malformed, or its rows and sensors would take more than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES).
-pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let mut frame = Frame::default();
     let mut budget = Budget::default();
     let mut fields = Fields::new("DataStream", bytes);
@@ -144,3 +137,20 @@ fn sensor<'a>(
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_stream_request() -> Result<(), crate::das::dialect::DecodeError> {
+        use crate::das::{datastream_request, dialect::datastream::StreamRequest};
+        let bytes = datastream_request("12-70788", 5);
+        assert_eq!(
+            StreamRequest::decode(&bytes)?,
+            StreamRequest {
+                job_id: "12-70788",
+                max_frames: 5
+            }
+        );
+        Ok(())
+    }
+}

@@ -6,7 +6,7 @@
 mod layout;
 mod payload;
 
-pub use layout::{Axis, Element, Layout, UnknownLayout};
+pub use layout::{Axis, Element, Layout};
 
 use super::{budget::Budget, values::unknown_field};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 use payload::Payload;
 
 /// The streaming method.
-pub const METHOD: &str = "/pandadatastream.DataStreamService/StreamData";
+pub(crate) const METHOD: &str = "/pandadatastream.DataStreamService/StreamData";
 
 /// The message of a `StreamDataRequest`.
 #[must_use]
@@ -27,13 +27,7 @@ pub fn stream_request(stream_id: i32) -> Vec<u8> {
 }
 
 /// The stream that a `StreamDataRequest` asks for; unknown fields are passed over.
-///
-/// ```
-/// use grpc_capture::das::dialect::pandadatastream::{requested_stream, stream_request};
-/// assert_eq!(requested_stream(&stream_request(2))?, 2);
-/// # Ok::<(), grpc_capture::das::dialect::DecodeError>(())
-/// ```
-pub fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
+pub(crate) fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
     let mut stream_id = 0;
     let mut fields = Fields::new("StreamDataRequest", bytes);
     while let Some(field) = fields.next_field()? {
@@ -52,7 +46,7 @@ pub fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
 ///
 /// # Errors
 /// When it is malformed, or what it holds would take more than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES).
-pub fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeError> {
+pub(crate) fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeError> {
     let mut budget = Budget::default();
     let message = Message::read(bytes, &mut budget)?;
     let mut block = message.block();
@@ -225,3 +219,13 @@ impl<'a> Message<'a> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_requested_stream() -> Result<(), crate::das::dialect::DecodeError> {
+        use crate::das::{dialect::pandadatastream::requested_stream, pandadatastream_request};
+        assert_eq!(requested_stream(&pandadatastream_request(2))?, 2);
+        Ok(())
+    }
+}

@@ -50,15 +50,7 @@ pub(super) fn add_floats<'a>(field: &Field<'a>, values: &mut Values<'a>) -> Resu
 ///
 /// # Errors
 /// When the message is malformed, or has more runs than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES) holds.
-///
-/// ```
-/// use grpc_capture::das::dialect::{Dialect, value_places};
-/// // One row (1) of one sensor (2) with two packed floats (2).
-/// let frame = [0x0a, 12, 0x12, 10, 0x12, 8, 0, 0, 0, 0, 0, 0, 128, 63];
-/// assert_eq!(value_places(Dialect::DataStream, &frame)?, [6..14]);
-/// # Ok::<(), grpc_capture::das::dialect::DecodeError>(())
-/// ```
-pub fn value_places(dialect: Dialect, frame: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
+pub(crate) fn value_places(dialect: Dialect, frame: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
     let (mut places, mut budget) = (Vec::new(), Budget::default());
     let mut fields = Fields::new("DataStream", frame);
     while let Some(field) = fields.next_field()? {
@@ -174,5 +166,17 @@ mod tests {
     #[test]
     fn a_malformed_frame_is_refused() {
         assert!(value_places(Dialect::DataStream, &[0x0a, 9, 1]).is_err());
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_value_places() -> Result<(), crate::das::dialect::DecodeError> {
+        use crate::das::{Dialect, dialect::value_places};
+        // One row (1) of one sensor (2) with two packed floats (2).
+        let frame = [0x0a, 12, 0x12, 10, 0x12, 8, 0, 0, 0, 0, 0, 0, 128, 63];
+        assert_eq!(value_places(Dialect::DataStream, &frame)?, [6..14]);
+        Ok(())
     }
 }

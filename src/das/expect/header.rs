@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{AskedTime, Channels, ExpectationSource, Expectations, Expected, Requested};
 use crate::{
     das::focus::{ConfigureRequest, ConfigureResponse, JobSpec, Period, SensorSet, Span, is_replay},
-    file::{Header, attribute},
+    file::{Attribute, Header},
 };
 
 impl Expectations {
@@ -22,10 +22,10 @@ impl Expectations {
                 .text(name)
                 .and_then(|text| serde_json::from_str::<Value>(text).ok())
         };
-        let request = json(attribute::CONFIGURE_REQUEST).and_then(|body| job(&body));
-        let response = json(attribute::CONFIGURE_RESPONSE).filter(Value::is_object);
+        let request = json(Attribute::CONFIGURE_REQUEST).and_then(|body| job(&body));
+        let response = json(Attribute::CONFIGURE_RESPONSE).filter(Value::is_object);
         let mut expect = Self::from_exchange(request.as_ref(), response.map(ConfigureResponse::from).as_ref());
-        if header.text(attribute::CONFIGURE_SERVER).is_some_and(is_replay) {
+        if header.text(Attribute::CONFIGURE_SERVER).is_some_and(is_replay) {
             // It answers with what it has, whatever is asked for.
             expect.requested = Requested::default();
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::file::{Header, attribute};
+use crate::file::{Attribute, Header};
 
 fn parsed(text: &str) -> Expectations {
     Expectations::parse_toml(text).unwrap()
@@ -83,8 +83,8 @@ fn a_set_of_sensors_is_read_joined_and_written() {
 fn header(request: Option<&str>, response: Option<&str>) -> Header {
     let mut header = Header::new(0);
     for (name, body) in [
-        (attribute::CONFIGURE_REQUEST, request),
-        (attribute::CONFIGURE_RESPONSE, response),
+        (Attribute::CONFIGURE_REQUEST, request),
+        (Attribute::CONFIGURE_RESPONSE, response),
     ] {
         if let Some(body) = body {
             header.set(name, body);

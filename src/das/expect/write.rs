@@ -10,10 +10,10 @@ impl Expectations {
     /// elsewhere. What the capture's own configure exchange says is left out: it travels with the capture.
     ///
     /// ```
-    /// use grpc_capture::analyze::validate::Expectations;
+    /// use grpc_capture::das::Expectations;
     /// let expect = Expectations::parse_toml("bins = 256\nallow = ['stall']")?;
     /// assert_eq!(Expectations::parse_toml(&expect.to_toml())?, expect);
-    /// # Ok::<(), grpc_capture::analyze::validate::ExpectError>(())
+    /// # Ok::<(), grpc_capture::das::ExpectError>(())
     /// ```
     #[must_use]
     pub fn to_toml(&self) -> String {

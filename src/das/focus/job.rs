@@ -16,14 +16,14 @@ const MAX_EPOCH_S: i64 = 99_999_999_999;
 /// multi-channel view. They are a modest view of any fibre: enough to see that a stream lives.
 ///
 /// ```
-/// use grpc_capture::das::focus::{Format, JobSpec};
+/// use grpc_capture::das::{Format, JobSpec};
 /// let job = JobSpec::parse("sensors = '1..32'\nnfft = 512\nview = 'waterfall'", Format::Toml)?;
 /// let request = job.to_request();
 /// assert_eq!(request["channels"]["max"], 32);
 /// assert_eq!(request["nfftSelection"], 512);
 /// assert_eq!(request["view_type"], "2");
 /// assert!(request["start_time"].is_null()); // live
-/// # Ok::<(), grpc_capture::das::focus::JobError>(())
+/// # Ok::<(), grpc_capture::das::JobError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobSpec {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Bytes of a body. Configure answers of long fibres have a few hundred kilobytes.
-pub const MAX_BODY_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// Values in a body: each takes some 80 bytes once it is parsed, and two bytes before.
 const MAX_VALUES: usize = 1_000_000;
@@ -27,13 +27,6 @@ pub enum BodyError {
 ///
 /// # Errors
 /// When it is no JSON, or beyond the limits.
-///
-/// ```
-/// use grpc_capture::das::focus::parse_body;
-/// assert_eq!(parse_body(br#"{"job_id": "1"}"#)?["job_id"], "1");
-/// assert!(parse_body(format!("[{}0]", "0,".repeat(1_000_000)).as_bytes()).is_err());
-/// # Ok::<(), grpc_capture::das::focus::BodyError>(())
-/// ```
 pub fn parse_body(body: &[u8]) -> Result<Value, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge(body.len()));
@@ -55,5 +48,16 @@ mod tests {
     fn a_byte_order_mark_says_nothing() {
         assert_eq!(parse_body("\u{feff}{\"a\": 1}".as_bytes()).unwrap()["a"], 1);
         assert!(parse_body("{}\u{feff}".as_bytes()).is_err());
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_parse_body() -> Result<(), super::BodyError> {
+        use crate::das::parse_body;
+        assert_eq!(parse_body(br#"{"job_id": "1"}"#)?["job_id"], "1");
+        assert!(parse_body(format!("[{}0]", "0,".repeat(1_000_000)).as_bytes()).is_err());
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::response::{Endpoint, EndpointScheme, split_port};
 /// no JSON object.
 ///
 /// ```
-/// use grpc_capture::das::focus::{Endpoint, readdress};
+/// use grpc_capture::das::{Endpoint, readdress};
 /// let to = Endpoint { scheme: None, host: "127.0.0.1".to_owned(), port: 4000 };
 /// let answer = readdress(r#"{"stream_url": "http://10.1.2.3", "stream_port": "12301", "lines_dt": 1e-1}"#, &to);
 /// let new = r#"{"stream_url": "http://127.0.0.1", "stream_port": "4000", "lines_dt": 1e-1}"#;

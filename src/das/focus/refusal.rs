@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 4;
 /// `{loc, msg}` objects. `None` when there is no such text.
 ///
 /// ```
-/// use grpc_capture::das::focus::error_text;
+/// use grpc_capture::das::error_text;
 /// let body = serde_json::json!({"detail": [{"loc": ["body", "channels", "max"], "msg": "field required"}]});
 /// assert_eq!(error_text(&body).as_deref(), Some("channels.max: field required"));
 /// assert_eq!(error_text(&serde_json::json!({"job_id": "12-1"})), None);

@@ -126,11 +126,11 @@ impl ConfigureResponse {
     /// `[::]`), is the host that answered the request.
     ///
     /// ```
-    /// use grpc_capture::das::focus::ConfigureResponse;
+    /// use grpc_capture::das::ConfigureResponse;
     /// let answer = serde_json::json!({"stream_url": "http://10.1.2.3:1", "stream_port": "12301"});
     /// let endpoint = ConfigureResponse::from(answer).endpoint("focus.example")?;
     /// assert_eq!(endpoint.authority(), "10.1.2.3:12301");
-    /// # Ok::<(), grpc_capture::das::focus::EndpointError>(())
+    /// # Ok::<(), grpc_capture::das::EndpointError>(())
     /// ```
     pub fn endpoint(&self, rest_host: &str) -> Result<Endpoint, EndpointError> {
         let url = self.stream_url().unwrap_or_default().trim();

@@ -7,7 +7,7 @@ use super::words::{NoSpan, Span};
 /// Sensor ids, as ranges: `1..50`, `1..10, 20, 30..40`.
 ///
 /// ```
-/// use grpc_capture::das::focus::SensorSet;
+/// use grpc_capture::das::SensorSet;
 /// let set: SensorSet = "1..3, 7".parse().unwrap();
 /// assert!(set.contains(2) && set.contains(7) && !set.contains(5));
 /// assert_eq!((set.len(), set.to_string().as_str()), (4, "1..3, 7"));
@@ -50,13 +50,6 @@ impl SensorSet {
     }
 
     /// The sensors that are in both.
-    ///
-    /// ```
-    /// use grpc_capture::das::focus::SensorSet;
-    /// let (a, b): (SensorSet, SensorSet) = ("1..10, 20".parse()?, "8..30".parse()?);
-    /// assert_eq!(a.and(&b).to_string(), "8..10, 20");
-    /// # Ok::<(), grpc_capture::das::focus::words::NoSpan>(())
-    /// ```
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let mut both = Self::default();
@@ -145,6 +138,17 @@ impl fmt::Display for SensorSet {
                 write!(f, "{span}")?;
             }
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_and() -> Result<(), crate::das::focus::words::NoSpan> {
+        use crate::das::SensorSet;
+        let (a, b): (SensorSet, SensorSet) = ("1..10, 20".parse()?, "8..30".parse()?);
+        assert_eq!(a.and(&b).to_string(), "8..10, 20");
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ impl<T: FromStr + Copy> FromStr for Span<T> {
     type Err = NoSpan;
 
     /// ```
-    /// use grpc_capture::das::focus::Span;
+    /// use grpc_capture::das::Span;
     /// assert_eq!("1..10".parse(), Ok(Span { min: 1, max: 10 }));
     /// assert_eq!("7".parse(), Ok(Span { min: 7, max: 7 }));
     /// assert!("10..".parse::<Span<i64>>().is_err());

@@ -3,7 +3,7 @@ use std::io::Cursor;
 use super::*;
 use crate::{
     file::{
-        Header, Recovered, Summary, WriterOptions, attribute, recover,
+        Attribute, Header, Recovered, Summary, WriterOptions, recover,
         tests::{message, schema_of},
         verify,
     },
@@ -67,7 +67,7 @@ fn parts(bytes: &[u8]) -> Vec<(u64, Ancillary)> {
 
 fn schema(bytes: &[u8]) -> Option<Vec<u8>> {
     let reader = Reader::new(Cursor::new(bytes)).unwrap();
-    reader.header().get(attribute::DESCRIPTOR_SET).map(<[u8]>::to_vec)
+    reader.header().get(Attribute::DESCRIPTOR_SET).map(<[u8]>::to_vec)
 }
 
 fn recovered(bytes: &[u8]) -> (Vec<u8>, Recovered) {
@@ -149,7 +149,7 @@ fn a_capture_holds_the_schema_of_what_was_called_and_has_it_before_it_is_needed(
     let (bytes, events, _) = capture();
     let [a, b] = ["A", "B"].map(schema_of);
     assert_eq!(schema(&bytes), Some([a.clone(), b.clone()].concat()));
-    let digest = |header: &Header| header.text(attribute::DESCRIPTOR_SHA256).map(str::to_owned);
+    let digest = |header: &Header| header.text(Attribute::DESCRIPTOR_SHA256).map(str::to_owned);
     let read = Reader::new(Cursor::new(&bytes)).unwrap();
     assert_eq!(digest(read.header()), digest(&header()), "what the recorder knew");
     // Killed at any byte: what can be read has its schema.
@@ -159,7 +159,7 @@ fn a_capture_holds_the_schema_of_what_was_called_and_has_it_before_it_is_needed(
         };
         let events_read = reader.by_ref().map_while(Result::ok).count();
         assert!(events_read <= events.len());
-        let known = reader.header().get(attribute::DESCRIPTOR_SET).unwrap_or_default();
+        let known = reader.header().get(Attribute::DESCRIPTOR_SET).unwrap_or_default();
         assert!(events_read == 0 || known.starts_with(&a), "cut at {cut}");
         assert!(events_read <= 2 || known.ends_with(&b), "cut at {cut}");
     }
@@ -180,16 +180,16 @@ fn a_reader_that_follows_a_recording_learns_its_schema() {
     let mut reader = Reader::open(&path).unwrap();
     assert_eq!(reader.by_ref().count(), 2);
     assert_eq!(
-        reader.header().get(attribute::DESCRIPTOR_SET),
+        reader.header().get(Attribute::DESCRIPTOR_SET),
         Some(&schema_of("A")[..])
     );
     std::fs::write(&path, &bytes).unwrap();
     assert_eq!(reader.next_event().unwrap().as_ref(), Some(&events[2]));
     let both = [schema_of("A"), schema_of("B")].concat();
-    assert_eq!(reader.header().get(attribute::DESCRIPTOR_SET), Some(&both[..]));
+    assert_eq!(reader.header().get(Attribute::DESCRIPTOR_SET), Some(&both[..]));
     assert_eq!(reader.by_ref().count(), 1);
     assert_eq!(
-        reader.header().get(attribute::DESCRIPTOR_SET),
+        reader.header().get(Attribute::DESCRIPTOR_SET),
         Some(&both[..]),
         "each once"
     );

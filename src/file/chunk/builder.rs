@@ -26,7 +26,7 @@ const COPY_BELOW: usize = 4 << 10;
 /// A builder can be filled on one thread and sealed on another by a [`Sealer`](super::Sealer):
 ///
 /// ```
-/// use grpc_capture::model::event::{Direction, Event, EventKind, Message};
+/// use grpc_capture::model::{Direction, Event, EventKind, Message};
 /// use grpc_capture::file::{Codec, Header, Sealed, Sealer, Writer, WriterOptions};
 ///
 /// let mut writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?;

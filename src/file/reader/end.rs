@@ -4,9 +4,8 @@ use std::io::{Read, Seek};
 
 use super::{Reader, Route, Tail};
 use crate::file::{
-    CaptureState, FileError, Summary,
+    Attribute, CaptureState, FileError, Summary,
     ancillary::Ancillary,
-    attribute,
     record::{Done, IndexBlock},
     scan::{Content, Found},
     schema::MAX_SCHEMA_BYTES,
@@ -135,7 +134,7 @@ impl<R: Read + Seek> Reader<R> {
     /// Adds the schema to the header, as far as it is there and can be read.
     pub(super) fn load_schema(&mut self) -> Result<(), FileError> {
         // A finished capture tells its parts; in another, the header saves the search where there is no schema.
-        if self.header.get(attribute::DESCRIPTOR_SHA256).is_none() && self.scanner.done()?.is_none() {
+        if self.header.get(Attribute::DESCRIPTOR_SHA256).is_none() && self.scanner.done()?.is_none() {
             return Ok(());
         }
         self.each_ancillary(|reader, byte, part| {

@@ -14,19 +14,6 @@ use crate::file::{FileError, record::ChunkHead};
 ///
 /// A chunk is known by the digest of its content, so that readers of different captures may share a cache, too. Give it
 /// to each with [`Reader::sharing`](super::Reader::sharing).
-///
-/// ```
-/// use std::{io::Cursor, sync::Arc};
-/// use grpc_capture::file::{ChunkCache, Header, Reader, Writer, WriterOptions};
-///
-/// let (bytes, _) = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?.finish_into()?;
-/// let cache = Arc::new(ChunkCache::new(16 << 20));
-/// for _ in 0..2 {
-///     let reader = Reader::new(Cursor::new(bytes.clone()))?.sharing(Arc::clone(&cache));
-///     assert_eq!(reader.count(), 0);
-/// }
-/// # Ok::<(), grpc_capture::file::FileError>(())
-/// ```
 #[derive(Debug)]
 pub struct ChunkCache {
     max_bytes: u64,
@@ -154,5 +141,22 @@ mod tests {
             }
         });
         assert_eq!(opened.into_inner(), 1);
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_chunk_cache() -> Result<(), crate::file::FileError> {
+        use crate::file::{ChunkCache, Header, Reader, Writer, WriterOptions};
+        use std::{io::Cursor, sync::Arc};
+
+        let (bytes, _) = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default())?.finish_into()?;
+        let cache = Arc::new(ChunkCache::new(16 << 20));
+        for _ in 0..2 {
+            let reader = Reader::new(Cursor::new(bytes.clone()))?.sharing(Arc::clone(&cache));
+            assert_eq!(reader.count(), 0);
+        }
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
 use crate::grpc::protobuf::{Field, Fields, Value};
 
 /// What one decoded message may take: about 2,400,000 numbers.
-pub const MAX_DECODED_BYTES: usize = 128 << 20;
+pub(crate) const MAX_DECODED_BYTES: usize = 128 << 20;
 /// Messages within messages that are followed; the decoder stops there too.
 const MAX_DEPTH: usize = 100;
 /// A value in a list, an unknown field.
@@ -23,7 +23,7 @@ const SIBLING: usize = 8;
 /// Decodes a message.
 ///
 /// # Errors
-/// When the bytes are no such message, or it would take more than [`MAX_DECODED_BYTES`].
+/// When the bytes are no such message, or it would take more than `MAX_DECODED_BYTES`.
 pub fn decode(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<DynamicMessage, String> {
     let mut left = MAX_DECODED_BYTES;
     // Bytes that cannot be walked are refused by the decoder, with its own words.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    file::{FileError, Header, Storage, Writer, WriterOptions, attribute},
+    file::{Attribute, FileError, Header, Storage, Writer, WriterOptions},
     record::{
         compression_pool::CompressionPool,
         pipeline::{CodecPreference, Pipeline},
@@ -58,7 +58,7 @@ impl CaptureTemplate {
     pub(super) fn piece(&self, file: File, path: &Path) -> Result<Pipeline<Lasting>, FileError> {
         let mut header = self.header.clone();
         // It may be larger than the piece, and the dump has it.
-        let schema = [attribute::DESCRIPTOR_SET, attribute::DESCRIPTOR_SHA256];
+        let schema = [Attribute::DESCRIPTOR_SET, Attribute::DESCRIPTOR_SHA256];
         header.attributes.retain(|(name, _)| !schema.contains(&name.as_str()));
         self.begin(Lasting::Fleeting(file), path, &header)
     }

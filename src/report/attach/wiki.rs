@@ -6,13 +6,8 @@
 use crate::model::text::printable_lines;
 
 /// Turns Markdown into Jira's wiki markup.
-///
-/// ```
-/// use grpc_capture::report::attach::from_markdown;
-/// assert_eq!(from_markdown("## Verdict\n\n**FAIL**: `nan`"), "h2. Verdict\n\n*FAIL*: {{nan}}");
-/// ```
 #[must_use]
-pub fn from_markdown(text: &str) -> String {
+pub(crate) fn from_markdown(text: &str) -> String {
     let mut out = Vec::new();
     let text = printable_lines(text);
     let mut lines = text.lines().peekable();
@@ -225,5 +220,17 @@ mod tests {
     fn a_fence_cannot_be_left_from_within() {
         let wiki = from_markdown("```\n{noformat}*x*\n```");
         assert_eq!(wiki.matches("{noformat}").count(), 2);
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_from_markdown() {
+        use crate::report::attach::from_markdown;
+        assert_eq!(
+            from_markdown("## Verdict\n\n**FAIL**: `nan`"),
+            "h2. Verdict\n\n*FAIL*: {{nan}}"
+        );
     }
 }

@@ -13,10 +13,10 @@ use super::BundleError;
 use crate::file::Digest;
 
 /// The member that lists the others.
-pub const MANIFEST: &str = "MANIFEST.json";
+pub(crate) const MANIFEST: &str = "MANIFEST.json";
 
 /// Version of the manifest's schema.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// What a member holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub struct Manifest {
 ///
 /// # Errors
 /// When a member cannot be read, or the archive cannot be written.
-pub fn write(out: impl Write + Seek, members: &[Member]) -> Result<Manifest, BundleError> {
+pub(crate) fn write(out: impl Write + Seek, members: &[Member]) -> Result<Manifest, BundleError> {
     let failed = |name: &str, source| BundleError::Member {
         name: name.to_owned(),
         source,

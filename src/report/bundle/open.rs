@@ -25,7 +25,7 @@ const MAX_MEMBERS: usize = 1000;
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// Bytes that a bundle may unpack to, by default: tickets hold megabytes, and a zip can claim to hold anything.
-pub const MAX_UNPACKED_BYTES: u64 = 4 << 30;
+pub(crate) const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 
 /// A bundle whose members are all as its manifest says.
 #[derive(Debug)]

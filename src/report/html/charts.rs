@@ -8,8 +8,8 @@ use crate::{
         finding_text,
         input::ReportInput,
         picture::{
-            Arrivals,
             scale::{self, Tick},
+            timeline::Arrivals,
         },
     },
 };

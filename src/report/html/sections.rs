@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::{
-    file::{Header, attribute},
+    file::{Attribute, Header},
     model::text::counted,
     report::{input::ReportInput, picture::scale, stats_text},
 };
@@ -57,11 +57,11 @@ pub(in crate::report) fn facts(input: &ReportInput) -> Vec<(String, String)> {
         add("rows", format!("{first} to {end}"));
     }
     for (label, name) in [
-        ("job", attribute::JOB_ID),
-        ("dialect", attribute::DIALECT),
-        ("source", attribute::SOURCE),
-        ("recorded by", attribute::TOOL),
-        ("schema", attribute::DESCRIPTOR_SHA256),
+        ("job", Attribute::JOB_ID),
+        ("dialect", Attribute::DIALECT),
+        ("source", Attribute::SOURCE),
+        ("recorded by", Attribute::TOOL),
+        ("schema", Attribute::DESCRIPTOR_SHA256),
     ] {
         if let Some(value) = header.text(name) {
             add(label, value.to_owned());
@@ -124,8 +124,8 @@ pub(super) fn notes(input: &ReportInput) -> Markup {
 
 pub(super) fn configure(input: &ReportInput) -> Markup {
     let bodies = [
-        ("Request", attribute::CONFIGURE_REQUEST),
-        ("Response", attribute::CONFIGURE_RESPONSE),
+        ("Request", Attribute::CONFIGURE_REQUEST),
+        ("Response", Attribute::CONFIGURE_RESPONSE),
     ];
     let bodies: Vec<_> = bodies
         .into_iter()

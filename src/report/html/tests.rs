@@ -10,7 +10,7 @@ use crate::{
         dialect::datastream,
         proto::datastream::{DataStream, SensorIntensity, SpectrogramRow},
     },
-    file::{Header, Reader, Writer, WriterOptions, attribute},
+    file::{Attribute, Header, Reader, Writer, WriterOptions},
     model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Note, Status},
     report::{
         input::{CollectOptions, collect},
@@ -40,15 +40,15 @@ fn row(start_ms: i64, sensors: &[(i32, &[f32])]) -> SpectrogramRow {
 
 fn header() -> Header {
     let mut header = Header::new(1_698_416_617_000_000_000);
-    for name in [attribute::JOB_ID, attribute::SOURCE, attribute::TOOL, "tag.</td><b>"] {
+    for name in [Attribute::JOB_ID, Attribute::SOURCE, Attribute::TOOL, "tag.</td><b>"] {
         header.set(name, HOSTILE);
     }
-    header.set(attribute::DIALECT, "datastream");
+    header.set(Attribute::DIALECT, "datastream");
     header.set(
-        attribute::CONFIGURE_REQUEST,
+        Attribute::CONFIGURE_REQUEST,
         format!("{{\"a\": {}}}", serde_json::json!(HOSTILE)),
     );
-    header.set(attribute::CONFIGURE_RESPONSE, HOSTILE);
+    header.set(Attribute::CONFIGURE_RESPONSE, HOSTILE);
     header
 }
 

@@ -3,7 +3,7 @@
 use super::font::Letters;
 
 /// Red, green, blue.
-pub type Rgb = [u8; 3];
+pub(crate) type Rgb = [u8; 3];
 
 /// A picture under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,13 +144,13 @@ impl Canvas {
 
 /// How wide a text is, pixels.
 #[must_use]
-pub fn text_width(text: &str, size: f32) -> usize {
+pub(crate) fn text_width(text: &str, size: f32) -> usize {
     Letters::new(size).map_or(0, |letters| letters.width(text).ceil() as usize)
 }
 
 /// The text, cut at so many pixels; empty where nothing of it fits.
 #[must_use]
-pub fn cut(text: &str, size: f32, width: usize) -> String {
+pub(crate) fn cut(text: &str, size: f32, width: usize) -> String {
     let Some(letters) = Letters::new(size) else {
         return String::new();
     };

@@ -5,11 +5,11 @@ use colorgrad::Gradient as _;
 use super::canvas::Rgb;
 
 /// Colours of a map.
-pub const STEPS: usize = 256;
+pub(crate) const STEPS: usize = 256;
 
 /// A map from 0…255 to colours that the eye sees as even steps, dark to light: inferno of matplotlib.
 #[must_use]
-pub fn map() -> Vec<Rgb> {
+pub(crate) fn map() -> Vec<Rgb> {
     let gradient = colorgrad::preset::inferno();
     let colour = |step: usize| {
         let [red, green, blue, _] = gradient.at(step as f32 / (STEPS - 1) as f32).to_rgba8();
@@ -20,7 +20,7 @@ pub fn map() -> Vec<Rgb> {
 
 /// A share (0 to 1) of the map.
 #[must_use]
-pub fn of(map: &[Rgb], share: f32) -> Rgb {
+pub(crate) fn of(map: &[Rgb], share: f32) -> Rgb {
     let at = (share.clamp(0.0, 1.0) * (STEPS - 1) as f32).round() as usize;
     map.get(at).copied().unwrap_or_default()
 }

@@ -141,7 +141,7 @@ pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f6
 
 /// When messages arrived, with calls, stalls, losses and findings.
 #[must_use]
-pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
+pub(crate) fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let arrivals = &pictures.arrivals;
     let slot_us = (arrivals.length_ns / 1000 / arrivals.messages.len().max(1) as u64) as i64;
     let explained = format!(
@@ -222,7 +222,7 @@ pub fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
 
 /// How often each amplitude occurs.
 #[must_use]
-pub fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
+pub(crate) fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let histogram = &pictures.histogram;
     let explained = format!("finite values per {:.2} dB", histogram.bar_db);
     let (mut canvas, area) = sheet.begin("amplitudes", &explained);

@@ -101,7 +101,7 @@ impl Pictures {
 
 /// Paints every row once.
 #[derive(Debug)]
-pub struct Painter {
+pub(crate) struct Painter {
     frames: Frames,
     timeline: Timeline,
     content: Content,
@@ -124,7 +124,7 @@ struct Content {
 impl Painter {
     /// Paints what a survey of the same events found, and finds `places` on the time axis.
     #[must_use]
-    pub fn new(plan: Plan, places: &[Place], options: &PainterOptions) -> Self {
+    pub(crate) fn new(plan: Plan, places: &[Place], options: &PainterOptions) -> Self {
         let slots = Slots::of(&plan.time, options.slots);
         let columns = Columns::of(plan.sensors.len(), options.columns);
         let (cube_most, bins_each) = Cube::shape(slots.count, columns.count, plan.bins, options.cube_cells);
@@ -189,7 +189,7 @@ impl Painter {
 
     /// What was painted.
     #[must_use]
-    pub fn finish(self) -> Pictures {
+    pub(crate) fn finish(self) -> Pictures {
         let mut content = self.content;
         content.reach(u64::MAX);
         let mut pictures = content.pictures;

@@ -1,7 +1,8 @@
 //! Pictures as PNG files.
 
 use super::canvas::Canvas;
-pub use super::draw::{Mark, Sheet, histogram, spectrogram, timeline, waterfall};
+pub(crate) use super::draw::{Mark, histogram, timeline};
+pub use super::draw::{Sheet, spectrogram, waterfall};
 
 /// The canvas as a PNG file: 8-bit RGB.
 pub fn encode(canvas: &Canvas) -> Result<Vec<u8>, png::EncodingError> {

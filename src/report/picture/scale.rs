@@ -6,7 +6,7 @@ use super::timebase::Timebase;
 
 /// A mark on an axis.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tick {
+pub(crate) struct Tick {
     /// Where: a value of the axis.
     pub at: f64,
     /// What it says.
@@ -48,7 +48,7 @@ const TIME_STEPS_US: [i64; 29] = [
 
 /// Round numbers from `low` to `high`, at most `most`: steps of 1, 2 or 5 times a power of ten.
 #[must_use]
-pub fn numbers(low: f64, high: f64, most: usize) -> Vec<Tick> {
+pub(crate) fn numbers(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let span = high - low;
     if !(span.is_finite() && span > 0.0 && low.is_finite()) {
         let label = if low.is_finite() {
@@ -80,7 +80,7 @@ pub fn numbers(low: f64, high: f64, most: usize) -> Vec<Tick> {
 
 /// Round times of day on a time axis, at most about `most`; places are microseconds of the axis. UTC.
 #[must_use]
-pub fn times(time: &Timebase, most: usize) -> Vec<Tick> {
+pub(crate) fn times(time: &Timebase, most: usize) -> Vec<Tick> {
     let rough = time.length_us / most.max(1) as i64;
     let step = TIME_STEPS_US.into_iter().find(|step| *step >= rough);
     let Some(step) = step else { return Vec::new() };

@@ -99,7 +99,7 @@ pub struct Plan {
 
 /// Looks at every row once.
 #[derive(Debug)]
-pub struct Survey {
+pub(crate) struct Survey {
     frames: Frames,
     content: Content,
 }
@@ -131,7 +131,7 @@ struct Seeing {
 impl Survey {
     /// For the capture with this header; `pandadatastream` payloads are read by `layout`.
     #[must_use]
-    pub fn new(header: &Header, layout: Layout) -> Self {
+    pub(crate) fn new(header: &Header, layout: Layout) -> Self {
         Self {
             frames: Frames::with_layout(layout),
             content: Content {
@@ -155,7 +155,7 @@ impl Survey {
 
     /// What there is to draw.
     #[must_use]
-    pub fn finish(self) -> Plan {
+    pub(crate) fn finish(self) -> Plan {
         self.content.finish()
     }
 }

@@ -1,4 +1,9 @@
-use super::*;
+use super::{
+    cube::Cube,
+    raster::{Raster, Slots},
+    timebase::Timebase,
+    *,
+};
 
 fn time(rows: i64, row_us: i64) -> Timebase {
     let mut times = timebase::Times::default();

@@ -24,7 +24,7 @@ const STEP: f64 = 0.95;
 
 /// The part of a capture that goes into a bundle.
 #[derive(Debug)]
-pub struct Fit {
+pub(crate) struct Fit {
     /// What was kept.
     pub kept: Kept,
     /// The file that holds it; `None` when nothing fits.

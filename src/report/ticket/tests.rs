@@ -1,8 +1,11 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 
 use super::*;
+
+/// What Jira takes unless its administrator says otherwise, bytes.
+const MAX_BYTES: u64 = 10_000_000;
 use crate::{
-    file::{Writer, WriterOptions, attribute},
+    file::{Attribute, Writer, WriterOptions},
     model::event::{Direction, Event, EventKind},
     report::bundle::{MAX_UNPACKED_BYTES, Opened},
 };
@@ -200,9 +203,9 @@ fn secrets_are_nowhere_in_the_bundle() {
     let mut reader = Reader::open("captures/zero-ids.gcap").unwrap();
     let mut header = reader.header().clone();
     let answer = format!("{{\"job_id\":\"1\",\"metadata\":{{\"site\":\"{SECRET}\"}}}}");
-    header.set(attribute::CONFIGURE_REQUEST, "{}");
-    header.set(attribute::CONFIGURE_RESPONSE, answer);
-    header.set(attribute::SOURCE, format!("{SECRET}.example:50051"));
+    header.set(Attribute::CONFIGURE_REQUEST, "{}");
+    header.set(Attribute::CONFIGURE_RESPONSE, answer);
+    header.set(Attribute::SOURCE, format!("{SECRET}.example:50051"));
     let mut writer = Writer::create(&path, &header, WriterOptions::default()).unwrap();
     while let Some(mut event) = reader.next_event().unwrap() {
         if let EventKind::CallStart(start) = &mut event.kind {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Kept, Pages};
 use crate::{
-    file::{Header, attribute},
+    file::{Attribute, Header},
     model::finding::{Finding, Place},
     model::text::counted,
     report::{
@@ -135,10 +135,10 @@ fn identity(pages: &Pages<'_>) -> String {
     );
     lines.push(format!("- recorded {}, {:.3} s", pages.start, pages.length_s));
     for (name, what) in [
-        (attribute::JOB_ID, "job"),
-        (attribute::SOURCE, "source"),
-        (attribute::DIALECT, "dialect"),
-        (attribute::TOOL, "recorded by"),
+        (Attribute::JOB_ID, "job"),
+        (Attribute::SOURCE, "source"),
+        (Attribute::DIALECT, "dialect"),
+        (Attribute::TOOL, "recorded by"),
     ] {
         lines.extend(header.text(name).map(|value| format!("- {what} {}", code(value))));
     }

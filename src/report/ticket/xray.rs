@@ -11,7 +11,7 @@ use crate::model::finding::Verdict;
 
 /// Which Xray reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Edition {
+pub(crate) enum Edition {
     /// Xray Cloud.
     #[default]
     Cloud,
@@ -21,7 +21,7 @@ pub enum Edition {
 
 /// One executed test.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution<'a> {
+pub(crate) struct Execution<'a> {
     /// Key of the test, such as `DAS-45`.
     pub test: &'a str,
     /// Key of the test execution that it belongs to; Xray makes a new one without it.
@@ -39,19 +39,8 @@ pub struct Execution<'a> {
 }
 
 /// The execution as the JSON that Xray imports.
-///
-/// ```
-/// use grpc_capture::{report::ticket::xray::{Edition, Execution, json}, model::finding::Verdict};
-/// let files = [("summary.md".to_owned(), "text/markdown", b"# FAIL".to_vec())];
-/// let done = Execution {
-///     test: "DAS-45", execution: None, verdict: Verdict::Fail, files: &files,
-///     start: "2026-11-24T08:00:00Z", finish: "2026-11-24T08:00:10Z", comment: "nan",
-/// };
-/// assert_eq!(json(&done, Edition::Cloud)["tests"][0]["status"], "FAILED");
-/// assert_eq!(json(&done, Edition::Server)["tests"][0]["evidences"][0]["data"], "IyBGQUlM");
-/// ```
 #[must_use]
-pub fn json(done: &Execution<'_>, edition: Edition) -> Value {
+pub(crate) fn json(done: &Execution<'_>, edition: Edition) -> Value {
     let status = match (done.verdict, edition) {
         (Verdict::Pass, Edition::Cloud) => "PASSED",
         (Verdict::Fail, Edition::Cloud) => "FAILED",
@@ -77,4 +66,30 @@ pub fn json(done: &Execution<'_>, edition: Edition) -> Value {
         import["testExecutionKey"] = key.into();
     }
     import
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_json() {
+        use crate::{
+            model::Verdict,
+            report::ticket::xray::{Edition, Execution, json},
+        };
+        let files = [("summary.md".to_owned(), "text/markdown", b"# FAIL".to_vec())];
+        let done = Execution {
+            test: "DAS-45",
+            execution: None,
+            verdict: Verdict::Fail,
+            files: &files,
+            start: "2026-11-24T08:00:00Z",
+            finish: "2026-11-24T08:00:10Z",
+            comment: "nan",
+        };
+        assert_eq!(json(&done, Edition::Cloud)["tests"][0]["status"], "FAILED");
+        assert_eq!(
+            json(&done, Edition::Server)["tests"][0]["evidences"][0]["data"],
+            "IyBGQUlM"
+        );
+    }
 }

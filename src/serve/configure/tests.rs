@@ -6,8 +6,9 @@ use crate::{
     das::dialect::pandadatastream::METHOD as STREAM_DATA,
     file::Header,
     serve::{
-        CaptureSource, JobShape,
+        CaptureSource,
         script::{Call, Job, Request},
+        shape::JobShape,
     },
 };
 

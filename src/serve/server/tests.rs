@@ -13,7 +13,7 @@ use crate::{
             pandadatastream::StreamDataRequest,
         },
     },
-    file::{Header, Writer, WriterOptions, attribute},
+    file::{Attribute, Header, Writer, WriterOptions},
     model::event::{Broken, Cancelled, Direction, Ending, Message, Party, Status},
     serve::{
         CaptureSource, Rate,
@@ -636,7 +636,7 @@ async fn a_server_that_cannot_start_says_why() {
         "{text}"
     );
     let mut header = Header::default();
-    header.set(attribute::DESCRIPTOR_SET, [0xff]);
+    header.set(Attribute::DESCRIPTOR_SET, [0xff]);
     let odd = CaptureSource::memory("odd.gcap", header, Recording::job(1, "a").ok().events);
     let text = refusal(ReplayServer::builder().source(odd)).await;
     assert!(text.contains("descriptor set in odd.gcap"), "{text}");

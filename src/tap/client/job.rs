@@ -42,7 +42,7 @@ impl Job {
     /// ```
     /// let job = grpc_capture::tap::Job::datastream("http://127.0.0.1:12301", "12-70788")?;
     /// assert_eq!(job.streams.len(), 1);
-    /// # Ok::<(), grpc_capture::tap::dial::TargetError>(())
+    /// # Ok::<(), grpc_capture::tap::TargetError>(())
     /// ```
     ///
     /// # Errors

@@ -75,7 +75,7 @@ impl Stop {
 
 /// What calls of one job share.
 #[derive(Debug, Clone, Default)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// Ends all of them.
     pub stop: Stop,
     /// Payload bytes recorded by all of them.

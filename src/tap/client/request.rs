@@ -30,7 +30,7 @@ pub struct MethodError {
 
 /// What to call, and what to send.
 #[derive(Debug, Clone)]
-pub struct CallRequest {
+pub(crate) struct CallRequest {
     path: PathAndQuery,
     messages: Vec<Bytes>,
     server_limited: bool,
@@ -38,7 +38,7 @@ pub struct CallRequest {
 
 impl CallRequest {
     /// A call of `method` (`/package.Service/Method`) that sends one message.
-    pub fn new(method: &str, message: impl Into<Bytes>) -> Result<Self, MethodError> {
+    pub(crate) fn new(method: &str, message: impl Into<Bytes>) -> Result<Self, MethodError> {
         let fail = || MethodError {
             path: method.to_owned(),
         };
@@ -54,23 +54,16 @@ impl CallRequest {
         })
     }
 
-    /// Sends these messages instead, one after the other and all at once.
-    #[must_use]
-    pub fn with_messages(mut self, messages: Vec<Bytes>) -> Self {
-        self.messages = messages;
-        self
-    }
-
     /// Says that the request itself tells the server how many frames to send.
     #[must_use]
-    pub const fn limited_by_server(mut self) -> Self {
+    pub(crate) const fn limited_by_server(mut self) -> Self {
         self.server_limited = true;
         self
     }
 
     /// The method path.
     #[must_use]
-    pub fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.path.as_str()
     }
 

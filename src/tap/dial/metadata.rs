@@ -17,20 +17,13 @@ const RESERVED: [&str; 7] = [
 /// Text that is not metadata. The value is not repeated: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("could not use the header {name:?}: {problem}; write -H 'name: value'")]
-pub struct MetadataError {
+pub(crate) struct MetadataError {
     name: String,
     problem: &'static str,
 }
 
 /// Reads `name: value`, the form of `-H`. Values of `-bin` names are given in base64.
-///
-/// ```
-/// use grpc_capture::tap::dial::metadata::parse;
-/// let (name, value) = parse("X-Site: north")?;
-/// assert_eq!((name.as_str(), value.as_bytes()), ("x-site", &b"north"[..]));
-/// # Ok::<(), grpc_capture::tap::dial::metadata::MetadataError>(())
-/// ```
-pub fn parse(text: &str) -> Result<(HeaderName, HeaderValue), MetadataError> {
+pub(crate) fn parse(text: &str) -> Result<(HeaderName, HeaderValue), MetadataError> {
     let (name, value) = text.split_once(':').unwrap_or((text, ""));
     let name = name.trim().to_ascii_lowercase();
     let fail = |problem| MetadataError {
@@ -75,5 +68,16 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("-H") && !error.contains("secret"), "{error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_parse() -> Result<(), super::MetadataError> {
+        use crate::tap::dial::metadata::parse;
+        let (name, value) = parse("X-Site: north")?;
+        assert_eq!((name.as_str(), value.as_bytes()), ("x-site", &b"north"[..]));
+        Ok(())
     }
 }

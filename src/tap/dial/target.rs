@@ -26,11 +26,11 @@ pub enum Scheme {
 /// A host and a port, and the scheme when one was given.
 ///
 /// ```
-/// use grpc_capture::tap::{Target, dial::Scheme};
+/// use grpc_capture::tap::{Target, Scheme};
 /// let target: Target = "https://focus.local:50051".parse()?;
 /// assert_eq!((target.host.as_str(), target.port, target.scheme), ("focus.local", 50051, Some(Scheme::Https)));
 /// assert_eq!("[::1]:50051".parse::<Target>()?.authority(), "[::1]:50051");
-/// # Ok::<(), grpc_capture::tap::dial::TargetError>(())
+/// # Ok::<(), grpc_capture::tap::TargetError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -163,16 +163,9 @@ const NO_PORT: &str = "the port is not a number from 1 to 65535";
 /// An address to listen on: written as a target is, port 0 for any free one, `:PORT` for all interfaces, and a port alone
 /// for this machine.
 ///
-/// ```
-/// use grpc_capture::tap::dial::listen_address;
-/// assert_eq!(listen_address("[::1]:0").unwrap(), "[::1]:0".parse().unwrap());
-/// assert_eq!(listen_address("dns:///127.0.0.1:5").unwrap(), "127.0.0.1:5".parse().unwrap());
-/// assert_eq!(listen_address(":5").unwrap(), "0.0.0.0:5".parse().unwrap());
-/// ```
-///
 /// # Errors
 /// When it is no address, its host is not known, or it names a socket of the file system.
-pub fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
     let fail = |problem| TargetError {
         last: LISTENERS,
         ..TargetError::new(text, problem)
@@ -402,5 +395,19 @@ mod tests {
         for host in ["localhost.example.org", "10.0.0.1", "notlocalhost", "::2"] {
             assert!(!Target::new(host, 1).is_loopback(), "{host}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn listen_address() {
+        use crate::tap::dial::listen_address;
+        assert_eq!(listen_address("[::1]:0").unwrap(), "[::1]:0".parse().unwrap());
+        assert_eq!(
+            listen_address("dns:///127.0.0.1:5").unwrap(),
+            "127.0.0.1:5".parse().unwrap()
+        );
+        assert_eq!(listen_address(":5").unwrap(), "0.0.0.0:5".parse().unwrap());
     }
 }

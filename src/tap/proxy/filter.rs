@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 /// slash may be left out, and a dot stand before the method.
 ///
 /// ```
-/// use grpc_capture::tap::proxy::MethodFilter;
+/// use grpc_capture::tap::MethodFilter;
 /// let filter = MethodFilter::new(["/datastream.*", "grpc.health.v1.Health/Check"]);
 /// assert!(filter.admits("/datastream.DataStreamService/StreamSpectrograms"));
 /// assert!(filter.admits("/grpc.health.v1.Health/Check"), "the first slash may be left out");

@@ -35,7 +35,7 @@ const MAX_SERVICES: usize = 1000;
 
 /// A server that did not tell its schema.
 #[derive(Debug, Error)]
-pub enum ReflectError {
+pub(crate) enum ReflectError {
     /// No connection.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -62,7 +62,7 @@ pub enum ReflectError {
 ///
 /// # Errors
 /// When there is no connection, no reflection, no usable answer, or no answer within `limit`.
-pub async fn reflect(target: &Target, options: &DialOptions, limit: Duration) -> Result<Vec<u8>, ReflectError> {
+pub(crate) async fn reflect(target: &Target, options: &DialOptions, limit: Duration) -> Result<Vec<u8>, ReflectError> {
     let options = DialOptions {
         connect_timeout: options.connect_timeout.min(limit),
         ..options.clone()

@@ -1,14 +1,7 @@
 //! The digest of a certificate, as people write it down.
 
 /// Reads a SHA-256 as 64 hexadecimal digits, in one run or with colons, as `openssl x509 -fingerprint -sha256` prints it.
-///
-/// ```
-/// use grpc_capture::tap::tls::parse_pin;
-/// assert_eq!(parse_pin(&"ab".repeat(32))?, [0xab; 32]);
-/// assert_eq!(parse_pin(&format!("sha256:{}", ["AB"; 32].join(":")))?, [0xab; 32]);
-/// # Ok::<(), grpc_capture::tap::tls::NoPin>(())
-/// ```
-pub fn parse_pin(text: &str) -> Result<[u8; 32], NoPin> {
+pub(crate) fn parse_pin(text: &str) -> Result<[u8; 32], NoPin> {
     let fail = || NoPin(text.to_owned());
     let start = text.rfind(['=', ' ']).map_or(0, |at| at + 1);
     let digits = text.get(start..).unwrap_or_default();
@@ -29,4 +22,15 @@ pub fn parse_pin(text: &str) -> Result<[u8; 32], NoPin> {
 /// A text that is no SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no SHA-256; give 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them")]
-pub struct NoPin(pub String);
+pub(crate) struct NoPin(pub String);
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_parse_pin() -> Result<(), super::NoPin> {
+        use crate::tap::tls::parse_pin;
+        assert_eq!(parse_pin(&"ab".repeat(32))?, [0xab; 32]);
+        assert_eq!(parse_pin(&format!("sha256:{}", ["AB"; 32].join(":")))?, [0xab; 32]);
+        Ok(())
+    }
+}

@@ -8,7 +8,7 @@ use super::{PinMismatch, TlsMode, TlsOptions};
 
 /// What an address is written in, which the remedies speak of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Address {
+pub(crate) enum Address {
     /// A target, whose certificate may be for another name: `--authority`.
     Target,
     /// A URL, which names the host that the certificate is for.
@@ -17,7 +17,7 @@ pub enum Address {
 
 /// The TLS error among an error and its causes; no repetition cures one.
 #[must_use]
-pub fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref() {
@@ -32,7 +32,7 @@ pub fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Err
 
 /// What the error says, in fewer words than the library where it wraps another.
 #[must_use]
-pub fn reason(error: &rustls::Error) -> String {
+pub(crate) fn reason(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(other)) => other.0.to_string(),
         error => error.to_string(),
@@ -41,7 +41,7 @@ pub fn reason(error: &rustls::Error) -> String {
 
 /// What to do about a handshake that failed.
 #[must_use]
-pub fn remedy(error: &rustls::Error, tls: &TlsOptions, address: Address) -> String {
+pub(crate) fn remedy(error: &rustls::Error, tls: &TlsOptions, address: Address) -> String {
     match error {
         rustls::Error::InvalidCertificate(what) => certificate(what, tls, address),
         rustls::Error::InvalidMessage(_) => match address {

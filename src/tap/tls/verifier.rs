@@ -35,7 +35,7 @@ pub(super) enum Trust {
 /// A server showed another certificate than the one that was pinned.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificate is not the pinned one: its SHA-256 is {seen}")]
-pub struct PinMismatch {
+pub(crate) struct PinMismatch {
     /// SHA-256 of the certificate that it showed, hexadecimal.
     pub seen: String,
 }

@@ -12,9 +12,10 @@ mod proto;
 mod read;
 mod write;
 
-pub use proto::GrpcLogEntry;
+pub(crate) use proto::GrpcLogEntry;
 pub use read::{BinlogError, BinlogReader, Framing};
-pub use write::{BinlogWriter, entry, lost_attributes};
+pub use write::BinlogWriter;
+pub(crate) use write::lost_attributes;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::model::varint::{self, MAX_BYTES};
 
 /// Bytes of the longest message that is read: ten times the 100 MB that a stream may carry, so that anything longer is
 /// a file of another kind.
-pub const MAX_MESSAGE_BYTES: u64 = 1 << 30;
+pub(crate) const MAX_MESSAGE_BYTES: u64 = 1 << 30;
 
 /// Bytes that are reserved for a message before it has been seen to be that long.
 const MAX_RESERVED_BYTES: u64 = 1 << 20;
@@ -17,16 +17,6 @@ const MAX_RESERVED_BYTES: u64 = 1 << 20;
 const READ_BUFFER_BYTES: usize = 1 << 16;
 
 /// Reads messages; memory grows with the bytes that arrive, not with the length that is announced.
-///
-/// ```
-/// use grpc_capture::transform::convert::delimited::{DelimitedReader, write_message};
-/// let mut file = Vec::new();
-/// write_message(&mut file, b"first")?;
-/// write_message(&mut file, b"")?;
-/// let messages = DelimitedReader::new(file.as_slice()).collect::<Result<Vec<_>, _>>()?;
-/// assert_eq!(messages, ["first", ""]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct DelimitedReader<R> {
     from: BufReader<R>,
@@ -129,7 +119,7 @@ impl<R: Read> Iterator for DelimitedReader<R> {
 }
 
 /// Writes one message behind its length.
-pub fn write_message(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
+pub(crate) fn write_message(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
     let mut prefix = [0; MAX_BYTES];
     let length = varint::encode(message.len() as u64, &mut prefix);
     to.write_all(prefix.get(..length).unwrap_or_default())?;
@@ -181,3 +171,17 @@ pub enum DelimitedErrorKind {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_delimited_reader() -> Result<(), Box<dyn std::error::Error>> {
+        use crate::transform::{DelimitedReader, convert::delimited::write_message};
+        let mut file = Vec::new();
+        write_message(&mut file, b"first")?;
+        write_message(&mut file, b"")?;
+        let messages = DelimitedReader::new(file.as_slice()).collect::<Result<Vec<_>, _>>()?;
+        assert_eq!(messages, ["first", ""]);
+        Ok(())
+    }
+}

@@ -3,7 +3,7 @@
 //! There is no clock here: the offsets come from the rows' own timestamps, so the same file gives the same capture.
 
 mod check;
-pub mod recognize;
+pub(crate) mod recognize;
 
 use std::{collections::VecDeque, io::Read, iter};
 

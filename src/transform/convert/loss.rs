@@ -112,7 +112,7 @@ impl Loss {
 /// What was not kept: for each kind, how many.
 ///
 /// ```
-/// use grpc_capture::transform::convert::{Loss, Losses};
+/// use grpc_capture::transform::{Loss, Losses};
 /// let mut losses = Losses::default();
 /// assert!(losses.is_empty());
 /// losses.add(Loss::Notes, 2);

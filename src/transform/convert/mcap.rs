@@ -23,10 +23,10 @@ mod write;
 
 pub use read::{McapReadError, McapReader};
 pub use schemas::McapSchemas;
-pub use write::{McapSchema, McapWriteError, McapWriter};
+pub use write::{McapWriteError, McapWriter};
 
 /// The topic of the channel that holds a capture's events.
-pub const EVENTS_TOPIC: &str = "grpc-capture/events";
+pub(crate) const EVENTS_TOPIC: &str = "grpc-capture/events";
 
 /// The name of the metadata record with the text attributes of the header.
 const HEADER_RECORD: &str = "grpc-capture.header";

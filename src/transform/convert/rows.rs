@@ -14,7 +14,7 @@ use crate::{
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowPlace {
+pub(crate) struct RowPlace {
     /// The message that holds it.
     pub message: MessagePlace,
     /// Row of the call, counted from 0.
@@ -23,7 +23,7 @@ pub struct RowPlace {
 
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RowsRead {
+pub(crate) struct RowsRead {
     /// Rows given out.
     pub rows: u64,
     /// What was passed over.
@@ -34,7 +34,7 @@ pub struct RowsRead {
 ///
 /// # Errors
 /// Damage of the capture, and whatever `each` reports.
-pub fn each_row<R: Read + Seek, E: From<FileError>>(
+pub(crate) fn each_row<R: Read + Seek, E: From<FileError>>(
     reader: &mut Reader<R>,
     layout: Layout,
     call: Option<u32>,

@@ -8,7 +8,7 @@ use super::{REDACTED, url};
 use crate::file::Digest;
 
 /// The host that is in place of a host; the `.invalid` domain never resolves.
-pub const REDACTED_HOST: &str = "redacted.invalid";
+pub(crate) const REDACTED_HOST: &str = "redacted.invalid";
 
 /// Bytes of a digest that make a token: enough that two values of a capture never share one.
 const TOKEN_BYTES: usize = 8;
@@ -17,13 +17,6 @@ const TOKEN_BYTES: usize = 8;
 const TOKEN: &str = "hash:";
 
 /// What happens to a value that is to be hidden.
-///
-/// ```
-/// use grpc_capture::transform::redact::Action;
-/// assert_eq!("constant:site-1".parse(), Ok(Action::Constant("site-1".to_owned())));
-/// assert_eq!(Action::Host.text("http://10.0.0.7:50051", "").as_deref(), Some("http://redacted.invalid:50051"));
-/// assert!("blur".parse::<Action>().is_err());
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A token of the value: equal values stay equal. Values that can be guessed can be found out by guessing, unless the
@@ -31,7 +24,7 @@ pub enum Action {
     Hash,
     /// It goes, with its name.
     Drop,
-    /// [`REDACTED`]; 0 for numbers, nothing for bytes.
+    /// `REDACTED`; 0 for numbers, nothing for bytes.
     Mask,
     /// The host goes out of an address; scheme, port and path stay.
     Host,
@@ -138,5 +131,19 @@ impl<'de> serde::Deserialize<'de> for Action {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn action() {
+        use crate::transform::redact::Action;
+        assert_eq!("constant:site-1".parse(), Ok(Action::Constant("site-1".to_owned())));
+        assert_eq!(
+            Action::Host.text("http://10.0.0.7:50051", "").as_deref(),
+            Some("http://redacted.invalid:50051")
+        );
+        assert!("blur".parse::<Action>().is_err());
     }
 }

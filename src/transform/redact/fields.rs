@@ -21,7 +21,7 @@ use crate::{
     grpc::{descriptors::Descriptors, protobuf::DecodeError},
     model::event::Direction,
 };
-pub use find::FieldError;
+pub(crate) use find::FieldError;
 use schema::Schema;
 
 /// Messages within messages that are followed; other protobuf readers stop there too.

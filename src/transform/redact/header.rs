@@ -5,14 +5,14 @@ use super::{
     json::{self, KeyRule},
     redactor::Ledger,
 };
-use crate::file::{Header, attribute};
+use crate::file::{Attribute, Header};
 
 /// Attributes that nobody can hide a value in: what they hold is computed, or public.
 pub(super) const OPEN: [&str; 4] = [
-    attribute::DESCRIPTOR_SET,
-    attribute::DESCRIPTOR_SHA256,
-    attribute::SLICE,
-    attribute::DIALECT,
+    Attribute::DESCRIPTOR_SET,
+    Attribute::DESCRIPTOR_SHA256,
+    Attribute::SLICE,
+    Attribute::DIALECT,
 ];
 
 pub(super) fn redact(header: &Header, rules: &Rules, keys: &[KeyRule], ledger: &mut Ledger) -> Header {
@@ -32,7 +32,7 @@ pub(super) fn redact(header: &Header, rules: &Rules, keys: &[KeyRule], ledger: &
 }
 
 fn is_configure(name: &str) -> bool {
-    name == attribute::CONFIGURE_REQUEST || name == attribute::CONFIGURE_RESPONSE
+    name == Attribute::CONFIGURE_REQUEST || name == Attribute::CONFIGURE_RESPONSE
 }
 
 fn action<'a>(rules: &'a Rules, name: &str) -> Option<&'a Action> {

@@ -1,10 +1,10 @@
 //! Secrets in metadata.
 
-pub use super::names::is_secret;
+pub(crate) use super::names::is_secret;
 use crate::model::event::{Ending, EventKind, Metadata};
 
 /// What is in place of a secret.
-pub const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// [`REDACTED`] as the base64 that a `-bin` name must carry.
 const REDACTED_BIN: &str = "W3JlZGFjdGVkXQ==";
@@ -13,7 +13,7 @@ const REDACTED_BIN: &str = "W3JlZGFjdGVkXQ==";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetadataPolicy {
-    /// Values of names that hold a secret are replaced by [`REDACTED`]; the names stay.
+    /// Values of names that hold a secret are replaced by `REDACTED`; the names stay.
     #[default]
     Redact,
     /// Everything is kept, by an explicit decision of the user.

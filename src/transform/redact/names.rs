@@ -61,15 +61,8 @@ const PARTS: [&str; 10] = [
 ];
 
 /// True when what exists under this name is taken for a secret.
-///
-/// ```
-/// use grpc_capture::transform::redact::metadata::is_secret;
-/// assert!(is_secret("authorization") && is_secret("x-site-token") && is_secret("x-session-id"));
-/// assert!(is_secret("accessToken") && is_secret("X-Api-Key-Id"));
-/// assert!(!is_secret("grpc-status") && !is_secret("x-keyboard"));
-/// ```
 #[must_use]
-pub fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let (name, lower) = match lower.strip_suffix("-bin") {
         Some(stem) => (name.get(..stem.len()).unwrap_or(name), stem),
@@ -147,5 +140,16 @@ mod tests {
         ] {
             assert!(!is_secret(open), "{open}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn is_secret() {
+        use crate::transform::redact::metadata::is_secret;
+        assert!(is_secret("authorization") && is_secret("x-site-token") && is_secret("x-session-id"));
+        assert!(is_secret("accessToken") && is_secret("X-Api-Key-Id"));
+        assert!(!is_secret("grpc-status") && !is_secret("x-keyboard"));
     }
 }

@@ -12,7 +12,7 @@ use super::{
     visit,
 };
 use crate::{
-    file::{Header, attribute},
+    file::{Attribute, Header},
     grpc::{self, status::percent_encode},
     model::event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Status},
 };
@@ -134,12 +134,12 @@ impl Redactor {
     /// # Errors
     /// When a rule names a field that the descriptor set does not hold, or asks for what cannot be done to it.
     pub fn new(rules: &Rules, header: &Header) -> Result<Self, FieldError> {
-        let asked = rules.attributes.contains_key(attribute::SOURCE);
+        let asked = rules.attributes.contains_key(Attribute::SOURCE);
         let mut rules = rules.clone().defaults();
-        if !asked && header.text(attribute::SOURCE).is_some_and(is_word) {
-            rules.attributes.remove(attribute::SOURCE);
+        if !asked && header.text(Attribute::SOURCE).is_some_and(is_word) {
+            rules.attributes.remove(Attribute::SOURCE);
         }
-        let fields = match (rules.fields.first_key_value(), header.get(attribute::DESCRIPTOR_SET)) {
+        let fields = match (rules.fields.first_key_value(), header.get(Attribute::DESCRIPTOR_SET)) {
             (None, _) => None,
             (Some((field, _)), None) => return Err(FieldError::NoDescriptors(field.clone())),
             (Some(_), Some(descriptor_set)) => Some(FieldRules::new(descriptor_set, &rules.fields)?),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{AUTHOR, FieldError, Redactor, Rules, SecretScan, SecretValues, scan};
 use crate::{
-    file::{CaptureState, Digest, FileError, Header, Reader, Storage, Writer, attribute},
+    file::{Attribute, CaptureState, Digest, FileError, Header, Reader, Storage, Writer},
     model::event::{CAPTURE_CALL, Event, EventKind, Note},
     model::text::counted,
 };
@@ -77,7 +77,7 @@ pub enum RedactError {
 ///
 /// # Errors
 /// When the capture cannot be read, or a rule does not fit its schema.
-pub fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redacted, RedactError> {
+pub(crate) fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redacted, RedactError> {
     let redactor = survey(reader, rules)?;
     Ok(Redacted {
         changes: changes(&redactor),
@@ -111,7 +111,7 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
     let labels: Vec<_> = survey.counts().keys().cloned().collect();
     let mut redactor = Redactor::new(rules, reader.header())?.knowing(survey.values().clone());
     let mut header = redactor.header(reader.header());
-    header.set(attribute::REDACTED, labels.join(", "));
+    header.set(Attribute::REDACTED, labels.join(", "));
     let mut writer = begin(&header)?;
     let (mut own_seq, mut last_ns) = (0, 0);
     reader.rewind();
@@ -159,7 +159,7 @@ fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redac
         let _ = redactor.event(event);
     }
     let mut values: SecretValues = redactor.values().clone();
-    if let Some(descriptor_set) = reader.header().get(attribute::DESCRIPTOR_SET) {
+    if let Some(descriptor_set) = reader.header().get(Attribute::DESCRIPTOR_SET) {
         values.forget_those_in(descriptor_set);
     }
     for method in methods {

@@ -9,11 +9,11 @@ use super::Action;
 /// What is hidden, and how. The default hides what identifies a site and what grants access; see [`Rules::defaults`].
 ///
 /// ```
-/// use grpc_capture::transform::redact::{Action, Rules};
+/// use grpc_capture::transform::{Action, Rules};
 /// let rules = Rules::parse("[fields]\n'datastream.SpectrogramRow.canvasId' = 'hash'")?;
 /// assert_eq!(rules.fields["datastream.SpectrogramRow.canvasId"], Action::Hash);
 /// assert!(rules.defaults, "the defaults stay unless they are switched off");
-/// # Ok::<(), grpc_capture::transform::redact::RulesError>(())
+/// # Ok::<(), grpc_capture::transform::RulesError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -92,7 +92,7 @@ impl Rules {
 
     /// These rules with the default ones below them, if they are wanted: the source attribute and what names a site in the
     /// configure exchange are masked, hosts go out of addresses. Metadata that grants access is masked in any case where
-    /// its name tells ([`super::metadata::is_secret`]).
+    /// its name tells (`super::metadata::is_secret`).
     #[must_use]
     pub fn defaults(mut self) -> Self {
         if self.defaults {

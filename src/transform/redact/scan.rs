@@ -87,7 +87,7 @@ impl fmt::Display for SecretScan {
 ///
 /// # Errors
 /// When the capture cannot be read.
-pub fn scan<R: Read + Seek>(input: &mut R, values: &SecretValues) -> Result<SecretScan, FileError> {
+pub(crate) fn scan<R: Read + Seek>(input: &mut R, values: &SecretValues) -> Result<SecretScan, FileError> {
     let mut scan = SecretScan {
         values: values.len() as u64,
         too_short: values.too_short(),

@@ -13,7 +13,7 @@ use super::{
     scrub::scrub, visit,
 };
 use crate::{
-    file::{Header, attribute},
+    file::{Attribute, Header},
     grpc::status::percent_encode,
     model::event::{Ending, EventKind, Metadata},
 };
@@ -28,12 +28,12 @@ const MAX_BYTES: usize = 8 << 20;
 /// Knows the secrets that went by, and masks them in texts: what is in `authorization` must not stand in a status
 /// message either. Clones share what they know.
 ///
-/// Learnt are the values of metadata whose names tell of a secret ([`is_secret`]), as a whole and in their parts (a bearer
+/// Learnt are the values of metadata whose names tell of a secret (`is_secret`), as a whole and in their parts (a bearer
 /// token without its scheme, the password of Basic, a cookie's value), and of configure and REST exchanges what exists under
 /// such names. Values of less than 6 bytes are not learnt: they stand in many a text by chance. The latest 16,384 are kept.
 ///
 /// ```
-/// use grpc_capture::transform::redact::Secrets;
+/// use grpc_capture::transform::Secrets;
 /// let secrets = Secrets::default();
 /// secrets.learn("authorization", b"Bearer abc-123-xyz");
 /// assert_eq!(secrets.text("no such token: abc-123-xyz"), "no such token: [redacted]");
@@ -77,7 +77,7 @@ impl Known {
 }
 
 impl Secrets {
-    /// From here on nothing is learnt and nothing masked, here and by all clones: [`MetadataPolicy::Keep`].
+    /// From here on nothing is learnt and nothing masked, here and by all clones: `MetadataPolicy::Keep`.
     pub fn keep(&self) {
         self.known().policy = MetadataPolicy::Keep;
     }
@@ -215,7 +215,7 @@ impl Secrets {
             let Ok(text) = std::str::from_utf8(value) else { continue };
             let text = match name.as_str() {
                 open if OPEN.contains(&open) => None,
-                attribute::CONFIGURE_REQUEST | attribute::CONFIGURE_RESPONSE => {
+                Attribute::CONFIGURE_REQUEST | Attribute::CONFIGURE_RESPONSE => {
                     self.with_ledger(|ledger| rest::body(text, &[], ledger))
                 }
                 _ => self.masked(text),

@@ -8,7 +8,7 @@ use crate::{
         dialect::datastream,
         proto::{self, FOCUS_DESCRIPTOR_SET},
     },
-    file::{Header, Reader, Writer, WriterOptions, attribute},
+    file::{Attribute, Header, Reader, Writer, WriterOptions},
     grpc,
     model::event::{Broken, CallStart, Direction, Ending, EventKind, Headers, Message, Metadata, Note, Status},
 };
@@ -69,13 +69,13 @@ fn gzipped(data: &[u8]) -> EventKind {
 fn header() -> Header {
     let mut header = Header::new(5);
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
-    header.set(attribute::SOURCE, format!("https://{SECRET}.example -> 10.1.2.3:5000"));
-    header.set(attribute::JOB_ID, "12-70788");
+    header.set(Attribute::SOURCE, format!("https://{SECRET}.example -> 10.1.2.3:5000"));
+    header.set(Attribute::JOB_ID, "12-70788");
     header.set("tag.remark", format!("seen at {SECRET}"));
     let response = format!(
         r#"{{"stream_url":"http://{SECRET}.example","stream_port":5000,"metadata":{{"a":{{"dx":["{SECRET}",4.5]}}}},"job_id":"12-70788","x_token":"hunter2-hunter2"}}"#
     );
-    header.set(attribute::CONFIGURE_RESPONSE, response);
+    header.set(Attribute::CONFIGURE_RESPONSE, response);
     header
 }
 
@@ -272,7 +272,7 @@ fn the_configure_answer_stays_readable() {
     let mut redactor = Redactor::new(&rules(), &header()).unwrap();
     let clean = redactor.header(&header());
     let response: serde_json::Value =
-        serde_json::from_slice(clean.get(attribute::CONFIGURE_RESPONSE).unwrap()).unwrap();
+        serde_json::from_slice(clean.get(Attribute::CONFIGURE_RESPONSE).unwrap()).unwrap();
     assert_eq!(
         response,
         serde_json::json!({
@@ -280,8 +280,8 @@ fn the_configure_answer_stays_readable() {
             "metadata": {"a": {"dx": [REDACTED, 0]}}, "x_token": REDACTED,
         })
     );
-    assert_eq!(clean.text(attribute::SOURCE), Some(REDACTED));
-    assert_eq!(clean.get(attribute::DESCRIPTOR_SET), Some(FOCUS_DESCRIPTOR_SET));
+    assert_eq!(clean.text(Attribute::SOURCE), Some(REDACTED));
+    assert_eq!(clean.get(Attribute::DESCRIPTOR_SET), Some(FOCUS_DESCRIPTOR_SET));
     let again = Redactor::new(&rules(), &header()).unwrap().header(&clean);
     assert_eq!(again, clean, "twice is as good as once");
 }
@@ -292,12 +292,12 @@ fn keys_lose_known_values_and_keep_apart() {
     let response = format!(
         r#"{{"metadata":{{"{SECRET} a":{{"site":"{SECRET}"}},"{SECRET} a.":1}},"by_site":{{"{SECRET}":1,"x {SECRET}":2,"[redacted]":3}}}}"#
     );
-    header.set(attribute::CONFIGURE_RESPONSE, response);
+    header.set(Attribute::CONFIGURE_RESPONSE, response);
     let mut redactor = Redactor::new(&rules(), &header).unwrap();
     let _ = redactor.header(&header);
     let clean = redactor.header(&header);
     assert_eq!(
-        clean.text(attribute::CONFIGURE_RESPONSE),
+        clean.text(Attribute::CONFIGURE_RESPONSE),
         Some(
             r#"{"metadata":{"[redacted] a":{"site":"[redacted]"},"[redacted] a.":0},"by_site":{"[redacted]":1,"x [redacted]":2,"[redacted] (2)":3}}"#
         )

@@ -1,14 +1,8 @@
 //! Secrets in addresses.
 
 /// `url` without the `user:password@` before its host; anything else is returned as it is.
-///
-/// ```
-/// use grpc_capture::transform::redact::strip_userinfo;
-/// assert_eq!(strip_userinfo("https://me:pw@host:8443/x@y"), "https://host:8443/x@y");
-/// assert_eq!(strip_userinfo("host:50051"), "host:50051");
-/// ```
 #[must_use]
-pub fn strip_userinfo(url: &str) -> String {
+pub(crate) fn strip_userinfo(url: &str) -> String {
     let (scheme, rest) = match url.find("://") {
         Some(at) => url.split_at(at + 3),
         None => ("", url),
@@ -22,14 +16,8 @@ pub fn strip_userinfo(url: &str) -> String {
 
 /// `address` with another host; scheme and port stay, user and path go. An address may be a URL, `host:port`, a host, or
 /// `ipv4:…` and `ipv6:…` as gRPC writes peers.
-///
-/// ```
-/// use grpc_capture::transform::redact::url::replace_host;
-/// assert_eq!(replace_host("http://me@site.example:8443/x", "h"), "http://h:8443");
-/// assert_eq!(replace_host("[fe80::1]:50051", "h"), "h:50051");
-/// ```
 #[must_use]
-pub fn replace_host(address: &str, host: &str) -> String {
+pub(crate) fn replace_host(address: &str, host: &str) -> String {
     let parts = split(address);
     match parts.port {
         Some(port) => format!("{}{host}:{port}", parts.scheme),
@@ -105,5 +93,22 @@ mod tests {
         ] {
             assert_eq!(strip_userinfo(url), clean, "{url}");
         }
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn strip_userinfo() {
+        use crate::transform::redact::strip_userinfo;
+        assert_eq!(strip_userinfo("https://me:pw@host:8443/x@y"), "https://host:8443/x@y");
+        assert_eq!(strip_userinfo("host:50051"), "host:50051");
+    }
+
+    #[test]
+    fn replace_host() {
+        use crate::transform::redact::url::replace_host;
+        assert_eq!(replace_host("http://me@site.example:8443/x", "h"), "http://h:8443");
+        assert_eq!(replace_host("[fe80::1]:50051", "h"), "h:50051");
     }
 }

@@ -24,7 +24,7 @@ const DEPTH: usize = 2;
 /// place in what was encoded), hexadecimal digits, percent escapes and JSON's escapes.
 ///
 /// ```
-/// use grpc_capture::transform::redact::SecretValues;
+/// use grpc_capture::transform::SecretValues;
 /// let mut values = SecretValues::default();
 /// values.add(b"site-42.example");
 /// assert_eq!(values.find(b"to site-42.example:1", 0), Some((3, 15)));

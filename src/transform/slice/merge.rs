@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The author of the note that a merge adds.
-pub const AUTHOR: &str = "merge";
+pub(crate) const AUTHOR: &str = "merge";
 
 /// What was joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

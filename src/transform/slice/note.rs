@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The author of the note that tells of an unfinished source.
-pub const AUTHOR: &str = "note";
+pub(crate) const AUTHOR: &str = "note";
 
 /// Why a remark could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -30,18 +30,6 @@ pub enum NoteError {
 /// Copies a capture into a new one, begun by `begin` from its header, and adds a remark at `at_ns` (at the end without).
 /// Every other event stays as it is, but for the numbers of the capture's own events after it; the content digest is
 /// another one, as the content is. A copy of an unfinished capture is unfinished as well, and a second note says so.
-///
-/// ```
-/// use grpc_capture::{model::event, file::{Reader, Writer, WriterOptions}, transform::slice::note};
-///
-/// let mut reader = Reader::open("captures/zero-ids.gcap")?;
-/// let remark = event::Note { author: "me".into(), text: "a truck passes".into() };
-/// let options = WriterOptions::default();
-/// let begin = |header: &_| Writer::new(Vec::new(), header, options);
-/// let (summary, source) = note::note(&mut reader, Some(200_000_000), remark, begin)?;
-/// assert!(summary.messages == 5 && source.is_finished());
-/// # Ok::<(), note::NoteError>(())
-/// ```
 ///
 /// # Errors
 /// When the capture cannot be read or is shorter, or the new one cannot be written.
@@ -94,5 +82,28 @@ const fn remark(seq: u64, offset_ns: u64, note: Note) -> Event {
         seq,
         offset_ns,
         kind: EventKind::Note(note),
+    }
+}
+
+#[cfg(test)]
+mod examples {
+    #[test]
+    fn example_of_note() -> Result<(), super::NoteError> {
+        use crate::{
+            file::{Reader, Writer, WriterOptions},
+            model::event,
+            transform,
+        };
+
+        let mut reader = Reader::open("captures/zero-ids.gcap")?;
+        let remark = event::Note {
+            author: "me".into(),
+            text: "a truck passes".into(),
+        };
+        let options = WriterOptions::default();
+        let begin = |header: &_| Writer::new(Vec::new(), header, options);
+        let (summary, source) = transform::note(&mut reader, Some(200_000_000), remark, begin)?;
+        assert!(summary.messages == 5 && source.is_finished());
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What must not be in a page that is made from a capture.
 
-use grpc_capture::model::text::is_hidden;
+use grpc_capture::model::printable;
 
 use super::planted::FORGED;
 
@@ -185,4 +185,10 @@ fn markup_in_markdown_is_found_and_code_is_none() {
             "{text:?}"
         );
     }
+}
+
+/// A character that would not reach a terminal as it is.
+fn is_hidden(c: char) -> bool {
+    let text = c.to_string();
+    printable(&text) != text
 }

@@ -2,15 +2,9 @@
 
 use bytes::Bytes;
 use grpc_capture::{
-    das::{
-        dialect::{Dialect, datastream},
-        proto::{
-            FOCUS_DESCRIPTOR_SET,
-            datastream::{DataStream, SensorIntensity, SpectrogramRow},
-        },
-    },
-    file::{Header, Writer, WriterOptions, attribute},
-    model::event::{
+    das::{DataStream, Dialect, FOCUS_DESCRIPTOR_SET, SensorIntensity, SpectrogramRow, datastream_request},
+    file::{Attribute, Header, Writer, WriterOptions},
+    model::{
         Broken, CallStart, Cancelled, Direction, Ending, Event, EventKind, Gap, Headers, Message, Metadata, Note,
         Party, Status,
     },
@@ -64,29 +58,29 @@ fn header(schema: Schema, plant: &str) -> Header {
     let mut header = Header::new(1_700_000_000_000_000_000);
     let json = serde_json::json!({ plant: plant, "displayInfo": { plant: [plant] } }).to_string();
     for (name, value) in [
-        (attribute::TOOL, plant),
-        (attribute::SOURCE, plant),
-        (attribute::JOB_ID, plant),
-        (attribute::CONFIGURE_REQUEST, json.as_str()),
-        (attribute::CONFIGURE_RESPONSE, plant),
-        (attribute::CONTINUES, plant),
-        (attribute::CONTINUES_SHA256, &"0".repeat(64)),
-        (attribute::CONTINUES_LAST_OFFSET, "1"),
-        (attribute::CONTINUES_ANCHOR, "1"),
-        (attribute::REDACTED, plant),
-        (attribute::SLICE, plant),
-        (&format!("{}{plant}", attribute::TAG_PREFIX), plant),
+        (Attribute::TOOL, plant),
+        (Attribute::SOURCE, plant),
+        (Attribute::JOB_ID, plant),
+        (Attribute::CONFIGURE_REQUEST, json.as_str()),
+        (Attribute::CONFIGURE_RESPONSE, plant),
+        (Attribute::CONTINUES, plant),
+        (Attribute::CONTINUES_SHA256, &"0".repeat(64)),
+        (Attribute::CONTINUES_LAST_OFFSET, "1"),
+        (Attribute::CONTINUES_ANCHOR, "1"),
+        (Attribute::REDACTED, plant),
+        (Attribute::SLICE, plant),
+        (&format!("{}{plant}", Attribute::TAG_PREFIX), plant),
         (plant, plant),
     ] {
         header.set(name, value);
     }
     match schema {
         Schema::Focus => {
-            header.set(attribute::DIALECT, Dialect::DataStream.name());
+            header.set(Attribute::DIALECT, Dialect::DataStream.name());
             header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
         }
         Schema::Planted => {
-            header.set(attribute::DIALECT, plant);
+            header.set(Attribute::DIALECT, plant);
             header.set_descriptor_set(&descriptors::set(NAME).encode_to_vec());
         }
     }
@@ -162,7 +156,7 @@ fn events(plant: &str, variant: &str) -> Vec<(u32, EventKind)> {
         (0, note(text(), text())),
         (0, note("proxy".to_owned(), exchange.to_string())),
         (1, start(Dialect::DataStream.method(), plant)),
-        (1, message(Sent, datastream::stream_request(plant, 0))),
+        (1, message(Sent, datastream_request(plant, 0))),
         (1, EventKind::HalfClose),
         (
             1,

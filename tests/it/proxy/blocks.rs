@@ -6,7 +6,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use grpc_capture::model::event::{Direction, Ending, EventKind};
+use grpc_capture::model::{Direction, Ending, EventKind};
 use serde_json::{Value, json};
 
 use super::conformance::{calls, messages};

@@ -2,7 +2,7 @@
 //! capture holds every one of them.
 
 use bytes::Bytes;
-use grpc_capture::model::event::{Direction, Ending, Event, EventKind, Metadata, Party};
+use grpc_capture::model::{Direction, Ending, Event, EventKind, Metadata, Party};
 use http::HeaderMap;
 
 use super::wire::{Ask, Client, End, Seen, Server, framed, split, text};

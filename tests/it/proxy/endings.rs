@@ -1,7 +1,7 @@
 //! Ends that take more than one call: connections that go, deadlines, clients that stall.
 
 use bytes::Bytes;
-use grpc_capture::model::event::{Cancelled, Deadline, Direction, Ending, EventKind, Limit, Party};
+use grpc_capture::model::{Cancelled, Deadline, Direction, Ending, EventKind, Limit, Party};
 
 use super::{
     conformance::{KINDS, ask, calls, messages, runtime, small},

@@ -7,7 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use grpc_capture::model::event::EventKind;
+use grpc_capture::model::EventKind;
 use serde_json::Value;
 
 use crate::support::{Dir, Serve, events, peel::Peeled, proxying::Proxying, received, run, shipped};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use grpc_capture::model::event::{Direction, Ending, EventKind};
+use grpc_capture::model::{Direction, Ending, EventKind};
 use serde_json::json;
 
 use super::{

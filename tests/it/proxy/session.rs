@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-use grpc_capture::model::event::{Direction, Ending, EventKind, Party};
+use grpc_capture::model::{Direction, Ending, EventKind, Party};
 use serde_json::json;
 
 use super::{

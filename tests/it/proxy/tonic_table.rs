@@ -11,7 +11,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use grpc_capture::model::event::{Deadline, Direction, Ending, Event, EventKind, Limit, Party};
+use grpc_capture::model::{Deadline, Direction, Ending, Event, EventKind, Limit, Party};
 use http::{HeaderMap, uri::PathAndQuery};
 use tokio::sync::Semaphore;
 use tonic::{

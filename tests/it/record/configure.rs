@@ -8,7 +8,7 @@ use std::{
 
 use grpc_capture::{
     file::{Reader, call_digests},
-    model::event::{Broken, Ending},
+    model::{Broken, Ending},
 };
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use grpc_capture::model::event::{Direction, EventKind};
+use grpc_capture::model::{Direction, EventKind};
 use serde_json::Value;
 
 use super::{holds, record};

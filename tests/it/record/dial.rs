@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use grpc_capture::model::event::{Ending, Status};
+use grpc_capture::model::{Ending, Status};
 use rustls::pki_types::PrivateKeyDer;
 
 use super::{arguments, holds, record, start};

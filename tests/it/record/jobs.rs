@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use grpc_capture::model::event::{EventKind, Note};
+use grpc_capture::model::{EventKind, Note};
 use tonic::Code;
 
 use super::holds;
@@ -174,7 +174,7 @@ fn one_capture_can_hold_all_jobs_and_says_whose_calls_are_whose() {
     for event in events(&out) {
         match event.kind {
             EventKind::Note(Note { text, .. }) => notes.push(text),
-            EventKind::Message(message) if message.direction == grpc_capture::model::event::Direction::Received => {
+            EventKind::Message(message) if message.direction == grpc_capture::model::Direction::Received => {
                 calls[event.call as usize - 1].push(message.data);
             }
             _ => {}

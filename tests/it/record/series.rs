@@ -6,7 +6,7 @@ use crate::support::{
     raw_job::{RawJob, Step},
     received, run, shipped, verify, wait,
 };
-use grpc_capture::model::event::{Ending, EventKind};
+use grpc_capture::model::{Ending, EventKind};
 
 /// Bytes in the folder.
 fn stored(dir: &Dir) -> u64 {

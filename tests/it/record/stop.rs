@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use grpc_capture::model::event::{Cancelled, Deadline, Ending, EventKind, Limit, Party, Status};
+use grpc_capture::model::{Cancelled, Deadline, Ending, EventKind, Limit, Party, Status};
 
 use super::{holds, record, start, wait_for_messages};
 use crate::support::{

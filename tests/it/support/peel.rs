@@ -10,7 +10,7 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use grpc_capture::model::event::EventKind;
+use grpc_capture::model::EventKind;
 
 use super::{events, run};
 

@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes};
-use grpc_capture::das::proto::datastream::{HealthResponse, StreamRequest};
+use grpc_capture::das::{HealthResponse, StreamRequest};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     service::TowerToHyperService,

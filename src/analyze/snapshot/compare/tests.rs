@@ -128,7 +128,7 @@ fn lines_that_were_added_at_the_ends_do_not_move_the_rest() {
         .iter()
         .map(|line| (line.change, line.text.as_str()))
         .collect();
-    let (added, same) = (LineChange::Added, LineChange::Same);
+    let (added, same) = (diff::LineChange::Added, diff::LineChange::Same);
     assert_eq!(changed, [(added, "0"), (same, "a"), (same, "b"), (added, "1")]);
     assert!(!compare("", "a", GoldenTolerance::EXACT).is_empty());
     assert!(!compare("a", "", LOOSE).is_empty());

@@ -2,7 +2,7 @@ mod recordings;
 
 use super::*;
 use crate::{
-    analyze::stats::{InterArrival, StatsCollector, StatsOptions},
+    analyze::stats::{StatsCollector, StatsOptions, delivery::InterArrival},
     file::Header,
 };
 

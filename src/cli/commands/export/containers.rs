@@ -3,7 +3,7 @@
 use std::{fs::File, io::BufWriter, path::Path};
 
 use crate::{
-    file::{Reader, Tail, attribute},
+    file::{Attribute, Reader, Tail},
     model::event::{Direction, Event},
     report::schema::Schema,
     transform::convert::{
@@ -20,7 +20,7 @@ use crate::cli::{
 
 pub(super) fn mcap(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> Done {
     output::apart(&args.capture, path)?;
-    let set = reader.header().get(attribute::DESCRIPTOR_SET);
+    let set = reader.header().get(Attribute::DESCRIPTOR_SET);
     let known = set.map_or_else(|| Ok(Schema::default()), Schema::from_descriptor_set);
     let known = known.unwrap_or_else(|error| {
         output::say(format!("the channels have no schema: {error}"));

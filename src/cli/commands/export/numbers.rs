@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     das::{dialect::Layout, frames::LeftOut},
-    file::{Reader, attribute},
+    file::{Attribute, Reader},
     transform::convert::{
         numpy::{self, ArrayShape},
         parquet,
@@ -127,7 +127,7 @@ pub(super) fn lacks(left_out: LeftOut) -> Outcome {
 
 /// Numbers that rest on a guess are not handed out without saying so.
 fn guessed(reader: &Reader<File>, layout: Layout) {
-    let production = reader.header().text(attribute::DIALECT) == Some("pandadatastream");
+    let production = reader.header().text(Attribute::DIALECT) == Some("pandadatastream");
     if production && layout == Layout::default() {
         output::say(
             "the payload was read as f32, channel-major, which is an assumption (--element and --axis say what \

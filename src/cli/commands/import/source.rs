@@ -12,7 +12,7 @@ use crate::{
         frames::{Frames, Seen},
         proto::FOCUS_DESCRIPTOR_SET,
     },
-    file::{Header, attribute},
+    file::{Attribute, Header},
     grpc::InflateError,
     model::event::{Direction, Event, EventKind},
     transform::convert::{
@@ -112,7 +112,7 @@ impl Source {
                 };
                 let import = Import::new(input, options);
                 header.anchor_unix_ns = import.anchor_unix_ns();
-                header.set(attribute::TIMING, "rows");
+                header.set(Attribute::TIMING, "rows");
                 Events::Frames(Box::new(import))
             }
         };
@@ -191,10 +191,10 @@ impl Source {
         });
         let Some(dialect) = dialect else {
             // Nothing of it is known to be a Focus job's.
-            let known = self.header.get(attribute::DESCRIPTOR_SET) != Some(FOCUS_DESCRIPTOR_SET);
+            let known = self.header.get(Attribute::DESCRIPTOR_SET) != Some(FOCUS_DESCRIPTOR_SET);
             self.header.attributes.retain(|(name, _)| match name.as_str() {
-                attribute::DIALECT | attribute::JOB_ID => false,
-                attribute::DESCRIPTOR_SET | attribute::DESCRIPTOR_SHA256 => known,
+                Attribute::DIALECT | Attribute::JOB_ID => false,
+                Attribute::DESCRIPTOR_SET | Attribute::DESCRIPTOR_SHA256 => known,
                 _ => true,
             });
             return;
@@ -206,9 +206,9 @@ impl Source {
             }
             _ => None,
         });
-        self.header.set(attribute::DIALECT, dialect.name());
+        self.header.set(Attribute::DIALECT, dialect.name());
         if let Some(job_id) = job_id.filter(|job_id| args.job_id.is_none() && !job_id.is_empty()) {
-            self.header.set(attribute::JOB_ID, job_id);
+            self.header.set(Attribute::JOB_ID, job_id);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    file::{Header, attribute},
+    file::{Attribute, Header},
     model::{
         event::{FAILURE_AUTHOR, RECORDER_AUTHOR},
         text::printable,
@@ -311,9 +311,9 @@ fn note(handle: &RecordingHandle, name: &str, outcome: &Result<JobOutcome, Failu
 fn header(args: &RecordArgs, items: &[Item], dialect: crate::das::dialect::Dialect) -> Header {
     let names: Vec<_> = items.iter().map(|item| item.name.as_str()).collect();
     let mut header = import::header(dialect, &names.join(","), 0);
-    header.set(attribute::SOURCE, format!("{} jobs", items.len()));
+    header.set(Attribute::SOURCE, format!("{} jobs", items.len()));
     for tag in &args.tags {
-        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+        header.set(format!("{}{}", Attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
     header
 }

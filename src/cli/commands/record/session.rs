@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    file::{Continues, Existing, Header, attribute},
+    file::{Attribute, Continues, Existing, Header},
     model::event::FAILURE_AUTHOR,
     record::{
         Evidence, RecordingFailure, RecordingHandle, RecordingOptions, RecordingPool, RecordingSummary,
@@ -253,7 +253,7 @@ pub(crate) fn unix_ns() -> u64 {
 fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header {
     let mut header = if args.call.method.is_some() {
         let mut header = Header::new(anchor_unix_ns);
-        header.set(attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
+        header.set(Attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
         header
     } else {
         import::header(args.job.dialect, &prepared.job_id, anchor_unix_ns)
@@ -261,16 +261,16 @@ fn header(args: &RecordArgs, prepared: &Prepared, anchor_unix_ns: u64) -> Header
     if let Some(schema) = &prepared.schema {
         header.set_descriptor_set(schema);
     }
-    header.set(attribute::SOURCE, strip_userinfo(&prepared.source));
+    header.set(Attribute::SOURCE, strip_userinfo(&prepared.source));
     if let Some(configured) = &prepared.configured {
-        header.set(attribute::CONFIGURE_REQUEST, configured.request.to_string());
-        header.set(attribute::CONFIGURE_RESPONSE, configured.response.to_string());
+        header.set(Attribute::CONFIGURE_REQUEST, configured.request.to_string());
+        header.set(Attribute::CONFIGURE_RESPONSE, configured.response.to_string());
         if let Some(server) = &configured.server {
-            header.set(attribute::CONFIGURE_SERVER, server.as_str());
+            header.set(Attribute::CONFIGURE_SERVER, server.as_str());
         }
     }
     for tag in &args.tags {
-        header.set(format!("{}{}", attribute::TAG_PREFIX, tag.0), tag.1.as_str());
+        header.set(format!("{}{}", Attribute::TAG_PREFIX, tag.0), tag.1.as_str());
     }
     header
 }

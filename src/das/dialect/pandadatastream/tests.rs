@@ -4,7 +4,7 @@ use prost::Message as _;
 use super::*;
 use crate::{
     das::{
-        dialect::{DecodeErrorKind, MAX_FRAME_BYTES},
+        dialect::{DecodeErrorKind, budget::MAX_FRAME_BYTES},
         proto::pandadatastream as oracle,
         spectrogram::Values,
     },

@@ -72,9 +72,9 @@ async fn configure_answers_a_job_that_can_be_streamed() {
 #[tokio::test]
 async fn several_jobs_are_answered_in_turn_unless_the_request_was_recorded() {
     let mut header = Header::default();
-    header.set(attribute::CONFIGURE_REQUEST, r#"{"channels": {"max": 9, "min": 4}}"#);
+    header.set(Attribute::CONFIGURE_REQUEST, r#"{"channels": {"max": 9, "min": 4}}"#);
     header.set(
-        attribute::CONFIGURE_RESPONSE,
+        Attribute::CONFIGURE_RESPONSE,
         r#"{"status": "", "job_id": "old", "extra": true}"#,
     );
     let recorded = CaptureSource::memory("c.gcap", header, Recording::job(1, "c").ok().events);

@@ -2,7 +2,7 @@
 
 /// What happened to a call, and when.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct GrpcLogEntry {
+pub(crate) struct GrpcLogEntry {
     /// When.
     #[prost(message, optional, tag = "1")]
     pub timestamp: Option<Timestamp>,
@@ -32,7 +32,7 @@ pub struct GrpcLogEntry {
 impl GrpcLogEntry {
     /// True when the type is known and the payload is that of the type.
     #[must_use]
-    pub fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         matches!(
             (EventType::try_from(self.r#type), &self.payload),
             (Ok(EventType::ClientHeader), Some(Payload::ClientHeader(_)))
@@ -49,7 +49,7 @@ impl GrpcLogEntry {
 
 /// Seconds and nanoseconds since the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub struct Timestamp {
+pub(crate) struct Timestamp {
     #[prost(int64, tag = "1")]
     pub(super) seconds: i64,
     #[prost(int32, tag = "2")]
@@ -80,7 +80,7 @@ pub enum EventType {
 
 /// What an entry holds.
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub enum Payload {
+pub(crate) enum Payload {
     /// Of [`EventType::ClientHeader`].
     #[prost(message, tag = "6")]
     ClientHeader(ClientHeader),
@@ -97,7 +97,7 @@ pub enum Payload {
 
 /// How a call was opened.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct ClientHeader {
+pub(crate) struct ClientHeader {
     #[prost(message, optional, tag = "1")]
     pub(super) metadata: Option<Entries>,
     #[prost(string, tag = "2")]
@@ -108,14 +108,14 @@ pub struct ClientHeader {
 
 /// Initial metadata of the server.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct ServerHeader {
+pub(crate) struct ServerHeader {
     #[prost(message, optional, tag = "1")]
     pub(super) metadata: Option<Entries>,
 }
 
 /// The status.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Trailer {
+pub(crate) struct Trailer {
     #[prost(message, optional, tag = "1")]
     pub(super) metadata: Option<Entries>,
     #[prost(uint32, tag = "2")]
@@ -128,7 +128,7 @@ pub struct Trailer {
 
 /// A message's content, after decompression.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Data {
+pub(crate) struct Data {
     #[prost(uint32, tag = "1")]
     pub(super) length: u32,
     #[prost(bytes = "bytes", tag = "2")]
@@ -154,7 +154,7 @@ pub(super) struct MetadataEntry {
 /// An address: kind 1 IPv4, 2 IPv6, 3 Unix.
 #[expect(clippy::struct_field_names, reason = "the proto's own names")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct Address {
+pub(crate) struct Address {
     #[prost(int32, tag = "1")]
     pub(super) r#type: i32,
     #[prost(string, tag = "2")]

@@ -2,7 +2,7 @@ use std::io::Cursor;
 
 use prost::Message as _;
 
-use super::*;
+use super::{write::entry, *};
 use crate::{
     file::Reader,
     model::event::{CallStart, Event, EventKind},

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     das::{dialect::Dialect, proto::FOCUS_DESCRIPTOR_SET},
-    file::{Header, attribute},
+    file::{Attribute, Header},
     grpc::{self, descriptors::is_part_of},
     model::event::{Direction, Ending, Event, EventKind, Metadata, Party},
     transform::convert::{Loss, Losses},
@@ -191,7 +191,7 @@ fn is_implied(back: &EventKind, kind: &EventKind) -> bool {
 /// The log entry of an event; `None` for gaps, notes, and endings other than a status and a client's cancellation. A
 /// message that cannot be inflated by `encoding` is logged as it stood on the wire, and marked as truncated.
 #[must_use]
-pub fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Option<GrpcLogEntry> {
+pub(super) fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Option<GrpcLogEntry> {
     let mut peer = None;
     let mut truncated = false;
     let (kind, payload) = match &event.kind {
@@ -258,12 +258,12 @@ pub fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Opti
 /// How many attributes of a header an import of the log does not find there: all but what the tool says of itself, what
 /// the methods tell, and a job that the request names.
 #[must_use]
-pub fn lost_attributes(header: &Header) -> u64 {
-    let dialect = header.text(attribute::DIALECT).and_then(|name| name.parse().ok());
+pub(crate) fn lost_attributes(header: &Header) -> u64 {
+    let dialect = header.text(Attribute::DIALECT).and_then(|name| name.parse().ok());
     let found = |name: &str, value: &[u8]| match name {
-        attribute::TOOL | attribute::SOURCE | attribute::DIALECT | attribute::DESCRIPTOR_SHA256 => true,
-        attribute::JOB_ID => dialect == Some(Dialect::DataStream),
-        attribute::DESCRIPTOR_SET => is_part_of(value, FOCUS_DESCRIPTOR_SET),
+        Attribute::TOOL | Attribute::SOURCE | Attribute::DIALECT | Attribute::DESCRIPTOR_SHA256 => true,
+        Attribute::JOB_ID => dialect == Some(Dialect::DataStream),
+        Attribute::DESCRIPTOR_SET => is_part_of(value, FOCUS_DESCRIPTOR_SET),
         _ => false,
     };
     let lost = header.attributes.iter().filter(|(name, value)| !found(name, value));

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{ImportOptions, ok, opening};
 use crate::{
     das::dialect::Dialect,
-    file::{Header, attribute},
+    file::{Attribute, Header},
     model::event::{CAPTURE_CALL, Direction, Ending, Event, EventKind},
     transform::convert::{Loss, Losses},
 };
@@ -16,7 +16,7 @@ use crate::{
 /// every call has, the times of their rows, and the ending OK. What the capture holds beyond that is counted.
 ///
 /// ```
-/// use grpc_capture::{transform::convert::{FramesCheck, Loss}, file::Reader};
+/// use grpc_capture::{transform::{FramesCheck, Loss}, file::Reader};
 /// let reader = Reader::open("captures/febus-jitter.gcap")?;
 /// let mut check = FramesCheck::new(reader.header());
 /// for event in reader {
@@ -48,11 +48,11 @@ impl FramesCheck {
     /// For a capture with this header.
     #[must_use]
     pub fn new(header: &Header) -> Self {
-        let by_rows = header.text(attribute::TIMING) == Some("rows");
+        let by_rows = header.text(Attribute::TIMING) == Some("rows");
         let mut losses = Losses::default();
         losses.add(Loss::Attributes, lost_attributes(header, by_rows));
         Self {
-            job_id: header.text(attribute::JOB_ID).unwrap_or_default().to_owned(),
+            job_id: header.text(Attribute::JOB_ID).unwrap_or_default().to_owned(),
             by_rows,
             first: None,
             open: BTreeSet::new(),
@@ -118,13 +118,13 @@ impl FramesCheck {
 /// Attributes that an import of frames does not give by itself, or is told by its flags.
 fn lost_attributes(header: &Header, by_rows: bool) -> u64 {
     let told = [
-        attribute::TOOL,
-        attribute::SOURCE,
-        attribute::DIALECT,
-        attribute::JOB_ID,
-        attribute::DESCRIPTOR_SET,
-        attribute::DESCRIPTOR_SHA256,
+        Attribute::TOOL,
+        Attribute::SOURCE,
+        Attribute::DIALECT,
+        Attribute::JOB_ID,
+        Attribute::DESCRIPTOR_SET,
+        Attribute::DESCRIPTOR_SHA256,
     ];
-    let lost = |name: &str| !(told.contains(&name) || by_rows && name == attribute::TIMING);
+    let lost = |name: &str| !(told.contains(&name) || by_rows && name == Attribute::TIMING);
     header.attributes.iter().filter(|(name, _)| lost(name)).count() as u64
 }

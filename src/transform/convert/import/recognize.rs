@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// First bytes of a file that tell what it is; a longer look tells no more.
-pub const LOOK_BYTES: usize = 1 << 16;
+pub(crate) const LOOK_BYTES: usize = 1 << 16;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,10 +127,10 @@ const BEGINNINGS: [(&[u8], Kind); 43] = [
 const CAPTURE_PART: &[u8] = b"\x5c\x2a\x4d\x18";
 const CAPTURE_LETTERS: &[u8] = b"GCAP";
 
-/// What a file is that begins with `start`, up to [`LOOK_BYTES`] bytes of it.
+/// What a file is that begins with `start`, up to `LOOK_BYTES` bytes of it.
 ///
 /// ```
-/// use grpc_capture::transform::convert::import::recognize::{Form, recognize};
+/// use grpc_capture::transform::{Form, recognize};
 /// assert_eq!(recognize(b"\x89MCAP0\r\n"), Form::Mcap);
 /// let Form::Other(kind) = recognize(b"\x1f\x8b\x08\x00") else { panic!() };
 /// assert_eq!(kind.name, "a gzip file");

@@ -41,22 +41,22 @@ pub(super) enum Said {
     CaptureStart {
         layout: u32,
         anchor_unix_ns: u64,
-        attributes: Pairs,
+        attributes: GoldenPairs,
     },
     CallStart {
         method: String,
         authority: String,
         peer: String,
-        metadata: Pairs,
+        metadata: GoldenPairs,
         #[serde(default)]
         connection: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         certificate_sha256: Option<Digest>,
-        #[serde(default, skip_serializing_if = "Pairs::is_empty")]
-        attributes: Pairs,
+        #[serde(default, skip_serializing_if = "GoldenPairs::is_empty")]
+        attributes: GoldenPairs,
     },
     Headers {
-        metadata: Pairs,
+        metadata: GoldenPairs,
     },
     /// What the next message of the call and direction does not say itself.
     Message {
@@ -94,7 +94,7 @@ pub(super) enum End {
         code: u32,
         message: String,
         trailers_only: bool,
-        trailers: Pairs,
+        trailers: GoldenPairs,
     },
     Cancelled {
         by: Party,
@@ -130,7 +130,7 @@ pub(super) struct Announced {
 
 /// Names and values in their order.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Pairs(pub(super) Vec<(String, Text)>);
+pub(super) struct GoldenPairs(pub(super) Vec<(String, Text)>);
 
 /// A value: text, or `{"base64": …}` where it is none.
 #[derive(Debug, Serialize, Deserialize)]
@@ -165,7 +165,7 @@ impl TryFrom<String> for Base64 {
     }
 }
 
-impl Pairs {
+impl GoldenPairs {
     pub(super) fn of(pairs: &[(String, Vec<u8>)]) -> Self {
         let pair = |(name, value): &(String, Vec<u8>)| {
             let value = match std::str::from_utf8(value) {
@@ -213,13 +213,13 @@ impl Said {
                 method: method.clone(),
                 authority: authority.clone(),
                 peer: peer.clone(),
-                metadata: Pairs::of(&metadata.0),
+                metadata: GoldenPairs::of(&metadata.0),
                 connection: *connection,
                 certificate_sha256: certificate_sha256.map(Digest),
-                attributes: Pairs::of(attributes),
+                attributes: GoldenPairs::of(attributes),
             },
             EventKind::Headers(Headers { metadata }) => Self::Headers {
-                metadata: Pairs::of(&metadata.0),
+                metadata: GoldenPairs::of(&metadata.0),
             },
             EventKind::Message(_) => return None,
             EventKind::HalfClose => Self::HalfClose,
@@ -292,7 +292,7 @@ impl End {
                 code: *code,
                 message: message.clone(),
                 trailers_only: *trailers_only,
-                trailers: Pairs::of(&trailers.0),
+                trailers: GoldenPairs::of(&trailers.0),
             },
             Ending::Cancelled(Cancelled { by, code, reason, cut }) => Self::Cancelled {
                 by: *by,

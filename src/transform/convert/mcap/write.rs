@@ -10,17 +10,17 @@ use mcap::{WriteOptions, Writer, records::MessageHeader, records::Metadata as Re
 
 use super::{
     DIRECTION, EVENTS_TOPIC, HEADER_RECORD,
-    line::{Base64, LAYOUT, Line, Pairs, Said},
+    line::{Base64, GoldenPairs, LAYOUT, Line, Said},
 };
 use crate::{
-    file::{Header, attribute},
+    file::{Attribute, Header},
     grpc,
     model::event::{CAPTURE_CALL, Direction, Event, EventKind, Message, Metadata},
     transform::convert::{Loss, Losses},
 };
 
 /// Names the protobuf type of the messages that go one way on a method.
-pub type McapSchema<'a> = dyn Fn(&str, Direction) -> Option<String> + 'a;
+pub(crate) type McapSchema<'a> = dyn Fn(&str, Direction) -> Option<String> + 'a;
 
 /// What the objects of the channel of events are, for readers that ask.
 const EVENT_SCHEMA: &str = r#"{"type": "object", "properties": {"event": {"type": "string"}, "call": {"type": "integer"}, "seq": {"type": "integer"}, "offset_ns": {"type": "integer"}}, "required": ["event"]}"#;
@@ -94,7 +94,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
         let mut writer = Self {
             to,
             anchor_unix_ns: header.anchor_unix_ns,
-            descriptor_set: header.get(attribute::DESCRIPTOR_SET).unwrap_or_default().to_vec(),
+            descriptor_set: header.get(Attribute::DESCRIPTOR_SET).unwrap_or_default().to_vec(),
             types,
             calls: BTreeMap::new(),
             channels: BTreeMap::new(),
@@ -113,7 +113,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             said: Said::CaptureStart {
                 layout: LAYOUT,
                 anchor_unix_ns: header.anchor_unix_ns,
-                attributes: Pairs::of(&header.attributes),
+                attributes: GoldenPairs::of(&header.attributes),
             },
         })?;
         Ok(writer)
@@ -265,7 +265,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
 /// What of a header a metadata record can hold.
 fn text_attributes(header: &Header) -> BTreeMap<String, String> {
     let text = |(name, value): &(String, Vec<u8>)| Some((name.clone(), String::from_utf8(value.clone()).ok()?));
-    let known = |name: &str| name != attribute::DESCRIPTOR_SET;
+    let known = |name: &str| name != Attribute::DESCRIPTOR_SET;
     let attributes = header.attributes.iter().filter(|(name, _)| known(name));
     let mut texts: BTreeMap<_, _> = attributes.filter_map(text).collect();
     texts.insert("anchor_unix_ns".to_owned(), header.anchor_unix_ns.to_string());

@@ -170,25 +170,25 @@ fn the_configure_exchange_loses_what_its_names_tell_of() {
     secrets.learn("authorization", format!("Bearer {TOKEN}").as_bytes());
     let mut header = Header::new(0);
     header.set(
-        attribute::CONFIGURE_REQUEST,
+        Attribute::CONFIGURE_REQUEST,
         r#"{"sensors":[1,2],"userPassword":"hunter2"}"#,
     );
     header.set(
-        attribute::CONFIGURE_RESPONSE,
+        Attribute::CONFIGURE_RESPONSE,
         format!(r#"{{"job_id":"12-1","url":"http://a:hunter2@h/?token=t-123456","said":"{TOKEN}"}}"#),
     );
-    header.set(attribute::SOURCE, format!("http://h/{TOKEN} -> 10.1.2.3:5000"));
+    header.set(Attribute::SOURCE, format!("http://h/{TOKEN} -> 10.1.2.3:5000"));
     let clean = secrets.header(&header);
     assert_eq!(
-        clean.text(attribute::CONFIGURE_REQUEST),
+        clean.text(Attribute::CONFIGURE_REQUEST),
         Some(r#"{"sensors":[1,2],"userPassword":"[redacted]"}"#)
     );
     assert_eq!(
-        clean.text(attribute::CONFIGURE_RESPONSE),
+        clean.text(Attribute::CONFIGURE_RESPONSE),
         Some(r#"{"job_id":"12-1","url":"http://[redacted]@h/?token=[redacted]","said":"[redacted]"}"#)
     );
     assert_eq!(
-        clean.text(attribute::SOURCE),
+        clean.text(Attribute::SOURCE),
         Some("http://h/[redacted] -> 10.1.2.3:5000")
     );
     assert_eq!(

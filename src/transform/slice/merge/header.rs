@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    file::{Header, SliceOf, attribute},
+    file::{Attribute, Header, SliceOf},
     grpc::protobuf::{Fields, put_delimited},
 };
 
@@ -17,13 +17,13 @@ pub(super) fn join(anchor_unix_ns: u64, sources: &[&Header]) -> (Header, Vec<Str
         .map(|(name, _)| name.as_str());
     for name in names.filter(|name| done.insert((*name).to_owned())) {
         match name {
-            attribute::DESCRIPTOR_SET => {
+            Attribute::DESCRIPTOR_SET => {
                 let (set, differ) = descriptors(sources);
                 header.set_descriptor_set(&set);
                 conflicts.extend(differ);
             }
-            attribute::SLICE => slice(&mut header, sources),
-            attribute::DESCRIPTOR_SHA256 => {}
+            Attribute::SLICE => slice(&mut header, sources),
+            Attribute::DESCRIPTOR_SHA256 => {}
             _ => attribute(&mut header, name, sources, &mut conflicts),
         }
     }
@@ -44,9 +44,9 @@ fn attribute(header: &mut Header, name: &str, sources: &[&Header], conflicts: &m
             header.set(format!("merged.{number}.{name}"), *value);
         }
     }
-    if name == attribute::TIMING {
+    if name == Attribute::TIMING {
         // Some offsets tell nothing of a delivery, so that none may be judged as if all did.
-        header.set(attribute::TIMING, "rows");
+        header.set(Attribute::TIMING, "rows");
     }
     let have = values.iter().filter(|value| value.is_some()).count();
     let how = if have < values.len() {
@@ -61,8 +61,8 @@ fn attribute(header: &mut Header, name: &str, sources: &[&Header], conflicts: &m
 fn slice(header: &mut Header, sources: &[&Header]) {
     let slices: Vec<_> = sources.iter().filter_map(|source| source.slice()).collect();
     for (number, source) in (1..).zip(sources) {
-        if let Some(value) = source.get(attribute::SLICE) {
-            header.set(format!("merged.{number}.{}", attribute::SLICE), value);
+        if let Some(value) = source.get(Attribute::SLICE) {
+            header.set(format!("merged.{number}.{}", Attribute::SLICE), value);
         }
     }
     let sensors = slices.first().and_then(|first| first.sensors.clone());
@@ -80,7 +80,7 @@ fn slice(header: &mut Header, sources: &[&Header]) {
 fn descriptors(sources: &[&Header]) -> (Vec<u8>, Vec<String>) {
     let (mut set, mut known, mut conflicts) = (Vec::new(), Vec::<(Vec<u8>, Vec<u8>)>::new(), Vec::new());
     for source in sources {
-        let Some(bytes) = source.get(attribute::DESCRIPTOR_SET) else {
+        let Some(bytes) = source.get(Attribute::DESCRIPTOR_SET) else {
             continue;
         };
         let mut files = Fields::new("FileDescriptorSet", bytes);

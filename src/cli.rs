@@ -75,6 +75,7 @@ where
 }
 
 /// Log lines go to stderr: warnings by default, more with -v, or as `RUST_LOG` says.
+#[expect(clippy::disallowed_methods, reason = "whether stderr is a terminal")]
 fn start_log(cli: &Cli, secrets: Secrets) {
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => LevelFilter::ERROR,

@@ -39,7 +39,7 @@ const MAX_CALLS: usize = 256;
 /// Wait for the server at most so long, unless told otherwise: production closes an idle job after about 30 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// What is compared, how closely, and how fast it goes.
+/// Options of a comparison: what is compared, how closely, and at which speed.
 #[derive(Debug, Clone)]
 pub struct CompareOptions {
     /// How fast requests are sent: by their recorded times, or each as soon as its turn comes (the default).
@@ -86,7 +86,7 @@ impl CompareOptions {
     }
 }
 
-/// What keeps a comparison from being made.
+/// Reason why a comparison could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {

@@ -46,7 +46,7 @@ pub(crate) use result::{DiffTotals, Extreme};
 /// statistics look back. A row that moves farther is missing in one place and extra in another.
 pub(crate) const WINDOW: usize = 64;
 
-/// What of the metadata is compared.
+/// Which metadata is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MetadataMode {
     /// What stays the same from run to run.
@@ -65,7 +65,7 @@ pub struct DiffOptions {
     pub abs: f64,
     /// And by more than this part of the larger magnitude.
     pub rel: f64,
-    /// What of the metadata is compared.
+    /// Which metadata is compared.
     pub metadata: MetadataMode,
     /// How `pandadatastream` payloads are read.
     pub layout: Layout,

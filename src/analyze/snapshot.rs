@@ -43,7 +43,7 @@ pub(crate) const VERSION: u32 = 1;
 /// Sensors in the table by default: a fibre's worth of lines that a person still reviews.
 pub(crate) const DEFAULT_SENSORS: usize = 256;
 
-/// What the text holds.
+/// Content of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotOptions {
     /// Arrival times, which differ from run to run; left out by default.

@@ -71,7 +71,7 @@ pub struct Stats {
     pub stats: u32,
     /// The dialect that the header names.
     pub dialect: Option<String>,
-    /// StatsTotals over all calls.
+    /// Totals over all calls.
     pub totals: StatsTotals,
     /// The calls by number, at most `MAX_LISTED_CALLS`.
     pub calls: Vec<CallStats>,
@@ -100,7 +100,7 @@ pub struct Undecodable {
     pub problem: String,
 }
 
-/// What to compute, and how.
+/// Options of the statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatsOptions {
     /// How `pandadatastream` payloads are read; a guess by default.

@@ -75,7 +75,7 @@ use crate::{
 pub use reading::ReadTo;
 pub use rule::{RULES, Rule};
 
-/// What fails a validation.
+/// Lowest severity that fails a validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strictness {

@@ -15,7 +15,7 @@ use crate::{
     model::event::{Direction, Event, EventKind},
 };
 
-/// Tells frames from other events, and decodes them.
+/// Finds the frames among events and decodes them.
 ///
 /// Memory grows with the calls that are open, not with their messages.
 ///
@@ -73,7 +73,7 @@ pub struct MessagePlace {
     pub dialect: Dialect,
 }
 
-/// What an event is to those who watch frames.
+/// An event as seen by an observer of frames.
 #[derive(Debug)]
 pub enum Seen<'a> {
     /// A frame.

@@ -19,7 +19,7 @@ pub struct FileError {
     kind: FileErrorKind,
 }
 
-/// What went wrong.
+/// Kind of an error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileErrorKind {
@@ -84,7 +84,7 @@ impl FileError {
         self
     }
 
-    /// What went wrong.
+    /// Kind of an error.
     #[must_use]
     pub const fn kind(&self) -> &FileErrorKind {
         &self.kind

@@ -33,7 +33,7 @@ impl Attribute {
     pub const DESCRIPTOR_SHA256: &str = "descriptor-sha256";
     /// The JSON body that was posted to `/configure`.
     pub const CONFIGURE_REQUEST: &str = "configure.request";
-    /// The JSON body that came back.
+    /// JSON body of the answer.
     pub const CONFIGURE_RESPONSE: &str = "configure.response";
     /// What the REST server called itself in its answer (HTTP's `Server`).
     pub const CONFIGURE_SERVER: &str = "configure.server";

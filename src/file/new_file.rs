@@ -21,7 +21,7 @@ const CLAIMS: u32 = 10;
 /// Bytes of a name that go into the name of its temporary file: file systems take 255 in all.
 const LONGEST_STEM: usize = 200;
 
-/// What happens to a file that exists under the name of a new one.
+/// What to do with an existing file of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {

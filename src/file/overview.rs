@@ -17,7 +17,7 @@ const MOST_TRAILER_BYTES: usize = 16 * 1024 * 1024;
 /// What an entry of trailers costs in memory besides its bytes.
 const ENTRY_BYTES: usize = 96;
 
-/// What a capture holds, call by call.
+/// Content of a capture by call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overview {
     /// The calls, by number.

@@ -16,7 +16,7 @@ use super::{
 use crate::model::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};
 use crate::model::text::counted;
 
-/// What a recovery saved, and what it could not.
+/// Result of a recovery: what was saved, and what was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovered {
     /// Totals of the new capture.

@@ -11,7 +11,7 @@ use super::{
     walk::{Visit, walk},
 };
 
-/// What a verification found.
+/// Result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
     /// Totals of what could be read; the digest is computed, not copied from the summary.

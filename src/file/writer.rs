@@ -291,7 +291,7 @@ impl<S: Storage> Writer<S> {
         synced.map_err(|error| self.broke("make the capture durable", error))
     }
 
-    /// Asks the storage whether what was written is still where it belongs.
+    /// Checks that the written bytes are still in their place in the storage.
     ///
     /// # Errors
     /// What the storage says, now or earlier.

@@ -49,7 +49,7 @@ pub enum ServerIdentity {
     },
 }
 
-/// What becomes of an authority file that is there already.
+/// What to do with an existing authority file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExistingCa {
     /// It stays, and the server does not start.

@@ -40,7 +40,7 @@ pub struct Event {
     pub seq: u64,
     /// Nanoseconds since the capture began, on a monotonic clock.
     pub offset_ns: u64,
-    /// What happened.
+    /// Kind of the event, with its content.
     pub kind: EventKind,
 }
 
@@ -73,7 +73,7 @@ impl MessageNumbers {
     }
 }
 
-/// What happened.
+/// Kind of the event, with its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// The call was opened.

@@ -173,7 +173,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What [`Place::in_full`] shows.
+/// Text of [`Place::in_full`].
 #[derive(Debug, Clone, Copy)]
 pub struct PlaceInFull(Place);
 

@@ -80,14 +80,14 @@ impl RecordedCapture {
     }
 }
 
-/// What a recording left behind.
+/// Summary of a finished recording.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordingSummary {
     /// The captures that are there, oldest first.
     pub files: Vec<RecordedCapture>,
     /// Captures that were finished and removed again, to keep no more than was asked for.
     pub removed: u64,
-    /// RecordingTotals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
+    /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
     /// several captures counts in each.
     pub summary: Summary,
     /// Chunks by the codec that stored them.

@@ -81,7 +81,7 @@ impl RecordingPool {
         })
     }
 
-    /// Begins a recording's file beside its name, or finds its numbered names free.
+    /// Reserves the files of a recording: creates the hidden file, or checks that the numbered names are free.
     ///
     /// # Errors
     /// When the place is taken or cannot be written to.

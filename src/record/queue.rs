@@ -39,7 +39,7 @@ pub enum Refused {
     Ended,
 }
 
-/// What has been recorded so far.
+/// Totals of a recording so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecordingTotals {
     /// Calls opened.

@@ -146,7 +146,7 @@ impl ReservedRecording {
         self
     }
 
-    /// What asks a ring for a dump; nothing comes of it in other layouts.
+    /// Triggers of the ring; they have no effect in other layouts.
     #[must_use]
     pub fn triggers(&self) -> TriggerQueue {
         self.triggers.clone()
@@ -248,12 +248,12 @@ impl Recording {
         self.recorder.handle()
     }
 
-    /// Wants a file also when nothing is recorded.
+    /// Keeps the file even when nothing is recorded.
     pub fn keep_empty(&self) {
         self.files.keep_empty();
     }
 
-    /// Asks a ring for a dump, and says why. Nothing comes of it in other layouts.
+    /// Triggers the ring for this reason. It has no effect in other layouts.
     pub fn trigger(&self, what: impl Into<String>) {
         self.triggers.push(Trigger {
             offset_ns: self.handle().now(),

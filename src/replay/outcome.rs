@@ -8,7 +8,7 @@ use crate::file::CaptureState;
 /// Differences that are told of one call; the rest is counted.
 pub(super) const MAX_DIFFERENCES: usize = 20;
 
-/// What came of all calls.
+/// Result of all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     /// True when something was compared and all of it agrees.
@@ -24,7 +24,7 @@ pub struct Comparison {
     pub unused_ignores: Vec<String>,
 }
 
-/// What came of one call.
+/// Result of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct CallComparison {
     /// Its number in the capture.

@@ -80,7 +80,7 @@ impl CaptureSource {
         Self { name, kind, opened }
     }
 
-    /// What messages call it: the path of a file.
+    /// Name in messages: the path of a file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -5,7 +5,7 @@ use crate::model::text::printable;
 /// A file of expectations has this name, in a bundle and in the commands of a report.
 pub(crate) const EXPECTATIONS: &str = "expectations.toml";
 
-/// What the commands of a report need.
+/// Input of the commands that reproduce a report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Again {
     /// The capture as its reader has it; `None` = under the name that the report tells.

@@ -57,7 +57,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How long is waited for what.
+/// Time limits of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttachLimits {
     /// For a connection, and for a Jira that wants to be asked later: until then it is tried again.

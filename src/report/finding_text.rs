@@ -15,7 +15,7 @@ pub(crate) const fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// All of a finding, over several lines: what, how often, where, and what to do.
+/// A finding in several lines: what, how often, where, and what to do.
 #[must_use]
 pub(crate) fn detail(finding: &Finding) -> String {
     let mut text = printable(&finding.message);

@@ -42,7 +42,7 @@ const PAGE: PainterOptions = PainterOptions {
     stall_ns: STALL_NS,
 };
 
-/// Everything that a report says.
+/// Content of a report.
 #[derive(Debug, Clone)]
 pub struct ReportInput {
     /// The capture's name.

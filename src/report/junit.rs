@@ -7,7 +7,7 @@ use crate::model::{
     text::{printable, printable_lines},
 };
 
-/// One rule and what it found.
+/// One rule and its finding.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
     /// The rule's identifier.

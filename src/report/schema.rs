@@ -42,7 +42,7 @@ impl Schema {
         })
     }
 
-    /// What of the descriptor set could not be used, as one sentence.
+    /// One sentence about the parts of the descriptor set that could not be used.
     #[must_use]
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()

@@ -84,7 +84,7 @@ pub enum Kept {
     Nothing,
 }
 
-/// What is to be packed.
+/// Options of a bundle.
 #[derive(Debug)]
 pub struct Ticket {
     /// The members of the bundle.

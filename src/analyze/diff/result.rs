@@ -11,7 +11,7 @@ pub(crate) const SCHEMA: u32 = 1;
 /// Differences that are listed for each call; more are counted.
 pub(super) const MAX_LISTED: usize = 50;
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaptureDiff {
     /// Version of the JSON schema, `SCHEMA`.
@@ -104,7 +104,7 @@ pub struct CallDiff {
 pub struct Difference {
     /// How it differs.
     pub kind: DifferenceKind,
-    /// What differs.
+    /// Kind of thing that differs.
     pub what: What,
     /// Where in the first capture.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,7 @@ impl DifferenceKind {
     }
 }
 
-/// What differs.
+/// Kind of thing that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {

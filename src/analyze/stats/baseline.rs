@@ -134,7 +134,7 @@ const fn latency(key: &'static str, noise: Noise, value: fn(&Baseline) -> Option
 }
 
 impl Baseline {
-    /// What these statistics achieve.
+    /// The metrics of these statistics.
     #[must_use]
     pub fn of(stats: &Stats) -> Self {
         let waits = stats.timing.inter_arrival;

@@ -15,7 +15,7 @@ use crate::{
 /// Calls that are listed; further ones count for the totals. A job has a handful, a proxy may record any number.
 pub(crate) const MAX_LISTED_CALLS: usize = 1000;
 
-/// StatsTotals over all calls.
+/// Totals over all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct StatsTotals {
     /// Events of every kind.
@@ -77,7 +77,7 @@ pub struct CallStats {
     pub digest: Option<Digest>,
 }
 
-/// What a spectrogram call asked for.
+/// Request of a spectrogram call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum RequestStats {

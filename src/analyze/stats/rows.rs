@@ -116,7 +116,7 @@ impl Breaks {
     }
 }
 
-/// What there is of the time that was asked for.
+/// How much of the requested time the rows cover.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Completeness {
     /// Begin of the time that was asked for, seconds since the Unix epoch.

@@ -20,7 +20,7 @@ pub(crate) const MAX_LISTED: usize = 64;
 /// Characters of a canvas id that are kept and compared: a hostile one must not fill the memory.
 const MAX_CANVAS_CHARS: usize = 200;
 
-/// What the frames are made of.
+/// Structure of the frames.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Structure {
     /// Frames that hold no row.

@@ -18,14 +18,16 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
         }
         None => Expectations::default(),
     };
-    let mut flags = Expectations::default();
-    flags.sensors = args.expect_sensors.map(sensors).transpose()?.map(Expected::flag);
-    flags.bins = args.expect_bins.map(Expected::flag);
-    flags.amplitude_db = args.amplitude.map(Expected::flag);
-    flags.lines_dt_s = args.lines_dt.map(|Span(span)| Expected::flag(span.as_secs_f64()));
-    flags.minimum_fps = args.min_fps.map(Expected::flag);
-    flags.first_frame_s = args.first_frame.map(|Span(span)| Expected::flag(span.as_secs_f64()));
-    flags.largest_gap_s = args.max_gap.map(|Span(span)| Expected::flag(span.as_secs_f64()));
+    let mut flags = Expectations {
+        sensors: args.expect_sensors.map(sensors).transpose()?.map(Expected::flag),
+        bins: args.expect_bins.map(Expected::flag),
+        amplitude_db: args.amplitude.map(Expected::flag),
+        lines_dt_s: args.lines_dt.map(|Span(span)| Expected::flag(span.as_secs_f64())),
+        minimum_fps: args.min_fps.map(Expected::flag),
+        first_frame_s: args.first_frame.map(|Span(span)| Expected::flag(span.as_secs_f64())),
+        largest_gap_s: args.max_gap.map(|Span(span)| Expected::flag(span.as_secs_f64())),
+        ..Expectations::default()
+    };
     let usage = |error: ExpectError| Failure::Usage(error.to_string());
     for rule in &args.allowed {
         flags.set_level(rule, Level::Off).map_err(usage)?;

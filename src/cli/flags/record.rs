@@ -24,7 +24,7 @@ use super::{
                   capture record -t host:50051 --method /package.Service/Method -d '{\"id\": 7}'"
 )]
 pub(crate) struct RecordArgs {
-    /// Focus Server to configure a job on, such as https://host/focus-server/
+    /// Focus Server to configure a job on, such as `https://host/focus-server/`
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
 

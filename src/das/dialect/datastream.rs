@@ -20,7 +20,7 @@ pub(crate) const HEALTH_METHOD: &str = "/datastream.DataStreamService/CheckHealt
 /// Sensors that a row reserves room for at most before it has seen them; a longer row grows as it is read.
 const MAX_RESERVED_SENSORS: usize = 4096;
 
-/// What a client asks a job for.
+/// Request of a client to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct StreamRequest<'a> {
     /// The job, as `POST /configure` named it.

@@ -10,7 +10,7 @@ use super::{
 /// The latest time that is taken for seconds; beyond it (the year 5138) somebody meant milliseconds.
 const MAX_EPOCH_S: i64 = 99_999_999_999;
 
-/// What a job is to stream.
+/// Description of a job.
 ///
 /// Defaults, for whatever is not said: live, sensors 1..10, 0..500 Hz, nfft 1024, height 1000, a time axis of 10 s, the
 /// multi-channel view. They are a modest view of any fibre: enough to see that a stream lives.

@@ -114,7 +114,7 @@ impl ConfigureResponse {
         self.raw.get("status")?.as_str()
     }
 
-    /// What identifies the site.
+    /// The keys that identify the site.
     #[must_use]
     pub fn metadata(&self) -> Option<&Value> {
         self.raw.get("metadata").filter(|metadata| !metadata.is_null())

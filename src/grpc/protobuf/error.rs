@@ -1,6 +1,6 @@
 //! What can be wrong with message bytes, and where.
 
-/// Message bytes that are not what protobuf allows.
+/// Message bytes that are not valid protobuf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("could not decode {message} at byte {byte}: {kind}")]
 pub struct DecodeError {
@@ -12,7 +12,7 @@ pub struct DecodeError {
     pub kind: DecodeErrorKind,
 }
 
-/// What is wrong with message bytes.
+/// Kind of the problem in message bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeErrorKind {
     /// The message ends within a varint.

@@ -19,7 +19,7 @@ use crate::{
     record::sync::RecordedFile,
 };
 
-/// What a recording must hold to be worth more than a file that exists under its name, and that it may replace.
+/// What a recording must hold before it may replace an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
@@ -78,7 +78,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     files: Vec<Entry>,
-    /// RecordingTotals of what was finished, files that are gone included.
+    /// Totals of the finished files, deleted files included.
     closed: Summary,
     /// Files of a series that are gone.
     removed: u64,
@@ -106,12 +106,12 @@ pub struct StoredCall {
     pub sent_bytes: u64,
 }
 
-/// What the files of a recording hold after a failure.
+/// Content of the files of a recording after a failure.
 #[derive(Debug, Clone, Default)]
 pub struct StoredFiles {
     /// The files that are there, oldest first; those that are not finished as well.
     pub files: Vec<RecordedCapture>,
-    /// RecordingTotals of all files, those included that were removed to keep no more than was asked for.
+    /// Totals of all files, including those that were deleted to keep the newest ones.
     pub summary: Summary,
     /// Messages of both directions that can be read in the files that are there.
     pub present_messages: u64,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// triggers only.
 const MAX_WAITING: usize = 64;
 
-/// Something worth a dump: what it was, and when.
+/// Reason and time of a capture of a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
     /// Nanoseconds since the recording began.
@@ -15,7 +15,7 @@ pub struct Trigger {
     pub what: String,
 }
 
-/// Tells a ring that something happened; clones tell the same ring.
+/// Triggers a ring; clones trigger the same ring.
 ///
 /// ```
 /// use grpc_capture::record::{Trigger, TriggerQueue};

@@ -18,7 +18,7 @@ pub(crate) const MANIFEST: &str = "MANIFEST.json";
 /// Version of the manifest's schema.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// What a member holds.
+/// Content of a file in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Text or bytes at hand.
@@ -74,7 +74,7 @@ pub struct Entry {
     pub sha256: String,
 }
 
-/// What a bundle holds; the member [`MANIFEST`].
+/// Content of a bundle: the file [`MANIFEST`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this schema, [`SCHEMA`].

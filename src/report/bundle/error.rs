@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-/// What went wrong with a bundle.
+/// Error of a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The file cannot be opened, or the folder cannot be made.

@@ -27,7 +27,7 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 /// Bytes that a bundle may unpack to, by default: tickets hold megabytes, and a zip can claim to hold anything.
 pub(crate) const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 
-/// A bundle whose members are all as its manifest says.
+/// A bundle whose files all match its manifest.
 #[derive(Debug)]
 pub struct Opened<R> {
     archive: ZipArchive<R>,

@@ -5,7 +5,7 @@ use super::font::Letters;
 /// Red, green, blue.
 pub(crate) type Rgb = [u8; 3];
 
-/// A picture under construction.
+/// A picture while it is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canvas {
     width: usize,

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What to draw, and how large.
+/// Options of the pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PainterOptions {
     /// Slots of time, at most.
@@ -59,7 +59,7 @@ pub struct Target {
     pub at_us: Option<i64>,
 }
 
-/// What was painted: plain data.
+/// The painted pictures as plain data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pictures {
     /// What there was to draw.
@@ -187,7 +187,7 @@ impl Painter {
         }
     }
 
-    /// What was painted.
+    /// The painted pictures.
     #[must_use]
     pub(crate) fn finish(self) -> Pictures {
         let mut content = self.content;

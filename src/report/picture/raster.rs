@@ -59,7 +59,7 @@ impl Columns {
     }
 }
 
-/// What a cell holds.
+/// Content of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
     /// No row fell into it: a gap.

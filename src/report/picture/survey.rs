@@ -72,7 +72,7 @@ pub struct SensorPlan {
     pub state: SensorState,
 }
 
-/// What there is to draw.
+/// Extent of the data to draw.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The time axis.
@@ -153,7 +153,7 @@ impl Survey {
         }
     }
 
-    /// What there is to draw.
+    /// Extent of the data to draw.
     #[must_use]
     pub(crate) fn finish(self) -> Plan {
         self.content.finish()

@@ -22,7 +22,7 @@ const CAUTION: f64 = 0.85;
 /// Every further margin aims a little below the limit, so that the tries close in on it from below.
 const STEP: f64 = 0.95;
 
-/// The part of a capture that goes into a bundle.
+/// The part of a capture that fits into a bundle.
 #[derive(Debug)]
 pub(crate) struct Fit {
     /// What was kept.

@@ -32,7 +32,6 @@ const DEPTH: usize = 2;
 /// assert_eq!(values.replace("to site%2D42.example:1").as_deref(), Some("to [redacted]:1"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Default)]
-#[expect(clippy::struct_field_names, reason = "values are what it holds")]
 pub struct SecretValues {
     values: BTreeSet<Vec<u8>>,
     /// How many begin with these bytes.

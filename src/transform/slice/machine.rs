@@ -192,7 +192,7 @@ impl Machine {
         let (kept, left) = self.totals(plan);
         text.push_str(&format!("; {} kept, {left} left out", counted(kept, "message")));
         if plan.left_out > 0 {
-            text.push_str(&format!(" with {}", counted(plan.left_out as u64, "call")));
+            text.push_str(&format!(" with {}", counted(plan.left_out, "call")));
         }
         if let Some(sensors) = &cut.sensors {
             text.push_str(&format!(

@@ -17,7 +17,7 @@ pub enum DiffColour {
     Ansi,
 }
 
-/// What became of a line.
+/// Whether a line is equal, missing or new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineChange {
     /// It is in both texts; what the golden text says is shown.

@@ -67,7 +67,7 @@ pub(crate) const QUEUE_EVENTS: usize = 8192;
 /// not fit may go to a spool file.
 pub(crate) const QUEUE_BYTES: usize = 28 * 1024 * 1024;
 
-/// How long an event may wait to become readable in the file: what a crash may cost.
+/// Longest time until an event is readable in the file, which a crash may cost.
 pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whatever a sink reports; the sink's own type is kept as the source.
@@ -311,7 +311,7 @@ impl RecordingHandle {
         order.send_for_capture(kind).map(drop)
     }
 
-    /// What has been recorded so far; cheap, and right at any time.
+    /// Totals of the recording so far; cheap, and correct at any time.
     #[must_use]
     pub fn totals(&self) -> RecordingTotals {
         self.queue.counters.totals()

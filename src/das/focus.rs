@@ -14,10 +14,10 @@ pub(crate) mod response;
 mod sensors;
 pub(crate) mod words;
 
-/// What `capture serve` calls itself in its REST answers (HTTP's `Server`).
+/// Name of the replay server in its REST answers (HTTP's `Server`).
 pub(crate) const REPLAY_SERVER: &str = concat!("grpc-capture/", env!("CARGO_PKG_VERSION"));
 
-/// True when a server of this name plays a capture again, by whatever version.
+/// True when a server of this name is a replay server, of any version.
 #[must_use]
 pub(crate) fn is_replay(server: &str) -> bool {
     server.starts_with("grpc-capture/")

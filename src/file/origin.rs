@@ -45,7 +45,7 @@ impl Header {
         serde_json::from_slice(text).ok()
     }
 
-    /// Says what the capture was cut from.
+    /// Sets the origin of the slice.
     pub fn set_slice(&mut self, slice: &SliceOf) {
         // Strings and numbers can always be written as JSON.
         let text = serde_json::to_vec(slice).unwrap_or_default();

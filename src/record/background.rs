@@ -18,7 +18,7 @@ const WAITING_EVENTS: usize = 256;
 /// Bytes of messages that may wait; one message waits whatever its size.
 const WAITING_BYTES: usize = 64 << 20;
 
-/// An observer that runs beside the writer; [`join`](Self::join) gives it back.
+/// An observer on a thread of its own; [`join`](Self::join) returns it.
 #[derive(Debug)]
 pub(crate) struct BackgroundObserver<O> {
     thread: JoinHandle<O>,

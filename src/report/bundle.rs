@@ -11,7 +11,7 @@ pub use error::BundleError;
 pub(crate) use open::MAX_UNPACKED_BYTES;
 pub use open::Opened;
 
-/// The member that says in a few lines of Markdown what the bundle shows.
+/// Name of the summary, a few lines of Markdown.
 pub(crate) const SUMMARY: &str = "summary.md";
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
 
 use crate::grpc::protobuf::{Field, Fields, Value};
 
-/// What one decoded message may take: about 2,400,000 numbers.
+/// Largest memory of one decoded message: about 2,400,000 numbers.
 pub(crate) const MAX_DECODED_BYTES: usize = 128 << 20;
 /// Messages within messages that are followed; the decoder stops there too.
 const MAX_DEPTH: usize = 100;

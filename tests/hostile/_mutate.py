@@ -246,7 +246,7 @@ def records_moved(rng, capture):
         return f"{at} and {to} swapped"
     if kind == 4:
         many = rng.choice((100, 2000))
-        calls = [g.Record(1000 + i, 1, 5, g.CALL_START, g.text("/t.S/U") + g.text("") + g.text("") + g.u64(0)) for i in range(many)]
+        calls = [g.Record(1000 + i, 1, 5, g.CALL_START, g.text("/t.S/U") + g.text("") + g.text("") + g.u64(0) * 2) for i in range(many)]
         chunk.records.extend(calls)
         return f"{many} calls more"
     if record is None:
@@ -357,7 +357,7 @@ def chunk_lie(rng, capture):
     at = rng.randrange(len(capture.chunks))
     chunk = capture.chunks[at]
     first = sum(len(before.records) if before.records is not None else before.head["events"] for before in capture.chunks[:at])
-    right, _, _ = g.describe(chunk, at, first, True)
+    right, _, _ = g.describe(chunk, at, first)
     name = rng.choice(LIES)
     chunk.lies[name] = lie(rng, name, right[name])
     if name == "calls" and sorted(chunk.lies[name]) == sorted(right[name]):

@@ -38,7 +38,7 @@ def sets():
 
 def capture(descriptors, method="/e1.S/U"):
     """A unary call whose schema is given."""
-    start = g.text(method) + g.text("a:1") + g.text("b:2") + g.metadata([])
+    start = g.text(method) + g.text("a:1") + g.text("b:2") + g.metadata([]) + g.metadata([])
     end = g.u32(0) + g.u32(0) + g.text("") + g.metadata([]) + b"\0"
     records = [
         g.Record(1, 1, 0, g.CALL_START, start),
@@ -46,8 +46,9 @@ def capture(descriptors, method="/e1.S/U"):
         g.message(1, 3, 2, b"\x08\x07"),
         g.Record(1, 4, 3, g.END, end),
     ]
-    attributes = [(b"tool", b"by hand"), (b"descriptor-set", descriptors)]
-    return g.Capture(anchor=10**18, attributes=attributes, chunks=[g.Chunk(records)]).sealed()
+    attributes = [(b"tool", b"by hand")]
+    chunk = g.Chunk(records, before=[g.schema_part(descriptors)])
+    return g.Capture(anchor=10**18, attributes=attributes, chunks=[chunk]).sealed()
 
 
 def case_a_capture_with_such_a_schema_is_read_by_every_command(kit):

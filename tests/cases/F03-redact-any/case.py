@@ -31,15 +31,16 @@ PLACES = {
 
 
 def capture(payloads, method="/t.S/U", compressed=False):
-    start = g.text(method) + g.text("a:1") + g.text("b:2") + g.metadata([("grpc-encoding", "gzip")])
+    start = g.text(method) + g.text("a:1") + g.text("b:2") + g.metadata([("grpc-encoding", "gzip")]) + g.metadata([])
     headers = g.metadata([("grpc-encoding", "gzip")])
     records = [g.Record(1, 1, 0, g.CALL_START, start), g.Record(1, 2, 1, g.HEADERS, headers)]
     for at, payload in enumerate(payloads, 3):
         payload = gzip.compress(payload, mtime=0) if compressed else payload
         records.append(g.message(1, at, at, payload, received=at % 2 == 1, compressed=compressed))
     records.append(g.Record(1, 3 + len(payloads), 100, g.END, g.u32(0) * 2 + g.text("") + g.metadata([]) + b"\0"))
-    attributes = [(b"tool", b"by hand"), (b"descriptor-set", schema())]
-    return g.Capture(anchor=10**18, attributes=attributes, chunks=[g.Chunk(records)]).sealed()
+    attributes = [(b"tool", b"by hand")]
+    chunk = g.Chunk(records, before=[g.schema_part(schema())])
+    return g.Capture(anchor=10**18, attributes=attributes, chunks=[chunk]).sealed()
 
 
 def leaks(kit, out):

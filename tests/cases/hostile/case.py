@@ -11,7 +11,7 @@ import _wire as w
 from _seeds import field, varint
 
 METHOD = "/datastream.DataStreamService/StreamSpectrograms"
-START = g.Record(1, 1, 0, g.CALL_START, g.text(METHOD) + g.text("a:1") + g.text("b:2") + g.metadata([]))
+START = g.Record(1, 1, 0, g.CALL_START, g.text(METHOD) + g.text("a:1") + g.text("b:2") + g.metadata([]) + g.metadata([]))
 OK = g.u32(0) * 2 + g.text("") + g.metadata([]) + b"\0"
 ATTRIBUTES = [(b"tool", b"by hand"), (b"dialect", b"datastream"), (b"job-id", b"hostile")]
 MB = 1 << 20
@@ -80,8 +80,8 @@ def wide(unit, count, compressed=False):
     payload = unit * count
     if compressed:
         payload = w.gzip.compress(payload, 1, mtime=0)
-    start = g.Record(1, 1, 0, g.CALL_START, g.text(METHOD) + g.text("a:1") + g.text("b:2") + g.metadata([("grpc-encoding", "gzip")]))
-    headers = g.Record(1, 2, 0, g.HEADERS, g.metadata([("grpc-encoding", "gzip")]))
+    start = g.Record(1, 1, 0, g.CALL_START, g.text(METHOD) + g.text("a:1") + g.text("b:2") + g.metadata([("grpc-encoding", "gzip")]) + g.metadata([]))
+    headers = g.Record(1, 2, 0, g.HEADERS, g.metadata([("grpc-encoding", "gzip")]) + g.metadata([]))
     records = [start, headers, g.message(1, 3, 1, payload, compressed=compressed), g.Record(1, 4, 2, g.END, OK)]
     return sealed(g.Chunk(records[:2]), g.Chunk(records[2:3]), g.Chunk(records[3:]))
 
@@ -134,7 +134,7 @@ def smuggled():
     rng = random.Random(18)
     inner = []
     for number, first in ((1, 2), (2, 3)):
-        head, stored, _ = g.describe(g.Chunk(forged), number, first, True)
+        head, stored, _ = g.describe(g.Chunk(forged), number, first)
         inner.append(g.part(b"CHNK", g.chunk_body(dict(head, number=number, first_event=first))) + stored)
     payload = rng.randbytes(40_000) + inner[0] + rng.randbytes(100) + inner[1] + rng.randbytes(300_000)
     outer = g.Chunk([g.message(1, 2, 5, payload)])

@@ -16,32 +16,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .compile_fds(descriptors)?;
-    raw_job();
     Ok(())
-}
-
-/// The raw-bytes side of the job's service: a plain tonic server that the tests and benches record from, so that the
-/// recorder is measured against code that shares nothing with the replay server.
-fn raw_job() {
-    let method = |name: &str, route: &str| {
-        tonic_build::manual::Method::builder()
-            .name(name)
-            .route_name(route)
-            .input_type("bytes::Bytes")
-            .output_type("bytes::Bytes")
-            .codec_path("super::RawCodec")
-    };
-    let job = tonic_build::manual::Service::builder()
-        .name("DataStreamService")
-        .package("datastream")
-        .method(
-            method("stream_spectrograms", "StreamSpectrograms")
-                .server_streaming()
-                .build(),
-        )
-        .method(method("check_health", "CheckHealth").build())
-        .build();
-    tonic_build::manual::Builder::new()
-        .build_transport(false)
-        .compile(&[job]);
 }

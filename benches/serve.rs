@@ -360,7 +360,7 @@ async fn speed(addr: SocketAddr, recording: &Recording, expected: u64) -> Result
 )]
 mod service {
     use super::RawCodec;
-    include!(concat!(env!("OUT_DIR"), "/datastream.DataStreamService.rs"));
+    include!("../tests/it/support/raw_job/service.rs");
 }
 
 use service::data_stream_service_server::{DataStreamService, DataStreamServiceServer};

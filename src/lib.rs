@@ -26,7 +26,13 @@
 //! # Ok::<(), grpc_capture::file::FileError>(())
 //! ```
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, unused_imports, reason = "parts that only the command uses")
+)]
+
 pub mod analyze;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod das;
 pub mod file;

@@ -4,14 +4,16 @@ pub(crate) mod convert;
 pub(crate) mod redact;
 pub(crate) mod slice;
 
+#[cfg(feature = "mcap")]
+pub use convert::mcap::{McapReadError, McapReader, McapSchemas, McapWriteError, McapWriter};
+#[cfg(feature = "parquet")]
+pub use convert::parquet::{ParquetExportError, write as write_parquet};
 pub use convert::{
     FramesCheck, Import, ImportError, ImportOptions, Loss, Losses,
     binlog::{BinlogError, BinlogReader, BinlogWriter, Framing},
     delimited::{DelimitedError, DelimitedReader},
     import::recognize::{Form, recognize},
-    mcap::{McapReadError, McapReader, McapSchemas, McapWriteError, McapWriter},
     numpy::{NumpyError, shapes as array_shapes, write_npy, write_npz},
-    parquet::{ParquetExportError, write as write_parquet},
 };
 pub use redact::{
     Action, RedactError, Redacted, RedactionRule, Redactor, Rules, RulesError, SecretValues, Secrets, rewrite as redact,

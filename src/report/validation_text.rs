@@ -1,9 +1,10 @@
 //! A validation as text: the verdict in one line, findings worst first, and the verdict again where they are many lines.
 
-use comfy_table::{ContentArrangement, Table, presets};
-
 use super::{finding_text, validation::Report};
-use crate::model::text::{counted, printable};
+use crate::model::{
+    Finding,
+    text::{counted, printable},
+};
 
 /// The verdict, findings as a table, each with its places and hint, and the verdict once more: whoever reads the end of a
 /// long text has it before him, too.
@@ -21,21 +22,8 @@ pub fn render(report: &Report) -> String {
 pub(crate) fn findings(report: &Report) -> String {
     let mut text = String::new();
     if !report.findings.is_empty() {
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(["severity", "rule", "count", "first"]);
-        for finding in &report.findings {
-            let severity = finding_text::severity(finding.severity);
-            table.add_row([
-                severity,
-                finding.rule,
-                &finding.count.to_string(),
-                &finding.first.to_string(),
-            ]);
-        }
-        text.push_str(&format!("{table}\n\n"));
+        text.push_str(&table(report));
+        text.push('\n');
     }
     for finding in &report.findings {
         let severity = finding_text::severity(finding.severity);
@@ -43,6 +31,28 @@ pub(crate) fn findings(report: &Report) -> String {
         text.push_str(&format!("{severity}: {}\n    {detail}\n\n", finding.rule));
     }
     text
+}
+
+/// One line for each finding, in columns.
+fn table(report: &Report) -> String {
+    let head = ["severity", "rule", "count", "first"].map(str::to_owned);
+    let row = |finding: &Finding| {
+        let severity = finding_text::severity(finding.severity).to_owned();
+        [
+            severity,
+            finding.rule.to_owned(),
+            finding.count.to_string(),
+            finding.first.to_string(),
+        ]
+    };
+    let rows: Vec<_> = std::iter::once(head).chain(report.findings.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 4] = std::array::from_fn(width);
+    let line = |row: &[String; 4]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!(" {cell:<width$} "));
+        cells.collect::<String>() + "\n"
+    };
+    rows.iter().map(line).collect()
 }
 
 /// PASS or FAIL, and the first reason.

@@ -4,8 +4,10 @@ pub(crate) mod binlog;
 pub(crate) mod delimited;
 pub(crate) mod import;
 mod loss;
+#[cfg(feature = "mcap")]
 pub(crate) mod mcap;
 pub(crate) mod numpy;
+#[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 pub(crate) mod rows;
 

@@ -46,7 +46,7 @@ use tonic::{
 )]
 mod service {
     use super::RawCodec;
-    include!(concat!(env!("OUT_DIR"), "/datastream.DataStreamService.rs"));
+    include!("raw_job/service.rs");
 }
 
 use service::data_stream_service_server::{DataStreamService, DataStreamServiceServer};
@@ -478,4 +478,38 @@ fn respond(request: &http::Request<hyper::body::Incoming>, answer: &Answer) -> h
         Vec::new()
     };
     response.map(|()| http_body_util::StreamBody::new(tokio_stream::iter(pieces)))
+}
+
+/// `raw_job/service.rs` is what tonic-build makes of the two methods. `UPDATE_RAW_JOB=1` writes it anew.
+#[test]
+fn the_raw_service_is_the_generated_one() {
+    let method = |name: &str, route: &str| {
+        tonic_build::manual::Method::builder()
+            .name(name)
+            .route_name(route)
+            .input_type("bytes::Bytes")
+            .output_type("bytes::Bytes")
+            .codec_path("super::RawCodec")
+    };
+    let job = tonic_build::manual::Service::builder()
+        .name("DataStreamService")
+        .package("datastream")
+        .method(
+            method("stream_spectrograms", "StreamSpectrograms")
+                .server_streaming()
+                .build(),
+        )
+        .method(method("check_health", "CheckHealth").build())
+        .build();
+    let folder = tempfile::tempdir().unwrap();
+    let builder = tonic_build::manual::Builder::new()
+        .build_client(false)
+        .build_transport(false);
+    builder.out_dir(folder.path()).compile(&[job]);
+    let generated = std::fs::read_to_string(folder.path().join("datastream.DataStreamService.rs")).unwrap();
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/raw_job/service.rs");
+    if std::env::var_os("UPDATE_RAW_JOB").is_some() {
+        std::fs::write(kept, &generated).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), generated);
 }

@@ -29,9 +29,11 @@
 mod ancillary;
 mod chunk;
 mod continues;
+mod digest;
 mod error;
 mod format;
 mod header;
+mod keep;
 mod messages;
 mod new_file;
 mod origin;
@@ -45,15 +47,16 @@ mod scan;
 mod schema;
 mod seek;
 mod state;
+mod storage;
 mod summary;
 mod verify;
 mod walk;
 mod writer;
 
 pub(crate) use chunk::ChunkBuilder;
-pub use chunk::digest::{Digest, MessageDigest};
-pub use chunk::{Codec, Sealed, Sealer};
+pub use chunk::{Codec, Sealed, Sealer, WriterOptions};
 pub use continues::Continues;
+pub use digest::{Digest, MessageDigest};
 pub use error::{FileError, FileErrorKind};
 pub use format::VERSION;
 pub use header::{Attribute, Header};
@@ -74,11 +77,11 @@ pub use recover::{Recovered, recover};
 pub(crate) use remedy::remedy;
 pub use scan::Damage;
 pub use state::CaptureState;
+pub(crate) use storage::Storage;
 pub use summary::Summary;
 pub(crate) use verify::each_readable_event;
 pub use verify::{Verified, verify};
-pub(crate) use writer::Storage;
-pub use writer::{Writer, WriterOptions};
+pub use writer::Writer;
 
 #[cfg(test)]
 mod tests;

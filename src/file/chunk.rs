@@ -1,43 +1,27 @@
-//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd and
-//! sha2.
+//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd.
 
 use std::io;
 
 use bytes::Bytes;
 
 use super::{
-    FileError, FileErrorKind,
+    FileError, FileErrorKind, digest,
     format::{FREE_CHUNK_RAW, MAX_CHUNK_RATIO, MAX_CHUNK_RAW, MAX_CHUNK_STORED, MIN_HEAD_LEN, MIN_RECORD_LEN},
     record::ChunkHead,
 };
 
 mod builder;
-pub(super) mod digest;
 mod float;
 mod frame;
+mod options;
 mod seal;
 
 pub(crate) use builder::ChunkBuilder;
 pub(super) use builder::RECORD_PREFIX;
 use float::{Care, Decoder, Encoder};
 use frame::{Compressors, Effort, Frames, Stored};
+pub use options::{Codec, WriterOptions};
 pub use seal::{Sealed, Sealer};
-
-/// How the content of a chunk is stored. Every chunk of a capture may have another; a reader reads them all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Codec {
-    /// One standard zstd frame, at this compression level (1 to 19).
-    Zstd(i32),
-    /// The default: packed floats are found in the messages, predicted from the row before, and split by bytes; what
-    /// shrinks is compressed. A chunk with few floats is stored as [`Zstd`](Self::Zstd) at level 3.
-    Float,
-    /// As [`Float`](Self::Float), but only what shrinks at almost no cost is compressed: larger, and several times as
-    /// fast. A chunk with few floats is stored as [`Zstd`](Self::Zstd) at level 1.
-    FloatFast,
-    /// Not compressed: one zstd frame of raw blocks.
-    Stored,
-}
 
 /// Codec numbers of the format, with their names.
 const CODEC_NAMES: [(u8, &str); 3] = [(ZSTD, "zstd"), (FLOAT, "float"), (STORED, "stored")];

@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use super::ancillary::AncillaryTag;
-
 /// A version of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -63,6 +61,29 @@ pub(super) const MIN_HEAD_LEN: usize = 4 + 8 + 8 + 4;
 
 /// Chunks between two index blocks: 256 entries are found again by one short read, and cost about 0.01 % of the file.
 pub(super) const CHUNKS_PER_INDEX: usize = 256;
+
+/// Four letters, of which the first is lower-case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AncillaryTag(pub(super) [u8; 4]);
+
+impl AncillaryTag {
+    /// A part of the schema.
+    pub(super) const SCHEMA: Self = Self(*b"schm");
+
+    pub(super) const fn bytes(self) -> [u8; 4] {
+        self.0
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 4]) -> Option<Self> {
+        let is_tag = bytes[0].is_ascii_lowercase() && bytes.iter().all(u8::is_ascii_alphabetic);
+        is_tag.then_some(Self(bytes))
+    }
+
+    /// True when it stays right in a capture that is made from this one: it tells nothing of bytes, chunks or events.
+    pub(super) const fn is_kept(self) -> bool {
+        self.0[3].is_ascii_lowercase()
+    }
+}
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -92,7 +92,7 @@ impl Header {
     /// Embeds a serialized `FileDescriptorSet` together with its SHA-256.
     pub fn set_descriptor_set(&mut self, descriptor_set: &[u8]) {
         self.set(Attribute::DESCRIPTOR_SET, descriptor_set);
-        let digest = super::chunk::digest::Digest::of(descriptor_set);
+        let digest = super::digest::Digest::of(descriptor_set);
         self.set(Attribute::DESCRIPTOR_SHA256, digest.to_string());
     }
 

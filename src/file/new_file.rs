@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Storage;
+use super::storage::Storage;
 
 /// Names tried for a temporary file, or for one whose name was taken: processes that were killed leave theirs, and
 /// in containers all have the same number.

@@ -9,7 +9,8 @@ use std::{
 
 use super::{
     FileError, FileErrorKind, Header, Summary, VERSION,
-    chunk::{Opener, digest::ContentDigest},
+    chunk::Opener,
+    digest::ContentDigest,
     format,
     record::{self, ChunkHead},
     scan::{Content, Found, Scanner, Step},
@@ -18,6 +19,7 @@ use super::{
 use crate::model::event::Event;
 
 mod ahead;
+mod ancillary;
 mod end;
 mod open;
 mod route;

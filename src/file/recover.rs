@@ -9,9 +9,9 @@ use super::{
     Damage, FileError, Header, Summary, Writer,
     ancillary::Ancillary,
     record::{self, ChunkHead},
-    schema::MAX_SCHEMA_BYTES,
+    schema::{self, MAX_SCHEMA_BYTES},
+    storage::Storage,
     walk::{GoodChunk, Visit, walk},
-    writer::Storage,
 };
 use crate::model::event::{Broken, CAPTURE_CALL, Direction, Ending, Event, EventKind, Gap, Note};
 use crate::model::text::counted;
@@ -111,7 +111,7 @@ impl<S: Storage> Salvage<S> {
     }
 
     fn ancillary(&mut self, part: &Ancillary) {
-        let kept = match part.schema(MAX_SCHEMA_BYTES) {
+        let kept = match schema::of_part(part, MAX_SCHEMA_BYTES) {
             Some(Ok(set)) => self.writer.add_schema(&set),
             // The walk has told of it.
             Some(Err(_)) => Ok(()),

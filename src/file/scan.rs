@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
+pub(super) mod named;
 pub(super) mod search;
 
 use search::Search;

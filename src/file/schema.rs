@@ -10,8 +10,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Attribute, FileError, FileErrorKind, Header,
-    chunk::{self, digest::Digest},
+    Attribute, FileError, FileErrorKind, Header, ancillary::Ancillary, chunk, digest::Digest, format::AncillaryTag,
 };
 use crate::model::varint;
 
@@ -264,8 +263,13 @@ pub(super) fn encode(set: &[u8]) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
+/// The set in a part; `None` when that is no schema. An error when it cannot be read, or comes to more than `room` bytes.
+pub(super) fn of_part(part: &Ancillary, room: usize) -> Option<Result<Vec<u8>, String>> {
+    (part.tag == AncillaryTag::SCHEMA).then(|| decode(&part.content, room))
+}
+
 /// The set out of the content of a schema part, when it comes to at most `room` bytes.
-pub(super) fn decode(content: &[u8], room: usize) -> Result<Vec<u8>, String> {
+fn decode(content: &[u8], room: usize) -> Result<Vec<u8>, String> {
     let Some((len, frame)) = content.split_first_chunk() else {
         return Err("it is too short".to_owned());
     };

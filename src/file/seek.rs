@@ -53,7 +53,8 @@ impl<R: Read + Seek> Reader<R> {
                 best = best.or_else(|| block.entries.last().map(|entry| entry.byte));
                 return Ok(Searched::Chunk(best));
             };
-            best = Some(found.byte);
+            // Before the first stand only parts that are passed over, and that are checked.
+            best = (found.number > 0).then_some(found.byte);
             at = block.previous;
         }
         Ok(Searched::Chunk(best))

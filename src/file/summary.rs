@@ -1,6 +1,6 @@
 //! The summary: totals and identity of a finished capture.
 
-use super::chunk::digest::Digest;
+use super::digest::Digest;
 use crate::model::event::{CAPTURE_CALL, Direction, Event, EventKind};
 
 /// Totals of a capture, and its identity.

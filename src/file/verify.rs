@@ -6,7 +6,7 @@ use crate::model::event::Event;
 
 use super::{
     Damage, FileError, Summary,
-    chunk::digest::ContentDigest,
+    digest::ContentDigest,
     record::{self, Done},
     walk::{Visit, walk},
 };

@@ -9,7 +9,7 @@ use super::{
     format::PROLOGUE_LEN,
     record::{self, ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
-    schema::MAX_SCHEMA_BYTES,
+    schema::{self, MAX_SCHEMA_BYTES},
 };
 use crate::model::event::Event;
 
@@ -117,13 +117,10 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 }
             }
             Found::Ancillary(part) => {
-                if let Err(what) = known.ancillary(byte, part.previous) {
+                for what in faults(&mut known, byte, &part) {
                     visit(Visit::Damage(damage(&what)));
                 }
-                match part.schema(MAX_SCHEMA_BYTES) {
-                    Some(Err(what)) => visit(Visit::Damage(damage(&format!("schema: {what}")))),
-                    _ => visit(Visit::Ancillary(&part)),
-                }
+                visit(Visit::Ancillary(&part));
             }
             Found::Done(found) => {
                 if found.last_ancillary != known.last_ancillary() {
@@ -190,6 +187,13 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     }
     let len = scanner.len()?;
     Ok(End { done, torn_bytes, len })
+}
+
+/// What is wrong with an ancillary part whose checksum holds.
+fn faults(known: &mut Known, byte: u64, part: &Ancillary) -> impl Iterator<Item = String> {
+    let follows = known.ancillary(byte, part.previous).err();
+    let schema = schema::of_part(part, MAX_SCHEMA_BYTES).and_then(Result::err);
+    follows.into_iter().chain(schema.map(|what| format!("schema: {what}")))
 }
 
 fn open_checked(

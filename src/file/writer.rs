@@ -2,73 +2,22 @@
 
 use std::{
     fs::File,
-    io::{self, Cursor, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use super::{
     CaptureState, FileError, FileErrorKind, Header, NewFile, Summary,
-    ancillary::{Ancillary, AncillaryTag},
-    chunk::{ChunkBuilder, Codec, Sealed, Sealer, digest::ContentDigest},
+    ancillary::Ancillary,
+    chunk::{ChunkBuilder, Sealed, Sealer, WriterOptions},
     create_private,
-    format::{self, CHUNKS_PER_INDEX, Tag},
+    digest::ContentDigest,
+    format::{self, AncillaryTag, CHUNKS_PER_INDEX, Tag},
     record::{self, Body, Done, IndexBlock, IndexEntry},
     schema::{self, SchemaFiles},
+    storage::Storage,
 };
 use crate::model::event::Event;
-
-/// Where a capture is written: a byte sink that can be made durable.
-pub trait Storage: Write {
-    /// Makes everything written so far survive a power failure. Does nothing where that has no meaning.
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Says whether all is well with what was written so far.
-    fn check(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Storage for File {
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-}
-
-impl Storage for Vec<u8> {}
-impl Storage for Cursor<Vec<u8>> {}
-
-impl<S: Storage + ?Sized> Storage for Box<S> {
-    fn sync(&mut self) -> io::Result<()> {
-        (**self).sync()
-    }
-
-    fn check(&mut self) -> io::Result<()> {
-        (**self).check()
-    }
-}
-
-/// How to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriterOptions {
-    /// A chunk is closed when its content reaches this many bytes; 1 MiB by default, at least 1.
-    pub chunk_bytes: usize,
-    /// A chunk is closed when an event comes this many nanoseconds after its first; 1 s by default.
-    pub chunk_ns: u64,
-    /// How chunks are compressed; [`Codec::Float`] by default.
-    pub codec: Codec,
-}
-
-impl Default for WriterOptions {
-    fn default() -> Self {
-        Self {
-            chunk_bytes: 1 << 20,
-            chunk_ns: 1_000_000_000,
-            codec: Codec::Float,
-        }
-    }
-}
 
 /// Appends events to a capture.
 ///

@@ -22,9 +22,14 @@ HOMES = (
         "records are encoded there alone; add what is missing there",
     ),
     Home(
-        ("zstd", "sha2"),
+        ("zstd",),
         ("src/file/chunk.rs", "src/file/chunk/"),
-        "compression and digests live in file/chunk; use file::Digest and file::MessageDigest",
+        "compression lives in file/chunk",
+    ),
+    Home(
+        ("sha2",),
+        ("src/file/digest.rs",),
+        "digests live in file/digest; use file::Digest and file::MessageDigest",
     ),
     Home(
         tuple(

@@ -156,7 +156,7 @@ class Homes(unittest.TestCase):
         what = "crates and clocks used away from their home"
         for path, text in [
             ("file/record.rs", "use bincode::config;"),
-            ("file/chunk/digest.rs", "use sha2::Digest;"),
+            ("file/digest.rs", "use sha2::Digest;"),
             ("tap/client.rs", "use tokio::net::TcpStream; fn f() { Instant::now(); }"),
             ("cli.rs", "use clap::CommandFactory;"),
             ("file.rs", '/// uses zstd::stream\nconst A: &str = "zstd::x";'),

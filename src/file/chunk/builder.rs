@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::super::{
-    FileError, FileErrorKind, Summary,
-    format::MAX_CHUNK_RAW,
-    record::{self, CallCount},
-};
+use super::options::WriterOptions;
 use crate::{
-    file::WriterOptions,
+    file::{
+        FileError, FileErrorKind, Summary,
+        format::MAX_CHUNK_RAW,
+        record::{self, CallCount},
+    },
     model::event::{Direction, Event, EventKind},
 };
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChunkBuilder, Codec, digest, frame::Stored};
-use crate::file::{FileError, Summary, record::ChunkHead};
+use super::{ChunkBuilder, Codec, frame::Stored};
+use crate::file::{FileError, Summary, digest, record::ChunkHead};
 
 /// A chunk ready to be stored; [`Writer::append`](crate::file::Writer::append) takes it. Keep one and seal into it
 /// again: its buffers are reused.

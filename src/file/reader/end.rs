@@ -8,7 +8,7 @@ use crate::file::{
     ancillary::Ancillary,
     record::{Done, IndexBlock},
     scan::{Content, Found},
-    schema::MAX_SCHEMA_BYTES,
+    schema::{self, MAX_SCHEMA_BYTES},
     walk::known::Known,
 };
 
@@ -122,7 +122,7 @@ impl<R: Read + Seek> Reader<R> {
         follows.map_err(corrupt)?;
         if byte > self.schema_to {
             let room = MAX_SCHEMA_BYTES.saturating_sub(self.header.schema_bytes());
-            if let Some(set) = part.schema(room) {
+            if let Some(set) = schema::of_part(part, room) {
                 self.header
                     .add_schema(&set.map_err(|what| corrupt(format!("schema: {what}")))?);
                 self.schema_to = byte;
@@ -139,7 +139,7 @@ impl<R: Read + Seek> Reader<R> {
         }
         self.each_ancillary(|reader, byte, part| {
             let room = MAX_SCHEMA_BYTES.saturating_sub(reader.header.schema_bytes());
-            if let Some(Ok(set)) = part.schema(room) {
+            if let Some(Ok(set)) = schema::of_part(part, room) {
                 reader.header.add_schema(&set);
                 reader.schema_to = byte;
             }

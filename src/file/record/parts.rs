@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{Summary, chunk::digest::Digest};
+use crate::file::{Summary, digest::Digest};
 
 /// What a chunk holds of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -17,10 +17,9 @@ use std::io::{Read, Seek};
 use super::known::{Known, is_same};
 use crate::file::{
     FileError,
-    ancillary::Look,
     format::{MAX_PART_LEN, PART_CRC_LEN, PART_HEAD_LEN, PROLOGUE_LEN, Tag},
     record::{CHUNK_FIXED_LEN, IndexBlock, IndexEntry},
-    scan::{Content, Found, Scanner, search::Search},
+    scan::{Content, Found, Scanner, named::Look, search::Search},
 };
 
 /// The places of parts, as far as the file itself tells them.

@@ -3,7 +3,9 @@ use std::io::Cursor;
 use super::*;
 use crate::{
     file::{
-        Attribute, Header, Recovered, Summary, WriterOptions, recover,
+        Attribute, Header, Recovered, Summary, WriterOptions,
+        format::{self, Tag},
+        recover,
         tests::{message, schema_of},
         verify,
     },
@@ -218,6 +220,16 @@ fn a_flip_in_any_ancillary_part_is_found_and_costs_no_event() {
             }
         }
     }
+}
+
+#[test]
+fn who_reads_from_the_first_offset_meets_damage_before_the_first_chunk() {
+    let (mut bytes, ..) = capture();
+    let (first, _) = parts(&bytes)[0];
+    bytes[first as usize + format::PART_HEAD_LEN + 8] ^= 1;
+    let mut reader = Reader::new(Cursor::new(&bytes)).unwrap();
+    reader.seek(0).unwrap();
+    assert!(reader.any(|event| event.is_err()));
 }
 
 #[test]

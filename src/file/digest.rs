@@ -34,7 +34,7 @@ impl Digest {
     }
 
     /// A digest out of its 64 hexadecimal digits.
-    pub(in crate::file) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut digest = Self::default();
         if text.len() != 2 * digest.0.len() || !text.is_ascii() {
             return None;
@@ -88,15 +88,15 @@ impl<'de> Deserialize<'de> for Digest {
 /// The content digest under construction: SHA-256 over the digest of each event record, so that chunks can be hashed apart
 /// from each other and the result does not depend on where they were cut.
 #[derive(Debug, Clone, Default)]
-pub(in crate::file) struct ContentDigest(Sha256);
+pub(super) struct ContentDigest(Sha256);
 
 impl ContentDigest {
     /// Adds the leaves of the next chunk.
-    pub(in crate::file) fn add(&mut self, leaves: &[[u8; 32]]) {
+    pub(super) fn add(&mut self, leaves: &[[u8; 32]]) {
         self.0.update(leaves.as_flattened());
     }
 
-    pub(in crate::file) fn value(&self) -> Digest {
+    pub(super) fn value(&self) -> Digest {
         Digest(self.0.clone().finalize().into())
     }
 }

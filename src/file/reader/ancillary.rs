@@ -1,0 +1,45 @@
+//! What stands beside the events of a capture.
+
+use std::io::{Read, Seek};
+
+use super::Reader;
+use crate::file::{
+    FileError,
+    ancillary::Ancillary,
+    scan::{Content, Found, named::Look},
+};
+
+impl<R: Read + Seek> Reader<R> {
+    /// The bytes of all ancillary parts, in the order of the file: in a finished capture as they name each other, and
+    /// otherwise by the heads of all chunks.
+    fn ancillary_places(&mut self) -> Result<Vec<u64>, FileError> {
+        if let Some((end, done)) = self.scanner().done()? {
+            return self.scanner().named_ancillary((end, &done), Look::Head);
+        }
+        let (mut places, first) = (Vec::new(), self.first_part());
+        self.scanner().jump(first);
+        loop {
+            let step = self.scanner().step(Content::Skip)?;
+            match step.found {
+                Found::Ancillary(_) => places.push(step.byte),
+                Found::Chunk(..) | Found::Index(_) => {}
+                _ => return Ok(places),
+            }
+        }
+    }
+
+    /// Shows every ancillary part that can be read, in the order of the file. The place in the file stays where it is.
+    pub(in crate::file) fn each_ancillary(
+        &mut self,
+        mut see: impl FnMut(&mut Self, u64, &Ancillary) -> Result<(), FileError>,
+    ) -> Result<(), FileError> {
+        let back = self.scanner().at();
+        for byte in self.ancillary_places()? {
+            if let Some(part) = self.scanner().ancillary_at(byte)? {
+                see(self, byte, &part)?;
+            }
+        }
+        self.scanner().jump(back);
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! The ancillary parts of a finished capture, as they name each other.
+
+use std::io::{Read, Seek};
+
+use super::{Content, Found, Scanner};
+use crate::file::{
+    FileError,
+    ancillary::Ancillary,
+    format::{self, Tag},
+    record::Done,
+};
+
+/// How closely parts are looked at that name each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::file) enum Look {
+    /// By their first bytes.
+    Head,
+    /// Their checksum holds.
+    Whole,
+}
+
+impl<R: Read + Seek> Scanner<R> {
+    /// The bytes of the ancillary parts of a finished capture, as they name each other, in the order of the file. One that
+    /// cannot be read ends them, and is the first of them.
+    pub(in crate::file) fn named_ancillary(
+        &mut self,
+        (end, done): (u64, &Done),
+        look: Look,
+    ) -> Result<Vec<u64>, FileError> {
+        let mut places = Vec::new();
+        let (mut at, mut behind) = (done.last_ancillary, end);
+        // Each lies before the one that names it; anything else would be a loop.
+        while at != 0 && at < behind {
+            places.push(at);
+            behind = at;
+            at = match look {
+                Look::Head => self.previous_ancillary(at)?,
+                Look::Whole => self.ancillary_at(at)?.map(|part| part.previous),
+            }
+            .unwrap_or(0);
+        }
+        places.reverse();
+        Ok(places)
+    }
+
+    /// What an ancillary part names as the one before it, by its first bytes; `None` when there is no such part.
+    fn previous_ancillary(&mut self, byte: u64) -> Result<Option<u64>, FileError> {
+        let start = self.read(byte, format::PART_HEAD_LEN as u64 + 8)?;
+        let Some((head, previous)) = start.split_first_chunk() else {
+            return Ok(None);
+        };
+        let is_ancillary = format::decode_part_head(*head).is_ok_and(|head| matches!(head.tag, Tag::Ancillary(_)));
+        let previous = previous.first_chunk().filter(|_| is_ancillary);
+        Ok(previous.map(|previous| u64::from_le_bytes(*previous)))
+    }
+
+    /// The ancillary part at `byte`; `None` when there is none that can be read.
+    pub(in crate::file) fn ancillary_at(&mut self, byte: u64) -> Result<Option<Ancillary>, FileError> {
+        self.jump(byte);
+        Ok(match self.step(Content::Skip)?.found {
+            Found::Ancillary(part) => Some(part),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! Where a capture is written.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Write},
+};
+
+/// Where a capture is written: a byte sink that can be made durable.
+pub trait Storage: Write {
+    /// Makes everything written so far survive a power failure. Does nothing where that has no meaning.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Says whether all is well with what was written so far.
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Storage for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl Storage for Vec<u8> {}
+impl Storage for Cursor<Vec<u8>> {}
+
+impl<S: Storage + ?Sized> Storage for Box<S> {
+    fn sync(&mut self) -> io::Result<()> {
+        (**self).sync()
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        (**self).check()
+    }
+}

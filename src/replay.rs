@@ -6,28 +6,25 @@
 //! Pure parts: `paths` (which fields are looked at, and how closely), `fields` (two messages, field by field) and
 //! `outcome` (what came of it). Around them `expected` reads the capture ahead, and `exchange` holds one call.
 
+mod error;
 mod exchange;
 mod expected;
 mod fields;
+mod options;
 pub(crate) mod outcome;
 pub(crate) mod pace;
 mod paths;
 pub(crate) mod source;
 
-use std::time::Duration;
-
-use http::HeaderMap;
 use prost_reflect::DescriptorPool;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
 use self::{exchange::Exchange, expected::Recorded};
-use crate::{
-    das::proto::FOCUS_DESCRIPTOR_SET,
-    file::Attribute,
-    grpc::{DEFAULT_MAX_MESSAGE_BYTES, descriptors::Descriptors},
-};
+use crate::{das::proto::FOCUS_DESCRIPTOR_SET, file::Attribute, grpc::descriptors::Descriptors};
 
+pub use error::CompareError;
+pub use options::{CompareOptions, IDLE_TIMEOUT};
 pub use outcome::{CallComparison, Comparison, FieldDifference};
 pub use pace::Rate;
 pub use paths::{PathError, PathRule};
@@ -35,84 +32,6 @@ pub use source::{CaptureSource, SourceError};
 
 /// Calls that run at once at most: more than any job has streams, and each holds a thread and a few messages.
 const MAX_CALLS: usize = 256;
-
-/// Wait for the server at most so long, unless told otherwise: production closes an idle job after about 30 s.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
-
-/// Options of a comparison: what is compared, how closely, and at which speed.
-#[derive(Debug, Clone)]
-pub struct CompareOptions {
-    /// How fast requests are sent: by their recorded times, or each as soon as its turn comes (the default).
-    pub rate: Rate,
-    /// Fields that may differ. Any rule, and any tolerance, makes messages compared field by field instead of by bytes.
-    pub ignore: Vec<PathRule>,
-    /// How far floating-point values may lie apart, absolutely.
-    pub absolute: f64,
-    /// How far floating-point values may lie apart, as a part of the larger one.
-    pub relative: f64,
-    /// Names of initial or trailing metadata that must have the recorded values.
-    pub metadata: Vec<String>,
-    /// Only these calls of the capture; all when empty.
-    pub calls: Vec<u32>,
-    /// Metadata that is sent with every call, in place of what was recorded under the same names.
-    pub headers: HeaderMap,
-    /// How long to wait for the server at any point.
-    pub idle_timeout: Duration,
-    /// The largest answer, in bytes.
-    pub max_message_bytes: usize,
-}
-
-impl Default for CompareOptions {
-    fn default() -> Self {
-        Self {
-            rate: Rate::Max,
-            ignore: Vec::new(),
-            absolute: 0.0,
-            relative: 0.0,
-            metadata: Vec::new(),
-            calls: Vec::new(),
-            headers: HeaderMap::new(),
-            idle_timeout: IDLE_TIMEOUT,
-            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
-        }
-    }
-}
-
-impl CompareOptions {
-    /// True when messages are compared field by field.
-    #[must_use]
-    pub fn by_fields(&self) -> bool {
-        !self.ignore.is_empty() || self.absolute > 0.0 || self.relative > 0.0
-    }
-}
-
-/// Reason why a comparison could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CompareError {
-    /// The capture cannot be read.
-    #[error("could not replay the capture: {0}")]
-    CaptureSource(#[from] SourceError),
-    /// Its descriptor set cannot be read.
-    #[error("could not compare fields: the descriptor set of {capture} cannot be read: {cause}")]
-    Descriptors {
-        /// The capture.
-        capture: String,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// A call that was asked for is not in the capture.
-    #[error("there is no call {call} in {capture}; `capture info` lists its calls")]
-    NoCall {
-        /// The capture.
-        capture: String,
-        /// The call.
-        call: u32,
-    },
-    /// The thread that reads the capture stopped.
-    #[error("could not replay the capture: the thread that reads it stopped")]
-    Stopped,
-}
 
 /// Sends the recorded requests of `source` through `channel`, and compares the answers.
 ///

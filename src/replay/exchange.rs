@@ -50,7 +50,12 @@ impl Exchange {
         };
         Self {
             answers: answers(pool, &call.start.method),
-            conversation: Conversation::new(channel, &call.start, &options),
+            conversation: Conversation::new(
+                channel,
+                call.start.method.clone(),
+                request_headers(&call.start.metadata, &options.headers),
+                options.max_message_bytes,
+            ),
             call,
             options,
             outcome,

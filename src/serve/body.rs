@@ -23,9 +23,9 @@ use super::{
     answer::trailers,
     connection::{Break, Guard},
     faults::Drip,
+    feed::Feed,
     player::{Act, Finale, Step},
     served::Counters,
-    share::Feed,
 };
 use crate::{
     grpc::{deframe::PREFIX_BYTES, prefix, status::UNAVAILABLE},

@@ -11,12 +11,11 @@ use std::{
 use super::{
     control::Start,
     encoding::Gzip,
-    error::ReplayError,
     faults::{Fault, FaultPlan},
     options::{Delivery, End, Loops, Playback, Restamp},
     quirks::Quirk,
-    server::{self, ReplayServer},
     shape::JobShape,
+    state::Wire,
 };
 use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, server_tls::ServerTls};
 use crate::replay::{pace::Rate, source::CaptureSource};
@@ -26,7 +25,7 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// The largest request unless told otherwise: what was recorded can be asked again.
 const MAX_REQUEST_BYTES: usize = DEFAULT_MAX_MESSAGE_BYTES;
 
-/// What is to be served, where and how. Made by [`ReplayServer::builder`].
+/// What is to be served, where and how. Made by [`ReplayServer::builder`](super::ReplayServer::builder).
 ///
 /// Everything but the captures has a default: the recorded pace, once, to every client, on free ports of the loopback
 /// interface, in plain text.
@@ -45,14 +44,6 @@ pub struct Builder {
     pub(super) tls: Option<ServerTls>,
     pub(super) grpc_addr: SocketAddr,
     pub(super) rest_addr: SocketAddr,
-}
-
-/// How gRPC is spoken.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wire {
-    pub(super) gzip: Gzip,
-    pub(super) keepalive: Option<Duration>,
-    pub(super) max_request_bytes: usize,
 }
 
 impl Default for Builder {
@@ -144,7 +135,7 @@ impl Builder {
         self
     }
 
-    /// Waits for [`ReplayServer::resume`] or `POST /replay/resume` before it plays.
+    /// Waits for [`ReplayServer::resume`](super::ReplayServer::resume) or `POST /replay/resume` before it plays.
     pub fn start_paused(mut self) -> Self {
         self.start = Start::Paused;
         self
@@ -236,14 +227,5 @@ impl Builder {
     pub fn shape(mut self, job_id: impl Into<String>, shape: JobShape) -> Self {
         self.shapes.insert(job_id.into(), shape);
         self
-    }
-
-    /// Looks through the captures and starts to listen; when it returns, clients can connect.
-    ///
-    /// # Errors
-    /// When a capture cannot be read or holds no call, when two hold the same job, when an address is taken, or when TLS
-    /// cannot be set up.
-    pub async fn start(self) -> Result<ReplayServer, ReplayError> {
-        server::start(self).await
     }
 }

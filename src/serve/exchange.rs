@@ -20,7 +20,7 @@ use super::{
     plan::{Choice, Matcher, Method, Place},
     player::{Act, Finale, Step},
     served::Counters,
-    share::Feed,
+    share::CallFeed,
 };
 use crate::{
     grpc::status::{ABORTED, INTERNAL, NOT_FOUND, RESOURCE_EXHAUSTED},
@@ -38,7 +38,7 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 const SLOWER: u32 = 10;
 
 /// Opens what a recorded call sent.
-pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(Feed, Decided)> + Send + Sync>;
+pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(CallFeed, Decided)> + Send + Sync>;
 /// How often this client has had a call, counting this time.
 pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
 
@@ -66,7 +66,7 @@ pub(super) struct Exchange {
     open: Open,
     turns: Turns,
     /// What is played, and of which call.
-    playing: Option<(Place, Box<Feed>)>,
+    playing: Option<(Place, Box<CallFeed>)>,
     /// What was decided and nobody has looked at.
     decided: Option<Decided>,
     counters: Arc<Counters>,

@@ -17,6 +17,7 @@
 
 mod catalog;
 mod drip;
+mod fault;
 mod gate;
 mod injector;
 mod parse;
@@ -25,6 +26,7 @@ mod plan;
 mod random;
 
 pub use catalog::{CATALOG, FaultEntry};
+pub use fault::Fault;
 pub use parse::FaultError;
 pub use plan::{FaultCount, FaultPlan};
 
@@ -33,93 +35,7 @@ pub(super) use gate::{Admission, Gate};
 pub(super) use injector::Injector;
 pub(super) use plan::Running;
 
-use std::time::Duration;
-
-/// One thing that goes wrong on purpose; made by parsing `KIND:KEY=VALUE,…`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fault {
-    kind: Kind,
-    when: When,
-    /// Only this recorded call, counted from 1 in its capture.
-    call: Option<u32>,
-}
-
-impl Fault {
-    /// The kind's name, as it is written.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.kind.name()
-    }
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq)]
-enum Kind {
-    Drop,
-    Duplicate { copies: u64 },
-    Reorder { by: u64 },
-    Corrupt { byte: Option<u64> },
-    Truncate { to: Option<u64> },
-    Delay { by: Duration },
-    Jitter { by: Duration },
-    Stall { length: Duration },
-    Burst { size: u64 },
-    Drip { bytes_per_s: u64 },
-    Abort { status: u32, message: String },
-    Reset { code: u32 },
-    GoAway,
-    Close,
-    Refuse,
-    Nan,
-    Zero,
-    Freeze,
-    Unknown { field: u32, size: u64 },
-    Oversize { size: u64 },
-}
-
-impl Kind {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Duplicate { .. } => "duplicate",
-            Self::Reorder { .. } => "reorder",
-            Self::Corrupt { .. } => "corrupt",
-            Self::Truncate { .. } => "truncate",
-            Self::Delay { .. } => "delay",
-            Self::Jitter { .. } => "jitter",
-            Self::Stall { .. } => "stall",
-            Self::Burst { .. } => "burst",
-            Self::Drip { .. } => "drip",
-            Self::Abort { .. } => "abort",
-            Self::Reset { .. } => "reset",
-            Self::GoAway => "goaway",
-            Self::Close => "close",
-            Self::Refuse => "refuse",
-            Self::Nan => "nan",
-            Self::Zero => "zero",
-            Self::Freeze => "freeze",
-            Self::Unknown { .. } => "unknown",
-            Self::Oversize { .. } => "oversize",
-        }
-    }
-}
-
-/// Which messages (or connections), counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum When {
-    Always,
-    /// Every so many: the n-th, the 2n-th, …
-    Every(u64),
-    /// From this one on, so many.
-    At {
-        first: u64,
-        count: u64,
-    },
-    /// Each with this probability.
-    Chance(f64),
-    /// Once, when so many messages have been sent.
-    After(u64),
-}
+use fault::{Kind, When};
 
 #[cfg(test)]
 mod tests;

@@ -22,15 +22,16 @@ use super::{
     encoding::Encoding,
     exchange::{Access, Decided, Exchange},
     faults::Drip,
-    furniture::Furniture,
+    feed::Feed,
     peek::Peeked,
     plan::{Matcher, content, facets},
     player::{Act, Finale, MaxFrames, Step},
     reader,
     reel::is_job,
     script::Request as FirstMessage,
-    server::Stage,
-    share::{Feed, Share},
+    share::{CallFeed, Share},
+    standard::StandardServices,
+    state::ServerState,
     steps::{Steps, Tape},
 };
 use crate::{
@@ -60,8 +61,8 @@ const MAX_PENDING_RESETS: usize = 4096;
 /// What every connection to one gRPC port needs.
 pub(super) struct Port {
     pub(super) catalog: Arc<Catalog>,
-    pub(super) furniture: Arc<Furniture>,
-    pub(super) stage: Arc<Stage>,
+    pub(super) services: Arc<StandardServices>,
+    pub(super) state: Arc<ServerState>,
 }
 
 /// A client whose connection was closed has so long to take what was sent before and to close its side.
@@ -79,7 +80,7 @@ type Reply = Result<Response<Answer>, Cut>;
 pub(super) async fn serve(port: Arc<Port>, stream: Box<dyn Stream>, drain: CancellationToken) {
     let connection = Arc::new(Connection::default());
     let socket = TokioIo::new(connection.socket(stream));
-    let keepalive = port.stage.wire.keepalive;
+    let keepalive = port.state.wire.keepalive;
     let service = {
         let (connection, drain) = (Arc::clone(&connection), drain.clone());
         hyper::service::service_fn(move |request| {
@@ -147,9 +148,9 @@ async fn answer(
     }
     let (parts, body) = request.into_parts();
     let method = parts.uri.path();
-    if let Some(service) = port.furniture.service(method) {
+    if let Some(service) = port.services.service(method) {
         // What was recorded wins over what we add; what was not recorded we know ourselves.
-        let (first, body) = Peeked::read(body, port.stage.wire.max_request_bytes).await;
+        let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
         if was_asked(port, &parts, first) {
             return exchange(port, connection, drain, parts, body, start).await;
         }
@@ -167,9 +168,9 @@ async fn answer(
     if !is_job(method) {
         return exchange(port, connection, drain, parts, body, start).await;
     }
-    let (first, body) = Peeked::read(body, port.stage.wire.max_request_bytes).await;
+    let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
     let first = match first {
-        Ok(first) => first.map(|first| plain(first, sent_in(&parts.headers), port.stage.wire.max_request_bytes)),
+        Ok(first) => first.map(|first| plain(first, sent_in(&parts.headers), port.state.wire.max_request_bytes)),
         Err(error) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &error.to_string())),
     };
     let mut body = body.into_rest();
@@ -177,7 +178,7 @@ async fn answer(
         Ok(chosen) => chosen,
         Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
     };
-    if let Some(left) = port.stage.readiness.left(&chosen.entry.job.job_id) {
+    if let Some(left) = port.state.readiness.left(&chosen.entry.job.job_id) {
         let job_id = &chosen.entry.job.job_id;
         let message = format!(
             "job {job_id:?} is still starting; ask again in {} s",
@@ -190,7 +191,7 @@ async fn answer(
     if !body.is_end_stream() {
         rest.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
     }
-    let encoding = Encoding::of(port.stage.wire.gzip, &parts.headers);
+    let encoding = Encoding::of(port.state.wire.gzip, &parts.headers);
     let feed = match feed(port, &chosen, encoding, start) {
         Ok(feed) => feed,
         Err(error) => {
@@ -199,8 +200,15 @@ async fn answer(
         }
     };
     let guard = Guard::new(connection, chosen.entry.source_at);
-    let drip = Drip::of(&port.stage.faults, chosen.call.call);
-    let replay = Replay::new(feed, drip, guard, Arc::clone(&port.stage.counters), drain, rest);
+    let drip = Drip::of(&port.state.faults, chosen.call.call);
+    let replay = Replay::new(
+        Feed::Call(feed),
+        drip,
+        guard,
+        Arc::clone(&port.state.counters),
+        drain,
+        rest,
+    );
     replay_call(Box::new(replay), encoding).await
 }
 
@@ -216,7 +224,7 @@ async fn exchange<B>(
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    let stage = &port.stage;
+    let state = &port.state;
     let method = parts.uri.path().to_owned();
     let Some(first) = port
         .catalog
@@ -229,7 +237,7 @@ where
     let Some(chosen) = port.catalog.at(first) else {
         return Ok(refuse(port, INTERNAL, "the recorded call is not there any more"));
     };
-    if let Some(left) = stage.readiness.left(&chosen.entry.job.job_id) {
+    if let Some(left) = state.readiness.left(&chosen.entry.job.job_id) {
         let message = format!(
             "this server is still starting; ask again in {} s",
             left.as_secs_f64().ceil()
@@ -237,10 +245,10 @@ where
         return Ok(refuse(port, UNAVAILABLE, &message));
     }
     let guard = Guard::new(connection, chosen.entry.source_at);
-    let encoding = Encoding::of(stage.wire.gzip, &parts.headers);
+    let encoding = Encoding::of(state.wire.gzip, &parts.headers);
     let asked = Arc::<Asked>::default();
     let mut rest = JoinSet::new();
-    let (encoded, limit) = (sent_in(&parts.headers).to_owned(), stage.wire.max_request_bytes);
+    let (encoded, limit) = (sent_in(&parts.headers).to_owned(), state.wire.max_request_bytes);
     rest.spawn(asked::read(body, Arc::clone(&asked), encoded, limit));
     let open = {
         let port = Arc::clone(port);
@@ -248,7 +256,7 @@ where
             let chosen = port.catalog.at(place).ok_or(io::ErrorKind::NotFound)?;
             let decided = Decided {
                 source: chosen.entry.source_at,
-                drip: Drip::of(&port.stage.faults, chosen.call.call),
+                drip: Drip::of(&port.state.faults, chosen.call.call),
             };
             Ok((feed(&port, &chosen, encoding, start)?, decided))
         }
@@ -269,20 +277,20 @@ where
             open: Box::new(open),
             turns: Box::new(turns),
         },
-        Arc::clone(&stage.counters),
-        stage.playback.is_plain() && stage.deliveries.is_broadcast() && stage.faults.is_empty(),
+        Arc::clone(&state.counters),
+        state.playback.is_plain() && state.deliveries.is_broadcast() && state.faults.is_empty(),
     );
     let feed = Feed::Exchange(Box::new(exchange));
-    let replay = Replay::new(feed, None, guard, Arc::clone(&stage.counters), drain, rest);
+    let replay = Replay::new(feed, None, guard, Arc::clone(&state.counters), drain, rest);
     replay_call(Box::new(replay), encoding).await
 }
 
 /// What this client gets of the chosen call.
-fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) -> io::Result<Feed> {
-    let stage = &port.stage;
+fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) -> io::Result<CallFeed> {
+    let state = &port.state;
     let (job_id, call) = (&chosen.entry.job.job_id, chosen.call);
     let key = (job_id.clone(), call.call);
-    let share = stage.deliveries.take(&key);
+    let share = state.deliveries.take(&key);
     let open = |max_frames, encoding| {
         let tape = Tape {
             source: chosen.entry.source.clone(),
@@ -290,26 +298,26 @@ fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) ->
             call: call.clone(),
             max_frames,
             drained: share == Share::Nothing,
-            playback: Arc::clone(&stage.playback),
-            faults: stage.faults.clone(),
+            playback: Arc::clone(&state.playback),
+            faults: state.faults.clone(),
             encoding,
-            sessions: Arc::clone(&stage.sessions),
-            limit: reader::read_ahead(stage.counters.active() + 1),
+            sessions: Arc::clone(&state.sessions),
+            limit: reader::read_ahead(state.counters.active() + 1),
         };
         let label = Label {
             job_id: job_id.clone(),
             method: call.method.clone(),
             stream_id: call.stream_id(),
         };
-        Steps::open(tape, start, stage.control.register(label), Arc::clone(&stage.meter))
+        Steps::open(tape, start, state.control.register(label), Arc::clone(&state.meter))
     };
     if share == Share::Part {
         // Competing clients differ in what they accept: each encodes what it gets.
         let shared = || open(MaxFrames::Unlimited, Encoding::AS_RECORDED);
         let encoder = encoding.encoder(call.answer_encoding.as_deref());
-        return stage.deliveries.join(key, chosen.max_frames, encoder, shared);
+        return state.deliveries.join(key, chosen.max_frames, encoder, shared);
     }
-    open(chosen.max_frames, encoding).map(|steps| Feed::Whole(Box::new(steps)))
+    open(chosen.max_frames, encoding).map(|steps| CallFeed::Whole(Box::new(steps)))
 }
 
 fn speaks_grpc<B>(request: &Request<B>) -> bool {
@@ -353,10 +361,10 @@ fn was_asked(port: &Port, parts: &http::request::Parts, first: Result<Option<Fir
     let (Some(method), Ok(first)) = (port.catalog.method(parts.uri.path()), first) else {
         return false;
     };
-    if port.stage.readiness.left_of_all().is_some() {
+    if port.state.readiness.left_of_all().is_some() {
         return false;
     }
-    let (encoding, limit) = (sent_in(&parts.headers), port.stage.wire.max_request_bytes);
+    let (encoding, limit) = (sent_in(&parts.headers), port.state.wire.max_request_bytes);
     let mut matcher = Matcher::new(Vec::new());
     match first {
         Some(first) => matcher.request(method, content(encoding, first.compressed, &first.data, limit)),
@@ -400,7 +408,7 @@ impl Replay {
 
 fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
     tracing::info!(code, message, "a call was refused");
-    port.stage.counters.refused();
+    port.state.counters.refused();
     answer::refusal(code, message).map(|()| Answer::empty())
 }
 
@@ -409,7 +417,7 @@ fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
 fn health(port: &Port) -> Response<Answer> {
     let mut jobs = port.catalog.entries.iter().map(|entry| &entry.job.job_id);
     let health = HealthResponse {
-        healthy: jobs.all(|job_id| port.stage.readiness.left(job_id).is_none()),
+        healthy: jobs.all(|job_id| port.state.readiness.left(job_id).is_none()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let message = Bytes::from(encode_message(false, &health.encode_to_vec()));

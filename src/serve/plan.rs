@@ -11,8 +11,8 @@ mod marks;
 mod matcher;
 mod requests;
 
-pub(super) use class::{Early, Place};
-pub(super) use classes::{Known, Method};
+pub(super) use class::{Early, Known, Place};
+pub(super) use classes::Method;
 pub(super) use facets::facets;
 pub(super) use marks::MOST_MARKS;
 pub(super) use matcher::{Choice, Matcher};

@@ -3,27 +3,16 @@
 //! Every route of a Focus Server is there with and without `/focus-server` in front, and a slash at the end is tolerated.
 
 mod control;
+pub(super) mod sessions;
 mod visitor;
 
-pub(super) use self::control::status;
-
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{HOST, SERVER},
-    },
+    http::{HeaderMap, HeaderValue, StatusCode, header::SERVER},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -40,69 +29,15 @@ use crate::{
     grpc::net::{FIRST_WORD, Filtered, Stream},
 };
 
+use self::sessions::{RestSessions, Shared, refusal};
 use super::{
-    catalog::Entry,
-    configure::{self, Endpoint},
+    configure,
     prompt::{PREFACE_BYTES, Prompt},
-    quirks::{Quirk, Quirks},
-    server::Stage,
+    quirks::Quirk,
 };
 
-/// What REST knows: the jobs, and where each is served.
-pub(super) struct Desk {
-    jobs: Vec<(Arc<Entry>, SocketAddr)>,
-    next: AtomicUsize,
-    scheme: &'static str,
-    /// Where REST listens.
-    listens_on: SocketAddr,
-    quirks: Quirks,
-    stage: Arc<Stage>,
-}
-
-type Shared = State<Arc<Desk>>;
-
-impl Desk {
-    pub(super) fn new(
-        entries: &[Arc<Entry>],
-        addrs: &HashMap<String, SocketAddr>,
-        (scheme, listens_on): (&'static str, SocketAddr),
-        quirks: Quirks,
-        stage: Arc<Stage>,
-    ) -> Arc<Self> {
-        let jobs = entries.iter().filter_map(|entry| {
-            let addr = addrs.get(&entry.job.job_id)?;
-            Some((Arc::clone(entry), *addr))
-        });
-        Arc::new(Self {
-            jobs: jobs.collect(),
-            next: AtomicUsize::new(0),
-            scheme,
-            listens_on,
-            quirks,
-            stage,
-        })
-    }
-
-    fn job(&self, job_id: &str) -> Option<&(Arc<Entry>, SocketAddr)> {
-        self.jobs.iter().find(|(entry, _)| entry.job.job_id == job_id)
-    }
-
-    /// The job that answers a configure request: the one that was recorded for the very same request, else each job in
-    /// turn.
-    fn assign(&self, request: &Value) -> Option<&(Arc<Entry>, SocketAddr)> {
-        let recorded = self
-            .jobs
-            .iter()
-            .find(|(entry, _)| entry.configure_request.as_ref() == Some(request));
-        recorded.or_else(|| {
-            let turn = self.next.fetch_add(1, Ordering::Relaxed);
-            self.jobs.get(turn % self.jobs.len().max(1))
-        })
-    }
-}
-
 /// All routes.
-pub(super) fn router(desk: Arc<Desk>) -> Router {
+pub(super) fn router(sessions: Arc<RestSessions>) -> Router {
     let mut router = Router::new();
     for prefix in ["", "/focus-server"] {
         for slash in ["", "/"] {
@@ -116,7 +51,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
                 .route(&at("/ack"), get(ack));
         }
     }
-    let counted = Arc::clone(&desk);
+    let counted = Arc::clone(&sessions);
     router
         .merge(control::routes())
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, &json!({"error": "Not Found"})) })
@@ -125,7 +60,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
         })
         .layer(axum::middleware::from_fn(
             move |request: axum::extract::Request, next: axum::middleware::Next| {
-                counted.stage.counters.rest_request();
+                counted.state.counters.rest_request();
                 let refused = visitor::refusal(request.headers(), counted.listens_on);
                 async move {
                     let mut answer = match refused {
@@ -138,7 +73,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
                 }
             },
         ))
-        .with_state(desk)
+        .with_state(sessions)
 }
 
 /// Serves one connection until it ends; `drain` ends it after the request in hand.
@@ -163,20 +98,25 @@ pub(super) async fn serve(router: Router, stream: Box<dyn Stream>, drain: Cancel
     }
 }
 
-async fn configure_job(State(desk): Shared, headers: HeaderMap, body: Bytes) -> Response {
-    answer_configure(&desk, &headers, &body, None)
+async fn configure_job(State(sessions): Shared, headers: HeaderMap, body: Bytes) -> Response {
+    answer_configure(&sessions, &headers, &body, None)
 }
 
 /// The older form: a task id that is a job's name chooses that job.
-async fn configure_task(State(desk): Shared, Path(task_id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    answer_configure(&desk, &headers, &body, Some(&task_id))
+async fn configure_task(
+    State(sessions): Shared,
+    Path(task_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer_configure(&sessions, &headers, &body, Some(&task_id))
 }
 
-fn answer_configure(desk: &Desk, headers: &HeaderMap, body: &[u8], task_id: Option<&str>) -> Response {
+fn answer_configure(sessions: &RestSessions, headers: &HeaderMap, body: &[u8], task_id: Option<&str>) -> Response {
     let request: Value = match parse_body(body) {
         Ok(request) => request,
         Err(error) => {
-            return desk.wrong(
+            return sessions.wrong(
                 StatusCode::BAD_REQUEST,
                 "body",
                 &format!("the body is not JSON: {error}"),
@@ -184,95 +124,56 @@ fn answer_configure(desk: &Desk, headers: &HeaderMap, body: &[u8], task_id: Opti
         }
     };
     if let Err(problem) = configure::check(&request) {
-        return desk.wrong(StatusCode::UNPROCESSABLE_ENTITY, problem.field(), &problem.to_string());
+        return sessions.wrong(StatusCode::UNPROCESSABLE_ENTITY, problem.field(), &problem.to_string());
     }
     let is_live = request.get("start_time").is_none_or(Value::is_null);
-    if is_live && desk.quirks.has(Quirk::WaitingForFiber) {
-        return desk.refuse(StatusCode::SERVICE_UNAVAILABLE, "waiting for fiber");
+    if is_live && sessions.quirks.has(Quirk::WaitingForFiber) {
+        return sessions.refuse(StatusCode::SERVICE_UNAVAILABLE, "waiting for fiber");
     }
-    if !is_live && desk.quirks.has(Quirk::NoRecording) {
-        return desk.refuse(StatusCode::NOT_FOUND, "No recording found in given time range");
+    if !is_live && sessions.quirks.has(Quirk::NoRecording) {
+        return sessions.refuse(StatusCode::NOT_FOUND, "No recording found in given time range");
     }
-    match task_id.and_then(|id| desk.job(id)).or_else(|| desk.assign(&request)) {
+    match task_id
+        .and_then(|id| sessions.job(id))
+        .or_else(|| sessions.assign(&request))
+    {
         Some((entry, addr)) => {
             let job_id = &entry.job.job_id;
             // A new job, as far as the client can tell: it has yet to start, and its frames are all there.
-            desk.stage.readiness.starts(job_id);
-            desk.stage.deliveries.reset(job_id);
-            desk.describe(entry, headers, *addr, Some(&request))
+            sessions.state.readiness.starts(job_id);
+            sessions.state.deliveries.reset(job_id);
+            sessions.describe(entry, headers, *addr, Some(&request))
         }
-        None => desk.unknown_job(),
+        None => sessions.unknown_job(),
     }
 }
 
-impl Desk {
-    fn describe(&self, entry: &Entry, headers: &HeaderMap, addr: SocketAddr, request: Option<&Value>) -> Response {
-        let mut body = configure::response(entry, &endpoint(headers, self.scheme, addr), request);
-        self.quirks.bend(&mut body);
-        Json(body).into_response()
-    }
-
-    /// A field of a request that is wrong.
-    fn wrong(&self, status: StatusCode, field: &str, text: &str) -> Response {
-        let key = self.quirks.error_key().unwrap_or("detail");
-        refusal(status, &json!({key: text, "field": field}))
-    }
-
-    fn refuse(&self, status: StatusCode, text: &str) -> Response {
-        refusal(status, &json!({self.quirks.error_key().unwrap_or("error"): text}))
-    }
-
-    fn unknown_job(&self) -> Response {
-        let status = if self.quirks.has(Quirk::ErrorIn200) {
-            StatusCode::OK
-        } else {
-            StatusCode::NOT_FOUND
-        };
-        self.refuse(status, "Invalid job_id")
+async fn metadata(State(sessions): Shared, Path(job_id): Path<String>, headers: HeaderMap) -> Response {
+    match sessions.job(&job_id) {
+        Some((entry, addr)) => sessions.describe(entry, &headers, *addr, None),
+        None => sessions.unknown_job(),
     }
 }
 
-async fn metadata(State(desk): Shared, Path(job_id): Path<String>, headers: HeaderMap) -> Response {
-    match desk.job(&job_id) {
-        Some((entry, addr)) => desk.describe(entry, &headers, *addr, None),
-        None => desk.unknown_job(),
-    }
-}
-
-async fn channels(State(desk): Shared) -> Response {
-    let ranges = desk
+async fn channels(State(sessions): Shared) -> Response {
+    let ranges = sessions
         .jobs
         .iter()
         .filter_map(|(entry, _)| configure::channel_range(entry));
     match ranges.reduce(|(low, high), (lowest, highest)| (low.min(lowest), high.max(highest))) {
         Some((lowest, highest)) => Json(json!({"lowest_channel": lowest, "highest_channel": highest})).into_response(),
-        None => desk.refuse(StatusCode::NOT_FOUND, "the captures do not tell their channels"),
+        None => sessions.refuse(StatusCode::NOT_FOUND, "the captures do not tell their channels"),
     }
 }
 
-async fn live_metadata(State(desk): Shared) -> Response {
-    let first = desk.jobs.iter().find_map(|(entry, _)| configure::live_metadata(entry));
+async fn live_metadata(State(sessions): Shared) -> Response {
+    let first = sessions
+        .jobs
+        .iter()
+        .find_map(|(entry, _)| configure::live_metadata(entry));
     Json(first.unwrap_or_else(|| json!({}))).into_response()
 }
 
 async fn ack() -> Response {
     Json(json!({"status": "ok"})).into_response()
-}
-
-fn refusal(status: StatusCode, body: &Value) -> Response {
-    (status, Json(body)).into_response()
-}
-
-/// Where the client finds the job: on the host by which it found us.
-fn endpoint(headers: &HeaderMap, scheme: &'static str, addr: SocketAddr) -> Endpoint {
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .and_then(configure::host_of);
-    let host = host.map_or_else(|| SocketAddr::new(addr.ip(), 0).to_string(), ToOwned::to_owned);
-    Endpoint {
-        scheme,
-        host: host.trim_end_matches(":0").to_owned(),
-        port: addr.port(),
-    }
 }

@@ -8,28 +8,39 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    builder::{Builder, Wire},
+    builder::Builder,
     control::Control,
     error::ReplayError,
     faults::{Admission, FaultCount, Gate, Running},
-    fidelity::{Fidelity, Meter},
-    furniture::Furniture,
+    fidelity::Fidelity,
     grpc::{self, Port},
     open::Opened,
-    options::Playback,
     quirks::Quirks,
     ready::Readiness,
-    rest::{self, Desk},
-    served::{Counters, Served},
-    share::{Deliveries, Sessions},
+    rest::{self, sessions::RestSessions},
+    served::Served,
+    share::Deliveries,
+    standard::StandardServices,
+    state::ServerState,
 };
 use crate::{
     file::CaptureState,
     grpc::net::{self, Stream},
 };
 
+impl Builder {
+    /// Looks through the captures and starts to listen; when it returns, clients can connect.
+    ///
+    /// # Errors
+    /// When a capture cannot be read or holds no call, when two hold the same job, when an address is taken, or when TLS
+    /// cannot be set up.
+    pub async fn start(self) -> Result<ReplayServer, ReplayError> {
+        start(self).await
+    }
+}
+
 /// See [`Builder::start`].
-pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
+async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
     let Builder {
         sources,
         shapes,
@@ -60,7 +71,7 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     let (grpc_tls, rest_tls) = (acceptor(&["h2"]), acceptor(&["h2", "http/1.1"]));
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let ids = opened.entries.iter().map(|entry| entry.job.job_id.as_str());
-    let stage = Arc::new(Stage {
+    let state = Arc::new(ServerState {
         playback: Arc::new(playback),
         control: Control::new(start),
         deliveries: Deliveries::new(delivery, stop.clone()),
@@ -71,10 +82,10 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         wire,
         faults: Running::new(faults),
     });
-    let gate = Arc::new(Gate::new(stage.faults.clone()));
-    let furniture = Furniture::new(&opened.services(), &opened.descriptor_sets).await?;
+    let gate = Arc::new(Gate::new(state.faults.clone()));
+    let services = StandardServices::new(&opened.services(), &opened.descriptor_sets).await?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(until(drain.clone(), Arc::clone(&furniture).follow(Arc::clone(&stage))));
+    tasks.spawn(until(drain.clone(), Arc::clone(&services).follow(Arc::clone(&state))));
     let (mut job_addrs, mut addrs) = (HashMap::new(), Vec::new());
     for catalog in opened.ports() {
         let port = if addrs.is_empty() { grpc_addr.port() } else { 0 };
@@ -83,8 +94,8 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
         let port = Arc::new(Port {
             catalog: Arc::new(catalog),
-            furniture: Arc::clone(&furniture),
-            stage: Arc::clone(&stage),
+            services: Arc::clone(&services),
+            state: Arc::clone(&state),
         });
         let serve = move |stream, drain| grpc::serve(Arc::clone(&port), stream, drain);
         tasks.spawn(until(
@@ -100,14 +111,14 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
     }
     let (listener, rest_addr) = listen(rest_addr).await?;
     let scheme = if rest_tls.is_some() { "https" } else { "http" };
-    let desk = Desk::new(
+    let sessions = RestSessions::new(
         &opened.entries,
         &job_addrs,
         (scheme, rest_addr),
         Quirks(quirks),
-        Arc::clone(&stage),
+        Arc::clone(&state),
     );
-    let router = rest::router(desk);
+    let router = rest::router(sessions);
     let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
     tasks.spawn(until(
         stop.clone(),
@@ -120,24 +131,11 @@ pub(super) async fn start(builder: Builder) -> Result<ReplayServer, ReplayError>
         job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
         job_addrs,
         states: opened.states,
-        stage,
+        state,
         drain,
         tasks,
         _stop: stop.drop_guard(),
     })
-}
-
-/// What all calls of a server share.
-pub(super) struct Stage {
-    pub(super) playback: Arc<Playback>,
-    pub(super) control: Arc<Control>,
-    pub(super) deliveries: Deliveries,
-    pub(super) readiness: Readiness,
-    pub(super) sessions: Arc<Sessions>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) meter: Arc<Meter>,
-    pub(super) wire: Wire,
-    pub(super) faults: Running,
 }
 
 /// A local Focus Server that replays captures: a gRPC job and its REST side.
@@ -158,7 +156,7 @@ pub struct ReplayServer {
     job_ids: Vec<String>,
     job_addrs: HashMap<String, SocketAddr>,
     states: Vec<(String, CaptureState)>,
-    stage: Arc<Stage>,
+    state: Arc<ServerState>,
     drain: CancellationToken,
     tasks: JoinSet<()>,
     _stop: DropGuard,
@@ -229,42 +227,42 @@ impl ReplayServer {
     /// What has been sent so far.
     #[must_use]
     pub fn served(&self) -> Served {
-        self.stage.counters.served()
+        self.state.counters.served()
     }
 
     /// How often each fault has struck so far, in their order.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultCount> {
-        self.stage.faults.counts()
+        self.state.faults.counts()
     }
 
     /// How well the schedule has been kept so far.
     #[must_use]
     pub fn fidelity(&self) -> Fidelity {
-        self.stage.meter.read()
+        self.state.meter.read()
     }
 
     /// Stops the clock of all calls. False when it stands already.
     #[expect(clippy::must_use_candidate, reason = "most callers know")]
     pub fn pause(&self) -> bool {
-        self.stage.control.pause()
+        self.state.control.pause()
     }
 
     /// Lets the clock go on. False when it runs already.
     #[expect(clippy::must_use_candidate, reason = "most callers know")]
     pub fn resume(&self) -> bool {
-        self.stage.control.resume()
+        self.state.control.resume()
     }
 
     /// Sends every running call to `position` after its opening; what lies there is sent, whatever was sent before.
     pub fn seek(&self, position: Duration) {
-        self.stage.control.seek(position);
+        self.state.control.seek(position);
     }
 
     /// State, time played and where each running call is: what `GET /replay/status` answers.
     #[must_use]
     pub fn status(&self) -> Value {
-        rest::status(&self.stage)
+        self.state.status()
     }
 
     /// Takes no new calls, lets a paused server go on, and returns when the calls that run have come to their endings;
@@ -276,7 +274,7 @@ impl ReplayServer {
         self.drain.cancel();
         self.resume();
         while self.tasks.join_next().await.is_some() {}
-        self.stage.counters.served()
+        self.state.counters.served()
     }
 }
 

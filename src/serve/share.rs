@@ -5,57 +5,17 @@ use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
-    time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, mpsc},
-    time::Instant,
-};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     encoding::Encoder,
-    exchange::{Decided, Exchange},
     options::Delivery,
     player::{Act, Finale, MaxFrames, Step},
-    restamp::Shifts,
     steps::Steps,
 };
-
-/// Streams of a job that begin within this time are one session: production consumers start all of them together.
-const TOGETHER: Duration = Duration::from_secs(2);
-
-/// The shift of row timestamps, shared by the streams of a job that begin together.
-#[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
-
-#[derive(Debug)]
-struct Session {
-    seeks: u64,
-    began: Instant,
-    shifts: Arc<Shifts>,
-}
-
-impl Sessions {
-    pub(super) fn shifts(&self, job_id: &str, seeks: u64, now: Instant) -> Arc<Shifts> {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = sessions.get(job_id)
-            && session.seeks == seeks
-            && now.saturating_duration_since(session.began) <= TOGETHER
-        {
-            return Arc::clone(&session.shifts);
-        }
-        let shifts = Arc::<Shifts>::default();
-        let session = Session {
-            seeks,
-            began: now,
-            shifts: Arc::clone(&shifts),
-        };
-        sessions.insert(job_id.to_owned(), session);
-        shifts
-    }
-}
 
 /// A recorded call: its job and its number in the capture.
 pub(super) type CallKey = (String, u32);
@@ -116,7 +76,7 @@ impl Deliveries {
         max_frames: MaxFrames,
         encoder: Encoder,
         open: impl FnOnce() -> io::Result<Steps>,
-    ) -> io::Result<Feed> {
+    ) -> io::Result<CallFeed> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = if let Some(queue) = queues.get(&key) {
             Arc::clone(queue)
@@ -129,7 +89,7 @@ impl Deliveries {
             queue
         };
         drop(queues);
-        Ok(Feed::Part(queue.join(max_frames, encoder)))
+        Ok(CallFeed::Part(queue.join(max_frames, encoder)))
     }
 
     /// The job was configured again: its frames are there again.
@@ -285,45 +245,19 @@ impl Member {
     }
 }
 
-/// What one client is given.
+/// The steps of one recorded call, as one client gets them.
 #[derive(Debug)]
-pub(super) enum Feed {
+pub(super) enum CallFeed {
     Whole(Box<Steps>),
     Part(Member),
-    /// It is not yet known of which call.
-    Exchange(Box<Exchange>),
 }
 
-impl Feed {
+impl CallFeed {
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         match self {
             Self::Whole(steps) => steps.poll_due(cx),
             Self::Part(member) => member.poll_next(cx),
-            Self::Exchange(exchange) => exchange.poll_due(cx),
         }
-    }
-
-    /// True when it is decided while it is played which call that is.
-    pub(super) const fn is_exchange(&self) -> bool {
-        matches!(self, Self::Exchange(_))
-    }
-
-    /// See [`Exchange::decided`].
-    pub(super) fn decided(&mut self) -> Option<Decided> {
-        match self {
-            Self::Whole(_) | Self::Part(_) => None,
-            Self::Exchange(exchange) => exchange.decided(),
-        }
-    }
-
-    /// True when no recorded call is meant, so that the client was refused.
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Exchange(exchange) if exchange.is_refused())
-    }
-
-    /// See [`Exchange::is_silent`].
-    pub(super) fn is_silent(&self) -> bool {
-        matches!(self, Self::Exchange(exchange) if exchange.is_silent())
     }
 
     /// Puts back a step that was taken too early.
@@ -331,7 +265,6 @@ impl Feed {
         match self {
             Self::Whole(steps) => steps.put_back(step),
             Self::Part(member) => member.put_back(step),
-            Self::Exchange(exchange) => exchange.put_back(step),
         }
     }
 }

@@ -23,7 +23,7 @@ use super::{
     reel::{Head, Reel, is_job},
     restamp::Restamper,
     script::Call,
-    share::Sessions,
+    sessions::Sessions,
 };
 use crate::das::dialect::Dialect;
 use crate::replay::{

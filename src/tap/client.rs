@@ -31,7 +31,7 @@ use crate::{
         Deframer, WireError, metadata,
         status::{self, Block},
     },
-    model::event::{Broken, Cancelled, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    model::event::{Broken, Direction, Ending, EventKind, Gap, Headers, Message, Party},
     record::{CallRecorder, RecordingHandle, Refused},
 };
 use watchdog::Watchdog;
@@ -370,16 +370,6 @@ fn stood_still(gap: Duration) -> String {
          late",
         gap.as_secs_f64()
     )
-}
-
-/// What we gave up ourselves.
-pub(super) const fn cancelled_by_us(reason: String) -> Cancelled {
-    Cancelled {
-        by: Party::Us,
-        reason,
-        code: None,
-        cut: false,
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod connector;
 mod error;
 pub(crate) mod metadata;
+mod options;
 mod raw;
 mod target;
 pub(crate) mod watch;
@@ -28,21 +29,17 @@ use tonic::transport::{Channel, Endpoint};
 pub(in crate::tap) use connector::TargetPeer;
 pub use error::DialError;
 pub(crate) use error::chain;
+pub use options::DialOptions;
+pub(crate) use options::{Fallback, STREAM_WINDOW};
 pub(in crate::tap) use raw::{Dialer, Wire};
 pub(crate) use target::listen_address;
 pub use target::{Scheme, Target, TargetError};
 
-use super::{
-    awake::Deadline,
-    tls::{TlsMode, TlsOptions},
-};
+use super::awake::Deadline;
 use crate::model::event::GoAway;
 use connector::{Connector, Route};
 use error::{Fault, Lack, Next};
 use watch::{Opening, Watch};
-
-/// How long a job may take to become reachable: jobs of the field were ready after 7 to 21 seconds.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long one attempt may take, so that a lost SYN does not use up the whole limit.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
@@ -55,8 +52,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long before the deadline the last attempt begins: enough for a job that is there to answer.
 const LAST_ATTEMPT: Duration = Duration::from_millis(150);
 
-/// HTTP/2 window of a stream, 8 MiB: several frames of the field in flight, and the gain is flat beyond it.
-pub(crate) const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 /// HTTP/2 window of a connection: the largest there is. The windows of its streams are the bound, and one that stalls must
 /// not hold up the others. The HTTP/2 library also bounds the small frames that wait to be read by it.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
@@ -71,55 +66,6 @@ const MAX_FRAME: u32 = 1024 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(310);
 /// How long the answer to a ping may take.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
-
-/// How to dial.
-#[derive(Debug, Clone)]
-pub struct DialOptions {
-    /// Encryption. Default: by the target's scheme; without one, TLS, and plain text when a loopback server speaks no
-    /// TLS.
-    pub tls: TlsOptions,
-    /// `:authority` to ask for, and the name the certificate must carry. Default: the target's.
-    pub authority: Option<String>,
-    /// Limit of all attempts together. Default `CONNECT_TIMEOUT`.
-    pub connect_timeout: Duration,
-    /// Metadata sent with every call, from `-H` (`metadata::parse`).
-    pub metadata: HeaderMap,
-    /// When TLS may give way to plain text. Default: only on this machine.
-    pub fallback: Fallback,
-    /// Whether the target, and that it is spoken to in plain text, come from a Focus Server's answer and not from a flag.
-    /// Default: false.
-    pub answered: bool,
-    /// HTTP/2 window of a stream in bytes. It bounds what a stream whose recorder is
-    /// busy may hold in memory. Default `STREAM_WINDOW`.
-    pub stream_window: u32,
-}
-
-/// When a dial that begins with TLS may go on in plain text, because the server turns out to speak nothing else.
-///
-/// A target whose scheme is `https` never does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fallback {
-    /// Where nobody asked for TLS, and the server is on this machine.
-    #[default]
-    Loopback,
-    /// Wherever the certificate is not verified anyhow: the address came without a scheme from a server that may have
-    /// meant plain text.
-    Unverified,
-}
-
-impl Default for DialOptions {
-    fn default() -> Self {
-        Self {
-            tls: TlsOptions::default(),
-            authority: None,
-            connect_timeout: CONNECT_TIMEOUT,
-            metadata: HeaderMap::new(),
-            fallback: Fallback::default(),
-            answered: false,
-            stream_window: STREAM_WINDOW,
-        }
-    }
-}
 
 /// A connection to a job. It reconnects until [`Connection::seal`] and never after.
 #[derive(Debug, Clone)]

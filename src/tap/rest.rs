@@ -6,6 +6,7 @@
 
 mod answer;
 mod error;
+mod pauses;
 mod probe;
 mod send;
 
@@ -113,7 +114,7 @@ impl FocusClient {
     /// `POST /configure`: creates a job. See the module for when it is sent a second time.
     pub async fn configure(&self, request: &Value) -> Result<ConfigureResponse, RestError> {
         let until = Instant::now() + self.limits.fiber;
-        let mut pauses = send::pauses();
+        let mut pauses = pauses::pauses();
         loop {
             let mut answer = self.ask(Method::POST, &["configure"], Some(request)).await?;
             if let Some(server) = answer.server.take() {

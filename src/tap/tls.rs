@@ -2,33 +2,22 @@
 //!
 //! The cryptography (ring) is handed over with every configuration; no process-wide default is needed or set.
 
+mod error;
 mod identity;
+mod pem;
 mod pin;
 pub(crate) mod remedy;
 mod verifier;
 
+pub(crate) use error::TlsError;
 pub(crate) use pin::parse_pin;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    client::WebPkiServerVerifier,
-    crypto::CryptoProvider,
-    pki_types::{
-        CertificateDer,
-        pem::{self, PemObject as _},
-    },
-};
+use rustls::{ClientConfig, RootCertStore, client::WebPkiServerVerifier, crypto::CryptoProvider};
 pub(crate) use verifier::PinMismatch;
 pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
-
-use crate::grpc::server_tls::pem_bytes;
 
 /// How a connection is secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -102,7 +91,7 @@ impl TlsOptions {
             return Ok(Some(Trust::Anybody(Unverified)));
         }
         let Some(path) = &self.cacert else { return Ok(None) };
-        let named = certificates(path, "CA certificate")?;
+        let named = pem::certificates(path, "CA certificate")?;
         let mut roots = system_roots();
         for certificate in &named {
             let added = roots.add(certificate.clone());
@@ -134,103 +123,6 @@ fn system_roots() -> RootCertStore {
     let (added, unusable) = roots.add_parsable_certificates(found.certs);
     tracing::debug!(added, unusable, "system root certificates");
     roots
-}
-
-/// The certificates of a PEM file; at least one.
-fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates =
-        pem_bytes(path).and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>());
-    let certificates = certificates.map_err(|error| of_pem(error, path, what))?;
-    if certificates.is_empty() {
-        let path = path.to_owned();
-        return Err(TlsError::NoCertificate { path, what });
-    }
-    Ok(certificates)
-}
-
-fn of_pem(error: pem::Error, path: &Path, what: &'static str) -> TlsError {
-    let path = path.to_owned();
-    match error {
-        pem::Error::Io(source) => TlsError::Read { path, what, source },
-        error => TlsError::Pem {
-            path,
-            what,
-            problem: error.to_string(),
-        },
-    }
-}
-
-/// TLS options that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("could not read the {what} {path}: {source}", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What it holds.
-        what: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file is no proper PEM.
-    #[error("could not read the {what} {path} as PEM: {problem}", path = path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// What it holds.
-        what: &'static str,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A file holds no certificate.
-    #[error(
-        "no PEM certificate in the {what} {path}; make one of a DER file with `openssl x509 -inform der -in FILE`",
-        path = path.display()
-    )]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        what: &'static str,
-    },
-    /// A file holds no private key.
-    #[error(
-        "no PEM private key in {path}; name its file with --key, and decrypt an encrypted one with `openssl pkey -in FILE`",
-        path = path.display()
-    )]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A certificate cannot be used.
-    #[error("could not use the certificate {path}: {problem}", path = path.display())]
-    BadCertificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Our certificate belongs to another key.
-    #[error(
-        "the key {key} does not belong to the certificate {cert}; give the pair that was issued together",
-        key = key.display(), cert = cert.display()
-    )]
-    KeyMismatch {
-        /// The certificate's file.
-        cert: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-    },
-    /// A key was given, and no certificate.
-    #[error("the key {key} was given without its certificate; name that with --cert", key = key.display())]
-    KeyWithoutCertificate {
-        /// The key's file.
-        key: PathBuf,
-    },
-    /// The cryptography refuses.
-    #[error("could not set up TLS: {0}")]
-    Provider(String),
 }
 
 #[cfg(test)]

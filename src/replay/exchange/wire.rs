@@ -16,13 +16,12 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tonic::{body::Body, transport::Channel};
 use tower_service::Service as _;
 
-use super::super::CompareOptions;
 use crate::{
     grpc::{
         Deframer, NO_ENCODING, metadata, prefix,
         status::{self, Block},
     },
-    model::event::{CallStart, Direction, Message, Metadata, Status},
+    model::event::{Direction, Message, Metadata, Status},
 };
 
 /// What the server says next.
@@ -62,14 +61,14 @@ impl Drop for Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(channel: Channel, start: &CallStart, options: &CompareOptions) -> Self {
+    pub(super) fn new(channel: Channel, method: String, headers: HeaderMap, max_message_bytes: usize) -> Self {
         Self {
             channel,
-            method: start.method.clone(),
-            headers: super::request_headers(&start.metadata, &options.headers),
+            method,
+            headers,
             requests: None,
             response: State::Unopened,
-            deframer: Deframer::new(options.max_message_bytes),
+            deframer: Deframer::new(max_message_bytes),
         }
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost::Message as _;
 
@@ -34,16 +36,16 @@ fn end() -> Act {
 
 /// What becomes of a head, `messages` a second apart, and an ending.
 fn struck_by(plan: FaultPlan, method: &str, call: u32, messages: Vec<Bytes>) -> Vec<Step> {
-    let mut stage = Injector::new(&Running::new(plan), call, method, 0);
+    let mut injector = Injector::new(&Running::new(plan), call, method, 0);
     let mut out = Vec::new();
-    stage.take(Step::new(0, Act::Headers(Metadata::default())), &mut out);
+    injector.take(Step::new(0, Act::Headers(Metadata::default())), &mut out);
     let mut at = 0;
     for data in messages {
         at += 1_000_000_000;
-        stage.take(Step::new(at, message(data)), &mut out);
+        injector.take(Step::new(at, message(data)), &mut out);
     }
-    stage.take(Step::new(at, end()), &mut out);
-    assert!(stage.ended());
+    injector.take(Step::new(at, end()), &mut out);
+    assert!(injector.ended());
     out
 }
 
@@ -245,12 +247,12 @@ fn what_was_compressed_is_struck_too_and_goes_on_plain() {
     std::io::Write::write_all(&mut gzip, &frame(1).encode_to_vec()).unwrap();
     let data = Bytes::from(gzip.finish().unwrap());
     let running = Running::new(plan(&["zero"]));
-    let mut stage = Injector::new(&running, 1, METHOD, 0);
+    let mut injector = Injector::new(&running, 1, METHOD, 0);
     let (mut out, mut head) = (Vec::new(), Metadata::default());
     head.push("grpc-encoding", "gzip");
-    stage.take(Step::new(0, Act::Headers(head)), &mut out);
+    injector.take(Step::new(0, Act::Headers(head)), &mut out);
     let compressed = true;
-    stage.take(Step::new(1, Act::Message { compressed, data }), &mut out);
+    injector.take(Step::new(1, Act::Message { compressed, data }), &mut out);
     let Act::Message {
         compressed: false,
         data,

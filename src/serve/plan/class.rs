@@ -3,9 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
-use super::{Cause, Mark, Requests, classes::Known, facets, marks::Marks};
+use super::{Cause, Mark, Requests, facets, marks::Marks};
+use crate::model::event::Metadata;
 
 /// Where a recorded call is: its job, and its place in it.
 pub(in crate::serve) type Place = (usize, usize);
@@ -20,6 +22,22 @@ pub(in crate::serve) enum Early {
     Refused,
     /// The client gave up: it cancelled the call, or its deadline passed. Nobody knows what it would have heard next.
     GaveUp,
+}
+
+/// A recorded call, as it is sorted into classes.
+#[derive(Debug)]
+pub(in crate::serve) struct Known<'a> {
+    pub(in crate::serve) place: Place,
+    pub(in crate::serve) requests: &'a Requests,
+    /// What the server sent; where the client gave up, that is no act of the server's.
+    pub(in crate::serve) marks: &'a [Mark],
+    pub(in crate::serve) metadata: &'a Metadata,
+    /// The client's connection; 0 = unknown.
+    pub(in crate::serve) connection: u32,
+    /// How long it took.
+    pub(in crate::serve) length: Duration,
+    /// How it ended before its client had said all.
+    pub(in crate::serve) early: Early,
 }
 
 /// How well a recorded call fits what a client has said; the best first.

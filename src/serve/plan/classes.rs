@@ -3,27 +3,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    Cause, Mark, Requests,
-    class::{Class, Early, Place},
+    Cause, Mark,
+    class::{Class, Early, Known},
     marks::Marks,
 };
-use crate::model::event::Metadata;
-
-/// A recorded call, as it is sorted into classes.
-#[derive(Debug)]
-pub(in crate::serve) struct Known<'a> {
-    pub(in crate::serve) place: Place,
-    pub(in crate::serve) requests: &'a Requests,
-    /// What the server sent; where the client gave up, that is no act of the server's.
-    pub(in crate::serve) marks: &'a [Mark],
-    pub(in crate::serve) metadata: &'a Metadata,
-    /// The client's connection; 0 = unknown.
-    pub(in crate::serve) connection: u32,
-    /// How long it took.
-    pub(in crate::serve) length: Duration,
-    /// How it ended before its client had said all.
-    pub(in crate::serve) early: Early,
-}
 
 /// The recorded calls of one method.
 #[derive(Debug, Default)]

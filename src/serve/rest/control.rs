@@ -12,11 +12,10 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Desk, Shared, refusal};
-use crate::serve::server::Stage;
+use super::sessions::{RestSessions, Shared, refusal};
 
 /// The routes, none of which a Focus Server has.
-pub(super) fn routes() -> Router<Arc<Desk>> {
+pub(super) fn routes() -> Router<Arc<RestSessions>> {
     Router::new()
         .route("/replay/status", get(answer_status))
         .route("/replay/pause", post(pause))
@@ -24,33 +23,22 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/replay/seek", post(seek))
 }
 
-/// What is being played, and how well.
-pub(in crate::serve) fn status(stage: &Stage) -> Value {
-    let mut status = stage.control.status();
-    if let Some(body) = status.as_object_mut() {
-        body.insert("rate".to_owned(), json!(stage.playback.rate.to_string()));
-        body.insert("served".to_owned(), json!(stage.counters.served()));
-        body.insert("fidelity".to_owned(), json!(stage.meter.read()));
-    }
-    status
+async fn answer_status(State(sessions): Shared) -> Response {
+    Json(sessions.state.status()).into_response()
 }
 
-async fn answer_status(State(desk): Shared) -> Response {
-    Json(status(&desk.stage)).into_response()
+async fn pause(State(sessions): Shared) -> Response {
+    sessions.state.control.pause();
+    Json(sessions.state.status()).into_response()
 }
 
-async fn pause(State(desk): Shared) -> Response {
-    desk.stage.control.pause();
-    Json(status(&desk.stage)).into_response()
-}
-
-async fn resume(State(desk): Shared) -> Response {
-    desk.stage.control.resume();
-    Json(status(&desk.stage)).into_response()
+async fn resume(State(sessions): Shared) -> Response {
+    sessions.state.control.resume();
+    Json(sessions.state.status()).into_response()
 }
 
 /// Takes `{"offset_s": SECONDS}`, or `?offset_s=SECONDS`.
-async fn seek(State(desk): Shared, RawQuery(query): RawQuery, body: Bytes) -> Response {
+async fn seek(State(sessions): Shared, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let in_query = query.iter().flat_map(|query| query.split('&'));
     let mut in_query = in_query.filter_map(|pair| pair.strip_prefix("offset_s=")?.parse::<f64>().ok());
     let in_body = || serde_json::from_slice::<Value>(&body).ok()?.get("offset_s")?.as_f64();
@@ -62,6 +50,6 @@ async fn seek(State(desk): Shared, RawQuery(query): RawQuery, body: Bytes) -> Re
             &json!({"detail": problem, "field": "offset_s"}),
         );
     };
-    desk.stage.control.seek(position);
-    Json(status(&desk.stage)).into_response()
+    sessions.state.control.seek(position);
+    Json(sessions.state.status()).into_response()
 }

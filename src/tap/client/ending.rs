@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 
 use http::HeaderMap;
 
-use super::cancelled_by_us;
 use crate::{
     grpc::{
         http2::code,
@@ -17,7 +16,12 @@ use crate::{
 
 /// We ended the call.
 pub(in crate::tap) fn by_us(reason: impl Into<String>) -> Ending {
-    Ending::Cancelled(cancelled_by_us(reason.into()))
+    Ending::Cancelled(Cancelled {
+        by: Party::Us,
+        reason: reason.into(),
+        code: None,
+        cut: false,
+    })
 }
 
 /// The transport ended the call.

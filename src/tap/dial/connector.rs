@@ -23,13 +23,14 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::{
-    DialError, DialOptions, Fallback, Scheme, Target, TlsMode,
+    DialError, DialOptions, Fallback, Scheme, Target,
     error::{self, Fault, Lack},
     watch::{Watch, Watched, Watching, tls_error},
 };
 use crate::{
     file::Digest,
     grpc::net::{Filtered, Merging, Stream},
+    tap::tls::TlsMode,
 };
 
 /// The client's side of HTTP/2 with empty SETTINGS: enough to make a server of plain text show itself.

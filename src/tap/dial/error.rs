@@ -6,11 +6,11 @@ use rustls::AlertDescription;
 use thiserror::Error;
 
 use super::{
-    DialOptions, TlsMode, TlsOptions,
+    DialOptions,
     target::{Scheme, Target},
 };
 use crate::tap::tls::{
-    TlsError,
+    TlsError, TlsMode, TlsOptions,
     remedy::{self, Address},
 };
 

@@ -10,7 +10,10 @@ use tokio::{net::TcpListener, time::timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::tap::testing::{self, Peer};
+use crate::tap::{
+    testing::{self, Peer},
+    tls::{TlsMode, TlsOptions},
+};
 
 /// A limit that a test runs into on purpose.
 const SHORT: Duration = Duration::from_millis(300);

@@ -1,8 +1,7 @@
 //! One request, sent once: again only while no connection was made.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::{Method, Response, Url, header};
 use serde_json::Value;
 
@@ -15,19 +14,7 @@ use crate::{
     },
 };
 
-use super::{FocusClient, RestError, answer::Answer, error::chain, probe};
-
-/// First pause between attempts, and the longest: a server that starts is met soon, one that is down is not hammered.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-
-/// Pauses between attempts; they never end, the caller's limit does.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> {
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE);
-    backoff.without_max_times().with_jitter().build()
-}
+use super::{FocusClient, RestError, answer::Answer, error::chain, pauses::pauses, probe};
 
 impl FocusClient {
     /// Sends until a connection is made or the limit is out, and reads the answer.

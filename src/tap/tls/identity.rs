@@ -12,7 +12,10 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use super::{TlsError, certificates, of_pem};
+use super::{
+    TlsError,
+    pem::{certificates, of_pem},
+};
 use crate::grpc::server_tls::pem_bytes;
 
 /// The configuration that presents the certificate in `cert` with the key in `key`.

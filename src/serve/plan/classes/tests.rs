@@ -1,5 +1,8 @@
 use super::*;
-use crate::serve::plan::facets;
+use crate::{
+    model::event::Metadata,
+    serve::plan::{Requests, facets},
+};
 
 fn requests(contents: &[u64]) -> Requests {
     let mut requests = Requests::default();

@@ -11,20 +11,20 @@ use http::{Request, Response};
 use tonic_health::ServingStatus;
 use tower_service::Service;
 
-use super::{error::ReplayError, peek::Peeked, server::Stage};
+use super::{error::ReplayError, peek::Peeked, state::ServerState};
 use crate::{das::proto::FOCUS_DESCRIPTOR_SET, grpc::descriptors::readable};
 
 type Reply = Pin<Box<dyn Future<Output = Result<Response<tonic::body::Body>, Infallible>> + Send>>;
 type Handler = Box<dyn FnMut(Request<Peeked>) -> Reply + Send>;
 
 /// The services that are no recorded calls, by path prefix.
-pub(super) struct Furniture {
-    services: Vec<FurnitureService>,
+pub(super) struct StandardServices {
+    services: Vec<StandardService>,
     reporter: tonic_health::server::HealthReporter,
     names: Vec<String>,
 }
 
-impl Furniture {
+impl StandardServices {
     /// Health for `services`, and reflection of `descriptor_sets` (name and bytes) or of the Focus protos.
     pub(super) async fn new(
         services: &[String],
@@ -62,9 +62,9 @@ impl Furniture {
             .map_err(|cause| unreadable("this program", &cause))?;
         Ok(Arc::new(Self {
             services: vec![
-                FurnitureService::new("/grpc.health.v1.Health/", health),
-                FurnitureService::new("/grpc.reflection.v1.ServerReflection/", v1),
-                FurnitureService::new("/grpc.reflection.v1alpha.ServerReflection/", v1alpha),
+                StandardService::new("/grpc.health.v1.Health/", health),
+                StandardService::new("/grpc.reflection.v1.ServerReflection/", v1),
+                StandardService::new("/grpc.reflection.v1alpha.ServerReflection/", v1alpha),
             ],
             reporter,
             names: services.iter().cloned().chain([String::new()]).collect(),
@@ -72,17 +72,17 @@ impl Furniture {
     }
 
     /// Keeps `grpc.health.v1` in step with what is ready.
-    pub(super) async fn follow(self: Arc<Self>, stage: Arc<Stage>) {
-        if stage.readiness.is_instant() {
+    pub(super) async fn follow(self: Arc<Self>, state: Arc<ServerState>) {
+        if state.readiness.is_instant() {
             return;
         }
         loop {
-            while let Some(left) = stage.readiness.left_of_all() {
+            while let Some(left) = state.readiness.left_of_all() {
                 self.report(ServingStatus::NotServing).await;
                 tokio::time::sleep(left).await;
             }
             self.report(ServingStatus::Serving).await;
-            stage.readiness.changed().await;
+            state.readiness.changed().await;
         }
     }
 
@@ -93,19 +93,19 @@ impl Furniture {
     }
 
     /// The service that answers for `path`.
-    pub(super) fn service(&self, path: &str) -> Option<&FurnitureService> {
+    pub(super) fn service(&self, path: &str) -> Option<&StandardService> {
         self.services.iter().find(|service| path.starts_with(service.prefix))
     }
 }
 
 /// A tonic service.
-pub(super) struct FurnitureService {
+pub(super) struct StandardService {
     prefix: &'static str,
     /// Behind a lock because a tower service is called by `&mut`; it only makes a future.
     handler: Mutex<Handler>,
 }
 
-impl FurnitureService {
+impl StandardService {
     fn new<S>(prefix: &'static str, mut service: S) -> Self
     where
         S: Service<Request<Peeked>, Response = Response<tonic::body::Body>, Error = Infallible> + Send + 'static,

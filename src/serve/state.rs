@@ -1,0 +1,44 @@
+//! What everything in a server shares: the settings, the clock, and the counts.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    control::Control, encoding::Gzip, faults::Running, fidelity::Meter, options::Playback, ready::Readiness,
+    served::Counters, sessions::Sessions, share::Deliveries,
+};
+
+/// How gRPC is spoken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wire {
+    pub(super) gzip: Gzip,
+    pub(super) keepalive: Option<Duration>,
+    pub(super) max_request_bytes: usize,
+}
+
+/// The state that all calls of a server share.
+pub(super) struct ServerState {
+    pub(super) playback: Arc<Playback>,
+    pub(super) control: Arc<Control>,
+    pub(super) deliveries: Deliveries,
+    pub(super) readiness: Readiness,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) wire: Wire,
+    pub(super) faults: Running,
+}
+
+impl ServerState {
+    /// What is being played, and how well.
+    pub(super) fn status(&self) -> Value {
+        let mut status = self.control.status();
+        if let Some(body) = status.as_object_mut() {
+            body.insert("rate".to_owned(), json!(self.playback.rate.to_string()));
+            body.insert("served".to_owned(), json!(self.counters.served()));
+            body.insert("fidelity".to_owned(), json!(self.meter.read()));
+        }
+        status
+    }
+}

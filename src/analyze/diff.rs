@@ -27,49 +27,20 @@ mod items;
 mod map;
 mod message;
 mod metadata;
+mod options;
 mod pair;
 mod result;
 mod row;
 
 use std::io::{Read, Seek};
 
-use crate::{
-    das::dialect::Layout,
-    file::{FileError, Reader},
-};
+use crate::file::{FileError, Reader};
 
 pub(crate) use map::{Column, DifferenceMap};
+pub(crate) use options::WINDOW;
+pub use options::{DiffOptions, MetadataMode};
 pub use result::{CallDiff, CaptureDiff, DiffTolerance, Difference, DifferenceKind, What};
 pub(crate) use result::{DiffTotals, Extreme};
-
-/// Rows, or messages of other methods, that are held of each capture to be aligned: as many as the validator and the
-/// statistics look back. A row that moves farther is missing in one place and extra in another.
-pub(crate) const WINDOW: usize = 64;
-
-/// Which metadata is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MetadataMode {
-    /// What stays the same from run to run.
-    #[default]
-    Stable,
-    /// Everything, dates and user agents included.
-    All,
-    /// Nothing.
-    Ignore,
-}
-
-/// How to compare.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct DiffOptions {
-    /// Values differ when by more than this, dB; 0 by default: every bit counts.
-    pub abs: f64,
-    /// And by more than this part of the larger magnitude.
-    pub rel: f64,
-    /// Which metadata is compared.
-    pub metadata: MetadataMode,
-    /// How `pandadatastream` payloads are read.
-    pub layout: Layout,
-}
 
 /// Compares two captures. The readers are read several times, each time from the beginning.
 ///

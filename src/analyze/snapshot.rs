@@ -23,9 +23,11 @@
 
 mod call;
 pub(crate) mod compare;
+mod digest_line;
 pub(crate) mod names;
 mod normal;
 mod number;
+mod options;
 mod page;
 mod sections;
 
@@ -35,43 +37,11 @@ use crate::{
     analyze::stats::Stats,
     file::{FileError, Reader},
 };
+pub use options::{SnapshotOptions, SnapshotPart};
 use page::Page;
 
 /// Version of the text; a change of what it says or of how it is written is a new one.
 pub(crate) const VERSION: u32 = 1;
-
-/// Sensors in the table by default: a fibre's worth of lines that a person still reviews.
-pub(crate) const DEFAULT_SENSORS: usize = 256;
-
-/// Content of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SnapshotOptions {
-    /// Arrival times, which differ from run to run; left out by default.
-    pub timing: SnapshotPart,
-    /// Message digests, which change when any byte does; included by default.
-    pub digests: SnapshotPart,
-    /// Sensors in the table, the first by id; `DEFAULT_SENSORS` by default. The text says how many are not listed.
-    pub sensors: usize,
-}
-
-impl Default for SnapshotOptions {
-    fn default() -> Self {
-        Self {
-            timing: SnapshotPart::LeaveOut,
-            digests: SnapshotPart::Include,
-            sensors: DEFAULT_SENSORS,
-        }
-    }
-}
-
-/// Whether the text holds a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SnapshotPart {
-    /// It does.
-    Include,
-    /// It does not.
-    LeaveOut,
-}
 
 /// The golden text of some statistics; ends with a newline.
 #[must_use]

@@ -35,101 +35,32 @@ mod declared;
 mod delivery;
 mod moments;
 mod number;
+mod options;
 mod percentiles;
+mod result;
 mod rows;
 mod structure;
 
 use std::io::{Read, Seek};
 
-use serde::Serialize;
-
 use crate::{
-    das::dialect::Layout,
     file::{FileError, Reader},
-    model::{event::Observer, finding::Place},
+    model::event::Observer,
 };
 pub(crate) use amplitude::Amplitude;
 pub use amplitude::SensorStats;
 pub use calls::{CallStats, StatsTotals};
 pub(crate) use calls::{EndingStats, RequestStats};
 pub use collector::StatsCollector;
-pub(crate) use declared::Declared;
 pub use delivery::Timing;
 pub(crate) use delivery::{STALL_NS, TimingSource};
-pub(crate) use percentiles::EXACT_VALUES;
+pub(crate) use options::Digests;
+pub use options::StatsOptions;
 pub use percentiles::Percentiles;
+pub use result::Stats;
+pub(crate) use result::Undecodable;
 pub(crate) use rows::{Breaks, LinesDt, RowTiming, Spread};
 pub(crate) use structure::{Sensors, Structure};
-
-/// Version of the JSON schema.
-pub(crate) const SCHEMA: u32 = 1;
-
-/// The numbers of a stream.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Stats {
-    /// Version of the JSON schema, `SCHEMA`.
-    pub stats: u32,
-    /// The dialect that the header names.
-    pub dialect: Option<String>,
-    /// Totals over all calls.
-    pub totals: StatsTotals,
-    /// The calls by number, at most `MAX_LISTED_CALLS`.
-    pub calls: Vec<CallStats>,
-    /// What the frames are made of.
-    pub structure: Structure,
-    /// The intensities of the whole capture.
-    pub amplitude: Amplitude,
-    /// Each sensor, by id.
-    pub sensors: Vec<SensorStats>,
-    /// Declared extremes against actual ones.
-    pub declared: Declared,
-    /// How the stream arrived.
-    pub timing: Timing,
-    /// What the rows' timestamps tell.
-    pub rows: RowTiming,
-    /// Messages that could not be decoded, at most `MAX_LISTED_UNDECODABLE`.
-    pub undecodable: Vec<Undecodable>,
-}
-
-/// A message that could not be decoded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Undecodable {
-    /// Where it is.
-    pub place: Place,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-/// Options of the statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatsOptions {
-    /// How `pandadatastream` payloads are read; a guess by default.
-    pub layout: Layout,
-    /// Values that are kept for exact percentiles; `EXACT_VALUES` by default.
-    pub exact_values: usize,
-    /// Whether message digests are computed; they are by default.
-    pub digests: Digests,
-}
-
-impl Default for StatsOptions {
-    fn default() -> Self {
-        Self {
-            layout: Layout::default(),
-            exact_values: EXACT_VALUES,
-            digests: Digests::Compute,
-        }
-    }
-}
-
-/// Whether message digests are computed: SHA-256 over every byte takes about 0.6 s for a gigabyte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Digests {
-    /// They are.
-    #[default]
-    Compute,
-    /// They are not, and are `None`.
-    Skip,
-}
 
 impl Stats {
     /// The statistics of the events from where a reader stands to the end of its capture.

@@ -73,7 +73,8 @@ use crate::{
     },
 };
 pub use reading::ReadTo;
-pub use rule::{RULES, Rule};
+pub use rule::Rule;
+pub use rules::RULES;
 
 /// Lowest severity that fails a validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]

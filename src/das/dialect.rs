@@ -6,6 +6,7 @@
 mod budget;
 pub(crate) mod datastream;
 pub(crate) mod pandadatastream;
+mod places;
 mod values;
 
 use std::{fmt, str::FromStr};
@@ -13,7 +14,7 @@ use std::{fmt, str::FromStr};
 use crate::das::spectrogram::Frame;
 pub(crate) use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
 pub use pandadatastream::{Axis, Element, Layout};
-pub(crate) use values::value_places;
+pub(crate) use places::value_places;
 
 /// How a Focus job speaks.
 ///

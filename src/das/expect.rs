@@ -228,13 +228,6 @@ impl Expectations {
         }
     }
 
-    /// Sets the severity of a rule by its name.
-    pub fn set_level(&mut self, rule: &str, level: Level) -> Result<(), ExpectError> {
-        let rule = parse::rule_id(rule)?;
-        self.levels.insert(rule, level);
-        Ok(())
-    }
-
     /// Everything that is expected, in words, with who expects it: key, value, source.
     #[must_use]
     pub fn list(&self) -> Vec<ExpectedItem> {
@@ -335,11 +328,14 @@ mod tests;
 #[cfg(test)]
 mod examples {
     #[test]
-    fn expectations() -> Result<(), crate::analyze::validate::ExpectError> {
-        use crate::analyze::validate::Expectations;
-        let expect = Expectations::parse_toml("sensors = '1..50'\nbins = 256\nallow = ['clock-jitter']")?;
+    fn expectations() -> Result<(), crate::das::expect::ExpectError> {
+        use crate::das::expect::Expectations;
+        let expect = Expectations::parse_toml(
+            "sensors = '1..50'\nbins = 256\nallow = ['clock-jitter']",
+            &["clock-jitter"],
+        )?;
         assert_eq!(expect.bins.map(|bins| bins.value), Some(256));
-        let slip = Expectations::parse_toml("sensor = '1..50'").unwrap_err();
+        let slip = Expectations::parse_toml("sensor = '1..50'", &[]).unwrap_err();
         assert!(slip.to_string().contains("did you mean `sensors`?"));
         Ok(())
     }

@@ -7,6 +7,9 @@ mod json;
 mod keys;
 
 pub(crate) mod job;
+pub(crate) mod job_error;
+pub(crate) mod job_spec;
+mod names;
 mod readdress;
 pub(crate) mod refusal;
 pub(crate) mod request;
@@ -23,7 +26,8 @@ pub(crate) fn is_replay(server: &str) -> bool {
     server.starts_with("grpc-capture/")
 }
 
-pub use job::{JobError, JobSpec};
+pub use job_error::JobError;
+pub use job_spec::JobSpec;
 pub use json::parse_body;
 pub(crate) use json::{BodyError, MAX_BODY_BYTES};
 pub use readdress::readdress;

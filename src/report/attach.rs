@@ -8,12 +8,15 @@
 //! An upload that may have reached Jira is never sent again, since it would stand there twice. It is sent again when no
 //! connection was made, and when Jira says that it asks too much (429) and would rather be asked later.
 
+mod answer;
+mod credentials;
 mod error;
 mod file_body;
+mod issue_key;
 mod send;
 mod wiki;
 
-use std::{fmt, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use reqwest::{
     Body, Client, Method, RequestBuilder, Url, header,
@@ -22,8 +25,11 @@ use reqwest::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use answer::Answer;
+pub use credentials::Credentials;
 pub use error::AttachError;
 use file_body::FileBody;
+pub(crate) use issue_key::IssueKey;
 pub(crate) use wiki::from_markdown;
 
 use crate::{model::text::is_hidden, tap::tls::TlsOptions};
@@ -33,29 +39,6 @@ pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long one request may take once connected, by default: 100 MB at 1 MB/s, and some.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(180);
-
-/// Who asks. The token is never shown, not even for debugging.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credentials {
-    /// A personal access token (Server and Data Center): `Authorization: Bearer`.
-    Token(String),
-    /// An account and its API token (Cloud), or its password: basic authentication.
-    Basic {
-        /// The account: an e-mail address on Cloud.
-        user: String,
-        /// Its API token or password.
-        token: String,
-    },
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Token(_) => f.write_str("Token(…)"),
-            Self::Basic { user, .. } => write!(f, "Basic {{ user: {user:?}, … }}"),
-        }
-    }
-}
 
 /// Time limits of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,36 +55,6 @@ impl Default for AttachLimits {
             connect: CONNECT_LIMIT,
             answer: ANSWER_LIMIT,
         }
-    }
-}
-
-/// The key of an issue, such as `DAS-123`, or its number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssueKey(String);
-
-impl std::str::FromStr for IssueKey {
-    type Err = AttachError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let word = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-        let fits = match text.rsplit_once('-') {
-            Some((project, place)) => {
-                project.starts_with(|c: char| c.is_ascii_alphabetic()) && word(project) && number(place)
-            }
-            None => number(text),
-        };
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(AttachError::Key { key: text.to_owned() })
-        }
-    }
-}
-
-impl fmt::Display for IssueKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -175,7 +128,7 @@ impl Jira {
         let size = FileBody::open(file).map_err(unreadable)?.size();
         self.allows(file, size).await?;
         let name = name(file);
-        let path = ["issue", &issue.0, "attachments"];
+        let path = ["issue", issue.as_str(), "attachments"];
         let answer = self
             .send(Method::POST, &path, |request: RequestBuilder| {
                 let body = FileBody::open(file).map_err(unreadable)?;
@@ -197,7 +150,7 @@ impl Jira {
     /// # Errors
     /// When Jira cannot be reached, or refuses.
     pub async fn comment(&self, issue: &IssueKey, body: &str) -> Result<String, AttachError> {
-        let path = ["issue", &issue.0, "comment"];
+        let path = ["issue", issue.as_str(), "comment"];
         let body = json!({ "body": body }).to_string();
         let answer = self
             .send(Method::POST, &path, |request| {
@@ -215,7 +168,7 @@ impl Jira {
     async fn refused(
         &self,
         issue: &IssueKey,
-        answer: &send::Answer,
+        answer: &Answer,
         file: &Path,
         size: u64,
     ) -> Result<Option<AttachError>, AttachError> {
@@ -238,7 +191,7 @@ impl Jira {
         if status != NOT_FOUND {
             return Ok(None);
         }
-        let seen = self.send(Method::GET, &["issue", &issue.0], Ok).await?;
+        let seen = self.send(Method::GET, &["issue", issue.as_str()], Ok).await?;
         let there = seen.status == 200;
         Ok(there.then(|| AttachError::NotTaken {
             url: answer.url().to_owned(),

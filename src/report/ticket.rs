@@ -4,28 +4,26 @@
 //! [`make`] composes redaction, validation, the report and the slice; [`super::bundle::archive`] packs what it gives. The
 //! capture in the bundle is validated as it lies there: `validation.json` is what the bundle's own README command gives.
 
+mod error;
 mod fit;
+mod judge;
+mod options;
+mod pages;
+mod part;
 mod texts;
 pub(crate) mod xray;
 
 use std::{
     fs::File,
     io::{self, Seek as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use super::bundle::{
-    BundleError,
-    archive::{Manifest, Member},
-};
+use super::bundle::archive::{Manifest, Member};
 use crate::{
-    analyze::validate::{Expectations, RULES, ReadTo, Validator},
-    das::dialect::Layout,
-    file::{CaptureState, Digest, FileError, Header, Reader, Writer, WriterOptions},
-    model::{
-        event::Observer as _,
-        finding::{Severity, Verdict},
-    },
+    analyze::validate::RULES,
+    file::{CaptureState, FileError, Reader, Writer, WriterOptions},
+    model::finding::Verdict,
     report::{
         again::{Again, EXPECTATIONS},
         html,
@@ -33,56 +31,15 @@ use crate::{
         junit, regression,
         validation::Report,
     },
-    transform::{
-        redact::{RedactError, Rules, rewrite},
-        slice::{SliceError, SlicedCall},
-    },
+    transform::redact::rewrite,
 };
+pub use error::TicketError;
 pub(crate) use fit::Fit;
-
-/// The capture's name within a bundle.
-pub(crate) const CAPTURE: &str = "capture.gcap";
-
-/// How to make a bundle.
-#[derive(Debug, Clone)]
-pub struct TicketOptions {
-    /// What the archive may be at most, bytes.
-    pub max_bytes: u64,
-    /// What is expected, over what the capture says itself.
-    pub expectations: Expectations,
-    /// Findings of this severity and above fail the capture.
-    pub fails_from: Severity,
-    /// How `pandadatastream` payloads are read.
-    pub layout: Layout,
-    /// The flag that says so again, for the bundle's README.
-    pub layout_flag: Option<String>,
-    /// What must not leave the house.
-    pub redaction: Rules,
-}
-
-/// How much of the capture is in the bundle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
-    /// All of it.
-    Whole,
-    /// A slice.
-    Part {
-        /// Offset in the capture at which it begins, nanoseconds.
-        from_ns: u64,
-        /// Offset at which it ends, nanoseconds.
-        to_ns: u64,
-        /// Received messages in it.
-        messages: u64,
-        /// Received messages that are not.
-        messages_left_out: u64,
-        /// The calls in it, and how many of their messages lie before it.
-        calls: Vec<SlicedCall>,
-        /// The rule around whose first finding it lies; `None` when nothing was found, and it is the beginning.
-        around: Option<&'static str>,
-    },
-    /// None: not even a moment fits.
-    Nothing,
-}
+pub(crate) use judge::CAPTURE;
+use judge::validate;
+pub use options::TicketOptions;
+use pages::Pages;
+pub use part::BundledCapture;
 
 /// Options of a bundle.
 #[derive(Debug)]
@@ -96,7 +53,7 @@ pub struct Ticket {
     /// What is found in the bundle's capture, by the command of its README.
     pub part: Report,
     /// How much of the capture is in the bundle.
-    pub kept: Kept,
+    pub kept: BundledCapture,
     /// The summary, in Markdown.
     pub summary: String,
     /// When the stream began and ended, RFC 3339.
@@ -109,63 +66,6 @@ pub struct Ticket {
     pub unmatched: Vec<String>,
     /// What the archive may be at most, bytes.
     pub max_bytes: u64,
-}
-
-/// Why there is no bundle.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TicketError {
-    /// The capture cannot be read, or a scratch file cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// It cannot be cut.
-    #[error(transparent)]
-    Slice(#[from] SliceError),
-    /// It cannot be redacted.
-    #[error(transparent)]
-    Redact(#[from] RedactError),
-    /// A report cannot be written.
-    #[error("could not write the validation: {0}")]
-    Render(String),
-    /// The archive cannot be written.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// A scratch file cannot be made or looked at.
-    #[error("could not use {path}: {source}")]
-    Scratch {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The report alone is larger than the bundle may be.
-    #[error(
-        "the report and its companions take {size} bytes, and the bundle may have {max}; allow more with --max-size"
-    )]
-    TooSmall {
-        /// What they take, about.
-        size: u64,
-        /// What was allowed.
-        max: u64,
-    },
-}
-
-/// What the texts are made of.
-#[derive(Debug)]
-struct Pages<'a> {
-    whole: &'a Report,
-    part: &'a Report,
-    kept: &'a Kept,
-    header: &'a Header,
-    source: &'a str,
-    digest: Option<Digest>,
-    start: &'a str,
-    length_s: f64,
-    withheld: u64,
-    source_state: CaptureState,
-    max_bytes: u64,
-    names: Vec<String>,
-    again: &'a Again,
 }
 
 /// Makes the bundle of a capture in `archive`, an empty file; scratch files are made in `scratch`, an empty folder of the
@@ -306,22 +206,6 @@ fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput
     collect(&mut Reader::open(file)?, name, &collected)
 }
 
-/// What `capture validate` says of a file of the bundle.
-fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
-    let mut reader = Reader::open(file)?;
-    // Whoever opens the bundle has what was expected as a file, and is told so.
-    let file = Expectations::parse_toml(&options.expectations.to_toml());
-    let given = file.unwrap_or_else(|_| options.expectations.clone());
-    let expected = Expectations::from_header(reader.header()).merge(given);
-    let mut validator = Validator::new(expected, reader.header()).with_layout(options.layout);
-    while let Some(event) = reader.next_event()? {
-        validator.observe(&event);
-    }
-    let read_to = ReadTo::of(reader.state()?, false, None);
-    let found = validator.finish_at(&read_to);
-    Ok(Report::new(CAPTURE.to_owned(), found, options.fails_from, &read_to))
-}
-
 fn validation_json(report: &Report) -> Result<String, TicketError> {
     let json = serde_json::to_string(report).map_err(|error| TicketError::Render(error.to_string()))?;
     Ok(json + "\n")
@@ -333,13 +217,13 @@ fn junit_xml(report: &Report) -> Result<String, TicketError> {
 }
 
 /// What the commands of the bundle need: its own files.
-fn again(whole: &Again, kept: &Kept, source: &str) -> Again {
+fn again(whole: &Again, kept: &BundledCapture, source: &str) -> Again {
     let remark = match kept {
-        Kept::Whole => None,
-        Kept::Nothing => Some(format!(
+        BundledCapture::Whole => None,
+        BundledCapture::Nothing => Some(format!(
             "This bundle does not hold the capture; ask its sender for {source}."
         )),
-        Kept::Part { from_ns, to_ns, .. } => Some(format!(
+        BundledCapture::Part { from_ns, to_ns, .. } => Some(format!(
             "This page covers all of {source}. {CAPTURE} in this bundle is the part from {:.3} s to {:.3} s; its \
              offsets, messages and rows are counted from its own beginning.",
             *from_ns as f64 / 1e9,
@@ -347,7 +231,7 @@ fn again(whole: &Again, kept: &Kept, source: &str) -> Again {
         )),
     };
     Again {
-        capture: (*kept != Kept::Nothing).then(|| CAPTURE.to_owned()),
+        capture: (*kept != BundledCapture::Nothing).then(|| CAPTURE.to_owned()),
         has_expectations: true,
         remark,
         ..whole.clone()
@@ -357,15 +241,6 @@ fn again(whole: &Again, kept: &Kept, source: &str) -> Again {
 fn time(unix_ns: u64) -> String {
     let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
     time.map_or_else(|_| format!("{unix_ns} ns"), |time| time.to_string())
-}
-
-/// The bytes of a file.
-fn size(path: &Path) -> Result<u64, TicketError> {
-    let found = File::open(path).and_then(|file| file.metadata());
-    found.map(|found| found.len()).map_err(|source| TicketError::Scratch {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 #[cfg(test)]

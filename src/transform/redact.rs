@@ -8,8 +8,11 @@
 pub(crate) mod action;
 mod encodings;
 mod fields;
+mod form;
 mod header;
 mod json;
+mod key_rule;
+mod ledger;
 pub(crate) mod metadata;
 mod names;
 mod redactor;

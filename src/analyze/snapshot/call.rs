@@ -1,6 +1,6 @@
 //! One call.
 
-use super::{SnapshotPart, normal, page::Page};
+use super::{digest_line::DIGEST, normal, options::SnapshotPart, page::Page};
 use crate::{
     analyze::stats::{CallStats, EndingStats, RequestStats, Stats},
     model::event::{Limit, Party},
@@ -37,7 +37,7 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
     if digests == SnapshotPart::Include
         && let Some(digest) = call.digest
     {
-        page.line(super::compare::DIGEST, format_args!("sha256:{digest}"));
+        page.line(DIGEST, format_args!("sha256:{digest}"));
     }
 }
 

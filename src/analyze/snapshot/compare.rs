@@ -2,36 +2,11 @@
 
 mod diff;
 mod line;
+mod tolerance;
 
 pub(crate) use diff::DiffColour;
 pub use diff::GoldenDiff;
-
-/// The name that a digest's line begins with.
-pub(super) const DIGEST: &str = "digest";
-
-/// How far measured numbers may lie apart.
-///
-/// A number is measured when it is written with a point or an exponent; counts and ids are not, and must be equal. Two
-/// measured numbers are alike when they differ by no more than `abs`, or by no more than `rel` times the larger one.
-/// With any tolerance, message digests are not compared (they tell every bit) and blanks count as one.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct GoldenTolerance {
-    /// The largest difference, in the number's own unit.
-    pub abs: f64,
-    /// The largest difference as a share of the larger number.
-    pub rel: f64,
-}
-
-impl GoldenTolerance {
-    /// Every byte must be equal.
-    pub const EXACT: Self = Self { abs: 0.0, rel: 0.0 };
-
-    /// True when every byte must be equal.
-    #[must_use]
-    pub fn is_exact(&self) -> bool {
-        !(self.abs > 0.0 || self.rel > 0.0)
-    }
-}
+pub use tolerance::GoldenTolerance;
 
 /// Compares golden text with new text; the result is empty when they are alike. Line endings of either kind are one, so
 /// that a checkout on Windows is no difference.

@@ -1,18 +1,19 @@
 //! Baselines: what a stream once achieved, and whether it still does.
 
 mod file;
+mod metrics;
 mod noise;
+mod values;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Stats, TimingSource, number};
+use super::{Stats, number};
 pub use file::BaselineError;
-use noise::Noise;
-
-/// Version of the baseline file.
-pub(crate) const VERSION: u32 = 1;
+use metrics::{Better, METRICS, Metric};
+pub use values::Baseline;
+pub(crate) use values::VERSION;
 
 /// How much worse a measurement may be before it counts, as a share of the baseline, where one or two captures were all
 /// that the baseline was made of: how much the job varies by itself is not known then.
@@ -23,47 +24,6 @@ pub(crate) const KNOWN_NOISE_TOLERANCE: f64 = 0.10;
 
 /// Captures from which the spread between them tells how much a job varies.
 pub(crate) const KNOWN_FROM: u32 = 3;
-
-/// What a stream once achieved; its serialized form is the baseline file. A metric that was not measured is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Baseline {
-    /// Version of the file, `VERSION`.
-    pub baseline: u32,
-    /// Whether the times are those of a delivery, or were derived from the rows of an import.
-    pub timing: TimingSource,
-    /// Frames.
-    pub frames: Option<f64>,
-    /// Rows.
-    pub rows: Option<f64>,
-    /// Frames in a second.
-    pub frames_per_s: Option<f64>,
-    /// Rows in a second.
-    pub rows_per_s: Option<f64>,
-    /// 10⁶ bytes of messages in a second.
-    pub megabytes_per_s: Option<f64>,
-    /// From the opening of a call to its first message, the longest of all calls.
-    pub first_frame_ns: Option<f64>,
-    /// Median time between messages.
-    pub inter_arrival_p50_ns: Option<f64>,
-    /// 95 % of the times between messages are no longer.
-    pub inter_arrival_p95_ns: Option<f64>,
-    /// 99 % of the times between messages are no longer.
-    pub inter_arrival_p99_ns: Option<f64>,
-    /// The longest time between messages; it is not judged, but tells how far the others may go.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub inter_arrival_max_ns: Option<f64>,
-    /// Captures that it was made of; the metrics are the medians of theirs.
-    #[serde(skip_serializing_if = "is_one")]
-    pub captures: u32,
-    /// By metric, the standard deviation between the captures, where there are several.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub spread: BTreeMap<&'static str, f64>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-const fn is_one(captures: &u32) -> bool {
-    *captures == 1
-}
 
 /// A metric that got worse by more than it may.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,55 +42,6 @@ pub struct Regression {
     /// 0 became one, or when a latency could not be measured any more; a rate or a count that is gone is worse by 1.
     #[serde(serialize_with = "number::float")]
     pub worse_by_fraction: f64,
-}
-
-/// Which way is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Better {
-    Higher,
-    /// A latency in nanoseconds.
-    Lower,
-}
-
-struct Metric {
-    key: &'static str,
-    unit: &'static str,
-    better: Better,
-    noise: Noise,
-    value: fn(&Baseline) -> Option<f64>,
-}
-
-/// The metrics, in the order of the file.
-const METRICS: [Metric; 9] = [
-    higher("frames", "frames", Noise::Count, |of| of.frames),
-    higher("rows", "rows", Noise::Count, |of| of.rows),
-    higher("frames_per_s", "frames/s", Noise::Rate, |of| of.frames_per_s),
-    higher("rows_per_s", "rows/s", Noise::Rate, |of| of.rows_per_s),
-    higher("megabytes_per_s", "MB/s", Noise::Rate, |of| of.megabytes_per_s),
-    latency("first_frame_ns", Noise::FirstFrame, |of| of.first_frame_ns),
-    latency("inter_arrival_p50_ns", noise::P50, |of| of.inter_arrival_p50_ns),
-    latency("inter_arrival_p95_ns", noise::P95, |of| of.inter_arrival_p95_ns),
-    latency("inter_arrival_p99_ns", noise::P99, |of| of.inter_arrival_p99_ns),
-];
-
-const fn higher(key: &'static str, unit: &'static str, noise: Noise, value: fn(&Baseline) -> Option<f64>) -> Metric {
-    Metric {
-        key,
-        unit,
-        better: Better::Higher,
-        noise,
-        value,
-    }
-}
-
-const fn latency(key: &'static str, noise: Noise, value: fn(&Baseline) -> Option<f64>) -> Metric {
-    Metric {
-        key,
-        unit: "ns",
-        better: Better::Lower,
-        noise,
-        value,
-    }
 }
 
 impl Baseline {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Digests;
+use super::options::Digests;
 use crate::{
     das::dialect::{Dialect, datastream::StreamRequest, pandadatastream::requested_stream},
     file::{Digest, MessageDigest},

@@ -106,7 +106,7 @@ impl StatsCollector {
         let (totals, calls) = content.calls.finish();
         let (amplitude, sensors) = content.amplitudes.finish();
         Stats {
-            stats: super::SCHEMA,
+            stats: super::result::SCHEMA,
             dialect: self.dialect,
             totals,
             calls,

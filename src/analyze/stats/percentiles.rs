@@ -5,10 +5,12 @@
 //! bits of fraction, so every counted value is known to within [`HISTOGRAM_ERROR`] of itself.
 
 mod histogram;
+mod key;
 
 use serde::Serialize;
 
 use histogram::Histogram;
+use key::{key, value};
 
 /// Values that are kept for exact percentiles: 64 MiB of keys, and up to as much again of room that they grow into.
 /// Enough for a minute of 512 sensors × 512 bins at one row a second.
@@ -69,17 +71,6 @@ impl Percentiles {
             relative_error: if approximate { HISTOGRAM_ERROR } else { 0.0 },
         })
     }
-}
-
-/// Bits that sort as the floats do; both zeros are one.
-fn key(value: f32) -> u32 {
-    let bits = (value + 0.0).to_bits();
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
-}
-
-fn value(key: u32) -> f64 {
-    let bits = if key >> 31 == 1 { key & !(1 << 31) } else { !key };
-    f64::from(f32::from_bits(bits))
 }
 
 /// The values of all sensors, each sensor in a slot of its own.

@@ -7,14 +7,15 @@
 //! Memory: [`WARM_UP`] + [`WINDOW`] rows and [`MAX_HOLES`] holes, whatever the stream does.
 
 mod nominal;
+mod row;
 mod still;
 
 use std::collections::VecDeque;
 
 use nominal::Nominal;
+pub(super) use row::{Basis, Content, Irregular, RowTime, What};
+use row::{TOLERANCE, TOLERANCE_MS};
 use still::{Run, Still};
-
-use crate::model::finding::Place;
 
 /// Rows that are looked at before the duration of a row is believed.
 pub(super) const WARM_UP: usize = 16;
@@ -28,95 +29,12 @@ const MAX_HOLES: usize = 16;
 /// Irregularities in a row after which the duration is learnt again, when it is not known.
 const UNLEARN: usize = 32;
 
-/// Deviation of a clock that nobody needs to hear of, milliseconds: timestamps are whole milliseconds, so that two of
-/// them are off by up to one each.
-const TOLERANCE_MS: f64 = 2.0;
-
-/// The same, as part of the duration of a row.
-const TOLERANCE: f64 = 0.02;
-
 /// Silence in the data from which it is a pause of the recording and no loss of rows, milliseconds; recorders that are
 /// restarted take about so long. It counts as one only when it is also [`PAUSE_ROWS`] rows long.
 const PAUSE_MS: f64 = 60_000.0;
 
 /// See [`PAUSE_MS`].
 const PAUSE_ROWS: u64 = 16;
-
-/// One row's times.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct RowTime {
-    /// Row number within the job.
-    pub(super) index: Option<i64>,
-    /// Start, milliseconds since the Unix epoch.
-    pub(super) start_ms: Option<i64>,
-    /// End, likewise.
-    pub(super) end_ms: Option<i64>,
-    /// What it holds, roughly: rows that differ here differ.
-    pub(super) mark: u64,
-    /// Where it is.
-    pub(super) place: Place,
-    /// Rows that are known to be lost just before it.
-    pub(super) lost: u64,
-}
-
-/// Whether the duration of a row is known or learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Basis {
-    Known,
-    Learnt,
-}
-
-/// Something about rows in time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Irregular {
-    pub(super) what: What,
-    pub(super) basis: Basis,
-    /// The row at which it shows.
-    pub(super) place: Place,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum What {
-    /// Rows are missing before this one.
-    Missing {
-        rows: u64,
-        span_ms: Option<f64>,
-        dt_ms: Option<f64>,
-    },
-    /// As many rows are missing as a pause of the recording leaves out.
-    Pause { rows: u64, span_ms: f64 },
-    /// Rows in a row bear one time, or all rows of the stream do.
-    Standstill {
-        rows: u64,
-        start_ms: Option<i64>,
-        whole: bool,
-    },
-    /// The row was there before.
-    Duplicate {
-        start_ms: Option<i64>,
-        index: Option<i64>,
-        content: Content,
-    },
-    /// The row begins before the one before it.
-    Backwards { by_ms: Option<f64>, by_rows: f64 },
-    /// The row begins before the one before it has ended.
-    Overlap { by_ms: f64 },
-    /// The row begins a little early (negative) or late.
-    Jitter { by_ms: f64 },
-    /// Row numbers go on and the clock does not agree by this much.
-    Jump { by_ms: f64 },
-    /// This row's own duration differs from its neighbours'.
-    Duration { seen_ms: f64, expected_ms: f64 },
-    /// Rows follow each other in another time than is known.
-    OtherDt { seen_ms: f64, expected_ms: f64 },
-}
-
-/// Whether a doubled row holds the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    Same,
-    Other,
-}
 
 /// The machine.
 #[derive(Debug, Default)]

@@ -292,7 +292,7 @@ impl Scenario {
     }
 
     pub(super) fn validate(&self) -> Validation {
-        let file = Expectations::parse_toml(&self.file).unwrap();
+        let file = Expectations::parse_toml(&self.file, &crate::analyze::Rule::NAMES).unwrap();
         let expect = Expectations::from_header(&self.header).merge(file);
         let mut validator = Validator::new(expect, &self.header).with_layout(self.layout);
         for event in self.events() {

@@ -8,7 +8,8 @@ use crate::{das::proto::datastream as ds, file::Reader, model::event::EventKind}
 
 fn capture(name: &str, levels: &str) -> Validation {
     let reader = Reader::open(format!("{}/captures/{name}.gcap", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let expect = Expectations::from_header(reader.header()).merge(Expectations::parse_toml(levels).unwrap());
+    let expect =
+        Expectations::from_header(reader.header()).merge(Expectations::parse_toml(levels, &Rule::NAMES).unwrap());
     let mut validator = Validator::new(expect, reader.header());
     for event in reader {
         validator.observe(&event.unwrap());

@@ -15,7 +15,7 @@ use crate::{
     report::{
         bundle::{Opened, archive::Manifest},
         ticket::{
-            self, Kept, Ticket, TicketOptions,
+            self, BundledCapture, Ticket, TicketOptions,
             xray::{Edition, Execution},
         },
     },
@@ -81,7 +81,7 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
     redact::warn_of_unmatched(&ticket.unmatched);
     xray(args, &path, &ticket)?;
     let outcome = match ticket.kept {
-        Kept::Whole | Kept::Part { .. } if ticket.withheld == 0 => Outcome::Ok,
+        BundledCapture::Whole | BundledCapture::Part { .. } if ticket.withheld == 0 => Outcome::Ok,
         _ => Outcome::Lossy,
     };
     Ok(input::tell(capture, ticket.source, outcome))
@@ -89,19 +89,19 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
 
 fn report(path: &Path, ticket: &Ticket, members: Manifest, size: u64) -> Report {
     let part = match &ticket.kept {
-        Kept::Part {
+        BundledCapture::Part {
             from_ns,
             to_ns,
             messages_left_out,
             ..
         } => Some((*from_ns, *to_ns, *messages_left_out)),
-        Kept::Whole | Kept::Nothing => None,
+        BundledCapture::Whole | BundledCapture::Nothing => None,
     };
     Report {
         bundle: path.display().to_string(),
         size,
         verdict: ticket.verdict,
-        whole: ticket.kept == Kept::Whole,
+        whole: ticket.kept == BundledCapture::Whole,
         from_ns: part.map(|part| part.0),
         to_ns: part.map(|part| part.1),
         messages_left_out: part.map(|part| part.2),

@@ -1,7 +1,7 @@
 //! Expectations from flags and files, over what a capture says itself.
 
 use crate::{
-    analyze::validate::{ExpectError, Expectations, Expected, Level, SensorSet},
+    analyze::validate::{ExpectError, Expectations, Expected, Level, Rule, SensorSet},
     das::focus,
 };
 
@@ -13,7 +13,7 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
     let file = match &args.expect {
         Some(path) => {
             let text = read_text(path, "expectations")?;
-            let parsed = Expectations::parse_toml(&text);
+            let parsed = Expectations::parse_toml(&text, &Rule::NAMES);
             parsed.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?
         }
         None => Expectations::default(),
@@ -30,14 +30,16 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
     };
     let usage = |error: ExpectError| Failure::Usage(error.to_string());
     for rule in &args.allowed {
-        flags.set_level(rule, Level::Off).map_err(usage)?;
+        flags.set_level(rule, Level::Off, &Rule::NAMES).map_err(usage)?;
     }
     for text in &args.severities {
         let (rule, level) = severity(text)?;
-        flags.set_level(rule, level).map_err(usage)?;
+        flags.set_level(rule, level, &Rule::NAMES).map_err(usage)?;
     }
     if args.allow_empty {
-        flags.set_level("zero-frames", Level::Off).map_err(usage)?;
+        flags
+            .set_level("zero-frames", Level::Off, &Rule::NAMES)
+            .map_err(usage)?;
     }
     Ok(file.merge(flags))
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::{ExpectationSource, Expectations, Expected, Level, SensorSet};
-use crate::{
-    analyze::validate::rule::{RULES, rule},
-    das::focus::Span,
-};
+use crate::das::focus::Span;
 
 /// The keys of an expectation file.
 const KEYS: [&str; 16] = [
@@ -74,18 +71,30 @@ impl Expectations {
     /// `lines_dt_s`, `minimum_fps`, `minimum_mb_per_s`, `first_frame_s`, `largest_gap_s`, `minimum_frames`,
     /// `minimum_rows`, `streams`, `window_s`, `allow_empty` (true: a stream without frames is right), `allow` (a list of
     /// rules that are not judged), and a table `[severity]` of rules and `error`, `warning`, `info` or `off`.
-    pub fn parse_toml(text: &str) -> Result<Self, ExpectError> {
+    ///
+    /// `rules` are the names of the rules that there are.
+    pub fn parse_toml(text: &str, rules: &[&'static str]) -> Result<Self, ExpectError> {
         let table: Table = toml::from_str(text).map_err(|error| ExpectError::Syntax {
             problem: crate::model::text::toml_problem(&error, text),
         })?;
         let mut expect = Self::default();
         for (key, value) in &table {
-            expect.field(key, value)?;
+            expect.field(key, value, rules)?;
         }
         Ok(expect)
     }
 
-    fn field(&mut self, key: &str, value: &Value) -> Result<(), ExpectError> {
+    /// Sets the severity of a rule by its name, one of `rules`.
+    ///
+    /// # Errors
+    /// When there is no rule of this name.
+    pub fn set_level(&mut self, rule: &str, level: Level, rules: &[&'static str]) -> Result<(), ExpectError> {
+        let rule = rule_id(rule, rules)?;
+        self.levels.insert(rule, level);
+        Ok(())
+    }
+
+    fn field(&mut self, key: &str, value: &Value, rules: &[&'static str]) -> Result<(), ExpectError> {
         match key {
             "sensors" => self.sensors = file(sensors(key, value)?),
             "bins" => self.bins = file(count(key, value)?),
@@ -112,12 +121,12 @@ impl Expectations {
                 let names = value.as_array().ok_or_else(|| wrong(key, "a list of rules", value))?;
                 for name in names {
                     let name = name.as_str().ok_or_else(|| wrong(key, "a list of rules", name))?;
-                    self.set_level(name, Level::Off)?;
+                    self.set_level(name, Level::Off, rules)?;
                 }
             }
             "severity" => {
                 let levels = value.as_table();
-                self.severities(levels.ok_or_else(|| wrong(key, "a table of rules", value))?)?;
+                self.severities(levels.ok_or_else(|| wrong(key, "a table of rules", value))?, rules)?;
             }
             _ => {
                 let nearest = nearest(key, &KEYS);
@@ -128,23 +137,23 @@ impl Expectations {
         Ok(())
     }
 
-    fn severities(&mut self, table: &Table) -> Result<(), ExpectError> {
+    fn severities(&mut self, table: &Table, rules: &[&'static str]) -> Result<(), ExpectError> {
         let levels = BTreeMap::from(Level::ALL);
         for (name, value) in table {
             let level = value.as_str().and_then(|name| levels.get(name));
             let level = level.ok_or_else(|| wrong(name, "`error`, `warning`, `info` or `off`", value))?;
-            self.set_level(name, *level)?;
+            self.set_level(name, *level, rules)?;
         }
         Ok(())
     }
 }
 
-/// The rule of this name, or the one that may have been meant.
-pub(crate) fn rule_id(name: &str) -> Result<&'static str, ExpectError> {
-    let ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
-    rule(name).map(|rule| rule.id).ok_or_else(|| ExpectError::UnknownRule {
+/// The name among `rules`, or the one that may have been meant.
+pub(crate) fn rule_id(name: &str, rules: &[&'static str]) -> Result<&'static str, ExpectError> {
+    let known = rules.iter().copied().find(|rule| *rule == name);
+    known.ok_or_else(|| ExpectError::UnknownRule {
         name: name.to_owned(),
-        nearest: nearest(name, &ids),
+        nearest: nearest(name, rules),
     })
 }
 

@@ -1,12 +1,15 @@
 use super::*;
 use crate::file::{Attribute, Header};
 
+/// Rules of the validator.
+const RULES: [&str; 5] = ["clock-jitter", "infinity", "nan", "stall", "zero-frames"];
+
 fn parsed(text: &str) -> Expectations {
-    Expectations::parse_toml(text).unwrap()
+    Expectations::parse_toml(text, &RULES).unwrap()
 }
 
 fn refused(text: &str) -> String {
-    Expectations::parse_toml(text).unwrap_err().to_string()
+    Expectations::parse_toml(text, &RULES).unwrap_err().to_string()
 }
 
 #[test]
@@ -183,7 +186,7 @@ fn what_was_written_down_can_be_written_again() {
                 minimum_fps = 3\nminimum_mb_per_s = 0.1\nfirst_frame_s = 2\nlargest_gap_s = 1\nminimum_frames = 9\n\
                 minimum_rows = 8\nstreams = 3\nwindow_s = 60\nallow_empty = true\nallow = ['stall']\n\
                 [severity]\ninfinity = 'error'\nclock-jitter = 'info'";
-    let expect = Expectations::parse_toml(text).unwrap();
-    assert_eq!(Expectations::parse_toml(&expect.to_toml()).unwrap(), expect);
+    let expect = Expectations::parse_toml(text, &RULES).unwrap();
+    assert_eq!(Expectations::parse_toml(&expect.to_toml(), &RULES).unwrap(), expect);
     assert_eq!(Expectations::default().to_toml(), "");
 }

@@ -10,9 +10,9 @@ impl Expectations {
     /// elsewhere. What the capture's own configure exchange says is left out: it travels with the capture.
     ///
     /// ```
-    /// use grpc_capture::das::Expectations;
-    /// let expect = Expectations::parse_toml("bins = 256\nallow = ['stall']")?;
-    /// assert_eq!(Expectations::parse_toml(&expect.to_toml())?, expect);
+    /// use grpc_capture::{analyze::Rule, das::Expectations};
+    /// let expect = Expectations::parse_toml("bins = 256\nallow = ['stall']", &Rule::NAMES)?;
+    /// assert_eq!(Expectations::parse_toml(&expect.to_toml(), &Rule::NAMES)?, expect);
     /// # Ok::<(), grpc_capture::das::ExpectError>(())
     /// ```
     #[must_use]

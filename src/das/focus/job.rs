@@ -3,62 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    keys::{self, Names, Unknown},
-    words::{Format, Period, Span, View},
+    job_error::JobError,
+    job_spec::JobSpec,
+    keys::{self, Unknown},
+    names::Names,
+    words::{Format, Period, Span},
 };
 
 /// The latest time that is taken for seconds; beyond it (the year 5138) somebody meant milliseconds.
 const MAX_EPOCH_S: i64 = 99_999_999_999;
-
-/// Description of a job.
-///
-/// Defaults, for whatever is not said: live, sensors 1..10, 0..500 Hz, nfft 1024, height 1000, a time axis of 10 s, the
-/// multi-channel view. They are a modest view of any fibre: enough to see that a stream lives.
-///
-/// ```
-/// use grpc_capture::das::{Format, JobSpec};
-/// let job = JobSpec::parse("sensors = '1..32'\nnfft = 512\nview = 'waterfall'", Format::Toml)?;
-/// let request = job.to_request();
-/// assert_eq!(request["channels"]["max"], 32);
-/// assert_eq!(request["nfftSelection"], 512);
-/// assert_eq!(request["view_type"], "2");
-/// assert!(request["start_time"].is_null()); // live
-/// # Ok::<(), grpc_capture::das::JobError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct JobSpec {
-    /// First and last sensor, inclusive. The server counts from 1; a 0 is sent as it is, for the server to judge.
-    pub sensors: Span<i64>,
-    /// Lowest and highest frequency, Hz.
-    pub frequency: Span<f64>,
-    /// Samples in one transform.
-    pub nfft: i64,
-    /// Height of the canvas, pixels.
-    pub height: i64,
-    /// Length of the displayed time axis, seconds.
-    pub time_axis_s: i64,
-    /// How the front end would draw it.
-    pub view: View,
-    /// Now, or a recording.
-    pub period: Period,
-    /// Fields that are not ours, sent as they are.
-    pub extra: Map<String, Value>,
-}
-
-impl Default for JobSpec {
-    fn default() -> Self {
-        Self {
-            sensors: Span { min: 1, max: 10 },
-            frequency: Span { min: 0.0, max: 500.0 },
-            nfft: 1024,
-            height: 1000,
-            time_axis_s: 10,
-            view: View::Multi,
-            period: Period::Live,
-            extra: Map::new(),
-        }
-    }
-}
 
 impl JobSpec {
     /// Reads a job description: our own words (`sensors`, `frequency`, `nfft`, `height`, `time_axis`, `view`, `live`,
@@ -190,47 +143,6 @@ fn add_missing(to: &mut Map<String, Value>, from: &Map<String, Value>) {
             (Some(_), _) => {}
         }
     }
-}
-
-/// A job description that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JobError {
-    /// The text is not of its format.
-    #[error("could not read the job description as {format:?}: {problem}")]
-    Syntax {
-        /// The format it was read as.
-        format: Format,
-        /// What the parser says, with its line.
-        problem: String,
-    },
-    /// A key that looks like a slip of a known one.
-    #[error(
-        "unknown key `{key}` in the job description; did you mean `{nearest}`? (a field that is meant goes under `extra`)"
-    )]
-    UnknownKey {
-        /// The key that was found.
-        key: String,
-        /// The known key that is most like it.
-        nearest: String,
-    },
-    /// A field holds another type than it must.
-    #[error("`{field}` must be {expected}, not {found}")]
-    Type {
-        /// The field as the description calls it.
-        field: String,
-        /// What it must be.
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
-    /// A field, or two together, hold what no job can mean.
-    #[error("`{field}` cannot be used: {problem}")]
-    Value {
-        /// The field.
-        field: String,
-        /// What is wrong.
-        problem: String,
-    },
 }
 
 #[cfg(test)]

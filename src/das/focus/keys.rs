@@ -4,10 +4,7 @@ mod value;
 
 use serde_json::{Map, Value};
 
-use super::{
-    job::{JobError, JobSpec},
-    words::Period,
-};
+use super::{job_error::JobError, job_spec::JobSpec, words::Period};
 use value::{TOML_DATE, boolean, float, integer, span, time, view, wrong};
 
 /// What a job description calls a thing: our own words, the specification's and the REST names.
@@ -78,24 +75,6 @@ pub(super) enum Unknown {
     Suggest,
     /// Kept, as servers do.
     Keep,
-}
-
-/// Whose names an error uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
-    /// The command line's.
-    Own,
-    /// The REST request's.
-    Rest,
-}
-
-impl Names {
-    pub(super) const fn choose<'a>(self, own: &'a str, rest: &'a str) -> &'a str {
-        match self {
-            Self::Own => own,
-            Self::Rest => rest,
-        }
-    }
 }
 
 /// The job that `value` describes, over the defaults, and the fields that it gives; not yet validated.

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    job::{JobError, JobSpec},
-    keys::{self, Key, Names, Unknown},
+    job_error::JobError,
+    job_spec::JobSpec,
+    keys::{self, Key, Unknown},
+    names::Names,
 };
 
 /// A configure request that can be served.

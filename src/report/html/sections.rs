@@ -34,7 +34,7 @@ pub(super) fn identity(input: &ReportInput) -> Markup {
 }
 
 /// What the capture is: names and values.
-pub(in crate::report) fn facts(input: &ReportInput) -> Vec<(String, String)> {
+pub(crate) fn facts(input: &ReportInput) -> Vec<(String, String)> {
     let header = &input.header;
     let mut facts = Vec::new();
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
@@ -146,7 +146,7 @@ pub(super) fn configure(input: &ReportInput) -> Markup {
 }
 
 /// A configure body for people: JSON in lines, anything else as it is, cut where it is very long.
-pub(in crate::report) fn body(header: &Header, name: &str) -> Option<String> {
+pub(crate) fn body(header: &Header, name: &str) -> Option<String> {
     let bytes = header.get(name)?;
     let parsed = serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let pretty = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());

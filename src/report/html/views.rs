@@ -136,7 +136,7 @@ fn still(input: &ReportInput, described: &str) -> Markup {
 }
 
 /// A PNG file as the address of an image.
-pub(in crate::report) fn data_url(png: &[u8]) -> String {
+pub(crate) fn data_url(png: &[u8]) -> String {
     format!("data:image/png;base64,{}", BASE64.encode(png))
 }
 

@@ -1,76 +1,20 @@
 //! Pictures drawn on a canvas, with axes, units and a legend.
 
 mod parts;
+mod sheet;
 
 use super::{
-    canvas::{Align, Area, Canvas, Rgb, cut},
-    colour::{DEAD, ERROR, FAINT, INFO, INK, PAPER, STALL, WARNING},
+    canvas::{Align, Area, Canvas, cut},
+    colour::{DEAD, ERROR, FAINT, INK, STALL, WARNING},
     painter::Pictures,
     raster::Raster,
     scale::{self, Tick},
     survey::SensorState,
 };
-use crate::model::finding::Severity;
 use parts::{Up, band, bars, count_axis, image, left_label, legend, marks, nothing, share_of_time, time_axis};
-
-/// Sizes of letters, pixels from line to line: the title, labels of axes, and what explains.
-const TITLE: f32 = 19.0;
-const LABEL: f32 = 15.0;
-const SMALL: f32 = 12.0;
-/// Height of a line of text.
-const LINE: usize = 20;
-
-/// The paper that a picture is drawn on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sheet {
-    /// Width in pixels.
-    pub width: usize,
-    /// Height in pixels.
-    pub height: usize,
-    /// Whose picture it is.
-    pub name: String,
-    /// Findings to mark.
-    pub marks: Vec<Mark>,
-}
-
-/// A finding on a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Where on the axis of the rows, microseconds.
-    pub at_us: Option<i64>,
-    /// When it arrived, nanoseconds since the capture began.
-    pub offset_ns: Option<u64>,
-}
-
-impl Mark {
-    fn colour(self) -> Rgb {
-        match self.severity {
-            Severity::Error => ERROR,
-            Severity::Warning => WARNING,
-            Severity::Info => INFO,
-        }
-    }
-}
-
-impl Sheet {
-    /// Paper with a title, a line that explains, and room for axes; gives the area that is left.
-    fn begin(&self, title: &str, explained: &str) -> (Canvas, Area) {
-        let (width, height) = (self.width.clamp(360, 8000), self.height.clamp(240, 8000));
-        let mut canvas = Canvas::new(width, height, PAPER);
-        let title = format!("{}: {title}", self.name);
-        canvas.text(20, 14, TITLE, Align::Left, &cut(&title, TITLE, width - 40), INK);
-        canvas.text(20, 36, SMALL, Align::Left, &cut(explained, SMALL, width - 40), FAINT);
-        let area = Area {
-            left: 104,
-            top: 70,
-            width: width - 104 - 110,
-            height: height - 70 - 66,
-        };
-        (canvas, area)
-    }
-}
+pub(crate) use sheet::Mark;
+pub use sheet::Sheet;
+use sheet::{LABEL, SMALL};
 
 /// Time × sensor: the level of each sensor.
 #[must_use]

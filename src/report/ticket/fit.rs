@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Kept, TicketError, TicketOptions, size, validate};
+use super::{
+    error::TicketError,
+    judge::{size, validate},
+    options::TicketOptions,
+    part::BundledCapture,
+};
 use crate::{
     das::focus::Span,
     file::{Digest, Reader, Writer, WriterOptions},
@@ -26,7 +31,7 @@ const STEP: f64 = 0.95;
 #[derive(Debug)]
 pub(crate) struct Fit {
     /// What was kept.
-    pub kept: Kept,
+    pub kept: BundledCapture,
     /// The file that holds it; `None` when nothing fits.
     pub file: Option<PathBuf>,
     /// Its content digest.
@@ -52,7 +57,7 @@ impl Fit {
         let whole = size(redacted)?;
         if whole <= room {
             return Ok(Self {
-                kept: Kept::Whole,
+                kept: BundledCapture::Whole,
                 file: Some(redacted.to_owned()),
                 digest: input.summary.map(|summary| summary.digest),
             });
@@ -127,7 +132,7 @@ impl Search<'_> {
             best = better(best, other);
         }
         let none = Fit {
-            kept: Kept::Nothing,
+            kept: BundledCapture::Nothing,
             file: None,
             digest: None,
         };
@@ -199,7 +204,7 @@ impl Search<'_> {
             }
             None => true,
         };
-        let kept = Kept::Part {
+        let kept = BundledCapture::Part {
             from_ns: sliced.from_ns,
             to_ns: sliced.to_ns,
             messages: sliced.messages,

@@ -1,13 +1,23 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use crate::model::event::Observer as _;
 
 use super::*;
 
 /// What Jira takes unless its administrator says otherwise, bytes.
 const MAX_BYTES: u64 = 10_000_000;
 use crate::{
+    analyze::{
+        Rule,
+        validate::{Expectations, Validator},
+    },
+    das::dialect::Layout,
     file::{Attribute, Writer, WriterOptions},
     model::event::{Direction, Event, EventKind},
+    model::finding::Severity,
     report::bundle::{MAX_UNPACKED_BYTES, Opened},
+    transform::redact::Rules,
 };
 
 fn options(max_bytes: u64) -> TicketOptions {
@@ -97,7 +107,7 @@ fn a_bundle_that_holds_everything_reproduces_every_finding() {
         "captures/production.gcap",
     ] {
         let made = made(Path::new(capture), &options(MAX_BYTES)).unwrap();
-        assert_eq!(made.ticket.kept, Kept::Whole, "{capture}");
+        assert_eq!(made.ticket.kept, BundledCapture::Whole, "{capture}");
         let out = made.unpacked();
         assert_eq!(findings(&out.join(CAPTURE)), findings(Path::new(capture)), "{capture}");
         let readme = std::fs::read_to_string(out.join("README.md")).unwrap();
@@ -114,7 +124,7 @@ fn what_does_not_fit_is_cut_around_the_worst_finding_and_said() {
     let limit = 1_200_000;
     let made = made(&faulty, &options(limit)).unwrap();
     assert!(made.size <= limit, "{} bytes", made.size);
-    let Kept::Part {
+    let BundledCapture::Part {
         around,
         messages_left_out,
         ..
@@ -181,7 +191,7 @@ fn a_limit_below_the_report_itself_is_refused_with_the_remedy() {
 #[test]
 fn expectations_travel_with_the_bundle() {
     let mut wanted = options(MAX_BYTES);
-    wanted.expectations = Expectations::parse_toml("bins = 7").unwrap();
+    wanted.expectations = Expectations::parse_toml("bins = 7", &Rule::NAMES).unwrap();
     wanted.fails_from = Severity::Warning;
     let made = made(Path::new("captures/zero-ids.gcap"), &wanted).unwrap();
     assert_eq!(made.ticket.verdict, Verdict::Fail);
@@ -192,7 +202,10 @@ fn expectations_travel_with_the_bundle() {
         "{readme}"
     );
     let text = std::fs::read_to_string(out.join("expectations.toml")).unwrap();
-    assert_eq!(Expectations::parse_toml(&text).unwrap(), wanted.expectations);
+    assert_eq!(
+        Expectations::parse_toml(&text, &Rule::NAMES).unwrap(),
+        wanted.expectations
+    );
 }
 
 #[test]
@@ -249,7 +262,11 @@ fn a_burst_that_time_cannot_divide_is_cut_by_messages() {
     }
     writer.finish().unwrap();
     let made = made(&burst, &options(2_300_000)).unwrap();
-    assert!(matches!(made.ticket.kept, Kept::Part { .. }), "{:?}", made.ticket.kept);
+    assert!(
+        matches!(made.ticket.kept, BundledCapture::Part { .. }),
+        "{:?}",
+        made.ticket.kept
+    );
     let found = findings(&made.unpacked().join(CAPTURE));
     assert!(found.iter().any(|(rule, _)| *rule == "nan"), "{found:?}");
 }

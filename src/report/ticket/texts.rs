@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Kept, Pages};
+use super::{pages::Pages, part::BundledCapture};
 use crate::{
     file::{Attribute, Header},
     model::finding::{Finding, Place},
@@ -56,10 +56,10 @@ pub(super) fn summary(pages: &Pages<'_>) -> String {
 pub(super) fn readme(pages: &Pages<'_>) -> String {
     let mut text = format!("# {}\n\n{}\n\n", verdict(pages.whole), identity(pages));
     match pages.kept {
-        Kept::Nothing => {
+        BundledCapture::Nothing => {
             let _ = writeln!(text, "{}\n", left_out(pages));
         }
-        Kept::Whole | Kept::Part { .. } => {
+        BundledCapture::Whole | BundledCapture::Part { .. } => {
             let _ = writeln!(
                 text,
                 "## Reproduce\n\nGet `capture` with {}, unpack this bundle, and run in its folder:\n\n```console\n$ \
@@ -71,7 +71,7 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
                 super::CAPTURE,
             );
             let _ = writeln!(text, "{}\n", left_out(pages));
-            if matches!(pages.kept, Kept::Part { .. }) {
+            if matches!(pages.kept, BundledCapture::Part { .. }) {
                 let _ = writeln!(
                     text,
                     "`report.html` and `summary.md` cover the whole recording. `validation.json` and `junit.xml` cover \
@@ -184,14 +184,14 @@ fn left_out(pages: &Pages<'_>) -> String {
 /// Where the bundle's capture begins and ends.
 fn cut(pages: &Pages<'_>) -> String {
     match pages.kept {
-        Kept::Whole if pages.withheld > 0 => "The bundle holds the whole capture.".to_owned(),
-        Kept::Whole => "The whole capture is in the bundle.".to_owned(),
-        Kept::Nothing => format!(
+        BundledCapture::Whole if pages.withheld > 0 => "The bundle holds the whole capture.".to_owned(),
+        BundledCapture::Whole => "The whole capture is in the bundle.".to_owned(),
+        BundledCapture::Nothing => format!(
             "The capture is left out, because no part of it fits into {} bytes. Ask the sender for {}.",
             pages.max_bytes,
             code(pages.source)
         ),
-        Kept::Part {
+        BundledCapture::Part {
             from_ns,
             to_ns,
             messages,
@@ -238,16 +238,16 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn of(kept: &'a Kept) -> Option<Self> {
+    fn of(kept: &'a BundledCapture) -> Option<Self> {
         match kept {
-            Kept::Part {
+            BundledCapture::Part {
                 from_ns, to_ns, calls, ..
             } => Some(Self {
                 from_ns: *from_ns,
                 to_ns: *to_ns,
                 calls,
             }),
-            Kept::Whole | Kept::Nothing => None,
+            BundledCapture::Whole | BundledCapture::Nothing => None,
         }
     }
 

@@ -18,10 +18,12 @@ mod foreign;
 mod line;
 mod own;
 mod read;
+mod records;
 mod schemas;
 mod write;
 
-pub use read::{McapReadError, McapReader};
+pub use read::McapReader;
+pub use records::McapReadError;
 pub use schemas::McapSchemas;
 pub use write::{McapWriteError, McapWriter};
 

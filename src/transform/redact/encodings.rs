@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use super::values::MIN_LEN;
-
 /// Base64 digits that the shortest value takes.
 const MIN_BASE64: usize = MIN_LEN.div_ceil(3) * 4;
 
@@ -252,3 +250,7 @@ fn unicode(rest: &[u8]) -> Option<(char, usize)> {
     let character = 0x1_0000 + (first << 10 | (second - 0xdc00));
     Some((char::from_u32(character)?, 12))
 }
+
+/// Shorter values are not looked for: in a few megabytes of compressed bytes three or four of them stand by chance, and a
+/// short word stands everywhere.
+pub(super) const MIN_LEN: usize = 6;

@@ -16,7 +16,7 @@ use std::{
 
 use prost_reflect::DescriptorPool;
 
-use super::{Action, redactor::Ledger};
+use super::{Action, ledger::Ledger};
 use crate::{
     grpc::{descriptors::Descriptors, protobuf::DecodeError},
     model::event::Direction,

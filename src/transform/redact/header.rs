@@ -1,10 +1,6 @@
 //! Secrets in the header of a capture.
 
-use super::{
-    Action, Rules,
-    json::{self, KeyRule},
-    redactor::Ledger,
-};
+use super::{Action, Rules, key_rule::KeyRule, ledger::Ledger, rest};
 use crate::file::{Attribute, Header};
 
 /// Attributes that nobody can hide a value in: what they hold is computed, or public.
@@ -56,7 +52,7 @@ fn attribute(name: &str, value: &[u8], rules: &Rules, keys: &[KeyRule], ledger: 
         return ledger.text(&label, action, &text).map(String::into_bytes);
     }
     if is_configure(name) {
-        return Some(json::redact(value, keys, ledger));
+        return Some(rest::document(value, keys, ledger));
     }
     let clean = text.ok().and_then(|text| ledger.known(text));
     Some(clean.map_or_else(|| value.to_vec(), String::into_bytes))

@@ -2,62 +2,26 @@
 
 use serde_json::{Map, Value};
 
-use super::{Action, metadata::is_secret, redactor::Ledger, rest};
+use super::{
+    Action,
+    form::{form, free},
+    key_rule::KeyRule,
+    ledger::Ledger,
+    metadata::is_secret,
+};
 
-/// A rule for a key, or for a key within others.
-#[derive(Debug, Clone)]
-pub(super) struct KeyRule {
-    /// The keys, innermost last.
-    path: Vec<String>,
-    action: Action,
-    label: String,
+/// A body without secrets and without what the rules hide; `None` when nothing is there to hide. JSON is looked into by its
+/// keys at any depth, a form by its names, and any text by what is before a secret.
+pub(super) fn body(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
+    let by_key = text_as_json(text, rules, ledger).or_else(|| form(text, rules, ledger));
+    let clean = by_key.as_deref().unwrap_or(text);
+    // A key that stands twice is read once, and JSON that cannot be read is text.
+    free(clean, ledger).or(by_key)
 }
 
-impl KeyRule {
-    pub(super) fn new(path: &str, action: &Action) -> Self {
-        Self {
-            path: path.split('.').map(str::to_owned).collect(),
-            action: action.clone(),
-            label: format!("configure {path}={action}"),
-        }
-    }
-
-    /// The rule for a key within others: the one that names the most of them.
-    pub(super) fn of<'a>(rules: &'a [Self], keys: &[String]) -> Option<&'a Self> {
-        let fit = rules.iter().filter(|rule| rule.fits(keys));
-        fit.max_by_key(|rule| rule.path.len())
-    }
-
-    /// What becomes of a text; `None` when it goes.
-    pub(super) fn apply(&self, text: &str, ledger: &mut Ledger) -> Option<String> {
-        ledger.text(&self.label, &self.action, text)
-    }
-
-    fn fits(&self, keys: &[String]) -> bool {
-        let tail = keys.len().checked_sub(self.path.len()).and_then(|at| keys.get(at..));
-        tail.is_some_and(|tail| {
-            tail.iter()
-                .zip(&self.path)
-                .all(|(key, wanted)| key.eq_ignore_ascii_case(wanted))
-        })
-    }
-}
-
-/// Hides what the rules name in a JSON text, and what exists under names that tell of a secret. A text that is no JSON is
-/// masked as a whole.
-pub(super) fn redact(body: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
-    let text = std::str::from_utf8(body).ok();
-    if let Some(text) = text.filter(|text| serde_json::from_str::<Value>(text).is_ok()) {
-        return rest::body(text, rules, ledger).map_or_else(|| body.to_vec(), String::into_bytes);
-    }
-    let text = String::from_utf8_lossy(body);
-    let masked = ledger.text("configure that is no JSON=mask", &Action::Mask, &text);
-    masked.map_or_else(Vec::new, String::into_bytes)
-}
-
-/// The same for a text that may be JSON; `None` when it is not, or when nothing is there to hide: what was not touched stays
-/// byte for byte.
-pub(super) fn text(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
+/// Hides what the rules name in a text that may be JSON, and what exists under names that tell of a secret; `None` when it is
+/// no JSON, or when nothing is there to hide: what was not touched stays byte for byte.
+fn text_as_json(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
@@ -108,7 +72,7 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
         }
         Value::String(text) => {
             // JSON within JSON, and URLs with secrets in them.
-            if let Some(clean) = rest::body(text, rules, ledger) {
+            if let Some(clean) = body(text, rules, ledger) {
                 *text = clean;
                 *changed = true;
             }

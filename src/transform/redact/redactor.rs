@@ -1,11 +1,12 @@
 //! The machine: events in, events without secrets out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Action, FieldError, REDACTED, RedactionRule, Rules, SecretValues,
     fields::{FieldRules, Opaque},
-    json::KeyRule,
+    key_rule::KeyRule,
+    ledger::Ledger,
     metadata::is_secret,
     rest,
     secrets::parts,
@@ -16,90 +17,6 @@ use crate::{
     grpc::{self, status::percent_encode},
     model::event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Status},
 };
-
-/// What was hidden so far: how often, by which rule, and the values themselves, to be looked for.
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    salt: String,
-    counts: BTreeMap<String, u64>,
-    /// Rules that found their place, whether there was something to hide or not.
-    seen: BTreeSet<String>,
-    pub(super) values: SecretValues,
-}
-
-impl Ledger {
-    /// What becomes of a text; `None` when it goes.
-    pub(super) fn text(&mut self, label: &str, action: &Action, text: &str) -> Option<String> {
-        let hidden = action.text(text, &self.salt);
-        self.seen(label);
-        if hidden.as_deref() == Some(text) {
-            return hidden;
-        }
-        self.count(label);
-        match action {
-            // Of an address only the host is hidden, and only that may not stand elsewhere.
-            Action::Host => super::url::hosts(text).for_each(|host| self.values.add(host.as_bytes())),
-            _ => self.values.add(text.as_bytes()),
-        }
-        hidden
-    }
-
-    /// What becomes of bytes; `None` when they go.
-    pub(super) fn bytes(&mut self, label: &str, action: &Action, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.count(label);
-        self.values.add(bytes);
-        match action {
-            Action::Drop => None,
-            Action::Mask | Action::Host => Some(Vec::new()),
-            Action::Hash | Action::Constant(_) => {
-                let text = String::from_utf8_lossy(bytes);
-                action.text(&text, &self.salt).map(String::into_bytes)
-            }
-        }
-    }
-
-    /// What becomes of a number; `None` when it goes.
-    pub(super) fn number(&mut self, label: &str, action: &Action, value: u64) -> Option<u64> {
-        self.count(label);
-        action.number(value, &self.salt)
-    }
-
-    /// A rule has found its place.
-    fn seen(&mut self, label: &str) {
-        if !self.seen.contains(label) {
-            self.seen.insert(label.to_owned());
-        }
-    }
-
-    /// A secret was found and is masked.
-    pub(super) fn hidden(&mut self, label: &str, secret: &str) {
-        self.count(label);
-        self.values.add(secret.as_bytes());
-    }
-
-    pub(super) fn count(&mut self, label: &str) {
-        self.seen(label);
-        if let Some(count) = self.counts.get_mut(label) {
-            *count += 1;
-        } else {
-            self.counts.insert(label.to_owned(), 1);
-        }
-    }
-
-    /// A free text without the values that are hidden elsewhere; `None` when it holds none.
-    pub(super) fn known(&mut self, text: &str) -> Option<String> {
-        let clean = self.values.replace(text)?;
-        self.count("values in other texts=mask");
-        Some(clean)
-    }
-
-    /// The same for a value under a name, which may be no text.
-    fn known_in(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
-        let clean = visit::clean(&self.values, name, value)?;
-        self.count("values in other texts=mask");
-        Some(clean)
-    }
-}
 
 /// Takes secrets out of the events of one capture, in their order, and out of its header.
 #[derive(Debug)]

@@ -1,19 +1,15 @@
 //! REST exchanges, as a proxy notes them: path, bodies, addresses.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::{
     Action,
-    json::{self, KeyRule},
-    redactor::Ledger,
-    scrub::scrub,
+    form::{form, free},
+    json::{self, body},
+    key_rule::KeyRule,
+    ledger::Ledger,
 };
-use crate::grpc::status::percent_decode;
-
-/// What is said of a secret that was found by what is before it.
-const LABEL: &str = "secrets in REST exchanges=mask";
 
 /// A body that begins so is compressed as gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -54,22 +50,6 @@ pub(super) fn note(text: &str, rules: &[KeyRule], addresses: Option<&Action>, le
     changed.then(|| whole.to_string())
 }
 
-/// A body without secrets and without what the rules hide; `None` when nothing is there to hide. JSON is looked into by its
-/// keys at any depth, a form by its names, and any text by what is before a secret.
-pub(super) fn body(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
-    let by_key = json::text(text, rules, ledger).or_else(|| form(text, rules, ledger));
-    let clean = by_key.as_deref().unwrap_or(text);
-    // A key that stands twice is read once, and JSON that cannot be read is text.
-    free(clean, ledger).or(by_key)
-}
-
-/// Text without what looks like a secret, or is known as one.
-pub(super) fn free(text: &str, ledger: &mut Ledger) -> Option<String> {
-    let scrubbed = scrub(text, &mut |secret| ledger.hidden(LABEL, secret));
-    let clean = scrubbed.as_deref().unwrap_or(text);
-    ledger.known(clean).or(scrubbed)
-}
-
 fn path(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     let by_name = text.split_once('?').and_then(|(path, query)| {
         let query = form(query, rules, ledger)?;
@@ -77,38 +57,6 @@ fn path(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     });
     let clean = by_name.as_deref().unwrap_or(text);
     free(clean, ledger).or(by_name)
-}
-
-/// `a=b&c=d` by the rules for its names.
-fn form(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
-    if rules.is_empty() || !text.contains('=') || text.contains(char::is_whitespace) {
-        return None;
-    }
-    let mut changed = false;
-    let pairs = text.split('&').filter_map(|pair| {
-        let hidden = pair.split_once('=').and_then(|(name, value)| {
-            let plain = |text: &str| percent_decode(text.replace('+', " ").as_bytes());
-            let rule = KeyRule::of(rules, &[plain(name)])?;
-            let value = plain(value);
-            let clean = rule.apply(&value, ledger);
-            (clean.as_deref() != Some(&value)).then(|| clean.map(|clean| format!("{name}={}", escaped(&clean))))
-        });
-        match hidden {
-            Some(hidden) => {
-                changed = true;
-                hidden
-            }
-            None => Some(pair.to_owned()),
-        }
-    });
-    let pairs: Vec<_> = pairs.collect();
-    changed.then(|| pairs.join("&"))
-}
-
-/// A value as it may stand in a form.
-fn escaped(text: &str) -> String {
-    const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'&').add(b'+').add(b'#').add(b' ');
-    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// The length of a body that is no text and that could hold a secret: it is compressed, or does.
@@ -146,6 +94,18 @@ fn withhold(rest: &mut Map<String, Value>, name: &str, bytes: usize) {
             rest.insert(key, value);
         }
     }
+}
+
+/// Hides what the rules name in a JSON text, and what exists under names that tell of a secret. A text that is no JSON is
+/// masked as a whole.
+pub(super) fn document(bytes: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
+    let text = std::str::from_utf8(bytes).ok();
+    if let Some(text) = text.filter(|text| serde_json::from_str::<Value>(text).is_ok()) {
+        return body(text, rules, ledger).map_or_else(|| bytes.to_vec(), String::into_bytes);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let masked = ledger.text("configure that is no JSON=mask", &Action::Mask, &text);
+    masked.map_or_else(Vec::new, String::into_bytes)
 }
 
 #[cfg(test)]

@@ -1,21 +1,14 @@
 //! Secrets in free text, by what is before them: URLs, forms, JSON in pieces, XML, headers.
 
 mod find;
+mod spot;
 
-use std::ops::Range;
+use spot::Spot;
 
 use super::{
     REDACTED,
     encodings::{WINDOW, each_escaped},
 };
-
-/// A part of a text to be masked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Spot {
-    at: Range<usize>,
-    /// What is in its place.
-    put: &'static str,
-}
 
 /// `text` without what looks like a secret: user and password of URLs; values of secret names in queries, forms, JSON, XML
 /// and headers; what follows `Bearer` or `Basic`; JSON Web Tokens. `None` when there is nothing. `found` is shown each.

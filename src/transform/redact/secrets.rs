@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    MetadataPolicy, SecretValues, header::OPEN, metadata::hide_secrets, names::is_secret, redactor::Ledger, rest,
+    MetadataPolicy, SecretValues, header::OPEN, json, ledger::Ledger, metadata::hide_secrets, names::is_secret, rest,
     scrub::scrub, visit,
 };
 use crate::{
@@ -216,7 +216,7 @@ impl Secrets {
             let text = match name.as_str() {
                 open if OPEN.contains(&open) => None,
                 Attribute::CONFIGURE_REQUEST | Attribute::CONFIGURE_RESPONSE => {
-                    self.with_ledger(|ledger| rest::body(text, &[], ledger))
+                    self.with_ledger(|ledger| json::body(text, &[], ledger))
                 }
                 _ => self.masked(text),
             };

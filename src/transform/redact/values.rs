@@ -5,11 +5,7 @@ use std::{
     ops::{Bound, Range},
 };
 
-use super::encodings::each_decoded;
-
-/// Shorter values are not looked for: in a few megabytes of compressed bytes three or four of them stand by chance, and a
-/// short word stands everywhere.
-pub(super) const MIN_LEN: usize = 6;
+use super::encodings::{MIN_LEN, each_decoded};
 
 /// Values that are kept to be looked for; a capture that hides more of them (an id for each row) is searched for these.
 const MAX_VALUES: usize = 1 << 16;

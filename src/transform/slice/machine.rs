@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Cut, EncodeError, SliceError, Sliced, SlicedCall,
+    Cut, SliceError, Sliced, SlicedCall,
+    error::EncodeError,
     plan::{CallPlan, Plan},
     sensors::{Sieve, Sifted},
 };

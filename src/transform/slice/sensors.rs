@@ -1,13 +1,16 @@
 //! Messages with fewer sensors: everything else stays as it stood on the wire, unknown fields and their order included.
 
 mod block;
+mod outcome;
 mod rows;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::EncodeError;
+pub(super) use outcome::Sifted;
+
+use super::error::EncodeError;
 use crate::{
     das::{dialect::Dialect, focus::SensorSet},
     grpc,
@@ -27,17 +30,6 @@ pub(super) struct Sieve {
 struct Call {
     dialect: Dialect,
     encoding: Option<String>,
-}
-
-/// What became of a message.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Sifted {
-    /// It is none of a spectrogram stream.
-    Untouched,
-    /// What is left of it.
-    Anew(Vec<u8>),
-    /// It holds none of the sensors, and cannot be without any.
-    Nothing,
 }
 
 impl Sieve {
@@ -101,13 +93,6 @@ impl Sieve {
         (self.met, self.looked) = (self.met || sifted.met, true);
         Ok(sifted.message)
     }
-}
-
-/// What was made of a message, and whether it held one of the sensors.
-#[derive(Debug)]
-struct Outcome {
-    message: Sifted,
-    met: bool,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::das::focus::Span;
 use crate::{
     das::dialect::datastream,
     file::{Header, WriterOptions},

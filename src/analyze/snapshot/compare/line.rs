@@ -1,6 +1,7 @@
 //! Whether two lines are alike.
 
-use super::{DIGEST, GoldenTolerance};
+use super::tolerance::GoldenTolerance;
+use crate::analyze::snapshot::digest_line::DIGEST;
 
 pub(super) fn alike(golden: &str, new: &str, tolerance: GoldenTolerance) -> bool {
     if golden == new {

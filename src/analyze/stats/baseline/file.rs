@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Baseline, METRICS, VERSION};
+use super::{
+    metrics::METRICS,
+    values::{Baseline, VERSION},
+};
 use crate::analyze::stats::TimingSource;
 
 /// A baseline file that cannot be used; every error names the key.

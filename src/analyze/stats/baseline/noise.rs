@@ -1,6 +1,6 @@
 //! How much a metric moves by itself: what is no more than that is no regression.
 
-use super::Baseline;
+use super::values::Baseline;
 
 /// Frames or rows by which two recordings of one stream differ because they were begun and stopped at other moments.
 const COUNT: f64 = 2.0;

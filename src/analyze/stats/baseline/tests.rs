@@ -1,6 +1,7 @@
 mod recordings;
 
 use super::*;
+use crate::analyze::stats::TimingSource;
 use crate::{
     analyze::stats::{StatsCollector, StatsOptions, delivery::InterArrival},
     file::Header,

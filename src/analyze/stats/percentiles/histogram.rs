@@ -1,6 +1,6 @@
 //! Counts of keys by their upper 16 bits, in pages that exist once something falls into them.
 
-use super::value;
+use super::key::value;
 
 /// Bins of a page: the lower half of the 16 bits.
 const PAGE: usize = 256;

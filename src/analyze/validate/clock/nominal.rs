@@ -1,6 +1,6 @@
 //! What a regular stream of rows looks like: how far apart its rows are.
 
-use super::{Basis, RowTime, TOLERANCE, TOLERANCE_MS, What};
+use super::row::{Basis, RowTime, TOLERANCE, TOLERANCE_MS, What};
 
 /// Timestamps are whole milliseconds: rows that are closer than this cannot be told apart by them.
 const MIN_RESOLVABLE_MS: f64 = 2.0;

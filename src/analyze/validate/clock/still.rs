@@ -1,9 +1,9 @@
 //! A clock that stands still: rows that bear the time of the row before them, and are other rows.
 
-use super::RowTime;
+use super::row::RowTime;
 
 /// Rows in a run from which the clock stands still; fewer are taken for rows that came twice, or for rows of two sources.
-pub(in crate::analyze::validate) const STANDSTILL: u64 = 8;
+pub(crate) const STANDSTILL: u64 = 8;
 
 /// Rows of a whole stream from which one time for all of them is told, though they are fewer than [`STANDSTILL`].
 const WHOLE_STREAM: u64 = 3;

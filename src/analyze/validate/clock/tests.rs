@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::finding::Place;
 
 const DT: i64 = 50;
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An intensity out of bounds.
-pub(in crate::analyze::validate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
+pub(crate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
     id: "out-of-range-amplitude",
     severity: Severity::Error,
     otherwise: None,
@@ -23,13 +23,7 @@ pub(in crate::analyze::validate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
 };
 
 /// Judges a row of which one pass has told that a value lies outside.
-pub(in crate::analyze::validate) fn out_of_range(
-    book: &mut Book,
-    place: Place,
-    row: &Row<'_>,
-    scans: &[Scan],
-    bounds: &Span<f64>,
-) {
+pub(crate) fn out_of_range(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan], bounds: &Span<f64>) {
     let outside = |value: f32| value.is_finite() && !(bounds.min..=bounds.max).contains(&f64::from(value));
     let candidates =
         row.sensors.iter().zip(scans).filter(|(_, scan)| {

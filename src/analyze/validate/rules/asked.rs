@@ -6,7 +6,7 @@ use crate::{
     analyze::validate::{
         book::{Book, Note, Text},
         rule::Rule,
-        rules::timing::short,
+        rules::text::short,
     },
     das::{expect::Expectations, focus::Span},
     model::finding::{Place, Severity},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Less than was asked for.
-pub(in crate::analyze::validate) const REQUEST_NOT_MET: Rule = Rule {
+pub(crate) const REQUEST_NOT_MET: Rule = Rule {
     id: "request-not-met",
     severity: Severity::Error,
     otherwise: Some((
@@ -32,7 +32,7 @@ pub(in crate::analyze::validate) const REQUEST_NOT_MET: Rule = Rule {
 };
 
 /// Judges the channels: `seen` are the sensors of all streams.
-pub(in crate::analyze::validate) fn channels(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+pub(crate) fn channels(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
     let Some(asked) = expect.requested.channels else { return };
     let mapped = &expect.channels.streams;
     let (got, by) = if mapped.is_empty() {
@@ -105,7 +105,7 @@ fn fit(asked: Span<i64>, got: &BTreeSet<i64>) -> Fit {
 }
 
 /// Judges the frequencies.
-pub(in crate::analyze::validate) fn frequencies(book: &mut Book, expect: &Expectations) {
+pub(crate) fn frequencies(book: &mut Book, expect: &Expectations) {
     let (Some(bins), Some(asked)) = (&expect.bins_hz, &expect.requested.frequency_hz) else {
         return;
     };

@@ -4,14 +4,14 @@ use crate::{
     analyze::validate::{
         book::{Book, Note, Text},
         rule::Rule,
-        rules::timing::short,
+        rules::text::short,
     },
     das::expect::Expectations,
     model::finding::{Place, Severity},
 };
 
 /// The first frame is late.
-pub(in crate::analyze::validate) const LATE_FIRST_FRAME: Rule = Rule {
+pub(crate) const LATE_FIRST_FRAME: Rule = Rule {
     id: "late-first-frame",
     severity: Severity::Warning,
     otherwise: None,
@@ -23,7 +23,7 @@ pub(in crate::analyze::validate) const LATE_FIRST_FRAME: Rule = Rule {
 };
 
 /// Silence between frames.
-pub(in crate::analyze::validate) const STALL: Rule = Rule {
+pub(crate) const STALL: Rule = Rule {
     id: "stall",
     severity: Severity::Warning,
     otherwise: None,
@@ -35,7 +35,7 @@ pub(in crate::analyze::validate) const STALL: Rule = Rule {
 };
 
 /// Too few frames or bytes in a second.
-pub(in crate::analyze::validate) const LOW_THROUGHPUT: Rule = Rule {
+pub(crate) const LOW_THROUGHPUT: Rule = Rule {
     id: "low-throughput",
     severity: Severity::Warning,
     otherwise: None,
@@ -48,12 +48,7 @@ pub(in crate::analyze::validate) const LOW_THROUGHPUT: Rule = Rule {
 
 const NS: f64 = 1e9;
 
-pub(in crate::analyze::validate) fn late_first_frame(
-    book: &mut Book,
-    place: Place,
-    waited_ns: u64,
-    expect: &Expectations,
-) {
+pub(crate) fn late_first_frame(book: &mut Book, place: Place, waited_ns: u64, expect: &Expectations) {
     let limit = expect.first_frame_ns();
     if waited_ns <= limit {
         return;
@@ -66,7 +61,7 @@ pub(in crate::analyze::validate) fn late_first_frame(
     });
 }
 
-pub(in crate::analyze::validate) fn stall(book: &mut Book, place: Place, silence_ns: u64, expect: &Expectations) {
+pub(crate) fn stall(book: &mut Book, place: Place, silence_ns: u64, expect: &Expectations) {
     let limit = expect.largest_gap_ns();
     if silence_ns <= limit {
         return;
@@ -80,7 +75,7 @@ pub(in crate::analyze::validate) fn stall(book: &mut Book, place: Place, silence
 }
 
 /// `messages` and `bytes` came in `lasted_ns`, the first message left out.
-pub(in crate::analyze::validate) fn low_throughput(
+pub(crate) fn low_throughput(
     book: &mut Book,
     place: Place,
     (messages, bytes, lasted_ns): (u64, u64, u64),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Another number of bins.
-pub(in crate::analyze::validate) const SHAPE_CHANGE: Rule = Rule {
+pub(crate) const SHAPE_CHANGE: Rule = Rule {
     id: "shape-change",
     severity: Severity::Warning,
     otherwise: None,
@@ -22,7 +22,7 @@ pub(in crate::analyze::validate) const SHAPE_CHANGE: Rule = Rule {
 };
 
 /// Another canvas.
-pub(in crate::analyze::validate) const CANVAS_CHANGE: Rule = Rule {
+pub(crate) const CANVAS_CHANGE: Rule = Rule {
     id: "canvas-change",
     severity: Severity::Warning,
     otherwise: None,
@@ -33,7 +33,7 @@ pub(in crate::analyze::validate) const CANVAS_CHANGE: Rule = Rule {
 };
 
 /// Another job.
-pub(in crate::analyze::validate) const JOB_CHANGE: Rule = Rule {
+pub(crate) const JOB_CHANGE: Rule = Rule {
     id: "job-change",
     severity: Severity::Warning,
     otherwise: None,
@@ -44,7 +44,7 @@ pub(in crate::analyze::validate) const JOB_CHANGE: Rule = Rule {
 };
 
 /// Fields that the schema does not know.
-pub(in crate::analyze::validate) const UNKNOWN_FIELDS: Rule = Rule {
+pub(crate) const UNKNOWN_FIELDS: Rule = Rule {
     id: "unknown-fields",
     severity: Severity::Warning,
     otherwise: None,
@@ -57,13 +57,13 @@ pub(in crate::analyze::validate) const UNKNOWN_FIELDS: Rule = Rule {
 
 /// What is remembered of a call.
 #[derive(Debug, Default)]
-pub(in crate::analyze::validate) struct Memory {
+pub(crate) struct Memory {
     canvas: Option<String>,
-    pub(in crate::analyze::validate) bins: Option<usize>,
+    pub(crate) bins: Option<usize>,
     job: Option<i32>,
 }
 
-pub(in crate::analyze::validate) fn unknown_fields(book: &mut Book, place: Place, frame: &Frame<'_>) {
+pub(crate) fn unknown_fields(book: &mut Book, place: Place, frame: &Frame<'_>) {
     for field in &frame.unknown {
         book.note(Note::new(&UNKNOWN_FIELDS, place).kind(Kind::Field(*field)), || {
             Text::new(format!("fields that the schema does not know, the first in {place}")).seen(format!(
@@ -74,7 +74,7 @@ pub(in crate::analyze::validate) fn unknown_fields(book: &mut Book, place: Place
     }
 }
 
-pub(in crate::analyze::validate) fn canvas_change(book: &mut Book, memory: &mut Memory, place: Place, row: &Row<'_>) {
+pub(crate) fn canvas_change(book: &mut Book, memory: &mut Memory, place: Place, row: &Row<'_>) {
     let Some(canvas) = row.canvas.as_deref() else { return };
     match memory.canvas.as_deref() {
         Some(before) if before == canvas => return,
@@ -88,7 +88,7 @@ pub(in crate::analyze::validate) fn canvas_change(book: &mut Book, memory: &mut 
     memory.canvas = Some(canvas.to_owned());
 }
 
-pub(in crate::analyze::validate) fn job_change(book: &mut Book, memory: &mut Memory, place: Place, job: Option<i32>) {
+pub(crate) fn job_change(book: &mut Book, memory: &mut Memory, place: Place, job: Option<i32>) {
     let Some(job) = job else { return };
     if let Some(before) = memory.job.replace(job).filter(|before| *before != job) {
         book.note(Note::new(&JOB_CHANGE, place), || {
@@ -99,12 +99,7 @@ pub(in crate::analyze::validate) fn job_change(book: &mut Book, memory: &mut Mem
     }
 }
 
-pub(in crate::analyze::validate) fn shape_change(
-    book: &mut Book,
-    memory: &mut Memory,
-    place: Place,
-    bins: usize,
-) -> bool {
+pub(crate) fn shape_change(book: &mut Book, memory: &mut Memory, place: Place, bins: usize) -> bool {
     let changed = memory.bins.replace(bins).filter(|before| *before != bins);
     let Some(before) = changed else { return false };
     book.note(Note::new(&SHAPE_CHANGE, place), || {

@@ -4,7 +4,7 @@ use crate::{
     analyze::validate::{
         book::{Book, Note, Text},
         rule::Rule,
-        rules::timing::short,
+        rules::text::short,
     },
     grpc::{idle::is_idle_close, status},
     model::text::counted,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A status other than OK.
-pub(in crate::analyze::validate) const ERROR_STATUS: Rule = Rule {
+pub(crate) const ERROR_STATUS: Rule = Rule {
     id: "error-status",
     severity: Severity::Error,
     otherwise: None,
@@ -27,7 +27,7 @@ pub(in crate::analyze::validate) const ERROR_STATUS: Rule = Rule {
 };
 
 /// A connection that broke.
-pub(in crate::analyze::validate) const BROKEN_CALL: Rule = Rule {
+pub(crate) const BROKEN_CALL: Rule = Rule {
     id: "broken-call",
     severity: Severity::Error,
     otherwise: None,
@@ -39,7 +39,7 @@ pub(in crate::analyze::validate) const BROKEN_CALL: Rule = Rule {
 };
 
 /// A limit of ours.
-pub(in crate::analyze::validate) const DEADLINE: Rule = Rule {
+pub(crate) const DEADLINE: Rule = Rule {
     id: "deadline",
     severity: Severity::Error,
     otherwise: None,
@@ -50,7 +50,7 @@ pub(in crate::analyze::validate) const DEADLINE: Rule = Rule {
 };
 
 /// A call without an ending.
-pub(in crate::analyze::validate) const UNENDED_CALL: Rule = Rule {
+pub(crate) const UNENDED_CALL: Rule = Rule {
     id: "unended-call",
     severity: Severity::Error,
     otherwise: Some((Severity::Info, "the capture is being recorded")),
@@ -62,7 +62,7 @@ pub(in crate::analyze::validate) const UNENDED_CALL: Rule = Rule {
 };
 
 /// A capture that cannot be read to its end.
-pub(in crate::analyze::validate) const DAMAGED_CAPTURE: Rule = Rule {
+pub(crate) const DAMAGED_CAPTURE: Rule = Rule {
     id: "damaged-capture",
     severity: Severity::Error,
     otherwise: None,
@@ -74,7 +74,7 @@ pub(in crate::analyze::validate) const DAMAGED_CAPTURE: Rule = Rule {
 };
 
 /// Messages that the recorder lost.
-pub(in crate::analyze::validate) const GAP: Rule = Rule {
+pub(crate) const GAP: Rule = Rule {
     id: "gap",
     severity: Severity::Error,
     otherwise: None,
@@ -84,7 +84,7 @@ pub(in crate::analyze::validate) const GAP: Rule = Rule {
     hint: "the reason says what left them out, and why",
 };
 
-pub(in crate::analyze::validate) fn gap(book: &mut Book, place: Place, gap: &Gap) {
+pub(crate) fn gap(book: &mut Book, place: Place, gap: &Gap) {
     let note = Note::new(&GAP, place).times(gap.messages).weight(gap.messages as f64);
     book.note(note, || {
         let text = Text::new(format!(
@@ -104,16 +104,16 @@ pub(in crate::analyze::validate) fn gap(book: &mut Book, place: Place, gap: &Gap
 
 /// What came before an ending.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::analyze::validate) struct Before {
+pub(crate) struct Before {
     /// Messages that were received.
-    pub(in crate::analyze::validate) messages: u64,
+    pub(crate) messages: u64,
     /// Nanoseconds since the last of them.
-    pub(in crate::analyze::validate) silence_ns: u64,
+    pub(crate) silence_ns: u64,
 }
 
 /// What an ending says of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Verdict {
+pub(crate) enum Verdict {
     /// The server had no more to say.
     Complete,
     /// Someone on this side had enough.
@@ -123,7 +123,7 @@ pub(in crate::analyze::validate) enum Verdict {
 }
 
 /// Judges an ending.
-pub(in crate::analyze::validate) fn judge(book: &mut Book, place: Place, ending: &Ending, before: Before) -> Verdict {
+pub(crate) fn judge(book: &mut Book, place: Place, ending: &Ending, before: Before) -> Verdict {
     if is_idle_close(ending, before.messages, before.silence_ns) {
         return Verdict::Complete;
     }
@@ -172,7 +172,7 @@ pub(in crate::analyze::validate) fn judge(book: &mut Book, place: Place, ending:
     }
 }
 
-pub(in crate::analyze::validate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded: bool) {
+pub(crate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded: bool) {
     let severity = if is_recorded { Severity::Info } else { Severity::Error };
     book.note(Note::new(&UNENDED_CALL, place).severity(severity), || {
         let frames = counted(messages, "frame");
@@ -184,7 +184,7 @@ pub(in crate::analyze::validate) fn unended(book: &mut Book, place: Place, messa
     });
 }
 
-pub(in crate::analyze::validate) fn damaged(book: &mut Book, place: Place, what: &str) {
+pub(crate) fn damaged(book: &mut Book, place: Place, what: &str) {
     book.note(Note::new(&DAMAGED_CAPTURE, place), || {
         Text::new(format!("judged up to the damage only: {what}"))
     });

@@ -4,7 +4,7 @@ use crate::{
     analyze::validate::{
         book::{Book, Note, Text},
         rule::Rule,
-        rules::timing::short,
+        rules::text::short,
     },
     das::{
         expect::{ExpectationSource, Expectations, Expected},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Another number of bins than configured.
-pub(in crate::analyze::validate) const UNEXPECTED_BINS: Rule = Rule {
+pub(crate) const UNEXPECTED_BINS: Rule = Rule {
     id: "unexpected-bins",
     severity: Severity::Error,
     otherwise: None,
@@ -27,7 +27,7 @@ pub(in crate::analyze::validate) const UNEXPECTED_BINS: Rule = Rule {
 };
 
 /// Frequencies outside what was asked for.
-pub(in crate::analyze::validate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
+pub(crate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
     id: "out-of-range-frequency",
     severity: Severity::Warning,
     otherwise: Some((Severity::Error, "an expectation gives the range")),
@@ -40,7 +40,7 @@ pub(in crate::analyze::validate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
 };
 
 /// Fewer rows or frames than there should be.
-pub(in crate::analyze::validate) const SHORT_STREAM: Rule = Rule {
+pub(crate) const SHORT_STREAM: Rule = Rule {
     id: "short-stream",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "only the requested time window gives the length")),
@@ -53,7 +53,7 @@ pub(in crate::analyze::validate) const SHORT_STREAM: Rule = Rule {
 };
 
 /// Fewer streams than there should be.
-pub(in crate::analyze::validate) const MISSING_STREAM: Rule = Rule {
+pub(crate) const MISSING_STREAM: Rule = Rule {
     id: "missing-stream",
     severity: Severity::Error,
     otherwise: None,
@@ -70,12 +70,7 @@ const COMPLETE: f64 = 0.95;
 /// Windows are asked for in whole seconds, and recordings do not begin on them: so many may be lacking.
 const WINDOW_SLACK_S: f64 = 1.0;
 
-pub(in crate::analyze::validate) fn unexpected_bins(
-    book: &mut Book,
-    place: Place,
-    bins: usize,
-    expected: &Expected<u64>,
-) -> bool {
+pub(crate) fn unexpected_bins(book: &mut Book, place: Place, bins: usize, expected: &Expected<u64>) -> bool {
     if bins as u64 == expected.value {
         return false;
     }
@@ -90,7 +85,7 @@ pub(in crate::analyze::validate) fn unexpected_bins(
     true
 }
 
-pub(in crate::analyze::validate) fn out_of_range_frequency(book: &mut Book, expect: &Expectations) {
+pub(crate) fn out_of_range_frequency(book: &mut Book, expect: &Expectations) {
     let (Some(bins), Some(asked)) = (&expect.bins_hz, &expect.frequency_hz) else {
         return;
     };
@@ -123,16 +118,16 @@ pub(in crate::analyze::validate) fn out_of_range_frequency(book: &mut Book, expe
 
 /// How long a capture is.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::analyze::validate) struct Length {
+pub(crate) struct Length {
     /// Frames of all calls.
-    pub(in crate::analyze::validate) frames: u64,
+    pub(crate) frames: u64,
     /// Rows of all calls.
-    pub(in crate::analyze::validate) rows: u64,
+    pub(crate) rows: u64,
     /// Rows of the longest call, when every call ended by itself.
-    pub(in crate::analyze::validate) complete_rows: Option<u64>,
+    pub(crate) complete_rows: Option<u64>,
 }
 
-pub(in crate::analyze::validate) fn short_stream(book: &mut Book, expect: &Expectations, length: Length) {
+pub(crate) fn short_stream(book: &mut Book, expect: &Expectations, length: Length) {
     let minima = [
         (expect.minimum_frames.as_ref(), length.frames, "frames"),
         (expect.minimum_rows.as_ref(), length.rows, "rows"),
@@ -171,12 +166,7 @@ pub(in crate::analyze::validate) fn short_stream(book: &mut Book, expect: &Expec
 }
 
 /// `streams` were recorded; `panda` of them are known to be parts of a whole.
-pub(in crate::analyze::validate) fn missing_stream(
-    book: &mut Book,
-    expect: &Expectations,
-    streams: u32,
-    is_parted: bool,
-) {
+pub(crate) fn missing_stream(book: &mut Book, expect: &Expectations, streams: u32, is_parted: bool) {
     let Some(expected) = &expect.streams else { return };
     let judged = is_parted || expected.source != ExpectationSource::Response;
     if !judged || streams >= expected.value || streams == 0 {

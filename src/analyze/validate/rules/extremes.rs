@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Extremes upside down.
-pub(in crate::analyze::validate) const MAX_BELOW_MIN: Rule = Rule {
+pub(crate) const MAX_BELOW_MIN: Rule = Rule {
     id: "max-below-min",
     severity: Severity::Error,
     otherwise: None,
@@ -22,7 +22,7 @@ pub(in crate::analyze::validate) const MAX_BELOW_MIN: Rule = Rule {
 };
 
 /// Extremes that are not those of the values.
-pub(in crate::analyze::validate) const EXTREMES_MISMATCH: Rule = Rule {
+pub(crate) const EXTREMES_MISMATCH: Rule = Rule {
     id: "extremes-mismatch",
     severity: Severity::Error,
     otherwise: None,
@@ -36,7 +36,7 @@ pub(in crate::analyze::validate) const EXTREMES_MISMATCH: Rule = Rule {
 };
 
 /// A running maximum that fell.
-pub(in crate::analyze::validate) const GLOBAL_MAXIMUM_FELL: Rule = Rule {
+pub(crate) const GLOBAL_MAXIMUM_FELL: Rule = Rule {
     id: "global-maximum-fell",
     severity: Severity::Warning,
     otherwise: None,
@@ -51,13 +51,13 @@ const RELATIVE: f64 = 1e-6;
 
 /// What is remembered of a call's extremes.
 #[derive(Debug, Default)]
-pub(in crate::analyze::validate) struct Running {
+pub(crate) struct Running {
     maximum: Option<f64>,
 }
 
 /// What explains extremes that do not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Excuse {
+pub(crate) enum Excuse {
     None,
     /// Values are missing or shifted, so that declared extremes may lie outside the actual ones.
     Fewer,
@@ -66,7 +66,7 @@ pub(in crate::analyze::validate) enum Excuse {
 }
 
 /// Judges the declared extremes of a frame whose values are `actual`.
-pub(in crate::analyze::validate) fn judge(
+pub(crate) fn judge(
     book: &mut Book,
     running: &mut Running,
     place: Place,

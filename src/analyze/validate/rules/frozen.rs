@@ -23,7 +23,7 @@ use crate::{
 const MAX_COMPARED: u64 = 32 << 20;
 
 /// The whole payload stands still.
-pub(in crate::analyze::validate) const FROZEN_PAYLOAD: Rule = Rule {
+pub(crate) const FROZEN_PAYLOAD: Rule = Rule {
     id: "frozen-payload",
     severity: Severity::Error,
     otherwise: None,
@@ -36,7 +36,7 @@ pub(in crate::analyze::validate) const FROZEN_PAYLOAD: Rule = Rule {
 };
 
 /// One sensor stands still.
-pub(in crate::analyze::validate) const STUCK_SENSOR: Rule = Rule {
+pub(crate) const STUCK_SENSOR: Rule = Rule {
     id: "stuck-sensor",
     severity: Severity::Warning,
     otherwise: None,
@@ -55,7 +55,7 @@ const MIN_ROWS: usize = 8;
 
 /// What is remembered of the last frame: the message itself, cheaply, and what tells it apart at a glance.
 #[derive(Debug, Default)]
-pub(in crate::analyze::validate) struct Memory {
+pub(crate) struct Memory {
     data: Bytes,
     compressed: bool,
     first: Glance,
@@ -70,15 +70,15 @@ struct Glance {
 
 /// How a call speaks, to read its last message again.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::analyze::validate) struct Speech<'a> {
-    pub(in crate::analyze::validate) dialect: Dialect,
-    pub(in crate::analyze::validate) layout: Layout,
-    pub(in crate::analyze::validate) encoding: &'a str,
+pub(crate) struct Speech<'a> {
+    pub(crate) dialect: Dialect,
+    pub(crate) layout: Layout,
+    pub(crate) encoding: &'a str,
 }
 
 /// What of a frame repeats what was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Repeats {
+pub(crate) enum Repeats {
     Nothing,
     /// Its first row is the last one of the frame before.
     FirstRow,
@@ -88,7 +88,7 @@ pub(in crate::analyze::validate) enum Repeats {
 
 impl Memory {
     /// Compares a frame with the last one, exactly, but only when they look alike.
-    pub(in crate::analyze::validate) fn compare(&self, speech: Speech<'_>, frame: &Frame<'_>) -> Repeats {
+    pub(crate) fn compare(&self, speech: Speech<'_>, frame: &Frame<'_>) -> Repeats {
         let Some(row) = frame.rows.first().filter(|row| !row.sensors.is_empty()) else {
             return Repeats::Nothing;
         };
@@ -119,7 +119,7 @@ impl Memory {
     }
 
     /// Remembers a frame; its bytes are shared, not copied.
-    pub(in crate::analyze::validate) fn remember(&mut self, message: &Message, frame: &Frame<'_>) {
+    pub(crate) fn remember(&mut self, message: &Message, frame: &Frame<'_>) {
         let rows = (frame.rows.first(), frame.rows.last());
         let (Some(first), Some(last)) = rows else { return };
         *self = Self {
@@ -150,23 +150,23 @@ fn advances(before: Glance, now: Glance) -> bool {
 }
 
 /// The second row goes on in time after the first.
-pub(in crate::analyze::validate) fn goes_on(before: &Row<'_>, row: &Row<'_>) -> bool {
+pub(crate) fn goes_on(before: &Row<'_>, row: &Row<'_>) -> bool {
     let now = time(row);
     now.is_none() || now > time(before)
 }
 
 /// The same sensors with the same values.
-pub(in crate::analyze::validate) fn same_row(a: &Row<'_>, b: &Row<'_>) -> bool {
+pub(crate) fn same_row(a: &Row<'_>, b: &Row<'_>) -> bool {
     let pairs = || a.sensors.iter().zip(&b.sensors);
     a.sensors.len() == b.sensors.len() && pairs().all(|(a, b)| a.id == b.id && same(&a.intensity, &b.intensity))
 }
 
 /// Enough values to say so.
-pub(in crate::analyze::validate) fn says_something(row: &Row<'_>) -> bool {
+pub(crate) fn says_something(row: &Row<'_>) -> bool {
     row.sensors.iter().map(|sensor| sensor.intensity.len()).sum::<usize>() >= MIN_VALUES
 }
 
-pub(in crate::analyze::validate) fn frozen(book: &mut Book, place: Place) {
+pub(crate) fn frozen(book: &mut Book, place: Place) {
     book.note(Note::new(&FROZEN_PAYLOAD, place), || {
         Text::new(format!("all intensities are those from before, at {place}"))
     });
@@ -174,7 +174,7 @@ pub(in crate::analyze::validate) fn frozen(book: &mut Book, place: Place) {
 
 /// What is remembered of one sensor.
 #[derive(Debug, Default)]
-pub(in crate::analyze::validate) struct Sensor {
+pub(crate) struct Sensor {
     mark: u64,
     repeat: Option<Box<Repeat>>,
 }
@@ -190,13 +190,7 @@ struct Repeat {
 impl Sensor {
     /// Looks at the sensor's next spectrum, whose mark is given.
     #[inline]
-    pub(in crate::analyze::validate) fn see(
-        &mut self,
-        book: &mut Book,
-        place: Place,
-        sensor: &Spectrum<'_>,
-        mark: u64,
-    ) {
+    pub(crate) fn see(&mut self, book: &mut Book, place: Place, sensor: &Spectrum<'_>, mark: u64) {
         if mark == self.mark {
             self.repeated(book, place.at_sensor(sensor.id), &sensor.intensity);
         } else {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The recorder says why it recorded nothing of a job.
-pub(in crate::analyze::validate) const NOT_RECORDED: Rule = Rule {
+pub(crate) const NOT_RECORDED: Rule = Rule {
     id: "not-recorded",
     severity: Severity::Error,
     otherwise: None,
@@ -20,7 +20,7 @@ pub(in crate::analyze::validate) const NOT_RECORDED: Rule = Rule {
 };
 
 /// The REST side refused the job.
-pub(in crate::analyze::validate) const CONFIGURE_REFUSED: Rule = Rule {
+pub(crate) const CONFIGURE_REFUSED: Rule = Rule {
     id: "configure-refused",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "frames came nevertheless")),
@@ -33,7 +33,7 @@ pub(in crate::analyze::validate) const CONFIGURE_REFUSED: Rule = Rule {
 };
 
 /// The job says that it is not healthy.
-pub(in crate::analyze::validate) const UNHEALTHY_JOB: Rule = Rule {
+pub(crate) const UNHEALTHY_JOB: Rule = Rule {
     id: "unhealthy-job",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "frames came nevertheless")),
@@ -45,20 +45,20 @@ pub(in crate::analyze::validate) const UNHEALTHY_JOB: Rule = Rule {
     hint: "the job itself says that it cannot stream: look at its log, and at its source",
 };
 
-pub(in crate::analyze::validate) fn not_recorded(book: &mut Book, place: Place, why: &str) {
+pub(crate) fn not_recorded(book: &mut Book, place: Place, why: &str) {
     book.note(Note::new(&NOT_RECORDED, place), || {
         Text::new(format!("the recorder could not record: {why}"))
     });
 }
 
-pub(in crate::analyze::validate) fn configure_refused(book: &mut Book, place: Place, what: &str, has_frames: bool) {
+pub(crate) fn configure_refused(book: &mut Book, place: Place, what: &str, has_frames: bool) {
     let severity = by_frames(has_frames);
     book.note(Note::new(&CONFIGURE_REFUSED, place).severity(severity), || {
         Text::new(what)
     });
 }
 
-pub(in crate::analyze::validate) fn unhealthy_job(book: &mut Book, place: Place, what: &str, has_frames: bool) {
+pub(crate) fn unhealthy_job(book: &mut Book, place: Place, what: &str, has_frames: bool) {
     let severity = by_frames(has_frames);
     book.note(Note::new(&UNHEALTHY_JOB, place).severity(severity), || {
         Text::new(format!("{what}, at {place}"))

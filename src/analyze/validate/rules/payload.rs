@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A shape that cannot be.
-pub(in crate::analyze::validate) const BAD_SHAPE: Rule = Rule {
+pub(crate) const BAD_SHAPE: Rule = Rule {
     id: "bad-shape",
     severity: Severity::Error,
     otherwise: None,
@@ -23,7 +23,7 @@ pub(in crate::analyze::validate) const BAD_SHAPE: Rule = Rule {
 };
 
 /// A payload that does not fit its shape.
-pub(in crate::analyze::validate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
+pub(crate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
     id: "indivisible-payload",
     severity: Severity::Error,
     otherwise: None,
@@ -34,7 +34,7 @@ pub(in crate::analyze::validate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
 };
 
 /// Channels of another stream.
-pub(in crate::analyze::validate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
+pub(crate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
     id: "channel-range-mismatch",
     severity: Severity::Error,
     otherwise: None,
@@ -46,7 +46,7 @@ pub(in crate::analyze::validate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
 };
 
 /// Values that rest on a guess.
-pub(in crate::analyze::validate) const GUESSED_LAYOUT: Rule = Rule {
+pub(crate) const GUESSED_LAYOUT: Rule = Rule {
     id: "guessed-layout",
     severity: Severity::Info,
     otherwise: None,
@@ -59,7 +59,7 @@ pub(in crate::analyze::validate) const GUESSED_LAYOUT: Rule = Rule {
 
 /// What a block allows to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Standing {
+pub(crate) enum Standing {
     /// Everything that was decoded.
     Sound,
     /// Values, but not which sensors they belong to.
@@ -69,7 +69,7 @@ pub(in crate::analyze::validate) enum Standing {
 }
 
 /// Judges a block; `mapped` are the first and last channel of its stream.
-pub(in crate::analyze::validate) fn judge(
+pub(crate) fn judge(
     book: &mut Book,
     place: Place,
     block: &Block,
@@ -142,7 +142,7 @@ fn indivisible(book: &mut Book, place: Place, block: &Block) {
 }
 
 /// Says that values are guessed, or not read. To be called once in a call.
-pub(in crate::analyze::validate) fn guessed_layout(book: &mut Book, place: Place, block: &Block, frame: &Frame<'_>) {
+pub(crate) fn guessed_layout(book: &mut Book, place: Place, block: &Block, frame: &Frame<'_>) {
     let read = frame.rows.iter().any(|row| !row.sensors.is_empty());
     if read && !block.guessed {
         return;

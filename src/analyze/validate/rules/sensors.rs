@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A sensor that nobody asked for.
-pub(in crate::analyze::validate) const UNEXPECTED_SENSOR: Rule = Rule {
+pub(crate) const UNEXPECTED_SENSOR: Rule = Rule {
     id: "unexpected-sensor",
     severity: Severity::Error,
     otherwise: Some((
@@ -36,7 +36,7 @@ pub(in crate::analyze::validate) const UNEXPECTED_SENSOR: Rule = Rule {
 };
 
 /// A sensor that does not come.
-pub(in crate::analyze::validate) const MISSING_SENSOR: Rule = Rule {
+pub(crate) const MISSING_SENSOR: Rule = Rule {
     id: "missing-sensor",
     severity: Severity::Error,
     otherwise: Some((
@@ -51,7 +51,7 @@ pub(in crate::analyze::validate) const MISSING_SENSOR: Rule = Rule {
 };
 
 /// Sensors that come and go.
-pub(in crate::analyze::validate) const SENSOR_SET_CHANGE: Rule = Rule {
+pub(crate) const SENSOR_SET_CHANGE: Rule = Rule {
     id: "sensor-set-change",
     severity: Severity::Warning,
     otherwise: None,
@@ -63,7 +63,7 @@ pub(in crate::analyze::validate) const SENSOR_SET_CHANGE: Rule = Rule {
 };
 
 /// Sensors in another order.
-pub(in crate::analyze::validate) const SENSOR_ORDER: Rule = Rule {
+pub(crate) const SENSOR_ORDER: Rule = Rule {
     id: "sensor-order",
     severity: Severity::Warning,
     otherwise: None,
@@ -78,11 +78,11 @@ const MAX_SET: u64 = 1 << 20;
 
 /// The sensors of a call: which they are, and what is remembered of each.
 #[derive(Debug, Default)]
-pub(in crate::analyze::validate) struct Roster {
+pub(crate) struct Roster {
     ids: Vec<i32>,
     /// Those of every row so far, as many as a fibre can have.
     ever: BTreeSet<i32>,
-    pub(in crate::analyze::validate) states: Vec<frozen::Sensor>,
+    pub(crate) states: Vec<frozen::Sensor>,
     wanted: Wanted,
     standing: Standing,
 }
@@ -113,7 +113,7 @@ impl Standing {
 
 /// How a row's sensors compare with those before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Met {
+pub(crate) enum Met {
     /// As ever.
     Same,
     /// Others, or wrong ones.
@@ -121,7 +121,7 @@ pub(in crate::analyze::validate) enum Met {
 }
 
 impl Roster {
-    pub(in crate::analyze::validate) fn new(expect: &Expectations, dialect: Dialect) -> Self {
+    pub(crate) fn new(expect: &Expectations, dialect: Dialect) -> Self {
         let panda = dialect == Dialect::PandaDataStream;
         let parted = panda || expect.streams.as_ref().is_some_and(|streams| streams.value > 1);
         let wanted = if let Some(sensors) = &expect.sensors {
@@ -147,23 +147,17 @@ impl Roster {
     }
 
     /// The ids in the order of the last row.
-    pub(in crate::analyze::validate) fn ids(&self) -> &[i32] {
+    pub(crate) fn ids(&self) -> &[i32] {
         &self.ids
     }
 
     /// The ids of every row so far.
-    pub(in crate::analyze::validate) const fn ever(&self) -> &BTreeSet<i32> {
+    pub(crate) const fn ever(&self) -> &BTreeSet<i32> {
         &self.ever
     }
 
     /// Judges a row's sensors, of which [`Self::is`] says whether they are the `same`; the row holds no sensor twice.
-    pub(in crate::analyze::validate) fn meet(
-        &mut self,
-        book: &mut Book,
-        place: Place,
-        row: &Row<'_>,
-        same: bool,
-    ) -> Met {
+    pub(crate) fn meet(&mut self, book: &mut Book, place: Place, row: &Row<'_>, same: bool) -> Met {
         if !same {
             self.change(book, place, row);
         }
@@ -177,7 +171,7 @@ impl Roster {
 
     /// The row holds the known sensors in the known order.
     #[inline]
-    pub(in crate::analyze::validate) fn is(&self, row: &Row<'_>) -> bool {
+    pub(crate) fn is(&self, row: &Row<'_>) -> bool {
         let ids = row.sensors.iter().map(|sensor| sensor.id);
         row.sensors.len() == self.ids.len() && ids.eq(self.ids.iter().copied())
     }
@@ -317,7 +311,7 @@ fn sensor_set_change(book: &mut Book, place: Place, old: &BTreeSet<i32>, new: &B
 }
 
 /// Sensors that the configure response maps to a stream, and that no row of any stream holds.
-pub(in crate::analyze::validate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+pub(crate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
     if expect.sensors.is_some() {
         return;
     }
@@ -341,7 +335,7 @@ pub(in crate::analyze::validate) fn never_seen(book: &mut Book, expect: &Expecta
 }
 
 /// The union of all streams lacks sensors that a person named.
-pub(in crate::analyze::validate) fn lacking_over_all(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+pub(crate) fn lacking_over_all(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
     let Some(sensors) = expect
         .sensors
         .as_ref()

@@ -5,7 +5,7 @@ use crate::{
     analyze::validate::{
         book::{Book, Note, Text},
         rule::Rule,
-        rules::timing::human,
+        rules::text::human,
     },
     das::{expect::AskedTime, spectrogram::Row},
     model::finding::{Place, Severity},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Timestamps in another unit.
-pub(in crate::analyze::validate) const TIMESTAMP_UNIT: Rule = Rule {
+pub(crate) const TIMESTAMP_UNIT: Rule = Rule {
     id: "timestamp-unit",
     severity: Severity::Warning,
     otherwise: None,
@@ -25,7 +25,7 @@ pub(in crate::analyze::validate) const TIMESTAMP_UNIT: Rule = Rule {
 };
 
 /// Timestamps that stand still.
-pub(in crate::analyze::validate) const STUCK_CLOCK: Rule = Rule {
+pub(crate) const STUCK_CLOCK: Rule = Rule {
     id: "stuck-clock",
     severity: Severity::Warning,
     otherwise: None,
@@ -37,7 +37,7 @@ pub(in crate::analyze::validate) const STUCK_CLOCK: Rule = Rule {
 };
 
 /// Rows of another time than was asked for.
-pub(in crate::analyze::validate) const CLOCK_OFF: Rule = Rule {
+pub(crate) const CLOCK_OFF: Rule = Rule {
     id: "clock-off",
     severity: Severity::Warning,
     otherwise: None,
@@ -59,7 +59,7 @@ const SLACK_MS: i64 = 10 * 60 * 1000;
 
 /// In what a timestamp counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Unit {
+pub(crate) enum Unit {
     Seconds,
     Milliseconds,
     Microseconds,
@@ -101,11 +101,7 @@ impl Unit {
 }
 
 /// Start and end of a row in milliseconds, whatever the server counts in; `None` when they cannot be judged any further.
-pub(in crate::analyze::validate) fn times(
-    book: &mut Book,
-    place: Place,
-    row: &Row<'_>,
-) -> Option<(Option<i64>, Option<i64>)> {
+pub(crate) fn times(book: &mut Book, place: Place, row: &Row<'_>) -> Option<(Option<i64>, Option<i64>)> {
     let Some(start) = row.start_ms else {
         return Some((None, row.end_ms));
     };
@@ -126,13 +122,7 @@ pub(in crate::analyze::validate) fn times(
 }
 
 /// `rows` in a row bear one time; the second of them is at `place`.
-pub(in crate::analyze::validate) fn standstill(
-    book: &mut Book,
-    place: Place,
-    start_ms: Option<i64>,
-    rows: u64,
-    whole: bool,
-) {
+pub(crate) fn standstill(book: &mut Book, place: Place, start_ms: Option<i64>, rows: u64, whole: bool) {
     let note = Note::new(&STUCK_CLOCK, place).times(rows).weight(rows as f64);
     book.note(note, || {
         let time = start_ms.unwrap_or_default();
@@ -150,13 +140,7 @@ pub(in crate::analyze::validate) fn standstill(
 }
 
 /// `arrival_ms` is the wall-clock time at which the row came, where it is known.
-pub(in crate::analyze::validate) fn date(
-    book: &mut Book,
-    place: Place,
-    start_ms: i64,
-    arrival_ms: Option<i64>,
-    asked: Option<AskedTime>,
-) {
+pub(crate) fn date(book: &mut Book, place: Place, start_ms: i64, arrival_ms: Option<i64>, asked: Option<AskedTime>) {
     let Some(arrival_ms) = arrival_ms.filter(|_| start_ms != 0) else {
         return;
     };

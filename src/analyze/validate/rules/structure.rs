@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A stream without frames.
-pub(in crate::analyze::validate) const ZERO_FRAMES: Rule = Rule {
+pub(crate) const ZERO_FRAMES: Rule = Rule {
     id: "zero-frames",
     severity: Severity::Error,
     otherwise: None,
@@ -26,7 +26,7 @@ pub(in crate::analyze::validate) const ZERO_FRAMES: Rule = Rule {
 };
 
 /// Bytes that are no message.
-pub(in crate::analyze::validate) const MALFORMED_MESSAGE: Rule = Rule {
+pub(crate) const MALFORMED_MESSAGE: Rule = Rule {
     id: "malformed-message",
     severity: Severity::Error,
     otherwise: None,
@@ -39,7 +39,7 @@ pub(in crate::analyze::validate) const MALFORMED_MESSAGE: Rule = Rule {
 };
 
 /// A frame with nothing in it.
-pub(in crate::analyze::validate) const EMPTY_FRAME: Rule = Rule {
+pub(crate) const EMPTY_FRAME: Rule = Rule {
     id: "empty-frame",
     severity: Severity::Error,
     otherwise: None,
@@ -50,7 +50,7 @@ pub(in crate::analyze::validate) const EMPTY_FRAME: Rule = Rule {
 };
 
 /// Spectra of several lengths in one row.
-pub(in crate::analyze::validate) const RAGGED_ROWS: Rule = Rule {
+pub(crate) const RAGGED_ROWS: Rule = Rule {
     id: "ragged-rows",
     severity: Severity::Error,
     otherwise: None,
@@ -62,7 +62,7 @@ pub(in crate::analyze::validate) const RAGGED_ROWS: Rule = Rule {
 };
 
 /// One sensor twice.
-pub(in crate::analyze::validate) const DUPLICATE_SENSOR: Rule = Rule {
+pub(crate) const DUPLICATE_SENSOR: Rule = Rule {
     id: "duplicate-sensor",
     severity: Severity::Error,
     otherwise: None,
@@ -73,7 +73,7 @@ pub(in crate::analyze::validate) const DUPLICATE_SENSOR: Rule = Rule {
 };
 
 /// A row that ends before it starts.
-pub(in crate::analyze::validate) const END_BEFORE_START: Rule = Rule {
+pub(crate) const END_BEFORE_START: Rule = Rule {
     id: "end-before-start",
     severity: Severity::Error,
     otherwise: None,
@@ -85,13 +85,13 @@ pub(in crate::analyze::validate) const END_BEFORE_START: Rule = Rule {
 
 /// Whether it is known why no frame came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Cause {
+pub(crate) enum Cause {
     /// Another finding tells it.
     Told,
     Unknown,
 }
 
-pub(in crate::analyze::validate) fn zero_frames(book: &mut Book, place: Place, what: &str, cause: Cause) {
+pub(crate) fn zero_frames(book: &mut Book, place: Place, what: &str, cause: Cause) {
     book.note(Note::new(&ZERO_FRAMES, place), || {
         let text = Text::new(what).seen(0).expected("1 or more");
         match cause {
@@ -101,7 +101,7 @@ pub(in crate::analyze::validate) fn zero_frames(book: &mut Book, place: Place, w
     });
 }
 
-pub(in crate::analyze::validate) fn malformed(book: &mut Book, place: Place, error: &DecodeError) {
+pub(crate) fn malformed(book: &mut Book, place: Place, error: &DecodeError) {
     let place = place.at_byte(error.byte as u64);
     book.note(Note::new(&MALFORMED_MESSAGE, place), || {
         let what = format!("{} at byte {}: {}", error.message, error.byte, error.kind);
@@ -109,20 +109,20 @@ pub(in crate::analyze::validate) fn malformed(book: &mut Book, place: Place, err
     });
 }
 
-pub(in crate::analyze::validate) fn not_inflated(book: &mut Book, place: Place, error: &InflateError) {
+pub(crate) fn not_inflated(book: &mut Book, place: Place, error: &InflateError) {
     book.note(Note::new(&MALFORMED_MESSAGE, place), || {
         Text::new(format!("{place}: could not inflate the message: {error}"))
     });
 }
 
-pub(in crate::analyze::validate) fn empty_frame(book: &mut Book, place: Place, lacks: &str) {
+pub(crate) fn empty_frame(book: &mut Book, place: Place, lacks: &str) {
     book.note(Note::new(&EMPTY_FRAME, place), || {
         Text::new(format!("{place} holds no {lacks}"))
     });
 }
 
 /// `reference` is how many bins there should be.
-pub(in crate::analyze::validate) fn ragged(book: &mut Book, place: Place, row: &Row<'_>, reference: usize) {
+pub(crate) fn ragged(book: &mut Book, place: Place, row: &Row<'_>, reference: usize) {
     let odd = row.sensors.iter().find(|sensor| sensor.intensity.len() != reference);
     let Some(odd) = odd else { return };
     let bins = odd.intensity.len();
@@ -137,7 +137,7 @@ pub(in crate::analyze::validate) fn ragged(book: &mut Book, place: Place, row: &
 }
 
 /// The first sensor that the row names twice.
-pub(in crate::analyze::validate) fn duplicate_sensor(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
+pub(crate) fn duplicate_sensor(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
     let mut ids = BTreeSet::new();
     let twice = row.sensors.iter().find(|sensor| !ids.insert(sensor.id));
     let Some(id) = twice.map(|sensor| sensor.id) else {
@@ -150,7 +150,7 @@ pub(in crate::analyze::validate) fn duplicate_sensor(book: &mut Book, place: Pla
 }
 
 /// False when the row has no sensible end.
-pub(in crate::analyze::validate) fn end_before_start(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
+pub(crate) fn end_before_start(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
     let (Some(start), Some(end)) = (row.start_ms, row.end_ms) else {
         return true;
     };

@@ -5,14 +5,17 @@ use crate::{
         book::{Book, Note, Text},
         clock::{Basis, Content, Irregular, What},
         rule::Rule,
-        rules::stamps,
+        rules::{
+            stamps,
+            text::{human, short},
+        },
     },
     model::finding::{Place, Severity},
     model::text::grouped,
 };
 
 /// Rows that should be there and are not.
-pub(in crate::analyze::validate) const MISSING_ROWS: Rule = Rule {
+pub(crate) const MISSING_ROWS: Rule = Rule {
     id: "missing-rows",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "lines_dt is only inferred, or the recording pauses")),
@@ -27,7 +30,7 @@ pub(in crate::analyze::validate) const MISSING_ROWS: Rule = Rule {
 };
 
 /// Rows that came twice.
-pub(in crate::analyze::validate) const DUPLICATE_ROWS: Rule = Rule {
+pub(crate) const DUPLICATE_ROWS: Rule = Rule {
     id: "duplicate-rows",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "lines_dt is only inferred")),
@@ -39,7 +42,7 @@ pub(in crate::analyze::validate) const DUPLICATE_ROWS: Rule = Rule {
 };
 
 /// Time that runs backwards.
-pub(in crate::analyze::validate) const BACKWARDS_TIME: Rule = Rule {
+pub(crate) const BACKWARDS_TIME: Rule = Rule {
     id: "backwards-time",
     severity: Severity::Warning,
     otherwise: None,
@@ -51,7 +54,7 @@ pub(in crate::analyze::validate) const BACKWARDS_TIME: Rule = Rule {
 };
 
 /// Rows that overlap.
-pub(in crate::analyze::validate) const OVERLAP: Rule = Rule {
+pub(crate) const OVERLAP: Rule = Rule {
     id: "overlap",
     severity: Severity::Warning,
     otherwise: None,
@@ -63,7 +66,7 @@ pub(in crate::analyze::validate) const OVERLAP: Rule = Rule {
 };
 
 /// A clock that is a little off.
-pub(in crate::analyze::validate) const CLOCK_JITTER: Rule = Rule {
+pub(crate) const CLOCK_JITTER: Rule = Rule {
     id: "clock-jitter",
     severity: Severity::Warning,
     otherwise: None,
@@ -76,7 +79,7 @@ pub(in crate::analyze::validate) const CLOCK_JITTER: Rule = Rule {
 };
 
 /// A clock that does not agree with the row numbers.
-pub(in crate::analyze::validate) const CLOCK_JUMP: Rule = Rule {
+pub(crate) const CLOCK_JUMP: Rule = Rule {
     id: "clock-jump",
     severity: Severity::Warning,
     otherwise: None,
@@ -87,7 +90,7 @@ pub(in crate::analyze::validate) const CLOCK_JUMP: Rule = Rule {
 };
 
 /// Rows that last another time than they should.
-pub(in crate::analyze::validate) const ROW_DURATION: Rule = Rule {
+pub(crate) const ROW_DURATION: Rule = Rule {
     id: "row-duration",
     severity: Severity::Warning,
     otherwise: Some((Severity::Error, "an expectation gives lines_dt")),
@@ -99,7 +102,7 @@ pub(in crate::analyze::validate) const ROW_DURATION: Rule = Rule {
 };
 
 /// Takes down what the clock of a call says.
-pub(in crate::analyze::validate) fn irregular(book: &mut Book, irregular: Irregular, dt_is_explicit: bool) {
+pub(crate) fn irregular(book: &mut Book, irregular: Irregular, dt_is_explicit: bool) {
     let Irregular { what, basis, place } = irregular;
     match what {
         What::Missing { rows, span_ms, dt_ms } => missing_rows(book, place, rows, span_ms, dt_ms, basis),
@@ -235,27 +238,6 @@ fn other_dt(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64, dt_is
         .seen(seen)
         .expected(expected)
     });
-}
-
-/// A number with three decimals at most.
-pub(super) fn short(number: f64) -> String {
-    let text = format!("{number:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Milliseconds as people say them.
-pub(super) fn human(ms: f64) -> String {
-    match ms {
-        _ if ms < 1000.0 => format!("{} ms", short(ms)),
-        _ if ms < 60_000.0 => format!("{} s", short(ms / 1000.0)),
-        _ => {
-            let minutes = (ms / 60_000.0) as u64;
-            match minutes / 60 {
-                0 => format!("{minutes} min {} s", (ms / 1000.0) as u64 % 60),
-                hours => format!("{} h {} min", grouped(hours), minutes % 60),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Not a number.
-pub(in crate::analyze::validate) const NAN: Rule = Rule {
+pub(crate) const NAN: Rule = Rule {
     id: "nan",
     severity: Severity::Error,
     otherwise: None,
@@ -23,7 +23,7 @@ pub(in crate::analyze::validate) const NAN: Rule = Rule {
 };
 
 /// Infinite values.
-pub(in crate::analyze::validate) const INFINITY: Rule = Rule {
+pub(crate) const INFINITY: Rule = Rule {
     id: "infinity",
     severity: Severity::Warning,
     otherwise: None,
@@ -34,7 +34,7 @@ pub(in crate::analyze::validate) const INFINITY: Rule = Rule {
 };
 
 /// Nothing but zeros.
-pub(in crate::analyze::validate) const ALL_ZERO: Rule = Rule {
+pub(crate) const ALL_ZERO: Rule = Rule {
     id: "all-zero",
     severity: Severity::Error,
     otherwise: None,
@@ -45,7 +45,7 @@ pub(in crate::analyze::validate) const ALL_ZERO: Rule = Rule {
 };
 
 /// One sensor of zeros.
-pub(in crate::analyze::validate) const ZERO_SENSOR: Rule = Rule {
+pub(crate) const ZERO_SENSOR: Rule = Rule {
     id: "zero-sensor",
     severity: Severity::Warning,
     otherwise: None,
@@ -56,7 +56,7 @@ pub(in crate::analyze::validate) const ZERO_SENSOR: Rule = Rule {
 };
 
 /// One sensor of −inf.
-pub(in crate::analyze::validate) const DEAD_SENSOR: Rule = Rule {
+pub(crate) const DEAD_SENSOR: Rule = Rule {
     id: "dead-sensor",
     severity: Severity::Warning,
     otherwise: None,
@@ -72,7 +72,7 @@ const MIN_ZEROS: usize = 2;
 
 /// What is wrong with a row's values altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::analyze::validate) enum Lifeless {
+pub(crate) enum Lifeless {
     No,
     /// Every sensor is zero.
     Zero,
@@ -81,7 +81,7 @@ pub(in crate::analyze::validate) enum Lifeless {
 }
 
 /// Judges a row of which one pass has told that something is unusual; `scans` has one entry for each sensor.
-pub(in crate::analyze::validate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
+pub(crate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
     let spectra = || {
         row.sensors
             .iter()

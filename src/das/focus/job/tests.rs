@@ -1,4 +1,5 @@
 use super::*;
+use crate::das::focus::words::View;
 
 fn json(value: &Value) -> Result<JobSpec, JobError> {
     JobSpec::parse(&value.to_string(), Format::Json)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::das::focus::{
-    job::JobError,
+    job_error::JobError,
     words::{Span, View},
 };
 

@@ -1,6 +1,6 @@
 //! What pictures are put together from: image, axes, legend, marks, bars.
 
-use super::{LABEL, LINE, Mark, SMALL, Sheet};
+use super::sheet::{LABEL, LINE, Mark, SMALL, Sheet};
 use crate::report::picture::{
     canvas::{Align, Area, Canvas, cut, text_width},
     colour::{self, BAR, DEAD, FAINT, GAP, INK},

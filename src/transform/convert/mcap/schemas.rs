@@ -56,7 +56,7 @@ impl McapSchemas {
             file_bytes,
             ..Self::default()
         };
-        let mut records = super::read::Records::new(from, file_bytes);
+        let mut records = super::records::Records::new(from, file_bytes);
         while let Ok(Some(record)) = records.next_record() {
             schemas.take(&record);
         }

@@ -5,7 +5,7 @@ use prost_reflect::Kind;
 use crate::{
     grpc::protobuf::{DELIMITED, FIXED32, FIXED64, Field, GROUP, VARINT, Value, put_delimited, put_key, put_varint},
     model::varint,
-    transform::redact::{Action, redactor::Ledger},
+    transform::redact::{Action, ledger::Ledger},
 };
 
 /// What is done to a field.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     grpc::protobuf::{Field, Fields, GROUP, GROUP_END, Value, copy_fields, put_delimited, put_key},
-    transform::redact::redactor::Ledger,
+    transform::redact::ledger::Ledger,
 };
 
 /// The fields of a `google.protobuf.Any`.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{REDACTED, Spot};
+use super::{REDACTED, spot::Spot};
 use crate::transform::redact::names::is_secret;
 
 /// A token after `Bearer` is not shorter; words are, or have no digit.

@@ -27,7 +27,7 @@ const MIN_PARAMETER: usize = 8;
 const MIN_SIGNATURE: usize = 16;
 
 /// Shows what of a value under a secret name must not stand elsewhere.
-pub(in crate::transform::redact) fn parts(name: &str, value: &[u8], add: &mut impl FnMut(&[u8])) {
+pub(crate) fn parts(name: &str, value: &[u8], add: &mut impl FnMut(&[u8])) {
     if let Some(inner) = visit::binary(name, value) {
         add(&inner);
         return;

@@ -1,6 +1,7 @@
 //! `pandadatastream`: a block of values for a contiguous range of channels, channel by channel.
 
-use super::{EncodeError, Outcome, Sifted};
+use super::outcome::{Outcome, Sifted};
+use crate::transform::slice::error::EncodeError;
 use crate::{
     das::focus::SensorSet,
     grpc::protobuf::{Fields, Value, copy_fields, put_delimited, put_int32, put_varint},

@@ -1,6 +1,7 @@
 //! `datastream`: rows of sensors.
 
-use super::{EncodeError, Outcome, Sifted};
+use super::outcome::{Outcome, Sifted};
+use crate::transform::slice::error::EncodeError;
 use crate::{
     das::{dialect::datastream, focus::SensorSet, spectrogram::Frame},
     grpc::protobuf::{FIXED64, Fields, Value, copy_fields, put_delimited, put_key},

@@ -1,0 +1,32 @@
+//! How to compare.
+
+use crate::das::dialect::Layout;
+
+/// Rows, or messages of other methods, that are held of each capture to be aligned: as many as the validator and the
+/// statistics look back. A row that moves farther is missing in one place and extra in another.
+pub(crate) const WINDOW: usize = 64;
+
+/// Which metadata is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetadataMode {
+    /// What stays the same from run to run.
+    #[default]
+    Stable,
+    /// Everything, dates and user agents included.
+    All,
+    /// Nothing.
+    Ignore,
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct DiffOptions {
+    /// Values differ when by more than this, dB; 0 by default: every bit counts.
+    pub abs: f64,
+    /// And by more than this part of the larger magnitude.
+    pub rel: f64,
+    /// Which metadata is compared.
+    pub metadata: MetadataMode,
+    /// How `pandadatastream` payloads are read.
+    pub layout: Layout,
+}

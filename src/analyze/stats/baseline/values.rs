@@ -1,0 +1,51 @@
+//! The values of a baseline.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::analyze::stats::TimingSource;
+
+/// Version of the baseline file.
+pub(crate) const VERSION: u32 = 1;
+
+/// What a stream once achieved; its serialized form is the baseline file. A metric that was not measured is `None`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Baseline {
+    /// Version of the file, `VERSION`.
+    pub baseline: u32,
+    /// Whether the times are those of a delivery, or were derived from the rows of an import.
+    pub timing: TimingSource,
+    /// Frames.
+    pub frames: Option<f64>,
+    /// Rows.
+    pub rows: Option<f64>,
+    /// Frames in a second.
+    pub frames_per_s: Option<f64>,
+    /// Rows in a second.
+    pub rows_per_s: Option<f64>,
+    /// 10⁶ bytes of messages in a second.
+    pub megabytes_per_s: Option<f64>,
+    /// From the opening of a call to its first message, the longest of all calls.
+    pub first_frame_ns: Option<f64>,
+    /// Median time between messages.
+    pub inter_arrival_p50_ns: Option<f64>,
+    /// 95 % of the times between messages are no longer.
+    pub inter_arrival_p95_ns: Option<f64>,
+    /// 99 % of the times between messages are no longer.
+    pub inter_arrival_p99_ns: Option<f64>,
+    /// The longest time between messages; it is not judged, but tells how far the others may go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inter_arrival_max_ns: Option<f64>,
+    /// Captures that it was made of; the metrics are the medians of theirs.
+    #[serde(skip_serializing_if = "is_one")]
+    pub captures: u32,
+    /// By metric, the standard deviation between the captures, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spread: BTreeMap<&'static str, f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+pub(crate) const fn is_one(captures: &u32) -> bool {
+    *captures == 1
+}

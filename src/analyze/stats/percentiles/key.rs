@@ -1,0 +1,12 @@
+//! Keys of values: whole numbers in the order of the values.
+
+/// Bits that sort as the floats do; both zeros are one.
+pub(crate) fn key(value: f32) -> u32 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+}
+
+pub(crate) fn value(key: u32) -> f64 {
+    let bits = if key >> 31 == 1 { key & !(1 << 31) } else { !key };
+    f64::from(f32::from_bits(bits))
+}

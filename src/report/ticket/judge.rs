@@ -1,0 +1,39 @@
+//! What is found in the capture of a bundle.
+
+use std::{fs::File, path::Path};
+
+use super::{error::TicketError, options::TicketOptions};
+use crate::{
+    analyze::validate::{Expectations, ReadTo, Rule, Validator},
+    file::{FileError, Reader},
+    model::event::Observer as _,
+    report::validation::Report,
+};
+
+/// The capture's name within a bundle.
+pub(crate) const CAPTURE: &str = "capture.gcap";
+
+/// What `capture validate` says of a file of the bundle.
+pub(crate) fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
+    let mut reader = Reader::open(file)?;
+    // Whoever opens the bundle has what was expected as a file, and is told so.
+    let file = Expectations::parse_toml(&options.expectations.to_toml(), &Rule::NAMES);
+    let given = file.unwrap_or_else(|_| options.expectations.clone());
+    let expected = Expectations::from_header(reader.header()).merge(given);
+    let mut validator = Validator::new(expected, reader.header()).with_layout(options.layout);
+    while let Some(event) = reader.next_event()? {
+        validator.observe(&event);
+    }
+    let read_to = ReadTo::of(reader.state()?, false, None);
+    let found = validator.finish_at(&read_to);
+    Ok(Report::new(CAPTURE.to_owned(), found, options.fails_from, &read_to))
+}
+
+/// The bytes of a file.
+pub(crate) fn size(path: &Path) -> Result<u64, TicketError> {
+    let found = File::open(path).and_then(|file| file.metadata());
+    found.map(|found| found.len()).map_err(|source| TicketError::Scratch {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,11 @@
+//! A place of a text.
+
+use std::ops::Range;
+
+/// A part of a text to be masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) at: Range<usize>,
+    /// What is in its place.
+    pub(crate) put: &'static str,
+}

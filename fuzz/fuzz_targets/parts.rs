@@ -7,11 +7,11 @@ use std::io::Cursor;
 use grpc_capture::file::{Reader, Writer, WriterOptions, recover, verify};
 use libfuzzer_sys::fuzz_target;
 
-const TAGS: [&[u8; 4]; 6] = [b"GCAP", b"HEAD", b"CHNK", b"INDX", b"DONE", b"ZZZZ"];
+const TAGS: [&[u8; 4]; 8] = [b"GCAP", b"HEAD", b"CHNK", b"INDX", b"DONE", b"ZZZZ", b"schm", b"zonE"];
 
 fuzz_target!(|input: &[u8]| {
     let mut file = Vec::new();
-    part(&mut file, b"GCAP", b"\x01\0\x03\x000.1.0\0\0\0\0\0\0\0");
+    part(&mut file, b"GCAP", b"\x01\0\0\x000.1.0\0\0\0\0\0\0\0");
     let mut rest = input;
     while let Some(([tag, low, high], behind)) = rest.split_first_chunk() {
         let len = usize::from(u16::from_le_bytes([*low, *high]) % 4096).min(behind.len());

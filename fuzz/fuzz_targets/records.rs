@@ -106,7 +106,7 @@ fn chunk(raw: &[u8]) -> Vec<u8> {
     let (mut file, _) = Writer::new(Vec::new(), &Header::new(0), options)
         .and_then(Writer::finish_into)
         .unwrap();
-    file.truncate(file.len() - 136);
+    file.truncate(file.len() - 144);
     let mut stored = vec![0x28, 0xb5, 0x2f, 0xfd, 0b1110_0000];
     stored.extend((raw.len() as u64).to_le_bytes());
     let mut pieces = raw.chunks(100_000).peekable();
@@ -121,7 +121,7 @@ fn chunk(raw: &[u8]) -> Vec<u8> {
     body.extend([0; 16]); // offsets
     body.push(1); // control
     body.extend(0_u64.to_le_bytes()); // calls
-    body.push(4); // codec `stored`
+    body.push(3); // codec `stored`
     body.extend((raw.len() as u64).to_le_bytes());
     body.extend((stored.len() as u64).to_le_bytes());
     body.extend(crc32c::crc32c(&stored).to_le_bytes());

@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     let (mut file, _) = Writer::new(Vec::new(), &Header::new(0), options)
         .and_then(Writer::finish_into)
         .unwrap();
-    file.truncate(file.len() - 136);
+    file.truncate(file.len() - 144);
     let mut body = Vec::new();
     body.extend([0; 16]); // number, first event
     body.extend(1_u32.to_le_bytes()); // events

@@ -67,7 +67,7 @@ impl Dialect {
     pub fn decode(self, bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
         match self {
             Self::DataStream => datastream::decode(bytes),
-            Self::PandaDataStream => pandadatastream::decode(bytes, &Layout::default()),
+            Self::PandaDataStream => pandadatastream::decode(bytes, Layout::default()),
         }
     }
 }

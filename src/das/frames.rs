@@ -211,7 +211,7 @@ impl Frames {
         };
         let decoded = match dialect {
             Dialect::DataStream => datastream::decode(bytes),
-            Dialect::PandaDataStream => pandadatastream::decode(bytes, &self.layout),
+            Dialect::PandaDataStream => pandadatastream::decode(bytes, self.layout),
         };
         match decoded {
             Ok(frame) => Seen::Frame(place, frame),

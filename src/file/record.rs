@@ -23,7 +23,7 @@ pub(super) use parts::{
 /// The most that one head may claim: a header with its descriptor set and configure response fits with room to spare.
 const HEAD_LIMIT: usize = 64 << 20;
 
-/// GoldenPairs of metadata in one event: twice what any HTTP library of this language holds. A pair takes five times as much in
+/// Pairs of metadata in one event: twice what any HTTP library of this language holds. A pair takes five times as much in
 /// memory as in the file.
 const MAX_PAIRS: usize = 1 << 16;
 

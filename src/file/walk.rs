@@ -117,9 +117,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 }
             }
             Found::Ancillary(part) => {
-                for what in faults(&mut known, byte, &part) {
-                    visit(Visit::Damage(damage(&what)));
-                }
+                faults(&mut known, byte, &part).for_each(|what| visit(Visit::Damage(damage(&what))));
                 visit(Visit::Ancillary(&part));
             }
             Found::Done(found) => {

@@ -43,6 +43,10 @@ pub(super) struct CommandSender {
 }
 
 /// What a thread is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every one is a command; a box would cost an allocation each"
+)]
 enum Message {
     Start(u64, Box<dyn Lane>),
     Command(u64, Command),

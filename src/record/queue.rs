@@ -115,6 +115,10 @@ impl Counters {
 
 /// What the writer thread is told.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every one is a write; a box would cost an allocation each"
+)]
 pub(super) enum Command {
     /// Write this; the permit is given back once that is done.
     Write(Event, Option<Admission>),

@@ -137,6 +137,6 @@ mod examples {
         use crate::replay::{Rate, pace::Schedule};
         use std::time::Duration;
         let schedule = Schedule::new(Rate::times(2.0).unwrap(), 1_000);
-        assert_eq!(schedule.due(5_000), Some(Duration::from_nanos(2_000)));
+        assert_eq!(schedule.due(5_000), Some(Duration::from_micros(2)));
     }
 }

@@ -28,6 +28,10 @@ const EARLY_PART: u32 = 8;
 
 /// One recorded call.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`call` is what the number is called everywhere else"
+)]
 pub(crate) struct Call {
     /// Its number within the capture.
     pub call: u32,

@@ -80,7 +80,7 @@ pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Survey, F
     Ok(Survey { calls })
 }
 
-/// GoldenPairs calls of the same method and request in their order, then calls of the same method; the rest is alone.
+/// Pairs calls of the same method and request in their order, then calls of the same method; the rest is alone.
 pub(super) fn pairs<'a>(a: &'a Survey, b: &'a Survey) -> Vec<Pair<'a>> {
     let mut left: Vec<Option<&Surveyed>> = b.calls.iter().map(Some).collect();
     let mut found: Vec<Option<&Surveyed>> = vec![None; a.calls.len()];

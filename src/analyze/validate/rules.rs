@@ -124,8 +124,8 @@ mod tests {
 mod examples {
     #[test]
     fn example_of_severity_text() {
-        use super::tests::rule;
-        let text = rule("duplicate-rows").map(|rule| rule.severity_text());
+        use super::{Rule, tests::rule};
+        let text = rule("duplicate-rows").map(Rule::severity_text);
         assert_eq!(text.as_deref(), Some("error; warning when lines_dt is only inferred"));
     }
 

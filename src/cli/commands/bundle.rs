@@ -134,7 +134,7 @@ fn xray(args: &BundleArgs, bundle: &Path, ticket: &Ticket) -> Result<(), Failure
     let files = [(name, "application/zip", fs::read(bundle)?)];
     let done = Execution {
         test,
-        execution: args.xray.xray_execution.as_deref(),
+        belongs_to: args.xray.xray_execution.as_deref(),
         verdict: ticket.verdict,
         start: &ticket.time.0,
         finish: &ticket.time.1,

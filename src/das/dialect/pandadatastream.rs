@@ -46,16 +46,16 @@ pub(crate) fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
 ///
 /// # Errors
 /// When it is malformed, or what it holds would take more than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES).
-pub(crate) fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, DecodeError> {
+pub(crate) fn decode(bytes: &[u8], layout: Layout) -> Result<Frame<'_>, DecodeError> {
     let mut budget = Budget::default();
     let message = Message::read(bytes, &mut budget)?;
     let mut block = message.block();
-    let grid = message.grid(&block, *layout);
+    let grid = message.grid(&block, layout);
     block.guessed = layout.guessed && grid.is_some();
     let rows = grid.map_or_else(|| message.rows_without_values(), |grid| grid.rows);
     budget.take(rows, size_of::<Row<'_>>(), 0)?;
     if let Some(grid) = grid {
-        grid.take(&mut budget, *layout)?;
+        grid.take(&mut budget, layout)?;
     }
     let mut frame = Frame {
         rows: Vec::with_capacity(rows),
@@ -70,7 +70,7 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], layout: &Layout) -> Result<Frame<'a>, 
             canvas: None,
             start_ms: message.timestamps.get(index).copied(),
             end_ms: None,
-            sensors: grid.map_or_else(Vec::new, |grid| message.sensors(index, &grid, *layout)),
+            sensors: grid.map_or_else(Vec::new, |grid| message.sensors(index, &grid, layout)),
         });
     }
     frame.unknown = message.unknown;

@@ -122,7 +122,7 @@ mod examples {
         use crate::das::{Dialect, dialect::value_places};
         // One row (1) of one sensor (2) with two packed floats (2).
         let frame = [0x0a, 12, 0x12, 10, 0x12, 8, 0, 0, 0, 0, 0, 0, 128, 63];
-        assert_eq!(value_places(Dialect::DataStream, &frame)?, [6..14]);
+        assert_eq!(value_places(Dialect::DataStream, &frame)?, vec![6..14]);
         Ok(())
     }
 }

@@ -82,7 +82,7 @@ pub struct Limits {
 impl Limits {
     /// Where a value lies between the limits, 0 to 1.
     #[must_use]
-    pub fn share(&self, value: f32) -> f32 {
+    pub fn share(self, value: f32) -> f32 {
         let span = self.high - self.low;
         if span > 0.0 {
             ((value - self.low) / span).clamp(0.0, 1.0)

@@ -17,6 +17,7 @@ const PAUSES_SHARE: f64 = 0.3;
 
 /// A stretch of time without a long pause in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "names tell their units")]
 pub struct Segment {
     /// Its begin, microseconds since the Unix epoch.
     pub start_us: i64,

@@ -25,7 +25,7 @@ pub(crate) struct Execution<'a> {
     /// Key of the test, such as `DAS-45`.
     pub test: &'a str,
     /// Key of the test execution that it belongs to; Xray makes a new one without it.
-    pub execution: Option<&'a str>,
+    pub belongs_to: Option<&'a str>,
     /// Whether the capture passed.
     pub verdict: Verdict,
     /// When the stream began and ended, RFC 3339.
@@ -62,7 +62,7 @@ pub(crate) fn json(done: &Execution<'_>, edition: Edition) -> Value {
     });
     test[list] = files.into();
     let mut import = json!({"tests": [test]});
-    if let Some(key) = done.execution {
+    if let Some(key) = done.belongs_to {
         import["testExecutionKey"] = key.into();
     }
     import
@@ -79,7 +79,7 @@ mod examples {
         let files = [("summary.md".to_owned(), "text/markdown", b"# FAIL".to_vec())];
         let done = Execution {
             test: "DAS-45",
-            execution: None,
+            belongs_to: None,
             verdict: Verdict::Fail,
             files: &files,
             start: "2026-11-24T08:00:00Z",

@@ -96,7 +96,7 @@ fn width(dialect: Dialect, bytes: &[u8]) -> u32 {
     match dialect {
         Dialect::DataStream => 4,
         Dialect::PandaDataStream => {
-            let frame = pandadatastream::decode(bytes, &Layout::default()).ok();
+            let frame = pandadatastream::decode(bytes, Layout::default()).ok();
             let width = frame.and_then(|frame| frame.block).and_then(|block| block.width);
             width.unwrap_or(4)
         }

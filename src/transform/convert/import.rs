@@ -118,7 +118,7 @@ impl<R: Read> Import<R> {
     fn decode<'a>(&self, bytes: &'a [u8]) -> Option<Frame<'a>> {
         match self.options.dialect {
             Dialect::DataStream => datastream::decode(bytes).ok(),
-            Dialect::PandaDataStream => pandadatastream::decode(bytes, &self.options.layout).ok(),
+            Dialect::PandaDataStream => pandadatastream::decode(bytes, self.options.layout).ok(),
         }
     }
 

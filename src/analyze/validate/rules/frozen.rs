@@ -105,7 +105,7 @@ impl Memory {
         };
         let before = match speech.dialect {
             Dialect::DataStream => datastream::decode(&inflated),
-            Dialect::PandaDataStream => pandadatastream::decode(&inflated, &speech.layout),
+            Dialect::PandaDataStream => pandadatastream::decode(&inflated, speech.layout),
         };
         let Ok(before) = before else { return Repeats::Nothing };
         let alike = before.rows.len() == frame.rows.len();

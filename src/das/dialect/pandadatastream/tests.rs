@@ -37,7 +37,7 @@ fn spectra(frame: &Frame<'_>) -> Vec<Vec<f32>> {
 #[test]
 fn a_block_becomes_rows_of_sensors_and_borrows_its_floats() {
     let bytes = real_message().encode_to_vec();
-    let frame = decode(&bytes, &Layout::default()).unwrap();
+    let frame = decode(&bytes, Layout::default()).unwrap();
     assert_eq!(spectra(&frame)[4], [110.0, 111.0, 112.0, 113.0]);
     assert_eq!(
         frame.rows[1].sensors.iter().map(|sensor| sensor.id).collect::<Vec<_>>(),
@@ -59,7 +59,7 @@ fn a_block_becomes_rows_of_sensors_and_borrows_its_floats() {
 fn a_known_layout_is_not_marked_as_a_guess() {
     let bytes = real_message().encode_to_vec();
     let layout = Layout::known(Element::F32, Axis::BinMajor);
-    let frame = decode(&bytes, &layout).unwrap();
+    let frame = decode(&bytes, layout).unwrap();
     assert!(!frame.block.as_ref().unwrap().guessed);
     assert_eq!(spectra(&frame)[0], [0.0, 3.0, 12.0, 21.0]);
 }
@@ -68,7 +68,7 @@ fn a_known_layout_is_not_marked_as_a_guess() {
 fn pieces_are_joined_wherever_the_seams_are() {
     let whole = real_message();
     let payload = whole.main_data[0].clone();
-    let expected = spectra(&decode(&whole.encode_to_vec(), &Layout::default()).unwrap());
+    let expected = spectra(&decode(&whole.encode_to_vec(), Layout::default()).unwrap());
     for seam in 0..=payload.len() {
         let (left, right) = payload.split_at(seam);
         let pieces = vec![left.to_vec(), vec![], right.to_vec()];
@@ -78,7 +78,7 @@ fn pieces_are_joined_wherever_the_seams_are() {
         }
         .encode_to_vec();
         assert_eq!(
-            spectra(&decode(&bytes, &Layout::default()).unwrap()),
+            spectra(&decode(&bytes, Layout::default()).unwrap()),
             expected,
             "seam at {seam}"
         );
@@ -89,7 +89,7 @@ fn pieces_are_joined_wherever_the_seams_are() {
         ..whole
     }
     .encode_to_vec();
-    assert_eq!(spectra(&decode(&bytes, &Layout::default()).unwrap()), expected);
+    assert_eq!(spectra(&decode(&bytes, Layout::default()).unwrap()), expected);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn every_element_type_is_read() {
         };
         for axis in Axis::ALL {
             let bytes = message.encode_to_vec();
-            let frame = decode(&bytes, &Layout::known(element, axis)).unwrap();
+            let frame = decode(&bytes, Layout::known(element, axis)).unwrap();
             assert_eq!(spectra(&frame), [[1.0, 2.0, 3.0]], "{element} {axis}");
             assert_eq!(frame.block.unwrap().width, Some(element.width()));
         }
@@ -196,7 +196,7 @@ fn values_are_left_out_when_shape_and_payload_disagree() {
     ];
     for (case, message, width) in cases {
         let bytes = message.encode_to_vec();
-        let frame = decode(&bytes, &Layout::default()).unwrap();
+        let frame = decode(&bytes, Layout::default()).unwrap();
         assert_eq!(frame.rows.len(), 2, "{case}");
         assert_eq!(frame.rows[1].start_ms, Some(1_700_000_000_040), "{case}");
         assert_eq!(spectra(&frame).len(), 0, "{case}");
@@ -217,7 +217,7 @@ fn hostile_shapes_allocate_nothing() {
         ..oracle::DataStream::default()
     };
     let bytes = hostile.encode_to_vec();
-    let frame = decode(&bytes, &Layout::default()).unwrap();
+    let frame = decode(&bytes, Layout::default()).unwrap();
     assert_eq!((frame.rows.len(), frame.block.unwrap().width), (1, None));
 }
 
@@ -227,7 +227,7 @@ fn a_message_cut_at_any_byte_never_panics() {
     for end in 0..bytes.len() {
         let theirs = oracle::DataStream::decode(&bytes[..end]);
         assert_eq!(
-            decode(&bytes[..end], &Layout::default()).is_ok(),
+            decode(&bytes[..end], Layout::default()).is_ok(),
             theirs.is_ok(),
             "cut at byte {end}"
         );
@@ -249,7 +249,7 @@ fn unpacked_timestamps_unknown_fields_and_last_scalars_are_taken() {
     let bytes = [
         0x18, 5, 0x1a, 2, 6, 7, 0x18, 8, 0x30, 1, 0x30, 9, 0xa0, 0x06, 1, 0x20, 3,
     ];
-    let frame = decode(&bytes, &Layout::default()).unwrap();
+    let frame = decode(&bytes, Layout::default()).unwrap();
     assert_eq!(
         frame.rows.iter().map(|row| row.start_ms).collect::<Vec<_>>(),
         [5, 6, 7, 8].map(Some)
@@ -275,7 +275,7 @@ proptest! {
         let at = at.index(damaged.len());
         damaged[at] = with;
         for bytes in [damaged, noise] {
-            match (decode(&bytes, &Layout::default()), oracle::DataStream::decode(bytes.as_slice())) {
+            match (decode(&bytes, Layout::default()), oracle::DataStream::decode(bytes.as_slice())) {
                 (Ok(ours), Ok(theirs)) => {
                     let block = ours.block.unwrap();
                     prop_assert_eq!(block.shape_x, theirs.data_shape_x);
@@ -294,7 +294,7 @@ proptest! {
 
 #[test]
 fn numbers_and_sensors_beyond_the_limit_are_refused() {
-    let too_many = |bytes: &[u8], layout: &Layout| {
+    let too_many = |bytes: &[u8], layout: Layout| {
         let error = decode(bytes, layout).unwrap_err();
         assert!(
             matches!(error.kind, DecodeErrorKind::TooManyParts { limit_mib: 64 }),
@@ -306,23 +306,23 @@ fn numbers_and_sensors_beyond_the_limit_are_refused() {
     for number in [3, 4] {
         let mut bytes = Vec::new();
         put_bytes(&mut bytes, number, &vec![1; most + 1]);
-        too_many(&bytes, &Layout::default());
+        too_many(&bytes, Layout::default());
     }
     too_many(
         &b"\x4a\x01x".repeat(MAX_FRAME_BYTES / Payload::PIECE + 1),
-        &Layout::default(),
+        Layout::default(),
     );
     // Rows of one channel of one byte: a sensor for each.
     let mut bytes = Vec::new();
     put_int32(&mut bytes, 5, 1);
     put_int32(&mut bytes, 6, 4 << 20);
     put_bytes(&mut bytes, 9, &vec![0; 4 << 20]);
-    too_many(&bytes, &Layout::known(Element::U8, Axis::ChannelMajor));
+    too_many(&bytes, Layout::known(Element::U8, Axis::ChannelMajor));
     // A shape that no payload can have.
     let mut bytes = Vec::new();
     for side in [5, 6, 11] {
         put_int32(&mut bytes, side, i32::MAX);
     }
     put_bytes(&mut bytes, 9, b"xxxx");
-    assert_eq!(decode(&bytes, &Layout::default()).unwrap().block.unwrap().width, None);
+    assert_eq!(decode(&bytes, Layout::default()).unwrap().block.unwrap().width, None);
 }

@@ -15,32 +15,36 @@
 mod background;
 mod call;
 mod clock;
+mod command;
 mod compression_pool;
 mod driver;
+mod error;
+mod failure;
 mod file_sink;
 mod options;
 mod output;
 mod pipeline;
 mod pool;
 mod queue;
+mod recorder_options;
 mod recording;
+mod sink;
 mod spool;
 mod sync;
 mod writer;
 
 use std::{
-    error::Error,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
 };
 
-use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub(crate) use background::BackgroundObserver;
 pub use call::CallRecorder;
 pub use clock::{Clock, MonotonicClock};
+pub use error::RecorderError;
+pub use failure::RecordingFailure;
 pub use options::{RecordingLayout, RecordingOptions};
 pub use output::{
     Evidence, OnError, RecordedCapture, RecordingSummary, RingBound, RingOptions, RotateOptions, Trigger, TriggerQueue,
@@ -48,180 +52,20 @@ pub use output::{
 pub(crate) use output::{StoredCall, StoredFiles};
 pub use pool::RecordingPool;
 pub use queue::{RecordingTotals, Refused};
-pub use recording::{Recording, RecordingFailure, ReservedRecording};
-use spool::{SPOOL_BYTES, Spool};
+pub(crate) use recorder_options::FLUSH_INTERVAL;
+pub use recorder_options::{Overflow, RecorderOptions};
+#[cfg(test)]
+use recorder_options::{QUEUE_BYTES, QUEUE_EVENTS};
+pub use recording::{Recording, ReservedRecording};
+pub use sink::{Sink, SinkError};
 pub use sync::SyncWhen;
 
 use crate::{
-    model::event::{CallStart, Event, EventKind, Note, Observer},
-    transform::redact::{MetadataPolicy, RedactionRule, Secrets},
+    model::event::{CallStart, EventKind, Note},
+    transform::redact::Secrets,
 };
 use driver::WriterThreads;
 use queue::Queue;
-
-/// Messages that may wait at once: 24 MiB at the 3 KB that small frames have; larger ones reach [`QUEUE_BYTES`] first.
-pub(crate) const QUEUE_EVENTS: usize = 8192;
-
-/// Bytes of messages that may wait in memory at once, 28 MiB: 36 ms of a stream of 800 MB/s, which a busy machine may take for
-/// other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is. What does
-/// not fit may go to a spool file.
-pub(crate) const QUEUE_BYTES: usize = 28 * 1024 * 1024;
-
-/// Longest time until an event is readable in the file, which a crash may cost.
-pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Whatever a sink reports; the sink's own type is kept as the source.
-#[doc(hidden)]
-pub type SinkError = Box<dyn Error + Send + Sync>;
-
-/// Where events go: the capture file, or a test's memory.
-#[doc(hidden)]
-pub trait Sink: Send + 'static {
-    /// What is known once everything is written.
-    type Summary: Send + 'static;
-
-    /// Takes the next event.
-    fn write(&mut self, event: &Event) -> Result<(), SinkError>;
-    /// Makes everything written so far readable.
-    fn flush(&mut self) -> Result<(), SinkError>;
-    /// Says whether what was written is still where it belongs; asked for when there is nothing to write.
-    fn check(&mut self) -> Result<(), SinkError> {
-        Ok(())
-    }
-    /// Told before each event how full the queue is, in percent: a sink that can hurry does so.
-    fn pressure(&mut self, _percent: u8) {}
-    /// Completes the capture.
-    fn finish(self) -> Result<Self::Summary, SinkError>;
-    /// Bytes stored so far, after compression.
-    fn stored_bytes(&self) -> u64;
-    /// How often to [wake](Self::wake) it when nothing comes; `None`, the default, is never.
-    fn wakes(&self) -> Option<Duration> {
-        None
-    }
-    /// The process stood still until now, at `now_ns`: that nothing came meanwhile says nothing of those who send. Does
-    /// nothing by default.
-    fn resumed(&mut self, now_ns: u64) {
-        let _ = now_ns;
-    }
-    /// Nothing came for a while; `now_ns` is the present offset. Does nothing by default.
-    fn wake(&mut self, now_ns: u64) -> Result<(), SinkError> {
-        let _ = now_ns;
-        Ok(())
-    }
-}
-
-/// What to do with a message when the queue is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overflow {
-    /// Wait: the stream is slowed to what can be written (the default; nothing is lost here).
-    #[default]
-    Block,
-    /// Never wait: what neither the queue nor its spool file has room for is left out and counted, and a
-    /// gap with the count is written before the next message.
-    Gap,
-    /// Never wait, and stop recording messages once neither has room: the call is told so, and [`Recorder::finish`]
-    /// reports it.
-    Abort,
-}
-
-/// How a recorder works.
-#[doc(hidden)]
-pub struct RecorderOptions {
-    /// Messages that may wait at once. Default [`QUEUE_EVENTS`], at least 1.
-    pub queue_events: usize,
-    /// Bytes of messages that may wait at once; a larger single message is let in alone. Default [`QUEUE_BYTES`].
-    pub queue_bytes: usize,
-    /// What to do when the queue is full. Default: wait.
-    pub on_overflow: Overflow,
-    /// A file in which messages of 16 KiB and more wait that find the queue full, before [`Overflow::Gap`] leaves any out or
-    /// [`Overflow::Abort`] stops. Not used with `rules`, since nothing that they take out may be in a file. Default: none.
-    pub(super) spool: Option<Spool>,
-    /// How long an event may wait to become readable. Default [`FLUSH_INTERVAL`].
-    pub flush_interval: Duration,
-    /// What happens to secrets in metadata. Default: they are replaced.
-    pub metadata: MetadataPolicy,
-    /// Values of such metadata, to be masked in all text that is recorded: status messages, reasons, notes, other metadata.
-    /// Whoever shows what is recorded shares it. Default: none known yet.
-    pub secrets: Secrets,
-    /// What else is taken out of events, on the writer thread, before they are written and seen. Default: nothing.
-    pub rules: Vec<Box<dyn RedactionRule>>,
-    /// Who else sees the events, on the writer thread, after redaction and after the event was written.
-    pub observers: Vec<Box<dyn Observer>>,
-    /// The clock; its offset 0 is the beginning of the capture. Default: started with these options.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Default for RecorderOptions {
-    fn default() -> Self {
-        Self {
-            queue_events: QUEUE_EVENTS,
-            queue_bytes: QUEUE_BYTES,
-            on_overflow: Overflow::Block,
-            spool: None,
-            flush_interval: FLUSH_INTERVAL,
-            metadata: MetadataPolicy::Redact,
-            secrets: Secrets::default(),
-            rules: Vec::new(),
-            observers: Vec::new(),
-            clock: Arc::new(MonotonicClock::start()),
-        }
-    }
-}
-
-impl std::fmt::Debug for RecorderOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecorderOptions")
-            .field("queue_events", &self.queue_events)
-            .field("queue_bytes", &self.queue_bytes)
-            .field("on_overflow", &self.on_overflow)
-            .field("spool", &self.spool)
-            .field("flush_interval", &self.flush_interval)
-            .field("metadata", &self.metadata)
-            .field("rules", &self.rules.len())
-            .field("observers", &self.observers.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A recording that did not end well.
-#[derive(Debug, Error)]
-pub enum RecorderError {
-    /// The thread could not be started.
-    #[error("could not start the recorder's thread")]
-    Start(#[source] std::io::Error),
-    /// The sink failed; what it had taken before stays where it is.
-    #[error("could not {act} the capture: {source}; `capture recover` saves what is in the file")]
-    Sink {
-        /// What was being done: `write`, `read back what waited for`, `flush`, `keep` or `finish`.
-        act: &'static str,
-        /// What the sink reported.
-        source: SinkError,
-        /// Events that the sink had taken before the failure; the last of them may not be in the file.
-        written: u64,
-        /// Events that came after it.
-        refused: u64,
-    },
-    /// The queue was full and [`Overflow::Abort`] was asked for; the capture is complete up to there.
-    #[error(
-        "stopped recording: the queue was full and {lost} messages were left out; record to a faster disk, raise the \
-         queue, or choose --on-overflow block or gap"
-    )]
-    Overflow {
-        /// Messages that were left out.
-        lost: u64,
-    },
-    /// The writer thread died.
-    #[error("the recorder's thread stopped unexpectedly; `capture recover` saves what is in the file")]
-    Lost,
-}
-
-impl RecorderError {
-    /// True when what is in the files must be read back to be known.
-    pub(crate) const fn leaves_doubt(&self) -> bool {
-        matches!(self, Self::Sink { .. } | Self::Lost)
-    }
-}
 
 /// Writes a capture: [`Recorder::start`], then [`RecordingHandle::call`] for each call, then [`Recorder::finish`].
 ///
@@ -259,7 +103,7 @@ impl<S: Sink> Recorder<S> {
             observers: options.observers,
         };
         let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, hooks);
-        queue.start(writer, driver::Report { outcome, ended: tell });
+        queue.start(driver::lane(writer, driver::Report { outcome, ended: tell }));
         Self {
             handle: RecordingHandle { queue },
             done: Some(done),

@@ -9,6 +9,7 @@ pub(crate) mod bundle;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod fault;
+mod format;
 pub(crate) mod merge;
 pub(crate) mod proxy;
 pub(crate) mod record;
@@ -23,6 +24,7 @@ pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod value;
 
+pub(crate) use format::{Format, FormatArg};
 use record::RecordArgs;
 use value::Span;
 
@@ -98,23 +100,6 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
-}
-
-/// How a result is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
-    /// Text for people
-    #[default]
-    Text,
-    /// JSON for programs; its keys stay stable
-    Json,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct FormatArg {
-    /// Output format
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

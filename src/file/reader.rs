@@ -20,14 +20,18 @@ use crate::model::event::Event;
 
 mod ahead;
 mod ancillary;
+mod bound;
 mod end;
 mod open;
+mod place;
 mod route;
 mod shared;
+mod steer;
 
 use ahead::{Ahead, Next, Opened};
-use end::Bound;
+use bound::Bound;
 use open::{OpenChunk, leaves, open_checked};
+pub(crate) use place::EventPlace;
 use route::Route;
 pub(crate) use shared::ChunkCache;
 
@@ -45,17 +49,6 @@ pub enum Tail {
     },
     /// An error stopped the reading.
     Damaged,
-}
-
-/// Where an event is in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EventPlace {
-    /// The byte at which its chunk begins.
-    chunk: u64,
-    /// Its place within the content of the chunk.
-    at: usize,
-    /// Its number within the capture.
-    event: u64,
 }
 
 /// Reads a capture from the beginning or from any offset.

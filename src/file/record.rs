@@ -12,9 +12,11 @@ use super::Header;
 use crate::model::event::{CallStart, Direction, Event, EventKind, Gap, Headers, Message, Metadata, Note};
 
 mod ending;
+mod entries;
 mod parts;
 
 use ending::{EndHead, end_head, ending_of};
+use entries::{Entries, entries, metadata_of};
 pub(super) use parts::{
     CHUNK_FIXED_LEN, CallCount, ChunkHead, DONE_LEN, Done, INDEX_ENTRY_FIXED_LEN, IndexBlock, IndexEntry,
     MAX_INDEXED_CALLS,
@@ -44,8 +46,6 @@ fn decode_all<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         rest => Err(format!("{rest} bytes are left over")),
     }
 }
-
-type Entries<'a> = Vec<(&'a str, &'a [u8])>;
 
 #[derive(Serialize, Deserialize)]
 struct EventHead<'a> {
@@ -242,17 +242,6 @@ fn check_pairs(kind: &KindHead<'_>) -> Result<(), String> {
         return Err(format!("{pairs} pairs of metadata are more than {MAX_PAIRS}"));
     }
     Ok(())
-}
-
-fn entries(metadata: &Metadata) -> Entries<'_> {
-    metadata.iter().collect()
-}
-
-fn metadata_of(entries: Entries<'_>) -> Metadata {
-    let owned = entries
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Metadata(owned.collect())
 }
 
 const fn direction_head(direction: Direction) -> DirectionHead {

@@ -5,8 +5,6 @@ use std::io::{Read, Seek, SeekFrom};
 pub(super) mod named;
 pub(super) mod search;
 
-use search::Search;
-
 use super::{
     FileError,
     ancillary::Ancillary,
@@ -223,11 +221,6 @@ impl<R: Read + Seek> Scanner<R> {
             byte,
             found: Found::Chunk(head, stored),
         })
-    }
-
-    /// True when a part whose checksum holds begins at `from` or behind it.
-    pub(super) fn any_part_from(&mut self, from: u64) -> Result<bool, FileError> {
-        Ok(Search::new(from).next(self)?.is_some())
     }
 
     /// The summary, found from the end of the file; `None` when the file is unfinished or its end is damaged.

@@ -6,6 +6,7 @@
 
 mod decode;
 mod edition;
+mod left_out;
 mod names;
 mod strip;
 
@@ -22,21 +23,18 @@ use prost_reflect::{
 
 use crate::grpc::protobuf::{DecodeError, Fields, put_bytes};
 pub use decode::decode;
+pub use left_out::LeftOut;
 use names::Names;
+pub(crate) use strip::MAX_DEFINITIONS;
 
 /// Bytes of a set: what a capture's header holds of it; the largest public ones have a few megabytes without comments.
 pub(crate) const MAX_SET_BYTES: usize = 32 << 20;
 /// Files of a set: the largest public ones have a few thousand.
 pub(crate) const MAX_FILES: usize = 10_000;
-/// Messages, fields, enums, values, services and methods of a set: each takes about a kilobyte when it is resolved. The
-/// Kubernetes API has some 15,000, Envoy's 25,000.
-pub(crate) const MAX_DEFINITIONS: usize = 100_000;
 /// Times that the files which the library refuses are left out before the set is given up.
 const MAX_REFUSED: usize = 16;
 /// Parts that a sentence names before it counts the rest.
 const MAX_NAMED: usize = 3;
-/// A cause is quoted up to this length.
-const MAX_QUOTED: usize = 200;
 
 /// The message types of a descriptor set, and what of it could not be used.
 #[derive(Debug, Clone, Default)]
@@ -47,22 +45,6 @@ pub struct Descriptors {
     pub left_out: Vec<LeftOut>,
     /// Files in the pool, without those of `google/protobuf/`.
     pub files: usize,
-}
-
-/// A part of a descriptor set that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The file, or the method or extension.
-    pub what: String,
-    /// Why.
-    pub why: String,
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cut = |text: &str| text.chars().take(MAX_QUOTED).collect::<String>();
-        write!(f, "{} ({})", cut(&self.what), cut(&self.why))
-    }
 }
 
 /// A descriptor set of which nothing can be read.

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
 use super::{
     Overflow,
-    queue::{Admission, Queue, Refused},
+    command::Admission,
+    queue::{Queue, Refused},
 };
 use crate::model::event::{Broken, CallStart, Direction, Ending, EventKind, Gap, Headers, Message, Note};
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::{
     RecorderError, Sink,
-    queue::Command,
+    command::{Command, CommandSender, Lane, Message},
     writer::{Failed, Flow, Writer},
 };
 
@@ -33,23 +33,6 @@ const STOOD_STILL: Duration = Duration::from_millis(500);
 pub(super) struct WriterThreads {
     threads: Arc<[mpsc::Sender<Message>]>,
     started: Arc<AtomicU64>,
-}
-
-/// Where the commands of one recording go.
-#[derive(Debug)]
-pub(super) struct CommandSender {
-    recording: u64,
-    thread: mpsc::Sender<Message>,
-}
-
-/// What a thread is told.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every one is a command; a box would cost an allocation each"
-)]
-enum Message {
-    Start(u64, Box<dyn Lane>),
-    Command(u64, Command),
 }
 
 impl WriterThreads {
@@ -72,28 +55,7 @@ impl WriterThreads {
     pub(super) fn sender(&self) -> CommandSender {
         let recording = self.started.fetch_add(1, Ordering::Relaxed);
         let at = usize::try_from(recording).unwrap_or(0) % self.threads.len().max(1);
-        CommandSender {
-            recording,
-            thread: self.threads[at].clone(),
-        }
-    }
-}
-
-impl CommandSender {
-    /// Tells the thread who carries out what is [sent](Self::send) from now on.
-    pub(super) fn start<S: Sink>(&self, writer: Writer<S>, report: Report<S>) {
-        let lane = Recording {
-            writer: Some(writer),
-            failed: None,
-            refused: 0,
-            report: Some(report),
-        };
-        let _ = self.thread.send(Message::Start(self.recording, Box::new(lane)));
-    }
-
-    /// False when nobody takes commands any more.
-    pub(super) fn send(&self, command: Command) -> bool {
-        self.thread.send(Message::Command(self.recording, command)).is_ok()
+        CommandSender::new(recording, self.threads[at].clone())
     }
 }
 
@@ -111,16 +73,14 @@ impl<S: Sink> Report<S> {
     }
 }
 
-/// A recording whose commands a thread carries out.
-trait Lane: Send {
-    /// Carries out a command; true when it was the last one.
-    fn carry_out(&mut self, command: Command) -> bool;
-    /// Nothing came for as long as [`patience`](Self::patience) said; true when the recording is over.
-    fn idle(&mut self) -> bool;
-    /// The process stood still until now.
-    fn resumed(&mut self);
-    /// How long to wait for the next command before something is due.
-    fn patience(&self) -> Duration;
+/// Carries out the commands of a recording, and reports how it ended.
+pub(super) fn lane<S: Sink>(writer: Writer<S>, report: Report<S>) -> Box<dyn Lane> {
+    Box::new(Recording {
+        writer: Some(writer),
+        failed: None,
+        refused: 0,
+        report: Some(report),
+    })
 }
 
 struct Recording<S: Sink> {

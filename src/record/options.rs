@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FLUSH_INTERVAL, Overflow, QUEUE_BYTES, SyncWhen,
+    FLUSH_INTERVAL, Overflow, SyncWhen,
     output::{Evidence, RingOptions, RotateOptions},
+    recorder_options::QUEUE_BYTES,
 };
 use crate::{
     file::Existing,

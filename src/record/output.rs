@@ -4,6 +4,7 @@
 //! describes slices. What opened a call that goes on from an earlier file is at offset 0, a note on the call counts
 //! what is not there, and a call that goes on beyond the file ends as cut.
 
+mod captured;
 mod continued;
 mod dump;
 mod error_filter;
@@ -14,11 +15,13 @@ mod part;
 mod ring;
 mod rotate;
 mod segment;
+mod summary;
 mod template;
 mod trigger;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
+pub use captured::RecordedCapture;
 pub(super) use error_filter::ErrorFilter;
 pub use files::Evidence;
 pub(super) use files::RecordingFiles;
@@ -29,6 +32,7 @@ pub(super) use ring::Ring;
 pub use ring::{RingBound, RingOptions};
 pub(super) use rotate::Rotate;
 pub use rotate::RotateOptions;
+pub use summary::RecordingSummary;
 pub(super) use template::CaptureTemplate;
 pub use trigger::{Trigger, TriggerQueue};
 
@@ -36,127 +40,10 @@ use naming::{Naming, When};
 
 use super::{
     Sink, SinkError,
-    pipeline::{self, CodecCounts, Pipeline},
+    pipeline::Pipeline,
     sync::{RecordedFile, SyncedFile},
 };
-use crate::{
-    file::{Digest, Summary},
-    model::event::Event,
-};
-
-/// Who says what a file leaves out.
-const AUTHOR: &str = crate::model::event::RECORDER_AUTHOR;
-
-/// A capture of a recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordedCapture {
-    /// Its place.
-    pub path: PathBuf,
-    /// Its totals and its digest.
-    pub summary: Summary,
-    /// Offset in the recording at which it begins, nanoseconds.
-    pub from_ns: u64,
-    /// What made a ring write it.
-    pub trigger: Option<Trigger>,
-    /// The name that it was to have, when another program had taken that.
-    pub taken: Option<PathBuf>,
-    /// False when the recording failed and could not finish it.
-    pub finished: bool,
-}
-
-impl RecordedCapture {
-    /// A file that is whole and has its name.
-    fn new(naming: &Naming, summary: Summary, from_ns: u64) -> Self {
-        let file = Self {
-            path: naming.file().path(),
-            summary,
-            from_ns,
-            trigger: None,
-            taken: naming.file().taken(),
-            finished: true,
-        };
-        naming.files().finished(naming.as_begun(), &file);
-        file
-    }
-}
-
-/// Summary of a finished recording.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RecordingSummary {
-    /// The captures that are there, oldest first.
-    pub files: Vec<RecordedCapture>,
-    /// Captures that were finished and removed again, to keep no more than was asked for.
-    pub removed: u64,
-    /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
-    /// several captures counts in each.
-    pub summary: Summary,
-    /// Chunks by the codec that stored them.
-    pub codecs: CodecCounts,
-    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
-    pub cheaper_chunks: u64,
-    /// Calls that were left out because they ended with OK; see [`RecordingOptions::only_errors`](super::RecordingOptions::only_errors).
-    pub left_out: u64,
-    /// Calls that it kept before they had ended.
-    pub undecided: u64,
-}
-
-impl RecordingSummary {
-    /// Adds a file, unless it held nothing.
-    fn extend(&mut self, file: Option<(RecordedCapture, pipeline::Written)>) {
-        if let Some(file) = file {
-            self.add(file);
-        }
-    }
-
-    fn add(&mut self, (file, by_codec): (RecordedCapture, pipeline::Written)) {
-        let (all, more) = (&mut self.summary, &file.summary);
-        all.events += more.events;
-        all.calls += more.calls;
-        all.messages += more.messages;
-        all.message_bytes += more.message_bytes;
-        all.sent_messages += more.sent_messages;
-        all.sent_bytes += more.sent_bytes;
-        all.gaps += more.gaps;
-        all.chunks += more.chunks;
-        all.raw_bytes += more.raw_bytes;
-        all.stored_bytes += more.stored_bytes;
-        all.last_offset_ns = all.last_offset_ns.max(file.from_ns.saturating_add(more.last_offset_ns));
-        all.digest = if self.files.is_empty() && self.removed == 0 {
-            more.digest
-        } else {
-            Digest::default()
-        };
-        self.cheaper_chunks += by_codec.cheaper_chunks;
-        for (name, chunks) in by_codec.codecs {
-            match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
-                Some((_, all)) => *all += chunks,
-                None => self.codecs.push((name, chunks)),
-            }
-        }
-        self.files.push(file);
-    }
-
-    /// The digest of the capture, when the recording is one.
-    #[must_use]
-    pub fn digest(&self) -> Option<Digest> {
-        (self.files.len() == 1 && self.removed == 0).then_some(self.summary.digest)
-    }
-
-    /// Removes the oldest captures beyond `keep`.
-    fn keep(&mut self, keep: Option<usize>, files: &RecordingFiles) -> std::io::Result<()> {
-        let Some(keep) = keep else { return Ok(()) };
-        while self.files.len() > keep {
-            let old = self.files.remove(0);
-            files.removed(&old.path);
-            match std::fs::remove_file(&old.path) {
-                // Somebody else took it away.
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => self.removed += 1,
-            }
-        }
-        Ok(())
-    }
-}
+use crate::model::event::Event;
 
 /// One of the ways to write a recording.
 #[derive(Debug)]
@@ -168,7 +55,7 @@ pub(super) enum Output {
     /// Into a ring, and into captures when something happens.
     Ring(Box<Ring>),
     /// Into another output, the calls that ended with OK left out.
-    ErrorFilter(Box<ErrorFilter>),
+    ErrorFilter(Box<ErrorFilter<Self>>),
 }
 
 /// One capture, and its place.
@@ -185,8 +72,9 @@ impl Output {
         let naming = Naming::new(file, files, 0, When::Evidence);
         Self::Single(Box::new(Single { naming, pipeline }))
     }
+}
 
-    /// What the recording says of itself is wanted, though nothing else is there.
+impl error_filter::Filtered for Output {
     fn keep_empty(&self) {
         match self {
             Self::Single(single) => single.naming.files().keep_empty(),
@@ -212,7 +100,7 @@ impl Single {
         let mut written = RecordingSummary::default();
         let by_codec = self.pipeline.finish()?;
         if self.naming.finish(false)? {
-            let file = RecordedCapture::new(&self.naming, by_codec.summary, 0);
+            let file = self.naming.captured(by_codec.summary, 0);
             written.add((file, by_codec));
         }
         Ok(written)

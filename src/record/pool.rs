@@ -3,11 +3,12 @@
 use std::{io, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use super::{
-    RecordingFailure, RecordingOptions, ReservedRecording, SPOOL_BYTES, Spool,
+    FLUSH_INTERVAL,
     compression_pool::CompressionPool,
     driver::WriterThreads,
     output::{CaptureTemplate, RecordingFiles},
     pipeline::CodecPreference,
+    spool::{SPOOL_BYTES, Spool},
     sync::SyncThread,
 };
 use crate::file::{Header, WriterOptions};
@@ -61,7 +62,7 @@ impl RecordingPool {
     /// # Errors
     /// When no thread can be started.
     pub fn new(recordings: usize) -> io::Result<Self> {
-        Self::with_sync_interval(recordings, super::FLUSH_INTERVAL)
+        Self::with_sync_interval(recordings, FLUSH_INTERVAL)
     }
 
     /// As [`new`](Self::new), with the time between two syncs of a file.
@@ -79,14 +80,6 @@ impl RecordingPool {
         Ok(Self {
             shared: Arc::new(shared),
         })
-    }
-
-    /// Reserves the files of a recording: creates the hidden file, or checks that the numbered names are free.
-    ///
-    /// # Errors
-    /// When the place is taken or cannot be written to.
-    pub fn reserve(&self, path: &Path, options: RecordingOptions) -> Result<ReservedRecording, RecordingFailure> {
-        ReservedRecording::new(self.clone(), path, options)
     }
 
     pub(super) fn sync(&self) -> &SyncThread {

@@ -7,14 +7,13 @@ use std::sync::{
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Overflow, RecorderError, RecorderOptions, Sink,
-    driver::{CommandSender, Report},
-    spool::{Spool, SpooledMessage},
-    writer::Writer,
+    Overflow, RecorderError, RecorderOptions,
+    command::{Admission, Command, CommandSender, Lane},
+    spool::Spool,
 };
 use crate::{
     model::event::{CAPTURE_CALL, Event, EventKind},
@@ -110,37 +109,6 @@ impl Counters {
         let _ = self
             .refusal
             .compare_exchange(0, why, Ordering::AcqRel, Ordering::Acquire);
-    }
-}
-
-/// What the writer thread is told.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every one is a write; a box would cost an allocation each"
-)]
-pub(super) enum Command {
-    /// Write this; the permit is given back once that is done.
-    Write(Event, Option<Admission>),
-    /// Write nothing more and complete the sink.
-    Finish,
-}
-
-/// A message's place in the queue, given back when dropped.
-#[derive(Debug)]
-pub(super) enum Admission {
-    /// In memory.
-    Memory {
-        _event: OwnedSemaphorePermit,
-        _bytes: OwnedSemaphorePermit,
-    },
-    /// Its payload is in a file; the event goes without.
-    File(SpooledMessage),
-}
-
-impl Admission {
-    pub(super) const fn is_file(&self) -> bool {
-        matches!(self, Self::File(_))
     }
 }
 
@@ -263,9 +231,9 @@ impl Queue {
     }
 
     /// The writer of this queue begins.
-    pub(super) fn start<S: Sink>(&self, writer: Writer<S>, report: Report<S>) {
+    pub(super) fn start(&self, lane: Box<dyn Lane>) {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.sender.start(writer, report);
+        inner.sender.start(lane);
     }
 
     /// Refuses everything from here on, and tells the writer to finish. Twice is as good as once.

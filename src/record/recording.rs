@@ -2,56 +2,25 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{
-    Clock, Recorder, RecorderError, RecorderOptions, RecordingHandle, RecordingLayout, RecordingOptions, RecordingPool,
-    SinkError, SyncWhen,
+    Clock, Recorder, RecorderOptions, RecordingFailure, RecordingHandle, RecordingLayout, RecordingOptions,
+    RecordingPool, SinkError, SyncWhen,
     output::{
         CaptureTemplate, ErrorFilter, Names, Output, RecordingFiles, RecordingSummary, Ring, RingOptions, Rotate,
-        RotateOptions, StoredFiles, Trigger, TriggerQueue,
+        RotateOptions, Trigger, TriggerQueue,
     },
     pipeline::Pipeline,
 };
 use crate::{
     file::{Attribute, Existing, Header, NewFile, Writer},
     model::event::Observer,
-    transform::redact::{FieldError, RedactionRule, Redactor, Secrets},
+    transform::redact::{RedactionRule, Redactor, Secrets},
 };
-
-/// A recording that did not begin or did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordingFailure {
-    /// The file cannot be created, or its names are taken.
-    #[error("could not create {}: {source}", path.display())]
-    Place {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it; [`io::ErrorKind::AlreadyExists`] when a file is there.
-        source: io::Error,
-    },
-    /// The rules do not fit the capture.
-    #[error(transparent)]
-    Rules(#[from] FieldError),
-    /// No thread can be started.
-    #[error("could not start the threads of a recording: {0}")]
-    Threads(#[source] io::Error),
-    /// The file could not be begun.
-    #[error("could not begin the capture: {0}")]
-    Begin(#[source] SinkError),
-    /// It could not be written to its end.
-    #[error("{error}")]
-    Write {
-        /// What happened.
-        #[source]
-        error: RecorderError,
-        /// What is in the files, where the failure left that in doubt.
-        stored: Option<Box<StoredFiles>>,
-    },
-}
 
 /// Where a recording's files go, before it begins: the file is there beside its name, or the numbered names are free.
 #[derive(Debug)]
@@ -95,6 +64,16 @@ pub struct Recording {
     recorder: Recorder<Output>,
     files: RecordingFiles,
     triggers: TriggerQueue,
+}
+
+impl RecordingPool {
+    /// Reserves the files of a recording: creates the hidden file, or checks that the numbered names are free.
+    ///
+    /// # Errors
+    /// When the place is taken or cannot be written to.
+    pub fn reserve(&self, path: &Path, options: RecordingOptions) -> Result<ReservedRecording, RecordingFailure> {
+        ReservedRecording::new(self.clone(), path, options)
+    }
 }
 
 impl ReservedRecording {

@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     RecorderError, Sink, SinkError,
-    queue::{Admission, Command, Queue},
+    command::{Admission, Command},
+    queue::Queue,
 };
 use crate::{
     model::event::{Broken, Ending, Event, EventKind, Observer},

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import NamedTuple
 
+import _rust
+
 ROOTS = ("crate", "self", "super")
 
 
@@ -86,6 +88,10 @@ def paths(code):
             inner = token.text.strip('"').split("::")
             if inner[0] in ROOTS and len(inner) > 1 and all(part.isidentifier() for part in inner):
                 yield tuple(inner), token.line
+        if token.text == "pub" and at + 1 < len(code) and code[at + 1].text == "(":
+            # Who may see an item is no use of it.
+            at = _rust.group_end(code, at + 1)
+            continue
         before = code[at - 1].text if at else ""
         if token.kind != "word" or before in ("::", ".", "fn"):
             at += 1

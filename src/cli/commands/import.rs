@@ -1,5 +1,6 @@
 //! `capture import`: a capture from length-delimited frames, a gRPC binary log or an MCAP file.
 
+mod header;
 mod recognized;
 mod source;
 
@@ -10,8 +11,8 @@ use std::{
 };
 
 use crate::{
-    das::{dialect::Dialect, proto::FOCUS_DESCRIPTOR_SET},
-    file::{Attribute, Codec, Digest, Header, Summary, Writer, WriterOptions},
+    das::dialect::Dialect,
+    file::{Attribute, Codec, Digest, Summary, Writer, WriterOptions},
     model::text::printable,
     transform::convert::Losses,
 };
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use super::{Done, Failure, Outcome, output};
 use crate::cli::flags::ImportArgs;
+pub(crate) use header::header;
 use source::Source;
 
 #[derive(Serialize)]
@@ -113,16 +115,6 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         ));
     }
     Ok(judge(args, &report))
-}
-
-/// A header as every capture of a Focus job has it.
-pub(crate) fn header(dialect: Dialect, job_id: &str, anchor_unix_ns: u64) -> Header {
-    let mut header = Header::new(anchor_unix_ns);
-    header.set(Attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));
-    header.set(Attribute::DIALECT, dialect.name());
-    header.set(Attribute::JOB_ID, job_id);
-    header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
-    header
 }
 
 /// Writes every event; an input that ends badly leaves a finished capture of all that came before.

@@ -1,13 +1,11 @@
 //! `capture proxy`: records every call between clients and a server.
 
-use std::path::PathBuf;
-
 use crate::{
     analyze::validate::Expectations,
     das::proto::FOCUS_DESCRIPTOR_SET,
     file::{Attribute, Continues, Existing, Header},
     grpc::server_tls::ServerTls,
-    record::{RecordingFailure, RecordingOptions, RecordingPool, RecordingSummary, RecordingTotals},
+    record::{RecordingOptions, RecordingPool},
     tap::{
         self, DialOptions, Proxy, ProxyOptions, Stop, Target,
         proxy::{MethodFilter, ProxyOutcome, RestOptions},
@@ -16,6 +14,8 @@ use crate::{
     transform::redact::{Secrets, strip_userinfo},
 };
 use serde_json::json;
+
+use session::Session;
 
 use super::{
     Done, Failure, output,
@@ -32,6 +32,7 @@ use super::{
 use crate::cli::flags::{Format, proxy::ProxyArgs, schema::Reflect};
 
 mod report;
+mod session;
 
 pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -122,15 +123,6 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
     report::report(args, &session, talk)
-}
-
-/// Everything that is known when a proxy has stopped.
-struct Session {
-    path: PathBuf,
-    outcome: ProxyOutcome,
-    totals: RecordingTotals,
-    written: Result<RecordingSummary, RecordingFailure>,
-    stopped: String,
 }
 
 /// The line that tells scripts where the proxy is.

@@ -1,7 +1,5 @@
 //! `capture record`: configures a job or dials one, and records all its streams; or many jobs at once.
 
-use std::path::{Path, PathBuf};
-
 use crate::{tap::Stop, transform::redact::Secrets};
 
 use super::{
@@ -13,11 +11,13 @@ use crate::cli::flags::record::RecordArgs;
 
 mod jobs;
 mod live;
+mod names;
 pub(crate) mod progress;
 mod report;
 mod session;
 pub(crate) mod target;
 
+pub(crate) use names::default_path;
 pub(crate) use session::unix_ns;
 use session::{RecordedJob, Session};
 
@@ -61,20 +61,4 @@ async fn one(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, superviso
         line.stop();
     }
     report::report(args, recording?, talk)
-}
-
-/// `NAME-TIME.gcap`.
-pub(crate) fn default_path(name: &str) -> PathBuf {
-    Path::new(&format!("{}.gcap", timed(name))).to_owned()
-}
-
-/// `NAME-TIME`, for a file or a folder.
-fn timed(name: &str) -> String {
-    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    format!("{}-{time}", file_name(name))
-}
-
-/// A name that every file system takes.
-fn file_name(name: &str) -> String {
-    crate::model::text::file_name(name).unwrap_or_else(|| "capture".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use super::{Reader, Route, Tail};
+use super::{Reader, Tail, bound::Bound, route::Route};
 use crate::file::{
     Attribute, CaptureState, FileError, Summary,
     ancillary::Ancillary,
@@ -11,14 +11,6 @@ use crate::file::{
     schema::{self, MAX_SCHEMA_BYTES},
     walk::known::Known,
 };
-
-/// Where an unfinished capture ended when it was first read to its end; what is appended later is not read by the same
-/// reader once it has started again, so that all of its passes see the same events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bound {
-    whole_bytes: u64,
-    torn_bytes: u64,
-}
 
 impl<R: Read + Seek> Reader<R> {
     /// Whether the capture holds the whole of its recording, as far as it was read: known for certain when all events

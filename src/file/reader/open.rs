@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::EventPlace;
+use super::place::EventPlace;
 
 use crate::{
     file::{

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Entries, entries, metadata_of};
+use super::entries::{Entries, entries, metadata_of};
 use crate::model::event::{Broken, Cancelled, Deadline, Ending, GoAway, Limit as CallLimit, Party, Status};
 
 /// The order of the variants is part of the format.

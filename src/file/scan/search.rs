@@ -55,6 +55,13 @@ const WINDOW: usize = 256 << 10;
 /// Bytes from which on a part's beginning tells whether its length fits its kind.
 const TELLING_LEN: usize = PART_HEAD_LEN + 45;
 
+impl<R: Read + Seek> Scanner<R> {
+    /// True when a part whose checksum holds begins at `from` or behind it.
+    pub(in crate::file) fn any_part_from(&mut self, from: u64) -> Result<bool, FileError> {
+        Ok(Search::new(from).next(self)?.is_some())
+    }
+}
+
 impl Search {
     pub(in crate::file) fn new(from: u64) -> Self {
         Self {

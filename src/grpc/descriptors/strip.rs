@@ -2,8 +2,9 @@
 
 use crate::grpc::protobuf::{Fields, Value, put_delimited, put_varint};
 
-use super::MAX_DEFINITIONS;
-
+/// Messages, fields, enums, values, services and methods of a set: each takes about a kilobyte when it is resolved. The
+/// Kubernetes API has some 15,000, Envoy's 25,000.
+pub(crate) const MAX_DEFINITIONS: usize = 100_000;
 /// Messages within messages, as deep as `protoc` follows them.
 const MAX_DEPTH: usize = 32;
 /// Bytes of one name.

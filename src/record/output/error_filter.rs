@@ -15,9 +15,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{AUTHOR, Output, RecordingSummary};
+use super::RecordingSummary;
 use crate::{
-    model::event::{CAPTURE_CALL, Ending, Event, EventKind, Message, Metadata, Note},
+    model::event::{CAPTURE_CALL, Ending, Event, EventKind, Message, Metadata, Note, RECORDER_AUTHOR},
     record::{Sink, SinkError},
 };
 
@@ -34,13 +34,19 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What an event takes beside its bytes: its place in the maps, and small fields.
 const EVENT_BYTES: usize = 256;
 
+/// What calls are handed on to.
+pub(crate) trait Filtered: Sink<Summary = RecordingSummary> {
+    /// What the recording says of itself is wanted, though nothing else is there.
+    fn keep_empty(&self);
+}
+
 /// Holds calls back until they have ended, and hands on those that did not end with OK.
 ///
 /// What has a gap, is open for over a minute or cannot be held back is handed on in any case. Notes on the capture as a
 /// whole are handed on; one at its end tells how many calls were left out.
 #[derive(Debug)]
-pub(crate) struct ErrorFilter {
-    inner: Output,
+pub(crate) struct ErrorFilter<S> {
+    inner: S,
     /// In the order in which they came.
     held: BTreeMap<u64, Event>,
     next: u64,
@@ -68,10 +74,10 @@ enum Fate {
     SyncState,
 }
 
-impl ErrorFilter {
+impl<S: Filtered> ErrorFilter<S> {
     /// Hands on to `inner`.
     #[must_use]
-    pub(crate) fn new(inner: Output) -> Self {
+    pub(crate) fn new(inner: S) -> Self {
         Self {
             inner,
             held: BTreeMap::new(),
@@ -85,7 +91,7 @@ impl ErrorFilter {
         }
     }
 
-    pub(super) const fn inner(&self) -> &Output {
+    pub(super) const fn inner(&self) -> &S {
         &self.inner
     }
 
@@ -158,7 +164,7 @@ impl ErrorFilter {
     }
 }
 
-impl Sink for ErrorFilter {
+impl<S: Filtered> Sink for ErrorFilter<S> {
     type Summary = RecordingSummary;
 
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
@@ -187,7 +193,7 @@ impl Sink for ErrorFilter {
             let text = format!(
                 "calls left out because they ended with OK: {left_out}; calls recorded before they ended: {undecided}"
             );
-            let author = AUTHOR.to_owned();
+            let author = RECORDER_AUTHOR.to_owned();
             self.inner.write(&Event {
                 call: CAPTURE_CALL,
                 seq: self.own_seq + 1,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{RecordedCapture, Trigger};
 use crate::{
     file::{Summary, each_readable_event},
-    model::event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Party},
+    model::event::{CAPTURE_CALL, Direction, Ending, Event, EventKind, FAILURE_AUTHOR, Party, RECORDER_AUTHOR},
     record::sync::RecordedFile,
 };
 
@@ -46,7 +46,7 @@ pub(super) enum Worth {
 impl Evidence {
     pub(super) fn worth(self, event: &Event) -> Worth {
         let is_own = match &event.kind {
-            EventKind::Note(note) => note.author == super::AUTHOR || note.author == FAILURE_AUTHOR,
+            EventKind::Note(note) => note.author == RECORDER_AUTHOR || note.author == FAILURE_AUTHOR,
             EventKind::End(Ending::Cancelled(cancelled)) => cancelled.by == Party::Us,
             EventKind::Message(message) => message.direction == Direction::Sent,
             EventKind::CallStart(_) | EventKind::HalfClose => true,

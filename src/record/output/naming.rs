@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{RecordingFiles, files::Worth};
+use super::{RecordedCapture, RecordingFiles, files::Worth};
 use crate::{
+    file::Summary,
     model::event::Event,
     record::{SinkError, sync::RecordedFile},
 };
@@ -77,6 +78,20 @@ impl Naming {
             self.files.forgot(&self.as_begun);
         }
         Ok(self.file.is_named())
+    }
+
+    /// The capture that the file is, once it is whole and has its name.
+    pub(super) fn captured(&self, summary: Summary, from_ns: u64) -> RecordedCapture {
+        let file = RecordedCapture {
+            path: self.file.path(),
+            summary,
+            from_ns,
+            trigger: None,
+            taken: self.file.taken(),
+            finished: true,
+        };
+        self.files.finished(&self.as_begun, &file);
+        file
     }
 
     pub(super) fn file(&self) -> &RecordedFile {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AUTHOR, CaptureTemplate, RecordedCapture,
+    CaptureTemplate, RecordedCapture,
     continued::ContinuedCalls,
     naming::{Naming, When},
     template::Lasting,
 };
 use crate::{
     file::{NewFile, SliceOf},
-    model::event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note},
+    model::event::{CAPTURE_CALL, Cancelled, Ending, Event, EventKind, Note, RECORDER_AUTHOR},
     record::{
         Sink as _, SinkError,
         pipeline::{Pipeline, Written},
@@ -110,7 +110,7 @@ impl Part {
 
     /// Appends a remark.
     pub(super) fn say(&mut self, call: u32, at_ns: u64, text: String) -> Result<(), SinkError> {
-        self.remark(call, at_ns, AUTHOR, text)
+        self.remark(call, at_ns, RECORDER_AUTHOR, text)
     }
 
     /// Appends a remark of somebody's.
@@ -180,7 +180,7 @@ impl Part {
         if !self.naming.finish(at_any_rate)? {
             return Ok(None);
         }
-        let file = RecordedCapture::new(&self.naming, written.summary, self.from_ns);
+        let file = self.naming.captured(written.summary, self.from_ns);
         Ok(Some((file, written)))
     }
 }

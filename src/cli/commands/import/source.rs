@@ -85,7 +85,7 @@ impl Source {
             }
         );
         let input = Cursor::new(start).chain(input);
-        let mut header = super::header(args.dialect, job_id, 0);
+        let mut header = super::header::header(args.dialect, job_id, 0);
         let events = match form {
             Form::Binlog(framing) => {
                 let log = BinlogReader::new(input, framing).map_err(|error| refused(args, &error))?;

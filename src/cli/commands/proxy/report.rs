@@ -9,7 +9,7 @@ use crate::{
 };
 use serde::Serialize;
 
-use super::{Done, Session, output};
+use super::{Done, output, session::Session};
 use crate::cli::{
     commands::{Outcome, kept, redact, series},
     flags::{Format, proxy::ProxyArgs},

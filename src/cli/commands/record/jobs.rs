@@ -23,10 +23,11 @@ use tokio::task::JoinSet;
 
 use super::{
     Failure, RecordedJob,
+    names::timed,
     progress::{Handles, Line},
     report::{self, Report},
     session::{self, Session},
-    target, timed, unix_ns,
+    target, unix_ns,
 };
 use crate::cli::{
     commands::{

@@ -4,7 +4,8 @@
 
 use multiversion::multiversion;
 
-use super::predict::Word;
+/// A number's 32-bit pattern, little-endian.
+pub(super) type Word = [u8; 4];
 
 /// How far words are from others.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
+pub(super) use super::lanes::Word;
 use super::lanes::{self, unfold, value};
-
-/// A number's 32-bit pattern, little-endian.
-pub(super) type Word = [u8; 4];
 
 /// What a stream of words is predicted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

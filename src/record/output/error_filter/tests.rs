@@ -6,7 +6,7 @@ use crate::{
     model::event::{Broken, CallStart, Direction, Gap, Status},
     record::{
         compression_pool::CompressionPool,
-        output::{CaptureTemplate, Names, RecordingFiles, Rotate, RotateOptions},
+        output::{CaptureTemplate, Names, Output, RecordingFiles, Rotate, RotateOptions},
         pipeline::CodecPreference,
     },
 };
@@ -14,7 +14,7 @@ use crate::{
 /// A filter in front of one capture, and what is told of each call.
 struct Bench {
     dir: tempfile::TempDir,
-    filter: ErrorFilter,
+    filter: ErrorFilter<Output>,
     seqs: HashMap<u32, u64>,
 }
 

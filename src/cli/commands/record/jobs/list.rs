@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::{
-    commands::{Failure, record::file_name},
+    commands::{Failure, record::names::file_name},
     flags::{record::RecordArgs, value::Tag},
 };
 

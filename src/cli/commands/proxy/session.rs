@@ -1,0 +1,17 @@
+//! What is known when a proxy has stopped.
+
+use std::path::PathBuf;
+
+use crate::{
+    record::{RecordingFailure, RecordingSummary, RecordingTotals},
+    tap::proxy::ProxyOutcome,
+};
+
+/// Everything that is known when a proxy has stopped.
+pub(super) struct Session {
+    pub(super) path: PathBuf,
+    pub(super) outcome: ProxyOutcome,
+    pub(super) totals: RecordingTotals,
+    pub(super) written: Result<RecordingSummary, RecordingFailure>,
+    pub(super) stopped: String,
+}

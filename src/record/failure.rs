@@ -1,0 +1,37 @@
+//! How a recording fails, from its place to its end.
+
+use std::{io, path::PathBuf};
+
+use super::{RecorderError, SinkError, output::StoredFiles};
+use crate::transform::redact::FieldError;
+
+/// A recording that did not begin or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingFailure {
+    /// The file cannot be created, or its names are taken.
+    #[error("could not create {}: {source}", path.display())]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; [`io::ErrorKind::AlreadyExists`] when a file is there.
+        source: io::Error,
+    },
+    /// The rules do not fit the capture.
+    #[error(transparent)]
+    Rules(#[from] FieldError),
+    /// No thread can be started.
+    #[error("could not start the threads of a recording: {0}")]
+    Threads(#[source] io::Error),
+    /// The file could not be begun.
+    #[error("could not begin the capture: {0}")]
+    Begin(#[source] SinkError),
+    /// It could not be written to its end.
+    #[error("{error}")]
+    Write {
+        /// What happened.
+        #[source]
+        error: RecorderError,
+        /// What is in the files, where the failure left that in doubt.
+        stored: Option<Box<StoredFiles>>,
+    },
+}

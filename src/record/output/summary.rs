@@ -1,0 +1,85 @@
+//! What a finished recording has made.
+
+use super::{RecordedCapture, RecordingFiles};
+use crate::{
+    file::{Digest, Summary},
+    record::pipeline::{self, CodecCounts},
+};
+
+/// Summary of a finished recording.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordingSummary {
+    /// The captures that are there, oldest first.
+    pub files: Vec<RecordedCapture>,
+    /// Captures that were finished and removed again, to keep no more than was asked for.
+    pub removed: u64,
+    /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
+    /// several captures counts in each.
+    pub summary: Summary,
+    /// Chunks by the codec that stored them.
+    pub codecs: CodecCounts,
+    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    pub cheaper_chunks: u64,
+    /// Calls that were left out because they ended with OK; see [`RecordingOptions::only_errors`](crate::record::RecordingOptions::only_errors).
+    pub left_out: u64,
+    /// Calls that it kept before they had ended.
+    pub undecided: u64,
+}
+
+impl RecordingSummary {
+    /// Adds a file, unless it held nothing.
+    pub(super) fn extend(&mut self, file: Option<(RecordedCapture, pipeline::Written)>) {
+        if let Some(file) = file {
+            self.add(file);
+        }
+    }
+
+    pub(super) fn add(&mut self, (file, by_codec): (RecordedCapture, pipeline::Written)) {
+        let (all, more) = (&mut self.summary, &file.summary);
+        all.events += more.events;
+        all.calls += more.calls;
+        all.messages += more.messages;
+        all.message_bytes += more.message_bytes;
+        all.sent_messages += more.sent_messages;
+        all.sent_bytes += more.sent_bytes;
+        all.gaps += more.gaps;
+        all.chunks += more.chunks;
+        all.raw_bytes += more.raw_bytes;
+        all.stored_bytes += more.stored_bytes;
+        all.last_offset_ns = all.last_offset_ns.max(file.from_ns.saturating_add(more.last_offset_ns));
+        all.digest = if self.files.is_empty() && self.removed == 0 {
+            more.digest
+        } else {
+            Digest::default()
+        };
+        self.cheaper_chunks += by_codec.cheaper_chunks;
+        for (name, chunks) in by_codec.codecs {
+            match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
+                Some((_, all)) => *all += chunks,
+                None => self.codecs.push((name, chunks)),
+            }
+        }
+        self.files.push(file);
+    }
+
+    /// The digest of the capture, when the recording is one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        (self.files.len() == 1 && self.removed == 0).then_some(self.summary.digest)
+    }
+
+    /// Removes the oldest captures beyond `keep`.
+    pub(super) fn keep(&mut self, keep: Option<usize>, files: &RecordingFiles) -> std::io::Result<()> {
+        let Some(keep) = keep else { return Ok(()) };
+        while self.files.len() > keep {
+            let old = self.files.remove(0);
+            files.removed(&old.path);
+            match std::fs::remove_file(&old.path) {
+                // Somebody else took it away.
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => self.removed += 1,
+            }
+        }
+        Ok(())
+    }
+}

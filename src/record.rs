@@ -54,8 +54,6 @@ pub use pool::RecordingPool;
 pub use queue::{RecordingTotals, Refused};
 pub(crate) use recorder_options::FLUSH_INTERVAL;
 pub use recorder_options::{Overflow, RecorderOptions};
-#[cfg(test)]
-use recorder_options::{QUEUE_BYTES, QUEUE_EVENTS};
 pub use recording::{Recording, ReservedRecording};
 pub use sink::{Sink, SinkError};
 pub use sync::SyncWhen;

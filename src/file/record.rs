@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Header;
-use crate::model::event::{CallStart, Direction, Event, EventKind, Gap, Headers, Message, Metadata, Note};
+use crate::model::event::{CallStart, Direction, Event, EventKind, Gap, Headers, Message, Note};
 
 mod ending;
 mod entries;

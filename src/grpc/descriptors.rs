@@ -10,10 +10,7 @@ mod left_out;
 mod names;
 mod strip;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
 use prost_reflect::{
@@ -23,9 +20,8 @@ use prost_reflect::{
 
 use crate::grpc::protobuf::{DecodeError, Fields, put_bytes};
 pub use decode::decode;
-pub use left_out::LeftOut;
+pub(crate) use left_out::LeftOut;
 use names::Names;
-pub(crate) use strip::MAX_DEFINITIONS;
 
 /// Bytes of a set: what a capture's header holds of it; the largest public ones have a few megabytes without comments.
 pub(crate) const MAX_SET_BYTES: usize = 32 << 20;

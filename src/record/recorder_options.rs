@@ -45,7 +45,7 @@ pub struct RecorderOptions {
     pub on_overflow: Overflow,
     /// A file in which messages of 16 KiB and more wait that find the queue full, before [`Overflow::Gap`] leaves any out or
     /// [`Overflow::Abort`] stops. Not used with `rules`, since nothing that they take out may be in a file. Default: none.
-    pub(super) spool: Option<Spool>,
+    pub(crate) spool: Option<Spool>,
     /// How long an event may wait to become readable. Default [`FLUSH_INTERVAL`].
     pub flush_interval: Duration,
     /// What happens to secrets in metadata. Default: they are replaced.

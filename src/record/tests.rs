@@ -1,10 +1,16 @@
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use super::*;
-use crate::model::event::{Broken, Direction, Ending, Gap, Headers, Message, Metadata, Status};
+use super::{spool::Spool, *};
+use crate::{
+    model::event::{Broken, Direction, Ending, Event, Gap, Headers, Message, Metadata, Observer, Status},
+    transform::redact::{MetadataPolicy, RedactionRule},
+};
 
 /// A clock that steps by one microsecond each time it is read.
 #[derive(Debug, Default)]

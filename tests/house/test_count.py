@@ -54,6 +54,16 @@ class Circles(unittest.TestCase):
         files["a/y.rs"] = "pub struct Y(super::X);"
         self.assertEqual(self.numbers(files), (1, 1))
 
+    def test_who_may_see_an_item_is_no_use(self):
+        files = {
+            "lib.rs": "mod a;",
+            "a.rs": "mod x; fn f() { x::g() }",
+            "a/x.rs": "pub(in crate::a) fn g() {}",
+        }
+        self.assertEqual(self.numbers(files), (0, 0))
+        files["a/x.rs"] = "pub(in crate::a) fn g() { crate::a::f() }"
+        self.assertEqual(self.numbers(files), (0, 1))
+
     def test_a_parent_that_uses_what_uses_it(self):
         files = {
             "lib.rs": "mod a;",

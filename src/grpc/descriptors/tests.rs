@@ -7,7 +7,7 @@ use prost_reflect::{
     },
 };
 
-use super::*;
+use super::{strip::MAX_DEFINITIONS, *};
 use crate::das::proto::FOCUS_DESCRIPTOR_SET;
 
 /// `protoc --descriptor_set_out` of a file of edition 2023, without its import of timestamp.proto: presence, packing,

@@ -94,14 +94,6 @@ impl Naming {
         file
     }
 
-    pub(super) fn file(&self) -> &RecordedFile {
-        &self.file
-    }
-
-    pub(super) fn as_begun(&self) -> &PathBuf {
-        &self.as_begun
-    }
-
     pub(super) const fn files(&self) -> &RecordingFiles {
         &self.files
     }

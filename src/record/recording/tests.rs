@@ -1,5 +1,6 @@
 use std::{
     fs,
+    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
 

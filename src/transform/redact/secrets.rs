@@ -239,8 +239,10 @@ impl Secrets {
     }
 
     fn with_ledger<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
-        let mut ledger = Ledger::default();
-        ledger.values = self.known().values.clone();
+        let mut ledger = Ledger {
+            values: self.known().values.clone(),
+            ..Ledger::default()
+        };
         let done = work(&mut ledger);
         let mut known = self.known();
         ledger.values.iter().for_each(|value| known.add(value));

@@ -11,6 +11,7 @@ use flags::{Cli, Command};
 
 mod commands;
 mod flags;
+mod remedies;
 
 /// Runs the command line: `args` are the program's name, then its arguments, as [`std::env::args_os`] gives them.
 ///

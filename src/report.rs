@@ -4,6 +4,7 @@
 pub(crate) mod again;
 pub(crate) mod attach;
 pub(crate) mod bundle;
+mod commands;
 pub(crate) mod comparison_text;
 pub(crate) mod diff_html;
 pub(crate) mod diff_text;
@@ -25,6 +26,7 @@ pub(crate) mod validation_text;
 
 pub use attach::{AttachError, Attachment, Credentials, Jira};
 pub use bundle::{BundleError, Opened};
+pub use commands::ReportCommands;
 pub use event_json::EventJson;
 
 pub use html::render as html;

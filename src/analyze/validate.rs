@@ -31,10 +31,10 @@
 //!
 //! A dead sensor is two findings by intent: dead-sensor names it, and infinity counts its values.
 
-mod book;
 mod call;
 mod clock;
 mod context;
+mod finding_log;
 mod opening;
 mod reading;
 pub(crate) mod rule;
@@ -49,9 +49,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::{
-    book::Book,
     call::Call,
     context::{Context, Offsets},
+    finding_log::FindingLog,
     opening::Opening,
     rules::{
         asked, endings, expected, origin, sensors,
@@ -113,7 +113,7 @@ pub struct Validator {
     offsets: Offsets,
     layout: Layout,
     frames: Frames,
-    book: Book,
+    log: FindingLog,
     open: BTreeMap<u32, Call>,
     witness: Witness,
     totals: Totals,
@@ -180,7 +180,7 @@ impl Validator {
             _ => Offsets::Delivery,
         };
         Self {
-            book: Book::new(expectations.levels.clone()),
+            log: FindingLog::new(expectations.levels.clone()),
             expect: expectations,
             slice: header.slice(),
             anchor_unix_ns: header.anchor_unix_ns,
@@ -212,7 +212,7 @@ impl Validator {
     /// latest; `None` when there was none.
     #[must_use]
     pub fn latest_error(&self) -> Option<(u64, &'static str, Place)> {
-        self.book.latest_error()
+        self.log.latest_error()
     }
 
     /// The verdict and its reasons, of a capture that was read to its end or of a stream that is over; each place with its
@@ -244,7 +244,7 @@ impl Validator {
             expect,
             slice,
             offsets,
-            mut book,
+            mut log,
             witness,
             totals,
             ..
@@ -254,12 +254,12 @@ impl Validator {
                 offset_ns: Some(last_ns),
                 ..Place::default()
             };
-            endings::damaged(&mut book, last, what);
+            endings::damaged(&mut log, last, what);
         }
-        let cause = causes(&mut book, &witness, &totals);
+        let cause = causes(&mut log, &witness, &totals);
         if totals.calls == 0 {
             let what = no_stream(totals.other_calls, &witness, cause);
-            structure::zero_frames(&mut book, Place::default(), &what, cause);
+            structure::zero_frames(&mut log, Place::default(), &what, cause);
         }
         if *read_to != ReadTo::End && totals.calls > 0 && totals.messages == 0 {
             // Of single calls it is not told: they may have just been opened.
@@ -268,11 +268,11 @@ impl Validator {
             } else {
                 "no stream carried a frame in what can be read"
             };
-            structure::zero_frames(&mut book, Place::default(), what, cause);
+            structure::zero_frames(&mut log, Place::default(), what, cause);
         } else if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
-            structure::zero_frames(&mut book, Place::default(), "the slice holds no frame", cause);
+            structure::zero_frames(&mut log, Place::default(), "the slice holds no frame", cause);
         }
-        expected::out_of_range_frequency(&mut book, &expect);
+        expected::out_of_range_frequency(&mut log, &expect);
         if totals.frames > 0 {
             let length = expected::Length {
                 frames: totals.frames,
@@ -280,7 +280,7 @@ impl Validator {
                 complete_rows: totals.complete_rows.filter(|_| !totals.incomplete),
             };
             if matches!(read_to, ReadTo::End | ReadTo::CutOff) {
-                expected::short_stream(&mut book, &expect, length);
+                expected::short_stream(&mut log, &expect, length);
             }
             let panda = Dialect::PandaDataStream as u8;
             let is_parted = totals.streams.iter().any(|(dialect, _)| *dialect == panda);
@@ -291,19 +291,19 @@ impl Validator {
             let over_all = is_parted || expect.streams.as_ref().is_some_and(|streams| streams.value > 1);
             let seen = &totals.sensors;
             if over_all && (slice.is_none() || is_explicit) {
-                sensors::lacking_over_all(&mut book, &expect, &totals.observed.sensors);
+                sensors::lacking_over_all(&mut log, &expect, &totals.observed.sensors);
             }
             let streams = totals.streams.len() as u32;
-            expected::missing_stream(&mut book, &expect, streams, is_parted && slice.is_none());
+            expected::missing_stream(&mut log, &expect, streams, is_parted && slice.is_none());
             let lacks_streams = is_parted && expect.streams.as_ref().is_some_and(|all| streams < all.value);
             if slice.is_none() && !lacks_streams && !seen.is_empty() {
-                sensors::never_seen(&mut book, &expect, seen);
-                asked::channels(&mut book, &expect, seen);
-                asked::frequencies(&mut book, &expect);
+                sensors::never_seen(&mut log, &expect, seen);
+                asked::channels(&mut log, &expect, seen);
+                asked::frequencies(&mut log, &expect);
             }
         }
         Validation {
-            findings: book.finish(),
+            findings: log.finish(),
             calls: totals.calls,
             other_calls: totals.other_calls,
             messages: totals.messages,
@@ -317,7 +317,7 @@ impl Validator {
 
     fn close(&mut self, mut call: Call, offset_ns: u64, ending: Result<&crate::model::event::Ending, &ReadTo>) {
         let mut context = Context {
-            book: &mut self.book,
+            log: &mut self.log,
             expect: &self.expect,
             offsets: self.offsets,
             layout: self.layout,
@@ -331,7 +331,7 @@ impl Validator {
         };
         let verdict = call.end(&mut context, offset_ns, ending, cause);
         if let Some(said) = unhealthy.filter(|_| call.tally.messages == 0) {
-            origin::unhealthy_job(context.book, said.place, &said.text, false);
+            origin::unhealthy_job(context.log, said.place, &said.text, false);
             self.totals.unhealthy = true;
         }
         let is_part = call.opening.is_cut(ending.ok()) && verdict != endings::Verdict::Failed;
@@ -346,7 +346,7 @@ impl Observer for Validator {
         self.totals.last_ns = self.totals.last_ns.max(at);
         let seen = self.frames.see(event);
         let mut context = Context {
-            book: &mut self.book,
+            log: &mut self.log,
             expect: &self.expect,
             offsets: self.offsets,
             layout: self.layout,
@@ -382,12 +382,12 @@ impl Observer for Validator {
                     }
                     (Seen::Malformed(place, error), _) => {
                         let place = call.received(&mut context, &place);
-                        structure::malformed(context.book, place, &error);
+                        structure::malformed(context.log, place, &error);
                         call.lose_messages(1);
                     }
                     (Seen::NotInflated(place, error), _) => {
                         let place = call.received(&mut context, &place);
-                        structure::not_inflated(context.book, place, &error);
+                        structure::not_inflated(context.log, place, &error);
                         call.lose_messages(1);
                     }
                     (_, EventKind::Headers(headers)) => {

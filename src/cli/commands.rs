@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use crate::{file::remedy, transform::redact::Secrets};
+use crate::{cli::remedies::told, file::remedy, transform::redact::Secrets};
 
 pub(crate) mod attach;
 pub(crate) mod bundle;
@@ -126,13 +126,13 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) => f.write_str(text),
             Self::Error(error) => {
-                let text = error.to_string();
+                let text = told(error.as_ref());
                 f.write_str(&text)?;
                 // Causes, unless the text already quotes them.
                 let (mut cause, mut said) = (error.source(), text);
                 while let Some(error) = cause {
-                    let text = error.to_string();
-                    if !said.contains(&text) {
+                    let text = told(error);
+                    if !said.contains(&text) && !said.contains(&error.to_string()) {
                         write!(f, ": {text}")?;
                         said.push_str(&text);
                     }

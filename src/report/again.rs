@@ -1,5 +1,6 @@
 //! How whoever reads a report sees the same again: where to get the program, and the commands with all that was asked for.
 
+use super::commands::ReportCommands;
 use crate::model::text::printable;
 
 /// A file of expectations has this name, in a bundle and in the commands of a report.
@@ -10,6 +11,8 @@ pub(crate) const EXPECTATIONS: &str = "expectations.toml";
 pub struct Again {
     /// The capture as its reader has it; `None` = under the name that the report tells.
     pub capture: Option<String>,
+    /// The commands; `None` = the report tells none.
+    pub commands: Option<ReportCommands>,
     /// Flags that say how payloads are read, as they were given.
     pub layout: Option<String>,
     /// Warnings fail too.
@@ -24,14 +27,13 @@ pub struct Again {
 
 impl Again {
     /// The command that judges as the report does.
-    #[must_use]
-    pub fn validate(&self, name: &str) -> String {
-        let mut command = format!("capture validate {}", self.file(name));
+    fn validate(&self, commands: &ReportCommands, name: &str) -> String {
+        let mut command = format!("{} {}", commands.validate, self.file(name));
         if !self.expectations.is_empty() {
-            command.push_str(&format!(" --expect {EXPECTATIONS}"));
+            command.push_str(&format!(" {} {EXPECTATIONS}", commands.expectations));
         }
         if self.strict {
-            command.push_str(" --strict");
+            command.push_str(&format!(" {}", commands.strict));
         }
         if let Some(layout) = &self.layout {
             command.push_str(&format!(" {layout}"));
@@ -39,18 +41,30 @@ impl Again {
         command
     }
 
-    /// All commands: what they need, judging, serving, and checking that the file is whole.
+    /// The commands that judge as the report does, and that serve the capture; `None` when the report tells none.
+    pub(crate) fn judge_and_serve(&self, name: &str) -> Option<(String, String)> {
+        let commands = self.commands.as_ref()?;
+        Some((
+            self.validate(commands, name),
+            format!("{} {}", commands.serve, self.file(name)),
+        ))
+    }
+
+    /// All commands: what they need, judging, serving, and checking that the file is whole; none when the report tells none.
     #[must_use]
     pub fn commands(&self, name: &str) -> Vec<String> {
+        let Some(told) = &self.commands else {
+            return Vec::new();
+        };
         let file = self.file(name);
         let mut commands = vec![install()];
         if !self.expectations.is_empty() && !self.has_expectations {
             let text = self.expectations.trim_end();
             commands.push(format!("cat > {EXPECTATIONS} <<'EOF'\n{text}\nEOF"));
         }
-        commands.push(self.validate(name));
-        commands.push(format!("capture serve {file}"));
-        commands.push(format!("capture verify {file}"));
+        commands.push(self.validate(told, name));
+        commands.push(format!("{} {file}", told.serve));
+        commands.push(format!("{} {file}", told.verify));
         commands
     }
 
@@ -96,6 +110,7 @@ fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::commands::tests::COMMANDS;
 
     #[test]
     fn words_survive_a_shell() {
@@ -106,11 +121,16 @@ mod tests {
 
     #[test]
     fn the_commands_hold_all_that_the_verdict_depends_on() {
-        let plain = Again::default();
-        assert_eq!(plain.validate("a b.gcap"), "capture validate 'a b.gcap'");
-        assert_eq!(plain.validate("-a.gcap"), "capture validate ./-a.gcap");
+        assert!(Again::default().commands("a.gcap").is_empty());
+        let plain = Again {
+            commands: Some(COMMANDS),
+            ..Again::default()
+        };
+        assert_eq!(plain.validate(&COMMANDS, "a b.gcap"), "capture validate 'a b.gcap'");
+        assert_eq!(plain.validate(&COMMANDS, "-a.gcap"), "capture validate ./-a.gcap");
         assert_eq!(plain.commands("a.gcap").len(), 4);
         let asked = Again {
+            commands: Some(COMMANDS),
             capture: Some("capture.gcap".to_owned()),
             layout: Some("--element f32".to_owned()),
             strict: true,

@@ -20,7 +20,7 @@ pub(crate) fn render(comparison: &Comparison) -> String {
     }
     for rule in &comparison.unused_ignores {
         text.push_str(&format!(
-            "--ignore {} was not needed; is it spelt as in the schema?\n",
+            "no difference of {} was ignored; is it spelt as in the schema?\n",
             printable(rule)
         ));
     }

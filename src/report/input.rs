@@ -14,6 +14,7 @@ use std::io::{Read, Seek};
 
 use super::{
     again::Again,
+    commands::ReportCommands,
     picture::{Painter, PainterOptions, Pictures, Survey},
     validation,
 };
@@ -87,6 +88,8 @@ pub struct CollectOptions {
     pub layout: Layout,
     /// The flags that say so, for the report's commands.
     pub layout_flag: Option<String>,
+    /// The commands that the report tells its reader; none by default.
+    pub commands: Option<ReportCommands>,
     /// What to draw.
     pub pictures: PainterOptions,
     /// Somebody is recording the capture, so that what is not there yet is not missed.
@@ -100,6 +103,7 @@ impl Default for CollectOptions {
             fails_from: Severity::Error,
             layout: Layout::default(),
             layout_flag: None,
+            commands: None,
             pictures: PAGE,
             is_recorded: false,
         }
@@ -159,6 +163,7 @@ pub fn collect<R: Read + Seek>(
         pictures: painter.finish(),
         notes: notes.0,
         again: Again {
+            commands: options.commands,
             layout: options.layout_flag.clone(),
             strict: options.fails_from != Severity::Error,
             expectations: options.expectations.to_toml(),

@@ -27,12 +27,12 @@ pub struct Suite<'a> {
     pub fails_from: Severity,
 }
 
-/// Renders the suites as one JUnit document; characters that XML cannot hold stand as their escapes. It holds no times, so that equal validations give equal documents.
+/// Renders the suites as one JUnit document of this name; characters that XML cannot hold stand as their escapes. It holds no times, so that equal validations give equal documents.
 ///
 /// # Errors
 /// None in practice: everything a finding holds can be written as XML.
-pub(crate) fn render(suites: &[Suite<'_>]) -> Result<String, String> {
-    let mut report = Report::new("capture validate");
+pub(crate) fn render(name: &str, suites: &[Suite<'_>]) -> Result<String, String> {
+    let mut report = Report::new(name);
     for suite in suites {
         let mut out = TestSuite::new(printable(suite.name));
         for case in &suite.cases {
@@ -106,11 +106,14 @@ mod tests {
                 finding: None,
             },
         ];
-        render(&[Suite {
-            name: "x.gcap",
-            cases,
-            fails_from,
-        }])
+        render(
+            "validation",
+            &[Suite {
+                name: "x.gcap",
+                cases,
+                fails_from,
+            }],
+        )
         .unwrap()
     }
 
@@ -144,11 +147,14 @@ mod examples {
             rule: "nan",
             finding: None,
         }];
-        let xml = render(&[Suite {
-            name: "job.gcap",
-            cases,
-            fails_from: Severity::Error,
-        }])
+        let xml = render(
+            "validation",
+            &[Suite {
+                name: "job.gcap",
+                cases,
+                fails_from: Severity::Error,
+            }],
+        )
         .unwrap();
         assert!(xml.contains(r#"<testcase name="nan""#));
     }

@@ -68,11 +68,15 @@ pub fn render(input: &ReportInput) -> String {
             text.push_str(&format!("- {said} ({author}, at {:.3} s)\n", *offset_ns as f64 / 1e9));
         }
     }
+    let commands = input.again.commands(&input.capture);
+    if commands.is_empty() {
+        return text;
+    }
     text.push_str("\n## Reproduce\n\n");
     if let Some(remark) = &input.again.remark {
         text.push_str(&format!("{}\n\n", inline(remark)));
     }
-    fence(&mut text, "sh", &input.again.commands(&input.capture).join("\n"));
+    fence(&mut text, "sh", &commands.join("\n"));
     text
 }
 

@@ -40,7 +40,7 @@ fn finding(regression: &Regression) -> Finding {
         message,
         seen: Some(seen),
         expected: Some(expected),
-        hint: "compare the two runs with `capture stats`; `--tolerance PERCENT` allows more, and a baseline that is made of \
+        hint: "compare the statistics of the two runs; a larger tolerance allows more, and a baseline that is made of \
                several captures knows how much the job varies"
             .to_owned(),
     }

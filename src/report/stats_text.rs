@@ -101,7 +101,7 @@ fn structure(lines: &mut Vec<String>, stats: &Stats) {
         add(
             lines,
             "payload",
-            "read as f32, channel-major, which is an assumption (--element and --axis say what it is)",
+            "read as f32, channel-major, which is an assumption: give its element type and axis",
         );
     }
     if structure.frames_without_values > 0 {

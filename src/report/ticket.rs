@@ -157,7 +157,7 @@ pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<T
     if let Some(file) = &fit.file {
         members.insert(1, Member::file(CAPTURE, file));
         members.insert(2, Member::text("validation.json", validation_json(&part)?));
-        members.insert(3, Member::text("junit.xml", junit_xml(&part)?));
+        members.insert(3, Member::text("junit.xml", junit_xml(&part, options)?));
     }
     let mut names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
     names.push(super::bundle::SUMMARY.to_owned());
@@ -201,6 +201,7 @@ fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput
         fails_from: options.fails_from,
         layout: options.layout,
         layout_flag: options.layout_flag.clone(),
+        commands: options.commands,
         ..CollectOptions::default()
     };
     collect(&mut Reader::open(file)?, name, &collected)
@@ -211,9 +212,10 @@ fn validation_json(report: &Report) -> Result<String, TicketError> {
     Ok(json + "\n")
 }
 
-fn junit_xml(report: &Report) -> Result<String, TicketError> {
+fn junit_xml(report: &Report, options: &TicketOptions) -> Result<String, TicketError> {
     let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
-    junit::render(&[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))
+    let name = options.commands.map_or("validation", |commands| commands.validate);
+    junit::render(name, &[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))
 }
 
 /// What the commands of the bundle need: its own files.

@@ -77,7 +77,7 @@ impl Percentiles {
 #[derive(Debug, Clone)]
 pub(super) struct Collected {
     limit: usize,
-    held: usize,
+    stored: usize,
     slots: Vec<Slot>,
     /// Counts of all slots, once values are counted.
     whole: Option<Histogram>,
@@ -99,7 +99,7 @@ impl Collected {
     pub(super) const fn new(limit: usize) -> Self {
         Self {
             limit,
-            held: 0,
+            stored: 0,
             slots: Vec::new(),
             whole: None,
             whole_pages: usize::MAX,
@@ -120,15 +120,15 @@ impl Collected {
     /// Adds the finite values of a run to a slot.
     pub(super) fn add(&mut self, slot: usize, run: &[f32]) {
         let keys = run.iter().filter(|value| value.is_finite()).map(|value| key(*value));
-        if self.whole.is_none() && self.held + run.len() > self.limit {
+        if self.whole.is_none() && self.stored + run.len() > self.limit {
             self.count();
         }
         let Some(slot) = self.slots.get_mut(slot) else { return };
         match (&mut self.whole, &mut *slot) {
-            (None, Slot::Keys(held)) => {
-                let before = held.len();
-                held.extend(keys);
-                self.held += held.len() - before;
+            (None, Slot::Keys(stored)) => {
+                let before = stored.len();
+                stored.extend(keys);
+                self.stored += stored.len() - before;
             }
             (None, _) => {}
             (Some(whole), slot) => keys.for_each(|key| {
@@ -179,7 +179,7 @@ impl Collected {
         if let Some(counts) = &self.whole {
             return Percentiles::of(counts.count(), true, |rank| counts.at(rank));
         }
-        Percentiles::of(self.held as u64, false, |rank| value(self.key_at(rank)))
+        Percentiles::of(self.stored as u64, false, |rank| value(self.key_at(rank)))
     }
 
     /// The smallest key that more than `rank` keys do not exceed: bit by bit, counting in the sorted slots.

@@ -127,13 +127,13 @@ impl Call {
             tally.first_bytes = at.wire_bytes as u64;
             tally.waited_ns = at.offset_ns.saturating_sub(self.started_ns);
             if context.offsets == Offsets::Delivery && self.opening == Opening::Whole {
-                delivery::late_first_frame(context.book, place, tally.waited_ns, context.expect);
+                delivery::late_first_frame(context.log, place, tally.waited_ns, context.expect);
             }
         } else {
             let silence_ns = at.offset_ns.saturating_sub(tally.last_ns);
             tally.largest_gap_ns = tally.largest_gap_ns.max(silence_ns);
             if context.offsets == Offsets::Delivery {
-                delivery::stall(context.book, place, silence_ns, context.expect);
+                delivery::stall(context.log, place, silence_ns, context.expect);
             }
         }
         tally.messages += 1;
@@ -149,7 +149,7 @@ impl Call {
 
     pub(super) fn gap(&mut self, context: &mut Context<'_>, offset_ns: u64, gap: &Gap) {
         let place = Place::call(self.number, offset_ns).at_message(self.tally.messages + 1);
-        endings::gap(context.book, place, gap);
+        endings::gap(context.log, place, gap);
         self.lost = self.lost.saturating_add(gap.messages);
         self.lose_messages(gap.messages);
     }
@@ -157,11 +157,11 @@ impl Call {
     /// Judges a frame. What one cause breaks is told once: see the table in [`super`].
     pub(super) fn frame(&mut self, context: &mut Context<'_>, place: Place, message: &Message, frame: &Frame<'_>) {
         self.tally.frames += 1;
-        drift::unknown_fields(context.book, place, frame);
+        drift::unknown_fields(context.log, place, frame);
         let standing = self.block(context, place, frame);
         if frame.rows.is_empty() {
             if standing != Standing::Broken {
-                structure::empty_frame(context.book, place, "row");
+                structure::empty_frame(context.log, place, "row");
             }
             return self.lose_messages(1);
         }
@@ -188,18 +188,18 @@ impl Call {
             };
             lifeless &= self.row(context, place, row, standing, repeated, &mut facts);
             if repeated && repeats != Repeats::Frame && !lifeless && frozen::says_something(row) {
-                frozen::frozen(context.book, place);
+                frozen::frozen(context.log, place);
                 facts.excuse = Excuse::Other;
             }
             self.time(context, place, row);
         }
         if repeats == Repeats::Frame && !lifeless && frame.rows.iter().any(frozen::says_something) {
-            frozen::frozen(context.book, place);
+            frozen::frozen(context.log, place);
             facts.excuse = Excuse::Other;
         }
         if standing != Standing::Broken {
             let running = &mut self.running;
-            extremes::judge(context.book, running, place, frame, facts.scan, facts.excuse);
+            extremes::judge(context.log, running, place, frame, facts.scan, facts.excuse);
         }
         self.frozen.remember(message, frame);
     }
@@ -208,12 +208,12 @@ impl Call {
         let Some(block) = &frame.block else {
             return Standing::Sound;
         };
-        drift::job_change(context.book, &mut self.drift, place, block.job_id);
+        drift::job_change(context.log, &mut self.drift, place, block.job_id);
         let mapped = context.expect.channels.of_stream(self.stream);
-        let standing = payload::judge(context.book, place, block, frame, mapped);
+        let standing = payload::judge(context.log, place, block, frame, mapped);
         if standing != Standing::Broken && !self.layout_told {
             self.layout_told = true;
-            payload::guessed_layout(context.book, place, block, frame);
+            payload::guessed_layout(context.log, place, block, frame);
         }
         standing
     }
@@ -228,12 +228,12 @@ impl Call {
         repeated: bool,
         facts: &mut Facts,
     ) -> bool {
-        drift::canvas_change(context.book, &mut self.drift, place, row);
+        drift::canvas_change(context.log, &mut self.drift, place, row);
         if row.sensors.iter().all(|sensor| sensor.intensity.is_empty()) {
             // A block whose values are not read has rows without sensors.
             if self.dialect == Dialect::DataStream {
                 let lacks = if row.sensors.is_empty() { "sensor" } else { "bin" };
-                structure::empty_frame(context.book, place, lacks);
+                structure::empty_frame(context.log, place, lacks);
                 facts.excuse = Excuse::Other;
             }
             return false;
@@ -255,13 +255,13 @@ impl Call {
             self.scans.extend(spectra);
         }
         if unusual {
-            lifeless = values::unusual(context.book, place, row, &self.scans);
+            lifeless = values::unusual(context.log, place, row, &self.scans);
         }
         if lifeless == Lifeless::Zero {
             facts.excuse = Excuse::Other;
         }
         if let Some(bounds) = beyond {
-            amplitude::out_of_range(context.book, place, row, &self.scans, &bounds);
+            amplitude::out_of_range(context.log, place, row, &self.scans, &bounds);
         }
         if known && !repeated && lifeless == Lifeless::No {
             self.stuck(context, place, row);
@@ -282,11 +282,11 @@ impl Call {
             return false;
         }
         let same = self.roster.is(row);
-        if !same && structure::duplicate_sensor(context.book, place, row) {
+        if !same && structure::duplicate_sensor(context.log, place, row) {
             facts.excuse = facts.excuse.or(Excuse::Fewer);
             return false;
         }
-        if self.roster.meet(context.book, place, row, same) == Met::Flawed {
+        if self.roster.meet(context.log, place, row, same) == Met::Flawed {
             facts.excuse = facts.excuse.or(Excuse::Fewer);
         }
         true
@@ -298,12 +298,12 @@ impl Call {
         if !even {
             let known = expected.map(|bins| bins.value as usize).or(self.drift.bins);
             let known = known.filter(|bins| row.sensors.iter().any(|sensor| sensor.intensity.len() == *bins));
-            structure::ragged(context.book, place, row, known.unwrap_or(first));
+            structure::ragged(context.log, place, row, known.unwrap_or(first));
             facts.excuse = facts.excuse.or(Excuse::Fewer);
             return;
         }
-        let unexpected = expected.is_some_and(|bins| expected::unexpected_bins(context.book, place, first, bins));
-        let changed = expected.is_none() && drift::shape_change(context.book, &mut self.drift, place, first);
+        let unexpected = expected.is_some_and(|bins| expected::unexpected_bins(context.log, place, first, bins));
+        let changed = expected.is_none() && drift::shape_change(context.log, &mut self.drift, place, first);
         if unexpected || changed {
             facts.excuse = facts.excuse.or(Excuse::Fewer);
         }
@@ -328,20 +328,20 @@ impl Call {
     fn stuck(&mut self, context: &mut Context<'_>, place: Place, row: &Row<'_>) {
         let states = self.roster.states.iter_mut().zip(&self.marks);
         for (sensor, (state, mark)) in row.sensors.iter().zip(states) {
-            state.see(context.book, place, sensor, *mark);
+            state.see(context.log, place, sensor, *mark);
         }
     }
 
     fn time(&mut self, context: &mut Context<'_>, place: Place, row: &Row<'_>) {
-        if !structure::end_before_start(context.book, place, row) {
+        if !structure::end_before_start(context.log, place, row) {
             return self.clock.lose(1);
         }
-        let Some((start_ms, end_ms)) = stamps::times(context.book, place, row) else {
+        let Some((start_ms, end_ms)) = stamps::times(context.log, place, row) else {
             return self.clock.lose(1);
         };
         if let Some(start_ms) = start_ms {
             let arrival_ms = context.arrival_ms(place);
-            stamps::date(context.book, place, start_ms, arrival_ms, context.expect.requested.time);
+            stamps::date(context.log, place, start_ms, arrival_ms, context.expect.requested.time);
         }
         let first = row.sensors.first().map_or(0, |sensor| mark(&sensor.intensity));
         let last = row.sensors.last().map_or(0, |sensor| mark(&sensor.intensity));
@@ -364,7 +364,7 @@ impl Call {
             .is_some_and(|dt| dt.source.is_explicit());
         for irregular in irregular {
             self.tally.irregular += 1;
-            timing::irregular(context.book, irregular, explicit);
+            timing::irregular(context.log, irregular, explicit);
         }
     }
 
@@ -393,7 +393,7 @@ impl Call {
                 bytes - first_bytes,
                 last_ns.saturating_sub(first_ns),
             );
-            delivery::low_throughput(context.book, place, flow, context.expect);
+            delivery::low_throughput(context.log, place, flow, context.expect);
         }
         let before = self.opening.before(endings::Before {
             messages,
@@ -403,15 +403,15 @@ impl Call {
             Ok(ending) => ending,
             Err(ReadTo::Damage(_)) => return endings::Verdict::Stopped,
             Err(read_to) => {
-                endings::unended(context.book, place, messages, read_to.is_growing());
+                endings::unended(context.log, place, messages, read_to.is_growing());
                 return endings::Verdict::Stopped;
             }
         };
-        let verdict = endings::judge(context.book, place, ending, before);
+        let verdict = endings::judge(context.log, place, ending, before);
         if messages == 0 && verdict != endings::Verdict::Failed && !self.opening.is_cut(Some(ending)) {
             let cause = if self.lost > 0 { Cause::Told } else { cause };
             let what = format!("call {} carried no frame", self.number);
-            structure::zero_frames(context.book, place, &what, cause);
+            structure::zero_frames(context.log, place, &what, cause);
         }
         verdict
     }

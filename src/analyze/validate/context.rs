@@ -1,12 +1,12 @@
 //! What all calls of a capture are judged by.
 
-use super::book::Book;
+use super::finding_log::FindingLog;
 use crate::das::expect::Expectations;
 use crate::{das::dialect::Layout, model::finding::Place};
 
 /// What all calls share.
 pub(super) struct Context<'a> {
-    pub(super) book: &'a mut Book,
+    pub(super) log: &'a mut FindingLog,
     pub(super) expect: &'a Expectations,
     pub(super) offsets: Offsets,
     pub(super) layout: Layout,

@@ -13,6 +13,9 @@ pub struct Rule {
     pub severity: Severity,
     /// How bad a breach is on another occasion, and on which.
     pub otherwise: Option<(Severity, &'static str)>,
+    /// When in the life of a job its breaches arise.
+    #[serde(skip)]
+    pub(crate) phase: RulePhase,
     /// What must hold, in a few words.
     pub title: &'static str,
     /// What is counted, in the plural.
@@ -37,4 +40,29 @@ impl Rule {
     pub(super) fn allows(&self, severity: Severity) -> bool {
         self.severity == severity || self.otherwise.is_some_and(|(other, _)| other == severity)
     }
+}
+
+/// How early in the life of a job a rule's breaches arise: what arises earlier makes the others happen, and stands first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RulePhase {
+    /// What lies behind it is not known.
+    Damage,
+    /// There was no job, or it could not be reached.
+    Beginning,
+    /// The job itself was not well.
+    Health,
+    /// The stream was ended.
+    Ending,
+    /// Messages, or whole streams, were lost on the way.
+    Loss,
+    /// Nothing came, or nothing more.
+    Silence,
+    /// Something else came than was asked for, or what cannot be read.
+    Identity,
+    /// What came is wrong.
+    Content,
+    /// The sum of it is too little.
+    Sum,
+    /// The recording ends there.
+    Cut,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    book::Book,
+    finding_log::FindingLog,
     rules::{origin, structure::Cause},
     totals::Totals,
 };
@@ -193,18 +193,18 @@ impl Witness {
 }
 
 /// Tells what keeps streams from coming; whether anything does.
-pub(super) fn causes(book: &mut Book, witness: &Witness, totals: &Totals) -> Cause {
+pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals) -> Cause {
     let has_frames = totals.messages > 0;
     for said in &witness.failures {
-        origin::not_recorded(book, said.place, &said.text);
+        origin::not_recorded(log, said.place, &said.text);
     }
     if let Some(said) = &witness.refused {
-        origin::configure_refused(book, said.place, &said.text, has_frames);
+        origin::configure_refused(log, said.place, &said.text, has_frames);
     }
     // Of a stream without frames its own job's health has been told.
     let unhealthy = witness.any_unhealthy();
     if let Some(said) = unhealthy.filter(|_| !totals.unhealthy && (totals.calls == 0 || has_frames)) {
-        origin::unhealthy_job(book, said.place, &said.text, has_frames);
+        origin::unhealthy_job(log, said.place, &said.text, has_frames);
     }
     if witness.has_failure() || unhealthy.is_some() {
         Cause::Told

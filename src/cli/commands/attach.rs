@@ -13,7 +13,7 @@ use crate::{
 use serde::Serialize;
 
 use super::{Done, Failure, Outcome, output};
-use crate::cli::flags::attach::AttachArgs;
+use crate::cli::{flags::attach::AttachArgs, remedies::told};
 
 /// Where the token is looked for when no file is named.
 const TOKEN: &str = "JIRA_TOKEN";
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &AttachArgs) -> Done {
         error: None,
     };
     let failure = runtime.block_on(attach(args, &jira, &mut done)).err();
-    done.error = failure.as_ref().map(ToString::to_string);
+    done.error = failure.as_ref().map(|error| told(error));
     output::print(args.format.format, &done, text)?;
     match failure {
         None => Ok(Outcome::Ok),

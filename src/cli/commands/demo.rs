@@ -130,7 +130,11 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
 /// Judges the capture, prints its numbers and writes the report; true when it passes.
 fn sum_up(path: &Path, page: &Path) -> Result<bool, Failure> {
     let reader = &mut Reader::open(path)?;
-    let input = report::write(reader, path, page, PageFormat::Html, &CollectOptions::default(), false)?;
+    let options = CollectOptions {
+        commands: Some(report::COMMANDS),
+        ..CollectOptions::default()
+    };
+    let input = report::write(reader, path, page, PageFormat::Html, &options, false)?;
     let (validation, stats) = (&input.validation, &input.stats);
     let passes = !validation.fails();
     say(&format!(

@@ -10,7 +10,7 @@ use crate::{
     file::{Reader, is_locked},
     model::finding::{Severity, Verdict},
     report::{
-        html,
+        ReportCommands, html,
         input::{CollectOptions, ReportInput, collect},
         markdown,
     },
@@ -21,6 +21,17 @@ use super::{
     stats::{layout, layout_flag},
 };
 use crate::cli::flags::report::{PageFormat, ReportArgs};
+
+/// The commands of this program that a report tells its reader.
+pub(crate) const COMMANDS: ReportCommands = ReportCommands {
+    validate: "capture validate",
+    expectations: "--expect",
+    strict: "--strict",
+    serve: "capture serve",
+    verify: "capture verify",
+    spectrogram: "capture export --png FILE --what spectrogram --sensor ID",
+    open_bundle: "capture bundle --open",
+};
 
 pub(crate) fn run(args: &ReportArgs) -> Done {
     let (path, format) = target(args);
@@ -34,6 +45,7 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         },
         layout: layout(&args.layout),
         layout_flag: layout_flag(&args.layout),
+        commands: Some(COMMANDS),
         is_recorded: is_locked(&args.capture),
         ..CollectOptions::default()
     };

@@ -123,13 +123,14 @@ const fn fails_from(args: &ValidateArgs) -> Severity {
 
 fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let text = read_text(path, "baseline")?;
-    Baseline::parse(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+    Baseline::parse(&text).map_err(|error| format!("{}: {}", path.display(), crate::cli::remedies::told(&error)).into())
 }
 
 fn write_junit(path: &Path, reports: &[Report]) -> Result<(), Failure> {
     let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
     let suites: Vec<_> = reports.iter().map(|report| report.suite(&rules)).collect();
-    let xml = junit::render(&suites).map_err(|error| format!("could not write {}: {error}", path.display()))?;
+    let xml = junit::render("capture validate", &suites)
+        .map_err(|error| format!("could not write {}: {error}", path.display()))?;
     // A report of a test run is replaced by the next, as every CI server expects.
     let is_xml = |head: &[u8]| {
         String::from_utf8_lossy(head)

@@ -265,19 +265,19 @@ impl EndpointScheme {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// No port anywhere.
-    #[error("the answer names no port: no stream_port, and none in stream_url `{url}`; dial the job with --target")]
+    #[error("the answer names no port: no stream_port, and none in stream_url `{url}`")]
     NoPort {
         /// The answer's `stream_url`.
         url: String,
     },
     /// `stream_port` is no port.
-    #[error("the answer's stream_port {port} is no port (1 to 65535); dial the job with --target")]
+    #[error("the answer's stream_port {port} is no port (1 to 65535)")]
     Port {
         /// What is there.
         port: String,
     },
     /// `stream_url` cannot be read.
-    #[error("the answer's stream_url `{url}` cannot be read; dial the job with --target")]
+    #[error("the answer's stream_url `{url}` cannot be read")]
     Url {
         /// What is there.
         url: String,

@@ -40,7 +40,7 @@ pub enum AttachError {
     Disabled,
     /// The file is larger than Jira takes.
     #[error(
-        "{path} is {size} bytes and Jira takes {}{}; make a smaller one: capture bundle --max-size",
+        "{path} is {size} bytes and Jira takes {}{}",
         limit.map_or_else(|| "less".to_owned(), |limit| format!("at most {limit}")),
         if said.is_empty() { String::new() } else { format!(" ({said})") }
     )]
@@ -86,8 +86,8 @@ pub enum AttachError {
     },
     /// Jira shows the issue and takes no file on it.
     #[error(
-        "{url} answered {status} though the issue is there{}{reason}; may this account attach files to it, and is {size} \
-         bytes more than Jira takes? `capture bundle --max-size` makes a smaller one",
+        "{url} answered {status} though the issue is there{}{reason}; may this account attach files to it, and does \
+         Jira take {size} bytes?",
         if reason.is_empty() { "" } else { ": " }
     )]
     NotTaken {
@@ -130,12 +130,12 @@ const fn remedy(status: u16, by_account: bool) -> &'static str {
     match status {
         300..=399 => "; it sends to a login page: give a token it takes, or the right address",
         401 if by_account => {
-            "; the account or its API token is wrong (Data Center wants a personal access token, without --user)"
+            "; the account or its API token is wrong (Data Center wants a personal access token and no account)"
         }
-        401 => "; the token is wrong or has run out (Jira Cloud wants an API token, with --user EMAIL)",
+        401 => "; the token is wrong or has run out (Jira Cloud wants an API token and its account)",
         403 => "; this account may not do that on the issue, or has to pass a captcha in the browser first",
         404 => "; no such issue, or this account may not see it; check the key and Jira's path",
-        413 => "; make it smaller: capture bundle --max-size",
+        413 => "; the file is too large",
         429 => "; Jira is asked too much, try again later",
         500..=599 => "; see whether it arrived before you repeat it",
         _ => "",

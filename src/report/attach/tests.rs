@@ -12,12 +12,12 @@ const META: &str = "/jira/rest/api/2/attachment/meta";
 const ATTACHMENTS: &str = "/jira/rest/api/2/issue/DAS-7/attachments";
 const COMMENT: &str = "/jira/rest/api/2/issue/DAS-7/comment";
 
-struct Desk {
-    server: MockServer,
+struct JiraServer {
+    mock: MockServer,
     folder: TempDir,
 }
 
-impl Desk {
+impl JiraServer {
     async fn new(limit: u64) -> Self {
         let server = MockServer::start().await;
         let meta = json!({"enabled": true, "uploadLimit": limit});
@@ -27,11 +27,11 @@ impl Desk {
             .mount(&server)
             .await;
         let folder = tempfile::tempdir().unwrap();
-        Self { server, folder }
+        Self { mock: server, folder }
     }
 
     fn jira(&self, who: Credentials) -> Jira {
-        let url = format!("{}/jira/", self.server.uri());
+        let url = format!("{}/jira/", self.mock.uri());
         Jira::new(&url, who, &TlsOptions::default(), AttachLimits::default()).unwrap()
     }
 
@@ -47,11 +47,11 @@ impl Desk {
 
     async fn answer(&self, place: &str, answer: ResponseTemplate) {
         let mock = Mock::given(method("POST")).and(path(place.to_owned()));
-        mock.respond_with(answer).mount(&self.server).await;
+        mock.respond_with(answer).mount(&self.mock).await;
     }
 
     async fn requests(&self, place: &str) -> Vec<Request> {
-        let requests = self.server.received_requests().await.unwrap();
+        let requests = self.mock.received_requests().await.unwrap();
         requests.into_iter().filter(|one| one.url.path() == place).collect()
     }
 }
@@ -67,22 +67,22 @@ fn key() -> IssueKey {
 
 #[tokio::test]
 async fn a_file_is_uploaded_as_the_api_documents_it() {
-    let desk = Desk::new(1000).await;
+    let server = JiraServer::new(1000).await;
     Mock::given(method("POST"))
         .and(path(ATTACHMENTS))
         .and(header("X-Atlassian-Token", "no-check"))
         .and(header("Authorization", "Bearer s3cret"))
         .respond_with(attached())
         .expect(1)
-        .mount(&desk.server)
+        .mount(&server.mock)
         .await;
-    let file = desk.file("ti\"cket.zip", b"\x00\xffnine....");
-    let attachment = desk.token().attach(&key(), &file).await.unwrap();
+    let file = server.file("ti\"cket.zip", b"\x00\xffnine....");
+    let attachment = server.token().attach(&key(), &file).await.unwrap();
     assert_eq!(
         (attachment.id.as_str(), attachment.content.as_str()),
         ("10001", "http://x/10001")
     );
-    let request = desk.requests(ATTACHMENTS).await.remove(0);
+    let request = server.requests(ATTACHMENTS).await.remove(0);
     let body = String::from_utf8_lossy(&request.body).into_owned();
     assert!(body.contains("name=\"file\"; filename=\"ti_cket.zip\""), "{body}");
     let whole = request.body.windows(10).any(|part| part == b"\x00\xffnine....");
@@ -91,21 +91,21 @@ async fn a_file_is_uploaded_as_the_api_documents_it() {
 
 #[tokio::test]
 async fn a_comment_is_sent_by_an_account_of_the_cloud() {
-    let desk = Desk::new(1000).await;
+    let server = JiraServer::new(1000).await;
     Mock::given(method("POST"))
         .and(path(COMMENT))
         .and(header("Authorization", "Basic bWU6czNjcmV0"))
         .respond_with(ResponseTemplate::new(201).set_body_json(json!({"id": "55"})))
         .expect(1)
-        .mount(&desk.server)
+        .mount(&server.mock)
         .await;
     let who = Credentials::Basic {
         user: "me".to_owned(),
         token: "s3cret".to_owned(),
     };
-    let id = desk.jira(who).comment(&key(), "*FAIL*").await.unwrap();
+    let id = server.jira(who).comment(&key(), "*FAIL*").await.unwrap();
     assert_eq!(id, "55");
-    let sent: Value = desk.requests(COMMENT).await[0].body_json().unwrap();
+    let sent: Value = server.requests(COMMENT).await[0].body_json().unwrap();
     assert_eq!(sent, json!({"body": "*FAIL*"}));
 }
 
@@ -116,19 +116,19 @@ async fn each_refusal_says_what_to_do_and_is_not_tried_again() {
         (401, "token is wrong"),
         (403, "may not do that"),
         (404, "check the key"),
-        (413, "--max-size"),
+        (413, "Jira takes less"),
         (500, "before you repeat it"),
     ] {
-        let desk = Desk::new(1000).await;
+        let server = JiraServer::new(1000).await;
         let words = json!({"errorMessages": ["because of this"]});
         let answer = ResponseTemplate::new(status).set_body_json(words);
-        desk.answer(ATTACHMENTS, answer).await;
-        let file = desk.file("a.zip", b"x");
-        let error = desk.token().attach(&key(), &file).await.unwrap_err().to_string();
+        server.answer(ATTACHMENTS, answer).await;
+        let file = server.file("a.zip", b"x");
+        let error = server.token().attach(&key(), &file).await.unwrap_err().to_string();
         assert!(error.contains(remedy), "{status}: {error}");
         assert!(!error.contains("s3cret"), "{error}");
         assert!(status == 413 || error.contains("because of this"), "{status}: {error}");
-        assert_eq!(desk.requests(ATTACHMENTS).await.len(), 1, "{status}");
+        assert_eq!(server.requests(ATTACHMENTS).await.len(), 1, "{status}");
     }
 }
 
@@ -163,48 +163,49 @@ async fn a_file_that_is_too_large_is_told_from_an_issue_that_is_not_there() {
         (404, String::new(), true, "though the issue is there", "no such issue"),
         (404, json("Issue Does Not Exist"), false, "no such issue", "--max-size"),
     ] {
-        let desk = Desk::new(1000).await;
-        desk.answer(ATTACHMENTS, ResponseTemplate::new(status).set_body_string(body.clone()))
+        let server = JiraServer::new(1000).await;
+        server
+            .answer(ATTACHMENTS, ResponseTemplate::new(status).set_body_string(body.clone()))
             .await;
         if there {
             Mock::given(method("GET"))
                 .and(path("/jira/rest/api/2/issue/DAS-7"))
                 .respond_with(ResponseTemplate::new(200).set_body_json(json!({"key": "DAS-7"})))
-                .mount(&desk.server)
+                .mount(&server.mock)
                 .await;
         }
-        let file = desk.file("a.zip", b"x");
-        let error = desk.token().attach(&key(), &file).await.unwrap_err().to_string();
+        let file = server.file("a.zip", b"x");
+        let error = server.token().attach(&key(), &file).await.unwrap_err().to_string();
         assert!(error.contains(says) && !error.contains(not), "{status} {body}: {error}");
-        assert_eq!(desk.requests(ATTACHMENTS).await.len(), 1, "an upload is not repeated");
+        assert_eq!(server.requests(ATTACHMENTS).await.len(), 1, "an upload is not repeated");
     }
 }
 
 #[tokio::test]
 async fn a_refused_token_is_advised_what_was_not_given() {
-    let desk = Desk::new(1000).await;
-    desk.answer(ATTACHMENTS, ResponseTemplate::new(401)).await;
-    let file = desk.file("a.zip", b"x");
+    let server = JiraServer::new(1000).await;
+    server.answer(ATTACHMENTS, ResponseTemplate::new(401)).await;
+    let file = server.file("a.zip", b"x");
     let user = Credentials::Basic {
         user: "a@b".to_owned(),
         token: "s3cret".to_owned(),
     };
-    let error = desk.jira(user).attach(&key(), &file).await.unwrap_err().to_string();
-    assert!(error.contains("without --user"), "{error}");
-    let error = desk.token().attach(&key(), &file).await.unwrap_err().to_string();
+    let error = server.jira(user).attach(&key(), &file).await.unwrap_err().to_string();
+    assert!(error.contains("no account"), "{error}");
+    let error = server.token().attach(&key(), &file).await.unwrap_err().to_string();
     assert!(
-        error.contains("with --user") && !error.contains("without --user"),
+        error.contains("its account") && !error.contains("no account"),
         "{error}"
     );
 }
 
 #[tokio::test]
 async fn tls_where_there_is_none_is_said_at_once() {
-    let desk = Desk::new(1000).await;
-    let url = desk.server.uri().replace("http://", "https://");
+    let server = JiraServer::new(1000).await;
+    let url = server.mock.uri().replace("http://", "https://");
     let who = Credentials::Token("s3cret".to_owned());
     let jira = Jira::new(&url, who, &TlsOptions::default(), AttachLimits::default()).unwrap();
-    let file = desk.file("a.zip", b"x");
+    let file = server.file("a.zip", b"x");
     let error = jira.attach(&key(), &file).await.unwrap_err();
     assert!(matches!(error, AttachError::Handshake { .. }), "{error}");
     assert!(error.to_string().contains("try http://"), "{error}");
@@ -212,30 +213,27 @@ async fn tls_where_there_is_none_is_said_at_once() {
 
 #[tokio::test]
 async fn what_is_too_large_is_not_sent_at_all() {
-    let desk = Desk::new(3).await;
-    let file = desk.file("a.zip", b"four");
-    let error = desk.token().attach(&key(), &file).await.unwrap_err().to_string();
-    assert!(
-        error.contains("4 bytes") && error.contains("at most 3") && error.contains("--max-size"),
-        "{error}"
-    );
-    assert!(desk.requests(ATTACHMENTS).await.is_empty());
+    let server = JiraServer::new(3).await;
+    let file = server.file("a.zip", b"four");
+    let error = server.token().attach(&key(), &file).await.unwrap_err().to_string();
+    assert!(error.contains("4 bytes") && error.contains("at most 3"), "{error}");
+    assert!(server.requests(ATTACHMENTS).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_jira_that_is_asked_too_much_is_asked_later() {
-    let desk = Desk::new(1000).await;
+    let server = JiraServer::new(1000).await;
     let later = ResponseTemplate::new(429).insert_header("Retry-After", "0");
     Mock::given(method("POST"))
         .and(path(ATTACHMENTS))
         .respond_with(later)
         .up_to_n_times(2)
-        .mount(&desk.server)
+        .mount(&server.mock)
         .await;
-    desk.answer(ATTACHMENTS, attached()).await;
-    let file = desk.file("a.zip", b"x");
-    assert!(desk.token().attach(&key(), &file).await.is_ok());
-    assert_eq!(desk.requests(ATTACHMENTS).await.len(), 3);
+    server.answer(ATTACHMENTS, attached()).await;
+    let file = server.file("a.zip", b"x");
+    assert!(server.token().attach(&key(), &file).await.is_ok());
+    assert_eq!(server.requests(ATTACHMENTS).await.len(), 3);
 }
 
 #[tokio::test]
@@ -254,10 +252,10 @@ async fn nobody_there_is_said_within_the_limit() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_jiras_is_quoted() {
-    let desk = Desk::new(1000).await;
+    let server = JiraServer::new(1000).await;
     let page = ResponseTemplate::new(200).set_body_string("<html>welcome</html>");
-    desk.answer(COMMENT, page).await;
-    let error = desk.token().comment(&key(), "x").await.unwrap_err().to_string();
+    server.answer(COMMENT, page).await;
+    let error = server.token().comment(&key(), "x").await.unwrap_err().to_string();
     assert!(
         error.contains("is this a Jira") && error.contains("<html>welcome"),
         "{error}"

@@ -37,6 +37,12 @@ pub enum BundleError {
         /// What it would do.
         problem: &'static str,
     },
+    /// A file would make more of what is unpacked than is allowed.
+    #[error("member `{name}` is not unpacked: the bundle would unpack to more than is allowed; nothing was written")]
+    TooLarge {
+        /// Which, as far as it can be shown.
+        name: String,
+    },
     /// A member is not what the manifest says.
     #[error("the bundle is damaged or was changed: {problem}; nothing was written, ask for it again")]
     Differs {
@@ -44,6 +50,6 @@ pub enum BundleError {
         problem: String,
     },
     /// The folder to unpack into is not empty.
-    #[error("{0} holds something already; choose a new folder with -o")]
+    #[error("{0} holds something already")]
     Occupied(PathBuf),
 }

@@ -89,8 +89,7 @@ impl<R: Read + Seek> Opened<R> {
                 return Err(BundleError::Differs { problem });
             };
             if entry.size > left {
-                let problem = "the bundle would unpack to more than is allowed (--max-unpacked)";
-                return Err(BundleError::Unsafe { name, problem });
+                return Err(BundleError::TooLarge { name });
             }
             left -= entry.size;
             check(&mut member, entry)?;

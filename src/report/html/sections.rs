@@ -158,6 +158,9 @@ pub(crate) fn body(header: &Header, name: &str) -> Option<String> {
 
 pub(super) fn again(input: &ReportInput) -> Markup {
     let commands = input.again.commands(&input.capture);
+    if commands.is_empty() {
+        return Markup::default();
+    }
     let lines: Vec<_> = commands.iter().map(|command| format!("$ {command}")).collect();
     let repository = env!("CARGO_PKG_REPOSITORY");
     html! {

@@ -90,7 +90,11 @@ fn input(method: &str, messages: Vec<Vec<u8>>) -> ReportInput {
     write(at + 1, EventKind::End(Ending::Status(status)));
     let (bytes, _) = writer.finish_into().unwrap();
     let mut reader = Reader::new(Cursor::new(bytes)).unwrap();
-    collect(&mut reader, HOSTILE, &CollectOptions::default()).unwrap()
+    let options = CollectOptions {
+        commands: Some(crate::report::commands::tests::COMMANDS),
+        ..CollectOptions::default()
+    };
+    collect(&mut reader, HOSTILE, &options).unwrap()
 }
 
 /// One frame of one row for each.

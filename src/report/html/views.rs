@@ -108,8 +108,11 @@ fn spectrogram(input: &ReportInput) -> Markup {
                     "Intensity of each bin as it was sent."
                     @if coarse {
                         " Here " (counted(cube.bins_each as u64, "bin")) " and " (scale::length(pictures.cube_slots.length_us))
-                        " share a cell; " code { "capture export --png FILE --what spectrogram --sensor ID" }
-                        " draws all of them."
+                        " share a cell"
+                        @match &input.again.commands {
+                            Some(commands) => { "; " code { (commands.spectrogram) } " draws all of them." }
+                            None => { "." }
+                        }
                     }
                 }
             }

@@ -115,7 +115,7 @@ struct Content {
     sensors: Vec<Seeing>,
     /// Where the last spectrum's sensor is, because the next one mostly follows it.
     cursor: usize,
-    held: usize,
+    stored: usize,
     stride: u64,
 }
 
@@ -147,7 +147,7 @@ impl Survey {
                 index: HashMap::new(),
                 sensors: Vec::new(),
                 cursor: 0,
-                held: 0,
+                stored: 0,
                 stride: 1,
             },
         }
@@ -233,8 +233,8 @@ impl Content {
                     *slot = value;
                 }
             });
-            self.held += self.sensors[at].bins;
-            if self.held > SAMPLE_VALUES {
+            self.stored += self.sensors[at].bins;
+            if self.stored > SAMPLE_VALUES {
                 self.thin();
             }
         }
@@ -247,7 +247,7 @@ impl Content {
             Some(sensor) if sensor.id == id => next,
             _ => match self.index.get(&id) {
                 Some(at) => *at,
-                None if self.held + bins > 2 * SAMPLE_VALUES => return None,
+                None if self.stored + bins > 2 * SAMPLE_VALUES => return None,
                 None => {
                     self.index.insert(id, self.sensors.len());
                     self.sensors.push(Seeing {
@@ -270,7 +270,7 @@ impl Content {
 
     /// Gives up every second spectrum.
     fn thin(&mut self) {
-        self.held = 0;
+        self.stored = 0;
         self.stride = self.stride.saturating_mul(2);
         for sensor in &mut self.sensors {
             let bins = sensor.bins.max(1);
@@ -283,7 +283,7 @@ impl Content {
             }
             sensor.kept.truncate(to);
             sensor.kept.shrink_to(2 * to);
-            self.held += to;
+            self.stored += to;
         }
     }
 

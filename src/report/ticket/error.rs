@@ -36,9 +36,7 @@ pub enum TicketError {
         source: io::Error,
     },
     /// The report alone is larger than the bundle may be.
-    #[error(
-        "the report and its companions take {size} bytes, and the bundle may have {max}; allow more with --max-size"
-    )]
+    #[error("the report and its companions take {size} bytes, and the bundle may have {max}")]
     TooSmall {
         /// What they take, about.
         size: u64,

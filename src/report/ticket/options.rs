@@ -1,7 +1,8 @@
 //! How to make a bundle.
 
 use crate::{
-    analyze::validate::Expectations, das::dialect::Layout, model::finding::Severity, transform::redact::Rules,
+    analyze::validate::Expectations, das::dialect::Layout, model::finding::Severity, report::commands::ReportCommands,
+    transform::redact::Rules,
 };
 
 /// How to make a bundle.
@@ -17,6 +18,8 @@ pub struct TicketOptions {
     pub layout: Layout,
     /// The flag that says so again, for the bundle's README.
     pub layout_flag: Option<String>,
+    /// The commands that the bundle tells its reader, if any.
+    pub commands: Option<ReportCommands>,
     /// What must not leave the house.
     pub redaction: Rules,
 }

@@ -60,16 +60,16 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
             let _ = writeln!(text, "{}\n", left_out(pages));
         }
         BundledCapture::Whole | BundledCapture::Part { .. } => {
-            let _ = writeln!(
-                text,
-                "## Reproduce\n\nGet `capture` with {}, unpack this bundle, and run in its folder:\n\n```console\n$ \
-                 {}\n```\n\nThis gives the findings of `validation.json`{}. To run a front end or a test against the \
-                 same stream:\n\n```console\n$ capture serve {}\n```\n",
-                again::source(),
-                pages.again.validate(super::CAPTURE),
-                exits(pages.part),
-                super::CAPTURE,
-            );
+            if let Some((validate, serve)) = pages.again.judge_and_serve(super::CAPTURE) {
+                let _ = writeln!(
+                    text,
+                    "## Reproduce\n\nGet `capture` with {}, unpack this bundle, and run in its folder:\n\n```console\n$ \
+                     {validate}\n```\n\nThis gives the findings of `validation.json`{}. To run a front end or a test \
+                     against the same stream:\n\n```console\n$ {serve}\n```\n",
+                    again::source(),
+                    exits(pages.part),
+                );
+            }
             let _ = writeln!(text, "{}\n", left_out(pages));
             if matches!(pages.kept, BundledCapture::Part { .. }) {
                 let _ = writeln!(
@@ -81,12 +81,17 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
             }
         }
     }
+    let commands = pages.again.commands.as_ref();
+    let judged = commands.map_or_else(
+        || "what is found in that capture".to_owned(),
+        |commands| format!("what `{}` finds in that capture", commands.validate),
+    );
     text.push_str("## Files\n\n| file | holds |\n|---|---|\n");
     for (name, what) in [
         ("summary.md", "summary for the ticket"),
         ("report.html", "report with pictures; opens in any browser, offline"),
         (super::CAPTURE, "the recorded stream, redacted, byte for byte"),
-        ("validation.json", "what `capture validate` finds in that capture"),
+        ("validation.json", judged.as_str()),
         ("junit.xml", "the same findings for a CI server"),
         (
             "expectations.toml",
@@ -99,10 +104,15 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
             let _ = writeln!(text, "| {name} | {what} |");
         }
     }
+    let opened = commands.map_or_else(String::new, |commands| {
+        format!(
+            " `{}` checks every file against the manifest before it unpacks one.",
+            commands.open_bundle
+        )
+    });
     let _ = writeln!(
         text,
-        "\nMade by grpc-capture {}; any release that reads capture format {} reads it. `capture bundle --open` checks \
-         every file against the manifest before it unpacks one.",
+        "\nMade by grpc-capture {}; any release that reads capture format {} reads it.{opened}",
         env!("CARGO_PKG_VERSION"),
         crate::file::VERSION,
     );

@@ -87,9 +87,7 @@ pub enum NumpyError {
     #[error("the rows of the capture hold no values")]
     NoValues,
     /// One array holds one call.
-    #[error(
-        "the capture holds {calls} spectrogram calls and a .npy file one array; choose one with --call, or write .npz"
-    )]
+    #[error("the capture holds {calls} spectrogram calls and a .npy file one array")]
     SeveralCalls {
         /// How many there are.
         calls: usize,

@@ -40,7 +40,7 @@ pub enum SliceError {
         most: String,
     },
     /// None of the sensors is in what would be kept.
-    #[error("no message of the slice holds any of the sensors {0}; `capture stats` lists those that there are")]
+    #[error("no message of the slice holds any of the sensors {0}")]
     NoSensor(SensorSet),
     /// A block's channels are contiguous, and what would be left of it is not.
     #[error(

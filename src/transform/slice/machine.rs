@@ -6,7 +6,7 @@ use super::{
     Cut, SliceError, Sliced, SlicedCall,
     error::EncodeError,
     plan::{CallPlan, Plan},
-    sensors::{Sieve, Sifted},
+    sensors::{Filtered, SensorFilter},
 };
 use crate::{
     file::{CaptureState, Summary},
@@ -24,7 +24,7 @@ pub(super) struct Machine {
     calls: BTreeMap<u32, Call>,
     /// Last number of each call, the capture's own included.
     seqs: BTreeMap<u32, u64>,
-    sieve: Option<Sieve>,
+    filter: Option<SensorFilter>,
     encoded_anew: u64,
     kept_whole: u64,
 }
@@ -69,7 +69,7 @@ impl Machine {
             to_ns: plan.to_ns,
             calls: plan.calls.iter().map(call).collect(),
             seqs: BTreeMap::new(),
-            sieve: cut.sensors.clone().map(Sieve::new),
+            filter: cut.sensors.clone().map(SensorFilter::new),
             encoded_anew: 0,
             kept_whole: 0,
         }
@@ -84,8 +84,8 @@ impl Machine {
             }
             return Ok(());
         }
-        if let Some(sieve) = &mut self.sieve {
-            sieve.see(&event);
+        if let Some(filter) = &mut self.filter {
+            filter.see(&event);
         }
         let Some(call) = self.calls.get_mut(&number) else {
             return Ok(());
@@ -105,7 +105,7 @@ impl Machine {
             && message.direction == Direction::Received
         {
             let index = call.received - 1;
-            if !self.sift(number, index, message)? {
+            if !self.filter(number, index, message)? {
                 return Ok(());
             }
             if let Some(call) = self.calls.get_mut(&number) {
@@ -117,18 +117,20 @@ impl Machine {
     }
 
     /// Leaves other sensors out of a message; false when nothing is left of it.
-    fn sift(&mut self, call: u32, index: u64, message: &mut Message) -> Result<bool, SliceError> {
-        let Some(sieve) = &mut self.sieve else { return Ok(true) };
-        match sieve.sift(call, message) {
-            Ok(Sifted::Untouched) => {}
-            Ok(Sifted::Nothing) => return Ok(false),
-            Ok(Sifted::Anew(data)) => {
+    fn filter(&mut self, call: u32, index: u64, message: &mut Message) -> Result<bool, SliceError> {
+        let Some(filter) = &mut self.filter else {
+            return Ok(true);
+        };
+        match filter.filter(call, message) {
+            Ok(Filtered::Untouched) => {}
+            Ok(Filtered::Nothing) => return Ok(false),
+            Ok(Filtered::Anew(data)) => {
                 self.encoded_anew += 1;
                 (message.data, message.compressed) = (data.into(), false);
             }
             Err(EncodeError::Damaged) => self.kept_whole += 1,
             Err(EncodeError::Pieces(start, end)) => {
-                let sensors = sieve.wanted().clone();
+                let sensors = filter.wanted().clone();
                 return Err(SliceError::Pieces {
                     call,
                     message: index + 1,
@@ -176,9 +178,9 @@ impl Machine {
 
     /// Whether any of the wanted sensors was there, or no message was looked through for them.
     pub(super) fn met_sensors(&self) -> bool {
-        self.sieve
+        self.filter
             .as_ref()
-            .is_none_or(|sieve| sieve.has_met() || !sieve.has_looked())
+            .is_none_or(|filter| filter.has_met() || !filter.has_looked())
     }
 
     /// The note: what was cut, and what is not there.

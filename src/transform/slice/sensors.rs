@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-pub(super) use outcome::Sifted;
+pub(super) use outcome::Filtered;
 
 use super::error::EncodeError;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 
 /// Lets some sensors through.
 #[derive(Debug)]
-pub(super) struct Sieve {
+pub(super) struct SensorFilter {
     wanted: SensorSet,
     calls: BTreeMap<u32, Call>,
     met: bool,
@@ -32,7 +32,7 @@ struct Call {
     encoding: Option<String>,
 }
 
-impl Sieve {
+impl SensorFilter {
     pub(super) const fn new(wanted: SensorSet) -> Self {
         Self {
             wanted,
@@ -76,9 +76,9 @@ impl Sieve {
     }
 
     /// A received message without the other sensors.
-    pub(super) fn sift(&mut self, call: u32, message: &Message) -> Result<Sifted, EncodeError> {
+    pub(super) fn filter(&mut self, call: u32, message: &Message) -> Result<Filtered, EncodeError> {
         let Some(call) = self.calls.get(&call) else {
-            return Ok(Sifted::Untouched);
+            return Ok(Filtered::Untouched);
         };
         let bytes: Bytes = if message.compressed {
             let encoding = call.encoding.as_deref().unwrap_or(grpc::NO_ENCODING);
@@ -86,12 +86,12 @@ impl Sieve {
         } else {
             message.data.clone()
         };
-        let sifted = match call.dialect {
-            Dialect::DataStream => rows::sift(&bytes, &self.wanted)?,
-            Dialect::PandaDataStream => block::sift(&bytes, &self.wanted)?,
+        let filtered = match call.dialect {
+            Dialect::DataStream => rows::filter(&bytes, &self.wanted)?,
+            Dialect::PandaDataStream => block::filter(&bytes, &self.wanted)?,
         };
-        (self.met, self.looked) = (self.met || sifted.met, true);
-        Ok(sifted.message)
+        (self.met, self.looked) = (self.met || filtered.met, true);
+        Ok(filtered.message)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::analyze::stats::TimingSource;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BaselineError {
     /// The text is no JSON object.
-    #[error("could not read the baseline: {problem}; `capture stats --save-baseline` writes one")]
+    #[error("could not read the baseline: {problem}")]
     Syntax {
         /// What is wrong, with its line where the parser tells it.
         problem: String,

@@ -16,7 +16,7 @@ pub(super) struct Still {
     /// What differs from row to row, of the last one.
     last: (Option<i64>, u64),
     /// The rows behind the first, as long as they may yet be told one by one.
-    held: Vec<RowTime>,
+    waiting: Vec<RowTime>,
     /// How many there are.
     rows: u64,
     /// Rows that are known to be lost among them.
@@ -67,28 +67,28 @@ impl Still {
         self.rows += 1;
         self.lost += row.lost;
         if self.rows < STANDSTILL {
-            self.held.push(row);
+            self.waiting.push(row);
         } else {
-            self.held.truncate(1);
+            self.waiting.truncate(1);
         }
         true
     }
 
     /// The run has ended: `next` is the row with which another one begins, if there is one.
     pub(super) fn end(&mut self, next: Option<RowTime>) -> Run {
-        let held = std::mem::take(&mut self.held);
+        let waiting = std::mem::take(&mut self.waiting);
         let (rows, lost) = (std::mem::take(&mut self.rows) + 1, std::mem::take(&mut self.lost));
         let whole = !self.moved && next.is_none();
         self.moved |= self.first.is_some() && next.is_some();
         self.first = next;
-        match held.first() {
+        match waiting.first() {
             Some(row) if rows > STANDSTILL || (whole && rows >= WHOLE_STREAM) => Run::Standstill(Standstill {
                 row: *row,
                 rows,
                 lost,
                 whole,
             }),
-            _ => Run::Short(held),
+            _ => Run::Short(waiting),
         }
     }
 }

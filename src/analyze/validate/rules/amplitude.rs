@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         scan::Scan,
     },
     das::{focus::Span, spectrogram::Row},
@@ -15,6 +15,7 @@ pub(crate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
     id: "out-of-range-amplitude",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "intensities lie within their bounds",
     unit: "spectra",
     doc: "A finite intensity is outside amplitude_db of an expectation. Judged only when an expectation gives it. A \
@@ -23,7 +24,7 @@ pub(crate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
 };
 
 /// Judges a row of which one pass has told that a value lies outside.
-pub(crate) fn out_of_range(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan], bounds: &Span<f64>) {
+pub(crate) fn out_of_range(log: &mut FindingLog, place: Place, row: &Row<'_>, scans: &[Scan], bounds: &Span<f64>) {
     let outside = |value: f32| value.is_finite() && !(bounds.min..=bounds.max).contains(&f64::from(value));
     let candidates =
         row.sensors.iter().zip(scans).filter(|(_, scan)| {
@@ -36,7 +37,7 @@ pub(crate) fn out_of_range(book: &mut Book, place: Place, row: &Row<'_>, scans: 
             continue;
         };
         let place = place.at_sensor(sensor.id).at_bin(bin as u64);
-        book.note(Note::new(&OUT_OF_RANGE_AMPLITUDE, place).weight(far(value)), || {
+        log.note(Note::new(&OUT_OF_RANGE_AMPLITUDE, place).weight(far(value)), || {
             Text::new(format!("{value} dB in {place}"))
                 .seen(value)
                 .expected(format!("{}..{}", bounds.min, bounds.max))

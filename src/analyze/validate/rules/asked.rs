@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::text::short,
     },
     das::{expect::Expectations, focus::Span},
@@ -21,6 +21,7 @@ pub(crate) const REQUEST_NOT_MET: Rule = Rule {
         Severity::Warning,
         "the server uses other sensor numbers, so only their count can be compared, or when frequencies are missing",
     )),
+    phase: RulePhase::Identity,
     title: "a job streams what was requested",
     unit: "times",
     doc: "The configure request asks for more channels than the answer maps to streams (or, if it maps none, than all \
@@ -32,7 +33,7 @@ pub(crate) const REQUEST_NOT_MET: Rule = Rule {
 };
 
 /// Judges the channels: `seen` are the sensors of all streams.
-pub(crate) fn channels(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+pub(crate) fn channels(log: &mut FindingLog, expect: &Expectations, seen: &BTreeSet<i32>) {
     let Some(asked) = expect.requested.channels else { return };
     let mapped = &expect.channels.streams;
     let (got, by) = if mapped.is_empty() {
@@ -53,7 +54,7 @@ pub(crate) fn channels(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i
         Fit::OtherNumbers => Severity::Warning,
     };
     let note = Note::new(&REQUEST_NOT_MET, Place::default());
-    book.note(note.severity(severity), || {
+    log.note(note.severity(severity), || {
         let (count, wanted) = (grouped(got.len() as u64), grouped(wanted));
         let range = match (got.first(), got.last()) {
             (Some(first), Some(last)) if first != last => format!(" ({first}..{last})"),
@@ -105,7 +106,7 @@ fn fit(asked: Span<i64>, got: &BTreeSet<i64>) -> Fit {
 }
 
 /// Judges the frequencies.
-pub(crate) fn frequencies(book: &mut Book, expect: &Expectations) {
+pub(crate) fn frequencies(log: &mut FindingLog, expect: &Expectations) {
     let (Some(bins), Some(asked)) = (&expect.bins_hz, &expect.requested.frequency_hz) else {
         return;
     };
@@ -122,7 +123,7 @@ pub(crate) fn frequencies(book: &mut Book, expect: &Expectations) {
         return;
     }
     let note = Note::new(&REQUEST_NOT_MET, Place::default()).severity(Severity::Warning);
-    book.note(note, || {
+    log.note(note, || {
         let seen = format!("{}..{} Hz", short(bins.value.min), short(bins.value.max));
         let wanted = format!("{}..{} Hz", asked.min, asked.max);
         Text::new(format!("{wanted} were asked for, and the bins span {seen}"))

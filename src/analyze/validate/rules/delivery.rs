@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::text::short,
     },
     das::expect::Expectations,
@@ -15,6 +15,7 @@ pub(crate) const LATE_FIRST_FRAME: Rule = Rule {
     id: "late-first-frame",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Sum,
     title: "the first frame comes in time",
     unit: "calls",
     doc: "The first message comes later than first_frame_s after the start of the call (default 5 s, from the \
@@ -27,6 +28,7 @@ pub(crate) const STALL: Rule = Rule {
     id: "stall",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Silence,
     title: "frames keep coming",
     unit: "times",
     doc: "The time between two messages of a call is longer than largest_gap_s (default 10 s, or three rows if that is \
@@ -39,6 +41,7 @@ pub(crate) const LOW_THROUGHPUT: Rule = Rule {
     id: "low-throughput",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Sum,
     title: "the throughput meets its target",
     unit: "calls",
     doc: "From its first to its last message, a call has fewer frames per second than minimum_fps, or fewer megabytes \
@@ -48,12 +51,12 @@ pub(crate) const LOW_THROUGHPUT: Rule = Rule {
 
 const NS: f64 = 1e9;
 
-pub(crate) fn late_first_frame(book: &mut Book, place: Place, waited_ns: u64, expect: &Expectations) {
+pub(crate) fn late_first_frame(log: &mut FindingLog, place: Place, waited_ns: u64, expect: &Expectations) {
     let limit = expect.first_frame_ns();
     if waited_ns <= limit {
         return;
     }
-    book.note(Note::new(&LATE_FIRST_FRAME, place).weight(waited_ns as f64), || {
+    log.note(Note::new(&LATE_FIRST_FRAME, place).weight(waited_ns as f64), || {
         let (waited, limit) = (short(waited_ns as f64 / NS), short(limit as f64 / NS));
         Text::new(format!("the first frame comes after {waited} s, at {place}"))
             .seen(format!("{waited} s"))
@@ -61,12 +64,12 @@ pub(crate) fn late_first_frame(book: &mut Book, place: Place, waited_ns: u64, ex
     });
 }
 
-pub(crate) fn stall(book: &mut Book, place: Place, silence_ns: u64, expect: &Expectations) {
+pub(crate) fn stall(log: &mut FindingLog, place: Place, silence_ns: u64, expect: &Expectations) {
     let limit = expect.largest_gap_ns();
     if silence_ns <= limit {
         return;
     }
-    book.note(Note::new(&STALL, place).weight(silence_ns as f64), || {
+    log.note(Note::new(&STALL, place).weight(silence_ns as f64), || {
         let (silence, limit) = (short(silence_ns as f64 / NS), short(limit as f64 / NS));
         Text::new(format!("{silence} s of silence before {place}"))
             .seen(format!("{silence} s"))
@@ -76,7 +79,7 @@ pub(crate) fn stall(book: &mut Book, place: Place, silence_ns: u64, expect: &Exp
 
 /// `messages` and `bytes` came in `lasted_ns`, the first message left out.
 pub(crate) fn low_throughput(
-    book: &mut Book,
+    log: &mut FindingLog,
     place: Place,
     (messages, bytes, lasted_ns): (u64, u64, u64),
     expect: &Expectations,
@@ -96,7 +99,7 @@ pub(crate) fn low_throughput(
         .flatten()
         .filter(|(target, seen, _)| seen < target)
     {
-        book.note(Note::new(&LOW_THROUGHPUT, place).weight(target / seen), || {
+        log.note(Note::new(&LOW_THROUGHPUT, place).weight(target / seen), || {
             let seen = short(seen);
             Text::new(format!("{seen} {unit} over {} s, until {place}", short(seconds)))
                 .seen(format!("{seen} {unit}"))

@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Kind, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Kind, Note, Text},
+        rule::{Rule, RulePhase},
     },
     das::spectrogram::{Frame, Row},
     model::finding::{Place, Severity},
@@ -14,6 +14,7 @@ pub(crate) const SHAPE_CHANGE: Rule = Rule {
     id: "shape-change",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the number of bins stays the same",
     unit: "times",
     doc: "The spectra of a row have a different number of bins from those of the previous row, and no expectation \
@@ -26,6 +27,7 @@ pub(crate) const CANVAS_CHANGE: Rule = Rule {
     id: "canvas-change",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the canvas stays the same",
     unit: "times",
     doc: "canvasId differs from that of the previous row. A change and the change back count as two.",
@@ -37,6 +39,7 @@ pub(crate) const JOB_CHANGE: Rule = Rule {
     id: "job-change",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "the job stays the same",
     unit: "times",
     doc: "job_id (pandadatastream) differs from that of the previous frame.",
@@ -48,6 +51,7 @@ pub(crate) const UNKNOWN_FIELDS: Rule = Rule {
     id: "unknown-fields",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "every field is in the schema",
     unit: "fields",
     doc: "A message has field numbers that are not in the schema. They are counted by message, number and wire type. \
@@ -63,9 +67,9 @@ pub(crate) struct Memory {
     job: Option<i32>,
 }
 
-pub(crate) fn unknown_fields(book: &mut Book, place: Place, frame: &Frame<'_>) {
+pub(crate) fn unknown_fields(log: &mut FindingLog, place: Place, frame: &Frame<'_>) {
     for field in &frame.unknown {
-        book.note(Note::new(&UNKNOWN_FIELDS, place).kind(Kind::Field(*field)), || {
+        log.note(Note::new(&UNKNOWN_FIELDS, place).kind(Kind::Field(*field)), || {
             Text::new(format!("fields that the schema does not know, the first in {place}")).seen(format!(
                 "{} field {}, wire type {}",
                 field.message, field.number, field.wire_type
@@ -74,11 +78,11 @@ pub(crate) fn unknown_fields(book: &mut Book, place: Place, frame: &Frame<'_>) {
     }
 }
 
-pub(crate) fn canvas_change(book: &mut Book, memory: &mut Memory, place: Place, row: &Row<'_>) {
+pub(crate) fn canvas_change(log: &mut FindingLog, memory: &mut Memory, place: Place, row: &Row<'_>) {
     let Some(canvas) = row.canvas.as_deref() else { return };
     match memory.canvas.as_deref() {
         Some(before) if before == canvas => return,
-        Some(before) => book.note(Note::new(&CANVAS_CHANGE, place), || {
+        Some(before) => log.note(Note::new(&CANVAS_CHANGE, place), || {
             Text::new(format!("the canvas changes from `{before}` to `{canvas}` at {place}"))
                 .seen(canvas)
                 .expected(before)
@@ -88,10 +92,10 @@ pub(crate) fn canvas_change(book: &mut Book, memory: &mut Memory, place: Place, 
     memory.canvas = Some(canvas.to_owned());
 }
 
-pub(crate) fn job_change(book: &mut Book, memory: &mut Memory, place: Place, job: Option<i32>) {
+pub(crate) fn job_change(log: &mut FindingLog, memory: &mut Memory, place: Place, job: Option<i32>) {
     let Some(job) = job else { return };
     if let Some(before) = memory.job.replace(job).filter(|before| *before != job) {
-        book.note(Note::new(&JOB_CHANGE, place), || {
+        log.note(Note::new(&JOB_CHANGE, place), || {
             Text::new(format!("the job changes from {before} to {job} at {place}"))
                 .seen(job)
                 .expected(before)
@@ -99,10 +103,10 @@ pub(crate) fn job_change(book: &mut Book, memory: &mut Memory, place: Place, job
     }
 }
 
-pub(crate) fn shape_change(book: &mut Book, memory: &mut Memory, place: Place, bins: usize) -> bool {
+pub(crate) fn shape_change(log: &mut FindingLog, memory: &mut Memory, place: Place, bins: usize) -> bool {
     let changed = memory.bins.replace(bins).filter(|before| *before != bins);
     let Some(before) = changed else { return false };
-    book.note(Note::new(&SHAPE_CHANGE, place), || {
+    log.note(Note::new(&SHAPE_CHANGE, place), || {
         Text::new(format!("the bins change from {before} to {bins} at {place}"))
             .seen(bins)
             .expected(before)

@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::text::short,
     },
     grpc::{idle::is_idle_close, status},
@@ -19,6 +19,7 @@ pub(crate) const ERROR_STATUS: Rule = Rule {
     id: "error-status",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Ending,
     title: "a stream does not end with an error status",
     unit: "calls",
     doc: "The call ended with a gRPC status other than OK. A production server that closes an idle job (UNAVAILABLE after \
@@ -31,6 +32,7 @@ pub(crate) const BROKEN_CALL: Rule = Rule {
     id: "broken-call",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Ending,
     title: "a stream does not break",
     unit: "calls",
     doc: "The transport failed before a status came, or the server reset the call. Production servers close an idle \
@@ -43,6 +45,7 @@ pub(crate) const DEADLINE: Rule = Rule {
     id: "deadline",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Ending,
     title: "no time limit is exceeded",
     unit: "calls",
     doc: "One of the recorder's own limits ended the call: connect, first frame, idle, or the client's deadline.",
@@ -54,6 +57,7 @@ pub(crate) const UNENDED_CALL: Rule = Rule {
     id: "unended-call",
     severity: Severity::Error,
     otherwise: Some((Severity::Info, "the capture is being recorded")),
+    phase: RulePhase::Cut,
     title: "every call has its ending",
     unit: "calls",
     doc: "The capture ends before the call does, because the recorder was killed. While the capture is being recorded \
@@ -66,6 +70,7 @@ pub(crate) const DAMAGED_CAPTURE: Rule = Rule {
     id: "damaged-capture",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Damage,
     title: "the capture can be read to its end",
     unit: "captures",
     doc: "The capture is damaged and was read up to the damage. What comes before it is judged. Calls that are open \
@@ -78,15 +83,16 @@ pub(crate) const GAP: Rule = Rule {
     id: "gap",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Loss,
     title: "the recorder loses no message",
     unit: "messages",
     doc: "The capture records that messages were lost here. Their rows are not reported as missing too.",
     hint: "the reason says what left them out, and why",
 };
 
-pub(crate) fn gap(book: &mut Book, place: Place, gap: &Gap) {
+pub(crate) fn gap(log: &mut FindingLog, place: Place, gap: &Gap) {
     let note = Note::new(&GAP, place).times(gap.messages).weight(gap.messages as f64);
-    book.note(note, || {
+    log.note(note, || {
         let text = Text::new(format!(
             "{} lost at {place}: {}",
             counted(gap.messages, "message"),
@@ -123,7 +129,7 @@ pub(crate) enum Verdict {
 }
 
 /// Judges an ending.
-pub(crate) fn judge(book: &mut Book, place: Place, ending: &Ending, before: Before) -> Verdict {
+pub(crate) fn judge(log: &mut FindingLog, place: Place, ending: &Ending, before: Before) -> Verdict {
     if is_idle_close(ending, before.messages, before.silence_ns) {
         return Verdict::Complete;
     }
@@ -157,8 +163,8 @@ pub(crate) fn judge(book: &mut Book, place: Place, ending: &Ending, before: Befo
             (&DEADLINE, format!("the {limit} of {seconds} s ran out"))
         }
     };
-    let heard = book.severity(rule, None);
-    book.note(Note::new(rule, place), || {
+    let heard = log.severity(rule, None);
+    log.note(Note::new(rule, place), || {
         let when = match before.messages {
             0 => "before any frame came".to_owned(),
             messages => format!("after {}", counted(messages, "frame")),
@@ -172,9 +178,9 @@ pub(crate) fn judge(book: &mut Book, place: Place, ending: &Ending, before: Befo
     }
 }
 
-pub(crate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded: bool) {
+pub(crate) fn unended(log: &mut FindingLog, place: Place, messages: u64, is_recorded: bool) {
     let severity = if is_recorded { Severity::Info } else { Severity::Error };
-    book.note(Note::new(&UNENDED_CALL, place).severity(severity), || {
+    log.note(Note::new(&UNENDED_CALL, place).severity(severity), || {
         let frames = counted(messages, "frame");
         Text::new(if is_recorded {
             format!("the call goes on: {frames} so far, at {place}")
@@ -184,8 +190,8 @@ pub(crate) fn unended(book: &mut Book, place: Place, messages: u64, is_recorded:
     });
 }
 
-pub(crate) fn damaged(book: &mut Book, place: Place, what: &str) {
-    book.note(Note::new(&DAMAGED_CAPTURE, place), || {
+pub(crate) fn damaged(log: &mut FindingLog, place: Place, what: &str) {
+    log.note(Note::new(&DAMAGED_CAPTURE, place), || {
         Text::new(format!("judged up to the damage only: {what}"))
     });
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::text::short,
     },
     das::{
@@ -19,6 +19,7 @@ pub(crate) const UNEXPECTED_BINS: Rule = Rule {
     id: "unexpected-bins",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "spectra have the configured number of bins",
     unit: "rows",
     doc: "The number of bins differs from the one in an expectation or in the configure response (frequencies_amount, \
@@ -31,6 +32,7 @@ pub(crate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
     id: "out-of-range-frequency",
     severity: Severity::Warning,
     otherwise: Some((Severity::Error, "an expectation gives the range")),
+    phase: RulePhase::Content,
     title: "the bins are in the requested frequency range",
     unit: "times",
     doc: "frequencies_list of the configure response exceeds frequencyRange of the request by more than one bin \
@@ -44,6 +46,7 @@ pub(crate) const SHORT_STREAM: Rule = Rule {
     id: "short-stream",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "only the requested time window gives the length")),
+    phase: RulePhase::Sum,
     title: "the stream is as long as it should be",
     unit: "times",
     doc: "Fewer frames or rows than minimum_frames or minimum_rows (error), or less than 95 % of the rows of the \
@@ -57,6 +60,7 @@ pub(crate) const MISSING_STREAM: Rule = Rule {
     id: "missing-stream",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Loss,
     title: "all streams of a job are captured",
     unit: "streams",
     doc: "A pandadatastream job has stream_amount streams, each with a part of the channels, and fewer were recorded. \
@@ -70,11 +74,11 @@ const COMPLETE: f64 = 0.95;
 /// Windows are asked for in whole seconds, and recordings do not begin on them: so many may be lacking.
 const WINDOW_SLACK_S: f64 = 1.0;
 
-pub(crate) fn unexpected_bins(book: &mut Book, place: Place, bins: usize, expected: &Expected<u64>) -> bool {
+pub(crate) fn unexpected_bins(log: &mut FindingLog, place: Place, bins: usize, expected: &Expected<u64>) -> bool {
     if bins as u64 == expected.value {
         return false;
     }
-    book.note(Note::new(&UNEXPECTED_BINS, place), || {
+    log.note(Note::new(&UNEXPECTED_BINS, place), || {
         Text::new(format!(
             "{bins} bins where the {} says {}, in {place}",
             expected.source, expected.value
@@ -85,7 +89,7 @@ pub(crate) fn unexpected_bins(book: &mut Book, place: Place, bins: usize, expect
     true
 }
 
-pub(crate) fn out_of_range_frequency(book: &mut Book, expect: &Expectations) {
+pub(crate) fn out_of_range_frequency(log: &mut FindingLog, expect: &Expectations) {
     let (Some(bins), Some(asked)) = (&expect.bins_hz, &expect.frequency_hz) else {
         return;
     };
@@ -104,7 +108,7 @@ pub(crate) fn out_of_range_frequency(book: &mut Book, expect: &Expectations) {
     } else {
         Severity::Warning
     };
-    book.note(
+    log.note(
         Note::new(&OUT_OF_RANGE_FREQUENCY, Place::default()).severity(severity),
         || {
             let seen = format!("{}..{} Hz", short(bins.value.min), short(bins.value.max));
@@ -127,14 +131,14 @@ pub(crate) struct Length {
     pub(crate) complete_rows: Option<u64>,
 }
 
-pub(crate) fn short_stream(book: &mut Book, expect: &Expectations, length: Length) {
+pub(crate) fn short_stream(log: &mut FindingLog, expect: &Expectations, length: Length) {
     let minima = [
         (expect.minimum_frames.as_ref(), length.frames, "frames"),
         (expect.minimum_rows.as_ref(), length.rows, "rows"),
     ];
     for (minimum, seen, unit) in minima {
         if let Some(minimum) = minimum.filter(|minimum| seen < minimum.value) {
-            book.note(Note::new(&SHORT_STREAM, Place::default()), || {
+            log.note(Note::new(&SHORT_STREAM, Place::default()), || {
                 Text::new(format!(
                     "{} {unit} where {} are expected",
                     grouped(seen),
@@ -152,7 +156,7 @@ pub(crate) fn short_stream(book: &mut Book, expect: &Expectations, length: Lengt
     };
     if seen as f64 + slack < COMPLETE * asked {
         let note = Note::new(&SHORT_STREAM, Place::default()).severity(Severity::Warning);
-        book.note(note, || {
+        log.note(note, || {
             let percent = short((seen as f64 / asked * 1000.0).round() / 10.0);
             Text::new(format!(
                 "{} rows of the {} that the asked window holds, {percent} %",
@@ -166,14 +170,14 @@ pub(crate) fn short_stream(book: &mut Book, expect: &Expectations, length: Lengt
 }
 
 /// `streams` were recorded; `panda` of them are known to be parts of a whole.
-pub(crate) fn missing_stream(book: &mut Book, expect: &Expectations, streams: u32, is_parted: bool) {
+pub(crate) fn missing_stream(log: &mut FindingLog, expect: &Expectations, streams: u32, is_parted: bool) {
     let Some(expected) = &expect.streams else { return };
     let judged = is_parted || expected.source != ExpectationSource::Response;
     if !judged || streams >= expected.value || streams == 0 {
         return;
     }
     let lack = expected.value - streams;
-    book.note(
+    log.note(
         Note::new(&MISSING_STREAM, Place::default()).times(u64::from(lack)),
         || {
             Text::new(format!("{streams} of {} streams were recorded", expected.value))

@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         scan::Scan,
     },
     das::spectrogram::{Frame, Values},
@@ -15,6 +15,7 @@ pub(crate) const MAX_BELOW_MIN: Rule = Rule {
     id: "max-below-min",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the declared maximum is not below the declared minimum",
     unit: "frames",
     doc: "current_max_amp < current_min_amp, or global_maximum < global_minimum. The values are then not compared.",
@@ -26,6 +27,7 @@ pub(crate) const EXTREMES_MISMATCH: Rule = Rule {
     id: "extremes-mismatch",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the declared extremes match the values",
     unit: "frames",
     doc: "datastream: current_max_amp and current_min_amp are the extremes of the frame's values (of the finite ones, \
@@ -40,6 +42,7 @@ pub(crate) const GLOBAL_MAXIMUM_FELL: Rule = Rule {
     id: "global-maximum-fell",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the running maximum of a job does not fall",
     unit: "times",
     doc: "global_maximum (pandadatastream) is less than in an earlier frame of the same call.",
@@ -67,7 +70,7 @@ pub(crate) enum Excuse {
 
 /// Judges the declared extremes of a frame whose values are `actual`.
 pub(crate) fn judge(
-    book: &mut Book,
+    log: &mut FindingLog,
     running: &mut Running,
     place: Place,
     frame: &Frame<'_>,
@@ -77,22 +80,22 @@ pub(crate) fn judge(
     let (max, min) = (frame.declared_max, frame.declared_min);
     if max < min {
         let note = Note::new(&MAX_BELOW_MIN, place).weight(min - max);
-        return book.note(note, || {
+        return log.note(note, || {
             Text::new(format!("the maximum {max} is below the minimum {min} at {place}"))
                 .seen(max)
                 .expected(format!("{min} or more"))
         });
     }
     let has_values = actual.min <= actual.max && !actual.nan;
-    if has_values && excuse != Excuse::Other && mismatch(book, place, frame, actual, excuse) {
+    if has_values && excuse != Excuse::Other && mismatch(log, place, frame, actual, excuse) {
         return;
     }
     if frame.block.is_some() && excuse != Excuse::Other {
-        fell(book, running, place, max);
+        fell(log, running, place, max);
     }
 }
 
-fn mismatch(book: &mut Book, place: Place, frame: &Frame<'_>, actual: Scan, excuse: Excuse) -> bool {
+fn mismatch(log: &mut FindingLog, place: Place, frame: &Frame<'_>, actual: Scan, excuse: Excuse) -> bool {
     let (max, min) = (frame.declared_max, frame.declared_min);
     let within_is_enough = frame.block.is_some() || excuse == Excuse::Fewer;
     let fits = |actual: Scan| {
@@ -107,7 +110,7 @@ fn mismatch(book: &mut Book, place: Place, frame: &Frame<'_>, actual: Scan, excu
         .abs()
         .max((min - f64::from(actual.min)).abs());
     let weight = if off.is_finite() { off } else { f64::MAX };
-    book.note(Note::new(&EXTREMES_MISMATCH, place).weight(weight), || {
+    log.note(Note::new(&EXTREMES_MISMATCH, place).weight(weight), || {
         let (low, high) = (actual.min, actual.max);
         Text::new(format!(
             "extremes {min}..{max} are declared and the values span {low}..{high}, at {place}"
@@ -142,13 +145,13 @@ fn others(frame: &Frame<'_>, actual: Scan) -> [Option<Scan>; 2] {
     [finite, live]
 }
 
-fn fell(book: &mut Book, running: &mut Running, place: Place, maximum: f64) {
+fn fell(log: &mut FindingLog, running: &mut Running, place: Place, maximum: f64) {
     if let Some(before) = running
         .maximum
         .filter(|before| maximum < *before && !close(maximum, *before))
     {
         let note = Note::new(&GLOBAL_MAXIMUM_FELL, place).weight(before - maximum);
-        book.note(note, || {
+        log.note(note, || {
             Text::new(format!(
                 "the running maximum falls from {before} to {maximum} at {place}"
             ))

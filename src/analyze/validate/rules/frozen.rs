@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         scan::{Scan, mark, same},
     },
     das::{
@@ -27,6 +27,7 @@ pub(crate) const FROZEN_PAYLOAD: Rule = Rule {
     id: "frozen-payload",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "intensities change from frame to frame",
     unit: "frames or rows",
     doc: "All intensities of a frame are bit by bit those of the previous frame, or those of a row those of the \
@@ -40,6 +41,7 @@ pub(crate) const STUCK_SENSOR: Rule = Rule {
     id: "stuck-sensor",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "every sensor changes",
     unit: "spectra",
     doc: "The spectrum of a sensor is bit by bit the same in 8 or more consecutive rows (16 or more values), while \
@@ -166,8 +168,8 @@ pub(crate) fn says_something(row: &Row<'_>) -> bool {
     row.sensors.iter().map(|sensor| sensor.intensity.len()).sum::<usize>() >= MIN_VALUES
 }
 
-pub(crate) fn frozen(book: &mut Book, place: Place) {
-    book.note(Note::new(&FROZEN_PAYLOAD, place), || {
+pub(crate) fn frozen(log: &mut FindingLog, place: Place) {
+    log.note(Note::new(&FROZEN_PAYLOAD, place), || {
         Text::new(format!("all intensities are those from before, at {place}"))
     });
 }
@@ -190,9 +192,9 @@ struct Repeat {
 impl Sensor {
     /// Looks at the sensor's next spectrum, whose mark is given.
     #[inline]
-    pub(crate) fn see(&mut self, book: &mut Book, place: Place, sensor: &Spectrum<'_>, mark: u64) {
+    pub(crate) fn see(&mut self, log: &mut FindingLog, place: Place, sensor: &Spectrum<'_>, mark: u64) {
         if mark == self.mark {
-            self.repeated(book, place.at_sensor(sensor.id), &sensor.intensity);
+            self.repeated(log, place.at_sensor(sensor.id), &sensor.intensity);
         } else {
             self.mark = mark;
             if self.repeat.is_some() {
@@ -202,7 +204,7 @@ impl Sensor {
     }
 
     #[cold]
-    fn repeated(&mut self, book: &mut Book, place: Place, values: &Values<'_>) {
+    fn repeated(&mut self, log: &mut FindingLog, place: Place, values: &Values<'_>) {
         let scan = Scan::of(values);
         if scan.is_zero() || scan.is_dead() {
             return;
@@ -222,17 +224,17 @@ impl Sensor {
         let enough = MIN_ROWS.max(MIN_VALUES.div_ceil(repeat.values.len().max(1)));
         let (rows, since) = (repeat.rows, repeat.since);
         if rows == enough {
-            stuck(book, since, rows - 1, rows);
-            stuck(book, place, 1, rows);
+            stuck(log, since, rows - 1, rows);
+            stuck(log, place, 1, rows);
         } else if rows > enough {
-            stuck(book, place, 1, rows);
+            stuck(log, place, 1, rows);
         }
     }
 }
 
-fn stuck(book: &mut Book, place: Place, times: usize, rows: usize) {
+fn stuck(log: &mut FindingLog, place: Place, times: usize, rows: usize) {
     let note = Note::new(&STUCK_SENSOR, place).times(times as u64).weight(rows as f64);
-    book.note(note, || {
+    log.note(note, || {
         Text::new(format!("the same spectrum in {rows} rows, up to {place}"))
     });
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
     },
     model::finding::{Place, Severity},
 };
@@ -13,6 +13,7 @@ pub(crate) const NOT_RECORDED: Rule = Rule {
     id: "not-recorded",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Beginning,
     title: "every job is recorded",
     unit: "jobs",
     doc: "The recorder noted that it could not record a job: no connection, a job that did not become healthy, a limit.",
@@ -24,6 +25,7 @@ pub(crate) const CONFIGURE_REFUSED: Rule = Rule {
     id: "configure-refused",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "frames came nevertheless")),
+    phase: RulePhase::Beginning,
     title: "the server accepts the configure request",
     unit: "times",
     doc: "The last configure request that the proxy saw was refused (an error status, or an error in the answer), or \
@@ -37,6 +39,7 @@ pub(crate) const UNHEALTHY_JOB: Rule = Rule {
     id: "unhealthy-job",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "frames came nevertheless")),
+    phase: RulePhase::Health,
     title: "the job is healthy",
     unit: "streams",
     doc: "The last health check (CheckHealth, or grpc.health.v1) of the same :authority before the end of a stream \
@@ -45,22 +48,22 @@ pub(crate) const UNHEALTHY_JOB: Rule = Rule {
     hint: "the job itself says that it cannot stream: look at its log, and at its source",
 };
 
-pub(crate) fn not_recorded(book: &mut Book, place: Place, why: &str) {
-    book.note(Note::new(&NOT_RECORDED, place), || {
+pub(crate) fn not_recorded(log: &mut FindingLog, place: Place, why: &str) {
+    log.note(Note::new(&NOT_RECORDED, place), || {
         Text::new(format!("the recorder could not record: {why}"))
     });
 }
 
-pub(crate) fn configure_refused(book: &mut Book, place: Place, what: &str, has_frames: bool) {
+pub(crate) fn configure_refused(log: &mut FindingLog, place: Place, what: &str, has_frames: bool) {
     let severity = by_frames(has_frames);
-    book.note(Note::new(&CONFIGURE_REFUSED, place).severity(severity), || {
+    log.note(Note::new(&CONFIGURE_REFUSED, place).severity(severity), || {
         Text::new(what)
     });
 }
 
-pub(crate) fn unhealthy_job(book: &mut Book, place: Place, what: &str, has_frames: bool) {
+pub(crate) fn unhealthy_job(log: &mut FindingLog, place: Place, what: &str, has_frames: bool) {
     let severity = by_frames(has_frames);
-    book.note(Note::new(&UNHEALTHY_JOB, place).severity(severity), || {
+    log.note(Note::new(&UNHEALTHY_JOB, place).severity(severity), || {
         Text::new(format!("{what}, at {place}"))
     });
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::structure,
     },
     das::spectrogram::{Block, Frame},
@@ -15,6 +15,7 @@ pub(crate) const BAD_SHAPE: Rule = Rule {
     id: "bad-shape",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "a block has a valid shape",
     unit: "frames",
     doc: "A dimension of 0 or less, an end_channel before start_channel, a number of values per row that is no \
@@ -27,6 +28,7 @@ pub(crate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
     id: "indivisible-payload",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "the size of a payload matches its shape",
     unit: "frames",
     doc: "The size of main_data is no multiple of x × y × z.",
@@ -38,6 +40,7 @@ pub(crate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
     id: "channel-range-mismatch",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "a block covers the channels of its stream",
     unit: "frames",
     doc: "start_channel and end_channel differ from the first and last channel that channel_to_stream_index of the \
@@ -50,6 +53,7 @@ pub(crate) const GUESSED_LAYOUT: Rule = Rule {
     id: "guessed-layout",
     severity: Severity::Info,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "element type and axis order of a payload are known",
     unit: "calls",
     doc: "The messages do not give them, so values are read as little-endian f32, channel by channel. With another \
@@ -70,29 +74,29 @@ pub(crate) enum Standing {
 
 /// Judges a block; `mapped` are the first and last channel of its stream.
 pub(crate) fn judge(
-    book: &mut Book,
+    log: &mut FindingLog,
     place: Place,
     block: &Block,
     frame: &Frame<'_>,
     mapped: Option<(i64, i64)>,
 ) -> Standing {
     if let Some(what) = flaw(block, frame) {
-        book.note(Note::new(&BAD_SHAPE, place), || {
+        log.note(Note::new(&BAD_SHAPE, place), || {
             Text::new(format!("{what}, at {place}"))
         });
         return Standing::Broken;
     }
     if block.payload_bytes == 0 {
-        structure::empty_frame(book, place, "payload");
+        structure::empty_frame(log, place, "payload");
         return Standing::Broken;
     }
     if block.width.is_none() {
-        indivisible(book, place, block);
+        indivisible(log, place, block);
         return Standing::Broken;
     }
     let seen = (i64::from(block.start_channel), i64::from(block.end_channel));
     if let Some(mapped) = mapped.filter(|mapped| *mapped != seen) {
-        book.note(Note::new(&CHANNEL_RANGE_MISMATCH, place), || {
+        log.note(Note::new(&CHANNEL_RANGE_MISMATCH, place), || {
             let (seen, mapped) = (format!("{}..{}", seen.0, seen.1), format!("{}..{}", mapped.0, mapped.1));
             Text::new(format!("channels {seen} in a stream of channels {mapped}, at {place}"))
                 .seen(seen)
@@ -132,9 +136,9 @@ fn flaw(block: &Block, frame: &Frame<'_>) -> Option<String> {
     None
 }
 
-fn indivisible(book: &mut Book, place: Place, block: &Block) {
+fn indivisible(log: &mut FindingLog, place: Place, block: &Block) {
     let (x, y, z, bytes) = (block.shape_x, block.shape_y, block.shape_z, block.payload_bytes);
-    book.note(Note::new(&INDIVISIBLE_PAYLOAD, place), || {
+    log.note(Note::new(&INDIVISIBLE_PAYLOAD, place), || {
         Text::new(format!("{bytes} bytes do not divide by {x} × {y} × {z}, at {place}"))
             .seen(bytes)
             .expected(format!("a multiple of {x} × {y} × {z}"))
@@ -142,12 +146,12 @@ fn indivisible(book: &mut Book, place: Place, block: &Block) {
 }
 
 /// Says that values are guessed, or not read. To be called once in a call.
-pub(crate) fn guessed_layout(book: &mut Book, place: Place, block: &Block, frame: &Frame<'_>) {
+pub(crate) fn guessed_layout(log: &mut FindingLog, place: Place, block: &Block, frame: &Frame<'_>) {
     let read = frame.rows.iter().any(|row| !row.sensors.is_empty());
     if read && !block.guessed {
         return;
     }
-    book.note(Note::new(&GUESSED_LAYOUT, place), || {
+    log.note(Note::new(&GUESSED_LAYOUT, place), || {
         let width = block.width.unwrap_or(0);
         Text::new(if read {
             "the values are read as little-endian f32, channel by channel, which is an assumption".to_owned()

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::frozen,
     },
     das::{
@@ -26,6 +26,7 @@ pub(crate) const UNEXPECTED_SENSOR: Rule = Rule {
         Severity::Warning,
         "the server uses other sensor numbers than the request",
     )),
+    phase: RulePhase::Identity,
     title: "only the configured sensors are sent",
     unit: "rows",
     doc: "A sensor id is in neither an expectation nor the configure response (channel_to_stream_index). If the \
@@ -43,6 +44,7 @@ pub(crate) const MISSING_SENSOR: Rule = Rule {
         Severity::Warning,
         "a sensor of the configure response is missing in only some rows",
     )),
+    phase: RulePhase::Content,
     title: "every configured sensor is sent",
     unit: "rows",
     doc: "A row of datastream lacks a sensor of an expectation (error) or of the configure response (warning; error \
@@ -55,6 +57,7 @@ pub(crate) const SENSOR_SET_CHANGE: Rule = Rule {
     id: "sensor-set-change",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the same sensors come in every row",
     unit: "times",
     doc: "A row has other sensors than the previous row, and no expectation explains it. A change and the change back \
@@ -67,6 +70,7 @@ pub(crate) const SENSOR_ORDER: Rule = Rule {
     id: "sensor-order",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "sensors keep their order",
     unit: "times",
     doc: "A row has the same sensors as the previous row in another order. A change and the change back count as two.",
@@ -157,15 +161,15 @@ impl Roster {
     }
 
     /// Judges a row's sensors, of which [`Self::is`] says whether they are the `same`; the row holds no sensor twice.
-    pub(crate) fn meet(&mut self, book: &mut Book, place: Place, row: &Row<'_>, same: bool) -> Met {
+    pub(crate) fn meet(&mut self, log: &mut FindingLog, place: Place, row: &Row<'_>, same: bool) -> Met {
         if !same {
-            self.change(book, place, row);
+            self.change(log, place, row);
         }
         if self.standing.is_fine() {
             return if same { Met::Same } else { Met::Flawed };
         }
-        unexpected_sensor(book, place, &self.standing);
-        missing_sensor(book, place, &self.standing);
+        unexpected_sensor(log, place, &self.standing);
+        missing_sensor(log, place, &self.standing);
         Met::Flawed
     }
 
@@ -177,20 +181,20 @@ impl Roster {
     }
 
     #[cold]
-    fn change(&mut self, book: &mut Book, place: Place, row: &Row<'_>) {
+    fn change(&mut self, log: &mut FindingLog, place: Place, row: &Row<'_>) {
         let ids: Vec<i32> = row.sensors.iter().map(|sensor| sensor.id).collect();
         let first = self.ids.is_empty();
         if first {
             self.settle(&ids);
         }
-        let standing = self.stand(&ids, place, book);
+        let standing = self.stand(&ids, place, log);
         let explained = !standing.is_fine() || !self.standing.is_fine();
         let (old, new): (BTreeSet<_>, BTreeSet<_>) =
             (self.ids.iter().copied().collect(), ids.iter().copied().collect());
         if !first && old == new {
-            sensor_order(book, place);
+            sensor_order(log, place);
         } else if !first && !explained {
-            sensor_set_change(book, place, &old, &new);
+            sensor_set_change(log, place, &old, &new);
         }
         let mut states: HashMap<_, _> = self.ids.drain(..).zip(self.states.drain(..)).collect();
         self.states = ids.iter().map(|id| states.remove(id).unwrap_or_default()).collect();
@@ -213,12 +217,12 @@ impl Roster {
         };
     }
 
-    fn stand(&self, ids: &[i32], place: Place, book: &mut Book) -> Standing {
+    fn stand(&self, ids: &[i32], place: Place, log: &mut FindingLog) -> Standing {
         match &self.wanted {
             Wanted::Anything => Standing::default(),
             Wanted::Asked(span) => {
                 if self.ids.is_empty() {
-                    numbered_otherwise(book, place, ids, *span);
+                    numbered_otherwise(log, place, ids, *span);
                 }
                 Standing::default()
             }
@@ -242,12 +246,12 @@ impl Roster {
     }
 }
 
-fn unexpected_sensor(book: &mut Book, place: Place, standing: &Standing) {
+fn unexpected_sensor(log: &mut FindingLog, place: Place, standing: &Standing) {
     let Some((id, count, severity)) = standing.unexpected else {
         return;
     };
     let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(id));
-    book.note(note.severity(severity).weight(count as f64), || {
+    log.note(note.severity(severity).weight(count as f64), || {
         let what = match count {
             0 | 1 => format!("sensor {id} was"),
             _ => format!("sensor {id} and {} more were", count - 1),
@@ -256,12 +260,12 @@ fn unexpected_sensor(book: &mut Book, place: Place, standing: &Standing) {
     });
 }
 
-fn missing_sensor(book: &mut Book, place: Place, standing: &Standing) {
+fn missing_sensor(log: &mut FindingLog, place: Place, standing: &Standing) {
     let Some((id, count, severity)) = standing.missing else {
         return;
     };
     let note = Note::new(&MISSING_SENSOR, place.at_sensor(id));
-    book.note(note.severity(severity).weight(count as f64), || {
+    log.note(note.severity(severity).weight(count as f64), || {
         let what = match count {
             0 | 1 => format!("sensor {id} is"),
             _ => format!("sensor {id} and {} more are", count - 1),
@@ -270,10 +274,10 @@ fn missing_sensor(book: &mut Book, place: Place, standing: &Standing) {
     });
 }
 
-fn numbered_otherwise(book: &mut Book, place: Place, ids: &[i32], span: Span<i64>) {
+fn numbered_otherwise(log: &mut FindingLog, place: Place, ids: &[i32], span: Span<i64>) {
     let Some(first) = ids.first() else { return };
     let note = Note::new(&UNEXPECTED_SENSOR, place.at_sensor(*first)).severity(Severity::Warning);
-    book.note(note, || {
+    log.note(note, || {
         Text::new(format!(
             "none of the {} sensors, the first is {first}, is among the channels {span} that were requested: the \
              server uses other numbers, or streams another part of the fibre",
@@ -284,17 +288,17 @@ fn numbered_otherwise(book: &mut Book, place: Place, ids: &[i32], span: Span<i64
     });
 }
 
-fn sensor_order(book: &mut Book, place: Place) {
-    book.note(Note::new(&SENSOR_ORDER, place), || {
+fn sensor_order(log: &mut FindingLog, place: Place) {
+    log.note(Note::new(&SENSOR_ORDER, place), || {
         Text::new(format!("the sensors are in another order in {place}"))
     });
 }
 
-fn sensor_set_change(book: &mut Book, place: Place, old: &BTreeSet<i32>, new: &BTreeSet<i32>) {
+fn sensor_set_change(log: &mut FindingLog, place: Place, old: &BTreeSet<i32>, new: &BTreeSet<i32>) {
     let left: Vec<_> = old.difference(new).copied().collect();
     let came: Vec<_> = new.difference(old).copied().collect();
     let place = left.first().or(came.first()).map_or(place, |id| place.at_sensor(*id));
-    book.note(Note::new(&SENSOR_SET_CHANGE, place), || {
+    log.note(Note::new(&SENSOR_SET_CHANGE, place), || {
         let some = |ids: &[i32]| match ids {
             [] => "none".to_owned(),
             [id] => id.to_string(),
@@ -311,7 +315,7 @@ fn sensor_set_change(book: &mut Book, place: Place, old: &BTreeSet<i32>, new: &B
 }
 
 /// Sensors that the configure response maps to a stream, and that no row of any stream holds.
-pub(crate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+pub(crate) fn never_seen(log: &mut FindingLog, expect: &Expectations, seen: &BTreeSet<i32>) {
     if expect.sensors.is_some() {
         return;
     }
@@ -322,7 +326,7 @@ pub(crate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet
     let Some(first) = lacking.next() else { return };
     let others = lacking.count() as u64;
     let note = Note::new(&MISSING_SENSOR, Place::default().at_sensor(first));
-    book.note(note, || {
+    log.note(note, || {
         let what = match others {
             0 => format!("sensor {first} of the configure response is"),
             _ => format!(
@@ -335,7 +339,7 @@ pub(crate) fn never_seen(book: &mut Book, expect: &Expectations, seen: &BTreeSet
 }
 
 /// The union of all streams lacks sensors that a person named.
-pub(crate) fn lacking_over_all(book: &mut Book, expect: &Expectations, seen: &BTreeSet<i32>) {
+pub(crate) fn lacking_over_all(log: &mut FindingLog, expect: &Expectations, seen: &BTreeSet<i32>) {
     let Some(sensors) = expect
         .sensors
         .as_ref()
@@ -356,7 +360,7 @@ pub(crate) fn lacking_over_all(book: &mut Book, expect: &Expectations, seen: &BT
     let Some(id) = first else { return };
     let missing = Some((id, lack, Severity::Error));
     missing_sensor(
-        book,
+        log,
         Place::default(),
         &Standing {
             unexpected: None,

@@ -3,8 +3,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::text::human,
     },
     das::{expect::AskedTime, spectrogram::Row},
@@ -17,6 +17,7 @@ pub(crate) const TIMESTAMP_UNIT: Rule = Rule {
     id: "timestamp-unit",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "timestamps are milliseconds since 1970",
     unit: "rows",
     doc: "A timestamp is a date between 2000 and 2100 only when read as seconds, microseconds or nanoseconds since \
@@ -29,6 +30,7 @@ pub(crate) const STUCK_CLOCK: Rule = Rule {
     id: "stuck-clock",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "timestamps increase from row to row",
     unit: "rows",
     doc: "More than 8 consecutive rows, or all rows of a stream of 3 or more, have the same timestamp but other values \
@@ -41,6 +43,7 @@ pub(crate) const CLOCK_OFF: Rule = Rule {
     id: "clock-off",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "rows are in the requested time range",
     unit: "rows",
     doc: "A row of a live job is more than 10 minutes away from its arrival (plus the displayed time, if it is in the \
@@ -101,7 +104,7 @@ impl Unit {
 }
 
 /// Start and end of a row in milliseconds, whatever the server counts in; `None` when they cannot be judged any further.
-pub(crate) fn times(book: &mut Book, place: Place, row: &Row<'_>) -> Option<(Option<i64>, Option<i64>)> {
+pub(crate) fn times(log: &mut FindingLog, place: Place, row: &Row<'_>) -> Option<(Option<i64>, Option<i64>)> {
     let Some(start) = row.start_ms else {
         return Some((None, row.end_ms));
     };
@@ -109,7 +112,7 @@ pub(crate) fn times(book: &mut Book, place: Place, row: &Row<'_>) -> Option<(Opt
     if unit == Unit::Milliseconds {
         return Some((row.start_ms, row.end_ms));
     }
-    book.note(Note::new(&TIMESTAMP_UNIT, place), || {
+    log.note(Note::new(&TIMESTAMP_UNIT, place), || {
         let unit = unit.name();
         Text::new(format!(
             "the timestamp {start} is a date in {unit} and none in milliseconds, at {place}"
@@ -122,9 +125,9 @@ pub(crate) fn times(book: &mut Book, place: Place, row: &Row<'_>) -> Option<(Opt
 }
 
 /// `rows` in a row bear one time; the second of them is at `place`.
-pub(crate) fn standstill(book: &mut Book, place: Place, start_ms: Option<i64>, rows: u64, whole: bool) {
+pub(crate) fn standstill(log: &mut FindingLog, place: Place, start_ms: Option<i64>, rows: u64, whole: bool) {
     let note = Note::new(&STUCK_CLOCK, place).times(rows).weight(rows as f64);
-    book.note(note, || {
+    log.note(note, || {
         let time = start_ms.unwrap_or_default();
         let rows = grouped(rows);
         let which = if whole {
@@ -140,7 +143,13 @@ pub(crate) fn standstill(book: &mut Book, place: Place, start_ms: Option<i64>, r
 }
 
 /// `arrival_ms` is the wall-clock time at which the row came, where it is known.
-pub(crate) fn date(book: &mut Book, place: Place, start_ms: i64, arrival_ms: Option<i64>, asked: Option<AskedTime>) {
+pub(crate) fn date(
+    log: &mut FindingLog,
+    place: Place,
+    start_ms: i64,
+    arrival_ms: Option<i64>,
+    asked: Option<AskedTime>,
+) {
     let Some(arrival_ms) = arrival_ms.filter(|_| start_ms != 0) else {
         return;
     };
@@ -162,7 +171,7 @@ pub(crate) fn date(book: &mut Book, place: Place, start_ms: i64, arrival_ms: Opt
     } else {
         return;
     };
-    book.note(Note::new(&CLOCK_OFF, place).weight(by_ms as f64), || {
+    log.note(Note::new(&CLOCK_OFF, place).weight(by_ms as f64), || {
         let far = human(by_ms as f64);
         Text::new(format!("a row is {far} {side} {what}, at {place}"))
             .seen(format!("{start_ms} ms"))
@@ -199,9 +208,9 @@ mod tests {
         const HOUR: i64 = 3_600_000;
         let now = 1_700_000_000_000;
         let told = |start_ms, asked| {
-            let mut book = Book::default();
-            date(&mut book, Place::call(1, 0), start_ms, Some(now), asked);
-            book.finish().pop().map(|finding| finding.message)
+            let mut log = FindingLog::default();
+            date(&mut log, Place::call(1, 0), start_ms, Some(now), asked);
+            log.finish().pop().map(|finding| finding.message)
         };
         let live = Some(AskedTime::Live { shown_s: 7200 });
         let window = Some(AskedTime::Recorded {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
     },
     das::{dialect::DecodeError, spectrogram::Row},
     grpc::InflateError,
@@ -17,6 +17,7 @@ pub(crate) const ZERO_FRAMES: Rule = Rule {
     id: "zero-frames",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Silence,
     title: "every stream has frames",
     unit: "streams",
     doc: "A spectrogram stream ended without a message, or the capture holds no spectrogram stream. Not reported when \
@@ -30,6 +31,7 @@ pub(crate) const MALFORMED_MESSAGE: Rule = Rule {
     id: "malformed-message",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Identity,
     title: "every message can be decoded",
     unit: "messages",
     doc: "A message is not valid protobuf, a known field has another wire type, or a compressed message cannot be \
@@ -43,6 +45,7 @@ pub(crate) const EMPTY_FRAME: Rule = Rule {
     id: "empty-frame",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "every frame has values",
     unit: "frames",
     doc: "A message without rows, a row without sensors, or sensors without bins (pandadatastream: a payload of no bytes).",
@@ -54,6 +57,7 @@ pub(crate) const RAGGED_ROWS: Rule = Rule {
     id: "ragged-rows",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the sensors of a row have equally many bins",
     unit: "rows",
     doc: "The spectrum of a sensor has a different number of bins from the expectation, from earlier rows, or from the \
@@ -66,6 +70,7 @@ pub(crate) const DUPLICATE_SENSOR: Rule = Rule {
     id: "duplicate-sensor",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "a row holds each sensor once",
     unit: "rows",
     doc: "A sensor id occurs more than once in a row.",
@@ -77,6 +82,7 @@ pub(crate) const END_BEFORE_START: Rule = Rule {
     id: "end-before-start",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "a row ends after it starts",
     unit: "rows",
     doc: "endTimestamp is less than startTimestamp. The times of the row are not judged further.",
@@ -91,8 +97,8 @@ pub(crate) enum Cause {
     Unknown,
 }
 
-pub(crate) fn zero_frames(book: &mut Book, place: Place, what: &str, cause: Cause) {
-    book.note(Note::new(&ZERO_FRAMES, place), || {
+pub(crate) fn zero_frames(log: &mut FindingLog, place: Place, what: &str, cause: Cause) {
+    log.note(Note::new(&ZERO_FRAMES, place), || {
         let text = Text::new(what).seen(0).expected("1 or more");
         match cause {
             Cause::Told => text.hint("the finding before this one is the cause: resolve it first"),
@@ -101,32 +107,32 @@ pub(crate) fn zero_frames(book: &mut Book, place: Place, what: &str, cause: Caus
     });
 }
 
-pub(crate) fn malformed(book: &mut Book, place: Place, error: &DecodeError) {
+pub(crate) fn malformed(log: &mut FindingLog, place: Place, error: &DecodeError) {
     let place = place.at_byte(error.byte as u64);
-    book.note(Note::new(&MALFORMED_MESSAGE, place), || {
+    log.note(Note::new(&MALFORMED_MESSAGE, place), || {
         let what = format!("{} at byte {}: {}", error.message, error.byte, error.kind);
         Text::new(format!("{place}: could not decode {what}"))
     });
 }
 
-pub(crate) fn not_inflated(book: &mut Book, place: Place, error: &InflateError) {
-    book.note(Note::new(&MALFORMED_MESSAGE, place), || {
+pub(crate) fn not_inflated(log: &mut FindingLog, place: Place, error: &InflateError) {
+    log.note(Note::new(&MALFORMED_MESSAGE, place), || {
         Text::new(format!("{place}: could not inflate the message: {error}"))
     });
 }
 
-pub(crate) fn empty_frame(book: &mut Book, place: Place, lacks: &str) {
-    book.note(Note::new(&EMPTY_FRAME, place), || {
+pub(crate) fn empty_frame(log: &mut FindingLog, place: Place, lacks: &str) {
+    log.note(Note::new(&EMPTY_FRAME, place), || {
         Text::new(format!("{place} holds no {lacks}"))
     });
 }
 
 /// `reference` is how many bins there should be.
-pub(crate) fn ragged(book: &mut Book, place: Place, row: &Row<'_>, reference: usize) {
+pub(crate) fn ragged(log: &mut FindingLog, place: Place, row: &Row<'_>, reference: usize) {
     let odd = row.sensors.iter().find(|sensor| sensor.intensity.len() != reference);
     let Some(odd) = odd else { return };
     let bins = odd.intensity.len();
-    book.note(Note::new(&RAGGED_ROWS, place.at_sensor(odd.id)), || {
+    log.note(Note::new(&RAGGED_ROWS, place.at_sensor(odd.id)), || {
         Text::new(format!(
             "sensor {} has {bins} bins while others have {reference}, at {place}",
             odd.id
@@ -137,20 +143,20 @@ pub(crate) fn ragged(book: &mut Book, place: Place, row: &Row<'_>, reference: us
 }
 
 /// The first sensor that the row names twice.
-pub(crate) fn duplicate_sensor(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
+pub(crate) fn duplicate_sensor(log: &mut FindingLog, place: Place, row: &Row<'_>) -> bool {
     let mut ids = BTreeSet::new();
     let twice = row.sensors.iter().find(|sensor| !ids.insert(sensor.id));
     let Some(id) = twice.map(|sensor| sensor.id) else {
         return false;
     };
-    book.note(Note::new(&DUPLICATE_SENSOR, place.at_sensor(id)), || {
+    log.note(Note::new(&DUPLICATE_SENSOR, place.at_sensor(id)), || {
         Text::new(format!("sensor {id} occurs twice in {place}"))
     });
     true
 }
 
 /// False when the row has no sensible end.
-pub(crate) fn end_before_start(book: &mut Book, place: Place, row: &Row<'_>) -> bool {
+pub(crate) fn end_before_start(log: &mut FindingLog, place: Place, row: &Row<'_>) -> bool {
     let (Some(start), Some(end)) = (row.start_ms, row.end_ms) else {
         return true;
     };
@@ -158,7 +164,7 @@ pub(crate) fn end_before_start(book: &mut Book, place: Place, row: &Row<'_>) -> 
         return true;
     }
     let weight = start as f64 - end as f64;
-    book.note(Note::new(&END_BEFORE_START, place).weight(weight), || {
+    log.note(Note::new(&END_BEFORE_START, place).weight(weight), || {
         Text::new(format!("a row starts at {start} ms and ends at {end} ms, at {place}"))
             .seen(end)
             .expected(format!("{start} or later"))

@@ -2,9 +2,9 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Note, Text},
         clock::{Basis, Content, Irregular, What},
-        rule::Rule,
+        finding_log::{FindingLog, Note, Text},
+        rule::{Rule, RulePhase},
         rules::{
             stamps,
             text::{human, short},
@@ -19,6 +19,7 @@ pub(crate) const MISSING_ROWS: Rule = Rule {
     id: "missing-rows",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "lines_dt is only inferred, or the recording pauses")),
+    phase: RulePhase::Content,
     title: "no row is missing between two others",
     unit: "rows",
     doc: "Rows follow each other at lines_dt (in pandadatastream, by row number). A hole of half a row or more means \
@@ -34,6 +35,7 @@ pub(crate) const DUPLICATE_ROWS: Rule = Rule {
     id: "duplicate-rows",
     severity: Severity::Error,
     otherwise: Some((Severity::Warning, "lines_dt is only inferred")),
+    phase: RulePhase::Content,
     title: "no row is sent twice",
     unit: "rows",
     doc: "A row has the start time (or row number) of one of the last 64 rows and the same content, or the start time \
@@ -46,6 +48,7 @@ pub(crate) const BACKWARDS_TIME: Rule = Rule {
     id: "backwards-time",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "rows are in the order of their times",
     unit: "times",
     doc: "A row begins before the previous row and is no repetition of an earlier one: messages are out of order, a \
@@ -58,6 +61,7 @@ pub(crate) const OVERLAP: Rule = Rule {
     id: "overlap",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "rows do not overlap",
     unit: "times",
     doc: "A row begins more than half a row too early, but after the start of the previous one. Rows that always \
@@ -70,6 +74,7 @@ pub(crate) const CLOCK_JITTER: Rule = Rule {
     id: "clock-jitter",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "a row begins where the previous one ends",
     unit: "times",
     doc: "A row begins early or late by more than 2 ms and more than 2 % of a row, but less than half a row. Rounding \
@@ -83,6 +88,7 @@ pub(crate) const CLOCK_JUMP: Rule = Rule {
     id: "clock-jump",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "the clock and the row numbers agree",
     unit: "times",
     doc: "Row numbers are consecutive (pandadatastream), but the timestamps jump by half a row or more.",
@@ -94,6 +100,7 @@ pub(crate) const ROW_DURATION: Rule = Rule {
     id: "row-duration",
     severity: Severity::Warning,
     otherwise: Some((Severity::Error, "an expectation gives lines_dt")),
+    phase: RulePhase::Content,
     title: "rows are as long as lines_dt and as the other rows",
     unit: "rows",
     doc: "The duration of a row differs from that of the first rows by more than 2 ms and 2 %; or the rows follow each \
@@ -102,23 +109,23 @@ pub(crate) const ROW_DURATION: Rule = Rule {
 };
 
 /// Takes down what the clock of a call says.
-pub(crate) fn irregular(book: &mut Book, irregular: Irregular, dt_is_explicit: bool) {
+pub(crate) fn irregular(log: &mut FindingLog, irregular: Irregular, dt_is_explicit: bool) {
     let Irregular { what, basis, place } = irregular;
     match what {
-        What::Missing { rows, span_ms, dt_ms } => missing_rows(book, place, rows, span_ms, dt_ms, basis),
-        What::Standstill { rows, start_ms, whole } => stamps::standstill(book, place, start_ms, rows, whole),
-        What::Pause { rows, span_ms } => pause(book, place, rows, span_ms),
+        What::Missing { rows, span_ms, dt_ms } => missing_rows(log, place, rows, span_ms, dt_ms, basis),
+        What::Standstill { rows, start_ms, whole } => stamps::standstill(log, place, start_ms, rows, whole),
+        What::Pause { rows, span_ms } => pause(log, place, rows, span_ms),
         What::Duplicate {
             start_ms,
             index,
             content,
-        } => duplicate_rows(book, place, start_ms, index, content, basis),
-        What::Backwards { by_ms, by_rows } => backwards_time(book, place, by_ms, by_rows),
-        What::Overlap { by_ms } => overlap(book, place, by_ms),
-        What::Jitter { by_ms } => clock_jitter(book, place, by_ms),
-        What::Jump { by_ms } => clock_jump(book, place, by_ms),
-        What::Duration { seen_ms, expected_ms } => row_duration(book, place, seen_ms, expected_ms),
-        What::OtherDt { seen_ms, expected_ms } => other_dt(book, place, seen_ms, expected_ms, dt_is_explicit),
+        } => duplicate_rows(log, place, start_ms, index, content, basis),
+        What::Backwards { by_ms, by_rows } => backwards_time(log, place, by_ms, by_rows),
+        What::Overlap { by_ms } => overlap(log, place, by_ms),
+        What::Jitter { by_ms } => clock_jitter(log, place, by_ms),
+        What::Jump { by_ms } => clock_jump(log, place, by_ms),
+        What::Duration { seen_ms, expected_ms } => row_duration(log, place, seen_ms, expected_ms),
+        What::OtherDt { seen_ms, expected_ms } => other_dt(log, place, seen_ms, expected_ms, dt_is_explicit),
     }
 }
 
@@ -129,9 +136,9 @@ const fn by_basis(basis: Basis) -> Severity {
     }
 }
 
-fn missing_rows(book: &mut Book, place: Place, rows: u64, span_ms: Option<f64>, dt_ms: Option<f64>, basis: Basis) {
+fn missing_rows(log: &mut FindingLog, place: Place, rows: u64, span_ms: Option<f64>, dt_ms: Option<f64>, basis: Basis) {
     let note = Note::new(&MISSING_ROWS, place).times(rows).weight(rows as f64);
-    book.note(note.severity(by_basis(basis)), || {
+    log.note(note.severity(by_basis(basis)), || {
         let noun = if rows == 1 { "row is" } else { "rows are" };
         let text = Text::new(format!("{} {noun} missing before {place}", grouped(rows)));
         match (span_ms, dt_ms) {
@@ -141,9 +148,9 @@ fn missing_rows(book: &mut Book, place: Place, rows: u64, span_ms: Option<f64>, 
     });
 }
 
-fn pause(book: &mut Book, place: Place, rows: u64, span_ms: f64) {
+fn pause(log: &mut FindingLog, place: Place, rows: u64, span_ms: f64) {
     let note = Note::new(&MISSING_ROWS, place).times(rows).weight(rows as f64);
-    book.note(note.severity(Severity::Warning), || {
+    log.note(note.severity(Severity::Warning), || {
         Text::new(format!(
             "the recording pauses for {}, {} rows, before {place}",
             human(span_ms),
@@ -154,7 +161,7 @@ fn pause(book: &mut Book, place: Place, rows: u64, span_ms: f64) {
 }
 
 fn duplicate_rows(
-    book: &mut Book,
+    log: &mut FindingLog,
     place: Place,
     start_ms: Option<i64>,
     index: Option<i64>,
@@ -162,7 +169,7 @@ fn duplicate_rows(
     basis: Basis,
 ) {
     let note = Note::new(&DUPLICATE_ROWS, place).severity(by_basis(basis));
-    book.note(note, || {
+    log.note(note, || {
         let name = match (index, start_ms) {
             (Some(index), _) => format!("row number {index}"),
             (_, Some(start)) => format!("the row of {start} ms"),
@@ -176,16 +183,16 @@ fn duplicate_rows(
     });
 }
 
-fn backwards_time(book: &mut Book, place: Place, by_ms: Option<f64>, by_rows: f64) {
+fn backwards_time(log: &mut FindingLog, place: Place, by_ms: Option<f64>, by_rows: f64) {
     let weight = by_ms.unwrap_or(by_rows);
-    book.note(Note::new(&BACKWARDS_TIME, place).weight(weight), || {
+    log.note(Note::new(&BACKWARDS_TIME, place).weight(weight), || {
         let far = by_ms.map_or_else(|| format!("{} rows", short(by_rows)), human);
         Text::new(format!("time goes back by {far} at {place}")).seen(format!("-{far}"))
     });
 }
 
-fn overlap(book: &mut Book, place: Place, by_ms: f64) {
-    book.note(Note::new(&OVERLAP, place).weight(by_ms), || {
+fn overlap(log: &mut FindingLog, place: Place, by_ms: f64) {
+    log.note(Note::new(&OVERLAP, place).weight(by_ms), || {
         Text::new(format!(
             "a row begins {} before the previous one ends, at {place}",
             human(by_ms)
@@ -193,8 +200,8 @@ fn overlap(book: &mut Book, place: Place, by_ms: f64) {
     });
 }
 
-fn clock_jitter(book: &mut Book, place: Place, by_ms: f64) {
-    book.note(Note::new(&CLOCK_JITTER, place).weight(by_ms.abs()), || {
+fn clock_jitter(log: &mut FindingLog, place: Place, by_ms: f64) {
+    log.note(Note::new(&CLOCK_JITTER, place).weight(by_ms.abs()), || {
         let late = if by_ms > 0.0 { "late" } else { "early" };
         Text::new(format!("a row begins {} ms {late} at {place}", short(by_ms.abs())))
             .seen(format!("{} ms", short(by_ms)))
@@ -202,8 +209,8 @@ fn clock_jitter(book: &mut Book, place: Place, by_ms: f64) {
     });
 }
 
-fn clock_jump(book: &mut Book, place: Place, by_ms: f64) {
-    book.note(Note::new(&CLOCK_JUMP, place).weight(by_ms.abs()), || {
+fn clock_jump(log: &mut FindingLog, place: Place, by_ms: f64) {
+    log.note(Note::new(&CLOCK_JUMP, place).weight(by_ms.abs()), || {
         let where_to = if by_ms > 0.0 { "ahead" } else { "back" };
         Text::new(format!(
             "the clock jumps {where_to} by {} while row numbers go on, at {place}",
@@ -212,9 +219,9 @@ fn clock_jump(book: &mut Book, place: Place, by_ms: f64) {
     });
 }
 
-fn row_duration(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64) {
+fn row_duration(log: &mut FindingLog, place: Place, seen_ms: f64, expected_ms: f64) {
     let note = Note::new(&ROW_DURATION, place).weight((seen_ms - expected_ms).abs());
-    book.note(note, || {
+    log.note(note, || {
         Text::new(format!(
             "a row lasts {seen_ms} ms while others last {expected_ms} ms, at {place}"
         ))
@@ -223,14 +230,14 @@ fn row_duration(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64) {
     });
 }
 
-fn other_dt(book: &mut Book, place: Place, seen_ms: f64, expected_ms: f64, dt_is_explicit: bool) {
+fn other_dt(log: &mut FindingLog, place: Place, seen_ms: f64, expected_ms: f64, dt_is_explicit: bool) {
     let severity = if dt_is_explicit {
         Severity::Error
     } else {
         Severity::Warning
     };
     let note = Note::new(&ROW_DURATION, place).weight(f64::MAX).severity(severity);
-    book.note(note, || {
+    log.note(note, || {
         let (seen, expected) = (format!("{} ms", short(seen_ms)), format!("{} ms", short(expected_ms)));
         Text::new(format!(
             "rows follow each other every {seen} and lines_dt says {expected}"
@@ -245,10 +252,10 @@ mod tests {
     use super::*;
 
     fn told(what: What, basis: Basis, explicit: bool) -> (&'static str, Severity, String) {
-        let mut book = Book::default();
+        let mut log = FindingLog::default();
         let place = Place::call(1, 0).at_row(4);
-        irregular(&mut book, Irregular { what, basis, place }, explicit);
-        let finding = book.finish().remove(0);
+        irregular(&mut log, Irregular { what, basis, place }, explicit);
+        let finding = log.finish().remove(0);
         (finding.rule, finding.severity, finding.message)
     }
 

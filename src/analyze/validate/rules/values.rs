@@ -2,8 +2,8 @@
 
 use crate::{
     analyze::validate::{
-        book::{Book, Kind, Note, Text},
-        rule::Rule,
+        finding_log::{FindingLog, Kind, Note, Text},
+        rule::{Rule, RulePhase},
         scan::Scan,
     },
     das::spectrogram::Row,
@@ -16,6 +16,7 @@ pub(crate) const NAN: Rule = Rule {
     id: "nan",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "no value is NaN",
     unit: "values",
     doc: "An intensity is not a number. The extremes of the frame are then not judged.",
@@ -27,6 +28,7 @@ pub(crate) const INFINITY: Rule = Rule {
     id: "infinity",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "every value is finite",
     unit: "values",
     doc: "An intensity is −inf or +inf. Each one counts, those of dead sensors too. −inf is silence in dB.",
@@ -38,6 +40,7 @@ pub(crate) const ALL_ZERO: Rule = Rule {
     id: "all-zero",
     severity: Severity::Error,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "not every sensor is zero",
     unit: "rows",
     doc: "All values of all sensors of a row (two or more) are zero. Its values are not judged further.",
@@ -49,6 +52,7 @@ pub(crate) const ZERO_SENSOR: Rule = Rule {
     id: "zero-sensor",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "no sensor is zero in all bins",
     unit: "spectra",
     doc: "All bins of a sensor (two or more) are exactly zero in a row, while those of other sensors are not.",
@@ -60,6 +64,7 @@ pub(crate) const DEAD_SENSOR: Rule = Rule {
     id: "dead-sensor",
     severity: Severity::Warning,
     otherwise: None,
+    phase: RulePhase::Content,
     title: "no sensor is dead",
     unit: "spectra",
     doc: "All bins of a sensor are −inf in a row: the channel delivers exact silence. Its values count as infinity \
@@ -81,7 +86,7 @@ pub(crate) enum Lifeless {
 }
 
 /// Judges a row of which one pass has told that something is unusual; `scans` has one entry for each sensor.
-pub(crate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
+pub(crate) fn unusual(log: &mut FindingLog, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
     let spectra = || {
         row.sensors
             .iter()
@@ -90,7 +95,7 @@ pub(crate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Sca
     };
     let values: usize = row.sensors.iter().map(|sensor| sensor.intensity.len()).sum();
     if values >= MIN_ZEROS && spectra().all(|(_, scan)| scan.is_zero()) {
-        book.note(Note::new(&ALL_ZERO, place), || {
+        log.note(Note::new(&ALL_ZERO, place), || {
             Text::new(format!(
                 "every value of all {} sensors is zero, in {place}",
                 row.sensors.len()
@@ -106,12 +111,12 @@ pub(crate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Sca
         if scan.nan {
             let count = values().filter(|value| value.is_nan()).count();
             let bin = values().position(f32::is_nan).unwrap_or(0);
-            not_finite(book, &NAN, place.at_bin(bin as u64), count, "NaN");
+            not_finite(log, &NAN, place.at_bin(bin as u64), count, "NaN");
         }
         if scan.is_dead() {
             dead += 1;
-            dead_sensor(book, place, sensor.intensity.len());
-            not_finite(book, &INFINITY, place.at_bin(0), sensor.intensity.len(), "-inf");
+            dead_sensor(log, place, sensor.intensity.len());
+            not_finite(log, &INFINITY, place.at_bin(0), sensor.intensity.len(), "-inf");
             continue;
         }
         for (infinite, name) in [(f32::NEG_INFINITY, "-inf"), (f32::INFINITY, "+inf")] {
@@ -120,11 +125,11 @@ pub(crate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Sca
                 let is_it = |value: f32| value.to_bits() == bits;
                 let count = values().filter(|value| is_it(*value)).count();
                 let bin = values().position(is_it).unwrap_or(0);
-                not_finite(book, &INFINITY, place.at_bin(bin as u64), count, name);
+                not_finite(log, &INFINITY, place.at_bin(bin as u64), count, name);
             }
         }
         if scan.is_zero() && sensor.intensity.len() >= MIN_ZEROS {
-            zero_sensor(book, place);
+            zero_sensor(log, place);
         }
     }
     let all = spectra().count();
@@ -135,12 +140,12 @@ pub(crate) fn unusual(book: &mut Book, place: Place, row: &Row<'_>, scans: &[Sca
     }
 }
 
-fn not_finite(book: &mut Book, rule: &'static Rule, place: Place, count: usize, name: &'static str) {
+fn not_finite(log: &mut FindingLog, rule: &'static Rule, place: Place, count: usize, name: &'static str) {
     if count == 0 {
         return;
     }
     let note = Note::new(rule, place).times(count as u64).kind(Kind::Word(name));
-    book.note(note, || {
+    log.note(note, || {
         let values = if count == 1 { "value is" } else { "values are" };
         Text::new(format!(
             "{} {values} {name}, the first in {place}",
@@ -150,14 +155,14 @@ fn not_finite(book: &mut Book, rule: &'static Rule, place: Place, count: usize, 
     });
 }
 
-fn zero_sensor(book: &mut Book, place: Place) {
-    book.note(Note::new(&ZERO_SENSOR, place), || {
+fn zero_sensor(log: &mut FindingLog, place: Place) {
+    log.note(Note::new(&ZERO_SENSOR, place), || {
         Text::new(format!("all bins are zero in {place}")).seen(0)
     });
 }
 
-fn dead_sensor(book: &mut Book, place: Place, bins: usize) {
-    book.note(Note::new(&DEAD_SENSOR, place), || {
+fn dead_sensor(log: &mut FindingLog, place: Place, bins: usize) {
+    log.note(Note::new(&DEAD_SENSOR, place), || {
         Text::new(format!("all {bins} bins are -inf in {place}")).seen("-inf")
     });
 }

@@ -1,6 +1,6 @@
 //! `pandadatastream`: a block of values for a contiguous range of channels, channel by channel.
 
-use super::outcome::{Outcome, Sifted};
+use super::outcome::{Filtered, Outcome};
 use crate::transform::slice::error::EncodeError;
 use crate::{
     das::focus::SensorSet,
@@ -67,11 +67,11 @@ impl Block {
 }
 
 /// Leaves out the channels that are not wanted. Extremes stay: they are those of the job, not of the block.
-pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeError> {
+pub(super) fn filter(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeError> {
     let block = Block::read(bytes)?;
     let kept: Vec<_> = (block.start..=block.end).filter(|id| wanted.contains(*id)).collect();
     let (Some(first), Some(last)) = (kept.first().copied(), kept.last().copied()) else {
-        let message = Sifted::Nothing;
+        let message = Filtered::Nothing;
         return Ok(Outcome { message, met: false });
     };
     if i64::from(last) - i64::from(first) + 1 != kept.len() as i64 {
@@ -117,7 +117,7 @@ pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeEr
         // Channel 0 is not on the wire.
         put_int32(&mut out, START_CHANNEL, first);
     }
-    let message = Sifted::Anew(out);
+    let message = Filtered::Anew(out);
     Ok(Outcome { message, met: true })
 }
 

@@ -2,7 +2,7 @@
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Sifted {
+pub(crate) enum Filtered {
     /// It is none of a spectrogram stream.
     Untouched,
     /// What is left of it.
@@ -14,6 +14,6 @@ pub(crate) enum Sifted {
 /// What was made of a message, and whether it held one of the sensors.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) message: Sifted,
+    pub(crate) message: Filtered,
     pub(crate) met: bool,
 }

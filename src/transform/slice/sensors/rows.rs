@@ -1,6 +1,6 @@
 //! `datastream`: rows of sensors.
 
-use super::outcome::{Outcome, Sifted};
+use super::outcome::{Filtered, Outcome};
 use crate::transform::slice::error::EncodeError;
 use crate::{
     das::{dialect::datastream, focus::SensorSet, spectrogram::Frame},
@@ -15,7 +15,7 @@ const SENSOR_ID: u32 = 1;
 
 /// Leaves out the sensors that are not wanted. Declared extremes that were those of the frame become those of what is
 /// left, so that what was true stays true; others stay as they are.
-pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeError> {
+pub(super) fn filter(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeError> {
     let frame = datastream::decode(bytes)?;
     let met = frame
         .rows
@@ -36,7 +36,7 @@ pub(super) fn sift(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeEr
     // Zero is not on the wire, and what is left may be another number.
     put_double(&mut out, MAXIMUM, max);
     put_double(&mut out, MINIMUM, min);
-    let message = Sifted::Anew(out);
+    let message = Filtered::Anew(out);
     Ok(Outcome { message, met })
 }
 

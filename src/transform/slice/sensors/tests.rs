@@ -10,26 +10,26 @@ use crate::{
     model::event::{CallStart, Direction, EventKind},
 };
 
-fn sieve(method: &str, wanted: &str) -> Sieve {
-    let mut sieve = Sieve::new(wanted.parse().unwrap());
+fn filter_of(method: &str, wanted: &str) -> SensorFilter {
+    let mut filter = SensorFilter::new(wanted.parse().unwrap());
     let method = method.to_owned();
     let kind = EventKind::CallStart(CallStart {
         method,
         ..CallStart::default()
     });
-    sieve.see(&Event {
+    filter.see(&Event {
         call: 1,
         seq: 1,
         offset_ns: 0,
         kind,
     });
-    sieve
+    filter
 }
 
-fn sift(method: &str, wanted: &str, bytes: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+fn filter(method: &str, wanted: &str, bytes: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
     let message = Message::plain(Direction::Received, bytes);
-    match sieve(method, wanted).sift(1, &message)? {
-        Sifted::Anew(bytes) => Ok(bytes),
+    match filter_of(method, wanted).filter(1, &message)? {
+        Filtered::Anew(bytes) => Ok(bytes),
         other => panic!("{other:?}"),
     }
 }
@@ -55,14 +55,14 @@ const SENSORS: [(i32, [f32; 2]); 3] = [(0, [1.0, 2.0]), (1, [-4.0, 8.0]), (2, [0
 
 #[test]
 fn the_other_sensors_go_and_extremes_that_were_right_stay_right() {
-    let left = sift(datastream::METHOD, "0,2", frame(&SENSORS, 8.0, -4.0).encode_to_vec()).unwrap();
+    let left = filter(datastream::METHOD, "0,2", frame(&SENSORS, 8.0, -4.0).encode_to_vec()).unwrap();
     let expected = frame(&[SENSORS[0], SENSORS[2]], 2.0, 0.25);
     assert_eq!(proto::datastream::DataStream::decode(&left[..]).unwrap(), expected);
 }
 
 #[test]
 fn extremes_that_were_wrong_stay_as_wrong_as_they_were() {
-    let left = sift(datastream::METHOD, "0", frame(&SENSORS, 99.0, -4.0).encode_to_vec()).unwrap();
+    let left = filter(datastream::METHOD, "0", frame(&SENSORS, 99.0, -4.0).encode_to_vec()).unwrap();
     let left = proto::datastream::DataStream::decode(&left[..]).unwrap();
     assert_eq!((left.current_max_amp, left.current_min_amp), (99.0, 1.0));
 }
@@ -81,9 +81,9 @@ fn unknown_fields_and_their_order_stay() {
     put_delimited(&mut row, 2, &sensor);
     let mut expected = vec![0x78, 5];
     put_delimited(&mut expected, 1, &row);
-    assert_eq!(sift(datastream::METHOD, "3", bytes.clone()).unwrap(), expected);
+    assert_eq!(filter(datastream::METHOD, "3", bytes.clone()).unwrap(), expected);
     assert_eq!(
-        sift(datastream::METHOD, "3..4", bytes.clone()).unwrap(),
+        filter(datastream::METHOD, "3..4", bytes.clone()).unwrap(),
         bytes,
         "all of them: nothing changes"
     );
@@ -109,7 +109,7 @@ fn block(pieces: Vec<Vec<u8>>, x: i32) -> proto::pandadatastream::DataStream {
 fn a_block_keeps_a_run_of_channels_in_every_row() {
     // Three channels of two bins of two bytes, two rows.
     let row = |first: u8| (first..first + 12).collect::<Vec<u8>>();
-    let left = sift(
+    let left = filter(
         pandadatastream::METHOD,
         "11..40",
         block(vec![row(0), row(100)], 6).encode_to_vec(),
@@ -120,7 +120,7 @@ fn a_block_keeps_a_run_of_channels_in_every_row() {
     expected.start_channel = 11;
     assert_eq!(left, expected);
     let whole = [row(0), row(100)].concat();
-    let left = sift(pandadatastream::METHOD, "10", block(vec![whole], 6).encode_to_vec()).unwrap();
+    let left = filter(pandadatastream::METHOD, "10", block(vec![whole], 6).encode_to_vec()).unwrap();
     let left = proto::pandadatastream::DataStream::decode(&left[..]).unwrap();
     let mut expected = block(vec![vec![0, 1, 2, 3, 100, 101, 102, 103]], 2);
     expected.end_channel = 10;
@@ -130,9 +130,9 @@ fn a_block_keeps_a_run_of_channels_in_every_row() {
 #[test]
 fn a_block_cannot_be_left_in_pieces_and_a_shape_that_does_not_fit_is_damage() {
     let bytes = block(vec![vec![0; 24]], 6).encode_to_vec();
-    let pieces = sift(pandadatastream::METHOD, "10,12", bytes.clone());
+    let pieces = filter(pandadatastream::METHOD, "10,12", bytes.clone());
     assert!(matches!(pieces, Err(EncodeError::Pieces(10, 12))));
-    let odd = sift(
+    let odd = filter(
         pandadatastream::METHOD,
         "10",
         block(vec![vec![0; 23]], 6).encode_to_vec(),
@@ -140,16 +140,16 @@ fn a_block_cannot_be_left_in_pieces_and_a_shape_that_does_not_fit_is_damage() {
     assert!(matches!(odd, Err(EncodeError::Damaged)));
     let message = Message::plain(Direction::Received, bytes);
     assert_eq!(
-        sieve(pandadatastream::METHOD, "99").sift(1, &message).unwrap(),
-        Sifted::Nothing
+        filter_of(pandadatastream::METHOD, "99").filter(1, &message).unwrap(),
+        Filtered::Nothing
     );
     let cut_off = Message::plain(Direction::Received, vec![0x0a, 9]);
     assert!(matches!(
-        sieve(datastream::METHOD, "1").sift(1, &cut_off),
+        filter_of(datastream::METHOD, "1").filter(1, &cut_off),
         Err(EncodeError::Damaged)
     ));
     assert_eq!(
-        sieve("/other.Service/Method", "1").sift(1, &cut_off).unwrap(),
-        Sifted::Untouched
+        filter_of("/other.Service/Method", "1").filter(1, &cut_off).unwrap(),
+        Filtered::Untouched
     );
 }

@@ -1,4 +1,4 @@
-//! The book of findings: repeats are folded as they come, so that it stays small whatever the stream does.
+//! The log of findings: repeats are folded as they come, so that it stays small whatever the stream does.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -22,7 +22,7 @@ const NAMED: usize = 8;
 
 /// The findings so far.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(super) struct FindingLog {
     levels: BTreeMap<&'static str, Level>,
     entries: BTreeMap<(&'static str, Severity), Entry>,
     errors: u64,
@@ -132,7 +132,7 @@ impl Text {
     }
 }
 
-impl Book {
+impl FindingLog {
     pub(super) fn new(levels: BTreeMap<&'static str, Level>) -> Self {
         Self {
             levels,
@@ -193,72 +193,23 @@ impl Book {
         Some((self.errors, rule, place))
     }
 
-    /// The findings, worst first: by severity, then what made the others happen ([`Stage`]), then by count, then by where
+    /// The findings, worst first: by severity, then what made the others happen ([`RulePhase`]), then by count, then by where
     /// they begin.
     pub(super) fn finish(self) -> Vec<Finding> {
         let entries = self.entries.into_iter();
-        let mut findings: Vec<_> = entries.map(|((_, severity), entry)| entry.finding(severity)).collect();
-        findings.sort_by_key(|finding| {
+        let mut findings: Vec<_> = entries
+            .map(|((_, severity), entry)| (entry.rule.phase, entry.finding(severity)))
+            .collect();
+        findings.sort_by_key(|(phase, finding)| {
             let begins = (finding.first.offset_ns, finding.first.call, finding.first.message);
             (
                 std::cmp::Reverse(finding.severity),
-                Stage::of(finding.rule),
+                *phase,
                 std::cmp::Reverse(finding.count),
                 begins,
             )
         });
-        findings
-    }
-}
-
-/// How early in the life of a job a rule's breaches arise: what arises earlier makes the others happen, and stands first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    /// What lies behind it is not known.
-    Damage,
-    /// There was no job, or it could not be reached.
-    Beginning,
-    /// The job itself was not well.
-    Health,
-    /// The stream was ended.
-    Ending,
-    /// Messages, or whole streams, were lost on the way.
-    Loss,
-    /// Nothing came, or nothing more.
-    Silence,
-    /// Something else came than was asked for, or what cannot be read.
-    Identity,
-    /// What came is wrong.
-    Content,
-    /// The sum of it is too little.
-    Sum,
-    /// The recording ends there.
-    Cut,
-}
-
-impl Stage {
-    fn of(rule: &str) -> Self {
-        match rule {
-            "damaged-capture" => Self::Damage,
-            "not-recorded" | "configure-refused" => Self::Beginning,
-            "unhealthy-job" => Self::Health,
-            "error-status" | "broken-call" | "deadline" => Self::Ending,
-            "gap" | "missing-stream" => Self::Loss,
-            "zero-frames" | "stall" => Self::Silence,
-            "malformed-message"
-            | "bad-shape"
-            | "indivisible-payload"
-            | "channel-range-mismatch"
-            | "job-change"
-            | "timestamp-unit"
-            | "stuck-clock"
-            | "request-not-met"
-            | "unexpected-sensor"
-            | "unexpected-bins" => Self::Identity,
-            "short-stream" | "low-throughput" | "late-first-frame" => Self::Sum,
-            "unended-call" => Self::Cut,
-            _ => Self::Content,
-        }
+        findings.into_iter().map(|(_, finding)| finding).collect()
     }
 }
 
@@ -335,18 +286,18 @@ mod tests {
     use super::*;
     use crate::analyze::validate::rules::values::{INFINITY, NAN};
 
-    fn noted(book: &mut Book, row: u64, weight: f64) {
+    fn noted(log: &mut FindingLog, row: u64, weight: f64) {
         let note = Note::new(&NAN, Place::call(1, row).at_row(row).at_sensor((row % 2) as i32));
-        book.note(note.weight(weight), || Text::new(format!("row {row}")));
+        log.note(note.weight(weight), || Text::new(format!("row {row}")));
     }
 
     #[test]
     fn repeats_are_folded_into_first_last_count_and_the_worst_example() {
-        let mut book = Book::default();
-        noted(&mut book, 3, 1.0);
-        noted(&mut book, 4, 5.0);
-        noted(&mut book, 9, 2.0);
-        let findings = book.finish();
+        let mut log = FindingLog::default();
+        noted(&mut log, 3, 1.0);
+        noted(&mut log, 4, 5.0);
+        noted(&mut log, 9, 2.0);
+        let findings = log.finish();
         let [finding] = findings.as_slice() else {
             panic!("one finding: {findings:?}")
         };
@@ -359,14 +310,14 @@ mod tests {
 
     #[test]
     fn the_worst_stands_first_and_a_rule_that_is_off_is_silent() {
-        let mut book = Book::new(BTreeMap::from([("stall", Level::Off)]));
+        let mut log = FindingLog::new(BTreeMap::from([("stall", Level::Off)]));
         let place = Place::call(1, 0);
-        book.note(Note::new(&INFINITY, place).times(90), || Text::new("inf"));
-        book.note(Note::new(&super::super::rules::delivery::STALL, place), || {
+        log.note(Note::new(&INFINITY, place).times(90), || Text::new("inf"));
+        log.note(Note::new(&super::super::rules::delivery::STALL, place), || {
             Text::new("no")
         });
-        book.note(Note::new(&NAN, place), || Text::new("nan"));
-        let rules: Vec<_> = book.finish().iter().map(|finding| finding.rule).collect();
+        log.note(Note::new(&NAN, place), || Text::new("nan"));
+        let rules: Vec<_> = log.finish().iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, ["nan", "infinity"]);
     }
 }

@@ -64,7 +64,8 @@ pub(crate) use messages::CallDigest;
 pub use messages::call_digests;
 pub(crate) use new_file::create_first;
 
-pub(crate) use new_file::{Existing, NewFile};
+pub use new_file::Existing;
+pub(crate) use new_file::NewFile;
 pub(crate) use new_file::{Identity, create_private, is_locked};
 pub use origin::SliceOf;
 pub use overview::{CallOverview, Overview};

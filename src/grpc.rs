@@ -17,8 +17,9 @@ pub(crate) mod server_tls;
 pub(crate) mod status;
 pub(crate) mod timeout;
 
+pub(crate) use deframe::DEFAULT_MAX_MESSAGE_BYTES;
 pub(crate) use deframe::prefix;
-pub use deframe::{DEFAULT_MAX_MESSAGE_BYTES, Deframer, PrefixedMessage, WireError, encode_message};
+pub use deframe::{Deframer, PrefixedMessage, WireError, encode_message};
 pub use descriptors::{
     DescriptorError, Descriptors, decode as decode_message, join as join_descriptor_sets,
     readable as readable_descriptor_set,

@@ -16,7 +16,8 @@ pub use convert::{
     numpy::{NumpyError, shapes as array_shapes, write_npy, write_npz},
 };
 pub use redact::{
-    Action, RedactError, Redacted, RedactionRule, Redactor, Rules, RulesError, SecretValues, Secrets, rewrite as redact,
+    Action, MetadataPolicy, RedactError, Redacted, RedactionRule, Redactor, Rules, RulesError, SecretValues, Secrets,
+    rewrite as redact,
 };
 pub use slice::{
     Cut, Range, SliceError, Sliced,

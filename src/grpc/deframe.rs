@@ -10,7 +10,7 @@ pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// The largest message accepted unless told otherwise, 100 MiB: servers of the field were seen to allow 50 and 100 MB,
 /// and a length beyond that is far likelier to be a broken stream than a frame.
-pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 100 * 1024 * 1024;
+pub(crate) const DEFAULT_MAX_MESSAGE_BYTES: usize = 100 * 1024 * 1024;
 
 /// Room taken at once for a message that lies in several chunks. A larger message grows as its bytes arrive, so that a
 /// hostile length costs the sender bytes before it costs us memory.

@@ -28,7 +28,8 @@ mod visit;
 
 pub use action::Action;
 pub(crate) use fields::FieldError;
-pub(crate) use metadata::{MetadataPolicy, REDACTED};
+pub use metadata::MetadataPolicy;
+pub(crate) use metadata::REDACTED;
 pub use redactor::Redactor;
 pub(crate) use rewrite::preview;
 pub use rewrite::{RedactError, Redacted, rewrite};

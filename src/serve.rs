@@ -1,6 +1,6 @@
 //! Replay: a capture as a local Focus Server.
 //!
-//! Pure parts: `script` (a capture's events as jobs and calls), `player` (one call's events as steps), `reel` (the
+//! Pure parts: `script` (a capture's events as jobs and calls), `player` (one call's events as steps), `timeline` (the
 //! steps on the time line that is to be played), `pace` (when a step is due), `catalog` (which recorded call answers a
 //! request), `configure` and `quirks` (what REST answers). Drivers around them: `reader` (a thread for each call, with
 //! bounded read-ahead), `steps` (each when it is due, by the clock of `control`), `share` (who gets them), `body` and
@@ -35,7 +35,6 @@ pub(crate) mod faults;
 mod feed;
 mod fidelity;
 mod grpc;
-mod keep;
 mod open;
 mod options;
 mod peek;
@@ -46,7 +45,6 @@ mod queue;
 mod quirks;
 mod reader;
 mod ready;
-mod reel;
 mod rest;
 mod restamp;
 mod scene;
@@ -56,9 +54,11 @@ mod server;
 mod sessions;
 mod shape;
 mod share;
+mod short_calls;
 mod standard;
 mod state;
 mod steps;
+mod timeline;
 
 pub use crate::grpc::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub use crate::replay::{CaptureSource, Rate, SourceError};

@@ -18,7 +18,7 @@ pub enum CompareError {
         cause: String,
     },
     /// A call that was asked for is not in the capture.
-    #[error("there is no call {call} in {capture}; `capture info` lists its calls")]
+    #[error("there is no call {call} in {capture}")]
     NoCall {
         /// The capture.
         capture: String,

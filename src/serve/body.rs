@@ -24,7 +24,7 @@ use super::{
     connection::{Break, Guard},
     faults::Drip,
     feed::Feed,
-    player::{Act, Finale, Step},
+    player::{Act, PlayedEnding, Step},
     served::Counters,
 };
 use crate::{
@@ -124,7 +124,7 @@ pub(super) struct Replay {
     steps: Feed,
     /// Small messages and prefixes that wait to be sent.
     gathered: BytesMut,
-    ending: Option<Finale>,
+    ending: Option<PlayedEnding>,
     delivery: Arc<Delivery>,
     /// Holds the bytes back, when a fault wants it so.
     drip: Option<Drip>,
@@ -175,7 +175,7 @@ impl Replay {
         }
         if step.is_pending() && self.steps.is_silent() {
             ready!(self.drained.as_mut().poll(cx));
-            return Poll::Ready(Step::new(0, Act::End(Finale::Hold)));
+            return Poll::Ready(Step::new(0, Act::End(PlayedEnding::Hold)));
         }
         step
     }
@@ -213,7 +213,7 @@ impl Replay {
                 Act::Message { compressed, data } => {
                     let Some(prefix) = prefix(compressed, data.len()) else {
                         let message = "a recorded message is longer than gRPC can send".to_owned();
-                        self.ending = Some(Finale::lost(message));
+                        self.ending = Some(PlayedEnding::lost(message));
                         continue;
                     };
                     let copied = if data.len() > SMALL_BYTES { 0 } else { PIECE_BYTES };
@@ -233,8 +233,8 @@ impl Replay {
                         return Poll::Ready(Some(Ok(Frame::data(piece))));
                     }
                 }
-                Act::End(finale) => {
-                    self.ending = Some(finale);
+                Act::End(ending) => {
+                    self.ending = Some(ending);
                     if !self.gathered.is_empty()
                         && let Some(piece) = self.send(Bytes::new())
                     {
@@ -258,27 +258,27 @@ impl Replay {
     }
 
     fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Cut>>> {
-        let finale = match &self.ending {
-            Some(Finale::Status(status)) => {
+        let ending = match &self.ending {
+            Some(PlayedEnding::Status(status)) => {
                 let trailers = trailers(status);
                 self.finish();
                 return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
             }
-            Some(Finale::NoStatus) => {
+            Some(PlayedEnding::NoStatus) => {
                 self.finish();
                 return Poll::Ready(None);
             }
-            Some(Finale::Hold) => {
+            Some(PlayedEnding::Hold) => {
                 ready!(self.drained.as_mut().poll(cx));
-                self.ending = Some(Finale::Status(Status {
+                self.ending = Some(PlayedEnding::Status(Status {
                     code: UNAVAILABLE,
                     message: "the replay server is being stopped".to_owned(),
                     ..Status::default()
                 }));
                 return self.poll_ending(cx);
             }
-            Some(finale) => finale.clone(),
-            None => Finale::Cancel,
+            Some(ending) => ending.clone(),
+            None => PlayedEnding::Cancel,
         };
         // A reset overtakes whatever is still queued, so it waits until everything before it is on the wire. An empty
         // piece stands for the head of an answer that had no message.
@@ -288,7 +288,7 @@ impl Replay {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         ready!(self.delivery.poll_done(cx));
-        let reason = match ready!(self.guard.poll_finale(cx, &finale)) {
+        let reason = match ready!(self.guard.poll_end(cx, &ending)) {
             Break::Stream(reason) => reason,
             // The end of the connection is the end of this body.
             Break::Connection => return Poll::Pending,
@@ -297,9 +297,9 @@ impl Replay {
         Poll::Ready(Some(Err(Cut::reset(reason))))
     }
 
-    /// See [`Guard::poll_finale`].
-    pub(super) fn poll_finale(&self, cx: &mut Context<'_>, finale: &Finale) -> Poll<Break> {
-        self.guard.poll_finale(cx, finale)
+    /// See [`Guard::poll_end`].
+    pub(super) fn poll_end(&self, cx: &mut Context<'_>, ending: &PlayedEnding) -> Poll<Break> {
+        self.guard.poll_end(cx, ending)
     }
 
     /// The recorded call has been replayed to its end.

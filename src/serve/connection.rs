@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     authority::Readdressing,
-    player::Finale,
+    player::PlayedEnding,
     prompt::{PREFACE_BYTES, Prompt},
 };
 use crate::grpc::net::{Filtered, Merging, Stream};
@@ -147,7 +147,7 @@ impl Guard {
     }
 
     /// Notes that a call begins that is in no capture.
-    pub(super) fn beside(connection: &Arc<Connection>) -> Self {
+    pub(super) fn unrecorded(connection: &Arc<Connection>) -> Self {
         Self::of(connection, None)
     }
 
@@ -179,15 +179,15 @@ impl Guard {
     }
 
     /// The call has come to an ending without a status: says how, when it is time.
-    pub(super) fn poll_finale(&self, cx: &mut Context<'_>, finale: &Finale) -> Poll<Break> {
-        match finale {
-            Finale::Break { goaway } => self.poll_break(cx, *goaway),
-            Finale::Sever { goaway } => {
+    pub(super) fn poll_end(&self, cx: &mut Context<'_>, ending: &PlayedEnding) -> Poll<Break> {
+        match ending {
+            PlayedEnding::Break { goaway } => self.poll_break(cx, *goaway),
+            PlayedEnding::Sever { goaway } => {
                 self.connection.go_down(*goaway);
                 Poll::Ready(Break::Connection)
             }
-            Finale::Reset { code } => Poll::Ready(Break::Stream(h2::Reason::from(*code))),
-            Finale::Status(_) | Finale::NoStatus | Finale::Cancel | Finale::Hold => {
+            PlayedEnding::Reset { code } => Poll::Ready(Break::Stream(h2::Reason::from(*code))),
+            PlayedEnding::Status(_) | PlayedEnding::NoStatus | PlayedEnding::Cancel | PlayedEnding::Hold => {
                 Poll::Ready(Break::Stream(h2::Reason::CANCEL))
             }
         }
@@ -328,7 +328,7 @@ mod tests {
         let call = Guard::new(&connection, 0);
         let running = tokio::time::timeout(LIMIT * 10, connection.idle(LIMIT)).await;
         assert!(running.is_err(), "a call runs");
-        let other = Guard::beside(&connection);
+        let other = Guard::unrecorded(&connection);
         drop(call);
         assert!(tokio::time::timeout(LIMIT * 10, connection.idle(LIMIT)).await.is_err());
         drop(other);

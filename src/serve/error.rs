@@ -16,10 +16,7 @@ pub enum ReplayError {
     #[error("could not start the replay server: {0}")]
     Source(#[from] SourceError),
     /// A capture holds nothing to replay.
-    #[error(
-        "could not start the replay server: {capture} holds no call to replay; look into it with `capture info`, and \
-         record again with `capture record`"
-    )]
+    #[error("could not start the replay server: {capture} holds no call to replay; record again")]
     NoCall {
         /// The capture.
         capture: String,

@@ -18,7 +18,7 @@ use super::{
     catalog::Catalog,
     faults::Drip,
     plan::{Choice, Matcher, Method, Place},
-    player::{Act, Finale, Step},
+    player::{Act, PlayedEnding, Step},
     served::Counters,
     share::CallFeed,
 };
@@ -73,7 +73,7 @@ pub(super) struct Exchange {
     /// Steps that the client has, and steps of the call that is played that it has had of another.
     sent: usize,
     skip: usize,
-    held: Option<Step>,
+    waiting: Option<Step>,
     timer: Option<(Wait, Pin<Box<Sleep>>)>,
     /// Steps are those of the recording, one by one, so that those of different calls can be compared.
     as_recorded: bool,
@@ -118,7 +118,7 @@ impl Exchange {
             counters,
             sent: 0,
             skip: 0,
-            held: None,
+            waiting: None,
             timer: None,
             as_recorded,
             since: Instant::now(),
@@ -140,14 +140,14 @@ impl Exchange {
     /// True when what is played has come to where the recorded client gave up, or to where it is held open: nothing more is
     /// due, unless what the client says shows that it means another call.
     pub(super) fn is_silent(&self) -> bool {
-        let held = self.held.as_ref().filter(|_| self.matcher.chosen().is_some());
-        held.is_some_and(|step| matches!(step.act, Act::End(Finale::Hold)))
+        let waiting = self.waiting.as_ref().filter(|_| self.matcher.chosen().is_some());
+        waiting.is_some_and(|step| matches!(step.act, Act::End(PlayedEnding::Hold)))
     }
 
     /// Puts back a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         self.sent = self.sent.saturating_sub(1);
-        self.held = Some(step);
+        self.waiting = Some(step);
     }
 
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -169,7 +169,7 @@ impl Exchange {
                 Err(_) => return Poll::Ready(self.refuse(NOT_FOUND, self.unknown())),
             };
             if self.playing.as_ref().is_none_or(|(playing, _)| *playing != place) {
-                self.held = None;
+                self.waiting = None;
                 self.skip = self.sent;
                 match (self.open)(place) {
                     Ok((feed, decided)) => {
@@ -183,7 +183,7 @@ impl Exchange {
                     }
                 }
             }
-            let step = match self.held.take() {
+            let step = match self.waiting.take() {
                 Some(step) => step,
                 None => match &mut self.playing {
                     Some((_, feed)) => std::task::ready!(feed.poll_due(cx)),
@@ -194,10 +194,10 @@ impl Exchange {
                 self.skip -= 1;
                 continue;
             }
-            let silent = matches!(step.act, Act::End(Finale::Hold));
+            let silent = matches!(step.act, Act::End(PlayedEnding::Hold));
             if silent || !self.matcher.has(step.after) {
                 self.begins(silent);
-                self.held = Some(step);
+                self.waiting = Some(step);
                 if self.poll_wait(cx, Wait::Soon).is_pending() {
                     return Poll::Pending;
                 }
@@ -359,7 +359,7 @@ impl Exchange {
         tracing::info!(code, message, "a call was refused");
         Step::new(
             0,
-            Act::End(Finale::Status(Status {
+            Act::End(PlayedEnding::Status(Status {
                 code,
                 message,
                 trailers_only: self.sent == 0,

@@ -25,14 +25,14 @@ use super::{
     feed::Feed,
     peek::Peeked,
     plan::{Matcher, content, facets},
-    player::{Act, Finale, MaxFrames, Step},
+    player::{Act, MaxFrames, PlayedEnding, Step},
     reader,
-    reel::is_job,
     script::Request as FirstMessage,
     share::{CallFeed, Share},
     standard::StandardServices,
     state::ServerState,
     steps::{Steps, Tape},
+    timeline::is_job,
 };
 use crate::{
     das::{dialect::datastream::HEALTH_METHOD, proto::datastream::HealthResponse},
@@ -142,7 +142,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Reply {
     let start = Instant::now();
-    let beside = Guard::beside(connection);
+    let guard = Guard::unrecorded(connection);
     if !speaks_grpc(&request) {
         return Ok(not_grpc());
     }
@@ -155,7 +155,7 @@ async fn answer(
             return exchange(port, connection, drain, parts, body, start).await;
         }
         let Ok(response) = service.answer(Request::from_parts(parts, body)).await;
-        return Ok(response.map(|body| Answer::Tonic { body, _running: beside }));
+        return Ok(response.map(|body| Answer::Tonic { body, _running: guard }));
     }
     if method == HEALTH_METHOD {
         return Ok(health(port));
@@ -377,14 +377,20 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
     let step = poll_fn(|cx| replay.poll_step(cx)).await;
     let mut head = match step.act {
         Act::Headers(metadata) => answer::head(&metadata),
-        Act::End(Finale::Status(status)) if status.trailers_only => {
+        Act::End(PlayedEnding::Status(status)) if status.trailers_only => {
             replay.finish();
             return Ok(answer::trailers_only(&status).map(|()| Answer::empty()));
         }
-        Act::End(finale @ (Finale::Cancel | Finale::Break { .. } | Finale::Reset { .. } | Finale::Sever { .. })) => {
-            return replay.break_off(&finale).await;
+        Act::End(
+            ending @ (PlayedEnding::Cancel
+            | PlayedEnding::Break { .. }
+            | PlayedEnding::Reset { .. }
+            | PlayedEnding::Sever { .. }),
+        ) => {
+            return replay.break_off(&ending).await;
         }
-        act @ (Act::Message { .. } | Act::End(Finale::Status(_) | Finale::NoStatus | Finale::Hold)) => {
+        act @ (Act::Message { .. }
+        | Act::End(PlayedEnding::Status(_) | PlayedEnding::NoStatus | PlayedEnding::Hold)) => {
             replay.put_back(Step { act, ..step });
             answer::head(&Metadata::default())
         }
@@ -395,8 +401,8 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
 
 impl Replay {
     /// The call ends before any answer, and without a status.
-    async fn break_off(mut self: Box<Self>, finale: &Finale) -> Reply {
-        match poll_fn(|cx| self.poll_finale(cx, finale)).await {
+    async fn break_off(mut self: Box<Self>, ending: &PlayedEnding) -> Reply {
+        match poll_fn(|cx| self.poll_end(cx, ending)).await {
             Break::Stream(reason) => {
                 self.finish();
                 Err(Cut::reset(reason))

@@ -63,12 +63,12 @@ pub(super) enum Act {
     /// One message, as it was recorded.
     Message { compressed: bool, data: Bytes },
     /// The ending; nothing follows.
-    End(Finale),
+    End(PlayedEnding),
 }
 
 /// How a replayed call ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finale {
+pub(super) enum PlayedEnding {
     /// A status, in trailers or in a trailers-only answer.
     Status(Status),
     /// The stream ends in order, without a status.
@@ -85,7 +85,7 @@ pub(super) enum Finale {
     Hold,
 }
 
-impl Finale {
+impl PlayedEnding {
     /// The call is complete for this caller, although the recording says nothing of an ending.
     pub(super) fn complete() -> Self {
         Self::Status(Status::default())
@@ -192,7 +192,7 @@ impl Player {
             EventKind::Message(message) if message.direction == Direction::Received => {
                 self.message(message.compressed, message.data, out);
             }
-            EventKind::End(ending) => out.push(self.end(Finale::of(ending, self.job))),
+            EventKind::End(ending) => out.push(self.end(PlayedEnding::of(ending, self.job))),
             EventKind::Message(_) => self.came.requests += 1,
             EventKind::HalfClose => self.came.half_close = true,
             EventKind::Gap(gap) if gap.direction == Direction::Sent => self.came.requests += 1,
@@ -212,14 +212,14 @@ impl Player {
     pub(super) fn finish(&mut self, out: &mut Vec<Step>) {
         if !self.ended {
             let message = "the capture ends before this call does: its recorder was stopped without closing the file";
-            out.push(self.end(Finale::lost(message.to_owned())));
+            out.push(self.end(PlayedEnding::lost(message.to_owned())));
         }
     }
 
     /// The capture cannot be read any further.
     pub(super) fn fail(&mut self, error: &dyn std::error::Error, out: &mut Vec<Step>) {
         if !self.ended {
-            out.push(self.end(Finale::lost(error.to_string())));
+            out.push(self.end(PlayedEnding::lost(error.to_string())));
         }
     }
 
@@ -227,7 +227,7 @@ impl Player {
         if let MaxFrames::AsRecorded(max) = self.max_frames
             && self.messages >= max
         {
-            out.push(self.end(Finale::complete()));
+            out.push(self.end(PlayedEnding::complete()));
             return;
         }
         self.messages += 1;
@@ -235,7 +235,7 @@ impl Player {
         if let MaxFrames::First(max) = self.max_frames
             && self.messages >= max
         {
-            out.push(self.end(Finale::complete()));
+            out.push(self.end(PlayedEnding::complete()));
         }
     }
 
@@ -248,9 +248,9 @@ impl Player {
         Step::new(self.last_ns, act)
     }
 
-    fn end(&mut self, finale: Finale) -> Step {
+    fn end(&mut self, ending: PlayedEnding) -> Step {
         self.ended = true;
-        self.step(Act::End(finale))
+        self.step(Act::End(ending))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     faults::Injector,
     player::Step,
     queue::{Consumer, NotTaken, Producer, bounded},
-    reel::{Next, Reel},
+    timeline::{Next, Timeline},
 };
 use crate::file::EventPlace;
 use crate::replay::source::{CaptureSource, Events};
@@ -28,12 +28,12 @@ pub(super) fn read_ahead(calls: u64) -> usize {
     share.clamp(LEAST_BYTES, MOST_BYTES)
 }
 
-/// Starts to read `source` for `reel`, on a thread that ends when the call does or when the client has enough for now; the
+/// Starts to read `source` for `timeline`, on a thread that ends when the call does or when the client has enough for now; the
 /// reader goes on when there is room again. `place` is where in the file to begin, where that is known.
 pub(super) fn spawn(
     source: CaptureSource,
     place: Option<EventPlace>,
-    reel: Reel,
+    timeline: Timeline,
     injector: Injector,
     encoder: Encoder,
     limit: usize,
@@ -42,14 +42,14 @@ pub(super) fn spawn(
     thread::Builder::new()
         .name("replay-reader".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || Reading::open(&source, place, reel, injector, encoder, producer).run())?;
+        .spawn(move || Reading::open(&source, place, timeline, injector, encoder, producer).run())?;
     Ok(consumer)
 }
 
 /// Reads a short `source` here and now, all of it.
-pub(super) fn read_whole(source: &CaptureSource, reel: Reel, injector: Injector, encoder: Encoder) -> Consumer {
+pub(super) fn read_whole(source: &CaptureSource, timeline: Timeline, injector: Injector, encoder: Encoder) -> Consumer {
     let (producer, consumer) = bounded(usize::MAX);
-    Reading::open(source, None, reel, injector, encoder, producer).run();
+    Reading::open(source, None, timeline, injector, encoder, producer).run();
     consumer
 }
 
@@ -57,7 +57,7 @@ pub(super) fn read_whole(source: &CaptureSource, reel: Reel, injector: Injector,
 struct Reading {
     /// `None` when the capture could not be opened.
     events: Option<Events>,
-    reel: Reel,
+    timeline: Timeline,
     next: Next,
     injector: Injector,
     encoder: Encoder,
@@ -70,12 +70,12 @@ impl Reading {
     fn open(
         source: &CaptureSource,
         place: Option<EventPlace>,
-        mut reel: Reel,
+        mut timeline: Timeline,
         injector: Injector,
         encoder: Encoder,
         producer: Producer,
     ) -> Self {
-        let (begins_at, _) = reel.begins_at();
+        let (begins_at, _) = timeline.begins_at();
         let (mut next, mut steps) = (Next::Seek(begins_at), Vec::new());
         let events = match source.open() {
             Ok(mut events) => {
@@ -86,14 +86,14 @@ impl Reading {
                 Some(events)
             }
             Err(error) => {
-                reel.fail(&error, &mut steps);
+                timeline.fail(&error, &mut steps);
                 next = Next::Stop;
                 None
             }
         };
         let mut reading = Self {
             events,
-            reel,
+            timeline,
             next,
             injector,
             encoder,
@@ -137,16 +137,16 @@ impl Reading {
         if let Next::Seek(offset_ns) = self.next
             && let Err(error) = events.seek(offset_ns)
         {
-            self.reel.fail(&error, &mut steps);
+            self.timeline.fail(&error, &mut steps);
         }
         self.next = match events.next() {
-            Some(Ok(event)) => self.reel.take(event, &mut steps),
+            Some(Ok(event)) => self.timeline.take(event, &mut steps),
             Some(Err(error)) => {
-                self.reel.fail(&error, &mut steps);
+                self.timeline.fail(&error, &mut steps);
                 Next::Stop
             }
             None => {
-                self.reel.finish(&mut steps);
+                self.timeline.finish(&mut steps);
                 Next::Stop
             }
         };

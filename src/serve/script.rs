@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    keep::Keeper,
     plan::{Cause, Early, MOST_MARKS, Mark, Requests, content, hash},
     shape::JobShape,
+    short_calls::ShortCalls,
 };
 use crate::{
     das::dialect::{
@@ -60,7 +60,7 @@ pub(crate) struct Call {
     /// What its first frame looks like, where it is a spectrogram's.
     pub shape: Option<JobShape>,
     /// All of it, when it is short.
-    pub(super) kept: Option<PackedEvents>,
+    pub(super) packed: Option<PackedEvents>,
     /// Where its opening is in the file, where that is known.
     pub(super) place: Option<EventPlace>,
 }
@@ -168,7 +168,7 @@ pub(crate) struct Scan {
     ends: BTreeMap<u32, (u64, Ending)>,
     /// The calls that are listed and not yet known well enough, by when they begin.
     waiting: BTreeSet<(u64, u32)>,
-    keeper: Keeper,
+    short_calls: ShortCalls,
     /// Where the next event is in the file.
     place: Option<EventPlace>,
 }
@@ -201,7 +201,7 @@ impl Scan {
                 opening: true,
                 requests: call.sent,
                 answer: call.received > 0,
-                ending: Keeper::is_short(call)
+                ending: ShortCalls::is_short(call)
                     || match &call.ending {
                         Some(Ending::Status(status)) => status.code != 0,
                         Some(Ending::Deadline(_) | Ending::Cancelled(_)) => true,
@@ -240,7 +240,7 @@ impl Scan {
     /// Takes note of the next event.
     pub(crate) fn take(&mut self, event: &Event) {
         self.want_less(event);
-        let kept = self.keeper.take(event);
+        let packed = self.short_calls.take(event);
         match &event.kind {
             EventKind::CallStart(start) => {
                 let call = Call {
@@ -257,7 +257,7 @@ impl Scan {
                     half_closed: false,
                     end: self.ends.remove(&event.call),
                     shape: None,
-                    kept: None,
+                    packed: None,
                     place: self.place,
                 };
                 self.calls.entry(event.call).or_insert(call);
@@ -274,7 +274,7 @@ impl Scan {
                     if call.ended_early() != Early::GaveUp {
                         call.mark(hash(&format!("{ending:?}")));
                     }
-                    call.kept = kept;
+                    call.packed = packed;
                 }
             }
             EventKind::Headers(headers) => {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     encoding::Encoder,
     options::Delivery,
-    player::{Act, Finale, MaxFrames, Step},
+    player::{Act, MaxFrames, PlayedEnding, Step},
     steps::Steps,
 };
 
@@ -107,8 +107,8 @@ async fn deal(mut steps: Steps, queue: &Queue) {
         let step = std::future::poll_fn(|cx| steps.poll_due(cx)).await;
         match step.act {
             Act::Headers(_) => queue.head(&step),
-            Act::End(finale) => {
-                queue.end(finale);
+            Act::End(ending) => {
+                queue.end(ending);
                 return;
             }
             Act::Message { .. } => {
@@ -136,7 +136,7 @@ pub(super) struct Queue {
 struct Members {
     senders: VecDeque<mpsc::Sender<Step>>,
     head: Option<Step>,
-    end: Option<Finale>,
+    end: Option<PlayedEnding>,
 }
 
 impl Queue {
@@ -196,9 +196,9 @@ impl Queue {
         Some(step)
     }
 
-    fn end(&self, finale: Finale) {
+    fn end(&self, ending: PlayedEnding) {
         let mut members = self.lock();
-        members.end = Some(finale);
+        members.end = Some(ending);
         // Each finds the ending when it has taken what it was given.
         members.senders.clear();
     }
@@ -218,7 +218,7 @@ pub(super) struct Member {
 impl Member {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         if self.left == Some(0) && self.next.is_empty() {
-            let act = Act::End(Finale::complete());
+            let act = Act::End(PlayedEnding::complete());
             return Poll::Ready(Step::new(0, act));
         }
         let step = if let Some(step) = self.next.pop_front() {
@@ -227,8 +227,8 @@ impl Member {
             self.queue.room.notify_one();
             self.encoder.encode(step)
         } else {
-            let finale = self.queue.lock().end.clone();
-            let act = Act::End(finale.unwrap_or_else(Finale::complete));
+            let ending = self.queue.lock().end.clone();
+            let act = Act::End(ending.unwrap_or_else(PlayedEnding::complete));
             Step::new(0, act)
         };
         if let (Act::Message { .. }, Some(left)) = (&step.act, &mut self.left) {

@@ -17,13 +17,13 @@ use super::{
     faults::{Injector, Running},
     fidelity::Meter,
     options::{Loops, Playback, Restamp},
-    player::{Act, Finale, MaxFrames, Step},
+    player::{Act, MaxFrames, PlayedEnding, Step},
     queue::Consumer,
     reader,
-    reel::{Head, Reel, is_job},
     restamp::Restamper,
     script::Call,
     sessions::Sessions,
+    timeline::{Head, Timeline, is_job},
 };
 use crate::das::dialect::Dialect;
 use crate::replay::{
@@ -62,24 +62,24 @@ enum From {
 impl Tape {
     /// Starts to read; the schedule's time 0 is now. `seeks` tells which of the job's streams belong together.
     fn open(&self, from: From, seeks: u64) -> io::Result<(Consumer, Schedule)> {
-        let mut reel = Reel::new(&self.call, self.max_frames, &self.playback);
+        let mut timeline = Timeline::new(&self.call, self.max_frames, &self.playback);
         let place = self.call.place.filter(|_| matches!(from, From::Beginning));
         if let From::Position(position, head, messages) = from {
-            reel = reel.starting_at(position, head).after(messages);
+            timeline = timeline.starting_at(position, head).after(messages);
         }
         if self.drained {
-            reel = reel.drained(
+            timeline = timeline.drained(
                 self.call
                     .end
                     .clone()
-                    .map(|(_, ending)| Finale::of(ending, is_job(&self.call.method))),
+                    .map(|(_, ending)| PlayedEnding::of(ending, is_job(&self.call.method))),
             );
         }
-        let (_, line_ns) = reel.begins_at();
+        let (_, line_ns) = timeline.begins_at();
         let schedule = Schedule::new(self.playback.rate, line_ns);
         if let (Restamp::Now, Some(dialect)) = (self.playback.restamp, Dialect::from_method(&self.call.method)) {
             let shifts = self.sessions.shifts(&self.job_id, seeks, Instant::now());
-            reel = reel.restamped(Restamper::new(dialect, shifts, schedule, epoch_ms()));
+            timeline = timeline.restamped(Restamper::new(dialect, shifts, schedule, epoch_ms()));
         }
         let had = match from {
             From::Beginning => 0,
@@ -87,12 +87,12 @@ impl Tape {
         };
         let injector = Injector::new(&self.faults, self.call.call, &self.call.method, had);
         let encoder = self.encoding.encoder(self.call.answer_encoding.as_deref());
-        let queue = match &self.call.kept {
+        let queue = match &self.call.packed {
             // Faults and repetitions can make much of little.
-            Some(kept) if self.faults.is_empty() && self.playback.loops == Loops::default() => {
-                reader::read_whole(&self.source.packed(kept.clone()), reel, injector, encoder)
+            Some(packed) if self.faults.is_empty() && self.playback.loops == Loops::default() => {
+                reader::read_whole(&self.source.packed(packed.clone()), timeline, injector, encoder)
             }
-            _ => reader::spawn(self.source.clone(), place, reel, injector, encoder, self.limit)?,
+            _ => reader::spawn(self.source.clone(), place, timeline, injector, encoder, self.limit)?,
         };
         Ok((queue, schedule))
     }
@@ -212,7 +212,7 @@ impl Steps {
                 self.next = Some(step);
                 return Poll::Pending;
             }
-            let act = Act::End(Finale::Break { goaway: true });
+            let act = Act::End(PlayedEnding::Break { goaway: true });
             return Poll::Ready(Step { act, ..step });
         }
         if let Some(due) = due
@@ -248,7 +248,7 @@ impl Steps {
         let last = self.last.map_or(self.began, |(_, played)| played);
         let end = last.saturating_sub(self.began) + self.tape.playback.idle_goaway?;
         let idle = match &step.act {
-            Act::End(Finale::Hold) => true,
+            Act::End(PlayedEnding::Hold) => true,
             _ => due.is_some_and(|due| due > end),
         };
         idle.then_some(end)
@@ -256,7 +256,7 @@ impl Steps {
 
     /// When a connection that broke after a silence may break again, counted from the start of the schedule.
     fn silence_before(&self, step: &Step) -> Option<Duration> {
-        let (Act::End(Finale::Break { .. }), Some((offset_ns, played))) = (&step.act, self.last) else {
+        let (Act::End(PlayedEnding::Break { .. }), Some((offset_ns, played))) = (&step.act, self.last) else {
             return None;
         };
         let recorded = Duration::from_nanos(step.offset_ns.saturating_sub(offset_ns));
@@ -284,7 +284,7 @@ impl Steps {
 impl Step {
     /// The ending of a call whose rest cannot be read.
     fn lost(message: String) -> Self {
-        let act = Act::End(Finale::lost(message));
+        let act = Act::End(PlayedEnding::lost(message));
         Self::new(0, act)
     }
 }

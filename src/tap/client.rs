@@ -32,6 +32,7 @@ use crate::{
         status::{self, Block},
     },
     model::event::{Broken, Direction, Ending, EventKind, Gap, Headers, Message, Party},
+    model::text::counted,
     record::{CallRecorder, RecordingHandle, Refused},
 };
 use watchdog::Watchdog;
@@ -159,7 +160,7 @@ impl CallTap {
                     ending::describe(&ending)
                 ),
             )?;
-            if let Ok(ending) = timeout(pause, self.watchdog.bark()).await {
+            if let Ok(ending) = timeout(pause, self.watchdog.expired()).await {
                 return Ok(ending);
             }
         }
@@ -168,7 +169,7 @@ impl CallTap {
     async fn attempt(&mut self) -> Result<Attempt, CallFault> {
         let response = tokio::select! {
             biased;
-            ending = self.watchdog.bark() => return Ok(Attempt::Ended(ending)),
+            ending = self.watchdog.expired() => return Ok(Attempt::Ended(ending)),
             response = self.request.send(&self.connection) => response,
         };
         let response = match response {
@@ -220,11 +221,11 @@ impl CallTap {
         let mut body = pin!(body);
         let mut deframer = Deframer::new(self.limits.max_message_bytes);
         let watchdog = self.watchdog.clone();
-        let mut bark = pin!(watchdog.bark());
+        let mut expired = pin!(watchdog.expired());
         loop {
             let frame = tokio::select! {
                 biased;
-                ending = &mut bark => return Ok(self.cut_off(ending, &deframer)),
+                ending = &mut expired => return Ok(self.cut_off(ending, &deframer)),
                 frame = body.frame() => frame,
             };
             let frame = match frame {
@@ -305,7 +306,7 @@ impl CallTap {
         self.watchdog.message();
         let total = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         Ok(self.limits.max_bytes.filter(|max| total >= *max).map(|max| {
-            let reason = format!("--max-bytes {max} reached");
+            let reason = format!("the limit of {max} bytes was reached");
             self.shared.stop.stop(reason.clone());
             ending::by_us(reason)
         }))
@@ -313,7 +314,7 @@ impl CallTap {
 
     /// All frames that were wanted are there. A server that knows the number ends the call itself.
     async fn enough(&mut self, mut body: std::pin::Pin<&mut Body>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
-        let ours = ending::by_us(format!("--max-frames {} reached", self.messages));
+        let ours = ending::by_us(format!("the limit of {} was reached", counted(self.messages, "frame")));
         if !self.request.server_limited() || deframer.inside_message() {
             return ours;
         }

@@ -2,9 +2,10 @@
 //!
 //! A connection counts as made when the server has sent its HTTP/2 SETTINGS, as in other gRPC clients: a port that a
 //! cluster's proxy holds open for a job that is not there yet is not a connection. Whatever waiting can cure is tried
-//! again within one limit; what it cannot cure (a certificate, plain text against TLS) ends the dial at once, with the
-//! flag that helps.
+//! again within one limit; what it cannot cure (a certificate, plain text against TLS) ends the dial at once, with what
+//! helps.
 
+pub(crate) mod advice;
 mod connector;
 mod error;
 pub(crate) mod metadata;

@@ -50,8 +50,8 @@ pub enum Readiness {
 /// A job that did not become ready.
 #[derive(Debug, Error)]
 #[error(
-    "{target} did not become ready within {limit:?} ({asked} questions): {said}; wait longer with --connect-timeout, or \
-     look at the job's log"
+    "{target} did not become ready within {limit:?} ({asked} questions): {said}; wait longer, or look at the \
+     job's log"
 )]
 pub struct HealthError {
     /// What was asked.

@@ -108,7 +108,7 @@ pub struct RestOptions {
 #[derive(Debug, Error)]
 pub enum ProxyError {
     /// The address cannot be listened on.
-    #[error("could not listen on {addr}: {source}; choose another address with --listen, or --rest-listen")]
+    #[error("could not listen on {addr}: {source}; choose another address")]
     Listen {
         /// The address.
         addr: SocketAddr,

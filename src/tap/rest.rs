@@ -5,7 +5,7 @@
 //! waiting for the fibre and the caller gave time for that.
 
 mod answer;
-mod error;
+pub(crate) mod error;
 mod pauses;
 mod probe;
 mod send;

@@ -33,12 +33,12 @@ pub enum SchemaError {
         source: std::io::Error,
     },
     /// The `.proto` files cannot be compiled.
-    #[error("could not compile the .proto files: {0}; --import-path names the folders that imports are looked for in")]
+    #[error("could not compile the .proto files: {0}; are the folders right that imports are looked for in?")]
     Compile(String),
     /// The compiler inside does not know editions.
     #[error(
-        "{} is of an edition, which --proto cannot compile; compile it with `protoc --include_imports \
-         --descriptor_set_out=FILE` or `buf build -o FILE.binpb` and give --protoset FILE", path.display()
+        "{} is of an edition, which cannot be compiled here; compile it with `protoc --include_imports \
+         --descriptor_set_out=FILE` or `buf build`, and give the descriptor set", path.display()
     )]
     Edition {
         /// The file.
@@ -57,7 +57,7 @@ pub enum SchemaError {
     /// A descriptor set is none, or nothing of it can be used.
     #[error(
         "could not use the descriptor set {path}: {what}; make it with `protoc --include_imports \
-         --descriptor_set_out=FILE` or `buf build -o FILE.binpb`"
+         --descriptor_set_out=FILE` or `buf build`"
     )]
     Protoset {
         /// Where it came from.

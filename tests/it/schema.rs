@@ -322,11 +322,25 @@ fn a_proto_file_of_an_edition_is_refused_with_the_way_that_works() {
     let dir = Dir::new();
     let text = "// A comment.\n/* and\nanother */ edition = \"2023\";\nmessage M {}\n";
     let proto = dir.write("e.proto", text);
-    let error = load_schemas(&[proto.into()], &[], &[]).unwrap_err().to_string();
+    let error = load_schemas(&[proto.clone().into()], &[], &[]).unwrap_err().to_string();
     assert!(
-        error.contains("--protoset FILE") && error.contains("edition"),
+        error.contains("give the descriptor set") && error.contains("edition"),
         "{error}"
     );
+    let out = dir.file("a.gcap");
+    run(&[
+        "record",
+        "-t",
+        "127.0.0.1:1",
+        "--job-id",
+        "a",
+        "--proto",
+        &proto,
+        "-o",
+        &out,
+    ])
+    .expect(2)
+    .says(&["--protoset FILE", "edition"]);
     let set = dir.write("e.binpb", EDITION);
     assert_eq!(load_schemas(&[], &[], &[set.into()]).unwrap().unwrap(), EDITION);
 }

@@ -29,7 +29,10 @@ use super::{
     tls::TlsFlags,
     trust,
 };
-use crate::cli::flags::{Format, proxy::ProxyArgs, schema::Reflect};
+use crate::cli::{
+    flags::{Format, proxy::ProxyArgs, schema::Reflect},
+    remedies::told,
+};
 
 mod report;
 mod session;
@@ -104,7 +107,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         tokio::select! {
             outcome = &mut run => outcome,
             () = timer => {
-                stop.stop("--duration reached");
+                stop.stop("the time limit was reached");
                 run.await
             }
         }
@@ -182,7 +185,7 @@ async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Ve
         return Err(Failure::Usage(text.to_owned()));
     }
     let given = tap::schema::load(&args.schema.proto, &args.schema.import_path, &args.schema.protoset);
-    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    let given = given.map_err(|error| Failure::Usage(told(&error)))?;
     schema::warn_of(given.as_deref());
     Ok(given)
 }

@@ -11,7 +11,10 @@ use crate::{
 };
 
 use super::{Failure, output};
-use crate::cli::flags::schema::{Reflect, SchemaArgs};
+use crate::cli::{
+    flags::schema::{Reflect, SchemaArgs},
+    remedies,
+};
 
 /// How long the target may take to tell its schema when nobody insists: it is asked before anything is recorded.
 const SOON: Duration = Duration::from_secs(2);
@@ -23,7 +26,7 @@ pub(crate) async fn descriptor_set(
     dial: &DialOptions,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let given = schema::load(&args.proto, &args.import_path, &args.protoset);
-    let given = given.map_err(|error| Failure::Usage(error.to_string()))?;
+    let given = given.map_err(|error| Failure::Usage(remedies::told(&error)))?;
     let from = if given.is_some() {
         "--proto and --protoset"
     } else {

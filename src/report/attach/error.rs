@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, path::PathBuf, time::Duration};
 
-use crate::tap::tls::TlsError;
+use crate::tap::tls::{TlsError, remedy::TlsAdvice};
 
 /// Why a file or a comment did not get onto the issue.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum AttachError {
         /// What failed.
         reason: String,
         /// What to do.
-        remedy: String,
+        remedy: TlsAdvice,
     },
     /// The request was sent, or may have been, and no whole answer came.
     #[error("{method} {url} was sent and no whole answer came: {reason}; look at the issue before you repeat it")]

@@ -11,7 +11,7 @@ use super::{
     credentials::Credentials,
     error::{AttachError, chain},
 };
-use crate::tap::tls::remedy::{self, Address, tls_error};
+use crate::tap::tls::remedy::{self, Address, TlsAdvice, tls_error};
 
 /// First pause between attempts, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -81,7 +81,9 @@ impl Jira {
         AttachError::Handshake {
             url: url.to_string(),
             reason: tls.map_or_else(|| chain(error), remedy::reason),
-            remedy: tls.map_or_else(String::new, |tls| remedy::remedy(tls, &self.tls, Address::Url)),
+            remedy: tls.map_or(TlsAdvice::CheckSettings, |tls| {
+                TlsAdvice::of(tls, &self.tls, Address::Url)
+            }),
         }
     }
 

@@ -110,7 +110,7 @@ fn production_channels_are_mapped_to_their_streams() {
             bins: 4,
             lines_dt_s: None,
         }),
-        kept: None,
+        packed: None,
         place: None,
     };
     let mut entry = entry((None, None), None);

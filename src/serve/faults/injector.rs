@@ -14,7 +14,7 @@ use crate::{
     das::dialect::Dialect,
     grpc::{self, MAX_INFLATED, NO_ENCODING},
     model::event::Status,
-    serve::player::{Act, Finale, Step},
+    serve::player::{Act, PlayedEnding, Step},
 };
 
 /// What wants to be sent: a step, and the number of its message.
@@ -41,7 +41,7 @@ pub(in crate::serve) struct Injector {
 #[derive(Debug, Default)]
 struct State {
     /// Messages held back, and how many more must pass before the first goes.
-    held: VecDeque<(u64, Item)>,
+    waiting: VecDeque<(u64, Item)>,
     /// The values of the last row, while nothing is frozen to it.
     row: Option<Vec<u8>>,
 }
@@ -127,7 +127,7 @@ impl Injector {
                 out.push(item);
             }
             running.struck(at);
-            let act = Act::End(fault.finale());
+            let act = Act::End(fault.ending());
             out.push(Item {
                 number: 0,
                 step: Step::new(offset_ns, act),
@@ -136,7 +136,7 @@ impl Injector {
         }
         if item.number == 0 {
             if matches!(item.step.act, Act::End(_)) {
-                out.extend(state.held.drain(..).map(|(_, item)| item));
+                out.extend(state.waiting.drain(..).map(|(_, item)| item));
             }
             out.push(item);
             return;
@@ -148,7 +148,7 @@ impl Injector {
             Kind::Burst { size } => return state.gather(*size, item, out, || running.struck(at)),
             Kind::Reorder { by } if strikes => {
                 running.struck(at);
-                state.held.push_back((*by, item));
+                state.waiting.push_back((*by, item));
                 return;
             }
             Kind::Freeze if !strikes => {
@@ -209,11 +209,11 @@ impl State {
     fn let_pass(&mut self, item: Item, out: &mut Vec<Item>) {
         let offset_ns = item.step.offset_ns;
         out.push(item);
-        for (left, _) in &mut self.held {
+        for (left, _) in &mut self.waiting {
             *left -= 1;
         }
-        while self.held.front().is_some_and(|(left, _)| *left == 0) {
-            let Some((_, mut item)) = self.held.pop_front() else {
+        while self.waiting.front().is_some_and(|(left, _)| *left == 0) {
+            let Some((_, mut item)) = self.waiting.pop_front() else {
                 return;
             };
             item.step.offset_ns = offset_ns;
@@ -224,10 +224,10 @@ impl State {
     /// Holds items back until there are `size` of them.
     fn gather(&mut self, size: u64, item: Item, out: &mut Vec<Item>, struck: impl FnOnce()) {
         let offset_ns = item.step.offset_ns;
-        self.held.push_back((0, item));
-        if self.held.len() as u64 >= size {
+        self.waiting.push_back((0, item));
+        if self.waiting.len() as u64 >= size {
             struck();
-            for (_, mut item) in self.held.drain(..) {
+            for (_, mut item) in self.waiting.drain(..) {
                 item.step.offset_ns = offset_ns;
                 out.push(item);
             }
@@ -237,18 +237,18 @@ impl State {
 
 impl Fault {
     /// How a call ends by this fault.
-    fn finale(&self) -> Finale {
+    fn ending(&self) -> PlayedEnding {
         match &self.kind {
-            Kind::Reset { code } => Finale::Reset { code: *code },
-            Kind::GoAway => Finale::Sever { goaway: true },
-            Kind::Close => Finale::Sever { goaway: false },
-            Kind::Abort { status, message } => Finale::Status(Status {
+            Kind::Reset { code } => PlayedEnding::Reset { code: *code },
+            Kind::GoAway => PlayedEnding::Sever { goaway: true },
+            Kind::Close => PlayedEnding::Sever { goaway: false },
+            Kind::Abort { status, message } => PlayedEnding::Status(Status {
                 code: *status,
                 message: message.clone(),
                 ..Status::default()
             }),
             // The others have no `after`.
-            _ => Finale::complete(),
+            _ => PlayedEnding::complete(),
         }
     }
 }

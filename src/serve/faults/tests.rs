@@ -11,7 +11,7 @@ use crate::{
     },
     model::event::Metadata,
     serve::{
-        player::{Act, Finale, Step},
+        player::{Act, PlayedEnding, Step},
         testing::frame,
     },
 };
@@ -31,7 +31,7 @@ fn message(data: impl Into<Bytes>) -> Act {
 }
 
 fn end() -> Act {
-    Act::End(Finale::complete())
+    Act::End(PlayedEnding::complete())
 }
 
 /// What becomes of a head, `messages` a second apart, and an ending.
@@ -50,16 +50,16 @@ fn struck_by(plan: FaultPlan, method: &str, call: u32, messages: Vec<Bytes>) -> 
 }
 
 /// What becomes of the messages 1 … 9, each one byte.
-fn numbers(specs: &[&str]) -> (Vec<u8>, Finale) {
+fn numbers(specs: &[&str]) -> (Vec<u8>, PlayedEnding) {
     let mut steps = struck_by(plan(specs), METHOD, 1, (1..10_u8).map(|n| vec![n].into()).collect());
-    let Some(Act::End(finale)) = steps.pop().map(|step| step.act) else {
+    let Some(Act::End(ending)) = steps.pop().map(|step| step.act) else {
         panic!("no ending")
     };
     let numbers = steps.iter().filter_map(|step| match &step.act {
         Act::Message { data, .. } => data.first().copied(),
         _ => None,
     });
-    (numbers.collect(), finale)
+    (numbers.collect(), ending)
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn what_is_misspelt_is_told_with_the_nearest_word() {
 
 #[test]
 fn messages_are_left_out_repeated_and_moved_by_their_recorded_numbers() {
-    let (all, finale) = numbers(&[]);
-    assert_eq!((all, finale), ((1..10).collect(), Finale::complete()));
+    let (all, ending) = numbers(&[]);
+    assert_eq!((all, ending), ((1..10).collect(), PlayedEnding::complete()));
     assert_eq!(numbers(&["drop:every=3"]).0, [1, 2, 4, 5, 7, 8]);
     assert_eq!(numbers(&["drop:at=2,count=3"]).0, [1, 5, 6, 7, 8, 9]);
     assert_eq!(numbers(&["drop"]).0, [0; 0]);
@@ -128,21 +128,27 @@ fn messages_are_left_out_repeated_and_moved_by_their_recorded_numbers() {
 
 #[test]
 fn a_call_ends_after_so_many_messages_and_nothing_follows() {
-    let (sent, finale) = numbers(&["abort:after=3,status=RESOURCE_EXHAUSTED,message=full"]);
+    let (sent, ending) = numbers(&["abort:after=3,status=RESOURCE_EXHAUSTED,message=full"]);
     assert_eq!(sent, [1, 2, 3]);
-    let Finale::Status(status) = finale else {
-        panic!("{finale:?}")
+    let PlayedEnding::Status(status) = ending else {
+        panic!("{ending:?}")
     };
     assert_eq!((status.code, status.message.as_str()), (8, "full"));
     assert_eq!(numbers(&["abort"]).0, [0; 0]);
     assert_eq!(
         numbers(&["reset:after=2,code=2"]),
-        (vec![1, 2], Finale::Reset { code: 2 })
+        (vec![1, 2], PlayedEnding::Reset { code: 2 })
     );
-    assert_eq!(numbers(&["goaway:after=1"]), (vec![1], Finale::Sever { goaway: true }));
-    assert_eq!(numbers(&["close:after=1"]), (vec![1], Finale::Sever { goaway: false }));
+    assert_eq!(
+        numbers(&["goaway:after=1"]),
+        (vec![1], PlayedEnding::Sever { goaway: true })
+    );
+    assert_eq!(
+        numbers(&["close:after=1"]),
+        (vec![1], PlayedEnding::Sever { goaway: false })
+    );
     // It never comes to that.
-    assert_eq!(numbers(&["close:after=10"]).1, Finale::complete());
+    assert_eq!(numbers(&["close:after=10"]).1, PlayedEnding::complete());
     // The number counts messages as they were recorded, dropped ones too.
     assert_eq!(numbers(&["drop:at=1", "reset:after=3,code=2"]).0, [2, 3]);
 }

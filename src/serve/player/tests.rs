@@ -15,9 +15,9 @@ fn play(recording: Recording, max_frames: MaxFrames) -> Vec<Act> {
     steps.into_iter().map(|step| step.act).collect()
 }
 
-fn finale(ending: Ending) -> Finale {
+fn played(ending: Ending) -> PlayedEnding {
     match play(Recording::job(1, "a").end(ending), MaxFrames::Unlimited).pop() {
-        Some(Act::End(finale)) => finale,
+        Some(Act::End(ending)) => ending,
         other => panic!("{other:?}"),
     }
 }
@@ -62,20 +62,20 @@ fn steps_keep_their_recorded_offsets() {
 fn a_recorder_that_stopped_is_not_an_ending_of_the_job() {
     for by in [Party::Us, Party::Client] {
         assert_eq!(
-            finale(Ending::Cancelled(Cancelled {
+            played(Ending::Cancelled(Cancelled {
                 by,
                 reason: String::new(),
                 code: None,
                 cut: false,
             })),
-            Finale::complete()
+            PlayedEnding::complete()
         );
     }
     let deadline = Deadline {
         limit: Limit::Idle,
         after_ns: 1,
     };
-    assert_eq!(finale(Ending::Deadline(deadline)), Finale::complete());
+    assert_eq!(played(Ending::Deadline(deadline)), PlayedEnding::complete());
 }
 
 #[test]
@@ -86,21 +86,21 @@ fn a_server_that_gave_up_or_broke_does_so_again() {
         code: None,
         cut: false,
     };
-    assert_eq!(finale(Ending::Cancelled(cancelled)), Finale::Cancel);
+    assert_eq!(played(Ending::Cancelled(cancelled)), PlayedEnding::Cancel);
     for goaway in [true, false] {
         let broken = Broken {
             error: String::new(),
             goaway,
             ..Broken::default()
         };
-        assert_eq!(finale(Ending::Broken(broken)), Finale::Break { goaway });
+        assert_eq!(played(Ending::Broken(broken)), PlayedEnding::Break { goaway });
     }
 }
 
 #[test]
 fn a_call_without_a_recorded_ending_does_not_end_well() {
     let acts = play(Recording::job(1, "a").received("x"), MaxFrames::Unlimited);
-    let Some(Act::End(Finale::Status(status))) = acts.last() else {
+    let Some(Act::End(PlayedEnding::Status(status))) = acts.last() else {
         panic!("{acts:?}")
     };
     assert_eq!(status.code, DATA_LOSS);
@@ -111,14 +111,14 @@ fn a_call_without_a_recorded_ending_does_not_end_well() {
 fn max_frames_ends_the_call_well_at_once() {
     let acts = play(three().end(Ending::Broken(Broken::default())), MaxFrames::First(2));
     assert_eq!(messages(&acts), 2);
-    assert_eq!(acts.last(), Some(&Act::End(Finale::complete())));
+    assert_eq!(acts.last(), Some(&Act::End(PlayedEnding::complete())));
 }
 
 #[test]
 fn max_frames_beyond_the_recording_leaves_the_recorded_ending() {
     let acts = play(three().end(Ending::Broken(Broken::default())), MaxFrames::First(4));
     assert_eq!(messages(&acts), 3);
-    assert_eq!(acts.last(), Some(&Act::End(Finale::Break { goaway: false })));
+    assert_eq!(acts.last(), Some(&Act::End(PlayedEnding::Break { goaway: false })));
 }
 
 #[test]
@@ -126,10 +126,13 @@ fn max_frames_as_recorded_ends_as_recorded_but_never_sends_more() {
     let acts = play(three().end(Ending::Broken(Broken::default())), MaxFrames::AsRecorded(3));
     assert_eq!(
         (messages(&acts), acts.last()),
-        (3, Some(&Act::End(Finale::Break { goaway: false })))
+        (3, Some(&Act::End(PlayedEnding::Break { goaway: false })))
     );
     let acts = play(three().ok(), MaxFrames::AsRecorded(2));
-    assert_eq!((messages(&acts), acts.last()), (2, Some(&Act::End(Finale::complete()))));
+    assert_eq!(
+        (messages(&acts), acts.last()),
+        (2, Some(&Act::End(PlayedEnding::complete())))
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::{future::poll_fn, thread};
 use bytes::Bytes;
 
 use super::*;
-use crate::serve::player::Finale;
+use crate::serve::player::PlayedEnding;
 
 fn message(len: usize) -> Step {
     let act = Act::Message {
@@ -14,7 +14,7 @@ fn message(len: usize) -> Step {
 }
 
 fn end() -> Step {
-    Step::new(0, Act::End(Finale::Cancel))
+    Step::new(0, Act::End(PlayedEnding::Cancel))
 }
 
 fn len_of(step: &Step) -> usize {

@@ -28,12 +28,12 @@ async fn a_reader_never_holds_more_than_its_bound() {
     let mut scan = Scan::default();
     recording.events.iter().for_each(|event| scan.take(event));
     let call = scan.jobs("a").remove(0).calls.remove(0);
-    let reel = Reel::new(&call, MaxFrames::Unlimited, &Playback::default());
+    let timeline = Timeline::new(&call, MaxFrames::Unlimited, &Playback::default());
     let injector = Injector::new(&Running::default(), 1, "", 0);
     let mut queue = spawn(
         recording.source(),
         None,
-        reel,
+        timeline,
         injector,
         Encoding::AS_RECORDED.encoder(None),
         LIMIT,

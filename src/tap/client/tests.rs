@@ -445,7 +445,11 @@ async fn a_recording_of_some_length_ends_in_order() {
     };
     let addr = stall(vec![grpc_head(), message(b"x")]).await;
     let (outcome, _) = record(addr, vec![stream()], &limited(limits)).await;
-    assert_cancelled(&outcome.calls[0].ending, Party::Us, "--duration");
+    assert_cancelled(
+        &outcome.calls[0].ending,
+        Party::Us,
+        "the time limit of 60ms was reached",
+    );
     assert_eq!(outcome.calls[0].fault, None);
 }
 
@@ -469,7 +473,7 @@ async fn max_frames_records_exactly_so_many() {
         };
         let (outcome, events) = record(addr, vec![spec], &limited(limits.clone())).await;
         assert_eq!(received(&events).len(), 2);
-        assert_cancelled(&outcome.calls[0].ending, Party::Us, "--max-frames 2");
+        assert_cancelled(&outcome.calls[0].ending, Party::Us, "the limit of 2 frames was reached");
     }
 }
 
@@ -511,7 +515,7 @@ async fn max_bytes_ends_the_whole_job() {
     let (outcome, _) = record(addr, vec![stream(), stream()], &limited(limits)).await;
     assert_eq!(outcome.calls.iter().map(|c| c.call).collect::<Vec<_>>(), [1, 2]);
     for call in &outcome.calls {
-        assert_cancelled(&call.ending, Party::Us, "--max-bytes 100");
+        assert_cancelled(&call.ending, Party::Us, "the limit of 100 bytes was reached");
     }
 }
 

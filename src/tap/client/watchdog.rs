@@ -72,7 +72,7 @@ impl Watchdog {
     }
 
     /// Waits until the call must end, and says how it ends.
-    pub(super) async fn bark(&self) -> Ending {
+    pub(super) async fn expired(&self) -> Ending {
         loop {
             let look = self.clock.look();
             let next = self.next(look);
@@ -120,7 +120,7 @@ impl Watchdog {
         };
         let total = self
             .duration
-            .map(|limit| (limit, ending::by_us(format!("--duration {limit:?} reached"))));
+            .map(|limit| (limit, ending::by_us(format!("the time limit of {limit:?} was reached"))));
         [silent, total].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
@@ -154,16 +154,20 @@ mod tests {
     async fn limits_are_exact_while_the_process_runs() {
         let began = Instant::now();
         let (first, idle) = (watchdog(), watchdog());
-        assert_eq!(limit(&first.bark().await), Some(Limit::FirstFrame));
+        assert_eq!(limit(&first.expired().await), Some(Limit::FirstFrame));
         assert_eq!(began.elapsed(), SECOND * 30);
         idle.message();
-        assert_eq!(limit(&idle.bark().await), Some(Limit::Idle));
+        assert_eq!(limit(&idle.expired().await), Some(Limit::Idle));
         assert_eq!(began.elapsed(), SECOND * 90);
         for _ in 0..60 {
             sleep(SECOND * 10).await;
             idle.message();
         }
-        assert_eq!(limit(&idle.bark().await), None, "the duration is over, and no silence");
+        assert_eq!(
+            limit(&idle.expired().await),
+            None,
+            "the duration is over, and no silence"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,15 +177,15 @@ mod tests {
             if heard {
                 watchdog.message();
             }
-            let barking = tokio::spawn({
+            let watching = tokio::spawn({
                 let watchdog = watchdog.clone();
-                async move { watchdog.bark().await }
+                async move { watchdog.expired().await }
             });
             sleep(SECOND * 20).await;
             // Every timer is late, and the body has had no chance to be polled.
             advance(SECOND * 3600).await;
             let resumed = Instant::now();
-            assert_eq!(limit(&barking.await.unwrap()), Some(kind));
+            assert_eq!(limit(&watching.await.unwrap()), Some(kind));
             assert!(resumed.elapsed() >= SECOND * (span - 1), "{:?}", resumed.elapsed());
             assert!(watchdog.progress().is_some_and(|gap| gap >= SECOND * 3600));
             assert_eq!(watchdog.progress(), None);

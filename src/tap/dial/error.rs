@@ -1,24 +1,23 @@
 //! What can go wrong while dialling, and which of it waiting cures.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use rustls::AlertDescription;
-use thiserror::Error;
 
 use super::{
     DialOptions,
+    advice::DialAdvice,
     target::{Scheme, Target},
 };
 use crate::tap::tls::{
     TlsError, TlsMode, TlsOptions,
-    remedy::{self, Address},
+    remedy::{self, Address, TlsAdvice},
 };
 
 /// A job that could not be reached.
-#[derive(Debug, Error)]
+#[derive(Debug)]
 pub enum DialError {
     /// The limit ran out.
-    #[error("could not connect to {target} within {limit:?} ({attempts} attempts): {last}; {remedy}")]
     Limit {
         /// What was dialled.
         target: Target,
@@ -29,83 +28,141 @@ pub enum DialError {
         /// How the last one failed.
         last: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: DialAdvice,
     },
     /// A single attempt failed; trying again may help.
-    #[error("could not connect to {target}: {last}; {remedy}")]
     Unreachable {
         /// What was dialled.
         target: Target,
         /// How it failed.
         last: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: DialAdvice,
     },
     /// The server's certificate was not accepted.
-    #[error("could not trust {target}: {reason}; {remedy}")]
     Certificate {
         /// What was dialled.
         target: Target,
         /// What the verifier says.
         reason: String,
         /// What to do.
-        remedy: String,
+        remedy: DialAdvice,
     },
     /// The server wants to know who we are.
-    #[error("{target} refused the TLS handshake ({alert}): {remedy}")]
     ClientCertificate {
         /// What was dialled.
         target: Target,
         /// The TLS alert that came.
         alert: String,
         /// What to do.
-        remedy: String,
+        remedy: DialAdvice,
     },
     /// TLS was spoken to a server of plain text.
-    #[error("could not speak TLS to {target}: the server speaks plain text: {remedy}")]
     NeedsPlaintext {
         /// What was dialled.
         target: Target,
         /// What to do.
-        remedy: &'static str,
+        remedy: DialAdvice,
     },
     /// Plain text was spoken to a TLS server.
-    #[error("could not speak plain text to {target}: the server speaks TLS: {remedy}")]
     NeedsTls {
         /// What was dialled.
         target: Target,
         /// What to do.
-        remedy: &'static str,
+        remedy: DialAdvice,
     },
     /// The port answers, but not with HTTP/2.
-    #[error("could not speak gRPC to {target}: the server answers with {what}, not HTTP/2; {remedy}")]
     NotHttp2 {
         /// What was dialled.
         target: Target,
         /// What it answers with.
         what: &'static str,
         /// What to do.
-        remedy: &'static str,
+        remedy: DialAdvice,
     },
     /// TLS failed in a way that waiting does not cure.
-    #[error("could not agree on TLS with {target}: {reason}; {remedy}")]
     Tls {
         /// What was dialled.
         target: Target,
         /// What the TLS library says.
         reason: String,
         /// What to do.
-        remedy: String,
+        remedy: DialAdvice,
     },
     /// The TLS options cannot be used.
-    #[error(transparent)]
-    Options(#[from] TlsError),
+    Options(TlsError),
     /// The authority is not one.
-    #[error("could not use {authority:?} as :authority; write HOST or HOST:PORT")]
     Authority {
         /// As it was given.
         authority: String,
     },
+}
+
+impl DialError {
+    /// The error in one line, with what helps as `words` says it.
+    pub(crate) fn told(&self, words: impl Fn(&DialAdvice) -> String) -> String {
+        match self {
+            Self::Limit {
+                target,
+                limit,
+                attempts,
+                last,
+                remedy,
+            } => {
+                let remedy = words(remedy);
+                format!("could not connect to {target} within {limit:?} ({attempts} attempts): {last}; {remedy}")
+            }
+            Self::Unreachable { target, last, remedy } => {
+                format!("could not connect to {target}: {last}; {}", words(remedy))
+            }
+            Self::Certificate { target, reason, remedy } => {
+                format!("could not trust {target}: {reason}; {}", words(remedy))
+            }
+            Self::ClientCertificate { target, alert, remedy } => {
+                format!("{target} refused the TLS handshake ({alert}): {}", words(remedy))
+            }
+            Self::NeedsPlaintext { target, remedy } => {
+                let remedy = words(remedy);
+                format!("could not speak TLS to {target}: the server speaks plain text: {remedy}")
+            }
+            Self::NeedsTls { target, remedy } => {
+                let remedy = words(remedy);
+                format!("could not speak plain text to {target}: the server speaks TLS: {remedy}")
+            }
+            Self::NotHttp2 { target, what, remedy } => {
+                let remedy = words(remedy);
+                format!("could not speak gRPC to {target}: the server answers with {what}, not HTTP/2; {remedy}")
+            }
+            Self::Tls { target, reason, remedy } => {
+                format!("could not agree on TLS with {target}: {reason}; {}", words(remedy))
+            }
+            Self::Options(error) => error.to_string(),
+            Self::Authority { authority } => {
+                format!("could not use {authority:?} as :authority; write HOST or HOST:PORT")
+            }
+        }
+    }
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(ToString::to_string))
+    }
+}
+
+impl StdError for DialError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Options(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<TlsError> for DialError {
+    fn from(error: TlsError) -> Self {
+        Self::Options(error)
+    }
 }
 
 /// How an attempt failed.
@@ -141,7 +198,7 @@ pub(super) enum Lack {
 /// An attempt that failed, as the dial goes on from it.
 pub(super) enum Next {
     /// It is tried again; how this one failed, and what to do about it.
-    Again(String, &'static str),
+    Again(String, DialAdvice),
     /// It is over.
     Over(DialError),
 }
@@ -149,24 +206,26 @@ pub(super) enum Next {
 impl Fault {
     /// What is done next, and what is said, by what was asked for.
     pub(super) fn judge(self, target: &Target, options: &DialOptions, is_tls: bool) -> Next {
-        const WAIT: &str = "is the job running, and is the port right? --connect-timeout waits longer";
         let tls = &options.tls;
         let target = target.clone();
         Next::Over(match self {
             Self::Again(last, lack) => {
                 let remedy = match lack {
-                    Lack::Name => "is the host's name right, and does this machine's name server know it?",
-                    Lack::Socket => "is the path right, and does a server listen there?",
-                    Lack::Server => WAIT,
+                    Lack::Name => DialAdvice::CheckName,
+                    Lack::Socket => DialAdvice::CheckSocket,
+                    Lack::Server => DialAdvice::Wait,
                 };
                 return Next::Again(last, remedy);
             }
-            Self::Closed(text) => return Next::Again(closed(&text, is_tls, &target, options), WAIT),
+            Self::Closed(text) => {
+                let (last, remedy) = closed(&text, is_tls, &target, options);
+                return Next::Again(last, remedy);
+            }
             Self::PlainText => {
                 let remedy = match target.scheme {
-                    Some(_) => "write http:// in place of https://, or leave the scheme out and add --plaintext",
-                    None if tls.is_asked_for() => "drop the TLS flags, and add --plaintext",
-                    None => "add --plaintext",
+                    Some(_) => DialAdvice::WriteHttp,
+                    None if tls.is_asked_for() => DialAdvice::DropTls,
+                    None => DialAdvice::Plaintext,
                 };
                 DialError::NeedsPlaintext { target, remedy }
             }
@@ -178,10 +237,9 @@ impl Fault {
                 target,
                 what,
                 remedy: if what == FOREIGN {
-                    "is it the right port?"
+                    DialAdvice::CheckPort
                 } else {
-                    "this is a web server's port: dial the one of gRPC (the REST side of a Focus Server is given as URL, \
-                     with `capture record --server`, or `proxy --rest-target`)"
+                    DialAdvice::DialGrpcPort
                 },
             },
             Self::Handshake(error) => of_tls(&error, target, tls),
@@ -193,48 +251,48 @@ impl Fault {
 /// What answers with bytes that no protocol of ours begins with.
 pub(super) const FOREIGN: &str = "something else";
 
-fn needs_tls(target: &Target, options: &DialOptions) -> &'static str {
+fn needs_tls(target: &Target, options: &DialOptions) -> DialAdvice {
     match (target.scheme, options.tls.mode) {
-        (Some(Scheme::Http), _) if options.answered => {
-            "the Focus Server calls it http://; dial the job itself with --target https://HOST:PORT"
-        }
-        _ if options.answered => {
-            "the Focus Server does not say so; add --cacert FILE, or --insecure if its certificate is self-signed"
-        }
-        (Some(Scheme::Http), TlsMode::Plaintext) => {
-            "drop --plaintext and write https://, and add --cacert FILE or --insecure if its certificate is self-signed"
-        }
-        (Some(Scheme::Http), _) => {
-            "write https://, and add --cacert FILE or --insecure if its certificate is self-signed"
-        }
-        _ => {
-            "drop --plaintext (or use https://), and add --cacert FILE or --insecure if its certificate is self-signed"
-        }
+        (Some(Scheme::Http), _) if options.answered => DialAdvice::DialHttps,
+        _ if options.answered => DialAdvice::AskForTls,
+        (Some(Scheme::Http), TlsMode::Plaintext) => DialAdvice::DropPlaintextAndWriteHttps,
+        (Some(Scheme::Http), _) => DialAdvice::WriteHttps,
+        _ => DialAdvice::DropPlaintext,
     }
 }
 
-/// What a server means that closes a connection before HTTP/2 begins. Not every one sends the TLS alert that says so.
-fn closed(text: &str, is_tls: bool, target: &Target, options: &DialOptions) -> String {
+/// What a server means that closes a connection before HTTP/2 begins, and what helps. Not every one sends the TLS alert
+/// that says so.
+fn closed(text: &str, is_tls: bool, target: &Target, options: &DialOptions) -> (String, DialAdvice) {
     if is_tls {
         // The TLS library's own text tells of a missing close_notify, which is the least of it.
-        let wants = if options.tls.cert.is_some() {
-            "as one does that does not accept the client certificate"
+        let (wants, remedy) = if options.tls.cert.is_some() {
+            (
+                "as one does that does not accept the client certificate",
+                DialAdvice::Wait,
+            )
         } else {
-            "as one does that wants a client certificate it knows (--cert, --key)"
+            (
+                "as one does that wants a client certificate it knows",
+                DialAdvice::GiveCertificateOrWait,
+            )
         };
-        return format!("the server closed the connection after the TLS handshake, {wants}");
+        return (
+            format!("the server closed the connection after the TLS handshake, {wants}"),
+            remedy,
+        );
     }
-    let by = match target.scheme {
-        Some(_) => "when http:// is written",
-        None if options.answered => "when it is spoken to in plain text",
-        None => "when --plaintext is given",
+    let (by, remedy) = match target.scheme {
+        Some(_) => ("when http:// is written", DialAdvice::Wait),
+        None if options.answered => ("when it is spoken to in plain text", DialAdvice::Wait),
+        None => ("when it is spoken to in plain text", DialAdvice::DropPlaintextOrWait),
     };
-    format!("{text}, as a server of TLS does {by}")
+    (format!("{text}, as a server of TLS does {by}"), remedy)
 }
 
 /// What an error of the TLS library means.
 fn of_tls(error: &rustls::Error, target: Target, tls: &TlsOptions) -> DialError {
-    let remedy = remedy::remedy(error, tls, Address::Target);
+    let remedy = DialAdvice::Tls(Box::new(TlsAdvice::of(error, tls, Address::Target)));
     let reason = remedy::reason(error);
     match error {
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {

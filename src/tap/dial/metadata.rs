@@ -16,10 +16,10 @@ const RESERVED: [&str; 7] = [
 
 /// Text that is not metadata. The value is not repeated: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("could not use the header {name:?}: {problem}; write -H 'name: value'")]
+#[error("could not use the header {name:?}: {problem}; write `name: value`")]
 pub(crate) struct MetadataError {
-    name: String,
-    problem: &'static str,
+    pub(crate) name: String,
+    pub(crate) problem: &'static str,
 }
 
 /// Reads `name: value`, the form of `-H`. Values of `-bin` names are given in base64.
@@ -66,7 +66,7 @@ mod tests {
             "a: secret\u{1}",
         ] {
             let error = parse(text).unwrap_err().to_string();
-            assert!(error.contains("-H") && !error.contains("secret"), "{error}");
+            assert!(error.contains("`name: value`") && !error.contains("secret"), "{error}");
         }
     }
 }

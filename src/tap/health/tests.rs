@@ -103,7 +103,7 @@ async fn a_job_that_stays_unready_ends_with_what_it_said() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("healthy = false") && error.contains("--connect-timeout"),
+        error.contains("healthy = false") && error.contains("wait longer"),
         "{error}"
     );
     let script = |_: &str| Ok(serving(ServingStatus::NotServing));

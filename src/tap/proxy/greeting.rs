@@ -21,8 +21,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const UNREAD_BYTES: u64 = 64 * 1024;
 
 /// What a client of HTTP/1 is told.
-const HTTP1_BODY: &str = "This is the gRPC port of `capture proxy`: it takes HTTP/2 only (prior knowledge, or TLS with \
-                          ALPN h2). For the REST side of a Focus Server use the address of --rest-listen.\n";
+const HTTP1_BODY: &str = "This is the gRPC port of a recording proxy: it takes HTTP/2 only (prior knowledge, or TLS with \
+                          ALPN h2). For the REST side of a Focus Server use the proxy's REST address.\n";
 
 /// What a client began with.
 pub(super) enum Greeting {
@@ -47,7 +47,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> 
         return Greeting::Http2(Bytes::copy_from_slice(&first));
     }
     match first {
-        [TLS_HANDSHAKE, 3, _] => Greeting::Other("TLS, though no --tls-cert or --self-signed was given"),
+        [TLS_HANDSHAKE, 3, _] => Greeting::Other("TLS, though this proxy was given no certificate to show"),
         [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z' | b' '] => Greeting::Http1,
         _ => Greeting::Other("something that is not HTTP/2"),
     }

@@ -172,7 +172,7 @@ impl Hub {
     pub(super) fn recorded(&self, bytes: u64) {
         let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if let Some(max) = self.max_bytes.filter(|max| total >= *max) {
-            self.stop.stop(format!("--max-bytes {max} reached"));
+            self.stop.stop(format!("the limit of {max} bytes was reached"));
         }
     }
 

@@ -96,7 +96,7 @@ impl Rest {
             }
         };
         answered.unwrap_or_else(|no| {
-            let text = format!("capture proxy could not answer {method} {path}: {}\n", no.text);
+            let text = format!("the recording proxy could not answer {method} {path}: {}\n", no.text);
             tracing::warn!("{}", text.trim_end());
             let mut response = Response::new(full(text));
             *response.status_mut() = no.status;

@@ -80,7 +80,7 @@ impl Tape {
             match unfinished {
                 Unfinished::Lost => self.lose(log, &cut),
                 Unfinished::GivenUp => {
-                    let _ = log.recorder.note("recorder", format!("{}: {cut}", self.whence()));
+                    let _ = log.recorder.note("recorder", format!("{}: {cut}", self.side_name()));
                 }
             }
         }
@@ -96,7 +96,7 @@ impl Tape {
             WireError::Flag { .. } => "; it was passed on, and nothing after it in this direction is recorded",
         };
         if !std::mem::replace(&mut self.warned, true) {
-            tracing::warn!("call {}, {}: {error}{more}", log.recorder.id(), self.whence());
+            tracing::warn!("call {}, {}: {error}{more}", log.recorder.id(), self.side_name());
         }
         log.gap(Gap {
             direction: self.direction,
@@ -105,7 +105,7 @@ impl Tape {
         });
     }
 
-    const fn whence(&self) -> &'static str {
+    const fn side_name(&self) -> &'static str {
         match self.direction {
             Direction::Sent => "from the client",
             Direction::Received => "from the server",

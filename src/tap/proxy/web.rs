@@ -20,14 +20,14 @@ pub(super) async fn serve(rest: Arc<Rest>, listener: TcpListener, tls: Option<Tl
         let local = stream.local_addr().ok()?;
         Some(async move {
             if let Some(stream) = secure(tls, stream, from).await {
-                talk(rest, stream, local.ip()).await;
+                serve_http(rest, stream, local.ip()).await;
             }
         })
     });
     close(connections.await).await;
 }
 
-async fn talk(rest: Arc<Rest>, stream: Box<dyn Stream>, local: IpAddr) {
+async fn serve_http(rest: Arc<Rest>, stream: Box<dyn Stream>, local: IpAddr) {
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new());
     let answer = service_fn(|request| {

@@ -1,8 +1,8 @@
 //! Why a Focus Server could not be asked, or what it refused.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
-use crate::tap::tls::TlsError;
+use crate::tap::tls::{TlsError, remedy::TlsAdvice};
 
 /// A request that did not lead to an answer one can use.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum RestError {
         /// What failed.
         reason: String,
         /// What to do.
-        remedy: String,
+        remedy: TlsAdvice,
     },
     /// The port speaks another protocol; no job was created.
     #[error("{url} speaks {what}; no job was created: {remedy}")]
@@ -49,7 +49,7 @@ pub enum RestError {
         /// What it speaks.
         what: &'static str,
         /// What to do.
-        remedy: &'static str,
+        remedy: RestAdvice,
     },
     /// The request was sent, or may have been, and no whole answer came.
     #[error("{method} {url} was sent and no whole answer came: {reason}; {remedy}")]
@@ -109,6 +109,27 @@ pub enum RestError {
         /// The body's beginning.
         body: String,
     },
+}
+
+/// What helps when a port speaks another protocol than REST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestAdvice {
+    /// Dial the port as one of gRPC in plain text.
+    DialPlaintext,
+    /// Dial the port as one of gRPC.
+    Dial,
+    /// Write the URL with `https://`.
+    WriteHttps,
+}
+
+impl fmt::Display for RestAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DialPlaintext => "dial the job there in plain text, and give the server's REST address here",
+            Self::Dial => "dial the job there, and give the server's REST address here",
+            Self::WriteHttps => "write https:// in place of http://",
+        })
+    }
 }
 
 fn remedy(status: u16, reason: &str) -> &'static str {

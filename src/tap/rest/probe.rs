@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::RestError;
+use super::{RestError, error::RestAdvice};
 use crate::tap::dial::{self, DialError, DialOptions, Target};
 use crate::tap::tls::{TlsMode, TlsOptions};
 
@@ -73,15 +73,9 @@ async fn speaks_http1(target: &Target) -> bool {
 impl Spoken {
     pub(super) fn refuse(self, url: String) -> RestError {
         let (what, remedy) = match self {
-            Self::Grpc => (
-                "gRPC in plain text, not REST",
-                "a gRPC port is dialled with --target HOST:PORT --plaintext; --server takes the REST address",
-            ),
-            Self::GrpcOverTls => (
-                "gRPC over TLS, not REST",
-                "a gRPC port is dialled with --target HOST:PORT; --server takes the REST address",
-            ),
-            Self::Tls => ("TLS", "write https:// in place of http://"),
+            Self::Grpc => ("gRPC in plain text, not REST", RestAdvice::DialPlaintext),
+            Self::GrpcOverTls => ("gRPC over TLS, not REST", RestAdvice::Dial),
+            Self::Tls => ("TLS", RestAdvice::WriteHttps),
         };
         RestError::OtherProtocol { url, what, remedy }
     }

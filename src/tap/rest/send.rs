@@ -10,7 +10,7 @@ use crate::{
     tap::{
         Deadline,
         dial::within,
-        tls::remedy::{self, Address, tls_error},
+        tls::remedy::{self, Address, TlsAdvice, tls_error},
     },
 };
 
@@ -46,7 +46,7 @@ impl FocusClient {
                 return Err(RestError::Handshake {
                     url: shown,
                     reason: remedy::reason(tls),
-                    remedy: remedy::remedy(tls, &self.tls, Address::Url),
+                    remedy: TlsAdvice::of(tls, &self.tls, Address::Url),
                 });
             }
             if !error.is_connect() {

@@ -15,7 +15,10 @@ use wiremock::{
 };
 
 use super::*;
-use crate::tap::tls::TlsMode;
+use crate::tap::tls::{
+    TlsMode,
+    remedy::{TlsAdvice, TrustAdvice},
+};
 
 const SOON: RestLimits = RestLimits {
     connect: Duration::from_millis(700),
@@ -336,11 +339,15 @@ async fn tls_server(broken_off: usize) -> (String, rcgen::Certificate) {
 async fn a_self_signed_server_is_met_by_insecure_or_by_its_certificate() {
     let (address, cert) = tls_server(0).await;
     let error = client(&address).configure(&json!({})).await.unwrap_err();
-    assert!(matches!(error, RestError::Handshake { .. }), "{error:?}");
-    assert!(
-        error.to_string().contains("--cacert") && error.to_string().contains("--insecure"),
-        "{error}"
-    );
+    let helps = TlsAdvice::Trust {
+        way: TrustAdvice::NameAuthority,
+        may_give_up: true,
+    };
+    let RestError::Handshake { remedy, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(remedy, &helps);
+    assert!(error.to_string().contains("without verification"), "{error}");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("server.pem");
     std::fs::write(&file, cert.pem()).unwrap();

@@ -38,7 +38,7 @@ pub enum TlsError {
     },
     /// A file holds no private key.
     #[error(
-        "no PEM private key in {path}; name its file with --key, and decrypt an encrypted one with `openssl pkey -in FILE`",
+        "no PEM private key in {path}; name its file, and decrypt an encrypted one with `openssl pkey -in FILE`",
         path = path.display()
     )]
     NoKey {
@@ -65,7 +65,7 @@ pub enum TlsError {
         key: PathBuf,
     },
     /// A key was given, and no certificate.
-    #[error("the key {key} was given without its certificate; name that with --cert", key = key.display())]
+    #[error("the key {key} was given without its certificate; name that, too", key = key.display())]
     KeyWithoutCertificate {
         /// The key's file.
         key: PathBuf,

@@ -1,6 +1,6 @@
 //! What helps when TLS fails: by what failed, and by what was asked for already.
 
-use std::{error::Error, io};
+use std::{error::Error, fmt, io, path::PathBuf};
 
 use rustls::{AlertDescription, CertificateError, pki_types::ServerName};
 
@@ -9,7 +9,7 @@ use super::{PinMismatch, TlsMode, TlsOptions};
 /// What an address is written in, which the remedies speak of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// A target, whose certificate may be for another name: `--authority`.
+    /// A target, whose certificate may be verified by another name.
     Target,
     /// A URL, which names the host that the certificate is for.
     Url,
@@ -39,90 +39,186 @@ pub(crate) fn reason(error: &rustls::Error) -> String {
     }
 }
 
-/// What to do about a handshake that failed.
-#[must_use]
-pub(crate) fn remedy(error: &rustls::Error, tls: &TlsOptions, address: Address) -> String {
-    match error {
-        rustls::Error::InvalidCertificate(what) => certificate(what, tls, address),
-        rustls::Error::InvalidMessage(_) => match address {
-            Address::Target => "the server speaks plain text: add --plaintext".to_owned(),
-            Address::Url => "the server does not speak TLS there; try http://".to_owned(),
-        },
-        rustls::Error::AlertReceived(alert) => of_alert(*alert, tls),
-        _ => "check the server's TLS settings".to_owned(),
+/// What helps when TLS failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsAdvice {
+    /// Dial the target in plain text, which is all that it speaks.
+    Plaintext,
+    /// Write the URL with `http://`.
+    WriteHttp,
+    /// Look whether the port is the right one.
+    CheckPort,
+    /// The server has no certificate for the name.
+    UnknownName,
+    /// The server speaks a version of TLS that is too old.
+    OldTls,
+    /// Ask for a new client certificate.
+    ClientCertificateExpired(PathBuf),
+    /// Give a client certificate that the server accepts, in place of this one.
+    ClientCertificateRefused(PathBuf),
+    /// Give a client certificate.
+    GiveClientCertificate,
+    /// Look at the server's settings.
+    CheckSettings,
+    /// Ask the operator, and pin the new certificate.
+    NewPin,
+    /// The certificate was revoked.
+    Revoked,
+    /// Trust the server's certificate in another way.
+    Trust {
+        /// Which way.
+        way: TrustAdvice,
+        /// Whether giving up the verification is left as a way out.
+        may_give_up: bool,
+    },
+}
+
+/// How a certificate that was not accepted may come to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrustAdvice {
+    /// It has expired, or this machine's clock is wrong.
+    NewCertificate,
+    /// It is not valid yet, or this machine's clock is wrong.
+    CheckClock,
+    /// Name the authority that signed it, in place of the one in this file.
+    OtherAuthority(PathBuf),
+    /// Name the authority that signed it.
+    NameAuthority,
+    /// The server needs another certificate.
+    OtherCertificate,
+    /// Name the certificate itself.
+    NameCertificate,
+    /// Verify it by this name, which it has.
+    OtherName(String),
+    /// Write the URL with this name, which it has.
+    NameInUrl(String),
+}
+
+impl TlsAdvice {
+    /// What helps after a handshake that failed.
+    #[must_use]
+    pub(crate) fn of(error: &rustls::Error, tls: &TlsOptions, address: Address) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(what) => Self::of_certificate(what, tls, address),
+            rustls::Error::InvalidMessage(_) => match address {
+                Address::Target => Self::Plaintext,
+                Address::Url => Self::WriteHttp,
+            },
+            rustls::Error::AlertReceived(alert) => Self::of_alert(*alert, tls),
+            _ => Self::CheckSettings,
+        }
+    }
+
+    /// What helps after an alert of the server's.
+    fn of_alert(alert: AlertDescription, tls: &TlsOptions) -> Self {
+        match (alert, &tls.cert) {
+            (AlertDescription::NoApplicationProtocol, _) => Self::CheckPort,
+            (AlertDescription::UnrecognisedName, _) => Self::UnknownName,
+            (AlertDescription::ProtocolVersion, _) => Self::OldTls,
+            (AlertDescription::CertificateExpired, Some(cert)) => Self::ClientCertificateExpired(cert.clone()),
+            (_, Some(cert)) => Self::ClientCertificateRefused(cert.clone()),
+            (_, None) => Self::GiveClientCertificate,
+        }
+    }
+
+    fn of_certificate(what: &CertificateError, tls: &TlsOptions, address: Address) -> Self {
+        let way = match what {
+            CertificateError::Other(other) if other.0.downcast_ref::<PinMismatch>().is_some() => return Self::NewPin,
+            CertificateError::Revoked => return Self::Revoked,
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => TrustAdvice::NewCertificate,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TrustAdvice::CheckClock,
+            CertificateError::NotValidForName => other_name(&[], address),
+            CertificateError::NotValidForNameContext { presented, .. } => other_name(presented, address),
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => match &tls.cacert {
+                Some(cacert) => TrustAdvice::OtherAuthority(cacert.clone()),
+                None => TrustAdvice::NameAuthority,
+            },
+            _ => match &tls.cacert {
+                Some(_) => TrustAdvice::OtherCertificate,
+                None => TrustAdvice::NameCertificate,
+            },
+        };
+        Self::Trust {
+            way,
+            // Who pinned a certificate wants no other, and who verifies nothing has nothing left to give up.
+            may_give_up: tls.pin_sha256.is_none() && tls.mode != TlsMode::Insecure,
+        }
     }
 }
 
-/// What to do about an alert of the server's.
-pub(in crate::tap) fn of_alert(alert: AlertDescription, tls: &TlsOptions) -> String {
-    match (alert, &tls.cert) {
-        (AlertDescription::NoApplicationProtocol, _) => {
-            "the server speaks neither of our protocols there; is it the right port?".to_owned()
-        }
-        (AlertDescription::UnrecognisedName, _) => "the server has no certificate for that name".to_owned(),
-        (AlertDescription::ProtocolVersion, _) => {
-            "the server speaks TLS older than 1.2, which is not spoken here".to_owned()
-        }
-        (AlertDescription::CertificateExpired, Some(cert)) => {
-            format!(
+impl fmt::Display for TlsAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plaintext => f.write_str("the server speaks plain text: dial it without TLS"),
+            Self::WriteHttp => f.write_str("the server does not speak TLS there; try http://"),
+            Self::CheckPort => f.write_str("the server speaks neither of our protocols there; is it the right port?"),
+            Self::UnknownName => f.write_str("the server has no certificate for that name"),
+            Self::OldTls => f.write_str("the server speaks TLS older than 1.2, which is not spoken here"),
+            Self::ClientCertificateExpired(cert) => write!(
+                f,
                 "the client certificate {} has expired: ask for a new one",
                 cert.display()
-            )
-        }
-        (_, Some(cert)) => format!(
-            "it does not accept the client certificate {}: is it valid, made for clients, and signed by an authority that \
-             the server trusts?",
-            cert.display()
-        ),
-        (_, None) => {
-            "it seems to ask for a client certificate it accepts; give one with --cert FILE --key FILE".to_owned()
+            ),
+            Self::ClientCertificateRefused(cert) => write!(
+                f,
+                "it does not accept the client certificate {}: is it valid, made for clients, and signed by an authority \
+                 that the server trusts?",
+                cert.display()
+            ),
+            Self::GiveClientCertificate => {
+                f.write_str("it seems to ask for a client certificate it accepts; give one with its key")
+            }
+            Self::CheckSettings => f.write_str("check the server's TLS settings"),
+            Self::NewPin => f.write_str(
+                "if its operator says that it was renewed, pin the new certificate; else somebody stands between",
+            ),
+            Self::Revoked => f.write_str("the certificate was revoked: ask the server's operator"),
+            Self::Trust { way, may_give_up } => {
+                let give_up = if *may_give_up {
+                    ", or encrypt without verification"
+                } else {
+                    ""
+                };
+                write!(f, "{way}{give_up}")
+            }
         }
     }
 }
 
-fn certificate(what: &CertificateError, tls: &TlsOptions, address: Address) -> String {
-    // Who pinned a certificate wants no other, and who verifies nothing has nothing left to give up.
-    let give_up = if tls.pin_sha256.is_some() || tls.mode == TlsMode::Insecure {
-        ""
-    } else {
-        ", or encrypt without verification with --insecure"
-    };
-    match what {
-        CertificateError::Other(other) if other.0.downcast_ref::<PinMismatch>().is_some() => {
-            "if its operator says that it was renewed, give the new SHA-256 with --pin-sha256; else somebody stands between"
-                .to_owned()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the server needs a new certificate; or is this machine's clock wrong?{give_up}")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            format!("is this machine's clock right? The certificate is for later{give_up}")
-        }
-        CertificateError::NotValidForName => other_name(&[], address, give_up),
-        CertificateError::NotValidForNameContext { presented, .. } => other_name(presented, address, give_up),
-        CertificateError::Revoked => "the certificate was revoked: ask the server's operator".to_owned(),
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &tls.cacert {
-            Some(cacert) => format!(
-                "--cacert {} holds another authority than the one that signed it: name that one's file{give_up}",
+impl fmt::Display for TrustAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewCertificate => {
+                f.write_str("the server needs a new certificate; or is this machine's clock wrong?")
+            }
+            Self::CheckClock => f.write_str("is this machine's clock right? The certificate is for later"),
+            Self::OtherAuthority(cacert) => write!(
+                f,
+                "{} holds another authority than the one that signed it: name that one's file",
                 cacert.display()
             ),
-            None => format!("name its certificate authority with --cacert FILE{give_up}"),
-        },
-        _ => match &tls.cacert {
-            Some(_) => format!("the server needs another certificate{give_up}"),
-            None => format!("name the certificate itself with --cacert FILE{give_up}"),
-        },
+            Self::NameAuthority => f.write_str("name the file of its certificate authority"),
+            Self::OtherCertificate => f.write_str("the server needs another certificate"),
+            Self::NameCertificate => f.write_str("name the file of the certificate itself"),
+            Self::OtherName(name) => {
+                write!(f, "verify it by a name that it has, {name}, or dial the server by that")
+            }
+            Self::NameInUrl(name) => {
+                write!(
+                    f,
+                    "write the address with a name that the certificate has, such as {name}"
+                )
+            }
+        }
     }
 }
 
-fn other_name(presented: &[String], address: Address, give_up: &str) -> String {
-    let names: Vec<_> = presented.iter().filter_map(|name| plain_name(name)).collect();
-    let name = names.first().copied().unwrap_or("NAME");
+fn other_name(presented: &[String], address: Address) -> TrustAdvice {
+    let mut names = presented.iter().filter_map(|name| plain_name(name));
+    let name = names.next().unwrap_or("NAME").to_owned();
     match address {
-        Address::Target => {
-            format!("verify it by a name that it has, with --authority {name}, or dial the server by that{give_up}")
-        }
-        Address::Url => format!("write the address with a name that the certificate has, such as {name}{give_up}"),
+        Address::Target => TrustAdvice::OtherName(name),
+        Address::Url => TrustAdvice::NameInUrl(name),
     }
 }
 
@@ -133,116 +229,4 @@ fn plain_name(told: &str) -> Option<&str> {
         None => told,
     };
     ServerName::try_from(name).is_ok().then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use rustls::{OtherError, pki_types::UnixTime};
-
-    use super::*;
-
-    fn invalid(what: CertificateError) -> rustls::Error {
-        rustls::Error::InvalidCertificate(what)
-    }
-
-    /// What failed, what was given, what is advised, and what would not help.
-    #[test]
-    fn each_failure_has_a_remedy_that_was_not_taken_and_helps() {
-        let plain = TlsOptions::default();
-        let cacert = TlsOptions {
-            cacert: Some("ca.pem".into()),
-            ..plain.clone()
-        };
-        let cert = TlsOptions {
-            cert: Some("me.pem".into()),
-            ..plain.clone()
-        };
-        let pin = TlsOptions {
-            pin_sha256: Some([0; 32]),
-            ..plain.clone()
-        };
-        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_700_000_000));
-        let name = || CertificateError::NotValidForNameContext {
-            expected: ServerName::try_from("127.0.0.1").unwrap(),
-            presented: vec!["DnsName(\"job.example\")".to_owned()],
-        };
-        let expired = || CertificateError::ExpiredContext {
-            time: now,
-            not_after: now,
-        };
-        let mismatch = CertificateError::Other(OtherError(Arc::new(PinMismatch { seen: "ab".to_owned() })));
-        let alert = rustls::Error::AlertReceived;
-        for (error, tls, says, not) in [
-            (
-                invalid(CertificateError::UnknownIssuer),
-                &plain,
-                &["--cacert", "--insecure"][..],
-                &[][..],
-            ),
-            (
-                invalid(CertificateError::UnknownIssuer),
-                &cacert,
-                &["ca.pem", "--insecure"],
-                &["--cacert FILE"],
-            ),
-            (
-                invalid(name()),
-                &cacert,
-                &["--authority job.example", "--insecure"],
-                &["--cacert"],
-            ),
-            (invalid(name()), &plain, &["--authority job.example"], &["--cacert"]),
-            (
-                invalid(expired()),
-                &cacert,
-                &["new certificate", "clock"],
-                &["--cacert"],
-            ),
-            (invalid(expired()), &plain, &["new certificate"], &["--cacert"]),
-            (
-                invalid(CertificateError::NotValidYet),
-                &plain,
-                &["clock"],
-                &["--cacert"],
-            ),
-            (
-                invalid(CertificateError::Revoked),
-                &plain,
-                &["revoked"],
-                &["--cacert", "--insecure"],
-            ),
-            (invalid(mismatch), &pin, &["--pin-sha256"], &["--insecure", "--cacert"]),
-            (
-                alert(AlertDescription::CertificateRequired),
-                &plain,
-                &["--cert FILE --key FILE"],
-                &[],
-            ),
-            (alert(AlertDescription::UnknownCA), &cert, &["me.pem"], &["--cert FILE"]),
-            (
-                alert(AlertDescription::CertificateExpired),
-                &cert,
-                &["me.pem has expired"],
-                &["--cert FILE"],
-            ),
-            (
-                alert(AlertDescription::NoApplicationProtocol),
-                &plain,
-                &["right port"],
-                &["--cert"],
-            ),
-        ] {
-            let told = remedy(&error, tls, Address::Target);
-            for part in says {
-                assert!(told.contains(part), "{error:?}: {told}");
-            }
-            for part in not {
-                assert!(!told.contains(part), "{error:?}: {told}");
-            }
-        }
-        let told = remedy(&invalid(name()), &plain, Address::Url);
-        assert!(told.contains("job.example") && !told.contains("--authority"), "{told}");
-    }
 }

@@ -269,9 +269,9 @@ fn options_that_cannot_be_used_name_the_file_and_the_remedy() {
         (ca(&broken), "broken.pem", "as PEM"),
         (ca(&junk), "junk.pem", "could not use"),
         (pair(Some(&cert), Some(&key)), "key.pem", "does not belong"),
-        (pair(Some(&cert), Some(&text)), "text.pem", "--key"),
-        (pair(Some(&cert), None), "cert.pem", "--key"),
-        (pair(None, Some(&key)), "key.pem", "--cert"),
+        (pair(Some(&cert), Some(&text)), "text.pem", "no PEM private key"),
+        (pair(Some(&cert), None), "cert.pem", "no PEM private key"),
+        (pair(None, Some(&key)), "key.pem", "without its certificate"),
     ];
     for (options, path, says) in table {
         let error = options.client_config(&[]).unwrap_err().to_string();

@@ -33,8 +33,8 @@ fn signals_and_limits_end_it_with_success_and_a_whole_capture() {
         ("TERM", &[], "stopped by SIGTERM"),
         ("HUP", &[], "stopped by SIGHUP, because the terminal was closed"),
         ("QUIT", &[], "stopped by SIGQUIT"),
-        ("", &["--max-bytes", "20"], "--max-bytes 20 reached"),
-        ("", &["--duration", "2s"], "--duration reached"),
+        ("", &["--max-bytes", "20"], "the limit of 20 bytes was reached"),
+        ("", &["--duration", "2s"], "the time limit was reached"),
     ] {
         let out = dir.file(&format!("{stopped}.gcap"));
         let args = ["-t", &target, "--plaintext", "-o", &out, "--format", "json"];

@@ -176,7 +176,7 @@ fn max_bytes_and_duration_end_a_recording_in_order() {
     holds(&out, &frames);
     let endings = endings(&out);
     assert!(
-        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason, .. })] if reason.contains("--duration")),
+        matches!(&endings[..], [Ending::Cancelled(Cancelled { by: Party::Us, reason, .. })] if reason.contains("the time limit of 800ms")),
         "{endings:?}"
     );
 }

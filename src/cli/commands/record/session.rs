@@ -178,7 +178,7 @@ impl Session {
         let options = self.job_options(args, &prepared, stop);
         // Whatever happens to it, what it has recorded is completed.
         let outcome = match caught(Box::pin(record_job(&prepared.job, &options, &handle))).await {
-            Ok(outcome) => outcome.map_err(|error| error.to_string().into()),
+            Ok(outcome) => outcome.map_err(Failure::from),
             Err(panicked) => Err(Failure::from(format!(
                 "could not record the job to its end: {panicked}"
             ))),

@@ -26,6 +26,7 @@ use crate::cli::{
         schema::{Reflect, SchemaArgs},
         value::Span,
     },
+    remedies::told,
 };
 
 /// A job that can be dialled.
@@ -280,7 +281,7 @@ pub(crate) fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {
     let parsed = args.headers.iter().map(|text| metadata::parse(text));
     let mut headers = HeaderMap::new();
     for header in parsed {
-        let (name, value) = header.map_err(|error| Failure::Usage(error.to_string()))?;
+        let (name, value) = header.map_err(|error| Failure::Usage(told(&error)))?;
         headers.append(name, value);
     }
     Ok(headers)

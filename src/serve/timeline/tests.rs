@@ -20,13 +20,13 @@ fn call(recording: &Recording) -> Call {
     scan.jobs("x").remove(0).calls.remove(0)
 }
 
-/// Drives a reel over a recording as the reader does; each step as text with its offset in ms.
-fn play(recording: &Recording, reel: Reel) -> Vec<String> {
-    play_at_most(recording, reel, usize::MAX)
+/// Drives a timeline over a recording as the reader does; each step as text with its offset in ms.
+fn play(recording: &Recording, timeline: Timeline) -> Vec<String> {
+    play_at_most(recording, timeline, usize::MAX)
 }
 
-fn play_at_most(recording: &Recording, mut reel: Reel, most: usize) -> Vec<String> {
-    let (mut out, mut next) = (Vec::new(), Next::Seek(reel.begins_at().0));
+fn play_at_most(recording: &Recording, mut timeline: Timeline, most: usize) -> Vec<String> {
+    let (mut out, mut next) = (Vec::new(), Next::Seek(timeline.begins_at().0));
     let mut events = recording.events.iter();
     while out.len() < most {
         match next {
@@ -38,9 +38,9 @@ fn play_at_most(recording: &Recording, mut reel: Reel, most: usize) -> Vec<Strin
             }
         }
         next = if let Some(event) = events.next() {
-            reel.take(event.clone(), &mut out)
+            timeline.take(event.clone(), &mut out)
         } else {
-            reel.finish(&mut out);
+            timeline.finish(&mut out);
             Next::Stop
         };
     }
@@ -48,8 +48,8 @@ fn play_at_most(recording: &Recording, mut reel: Reel, most: usize) -> Vec<Strin
         let act = match step.act {
             Act::Headers(_) => "head".to_owned(),
             Act::Message { data, .. } => String::from_utf8(data.to_vec()).unwrap(),
-            Act::End(Finale::Status(status)) => format!("status {}", status.code),
-            Act::End(finale) => format!("{finale:?}"),
+            Act::End(PlayedEnding::Status(status)) => format!("status {}", status.code),
+            Act::End(ending) => format!("{ending:?}"),
         };
         format!("{act}@{}", step.offset_ns / MS)
     };
@@ -58,7 +58,10 @@ fn play_at_most(recording: &Recording, mut reel: Reel, most: usize) -> Vec<Strin
 
 fn played(playback: &Playback) -> Vec<String> {
     let recording = four();
-    play(&recording, Reel::new(&call(&recording), MaxFrames::Unlimited, playback))
+    play(
+        &recording,
+        Timeline::new(&call(&recording), MaxFrames::Unlimited, playback),
+    )
 }
 
 fn ms(ms: u64) -> Duration {
@@ -111,8 +114,8 @@ fn an_endless_loop_does_not_end() {
         ..Playback::default()
     };
     let recording = four();
-    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &playback);
-    let steps = play_at_most(&recording, reel, 4001);
+    let timeline = Timeline::new(&call(&recording), MaxFrames::Unlimited, &playback);
+    let steps = play_at_most(&recording, timeline, 4001);
     assert_eq!(steps.last().unwrap(), "d@7000");
 }
 
@@ -123,8 +126,8 @@ fn an_endless_loop_of_nothing_ends_at_once() {
         ..Playback::default()
     };
     let recording = Recording::job(1, "x").ok();
-    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &playback);
-    assert_eq!(play(&recording, reel), ["head@3", "status 0@4"]);
+    let timeline = Timeline::new(&call(&recording), MaxFrames::Unlimited, &playback);
+    assert_eq!(play(&recording, timeline), ["head@3", "status 0@4"]);
 }
 
 #[test]
@@ -134,8 +137,8 @@ fn a_client_that_wants_so_many_frames_gets_them_over_several_passes() {
         ..Playback::default()
     };
     let recording = four();
-    let reel = Reel::new(&call(&recording), MaxFrames::First(6), &playback);
-    let steps = play(&recording, reel);
+    let timeline = Timeline::new(&call(&recording), MaxFrames::First(6), &playback);
+    let steps = play(&recording, timeline);
     assert_eq!(steps[5..], ["a@11", "b@12", "status 0@12"]);
 }
 
@@ -153,7 +156,7 @@ fn long_pauses_are_clipped_as_the_client_sees_them() {
         };
         play(
             &recording,
-            Reel::new(&call(&recording), MaxFrames::Unlimited, &playback),
+            Timeline::new(&call(&recording), MaxFrames::Unlimited, &playback),
         )
     };
     let clipped = ["head@3", "a@4", "b@5", "c@25", "d@26", "status 0@27"];
@@ -176,7 +179,7 @@ fn the_silence_that_tells_an_idle_end_is_not_clipped_away() {
     };
     let steps = play(
         &recording,
-        Reel::new(&call(&recording), MaxFrames::Unlimited, &playback),
+        Timeline::new(&call(&recording), MaxFrames::Unlimited, &playback),
     );
     assert_eq!(steps.last().unwrap(), "Break { goaway: true }@1254");
 }
@@ -207,7 +210,7 @@ fn a_lost_rest_is_never_called_another_ending() {
     };
     let steps = play(
         &recording,
-        Reel::new(&call(&recording), MaxFrames::Unlimited, &playback),
+        Timeline::new(&call(&recording), MaxFrames::Unlimited, &playback),
     );
     assert_eq!(steps.last().unwrap(), "status 15@7");
 }
@@ -226,25 +229,25 @@ fn an_idle_end_replaces_what_is_no_error() {
         trailers_only: false,
     });
     let recording = Recording::job(1, "x").end(failed);
-    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &playback);
-    assert_eq!(play(&recording, reel).last().unwrap(), "status 5@4");
+    let timeline = Timeline::new(&call(&recording), MaxFrames::Unlimited, &playback);
+    assert_eq!(play(&recording, timeline).last().unwrap(), "status 5@4");
 }
 
 #[test]
 fn a_seek_goes_on_from_there_without_the_metadata() {
     let recording = four();
-    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
-    let reel = reel.starting_at(ms(5), Head::Sent);
-    assert_eq!(reel.begins_at(), (6 * MS, 6 * MS));
-    assert_eq!(play(&recording, reel), ["c@6", "d@7", "status 0@8"]);
+    let timeline = Timeline::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
+    let timeline = timeline.starting_at(ms(5), Head::Sent);
+    assert_eq!(timeline.begins_at(), (6 * MS, 6 * MS));
+    assert_eq!(play(&recording, timeline), ["c@6", "d@7", "status 0@8"]);
 }
 
 #[test]
 fn frames_that_a_client_had_before_a_seek_count() {
     let recording = four();
-    let reel = Reel::new(&call(&recording), MaxFrames::First(3), &Playback::default());
+    let timeline = Timeline::new(&call(&recording), MaxFrames::First(3), &Playback::default());
     assert_eq!(
-        play(&recording, reel.starting_at(ms(0), Head::Sent).after(2)),
+        play(&recording, timeline.starting_at(ms(0), Head::Sent).after(2)),
         ["a@4", "status 0@4"]
     );
 }
@@ -252,15 +255,15 @@ fn frames_that_a_client_had_before_a_seek_count() {
 #[test]
 fn a_call_whose_messages_are_gone_has_its_metadata_and_ending() {
     let recording = four();
-    let ended = call(&recording).end.map(|(_, ending)| Finale::of(ending, true));
-    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
-    assert_eq!(play(&recording, reel.drained(ended)), ["head@3", "status 0@3"]);
+    let ended = call(&recording).end.map(|(_, ending)| PlayedEnding::of(ending, true));
+    let timeline = Timeline::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
+    assert_eq!(play(&recording, timeline.drained(ended)), ["head@3", "status 0@3"]);
 }
 
 #[test]
 fn a_seek_before_anything_was_sent_sends_the_metadata_first() {
     let recording = four();
-    let reel = Reel::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
-    let reel = reel.starting_at(ms(5), Head::Owed);
-    assert_eq!(play(&recording, reel), ["head@6", "c@6", "d@7", "status 0@8"]);
+    let timeline = Timeline::new(&call(&recording), MaxFrames::Unlimited, &Playback::default());
+    let timeline = timeline.starting_at(ms(5), Head::Owed);
+    assert_eq!(play(&recording, timeline), ["head@6", "c@6", "d@7", "status 0@8"]);
 }

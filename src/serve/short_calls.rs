@@ -18,12 +18,12 @@ const LONGEST_NS: u64 = 2_000_000_000;
 
 /// Keeps short calls.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct ShortCalls {
     packing: HashMap<u32, Packer>,
     room: usize,
 }
 
-impl Default for Keeper {
+impl Default for ShortCalls {
     fn default() -> Self {
         Self {
             packing: HashMap::new(),
@@ -32,7 +32,7 @@ impl Default for Keeper {
     }
 }
 
-impl Keeper {
+impl ShortCalls {
     /// True when a call that is listed like this is short, so that it is worth waiting for its end.
     pub(super) fn is_short(call: &CallOverview) -> bool {
         let length_ns = call.end_offset_ns.saturating_sub(call.start_offset_ns);
@@ -78,33 +78,42 @@ mod tests {
     use super::*;
     use crate::serve::testing::Recording;
 
-    fn kept(recording: &Recording) -> Option<PackedEvents> {
-        let mut keeper = Keeper::default();
-        recording.events.iter().filter_map(|event| keeper.take(event)).last()
+    fn packed(recording: &Recording) -> Option<PackedEvents> {
+        let mut short_calls = ShortCalls::default();
+        recording
+            .events
+            .iter()
+            .filter_map(|event| short_calls.take(event))
+            .last()
     }
 
     #[test]
     fn a_short_call_is_kept_without_what_its_client_sent() {
         let call = || Recording::of(1, "/x.Y/Z");
-        let short = kept(&call().sent("asked").received("told").ok()).unwrap();
+        let short = packed(&call().sent("asked").received("told").ok()).unwrap();
         assert_eq!(
             short,
-            kept(&call().sent("asked otherwise").received("told").ok()).unwrap()
+            packed(&call().sent("asked otherwise").received("told").ok()).unwrap()
         );
-        assert_eq!(kept(&call().received("told")), None);
-        assert_eq!(kept(&call().received(vec![0; MOST_BYTES + 1]).ok()), None);
+        assert_eq!(packed(&call().received("told")), None);
+        assert_eq!(packed(&call().received(vec![0; MOST_BYTES + 1]).ok()), None);
     }
 
     #[test]
     fn no_more_is_kept_than_there_is_room_for() {
-        let mut keeper = Keeper::default();
+        let mut short_calls = ShortCalls::default();
         let kept = (1..=6000).filter(|call| {
             let recording = Recording::of(*call, "/x.Y/Z").received(vec![0; 10_000]).ok();
-            recording.events.iter().filter_map(|event| keeper.take(event)).count() == 1
+            recording
+                .events
+                .iter()
+                .filter_map(|event| short_calls.take(event))
+                .count()
+                == 1
         });
         let kept = kept.count();
         assert!(kept > 4000 && kept * 10_000 <= TOTAL_BYTES, "{kept}");
         // A call that was let go gives its room back.
-        assert!(keeper.packing.is_empty() && keeper.room < MOST_BYTES);
+        assert!(short_calls.packing.is_empty() && short_calls.room < MOST_BYTES);
     }
 }

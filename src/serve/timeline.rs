@@ -1,6 +1,6 @@
 //! One call's events as the steps of its replay, on the time line that the options ask for. Pure: events in, steps out.
 //!
-//! The [`Player`] says what is sent; the reel says when, counted from the point where the replay begins: it cuts out the
+//! The [`Player`] says what is sent; the timeline says when, counted from the point where the replay begins: it cuts out the
 //! window that is to be played, clips long pauses, and lays repeated passes one after the other.
 
 use std::{num::NonZeroU64, time::Duration};
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{
     options::{End, Loops, Playback},
-    player::{Act, Finale, Hold, MaxFrames, Player, Step},
+    player::{Act, Hold, MaxFrames, PlayedEnding, Player, Step},
     restamp::Restamper,
     script::Call,
 };
@@ -44,14 +44,14 @@ struct Window {
     deadline_ns: u64,
 }
 
-/// What an event is to a reel.
+/// What an event is to a timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Head,
     Message,
     End,
     /// Nothing of it is sent.
-    Beside,
+    Unsent,
 }
 
 impl Kind {
@@ -60,14 +60,14 @@ impl Kind {
             EventKind::Headers(_) => Self::Head,
             EventKind::Message(message) if message.direction == Direction::Received => Self::Message,
             EventKind::End(_) => Self::End,
-            _ => Self::Beside,
+            _ => Self::Unsent,
         }
     }
 }
 
 /// Turns the events of a capture into the steps of one call.
 #[derive(Debug)]
-pub(super) struct Reel {
+pub(super) struct Timeline {
     player: Player,
     window: Window,
     line: Line,
@@ -77,14 +77,14 @@ pub(super) struct Reel {
     /// True when initial metadata, or what comes in its place, has been seen.
     headed: bool,
     /// The recorded ending, when nothing is to be sent before it.
-    only_end: Option<Finale>,
+    only_end: Option<PlayedEnding>,
     end: End,
     idles: bool,
     restamper: Option<Restamper>,
     state: State,
 }
 
-/// Where the reel is.
+/// Where the timeline is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Playing,
@@ -111,8 +111,8 @@ pub(super) enum Next {
     Stop,
 }
 
-impl Reel {
-    /// The reel of a whole call.
+impl Timeline {
+    /// The timeline of a whole call.
     pub(super) fn new(call: &Call, max_frames: MaxFrames, playback: &Playback) -> Self {
         let opening_ns = call.start_ns;
         let ended_ns = call.end.as_ref().map_or(u64::MAX, |(offset_ns, _)| *offset_ns);
@@ -160,8 +160,8 @@ impl Reel {
     }
 
     /// Sends no message: the messages are gone, and only the ending is left.
-    pub(super) fn drained(mut self, ending: Option<Finale>) -> Self {
-        self.only_end = Some(ending.unwrap_or_else(Finale::complete));
+    pub(super) fn drained(mut self, ending: Option<PlayedEnding>) -> Self {
+        self.only_end = Some(ending.unwrap_or_else(PlayedEnding::complete));
         self
     }
 
@@ -187,7 +187,7 @@ impl Reel {
             return self.next();
         }
         let kind = Kind::of(&event.kind);
-        if kind == Kind::Beside {
+        if kind == Kind::Unsent {
             self.player.take(event, &mut Vec::new());
             return Next::Read;
         }
@@ -207,7 +207,7 @@ impl Reel {
             return Next::Read;
         }
         match self.window.end_ns {
-            Some(end_ns) if event.offset_ns >= end_ns => self.pass_over(Finale::complete(), end_ns, out),
+            Some(end_ns) if event.offset_ns >= end_ns => self.pass_over(PlayedEnding::complete(), end_ns, out),
             _ => self.play(event, out),
         }
         self.next()
@@ -215,8 +215,8 @@ impl Reel {
 
     /// The initial metadata is out: where the rest begins.
     fn begin(&mut self, out: &mut Vec<Step>) -> Next {
-        if let Some(finale) = self.only_end.take() {
-            self.finale(finale, self.line.start_ns, out);
+        if let Some(ending) = self.only_end.take() {
+            self.play_ending(ending, self.line.start_ns, out);
             return Next::Stop;
         }
         if self.line.start_ns > self.window.opening_ns {
@@ -267,10 +267,10 @@ impl Reel {
         self.player.take(event, &mut steps);
         for step in steps {
             match step.act {
-                Act::End(finale) if recorded_end => self.pass_over(finale, step.offset_ns, out),
+                Act::End(ending) if recorded_end => self.pass_over(ending, step.offset_ns, out),
                 // The client asked for no more than this: an ending of its own, whatever the options say.
-                Act::End(finale) => {
-                    self.put(Act::End(finale), step.offset_ns, out);
+                Act::End(ending) => {
+                    self.put(Act::End(ending), step.offset_ns, out);
                     self.state = State::Over;
                 }
                 act => self.put(act, step.offset_ns, out),
@@ -278,8 +278,8 @@ impl Reel {
         }
     }
 
-    /// A pass has come to its end; `finale` is how the call ends when no other follows.
-    fn pass_over(&mut self, finale: Finale, offset_ns: u64, out: &mut Vec<Step>) {
+    /// A pass has come to its end; `ending` is how the call ends when no other follows.
+    fn pass_over(&mut self, ending: PlayedEnding, offset_ns: u64, out: &mut Vec<Step>) {
         let again = match self.passes_left {
             Loops::Forever => true,
             Loops::Times(times) => {
@@ -290,26 +290,26 @@ impl Reel {
         };
         // A pass without a message would be repeated in no time, for ever.
         if again && self.pass_messages > 0 {
-            self.line.place(offset_ns, Kept::AsClipped);
+            self.line.place(offset_ns, PauseKind::AsClipped);
             self.state = State::PassOver;
         } else {
-            self.finale(finale, offset_ns, out);
+            self.play_ending(ending, offset_ns, out);
         }
     }
 
-    fn finale(&mut self, recorded: Finale, offset_ns: u64, out: &mut Vec<Step>) {
-        let finale = match self.end {
-            _ if self.idles && !recorded.is_error() => Finale::Hold,
+    fn play_ending(&mut self, recorded: PlayedEnding, offset_ns: u64, out: &mut Vec<Step>) {
+        let ending = match self.end {
+            _ if self.idles && !recorded.is_error() => PlayedEnding::Hold,
             End::Recorded => recorded,
-            End::Ok => Finale::complete(),
-            End::Hold => Finale::Hold,
-            End::Unavailable => Finale::Status(Status {
+            End::Ok => PlayedEnding::complete(),
+            End::Hold => PlayedEnding::Hold,
+            End::Unavailable => PlayedEnding::Status(Status {
                 code: UNAVAILABLE,
-                message: "the job was ended here on purpose (capture serve --end unavailable)".to_owned(),
+                message: "the job was ended here on purpose, as this replay server was told to do".to_owned(),
                 ..Status::default()
             }),
         };
-        self.put(Act::End(finale), offset_ns, out);
+        self.put(Act::End(ending), offset_ns, out);
         self.state = State::Over;
     }
 
@@ -325,11 +325,11 @@ impl Reel {
         if offset_ns >= self.window.deadline_ns {
             hold.opening = Duration::from_nanos(offset_ns.saturating_sub(self.window.opening_ns));
         }
-        let kept = match &act {
-            Act::End(Finale::Break { .. }) => Kept::Silence,
-            _ => Kept::AsClipped,
+        let pause = match &act {
+            Act::End(PlayedEnding::Break { .. }) => PauseKind::Silence,
+            _ => PauseKind::AsClipped,
         };
-        let offset_ns = self.line.place(offset_ns, kept);
+        let offset_ns = self.line.place(offset_ns, pause);
         let act = match act {
             Act::Message { compressed, data } => {
                 self.pass_messages += 1;
@@ -367,7 +367,7 @@ struct Line {
 
 /// Which pauses are clipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
+enum PauseKind {
     AsClipped,
     /// A silence that tells something: so much of it stays.
     Silence,
@@ -383,10 +383,10 @@ impl Line {
         }
     }
 
-    fn place(&mut self, offset_ns: u64, kept: Kept) -> u64 {
+    fn place(&mut self, offset_ns: u64, pause: PauseKind) -> u64 {
         let mut gap_ns = offset_ns.saturating_sub(self.recorded_ns);
         if let Some(longest_ns) = self.longest_gap_ns {
-            let least_ns = if kept == Kept::Silence {
+            let least_ns = if pause == PauseKind::Silence {
                 nanoseconds(KEPT_SILENCE)
             } else {
                 0

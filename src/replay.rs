@@ -24,7 +24,7 @@ use self::{exchange::Exchange, expected::Recorded};
 use crate::{das::proto::FOCUS_DESCRIPTOR_SET, file::Attribute, grpc::descriptors::Descriptors};
 
 pub use error::CompareError;
-pub use options::{CompareOptions, IDLE_TIMEOUT};
+pub use options::CompareOptions;
 pub use outcome::{CallComparison, Comparison, FieldDifference};
 pub use pace::Rate;
 pub use paths::{PathError, PathRule};

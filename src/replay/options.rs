@@ -8,7 +8,7 @@ use super::{pace::Rate, paths::PathRule};
 use crate::grpc::DEFAULT_MAX_MESSAGE_BYTES;
 
 /// Wait for the server at most so long, unless told otherwise: production closes an idle job after about 30 s.
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Options of a comparison: what is compared, how closely, and at which speed.
 #[derive(Debug, Clone)]

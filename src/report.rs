@@ -38,5 +38,5 @@ pub use picture::{
 };
 pub use schema::{Schema, SchemaError};
 pub use stats_text::render as stats_text;
-pub use ticket::{BundledCapture, Ticket, TicketError, TicketOptions, bundle as bundle_ticket, make as make_ticket};
+pub use ticket::{BundledCapture, Ticket, TicketError, TicketOptions, bundle as bundle_ticket};
 pub use validation_text::render as validation_text;

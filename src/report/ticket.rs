@@ -72,7 +72,7 @@ pub struct Ticket {
 /// caller's. Gives what was packed, the manifest, and the archive's bytes.
 ///
 /// # Errors
-/// As [`make`], and when the archive cannot be written or cannot be made small enough.
+/// When the capture cannot be read, redacted or cut, when nothing useful fits, and when the archive cannot be written or cannot be made small enough.
 pub fn bundle(
     capture: &Path,
     archive: &mut File,
@@ -111,10 +111,7 @@ const ATTEMPTS: usize = 4;
 const MARGIN: u64 = 4096;
 
 /// Composes the bundle of a capture; scratch files are made in `scratch`, an empty folder of the caller's.
-///
-/// # Errors
-/// When the capture cannot be read, redacted or cut, or when nothing useful fits.
-pub fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticket, TicketError> {
+fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticket, TicketError> {
     let redacted = scratch.join("redacted.gcap");
     let mut source = Reader::open(capture)?;
     let changed = rewrite(

@@ -24,7 +24,7 @@ pub enum Range {
 }
 
 impl std::fmt::Display for Range {
-    /// As [`SliceOf::range`] says it.
+    /// As [`SliceOf::range`](crate::file::SliceOf::range) says it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Whole => f.write_str("whole"),

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use crate::{cli::remedies::told, file::remedy, transform::redact::Secrets};
+use crate::{cli::remedies::with_causes, file::remedy, transform::redact::Secrets};
 
 pub(crate) mod attach;
 pub(crate) mod bundle;
@@ -126,18 +126,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) => f.write_str(text),
             Self::Error(error) => {
-                let text = told(error.as_ref());
-                f.write_str(&text)?;
-                // Causes, unless the text already quotes them.
-                let (mut cause, mut said) = (error.source(), text);
-                while let Some(error) = cause {
-                    let text = told(error);
-                    if !said.contains(&text) && !said.contains(&error.to_string()) {
-                        write!(f, ": {text}")?;
-                        said.push_str(&text);
-                    }
-                    cause = error.source();
-                }
+                let said = with_causes(error.as_ref());
+                f.write_str(&said)?;
                 match refused(error.as_ref()).filter(|remedy| !said.contains(remedy)) {
                     Some(remedy) => write!(f, "; {remedy}"),
                     None => Ok(()),

@@ -4,19 +4,41 @@ use std::error::Error;
 
 mod analyze;
 mod das;
+mod file;
+mod record;
 mod report;
 mod tap;
 mod transform;
 
 /// The error itself without its causes, with the flags and commands that help.
 pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
-    const ROOMS: [fn(&(dyn Error + 'static)) -> Option<&'static str>; 4] =
+    const TOLD: [fn(&(dyn Error + 'static)) -> Option<String>; 3] = [file::told, record::told, tap::told];
+    const REMEDIES: [fn(&(dyn Error + 'static)) -> Option<&'static str>; 4] =
         [analyze::remedy, das::remedy, report::remedy, transform::remedy];
-    if let Some(text) = tap::told(error) {
-        return text;
+    if let Some(told) = TOLD.iter().find_map(|told| told(error)) {
+        return told;
     }
-    match ROOMS.iter().find_map(|remedy| remedy(error)) {
+    match REMEDIES.iter().find_map(|remedy| remedy(error)) {
         Some(remedy) => format!("{error}; {remedy}"),
         None => error.to_string(),
     }
+}
+
+/// The error with its causes, unless its text quotes them already, and with what helps against each.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut said = told(error);
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let (bare, told) = (error.to_string(), told(error));
+        if !said.contains(&bare) {
+            said.push_str(": ");
+            said.push_str(&told);
+        } else if let Some(remedy) = told.strip_prefix(&bare)
+            && !said.contains(remedy)
+        {
+            said.push_str(remedy);
+        }
+        cause = error.source();
+    }
+    said
 }

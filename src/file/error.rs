@@ -121,7 +121,7 @@ impl fmt::Display for FileError {
         }
         match &self.kind {
             FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                write!(f, ": the file exists; choose another name, or --force to replace it")
+                write!(f, ": the file exists; choose another name")
             }
             FileErrorKind::Io(error) => {
                 write!(f, ": {error}")?;
@@ -133,12 +133,7 @@ impl fmt::Display for FileError {
                     _ => Ok(()),
                 }
             }
-            FileErrorKind::NotACapture => {
-                write!(
-                    f,
-                    ": it is not a capture file (`capture import` makes one from length-delimited frames, a gRPC binary log or an MCAP file)"
-                )
-            }
+            FileErrorKind::NotACapture => write!(f, ": it is not a capture file"),
             // A release never needs itself: a build from before the first one does.
             FileErrorKind::UnreadableVersion { found, needs } if needs == env!("CARGO_PKG_VERSION") => write!(
                 f,
@@ -151,15 +146,7 @@ impl fmt::Display for FileError {
                 ": it is format {found} and this build reads up to {}; grpc-capture {needs} reads it",
                 super::VERSION
             ),
-            // Where what is damaged is listed, its remedy was taken, or is said once for all.
-            FileErrorKind::Corrupt(what) if f.alternate() => write!(f, ": {what}"),
-            FileErrorKind::Corrupt(what) => {
-                write!(f, ": {what}; `capture recover")?;
-                if let Some(path) = path {
-                    write!(f, " {path}")?;
-                }
-                write!(f, "` saves the rest")
-            }
+            FileErrorKind::Corrupt(what) => write!(f, ": {what}"),
             FileErrorKind::UnknownCodec(name) => {
                 write!(
                     f,

@@ -195,7 +195,7 @@ impl<R: Read + Seek> Scanner<R> {
 
     fn chunk(&mut self, byte: u64, stored_at: u64, head: ChunkHead, content: Content) -> Result<Step, FileError> {
         if let Err(error) = check_lengths(&head) {
-            let damage = chunk_damage(byte, &head, format!("{error:#}"));
+            let damage = chunk_damage(byte, &head, format!("{error}"));
             return Ok(Step {
                 byte,
                 found: Found::Bad(damage),

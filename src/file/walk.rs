@@ -200,7 +200,7 @@ fn open_checked(
     head: ChunkHead,
     stored: &[u8],
 ) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
-    let content = opener.open(&head, stored).map_err(|error| format!("{error:#}"));
+    let content = opener.open(&head, stored).map_err(|error| error.to_string());
     let content = content.and_then(|raw| Ok((chunk::leaves(&raw, &head)?, raw)));
     match content {
         Ok((Some(leaves), raw)) => Ok(GoodChunk {

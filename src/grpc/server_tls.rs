@@ -65,6 +65,7 @@ pub enum ExistingCa {
 pub struct ServerTlsError {
     act: String,
     problem: String,
+    exists: bool,
 }
 
 impl ServerTlsError {
@@ -72,7 +73,13 @@ impl ServerTlsError {
         Self {
             act: act.into(),
             problem: problem.to_string(),
+            exists: false,
         }
+    }
+
+    /// True when a file is where the authority's certificate is to be written; [`ExistingCa::Replace`] replaces it.
+    pub(crate) const fn is_of_existing_file(&self) -> bool {
+        self.exists
     }
 }
 
@@ -175,8 +182,7 @@ fn self_signed(ca: &Path, existing: ExistingCa, ips: &[IpAddr]) -> Result<Pair, 
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &authority).map_err(failed)?;
-    write(ca, existing, authority.pem().as_bytes())
-        .map_err(|error| ServerTlsError::new(format!("write the CA file {}", ca.display()), &remedy(&error)))?;
+    write(ca, existing, authority.pem().as_bytes()).map_err(|error| unwritten(ca, &error))?;
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     Ok((vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key)))
 }
@@ -191,10 +197,13 @@ fn write(path: &Path, existing: ExistingCa, pem: &[u8]) -> io::Result<()> {
     options.open(path)?.write_all(pem)
 }
 
-fn remedy(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::AlreadyExists {
-        "it exists already; --force replaces it".to_owned()
-    } else {
-        error.to_string()
+fn unwritten(ca: &Path, error: &io::Error) -> ServerTlsError {
+    let act = format!("write the CA file {}", ca.display());
+    if error.kind() != io::ErrorKind::AlreadyExists {
+        return ServerTlsError::new(act, error);
+    }
+    ServerTlsError {
+        exists: true,
+        ..ServerTlsError::new(act, &"it exists already")
     }
 }

@@ -11,7 +11,7 @@ pub enum RecorderError {
     #[error("could not start the recorder's thread")]
     Start(#[source] std::io::Error),
     /// The sink failed; what it had taken before stays where it is.
-    #[error("could not {act} the capture: {source}; `capture recover` saves what is in the file")]
+    #[error("could not {act} the capture: {source}")]
     Sink {
         /// What was being done: `write`, `read back what waited for`, `flush`, `keep` or `finish`.
         act: &'static str,
@@ -24,15 +24,15 @@ pub enum RecorderError {
     },
     /// The queue was full and [`Overflow::Abort`](super::Overflow::Abort) was asked for; the capture is complete up to there.
     #[error(
-        "stopped recording: the queue was full and {lost} messages were left out; record to a faster disk, raise the \
-         queue, or choose --on-overflow block or gap"
+        "stopped recording: the queue was full and {lost} messages were left out; record to a faster disk, or \
+         raise the queue"
     )]
     Overflow {
         /// Messages that were left out.
         lost: u64,
     },
     /// The writer thread died.
-    #[error("the recorder's thread stopped unexpectedly; `capture recover` saves what is in the file")]
+    #[error("the recorder's thread stopped unexpectedly")]
     Lost,
 }
 

@@ -22,9 +22,11 @@ use pace::{MUCH, Pace};
 
 mod batch;
 mod direct;
+mod meddling;
 mod pace;
 mod recorded;
 
+pub(crate) use meddling::Meddling;
 pub(crate) use recorded::RecordedFile;
 
 /// When what was written is made to survive a power failure. The header always is, when the capture is begun.

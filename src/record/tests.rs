@@ -455,10 +455,7 @@ async fn a_failing_sink_refuses_what_follows_and_reports_what_was_written() {
     assert!(handle.call(CallStart::default()).is_err());
     let error = recorder.finish().await.unwrap_err();
     let text = error.to_string();
-    assert!(
-        text.contains("no space left") && text.contains("capture recover"),
-        "{text}"
-    );
+    assert!(text.contains("no space left"), "{text}");
     let RecorderError::Sink {
         act, written, refused, ..
     } = error

@@ -119,7 +119,7 @@ pub enum ProxyError {
     #[error(transparent)]
     Rest(#[from] RestError),
     /// TLS towards clients cannot be set up.
-    #[error(transparent)]
+    #[error("{0}")]
     Tls(#[from] ServerTlsError),
     /// The target cannot be dialled as the options say.
     #[error(transparent)]

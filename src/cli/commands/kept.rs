@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingSummary, RecordingTotals, StoredFiles};
 
 use super::output::{counted, grouped};
+use crate::cli::remedies::with_causes;
 
 /// Files that an error names one by one.
 const NAMED: usize = 3;
@@ -30,11 +31,13 @@ pub(crate) fn failure(failure: &RecordingFailure, totals: &RecordingTotals) -> S
         stored: Some(held),
     } = failure
     else {
-        return failure.to_string();
+        return with_causes(failure);
     };
     let mut text = match error {
-        RecorderError::Sink { act, source, .. } => format!("could not {act} the capture: {source}"),
-        other => other.to_string(),
+        RecorderError::Sink { act, source, .. } => {
+            format!("could not {act} the capture: {}", with_causes(source.as_ref()))
+        }
+        other => with_causes(other),
     };
     let files: Vec<_> = held.files.iter().map(|file| file.path.display().to_string()).collect();
     let Some(first) = files.first() else {

@@ -71,7 +71,7 @@ fn verify(path: &Path) -> Result<Report, Failure> {
             byte: error.byte().unwrap_or(0),
             chunk: None,
             event: None,
-            what: format!("{error:#}"),
+            what: error.to_string(),
         });
     }
     let damaged = !verified.damage.is_empty();

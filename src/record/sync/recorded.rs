@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use super::meddling::Meddling;
 use crate::file::{NewFile, create_first, create_private};
 
 /// So much of the beginning of a file is read again at its end, 32 MiB: the header and all that most captures hold, in a
@@ -242,10 +243,7 @@ impl RecordedFile {
         if lock(&self.beginning).is_in(&self.file)? {
             Ok(())
         } else {
-            Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "another program wrote into the file while it was recorded; `capture verify` tells what is damaged",
-            ))
+            Err(io::Error::new(io::ErrorKind::InvalidData, Meddling::Overwritten))
         }
     }
 
@@ -309,13 +307,7 @@ impl RecordedFile {
 
 /// Somebody else made the file longer or shorter.
 pub(super) fn changed(found: u64, written: u64) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!(
-            "another program changed the file while it was recorded: it has {found} bytes, and {written} were written; \
-             `capture verify` tells what it still holds"
-        ),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, Meddling::Resized { found, written })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -367,11 +359,10 @@ mod tests {
             let length = at < 3;
             assert_eq!(file.check_roughly().is_err(), length, "touch {at}");
             assert_eq!(file.append(b"chunk").is_err(), length, "touch {at}");
-            let text = file.check_end().unwrap_err().to_string();
-            assert!(
-                text.contains("another program") && text.contains("capture verify"),
-                "{text}"
-            );
+            let error = file.check_end().unwrap_err();
+            assert!(error.to_string().contains("another program"), "{error}");
+            let kind = error.get_ref().and_then(|inner| inner.downcast_ref::<Meddling>());
+            assert!(kind.is_some(), "its kind, which the remedy goes by: {error:?}");
         }
     }
 

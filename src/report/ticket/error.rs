@@ -13,7 +13,7 @@ use crate::{
 #[non_exhaustive]
 pub enum TicketError {
     /// The capture cannot be read, or a scratch file cannot be written.
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
     /// It cannot be cut.
     #[error(transparent)]

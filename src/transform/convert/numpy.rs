@@ -69,7 +69,7 @@ const NO_CANVAS: i64 = -1;
 #[non_exhaustive]
 pub enum NumpyError {
     /// The capture cannot be read.
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
     /// The array cannot be written.
     #[error("could not write the array: {0}")]

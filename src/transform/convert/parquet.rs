@@ -58,7 +58,7 @@ const SCHEMA: &str = "message spectrogram {
 #[non_exhaustive]
 pub enum ParquetExportError {
     /// The capture cannot be read.
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
     /// The table cannot be written.
     #[error("could not write the table: {0}")]

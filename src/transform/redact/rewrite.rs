@@ -60,7 +60,7 @@ pub struct Withheld {
 #[non_exhaustive]
 pub enum RedactError {
     /// The capture cannot be read, or the new one cannot be written.
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
     /// The new capture cannot be opened again to be searched.
     #[error("the new capture cannot be opened to be searched: {0}")]

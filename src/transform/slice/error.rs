@@ -10,7 +10,7 @@ use crate::{
 #[non_exhaustive]
 pub enum SliceError {
     /// The capture cannot be read, or the slice cannot be written.
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
     /// There is no such call.
     #[error("there is no call {call}; the capture holds {known}")]

@@ -15,7 +15,7 @@ pub(crate) const AUTHOR: &str = "note";
 #[non_exhaustive]
 pub enum NoteError {
     /// The capture cannot be read, or the new one cannot be written.
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
     /// There is no such time.
     #[error("the capture ends at {ends_s:.3} s, before {at_s:.3} s")]

@@ -172,7 +172,7 @@ impl Builder {
         self
     }
 
-    /// Sets the largest request that is read, in bytes; the default is [`DEFAULT_MAX_MESSAGE_BYTES`].
+    /// Sets the largest request that is read, in bytes; the default is `DEFAULT_MAX_MESSAGE_BYTES`.
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
         self.wire.max_request_bytes = bytes;
         self

@@ -66,7 +66,7 @@ pub struct ProxyOptions {
     /// not used, for nothing is added to a call.
     pub dial: DialOptions,
     /// Largest message that is recorded, in bytes; larger ones are passed on, and are a gap in the capture. Default
-    /// [`DEFAULT_MAX_MESSAGE_BYTES`].
+    /// `DEFAULT_MAX_MESSAGE_BYTES`.
     pub max_message_bytes: usize,
     /// Payload bytes to record before the proxy stops. Default: no limit.
     pub max_bytes: Option<u64>,

@@ -23,7 +23,7 @@ pub struct CallLimits {
     pub max_frames: Option<u64>,
     /// Payload bytes to record, over all calls of a job; the message that reaches it is still recorded.
     pub max_bytes: Option<u64>,
-    /// Largest payload accepted, in bytes. Default [`DEFAULT_MAX_MESSAGE_BYTES`].
+    /// Largest payload accepted, in bytes. Default `DEFAULT_MAX_MESSAGE_BYTES`.
     pub max_message_bytes: usize,
 }
 

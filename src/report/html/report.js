@@ -194,7 +194,7 @@
     const when = unix === null ? 'a pause that is cut short' : `${clock(unix, 1)} UTC`;
     const what = code === 0 ? 'no row' : code === 1 ? 'no finite value' : `${value(p.about, code).toFixed(1)} dB`;
     const where = p.up === 'first' ? `sensor ${sensorName(row)}` : `sensor ${sensorName(state.column)}, ${frequency(row)}`;
-    readout.textContent = `${when} (+${(us / 1e6).toFixed(3)} s) · ${where} · ${what}${p.up === 'first' && code > 1 ? ' over the median' : ''}`;
+    readout.textContent = `${when} (+${(us / 1e6).toFixed(3)} s) · ${where} · ${what}${p.up === 'first' && code > 1 ? ' above the median' : ''}`;
   };
   const point = (p, us, row) => {
     state.us = clamp(us, 0, data.length_us); state.row = row;

@@ -1,10 +1,11 @@
 //! What is in the files of a recording that could not be written to its end, and what that is to its reports.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::file::Summary;
 use crate::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingSummary, RecordingTotals, StoredFiles};
 
-use super::output::{counted, grouped};
+use super::output::{beside, counted, grouped};
 use crate::cli::remedies::with_causes;
 
 /// Files that an error names one by one.
@@ -15,6 +16,43 @@ pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Op
     match written {
         Err(RecordingFailure::Write { stored, .. }) => stored.as_deref(),
         _ => None,
+    }
+}
+
+/// What a report says of the files of a recording.
+pub(crate) struct Content<'a> {
+    /// Totals of the files; `None` where nothing is known of them.
+    pub(crate) summary: Option<Summary>,
+    /// Messages that are lost: those of the gaps, and those that could not be written.
+    pub(crate) gaps: u64,
+    /// The capture, or the pattern of a series; `None` where there is no file.
+    pub(crate) capture: Option<PathBuf>,
+    /// The files of a series; `None` where the recording is one file.
+    pub(crate) series: Option<&'a [RecordedCapture]>,
+}
+
+/// The content of a recording at `path`, whether it could be written to its end or not.
+pub(crate) fn content<'a>(
+    written: &'a Result<RecordingSummary, RecordingFailure>,
+    totals: &RecordingTotals,
+    path: &Path,
+    numbered: bool,
+) -> Content<'a> {
+    let (written, held) = (written.as_ref().ok(), stored(written));
+    let files = written.map(|written| &written.files).or(held.map(|held| &held.files));
+    Content {
+        summary: written.map(|written| written.summary).or(held.map(|held| held.summary)),
+        gaps: match (written, held) {
+            (Some(written), _) if !numbered => written.summary.gaps,
+            (_, Some(held)) => totals.gaps + unwritten(totals, held),
+            _ => totals.gaps,
+        },
+        capture: match files.map(|files| files.first()) {
+            _ if numbered => Some(beside(path, ".*.gcap")),
+            Some(file) => file.map(|file| file.path.clone()),
+            None => Some(path.to_owned()),
+        },
+        series: files.filter(|_| numbered).map(Vec::as_slice),
     }
 }
 

@@ -79,20 +79,14 @@ struct CallEnding<'a> {
 pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
     let (outcome, mut errors) = judge(args, session);
     let (written, held) = (session.written.as_ref().ok(), kept::stored(&session.written));
-    let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
     let totals = &session.totals;
     let numbered = args.series.is_numbered();
-    let gaps = match (written, held) {
-        (Some(written), _) if !numbered => written.summary.gaps,
-        (_, Some(held)) => totals.gaps + kept::unwritten(totals, held),
-        _ => totals.gaps,
-    };
-    let files = written.map(|written| &written.files).or(held.map(|held| &held.files));
-    let capture = match files.map(|files| files.first()) {
-        _ if numbered => Some(output::beside(&session.path, ".*.gcap")),
-        Some(file) => file.map(|file| file.path.clone()),
-        None => Some(session.path.clone()),
-    };
+    let kept::Content {
+        summary,
+        gaps,
+        capture,
+        series,
+    } = kept::content(&session.written, totals, &session.path, numbered);
     // The content of the files, where it is less than what came.
     let stored = match (written, held) {
         (_, Some(held)) => Some(&held.summary),
@@ -117,7 +111,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
     }
     let report = Report {
         capture: capture.map(|path| path.display().to_string()),
-        files: files.filter(|_| numbered).map(|files| series::files_json(files)),
+        files: series.map(series::files_json),
         files_text: series::files_text(&args.series, &session.path, written, held),
         filtered: session.outcome.filtered,
         unrecorded_calls: session.outcome.unrecorded_calls,

@@ -80,20 +80,14 @@ pub(super) fn build(args: &RecordArgs, recording: RecordedJob) -> (Outcome, Repo
     let calls = recording.outcome.as_ref().map_or(&[][..], |outcome| &outcome.calls);
     let written = recording.written.as_ref().ok();
     let held = kept::stored(&recording.written);
-    let summary = written.map(|written| written.summary).or(held.map(|held| held.summary));
     let totals = &recording.totals;
     let numbered = args.series.is_numbered();
-    let gaps = match (written, held) {
-        (Some(written), _) if !numbered => written.summary.gaps,
-        (_, Some(held)) => totals.gaps + kept::unwritten(totals, held),
-        _ => totals.gaps,
-    };
-    let files = written.map(|written| &written.files).or(held.map(|held| &held.files));
-    let capture = match files.map(|files| files.first()) {
-        _ if numbered => Some(output::beside(&recording.path, ".*.gcap")),
-        Some(file) => file.map(|file| file.path.clone()),
-        None => Some(recording.path.clone()),
-    };
+    let kept::Content {
+        summary,
+        gaps,
+        capture,
+        series,
+    } = kept::content(&recording.written, totals, &recording.path, numbered);
     let only = calls.len() == 1 && !recording.shared;
     let endings: Vec<_> = calls.iter().map(|call| ending(call, held, only)).collect();
     if let Some(RecordingSummary { files, .. }) = written
@@ -128,7 +122,7 @@ pub(super) fn build(args: &RecordArgs, recording: RecordedJob) -> (Outcome, Repo
         }),
         hurried_chunks: written.map_or(0, |written| written.cheaper_chunks),
         errors,
-        files: files.filter(|_| numbered).map(|files| series::files_json(files)),
+        files: series.map(series::files_json),
         files_text: series::files_text(&args.series, &recording.path, written, held),
         validation: recording.judged,
     };

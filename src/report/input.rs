@@ -84,7 +84,7 @@ pub struct CollectOptions {
     pub expectations: Expectations,
     /// Findings of this severity and above fail the capture.
     pub fails_from: Severity,
-    /// How `pandadatastream` payloads are read; a guess by default.
+    /// The layout by which `pandadatastream` payloads are read; a guess by default.
     pub layout: Layout,
     /// The flags that say so, for the report's commands.
     pub layout_flag: Option<String>,

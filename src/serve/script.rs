@@ -61,7 +61,7 @@ pub(crate) struct Call {
     pub shape: Option<JobShape>,
     /// All of it, when it is short.
     pub(super) packed: Option<PackedEvents>,
-    /// Where its opening is in the file, where that is known.
+    /// The place of its call start in the file, when known.
     pub(super) place: Option<EventPlace>,
 }
 

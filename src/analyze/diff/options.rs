@@ -9,7 +9,7 @@ pub(crate) const WINDOW: usize = 64;
 /// Which metadata is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MetadataMode {
-    /// What stays the same from run to run.
+    /// Only the names and values that are equal in every run.
     #[default]
     Stable,
     /// Everything, dates and user agents included.
@@ -18,7 +18,7 @@ pub enum MetadataMode {
     Ignore,
 }
 
-/// How to compare.
+/// Options of a comparison of two captures.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DiffOptions {
     /// Values differ when by more than this, dB; 0 by default: every bit counts.

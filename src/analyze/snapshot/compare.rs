@@ -17,7 +17,7 @@ pub fn compare(golden: &str, new: &str, tolerance: GoldenTolerance) -> GoldenDif
     diff::diff(&golden, &new, |golden, new| line::alike(golden, new, tolerance))
 }
 
-/// What is all that differs, where that is little enough to be no change of the stream.
+/// The only kind of difference between two golden texts, when it does not show a change of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum OnlyDiffers {
     /// Message digests: structure and statistics are the same, and the bytes are others, as in every recording of a live
@@ -27,7 +27,7 @@ pub(crate) enum OnlyDiffers {
     Measured(f64),
 }
 
-/// What is all that differs between golden text and new text; `None` when they are alike, and when counts, structure or
+/// The only kind of difference between golden text and new text; `None` when they are alike, and when counts, structure or
 /// words differ.
 #[must_use]
 pub(crate) fn only_differs(golden: &str, new: &str) -> Option<OnlyDiffers> {

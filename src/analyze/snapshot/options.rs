@@ -24,7 +24,7 @@ impl Default for SnapshotOptions {
     }
 }
 
-/// Whether the text holds a part.
+/// The choice whether the golden text includes a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotPart {
     /// It does.

@@ -303,7 +303,7 @@ fn breaks(breaks: &Breaks) -> String {
     }
 }
 
-/// Where something is, by numbers that do not depend on time.
+/// A place without its times: call, message and row.
 fn at(place: &Place) -> String {
     let parts = [
         place.call.map(|call| format!("call {call}")),

@@ -112,7 +112,7 @@ impl Baseline {
         })
     }
 
-    /// How much worse a measurement may be unless somebody says: `KNOWN_NOISE_TOLERANCE` or `DEFAULT_TOLERANCE`.
+    /// The default tolerance, as a share of the baseline: `KNOWN_NOISE_TOLERANCE` or `DEFAULT_TOLERANCE`.
     #[must_use]
     pub const fn tolerance(&self) -> f64 {
         if self.captures >= KNOWN_FROM {

@@ -102,7 +102,8 @@ struct Open {
 impl Delivery {
     pub(super) fn new(source: TimingSource) -> Self {
         #[expect(clippy::expect_used, reason = "the crate takes 0 to 5 digits")]
-        let waits = Histogram::new(DIGITS).expect("three digits are allowed");
+        let waits =
+            Histogram::new(DIGITS).expect("a histogram takes 0 to 5 significant digits, and DIGITS is one of them");
         let timing = Timing {
             source,
             ..Timing::default()

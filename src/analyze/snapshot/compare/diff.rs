@@ -17,7 +17,7 @@ pub enum DiffColour {
     Ansi,
 }
 
-/// Whether a line is equal, missing or new.
+/// The state of a line: equal, missing or new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineChange {
     /// It is in both texts; what the golden text says is shown.

@@ -1,6 +1,6 @@
-//! How far measured numbers may lie apart.
+//! The tolerance for measured numbers in golden text.
 
-/// How far measured numbers may lie apart.
+/// The largest difference of measured numbers that counts as equal.
 ///
 /// A number is measured when it is written with a point or an exponent; counts and ids are not, and must be equal. Two
 /// measured numbers are alike when they differ by no more than `abs`, or by no more than `rel` times the larger one.

@@ -9,7 +9,7 @@ use crate::analyze::stats::TimingSource;
 /// Version of the baseline file.
 pub(crate) const VERSION: u32 = 1;
 
-/// What a stream once achieved; its serialized form is the baseline file. A metric that was not measured is `None`.
+/// The measurements of an earlier stream; its serialized form is the baseline file. A metric that was not measured is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baseline {
     /// Version of the file, `VERSION`.

@@ -188,7 +188,7 @@ def text_json(rng, data):
     """JSON changed in one value, or no JSON any more."""
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return flip(rng, data)
     pick = rng.random()
     if pick < 0.15:

@@ -235,13 +235,13 @@ def printed(command, ran, folder):
     if command.prints == "json" and ran.code in (0, 1, 3) and ran.out and len(ran.out) < 1 << 20:
         try:
             json.loads(ran.out)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return f"JSON: {error}"
     if command.prints == "jsonl" and ran.code == 0 and len(ran.out) < 1 << 20:
         try:
             for line in ran.out.split(b"\n"):
                 json.loads(line or b"0")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return f"JSON: {error}"
     if command.name == "validate junit" and os.path.exists(f"{folder}/out.other"):
         try:

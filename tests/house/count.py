@@ -23,8 +23,8 @@ import _rust
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-# The rooms from top to bottom: a room uses only rooms below it. lib.rs and main.rs are free.
-ROOMS = ("cli", "report", "tap", "serve", "replay", "record", "analyze", "transform", "das", "grpc", "file", "model")
+# The layers from top to bottom: a layer uses only layers below it. lib.rs and main.rs are free.
+LAYERS = ("cli", "report", "tap", "serve", "replay", "record", "analyze", "transform", "das", "grpc", "file", "model")
 
 MOST_CODE_LINES = 400
 MOST_MODULES = 15
@@ -86,9 +86,9 @@ def file_circles(edges):
     return found, sum(len(members) for members in _graph.circles(graph))
 
 
-def room_breaks(edges):
-    """Uses of a room above the own one."""
-    rank = {room: at for at, room in enumerate(ROOMS)}
+def layer_breaks(edges):
+    """Uses of a layer above the own one."""
+    rank = {layer: at for at, layer in enumerate(LAYERS)}
     found = []
     for one, other in sorted(edges.lines):
         a, b = ((edges.module_of[file].path or ("",))[0] for file in (one, other))
@@ -97,9 +97,9 @@ def room_breaks(edges):
     return found
 
 
-def outside_rooms(crates):
+def outside_layers(crates):
     tops = {name for crate in crates.values() for name in crate.root.children}
-    return [f"src/{name}" for name in sorted(tops - set(ROOMS))]
+    return [f"src/{name}" for name in sorted(tops - set(LAYERS))]
 
 
 def documented(folder):
@@ -186,8 +186,8 @@ def counts(project, documentation):
         Count("  pairs in them that use each other", None, pairs),
         Count("circles of single files", 0, file_sets),
         Count("  files in them", None, [], files),
-        Count("uses of a room above the own", 0, room_breaks(edges)),
-        Count("modules at the top that are no room", 0, outside_rooms(crates)),
+        Count("uses of a higher layer", 0, layer_breaks(edges)),
+        Count("modules at the top that are no layer", 0, outside_layers(crates)),
     ]
     if documentation:
         modules, items = documented(documentation)

@@ -33,7 +33,7 @@ class Circles(unittest.TestCase):
         files["b.rs"] = "pub struct B; // crate::a::A\nconst T: &str = \"see crate::a::A\"; /* super::a */"
         self.assertEqual(self.numbers(files), (0, 0))
 
-    def test_deep_below_a_room(self):
+    def test_deep_below_a_layer(self):
         files = {
             "lib.rs": "mod a;",
             "a.rs": "mod x; mod y;",
@@ -106,19 +106,19 @@ class Circles(unittest.TestCase):
 
 
 class Rooms(unittest.TestCase):
-    def test_a_room_uses_only_rooms_below(self):
+    def test_a_layer_uses_only_layers_below(self):
         files = {
             "lib.rs": "mod tap; mod file; pub use tap::Tap;",
             "tap.rs": "use crate::file::File; pub struct Tap(File);",
             "file.rs": "pub struct File;",
         }
-        self.assertEqual(tree(files)["uses of a room above the own"].number, 0)
+        self.assertEqual(tree(files)["uses of a higher layer"].number, 0)
         files["file.rs"] = "pub struct File; impl File { fn f(_: &crate::tap::Tap) {} }"
-        self.assertEqual(tree(files)["uses of a room above the own"].number, 1)
+        self.assertEqual(tree(files)["uses of a higher layer"].number, 1)
 
-    def test_a_module_that_is_no_room(self):
+    def test_a_module_that_is_no_layer(self):
         files = {"lib.rs": "mod tap; mod cellar;", "tap.rs": "", "cellar.rs": ""}
-        self.assertEqual(tree(files)["modules at the top that are no room"].instances, ["src/cellar"])
+        self.assertEqual(tree(files)["modules at the top that are no layer"].instances, ["src/cellar"])
 
 
 class Files(unittest.TestCase):

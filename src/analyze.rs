@@ -1,4 +1,4 @@
-//! What a capture holds and what is wrong with it: findings, statistics, golden text, the difference of two captures.
+//! Analyses of captures: findings, statistics, golden text, the difference of two captures.
 
 pub(crate) mod diff;
 pub(crate) mod snapshot;

@@ -1,4 +1,5 @@
-//! The domain: spectrogram streams of a Focus Server, their two dialects, the REST contract, and what is expected of a job.
+//! The domain of this program: spectrogram streams of a Focus Server, their two dialects, the REST contract, and what
+//! is expected of a job.
 
 pub(crate) mod dialect;
 pub(crate) mod expect;

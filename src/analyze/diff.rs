@@ -1,4 +1,4 @@
-//! Two captures, aligned call by call and row by row: what is missing, extra, moved, changed.
+//! Comparison of two captures, aligned call by call and row by row: what is missing, extra, moved, changed.
 //!
 //! Calls are aligned by method and request, then by order; rows by row index and start time within a window of
 //! [`WINDOW`] rows, so that memory does not grow with the captures. Messages of other methods are aligned by their bytes.
@@ -65,7 +65,7 @@ pub fn diff<A: Read + Seek, B: Read + Seek>(
     Ok(diff_with_map(a, b, options)?.0)
 }
 
-/// As [`diff()`], and a map of the differences of the call that has most rows.
+/// Compares two captures as [`diff()`] does, and also maps the differences of the call that has most rows.
 ///
 /// # Errors
 /// When a capture cannot be read.

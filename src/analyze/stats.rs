@@ -1,4 +1,4 @@
-//! The numbers of a stream: structure, amplitude and timing, in one pass, live or from a capture.
+//! Statistics of a stream: structure, amplitude and timing, in one pass, live or from a capture.
 //!
 //! [`StatsCollector`] watches events and gives a [`Stats`], a plain value. Memory is bounded: values are kept for exact
 //! percentiles up to [`EXACT_VALUES`] and counted beyond; sensors, calls, shapes and canvases are told apart up to named
@@ -63,7 +63,7 @@ pub(crate) use rows::{Breaks, LinesDt, RowTiming, Spread};
 pub(crate) use structure::{Sensors, Structure};
 
 impl Stats {
-    /// The statistics of the events from where a reader stands to the end of its capture.
+    /// Computes the statistics of the events from the reader's position to the end of its capture.
     ///
     /// # Errors
     /// As [`Reader::next_event`].
@@ -71,7 +71,7 @@ impl Stats {
         Self::with(reader, StatsOptions::default())
     }
 
-    /// As [`Self::of`], with options.
+    /// Does the same as [`Self::of`], with options.
     ///
     /// # Errors
     /// As [`Reader::next_event`].

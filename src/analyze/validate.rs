@@ -1,4 +1,4 @@
-//! Whether a spectrogram stream is right, with reasons: live, or from a capture.
+//! Validation of spectrogram streams: live, or from a capture.
 //!
 //! A [`Validator`] watches events in one pass. Each [`Rule`] says what must hold; what breaks it becomes a
 //! [`Finding`], and repeats are folded into one with a count, the first place, the last, and the worst example. Memory
@@ -76,14 +76,14 @@ pub use reading::ReadTo;
 pub use rule::Rule;
 pub use rules::RULES;
 
-/// Lowest severity that fails a validation.
+/// The lowest severity that fails a validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strictness {
-    /// Errors. The default.
+    /// Only errors fail it. The default.
     #[default]
     Normal,
-    /// Errors and warnings.
+    /// Errors and warnings fail it.
     Strict,
 }
 
@@ -122,7 +122,7 @@ pub struct Validator {
 /// The outcome of a validation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Validation {
-    /// What was noticed, worst first: by severity, then by count, then by place.
+    /// The findings, worst first: by severity, then by count, then by place.
     pub findings: Vec<Finding>,
     /// Calls that carried a spectrogram stream.
     pub calls: u32,
@@ -136,9 +136,9 @@ pub struct Validation {
     pub rows: u64,
     /// Bytes of the messages as they stood on the wire.
     pub message_bytes: u64,
-    /// What was expected, and by whom.
+    /// The expectations, with the source of each.
     pub expected: Vec<ExpectedItem>,
-    /// What was seen, as far as it can be expected again.
+    /// The observed properties that a later stream can be expected to have.
     pub observed: Observed,
 }
 
@@ -168,7 +168,7 @@ impl Validation {
 }
 
 impl Validator {
-    /// A validator of a capture with this header, or of a stream that is being recorded under it.
+    /// Makes a validator for a capture with this header, or for a stream that is being recorded under it.
     ///
     /// The header tells whether offsets are those of a delivery ([`Attribute::TIMING`]); what it expects of the stream
     /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top. It tells, too,
@@ -193,7 +193,7 @@ impl Validator {
         }
     }
 
-    /// Reads `pandadatastream` payloads by a layout that somebody knows; the default is a guess, and a finding says so.
+    /// Reads `pandadatastream` payloads with a known layout; the default is a guess, and a finding says so.
     #[must_use]
     pub fn with_layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
@@ -201,28 +201,28 @@ impl Validator {
         self
     }
 
-    /// Takes messages of up to this many bytes, however they are packed, as the recorder does that it watches.
+    /// Accepts messages up to this many bytes, compressed or not, as the recorder does.
     #[must_use]
     pub fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.frames = self.frames.with_max_message_bytes(bytes);
         self
     }
 
-    /// What can be said while the stream still comes: how many errors were noticed so far, and rule and place of the
-    /// latest; `None` when there was none.
+    /// The state of the validation while the stream is still arriving: how many errors were noticed so far, and rule
+    /// and place of the latest; `None` when there was none.
     #[must_use]
     pub fn latest_error(&self) -> Option<(u64, &'static str, Place)> {
         self.log.latest_error()
     }
 
-    /// The verdict and its reasons, of a capture that was read to its end or of a stream that is over; each place with its
-    /// time by the header's clock.
+    /// Ends the validation of a capture that was read to its end, or of a stream that has ended, and returns the
+    /// result; each place with its time by the header's clock.
     #[must_use]
     pub fn finish(self) -> Validation {
         self.finish_at(&ReadTo::End)
     }
 
-    /// As [`Self::finish`], of a capture that could be read only so far.
+    /// Does the same as [`Self::finish`] for a capture that could be read only up to `read_to`.
     #[must_use]
     pub fn finish_at(self, read_to: &ReadTo) -> Validation {
         let anchor_unix_ns = self.anchor_unix_ns;

@@ -40,23 +40,23 @@ pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod verify;
 
-/// The result of a command; main turns it into the exit code.
+/// The outcome of a command; main turns it into the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All is well.
+    /// The command succeeded.
     Ok,
-    /// Something was found: a failed validation, a difference, a stream without frames.
+    /// The command had findings: a failed validation, a difference, a stream without frames.
     Findings,
-    /// Finished, but something is missing.
+    /// The command finished, but something is missing.
     Lossy,
-    /// It could not be done.
+    /// The command failed.
     Failed,
     /// The server ended a call with this gRPC status.
     Status(u32),
 }
 
 impl Outcome {
-    /// The exit code; gRPC statuses beyond the defined ones count as UNKNOWN.
+    /// The exit code of the outcome; gRPC statuses beyond the defined ones count as UNKNOWN.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -68,7 +68,7 @@ impl Outcome {
         }
     }
 
-    /// The worse of two: what could not be done outranks what was refused, lost or found.
+    /// Returns the worse of two outcomes: what could not be done outranks what was refused, lost or found.
     pub(crate) fn worst(self, other: Self) -> Self {
         let rank = |outcome| match outcome {
             Self::Ok => 0,
@@ -81,7 +81,7 @@ impl Outcome {
     }
 }
 
-/// Why a command could not do its work.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The flags or arguments do not make sense together.
@@ -91,7 +91,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The failure without the secrets that a recording knows, and without what looks like one.
+    /// The failure with all known secrets of a recording masked, and everything that looks like a secret.
     pub(crate) fn masked(self, secrets: &Secrets) -> Self {
         match self {
             Self::Usage(text) => Self::Usage(secrets.line(&text)),
@@ -107,7 +107,7 @@ impl Failure {
         }
     }
 
-    /// True when the reader of our output went away, as `head` does, and there was nothing else to do.
+    /// True when the reader of stdout has gone away, as `head` does, and there was nothing else to do.
     pub(crate) fn is_reader_gone(&self) -> bool {
         let Self::Error(error) = self else { return false };
         let io = error.downcast_ref::<std::io::Error>();
@@ -137,7 +137,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What helps where the system stores no more: an error that only a write can have, wherever it is among the causes.
+/// Adds the remedy for an error of the operating system: an error that only a write can have, wherever it is among the
+/// causes.
 fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let io = causes.filter_map(|error| error.downcast_ref::<io::Error>());
@@ -151,5 +152,5 @@ fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
     io.filter(of_writes).find_map(remedy)
 }
 
-/// What every command gives back.
+/// The result of every command.
 pub(crate) type Done = Result<Outcome, Failure>;

@@ -10,7 +10,7 @@ mod report;
 mod tap;
 mod transform;
 
-/// The error itself without its causes, with the flags and commands that help.
+/// The text of an error without its causes, with the flags and commands that help.
 pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
     const TOLD: [fn(&(dyn Error + 'static)) -> Option<String>; 3] = [file::told, record::told, tap::told];
     const REMEDIES: [fn(&(dyn Error + 'static)) -> Option<&'static str>; 4] =
@@ -24,7 +24,7 @@ pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// The error with its causes, unless its text quotes them already, and with what helps against each.
+/// The text of an error with its causes, each with the flags and commands that help.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut said = told(error);
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! How a Focus job speaks: the two dialects, their requests, and message bytes to [`Frame`].
+//! The two dialects of Focus jobs: their requests, and the decoding of message bytes to a [`Frame`].
 //!
 //! The messages are walked by hand so that a frame borrows its floats from the wire and unknown fields are
 //! seen; the generated types of [`crate::das::proto`] are the oracle in the tests.
@@ -16,7 +16,7 @@ pub(crate) use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
 pub use pandadatastream::{Axis, Element, Layout};
 pub(crate) use places::value_places;
 
-/// How a Focus job speaks.
+/// Dialect of a Focus job.
 ///
 /// ```
 /// use grpc_capture::das::Dialect;
@@ -28,10 +28,11 @@ pub(crate) use places::value_places;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
-    /// The specification's: `StreamSpectrograms`, the job named in the request. The default.
+    /// The dialect of the specification: `StreamSpectrograms`, the job named in the request. The default.
     #[default]
     DataStream,
-    /// Production's: `StreamData`, the job chosen by the port and its share of the channels by a stream id.
+    /// The dialect in production: `StreamData`, the job chosen by the port and its share of the channels by a stream
+    /// id.
     PandaDataStream,
 }
 
@@ -39,7 +40,7 @@ impl Dialect {
     /// Both dialects, the default one first.
     pub const ALL: [Self; 2] = [Self::DataStream, Self::PandaDataStream];
 
-    /// The name in command lines, file headers and reports: `datastream` or `pandadatastream`.
+    /// Name in command lines, file headers and reports: `datastream` or `pandadatastream`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,7 +90,7 @@ impl FromStr for Dialect {
     }
 }
 
-/// A name that is no dialect.
+/// The error for an unknown name of a dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no dialect; use `datastream` (the specification's) or `pandadatastream` (production's)")]
 pub struct UnknownDialect(pub String);

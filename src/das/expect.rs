@@ -1,4 +1,4 @@
-//! What is expected of a stream: by a file, by flags, and by the configure request and response in the capture.
+//! Expectations about a stream: from a file, from flags, and from the configure request and response in the capture.
 
 mod header;
 mod init;
@@ -19,10 +19,10 @@ pub use parse::ExpectError;
 /// First frame within this many seconds (the specification's own figure).
 pub(crate) const FIRST_FRAME_S: f64 = 5.0;
 
-/// Silence between frames up to this many seconds is no stall: bursts of a recorded job lie far closer.
+/// Longest silence between frames that is not a stall, in seconds: bursts of a recorded job lie far closer.
 pub(crate) const LARGEST_GAP_S: f64 = 10.0;
 
-/// Who expects a thing.
+/// Source of an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectationSource {
@@ -48,7 +48,7 @@ impl ExpectationSource {
         }
     }
 
-    /// True when a person wrote it down for this validation.
+    /// True when a person stated the expectation for this validation.
     pub(crate) const fn is_explicit(self) -> bool {
         matches!(self, Self::File | Self::Flag)
     }
@@ -60,28 +60,28 @@ impl fmt::Display for ExpectationSource {
     }
 }
 
-/// Something that is expected, and by whom.
+/// An expected value with its source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Expected<T> {
-    /// What.
+    /// The value.
     pub value: T,
-    /// By whom.
+    /// The source.
     pub source: ExpectationSource,
 }
 
 impl<T> Expected<T> {
-    /// By a flag or a caller.
+    /// An expectation from a flag or a caller.
     pub const fn flag(value: T) -> Self {
         let source = ExpectationSource::Flag;
         Self { value, source }
     }
 }
 
-/// The severity that somebody wants a rule to have.
+/// The severity level that is configured for a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Not judged at all.
+    /// The rule is off.
     Off,
     /// Worth knowing.
     Info,
@@ -100,7 +100,7 @@ impl Level {
         ("error", Self::Error),
     ];
 
-    /// As a severity; `None` when it is off.
+    /// The level as a severity; `None` when it is off.
     #[must_use]
     pub const fn severity(self) -> Option<Severity> {
         match self {
@@ -112,32 +112,32 @@ impl Level {
     }
 }
 
-/// The time that a configure request asks for.
+/// The time range in a configure request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AskedTime {
-    /// Now, and this many seconds before it, which the view shows.
+    /// Live data, with this many seconds of history in the view.
     Live { shown_s: i64 },
-    /// A recording, in seconds since 1970.
+    /// A historic recording, in seconds since 1970.
     Recorded { start_s: i64, end_s: i64 },
 }
 
-/// What a configure request asks for, to be held against what was answered and what came.
+/// The parts of a configure request that can be compared with the response and the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Requested {
-    /// The channels.
+    /// Requested channels.
     pub(crate) channels: Option<Span<i64>>,
-    /// The frequencies, Hz.
+    /// Requested frequencies, Hz.
     pub(crate) frequency_hz: Option<Span<f64>>,
-    /// The time.
+    /// Requested time.
     pub(crate) time: Option<AskedTime>,
 }
 
-/// What a configure exchange says about the channels.
+/// Channels in a configure exchange.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Channels {
-    /// Which stream carries which channel (response).
+    /// Channels of each stream (response).
     pub(crate) streams: BTreeMap<i64, u32>,
-    /// The channels that were asked for, when the response does not say which are sent.
+    /// The requested channels, when the response does not say which are sent.
     pub(crate) asked: Option<Span<i64>>,
 }
 
@@ -151,7 +151,7 @@ impl Channels {
     }
 }
 
-/// What is expected of a stream. The default expects nothing that not every stream must hold.
+/// Expectations about a stream. The default expects nothing that not every stream must hold.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Expectations {
     /// Ids of all sensors, over all streams.
@@ -162,25 +162,25 @@ pub struct Expectations {
     pub frequency_hz: Option<Expected<Span<f64>>>,
     /// The frequency of each bin, Hz: lowest and highest of them.
     pub bins_hz: Option<Expected<Span<f64>>>,
-    /// Lowest and highest intensity that can be, dB; infinities are judged apart.
+    /// Lowest and highest plausible intensity, dB; infinities are judged apart.
     pub amplitude_db: Option<Expected<Span<f64>>>,
     /// Seconds from one row to the next.
     pub lines_dt_s: Option<Expected<f64>>,
-    /// Frames in a second, at least, in each call.
+    /// Minimum frames per second in each call.
     pub minimum_fps: Option<Expected<f64>>,
-    /// Megabytes (10⁶) in a second, at least, in each call.
+    /// Minimum megabytes (10⁶ bytes) per second in each call.
     pub minimum_mb_per_s: Option<Expected<f64>>,
-    /// Seconds from the call to its first frame, at most; `FIRST_FRAME_S` when nobody says.
+    /// Longest time from the call to its first frame, in seconds; `FIRST_FRAME_S` when nobody says.
     pub first_frame_s: Option<Expected<f64>>,
-    /// Seconds between two frames, at most; `LARGEST_GAP_S` when nobody says.
+    /// Longest time between two frames, in seconds; `LARGEST_GAP_S` when nobody says.
     pub largest_gap_s: Option<Expected<f64>>,
-    /// Frames in the capture, at least.
+    /// Minimum number of frames in the capture.
     pub minimum_frames: Option<Expected<u64>>,
-    /// Rows in the capture, at least.
+    /// Minimum number of rows in the capture.
     pub minimum_rows: Option<Expected<u64>>,
     /// Streams that the job is split into.
     pub streams: Option<Expected<u32>>,
-    /// Seconds of recording that were asked for.
+    /// Duration of the requested recording, in seconds.
     pub window_s: Option<Expected<f64>>,
     /// Severities other than the rules' own, by rule.
     pub levels: BTreeMap<&'static str, Level>,
@@ -189,7 +189,7 @@ pub struct Expectations {
 }
 
 impl Expectations {
-    /// These, with `over` on top: a file over what the capture holds, flags over a file.
+    /// Merges two sets of expectations; those of `over` win: a file over what the capture holds, flags over a file.
     #[must_use]
     pub fn merge(self, over: Self) -> Self {
         let mut levels = self.levels;
@@ -228,7 +228,7 @@ impl Expectations {
         }
     }
 
-    /// Everything that is expected, in words, with who expects it: key, value, source.
+    /// Lists all expectations in words, each with its source: key, value, source.
     #[must_use]
     pub fn list(&self) -> Vec<ExpectedItem> {
         let span = |span: &Span<f64>| format!("{}..{}", span.min, span.max);
@@ -286,7 +286,8 @@ impl Expectations {
         nanoseconds(self.first_frame_s.as_ref().map_or(FIRST_FRAME_S, |s| s.value))
     }
 
-    /// Silence that is no stall; rows that come slower than the default are given three of their own durations.
+    /// Longest silence that is not a stall; rows that come slower than the default are given three of their own
+    /// durations.
     pub(crate) fn largest_gap_ns(&self) -> u64 {
         let slow_rows = self.lines_dt_s.as_ref().map_or(0.0, |dt| 3.0 * dt.value);
         let default = LARGEST_GAP_S.max(slow_rows);
@@ -301,7 +302,7 @@ pub struct ExpectedItem {
     pub key: &'static str,
     /// Its value.
     pub value: String,
-    /// Who expects it.
+    /// Source of the expectation.
     pub source: ExpectationSource,
 }
 

@@ -1,4 +1,4 @@
-//! From events to decoded frames: which call speaks which dialect, and what its messages hold.
+//! Conversion of events to decoded frames: finds each call's dialect and decodes its messages.
 //!
 //! The validator and the statistics both watch a stream through this; live and replayed events take the same path.
 
@@ -35,7 +35,7 @@ use crate::{
 pub struct Frames {
     calls: BTreeMap<u32, Call>,
     layout: Layout,
-    /// The content of the last message that was compressed.
+    /// The inflated content of the last compressed message.
     inflated: Bytes,
     max_message_bytes: u64,
 }
@@ -58,7 +58,7 @@ struct Call {
     received: u64,
 }
 
-/// A received message of a spectrogram stream, and where it stands.
+/// A received message of a spectrogram stream, with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessagePlace {
     /// The call, counted from 1.
@@ -69,11 +69,11 @@ pub struct MessagePlace {
     pub offset_ns: u64,
     /// Bytes as they stood on the wire.
     pub wire_bytes: usize,
-    /// How the call speaks.
+    /// Dialect of the call.
     pub dialect: Dialect,
 }
 
-/// An event as seen by an observer of frames.
+/// The result of reading one event.
 #[derive(Debug)]
 pub enum Seen<'a> {
     /// A frame.
@@ -82,23 +82,23 @@ pub enum Seen<'a> {
     Malformed(MessagePlace, DecodeError),
     /// A compressed message of a spectrogram stream that cannot be inflated.
     NotInflated(MessagePlace, InflateError),
-    /// Anything else.
+    /// Any other event.
     Other,
 }
 
-/// What numbers and pictures lack of the capture that they come from, or of the one call that was asked for.
+/// What numbers and pictures lack of their capture, or of the selected call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LeftOut {
     /// Received messages of spectrogram calls that could not be decoded.
     pub undecodable: u64,
     /// Received messages of other methods.
     pub other_messages: u64,
-    /// Messages that the capture itself says are lost.
+    /// Messages that the capture reports as lost.
     pub lost: u64,
 }
 
 impl LeftOut {
-    /// Counts an event that gave no frame, though it stands for messages.
+    /// Counts an event without a frame that stands for messages.
     pub fn count(&mut self, seen: &Seen<'_>, event: &Event) {
         match (seen, &event.kind) {
             (Seen::Malformed(..) | Seen::NotInflated(..), _) => self.undecodable += 1,
@@ -110,7 +110,7 @@ impl LeftOut {
         }
     }
 
-    /// True when the numbers hold all that was received.
+    /// True when nothing was left out.
     #[must_use]
     pub const fn is_nothing(&self) -> bool {
         self.undecodable == 0 && self.other_messages == 0 && self.lost == 0
@@ -136,7 +136,7 @@ impl std::fmt::Display for LeftOut {
 }
 
 impl Frames {
-    /// Reads `pandadatastream` payloads by a layout that somebody knows; the default is a guess.
+    /// Reads `pandadatastream` payloads with a known layout; the default is a guess.
     #[must_use]
     pub fn with_layout(layout: Layout) -> Self {
         Self {
@@ -145,19 +145,19 @@ impl Frames {
         }
     }
 
-    /// Takes messages of up to this many bytes, however they are packed; 100 MiB by default.
+    /// Accepts messages up to this many bytes, compressed or not; 100 MiB by default.
     #[must_use]
     pub const fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.max_message_bytes = bytes;
         self
     }
 
-    /// Lets go of the content of the last message; for those who do not see the next one at once.
+    /// Releases the content of the last message; for those who do not see the next one at once.
     pub fn forget(&mut self) {
         self.inflated = Bytes::new();
     }
 
-    /// Looks at the next event; a frame borrows from it.
+    /// Reads the next event; a frame borrows from it.
     pub fn see<'a>(&'a mut self, event: &'a Event) -> Seen<'a> {
         self.forget();
         let message = match &event.kind {

@@ -1,4 +1,4 @@
-//! One decoded message of a spectrogram stream, in one shape for both dialects: rows × sensors × bins.
+//! The decoded message of a spectrogram stream, in one shape for both dialects: rows × sensors × bins.
 //!
 //! A frame borrows from the message that it was decoded from; numbers are read out of the wire bytes when asked for.
 
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-/// One decoded message.
+/// One decoded message of a spectrogram stream.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frame<'a> {
     /// Time lines in message order.
@@ -15,7 +15,7 @@ pub struct Frame<'a> {
     pub declared_max: f64,
     /// The smallest intensity that the sender declares (`current_min_amp`, `global_minimum`).
     pub declared_min: f64,
-    /// What only a `pandadatastream` frame says.
+    /// Values that only a `pandadatastream` frame has.
     pub block: Option<Block>,
     /// Fields that the schema does not know, in wire order.
     pub unknown: Vec<UnknownField>,
@@ -68,7 +68,7 @@ impl Default for Values<'_> {
 }
 
 impl Values<'_> {
-    /// How many bins there are.
+    /// The number of bins.
     #[must_use]
     pub const fn len(&self) -> usize {
         match self {
@@ -117,7 +117,7 @@ impl Values<'_> {
     }
 }
 
-/// The numbers of a `pandadatastream` frame that have no place in a row.
+/// The fields of a `pandadatastream` frame that do not belong to a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Block {
     /// First channel of the block.
@@ -136,14 +136,14 @@ pub struct Block {
     pub width: Option<u32>,
     /// True when the values in the rows rest on a guess of element type and axis order.
     pub guessed: bool,
-    /// The job, where the sender says it.
+    /// Id of the job, where the sender states it.
     pub job_id: Option<i32>,
 }
 
 /// A field that the schema does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct UnknownField {
-    /// Which message holds it: `DataStream`, `SpectrogramRow`, `SensorIntensity`, …
+    /// Type of the message that holds the field: `DataStream`, `SpectrogramRow`, `SensorIntensity`, …
     pub message: &'static str,
     /// Field number.
     pub number: u32,

@@ -1,8 +1,8 @@
-//! Ancillary parts: what a reader may pass over, as FORMAT.md §2 states it.
+//! Ancillary parts, which a reader may skip (FORMAT.md §2).
 
 use super::format::AncillaryTag;
 
-/// An ancillary part.
+/// An ancillary part of a capture file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ancillary {
     pub(super) tag: AncillaryTag,

@@ -30,15 +30,16 @@ const ZSTD: u8 = 1;
 const FLOAT: u8 = 2;
 const STORED: u8 = 3;
 
-/// Levels for chunks with few floats.
+/// Compression levels for chunks with few floats.
 const FALLBACK_LEVEL: i32 = 3;
 const FAST_FALLBACK_LEVEL: i32 = 1;
 
-/// Chunks smaller than this are stored as float and as zstd, and the smaller stays: they come from streams so slow that
-/// the work does not matter, and hold so few rows that either may win. So are larger ones that float hardly shrank.
+/// Size in bytes below which a chunk is stored with both codecs, float and zstd, to keep the smaller result: they come
+/// from streams so slow that the work does not matter, and hold so few rows that either may win. So are larger ones
+/// that float hardly shrank.
 const TRY_BOTH_BELOW: usize = 64 << 10;
 
-/// Buffers and contexts that the sealing of chunks reuses.
+/// Buffers and contexts that are reused when chunks are sealed.
 #[derive(Default)]
 struct Scratch {
     zstd: Compressors,
@@ -47,7 +48,7 @@ struct Scratch {
     other: Vec<u8>,
 }
 
-/// Stores a chunk's records; the codec's number. What would shrink more than a reader believes is stored as it is.
+/// Encodes a chunk's records and returns the codec's number. What would shrink more than a reader believes is stored as it is.
 fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Stored) -> io::Result<u8> {
     let number = compress(chunk, codec, scratch, stored)?;
     if is_incredible(chunk.raw_len() as u64, stored.len() as u64) {
@@ -56,7 +57,7 @@ fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut
     Ok(number)
 }
 
-/// True when a few stored bytes claim more content than any writer would make of them.
+/// True when a chunk head claims more content than a writer would store in so few bytes.
 const fn is_incredible(raw_len: u64, stored_len: u64) -> bool {
     raw_len > FREE_CHUNK_RAW && raw_len / MAX_CHUNK_RATIO > stored_len
 }
@@ -101,7 +102,7 @@ fn compress(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &
     Ok(ZSTD)
 }
 
-/// The records, one after the other.
+/// Copies the records into one buffer.
 fn gather(chunk: &ChunkBuilder, raw: &mut Vec<u8>) {
     raw.clear();
     raw.reserve(chunk.raw_len());
@@ -111,7 +112,7 @@ fn gather(chunk: &ChunkBuilder, raw: &mut Vec<u8>) {
     }
 }
 
-/// Level for what is compressed once, of at most a few megabytes.
+/// Compression level for data that is compressed once, at most a few megabytes.
 const ONCE_LEVEL: i32 = 12;
 
 /// Appends `raw` to `into` as one zstd frame.
@@ -119,14 +120,14 @@ pub(super) fn compress_once(raw: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
     Compressors::default().append(raw, Effort::Level(ONCE_LEVEL), into)
 }
 
-/// The content of one zstd frame that should hold `len` bytes, which the caller bounds; more is never unpacked.
+/// Decompresses one zstd frame of `len` bytes, which the caller bounds; more is never unpacked.
 pub(super) fn decompress_once(frame: &[u8], len: u64) -> Result<Vec<u8>, String> {
     let mut raw = Vec::new();
     let unpacked = Frames::default().unpack(frame, len, &mut raw);
     unpacked.map(|()| raw).map_err(|error| error.to_string())
 }
 
-/// Buffers and contexts that the opening of chunks reuses.
+/// Buffers and contexts that are reused when chunks are opened.
 #[derive(Default)]
 pub(super) struct Opener {
     zstd: Frames,
@@ -140,7 +141,7 @@ impl std::fmt::Debug for Opener {
 }
 
 impl Opener {
-    /// The content of a chunk, its stored bytes checked against the head.
+    /// Decodes the content of a chunk, after checking its stored bytes against the head.
     pub(super) fn open(&mut self, head: &ChunkHead, stored: &[u8]) -> Result<Bytes, FileError> {
         let act = || format!("read chunk {}", head.number);
         if head.stored_len != stored.len() as u64 || crc32c::crc32c(stored) != head.stored_crc32c {
@@ -168,7 +169,7 @@ impl Opener {
     }
 }
 
-/// Refuses a head whose lengths no writer can have meant, before anything is allocated for them.
+/// Refuses a head with implausible lengths, before anything is allocated for them.
 pub(super) fn check_lengths(head: &ChunkHead) -> Result<(), FileError> {
     let check = |what, len, limit| {
         let act = format!("read chunk {}", head.number);
@@ -196,7 +197,7 @@ pub(super) fn check_lengths(head: &ChunkHead) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The record that begins at `at`, and the place after it; `None` at the end.
+/// The record at `at`, and the position after it; `None` at the end.
 pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>, String> {
     let Some(rest) = raw.get(at..).filter(|rest| !rest.is_empty()) else {
         return Ok(None);

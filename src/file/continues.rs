@@ -1,16 +1,16 @@
-//! A capture that goes on where another one broke off.
+//! References from a capture to the one that it continues.
 
 use std::{fs::File, path::Path};
 
 use super::{Attribute, Digest, FileError, Header, Reader, verify};
 
-/// The capture before this one, as the header refers to it.
+/// The reference to the capture that this one continues.
 ///
 /// A recording that died is never written on: the next one is a file of its own that names the earlier one, what of it
 /// could be read, and when that ended. Nothing else ties them together; each is whole without the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Continues {
-    /// The earlier file, as it was named then.
+    /// Path of the earlier file at that time.
     pub path: String,
     /// Content digest of the events that could be read from it.
     pub digest: Digest,
@@ -21,7 +21,7 @@ pub struct Continues {
 }
 
 impl Continues {
-    /// Reads an earlier capture, finished or not, damaged or not; it is not changed.
+    /// Makes a reference to an earlier capture, finished or not, damaged or not; it is not changed.
     ///
     /// # Errors
     /// When it is no capture, or cannot be read at all.
@@ -38,7 +38,7 @@ impl Continues {
         })
     }
 
-    /// Nanoseconds between its last event and the beginning of the capture with this header; 0 when a clock was set back.
+    /// Nanoseconds from its last event to the beginning of the capture with this header; 0 when a clock was set back.
     #[must_use]
     pub const fn pause_ns(&self, header: &Header) -> u64 {
         let last = self.anchor_unix_ns.saturating_add(self.last_offset_ns);
@@ -47,7 +47,7 @@ impl Continues {
 }
 
 impl Header {
-    /// Refers to the capture before.
+    /// Sets the reference to the earlier capture.
     pub fn set_continues(&mut self, earlier: &Continues) {
         self.set(Attribute::CONTINUES, earlier.path.as_str());
         self.set(Attribute::CONTINUES_SHA256, earlier.digest.to_string());
@@ -55,7 +55,7 @@ impl Header {
         self.set(Attribute::CONTINUES_ANCHOR, earlier.anchor_unix_ns.to_string());
     }
 
-    /// The capture before, when this one refers to it and the reference is whole.
+    /// The reference to the earlier capture, when it is complete.
     ///
     /// ```
     /// use grpc_capture::file::{Continues, Digest, Header};

@@ -23,7 +23,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of all that a reader gives, in constant memory, and how many bytes those were.
+    /// The digest of everything that a reader gives, in constant memory, and the number of bytes.
     ///
     /// # Errors
     /// As the reader's.
@@ -33,7 +33,7 @@ impl Digest {
         Ok((Self(hash.finalize().into()), bytes))
     }
 
-    /// A digest out of its 64 hexadecimal digits.
+    /// Parses a digest of 64 hexadecimal digits.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut digest = Self::default();
         if text.len() != 2 * digest.0.len() || !text.is_ascii() {
@@ -46,7 +46,7 @@ impl Digest {
     }
 }
 
-/// Lets `io::copy` feed a hash.
+/// A writer that hashes, for `io::copy`.
 struct HashWriter<'a>(&'a mut Sha256);
 
 impl io::Write for HashWriter<'_> {
@@ -101,7 +101,7 @@ impl ContentDigest {
     }
 }
 
-/// The digest of an event record, which is given in two parts.
+/// The digest of an event record, which is passed in two parts.
 pub(super) fn of_record(head: &[u8], payload: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(head).chain_update(payload).finalize().into()
 }

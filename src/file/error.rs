@@ -1,4 +1,4 @@
-//! Why a capture file could not be written or read: the act, the place and the remedy.
+//! Errors of capture files, with act, place and remedy.
 
 use std::{
     fmt, io,
@@ -19,19 +19,19 @@ pub struct FileError {
     kind: FileErrorKind,
 }
 
-/// Kind of an error.
+/// Kind of a capture file error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileErrorKind {
-    /// The operating system refused.
+    /// An error of the operating system.
     Io(io::Error),
-    /// The file does not begin as a capture does.
+    /// The file does not begin like a capture.
     NotACapture,
     /// The file was written in a version that this build does not read.
     UnreadableVersion {
         /// Version of the file.
         found: Version,
-        /// First release of the tool that reads it, as the file itself says.
+        /// First release of the tool that reads it, according to the file.
         needs: String,
     },
     /// A stored part is damaged.
@@ -40,7 +40,7 @@ pub enum FileErrorKind {
     UnknownCodec(String),
     /// Something is larger than the format allows.
     TooLarge {
-        /// What it is.
+        /// The thing that is too large.
         what: &'static str,
         /// Its size in bytes.
         len: u64,
@@ -65,7 +65,7 @@ impl FileError {
         Self::new(act, FileErrorKind::Io(error))
     }
 
-    /// Something that the operating system refused while a capture was read for a purpose of ours.
+    /// The error of a system call that was made to read a capture.
     pub(crate) fn reading(act: &str, error: io::Error) -> Self {
         Self::io(act, error)
     }
@@ -90,13 +90,13 @@ impl FileError {
         &self.kind
     }
 
-    /// The file, where the operation had one.
+    /// The path of the file, where the operation had one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// The byte of the file at which the damaged or refused part begins.
+    /// Position of the damaged or refused part, in bytes from the start of the file.
     #[must_use]
     pub const fn byte(&self) -> Option<u64> {
         self.byte

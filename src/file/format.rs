@@ -1,4 +1,4 @@
-//! Parts: the outer framing of a capture file, as FORMAT.md §2 states it.
+//! Parts, the outer framing of a capture file (FORMAT.md §2).
 //!
 //! Every part is a zstd skippable frame that ends with a checksum over itself; the compressed data of a chunk follows
 //! its part as standard zstd frames.
@@ -8,7 +8,7 @@ use std::fmt;
 /// A version of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// Must match.
+    /// Must equal the reader's.
     pub major: u16,
     /// May be older than the reader's.
     pub minor: u16,
@@ -46,11 +46,11 @@ pub(super) const MAX_CHUNK_RAW: u64 = (1 << 30) + (1 << 26);
 /// Largest stored form of one chunk: incompressible content grows by less than 1 %.
 pub(super) const MAX_CHUNK_STORED: u64 = MAX_CHUNK_RAW + MAX_CHUNK_RAW / 64;
 
-/// Content of a chunk that may be stored in as few bytes as it takes. A chunk is closed at about 1 MiB.
+/// Size of a chunk's content that may be stored in any number of bytes. A chunk is closed at about 1 MiB.
 pub(super) const FREE_CHUNK_RAW: u64 = 32 << 20;
 
-/// How many times a chunk's content may be larger than its stored form, beyond [`FREE_CHUNK_RAW`]: what a reader must
-/// have in memory is bounded by the size of the file. A message that compresses better is stored as it is.
+/// Largest ratio of a chunk's content to its stored form, beyond [`FREE_CHUNK_RAW`]: what a reader must have in memory
+/// is bounded by the size of the file. A message that compresses better is stored as it is.
 pub(super) const MAX_CHUNK_RATIO: u64 = 64;
 
 /// Bytes of the shortest record: its length, and a head of call, number, offset and kind.
@@ -79,13 +79,14 @@ impl AncillaryTag {
         is_tag.then_some(Self(bytes))
     }
 
-    /// True when it stays right in a capture that is made from this one: it tells nothing of bytes, chunks or events.
+    /// True when the part stays valid in a capture that is made from this one: it tells nothing of bytes, chunks or
+    /// events.
     pub(super) const fn is_kept(self) -> bool {
         self.0[3].is_ascii_lowercase()
     }
 }
 
-/// What a part is.
+/// The kind of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     /// The first part: magic and version.
@@ -98,12 +99,12 @@ pub(super) enum Tag {
     Index,
     /// Summary; the last part.
     Done,
-    /// What a reader may pass over.
+    /// A part that a reader may skip.
     Ancillary(AncillaryTag),
 }
 
 impl Tag {
-    /// Those that every reader must know.
+    /// The kinds that every reader must know.
     const CRITICAL: [Self; 5] = [Self::Prologue, Self::Header, Self::Chunk, Self::Index, Self::Done];
 
     pub(super) const fn bytes(self) -> [u8; 4] {
@@ -135,7 +136,7 @@ impl Tag {
     }
 }
 
-/// A part as it is stored.
+/// Encodes a part.
 pub(super) fn encode_part(tag: Tag, body: &[u8]) -> Vec<u8> {
     let len = (body.len() + 4 + PART_CRC_LEN) as u32;
     let mut part = Vec::with_capacity(PART_HEAD_LEN + body.len() + PART_CRC_LEN);
@@ -148,15 +149,15 @@ pub(super) fn encode_part(tag: Tag, body: &[u8]) -> Vec<u8> {
     part
 }
 
-/// The first twelve bytes of a part.
+/// The decoded first twelve bytes of a part.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PartHead {
     pub(super) tag: Tag,
-    /// Bytes of the whole part.
+    /// Length of the whole part.
     pub(super) len: usize,
 }
 
-/// Reads a part's first bytes, or says what is wrong with them.
+/// Decodes a part's first bytes, or tells what is wrong with them.
 pub(super) fn decode_part_head(head: [u8; PART_HEAD_LEN]) -> Result<PartHead, String> {
     let [m0, m1, m2, m3, l0, l1, l2, l3, t0, t1, t2, t3] = head;
     if [m0, m1, m2, m3] != PART_MAGIC {
@@ -176,7 +177,7 @@ pub(super) fn decode_part_head(head: [u8; PART_HEAD_LEN]) -> Result<PartHead, St
     })
 }
 
-/// The body of a whole part, its checksum compared.
+/// The body of a whole part, after a check of its checksum.
 pub(super) fn part_body(part: &[u8]) -> Result<&[u8], String> {
     let covered = part.len().saturating_sub(PART_CRC_LEN);
     let (covered, stored) = part.split_at(covered);
@@ -201,7 +202,7 @@ pub(super) fn encode_prologue(version: Version, needs: &str) -> Vec<u8> {
     encode_part(Tag::Prologue, &body)
 }
 
-/// Version and needed release out of a prologue's body.
+/// Decodes version and required release from a prologue's body.
 pub(super) fn decode_prologue(body: &[u8]) -> Option<(Version, String)> {
     let [a, b, c, d, needs @ ..] = body else { return None };
     let version = Version {

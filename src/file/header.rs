@@ -1,6 +1,6 @@
-//! The header: what the capture says about itself.
+//! The header of a capture: its statements about itself.
 
-/// What a capture says about itself before its first event.
+/// The header: a capture's statements about itself before its first event.
 ///
 /// ```
 /// use grpc_capture::file::{Header, Attribute};
@@ -21,9 +21,9 @@ pub struct Header {
 pub enum Attribute {}
 
 impl Attribute {
-    /// How the Focus job speaks: `datastream` or `pandadatastream`.
+    /// Dialect of the Focus job: `datastream` or `pandadatastream`.
     pub const DIALECT: &str = "dialect";
-    /// Where the events come from: the address that was dialled, or the file that was imported.
+    /// Source of the events: the address that was dialled, or the file that was imported.
     pub const SOURCE: &str = "source";
     /// Name and version of the tool that wrote the capture.
     pub const TOOL: &str = "tool";
@@ -33,27 +33,27 @@ impl Attribute {
     pub const DESCRIPTOR_SHA256: &str = "descriptor-sha256";
     /// The JSON body that was posted to `/configure`.
     pub const CONFIGURE_REQUEST: &str = "configure.request";
-    /// JSON body of the answer.
+    /// The JSON body of the response.
     pub const CONFIGURE_RESPONSE: &str = "configure.response";
-    /// What the REST server called itself in its answer (HTTP's `Server`).
+    /// Name of the REST server in its response (HTTP's `Server`).
     pub const CONFIGURE_SERVER: &str = "configure.server";
     /// The job's name.
     pub const JOB_ID: &str = "job-id";
-    /// `rows` when offsets were derived from the rows' own timestamps, so that they tell nothing of a delivery.
+    /// `rows` when offsets were derived from the rows' own timestamps, so that they do not show the delivery.
     pub const TIMING: &str = "timing";
-    /// The capture before this one, as it was named; see [`Continues`](crate::file::Continues).
+    /// Path of the capture that this one continues, at that time; see [`Continues`](crate::file::Continues).
     pub const CONTINUES: &str = "continues";
-    /// Content digest of what could be read from it, hexadecimal.
+    /// Content digest of its readable part, hexadecimal.
     pub const CONTINUES_SHA256: &str = "continues.sha256";
     /// Offset of its last readable event, nanoseconds, in decimal.
     pub const CONTINUES_LAST_OFFSET: &str = "continues.last-offset";
     /// Wall-clock time of its offset 0, nanoseconds since the Unix epoch, in decimal.
     pub const CONTINUES_ANCHOR: &str = "continues.anchor";
-    /// What the capture was cut from, when it is a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
+    /// Origin of a slice: JSON, see [`SliceOf`](crate::file::SliceOf).
     pub const SLICE: &str = "slice";
-    /// The rules by which the capture was redacted, and that found something.
+    /// The redaction rules that found something.
     pub const REDACTED: &str = "redacted";
-    /// Names that begin so are the user's own.
+    /// Prefix of the names of the user's own tags.
     pub const TAG_PREFIX: &str = "tag.";
 }
 

@@ -1,12 +1,12 @@
-//! What a capture that is made from another one keeps of it beside the events.
+//! Copies parts besides the events into a capture that is made from another one.
 
 use std::io::{Read, Seek};
 
 use super::{FileError, Reader, Storage, Writer, ancillary::Ancillary, format::AncillaryTag};
 
 impl<S: Storage> Writer<S> {
-    /// Copies what a capture holds beside its events and that is not known to this release, where that stays right in a
-    /// capture which is made from it. The place in `source` stays where it is.
+    /// Copies the unknown ancillary parts of a capture that stay valid in a capture made from it. The place in `source`
+    /// stays where it is.
     ///
     /// # Errors
     /// When the source cannot be read, or the storage fails, now or earlier.
@@ -29,7 +29,7 @@ impl<S: Storage> Writer<S> {
         source.each_ancillary(|_, _, part| self.keep(part))
     }
 
-    /// Writes a part of another capture again, unless it is known, or would not be right here.
+    /// Writes a part of another capture again, unless it is known, or would not be valid here.
     pub(super) fn keep(&mut self, part: &Ancillary) -> Result<(), FileError> {
         if part.tag.is_kept() && part.tag != AncillaryTag::SCHEMA {
             self.flush()?;

@@ -8,7 +8,7 @@ use std::{
 use super::{Digest, FileError, MessageDigest, Reader};
 use crate::model::event::{Direction, EventKind};
 
-/// The messages that one call received.
+/// The digest of the messages that one call received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallDigest {
     /// The call's number.

@@ -1,4 +1,4 @@
-//! A file that is written beside its name and takes the name when it is whole.
+//! Files that are written under a temporary name and renamed when they are complete.
 //!
 //! Whatever fails before leaves the name as it was: what is there stays, and where nothing stands, nothing is left.
 
@@ -11,30 +11,30 @@ use std::{
 
 use super::storage::Storage;
 
-/// Names tried for a temporary file, or for one whose name was taken: processes that were killed leave theirs, and
-/// in containers all have the same number.
+/// Number of names tried for a temporary file, or for a file whose name is taken: processes that were killed leave
+/// theirs, and in containers all have the same number.
 const TRIES: u32 = 10_000;
 
-/// Attempts at locking a file that is to be replaced: who only looks whether it is locked holds it for a moment.
+/// Number of attempts to lock a file that is to be replaced: who only looks whether it is locked holds it for a moment.
 const CLAIMS: u32 = 10;
 
-/// Bytes of a name that go into the name of its temporary file: file systems take 255 in all.
+/// Longest part of a name that goes into the name of its temporary file, in bytes: file systems take 255 in all.
 const LONGEST_STEM: usize = 200;
 
 /// What to do with an existing file of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
-    /// It stays, and the new file is refused.
+    /// The existing file stays, and the new file is refused.
     #[default]
     Keep,
-    /// It is replaced, at the moment when the new file takes its name. Only the file that was there when the new one was
-    /// begun: another that came meanwhile is somebody else's result, and stays.
+    /// The existing file is replaced when the new file takes its name. Only the file that was there when the new one
+    /// was begun: another that came meanwhile is somebody else's result, and stays.
     Replace,
 }
 
 impl Existing {
-    /// [`Replace`](Self::Replace) when forced.
+    /// [`Replace`](Self::Replace) if `force`, else [`Keep`](Self::Keep).
     #[must_use]
     pub const fn forced(force: bool) -> Self {
         if force { Self::Replace } else { Self::Keep }
@@ -49,28 +49,28 @@ impl Existing {
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
-    /// Where it lies now.
+    /// The current path.
     at: PathBuf,
-    /// The name that it is to have.
+    /// The final path.
     path: PathBuf,
     existing: Existing,
-    /// What stood under the name at the beginning.
+    /// The file that had the name at the beginning.
     standing: Option<Identity>,
     named: bool,
 }
 
-/// Tells one file from another, and from what it was before it was written to.
+/// Identifies a file and its content by metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
     inode: u64,
     len: u64,
-    /// Seconds and nanoseconds since the epoch.
+    /// Modification time: seconds and nanoseconds since the epoch.
     modified: (i64, i64),
 }
 
 impl Identity {
-    /// What exists under a name: a symbolic link counts as itself.
+    /// The identity of the file under a name: a symbolic link counts as itself.
     ///
     /// # Errors
     /// When the folder cannot be looked into.
@@ -107,7 +107,7 @@ impl Identity {
 }
 
 impl NewFile {
-    /// Begins a file that is to be called `path`.
+    /// Begins a file whose final path is `path`.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] when the name is taken and what has it is to stay; [`ErrorKind::ResourceBusy`] when
@@ -124,8 +124,8 @@ impl NewFile {
         Self::create_over(path, existing, standing)
     }
 
-    /// Begins a file, whatever has its name now. `standing` is what stood under the name earlier: that may be
-    /// replaced, and nothing else.
+    /// Begins a file, whatever has its name now. `standing` is what stood under the name earlier: that may be replaced,
+    /// and nothing else.
     ///
     /// # Errors
     /// What the folder says.
@@ -137,8 +137,8 @@ impl NewFile {
         Ok(Self::begun(file, at, path, existing, standing))
     }
 
-    /// [`create`](Self::create) of a file that is no secret: whoever the umask lets may read it, or as it was with the
-    /// file that it replaces.
+    /// Does the same as [`create`](Self::create) for a file that is not secret: whoever the umask lets may read it, or
+    /// as it was with the file that it replaces.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -167,32 +167,32 @@ impl NewFile {
         }
     }
 
-    /// The file. It can be written, read, and cloned for those who need a handle of their own.
+    /// The open file. It can be written, read, and cloned for those who need a handle of their own.
     #[must_use]
     pub const fn file(&self) -> &File {
         &self.file
     }
 
-    /// The name that it is to have, or has.
+    /// The final path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it lies now.
+    /// The current path.
     #[must_use]
     pub fn place(&self) -> &Path {
         &self.at
     }
 
-    /// True when it has its name.
+    /// True when the file has its final name.
     #[must_use]
     pub const fn is_named(&self) -> bool {
         self.named
     }
 
-    /// Gives the file its name, now and whatever comes; it can be written on. What is there is replaced in one step,
-    /// when that was asked for.
+    /// Gives the file its name before it is complete; it can be written on. What is there is replaced in one step, when
+    /// that was asked for.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] when somebody took the name meanwhile; else what the folder says. The file is then
@@ -215,7 +215,7 @@ impl NewFile {
         Ok(())
     }
 
-    /// Takes the name from the file that is there. Whoever else wants that as well finds it locked, or finds another.
+    /// Replaces the existing file of that name. Whoever else wants that as well finds it locked, or finds another.
     fn replace(&self) -> io::Result<()> {
         let claimed = claim(&self.path)?;
         if Identity::of(&self.path)? != self.standing {
@@ -226,7 +226,7 @@ impl NewFile {
         renamed
     }
 
-    /// Gives the file another name, as like its own as is free: `NAME.PID-0.gcap`. For what must not be lost although
+    /// Gives the file another free name similar to its own: `NAME.PID-0.gcap`. For what must not be lost although
     /// somebody took the name.
     ///
     /// # Errors
@@ -255,12 +255,12 @@ impl NewFile {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    /// Leaves the file where it is, with or without its name: it is not removed any more.
+    /// Leaves the file in place, with or without its name: it is not removed any more.
     pub fn stay(&mut self) {
         self.named = true;
     }
 
-    /// Makes the whole file survive a power failure, and gives it its name.
+    /// Syncs the whole file and gives it its name.
     ///
     /// # Errors
     /// As [`take_name`](Self::take_name); the file is then removed.
@@ -304,7 +304,7 @@ impl Storage for NewFile {
     }
 }
 
-/// Creates a file that only its owner can read, and follows no symbolic link. It can be read as well as written.
+/// Creates a file that only its owner can read, without following symbolic links. It can be read as well as written.
 ///
 /// # Errors
 /// [`ErrorKind::AlreadyExists`] when the name is taken, by whatever; else what the folder says.
@@ -316,7 +316,7 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Creates the first file of a row of names that is free.
+/// Creates the first free file of a list of names.
 ///
 /// # Errors
 /// What the folder says.
@@ -362,7 +362,7 @@ fn taken() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, "another program took this name meanwhile")
 }
 
-/// Locks a file that is to be replaced, so that one program replaces it. Not every file can be locked.
+/// Locks a file that is to be replaced, so that only one program replaces it. Not every file can be locked.
 fn claim(path: &Path) -> io::Result<Option<File>> {
     if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
         return Ok(None);
@@ -377,13 +377,13 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
     Err(taken())
 }
 
-/// Says to others that the file is being written, until it is closed. Not every file system can.
+/// Marks the file as being written, for other programs, until it is closed. Not every file system can.
 fn lock(file: &File) {
     let _ = file.try_lock();
 }
 
-/// True when somebody is writing the file: a [`NewFile`] is locked while it is open. False where a file system knows no
-/// locks.
+/// True when another program is writing the file: a [`NewFile`] is locked while it is open. False where a file system
+/// knows no locks.
 #[must_use]
 pub(crate) fn is_locked(path: &Path) -> bool {
     let found = path.symlink_metadata();
@@ -394,7 +394,7 @@ pub(crate) fn is_locked(path: &Path) -> bool {
     matches!(tried, Ok(Err(TryLockError::WouldBlock)))
 }
 
-/// Renames a file to a name that nothing has; whoever else wants the name, one gets it.
+/// Renames a file to a name that does not exist; whoever else wants the name, one gets it.
 fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     match rename_exclusively(from, to) {
         Err(error) if is_unsupported(&error) => {}
@@ -422,7 +422,7 @@ fn rename_exclusively(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// The system or the file system has no such call.
+/// True when the system or the file system lacks the call.
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput)
 }

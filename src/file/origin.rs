@@ -1,10 +1,10 @@
-//! What a slice says of the capture that it was cut from.
+//! The origin of a slice: the capture that it was cut from.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, Header};
 
-/// What a slice is of: the attribute [`Attribute::SLICE`], as JSON.
+/// The origin of a slice: the attribute [`Attribute::SLICE`], as JSON.
 ///
 /// Whoever judges a slice must know that what was cut is not lost: a validator does not miss rows beyond the edges, does
 /// not wait for a first frame of a call that was opened before the slice begins, and does not hold the slice against the
@@ -23,7 +23,7 @@ use super::{Attribute, Header};
 pub struct SliceOf {
     /// Content digest of the capture that it was cut from, hexadecimal; `None` when that one was not finished.
     pub of: Option<String>,
-    /// What was asked for: `time`, `rows 10..20`, `frames 3..5`, `whole`.
+    /// The requested range: `time`, `rows 10..20`, `frames 3..5`, `whole`.
     pub range: String,
     /// Offset in that capture at which the slice begins, nanoseconds. The slice counts its own offsets from here.
     pub from_ns: u64,
@@ -38,7 +38,7 @@ pub struct SliceOf {
 }
 
 impl Header {
-    /// What the capture was cut from; `None` when it is no slice, or when the attribute cannot be read.
+    /// The origin of this slice; `None` when it is no slice, or when the attribute cannot be read.
     #[must_use]
     pub fn slice(&self) -> Option<SliceOf> {
         let text = self.get(Attribute::SLICE)?;

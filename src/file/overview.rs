@@ -1,4 +1,4 @@
-//! What calls a capture holds, without decompressing its messages.
+//! The calls of a capture, listed without decompressing its messages.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,13 @@ use super::{
 };
 use crate::model::event::{CallStart, Ending, Event, EventKind, Metadata, Note};
 
-/// Trailers that are kept of all calls together, 16 MiB: a hundred thousand calls with a few fields each. Every call of a
-/// hostile capture may have as much.
+/// Largest size of the trailers kept for all calls together, 16 MiB: a hundred thousand calls with a few fields each.
+/// Every call of a hostile capture may have as much.
 const MOST_TRAILER_BYTES: usize = 16 * 1024 * 1024;
-/// What an entry of trailers costs in memory besides its bytes.
+/// Memory that an entry of trailers takes besides its bytes.
 const ENTRY_BYTES: usize = 96;
 
-/// Content of a capture by call.
+/// The calls of a capture, and its totals.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overview {
     /// The calls, by number.
@@ -34,7 +34,7 @@ pub struct Overview {
     pub raw_bytes: u64,
     /// The largest offset, nanoseconds since the capture began.
     pub last_offset_ns: u64,
-    /// Calls whose endings are listed without their trailers, because those of the calls before took 16 MiB.
+    /// Calls whose endings are listed without their trailers, because earlier calls used up the 16 MiB.
     pub trailers_left_out: u64,
 }
 
@@ -43,11 +43,11 @@ pub struct Overview {
 pub struct CallOverview {
     /// The call's number.
     pub call: u32,
-    /// How it was opened, without its metadata; `None` when that is not in the file.
+    /// The opening of the call, without its metadata; `None` when that is not in the file.
     pub start: Option<CallStart>,
     /// Offset of the opening, nanoseconds.
     pub start_offset_ns: u64,
-    /// How it ended; `None` while it runs, or when that is not in the file.
+    /// The ending of the call; `None` while it runs, or when that is not in the file.
     pub ending: Option<Ending>,
     /// Offset of the ending, nanoseconds.
     pub end_offset_ns: u64,

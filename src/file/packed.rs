@@ -26,23 +26,23 @@ impl Packer {
         Ok(())
     }
 
-    /// Bytes that have been packed.
+    /// Number of packed bytes.
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// What was packed.
+    /// Returns the packed events.
     pub(crate) fn finish(self) -> PackedEvents {
         PackedEvents(Bytes::from(self.0.into_boxed_slice()))
     }
 }
 
-/// Events, packed.
+/// Packed events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PackedEvents(Bytes);
 
 impl PackedEvents {
-    /// The event that begins at `at`, and where the next one does; `None` at the end.
+    /// The event at `at`, and the position of the next one; `None` at the end.
     pub(crate) fn event_at(&self, at: usize) -> Option<(Event, usize)> {
         let (record, next) = chunk::record_at(&self.0, at).ok()??;
         Some((record::decode_event(&record).ok()?, next))

@@ -35,7 +35,7 @@ pub(crate) use place::EventPlace;
 use route::Route;
 pub(crate) use shared::ChunkCache;
 
-/// How the file ended, as far as it has been read.
+/// How the file ended, as far as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
     /// The end has not been reached.
@@ -67,21 +67,21 @@ pub struct Reader<R> {
     opener: Opener,
     ahead: Option<Ahead>,
     cache: Option<Arc<ChunkCache>>,
-    /// The calls whose events are wanted; `None` = all.
+    /// The selected calls; `None` = all.
     calls: Option<Vec<u32>>,
     route: Route,
     tail: Tail,
-    /// Where an unfinished capture ended when it was read to its end.
+    /// End of an unfinished capture when it was first read to its end.
     bound: Option<Bound>,
-    /// The bound is the end for this reader: it has started again.
+    /// True when this reader stops at the bound: it has started again.
     bounded: bool,
-    /// Chunk number and event number that must come next; unknown after a seek.
+    /// Expected numbers of the next chunk and event. Unknown after a seek.
     expected: Option<(u64, u64)>,
-    /// Events before this offset are passed over.
+    /// Events before this offset are skipped.
     from_offset_ns: u64,
-    /// The event to begin with, once its chunk is open.
+    /// The event to start with, once its chunk is open.
     begins: Option<EventPlace>,
-    /// The digest of what was read, when it is to be checked.
+    /// The digest of the events read so far, when it is to be checked.
     content: Option<ContentDigest>,
     /// The chunks that index blocks must list; unknown after a seek.
     known: Option<Known>,
@@ -89,7 +89,7 @@ pub struct Reader<R> {
     schema_to: u64,
 }
 
-/// More would wait for the one thread that takes the events.
+/// Largest number of threads: more would wait for the one thread that takes the events.
 const MOST_THREADS: usize = 7;
 
 impl Reader<File> {
@@ -105,8 +105,8 @@ impl Reader<File> {
         Ok(reader)
     }
 
-    /// [`open`](Self::open), [`parallel`](Self::parallel) on the processors that the machine has beyond one, up to 7: for
-    /// a pass over a whole capture.
+    /// Does the same as [`open`](Self::open), then [`parallel`](Self::parallel) with the number of processors minus
+    /// one, up to 7: for a pass over a whole capture.
     ///
     /// # Errors
     /// As [`open`](Self::open), and when threads cannot be started.
@@ -159,8 +159,8 @@ impl<R: Read + Seek> Reader<R> {
         Ok(reader)
     }
 
-    /// Opens chunks on this many other threads, ahead of the events that are asked for. Order, errors and results stay the
-    /// same; memory grows to a few chunks per thread. 0 opens them here, as by default.
+    /// Decompresses chunks on this many other threads, ahead of the requested events. Order, errors and results stay
+    /// the same; memory grows to a few chunks per thread. 0 opens them here, as by default.
     ///
     /// # Errors
     /// When the threads cannot be started.
@@ -187,15 +187,15 @@ impl<R: Read + Seek> Reader<R> {
         self
     }
 
-    /// Gives only the events of these calls from here on, and reads only chunks that hold some of them: a finished capture
-    /// by its index, another by the heads of its chunks. 0 is the capture itself, with the notes about it.
+    /// Restricts the reader to the events of these calls, and to chunks that hold some of them: a finished capture by
+    /// its index, another by the heads of its chunks. 0 is the capture itself, with the notes about it.
     pub fn only_calls(&mut self, calls: impl IntoIterator<Item = u32>) {
         self.calls = Some(calls.into_iter().collect());
         self.route = Route::Unknown;
     }
 
-    /// What the capture says about itself. While it is still being recorded, its schema grows with the methods that are
-    /// called; what stands before the latest event is there.
+    /// The header of the capture. While it is still being recorded, its schema grows with the methods that are called;
+    /// what stands before the latest event is there.
     pub const fn header(&self) -> &Header {
         &self.header
     }
@@ -205,7 +205,7 @@ impl<R: Read + Seek> Reader<R> {
         self.version
     }
 
-    /// How the file ended, as far as it has been read.
+    /// How the file ended, as far as it was read.
     pub const fn tail(&self) -> Tail {
         self.tail
     }
@@ -225,9 +225,9 @@ impl<R: Read + Seek> Reader<R> {
         self.restart(None, 0);
     }
 
-    /// Starts again from the first event, and checks on the way that the events are those whose digest the summary gives:
-    /// where they are not, reading ends with an error instead of [`Tail::Finished`]. For whoever reads all of them and
-    /// names the capture by its digest.
+    /// Starts again from the first event, and checks the events against the digest of the summary: where they are not,
+    /// reading ends with an error instead of [`Tail::Finished`]. For whoever reads all of them and names the capture by
+    /// its digest.
     pub fn rewind_checked(&mut self) {
         self.rewind();
         self.content = Some(ContentDigest::default());
@@ -371,7 +371,7 @@ impl<R: Read + Seek> Reader<R> {
         ahead.next().ok_or_else(died)
     }
 
-    /// Checks that a chunk belongs where it stands.
+    /// Checks the number and position of a chunk.
     fn follow(&mut self, byte: u64, head: &ChunkHead) -> Result<(), FileError> {
         if matches!(self.route, Route::Places(_)) {
             return Ok(());
@@ -409,12 +409,12 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// Where the last event is.
+    /// The place of the last event.
     pub(crate) fn place_of_last(&self) -> Option<EventPlace> {
         self.chunk.as_ref().map(OpenChunk::last)
     }
 
-    /// Continues with the event at `place`, which must be of this very file.
+    /// Continues with the event at `place`, which must be of this file.
     pub(crate) fn seek_to(&mut self, place: EventPlace) {
         if self.chunk.as_mut().is_some_and(|chunk| chunk.go_to(place)) {
             self.from_offset_ns = 0;
@@ -436,7 +436,7 @@ impl<R: Read + Seek> Reader<R> {
         &mut self.scanner
     }
 
-    /// Continues with the chunk at `byte`, and passes over events before `from_offset_ns`.
+    /// Continues with the chunk at `byte`, and skips events before `from_offset_ns`.
     pub(super) fn restart(&mut self, byte: Option<u64>, from_offset_ns: u64) {
         let byte = byte.unwrap_or(self.first_part);
         self.expected = (byte == self.first_part).then_some((0, 0));
@@ -455,7 +455,7 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
-/// True when a chunk may hold events of the calls that are wanted, at the offsets that are.
+/// True when a chunk may hold events of the selected calls and offsets.
 fn is_wanted(head: &ChunkHead, calls: Option<&[u32]>, from_offset_ns: u64) -> bool {
     let in_calls = calls.is_none_or(|wanted| head.calls.iter().any(|count| wanted.contains(&count.call)));
     head.max_offset_ns >= from_offset_ns && in_calls

@@ -1,4 +1,4 @@
-//! Heads of records and parts as bytes. The only home of bincode.
+//! Encoding of record heads and part bodies. The only home of bincode.
 //!
 //! bincode 2 with its legacy configuration: integers little-endian at full width, lengths as u64, enum variants as u32.
 //! FORMAT.md §4 states the resulting bytes, so that a reader needs no bincode. Every decode has a limit on what it may
@@ -22,11 +22,11 @@ pub(super) use parts::{
     MAX_INDEXED_CALLS,
 };
 
-/// The most that one head may claim: a header with its descriptor set and configure response fits with room to spare.
+/// Largest claimed size of one head: a header with its descriptor set and configure response fits with room to spare.
 const HEAD_LIMIT: usize = 64 << 20;
 
-/// Pairs of metadata in one event: twice what any HTTP library of this language holds. A pair takes five times as much in
-/// memory as in the file.
+/// Largest number of metadata pairs in one event: twice what any HTTP library of this language holds. A pair takes five
+/// times as much in memory as in the file.
 const MAX_PAIRS: usize = 1 << 16;
 
 const fn config() -> Configuration<LittleEndian, Fixint, Limit<HEAD_LIMIT>> {
@@ -56,7 +56,7 @@ struct EventHead<'a> {
     kind: KindHead<'a>,
 }
 
-/// The order of the variants is part of the format.
+/// The kind of an event as stored; the order of the variants is part of the format.
 #[derive(Serialize, Deserialize)]
 enum KindHead<'a> {
     CallStart {
@@ -147,7 +147,7 @@ pub(super) fn encode_event_head(event: &Event, into: &mut Vec<u8>) -> Result<(),
     encode(&head, into)
 }
 
-/// The call and the offset of a record's event, without a look at the rest.
+/// Decodes only call and offset of a record's event.
 pub(super) fn place_of(record: &[u8]) -> Option<(u32, u64)> {
     let (call, rest) = record.split_first_chunk()?;
     let (_seq, rest) = rest.split_first_chunk::<8>()?;
@@ -155,7 +155,7 @@ pub(super) fn place_of(record: &[u8]) -> Option<(u32, u64)> {
     Some((u32::from_le_bytes(*call), u64::from_le_bytes(*offset_ns)))
 }
 
-/// The event of one record; a message's data is a slice of `record`.
+/// Decodes the event of one record; a message's data is a slice of `record`.
 pub(super) fn decode_event(record: &Bytes) -> Result<Event, String> {
     let (head, used): (EventHead<'_>, usize) =
         bincode::serde::borrow_decode_from_slice(record, config()).map_err(|error| error.to_string())?;
@@ -258,7 +258,7 @@ const fn direction_of(head: &DirectionHead) -> Direction {
     }
 }
 
-/// Anything that a part's body holds.
+/// A type that can be the body of a part.
 pub(super) trait Body: Serialize + DeserializeOwned {
     fn to_body(&self) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
@@ -288,7 +288,7 @@ struct HeaderIn<'a> {
     attributes: Entries<'a>,
 }
 
-/// The body of the header part.
+/// Encodes the body of the header part.
 pub(super) fn encode_header(header: &Header) -> Result<Vec<u8>, String> {
     let attributes = header.attributes.iter();
     let out = HeaderOut {
@@ -302,7 +302,7 @@ pub(super) fn encode_header(header: &Header) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-/// The header out of its part's body.
+/// Decodes the header from its part's body.
 pub(super) fn decode_header(body: &[u8]) -> Result<Header, String> {
     let (head, used): (HeaderIn<'_>, usize) =
         bincode::serde::borrow_decode_from_slice(body, config()).map_err(|error| error.to_string())?;

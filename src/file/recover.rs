@@ -1,4 +1,4 @@
-//! Recovery: every whole chunk of a damaged or unfinished capture, in a new file that says what is missing.
+//! Recovery: copies every readable chunk of a damaged or unfinished capture into a new file that lists what is missing.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ pub struct Recovered {
     /// Messages known to be lost, by the numbering of the calls' events and the heads of damaged chunks. The numbering
     /// counts every event, so that lost headers or endings are among them.
     pub messages_lost: u64,
-    /// Calls whose end was not in the file, and that were closed as broken.
+    /// Calls that were closed as broken, because their end is not in the file.
     pub calls_cut_off: u64,
     /// True when the file had its summary.
     pub was_finished: bool,
@@ -46,7 +46,7 @@ impl Recovered {
     }
 }
 
-/// Reads whatever can be read and writes it into a new capture, begun by `begin` from the recovered header.
+/// Writes everything readable into a new capture, which `begin` creates from the recovered header.
 ///
 /// Events keep their bytes, numbers and offsets. Where events are missing, a gap says how many; a call without an end
 /// is closed as broken; a note says what was done. A whole capture is copied with the same content digest.
@@ -94,9 +94,9 @@ fn read_header<R: Read + Seek>(input: &mut R) -> Result<Option<Header>, FileErro
 struct Salvage<S: Storage> {
     writer: Writer<S>,
     result: Recovered,
-    /// Last number of each call that has not ended.
+    /// Last event number of each open call.
     calls: BTreeMap<u32, u64>,
-    /// Messages of each call in damaged chunks since its last event that was saved.
+    /// Messages of each call in damaged chunks since the last event of it that was saved.
     lost: BTreeMap<u32, u64>,
     last_offset_ns: u64,
     error: Option<FileError>,

@@ -1,11 +1,11 @@
-//! What to do about an operating system that refuses to store something.
+//! Remedies for errors of the operating system when a file is written.
 
 use std::io::{self, ErrorKind};
 
 /// The error number of a device that failed; the standard library has no name for it.
 const EIO: i32 = 5;
 
-/// What helps against an I/O error on a file that is written; `None` when only the error itself can tell.
+/// The remedy for an I/O error on a file that is written; `None` when only the error itself can tell.
 #[must_use]
 pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
     Some(match error.kind() {

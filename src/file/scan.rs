@@ -22,7 +22,7 @@ pub struct Damage {
     pub chunk: Option<u64>,
     /// The first event that is affected, counted from 0, where it is known.
     pub event: Option<u64>,
-    /// What is wrong.
+    /// Description of the damage.
     pub what: String,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Display for Damage {
     }
 }
 
-/// What is at a place of the file.
+/// The result of reading at a position of the file.
 #[derive(Debug)]
 pub(super) enum Found {
     Prologue(Vec<u8>),
@@ -48,16 +48,16 @@ pub(super) enum Found {
     Index(IndexBlock),
     Done(Done),
     Ancillary(Ancillary),
-    /// The file ends here, at the end of a part.
+    /// The file ends at the end of a part.
     End,
-    /// A part begins here, and the file ends before it does. With its head, when that is a chunk's and good: then all that
+    /// A part begins here, and the file ends inside it. With its head, when that is a chunk's and good: then all that
     /// follows belongs to the chunk.
     Torn(Option<Box<ChunkHead>>),
-    /// Nothing that can be read.
+    /// The bytes are not readable.
     Bad(Damage),
 }
 
-/// One step of a walk.
+/// One step of a scan.
 #[derive(Debug)]
 pub(super) struct Step {
     /// Byte at which it was found.
@@ -65,7 +65,7 @@ pub(super) struct Step {
     pub(super) found: Found,
 }
 
-/// Whether the bytes of chunks are wanted, or only their heads.
+/// Whether the content of chunks is read, or only their heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Read,
@@ -76,13 +76,13 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) struct Scanner<R> {
     input: R,
-    /// Where the next part is expected.
+    /// Expected position of the next part.
     at: u64,
-    /// Where the input is, when that is known.
+    /// Current position of the input, when it is known.
     position: Option<u64>,
 }
 
-/// Buffers are reserved up to this size before the bytes have been seen, and grow from there.
+/// Largest buffer that is reserved before the bytes have been read;
 const RESERVE: u64 = 2 << 20;
 
 impl<R: Read + Seek> Scanner<R> {
@@ -102,7 +102,7 @@ impl<R: Read + Seek> Scanner<R> {
         self.at = byte;
     }
 
-    /// Length of the file now; a capture that is being recorded grows.
+    /// The current length of the file. A capture that is being recorded grows.
     pub(super) fn len(&mut self) -> Result<u64, FileError> {
         self.position = None;
         self.input
@@ -123,12 +123,12 @@ impl<R: Read + Seek> Scanner<R> {
         Ok(bytes)
     }
 
-    /// Reads what is at the current place and moves behind it; damage and a torn end are not moved over.
+    /// Reads the part at the current position and advances; damage and a torn end are not moved over.
     pub(super) fn step(&mut self, content: Content) -> Result<Step, FileError> {
         self.step_where(|_| content == Content::Read)
     }
 
-    /// [`step`](Self::step), that reads the bytes of a chunk only when its head says that it is wanted.
+    /// Does the same as [`step`](Self::step), but reads the bytes of a chunk only when its head is selected.
     pub(super) fn step_where(&mut self, wanted: impl Fn(&ChunkHead) -> bool) -> Result<Step, FileError> {
         let byte = self.at;
         let bad = |what: String| Step {
@@ -223,7 +223,7 @@ impl<R: Read + Seek> Scanner<R> {
         })
     }
 
-    /// The summary, found from the end of the file; `None` when the file is unfinished or its end is damaged.
+    /// The summary, read from the end of the file; `None` when the file is unfinished or its end is damaged.
     pub(super) fn done(&mut self) -> Result<Option<(u64, Done)>, FileError> {
         let len = format::encode_part(Tag::Done, &[0; super::record::DONE_LEN]).len() as u64;
         let Some(byte) = self.len()?.checked_sub(len) else {

@@ -1,4 +1,4 @@
-//! The schema of a capture: of a descriptor set, the files that recorded methods need.
+//! The schema of a capture: the files of a descriptor set that the recorded methods need.
 //!
 //! A recorder often does not know what will be called, and a server may know a hundred services. So a capture's schema is
 //! written in parts: before the chunk in which a method of a service is called for the first time stand those files that
@@ -17,22 +17,22 @@ use crate::model::varint;
 /// Bytes of the schema of a capture, 32 MiB: the largest public ones have a few without comments. It bounds what a small
 /// file makes a reader hold.
 pub(super) const MAX_SCHEMA_BYTES: usize = 32 << 20;
-/// Files of a set that are told apart: the largest public ones have a few thousand.
+/// Largest number of files of a set that are distinguished: the largest public ones have a few thousand.
 const MAX_FILES: usize = 10_000;
-/// Names in all files that are looked at: Envoy's have some 25,000. Each is a few dozen bytes in memory.
+/// Largest number of names in all files: Envoy's have some 25,000. Each is a few dozen bytes in memory.
 const MAX_NAMES: usize = 200_000;
-/// A file of more bytes is not looked into, and kept: the largest public ones have a megabyte.
+/// Size above which a file is not parsed, and kept, in bytes: the largest public ones have a megabyte.
 const MAX_FILE_BYTES: usize = 4 << 20;
 
-/// A message of this file's type may hold any other of the set, wherever that is declared.
+/// Name of a message type that may hold any other type of the set, wherever that is declared.
 const ANY: &str = "google/protobuf/any.proto";
-/// What extends options of descriptors changes no message.
+/// Prefix of option types: extensions of options change no message.
 const OPTIONS: &str = ".google.protobuf.";
 
 /// Field 1 of a `FileDescriptorSet`, with a length.
 const FILE_KEY: u8 = 1 << 3 | 2;
 
-/// The files of a descriptor set, and which of them a capture has already.
+/// The files of a descriptor set, with those that a capture has already.
 #[derive(Debug, Default)]
 pub(super) struct SchemaFiles {
     files: Vec<SchemaFile>,
@@ -40,7 +40,7 @@ pub(super) struct SchemaFiles {
     by_service: BTreeMap<String, usize>,
     names: usize,
     bytes: usize,
-    /// Some are wanted whatever is called.
+    /// True when some files are needed by all methods.
     urgent: bool,
 }
 
@@ -48,15 +48,15 @@ pub(super) struct SchemaFiles {
 struct SchemaFile {
     raw: Bytes,
     names: FileNames,
-    /// What it declares and extends, with leading dots.
+    /// The types that the file declares and extends, with leading dots.
     messages: Vec<String>,
     extends: Vec<String>,
-    /// It is wanted whatever is called, for it cannot be read.
+    /// True when the file is always needed, because it cannot be parsed.
     always: bool,
     written: bool,
 }
 
-/// What a `FileDescriptorProto` names.
+/// The names in a `FileDescriptorProto`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct FileNames {
     #[prost(string, tag = "1")]
@@ -177,7 +177,7 @@ impl SchemaFiles {
         });
     }
 
-    /// The files that calls of these methods (`/package.Service/Method`) need and that were not given before, as a set;
+    /// The set of files that calls of these methods (`/package.Service/Method`) need and that were not returned before;
     /// `None` when there are none.
     pub(super) fn due<'a>(&mut self, methods: impl IntoIterator<Item = &'a str>) -> Option<Vec<u8>> {
         let services = methods
@@ -200,7 +200,7 @@ impl SchemaFiles {
         (!set.is_empty()).then_some(set)
     }
 
-    /// These files, what they import, and what extends their messages; all, when a message of any type can occur.
+    /// The given files, their imports, and the extensions of their messages; all, when a message of any type can occur.
     fn needed(&self, mut open: Vec<usize>) -> BTreeSet<usize> {
         let mut closed = BTreeSet::new();
         loop {
@@ -225,7 +225,7 @@ impl SchemaFiles {
 }
 
 impl MessageNames {
-    /// Names what is in a message, itself included. The decoder bounds how deep they are nested.
+    /// Collects the names of a message and of those nested in it. The decoder bounds how deep they are nested.
     fn walk(&self, name: &str, messages: &mut Vec<String>, extends: &mut Vec<String>) {
         messages.push(name.to_owned());
         extends.extend(extendees(&self.extensions));
@@ -256,19 +256,20 @@ fn split(set: &Bytes) -> Option<Vec<Bytes>> {
     Some(files)
 }
 
-/// The content of a schema part: the length of a set, and the set as a zstd frame.
+/// Encodes the content of a schema part; the length of a set, and the set as a zstd frame.
 pub(super) fn encode(set: &[u8]) -> Result<Vec<u8>, FileError> {
     let mut content = (set.len() as u64).to_le_bytes().to_vec();
     chunk::compress_once(set, &mut content).map_err(|error| FileError::io("compress the schema", error))?;
     Ok(content)
 }
 
-/// The set in a part; `None` when that is no schema. An error when it cannot be read, or comes to more than `room` bytes.
+/// Decodes the set in a part; `None` when that is no schema. An error when it cannot be read, or comes to more than
+/// `room` bytes.
 pub(super) fn of_part(part: &Ancillary, room: usize) -> Option<Result<Vec<u8>, String>> {
     (part.tag == AncillaryTag::SCHEMA).then(|| decode(&part.content, room))
 }
 
-/// The set out of the content of a schema part, when it comes to at most `room` bytes.
+/// Decodes the set from the content of a schema part, of at most `room` bytes.
 fn decode(content: &[u8], room: usize) -> Result<Vec<u8>, String> {
     let Some((len, frame)) = content.split_first_chunk() else {
         return Err("it is too short".to_owned());
@@ -286,7 +287,7 @@ fn decode(content: &[u8], room: usize) -> Result<Vec<u8>, String> {
 }
 
 impl Header {
-    /// What is written of it: all but the schema, which follows in parts, and the digest that tells that it does.
+    /// The header as it is written: all but the schema, which follows in parts, and the digest that tells that it does.
     pub(super) fn without_schema(&self) -> Self {
         let mut header = self.clone();
         header.attributes.retain(|(name, _)| name != Attribute::DESCRIPTOR_SET);
@@ -314,7 +315,7 @@ impl Header {
         self.attributes.insert(at, entry);
     }
 
-    /// Bytes that its schema has.
+    /// Size of its schema in bytes.
     pub(super) fn schema_bytes(&self) -> usize {
         self.get(Attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
     }

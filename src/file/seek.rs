@@ -1,4 +1,4 @@
-//! Seeking: to an offset, by the index, or by the chunk heads where the index is missing.
+//! Seeking to an offset, by the index, or by the chunk heads where the index is missing.
 
 use std::io::{Read, Seek};
 
@@ -10,9 +10,9 @@ use super::{
 
 /// The result of a search by the index.
 enum Searched {
-    /// Read on from the chunk at this byte; `None` = from the first.
+    /// The chunk at this byte is the one to read from; `None` = from the first.
     Chunk(Option<u64>),
-    /// There is no index that can be used.
+    /// There is no usable index.
     NoIndex,
 }
 
@@ -36,7 +36,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// The first chunk that reaches `offset_ns`.
+    /// Finds the first chunk that reaches `offset_ns`.
     fn find_by_index(&mut self, last_index: u64, offset_ns: u64) -> Result<Searched, FileError> {
         let (mut at, mut best, mut end) = (last_index, None, u64::MAX);
         while at != 0 {
@@ -68,7 +68,7 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
-    /// As the index would say, from the chunk heads; ends at damage, where reading will report it.
+    /// Finds the same chunk by the chunk heads; ends at damage, where reading will report it.
     fn find_by_heads(&mut self, offset_ns: u64) -> Result<Option<u64>, FileError> {
         self.restart(None, offset_ns);
         loop {

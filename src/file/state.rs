@@ -1,4 +1,4 @@
-//! Whether a capture holds the whole of its recording: the one value that everybody who reads captures passes on.
+//! Whether a capture holds the whole of its recording, as one value for all commands.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
@@ -25,11 +25,11 @@ use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 pub enum CaptureState {
     /// The recording was finished: the file ends with its summary.
     Finished,
-    /// The recording goes on, or was cut off.
+    /// The recording is still running, or was interrupted.
     Unfinished {
         /// Bytes of the file up to the end of its last whole part.
         whole_bytes: u64,
-        /// Bytes of an incomplete last part behind them, which no reader gives out.
+        /// Bytes of an incomplete last part, which no reader returns.
         torn_bytes: u64,
     },
     /// Damage stopped the reading; its error tells the place.
@@ -43,7 +43,7 @@ impl CaptureState {
         matches!(self, Self::Finished)
     }
 
-    /// The state as `capture verify` calls it: `whole`, `unfinished` or `damaged`.
+    /// The name of the state in `capture verify`: `whole`, `unfinished` or `damaged`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl CaptureState {
 }
 
 impl CaptureState {
-    /// The text of a note about a capture that was made from this one, with what was missing in it.
+    /// The text of a note for a capture made from this one, about what was missing in it.
     pub(crate) fn told_in(&self, mut text: String) -> String {
         if !self.is_finished() {
             text.push_str(&format!("; the source was {self}"));

@@ -1,18 +1,18 @@
-//! Where a capture is written.
+//! The output of a capture writer.
 
 use std::{
     fs::File,
     io::{self, Cursor, Write},
 };
 
-/// Where a capture is written: a byte sink that can be made durable.
+/// The output of a capture writer: a byte sink that can be made durable.
 pub trait Storage: Write {
     /// Makes everything written so far survive a power failure. Does nothing where that has no meaning.
     fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Says whether all is well with what was written so far.
+    /// Checks that everything written so far is intact.
     fn check(&mut self) -> io::Result<()> {
         Ok(())
     }

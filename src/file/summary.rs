@@ -51,8 +51,7 @@ impl Summary {
         }
     }
 
-    /// Adds the events of a chunk; neither its place nor its size.
-    /// Counts `now` where `then` was counted.
+    /// Adds the events of a chunk; neither its place nor its size. Counts `now` where `then` was counted.
     pub(crate) fn replace(&mut self, then: &Self, now: &Self) {
         self.events = self.events.saturating_sub(then.events);
         self.calls = self.calls.saturating_sub(then.calls);

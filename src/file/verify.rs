@@ -1,4 +1,4 @@
-//! Verification: every checksum, every count, and the content digest of a whole file.
+//! Verification: checks every checksum and count, and the content digest of a whole file.
 
 use std::io::{Read, Seek};
 
@@ -14,7 +14,7 @@ use super::{
 /// Result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
-    /// Totals of what could be read; the digest is computed, not copied from the summary.
+    /// Totals of the readable part; the digest is computed, not copied from the summary.
     pub summary: Summary,
     /// True when the file ends with its summary.
     pub finished: bool,
@@ -46,8 +46,8 @@ impl Verified {
 }
 
 /// Reads a whole capture and checks everything that can be checked: the checksum of every part and chunk, the SHA-256
-/// of every chunk, that every event decodes, that chunks and events are numbered without a hole, that chunk heads and index
-/// blocks say of the events what they are, and the summary's counts and content digest.
+/// of every chunk, that every event decodes, that chunks and events are numbered without a hole, that chunk heads and
+/// index blocks say of the events what they are, and the summary's counts and content digest.
 ///
 /// # Errors
 /// Only when the file cannot be read at all; damage is part of the result.
@@ -90,7 +90,7 @@ pub fn verify<R: Read + Seek>(input: R) -> Result<Verified, FileError> {
     Ok(verified)
 }
 
-/// Shows every event that can be read, behind damage as well; true when the file ends with its summary.
+/// Visits every readable event, including those after damage. True when the file ends with its summary.
 pub(crate) fn each_readable_event<R: Read + Seek>(input: R, mut see: impl FnMut(&Event)) -> Result<bool, FileError> {
     let visit = |visited: Visit<'_>| {
         if let Visit::Chunk(chunk) = visited {

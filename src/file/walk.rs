@@ -1,4 +1,4 @@
-//! The walk over a whole file: every good chunk and every damaged place, in file order.
+//! The walk over a whole file, which visits every good chunk and every damaged place in file order.
 
 use std::io::{Read, Seek};
 
@@ -30,7 +30,8 @@ pub(super) struct GoodChunk {
 }
 
 impl GoodChunk {
-    /// Gives every event to `take`; damage when one cannot be decoded, or when the head says something else than they do.
+    /// Passes every event to `take`; damage when one cannot be decoded, or when the head says something else than they
+    /// do.
     pub(super) fn events(&self, mut take: impl FnMut(Event)) -> Result<(), Damage> {
         let (mut at, mut number) = (0, self.head.first_event);
         let mut said = Said::default();
@@ -63,25 +64,25 @@ impl GoodChunk {
     }
 }
 
-/// What a walk comes upon.
+/// An item that a walk visits.
 pub(super) enum Visit<'a> {
     Header(&'a [u8]),
     Chunk(&'a GoodChunk),
-    /// A part that may be passed over.
+    /// An ancillary part.
     Ancillary(&'a Ancillary),
     Damage(Damage),
-    /// A chunk whose head is good and whose content is not.
+    /// A chunk with a valid head and unreadable content.
     Lost(&'a ChunkHead, Damage),
 }
 
-/// How a walk ended.
+/// The end of a walk.
 pub(super) struct End {
     pub(super) done: Option<(u64, Done)>,
     pub(super) torn_bytes: u64,
     pub(super) len: u64,
 }
 
-/// Walks a whole file over all damage, and hands on every good chunk and every damaged place, in file order.
+/// Walks a whole file past all damage, and visits every good chunk and every damaged place, in file order.
 ///
 /// What is behind damage is taken only where something proves that a part begins there: payloads may hold whole
 /// captures. See [`Places`].
@@ -187,7 +188,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     Ok(End { done, torn_bytes, len })
 }
 
-/// What is wrong with an ancillary part whose checksum holds.
+/// Describes what is wrong with an ancillary part whose checksum is valid.
 fn faults(known: &mut Known, byte: u64, part: &Ancillary) -> impl Iterator<Item = String> {
     let follows = known.ancillary(byte, part.previous).err();
     let schema = schema::of_part(part, MAX_SCHEMA_BYTES).and_then(Result::err);

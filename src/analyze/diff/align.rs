@@ -1,4 +1,4 @@
-//! The next step of an alignment: a pure look at what waits on either side.
+//! Alignment, one step at a time: a pure look at what waits on either side.
 
 use std::collections::VecDeque;
 
@@ -7,14 +7,14 @@ use super::{
     items::{Item, Key},
 };
 
-/// What is done next; places are those in the queues.
+/// The next step of an alignment. Places are those in the queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// These two are the same thing. Not the first in its queue: it moved.
+    /// The first items of both sides correspond. Not the first in its queue: it moved.
     Pair { a: usize, b: usize },
-    /// The first of a is not in b.
+    /// The first item of a is not in b.
     Missing,
-    /// The first of b is not in a.
+    /// The first item of b is not in a.
     Extra,
 }
 
@@ -46,8 +46,8 @@ pub(super) fn step(a: &VecDeque<Item>, b: &VecDeque<Item>) -> Option<Step> {
     })
 }
 
-/// Things that are known by what they hold stand for each other when neither is found; a row with another time is the
-/// same row when it holds the same.
+/// Decides that two items identified by their content correspond when neither has another match; a row with another
+/// time is the same row when it holds the same.
 fn is_changed(a: &Item, b: &Item) -> bool {
     match (a.key(), b.key()) {
         (Key::Content(_), Key::Content(_)) => a.is_row() == b.is_row(),

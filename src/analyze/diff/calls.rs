@@ -1,4 +1,4 @@
-//! Which calls of two captures are the same.
+//! Pairing of the calls of two captures.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -16,15 +16,15 @@ use crate::{
 /// A request up to this size is kept whole, to be compared field by field; of a larger one, the digest tells.
 const MAX_REQUEST: usize = 1 << 16;
 
-/// A call, as far as it takes to know it again.
+/// The properties of a call that identify it in the other capture.
 #[derive(Debug, Clone)]
 pub(super) struct Surveyed {
     pub(super) number: u32,
     pub(super) method: String,
-    /// Where its opening is in the file.
+    /// Where the call's opening is in the file.
     pub(super) place: Option<EventPlace>,
     pub(super) start_ns: u64,
-    /// `None` when its ending is not in the file.
+    /// `None` when the call's ending is not in the file.
     pub(super) end_ns: Option<u64>,
     pub(super) received: u64,
     /// The first message that was sent.

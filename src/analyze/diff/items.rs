@@ -1,4 +1,4 @@
-//! What one call received, as rows and messages, read as it is needed.
+//! The rows and messages that one call received, read as they are needed.
 
 use std::{
     collections::VecDeque,
@@ -23,12 +23,12 @@ use crate::{
     },
 };
 
-/// By what two items are known for the same.
+/// The property that identifies an item, so that it can be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Key {
-    /// Rows that have a number or a time.
+    /// A row that has a number or a time.
     Row { index: Option<i64>, start_ms: Option<i64> },
-    /// Everything else, by what it holds.
+    /// Any other item, by its content.
     Content(u64),
 }
 
@@ -76,7 +76,7 @@ pub(super) struct RowItem {
     pub(super) sensors: Vec<(i32, Vec<f32>)>,
     /// Hash of sensors and values.
     pub(super) mark: u64,
-    /// What the message says beside its rows; with its first row.
+    /// The fields of the message besides its rows; with its first row.
     pub(super) head: Option<Head>,
 }
 
@@ -93,14 +93,14 @@ pub(super) struct Head {
 pub(super) struct MessageItem {
     pub(super) place: Place,
     pub(super) mark: u64,
-    /// Inflated where that can be done.
+    /// The payload, inflated where possible.
     pub(super) data: Bytes,
     pub(super) compressed: bool,
     /// Why a message of a spectrogram stream holds no row.
     pub(super) why: Option<String>,
 }
 
-/// What a call holds beside the messages that it received.
+/// The properties of a call besides the messages that it received.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) start: CallStart,
@@ -194,7 +194,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         Ok(None)
     }
 
-    /// Reads on until this many items wait, or nothing more comes.
+    /// Reads on until this many items are queued, or the call ends.
     pub(super) fn fill(&mut self, items: usize) -> Result<(), FileError> {
         while self.queue.len() < items {
             let Some(event) = self.next_message()? else { break };
@@ -203,7 +203,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         Ok(())
     }
 
-    /// Puts what a message holds into the queue.
+    /// Puts the items of a message into the queue.
     pub(super) fn unpack(&mut self, event: &Event) {
         let EventKind::Message(message) = &event.kind else {
             return;
@@ -241,7 +241,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         }));
     }
 
-    /// Counts a message that needs no look; gives its rows to `see`, with the sensors of the first.
+    /// Counts a message that is not compared further; gives its rows to `see`, with the sensors of the first.
     pub(super) fn pass(&mut self, event: &Event, see: impl FnOnce(&[Row<'_>])) -> u64 {
         self.received += 1;
         let rows = match self.frames.see(event) {
@@ -255,7 +255,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         rows
     }
 
-    /// As [`Self::pass`], when the other side has looked already.
+    /// Does the same as [`Self::pass`] when the other side has been read already.
     pub(super) const fn skip(&mut self, rows: u64) {
         self.received += 1;
         self.rows += rows;
@@ -299,7 +299,7 @@ fn item(row: &Row<'_>, place: Place, head: Option<Head>) -> RowItem {
     }
 }
 
-/// By what a row is known that has a number or a time. Rows of a sender without a clock all begin at 0.
+/// The key of a row that has a number or a time. Rows of a sender without a clock all begin at 0.
 pub(super) fn key(row: &Row<'_>) -> Option<Key> {
     let timed = row.index.is_some()
         || row

@@ -1,4 +1,4 @@
-//! Where two calls differ, as a picture's raw material: time × sensor, in bounded memory.
+//! The map of differences between two calls, for a picture: time × sensor, in bounded memory.
 
 use super::{items::RowItem, result::DifferenceKind};
 use crate::das::spectrogram::Row;
@@ -9,8 +9,8 @@ pub(super) const MAX_COLUMNS: usize = 1024;
 /// Lanes that a map has at most; when there are more sensors, a lane stands for several.
 pub(super) const MAX_LANES: usize = 512;
 
-/// The differences of one pair of calls: for each stretch of rows and each sensor the largest, so that none is lost however
-/// long the call is.
+/// The map of the differences between one pair of calls: for each stretch of rows and each sensor the largest, so that
+/// none is lost however long the call is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DifferenceMap {
     /// The call in the first capture.
@@ -21,17 +21,17 @@ pub(crate) struct DifferenceMap {
     pub sensors: Vec<i32>,
     /// Columns in row order.
     pub columns: Vec<Column>,
-    /// Rows that a column stands for.
+    /// Number of rows per column.
     pub step: u64,
     rows: u64,
 }
 
-/// A stretch of rows.
+/// One column: the differences in a range of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Column {
-    /// Start of its first row, milliseconds since the Unix epoch, where rows have one.
+    /// Start of the first row of the column, milliseconds since the Unix epoch, where rows have one.
     pub start_ms: Option<i64>,
-    /// Rows in it.
+    /// Rows in the column.
     pub rows: u64,
     /// For each lane the largest difference, dB; infinite where only one side has a number.
     pub worst: Vec<f32>,
@@ -39,7 +39,7 @@ pub(crate) struct Column {
     pub missing: u32,
     /// Rows that only the second one holds, duplicates included.
     pub extra: u32,
-    /// Rows that stand elsewhere in the order.
+    /// Rows at another position in the order.
     pub moved: u32,
 }
 
@@ -55,13 +55,13 @@ impl DifferenceMap {
         }
     }
 
-    /// Rows in it.
+    /// Rows in the column.
     #[must_use]
     pub(crate) const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The lane of a sensor by its place among the sensors.
+    /// The lane of a sensor, from its position among the sensors.
     const fn lane(&self, sensor: usize) -> usize {
         let sensors = self.sensors.len();
         if sensors <= MAX_LANES {
@@ -77,7 +77,7 @@ impl DifferenceMap {
         self.sensors.len().min(MAX_LANES)
     }
 
-    /// Rows that are the same.
+    /// Adds rows that are equal.
     pub(super) fn same(&mut self, rows: &[Row<'_>]) {
         for row in rows {
             if self.sensors.is_empty() {
@@ -87,7 +87,7 @@ impl DifferenceMap {
         }
     }
 
-    /// A row that both sides hold.
+    /// Adds a row that both sides hold.
     pub(super) fn row(&mut self, row: &RowItem, by_sensor: &[f32], moved: bool) {
         self.know(row);
         let lanes: Vec<(usize, f32)> = by_sensor
@@ -107,7 +107,7 @@ impl DifferenceMap {
         }
     }
 
-    /// A row that one side holds.
+    /// Adds a row that only one side holds.
     pub(super) fn lone(&mut self, kind: DifferenceKind, row: &RowItem) {
         self.know(row);
         let column = self.column(row.start_ms);
@@ -124,7 +124,7 @@ impl DifferenceMap {
         }
     }
 
-    /// The column of the next row.
+    /// The column to which the next row belongs.
     fn column(&mut self, start_ms: Option<i64>) -> &mut Column {
         let at = (self.rows / self.step) as usize;
         if at >= MAX_COLUMNS {

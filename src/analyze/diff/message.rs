@@ -1,4 +1,4 @@
-//! Two messages that should be the same: by field path where the schema is known, by bytes otherwise.
+//! Comparison of two messages: by field path where the schema is known, by bytes otherwise.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage as _, Value};
 
@@ -13,7 +13,7 @@ const MAX_NAMED: usize = 5;
 /// A value in a text is cut after this many characters.
 const MAX_SHOWN: usize = 40;
 
-/// How two messages differ, in words.
+/// Describes in words how two messages differ.
 pub(super) fn compare(pool: Option<&DescriptorPool>, method: &str, direction: Direction, a: &[u8], b: &[u8]) -> String {
     let fields = pool
         .and_then(|pool| by_field(pool, method, direction, a, b))

@@ -1,4 +1,4 @@
-//! Metadata, endings and gaps of two calls.
+//! Comparison of the metadata, endings and gaps of two calls.
 
 use super::{MetadataMode, items::Facts, result::What};
 use crate::{
@@ -32,10 +32,10 @@ const VOLATILE: [&str; 22] = [
     "grpc-tags-bin",
 ];
 
-/// Beginnings of such names.
+/// Prefixes of such names.
 const VOLATILE_STARTS: [&str; 4] = ["x-forwarded-", "x-envoy-", "x-b3-", ":"];
 
-/// Trailers that the status holds already.
+/// Trailers that the status contains already.
 const STATUS: [&str; 2] = ["grpc-status", "grpc-message"];
 
 fn is_compared(name: &str, mode: MetadataMode) -> bool {
@@ -48,7 +48,7 @@ fn is_compared(name: &str, mode: MetadataMode) -> bool {
         }
 }
 
-/// What differs, in words.
+/// Describes the differences in words.
 pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(What, String)> {
     let mut found = Vec::new();
     entries("request", &a.start.metadata, &b.start.metadata, mode, &mut found);
@@ -77,7 +77,7 @@ pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(What, St
     found
 }
 
-/// Entries of a name are compared in their order; names in any.
+/// Compares the entries of a name in their order; names in any.
 fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &mut Vec<(What, String)>) {
     let mut names: Vec<&str> = a.iter().chain(b.iter()).map(|(name, _)| name).collect();
     names.sort_unstable();
@@ -102,7 +102,7 @@ fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &m
     }
 }
 
-/// How endings differ; what a transport says of its own trouble is no difference.
+/// Compares endings; what a transport says of its own trouble is no difference.
 fn endings(a: Option<&Ending>, b: Option<&Ending>) -> Option<String> {
     let same = match (a, b) {
         (None, None) => true,

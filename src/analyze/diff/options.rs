@@ -1,9 +1,9 @@
-//! How to compare.
+//! Options of a comparison.
 
 use crate::das::dialect::Layout;
 
-/// Rows, or messages of other methods, that are held of each capture to be aligned: as many as the validator and the
-/// statistics look back. A row that moves farther is missing in one place and extra in another.
+/// Rows, or messages of other methods, that are buffered from each capture for the alignment: as many as the validator
+/// and the statistics look back. A row that moves farther is missing in one place and extra in another.
 pub(crate) const WINDOW: usize = 64;
 
 /// Which metadata is compared.
@@ -21,9 +21,9 @@ pub enum MetadataMode {
 /// Options of a comparison of two captures.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DiffOptions {
-    /// Values differ when by more than this, dB; 0 by default: every bit counts.
+    /// Values differ when their difference is larger than this, dB; 0 by default: every bit counts.
     pub abs: f64,
-    /// And by more than this part of the larger magnitude.
+    /// Largest difference as a part of the larger magnitude; both limits must be passed.
     pub rel: f64,
     /// Which metadata is compared.
     pub metadata: MetadataMode,

@@ -1,4 +1,4 @@
-//! One pair of calls.
+//! Comparison of one pair of calls.
 
 use std::{
     collections::VecDeque,
@@ -82,9 +82,9 @@ struct Comparison {
     method: String,
     found: Found,
     map: DifferenceMap,
-    /// Keys that were matched last, so that a second one is known for a duplicate.
+    /// Keys that were matched last, so that a repeated one is recognized as a duplicate.
     recent: VecDeque<Key>,
-    /// Two messages whose bytes differ, while nothing else was found that tells why.
+    /// Two messages whose bytes differ, as long as no other difference explains it.
     suspects: Option<(Head, Place, Head, Place)>,
     regrouped: bool,
 }
@@ -106,7 +106,7 @@ impl Comparison {
         }
     }
 
-    /// A message that is the same on both sides.
+    /// Counts a message that is equal on both sides.
     fn passed(&mut self, rows: u64) {
         self.settle_message();
         if rows == 0 {
@@ -159,7 +159,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// Rows that are the same on both sides.
+    /// Compares two rows that correspond.
     fn see(&mut self, rows: &[Row<'_>]) {
         self.map.same(rows);
         for key in rows.iter().filter_map(items::key) {
@@ -174,7 +174,7 @@ impl Comparison {
         }
     }
 
-    /// Something that only one side holds.
+    /// Records an item that only one side holds.
     fn lone(&mut self, item: &Item, kind: DifferenceKind) {
         let totals = &mut self.found.totals;
         let count = match (kind, item.is_row()) {
@@ -216,7 +216,7 @@ impl Comparison {
         }
     }
 
-    /// The same thing on both sides, `by` places later in the second.
+    /// Compares two items that correspond, the second one `by` places later.
     fn matched(&mut self, a: Item, b: Item, by: i64) {
         let (place_a, place_b) = (Some(a.place()), Some(b.place()));
         let what = if a.is_row() { What::Row } else { What::Message };
@@ -286,7 +286,7 @@ impl Comparison {
         Some(diff.texts.join("; "))
     }
 
-    /// Rows are the same and come in other messages; told once.
+    /// Handles equal rows that are grouped into other messages; told once.
     fn regroup(&mut self, a: Place, b: Place) {
         self.suspects = None;
         if std::mem::replace(&mut self.regrouped, true)
@@ -304,7 +304,7 @@ impl Comparison {
         });
     }
 
-    /// A message is over: when its bytes differ and nothing told why, that is a difference of its own.
+    /// Finishes a message: when its bytes differ and nothing told why, that is a difference of its own.
     fn settle_message(&mut self) {
         let Some((a, place_a, b, place_b)) = self.suspects.take() else {
             return;

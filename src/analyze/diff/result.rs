@@ -1,4 +1,4 @@
-//! What a comparison found, as plain values.
+//! The result of a comparison, as plain values.
 
 use serde::{Serialize, Serializer};
 
@@ -18,26 +18,26 @@ pub struct CaptureDiff {
     pub diff: u32,
     /// True when the captures differ.
     pub differs: bool,
-    /// Rows that a row may move and still be known for the same.
+    /// Rows that a row may move and still be matched.
     pub window: usize,
-    /// Up to which difference values are the same.
+    /// The largest differences at which values still count as equal.
     pub tolerance: DiffTolerance,
     /// Counts over all calls.
     pub totals: DiffTotals,
-    /// The largest difference of a value, dB.
+    /// The largest absolute difference of a value, dB.
     pub max_abs: Option<Extreme>,
-    /// The largest difference of a value as part of the larger magnitude.
+    /// The largest difference of a value, as a part of the larger magnitude.
     pub max_rel: Option<Extreme>,
-    /// Calls, paired.
+    /// The pairs of calls.
     pub calls: Vec<CallDiff>,
 }
 
-/// Up to which difference values are the same.
+/// The largest differences at which values still count as equal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DiffTolerance {
-    /// dB.
+    /// Absolute, in dB.
     pub abs: f64,
-    /// Part of the larger magnitude.
+    /// Relative, as a part of the larger magnitude.
     pub rel: f64,
 }
 
@@ -58,9 +58,9 @@ pub struct DiffTotals {
     pub rows_extra: u64,
     /// Rows that the second one holds once more.
     pub rows_duplicated: u64,
-    /// Rows that stand elsewhere in the order.
+    /// Rows at another position in the order.
     pub rows_moved: u64,
-    /// Rows that hold something else.
+    /// Rows whose content differs.
     pub rows_changed: u64,
     /// Messages without rows (of other methods, or that cannot be decoded) that are in both.
     pub messages: u64,
@@ -70,24 +70,24 @@ pub struct DiffTotals {
     pub messages_extra: u64,
     /// Such messages that the second one holds once more.
     pub messages_duplicated: u64,
-    /// Such messages that stand elsewhere in the order.
+    /// Such messages at another position in the order.
     pub messages_moved: u64,
-    /// Such messages that hold something else, and messages of which more than the rows differs.
+    /// Such messages whose content differs, and messages that differ in more than their rows.
     pub messages_changed: u64,
     /// Values that differ by more than the tolerance.
     pub values_changed: u64,
-    /// Differences of requests, metadata, endings and gaps.
+    /// Differences in requests, metadata, endings and gaps.
     pub other: u64,
 }
 
-/// A pair of calls, or one that only one capture holds.
+/// A pair of calls, or a call that only one capture holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct CallDiff {
-    /// Number in the first capture.
+    /// Number of the call in the first capture.
     pub a: Option<u32>,
-    /// Number in the second one.
+    /// Number of the call in the second one.
     pub b: Option<u32>,
-    /// Its method.
+    /// Method of the call.
     pub method: String,
     /// Rows that are in both.
     pub rows: u64,
@@ -102,7 +102,7 @@ pub struct CallDiff {
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// How it differs.
+    /// Kind of difference.
     pub kind: DifferenceKind,
     /// Kind of thing that differs.
     pub what: What,
@@ -112,11 +112,11 @@ pub struct Difference {
     /// Where in the second one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub b: Option<Place>,
-    /// In words.
+    /// The difference in words.
     pub text: String,
 }
 
-/// How something differs.
+/// Kind of difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
@@ -126,9 +126,9 @@ pub enum DifferenceKind {
     Extra,
     /// The second one holds it once more.
     Duplicated,
-    /// It is elsewhere in the order.
+    /// It is at another position in the order.
     Moved,
-    /// It holds something else.
+    /// Its content differs.
     Changed,
 }
 
@@ -156,11 +156,11 @@ pub enum What {
     Row,
     /// A message.
     Message,
-    /// What was asked for.
+    /// The request.
     Request,
     /// Metadata.
     Metadata,
-    /// How the call ended.
+    /// The ending of the call.
     Ending,
     /// Messages known to be lost.
     Gap,
@@ -182,10 +182,10 @@ impl What {
     }
 }
 
-/// The largest difference of a value, and where it is.
+/// The largest difference of a value, and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Extreme {
-    /// How large; infinite where only one of the two is a number.
+    /// The difference; infinite where only one of the two is a number.
     #[serde(serialize_with = "number")]
     pub difference: f64,
     /// The value in the first capture.
@@ -194,12 +194,12 @@ pub struct Extreme {
     /// The value in the second one.
     #[serde(serialize_with = "number")]
     pub b: f64,
-    /// Where, in the first capture.
+    /// The place of the value in the first capture.
     pub place: Place,
 }
 
 impl Extreme {
-    /// The larger of two.
+    /// Returns the larger of two differences.
     pub(super) fn larger(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) if other.difference > one.difference => Some(other),
@@ -208,7 +208,7 @@ impl Extreme {
     }
 }
 
-/// JSON knows no infinities.
+/// Serializes a number, since JSON has no infinities.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     match *value {
@@ -219,14 +219,14 @@ fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> 
     }
 }
 
-/// What was found in one pair of calls.
+/// The differences found in one pair of calls.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) call: CallDiff,
     pub(super) totals: DiffTotals,
     pub(super) max_abs: Option<Extreme>,
     pub(super) max_rel: Option<Extreme>,
-    /// Differences beside rows and messages; they stand first.
+    /// Differences besides rows and messages; they stand first.
     others: usize,
 }
 
@@ -239,7 +239,7 @@ impl Found {
         }
     }
 
-    /// Something beside rows and messages.
+    /// Adds a difference that is neither a row nor a message.
     pub(super) fn other(&mut self, what: What, text: String) {
         self.totals.other += 1;
         let difference = Difference {

@@ -1,4 +1,4 @@
-//! Two rows that should be the same.
+//! Comparison of two rows.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,18 +11,18 @@ use crate::{das::spectrogram::UnknownField, model::finding::Place};
 /// Sensors that are named in a text; more are counted.
 const MAX_NAMED: usize = 8;
 
-/// How two rows differ.
+/// The differences of two rows.
 #[derive(Debug, Default)]
 pub(super) struct RowDiff {
-    /// What is different, in words; empty when nothing is.
+    /// The differences in words; empty when nothing is.
     pub(super) texts: Vec<String>,
     /// Values that differ by more than the tolerance.
     pub(super) values: u64,
-    /// Some bit of a value differs, within the tolerance or beyond.
+    /// True when any bit of a value differs, within the tolerance or beyond.
     pub(super) bits: bool,
     pub(super) max_abs: Option<Extreme>,
     pub(super) max_rel: Option<Extreme>,
-    /// Of each sensor of the first row, the largest difference beyond the tolerance.
+    /// For each sensor of the first row, the largest difference beyond the tolerance.
     pub(super) by_sensor: Vec<f32>,
 }
 
@@ -150,7 +150,7 @@ fn difference(a: f64, b: f64) -> (f64, f64) {
     (abs, if larger > 0.0 { abs / larger } else { 0.0 })
 }
 
-/// What two messages say beside their rows, in words.
+/// Describes in words how the fields of two messages besides their rows differ.
 pub(super) fn compare_heads(a: &Head, b: &Head, options: DiffOptions) -> Vec<String> {
     let mut texts = Vec::new();
     let mut number = |what: &str, a: f64, b: f64| {

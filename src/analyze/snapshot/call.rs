@@ -1,4 +1,4 @@
-//! One call.
+//! The section of one call.
 
 use super::{digest_line::DIGEST, normal, options::SnapshotPart, page::Page};
 use crate::{
@@ -41,7 +41,7 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
     }
 }
 
-/// The job ids that the calls asked for.
+/// The job ids in the requests of the calls.
 fn jobs(stats: &Stats) -> Vec<&str> {
     let asked = stats.calls.iter().filter_map(|call| match &call.request {
         Some(RequestStats::Job { job_id, .. }) => Some(job_id.as_str()),

@@ -1,4 +1,4 @@
-//! Golden text against new text, with a tolerance for measured numbers.
+//! Comparison of golden text with new text, with a tolerance for measured numbers.
 
 mod diff;
 mod line;
@@ -23,7 +23,7 @@ pub(crate) enum OnlyDiffers {
     /// Message digests: structure and statistics are the same, and the bytes are others, as in every recording of a live
     /// stream.
     Digests,
-    /// Measured numbers (and digests), by no more than this share of the larger number.
+    /// Measured numbers (and digests), by at most this share of the larger number.
     Measured(f64),
 }
 

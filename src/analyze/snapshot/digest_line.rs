@@ -1,4 +1,4 @@
-//! The line of a message digest.
+//! The line that holds a message digest.
 
-/// The name that a digest's line begins with.
+/// The name at the start of that line.
 pub(crate) const DIGEST: &str = "digest";

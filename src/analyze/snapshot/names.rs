@@ -1,8 +1,8 @@
-//! Which golden file belongs to which capture.
+//! Names of golden files.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-/// The ending of golden files.
+/// File name extension of golden files.
 pub(crate) const ENDING: &str = ".golden.txt";
 
 /// The golden file of a capture: the capture's file name with [`ENDING`] in place of `.gcap`.
@@ -11,7 +11,7 @@ pub(crate) fn golden(capture: &str) -> String {
     format!("{}{ENDING}", stem(capture))
 }
 
-/// Captures and golden files that belong together, and those that are alone. All lists are sorted.
+/// Captures and golden files in pairs, and those without a partner. All lists are sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GoldenPairs {
     /// Capture and golden file.

@@ -1,11 +1,11 @@
-//! What differs between two recordings of the same thing, replaced in texts that servers send.
+//! Replaces what differs between two recordings of the same thing in texts that servers send.
 
 use crate::model::text::printable;
 
-/// Hexadecimal digits from which on a word is an id and no word.
+/// A word with this many hexadecimal digits counts as an id.
 const MIN_ID_DIGITS: usize = 16;
 
-/// Digits from which on a number is a time or an id and no count.
+/// A number with this many digits counts as a time or an id, not as a count.
 const MIN_NUMBER_DIGITS: usize = 10;
 
 /// Replaces volatile words; `jobs` are job ids that are known.
@@ -35,7 +35,7 @@ fn separates(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "\"'`(),;<>={}".contains(c)
 }
 
-/// A word, or what stands for it; a point, colon or the like at its end stays.
+/// The word, or its replacement; a point, colon or the like at its end stays.
 fn judged(word: &str, jobs: &[&str]) -> String {
     if jobs.contains(&word) {
         return "[job]".to_owned();

@@ -3,7 +3,7 @@
 /// Significant digits: as many as a 32-bit float holds for certain.
 const DIGITS: usize = 6;
 
-/// Decimal exponents that are written without one.
+/// Decimal exponents for which the number is written without an exponent.
 const PLAIN: std::ops::Range<i32> = -4..9;
 
 /// A number with six significant digits and a point; trailing zeros are left out but for one.

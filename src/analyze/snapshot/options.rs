@@ -1,4 +1,4 @@
-//! What the golden text holds.
+//! Options of the golden text.
 
 /// Sensors in the table by default: a fibre's worth of lines that a person still reviews.
 pub(crate) const DEFAULT_SENSORS: usize = 256;
@@ -24,11 +24,11 @@ impl Default for SnapshotOptions {
     }
 }
 
-/// The choice whether the golden text includes a part.
+/// Whether the golden text includes a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotPart {
-    /// It does.
+    /// The text includes the part.
     Include,
-    /// It does not.
+    /// The text leaves the part out.
     LeaveOut,
 }

@@ -1,8 +1,8 @@
-//! Lines of a name and a value, under headings.
+//! Layout of the text: lines with a name and a value, under headings.
 
 use crate::model::text::printable;
 
-/// Width of the names.
+/// Width of the column of names.
 const NAME: usize = 24;
 
 /// A text under construction.
@@ -14,17 +14,17 @@ impl Page {
         Self(head.to_owned())
     }
 
-    /// A heading, after an empty line.
+    /// Adds a heading, after an empty line.
     pub(super) fn heading(&mut self, heading: &str) {
         self.0.push_str(&format!("\n## {heading}\n"));
     }
 
-    /// A name and its value.
+    /// Adds a name and its value.
     pub(super) fn line(&mut self, name: &str, value: impl std::fmt::Display) {
         self.plain(&format!("{name:<NAME$}{value}"));
     }
 
-    /// A line without blanks at its end; whatever it holds, it stays one line.
+    /// Adds a line without trailing blanks; whatever it holds, it stays one line.
     pub(super) fn plain(&mut self, line: &str) {
         self.0.push_str(&printable(line.trim_end()));
         self.0.push('\n');

@@ -1,4 +1,4 @@
-//! What the text says of the whole capture, section by section.
+//! The sections about the whole capture.
 
 use super::{
     number::{float, optional},
@@ -254,7 +254,7 @@ const TITLES: [&str; 13] = [
     "id", "spectra", "bins", "min", "p05", "p50", "p95", "max", "mean", "std", "-inf", "+inf", "nan",
 ];
 
-/// Right-aligned columns of one width, so that a number that grows moves no other.
+/// Formats right-aligned columns of one width, so that a number that grows moves no other.
 fn columns(texts: [String; 13]) -> String {
     texts.map(|text| format!("{text:>11}")).concat()
 }

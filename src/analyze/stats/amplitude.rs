@@ -1,4 +1,4 @@
-//! How large the intensities are.
+//! Statistics of intensities.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::{
     percentiles::{Collected, Percentiles},
 };
 
-/// Sensors that have statistics of their own; the values of further ones count for the whole only. Real fibres are asked
-/// for some thousand channels; ids that never repeat must not fill the memory.
+/// Number of sensors with statistics of their own; the values of further ones count for the whole only. Real fibres are
+/// asked for some thousand channels; ids that never repeat must not fill the memory.
 pub(crate) const MAX_SENSORS: usize = 65_536;
 
-/// How large intensities are, dB. Extremes, mean, deviation and percentiles are over the finite values.
+/// Statistics of intensities, dB. Extremes, mean, deviation and percentiles are over the finite values.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Amplitude {
     /// Values of every kind.
@@ -28,11 +28,11 @@ pub struct Amplitude {
     pub nan: u64,
     /// Values of exactly 0.
     pub zeros: u64,
-    /// The smallest; `None` without a finite value, as all below.
+    /// The smallest value; `None` without a finite value, as all below.
     pub min_db: Option<f64>,
-    /// The largest.
+    /// The largest value.
     pub max_db: Option<f64>,
-    /// The mean.
+    /// The mean value.
     pub mean_db: Option<f64>,
     /// The standard deviation of the population.
     pub std_db: Option<f64>,
@@ -40,7 +40,7 @@ pub struct Amplitude {
     pub percentiles_db: Option<Percentiles>,
 }
 
-/// One sensor of the capture.
+/// Statistics of one sensor.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SensorStats {
     /// The sensor's id.
@@ -134,9 +134,9 @@ pub(super) struct Amplitudes {
     whole: Tally,
     sensors: Vec<Tracked>,
     by_id: BTreeMap<i32, usize>,
-    /// The slot of sensors that are not tracked.
+    /// The slot for all sensors that have none of their own.
     others: Option<usize>,
-    /// Where the next sensor probably is: rows name their sensors in one order.
+    /// The slot of the sensor that is expected next: rows name their sensors in one order.
     next: usize,
     collected: Collected,
 }
@@ -211,7 +211,7 @@ impl Amplitudes {
         })
     }
 
-    /// The whole, and each sensor in the order of ids.
+    /// Returns the amplitude of the whole capture, and of each sensor in the order of ids.
     pub(super) fn finish(mut self) -> (Amplitude, Vec<SensorStats>) {
         self.collected.sort();
         let whole = self.whole.amplitude(self.collected.whole());

@@ -1,4 +1,4 @@
-//! Baselines: what a stream once achieved, and whether it still does.
+//! Baselines: the measurements of an earlier stream, and the comparison of a new stream with them.
 
 mod file;
 mod metrics;
@@ -15,37 +15,39 @@ use metrics::{Better, METRICS, Metric};
 pub use values::Baseline;
 pub(crate) use values::VERSION;
 
-/// How much worse a measurement may be before it counts, as a share of the baseline, where one or two captures were all
-/// that the baseline was made of: how much the job varies by itself is not known then.
+/// How much worse a measurement may be before it counts as a regression, as a share of the baseline, when the baseline
+/// was made of one or two captures.
 pub(crate) const DEFAULT_TOLERANCE: f64 = 0.20;
 
-/// The same, where the baseline was made of [`KNOWN_FROM`] captures or more, whose spread tells how much the job varies.
+/// The same limit for a baseline that was made of [`KNOWN_FROM`] captures or more, whose spread shows how much the job
+/// varies.
 pub(crate) const KNOWN_NOISE_TOLERANCE: f64 = 0.10;
 
-/// Captures from which the spread between them tells how much a job varies.
+/// Number of captures from which their spread shows how much a job varies.
 pub(crate) const KNOWN_FROM: u32 = 3;
 
-/// A metric that got worse by more than it may.
+/// A metric that got worse by more than the tolerance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Regression {
     /// The metric, by its key in the baseline file.
     pub metric: &'static str,
-    /// What it is counted in.
+    /// The unit of the metric.
     pub unit: &'static str,
-    /// What the baseline says.
+    /// The value in the baseline.
     pub baseline: f64,
-    /// What was measured; `None` when there was nothing to measure.
+    /// The measured value; `None` when there was nothing to measure.
     pub measured: Option<f64>,
-    /// By how much the metric moves by itself, in its unit; it is worse by more than that.
+    /// How much the metric varies from run to run, in its unit; it is worse by more than that.
     pub noise: f64,
-    /// By how much it is worse, as a share of the baseline: 0.25 is a quarter slower or later. Infinite when a latency of
-    /// 0 became one, or when a latency could not be measured any more; a rate or a count that is gone is worse by 1.
+    /// How much worse the metric is, as a share of the baseline: 0.25 is a quarter slower or later. Infinite when a
+    /// latency of 0 became one, or when a latency could not be measured any more; a rate or a count that is gone is
+    /// worse by 1.
     #[serde(serialize_with = "number::float")]
     pub worse_by_fraction: f64,
 }
 
 impl Baseline {
-    /// The metrics of these statistics.
+    /// Makes a baseline from these statistics.
     #[must_use]
     pub fn of(stats: &Stats) -> Self {
         let waits = stats.timing.inter_arrival;
@@ -68,8 +70,8 @@ impl Baseline {
         }
     }
 
-    /// What several recordings of one job achieve: the median of each metric, and how far it spreads. `None` for none, and
-    /// for recordings of which only some were timed by their delivery.
+    /// Makes a baseline from several recordings of one job: the median of each metric, and how far it spreads. `None`
+    /// for none, and for recordings of which only some were timed by their delivery.
     ///
     /// ```
     /// use grpc_capture::{file::Reader, analyze::{Stats, Baseline}};

@@ -1,4 +1,4 @@
-//! The calls of a capture, one by one and together.
+//! Statistics of each call, and totals over all calls.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::{
     model::event::{CAPTURE_CALL, CallStart, Direction, Ending, Event, EventKind, Limit, Message, Party},
 };
 
-/// Calls that are listed; further ones count for the totals. A job has a handful, a proxy may record any number.
+/// Largest number of calls that are listed; further ones count for the totals. A job has a handful, a proxy may record
+/// any number.
 pub(crate) const MAX_LISTED_CALLS: usize = 1000;
 
 /// Totals over all calls.
@@ -47,9 +48,9 @@ pub struct CallStats {
     pub call: u32,
     /// Full method path; empty when the opening is not in the capture.
     pub method: String,
-    /// How it speaks; `None` for a method that is no spectrogram stream.
+    /// Dialect of the call; `None` for a method that is no spectrogram stream.
     pub dialect: Option<Dialect>,
-    /// What was asked for; `None` without a request that can be read.
+    /// The request; `None` without a request that can be read.
     pub request: Option<RequestStats>,
     /// Messages sent.
     pub sent_messages: u64,
@@ -65,13 +66,14 @@ pub struct CallStats {
     pub rows: u64,
     /// Messages that could not be decoded, or inflated.
     pub undecodable: u64,
-    /// From the opening to the first message received.
+    /// Time from the opening to the first message received.
     pub first_frame_ns: Option<u64>,
-    /// From the first message received to the last.
+    /// Time from the first message received to the last.
     pub duration_ns: u64,
-    /// From the last message received (without one, from the opening) to the ending; `None` while there is no ending.
+    /// Time from the last message received (without one, from the opening) to the ending; `None` while there is no
+    /// ending.
     pub silence_before_end_ns: Option<u64>,
-    /// How it ended; `None` when that is not in the capture.
+    /// The ending of the call; `None` when that is not in the capture.
     pub ending: Option<EndingStats>,
     /// SHA-256 over the length-delimited messages received; `None` when digests are not asked for.
     pub digest: Option<Digest>,
@@ -83,19 +85,19 @@ pub struct CallStats {
 pub enum RequestStats {
     /// `datastream`.
     Job {
-        /// The job.
+        /// Id of the job.
         job_id: String,
-        /// Frames after which the stream ends; 0 = no limit.
+        /// Number of frames after which the stream ends; 0 = no limit.
         max_frames: i32,
     },
     /// `pandadatastream`.
     Stream {
-        /// The stream.
+        /// Id of the stream.
         stream_id: i32,
     },
 }
 
-/// How a call ended.
+/// The ending of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct EndingStats {
     /// `status`, `cancelled`, `broken` or `deadline`.
@@ -106,9 +108,9 @@ pub struct EndingStats {
     pub status: Option<String>,
     /// True when the answer was a status and nothing else.
     pub trailers_only: bool,
-    /// Who gave the call up.
+    /// The side that cancelled the call.
     pub by: Option<Party>,
-    /// Which limit ran out.
+    /// The limit that was reached.
     pub limit: Option<Limit>,
     /// True when the server closed the connection on purpose.
     pub goaway: bool,
@@ -149,7 +151,7 @@ impl From<&Ending> for EndingStats {
     }
 }
 
-/// The calls under construction.
+/// Statistics of calls under construction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     pub(super) totals: StatsTotals,
@@ -226,7 +228,7 @@ impl Calls {
         (self.totals, self.listed.into_values().map(with_digest).collect())
     }
 
-    /// The call, opened silently when its opening was not seen; `None` beyond the limit.
+    /// The call with this number, added silently when its opening was not seen; `None` beyond the limit.
     fn call(&mut self, number: u32) -> Option<&mut Call> {
         if self.listed.len() >= MAX_LISTED_CALLS {
             return self.listed.get_mut(&number);

@@ -1,4 +1,4 @@
-//! One pass over the events.
+//! The collector of statistics: one pass over the events.
 
 use super::{
     Stats, StatsOptions, TimingSource, Undecodable,
@@ -48,10 +48,10 @@ pub struct StatsCollector {
     content: Content,
 }
 
-/// Values of a spectrum that room is kept for: more than any job has.
+/// Capacity, in values of a spectrum, that is kept from one spectrum to the next: more than any job has.
 const KEPT_VALUES: usize = 1 << 20;
 
-/// What is collected; apart from the decoder, from which frames borrow.
+/// The statistics under construction; apart from the decoder, from which frames borrow.
 #[derive(Debug)]
 struct Content {
     /// Wall-clock time of offset 0, and its offset in the capture that this one was cut from.
@@ -65,12 +65,13 @@ struct Content {
     undecodable: Vec<Undecodable>,
     /// Rows seen in each call, so that places can name them.
     row_numbers: std::collections::BTreeMap<u32, u64>,
-    /// The values of the spectrum at hand.
+    /// The values of the current spectrum.
     run: Vec<f32>,
 }
 
 impl StatsCollector {
-    /// For the capture that begins with this header; of it the dialect, what was configured and what the offsets are.
+    /// Makes a collector for a capture with this header; of it the dialect, what was configured and what the offsets
+    /// are.
     #[must_use]
     pub fn new(header: &Header, options: StatsOptions) -> Self {
         let source = match header.text(Attribute::TIMING) {
@@ -99,7 +100,7 @@ impl StatsCollector {
         }
     }
 
-    /// The statistics of all events so far.
+    /// Returns the statistics of all events so far.
     #[must_use]
     pub fn finish(self) -> Stats {
         let content = self.content;
@@ -193,7 +194,7 @@ impl Content {
     }
 }
 
-/// The values of a spectrum, in place of those of the last one.
+/// Reads the values of a spectrum into the buffer, replacing those of the last one.
 fn read(values: &Values<'_>, run: &mut Vec<f32>) {
     run.clear();
     match values {
@@ -202,7 +203,7 @@ fn read(values: &Values<'_>, run: &mut Vec<f32>) {
     }
 }
 
-/// What was configured, as far as it can be read; that it can is for the validator to judge.
+/// The configured job, as far as the header's request can be read; that it can is for the validator to judge.
 fn asked(header: &Header) -> Asked {
     let json = |name| header.get(name).and_then(|body| parse_body(body).ok());
     let request = json(Attribute::CONFIGURE_REQUEST).and_then(|body| ConfigureRequest::parse(&body).ok());

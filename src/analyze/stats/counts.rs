@@ -1,12 +1,12 @@
-//! How often each of a few different numbers came.
+//! Counts of how often each of a few different numbers occurred.
 
 use std::collections::BTreeMap;
 
-/// Different numbers that are told apart; a further one counts for the nearest. Row durations take a handful, a clock
-/// that jitters some dozens.
+/// Largest number of different values that are counted separately; a further one counts for the nearest. Row durations
+/// take a handful, a clock that jitters some dozens.
 const MAX_DISTINCT: usize = 65_536;
 
-/// How often each number came.
+/// Counts how often each number occurred.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
     counts: BTreeMap<i64, u64>,
@@ -35,7 +35,7 @@ impl Counts {
         known.min_by_key(|known| known.abs_diff(number)).unwrap_or(number)
     }
 
-    /// Number and count, by number.
+    /// Iterates over numbers with their counts, in the order of the numbers.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (i64, u64)> + '_ {
         self.counts.iter().map(|(number, count)| (*number, *count))
     }

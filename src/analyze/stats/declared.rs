@@ -1,4 +1,4 @@
-//! What senders declare as extremes, against what their frames hold.
+//! Comparison of the extremes that senders declare with those of their frames.
 
 use serde::Serialize;
 
@@ -8,15 +8,15 @@ use crate::model::finding::Place;
 /// Differences up to this share of the larger number are rounding: a 32-bit float keeps six to seven digits.
 const ROUNDING: f64 = 1e-6;
 
-/// Declared extremes (`current_max_amp`, `global_maximum` and their like) against actual ones, infinities included and
-/// NaN left out.
+/// Comparison of declared extremes (`current_max_amp`, `global_maximum` and similar fields) with actual ones,
+/// infinities included and NaN left out.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Declared {
-    /// Frames with values, which could be compared.
+    /// Frames with values that could be compared.
     pub frames: u64,
-    /// Frames of which an extreme differs from the declared one by more than rounding.
+    /// Frames with an extreme that differs from the declared one by more than rounding.
     pub frames_that_differ: u64,
-    /// Frames that hold a value beyond what they declare.
+    /// Frames with a value beyond the declared extremes.
     pub frames_beyond: u64,
     /// The largest difference of a maximum, dB; infinite when only one of the two is, or when NaN was declared.
     #[serde(serialize_with = "number::float")]

@@ -1,4 +1,4 @@
-//! How a stream arrived: first frame, rates, inter-arrival times, stalls.
+//! Timing of the delivery of a stream: first frame, rates, inter-arrival times, stalls.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::moments::Moments;
 
-/// A wait between two messages of a call that counts as a stall. Live rows come several times a second; a historic job
-/// is closed after 30 s of silence.
+/// The shortest wait between two messages of a call that counts as a stall. Live rows come several times a second; a
+/// historic job is closed after 30 s of silence.
 pub(crate) const STALL_NS: u64 = 10_000_000_000;
 
 /// Significant digits of the inter-arrival percentiles, so that they are within 0.1 %.
@@ -18,31 +18,31 @@ const DIGITS: u8 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimingSource {
-    /// From a clock, as messages arrived.
+    /// From a clock when messages arrived.
     #[default]
     Delivery,
     /// From the rows' own timestamps (an imported capture): they tell nothing of a delivery.
     Rows,
 }
 
-/// How a stream arrived. Rates count what came after the first message, over the time since it; `None` with fewer than
-/// two messages, or when no time passed between them.
+/// Timing of the delivery of a stream. Rates count what came after the first message, over the time since it; `None`
+/// with fewer than two messages, or when no time passed between them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Timing {
-    /// What the offsets are.
+    /// Source of the offsets.
     pub source: TimingSource,
-    /// From the opening of a call to its first message, the longest of all spectrogram calls; `None` when none received
-    /// any.
+    /// Longest time from the opening of a call to its first message, over all spectrogram calls; `None` when none
+    /// received any.
     pub first_frame_ns: Option<u64>,
     /// Spectrogram calls that ended, or were left open, without a message.
     pub silent_calls: u64,
-    /// From the first message to the last, over all spectrogram calls.
+    /// Time from the first message to the last, over all spectrogram calls.
     pub duration_ns: u64,
-    /// Frames in a second; undecodable messages count.
+    /// Frames per second; undecodable messages count.
     pub frames_per_s: Option<f64>,
-    /// Rows in a second.
+    /// Rows per second.
     pub rows_per_s: Option<f64>,
-    /// 10⁶ bytes of messages, as they stood on the wire, in a second.
+    /// Megabytes (10⁶ bytes) of messages per second, as they stood on the wire.
     pub megabytes_per_s: Option<f64>,
     /// Times from one message of a call to its next, over all calls; `None` when no call has two.
     pub inter_arrival: Option<InterArrival>,
@@ -56,15 +56,15 @@ pub struct Timing {
 /// too large, and never beyond the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct InterArrival {
-    /// How many were measured.
+    /// Number of times measured.
     pub count: u64,
     /// The shortest.
     pub min_ns: u64,
     /// The median.
     pub p50_ns: u64,
-    /// 95 % are no longer.
+    /// The 95th percentile.
     pub p95_ns: u64,
-    /// 99 % are no longer.
+    /// The 99th percentile.
     pub p99_ns: u64,
     /// The longest.
     pub max_ns: u64,
@@ -78,7 +78,7 @@ pub struct InterArrival {
 #[derive(Debug, Clone)]
 pub(super) struct Delivery {
     timing: Timing,
-    /// Of each open spectrogram call: when it was opened, and its last message.
+    /// For each open spectrogram call: when it was opened, and its last message.
     open: BTreeMap<u32, Open>,
     /// Offsets of the first and the last message.
     span: Option<(u64, u64)>,
@@ -88,7 +88,7 @@ pub(super) struct Delivery {
     waits: Histogram<u64>,
     moments: Moments,
     extremes: Option<(u64, u64)>,
-    /// Calls at offset 0 were opened earlier than that: a slice begins in their middle.
+    /// True when calls at offset 0 were opened before it: a slice begins in their middle.
     cut: bool,
 }
 
@@ -122,7 +122,7 @@ impl Delivery {
         }
     }
 
-    /// The capture is a slice, and calls that are opened with it were open before.
+    /// Starts a slice: calls that are opened at its start were open before.
     pub(super) const fn begin_cut(&mut self) {
         self.cut = true;
     }
@@ -137,7 +137,7 @@ impl Delivery {
         );
     }
 
-    /// A received message of a spectrogram call.
+    /// Adds a received message of a spectrogram call.
     pub(super) fn message(&mut self, call: u32, offset_ns: u64, rows: u64, bytes: u64) {
         let Some(open) = self.open.get_mut(&call) else { return };
         if let Some(last) = open.last_ns.replace(offset_ns) {

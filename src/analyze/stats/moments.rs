@@ -1,11 +1,11 @@
-//! Mean and standard deviation that come out the same on every machine.
+//! Mean and standard deviation with the same result on every machine.
 //!
 //! Values are added one by one, in stream order, in 64-bit floats, and what each addition rounds away is kept (Neumaier's
 //! compensated sum). Only additions, subtractions, multiplications, divisions and a square root are used, which IEEE 754
 //! defines to the last bit; nothing is fused, reordered or spread over lanes. The sums run over the difference to the
 //! first value, so that the variance does not drown in the square of the mean.
 
-/// A sum that keeps what each addition rounds away.
+/// A sum with compensation for rounding errors.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum {
     sum: f64,
@@ -66,7 +66,7 @@ impl Moments {
         (self.count > 0).then(|| self.shift + self.sum.value() / self.count as f64)
     }
 
-    /// The population's: divided by the count.
+    /// The standard deviation of the population: divided by the count.
     pub(super) fn std(&self) -> Option<f64> {
         let sum = self.sum.value();
         let count = self.count as f64;

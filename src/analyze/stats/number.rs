@@ -1,8 +1,8 @@
-//! Numbers in JSON, which knows no infinity and no NaN: they become the strings `"inf"`, `"-inf"` and `"nan"`.
+//! Serialization of numbers that JSON lacks, infinity and NaN: they become the strings `"inf"`, `"-inf"` and `"nan"`.
 
 use serde::Serializer;
 
-/// A number, or the name of what is none.
+/// Serializes a number, or its name when it is not finite.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 pub(super) fn float<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     match name(*value) {
@@ -11,7 +11,7 @@ pub(super) fn float<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, 
     }
 }
 
-/// A number, the name of what is none, or `null` for what was not measured.
+/// Serializes a number, its name when it is not finite, or `null` when it was not measured.
 #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
 pub(super) fn optional<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {

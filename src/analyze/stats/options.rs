@@ -1,4 +1,4 @@
-//! What to compute.
+//! Options of the statistics.
 
 use super::percentiles::EXACT_VALUES;
 use crate::das::dialect::Layout;
@@ -27,9 +27,9 @@ impl Default for StatsOptions {
 /// Whether message digests are computed: SHA-256 over every byte takes about 0.6 s for a gigabyte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Digests {
-    /// They are.
+    /// Digests are computed.
     #[default]
     Compute,
-    /// They are not, and are `None`.
+    /// Digests are not computed, and are `None`.
     Skip,
 }

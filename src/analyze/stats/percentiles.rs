@@ -16,36 +16,36 @@ use key::{key, value};
 /// Enough for a minute of 512 sensors × 512 bins at one row a second.
 pub(crate) const EXACT_VALUES: usize = 16_777_216;
 
-/// How far an order statistic of the histogram may lie from the true one, as a share of its size: half a step of seven
-/// bits of fraction.
+/// Largest error of an order statistic from the histogram, as a share of its magnitude: half a step of seven bits of
+/// fraction.
 pub(crate) const HISTOGRAM_ERROR: f64 = 1.0 / 256.0;
 
 /// Percentiles of finite values, interpolated linearly between the two nearest (NumPy's default).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// 1 % of the values lie below.
+    /// 1st percentile.
     pub p01: f64,
-    /// 5 % of the values lie below.
+    /// 5th percentile.
     pub p05: f64,
-    /// A quarter of the values lies below.
+    /// 25th percentile.
     pub p25: f64,
     /// The median.
     pub p50: f64,
-    /// A quarter of the values lies above.
+    /// 75th percentile.
     pub p75: f64,
-    /// 5 % of the values lie above.
+    /// 95th percentile.
     pub p95: f64,
-    /// 1 % of the values lie above.
+    /// 99th percentile.
     pub p99: f64,
     /// True when they come from the histogram.
     pub approximate: bool,
-    /// How far each of the two values that a percentile lies between may be from the true one, as a share of its size:
-    /// 0 when exact, else `HISTOGRAM_ERROR`.
+    /// Largest relative error of each of the two values that a percentile is interpolated from: 0 when exact, else
+    /// `HISTOGRAM_ERROR`.
     pub relative_error: f64,
 }
 
 impl Percentiles {
-    /// `at` gives the value of a rank, counted from 0.
+    /// Computes percentiles from `at`, which gives the value of a rank counted from 0.
     fn of(count: u64, approximate: bool, at: impl Fn(u64) -> f64) -> Option<Self> {
         let last = count.checked_sub(1)?;
         let percentile = |percent: f64| {
@@ -73,7 +73,7 @@ impl Percentiles {
     }
 }
 
-/// The values of all sensors, each sensor in a slot of its own.
+/// The values of all sensors, with a slot for each sensor.
 #[derive(Debug, Clone)]
 pub(super) struct Collected {
     limit: usize,
@@ -81,9 +81,9 @@ pub(super) struct Collected {
     slots: Vec<Slot>,
     /// Counts of all slots, once values are counted.
     whole: Option<Histogram>,
-    /// The whole takes what pages it needs: there are only 256.
+    /// The number of pages of the whole, which is not limited: there are only 256.
     whole_pages: usize,
-    /// Pages that histograms of slots may still take.
+    /// Pages that the histograms of slots may still allocate.
     pages: usize,
 }
 
@@ -91,7 +91,7 @@ pub(super) struct Collected {
 enum Slot {
     Keys(Vec<u32>),
     Counts(Histogram),
-    /// There was no room for its histogram.
+    /// The slot has no values, because there was no room for its histogram.
     GivenUp,
 }
 
@@ -107,7 +107,7 @@ impl Collected {
         }
     }
 
-    /// A slot for one more sensor.
+    /// Adds a slot for one more sensor.
     pub(super) fn open(&mut self) -> usize {
         let slot = match self.whole {
             None => Slot::Keys(Vec::new()),
@@ -138,7 +138,7 @@ impl Collected {
         }
     }
 
-    /// From keys to counts.
+    /// Switches from keys to counts.
     fn count(&mut self) {
         let mut whole = Histogram::default();
         for slot in &mut self.slots {
@@ -153,7 +153,7 @@ impl Collected {
         self.whole = Some(whole);
     }
 
-    /// To be called once no more values come, before percentiles are asked for.
+    /// Sorts the values. Call it after the last value and before percentiles are read.
     pub(super) fn sort(&mut self) {
         for slot in &mut self.slots {
             if let Slot::Keys(keys) = slot {
@@ -182,7 +182,7 @@ impl Collected {
         Percentiles::of(self.stored as u64, false, |rank| value(self.key_at(rank)))
     }
 
-    /// The smallest key that more than `rank` keys do not exceed: bit by bit, counting in the sorted slots.
+    /// The smallest key that has at most `rank` keys below it: bit by bit, counting in the sorted slots.
     fn key_at(&self, rank: u64) -> u32 {
         let below = |bound: u32| -> u64 {
             let count = |slot: &Slot| match slot {

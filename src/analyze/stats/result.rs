@@ -1,4 +1,4 @@
-//! The numbers of a stream, as a plain value.
+//! The statistics of a stream, as a plain value.
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::model::finding::Place;
 /// Version of the JSON schema.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// The numbers of a stream.
+/// The statistics of a stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stats {
     /// Version of the JSON schema, `SCHEMA`.
@@ -26,17 +26,17 @@ pub struct Stats {
     pub totals: StatsTotals,
     /// The calls by number, at most `MAX_LISTED_CALLS`.
     pub calls: Vec<CallStats>,
-    /// What the frames are made of.
+    /// Structure of the frames.
     pub structure: Structure,
     /// The intensities of the whole capture.
     pub amplitude: Amplitude,
     /// Each sensor, by id.
     pub sensors: Vec<SensorStats>,
-    /// Declared extremes against actual ones.
+    /// Comparison of declared extremes with actual ones.
     pub declared: Declared,
-    /// How the stream arrived.
+    /// Timing of the delivery.
     pub timing: Timing,
-    /// What the rows' timestamps tell.
+    /// Timing of the rows, by their own timestamps.
     pub rows: RowTiming,
     /// Messages that could not be decoded, at most `MAX_LISTED_UNDECODABLE`.
     pub undecodable: Vec<Undecodable>,
@@ -45,8 +45,8 @@ pub struct Stats {
 /// A message that could not be decoded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Undecodable {
-    /// Where it is.
+    /// Place of the message.
     pub place: Place,
-    /// What is wrong with it.
+    /// Why the message could not be decoded.
     pub problem: String,
 }

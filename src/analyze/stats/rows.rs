@@ -1,4 +1,4 @@
-//! What the rows' own timestamps tell: durations, gaps, overlaps, what is missing.
+//! Timing of the rows, by their own timestamps: durations, gaps, overlaps, what is missing.
 
 mod follow;
 
@@ -13,8 +13,8 @@ use follow::{Follow, Step};
 /// Row durations that are listed, the most frequent first.
 pub(crate) const MAX_LISTED_DURATIONS: usize = 8;
 
-/// What the rows' own timestamps tell. Rows are compared with the row before them in their call; a call's last row and
-/// another call's first are not.
+/// Timing of the rows, by their own timestamps. Rows are compared with the row before them in their call; a call's last
+/// row and another call's first are not.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct RowTiming {
     /// Rows with a timestamp.
@@ -25,41 +25,42 @@ pub struct RowTiming {
     pub first_start_ms: Option<i64>,
     /// The latest end (of a row without an end: its start), milliseconds since the Unix epoch.
     pub last_end_ms: Option<i64>,
-    /// From one to the other.
+    /// Time from the earliest start to the latest end.
     pub span_ms: Option<i64>,
-    /// From one row to the next, as it should be; gaps are counted in it.
+    /// Nominal time from one row to the next; gaps are counted in it.
     pub lines_dt_ms: Option<f64>,
-    /// How that is known.
+    /// Source of that time.
     pub lines_dt_from: Option<LinesDt>,
-    /// How long rows are, end − start; `None` when no row has an end after its start.
+    /// Durations of rows, end − start; `None` when no row has an end after its start.
     pub duration_ms: Option<Spread>,
     /// The most frequent durations, at most [`MAX_LISTED_DURATIONS`].
     pub durations: Vec<Duration>,
-    /// From start to start.
+    /// Time from the start of a row to the start of the next.
     pub step_ms: Option<Spread>,
     /// Time between a row's end and the next row's start. Rows without an end are taken to last
     /// [`lines_dt_ms`](Self::lines_dt_ms).
     pub gaps: Breaks,
-    /// Time that two rows share.
+    /// Time by which rows overlap.
     pub overlaps: Breaks,
-    /// Rows that came again: start, end and row number as one of the last 64 rows of the call.
+    /// Rows that repeat an earlier row: start, end and row number as one of the last 64 rows of the call.
     pub duplicates: u64,
-    /// Rows that begin before the row before them, and are no duplicates.
+    /// Rows that begin before the row before them, duplicates not included.
     pub late: u64,
-    /// Times at which the clock went back so far that a new count began.
+    /// Times the clock went back so far that a new count began.
     pub clock_steps: u64,
     /// Rows that are missing, estimated: gaps in units of [`lines_dt_ms`](Self::lines_dt_ms), rounded, without the rows
     /// that came late.
     pub dropped: u64,
-    /// What there is of the time that was asked for; `None` for a live job, and where the request is not in the capture.
+    /// How much of the requested time the rows cover; `None` for a live job, and where the request is not in the
+    /// capture.
     pub completeness: Option<Completeness>,
 }
 
-/// How the time from row to row is known.
+/// Source of the nominal time from row to row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinesDt {
-    /// The job said so (`lines_dt`).
+    /// The `lines_dt` of the configure response.
     Configure,
     /// The median duration of the rows.
     Duration,
@@ -67,7 +68,7 @@ pub enum LinesDt {
     Step,
 }
 
-/// Smallest, middle and largest of some lengths of time.
+/// Smallest, median and largest of several durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Spread {
     /// The shortest.
@@ -88,19 +89,19 @@ impl Spread {
     }
 }
 
-/// A duration of rows.
+/// A row duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Duration {
-    /// Its length.
+    /// The duration.
     pub ms: i64,
-    /// Rows of that length.
+    /// Rows with this duration.
     pub rows: u64,
 }
 
 /// Gaps or overlaps of at least one millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Breaks {
-    /// How many.
+    /// Number of gaps or overlaps.
     pub count: u64,
     /// Their total length.
     pub total_ms: f64,
@@ -119,22 +120,22 @@ impl Breaks {
 /// How much of the requested time the rows cover.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Completeness {
-    /// Begin of the time that was asked for, seconds since the Unix epoch.
+    /// Start of the requested time, seconds since the Unix epoch.
     pub asked_start_s: i64,
-    /// Its end.
+    /// End of the requested time.
     pub asked_end_s: i64,
-    /// Its length, for all spectrogram calls together.
+    /// Length of the requested time, for all spectrogram calls together.
     pub asked_ms: f64,
-    /// Row time within it; duplicates do not count.
+    /// Time of rows within the requested time; duplicates do not count.
     pub covered_ms: f64,
-    /// The share that is there, 0 to 1.
+    /// The share of the requested time that is covered, 0 to 1.
     pub fraction: f64,
 }
 
-/// What the header says of the rows.
+/// The header's statements about rows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked {
-    /// First and last second.
+    /// First and last second of the requested time.
     pub(super) window_s: Option<(i64, i64)>,
     pub(super) lines_dt_s: Option<f64>,
 }
@@ -148,11 +149,11 @@ pub(super) struct Rows {
     open: BTreeMap<u32, Follow>,
     durations: Counts,
     steps: Counts,
-    /// From a row's end to the next row's start.
+    /// Time from a row's end to the next row's start.
     joints: Counts,
     /// Steps after a row without an end.
     open_steps: Counts,
-    /// Within the asked time: milliseconds of rows with an end, and rows without.
+    /// Time covered within the requested time: milliseconds of rows with an end, and rows without.
     covered: (i64, u64),
 }
 

@@ -1,4 +1,4 @@
-//! What the frames are made of.
+//! Structure of the frames: sensors, shapes, canvases and unknown fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,13 +33,13 @@ pub struct Structure {
     pub sensors: Sensors,
     /// The shapes of rows, in the order in which they were first seen.
     pub shapes: Vec<Shape>,
-    /// How often a row has another shape than the row before it in the call.
+    /// Number of rows whose shape differs from that of the row before it in the call.
     pub shape_changes: u64,
     /// Rows of shapes that are not listed.
     pub rows_of_other_shapes: u64,
     /// Canvas ids, in the order in which they were first seen.
     pub canvases: Vec<Canvas>,
-    /// How often a row has another canvas than the row before it in the call.
+    /// Number of rows whose canvas differs from that of the row before it in the call.
     pub canvas_changes: u64,
     /// Rows on canvases that are not listed.
     pub rows_of_other_canvases: u64,
@@ -49,22 +49,22 @@ pub struct Structure {
     pub other_unknown_fields: u64,
     /// True when values rest on a guess of element type and axis order (`pandadatastream`).
     pub guessed_layout: bool,
-    /// Frames whose payload does not fit their shape, so that its values could not be read (`pandadatastream`).
+    /// Frames whose values could not be read, because the payload does not fit the shape (`pandadatastream`).
     pub frames_without_values: u64,
 }
 
 /// The ids of the sensors, over all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Sensors {
-    /// How many there are; at most [`MAX_SENSORS`](super::MAX_SENSORS) are told apart.
+    /// Number of sensors; at most [`MAX_SENSORS`](super::MAX_SENSORS) are told apart.
     pub count: u64,
     /// The smallest id.
     pub first: Option<i32>,
     /// The largest id.
     pub last: Option<i32>,
-    /// The distance of neighbours, where all distances are equal.
+    /// The difference between neighbouring ids, where all differences are equal.
     pub step: Option<i64>,
-    /// The ids, when they are no more than [`MAX_LISTED_SENSORS`]; empty otherwise.
+    /// The ids, when there are at most [`MAX_LISTED_SENSORS`]; empty otherwise.
     pub ids: Vec<i32>,
     /// Bins of the shortest spectrum.
     pub bins_min: Option<u64>,
@@ -87,34 +87,34 @@ pub struct Shape {
     pub bins_max: u64,
     /// Rows of this shape.
     pub rows: u64,
-    /// Where it was first seen.
+    /// Place where the shape was first seen.
     pub first: Place,
 }
 
 /// A canvas that rows are drawn on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Canvas {
-    /// Its id, the first 200 characters.
+    /// The first 200 characters of the id.
     pub id: String,
-    /// Rows on it.
+    /// Rows on this canvas.
     pub rows: u64,
-    /// Where it was first seen.
+    /// Place where the canvas was first seen.
     pub first: Place,
 }
 
 /// A kind of unknown field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UnknownCount {
-    /// Message, number and wire type.
+    /// Message type, field number and wire type.
     #[serde(flatten)]
     pub field: UnknownField,
-    /// How often it came.
+    /// Number of occurrences.
     pub count: u64,
-    /// Where it was first seen.
+    /// Place where the field was first seen.
     pub first: Place,
 }
 
-/// Sensors, first and last sensor, bins of the shortest and the longest spectrum.
+/// Key of a shape: number of sensors, first and last sensor, bins of the shortest and the longest spectrum.
 type ShapeKey = (u64, Option<i32>, Option<i32>, u64, u64);
 
 /// The structure under construction.
@@ -151,7 +151,7 @@ impl Structures {
         }
     }
 
-    /// A call is over: nothing is compared with its last row any more.
+    /// Forgets a call that has ended: nothing is compared with its last row any more.
     pub(super) fn end(&mut self, call: u32) {
         self.shapes.remove(&call);
         self.canvases.remove(&call);
@@ -250,7 +250,7 @@ impl Structures {
 }
 
 impl Sensors {
-    /// From statistics in the order of ids.
+    /// Collects the sensors from statistics in the order of ids.
     fn of(sensors: &[SensorStats]) -> Self {
         let ids = || sensors.iter().map(|sensor| sensor.id);
         let steps: BTreeSet<i64> = sensors

@@ -1,4 +1,4 @@
-//! One call under judgement: what is remembered of it, and in which order its frames are judged.
+//! Validation of one call: its state, and the order in which its frames are checked.
 
 use super::{
     clock::{Clock, RowTime},
@@ -39,7 +39,7 @@ pub(super) struct Call {
     pub(super) dialect: Dialect,
     pub(super) stream: i32,
     pub(super) encoding: String,
-    /// Where it was sent to.
+    /// Authority to which the call was sent.
     pub(super) authority: String,
     /// Messages that are known to be lost.
     lost: u64,
@@ -49,7 +49,7 @@ pub(super) struct Call {
     started_ns: u64,
     pub(super) opening: Opening,
     layout_told: bool,
-    /// The most rows that a message held.
+    /// The largest number of rows in a message.
     largest: u64,
     drift: drift::Memory,
     running: extremes::Running,
@@ -58,25 +58,25 @@ pub(super) struct Call {
     marks: Vec<u64>,
 }
 
-/// What of a frame is known so far.
+/// The facts about a frame that are known so far.
 #[derive(Debug)]
 struct Facts {
     scan: Scan,
     excuse: Excuse,
 }
 
-/// What one pass over a row tells.
+/// The facts about a row, found in one pass over its values.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     scan: Scan,
-    /// A spectrum begins with zero, and may be all zero.
+    /// A spectrum starts with zero, and may be all zero.
     zero: bool,
     /// All spectra are equally long.
     even: bool,
 }
 
 impl Call {
-    /// A call to `authority`.
+    /// Starts the validation of a call to `authority`.
     pub(super) fn new(
         number: u32,
         dialect: Dialect,
@@ -106,19 +106,19 @@ impl Call {
         }
     }
 
-    /// Bins of the last row.
+    /// Number of bins of the last row.
     pub(super) const fn bins(&self) -> Option<usize> {
         self.drift.bins
     }
 
-    /// A message went to the server.
+    /// Notes a message to the server.
     pub(super) fn sent(&mut self, message: &Message) {
         if self.dialect == Dialect::PandaDataStream && !message.compressed {
             self.stream = pandadatastream::requested_stream(&message.data).unwrap_or(0);
         }
     }
 
-    /// A message came, whatever it holds; the place of its findings.
+    /// Notes a received message of any content; the place of its findings.
     pub(super) fn received(&mut self, context: &mut Context<'_>, at: &MessagePlace) -> Place {
         let place = Place::call(at.call, at.offset_ns).at_message(at.message);
         let tally = &mut self.tally;
@@ -142,7 +142,7 @@ impl Call {
         place
     }
 
-    /// A message that holds no frame came: its rows are no news when they are missed.
+    /// Notes a message that could not be decoded into a frame: its rows are no news when they are missed.
     pub(super) const fn lose_messages(&mut self, messages: u64) {
         self.clock.lose(messages.saturating_mul(self.largest));
     }
@@ -154,7 +154,7 @@ impl Call {
         self.lose_messages(gap.messages);
     }
 
-    /// Judges a frame. What one cause breaks is told once: see the table in [`super`].
+    /// Checks a frame. What one cause breaks is told once: see the table in [`super`].
     pub(super) fn frame(&mut self, context: &mut Context<'_>, place: Place, message: &Message, frame: &Frame<'_>) {
         self.tally.frames += 1;
         drift::unknown_fields(context.log, place, frame);
@@ -218,7 +218,7 @@ impl Call {
         standing
     }
 
-    /// Judges a row's values; true when there is no life in them.
+    /// Checks a row's values; true when there is no life in them.
     fn row(
         &mut self,
         context: &mut Context<'_>,
@@ -269,7 +269,7 @@ impl Call {
         lifeless != Lifeless::No
     }
 
-    /// Judges which sensors a row holds; true when they are those of the roster, in its order.
+    /// Checks which sensors a row holds; true when they are those of the roster, in its order.
     fn sensors(
         &mut self,
         context: &mut Context<'_>,
@@ -310,7 +310,7 @@ impl Call {
         self.drift.bins = Some(first);
     }
 
-    /// The one pass over a row's values.
+    /// Scans a row's values in one pass.
     fn scan(&mut self, row: &Row<'_>) -> Seen {
         self.marks.clear();
         let first = row.sensors.first().map_or(0, |sensor| sensor.intensity.len());
@@ -368,7 +368,8 @@ impl Call {
         }
     }
 
-    /// The call ended, or could be read only so far; `cause` is known beside it. Whether the server had no more to say.
+    /// Ends the call, at its ending or where the capture could not be read further; `cause` is known beside it. Whether
+    /// the server had no more to say.
     pub(super) fn end(
         &mut self,
         context: &mut Context<'_>,
@@ -418,7 +419,7 @@ impl Call {
 }
 
 impl Excuse {
-    /// The stronger of two.
+    /// Returns the stronger of two causes.
     const fn or(self, other: Self) -> Self {
         match self {
             Self::None => other,

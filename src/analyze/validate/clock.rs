@@ -1,4 +1,4 @@
-//! Where each row belongs in time: a pure machine, rows in, irregularities out.
+//! The positions of rows in time: a pure machine, rows in, irregularities out.
 //!
 //! The duration of a row is learnt from the first [`WARM_UP`] rows unless it is known; those rows wait until then. Each
 //! row is compared with the row before it, so a duration that is a little off never adds up. A hole is only reported
@@ -17,26 +17,26 @@ pub(super) use row::{Basis, Content, Irregular, RowTime, What};
 use row::{TOLERANCE, TOLERANCE_MS};
 use still::{Run, Still};
 
-/// Rows that are looked at before the duration of a row is believed.
+/// Rows that are observed before the measured duration of a row is used.
 pub(super) const WARM_UP: usize = 16;
 
-/// Rows that a late or doubled row may lie behind and still be known for one.
+/// Largest distance in rows at which a late or duplicate row is recognized as one.
 pub(super) const WINDOW: u64 = 64;
 
-/// Holes that may be open at a time; the oldest is reported when there are more.
+/// Largest number of open holes; the oldest is reported when there are more.
 const MAX_HOLES: usize = 16;
 
-/// Irregularities in a row after which the duration is learnt again, when it is not known.
+/// Number of irregularities in a row after which the duration is measured again, when it is not given.
 const UNLEARN: usize = 32;
 
-/// Silence in the data from which it is a pause of the recording and no loss of rows, milliseconds; recorders that are
-/// restarted take about so long. It counts as one only when it is also [`PAUSE_ROWS`] rows long.
+/// Shortest silence in the data that counts as a pause of the recording and not as a loss of rows, milliseconds;
+/// recorders that are restarted take about so long. It counts as one only when it is also [`PAUSE_ROWS`] rows long.
 const PAUSE_MS: f64 = 60_000.0;
 
 /// See [`PAUSE_MS`].
 const PAUSE_ROWS: u64 = 16;
 
-/// The machine.
+/// The state machine.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     known_ms: Option<f64>,
@@ -54,7 +54,7 @@ pub(super) struct Clock {
     out: Vec<Irregular>,
 }
 
-/// Rows that went back in time, and where the others may go on.
+/// Rows that went back in time, and the position at which later rows may continue.
 #[derive(Debug, Clone, Copy)]
 struct Detour {
     from: RowTime,
@@ -67,7 +67,7 @@ struct Hole {
     after: RowTime,
     rows: u64,
     filled: u64,
-    /// Rows went on after `after`: it is no stray from the future.
+    /// Notes that rows continued after `after`: it is no stray from the future.
     advanced: bool,
     born: u64,
 }
@@ -80,17 +80,17 @@ impl Clock {
         }
     }
 
-    /// Rows are known to be lost here: their hole is no news.
+    /// Notes that rows are known to be lost here: their hole is no news.
     pub(super) const fn lose(&mut self, rows: u64) {
         self.lost = self.lost.saturating_add(rows);
     }
 
-    /// The duration of a row as far as it is known by now, milliseconds.
+    /// The duration of a row as far as it is known so far, milliseconds.
     pub(super) fn dt_ms(&self) -> Option<f64> {
         self.nominal.and_then(|nominal| nominal.dt_ms)
     }
 
-    /// Takes the next row in order of arrival.
+    /// Adds the next row in order of arrival.
     pub(super) fn push(&mut self, mut row: RowTime) -> Vec<Irregular> {
         row.lost = std::mem::take(&mut self.lost);
         if !self.still.holds(row) {
@@ -112,7 +112,7 @@ impl Clock {
         }
     }
 
-    /// The run of rows at one time has ended; answers with how many of them stand for rows that are not missing.
+    /// Ends the run of rows that have the same time. Answers with how many of them stand for rows that are not missing.
     fn end_run(&mut self, run: Run) -> u64 {
         match run {
             Run::Short(rows) => {
@@ -131,7 +131,7 @@ impl Clock {
         }
     }
 
-    /// No row comes any more: what was held back is told.
+    /// Ends the stream of rows: what was held back is told.
     pub(super) fn finish(&mut self) -> Vec<Irregular> {
         let run = self.still.end(None);
         self.end_run(run);
@@ -160,7 +160,7 @@ impl Clock {
         }
     }
 
-    /// When nothing fits any more, rows come in another time than they did.
+    /// Forgets the measured duration when no row fits it any more.
     fn unlearn(&mut self, nominal: Nominal, irregular: bool) {
         self.in_disorder = if irregular { self.in_disorder + 1 } else { 0 };
         if self.in_disorder < UNLEARN || nominal.basis == Basis::Known {
@@ -229,7 +229,7 @@ impl Clock {
         }
     }
 
-    /// A row in its place, or nearly.
+    /// Adds a row at, or close to, its expected position.
     fn advance(&mut self, nominal: Nominal, head: RowTime, row: RowTime) {
         for hole in &mut self.holes {
             hole.advanced = true;
@@ -248,7 +248,7 @@ impl Clock {
         self.tell(nominal, what, row);
     }
 
-    /// A row that begins no later than half a row after the head.
+    /// Adds a row that begins no later than half a row after the head.
     fn behind(&mut self, nominal: Nominal, head: RowTime, row: RowTime, ahead: f64) {
         let twin = self.history.iter().rev().find(|old| nominal.is_twin(old, &row));
         let twin = twin.copied();
@@ -316,7 +316,7 @@ impl Clock {
         }
     }
 
-    /// The head jumped ahead, the rows after it went on where it should have been, and now they have reached it.
+    /// Corrects a head that jumped ahead: the rows after it continued at the expected position and have now reached it.
     fn head_was_astray(&self, nominal: Nominal, row: &RowTime) -> bool {
         let goes_on = self.last.and_then(|last| nominal.rows(&last, row));
         let goes_on = goes_on.is_some_and(|rows| (rows - 1.0).abs() < 0.5);

@@ -1,10 +1,10 @@
-//! What all calls of a capture are judged by.
+//! The context that all calls of a capture share.
 
 use super::finding_log::FindingLog;
 use crate::das::expect::Expectations;
 use crate::{das::dialect::Layout, model::finding::Place};
 
-/// What all calls share.
+/// The context that all calls share.
 pub(super) struct Context<'a> {
     pub(super) log: &'a mut FindingLog,
     pub(super) expect: &'a Expectations,
@@ -25,11 +25,11 @@ impl Context<'_> {
     }
 }
 
-/// What the offsets of events tell of.
+/// Source of the offsets of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Offsets {
-    /// When messages came.
+    /// The arrival times of messages.
     Delivery,
-    /// The rows' own times.
+    /// The rows' own timestamps.
     Rows,
 }

@@ -1,4 +1,4 @@
-//! The log of findings: repeats are folded as they come, so that it stays small whatever the stream does.
+//! The log of findings: repeats of a finding are merged as they come, so that the log stays small.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,14 +10,14 @@ use crate::{
     model::text::grouped,
 };
 
-/// Sensors that a finding counts one by one; the others are only in its total. A fibre with more bad sensors than that
-/// is bad all over.
+/// Largest number of sensors that a finding counts separately; the others are only in its total. A fibre with more bad
+/// sensors than that is bad all over.
 const MAX_SENSORS: usize = 4096;
 
-/// Kinds that a finding counts one by one. A schema that drifts in more fields is another schema.
+/// Largest number of kinds that a finding counts separately. A schema that drifts in more fields is another schema.
 const MAX_KINDS: usize = 64;
 
-/// Sensors or kinds that a message names.
+/// Largest number of sensors or kinds in a message.
 const NAMED: usize = 8;
 
 /// The findings so far.
@@ -41,12 +41,12 @@ struct Entry {
     kinds: BTreeMap<Kind, u64>,
 }
 
-/// What the repeats of a finding are told apart by.
+/// Distinguishes repeats of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// A word.
+    /// By a word.
     Word(&'static str),
-    /// A field that the schema does not know.
+    /// By a field that the schema does not know.
     Field(UnknownField),
 }
 
@@ -73,19 +73,19 @@ impl Note {
         }
     }
 
-    /// It counts for as many.
+    /// Counts the breach this many times.
     pub(super) const fn times(mut self, count: u64) -> Self {
         self.count = count;
         self
     }
 
-    /// How bad it is; the finding tells of the worst, the first of equals.
+    /// Severity of the breach as a number; the finding tells of the worst, the first of equals.
     pub(super) const fn weight(mut self, weight: f64) -> Self {
         self.weight = weight;
         self
     }
 
-    /// One of the two severities that the rule has; the guide's table of rules tells both.
+    /// Chooses one of the two severities of the rule; the guide's table of rules tells both.
     pub(super) fn severity(mut self, severity: Severity) -> Self {
         debug_assert!(self.rule.allows(severity), "{} is never {severity}", self.rule.id);
         self.severity = Some(severity);
@@ -98,7 +98,7 @@ impl Note {
     }
 }
 
-/// What is said of a breach.
+/// Message and hint of a breach.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Text {
     message: String,
@@ -120,7 +120,7 @@ impl Text {
         self
     }
 
-    /// What to do in this very case, where the rule's own hint does not help.
+    /// Sets a hint for this very case, where the rule's own hint does not help.
     pub(super) const fn hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
@@ -140,7 +140,7 @@ impl FindingLog {
         }
     }
 
-    /// The severity that a breach of a rule has here; `None` when nobody wants to hear of it.
+    /// The severity that applies to a breach of a rule; `None` when nobody wants to hear of it.
     pub(super) fn severity(&self, rule: &Rule, severity: Option<Severity>) -> Option<Severity> {
         match self.levels.get(rule.id) {
             Some(level) => level.severity(),
@@ -148,7 +148,7 @@ impl FindingLog {
         }
     }
 
-    /// Takes a breach down; `text` is asked only when it will be told.
+    /// Adds a breach to the log; `text` is asked only when it will be told.
     pub(super) fn note(&mut self, note: Note, text: impl FnOnce() -> Text) {
         let Some(severity) = self.severity(note.rule, note.severity) else {
             return;
@@ -187,14 +187,14 @@ impl FindingLog {
         }
     }
 
-    /// How many errors there are so far, and rule and place of the latest.
+    /// Number of errors so far, with rule and place of the latest.
     pub(super) fn latest_error(&self) -> Option<(u64, &'static str, Place)> {
         let (rule, place) = self.latest_error?;
         Some((self.errors, rule, place))
     }
 
-    /// The findings, worst first: by severity, then what made the others happen ([`RulePhase`]), then by count, then by where
-    /// they begin.
+    /// Returns the findings, worst first: by severity, then what made the others happen ([`RulePhase`]), then by count,
+    /// then by where they begin.
     pub(super) fn finish(self) -> Vec<Finding> {
         let entries = self.entries.into_iter();
         let mut findings: Vec<_> = entries

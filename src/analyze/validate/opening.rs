@@ -1,19 +1,19 @@
-//! Calls of a slice: what a slice leaves out is not missed.
+//! Calls at the beginning of a slice: what the slice leaves out is not reported as missing.
 
 use super::rules::endings::Before;
 use crate::{file::SliceOf, model::event::Ending};
 
-/// Whether a call is there from its beginning.
+/// Whether the capture holds a call from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// It is.
+    /// It holds the whole call.
     Whole,
-    /// It was opened before the slice begins, or lacks sensors that it had.
+    /// The call was opened before the slice begins, or the slice leaves out sensors.
     Cut,
 }
 
 impl Opening {
-    /// For a call that is opened at this offset.
+    /// The opening of a call at this offset.
     pub(super) fn of(slice: Option<&SliceOf>, at_ns: u64) -> Self {
         match slice {
             Some(slice) if (at_ns == 0 && slice.origin_ns > 0) || slice.sensors.is_some() => Self::Cut,
@@ -27,8 +27,8 @@ impl Opening {
         self == Self::Cut || ending.is_some_and(by_slice)
     }
 
-    /// What came before the slice decides whether a server closed an idle job; where it is not there, the server is given
-    /// the benefit.
+    /// The time before the slice, which matters for whether a server closed an idle job; where it is not there, the
+    /// server is given the benefit.
     pub(super) const fn before(self, before: Before) -> Before {
         match self {
             Self::Cut if before.messages == 0 => Before {

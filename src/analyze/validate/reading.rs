@@ -1,4 +1,4 @@
-//! How far the capture could be read that was judged.
+//! How far the validated capture could be read.
 
 use crate::file::{CaptureState, FileError};
 
@@ -12,19 +12,21 @@ use crate::file::{CaptureState, FileError};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ReadTo {
-    /// To its end. The default.
+    /// The capture was read to its end. The default.
     #[default]
     End,
-    /// As far as its recorder, which is at work, has come: what is not there yet is not missed.
+    /// The capture was read as far as its recorder, which is still running, has written: what is not there yet is not
+    /// missed.
     Growing,
-    /// To where its recorder was cut off.
+    /// The capture was read to the point at which its recorder was interrupted.
     CutOff,
-    /// To damage, which is described: what lies behind it is not known.
+    /// The capture was read up to damage, which is described: what lies behind it is not known.
     Damage(String),
 }
 
 impl ReadTo {
-    /// By the state of a capture; `is_recorded` tells whether somebody is writing it, and `damage` what stopped the reading.
+    /// Converts the state of a capture; `is_recorded` tells whether somebody is writing it, and `damage` what stopped
+    /// the reading.
     #[must_use]
     pub fn of(state: CaptureState, is_recorded: bool, damage: Option<&FileError>) -> Self {
         match (damage, state) {

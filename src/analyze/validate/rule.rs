@@ -1,4 +1,4 @@
-//! What a rule is, and the list of them all.
+//! Definition of a rule.
 
 use serde::Serialize;
 
@@ -7,22 +7,22 @@ use crate::model::finding::Severity;
 /// One invariant of a spectrogram stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// Its name in findings, expectation files and reports, kebab-case.
+    /// Name in findings, expectation files and reports, kebab-case.
     pub id: &'static str,
-    /// How bad a breach is, unless [`Self::otherwise`] or an expectation file says something else.
+    /// Severity of a breach, unless [`Self::otherwise`] or an expectation file sets another one.
     pub severity: Severity,
-    /// How bad a breach is on another occasion, and on which.
+    /// A second severity, and the occasion on which it applies.
     pub otherwise: Option<(Severity, &'static str)>,
-    /// When in the life of a job its breaches arise.
+    /// Phase of a job in which breaches arise.
     #[serde(skip)]
     pub(crate) phase: RulePhase,
-    /// What must hold, in a few words.
+    /// The invariant in a few words.
     pub title: &'static str,
-    /// What is counted, in the plural.
+    /// Unit of the count, in the plural.
     pub unit: &'static str,
-    /// What is judged, when, and what is not.
+    /// The description: what is judged, when, and what is not.
     pub doc: &'static str,
-    /// What to do about a breach.
+    /// The advice after a breach.
     pub hint: &'static str,
 }
 
@@ -36,32 +36,33 @@ impl Rule {
         }
     }
 
-    /// True when a breach can have this severity without anybody asking for it.
+    /// True when a breach can have this severity without a configured level.
     pub(super) fn allows(&self, severity: Severity) -> bool {
         self.severity == severity || self.otherwise.is_some_and(|(other, _)| other == severity)
     }
 }
 
-/// How early in the life of a job a rule's breaches arise: what arises earlier makes the others happen, and stands first.
+/// How early in the life of a job the breaches of a rule arise: what arises earlier makes the others happen, and stands
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RulePhase {
-    /// What lies behind it is not known.
+    /// The capture is damaged and the rest is unknown.
     Damage,
     /// There was no job, or it could not be reached.
     Beginning,
-    /// The job itself was not well.
+    /// The job was not healthy.
     Health,
     /// The stream was ended.
     Ending,
     /// Messages, or whole streams, were lost on the way.
     Loss,
-    /// Nothing came, or nothing more.
+    /// No message came, or no further one.
     Silence,
-    /// Something else came than was asked for, or what cannot be read.
+    /// The content differs from the request, or cannot be read.
     Identity,
-    /// What came is wrong.
+    /// The content is wrong.
     Content,
-    /// The sum of it is too little.
+    /// The total is too small.
     Sum,
     /// The recording ends there.
     Cut,

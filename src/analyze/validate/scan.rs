@@ -2,36 +2,37 @@
 
 use crate::das::spectrogram::Values;
 
-/// Floats that are looked at side by side, so that the compiler uses vector registers: four of them for each array here.
+/// Number of floats that are scanned side by side, so that the compiler uses vector registers: four of them for each
+/// array here.
 const LANES: usize = 16;
 
-/// What one pass over a spectrum tells.
+/// The result of one pass over a spectrum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scan {
-    /// The least value that is no NaN; +inf when there is none.
+    /// The smallest value that is not NaN; +inf when there is none.
     pub(super) min: f32,
-    /// The greatest value that is no NaN; −inf when there is none.
+    /// The largest value that is not NaN; −inf when there is none.
     pub(super) max: f32,
-    /// There is a NaN.
+    /// True when there is a NaN.
     pub(super) nan: bool,
 }
 
 impl Scan {
-    /// Of nothing.
+    /// The scan of an empty spectrum.
     pub(super) const EMPTY: Self = Self {
         min: f32::INFINITY,
         max: f32::NEG_INFINITY,
         nan: false,
     };
 
-    /// Of a spectrum.
+    /// Scans a spectrum.
     pub(super) fn of(values: &Values<'_>) -> Self {
         let mut lanes = Lanes::new();
         lanes.add(values);
         lanes.total()
     }
 
-    /// Of both.
+    /// Combines two scans.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             min: self.min.min(other.min),
@@ -40,23 +41,23 @@ impl Scan {
         }
     }
 
-    /// Every value is zero.
+    /// True when every value is zero.
     pub(super) fn is_zero(&self) -> bool {
         !self.nan && self.min == 0.0 && self.max == 0.0
     }
 
-    /// Every value is −inf.
+    /// True when every value is −inf.
     pub(super) fn is_dead(&self) -> bool {
         !self.nan && self.min == f32::NEG_INFINITY && self.max == f32::NEG_INFINITY
     }
 
-    /// Some value is infinite.
+    /// True when a value is infinite.
     pub(super) fn has_infinity(&self) -> bool {
         self.min == f32::NEG_INFINITY || (self.max == f32::INFINITY)
     }
 }
 
-/// A scan under way, over one spectrum or the spectra of a row; folded into one value at the end.
+/// A scan in progress, over one spectrum or the spectra of a row; folded into one value at the end.
 #[derive(Debug)]
 pub(super) struct Lanes {
     min: [f32; LANES],
@@ -73,7 +74,7 @@ impl Lanes {
         }
     }
 
-    /// Looks at a spectrum.
+    /// Adds a spectrum.
     #[inline]
     pub(super) fn add(&mut self, values: &Values<'_>) {
         match values {
@@ -105,7 +106,7 @@ impl Lanes {
         *self = Self { min, max, nan };
     }
 
-    /// Of everything so far.
+    /// Returns the scan of everything so far.
     pub(super) fn total(&self) -> Scan {
         let mut total = Scan::EMPTY;
         for lane in 0..LANES {
@@ -117,7 +118,7 @@ impl Lanes {
     }
 }
 
-/// Each line is one vector instruction over all lanes; a NaN loses both comparisons.
+/// Scans one group of floats; each line is one vector instruction over all lanes; a NaN loses both comparisons.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
@@ -145,7 +146,7 @@ pub(super) fn mark(values: &Values<'_>) -> u64 {
     ((u64::from(first) << 32) | u64::from(last)) ^ (values.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The same values, bit by bit.
+/// True when both have the same values, bit by bit.
 pub(super) fn same(a: &Values<'_>, b: &Values<'_>) -> bool {
     match (a, b) {
         (Values::Wire(a), Values::Wire(b)) => a == b,

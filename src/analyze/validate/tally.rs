@@ -1,8 +1,8 @@
-//! What is counted of a call.
+//! Counts of one call.
 
 use super::scan::Scan;
 
-/// What is counted of a call.
+/// Counts of one call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) messages: u64,
@@ -15,12 +15,12 @@ pub(super) struct Tally {
     pub(super) last_ns: u64,
     pub(super) largest_gap_ns: u64,
     pub(super) waited_ns: u64,
-    /// Of finite values.
+    /// Extremes of finite values.
     pub(super) amplitude: Option<(f32, f32)>,
 }
 
 impl Tally {
-    /// Takes the extremes of a row into account, as far as they are finite.
+    /// Adds the finite extremes of a row.
     pub(super) fn see(&mut self, scan: Scan) {
         let (min, max) = self.amplitude.unwrap_or((f32::INFINITY, f32::NEG_INFINITY));
         let low = if scan.min.is_finite() { min.min(scan.min) } else { min };

@@ -21,7 +21,7 @@ pub(super) const SENSORS: i32 = 4;
 pub(super) const BINS: usize = 8;
 pub(super) const MESSAGES: usize = 40;
 
-/// What comes from the server.
+/// A message or other event from the server.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     Frame(ds::DataStream),
@@ -64,13 +64,13 @@ pub(super) struct Scenario {
     pub(super) layout: Layout,
     pub(super) method: String,
     pub(super) encoding: Option<&'static str>,
-    /// Offset and what comes then.
+    /// The events, each with its offset.
     pub(super) items: Vec<(u64, Item)>,
-    /// Offset after the last item, and the ending.
+    /// The ending, with its offset after the last event.
     pub(super) ending: Option<(u64, Ending)>,
     pub(super) calls: u32,
     pub(super) read_to: ReadTo,
-    /// What is before the calls.
+    /// Events before the calls.
     pub(super) before: Vec<Event>,
     /// `:authority` of the calls.
     pub(super) authority: &'static str,
@@ -94,7 +94,7 @@ pub(super) fn row(number: usize) -> ds::SpectrogramRow {
     }
 }
 
-/// Sets the extremes to those of the values.
+/// Sets the declared extremes to those of the values.
 pub(super) fn refit(frame: &mut ds::DataStream) {
     let values = || {
         frame
@@ -177,7 +177,7 @@ impl Scenario {
         self.items[at].1.block()
     }
 
-    /// Turns a message to bytes and changes them.
+    /// Encodes a message and changes its bytes.
     pub(super) fn raw(&mut self, at: usize, change: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = self.items[at].1.encode();
         change(&mut bytes);
@@ -204,13 +204,13 @@ impl Scenario {
         self.ending = Some((after_ms * MS, ending));
     }
 
-    /// A remark on the capture.
+    /// Adds a remark to the capture.
     pub(super) fn note(&mut self, author: &str, text: &str) {
         let (author, text) = (author.to_owned(), text.to_owned());
         self.put(0, EventKind::Note(Note { author, text }));
     }
 
-    /// A call of another method, with one answer unless it is `None`.
+    /// Adds a call of another method, with one answer unless it is `None`.
     pub(super) fn other_call(&mut self, method: &str, answer: Option<&'static [u8]>, ending: Ending) {
         let call = 100 + self.before.len() as u32;
         let start = CallStart {

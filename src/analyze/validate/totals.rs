@@ -1,4 +1,4 @@
-//! What is counted over all calls of a capture, and what was seen of it that can be expected again.
+//! Counts over all calls of a capture, and the observed properties that a later stream can be expected to have.
 
 use std::collections::BTreeSet;
 
@@ -13,25 +13,25 @@ const MAX_OBSERVED_SENSORS: usize = 1 << 20;
 pub(super) struct Totals {
     pub(super) calls: u32,
     pub(super) other_calls: u32,
-    /// Calls of a slice that are not whole, and are no failures.
+    /// Calls that the slice cuts, which are no failures.
     pub(super) cut_calls: u32,
     pub(super) messages: u64,
     pub(super) frames: u64,
     pub(super) rows: u64,
     pub(super) bytes: u64,
     pub(super) last_ns: u64,
-    /// Streams of `datastream` by call, of `pandadatastream` by stream id.
+    /// Streams: one per call for `datastream`, one per stream id for `pandadatastream`.
     pub(super) streams: BTreeSet<(u8, i64)>,
     pub(super) complete_rows: Option<u64>,
     pub(super) incomplete: bool,
-    /// An unhealthy job was told as the cause of an empty stream.
+    /// True when an unhealthy job was reported as the cause of an empty stream.
     pub(super) unhealthy: bool,
-    /// Sensors of every row of every stream.
+    /// Sensors of all rows of all streams.
     pub(super) sensors: BTreeSet<i32>,
     pub(super) observed: Seeing,
 }
 
-/// What becomes [`Observed`].
+/// The data from which [`Observed`] is made.
 #[derive(Debug, Default)]
 pub(super) struct Seeing {
     pub(super) sensors: BTreeSet<i32>,

@@ -1,5 +1,5 @@
-//! What a capture tells beside its spectrogram streams, and why a stream may have brought nothing: health checks, REST
-//! exchanges, what the recorder could not do, and how other calls ended.
+//! Evidence besides the spectrogram streams, which may explain an empty stream: health checks, REST exchanges, what the
+//! recorder could not do, and how other calls ended.
 
 use std::collections::BTreeMap;
 
@@ -25,30 +25,30 @@ use crate::{
     },
 };
 
-/// The standard health check, asked once and watched.
+/// Methods of the standard health check: asked once, and watched.
 const STANDARD: [&str; 2] = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
-/// Addresses whose health is known; a capture of more jobs than that tells of the first ones.
+/// Largest number of addresses whose health is kept; a capture of more jobs than that tells of the first ones.
 const MAX_ADDRESSES: usize = 4096;
 
-/// Health checks that are open at a time.
+/// Largest number of open health checks.
 const MAX_OPEN: usize = 4096;
 
-/// What the recorder could not do is told so often; more of it says no more.
+/// Largest number of recorder failures that are reported; more of it says no more.
 const MAX_FAILURES: usize = 64;
 
-/// Status codes of a health check that say that the job is not ready, and not that it knows no health check:
+/// Status codes of a health check that mean that the job is not ready, rather than that it has no health check:
 /// cancelled, deadline exceeded, resource exhausted, aborted, unavailable.
 const NOT_READY: [u32; 5] = [1, 4, 8, 10, status::UNAVAILABLE];
 
-/// Something that was said, and where.
+/// A statement, and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Said {
     pub(super) place: Place,
     pub(super) text: String,
 }
 
-/// What a capture tells beside its streams.
+/// The evidence besides the streams of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Witness {
     /// Why jobs were not recorded.
@@ -73,22 +73,22 @@ struct Check {
 }
 
 impl Witness {
-    /// Why the job at this address was not healthy when it was last asked.
+    /// Why the job at this address was not healthy at the last check.
     pub(super) fn unhealthy(&self, authority: &str) -> Option<&Said> {
         self.health.get(authority)?.as_ref()
     }
 
-    /// Any job that was not healthy when it was last asked.
+    /// The cause for any job that was not healthy at the last check.
     pub(super) fn any_unhealthy(&self) -> Option<&Said> {
         self.health.values().flatten().next()
     }
 
-    /// True when it is known why a stream has not come, whichever it is.
+    /// True when the cause of any missing stream is known.
     pub(super) const fn has_failure(&self) -> bool {
         !self.failures.is_empty() || self.refused.is_some()
     }
 
-    /// Looks at an event that belongs to no spectrogram stream.
+    /// Reads an event that belongs to no spectrogram stream.
     pub(super) fn see(&mut self, event: &Event) {
         let place = match event.call {
             CAPTURE_CALL => Place {
@@ -192,7 +192,7 @@ impl Witness {
     }
 }
 
-/// Tells what keeps streams from coming; whether anything does.
+/// Reports the causes of missing streams; whether anything does.
 pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals) -> Cause {
     let has_frames = totals.messages > 0;
     for said in &witness.failures {
@@ -213,7 +213,7 @@ pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals) -
     }
 }
 
-/// What there is instead of a stream.
+/// Describes what the capture holds instead of a stream.
 pub(super) fn no_stream(other_calls: u32, witness: &Witness, cause: Cause) -> String {
     let mut what = match other_calls {
         0 => "there is no call".to_owned(),
@@ -231,13 +231,13 @@ pub(super) fn no_stream(other_calls: u32, witness: &Witness, cause: Cause) -> St
 /// The result of a configure exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Exchange {
-    /// A job.
+    /// The server answered with a job.
     Job,
-    /// None, and why.
+    /// The server refused, with the reason.
     Refused(String),
 }
 
-/// What a note of the proxy tells of a configure exchange; `None` when it tells of none.
+/// Reads the result of a configure exchange from a note of the proxy; `None` when it tells of none.
 fn exchange(note: &str) -> Option<Exchange> {
     let note: Value = serde_json::from_str(note).ok()?;
     let rest = note.get("rest")?.as_object()?;
@@ -262,7 +262,7 @@ fn exchange(note: &str) -> Option<Exchange> {
     })
 }
 
-/// Whether a `HealthResponse` says healthy; `None` when it cannot be read.
+/// Whether a `HealthResponse` reports a healthy job; `None` when it cannot be read.
 fn healthy(message: &[u8]) -> Option<bool> {
     let mut healthy = false;
     let mut fields = Fields::new("HealthResponse", message);
@@ -274,7 +274,8 @@ fn healthy(message: &[u8]) -> Option<bool> {
     Some(healthy)
 }
 
-/// Whether a `grpc.health.v1.HealthCheckResponse` says SERVING; `None` when it cannot be read, or does not know the service.
+/// Whether a `grpc.health.v1.HealthCheckResponse` reports SERVING; `None` when it cannot be read, or does not know the
+/// service.
 fn serving(message: &[u8]) -> Option<bool> {
     const SERVING: i32 = 1;
     const SERVICE_UNKNOWN: i32 = 3;

@@ -15,17 +15,17 @@ use serde::Serialize;
 use super::{Done, Failure, Outcome, output};
 use crate::cli::{flags::attach::AttachArgs, remedies::told};
 
-/// Where the token is looked for when no file is named.
+/// Environment variable that holds the token when no file is named.
 const TOKEN: &str = "JIRA_TOKEN";
 
-/// What was done: the JSON of `capture attach --format json`.
+/// The result of `capture attach`: the JSON of `capture attach --format json`.
 #[derive(Debug, Serialize)]
 struct Attached {
     issue: String,
     attachments: Vec<Attachment>,
-    /// Jira's number of the comment.
+    /// Jira's id of the comment.
     comment: Option<String>,
-    /// Why the rest was not done.
+    /// Why the remaining files were not attached.
     error: Option<String>,
 }
 
@@ -72,7 +72,7 @@ async fn attach(args: &AttachArgs, jira: &Jira, done: &mut Attached) -> Result<(
     Ok(())
 }
 
-/// The comment: what is attached, and what a bundle says of itself.
+/// The text of the comment: what is attached, and what a bundle says of itself.
 fn summary(args: &AttachArgs, attachments: &[Attachment]) -> String {
     let mut parts = Vec::new();
     for (file, attachment) in args.files.iter().zip(attachments) {
@@ -86,7 +86,7 @@ fn summary(args: &AttachArgs, attachments: &[Attachment]) -> String {
     parts.join("\n")
 }
 
-/// The summary within a bundle; other files have none.
+/// The summary in a bundle; other files have none.
 fn bundled(file: &Path) -> Option<String> {
     Opened::open(file, MAX_UNPACKED_BYTES).ok()?.text(SUMMARY)
 }

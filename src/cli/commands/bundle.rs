@@ -31,18 +31,18 @@ struct Report {
     bundle: String,
     size: u64,
     verdict: Verdict,
-    /// True when the whole capture is in it.
+    /// True when the bundle holds the whole capture.
     whole: bool,
-    /// Offsets in the capture at which the part begins and ends.
+    /// Offsets in the capture at which the bundled part begins and ends.
     from_ns: Option<u64>,
     to_ns: Option<u64>,
     messages_left_out: Option<u64>,
-    /// Messages that redaction could not look into.
+    /// Number of messages that redaction could not decode and left out.
     withheld: u64,
-    /// Whether the capture is finished.
+    /// Whether the source capture is finished.
     #[serde(flatten)]
     source: CaptureState,
-    /// What `capture validate` finds in the bundle's capture.
+    /// The findings of `capture validate` for the bundle's capture.
     findings: Vec<&'static str>,
     members: Manifest,
 }
@@ -126,7 +126,7 @@ fn text(report: &Report, ticket: &Ticket) -> String {
     text
 }
 
-/// The result with the bundle as its evidence.
+/// The result for Xray, with the bundle as its evidence.
 fn xray(args: &BundleArgs, bundle: &Path, ticket: &Ticket) -> Result<(), Failure> {
     let (Some(path), Some(test)) = (&args.xray.xray, &args.xray.xray_test) else {
         return Ok(());
@@ -173,7 +173,8 @@ fn open(args: &BundleArgs, bundle: &Path) -> Done {
     Ok(Outcome::Ok)
 }
 
-/// A folder for files under construction, beside what is made: there is room where the bundle goes. It goes away.
+/// A temporary folder for files under construction, beside the output: there is room where the bundle goes. It goes
+/// away.
 struct Scratch(PathBuf);
 
 impl Scratch {

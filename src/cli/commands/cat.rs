@@ -23,15 +23,15 @@ use super::{
 };
 use crate::cli::flags::{CatArgs, DirectionArg, Format};
 
-/// How often a growing capture is looked at: twice within the recorder's default flush interval.
+/// Poll interval for a growing capture: twice within the recorder's default flush interval.
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
-/// The consequence of something that the output cannot hold.
+/// What follows when the output cannot hold something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// It is said.
+    /// A warning is printed.
     Told,
-    /// It is said, and the output is lossy.
+    /// A warning is printed, and the outcome is lossy.
     Lossy,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &CatArgs) -> Done {
     print(args, Lost::Told)
 }
 
-/// [`run`], with what is lost judged so.
+/// Prints as [`run`] does, with the given consequence for what the output cannot hold.
 pub(crate) fn print(args: &CatArgs, lost: Lost) -> Done {
     input::read_through(&args.capture, |reader| cat(args, lost, reader))
 }
@@ -109,8 +109,8 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
 }
 
-/// What messages alone do not say. They look like those of a call that went well, and that is said in any case; their
-/// metadata and times were asked for only when the whole capture is to go into another form.
+/// Describes what a stream of bare messages leaves out. They look like those of a call that went well, and that is said
+/// in any case; their metadata and times were asked for only when the whole capture is to go into another form.
 fn without_calls(check: FramesCheck, lost: Lost) -> Losses {
     let all = check.finish();
     if lost == Lost::Lossy {
@@ -121,7 +121,7 @@ fn without_calls(check: FramesCheck, lost: Lost) -> Losses {
     losses
 }
 
-/// An output that took no more; a reader that went away is told apart by [`Failure::is_reader_gone`].
+/// Maps an error of the output; a reader that went away is told apart by [`Failure::is_reader_gone`].
 fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
     if ReaderGone::is(&error) {
         return error.into();
@@ -140,27 +140,27 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
 struct EventWriter<'a> {
     args: &'a CatArgs,
     json: EventJson,
-    /// Of the schema that `json` has: it grows while a capture is recorded.
+    /// Bytes of schema that `json` has: it grows while a capture is recorded.
     schema_bytes: usize,
     numbers: MessageNumbers,
-    /// Events before this offset are passed over until the first at or after it: they number and explain what follows.
+    /// Start offset: events before it are skipped until the first at or after it; they number and explain what follows.
     start_ns: Option<u64>,
     last_ns: u64,
-    /// The call that was asked for is there.
+    /// True when the requested call has been found.
     met: bool,
     out: Box<dyn Write>,
-    /// The file that it goes into, without its name until all is written.
+    /// The output file, which gets its name when all is written.
     new: Option<NewFile>,
     /// Message encodings of the calls, for `--raw`.
     encodings: std::collections::BTreeMap<(u32, Direction), String>,
     not_inflated: u64,
-    /// Messages that the capture says are lost, where bytes alone are written.
+    /// Messages that the capture reports as lost, counted for output that holds bytes alone.
     lost: u64,
-    /// What messages alone do not say of their calls.
+    /// Checks what a stream of bare messages loses about its calls.
     check: FramesCheck,
 }
 
-/// The output of the events. Messages and JSON in a file stay as they are; text is escaped for people.
+/// Opens the output for the events. Messages and JSON in a file stay as they are; text is escaped for people.
 fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
     let (out, mut new) = output::sink(args.output.as_deref(), args.force, Gone::Stop)?;
     if let Some(new) = new.as_mut().filter(|_| args.follow) {
@@ -218,7 +218,7 @@ impl<'a> EventWriter<'a> {
         })
     }
 
-    /// Takes the schema anew when the capture that is followed has more of it by now.
+    /// Reloads the schema of a followed capture when the file has more of it.
     fn renew_schema(&mut self, header: &Header) {
         if self.args.follow && schema_bytes(header) != self.schema_bytes {
             self.schema_bytes = schema_bytes(header);
@@ -226,7 +226,7 @@ impl<'a> EventWriter<'a> {
         }
     }
 
-    /// All is written.
+    /// Completes the output.
     fn finish(&mut self) -> Result<(), Failure> {
         self.flush()?;
         self.new.take().map_or(Ok(()), output::finish)

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
     judge(&path, &recorded)
 }
 
-/// The folder that was asked for, or a new one that no earlier demo used.
+/// The output folder: the one given, or a new one that no earlier demo used.
 fn folder(args: &DemoArgs) -> Result<PathBuf, Failure> {
     let dir = if let Some(dir) = &args.output {
         dir.clone()
@@ -79,7 +79,7 @@ async fn record(args: &DemoArgs, path: &Path) -> Result<Recorded, Failure> {
     Ok(Recorded { summary, outcome })
 }
 
-/// Proves that what was recorded is what was served, and sums it up.
+/// Checks that the recording equals what was served, and prints a summary.
 fn judge(path: &Path, recorded: &Recorded) -> Done {
     let Recorded { summary, outcome } = recorded;
     let ratio = summary.raw_bytes as f64 / summary.stored_bytes.max(1) as f64;
@@ -127,7 +127,7 @@ fn judge(path: &Path, recorded: &Recorded) -> Done {
     )
 }
 
-/// Judges the capture, prints its numbers and writes the report; true when it passes.
+/// Validates the capture, prints its statistics and writes the report; true when it passes.
 fn sum_up(path: &Path, page: &Path) -> Result<bool, Failure> {
     let reader = &mut Reader::open(path)?;
     let options = CollectOptions {

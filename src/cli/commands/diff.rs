@@ -16,7 +16,7 @@ use crate::cli::flags::diff::DiffArgs;
 struct Report {
     a: String,
     b: String,
-    /// Whether each capture is finished.
+    /// State of each capture.
     a_state: CaptureState,
     b_state: CaptureState,
     #[serde(flatten)]

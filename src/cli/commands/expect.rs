@@ -1,4 +1,4 @@
-//! Expectations from flags and files, over what a capture says itself.
+//! Expectations from flags and files, which override those in the capture.
 
 use crate::{
     analyze::validate::{ExpectError, Expectations, Expected, Level, Rule, SensorSet},
@@ -8,7 +8,7 @@ use crate::{
 use super::{Failure, stats::read_text};
 use crate::cli::flags::{validate::ExpectArgs, value::Span};
 
-/// What the flags and the file expect; to be merged over what the capture says.
+/// Reads the expectations from the flags and the file; to be merged over what the capture says.
 pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
     let file = match &args.expect {
         Some(path) => {

@@ -11,7 +11,7 @@ use crate::file::Reader;
 use super::{Done, Failure, cat, input, output};
 use crate::cli::flags::{CatArgs, Format, FormatArg, export::ExportArgs};
 
-/// Writes one form of a capture.
+/// Writes one export format.
 type Export = fn(&ExportArgs, &mut Reader<File>, &Path) -> Done;
 
 pub(crate) fn run(args: &ExportArgs) -> Done {
@@ -50,7 +50,7 @@ enum Form {
     Json,
 }
 
-/// What `capture cat` prints, in a file.
+/// Writes the output of `capture cat` into a file.
 fn events(args: &ExportArgs, path: &Path, form: Form) -> Done {
     let args = CatArgs {
         capture: args.capture.clone(),

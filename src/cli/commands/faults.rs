@@ -7,12 +7,12 @@ use crate::serve::{FaultCount, FaultPlan, faults::CATALOG};
 use super::{Failure, output};
 use crate::cli::flags::fault::{FaultArg, FaultArgs};
 
-/// True when the list of faults is asked for.
+/// True when the user asks for the list of faults.
 pub(crate) fn wants_help(args: &FaultArgs) -> bool {
     args.faults.iter().any(|fault| matches!(fault, FaultArg::Help))
 }
 
-/// The kinds of faults, for people.
+/// The list of the kinds of faults, as text.
 pub(crate) fn help() -> String {
     let mut text =
         "messages and connections: at=N (with count=N), every=N or p=PROBABILITY, else all; endings: after=N \
@@ -25,7 +25,7 @@ pub(crate) fn help() -> String {
     text
 }
 
-/// The plan of the flags.
+/// Builds the fault plan from the flags.
 pub(crate) fn plan(args: &FaultArgs) -> Result<FaultPlan, Failure> {
     let mut plan = match &args.fault_plan {
         None => FaultPlan::default(),
@@ -48,14 +48,14 @@ pub(crate) fn plan(args: &FaultArgs) -> Result<FaultPlan, Failure> {
     })
 }
 
-/// Says what will go wrong.
+/// Announces the planned faults.
 pub(crate) fn announce(plan: &FaultPlan) {
     if !plan.is_empty() {
         output::say(format!("faults, {plan}"));
     }
 }
 
-/// Says what went wrong; a fault that never struck tested nothing.
+/// Prints which faults were injected; a fault that never struck tested nothing.
 pub(crate) fn sum_up(counts: &[FaultCount]) {
     for FaultCount { fault, struck } in counts {
         output::say(match struck {

@@ -28,13 +28,13 @@ struct Report {
     capture: String,
     frames: u64,
     undecodable: u64,
-    /// Those that are no messages of the dialect.
+    /// Messages that cannot be decoded by the dialect.
     #[serde(skip)]
     malformed: u64,
     /// Frames that would take too much memory to decode.
     #[serde(skip)]
     too_large: u64,
-    /// The input is messages alone, of which a flag says how they are encoded.
+    /// True when the input is bare messages, whose encoding a flag tells.
     #[serde(skip)]
     is_frames: bool,
     message_bytes: u64,
@@ -43,7 +43,7 @@ struct Report {
     digest: Digest,
     /// Why the input was not read to its end.
     error: Option<String>,
-    /// What was not kept, by kind.
+    /// Losses of the import, by kind.
     losses: Losses,
 }
 
@@ -162,7 +162,8 @@ fn judge(args: &ImportArgs, report: &Report) -> Outcome {
     outcome
 }
 
-/// What may be the reason. The dialect is in question where nothing fits it, and where it was not in the file.
+/// Suggests a reason for undecodable messages. The dialect is in question where nothing fits it, and where it was not
+/// in the file.
 fn undecodable(args: &ImportArgs, report: &Report) -> String {
     let other = match args.dialect {
         Dialect::DataStream => Dialect::PandaDataStream,
@@ -208,7 +209,7 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or("frames")
 }
 
-/// The file's name up to its first dot: `optodas_quake.dstream.bin` is `optodas_quake`.
+/// The file name up to its first dot: `optodas_quake.dstream.bin` is `optodas_quake`.
 fn stem(path: &Path) -> &str {
     let name = file_name(path);
     match name.split('.').next() {

@@ -36,19 +36,19 @@ struct Info {
     /// Nanoseconds from the start to the last event.
     duration_ns: u64,
     digest: Option<Digest>,
-    /// The capture before this one.
+    /// The capture that this one continues.
     #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<Value>,
     attributes: Map<String, Value>,
-    /// Services of the embedded schema, those included that no call is of.
+    /// Services of the embedded schema, including those without a call.
     services: Vec<String>,
     /// Services of the calls that the embedded schema describes.
     described_services: Vec<String>,
-    /// Services of the calls that it does not describe.
+    /// Services of the calls that the embedded schema does not describe.
     undescribed_services: Vec<String>,
     #[serde(serialize_with = "call_list")]
     call_list: Vec<CallOverview>,
-    /// Calls that are listed without their trailers, because there are too many.
+    /// Calls listed without their trailers, because there are too many.
     #[serde(skip_serializing_if = "is_zero")]
     trailers_left_out: u64,
     notes: Vec<Value>,
@@ -140,7 +140,7 @@ fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileErro
     })
 }
 
-/// Attributes as JSON: JSON ones as they are, texts as texts, the descriptor set by its size.
+/// Converts attributes to JSON: JSON ones as they are, texts as texts, the descriptor set by its size.
 fn attributes(header: &Header) -> Map<String, Value> {
     let attributes = header.attributes.iter().map(|(name, value)| {
         let value = match (name.as_str(), std::str::from_utf8(value)) {
@@ -156,7 +156,7 @@ fn attributes(header: &Header) -> Map<String, Value> {
     attributes.collect()
 }
 
-/// A schema that cannot be read is no reason not to say the rest; `cat` tells of it.
+/// The services of the schema; a schema that cannot be read leaves the other results usable; `cat` tells of it.
 fn services(header: &Header) -> Vec<String> {
     let set = header.get(Attribute::DESCRIPTOR_SET);
     let schema = set.and_then(|set| Schema::from_descriptor_set(set).ok());
@@ -173,8 +173,8 @@ fn called(overview: &Overview) -> BTreeSet<String> {
         .collect()
 }
 
-/// What the schema is to the calls. What is embedded for services that nobody called is listed separately, and the Focus Server's,
-/// which a proxy embeds whatever it is before, is not worth a word then.
+/// The line that says which calls the schema describes. What is embedded for services that nobody called is listed
+/// separately, and the Focus Server's, which a proxy embeds whatever it is before, is not worth a word then.
 fn schema_line(info: &Info) -> Option<String> {
     let listed = |services: &[String]| printable(&services.join(", "));
     let ours =

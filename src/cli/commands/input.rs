@@ -1,4 +1,4 @@
-//! How commands open captures: what is read through here cannot be unfinished without being told.
+//! Opening of captures: every command reads through here, so that an unfinished capture is always reported.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) ->
     settle(path, Reader::open(path)?, work)
 }
 
-/// [`read`], with chunks opened on all processors: for one pass over the whole capture.
+/// Does the same as [`read`], decompressing chunks on all processors: for one pass over the whole capture.
 pub(crate) fn read_through(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
     settle(path, Reader::open_parallel(path)?, work)
 }
@@ -26,7 +26,7 @@ fn settle(path: &Path, mut reader: Reader<File>, work: impl FnOnce(&mut Reader<F
     Ok(tell(path, reader.state()?, outcome))
 }
 
-/// Notes which file is read, for `-v`.
+/// Logs which file is read, for `-v`.
 pub(crate) fn note_reading(path: &Path, reader: &Reader<File>) {
     let size = path.metadata().map_or(0, |found| found.len());
     tracing::info!(
@@ -37,7 +37,7 @@ pub(crate) fn note_reading(path: &Path, reader: &Reader<File>) {
     );
 }
 
-/// [`read`] for several captures at once; each comes with its name.
+/// Does the same as [`read`] for several captures at once; each comes with its name.
 pub(crate) fn read_each(paths: &[PathBuf], work: impl FnOnce(&mut [(String, Reader<File>)]) -> Done) -> Done {
     let open = |path: &PathBuf| {
         let reader = Reader::open(path)?;
@@ -52,7 +52,7 @@ pub(crate) fn read_each(paths: &[PathBuf], work: impl FnOnce(&mut [(String, Read
     Ok(outcome)
 }
 
-/// Says that a capture is unfinished, and what the command came to: what is worse than lossy stays so.
+/// Reports an unfinished capture, and the effect on the command: what is worse than lossy stays so.
 pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcome {
     if let CaptureState::Unfinished {
         whole_bytes,
@@ -77,7 +77,7 @@ pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcom
     outcome
 }
 
-/// That there is no such call, and which there are.
+/// The error that a call does not exist, with the existing ones.
 pub(crate) fn no_call(path: &Path, reader: &mut Reader<File>, call: u32) -> Result<Failure, Failure> {
     let known: Vec<_> = reader.overview()?.calls.iter().map(|call| call.call).collect();
     let known = match known.as_slice() {
@@ -89,10 +89,10 @@ pub(crate) fn no_call(path: &Path, reader: &mut Reader<File>, call: u32) -> Resu
     Ok(format!("there is no call {call} in {path}; it holds {known}").into())
 }
 
-/// Bytes of a file of settings, such as jobs, expectations or a plan of faults.
+/// Largest size of a settings file, such as jobs, expectations or a plan of faults, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
 
-/// The text of a file of settings.
+/// Reads the text of a settings file.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?.take(MAX_TEXT_BYTES + 1).read_to_string(&mut text)?;

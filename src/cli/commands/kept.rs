@@ -1,4 +1,4 @@
-//! What is in the files of a recording that could not be written to its end, and what that is to its reports.
+//! Content of the files of a failed recording, and its effect on the reports.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::record::{RecordedCapture, RecorderError, RecordingFailure, RecordingS
 use super::output::{beside, counted, grouped};
 use crate::cli::remedies::with_causes;
 
-/// Files that an error names one by one.
+/// Number of files that an error names one by one.
 const NAMED: usize = 3;
 
-/// The content of the files of a recording that failed; `None` where it is not in doubt.
+/// The content of the files of a failed recording; `None` where it is not in doubt.
 pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Option<&StoredFiles> {
     match written {
         Err(RecordingFailure::Write { stored, .. }) => stored.as_deref(),
@@ -19,7 +19,7 @@ pub(crate) fn stored(written: &Result<RecordingSummary, RecordingFailure>) -> Op
     }
 }
 
-/// What a report says of the files of a recording.
+/// The part of a report about the files of a recording.
 pub(crate) struct Content<'a> {
     /// Totals of the files; `None` where nothing is known of them.
     pub(crate) summary: Option<Summary>,
@@ -31,7 +31,7 @@ pub(crate) struct Content<'a> {
     pub(crate) series: Option<&'a [RecordedCapture]>,
 }
 
-/// The content of a recording at `path`, whether it could be written to its end or not.
+/// The content of a recording at `path`, completed or not.
 pub(crate) fn content<'a>(
     written: &'a Result<RecordingSummary, RecordingFailure>,
     totals: &RecordingTotals,
@@ -56,13 +56,13 @@ pub(crate) fn content<'a>(
     }
 }
 
-/// Messages that were received or passed on and are in no file.
+/// Number of messages that were received or forwarded and are in no file.
 pub(crate) fn unwritten(totals: &RecordingTotals, held: &StoredFiles) -> u64 {
     let kept = held.summary.messages + held.summary.sent_messages;
     totals.messages.saturating_sub(kept)
 }
 
-/// Why the recording could not be written, what its files hold, and what helps.
+/// Reports why the recording could not be written, what its files hold, and the remedy.
 pub(crate) fn failure(failure: &RecordingFailure, totals: &RecordingTotals) -> String {
     let RecordingFailure::Write {
         error,
@@ -106,7 +106,7 @@ pub(crate) fn failure(failure: &RecordingFailure, totals: &RecordingTotals) -> S
     text
 }
 
-/// An earlier capture that was to be replaced is still there, because nothing came that is worth more.
+/// Says that an earlier capture was not replaced, because the recording holds nothing of more value.
 pub(crate) fn earlier(path: &Path, files: &[RecordedCapture]) -> Option<String> {
     let stays = files.is_empty() && path.is_file();
     stays.then(|| {
@@ -117,7 +117,7 @@ pub(crate) fn earlier(path: &Path, files: &[RecordedCapture]) -> Option<String> 
     })
 }
 
-/// What is wrong with the names of files: another program had taken them.
+/// Reports files that got another name than asked for: another program had taken them.
 pub(crate) fn taken(files: &[RecordedCapture]) -> Option<String> {
     let taken = files.iter().filter_map(|file| Some((file.taken.as_ref()?, &file.path)));
     let pairs: Vec<_> = taken

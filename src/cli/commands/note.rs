@@ -18,7 +18,7 @@ use crate::cli::flags::merge::NoteArgs;
 #[derive(Serialize)]
 struct Report {
     capture: String,
-    /// The digest before; `None` when the source was not finished.
+    /// The content digest before the note was added; `None` when the source was not finished.
     digest_before: Option<Digest>,
     digest: Digest,
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! Where results and talk go: results on stdout, talk on stderr.
+//! Output of commands: results go to stdout, messages about the work to stderr.
 
 #![expect(
     clippy::disallowed_methods,
@@ -42,7 +42,7 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&
     put(format, line)
 }
 
-/// stdout for what people or programs read: text, or JSON.
+/// stdout for people or programs: text, or JSON.
 fn stdout(format: Format) -> Shown<Pipe<io::StdoutLock<'static>>> {
     Shown::new(Pipe::new(io::stdout().lock(), Gone::GoOn), format)
 }
@@ -52,7 +52,7 @@ pub(crate) fn put(format: Format, results: impl AsRef<[u8]>) -> Result<(), Failu
     write_results(stdout(format), results.as_ref())
 }
 
-/// The same for results that must not be changed.
+/// Writes results that must not be changed to stdout.
 pub(crate) fn put_as_it_is(results: impl AsRef<[u8]>) -> Result<(), Failure> {
     write_results(Pipe::new(io::stdout().lock(), Gone::GoOn), results.as_ref())
 }
@@ -62,8 +62,8 @@ fn write_results(mut out: impl Write, results: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| format!("could not write the results to stdout: {error}; they are incomplete").into())
 }
 
-/// The output edge: whatever text is written into it, no character reaches the terminal that would steer it. Ends of lines
-/// pass; values that come from elsewhere are made printable where they enter a text.
+/// A writer that escapes control characters: whatever text is written into it, no character reaches the terminal that
+/// would steer it. Ends of lines pass; values that come from elsewhere are made printable where they enter a text.
 #[derive(Debug)]
 pub(crate) struct Shown<W> {
     out: W,
@@ -77,7 +77,7 @@ impl<W: Write> Shown<W> {
 }
 
 impl<W: Write> Write for Shown<W> {
-    /// Takes all of it: a text that is formatted comes in pieces that end between characters.
+    /// Writes all bytes: a text that is formatted comes in pieces that end between characters.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let shown = match self.format {
@@ -113,7 +113,7 @@ impl Talk {
     }
 }
 
-/// stderr. Talk that nobody can hear is no reason to fail: whatever is written into it is taken.
+/// The standard error stream. A closed stderr is not an error: writes to it always succeed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stderr;
 
@@ -128,12 +128,12 @@ impl Write for Stderr {
     }
 }
 
-/// Says something on stderr, in one line whatever it holds.
+/// Prints a message on stderr, always as one line.
 pub(crate) fn say(text: impl AsRef<str>) {
     let _ = writeln!(Stderr, "{}", printable(text.as_ref()));
 }
 
-/// Says something on stderr that has several lines.
+/// Prints a message of several lines on stderr.
 pub(crate) fn say_lines(text: impl AsRef<str>) {
     let _ = writeln!(Stderr, "{}", printable_lines(text.as_ref()));
 }
@@ -143,8 +143,8 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-/// stdout, or a new file beside its name, which [`finish`] gives it when all is written. `gone` is what a reader that goes
-/// away means: of stdout, or of a pipe that is named.
+/// Opens stdout, or a new file beside its name, which [`finish`] renames when all is written. `gone` is what a reader
+/// that goes away means: of stdout, or of a pipe that is named.
 pub(crate) fn sink(
     output: Option<&Path>,
     force: bool,
@@ -165,14 +165,14 @@ pub(crate) fn sink(
     }
 }
 
-/// Begins an output file beside its name, which it takes with [`finish`] when it is whole; dropped before, it is removed.
-/// What is there stays until then, and is replaced only with `force`.
+/// Begins an output file under a temporary name, which [`finish`] renames; dropped before, it is removed. What is there
+/// stays until then, and is replaced only with `force`.
 pub(crate) fn begin(path: &Path, force: bool) -> Result<NewFile, Failure> {
     check_name(path)?;
     NewFile::create(path, Existing::forced(force)).map_err(|error| refusal("create", path, &error))
 }
 
-/// Gives a whole file its name.
+/// Gives a complete file its name.
 pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
     let path = file.path().to_owned();
     let size = file.file().metadata().map_or(0, |found| found.len());
@@ -188,7 +188,7 @@ pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
         })
 }
 
-/// Writes a result that is no secret, the whole of it or nothing: a golden, a baseline, a test report. A device or a pipe
+/// Writes a result that is no secret, completely or not at all: a golden, a baseline, a test report. A device or a pipe
 /// is written into, and `-` is stdout.
 pub(crate) fn write_shared(path: &Path, existing: Existing, content: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") || is_special(path) {
@@ -201,8 +201,8 @@ pub(crate) fn write_shared(path: &Path, existing: Existing, content: &[u8]) -> R
     finish(file)
 }
 
-/// As [`write_shared`], over an earlier result of the same kind, which `is_ours` knows by its first bytes: another file
-/// stays.
+/// Does the same as [`write_shared`], replacing an earlier result of the same kind, which `is_ours` recognizes by its
+/// first bytes: another file stays.
 pub(crate) fn write_again(path: &Path, is_ours: fn(&[u8]) -> bool, kind: &str, content: &[u8]) -> Result<(), Failure> {
     if path != Path::new("-") && !is_special(path) {
         let mut head = [0; 256];
@@ -217,7 +217,8 @@ pub(crate) fn write_again(path: &Path, is_ours: fn(&[u8]) -> bool, kind: &str, c
     write_shared(path, Existing::Replace, content)
 }
 
-/// A failure while `path` was made: when the disk took no more, that is what it is about, with what helps.
+/// Converts an error that occurred while `path` was written: when the disk took no more, that is what it is about, with
+/// what helps.
 pub(crate) fn while_making(path: &Path, failure: Failure) -> Failure {
     let Failure::Error(error) = &failure else {
         return failure;
@@ -237,7 +238,7 @@ pub(crate) fn while_making(path: &Path, failure: Failure) -> Failure {
     failure
 }
 
-/// Why a file could not be made, and what to do.
+/// The error that a file could not be made, with the remedy.
 pub(crate) fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     if error.kind() == io::ErrorKind::AlreadyExists {
@@ -247,7 +248,7 @@ pub(crate) fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
     format!("could not {act} {path}: {error}{remedy}").into()
 }
 
-/// Refuses stdout, devices and pipes where a file is written.
+/// Refuses stdout, devices and pipes where a regular file is needed.
 fn check_name(path: &Path) -> Result<(), Failure> {
     if path == Path::new("-") {
         let text = "-o - means stdout, where the report goes; name a file with -o (./- for a file of that name)";
@@ -259,13 +260,13 @@ fn check_name(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file that could not be written, and what helps.
+/// The error that a file could not be written, with the remedy.
 pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let remedy = remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     format!("could not write {}: {error}{remedy}", path.display()).into()
 }
 
-/// Refuses a name that cannot be a capture's.
+/// Refuses a name that is not suitable for a capture.
 pub(crate) fn check_capture(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     if path == Path::new("-") {
@@ -287,7 +288,7 @@ pub(crate) fn is_special(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Refuses to write a result over the file that it is made from.
+/// Refuses to write a result over its own input.
 pub(crate) fn apart(input: &Path, output: &Path) -> Result<(), Failure> {
     let same = match (input.canonicalize(), output.canonicalize()) {
         (Ok(input), Ok(output)) => input == output,
@@ -302,14 +303,14 @@ pub(crate) fn apart(input: &Path, output: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `name.ext` beside `path`, with the path's own name and another ending.
+/// The path with another extension: `name.ext` in the same folder.
 pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
 }
 
-/// Bytes as people read them: `3.98 MB`.
+/// Formats bytes for people: `3.98 MB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     let mut value = count as f64;
@@ -329,12 +330,12 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
-/// Nanoseconds as seconds with three decimals: `9.950 s`.
+/// Formats nanoseconds as seconds with three decimals: `9.950 s`.
 pub(crate) fn seconds(ns: u64) -> String {
     format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000)
 }
 
-/// What a reader must know who takes intervals and throughput for the server's.
+/// Warns that the recorder slowed the stream, so that intervals and throughput are not the server's.
 pub(crate) fn waited(ns: u64) -> String {
     match ns {
         0 => String::new(),
@@ -346,7 +347,7 @@ pub(crate) fn waited(ns: u64) -> String {
     }
 }
 
-/// What kept messages from being lost, and what a faster disk or more cores would spare.
+/// Describes how messages in the spool file were saved, and what would avoid it.
 pub(crate) fn spilled(messages: u64) -> String {
     match messages {
         0 => String::new(),
@@ -357,7 +358,7 @@ pub(crate) fn spilled(messages: u64) -> String {
     }
 }
 
-/// Nanoseconds since the epoch as UTC time; the number itself where no calendar reaches.
+/// Formats nanoseconds since the epoch as UTC time; the number itself where no calendar reaches.
 pub(crate) fn wall_clock(unix_ns: u64) -> String {
     let time = jiff::Timestamp::from_nanosecond(i128::from(unix_ns));
     time.map_or_else(|_| format!("{unix_ns} ns"), |time| time.to_string())

@@ -128,7 +128,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
     report::report(args, &session, talk)
 }
 
-/// The line that tells scripts where the proxy is.
+/// Prints the ready line with the addresses of the proxy, for scripts.
 fn announce(proxy: &Proxy) -> Result<(), Failure> {
     let mut ready = json!({"event": "ready", "grpc": proxy.addr().map(|addr| addr.to_string()), "rest": proxy.rest_url(), "job_ids": []});
     if let (Some(sha256), Some(ready)) = (proxy.certificate_sha256(), ready.as_object_mut()) {
@@ -175,7 +175,7 @@ fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {
     })
 }
 
-/// The schema to embed. Without a target nobody is asked: a job's own schema is known.
+/// The schema to embed in the capture. Without a target nobody is asked: a job's own schema is known.
 async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Vec<u8>>, Failure> {
     if let Some(target) = &options.target {
         return schema::descriptor_set(&args.schema, target, &options.dial).await;
@@ -190,7 +190,7 @@ async fn schema_of(args: &ProxyArgs, options: &ProxyOptions) -> Result<Option<Ve
     Ok(given)
 }
 
-/// TLS towards clients.
+/// The TLS options towards clients.
 fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
     let clients = &args.clients;
     let flags = TlsFlags {
@@ -204,7 +204,7 @@ fn server_tls(args: &ProxyArgs) -> Result<Option<ServerTls>, Failure> {
     flags.server()
 }
 
-/// What a capture says of the recording. Whatever the schema, a Focus job may be behind the proxy.
+/// The header of the capture. Whatever the schema, a Focus job may be behind the proxy.
 fn header(args: &ProxyArgs, options: &ProxyOptions, schema: Option<&[u8]>) -> Header {
     let targets = options.target.iter().map(ToString::to_string);
     let behind: Vec<_> = targets

@@ -37,8 +37,8 @@ pub(crate) fn run(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supe
     done.map_err(|failure| failure.masked(secrets))
 }
 
-/// Threads that receive. One job has one connection, which keeps one busy at most; the other cores hash, compress and
-/// write. Each thread more has a heap of its own for what it received: 16 MB at full speed.
+/// The number of threads that receive. One job has one connection, which keeps one busy at most; the other cores hash,
+/// compress and write. Each thread more has a heap of its own for what it received: 16 MB at full speed.
 fn receivers(many: bool) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if many { (cores / 2).max(1) } else { 1 }

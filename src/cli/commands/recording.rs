@@ -1,4 +1,4 @@
-//! What `record` and `proxy` have in common: their flags as options of a recording, and a place for it.
+//! Common parts of `record` and `proxy`: their flags as options of a recording, and a place for it.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::cli::flags::{
     series::SeriesArgs,
 };
 
-/// The flags of a recording as its options.
+/// Converts the flags of a recording into its options.
 pub(crate) fn options(
     args: &RecorderArgs,
     series: &SeriesArgs,
@@ -42,7 +42,7 @@ pub(crate) fn options(
     })
 }
 
-/// Reserves the place of a recording: better known before a job is made, which nothing can cancel.
+/// Reserves the file names of a recording: better known before a job is made, which nothing can cancel.
 pub(crate) fn reserve(
     pool: &RecordingPool,
     path: &Path,
@@ -75,7 +75,7 @@ mod tests {
         record::Clock,
     };
 
-    /// What `capture record` does without flags; the demo takes the default of the library.
+    /// The recorder options of `capture record` without flags; the demo takes the default of the library.
     fn of_record() -> RecordingOptions {
         let cli = Cli::try_parse_from(["capture", "record", "--target", "127.0.0.1:1"]).unwrap();
         let Command::Record(args) = &cli.command else {
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(of_record(), RecordingOptions::default());
     }
 
-    /// A clock that counts: each reading is a microsecond after the one before.
+    /// A test clock that counts: each reading is a microsecond after the one before.
     #[derive(Default)]
     struct Counter(AtomicU64);
 

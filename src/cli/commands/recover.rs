@@ -67,7 +67,7 @@ pub(crate) fn run(args: &RecoverArgs) -> Done {
     Ok(if report.lossless { Outcome::Ok } else { Outcome::Lossy })
 }
 
-/// True when the beginning is not that of a capture, but a whole part of one follows.
+/// True when the file does not begin like a capture, but a complete part of one follows.
 fn starts_damaged(path: &std::path::Path) -> bool {
     let verified = File::open(path)
         .map_err(|_| ())

@@ -57,7 +57,7 @@ fn redact(args: &RedactArgs, rules: &Rules, new: Option<NewCapture>, reader: &mu
     })
 }
 
-/// Says which rules hid nothing: their names may be mistyped.
+/// Warns about rules that matched nothing: their names may be mistyped.
 pub(crate) fn warn_of_unmatched(rules: &[String]) {
     for rule in rules {
         output::say(format!(
@@ -67,7 +67,7 @@ pub(crate) fn warn_of_unmatched(rules: &[String]) {
     }
 }
 
-/// What is said of messages that a recording left out because its rules could not look into them.
+/// Describes messages that a recording left out because its rules could not decode them.
 pub(crate) fn withheld(messages: u64) -> String {
     format!(
         "{} could not be searched for --redact and left out; `capture cat` shows each gap with its reason",
@@ -75,7 +75,7 @@ pub(crate) fn withheld(messages: u64) -> String {
     )
 }
 
-/// The rules of a file, with the flags over them.
+/// The redaction rules: those of a file, overridden by the flags.
 pub(crate) fn rules(args: &RuleArgs) -> Result<Rules, Failure> {
     let file = args
         .rules
@@ -104,7 +104,7 @@ pub(crate) fn rules(args: &RuleArgs) -> Result<Rules, Failure> {
     }))
 }
 
-/// The rules of a TOML file.
+/// Reads the rules of a TOML file.
 pub(crate) fn rules_of_file(path: &Path) -> Result<Rules, Failure> {
     let rules = Rules::parse(&read_text(path, "redaction rules")?);
     rules.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::cli::flags::report::{PageFormat, ReportArgs};
 
-/// The commands of this program that a report tells its reader.
+/// The commands of this program that a report shows to its reader.
 pub(crate) const COMMANDS: ReportCommands = ReportCommands {
     validate: "capture validate",
     expectations: "--expect",
@@ -111,7 +111,7 @@ fn target(args: &ReportArgs) -> (PathBuf, PageFormat) {
     (path, format)
 }
 
-/// `PASS`, or `FAIL` and why.
+/// The verdict line: `PASS`, or `FAIL` and the reason.
 fn verdict(input: &ReportInput) -> String {
     let validation = &input.validation;
     match (validation.verdict, validation.findings.first()) {

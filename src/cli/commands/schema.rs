@@ -1,4 +1,4 @@
-//! The schema that a recording embeds.
+//! The schema that a recording embeds, from files or from the server.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::cli::{
     remedies,
 };
 
-/// How long the target may take to tell its schema when nobody insists: it is asked before anything is recorded.
+/// Time limit for reflection when the user does not insist on it: it is asked before anything is recorded.
 const SOON: Duration = Duration::from_secs(2);
 
-/// The descriptor set of `--proto` and `--protoset`, or else the target's own; `None` when there is none.
+/// The descriptor set of `--proto` and `--protoset`, or else the target's; `None` when there is none.
 pub(crate) async fn descriptor_set(
     args: &SchemaArgs,
     target: &Target,
@@ -42,14 +42,14 @@ pub(crate) async fn descriptor_set(
     Ok(set)
 }
 
-/// Says what of a descriptor set cannot be used.
+/// Warns about unusable parts of a descriptor set.
 pub(crate) fn warn_of(set: Option<&[u8]>) {
     if let Some(Ok(schema)) = set.map(Schema::from_descriptor_set) {
         warn(&schema);
     }
 }
 
-/// Says what of a schema cannot be used.
+/// Warns about unusable parts of a schema.
 pub(crate) fn warn(schema: &Schema) {
     if let Some(warning) = schema.warning() {
         output::say(warning);

@@ -1,4 +1,4 @@
-//! A recording that goes into a series of captures, or into a ring.
+//! Series of captures and flight recorders (rings).
 
 use std::{path::Path, time::Duration};
 
@@ -20,12 +20,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, output};
 use crate::cli::flags::series::{SeriesArgs, TriggerArg};
 
-/// Below this, files would be little more than their headers.
+/// Smallest file size: below it, files would be little more than their headers.
 const SMALLEST_FILE: u64 = 64 << 10;
-/// Below this, files would be more than messages.
+/// Shortest file duration: below it, there would be more files than messages.
 const SHORTEST_FILE: Duration = Duration::from_millis(100);
 
-/// The files that the flags ask for.
+/// The layout of files that the flags describe.
 pub(crate) fn layout(args: &SeriesArgs) -> Result<RecordingLayout, Failure> {
     if !args.is_numbered() && args.keep.is_some() {
         let text = "--keep belongs to --rotate-size, --rotate-interval or --ring";
@@ -61,14 +61,15 @@ pub(crate) fn layout(args: &SeriesArgs) -> Result<RecordingLayout, Failure> {
     })
 }
 
-/// What else asks a ring for a dump: findings and SIGUSR1.
+/// Other sources of dumps of a ring: findings and SIGUSR1.
 pub(crate) struct DumpRequests {
     signal: Signal,
     findings: bool,
 }
 
 impl DumpRequests {
-    /// `None` without a ring. From here on SIGUSR1 asks for a dump; before, it would end the process.
+    /// The dump requests of a recording, `None` without a ring. From here on SIGUSR1 asks for a dump; before, it would
+    /// end the process.
     pub(crate) fn of(args: &SeriesArgs) -> std::io::Result<Option<Self>> {
         let requests = args.ring.is_some().then(|| {
             Ok(Self {
@@ -79,7 +80,7 @@ impl DumpRequests {
         requests.transpose()
     }
 
-    /// The observer that asks for a dump at each finding of severity error; it runs on the writer's thread, so that a
+    /// An observer that requests a dump at each finding of severity error; it runs on the writer's thread, so that a
     /// finding in the last message still comes in time.
     pub(crate) fn observer(
         &self,
@@ -113,7 +114,7 @@ impl DumpRequests {
 
 struct Alarm {
     validator: Validator,
-    /// Errors that were rung for.
+    /// Number of errors for which a dump was requested.
     heard: u64,
     triggers: TriggerQueue,
 }
@@ -133,7 +134,7 @@ impl Observer for Alarm {
     }
 }
 
-/// The captures as JSON.
+/// The captures of a series as JSON.
 pub(crate) fn files_json(files: &[RecordedCapture]) -> Value {
     let file = |file: &RecordedCapture| {
         let mut object = json!({
@@ -154,7 +155,7 @@ pub(crate) fn files_json(files: &[RecordedCapture]) -> Value {
     files.iter().map(file).collect()
 }
 
-/// The captures as lines of text; what a flight recorder that was not triggered says, too.
+/// The captures of a series as lines of text; what a flight recorder that was not triggered says, too.
 pub(crate) fn files_text(
     args: &SeriesArgs,
     path: &Path,

@@ -136,7 +136,8 @@ fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
     flags.server()
 }
 
-/// The line that tells scripts where the server is; and, for people, where the jobs are that have ports of their own.
+/// Prints the ready line with the addresses of the server, for scripts; and, for people, where the jobs are that have
+/// ports of their own.
 fn announce(server: &ReplayServer, talk: output::Talk) -> Result<(), Failure> {
     let others = server.job_ids().iter().filter_map(|job_id| {
         let addr = server.job_addr(job_id)?;
@@ -166,7 +167,7 @@ fn say_goodbye(server: &ReplayServer) {
     faults::sum_up(&server.faults());
 }
 
-/// How well the schedule was kept; nothing when nothing was played.
+/// Prints how well the schedule was kept; nothing when nothing was played.
 fn kept(fidelity: &Fidelity) -> Option<String> {
     let rate = fidelity.achieved_rate?;
     let ms = |nanoseconds| Duration::from_nanos(nanoseconds).as_secs_f64() * 1000.0;

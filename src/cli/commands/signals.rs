@@ -1,4 +1,4 @@
-//! Signals: which ask a command to end in order, and which must not end it.
+//! Signals: those that ask a command to end in order, and those that must not end it.
 //!
 //! | signal | what it does |
 //! |---|---|
@@ -21,31 +21,31 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, output};
 use crate::cli::flags::series::SeriesArgs;
 
-/// A limit of processor time (`ulimit -t`) was reached; the kernel repeats it each second until the hard limit kills.
-/// Linux and macOS have the same number.
+/// Number of the signal for a reached limit of processor time (`ulimit -t`); the kernel repeats it each second until
+/// the hard limit kills. Linux and macOS have the same number.
 const SIGXCPU: i32 = 24;
 
-/// A limit for the size of files (`ulimit -f`) was reached. Linux and macOS have the same number.
+/// Number of the signal for a reached limit of file size (`ulimit -f`). Linux and macOS have the same number.
 const SIGXFSZ: i32 = 25;
 
-/// Signals within this time of the first are taken for the same wish, however late they are looked at: `timeout -s INT` and
-/// a closing terminal signal both the process and its group.
+/// Signals within this time of the first count as the same request, however late they are read: `timeout -s INT` and a
+/// closing terminal signal both the process and its group.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
-/// Exit code of a process that a signal ended, less the signal's number, by the shells' convention.
+/// Base of the exit code of a process that a signal ended, by the shells' convention.
 const SIGNALLED: i32 = 128;
 
-/// What SIGUSR1 means to a command.
+/// What SIGUSR1 does to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Usr1 {
-    /// A flight recorder listens for it itself.
+    /// It triggers a dump of the flight recorder, which listens for it itself.
     Dump,
-    /// Nothing.
+    /// It does nothing.
     Remark,
 }
 
 impl Usr1 {
-    /// What it means to a recording.
+    /// What SIGUSR1 does to a recording.
     pub(crate) const fn of(series: &SeriesArgs) -> Self {
         if series.ring.is_some() {
             Self::Dump
@@ -55,16 +55,16 @@ impl Usr1 {
     }
 }
 
-/// What one signal means.
+/// What a signal means to a command.
 #[derive(Debug, Clone, Copy)]
 enum Meaning {
-    /// End in order, and say this.
+    /// It ends the command in order, with this message.
     Stop(&'static str),
-    /// Nothing; say this.
+    /// It does nothing, and prints this message.
     Remark(&'static str),
 }
 
-/// A signal that is listened for.
+/// A signal with a listener.
 struct Listened {
     signal: Signal,
     kind: SignalKind,
@@ -75,7 +75,7 @@ struct Listened {
 pub(crate) struct Signals(Vec<Listened>);
 
 impl Signals {
-    /// From here on, signals are heard, and end nothing by themselves.
+    /// Starts to listen for signals, which no longer end the process by themselves.
     pub(crate) fn listen(usr1: Usr1) -> Result<Self, Failure> {
         let ignored = ignored();
         let mut heard = Vec::new();
@@ -115,7 +115,7 @@ impl Signals {
         Ok(Self(listened?))
     }
 
-    /// Waits until a signal asks to end; answers with its kind and with what to say.
+    /// Waits for a signal that asks to end; returns its kind and the message to print.
     pub(crate) async fn stop(&mut self) -> (SignalKind, &'static str) {
         loop {
             match self.next().await {
@@ -139,8 +139,8 @@ impl Signals {
     }
 }
 
-/// Waits for the signal by which a person insists, after one that was obeyed just now. What comes within [`SAME_WISH`] is
-/// the same wish: it is passed over by when it came, for a busy process may look at it much later.
+/// Waits for a second signal of a person, after one that was obeyed just now. What comes within [`SAME_WISH`] is the
+/// same wish: it is passed over by when it came, for a busy process may look at it much later.
 async fn insisted(mut poll: impl FnMut(&mut Context<'_>) -> Poll<(SignalKind, Meaning)>) -> SignalKind {
     tokio::time::sleep(SAME_WISH).await;
     poll_fn(|cx| {
@@ -157,11 +157,11 @@ async fn insisted(mut poll: impl FnMut(&mut Context<'_>) -> Poll<(SignalKind, Me
     }
 }
 
-/// Signals that a person sends; the others repeat by themselves.
+/// Signals that people send; the others repeat by themselves.
 const INSISTING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
 
-/// Gives the stop signal when the process is asked to end. Asked again by a person (SIGINT, SIGTERM, SIGQUIT) after a
-/// second, the process ends at once.
+/// Triggers the stop signal when the process is asked to end. Asked again by a person (SIGINT, SIGTERM, SIGQUIT) after
+/// a second, the process ends at once.
 pub(crate) fn stop_on_signals(stop: Stop, usr1: Usr1) -> Result<(), Failure> {
     let mut signals = Signals::listen(usr1)?;
     tokio::spawn(async move {
@@ -175,8 +175,8 @@ pub(crate) fn stop_on_signals(stop: Stop, usr1: Usr1) -> Result<(), Failure> {
     Ok(())
 }
 
-/// From here on, a write beyond the limit for the size of files fails with an error, in every thread, and the process goes
-/// on: what was written before can be finished, and the error names the file.
+/// Makes a write beyond the limit for file sizes fail with an error, in every thread, instead of ending the process:
+/// what was written before can be finished, and the error names the file.
 pub(crate) fn let_large_writes_fail() -> io::Result<()> {
     // What is installed stays when the runtime has gone.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -184,7 +184,7 @@ pub(crate) fn let_large_writes_fail() -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that are ignored, one bit each; none where the system does not tell.
+/// The set of ignored signals, one bit each; none where the system does not tell.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -202,7 +202,7 @@ fn is_in(mask: u64, kind: SignalKind) -> bool {
 mod tests {
     use super::*;
 
-    /// Signals that came while nobody looked are as old as they are: they came with the first.
+    /// Checks signals that were delivered with the first one but read later: they came with the first.
     #[tokio::test(start_paused = true)]
     async fn signals_that_came_with_the_first_are_one_wish_however_late_they_are_looked_at() {
         let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();

@@ -78,7 +78,7 @@ fn range(args: &SliceArgs, reader: &mut Reader<File>) -> Result<Range, Failure> 
     Ok(Range::Time { from_ns, to_ns })
 }
 
-/// The time around the first place of a finding of `capture validate`.
+/// The time around the first place of a finding.
 fn around(args: &SliceArgs, reader: &mut Reader<File>, wanted: &str, margin_ns: u64) -> Result<Range, Failure> {
     let (rule, number) = match wanted.split_once('#') {
         None => (wanted, 1),
@@ -110,7 +110,7 @@ fn around(args: &SliceArgs, reader: &mut Reader<File>, wanted: &str, margin_ns: 
     })
 }
 
-/// What there is in place of a finding that was asked for, and what the name may have been meant for.
+/// The error for a rule without findings, with the rules that have some and the rule that may have been meant.
 fn no_finding(args: &SliceArgs, rule: &str, wanted: &str, findings: &[Finding]) -> String {
     let mut known: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
     known.dedup();

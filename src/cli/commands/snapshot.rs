@@ -146,13 +146,13 @@ fn check(args: &SnapshotArgs, dir: &Path) -> Done {
     Ok(if alike == total { Outcome::Ok } else { Outcome::Findings })
 }
 
-/// The smallest tolerance that is advised.
+/// The smallest tolerance that the advice names.
 const SMALLEST_ADVISED: f64 = 1e-6;
 
-/// Beyond this share numbers have changed, and are not merely those of another recording.
+/// The largest tolerance that the advice names: beyond it, the stream has changed.
 const MOST_ADVISED: f64 = 0.2;
 
-/// What to do about a difference that may be none.
+/// Advice about a difference that may not be a change of the stream.
 fn advice(differs: OnlyDiffers) -> Option<String> {
     match differs {
         OnlyDiffers::Digests => Some(
@@ -197,7 +197,7 @@ fn update(args: &SnapshotArgs, dir: &Path) -> Done {
     Ok(Outcome::Ok)
 }
 
-/// Goldens that no capture of this call belongs to: nothing exercises them here.
+/// Reports golden files without a capture among the arguments: nothing exercises them here.
 fn report_orphans(args: &SnapshotArgs, dir: &Path) -> Result<(), Failure> {
     let listed = match fs::read_dir(dir) {
         Ok(listed) => listed,

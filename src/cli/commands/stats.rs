@@ -114,7 +114,7 @@ pub(crate) fn read_text(path: &std::path::Path, what: &str) -> Result<String, Fa
         .map_err(|error| format!("could not read the {what} {}: {error}", path.display()).into())
 }
 
-/// The flags of a layout, as they are given again.
+/// The flags that select a layout, for commands that repeat it.
 pub(crate) fn layout_flag(args: &LayoutArgs) -> Option<String> {
     let element = args.element.map(|element| format!("--element {element}"));
     let axis = args.axis.map(|axis| format!("--axis {axis}"));

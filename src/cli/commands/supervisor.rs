@@ -1,5 +1,5 @@
-//! Panics. Each is a defect of ours: it is said at once, whatever thread it is in; what can go on goes on, captures are
-//! completed, and the command ends with an error.
+//! Handling of panics: they are reported, and recordings are completed. Each is a defect of ours: it is said at once,
+//! whatever thread it is in; what can go on goes on, captures are completed, and the command ends with an error.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Done, Outcome, output};
 
-/// Takes note of panics. Clones are one and the same.
+/// Notes panics of all threads. Clones are one and the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Supervisor {
     panicked: CancellationToken,
 }
 
 impl Supervisor {
-    /// From here on, a panic of any thread is said, and taken note of.
+    /// Installs the panic hook, which reports and notes every panic.
     pub(crate) fn start() -> Self {
         let supervisor = Self::default();
         let panicked = supervisor.panicked.clone();
@@ -35,8 +35,8 @@ impl Supervisor {
         supervisor
     }
 
-    /// Runs a command to its exit code. A panic, of the command itself or of a thread that it has started, outranks
-    /// everything else that the command came to.
+    /// Runs a command and returns its exit code. A panic, of the command itself or of a thread that it has started,
+    /// outranks everything else that the command came to.
     pub(crate) fn run(&self, command: impl FnOnce() -> Done) -> u8 {
         tracing::info!(
             "capture {} (captures of format {})",
@@ -74,7 +74,7 @@ impl Supervisor {
         Outcome::Failed.code()
     }
 
-    /// Gives the stop signal at the first panic, so that what was recorded is completed.
+    /// Triggers the stop signal at the first panic, so that the recording is completed.
     pub(crate) fn stop_on_panic(&self, stop: Stop) {
         let panicked = self.panicked.clone();
         tokio::spawn(async move {
@@ -84,7 +84,7 @@ impl Supervisor {
     }
 }
 
-/// Says which thread panicked, where and why; with `RUST_BACKTRACE`, by which way it came there.
+/// Prints which thread panicked, where and why; with `RUST_BACKTRACE`, by which way it came there.
 fn say(info: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("without a name");
@@ -100,7 +100,7 @@ fn say(info: &PanicHookInfo<'_>) {
     }
 }
 
-/// Something that panicked.
+/// The error that something panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
@@ -112,7 +112,7 @@ impl fmt::Display for Panicked {
 
 impl Error for Panicked {}
 
-/// Does `work`, which may panic without taking what waits for it along.
+/// Runs `work` and turns a panic into an error.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut work = pin!(work);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the child panics, and the capture that it records.
+    /// Environment variable with the place of the panic and the capture that the child records.
     const PLACE: &str = "CAPTURE_TEST_PANIC";
     const CAPTURE: &str = "CAPTURE_TEST_FILE";
 
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    /// Records a few messages, and panics at `place`.
+    /// Records a few messages and panics at `place`.
     async fn record(place: &str, path: &Path) -> Done {
         let mut reserved = RecordingPool::new(1)?.reserve(path, RecordingOptions::default())?;
         if place == "observer" {
@@ -175,7 +175,7 @@ mod tests {
         Ok(Outcome::Ok)
     }
 
-    /// The other side of the next test, in a process of its own; by itself it does nothing.
+    /// The child process of the next test; by itself it does nothing.
     #[test]
     fn child() {
         let (Ok(place), Some(path)) = (env::var(PLACE), env::var_os(CAPTURE)) else {

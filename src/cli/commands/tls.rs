@@ -1,4 +1,4 @@
-//! What the flags of `proxy` and `serve` say of TLS towards clients.
+//! TLS flags of `proxy` and `serve` towards clients.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,20 @@ use crate::grpc::server_tls::{ExistingCa, ServerIdentity, ServerTls};
 
 use super::Failure;
 
-/// The flags, whatever they are called.
+/// The TLS flags, independent of their names.
 pub(super) struct TlsFlags<'a> {
     pub(super) cert: Option<&'a PathBuf>,
     pub(super) key: Option<&'a PathBuf>,
     pub(super) self_signed: Option<&'a PathBuf>,
     pub(super) client_ca: Option<&'a PathBuf>,
-    /// Whether an authority's file that exists may be replaced.
+    /// True when an existing CA file may be replaced.
     pub(super) force: bool,
-    /// What the flags of the first two are called.
+    /// The names of the first two flags.
     pub(super) names: &'static str,
 }
 
 impl TlsFlags<'_> {
-    /// TLS as it was asked for; `None` for plain text.
+    /// The TLS options for the server; `None` for plain text.
     pub(super) fn server(&self) -> Result<Option<ServerTls>, Failure> {
         let identity = match (self.cert, self.key, self.self_signed) {
             (Some(cert), Some(key), _) => ServerIdentity::Files {

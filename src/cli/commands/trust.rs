@@ -1,11 +1,11 @@
-//! TLS towards a server, as its flags have it.
+//! TLS flags towards a server.
 
 use crate::tap::tls::{TlsMode, TlsOptions, parse_pin};
 
 use super::Failure;
 use crate::cli::flags::trust::TrustArgs;
 
-/// The options; a command with a flag for plaintext overrides the mode.
+/// The TLS options; a command with a flag for plaintext overrides the mode.
 pub(crate) fn tls(args: &TrustArgs) -> Result<TlsOptions, Failure> {
     let pin = args.pin_sha256.as_deref().map(parse_pin).transpose();
     Ok(TlsOptions {

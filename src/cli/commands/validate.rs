@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
     Ok(outcome)
 }
 
-/// Judges one capture; what can be read of a damaged one is judged too.
+/// Validates one capture; what can be read of a damaged one is judged too.
 fn validate(
     args: &ValidateArgs,
     path: &Path,

@@ -67,7 +67,7 @@ pub(crate) struct BundleArgs {
     pub(crate) format: FormatArg,
 }
 
-/// The result for Xray, the test management of Jira.
+/// Flags for the result for Xray, the test management of Jira.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Xray")]
 pub(crate) struct XrayArgs {
@@ -88,7 +88,7 @@ pub(crate) struct XrayArgs {
     pub(crate) xray_edition: XrayEdition,
 }
 
-/// Which Xray.
+/// The edition of Xray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum XrayEdition {
     /// Xray Cloud

@@ -62,7 +62,7 @@ pub(crate) struct ExportArgs {
     pub(crate) layout: LayoutArgs,
 }
 
-/// What a picture shows.
+/// Flags of a picture.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Picture")]
 pub(crate) struct PictureArgs {

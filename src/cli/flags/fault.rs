@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::serve::Fault;
 use clap::Args;
 
-/// What goes wrong on purpose.
+/// Flags of injected faults.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 pub(crate) struct FaultArgs {
@@ -22,7 +22,7 @@ pub(crate) struct FaultArgs {
     pub(crate) seed: Option<u64>,
 }
 
-/// A fault, or the wish to know which there are.
+/// A fault, or a request for the list of faults.
 #[derive(Debug, Clone)]
 pub(crate) enum FaultArg {
     Help,

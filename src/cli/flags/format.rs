@@ -1,8 +1,8 @@
-//! How a result is printed.
+//! The output format.
 
 use clap::{Args, ValueEnum};
 
-/// How a result is printed.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
     /// Text for people

@@ -87,7 +87,7 @@ pub(crate) struct ProxyArgs {
     pub(crate) schema: SchemaArgs,
 }
 
-/// A pattern that some method can fit.
+/// Parses a method pattern, and refuses one that fits no method.
 fn method_glob(text: &str) -> Result<String, String> {
     if text.contains(['*', '?']) {
         return Ok(text.to_owned());
@@ -96,7 +96,7 @@ fn method_glob(text: &str) -> Result<String, String> {
     crate::grpc::method_path(text).ok_or_else(|| how.to_owned())
 }
 
-/// How to connect to the target, which is the server that is spoken of; grpcurl's names.
+/// Flags of the connection to the target; grpcurl's names.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Towards the target")]
 pub(crate) struct TargetArgs {
@@ -116,7 +116,7 @@ pub(crate) struct TargetArgs {
     pub(crate) connect_timeout: Span,
 }
 
-/// Who we are to clients.
+/// Flags of TLS towards clients.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Towards clients")]
 pub(crate) struct ClientArgs {
@@ -144,7 +144,7 @@ pub(crate) struct ClientArgs {
     pub(crate) client_ca: Option<PathBuf>,
 }
 
-/// When to stop.
+/// Flags of limits.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct ProxyLimitArgs {

@@ -85,7 +85,7 @@ pub(crate) struct RecordArgs {
     pub(crate) expect: ExpectArgs,
 }
 
-/// A call of any service, in place of a job.
+/// Flags for the call of any method, instead of a job.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Any other method")]
 pub(crate) struct CallArgs {
@@ -108,7 +108,7 @@ pub(crate) struct CallArgs {
     pub(crate) request_file: Option<PathBuf>,
 }
 
-/// What to ask for.
+/// Flags that describe the job.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The job")]
 pub(crate) struct JobArgs {
@@ -116,7 +116,7 @@ pub(crate) struct JobArgs {
     #[arg(long = "job", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
-    /// The same, as JSON, out of a list of jobs
+    /// A job description from a list of jobs, as JSON
     #[arg(skip)]
     pub(crate) inline: Option<String>,
 
@@ -169,7 +169,7 @@ pub(crate) struct JobArgs {
     pub(crate) streams: Option<u32>,
 }
 
-/// How to connect; grpcurl's names where it has one.
+/// Flags of the connection; grpcurl's names where it has one.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DialArgs {
@@ -197,7 +197,7 @@ pub(crate) struct DialArgs {
     pub(crate) no_health_check: bool,
 }
 
-/// When to stop. Each limit is separate from the others.
+/// Flags of limits. Each limit is separate from the others.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
@@ -226,7 +226,7 @@ pub(crate) struct LimitArgs {
     pub(crate) max_bytes: Option<Size>,
 }
 
-/// What happens to what was received.
+/// Flags of the recorder.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Recording")]
 pub(crate) struct RecorderArgs {

@@ -1,4 +1,4 @@
-//! `capture redact`, and what other commands know of redaction rules.
+//! `capture redact`, and redaction rules in other commands.
 
 use std::path::PathBuf;
 
@@ -85,7 +85,7 @@ pub(crate) struct RuleArgs {
     pub(crate) no_defaults: bool,
 }
 
-/// What is hidden, and how: `NAME=ACTION`.
+/// A redaction from a flag: its target and its action; `NAME=ACTION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assigned(pub(crate) String, pub(crate) Action);
 

@@ -34,7 +34,7 @@ pub(crate) struct ReportArgs {
     pub(crate) layout: LayoutArgs,
 }
 
-/// How a report is written.
+/// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PageFormat {
     /// One page with pictures, for a browser

@@ -1,10 +1,10 @@
-//! Flags that say how to read messages; grpcurl's names where it has them.
+//! Flags of the message schema, with grpcurl's names where it has them.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// Where the schema comes from. It is embedded in the capture; the bytes are recorded with or without it.
+/// Sources of the schema. It is embedded in the capture; the bytes are recorded with or without it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Schema")]
 pub(crate) struct SchemaArgs {

@@ -1,11 +1,11 @@
-//! Flags that make several captures of one recording, or captures only when something happens.
+//! Flags of series of captures and of the flight recorder.
 
 use crate::record::RingBound;
 use clap::{Args, ValueEnum};
 
 use super::value::{Size, Span};
 
-/// Where the recording goes.
+/// Flags of series of captures and of the flight recorder.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Several captures")]
 pub(crate) struct SeriesArgs {
@@ -45,7 +45,7 @@ pub(crate) struct SeriesArgs {
     pub(crate) trigger_stall: Option<Span>,
 }
 
-/// What makes a flight recorder write.
+/// Triggers of a flight recorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TriggerArg {
     /// A finding of severity error
@@ -57,7 +57,7 @@ pub(crate) enum TriggerArg {
 }
 
 impl SeriesArgs {
-    /// True when one recording may become several captures, or none.
+    /// True when the recording writes numbered files.
     pub(crate) const fn is_numbered(&self) -> bool {
         self.rotate_size.is_some() || self.rotate_interval.is_some() || self.ring.is_some()
     }

@@ -45,7 +45,7 @@ pub(crate) struct ServeArgs {
     pub(crate) faults: super::fault::FaultArgs,
 }
 
-/// What is played, and when.
+/// Flags of the playback.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pace")]
 pub(crate) struct PaceArgs {
@@ -78,7 +78,7 @@ pub(crate) struct PaceArgs {
     pub(crate) restamp: bool,
 }
 
-/// How the server behaves.
+/// Flags of the server's behaviour.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Behaviour")]
 #[command(group = ArgGroup::new("delivery").args(["compete", "once"]))]
@@ -108,7 +108,7 @@ pub(crate) struct BehaviourArgs {
     pub(crate) quirks: Vec<Quirk>,
 }
 
-/// How gRPC is spoken.
+/// Flags of gRPC and HTTP/2.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Wire")]
 pub(crate) struct WireArgs {
@@ -125,7 +125,7 @@ pub(crate) struct WireArgs {
     pub(crate) max_msg_sz: Size,
 }
 
-/// TLS of both ports.
+/// Flags of TLS, for both ports.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArgs {
@@ -157,7 +157,7 @@ pub(crate) struct TlsArgs {
     pub(crate) client_ca: Option<PathBuf>,
 }
 
-/// A quirk by its name; the error lists all of them.
+/// Parses the name of a quirk; the error lists all of them.
 fn quirk(text: &str) -> Result<Quirk, String> {
     text.parse()
         .map_err(|error: crate::serve::UnknownWord| error.to_string())

@@ -1,4 +1,4 @@
-//! Flags of the commands that dial a server: which one to trust, and what to show it.
+//! Flags of TLS towards a server.
 
 use std::path::PathBuf;
 

@@ -47,7 +47,7 @@ pub(crate) struct ValidateArgs {
     pub(crate) layout: LayoutArgs,
 }
 
-/// What is expected of a stream, over what the capture itself says.
+/// Flags of expectations, which override those in the capture.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Expectations")]
 pub(crate) struct ExpectArgs {
@@ -100,7 +100,7 @@ pub(crate) struct ExpectArgs {
     pub(crate) max_gap: Option<Span>,
 }
 
-/// How the payload of a pandadatastream frame is read, which its wire does not say.
+/// Flags of the payload layout of pandadatastream frames, which the wire does not state.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Production payload")]
 pub(crate) struct LayoutArgs {
@@ -176,7 +176,7 @@ pub(crate) struct SnapshotArgs {
     pub(crate) layout: LayoutArgs,
 }
 
-/// When to colour.
+/// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ColorArg {
     /// On a terminal, unless `NO_COLOR` is set

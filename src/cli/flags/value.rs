@@ -30,19 +30,19 @@ impl FromStr for Size {
     }
 }
 
-/// The path of a method, however it was written.
+/// Parses the path of a method, in any accepted notation.
 pub(crate) fn method(text: &str) -> Result<String, String> {
     grpc::method_path(text).ok_or_else(|| {
         "it is no method; write /package.Service/Method, package.Service/Method or package.Service.Method".to_owned()
     })
 }
 
-/// An address to listen on, however it was written.
+/// Parses an address to listen on, in any accepted notation.
 pub(crate) fn listener(text: &str) -> Result<SocketAddr, String> {
     listen_address(text).map_err(|error| error.to_string())
 }
 
-/// A remark that travels in the capture's header: `NAME=VALUE`.
+/// A tag for the capture's header: `NAME=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tag(pub(crate) String, pub(crate) String);
 
@@ -57,7 +57,7 @@ impl FromStr for Tag {
     }
 }
 
-/// One value that may itself hold commas, for clap.
+/// Wraps a list as one value for clap, so that it may hold commas.
 pub(crate) fn list<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }

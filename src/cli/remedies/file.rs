@@ -1,4 +1,4 @@
-//! Errors of capture files and of TLS, told with the flags and commands that help.
+//! Texts of errors of capture files and of TLS, with the flags and commands that help.
 
 use std::{error::Error, io};
 
@@ -7,7 +7,7 @@ use crate::{
     grpc::server_tls::ServerTlsError,
 };
 
-/// The error itself with what helps; `None` where its own text says all there is.
+/// The text of the error, with its remedy; `None` where its own text says all there is.
 pub(super) fn told(error: &(dyn Error + 'static)) -> Option<String> {
     let remedy = if let Some(error) = error.downcast_ref::<FileError>() {
         of_file(error)

@@ -1,10 +1,10 @@
-//! Errors of recordings, told with the flags and commands that help.
+//! Texts of errors of recordings, with the flags and commands that help.
 
 use std::{error::Error, io};
 
 use crate::record::{Meddling, RecorderError};
 
-/// The error itself with what helps; `None` where its own text says all there is.
+/// The text of the error, with its remedy; `None` where its own text says all there is.
 pub(super) fn told(error: &(dyn Error + 'static)) -> Option<String> {
     let remedy = if let Some(error) = error.downcast_ref::<RecorderError>() {
         of_recorder(error)

@@ -1,4 +1,4 @@
-//! Errors of the taps, of replay and of serve, told with the flags and commands that help.
+//! Texts of errors of the taps, of replay and of serve, with the flags and commands that help.
 
 use std::error::Error;
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The error itself without its causes, with the flags that help; `None` where its own text says all there is.
+/// The text of the error without its causes, with the flags that help; `None` where its own text says all there is.
 pub(crate) fn told(error: &(dyn Error + 'static)) -> Option<String> {
     /// The text of the error, if it is of this type.
     fn of<E: Error + 'static>(

@@ -1,4 +1,4 @@
-//! What one decoded frame may take in memory.
+//! The memory limit of one decoded frame.
 
 use crate::{
     das::spectrogram::{Row, Sensor, UnknownField},
@@ -11,7 +11,7 @@ use crate::{
 /// Focus job's frame of 9 MB has some 10,000 sensors.
 pub(crate) const MAX_FRAME_BYTES: usize = 64 << 20;
 
-/// What is left of it.
+/// The remaining memory of a frame.
 #[derive(Debug)]
 pub(super) struct Budget {
     left: usize,

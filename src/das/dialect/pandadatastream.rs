@@ -26,7 +26,7 @@ pub fn stream_request(stream_id: i32) -> Vec<u8> {
     out
 }
 
-/// The stream that a `StreamDataRequest` asks for; unknown fields are passed over.
+/// Decodes the stream that a `StreamDataRequest` asks for; unknown fields are passed over.
 pub(crate) fn requested_stream(bytes: &[u8]) -> Result<i32, DecodeError> {
     let mut stream_id = 0;
     let mut fields = Fields::new("StreamDataRequest", bytes);
@@ -87,7 +87,7 @@ fn add_int64s(field: &Field<'_>, values: &mut Vec<i64>, budget: &mut Budget) -> 
     field.add_int64s(values)
 }
 
-/// How the payload divides when shape and element fit it.
+/// The division of the payload into values, when shape and element type fit it.
 #[derive(Debug, Clone, Copy)]
 struct Grid {
     rows: usize,
@@ -96,7 +96,7 @@ struct Grid {
 }
 
 impl Grid {
-    /// Takes room for the sensors, and for their values where they have to be converted.
+    /// Reserves memory for the sensors, and for their values where they must be converted.
     fn take(&self, budget: &mut Budget, layout: Layout) -> Result<(), DecodeError> {
         let borrowed = layout.element == Element::F32 && layout.axis == Axis::ChannelMajor;
         let values = if borrowed { 0 } else { self.bins * size_of::<f32>() };
@@ -105,7 +105,7 @@ impl Grid {
     }
 }
 
-/// The message's fields as they came.
+/// The fields of the message as they came.
 #[derive(Debug, Default)]
 struct Message<'a> {
     start_channel: i32,
@@ -186,7 +186,7 @@ impl<'a> Message<'a> {
         Some(Grid { rows, channels, bins })
     }
 
-    /// The declared rows, but no more than something is said about.
+    /// Adds the declared rows without values, but no more than the message describes.
     fn rows_without_values(&self) -> usize {
         let said = self.timestamps.len().max(self.indexes.len()).max(1);
         usize::try_from(self.shape_y).map_or(0, |rows| rows.min(said))

@@ -1,4 +1,4 @@
-//! Where the values of a frame stand in its bytes, for those who change values and nothing else.
+//! Positions of a frame's values in its bytes, for code that changes only values.
 
 use std::ops::Range;
 

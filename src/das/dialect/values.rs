@@ -1,4 +1,4 @@
-//! The values of a frame: how they are read.
+//! Decoding of a frame's values.
 
 use crate::{
     das::spectrogram::{UnknownField, Values},

@@ -1,4 +1,4 @@
-//! What the configure request and response in a capture lead one to expect.
+//! Expectations from the configure request and response in a capture.
 
 use serde_json::Value;
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Expectations {
-    /// What the capture's own configure request and response say. Neither is an error when it is absent or cannot be
-    /// read: then it says nothing.
+    /// Reads the expectations from the capture's own configure request and response. Neither is an error when it is
+    /// absent or cannot be read: then it says nothing.
     ///
     /// The response tells what is sent, the request only what was asked for: where the response maps channels to
     /// streams, the request's channels are not looked at. A response that is served from a capture describes that
@@ -75,7 +75,7 @@ impl Expectations {
     }
 }
 
-/// What of a request can be held against a stream.
+/// The parts of a request that can be compared with a stream.
 struct Asked {
     channels: Option<Span<i64>>,
     frequency: Option<Span<f64>>,
@@ -83,7 +83,7 @@ struct Asked {
     time: Option<AskedTime>,
 }
 
-/// Fields that the body lacks ask for nothing.
+/// Reads the job from a request body; missing fields request nothing.
 fn job(body: &Value) -> Option<Asked> {
     let ConfigureRequest { job, absent } = ConfigureRequest::parse(body).ok()?;
     let JobSpec {

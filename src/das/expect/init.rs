@@ -1,4 +1,4 @@
-//! An expectation file out of a good capture.
+//! Expectation files made from a good capture.
 
 use std::fmt::Write as _;
 
@@ -6,28 +6,28 @@ use serde::Serialize;
 
 use super::{Expectations, FIRST_FRAME_S, SensorSet};
 
-/// Part of the span of intensities that is left as margin on either side; another hour of the same fibre is not louder
-/// by half the difference between its silence and its loudest.
+/// Share of the range of intensities that is added as margin on both sides; another hour of the same fibre is not
+/// louder by half the difference between its silence and its loudest.
 const AMPLITUDE_MARGIN: f64 = 0.5;
 
-/// Part of the frame rate that must be reached again.
+/// Share of the observed frame rate that is expected.
 const FPS_MARGIN: f64 = 0.8;
 
-/// Frames that a frame rate must rest on.
+/// Minimum number of frames for an expected frame rate.
 const MIN_FRAMES_FOR_RATE: u64 = 16;
 
-/// What a validation saw, as far as it can be expected again.
+/// The observed properties of a stream that a later stream can be expected to have.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Observed {
     /// Ids of all sensors, over all streams, in order.
     pub sensors: Vec<i32>,
-    /// Bins of each sensor, where all agree.
+    /// Bins of each sensor, where all sensors agree.
     pub bins: Option<u64>,
-    /// Seconds from one row to the next, where the rows tell it and come without a break.
+    /// Seconds from one row to the next, where the rows are regular.
     pub lines_dt_s: Option<f64>,
     /// Least and greatest finite intensity, dB.
     pub amplitude_db: Option<(f64, f64)>,
-    /// Frames in a second of the slowest call; `None` where offsets tell nothing of a delivery.
+    /// Frames per second of the slowest call; `None` where offsets tell nothing of a delivery.
     pub fps: Option<f64>,
     /// Seconds to the first frame of the slowest call; `None` where offsets tell nothing of a delivery.
     pub first_frame_s: Option<f64>,
@@ -37,7 +37,7 @@ pub struct Observed {
     pub frames: u64,
     /// Rows.
     pub rows: u64,
-    /// Calls that carried a spectrogram stream.
+    /// Calls with a spectrogram stream.
     pub streams: u32,
 }
 
@@ -110,7 +110,7 @@ fn amplitude((min, max): (f64, f64)) -> String {
     )
 }
 
-/// Three significant digits, rounded down.
+/// Rounds down to three significant digits.
 fn rounded(value: f64) -> f64 {
     if value <= 0.0 || !value.is_finite() {
         return 0.0;

@@ -1,4 +1,4 @@
-//! The expectation file.
+//! The parser of expectation files.
 
 use std::collections::BTreeMap;
 
@@ -27,39 +27,39 @@ const KEYS: [&str; 16] = [
     "severity",
 ];
 
-/// An expectation file that cannot be used.
+/// The error for an invalid expectation file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpectError {
-    /// The text is no TOML.
+    /// The text is not valid TOML.
     #[error("could not read the expectations as TOML: {problem}")]
     Syntax {
-        /// What the parser says, with its line.
+        /// The parser's message, with its line.
         problem: String,
     },
-    /// A key that is not known.
+    /// An unknown key.
     #[error("unknown key `{key}` in the expectations; did you mean `{nearest}`?")]
     UnknownKey {
         /// The key that was found.
         key: String,
-        /// The known key that is most like it.
+        /// The most similar known key.
         nearest: &'static str,
     },
-    /// A rule that is not known.
+    /// An unknown rule.
     #[error("there is no rule `{name}`; did you mean `{nearest}`?")]
     UnknownRule {
         /// The name that was found.
         name: String,
-        /// The rule whose name is most like it.
+        /// The rule with the most similar name.
         nearest: &'static str,
     },
-    /// A value that a key cannot have.
+    /// An invalid value of a key.
     #[error("`{key}` in the expectations must be {expected}, not {found}")]
     Value {
         /// The key.
         key: String,
-        /// What it must be.
+        /// The expected kind of value.
         expected: &'static str,
-        /// What it is.
+        /// The value in the file.
         found: String,
     },
 }
@@ -84,7 +84,7 @@ impl Expectations {
         Ok(expect)
     }
 
-    /// Sets the severity of a rule by its name, one of `rules`.
+    /// Sets the severity of a rule; its name must be one of `rules`.
     ///
     /// # Errors
     /// When there is no rule of this name.
@@ -148,7 +148,7 @@ impl Expectations {
     }
 }
 
-/// The name among `rules`, or the one that may have been meant.
+/// Looks a name up in `rules`, or suggests the one that may have been meant.
 pub(crate) fn rule_id(name: &str, rules: &[&'static str]) -> Result<&'static str, ExpectError> {
     let known = rules.iter().copied().find(|rule| *rule == name);
     known.ok_or_else(|| ExpectError::UnknownRule {
@@ -210,7 +210,7 @@ fn sensors(key: &str, value: &Value) -> Result<SensorSet, ExpectError> {
         .ok_or_else(|| wrong(key, expected, value))
 }
 
-/// The known name that takes the fewest letters to get to.
+/// The known name with the smallest edit distance.
 fn nearest(name: &str, known: &[&'static str]) -> &'static str {
     let of = known.iter().min_by_key(|known| strsim::levenshtein(name, known));
     of.copied().unwrap_or_default()

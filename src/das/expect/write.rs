@@ -1,4 +1,4 @@
-//! Expectations as the text of an expectation file.
+//! The writer of expectation files.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::{Expectations, Expected, Level};
 use crate::das::focus::Span;
 
 impl Expectations {
-    /// The text of an expectation file that says what a file or a flag said, so that a validation can be repeated
+    /// Writes the expectations from files and flags as an expectation file, so that a validation can be repeated
     /// elsewhere. What the capture's own configure exchange says is left out: it travels with the capture.
     ///
     /// ```

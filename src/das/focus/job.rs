@@ -1,4 +1,4 @@
-//! A job description in the command line's own words, and its REST shape.
+//! Job descriptions, and their conversion to REST requests.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::{
     words::{Format, Period, Span},
 };
 
-/// The latest time that is taken for seconds; beyond it (the year 5138) somebody meant milliseconds.
+/// The largest number that is read as seconds; beyond it (the year 5138) somebody meant milliseconds.
 const MAX_EPOCH_S: i64 = 99_999_999_999;
 
 impl JobSpec {
@@ -55,7 +55,8 @@ impl JobSpec {
         request
     }
 
-    /// Refuses what no server could mean: a range upside down, a size that is not positive, an end before its start.
+    /// Refuses values that no server could accept: a range upside down, a size that is not positive, an end before its
+    /// start.
     pub fn validate(&self) -> Result<(), JobError> {
         self.check(Names::Own)
     }
@@ -125,7 +126,7 @@ impl JobSpec {
     }
 }
 
-/// A whole number stands without a fraction: some servers want an integer.
+/// Formats a number; an integer has no fraction: some servers want an integer.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 1e15 {
         Value::from(value as i64)
@@ -134,7 +135,7 @@ fn number(value: f64) -> Value {
     }
 }
 
-/// Adds what is not there yet, object by object; nothing of ours is replaced.
+/// Adds missing members, object by object; nothing of ours is replaced.
 fn add_missing(to: &mut Map<String, Value>, from: &Map<String, Value>) {
     for (key, value) in from {
         match (to.get_mut(key), value) {

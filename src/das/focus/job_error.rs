@@ -1,44 +1,44 @@
-//! Why a job description cannot be used.
+//! Errors of job descriptions.
 
 use super::words::Format;
 
-/// A job description that cannot be used.
+/// The error for an invalid job description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// The text is not of its format.
+    /// The text is not of the given format.
     #[error("could not read the job description as {format:?}: {problem}")]
     Syntax {
-        /// The format it was read as.
+        /// The format.
         format: Format,
-        /// What the parser says, with its line.
+        /// The parser's message, with its line.
         problem: String,
     },
-    /// A key that looks like a slip of a known one.
+    /// A key that looks like a typing error of a known one.
     #[error(
         "unknown key `{key}` in the job description; did you mean `{nearest}`? (a field that is meant goes under `extra`)"
     )]
     UnknownKey {
         /// The key that was found.
         key: String,
-        /// The known key that is most like it.
+        /// The most similar known key.
         nearest: String,
     },
-    /// A field holds another type than it must.
+    /// A field has the wrong type.
     #[error("`{field}` must be {expected}, not {found}")]
     Type {
-        /// The field as the description calls it.
+        /// The field, as the description names it.
         field: String,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// What it is.
+        /// The value in the description.
         found: String,
     },
-    /// A field, or two together, hold what no job can mean.
+    /// A field, or two fields together, have impossible values.
     #[error("`{field}` cannot be used: {problem}")]
     Value {
         /// The field.
         field: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }

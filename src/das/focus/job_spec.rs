@@ -1,4 +1,4 @@
-//! What a job is to stream.
+//! The description of a job.
 
 use serde_json::{Map, Value};
 
@@ -31,11 +31,11 @@ pub struct JobSpec {
     pub height: i64,
     /// Length of the displayed time axis, seconds.
     pub time_axis_s: i64,
-    /// How the front end would draw it.
+    /// How the front end draws the job.
     pub view: View,
-    /// Now, or a recording.
+    /// Live data, or a recording.
     pub period: Period,
-    /// Fields that are not ours, sent as they are.
+    /// Unknown fields, which are sent unchanged.
     pub extra: Map<String, Value>,
 }
 

@@ -1,24 +1,24 @@
-//! JSON of a peer, within limits.
+//! JSON from a peer, parsed within limits.
 
 use serde_json::Value;
 
-/// Bytes of a body. Configure answers of long fibres have a few hundred kilobytes.
+/// Largest size of a body, in bytes. Configure answers of long fibres have a few hundred kilobytes.
 pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// Values in a body: each takes some 80 bytes once it is parsed, and two bytes before.
+/// Largest number of values in a body: each takes some 80 bytes once it is parsed, and two bytes before.
 const MAX_VALUES: usize = 1_000_000;
 
-/// Why a body is not taken as JSON.
+/// Why a body is not accepted as JSON.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// It is no JSON, or nested too deep.
+    /// The body is not JSON, or is nested too deep.
     #[error("it is no JSON: {0}")]
     Syntax(#[from] serde_json::Error),
-    /// It is too large.
+    /// The body is too large.
     #[error("it has {0} bytes, at most {MAX_BODY_BYTES} are read")]
     TooLarge(usize),
-    /// It holds too much.
+    /// The body has too many values.
     #[error("it holds more than {MAX_VALUES} values")]
     TooManyValues,
 }

@@ -1,4 +1,4 @@
-//! The many names of a job's fields, and the values that they may hold.
+//! The alternative names of a job's fields, and the values that they may hold.
 
 mod value;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{job_error::JobError, job_spec::JobSpec, words::Period};
 use value::{TOML_DATE, boolean, float, integer, span, time, view, wrong};
 
-/// What a job description calls a thing: our own words, the specification's and the REST names.
+/// The names of each field of a job description: our own words, the specification's and the REST names.
 ///
 /// Compared without case, `_` and `-`.
 const KEYS: [(&str, Key); 35] = [
@@ -48,7 +48,7 @@ const KEYS: [(&str, Key); 35] = [
     ("end_time", Key::End),
 ];
 
-/// Where fields stand that are meant as they are.
+/// The key whose fields are sent unchanged.
 const EXTRA: &str = "extra";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,16 +68,17 @@ pub(super) enum Key {
     End,
 }
 
-/// What becomes of a key that looks like a slip.
+/// How an unknown key that looks like a typing error is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
-    /// An error that suggests the right one.
+    /// It is an error that suggests the right key.
     Suggest,
-    /// Kept, as servers do.
+    /// It is kept, as servers do.
     Keep,
 }
 
-/// The job that `value` describes, over the defaults, and the fields that it gives; not yet validated.
+/// Reads the job that `value` describes, on top of the defaults, and the list of fields that are given; not yet
+/// validated.
 pub(super) fn read(value: &Value, unknown: Unknown) -> Result<(JobSpec, Vec<Key>), JobError> {
     let Value::Object(fields) = value else {
         return Err(wrong("the job description", "an object", value));
@@ -201,7 +202,7 @@ impl Reading {
         Ok((self.job, given))
     }
 
-    /// Half a range over a default's other half would be a job that nobody described.
+    /// Refuses a range with one end missing: the default's other end would make a job that nobody described.
     fn whole(&self, both: Key, min: Key, max: Key) -> Result<(), JobError> {
         let name = |wanted: Key| self.given.iter().find(|(key, _)| *key == wanted).map(|(_, name)| name);
         let field = match (name(both), name(min), name(max)) {
@@ -226,7 +227,7 @@ fn find(key: &str) -> Option<Key> {
     KEYS.iter().find(|(known, _)| plain(known) == key).map(|(_, key)| *key)
 }
 
-/// The known key that this one is a slip of: of the part after the dot, one letter in three may differ.
+/// The known key that this one is a typing error of: of the part after the dot, one letter in three may differ.
 fn nearest(key: &str) -> Option<&'static str> {
     let key = plain(key);
     let leaf = |key: &str| key.rsplit('.').next().map_or(0, str::len);

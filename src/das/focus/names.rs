@@ -1,11 +1,11 @@
-//! Which of its names a field is called by.
+//! Which of a field's names an error uses.
 
-/// Whose names an error uses.
+/// Which of a field's names an error uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// The command line's.
+    /// The names of the command line.
     Own,
-    /// The REST request's.
+    /// The names of the REST request.
     Rest,
 }
 

@@ -1,4 +1,4 @@
-//! A configure answer with another address of its job: every other byte stays as it was.
+//! Replacement of the job's address in a configure response: every other byte stays as it was.
 
 use std::ops::Range;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::response::{Endpoint, EndpointScheme, split_port};
 
-/// Writes `to` into `stream_url` and `stream_port` of a configure answer, each in the form that it had: with or without
-/// scheme and port, as a number or as text. A scheme becomes the one of `to`, where that has one. `None` when the text is
-/// no JSON object.
+/// Writes `to` into `stream_url` and `stream_port` of a configure response, each in its original form: with or without
+/// scheme and port, as a number or as text. A scheme becomes the one of `to`, where that has one. `None` when the text
+/// is no JSON object.
 ///
 /// ```
 /// use grpc_capture::das::{Endpoint, readdress};
@@ -87,8 +87,8 @@ fn url(old: &str, to: &Endpoint, port_apart: bool) -> String {
 
 type Member = (String, Value, Range<usize>);
 
-/// Where an object's members begin, and those that tell the address, with the place of each value; the others' values
-/// are not looked at.
+/// The positions of an object's members, and of the members that hold the address. The others' values are not looked
+/// at.
 fn members(text: &str) -> Option<(usize, Vec<Member>)> {
     let (Value::Object(_), end) = value::<Value>(text, 0)? else {
         return None;
@@ -120,14 +120,14 @@ fn members(text: &str) -> Option<(usize, Vec<Member>)> {
     Some((open, found))
 }
 
-/// The JSON value at a byte, and where it ends.
+/// The JSON value at a byte position, and its end.
 fn value<T: DeserializeOwned>(text: &str, at: usize) -> Option<(T, usize)> {
     let mut values = serde_json::Deserializer::from_str(text.get(at..)?).into_iter::<T>();
     let value = values.next()?.ok()?;
     Some((value, at + values.byte_offset()))
 }
 
-/// The next byte that is no white space of JSON.
+/// The position of the next byte that is not white space.
 fn space(text: &str, at: usize) -> usize {
     let rest = text.as_bytes().iter().skip(at);
     at + rest.take_while(|byte| b" \t\r\n".contains(byte)).count()

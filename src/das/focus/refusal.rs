@@ -1,15 +1,15 @@
-//! What a Focus Server says when it refuses; it may say so inside a 200.
+//! Error texts of a Focus Server, which may come in a response with status 200.
 
 use serde_json::Value;
 
-/// Where the text of an error may stand, the surest place first.
+/// Keys that may hold the text of an error, the most reliable first.
 const KEYS: [&str; 3] = ["error", "message", "detail"];
 
-/// Objects within objects that are searched for a text; real answers nest once.
+/// Depth of nested objects that are searched for a text; real answers nest once.
 const MAX_DEPTH: usize = 4;
 
-/// The text of an error: under `error`, `message` or `detail`, as a string, an object that holds one, or a list of
-/// `{loc, msg}` objects. `None` when there is no such text.
+/// The text of an error response: under `error`, `message` or `detail`, as a string, an object that holds one, or a
+/// list of `{loc, msg}` objects. `None` when there is no such text.
 ///
 /// ```
 /// use grpc_capture::das::error_text;
@@ -22,7 +22,7 @@ pub fn error_text(body: &Value) -> Option<String> {
     under_a_key(body, MAX_DEPTH)
 }
 
-/// The text of an error in an answer whose status says that all is well: `error`, or `message` and `detail` when the
+/// The text of an error in a response whose HTTP status reports success: `error`, or `message` and `detail` when the
 /// answer names no job.
 #[must_use]
 pub fn refusal(body: &Value) -> Option<String> {
@@ -58,7 +58,7 @@ fn text(value: &Value, depth: usize) -> Option<String> {
     }
 }
 
-/// `["body", "channels", "max"]` as `channels.max`.
+/// Formats `["body", "channels", "max"]` as `channels.max`.
 fn place(loc: Option<&Value>) -> Option<String> {
     let parts = loc?.as_array()?.iter();
     let parts = parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned));

@@ -1,4 +1,4 @@
-//! `POST /configure` as a server reads it.
+//! The server's side of `POST /configure`.
 
 use serde_json::{Value, json};
 
@@ -9,17 +9,17 @@ use super::{
     names::Names,
 };
 
-/// A configure request that can be served.
+/// A valid configure request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigureRequest {
-    /// What is asked for; defaults stand in for what is absent.
+    /// The requested job; defaults stand in for what is absent.
     pub job: JobSpec,
-    /// REST names of the fields that the body lacks, for a server that insists on them.
+    /// REST names of missing fields, for a server that requires them.
     pub absent: Vec<&'static str>,
 }
 
 impl ConfigureRequest {
-    /// Reads a body: REST names or the specification's, numbers as numbers or strings, unknown fields kept.
+    /// Parses a body: REST names or the specification's, numbers as numbers or strings, unknown fields kept.
     pub fn parse(body: &Value) -> Result<Self, RequestError> {
         let (job, given) = keys::read(body, Unknown::Keep)?;
         job.check(Names::Rest)?;
@@ -37,7 +37,7 @@ impl ConfigureRequest {
     }
 }
 
-/// A configure request that is refused.
+/// The error for an invalid configure request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct RequestError {
@@ -45,12 +45,12 @@ pub struct RequestError {
     pub status: u16,
     /// The field.
     pub field: String,
-    /// What is wrong, with the field named.
+    /// The problem, with the name of the field.
     pub problem: String,
 }
 
 impl RequestError {
-    /// The body of the answer, in the shape that a Focus Server uses for this status.
+    /// The body of the error response, in the shape that a Focus Server uses for this status.
     #[must_use]
     pub fn body(&self) -> Value {
         match self.status {

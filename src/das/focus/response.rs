@@ -1,10 +1,10 @@
-//! The answer to `POST /configure` and `GET /metadata/{job_id}`.
+//! The response to `POST /configure` and `GET /metadata/{job_id}`.
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use serde_json::Value;
 
-/// An answer as it came; the accessors read it tolerantly and nothing of it is lost.
+/// A configure response as it came; the accessors read it tolerantly and nothing of it is lost.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConfigureResponse {
     raw: Value,
@@ -17,13 +17,13 @@ impl From<Value> for ConfigureResponse {
 }
 
 impl ConfigureResponse {
-    /// The whole answer.
+    /// The whole response.
     #[must_use]
     pub const fn raw(&self) -> &Value {
         &self.raw
     }
 
-    /// The whole answer, given up.
+    /// Returns the whole response and consumes `self`.
     #[must_use]
     pub fn into_raw(self) -> Value {
         self.raw
@@ -39,7 +39,7 @@ impl ConfigureResponse {
         }
     }
 
-    /// Where the job streams, as the answer writes it; use [`Self::endpoint`].
+    /// The address of the job's stream, as the response writes it; use [`Self::endpoint`].
     #[must_use]
     pub fn stream_url(&self) -> Option<&str> {
         self.raw.get("stream_url")?.as_str()
@@ -53,7 +53,7 @@ impl ConfigureResponse {
             .filter(|port| *port != 0)
     }
 
-    /// Into how many streams the channels are split; 1 when the answer does not say.
+    /// Number of streams of the job; 1 when the answer does not say.
     #[must_use]
     pub fn stream_amount(&self) -> u32 {
         let amount = self
@@ -62,13 +62,13 @@ impl ConfigureResponse {
         amount.unwrap_or(1).max(1)
     }
 
-    /// How many channels are streamed.
+    /// Number of channels that are streamed.
     #[must_use]
     pub fn channel_amount(&self) -> Option<u64> {
         self.integer("channel_amount").and_then(|amount| amount.try_into().ok())
     }
 
-    /// Which stream carries which channel; entries that are no numbers are left out.
+    /// Maps each channel to its stream; entries that are no numbers are left out.
     #[must_use]
     pub fn channel_to_stream_index(&self) -> BTreeMap<i64, u32> {
         let entries = self.raw.get("channel_to_stream_index").and_then(Value::as_object);
@@ -89,7 +89,7 @@ impl ConfigureResponse {
             .collect()
     }
 
-    /// How many bins there are.
+    /// Number of frequency bins.
     #[must_use]
     pub fn frequencies_amount(&self) -> Option<u64> {
         self.integer("frequencies_amount")
@@ -120,7 +120,7 @@ impl ConfigureResponse {
         self.raw.get("metadata").filter(|metadata| !metadata.is_null())
     }
 
-    /// Where to dial the job.
+    /// The address to dial.
     ///
     /// `stream_port` wins over a port in `stream_url`. A host that is missing, or stands for any address (`0.0.0.0`,
     /// `[::]`), is the host that answered the request.
@@ -164,7 +164,7 @@ impl ConfigureResponse {
     }
 }
 
-/// Host without brackets, and port; `None` when the port is no number.
+/// Splits an address into host (without brackets) and port; `None` when the port is no number.
 pub(super) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
@@ -201,10 +201,10 @@ fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// Where a job streams.
+/// The address of a job's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// What the answer says of TLS; `None` when it says nothing.
+    /// The scheme, where the response states one; `None` when it says nothing.
     pub scheme: Option<EndpointScheme>,
     /// Name or address, without brackets.
     pub host: String,
@@ -235,7 +235,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Whether an address asks for TLS.
+/// Whether the address has a scheme with TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndpointScheme {
     /// Plain text.
@@ -261,25 +261,25 @@ impl EndpointScheme {
     }
 }
 
-/// An answer that does not tell where the job streams.
+/// Why a response does not contain a usable address of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// No port anywhere.
+    /// The response contains no port.
     #[error("the answer names no port: no stream_port, and none in stream_url `{url}`")]
     NoPort {
         /// The answer's `stream_url`.
         url: String,
     },
-    /// `stream_port` is no port.
+    /// `stream_port` is not a port.
     #[error("the answer's stream_port {port} is no port (1 to 65535)")]
     Port {
-        /// What is there.
+        /// The value in the response.
         port: String,
     },
-    /// `stream_url` cannot be read.
+    /// `stream_url` is not a valid address.
     #[error("the answer's stream_url `{url}` cannot be read")]
     Url {
-        /// What is there.
+        /// The value in the response.
         url: String,
     },
 }

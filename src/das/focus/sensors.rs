@@ -1,4 +1,4 @@
-//! Sets of sensor ids, as people write them.
+//! Sets of sensor ids, as ranges in text.
 
 use std::{fmt, str::FromStr};
 
@@ -14,7 +14,7 @@ use super::words::{NoSpan, Span};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SensorSet {
-    /// Sorted, apart from each other.
+    /// The ranges, sorted and without overlap.
     spans: Vec<Span<i64>>,
 }
 
@@ -28,7 +28,7 @@ impl SensorSet {
         before.is_some_and(|span| id <= span.max)
     }
 
-    /// How many there are.
+    /// The number of sensors.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.spans
@@ -43,13 +43,13 @@ impl SensorSet {
         self.spans.is_empty()
     }
 
-    /// The ranges, sorted and apart from each other.
+    /// The ranges, sorted and without overlap.
     #[must_use]
     pub fn spans(&self) -> &[Span<i64>] {
         &self.spans
     }
 
-    /// The sensors that are in both.
+    /// The intersection of two sets.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let mut both = Self::default();

@@ -1,8 +1,8 @@
-//! The words of a job description: ranges, views, periods.
+//! Value types of a job description: ranges, views, periods.
 
 use std::{fmt, str::FromStr};
 
-/// From `min` to `max`, both included; written `1..10` (or `1-10`, or one number).
+/// A range from `min` to `max`, both included; written `1..10` (or `1-10`, or one number).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span<T> {
     /// The lowest.
@@ -46,12 +46,12 @@ impl<T: fmt::Display> fmt::Display for Span<T> {
     }
 }
 
-/// A text that is no range.
+/// The error for a text that is not a range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no range; write it like `1..10`, both ends included")]
 pub struct NoSpan(pub String);
 
-/// How the front end would draw the job.
+/// How the front end draws the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum View {
     /// One spectrogram for each sensor (0). The default.
@@ -67,7 +67,7 @@ impl View {
     /// All views, in the order of their codes.
     pub const ALL: [Self; 3] = [Self::Multi, Self::Single, Self::Waterfall];
 
-    /// The wire's number: 0, 1 or 2. Requests carry it as a string.
+    /// The number on the wire: 0, 1 or 2. Requests carry it as a string.
     #[must_use]
     pub const fn code(self) -> i64 {
         match self {
@@ -77,7 +77,7 @@ impl View {
         }
     }
 
-    /// The name in command lines: `multi`, `single` or `waterfall`.
+    /// Name in command lines: `multi`, `single` or `waterfall`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ impl fmt::Display for View {
 impl FromStr for View {
     type Err = UnknownView;
 
-    /// Takes the name or the number.
+    /// Parses the name or the number.
     fn from_str(text: &str) -> Result<Self, UnknownView> {
         let named = |view: &Self| view.name().eq_ignore_ascii_case(text) || view.code().to_string() == text;
         Self::ALL
@@ -107,18 +107,18 @@ impl FromStr for View {
     }
 }
 
-/// A text that is no view.
+/// The error for an unknown view.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no view; use multi (0), single (1) or waterfall (2)")]
 pub struct UnknownView(pub String);
 
-/// Which time a job shows.
+/// The time range of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Period {
-    /// What the fibre hears now. The default.
+    /// Live data. The default.
     #[default]
     Live,
-    /// A recording.
+    /// A historic recording.
     Recorded {
         /// First second, since the Unix epoch.
         start_s: i64,
@@ -127,7 +127,7 @@ pub enum Period {
     },
 }
 
-/// How a job description is written.
+/// The format of a job description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// JSON.
@@ -137,7 +137,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// TOML for a name that ends in `.toml`, JSON for any other.
+    /// The format by file name: TOML for `.toml`, JSON for any other.
     #[must_use]
     pub fn of_path(path: &std::path::Path) -> Self {
         let toml = path

@@ -59,31 +59,31 @@ pub struct ChunkBuilder {
     pub(super) min_offset_ns: u64,
     pub(super) control: bool,
     pub(super) counts: Summary,
-    /// The methods of the calls that begin in it.
+    /// The methods of the calls that begin in the chunk.
     pub(super) methods: BTreeSet<String>,
 }
 
-/// Where a record is.
+/// The position of a record.
 #[derive(Debug, Clone, Copy)]
 struct Record {
-    /// Its end within `inline`; it begins where the one before ends.
+    /// End of the record within `inline`; it begins where the one before ends.
     end: usize,
-    /// Bytes of its head, behind the length prefix.
+    /// Length of the record's head, after the length prefix.
     head: usize,
     call: u32,
-    /// True when its payload is the next of `payloads`.
+    /// True when the record's payload is the next of `payloads`.
     kept: bool,
     is_message: bool,
 }
 
-/// A record on its way into a chunk.
+/// An encoded record that is about to be added to a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecordParts<'a> {
     /// Length prefix and head.
     pub(super) head: &'a [u8],
-    /// What follows: a message's payload, which may be empty.
+    /// The bytes after the head: a message's payload, which may be empty.
     pub(super) payload: &'a [u8],
-    /// The payload too, when it is a slice of the buffer that it arrived in.
+    /// The payload again, when it is a slice of the buffer in which it arrived.
     pub(super) kept: Option<&'a Bytes>,
     pub(super) call: u32,
     /// True when the payload is that of a message.
@@ -107,13 +107,13 @@ impl ChunkBuilder {
         self.raw_len
     }
 
-    /// Events so far.
+    /// Number of events so far.
     #[must_use]
     pub const fn events(&self) -> usize {
         self.records.len()
     }
 
-    /// True when nothing has been added since it was made or sealed.
+    /// True when nothing has been added since the builder was made or sealed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.records.is_empty()
@@ -125,8 +125,8 @@ impl ChunkBuilder {
         self.raw_len >= self.chunk_bytes
     }
 
-    /// True when the chunk should be sealed before `event` is added, which comes
-    /// [`chunk_ns`](WriterOptions::chunk_ns) or more after its first.
+    /// True when `event` comes [`chunk_ns`](WriterOptions::chunk_ns) or more after the chunk's first, so that the chunk
+    /// should be sealed before it.
     #[must_use]
     pub const fn is_due_before(&self, event: &Event) -> bool {
         !self.is_empty() && event.offset_ns.saturating_sub(self.min_offset_ns) >= self.chunk_ns
@@ -227,7 +227,7 @@ impl ChunkBuilder {
         })
     }
 
-    /// Starts afresh with the same buffers and limits.
+    /// Empties the builder, keeping its buffers and limits.
     pub(super) fn clear(&mut self) {
         self.inline.clear();
         self.records.clear();

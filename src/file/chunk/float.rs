@@ -24,23 +24,23 @@ mod wire;
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;
 
-/// How much work the planes are given.
+/// The effort spent on compressing the planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Care {
     /// Every plane that shrinks is compressed.
     Full,
-    /// Only planes that are nearly empty: a quarter of the size goes at almost no cost.
+    /// Only planes that are nearly empty are compressed: a quarter of the size goes at almost no cost.
     Little,
 }
 
-/// A plane with more bits per byte than this, on a sample, is stored as it is: trying would cost more than it gains.
+/// A plane whose sample has more bits per byte than this is stored uncompressed: trying would cost more than it gains.
 const INCOMPRESSIBLE: f32 = 7.93;
 
-/// A plane with fewer bits per byte than this, on a sample, is nearly empty.
+/// A plane whose sample has fewer bits per byte than this is nearly empty.
 const NEARLY_EMPTY: f32 = 1.5;
 
 impl Care {
-    /// Bits per byte up to which a plane is compressed.
+    /// The largest bits per byte at which a plane is compressed.
     const fn most_bits(self) -> f32 {
         match self {
             Self::Full => INCOMPRESSIBLE,
@@ -49,14 +49,15 @@ impl Care {
     }
 }
 
-/// Words that are predicted and split at a time: they stay in the first-level cache.
+/// Number of words that are predicted and split at a time: they stay in the first-level cache.
 const BLOCK: usize = 2048;
 
-/// Bytes of a plan at most: a gigabyte of the shortest runs, no two alike, would need more, and is left to zstd.
+/// Largest size of a plan, in bytes: a gigabyte of the shortest runs, no two alike, would need more, and is left to
+/// zstd.
 const MAX_PLAN: u64 = 1 << 24;
 
-/// Bytes of the plan of a chunk of `raw_len` bytes at most: a run of the plan takes ten times as much once it is decoded,
-/// and a plan that is longer saves nothing.
+/// Largest size of the plan of a chunk of `raw_len` bytes: a run of the plan takes ten times as much once it is
+/// decoded, and a plan that is longer saves nothing.
 const fn max_plan(raw_len: usize) -> u64 {
     let in_proportion = raw_len as u64 / 8 + (64 << 10);
     if in_proportion < MAX_PLAN {

@@ -1,4 +1,4 @@
-//! zstd frames: compressed ones, raw ones made by hand, and their content.
+//! zstd frames, compressed or made of raw blocks, and their decompression.
 
 use std::io::{self, Cursor};
 
@@ -24,19 +24,20 @@ const BLOCK_HEAD: usize = 3;
 /// How a frame is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// As zstd does at this level.
+    /// With zstd at this level.
     Level(i32),
-    /// Repetitions of at least seven bytes are found, at little cost: for planes with long runs of one byte.
+    /// With a search for repetitions of at least seven bytes, at little cost: for planes with long runs of one byte.
     Matches,
-    /// Nothing but the entropy coder: for planes without repetitions, where those that chance makes only cost.
+    /// With the entropy coder only: for planes without repetitions, where those that chance makes only cost.
     Literals,
 }
 
-/// Positions that [`Effort::Matches`] remembers, as a power of two: a table that stays in the first-level cache.
+/// Number of positions that [`Effort::Matches`] remembers, as a power of two: a table that stays in the first-level
+/// cache.
 const MATCHES_HASH_LOG: u32 = 12;
 const MATCHES_LEAST: u32 = 7;
 
-/// A negative level, at which zstd looks for repetitions at every 5000th place or so: hardly ever.
+/// A negative level, at which zstd looks for repetitions only at about every 5000th position: hardly ever.
 const LITERALS_LEVEL: i32 = -5000;
 
 impl Effort {
@@ -65,7 +66,7 @@ impl Effort {
 #[derive(Default)]
 pub(super) struct Compressors(Vec<(Effort, Compressor<'static>)>);
 
-/// More contexts than the codecs use at once; a caller that changes the level for every chunk starts again.
+/// Largest number of contexts that are kept; a caller that changes the level for every chunk starts again.
 const MAX_CONTEXTS: usize = 8;
 
 impl Compressors {
@@ -93,21 +94,22 @@ impl Compressors {
 #[derive(Debug, Default)]
 pub(in crate::file) struct Stored {
     pub(super) bytes: Vec<u8>,
-    /// Each with the place in `bytes` that it is before, in order.
+    /// Slices that are not copied, each with its position in `bytes`, in order.
     kept: Vec<(usize, Kept)>,
-    /// Planes, of which the first few are in use; the others keep their memory for later ones.
+    /// Planes, of which the first ones are in use; the others keep their memory for later ones.
     planes: Vec<Vec<u8>>,
     used: usize,
 }
 
-/// What is stored from where it lies.
+/// A slice that is stored without a copy.
 #[derive(Debug)]
 enum Kept {
     Payload(Bytes),
     Plane { number: usize, start: usize, end: usize },
 }
 
-/// Slices shorter than this are copied: to hand one to the kernel by itself is taken to cost as much; this was not measured.
+/// Size below which slices are copied: to hand one to the kernel by itself is taken to cost as much; this was not
+/// measured.
 const COPY_BELOW: usize = 32 << 10;
 
 impl Stored {
@@ -117,12 +119,12 @@ impl Stored {
         self.used = 0;
     }
 
-    /// All bytes.
+    /// The number of bytes.
     pub(in crate::file) fn len(&self) -> usize {
         self.bytes.len() + self.kept.iter().map(|(_, kept)| self.piece(kept).len()).sum::<usize>()
     }
 
-    /// The bytes in their order, in as few pieces as they lie in.
+    /// The bytes in order, in as few pieces as possible.
     pub(in crate::file) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.kept.iter().map(|(place, _)| *place));
         let ends = self.kept.iter().map(|(place, kept)| (*place, self.piece(kept)));
@@ -144,8 +146,8 @@ impl Stored {
         self.pieces().fold(0, crc32c::crc32c_append)
     }
 
-    /// Appends records, or pieces of them, of `len` bytes in all as one zstd frame of raw blocks; each with the payload
-    /// that it is, if it is one.
+    /// Appends records, or pieces of them, of `len` bytes in total as one zstd frame of raw blocks; each with the
+    /// payload that it is, if it is one.
     pub(super) fn append_raw<'a>(
         &mut self,
         pieces: impl IntoIterator<Item = (&'a [u8], Option<&'a Bytes>)>,
@@ -203,7 +205,7 @@ fn raw_head(len: usize, into: &mut Vec<u8>) {
     into.extend_from_slice(&(len as u64).to_le_bytes());
 }
 
-/// Last block or not, type 0 (raw), size; RFC 8878, 3.1.1.2.
+/// The head of a block: last or not, type 0 (raw), size; RFC 8878, 3.1.1.2.
 fn block_head(len: usize, left: usize, into: &mut Vec<u8>) {
     let head = u32::from(len == left) | (len as u32) << 3;
     into.extend_from_slice(&head.to_le_bytes()[..BLOCK_HEAD]);
@@ -214,8 +216,8 @@ fn block_head(len: usize, left: usize, into: &mut Vec<u8>) {
 pub(super) struct Frames(Option<Decompressor<'static>>);
 
 impl Frames {
-    /// Unpacks `stored`, one frame that should hold `len` bytes; more is never unpacked. The caller knows that `len` is in
-    /// proportion to what is stored.
+    /// Unpacks `stored`, one frame of `len` bytes; more is never unpacked. The caller knows that `len` is in proportion
+    /// to what is stored.
     pub(super) fn unpack(&mut self, stored: &[u8], len: u64, into: &mut Vec<u8>) -> io::Result<()> {
         into.clear();
         into.try_reserve_exact(len as usize)
@@ -227,7 +229,7 @@ impl Frames {
         context.decompress_to_buffer(stored, into).map(drop)
     }
 
-    /// Unpacks the next of several frames, which should hold up to `most` bytes, and moves `stored` behind it.
+    /// Unpacks the next of several frames, of at most `most` bytes, and advances `stored`.
     pub(super) fn next(&mut self, stored: &mut &[u8], most: u64, into: &mut Vec<u8>) -> Result<(), String> {
         let len = zstd::zstd_safe::find_frame_compressed_size(stored).ok();
         let (frame, rest) = len

@@ -1,4 +1,4 @@
-//! How chunks are made.
+//! Options of chunks.
 
 /// How the content of a chunk is stored. Every chunk of a capture may have another; a reader reads them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,21 +9,21 @@ pub enum Codec {
     /// The default: packed floats are found in the messages, predicted from the row before, and split by bytes; what
     /// shrinks is compressed. A chunk with few floats is stored as [`Zstd`](Self::Zstd) at level 3.
     Float,
-    /// As [`Float`](Self::Float), but only what shrinks at almost no cost is compressed: larger, and several times as
+    /// As [`Float`](Self::Float), but compresses only what shrinks at almost no cost: larger, and several times as
     /// fast. A chunk with few floats is stored as [`Zstd`](Self::Zstd) at level 1.
     FloatFast,
     /// Not compressed: one zstd frame of raw blocks.
     Stored,
 }
 
-/// How to write.
+/// Options of a capture writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriterOptions {
-    /// A chunk is closed when its content reaches this many bytes; 1 MiB by default, at least 1.
+    /// Size of its content at which a chunk is closed, in bytes; 1 MiB by default, at least 1.
     pub chunk_bytes: usize,
-    /// A chunk is closed when an event comes this many nanoseconds after its first; 1 s by default.
+    /// Time after its first event at which a chunk is closed, in nanoseconds; 1 s by default.
     pub chunk_ns: u64,
-    /// How chunks are compressed; [`Codec::Float`] by default.
+    /// The codec for chunks; [`Codec::Float`] by default.
     pub codec: Codec,
 }
 

@@ -1,4 +1,4 @@
-//! Sealing: a chunk's records hashed and compressed, on any thread.
+//! Sealing of chunks: their records are hashed and compressed, on any thread.
 
 use std::collections::BTreeSet;
 
@@ -9,43 +9,43 @@ use crate::file::{FileError, Summary, digest, record::ChunkHead};
 /// again: its buffers are reused.
 #[derive(Debug, Default)]
 pub struct Sealed {
-    /// Complete but for its number and first event, which the writer knows.
+    /// The chunk head without its number and first event, which the writer knows.
     pub(in crate::file) head: ChunkHead,
     pub(in crate::file) stored: Stored,
     pub(in crate::file) leaves: Vec<[u8; 32]>,
-    /// What its events add to the totals.
+    /// What the chunk's events add to the totals.
     pub(in crate::file) counts: Summary,
-    /// The methods of the calls that begin in it.
+    /// The methods of the calls that begin in the chunk.
     pub(in crate::file) methods: BTreeSet<String>,
 }
 
 impl Sealed {
-    /// Events in it.
+    /// Number of events.
     #[must_use]
     pub const fn events(&self) -> u32 {
         self.head.events
     }
 
-    /// Name of the codec that it is stored with.
+    /// Name of the chunk's codec.
     #[must_use]
     pub fn codec(&self) -> &'static str {
         let name = super::CODEC_NAMES.iter().find(|(number, _)| *number == self.head.codec);
         name.map_or("unknown", |(_, name)| name)
     }
 
-    /// Bytes of its records.
+    /// Length of the records, in bytes.
     #[must_use]
     pub const fn raw_len(&self) -> u64 {
         self.head.raw_len
     }
 
-    /// Bytes of its records as they are stored.
+    /// Length of the stored records, in bytes.
     #[must_use]
     pub fn stored_len(&self) -> usize {
         self.stored.len()
     }
 
-    /// Empties it for the next chunk, with its buffers kept. Until then it may hold payloads of its events.
+    /// Empties the chunk for reuse, keeping its buffers. Until then it may hold payloads of its events.
     pub fn clear(&mut self) {
         self.head = ChunkHead::default();
         self.stored.clear();

@@ -1,4 +1,4 @@
-//! Reading ahead: chunks are opened on other threads, and come back in the order of the file.
+//! Read-ahead: chunks are decompressed on other threads, and returned in file order.
 
 use std::{
     collections::VecDeque,
@@ -13,24 +13,24 @@ use bytes::Bytes;
 
 use crate::file::{FileError, chunk::Opener, format::FREE_CHUNK_RAW, record::ChunkHead, scan::Step};
 
-/// Bytes of content that wait in opened chunks before no more are read ahead; chunks of the usual size stay far below. Of
-/// chunks so large that a few bytes may not claim them, one is opened at a time.
+/// Largest amount of decompressed content that waits before reading ahead pauses, in bytes; chunks of the usual size
+/// stay far below. Of chunks so large that a few bytes may not claim them, one is opened at a time.
 const MAX_BYTES: u64 = 2 * FREE_CHUNK_RAW - 1;
 
-/// Chunks that each thread has before it, beyond the one it works on.
+/// Number of chunks queued for each thread, besides the one in work.
 const PER_THREAD: usize = 2;
 
-/// A chunk, opened.
+/// A decompressed chunk.
 pub(super) struct Opened {
     pub(super) byte: u64,
     pub(super) head: ChunkHead,
     pub(super) raw: Result<Bytes, FileError>,
 }
 
-/// What comes next in the file.
+/// The next thing in the file.
 pub(super) enum Next {
     Chunk(Opened),
-    /// Anything else, or the failure to read it. Nothing behind it has been read.
+    /// Any other part, or the error of reading it. Nothing behind it has been read.
     Other(Result<Step, FileError>),
 }
 
@@ -43,12 +43,12 @@ struct Job {
 
 enum Pending {
     Chunk(u64, Receiver<Opened>),
-    /// A chunk for which there was no room. Nothing behind it has been read.
+    /// A chunk without a free place in the queue. Nothing behind it has been read.
     Parked(Job, Receiver<Opened>),
     Other(Result<Step, FileError>),
 }
 
-/// The threads, and what they have been given, in the order of the file.
+/// The threads, and their tasks in file order.
 pub(super) struct Ahead {
     jobs: SyncSender<Job>,
     pending: VecDeque<Pending>,
@@ -124,7 +124,7 @@ impl Ahead {
         self.pending.push_back(Pending::Other(step));
     }
 
-    /// The next of what was read ahead; waits for it. `None` when there is nothing, or a thread died.
+    /// The next part that was read ahead; waits for it. `None` when there is nothing, or a thread died.
     pub(super) fn next(&mut self) -> Option<Next> {
         match self.pending.pop_front()? {
             Pending::Chunk(raw_len, opened) => {

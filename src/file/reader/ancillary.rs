@@ -1,4 +1,4 @@
-//! What stands beside the events of a capture.
+//! Ancillary parts of a capture, in file order.
 
 use std::io::{Read, Seek};
 
@@ -10,7 +10,7 @@ use crate::file::{
 };
 
 impl<R: Read + Seek> Reader<R> {
-    /// The bytes of all ancillary parts, in the order of the file: in a finished capture as they name each other, and
+    /// The positions of all ancillary parts, in file order: in a finished capture as they name each other, and
     /// otherwise by the heads of all chunks.
     fn ancillary_places(&mut self) -> Result<Vec<u64>, FileError> {
         if let Some((end, done)) = self.scanner().done()? {
@@ -28,7 +28,7 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
-    /// Shows every ancillary part that can be read, in the order of the file. The place in the file stays where it is.
+    /// Visits every readable ancillary part, in file order. The place in the file stays where it is.
     pub(in crate::file) fn each_ancillary(
         &mut self,
         mut see: impl FnMut(&mut Self, u64, &Ancillary) -> Result<(), FileError>,

@@ -1,4 +1,4 @@
-//! Where a capture ends, and whether that is the end of its recording.
+//! Detection of the end of a capture, and whether its recording was finished.
 
 use std::io::{Read, Seek};
 
@@ -32,7 +32,7 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// Where the last whole part ends, by the heads of all chunks.
+    /// Finds the end of the last whole part, by the heads of all chunks.
     fn find_bound(&mut self) -> Result<Bound, FileError> {
         let (back, from) = (self.scanner.at(), self.first_part);
         self.scanner.jump(from);
@@ -50,8 +50,8 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// Whether a torn part is whole by now, so that it can be read again. Behind a chunk's good head, all that follows
-    /// belongs to the chunk, whatever it looks like.
+    /// Whether a torn part has been completed, so that it can be read again. Behind a chunk's good head, all that
+    /// follows belongs to the chunk, whatever it looks like.
     ///
     /// # Errors
     /// When another part follows it: then its length is wrong.
@@ -75,7 +75,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(true)
     }
 
-    /// Notes that the file ends here, without its summary.
+    /// Notes that the file ends without a summary.
     pub(in crate::file) fn end_unfinished(&mut self, whole_bytes: u64) -> Result<(), FileError> {
         let torn_bytes = self.scanner.len()?.saturating_sub(whole_bytes);
         self.bound = Some(Bound {
@@ -86,12 +86,12 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// True behind the end that this reader keeps to.
+    /// True beyond the bound of this reader.
     pub(in crate::file) fn is_beyond(&self, byte: u64) -> bool {
         self.bounded && self.bound.is_some_and(|bound| byte >= bound.whole_bytes)
     }
 
-    /// The end of a capture that may have grown since: no more events.
+    /// Ends the reading at the bound of a capture that may have grown since: no more events.
     pub(super) fn end_at_bound(&mut self) -> bool {
         let torn_bytes = self.bound.map_or(0, |bound| bound.torn_bytes);
         self.tail = Tail::Unfinished { torn_bytes };
@@ -104,7 +104,7 @@ impl<R: Read + Seek> Reader<R> {
         checked.map_err(|what| FileError::corrupt("read the capture", what).at(byte))
     }
 
-    /// Takes note of an ancillary part, and of the schema in it when it is new.
+    /// Notes an ancillary part, and its schema when that is new.
     pub(super) fn take_ancillary(&mut self, byte: u64, part: &Ancillary) -> Result<(), FileError> {
         let corrupt = |what: String| FileError::corrupt("read the capture", what).at(byte);
         let follows = self
@@ -123,7 +123,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    /// Adds the schema to the header, as far as it is there and can be read.
+    /// Adds the schema to the header, as far as it is readable.
     pub(super) fn load_schema(&mut self) -> Result<(), FileError> {
         // A finished capture tells its parts; in another, the header saves the search where there is no schema.
         if self.header.get(Attribute::DESCRIPTOR_SHA256).is_none() && self.scanner.done()?.is_none() {
@@ -139,7 +139,7 @@ impl<R: Read + Seek> Reader<R> {
         })
     }
 
-    /// The totals, when they are those of what was read.
+    /// Compares the totals of the summary with those of the events read.
     pub(super) fn check_done(&mut self, byte: u64, done: &Done) -> Result<Summary, FileError> {
         let corrupt = |what: &str| Err(FileError::corrupt("read the summary", what).at(byte));
         let len = self.scanner.len()?;

@@ -1,4 +1,4 @@
-//! A chunk that was opened, event by event.
+//! Reading of one decompressed chunk, event by event.
 
 use bytes::Bytes;
 
@@ -14,19 +14,19 @@ use crate::{
     model::event::Event,
 };
 
-/// A chunk whose events are given out.
+/// A chunk that is being read.
 #[derive(Debug)]
 pub(super) struct OpenChunk {
     byte: u64,
     head: ChunkHead,
     raw: Bytes,
-    /// Place of the next record within `raw`.
+    /// Position of the next record within `raw`.
     at: usize,
     /// Number of the next event within the capture.
     event: u64,
-    /// Where the last event is.
+    /// Place of the last event.
     last: EventPlace,
-    /// What its events have come to; `None` when some of them were passed over.
+    /// Totals of its events so far; `None` when some of them were passed over.
     said: Option<Said>,
 }
 
@@ -47,7 +47,7 @@ impl OpenChunk {
         }
     }
 
-    /// Where the last event is.
+    /// The place of the last event.
     pub(super) const fn last(&self) -> EventPlace {
         self.last
     }
@@ -61,7 +61,7 @@ impl OpenChunk {
         true
     }
 
-    /// The next event that is wanted, by its call and offset; `None` at the chunk's end.
+    /// The next selected event, by its call and offset; `None` at the chunk's end.
     pub(super) fn next(&mut self, wanted: impl Fn(u32, u64) -> bool) -> Result<Option<Event>, FileError> {
         // What is not wanted need not be decoded.
         while let Ok(Some((record, next))) = chunk::record_at(&self.raw, self.at)
@@ -94,14 +94,14 @@ impl OpenChunk {
     }
 }
 
-/// The content of a chunk that others will take for that of its digest.
+/// The content of a chunk, checked against its digest, for sharing with other readers.
 pub(super) fn open_checked(opener: &mut Opener, head: &ChunkHead, stored: &[u8]) -> Result<Bytes, FileError> {
     let raw = opener.open(head, stored)?;
     leaves(head, &raw)?;
     Ok(raw)
 }
 
-/// The digests of a chunk's records, which are those that its head promises.
+/// The digests of a chunk's records, checked against its head.
 pub(super) fn leaves(head: &ChunkHead, raw: &Bytes) -> Result<Vec<[u8; 32]>, FileError> {
     let corrupt = |what: String| FileError::corrupt(format!("read chunk {}", head.number), what);
     let leaves = chunk::leaves(raw, head).map_err(corrupt)?;

@@ -1,12 +1,12 @@
-//! A place of a capture that a reader can come back to.
+//! A place in a capture to which a reader can return.
 
-/// Where an event is in the file.
+/// The place of an event in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventPlace {
     /// The byte at which its chunk begins.
     pub(super) chunk: u64,
-    /// Its place within the content of the chunk.
+    /// Position within the content of the chunk.
     pub(super) at: usize,
-    /// Its number within the capture.
+    /// Number of the event within the capture.
     pub(super) event: u64,
 }

@@ -1,15 +1,15 @@
-//! Where a reader goes next.
+//! The reader's route through a file.
 
 use std::collections::VecDeque;
 
-/// Where to go next when only some calls are wanted.
+/// The route when only some calls are selected.
 #[derive(Debug, Default)]
 pub(super) enum Route {
-    /// It has not been asked for.
+    /// The route has not been computed.
     #[default]
     Unknown,
-    /// Part by part: all calls are wanted, or there is no index that can be used.
+    /// The reader goes part by part: all calls are wanted, or there is no index that can be used.
     Onwards,
-    /// To these parts, and nowhere else: chunks, and the end.
+    /// The reader visits only these parts: chunks, and the end.
     Places(VecDeque<u64>),
 }

@@ -1,4 +1,4 @@
-//! Chunks that several readers share: each is opened by whoever needs it first, and lent to the others.
+//! A cache of chunks that several readers share: the first reader that needs a chunk opens it.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::file::{FileError, record::ChunkHead};
 
-/// Opened chunks for readers that go through the same captures at about the same time, such as the clients of a replay:
+/// A cache of opened chunks for readers of the same captures at about the same time, such as the clients of a replay:
 /// hundreds of them cost the work and the memory of one.
 ///
 /// A chunk is known by the digest of its content, so that readers of different captures may share a cache, too. Give it
@@ -17,7 +17,7 @@ use crate::file::{FileError, record::ChunkHead};
 #[derive(Debug)]
 pub struct ChunkCache {
     max_bytes: u64,
-    /// The one that was asked for longest ago first.
+    /// The chunks, least recently used first.
     held: Mutex<VecDeque<Held>>,
 }
 
@@ -28,7 +28,7 @@ struct Held {
     place: Arc<Place>,
 }
 
-/// Where a chunk's content is, or will be once somebody has opened it.
+/// The place of a chunk's content, which is filled when the chunk has been opened.
 type Place = Mutex<Option<Bytes>>;
 
 impl ChunkCache {
@@ -41,8 +41,8 @@ impl ChunkCache {
         }
     }
 
-    /// The content of a chunk: as it was opened before, or by `open`; whoever asks in the meantime waits. A failure is
-    /// not kept: everyone finds the damage for himself.
+    /// Returns the content of a chunk: as it was opened before, or by `open`; whoever asks in the meantime waits. A
+    /// failure is not kept: everyone finds the damage for himself.
     pub(super) fn get(
         &self,
         head: &ChunkHead,
@@ -79,7 +79,7 @@ impl ChunkCache {
     }
 }
 
-/// What is behind the lock is whole whatever panicked: it is changed by single assignments.
+/// Locks the cache, whose content stays valid after a panic: it is changed by single assignments.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

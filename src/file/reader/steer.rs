@@ -1,4 +1,4 @@
-//! The way through a finished capture of which only some calls are wanted: by the index from chunk to chunk.
+//! Skipping of chunks in a finished capture of which only some calls are selected, by the index.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use super::{Reader, route::Route};
 use crate::file::FileError;
 
 impl<R: Read + Seek> Reader<R> {
-    /// Moves to the next part that is worth a look.
+    /// Moves to the next part that may hold selected events.
     pub(super) fn steer(&mut self) -> Result<(), FileError> {
         if matches!(self.route, Route::Unknown) {
             let from = self.scanner.at();

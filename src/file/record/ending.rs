@@ -1,4 +1,4 @@
-//! How a call ended, as it is in a record.
+//! The encoding of a call's ending.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::entries::{Entries, entries, metadata_of};
 use crate::model::event::{Broken, Cancelled, Deadline, Ending, GoAway, Limit as CallLimit, Party, Status};
 
-/// The order of the variants is part of the format.
+/// The ending as stored; the order of the variants is part of the format.
 #[derive(Serialize, Deserialize)]
 pub(super) enum EndHead<'a> {
     Status {

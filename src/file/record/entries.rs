@@ -1,8 +1,8 @@
-//! Pairs of names and values, as they are in a record.
+//! The encoding of pairs of names and values.
 
 use crate::model::event::Metadata;
 
-/// Names with their values.
+/// Pairs of names and values.
 pub(super) type Entries<'a> = Vec<(&'a str, &'a [u8])>;
 
 pub(super) fn entries(metadata: &Metadata) -> Entries<'_> {

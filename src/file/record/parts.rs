@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file::{Summary, digest::Digest};
 
-/// What a chunk holds of one call.
+/// Counts of one call within a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::file) struct CallCount {
     pub(in crate::file) call: u32,
@@ -12,10 +12,10 @@ pub(in crate::file) struct CallCount {
     pub(in crate::file) received: u32,
 }
 
-/// What can be said of a chunk without decompressing it.
+/// The description of a chunk that is readable without decompressing it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::file) struct ChunkHead {
-    /// Counted from 0.
+    /// Number of the chunk, counted from 0.
     pub(in crate::file) number: u64,
     /// Number of its first event, counted from 0 within the capture.
     pub(in crate::file) first_event: u64,
@@ -23,9 +23,9 @@ pub(in crate::file) struct ChunkHead {
     /// Smallest and largest offset, nanoseconds.
     pub(in crate::file) min_offset_ns: u64,
     pub(in crate::file) max_offset_ns: u64,
-    /// True when it holds anything but messages.
+    /// True when the chunk holds other events than messages.
     pub(in crate::file) control: bool,
-    /// Messages of each call that occurs in it, by call number.
+    /// Message counts of each call that occurs in the chunk, by call number.
     pub(in crate::file) calls: Vec<CallCount>,
     pub(in crate::file) codec: u8,
     pub(in crate::file) raw_len: u64,
@@ -49,7 +49,7 @@ pub(in crate::file) struct IndexEntry {
     pub(in crate::file) calls: Vec<u32>,
 }
 
-/// Calls listed in an index entry; beyond that, the entry stands for any call.
+/// Largest number of calls in an index entry; beyond that, the entry stands for any call.
 pub(in crate::file) const MAX_INDEXED_CALLS: usize = 64;
 
 /// Bytes of an encoded entry without calls.
@@ -59,7 +59,7 @@ pub(in crate::file) const INDEX_ENTRY_FIXED_LEN: usize = 5 * 8 + 1 + 8;
 pub(in crate::file) const CHUNK_FIXED_LEN: usize = 8 + 8 + 4 + 8 + 8 + 1 + 8 + 1 + 8 + 8 + 4 + 32;
 
 impl IndexEntry {
-    /// The entry of a chunk whose part begins at `byte`.
+    /// The index entry of a chunk whose part begins at `byte`.
     pub(in crate::file) fn of(byte: u64, head: &ChunkHead) -> Self {
         let calls = if head.calls.len() <= MAX_INDEXED_CALLS {
             head.calls.as_slice()
@@ -78,7 +78,7 @@ impl IndexEntry {
     }
 }
 
-/// Some consecutive chunks, and the way to the block before.
+/// The entries of some consecutive chunks, and the position of the block before.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::file) struct IndexBlock {
     /// Byte at which the previous index block begins; 0 = this is the first.
@@ -128,7 +128,7 @@ impl Done {
         }
     }
 
-    /// The summary of a file of `stored_bytes`.
+    /// The summary for a file of `stored_bytes`.
     pub(in crate::file) const fn summary(&self, stored_bytes: u64) -> Summary {
         Summary {
             events: self.events,

@@ -1,4 +1,4 @@
-//! The ancillary parts of a finished capture, as they name each other.
+//! The chain of ancillary parts in a finished capture.
 
 use std::io::{Read, Seek};
 
@@ -10,18 +10,18 @@ use crate::file::{
     record::Done,
 };
 
-/// How closely parts are looked at that name each other.
+/// How thoroughly the parts of the chain are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::file) enum Look {
-    /// By their first bytes.
+    /// Only their first bytes are checked.
     Head,
-    /// Their checksum holds.
+    /// Their checksum is checked.
     Whole,
 }
 
 impl<R: Read + Seek> Scanner<R> {
-    /// The bytes of the ancillary parts of a finished capture, as they name each other, in the order of the file. One that
-    /// cannot be read ends them, and is the first of them.
+    /// The positions of the chained ancillary parts of a finished capture, in file order. One that cannot be read ends
+    /// them, and is the first of them.
     pub(in crate::file) fn named_ancillary(
         &mut self,
         (end, done): (u64, &Done),
@@ -43,7 +43,7 @@ impl<R: Read + Seek> Scanner<R> {
         Ok(places)
     }
 
-    /// What an ancillary part names as the one before it, by its first bytes; `None` when there is no such part.
+    /// The position of the previous ancillary part, from the first bytes of a part; `None` when there is no such part.
     fn previous_ancillary(&mut self, byte: u64) -> Result<Option<u64>, FileError> {
         let start = self.read(byte, format::PART_HEAD_LEN as u64 + 8)?;
         let Some((head, previous)) = start.split_first_chunk() else {

@@ -1,4 +1,4 @@
-//! Finds parts whose checksum holds, in one pass over the file.
+//! Search for parts with a valid checksum, in one pass over the file.
 //!
 //! What is searched may hold a candidate every few bytes, each of which claims millions of bytes: to compute the checksum
 //! of each by itself would take forever. One running CRC over all bytes is enough: it is linear, so that the CRC of any
@@ -24,39 +24,39 @@ pub(in crate::file) struct FoundPart {
     pub(in crate::file) tag: Tag,
 }
 
-/// A part that may begin at `byte`, whose checksum is at `check`.
+/// A possible part that begins at `byte` and has its checksum at `check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     check: u64,
     byte: u64,
-    /// CRC of everything searched before it.
+    /// CRC of all bytes before it.
     crc: u32,
     is_index: bool,
     is_done: bool,
 }
 
-/// A search from some byte on; parts come in the order in which they end.
+/// A search from a byte position on; parts come in the order in which they end.
 pub(in crate::file) struct Search {
     shift: Shift,
-    /// Bytes before it are in `crc`.
+    /// Position up to which bytes are in `crc`.
     at: u64,
     crc: u32,
-    /// Where beginnings are looked for next; never before `at`.
+    /// Position from which starts of parts are searched; never before `at`.
     from: u64,
     pending: BinaryHeap<Reverse<Candidate>>,
-    /// Bytes read at a time.
+    /// Number of bytes read at a time.
     window: usize,
 }
 
-/// Bytes read at first, for what is sought is often near, and at most.
+/// Number of bytes read first, since the target is often near, and at most.
 const FIRST_WINDOW: usize = 4 << 10;
 const WINDOW: usize = 256 << 10;
 
-/// Bytes from which on a part's beginning tells whether its length fits its kind.
+/// Number of bytes from which a part's beginning shows whether its length fits its kind.
 const TELLING_LEN: usize = PART_HEAD_LEN + 45;
 
 impl<R: Read + Seek> Scanner<R> {
-    /// True when a part whose checksum holds begins at `from` or behind it.
+    /// True when a part with a valid checksum begins at `from` or after it.
     pub(in crate::file) fn any_part_from(&mut self, from: u64) -> Result<bool, FileError> {
         Ok(Search::new(from).next(self)?.is_some())
     }
@@ -74,7 +74,7 @@ impl Search {
         }
     }
 
-    /// The next part whose checksum holds; `None` at the end of the file.
+    /// Finds the next part with a valid checksum; `None` at the end of the file.
     pub(in crate::file) fn next<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
@@ -94,7 +94,7 @@ impl Search {
         }
     }
 
-    /// Takes the bytes of a window up to `until`, or up to the first part that ends in it.
+    /// Searches the bytes of a window up to `until`, or up to the first part that ends in it.
     fn look(&mut self, window: &[u8], until: usize) -> Option<FoundPart> {
         let (start, mut done) = (self.at, 0);
         loop {
@@ -136,7 +136,7 @@ impl Search {
         self.at += bytes.len() as u64;
     }
 
-    /// The next place of the window at which a part's magic stands.
+    /// The next position in the window with the magic number of a part.
     fn next_begin(&self, window: &[u8], start: u64, until: usize) -> Option<usize> {
         let mut at = (self.from - start) as usize;
         loop {
@@ -149,7 +149,7 @@ impl Search {
         }
     }
 
-    /// The candidate that begins with these bytes, when its length fits its kind. Prologue and header have fixed places,
+    /// The candidate that begins with these bytes, if its length fits its kind. Prologue and header have fixed places,
     /// and are not looked for.
     fn candidate(&self, bytes: &[u8]) -> Option<Candidate> {
         let part = format::decode_part_head(*bytes.first_chunk()?).ok()?;
@@ -185,7 +185,7 @@ impl Search {
     }
 }
 
-/// Where a chunk head's number of calls is in its body, and bytes of each.
+/// Position of the number of calls in a chunk head's body, and bytes per call.
 const CALLS_AT: usize = 8 + 8 + 4 + 8 + 8 + 1;
 const CALL_LEN: usize = 12;
 
@@ -200,7 +200,7 @@ impl Candidate {
     }
 }
 
-/// Moves a CRC-32C over bytes that follow: the CRC of `a` and `b` together is that of `a` moved over the length of `b`,
+/// Advances a CRC-32C over appended bytes: the CRC of `a` and `b` together is that of `a` moved over the length of `b`,
 /// added to that of `b`.
 struct Shift {
     /// The operator for 2ⁿ zero bytes: what becomes of each bit.

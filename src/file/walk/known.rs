@@ -1,4 +1,4 @@
-//! What a walk has seen so far, and what must come next.
+//! The state of a walk: the parts seen so far, and the expected next ones.
 
 use crate::file::{
     Damage,
@@ -6,7 +6,7 @@ use crate::file::{
     record::{Body as _, ChunkHead, IndexBlock, IndexEntry},
 };
 
-/// The chunks since the last index block, and the numbers that are due.
+/// The chunks since the last index block, and the expected numbers.
 #[derive(Debug)]
 pub(in crate::file) struct Known {
     /// Number and first event of the next chunk.
@@ -15,13 +15,13 @@ pub(in crate::file) struct Known {
     last_index: u64,
     /// Byte of the last ancillary part; 0 = none.
     last_ancillary: u64,
-    /// False when a part is missing since then.
+    /// False when an ancillary part may be missing since then.
     follows_ancillary: bool,
-    /// What the next index block must list.
+    /// Expected entries of the next index block.
     entries: Vec<IndexEntry>,
     /// False when chunks are missing among these.
     complete: bool,
-    /// Byte of the last chunk, when its content was not what its head says.
+    /// Position of the last chunk, when its content differed from its head.
     lost: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ impl Known {
         self.complete.then_some(self.entries.as_slice())
     }
 
-    /// Bytes of the index block that is due now; `None` when none is, or when what it lists is not known.
+    /// Length of the index block that is due now; `None` when none is, or when what it lists is not known.
     pub(super) fn due_index_len(&self) -> Option<u64> {
         let entries = self.entries().filter(|entries| entries.len() == CHUNKS_PER_INDEX)?;
         let block = IndexBlock {
@@ -68,24 +68,24 @@ impl Known {
         Some(format::encode_part(Tag::Index, &block.to_body().ok()?).len() as u64)
     }
 
-    /// The last chunk is not what its head says: bytes of it may be missing.
+    /// Notes that the last chunk differs from its head: bytes of it may be missing.
     pub(super) const fn lost(&mut self, byte: u64) {
         self.lost = Some(byte);
     }
 
-    /// Where a chunk may stand that comes behind damage at `byte`: behind the beginning of the chunk before, when bytes of
-    /// that may be missing.
+    /// The first position at which a chunk may begin after damage at `byte`: behind the beginning of the chunk before,
+    /// when bytes of that may be missing.
     pub(super) fn search_from(&self, byte: u64) -> u64 {
         self.lost.unwrap_or(byte) + 1
     }
 
-    /// Something could not be read.
+    /// Notes that something could not be read.
     pub(super) const fn misses_a_part(&mut self) {
         self.complete = false;
         self.follows_ancillary = false;
     }
 
-    /// Compares what an ancillary part names as the one before it.
+    /// Compares the position of the previous ancillary part that a part names with the actual one.
     pub(in crate::file) fn ancillary(&mut self, byte: u64, previous: u64) -> Result<(), String> {
         let follows = previous == self.last_ancillary || !self.follows_ancillary;
         (self.last_ancillary, self.follows_ancillary) = (byte, true);
@@ -96,7 +96,7 @@ impl Known {
         }
     }
 
-    /// Chunks that should stand before this one and do not.
+    /// The chunks that are missing before this one.
     pub(super) fn hole(&self, byte: u64, head: &ChunkHead) -> Option<Damage> {
         let (number, event) = self.next;
         if (number, event) == (head.number, head.first_event) {
@@ -114,12 +114,12 @@ impl Known {
         })
     }
 
-    /// True when the chunk's number or events have been there.
+    /// True when the chunk's number or events have occurred already.
     pub(super) const fn is_behind(&self, head: &ChunkHead) -> bool {
         head.number < self.next.0 || head.first_event < self.next.1
     }
 
-    /// Notes a chunk whose head is good.
+    /// Notes a chunk with a valid head.
     pub(in crate::file) fn chunk(&mut self, byte: u64, head: &ChunkHead) {
         self.lost = None;
         self.complete &= self.next == (head.number, head.first_event) && self.entries.len() < CHUNKS_PER_INDEX;
@@ -132,7 +132,7 @@ impl Known {
         );
     }
 
-    /// Compares an index block with the chunks that it speaks of.
+    /// Compares an index block with the chunks that it lists.
     pub(in crate::file) fn index(&mut self, byte: u64, block: &IndexBlock) -> Result<(), String> {
         let same = if self.complete {
             block.entries.len() == self.entries.len() && block.entries.iter().zip(&self.entries).all(is_same)
@@ -154,7 +154,7 @@ impl Known {
     }
 }
 
-/// True when an entry says of a chunk what its head says; one without calls stands for any.
+/// True when an index entry agrees with the chunk's head; one without calls stands for any.
 pub(super) fn is_same((listed, seen): (&IndexEntry, &IndexEntry)) -> bool {
     let calls = if listed.calls.is_empty() {
         &[]

@@ -1,4 +1,4 @@
-//! Where the walk goes on behind damage.
+//! Finds the position at which the walk continues after damage.
 //!
 //! A payload may hold anything: the parts of a whole capture, with checksums that hold. So a good part behind damage is
 //! believed only where something else proves that a part of this file begins there:
@@ -22,7 +22,7 @@ use crate::file::{
     scan::{Content, Found, Scanner, named::Look, search::Search},
 };
 
-/// The places of parts, as far as the file itself tells them.
+/// The positions of parts, as far as the file states them.
 #[derive(Debug, Default)]
 #[expect(clippy::option_option, reason = "not looked for; looked for and not found; found")]
 pub(super) struct Places {
@@ -31,21 +31,21 @@ pub(super) struct Places {
     block: Option<(u64, IndexBlock)>,
 }
 
-/// The index blocks that the summary leads to.
+/// The index blocks that the summary refers to.
 #[derive(Debug)]
 struct Listed {
-    /// Their bytes, in the order of the file.
+    /// Positions of the blocks, in file order.
     blocks: Vec<u64>,
-    /// The ancillary parts that it leads to, in the order of the file.
+    /// Positions of the ancillary parts, in file order.
     ancillary: Vec<u64>,
-    /// Byte of the summary.
+    /// Position of the summary.
     done: u64,
-    /// The byte before the first of them that could not be read; 0 = they are all there.
+    /// Position before the first block that could not be read; 0 = they are all there.
     unread: u64,
 }
 
 impl Places {
-    /// Where the next part behind damage at `byte` begins, when something proves it.
+    /// The proven start of the next part after damage at `byte`.
     pub(super) fn behind<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
@@ -71,8 +71,8 @@ impl Places {
         Ok((unread > byte).then_some(unread))
     }
 
-    /// The same for a chunk whose head is good and that reaches beyond the file's end: only an index proves that bytes of
-    /// it are missing, and that something else stands within it.
+    /// The same for a chunk with a valid head that extends beyond the file's end: only an index proves that bytes of it
+    /// are missing, and that something else stands within it.
     pub(super) fn within<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
@@ -85,7 +85,7 @@ impl Places {
         }
     }
 
-    /// The next part behind `byte`, by the index that the summary leads to; `None` when that does not name `byte`.
+    /// The next part after `byte`, by the index that the summary refers to; `None` when that does not name `byte`.
     fn listed<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
@@ -101,7 +101,7 @@ impl Places {
         }
     }
 
-    /// By an index block that lists the chunks that were read, and the damaged one where it is.
+    /// Finds it by an index block that lists the chunks that were read, and the position of the damaged one.
     fn by_block<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
@@ -164,7 +164,7 @@ impl Listed {
         Ok(Some(listed))
     }
 
-    /// The next place behind `byte`; `None` when `byte` is none of the places.
+    /// The next position after `byte`; `None` when `byte` is none of the places.
     fn next<R: Read + Seek>(
         &self,
         scanner: &mut Scanner<R>,
@@ -194,8 +194,8 @@ impl Listed {
     }
 }
 
-/// The next part behind `byte` in the chunks that an index block at `at` lists: where it says, or wherever a chunk stands
-/// of which it says the same, when bytes are missing or were put in; the block itself when there is none.
+/// The next part after `byte` among the chunks that an index block at `at` lists: where it says, or wherever a chunk
+/// stands of which it says the same, when bytes are missing or were put in; the block itself when there is none.
 fn next_part<R: Read + Seek>(
     scanner: &mut Scanner<R>,
     known: &Known,
@@ -217,8 +217,8 @@ fn next_part<R: Read + Seek>(
     Ok(at)
 }
 
-/// True when a chunk that is to come is at `byte`, and the block says the same of it but for its place. Whoever sent a
-/// payload does not know the offsets of what comes.
+/// True when an expected chunk is at `byte` and its entry agrees except for the position. Whoever sent a payload does
+/// not know the offsets of what comes.
 fn is_listed<R: Read + Seek>(
     scanner: &mut Scanner<R>,
     known: &Known,
@@ -255,8 +255,8 @@ fn index_at<R: Read + Seek>(scanner: &mut Scanner<R>, byte: u64) -> Result<Optio
     })
 }
 
-/// Whether an index block at `byte` may list these chunks, by its first bytes: those that overlap must not cost their
-/// length each.
+/// Whether an index block at `byte` may list these chunks, judged by its first bytes: those that overlap must not cost
+/// their length each.
 fn may_list<R: Read + Seek>(
     scanner: &mut Scanner<R>,
     byte: u64,
@@ -285,7 +285,7 @@ fn may_list<R: Read + Seek>(
     Ok(*found == previous && first.is_some_and(|first| first == entry))
 }
 
-/// By the lengths that the damaged part itself still tells.
+/// Finds it by the lengths that are still readable in the damaged part.
 fn by_lengths<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64) -> Result<Option<u64>, FileError> {
     let len = scanner.len()?;
     for Guess { end, is_chunk } in guesses(scanner, known, byte)? {
@@ -311,7 +311,7 @@ fn by_lengths<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64
     Ok(None)
 }
 
-/// Whether a chunk comes right behind a damaged one, or behind another damaged part.
+/// Whether the next chunk follows a damaged chunk directly, or follows another damaged part.
 const fn follows(behind_chunk: bool, due: (u64, u64), found: (u64, u64)) -> bool {
     if behind_chunk {
         found.0 == due.0.saturating_add(1) && found.1 >= due.1
@@ -320,18 +320,18 @@ const fn follows(behind_chunk: bool, due: (u64, u64), found: (u64, u64)) -> bool
     }
 }
 
-/// Where a damaged part may end.
+/// A possible end of a damaged part.
 #[derive(Debug, Clone, Copy)]
 struct Guess {
     end: u64,
-    /// Whether the part is a chunk then.
+    /// True when the part is a chunk in this case.
     is_chunk: bool,
 }
 
-/// Longest head of a chunk in which a damaged length is repaired: 5,000 calls.
+/// Longest head of a chunk whose damaged length is repaired: 5,000 calls.
 const MAX_REPAIRED: usize = 64 << 10;
 
-/// Bytes of a chunk head behind its stored length: CRC, SHA-256, and the part's own checksum.
+/// Length of a chunk head after its stored length: CRC, SHA-256, and the part's own checksum.
 const BEHIND_STORED_LEN: usize = 4 + 32 + PART_CRC_LEN;
 
 fn guesses<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64) -> Result<Vec<Guess>, FileError> {
@@ -389,7 +389,7 @@ fn guesses<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64) -
     Ok(guesses)
 }
 
-/// The stored length of a chunk head of which one byte of that length is damaged, and nothing else.
+/// Repairs the stored length of a chunk head in which only one byte of that length is damaged.
 fn repaired(part: &[u8], stored_at: usize) -> Option<u64> {
     let (covered, crc) = part.split_at_checked(part.len().checked_sub(PART_CRC_LEN)?)?;
     let (before, rest) = covered.split_at_checked(stored_at)?;

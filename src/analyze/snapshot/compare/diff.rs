@@ -1,11 +1,11 @@
-//! The shortest way from one list of lines to another, in hunks, as a unified diff shows it.
+//! The shortest edit from one list of lines to another, in hunks, as a unified diff shows it.
 
 use crate::model::text::printable;
 
 /// Lines that are shown before and after a change.
 const CONTEXT: usize = 3;
 
-/// Cells of the table that the shortest way is found in: 64 MiB. Texts that differ over more are shown as replaced.
+/// Cells of the table for the search of the shortest edit: 64 MiB. Texts that differ over more are shown as replaced.
 const MAX_CELLS: usize = 16 * 1024 * 1024;
 
 /// Whether a rendered diff has colours.
@@ -13,11 +13,11 @@ const MAX_CELLS: usize = 16 * 1024 * 1024;
 pub enum DiffColour {
     /// No escape sequences.
     Plain,
-    /// Red for what is gone, green for what is new, cyan for places (ANSI escape sequences).
+    /// Red for removed lines, green for added lines, cyan for positions (ANSI escape sequences).
     Ansi,
 }
 
-/// The state of a line: equal, missing or new.
+/// Whether a line is in both texts or in one: equal, missing or new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineChange {
     /// It is in both texts; what the golden text says is shown.
@@ -31,7 +31,7 @@ pub enum LineChange {
 /// A line of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffLine {
-    /// What became of it.
+    /// Which of the texts contain the line.
     pub change: LineChange,
     /// The line without its end.
     pub text: String,
@@ -44,7 +44,7 @@ pub struct Hunk {
     pub golden_line: usize,
     /// First line in the new text, counted from 1.
     pub new_line: usize,
-    /// Its lines.
+    /// Lines of the hunk.
     pub lines: Vec<DiffLine>,
 }
 
@@ -62,7 +62,7 @@ impl GoldenDiff {
         self.hunks.is_empty()
     }
 
-    /// As a unified diff; empty when the texts are alike.
+    /// Renders a unified diff; empty when the texts are alike.
     #[must_use]
     pub fn render(&self, golden: &str, new: &str, colour: DiffColour) -> String {
         const RED: &str = "31";
@@ -98,7 +98,7 @@ impl GoldenDiff {
 }
 
 impl Hunk {
-    /// Lines of one side: those that are in both texts, and those that changed so.
+    /// Formats the range of lines of one side: those that are in both texts, and those that changed so.
     fn count(&self, change: LineChange) -> usize {
         let on_side = |line: &&DiffLine| line.change == change || line.change == LineChange::Same;
         self.lines.iter().filter(on_side).count()
@@ -150,7 +150,7 @@ fn close(hunks: &mut [Hunk], same: &[DiffLine]) {
     }
 }
 
-/// Every line with what became of it, by the longest common subsequence; removals before additions.
+/// Marks every line as same, removed or added, by the longest common subsequence; removals before additions.
 fn changes<'a>(golden: &[&'a str], new: &[&'a str], alike: impl Fn(&str, &str) -> bool) -> Vec<(LineChange, &'a str)> {
     let pairs = golden.iter().zip(new);
     let head = pairs.take_while(|(golden, new)| alike(golden, new)).count();

@@ -1,4 +1,4 @@
-//! Whether two lines are alike.
+//! Comparison of two lines.
 
 use super::tolerance::GoldenTolerance;
 use crate::analyze::snapshot::digest_line::DIGEST;
@@ -49,7 +49,7 @@ pub(super) fn apart(golden: &str, new: &str) -> Option<f64> {
 /// A piece of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Token<'a> {
-    /// Blanks, however many.
+    /// White space of any length.
     Blank,
     /// A number with a point or an exponent.
     Measured(f64),
@@ -95,7 +95,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The measured number that a text begins with, and its length: digits, then a point and digits, an exponent, or both.
+/// The measured number at the start of a text, and its length: digits, then a point and digits, an exponent, or both.
 /// It ends where no letter or digit follows. What is before it is a token of its own, so it begins a word.
 fn measured(text: &str) -> Option<(usize, f64)> {
     let bytes = text.as_bytes();

@@ -1,4 +1,4 @@
-//! Reading a baseline file.
+//! The reader of baseline files.
 
 use std::collections::BTreeMap;
 
@@ -16,42 +16,42 @@ pub enum BaselineError {
     /// The text is no JSON object.
     #[error("could not read the baseline: {problem}")]
     Syntax {
-        /// What is wrong, with its line where the parser tells it.
+        /// The problem, with its line where the parser gives it.
         problem: String,
     },
-    /// Another version.
+    /// The file has another version.
     #[error("could not read the baseline: `baseline` is {found}, this build reads {VERSION}; save it again")]
     Version {
-        /// The version that was found.
+        /// The version in the file.
         found: String,
     },
     /// A key is missing.
     #[error("could not read the baseline: key `{key}` is missing; save it again, or write null for what is not judged")]
     Missing {
-        /// The key.
+        /// The missing key.
         key: &'static str,
     },
     /// A key that no baseline has.
     #[error("could not read the baseline: key `{key}` is unknown; known are {known}")]
     Unknown {
-        /// The key.
+        /// The unknown key.
         key: String,
         /// The keys of a baseline.
         known: String,
     },
-    /// A key holds what it must not.
+    /// A key has an invalid value.
     #[error("could not read the baseline: `{key}` must be {expected}, not {found}")]
     Value {
-        /// The key.
+        /// The key with the invalid value.
         key: &'static str,
-        /// What it must be.
+        /// The expected kind of value.
         expected: &'static str,
-        /// What it is.
+        /// The value in the file.
         found: String,
     },
 }
 
-/// Keys that files of earlier builds lack.
+/// Keys that files of earlier builds do not have.
 const LATER: [&str; 3] = ["inter_arrival_max_ns", "captures", "spread"];
 
 pub(super) fn parse(text: &str) -> Result<Baseline, BaselineError> {

@@ -1,11 +1,11 @@
-//! The metrics that are judged.
+//! The metrics that are compared with the baseline.
 
 use super::{
     noise::{self, Noise},
     values::Baseline,
 };
 
-/// Which way is better.
+/// Whether a lower or a higher value is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
     Higher,

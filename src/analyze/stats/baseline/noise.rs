@@ -1,58 +1,58 @@
-//! How much a metric moves by itself: what is no more than that is no regression.
+//! Noise of a metric from run to run: what is no more than that is no regression.
 
 use super::values::Baseline;
 
-/// Frames or rows by which two recordings of one stream differ because they were begun and stopped at other moments.
+/// Frames or rows by which two recordings of one stream differ because they started and stopped at different moments.
 const COUNT: f64 = 2.0;
 
-/// Seconds by which the time of a whole recording differs: sockets, schedulers and bursts move its first and its last
+/// Seconds by which the durations of two recordings differ: sockets, schedulers and bursts move its first and its last
 /// frame by tens of milliseconds. Of a burst of 8 frames in 15 ms no rate can be told.
 const RECORDING_S: f64 = 0.1;
 
-/// Nanoseconds by which the first frame differs: a connection, its TLS handshake, a name that is looked up, and a thread
-/// that is woken late on a busy machine. Nobody who waits for a picture notices it.
+/// Nanoseconds by which the time to the first frame differs from run to run: a connection, its TLS handshake, a name
+/// that is looked up, and a thread that is woken late on a busy machine. Nobody who waits for a picture notices it.
 const FIRST_FRAME_NS: f64 = 100_000_000.0;
 
-/// The first frame is one event in a recording and no mean of many; such waits spread about as far as they are long
-/// themselves. It must take three times as long before that says anything: of 6,000 recordings of jobs that were as good as
-/// ever, and waited by an exponential distribution, 21 took twice as long, and none so long. A job that is slower in all
-/// shows in its rates.
+/// Extra tolerance for the first frame, which is one event per recording and not a mean; such waits spread about as far
+/// as they are long themselves. It must take three times as long before that says anything: of 6,000 recordings of jobs
+/// that were as good as ever, and waited by an exponential distribution, 21 took twice as long, and none so long. A job
+/// that is slower in all shows in its rates.
 const ONE_WAIT: f64 = 2.0;
 
-/// Standard deviations between the captures of a baseline that a mean or a count of many frames may lie away: of a metric
-/// that is distributed normally, a 30,000th lies farther.
+/// Tolerated distance of a mean or a count of many frames, in standard deviations between the captures of a baseline;
+/// of a metric that is distributed normally, a 30,000th lies farther.
 const SPREADS: f64 = 4.0;
 
-/// So many more, divided by the captures but one, for a single event: its distribution has a long tail, which a few captures
-/// do not show. With five captures that is 14 in all, where a normal distribution that is known by five samples would have
-/// its 10,000th.
+/// Additional standard deviations for a single event, divided by the number of captures minus one; its distribution has
+/// a long tail, which a few captures do not show. With five captures that is 14 in all, where a normal distribution
+/// that is known by five samples would have its 10,000th.
 const UNSEEN_TAIL: f64 = 40.0;
 
-/// Waits that must lie beyond a percentile for it to be a property of the stream rather than of single waits.
+/// Number of waits beyond a percentile from which it describes the stream and not single waits.
 const BEYOND: f64 = 10.0;
 
-/// How a metric moves by itself.
+/// The kind of noise of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Noise {
-    /// As a count of frames or rows.
+    /// Noise of a count of frames or rows.
     Count,
-    /// As what came in the time of the recording.
+    /// Noise of a rate over the duration of the recording.
     Rate,
-    /// As the time to the first frame.
+    /// Noise of the time to the first frame.
     FirstFrame,
-    /// As a percentile of the times between frames.
+    /// Noise of a percentile of the times between frames.
     Percentile(Percentile),
 }
 
-/// A percentile of the times between frames.
+/// Noise of a percentile of the times between frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Percentile {
-    /// The share of waits beyond it.
+    /// The share of waits beyond the percentile.
     beyond: f64,
-    /// Nanoseconds by which it differs: timers, schedulers and delayed acknowledgements.
+    /// Nanoseconds by which the percentile differs from run to run: timers, schedulers and delayed acknowledgements.
     floor_ns: f64,
-    /// The next larger figure of the baseline: frames that come in bursts let a percentile jump from within the bursts to
-    /// the pauses between them, and the figure above it tells how far that is.
+    /// The next larger figure in the baseline: frames that come in bursts let a percentile jump from within the bursts
+    /// to the pauses between them, and the figure above it tells how far that is.
     next: fn(&Baseline) -> Option<f64>,
 }
 
@@ -63,14 +63,14 @@ pub(super) const P50: Noise = Noise::Percentile(Percentile {
     next: |of| of.inter_arrival_p95_ns,
 });
 
-/// 95 %.
+/// The 95th percentile.
 pub(super) const P95: Noise = Noise::Percentile(Percentile {
     beyond: 0.05,
     floor_ns: 20_000_000.0,
     next: |of| of.inter_arrival_p99_ns,
 });
 
-/// 99 %.
+/// The 99th percentile.
 pub(super) const P99: Noise = Noise::Percentile(Percentile {
     beyond: 0.01,
     floor_ns: 50_000_000.0,
@@ -78,12 +78,13 @@ pub(super) const P99: Noise = Noise::Percentile(Percentile {
 });
 
 impl Noise {
-    /// True when it has nothing to do with time.
+    /// True when the metric is a count and does not depend on time.
     pub(super) const fn is_count(self) -> bool {
         matches!(self, Self::Count)
     }
 
-    /// By how much a metric that was `before` moves by itself, in its unit; `None` when there is too little to judge it by.
+    /// How much a metric with the value `before` varies from run to run, in its unit; `None` when there is too little
+    /// to judge it by.
     pub(super) fn of(self, key: &str, before: f64, baseline: &Baseline, now: &Baseline) -> Option<f64> {
         let frames = |of: &Baseline| of.frames.unwrap_or(f64::INFINITY);
         let (floor, spreads) = match self {

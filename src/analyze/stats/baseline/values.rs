@@ -14,33 +14,33 @@ pub(crate) const VERSION: u32 = 1;
 pub struct Baseline {
     /// Version of the file, `VERSION`.
     pub baseline: u32,
-    /// Whether the times are those of a delivery, or were derived from the rows of an import.
+    /// Whether the times were measured at delivery, or derived from the rows of an import.
     pub timing: TimingSource,
-    /// Frames.
+    /// Number of frames.
     pub frames: Option<f64>,
-    /// Rows.
+    /// Number of rows.
     pub rows: Option<f64>,
-    /// Frames in a second.
+    /// Frames per second.
     pub frames_per_s: Option<f64>,
-    /// Rows in a second.
+    /// Rows per second.
     pub rows_per_s: Option<f64>,
-    /// 10⁶ bytes of messages in a second.
+    /// Megabytes (10⁶ bytes) of messages per second.
     pub megabytes_per_s: Option<f64>,
-    /// From the opening of a call to its first message, the longest of all calls.
+    /// Longest time from the opening of a call to its first message, over all calls.
     pub first_frame_ns: Option<f64>,
     /// Median time between messages.
     pub inter_arrival_p50_ns: Option<f64>,
-    /// 95 % of the times between messages are no longer.
+    /// 95th percentile of the times between messages.
     pub inter_arrival_p95_ns: Option<f64>,
-    /// 99 % of the times between messages are no longer.
+    /// 99th percentile of the times between messages.
     pub inter_arrival_p99_ns: Option<f64>,
     /// The longest time between messages; it is not judged, but tells how far the others may go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inter_arrival_max_ns: Option<f64>,
-    /// Captures that it was made of; the metrics are the medians of theirs.
+    /// Number of captures that the baseline was made from; the metrics are the medians of theirs.
     #[serde(skip_serializing_if = "is_one")]
     pub captures: u32,
-    /// By metric, the standard deviation between the captures, where there are several.
+    /// Standard deviation between the captures, by metric, where there are several.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub spread: BTreeMap<&'static str, f64>,
 }

@@ -1,4 +1,4 @@
-//! Counts of keys by their upper 16 bits, in pages that exist once something falls into them.
+//! Histogram of keys by their upper 16 bits, in pages that are allocated when they are used.
 
 use super::key::value;
 
@@ -12,10 +12,10 @@ pub(super) const MAX_PAGES: usize = 65_536;
 /// Counts of keys; 65,536 bins at most.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Histogram {
-    /// Page number and page, by number.
+    /// Page numbers and pages, in the order of numbers.
     pages: Vec<(u8, Box<[u64; PAGE]>)>,
     count: u64,
-    /// The smallest and the largest key, so that no percentile lies beyond them.
+    /// The smallest and the largest key, which bound all percentiles.
     extremes: Option<(u32, u32)>,
 }
 
@@ -47,7 +47,7 @@ impl Histogram {
         self.count
     }
 
-    /// The middle of the bin in which the value of a rank lies.
+    /// The middle of the bin that contains the value of a rank.
     pub(super) fn at(&self, rank: u64) -> f64 {
         let mut before = 0;
         for (page, counts) in &self.pages {

@@ -1,6 +1,6 @@
-//! Keys of values: whole numbers in the order of the values.
+//! Integer keys of values: whole numbers in the order of the values.
 
-/// Bits that sort as the floats do; both zeros are one.
+/// The key of a float: keys sort as the floats do; both zeros are one.
 pub(crate) fn key(value: f32) -> u32 {
     let bits = (value + 0.0).to_bits();
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }

@@ -1,30 +1,31 @@
-//! The rows of one call, one after the other.
+//! Classification of the rows of one call, in order of arrival.
 
 use std::collections::VecDeque;
 
-/// Rows that a duplicate is looked for among: more than a burst, and no burden.
+/// Number of recent rows among which a duplicate is searched: more than a burst, and no burden.
 const RECENT: usize = 64;
 
-/// A row that begins more than this many rows before the one before it is not late: the clock went back.
+/// A row that begins more than this many rows before its predecessor starts a new count and is not late: the clock went
+/// back.
 const MAX_LATE_ROWS: i64 = 64;
 
-/// What a row is to the rows before it.
+/// The relation of a row to the rows before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The first one.
+    /// The first row.
     First,
-    /// It begins no earlier than the row before it.
+    /// The row begins no earlier than its predecessor.
     Next {
-        /// From start to start.
+        /// Time from start to start.
         step_ms: i64,
-        /// From the end of the row before it, where that has one, to its start.
+        /// Time from the end of the predecessor, where it has one, to the start of the row.
         joint_ms: Option<i64>,
     },
-    /// It came before.
+    /// The row repeats an earlier row.
     Duplicate,
-    /// It begins before the row before it.
+    /// The row begins before its predecessor.
     Late,
-    /// It begins so far before the row before it that a new count begins with it.
+    /// The row begins so far before its predecessor that it starts a new count.
     ClockBack,
 }
 
@@ -33,7 +34,7 @@ pub(super) enum Step {
 pub(super) struct Follow {
     /// Start and end of the row with the latest start.
     latest: Option<(i64, Option<i64>)>,
-    /// The last duration or step that was more than nothing.
+    /// The last duration or step above zero.
     row_ms: i64,
     recent: VecDeque<(i64, Option<i64>, Option<i64>)>,
 }

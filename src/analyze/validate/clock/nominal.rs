@@ -1,26 +1,26 @@
-//! What a regular stream of rows looks like: how far apart its rows are.
+//! The nominal spacing of rows in a regular stream. How far apart its rows are.
 
 use super::row::{Basis, RowTime, TOLERANCE, TOLERANCE_MS, What};
 
 /// Timestamps are whole milliseconds: rows that are closer than this cannot be told apart by them.
 const MIN_RESOLVABLE_MS: f64 = 2.0;
 
-/// Whole milliseconds make two distances differ by up to so many; what differs more is no rounding.
+/// Rounding to whole milliseconds makes two distances differ by up to this much; what differs more is no rounding.
 const ROUNDING_MS: f64 = 1.0;
 
-/// Rows that are this much farther apart than they are long leave something out.
+/// Rows farther apart than this multiple of their duration leave something out.
 const APART: f64 = 1.25;
 
-/// The usual distance of rows.
+/// The nominal spacing of rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Nominal {
-    /// From one start to the next, milliseconds; `None` when nothing tells.
+    /// Time from one start to the next, milliseconds; `None` when nothing tells.
     pub(super) dt_ms: Option<f64>,
-    /// From one row number to the next, where rows are numbered.
+    /// Difference from one row number to the next, where rows are numbered.
     step: Option<i64>,
-    /// From start to end of a row, milliseconds, where rows say it.
+    /// Time from start to end of a row, milliseconds, where rows state it.
     pub(super) duration_ms: Option<f64>,
-    /// Whether somebody said so.
+    /// Whether the spacing is given or measured.
     pub(super) basis: Basis,
 }
 
@@ -36,7 +36,8 @@ impl Default for Nominal {
 }
 
 impl Nominal {
-    /// Out of some rows and what is known, and whether the two contradict each other: then the rows are believed.
+    /// Derives the spacing from some rows and the given values, and whether the two contradict each other: then the
+    /// rows are believed.
     ///
     /// Where rows mostly follow each other at the distance of their own length, that is it. Where they follow closer,
     /// they overlap by design, and their distance counts. Where they are mostly farther apart, rows are missing.
@@ -70,7 +71,7 @@ impl Nominal {
         (nominal, None)
     }
 
-    /// From one row to the other in rows; 1 is right behind it. `None` when nothing tells.
+    /// Distance of two rows, in rows; 1 is right behind it. `None` when nothing tells.
     pub(super) fn rows(&self, from: &RowTime, to: &RowTime) -> Option<f64> {
         if let Some(step) = self.step {
             return Some((to.index?.checked_sub(from.index?)?) as f64 / step as f64);
@@ -78,14 +79,14 @@ impl Nominal {
         Some((to.start_ms?.checked_sub(from.start_ms?)?) as f64 / self.dt_ms?)
     }
 
-    /// How much later than right behind it the row begins, milliseconds.
+    /// Deviation of a row's start from the position right after the other row, milliseconds; positive when late.
     pub(super) fn deviation_ms(&self, from: &RowTime, to: &RowTime) -> Option<f64> {
         let apart = (to.start_ms?.checked_sub(from.start_ms?)?) as f64;
         let rows = self.step.and_then(|_| self.rows(from, to)).unwrap_or(1.0);
         Some(apart - rows * self.dt_ms?)
     }
 
-    /// The two claim the same place.
+    /// True when both rows claim the same position.
     pub(super) fn is_twin(&self, old: &RowTime, row: &RowTime) -> bool {
         match self.step {
             Some(_) => old.index == row.index,
@@ -98,13 +99,14 @@ impl Nominal {
     }
 }
 
-/// Known and learnt are the same; or the rows do not say how long they are, and every other one may be lost.
+/// True when the given and the measured value are the same; or the rows do not say how long they are, and every other
+/// one may be lost.
 fn agrees(known: f64, learnt: f64, own: Option<f64>) -> bool {
     let times = own.map_or((learnt / known).round().max(1.0), |_| 1.0);
     (learnt - times * known).abs() <= TOLERANCE_MS.max(TOLERANCE * learnt)
 }
 
-/// From one start to the next; where rows are numbered, for each number.
+/// Time from one start to the next; where rows are numbered, for each number.
 fn distance(a: &RowTime, b: &RowTime, step: Option<i64>) -> Option<f64> {
     let apart = b.start_ms?.checked_sub(a.start_ms?)? as f64;
     let rows = match step {
@@ -114,7 +116,7 @@ fn distance(a: &RowTime, b: &RowTime, step: Option<i64>) -> Option<f64> {
     (apart > 0.0 && rows > 0.0).then_some(apart / rows)
 }
 
-/// The mean of the distances that lie about their median, so that whole milliseconds do not show.
+/// The mean of the distances close to their median, which averages out the rounding to whole milliseconds.
 fn usual(distances: &[f64]) -> Option<f64> {
     let mut sorted = distances.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,54 +1,56 @@
-//! A clock that stands still: rows that bear the time of the row before them, and are other rows.
+//! Detection of a clock that stands still: rows that bear the time of the row before them, and are other rows.
 
 use super::row::RowTime;
 
-/// Rows in a run from which the clock stands still; fewer are taken for rows that came twice, or for rows of two sources.
+/// Number of rows with the same time from which the clock counts as standing still; fewer are taken for rows that came
+/// twice, or for rows of two sources.
 pub(crate) const STANDSTILL: u64 = 8;
 
-/// Rows of a whole stream from which one time for all of them is told, though they are fewer than [`STANDSTILL`].
+/// Number of rows from which a stream with one time for all rows is reported, although they are fewer than
+/// [`STANDSTILL`].
 const WHOLE_STREAM: u64 = 3;
 
-/// The run of rows at one time, as it grows.
+/// The current run of rows that have the same time.
 #[derive(Debug, Default)]
 pub(super) struct Still {
     /// The first row of the run.
     first: Option<RowTime>,
-    /// What differs from row to row, of the last one.
+    /// Content of the last row that differs from row to row.
     last: (Option<i64>, u64),
-    /// The rows behind the first, as long as they may yet be told one by one.
+    /// The rows after the first, as long as they may still be reported one by one.
     waiting: Vec<RowTime>,
-    /// How many there are.
+    /// Number of rows in the run.
     rows: u64,
-    /// Rows that are known to be lost among them.
+    /// Rows in the run that are known to be lost.
     lost: u64,
-    /// Time has moved on before.
+    /// True when the time has moved on before this run.
     moved: bool,
 }
 
 /// The result of a run.
 #[derive(Debug)]
 pub(super) enum Run {
-    /// So few rows that each is judged for itself.
+    /// A run so short that each row is judged by itself.
     Short(Vec<RowTime>),
-    /// The clock stood still.
+    /// A run in which the clock stood still.
     Standstill(Standstill),
 }
 
-/// A run of rows at one time.
+/// A run of rows that have the same time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standstill {
     /// The second row of the run, at which it shows.
     pub(super) row: RowTime,
-    /// Rows of the run, the first among them.
+    /// Rows of the run, including the first.
     pub(super) rows: u64,
-    /// Rows that are known to be lost among them.
+    /// Rows of the run that are known to be lost.
     pub(super) lost: u64,
-    /// No row of the stream bears another time.
+    /// True when no row of the stream has another time.
     pub(super) whole: bool,
 }
 
 impl Still {
-    /// True when the row bears the time of the one before it, and is another row; it is kept here then.
+    /// True when the row has the time of its predecessor and is a different row; it is kept here then.
     pub(super) fn holds(&mut self, row: RowTime) -> bool {
         let this = (row.index, row.mark);
         let (index, mark) = self.last;
@@ -74,7 +76,7 @@ impl Still {
         true
     }
 
-    /// The run has ended: `next` is the row with which another one begins, if there is one.
+    /// Ends the run: `next` is the row with which another one begins, if there is one.
     pub(super) fn end(&mut self, next: Option<RowTime>) -> Run {
         let waiting = std::mem::take(&mut self.waiting);
         let (rows, lost) = (std::mem::take(&mut self.rows) + 1, std::mem::take(&mut self.lost));

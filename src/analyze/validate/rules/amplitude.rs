@@ -1,4 +1,4 @@
-//! Intensities that cannot be.
+//! Rules about impossible intensities.
 
 use crate::{
     analyze::validate::{
@@ -23,7 +23,7 @@ pub(crate) const OUT_OF_RANGE_AMPLITUDE: Rule = Rule {
     hint: "the gain or the unit changed, or the bounds are too narrow",
 };
 
-/// Judges a row of which one pass has told that a value lies outside.
+/// Judges a row with a value outside the limits.
 pub(crate) fn out_of_range(log: &mut FindingLog, place: Place, row: &Row<'_>, scans: &[Scan], bounds: &Span<f64>) {
     let outside = |value: f32| value.is_finite() && !(bounds.min..=bounds.max).contains(&f64::from(value));
     let candidates =

@@ -1,4 +1,4 @@
-//! The request against what came: a job that streams less than it was asked for.
+//! Rules that compare the request with the stream: a job that streams less than it was asked for.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
     model::text::grouped,
 };
 
-/// Less than was asked for.
+/// The stream contains less than was requested.
 pub(crate) const REQUEST_NOT_MET: Rule = Rule {
     id: "request-not-met",
     severity: Severity::Error,
@@ -70,13 +70,13 @@ pub(crate) fn channels(log: &mut FindingLog, expect: &Expectations, seen: &BTree
     });
 }
 
-/// How channels stand to the window that was asked for.
+/// How the streamed channels fit the requested range.
 enum Fit {
-    /// Evenly spread from its beginning to its end.
+    /// The channels are spread evenly from its beginning to its end.
     Covers,
-    /// Some of it.
+    /// The channels cover a part of it.
     Part,
-    /// None of it: they are counted otherwise.
+    /// No channel lies in it: they are counted otherwise.
     OtherNumbers,
 }
 

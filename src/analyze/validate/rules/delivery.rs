@@ -1,4 +1,4 @@
-//! How promptly messages come. Not judged where offsets come from the rows' own times.
+//! Rules about the timing of the delivery. Not judged where offsets come from the rows' own times.
 
 use crate::{
     analyze::validate::{
@@ -36,7 +36,7 @@ pub(crate) const STALL: Rule = Rule {
     hint: "the server or its source paused; compare with the rows' own times",
 };
 
-/// Too few frames or bytes in a second.
+/// Too few frames or bytes per second.
 pub(crate) const LOW_THROUGHPUT: Rule = Rule {
     id: "low-throughput",
     severity: Severity::Warning,
@@ -77,7 +77,7 @@ pub(crate) fn stall(log: &mut FindingLog, place: Place, silence_ns: u64, expect:
     });
 }
 
-/// `messages` and `bytes` came in `lasted_ns`, the first message left out.
+/// Judges the throughput of `messages` and `bytes` within `lasted_ns`, the first message not included.
 pub(crate) fn low_throughput(
     log: &mut FindingLog,
     place: Place,

@@ -1,4 +1,4 @@
-//! What changes in mid-stream and should not.
+//! Rules about changes in mid-stream.
 
 use crate::{
     analyze::validate::{
@@ -9,7 +9,7 @@ use crate::{
     model::finding::{Place, Severity},
 };
 
-/// Another number of bins.
+/// The number of bins changed.
 pub(crate) const SHAPE_CHANGE: Rule = Rule {
     id: "shape-change",
     severity: Severity::Warning,
@@ -22,7 +22,7 @@ pub(crate) const SHAPE_CHANGE: Rule = Rule {
     hint: "the job was reconfigured, or the port was reused for another job",
 };
 
-/// Another canvas.
+/// The canvas changed.
 pub(crate) const CANVAS_CHANGE: Rule = Rule {
     id: "canvas-change",
     severity: Severity::Warning,
@@ -34,7 +34,7 @@ pub(crate) const CANVAS_CHANGE: Rule = Rule {
     hint: "the view was reopened, or two views are mixed",
 };
 
-/// Another job.
+/// The job changed.
 pub(crate) const JOB_CHANGE: Rule = Rule {
     id: "job-change",
     severity: Severity::Warning,
@@ -59,7 +59,7 @@ pub(crate) const UNKNOWN_FIELDS: Rule = Rule {
     hint: "the server uses a newer schema: get its .proto file",
 };
 
-/// What is remembered of a call.
+/// The state of a call for these rules.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     canvas: Option<String>,

@@ -1,4 +1,4 @@
-//! How calls end, and what was lost on the way.
+//! Rules about endings of calls and about lost messages.
 
 use crate::{
     analyze::validate::{
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A status other than OK.
+/// A call ended with a status other than OK.
 pub(crate) const ERROR_STATUS: Rule = Rule {
     id: "error-status",
     severity: Severity::Error,
@@ -40,7 +40,7 @@ pub(crate) const BROKEN_CALL: Rule = Rule {
     hint: "the server, or something on the way to it, failed: look at its log at this time",
 };
 
-/// A limit of ours.
+/// A time limit of the recorder ended a call.
 pub(crate) const DEADLINE: Rule = Rule {
     id: "deadline",
     severity: Severity::Error,
@@ -108,23 +108,23 @@ pub(crate) fn gap(log: &mut FindingLog, place: Place, gap: &Gap) {
     });
 }
 
-/// What came before an ending.
+/// The facts before an ending.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Before {
-    /// Messages that were received.
+    /// Number of messages received.
     pub(crate) messages: u64,
     /// Nanoseconds since the last of them.
     pub(crate) silence_ns: u64,
 }
 
-/// What an ending says of its stream.
+/// What an ending means for its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The server had no more to say.
+    /// The server finished the stream.
     Complete,
-    /// Someone on this side had enough.
+    /// The client ended the stream.
     Stopped,
-    /// It failed, and that is an error finding.
+    /// The stream failed, which is a finding of severity error.
     Failed,
 }
 

@@ -1,4 +1,4 @@
-//! What was asked for or promised: bins, frequencies, length, streams.
+//! Rules about what was requested or promised: bins, frequencies, length, streams.
 
 use crate::{
     analyze::validate::{
@@ -14,7 +14,7 @@ use crate::{
     model::text::grouped,
 };
 
-/// Another number of bins than configured.
+/// The number of bins differs from the configured one.
 pub(crate) const UNEXPECTED_BINS: Rule = Rule {
     id: "unexpected-bins",
     severity: Severity::Error,
@@ -27,7 +27,7 @@ pub(crate) const UNEXPECTED_BINS: Rule = Rule {
     hint: "compare frequencies_list of the configure response with what the server sends",
 };
 
-/// Frequencies outside what was asked for.
+/// Frequencies lie outside the requested range.
 pub(crate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
     id: "out-of-range-frequency",
     severity: Severity::Warning,
@@ -41,7 +41,7 @@ pub(crate) const OUT_OF_RANGE_FREQUENCY: Rule = Rule {
     hint: "the server rounds the range to its bins, or misunderstands it",
 };
 
-/// Fewer rows or frames than there should be.
+/// The stream has fewer rows or frames than expected.
 pub(crate) const SHORT_STREAM: Rule = Rule {
     id: "short-stream",
     severity: Severity::Error,
@@ -55,7 +55,7 @@ pub(crate) const SHORT_STREAM: Rule = Rule {
     hint: "the recording is shorter than the requested window, or the stream ended early",
 };
 
-/// Fewer streams than there should be.
+/// The capture has fewer streams than expected.
 pub(crate) const MISSING_STREAM: Rule = Rule {
     id: "missing-stream",
     severity: Severity::Error,
@@ -68,10 +68,11 @@ pub(crate) const MISSING_STREAM: Rule = Rule {
     hint: "record all streams of the job together; each frame is delivered only once",
 };
 
-/// Part of the asked rows that must come.
+/// Share of the requested rows that must arrive.
 const COMPLETE: f64 = 0.95;
 
-/// Windows are asked for in whole seconds, and recordings do not begin on them: so many may be lacking.
+/// Tolerance in seconds, because time ranges are requested in whole seconds and recordings do not start on them: so
+/// many may be lacking.
 const WINDOW_SLACK_S: f64 = 1.0;
 
 pub(crate) fn unexpected_bins(log: &mut FindingLog, place: Place, bins: usize, expected: &Expected<u64>) -> bool {
@@ -120,7 +121,7 @@ pub(crate) fn out_of_range_frequency(log: &mut FindingLog, expect: &Expectations
     );
 }
 
-/// How long a capture is.
+/// Length of a capture.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Length {
     /// Frames of all calls.
@@ -169,7 +170,7 @@ pub(crate) fn short_stream(log: &mut FindingLog, expect: &Expectations, length: 
     }
 }
 
-/// `streams` were recorded; `panda` of them are known to be parts of a whole.
+/// Judges the number of recorded `streams`; `panda` of them are known to be parts of a whole.
 pub(crate) fn missing_stream(log: &mut FindingLog, expect: &Expectations, streams: u32, is_parted: bool) {
     let Some(expected) = &expect.streams else { return };
     let judged = is_parted || expected.source != ExpectationSource::Response;

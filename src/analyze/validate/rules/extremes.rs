@@ -1,4 +1,4 @@
-//! Declared against actual extremes.
+//! Rules that compare declared extremes with actual ones.
 
 use crate::{
     analyze::validate::{
@@ -10,7 +10,7 @@ use crate::{
     model::finding::{Place, Severity},
 };
 
-/// Extremes upside down.
+/// The declared maximum is below the declared minimum.
 pub(crate) const MAX_BELOW_MIN: Rule = Rule {
     id: "max-below-min",
     severity: Severity::Error,
@@ -22,7 +22,7 @@ pub(crate) const MAX_BELOW_MIN: Rule = Rule {
     hint: "the server swaps its extremes, or sends their initial values",
 };
 
-/// Extremes that are not those of the values.
+/// The declared extremes are not those of the values.
 pub(crate) const EXTREMES_MISMATCH: Rule = Rule {
     id: "extremes-mismatch",
     severity: Severity::Error,
@@ -52,19 +52,19 @@ pub(crate) const GLOBAL_MAXIMUM_FELL: Rule = Rule {
 /// Relative difference of a double from the float that it was computed from.
 const RELATIVE: f64 = 1e-6;
 
-/// What is remembered of a call's extremes.
+/// The state of a call for these rules.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
     maximum: Option<f64>,
 }
 
-/// What explains extremes that do not match.
+/// A reason why extremes may not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Excuse {
     None,
     /// Values are missing or shifted, so that declared extremes may lie outside the actual ones.
     Fewer,
-    /// The values are not those that the extremes were computed from.
+    /// The values are not those from which the extremes were computed.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! Intensities that stand still while time goes on.
+//! Rules about intensities that do not change over time.
 
 use bytes::Bytes;
 
@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// Bytes that a compressed frame may inflate to, to be compared with the next once more: both are in memory then.
+/// Largest inflated size of a compressed frame that is compared with the next one, in bytes: both are in memory then.
 const MAX_COMPARED: u64 = 32 << 20;
 
-/// The whole payload stands still.
+/// The whole payload does not change.
 pub(crate) const FROZEN_PAYLOAD: Rule = Rule {
     id: "frozen-payload",
     severity: Severity::Error,
@@ -36,7 +36,7 @@ pub(crate) const FROZEN_PAYLOAD: Rule = Rule {
     hint: "the server repeats its last spectrum: its source has stopped",
 };
 
-/// One sensor stands still.
+/// One sensor does not change.
 pub(crate) const STUCK_SENSOR: Rule = Rule {
     id: "stuck-sensor",
     severity: Severity::Warning,
@@ -49,13 +49,13 @@ pub(crate) const STUCK_SENSOR: Rule = Rule {
     hint: "the channel is stuck or padded",
 };
 
-/// Values that must be equal before it cannot be chance.
+/// Number of equal values from which chance is excluded.
 const MIN_VALUES: usize = 16;
 
-/// Rows in which one sensor must be equal before it cannot be chance.
+/// Number of rows with an equal sensor from which chance is excluded.
 const MIN_ROWS: usize = 8;
 
-/// What is remembered of the last frame: the message itself, cheaply, and what tells it apart at a glance.
+/// The state about the last frame: the message itself, cheaply, and what tells it apart at a glance.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     data: Bytes,
@@ -70,7 +70,7 @@ struct Glance {
     time: Option<(i64, i64)>,
 }
 
-/// How a call speaks, to read its last message again.
+/// Dialect and layout of a call, to decode its last message again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Speech<'a> {
     pub(crate) dialect: Dialect,
@@ -78,18 +78,18 @@ pub(crate) struct Speech<'a> {
     pub(crate) encoding: &'a str,
 }
 
-/// What of a frame repeats what was before.
+/// Which part of a frame repeats the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeats {
     Nothing,
-    /// Its first row is the last one of the frame before.
+    /// Its first row equals the last row of the frame before.
     FirstRow,
-    /// It is the frame before.
+    /// The whole frame equals the frame before.
     Frame,
 }
 
 impl Memory {
-    /// Compares a frame with the last one, exactly, but only when they look alike.
+    /// Compares a frame with the last one, exactly, but only when their marks are equal.
     pub(crate) fn compare(&self, speech: Speech<'_>, frame: &Frame<'_>) -> Repeats {
         let Some(row) = frame.rows.first().filter(|row| !row.sensors.is_empty()) else {
             return Repeats::Nothing;
@@ -140,7 +140,7 @@ fn glance(row: &Row<'_>) -> Glance {
     }
 }
 
-/// What orders rows in time; `None` when the sender fills in no times.
+/// The key that orders rows in time; `None` when the sender fills in no times.
 fn time(row: &Row<'_>) -> Option<(i64, i64)> {
     let times = (row.start_ms.unwrap_or(0), row.end_ms.unwrap_or(0));
     let numbered = row.index.filter(|index| *index != 0).map(|index| (index, 0));
@@ -151,19 +151,19 @@ fn advances(before: Glance, now: Glance) -> bool {
     now.time.is_none() || now.time > before.time
 }
 
-/// The second row goes on in time after the first.
+/// True when the time of the second row is after that of the first.
 pub(crate) fn goes_on(before: &Row<'_>, row: &Row<'_>) -> bool {
     let now = time(row);
     now.is_none() || now > time(before)
 }
 
-/// The same sensors with the same values.
+/// True when both rows have the same sensors with the same values.
 pub(crate) fn same_row(a: &Row<'_>, b: &Row<'_>) -> bool {
     let pairs = || a.sensors.iter().zip(&b.sensors);
     a.sensors.len() == b.sensors.len() && pairs().all(|(a, b)| a.id == b.id && same(&a.intensity, &b.intensity))
 }
 
-/// Enough values to say so.
+/// True when there are enough values for a judgement.
 pub(crate) fn says_something(row: &Row<'_>) -> bool {
     row.sensors.iter().map(|sensor| sensor.intensity.len()).sum::<usize>() >= MIN_VALUES
 }
@@ -174,14 +174,14 @@ pub(crate) fn frozen(log: &mut FindingLog, place: Place) {
     });
 }
 
-/// What is remembered of one sensor.
+/// The state of one sensor.
 #[derive(Debug, Default)]
 pub(crate) struct Sensor {
     mark: u64,
     repeat: Option<Box<Repeat>>,
 }
 
-/// A spectrum that looks like the one before it; from here on it is compared exactly.
+/// A spectrum that equals the one before it; from here on it is compared exactly.
 #[derive(Debug)]
 struct Repeat {
     values: Vec<u32>,
@@ -190,7 +190,7 @@ struct Repeat {
 }
 
 impl Sensor {
-    /// Looks at the sensor's next spectrum, whose mark is given.
+    /// Adds the sensor's next spectrum, with its mark.
     #[inline]
     pub(crate) fn see(&mut self, log: &mut FindingLog, place: Place, sensor: &Spectrum<'_>, mark: u64) {
         if mark == self.mark {

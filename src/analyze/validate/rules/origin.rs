@@ -1,4 +1,4 @@
-//! What keeps a stream from coming at all: it was not configured, its job was not healthy, it was not recorded.
+//! Rules about streams that never started: it was not configured, its job was not healthy, it was not recorded.
 
 use crate::{
     analyze::validate::{
@@ -8,7 +8,7 @@ use crate::{
     model::finding::{Place, Severity},
 };
 
-/// The recorder says why it recorded nothing of a job.
+/// The recorder says why it did not record a job.
 pub(crate) const NOT_RECORDED: Rule = Rule {
     id: "not-recorded",
     severity: Severity::Error,

@@ -1,4 +1,4 @@
-//! Blocks of `pandadatastream`: shape, payload and channels.
+//! Rules about blocks of `pandadatastream`: shape, payload and channels.
 
 use crate::{
     analyze::validate::{
@@ -10,7 +10,7 @@ use crate::{
     model::finding::{Place, Severity},
 };
 
-/// A shape that cannot be.
+/// The shape is impossible.
 pub(crate) const BAD_SHAPE: Rule = Rule {
     id: "bad-shape",
     severity: Severity::Error,
@@ -23,7 +23,7 @@ pub(crate) const BAD_SHAPE: Rule = Rule {
     hint: "the server sends a wrong data_shape_x, data_shape_y or channel range",
 };
 
-/// A payload that does not fit its shape.
+/// The payload does not fit its shape.
 pub(crate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
     id: "indivisible-payload",
     severity: Severity::Error,
@@ -35,7 +35,7 @@ pub(crate) const INDIVISIBLE_PAYLOAD: Rule = Rule {
     hint: "the payload was cut off, or belongs to another shape",
 };
 
-/// Channels of another stream.
+/// The channels belong to another stream.
 pub(crate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
     id: "channel-range-mismatch",
     severity: Severity::Error,
@@ -48,7 +48,7 @@ pub(crate) const CHANNEL_RANGE_MISMATCH: Rule = Rule {
     hint: "the port may have been reused for another job, or the streams are mixed up",
 };
 
-/// Values that rest on a guess.
+/// The values rest on a guessed layout.
 pub(crate) const GUESSED_LAYOUT: Rule = Rule {
     id: "guessed-layout",
     severity: Severity::Info,
@@ -61,14 +61,14 @@ pub(crate) const GUESSED_LAYOUT: Rule = Rule {
     hint: "give the element type and the axis order if you know them",
 };
 
-/// What a block allows to be judged.
+/// Which parts of a block can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Everything that was decoded.
+    /// All decoded parts.
     Sound,
-    /// Values, but not which sensors they belong to.
+    /// The values, but not their assignment to sensors.
     OtherChannels,
-    /// Nothing but its times.
+    /// Only the times.
     Broken,
 }
 
@@ -145,7 +145,7 @@ fn indivisible(log: &mut FindingLog, place: Place, block: &Block) {
     });
 }
 
-/// Says that values are guessed, or not read. To be called once in a call.
+/// Reports that values are guessed, or not read. To be called once in a call.
 pub(crate) fn guessed_layout(log: &mut FindingLog, place: Place, block: &Block, frame: &Frame<'_>) {
     let read = frame.rows.iter().any(|row| !row.sensors.is_empty());
     if read && !block.guessed {

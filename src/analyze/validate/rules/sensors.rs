@@ -1,4 +1,4 @@
-//! Which sensors there are.
+//! Rules about the set of sensors.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,7 +18,7 @@ use crate::{
     model::text::grouped,
 };
 
-/// A sensor that nobody asked for.
+/// The stream has a sensor that was not requested.
 pub(crate) const UNEXPECTED_SENSOR: Rule = Rule {
     id: "unexpected-sensor",
     severity: Severity::Error,
@@ -36,7 +36,7 @@ pub(crate) const UNEXPECTED_SENSOR: Rule = Rule {
     hint: "compare the configure request with what the server sends; it may serve another job",
 };
 
-/// A sensor that does not come.
+/// A requested sensor is missing.
 pub(crate) const MISSING_SENSOR: Rule = Rule {
     id: "missing-sensor",
     severity: Severity::Error,
@@ -52,7 +52,7 @@ pub(crate) const MISSING_SENSOR: Rule = Rule {
     hint: "the server drops channels, or the expectation is too wide",
 };
 
-/// Sensors that come and go.
+/// The set of sensors changes.
 pub(crate) const SENSOR_SET_CHANGE: Rule = Rule {
     id: "sensor-set-change",
     severity: Severity::Warning,
@@ -65,7 +65,7 @@ pub(crate) const SENSOR_SET_CHANGE: Rule = Rule {
     hint: "the job was reconfigured, or a channel drops out",
 };
 
-/// Sensors in another order.
+/// The order of sensors changes.
 pub(crate) const SENSOR_ORDER: Rule = Rule {
     id: "sensor-order",
     severity: Severity::Warning,
@@ -77,32 +77,32 @@ pub(crate) const SENSOR_ORDER: Rule = Rule {
     hint: "clients that use the position draw the wrong sensor",
 };
 
-/// Missing sensors are looked for in sets up to this size; no fibre has more channels.
+/// Largest set in which missing sensors are searched; no fibre has more channels.
 const MAX_SET: u64 = 1 << 20;
 
 /// The sensors of a call: which they are, and what is remembered of each.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     ids: Vec<i32>,
-    /// Those of every row so far, as many as a fibre can have.
+    /// The sensors of all rows so far, up to as many as a fibre can have.
     ever: BTreeSet<i32>,
     pub(crate) states: Vec<frozen::Sensor>,
     wanted: Wanted,
     standing: Standing,
 }
 
-/// What a call's sensors are held against.
+/// What the sensors of a call are compared with.
 #[derive(Debug, Default)]
 enum Wanted {
     #[default]
     Anything,
-    /// A set, and how bad a sensor is that lacks from it; `None` when the call may carry a part of it.
+    /// A set, and the severity of a sensor that is missing from it; `None` when the call may carry a part of it.
     Set { set: SensorSet, lacking: Option<Severity> },
-    /// A window that may or may not be meant as ids: the first row tells.
+    /// A range that may or may not be meant as ids: the first row tells.
     Asked(Span<i64>),
 }
 
-/// How the current sensors stand to what is wanted.
+/// How the current sensors compare with the wanted ones.
 #[derive(Debug, Default)]
 struct Standing {
     unexpected: Option<(i32, usize, Severity)>,
@@ -115,12 +115,12 @@ impl Standing {
     }
 }
 
-/// How a row's sensors compare with those before.
+/// How a row's sensors compare with those of the row before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Met {
-    /// As ever.
+    /// They are unchanged.
     Same,
-    /// Others, or wrong ones.
+    /// They changed, or are wrong.
     Flawed,
 }
 
@@ -160,7 +160,7 @@ impl Roster {
         &self.ever
     }
 
-    /// Judges a row's sensors, of which [`Self::is`] says whether they are the `same`; the row holds no sensor twice.
+    /// Judges a row's sensors; `same` is the result of [`Self::is`]; the row holds no sensor twice.
     pub(crate) fn meet(&mut self, log: &mut FindingLog, place: Place, row: &Row<'_>, same: bool) -> Met {
         if !same {
             self.change(log, place, row);
@@ -173,7 +173,7 @@ impl Roster {
         Met::Flawed
     }
 
-    /// The row holds the known sensors in the known order.
+    /// True when the row has the known sensors in the known order.
     #[inline]
     pub(crate) fn is(&self, row: &Row<'_>) -> bool {
         let ids = row.sensors.iter().map(|sensor| sensor.id);
@@ -204,7 +204,7 @@ impl Roster {
         self.standing = standing;
     }
 
-    /// Decides whether a window that was asked for is meant as ids.
+    /// Decides whether a requested range is meant as ids.
     fn settle(&mut self, ids: &[i32]) {
         let Wanted::Asked(span) = self.wanted else { return };
         let set = SensorSet::from(span);
@@ -314,7 +314,7 @@ fn sensor_set_change(log: &mut FindingLog, place: Place, old: &BTreeSet<i32>, ne
     });
 }
 
-/// Sensors that the configure response maps to a stream, and that no row of any stream holds.
+/// Reports sensors that the configure response maps to a stream and that no row of any stream holds.
 pub(crate) fn never_seen(log: &mut FindingLog, expect: &Expectations, seen: &BTreeSet<i32>) {
     if expect.sensors.is_some() {
         return;
@@ -338,7 +338,7 @@ pub(crate) fn never_seen(log: &mut FindingLog, expect: &Expectations, seen: &BTr
     });
 }
 
-/// The union of all streams lacks sensors that a person named.
+/// Reports explicitly expected sensors that are missing from the union of all streams.
 pub(crate) fn lacking_over_all(log: &mut FindingLog, expect: &Expectations, seen: &BTreeSet<i32>) {
     let Some(sensors) = expect
         .sensors

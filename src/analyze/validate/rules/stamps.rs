@@ -1,4 +1,4 @@
-//! What timestamps say at all: in which unit they are, whether they move on, and whether they lie in the time that was
+//! Rules about timestamps: in which unit they are, whether they move on, and whether they lie in the time that was
 //! asked for.
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     model::text::grouped,
 };
 
-/// Timestamps in another unit.
+/// Timestamps are in another unit.
 pub(crate) const TIMESTAMP_UNIT: Rule = Rule {
     id: "timestamp-unit",
     severity: Severity::Warning,
@@ -25,7 +25,7 @@ pub(crate) const TIMESTAMP_UNIT: Rule = Rule {
     hint: "the server sends startTimestamp and endTimestamp in another unit than milliseconds, which clients expect",
 };
 
-/// Timestamps that stand still.
+/// Timestamps do not advance.
 pub(crate) const STUCK_CLOCK: Rule = Rule {
     id: "stuck-clock",
     severity: Severity::Warning,
@@ -38,7 +38,7 @@ pub(crate) const STUCK_CLOCK: Rule = Rule {
     hint: "the server sends no timestamps, or its clock stands still; a waterfall draws these rows on one line",
 };
 
-/// Rows of another time than was asked for.
+/// Rows lie outside the requested time.
 pub(crate) const CLOCK_OFF: Rule = Rule {
     id: "clock-off",
     severity: Severity::Warning,
@@ -53,14 +53,14 @@ pub(crate) const CLOCK_OFF: Rule = Rule {
     hint: "check the clock and the time zone of the interrogator, of the server, and of the recording machine",
 };
 
-/// 2000-01-01 and 2100-01-01, seconds since 1970: between them lies every date that can be meant.
+/// Plausible dates: 2000-01-01 and 2100-01-01, seconds since 1970: between them lies every date that can be meant.
 const DATES_S: (i64, i64) = (946_684_800, 4_102_444_800);
 
-/// How far a row may lie beside the time that was asked for, milliseconds: buffers and slow clocks of a sound system
-/// stay below, and the smallest mistake of a time zone (15 minutes) is above.
+/// How far a row may lie outside the requested time, milliseconds: buffers and slow clocks of a sound system stay
+/// below, and the smallest mistake of a time zone (15 minutes) is above.
 const SLACK_MS: i64 = 10 * 60 * 1000;
 
-/// In what a timestamp counts.
+/// Unit of a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Seconds,
@@ -70,7 +70,7 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// The unit in which a timestamp is a date that can be meant; milliseconds when it is none.
+    /// The unit in which a timestamp is a plausible date; milliseconds when it is none.
     fn of(time: i64) -> Self {
         let (first, last) = DATES_S;
         let is = |per_second: i64| (first * per_second..last * per_second).contains(&time);
@@ -103,7 +103,8 @@ impl Unit {
     }
 }
 
-/// Start and end of a row in milliseconds, whatever the server counts in; `None` when they cannot be judged any further.
+/// Start and end of a row in milliseconds, whatever unit the server uses; `None` when they cannot be judged any
+/// further.
 pub(crate) fn times(log: &mut FindingLog, place: Place, row: &Row<'_>) -> Option<(Option<i64>, Option<i64>)> {
     let Some(start) = row.start_ms else {
         return Some((None, row.end_ms));
@@ -124,7 +125,7 @@ pub(crate) fn times(log: &mut FindingLog, place: Place, row: &Row<'_>) -> Option
     Some((Some(start), row.end_ms.and_then(|end| unit.ms(end))))
 }
 
-/// `rows` in a row bear one time; the second of them is at `place`.
+/// Reports `rows` consecutive rows that have the same time; the second of them is at `place`.
 pub(crate) fn standstill(log: &mut FindingLog, place: Place, start_ms: Option<i64>, rows: u64, whole: bool) {
     let note = Note::new(&STUCK_CLOCK, place).times(rows).weight(rows as f64);
     log.note(note, || {
@@ -142,7 +143,7 @@ pub(crate) fn standstill(log: &mut FindingLog, place: Place, start_ms: Option<i6
     });
 }
 
-/// `arrival_ms` is the wall-clock time at which the row came, where it is known.
+/// Judges the date of a row; `arrival_ms` is the wall-clock time of its arrival, where it is known.
 pub(crate) fn date(
     log: &mut FindingLog,
     place: Place,

@@ -1,4 +1,4 @@
-//! What a stream and its messages must hold to be looked at at all.
+//! Rules about the structure that a stream and its messages must have to be judged.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
     model::finding::{Place, Severity},
 };
 
-/// A stream without frames.
+/// The stream has no frames.
 pub(crate) const ZERO_FRAMES: Rule = Rule {
     id: "zero-frames",
     severity: Severity::Error,
@@ -26,7 +26,7 @@ pub(crate) const ZERO_FRAMES: Rule = Rule {
            frames are expected, set allow_empty = true",
 };
 
-/// Bytes that are no message.
+/// The bytes are not a valid message.
 pub(crate) const MALFORMED_MESSAGE: Rule = Rule {
     id: "malformed-message",
     severity: Severity::Error,
@@ -40,7 +40,7 @@ pub(crate) const MALFORMED_MESSAGE: Rule = Rule {
            rule out damage to the file",
 };
 
-/// A frame with nothing in it.
+/// The frame is empty.
 pub(crate) const EMPTY_FRAME: Rule = Rule {
     id: "empty-frame",
     severity: Severity::Error,
@@ -52,7 +52,7 @@ pub(crate) const EMPTY_FRAME: Rule = Rule {
     hint: "the server sends a frame before it has data, or lost its source",
 };
 
-/// Spectra of several lengths in one row.
+/// The spectra of one row differ in length.
 pub(crate) const RAGGED_ROWS: Rule = Rule {
     id: "ragged-rows",
     severity: Severity::Error,
@@ -65,7 +65,7 @@ pub(crate) const RAGGED_ROWS: Rule = Rule {
     hint: "a spectrum was cut off, or two configurations are mixed; no picture of this row can be right",
 };
 
-/// One sensor twice.
+/// A row has a sensor twice.
 pub(crate) const DUPLICATE_SENSOR: Rule = Rule {
     id: "duplicate-sensor",
     severity: Severity::Error,
@@ -77,7 +77,7 @@ pub(crate) const DUPLICATE_SENSOR: Rule = Rule {
     hint: "the server numbers its sensors wrongly, or merges two streams",
 };
 
-/// A row that ends before it starts.
+/// A row ends before it starts.
 pub(crate) const END_BEFORE_START: Rule = Rule {
     id: "end-before-start",
     severity: Severity::Error,
@@ -92,7 +92,7 @@ pub(crate) const END_BEFORE_START: Rule = Rule {
 /// Whether it is known why no frame came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Another finding tells it.
+    /// Another finding states the cause.
     Told,
     Unknown,
 }
@@ -127,7 +127,7 @@ pub(crate) fn empty_frame(log: &mut FindingLog, place: Place, lacks: &str) {
     });
 }
 
-/// `reference` is how many bins there should be.
+/// Judges the lengths of spectra; `reference` is the expected number of bins.
 pub(crate) fn ragged(log: &mut FindingLog, place: Place, row: &Row<'_>, reference: usize) {
     let odd = row.sensors.iter().find(|sensor| sensor.intensity.len() != reference);
     let Some(odd) = odd else { return };
@@ -142,7 +142,7 @@ pub(crate) fn ragged(log: &mut FindingLog, place: Place, row: &Row<'_>, referenc
     });
 }
 
-/// The first sensor that the row names twice.
+/// The first sensor that occurs twice in the row.
 pub(crate) fn duplicate_sensor(log: &mut FindingLog, place: Place, row: &Row<'_>) -> bool {
     let mut ids = BTreeSet::new();
     let twice = row.sensors.iter().find(|sensor| !ids.insert(sensor.id));
@@ -155,7 +155,7 @@ pub(crate) fn duplicate_sensor(log: &mut FindingLog, place: Place, row: &Row<'_>
     true
 }
 
-/// False when the row has no sensible end.
+/// Judges the end of the row; false when it has no plausible end.
 pub(crate) fn end_before_start(log: &mut FindingLog, place: Place, row: &Row<'_>) -> bool {
     let (Some(start), Some(end)) = (row.start_ms, row.end_ms) else {
         return true;

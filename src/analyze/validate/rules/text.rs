@@ -1,4 +1,4 @@
-//! Numbers and times as people say them.
+//! Numbers and times as texts for people.
 
 use crate::model::text::grouped;
 
@@ -8,7 +8,7 @@ pub(crate) fn short(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Milliseconds as people say them.
+/// Milliseconds as a text for people.
 pub(crate) fn human(ms: f64) -> String {
     match ms {
         _ if ms < 1000.0 => format!("{} ms", short(ms)),

@@ -1,4 +1,4 @@
-//! Rows in time.
+//! Rules about the times of rows.
 
 use crate::{
     analyze::validate::{
@@ -14,7 +14,7 @@ use crate::{
     model::text::grouped,
 };
 
-/// Rows that should be there and are not.
+/// Rows are missing.
 pub(crate) const MISSING_ROWS: Rule = Rule {
     id: "missing-rows",
     severity: Severity::Error,
@@ -30,7 +30,7 @@ pub(crate) const MISSING_ROWS: Rule = Rule {
            stream (consumers compete), or a restart of the job",
 };
 
-/// Rows that came twice.
+/// Rows are duplicated.
 pub(crate) const DUPLICATE_ROWS: Rule = Rule {
     id: "duplicate-rows",
     severity: Severity::Error,
@@ -43,7 +43,7 @@ pub(crate) const DUPLICATE_ROWS: Rule = Rule {
     hint: "the server sent rows again, or two sources were spliced: look for a retry or a reconnect",
 };
 
-/// Time that runs backwards.
+/// Time runs backwards.
 pub(crate) const BACKWARDS_TIME: Rule = Rule {
     id: "backwards-time",
     severity: Severity::Warning,
@@ -56,7 +56,7 @@ pub(crate) const BACKWARDS_TIME: Rule = Rule {
     hint: "messages were reordered, or the clock of the interrogator was set back",
 };
 
-/// Rows that overlap.
+/// Rows overlap.
 pub(crate) const OVERLAP: Rule = Rule {
     id: "overlap",
     severity: Severity::Warning,
@@ -69,7 +69,7 @@ pub(crate) const OVERLAP: Rule = Rule {
     hint: "two blocks of the recording overlap: the clock was corrected, or two sources were spliced",
 };
 
-/// A clock that is a little off.
+/// The clock deviates a little.
 pub(crate) const CLOCK_JITTER: Rule = Rule {
     id: "clock-jitter",
     severity: Severity::Warning,
@@ -83,7 +83,7 @@ pub(crate) const CLOCK_JITTER: Rule = Rule {
            source",
 };
 
-/// A clock that does not agree with the row numbers.
+/// The clock disagrees with the row numbers.
 pub(crate) const CLOCK_JUMP: Rule = Rule {
     id: "clock-jump",
     severity: Severity::Warning,
@@ -95,7 +95,7 @@ pub(crate) const CLOCK_JUMP: Rule = Rule {
     hint: "the recording paused, or the clock was set; no row number is missing",
 };
 
-/// Rows that last another time than they should.
+/// Rows have another duration than expected.
 pub(crate) const ROW_DURATION: Rule = Rule {
     id: "row-duration",
     severity: Severity::Warning,
@@ -108,7 +108,7 @@ pub(crate) const ROW_DURATION: Rule = Rule {
     hint: "compare lines_dt of the configure response with the rows; the job may have been reconfigured",
 };
 
-/// Takes down what the clock of a call says.
+/// Adds the findings about the irregularities of a call's clock.
 pub(crate) fn irregular(log: &mut FindingLog, irregular: Irregular, dt_is_explicit: bool) {
     let Irregular { what, basis, place } = irregular;
     match what {

@@ -1,4 +1,4 @@
-//! Values that no spectrum should hold.
+//! Rules about values that no spectrum should hold.
 
 use crate::{
     analyze::validate::{
@@ -11,7 +11,7 @@ use crate::{
     model::text::grouped,
 };
 
-/// Not a number.
+/// Values are NaN.
 pub(crate) const NAN: Rule = Rule {
     id: "nan",
     severity: Severity::Error,
@@ -23,7 +23,7 @@ pub(crate) const NAN: Rule = Rule {
     hint: "a logarithm of a negative number or 0/0 in the server's processing",
 };
 
-/// Infinite values.
+/// Values are infinite.
 pub(crate) const INFINITY: Rule = Rule {
     id: "infinity",
     severity: Severity::Warning,
@@ -35,7 +35,7 @@ pub(crate) const INFINITY: Rule = Rule {
     hint: "−inf: the sensor delivers exact zeros, so check the fibre end and the interrogator; +inf: an overflow",
 };
 
-/// Nothing but zeros.
+/// All values are zero.
 pub(crate) const ALL_ZERO: Rule = Rule {
     id: "all-zero",
     severity: Severity::Error,
@@ -47,7 +47,7 @@ pub(crate) const ALL_ZERO: Rule = Rule {
     hint: "the server sends rows without filling them",
 };
 
-/// One sensor of zeros.
+/// One sensor is all zeros.
 pub(crate) const ZERO_SENSOR: Rule = Rule {
     id: "zero-sensor",
     severity: Severity::Warning,
@@ -59,7 +59,7 @@ pub(crate) const ZERO_SENSOR: Rule = Rule {
     hint: "the server does not fill the sensor, or masks it",
 };
 
-/// One sensor of −inf.
+/// One sensor is all −inf.
 pub(crate) const DEAD_SENSOR: Rule = Rule {
     id: "dead-sensor",
     severity: Severity::Warning,
@@ -72,20 +72,20 @@ pub(crate) const DEAD_SENSOR: Rule = Rule {
     hint: "the fibre is broken or ends before this channel, or the channel is masked",
 };
 
-/// Zeros that cannot be chance: a single value may well be 0 dB.
+/// Number of zeros from which chance is excluded: a single value may well be 0 dB.
 const MIN_ZEROS: usize = 2;
 
-/// What is wrong with a row's values altogether.
+/// The defect of a row whose values are all zero or all −inf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lifeless {
     No,
     /// Every sensor is zero.
     Zero,
-    /// Every sensor is dead.
+    /// Every sensor is dead (−inf).
     Dead,
 }
 
-/// Judges a row of which one pass has told that something is unusual; `scans` has one entry for each sensor.
+/// Judges a row in which one pass has found something unusual; `scans` has one entry for each sensor.
 pub(crate) fn unusual(log: &mut FindingLog, place: Place, row: &Row<'_>, scans: &[Scan]) -> Lifeless {
     let spectra = || {
         row.sensors

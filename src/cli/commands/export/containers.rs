@@ -64,7 +64,7 @@ pub(super) fn binlog(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) 
     Ok(judge(args, &losses))
 }
 
-/// Says what the form does not hold.
+/// Warns about what the format does not hold.
 fn judge(args: &ExportArgs, losses: &Losses) -> Outcome {
     if losses.is_empty() {
         return Outcome::Ok;

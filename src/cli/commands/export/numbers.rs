@@ -90,7 +90,7 @@ pub(super) fn parquet(args: &ExportArgs, reader: &mut Reader<File>, path: &Path)
     })
 }
 
-/// Says what has one place in an array and occurs twice in the stream.
+/// Warns when an array has one place for values that occur twice in the stream.
 fn merges(shapes: &[ArrayShape], archive: bool) -> Outcome {
     let mut outcome = Outcome::Ok;
     let repeated: u64 = shapes.iter().map(|shape| shape.repeated).sum();
@@ -116,7 +116,7 @@ fn merges(shapes: &[ArrayShape], archive: bool) -> Outcome {
     outcome
 }
 
-/// Says what the numbers lack of the capture.
+/// Warns about what the arrays lack of the capture.
 pub(super) fn lacks(left_out: LeftOut) -> Outcome {
     if left_out.is_nothing() {
         return Outcome::Ok;
@@ -125,7 +125,7 @@ pub(super) fn lacks(left_out: LeftOut) -> Outcome {
     Outcome::Lossy
 }
 
-/// Numbers that rest on a guess are not handed out without saying so.
+/// Warns that the numbers rest on a guessed layout.
 fn guessed(reader: &Reader<File>, layout: Layout) {
     let production = reader.header().text(Attribute::DIALECT) == Some("pandadatastream");
     if production && layout == Layout::default() {

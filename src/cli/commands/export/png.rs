@@ -95,7 +95,7 @@ fn draw(args: &ExportArgs, painted: &Painted) -> Result<Canvas, Failure> {
     })
 }
 
-/// What a picture does not show by itself.
+/// Prints what a picture does not show by itself.
 fn say(painted: &Painted, path: &Path) {
     let plan = &painted.pictures.plan;
     let dead = plan

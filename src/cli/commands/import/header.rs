@@ -1,11 +1,11 @@
-//! What a capture of a Focus job says of itself.
+//! The header of an imported capture of a Focus job.
 
 use crate::{
     das::{dialect::Dialect, proto::FOCUS_DESCRIPTOR_SET},
     file::{Attribute, Header},
 };
 
-/// A header as every capture of a Focus job has it.
+/// Makes the header that every capture of a Focus job has.
 pub(crate) fn header(dialect: Dialect, job_id: &str, anchor_unix_ns: u64) -> Header {
     let mut header = Header::new(anchor_unix_ns);
     header.set(Attribute::TOOL, concat!("grpc-capture ", env!("CARGO_PKG_VERSION")));

@@ -1,4 +1,4 @@
-//! What to do with a file that is no input of an import.
+//! Advice about files that are not an input of an import.
 
 use crate::transform::convert::import::recognize::{Kind, Remedy};
 

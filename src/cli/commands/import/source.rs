@@ -1,4 +1,4 @@
-//! What an import reads: events out of a file of some other form.
+//! The sources of an import: events out of a file of some other form.
 
 use std::{
     collections::VecDeque,
@@ -29,21 +29,22 @@ use crate::cli::{
     flags::{ImportArgs, ImportForm},
 };
 
-/// Why an input ended badly.
+/// The error of an input.
 pub(super) type Problem = Box<dyn std::error::Error + Send + Sync>;
 
-/// Events that are looked at before the first one is written: a request that names the job comes among the first.
+/// Number of events that are inspected before the first one is written: a request that names the job comes among the
+/// first.
 const LOOK_EVENTS: usize = 8;
 
-/// Bytes with which a file is known, even when no more have come yet.
+/// Number of bytes from which a file format is recognized, even when no more have come yet.
 const ENOUGH_BYTES: usize = 512;
 
 /// The input, from its first byte.
 type Input = std::io::Chain<Cursor<Vec<u8>>, Box<dyn Read>>;
 
-/// Events of a foreign file, counted on their way.
+/// Events of a foreign file, counted as they are read.
 pub(super) struct Source {
-    /// What the capture says of itself.
+    /// The header for the capture.
     pub(super) header: Header,
     /// Messages received so far.
     pub(super) received: u64,
@@ -51,14 +52,14 @@ pub(super) struct Source {
     pub(super) undecodable: u64,
     /// Frames that would take too much memory to decode.
     pub(super) too_large: u64,
-    /// Frames that were compressed, and cannot be inflated.
+    /// Compressed frames that cannot be inflated.
     pub(super) not_inflated: u64,
     ahead: VecDeque<Result<Event, Problem>>,
     events: Events,
     frames: Frames,
 }
 
-/// The reader of each form.
+/// The reader of each file format.
 enum Events {
     Frames(Box<Import<Input>>),
     Binlog(Box<BinlogReader<Input>>),
@@ -132,12 +133,12 @@ impl Source {
         Ok(source)
     }
 
-    /// True when the input is a capture in another form, with its header.
+    /// True when the input is an export of a capture, with its header.
     pub(super) fn is_ours(&self) -> bool {
         matches!(&self.events, Events::Mcap(file) if file.header().is_some())
     }
 
-    /// True when the input is messages alone.
+    /// True when the input is bare messages.
     pub(super) const fn is_frames(&self) -> bool {
         matches!(self.events, Events::Frames(_))
     }
@@ -163,7 +164,7 @@ impl Source {
         Some(Ok(event))
     }
 
-    /// What was not kept; complete after the last event.
+    /// The losses of the import; complete after the last event.
     pub(super) fn losses(&self) -> Losses {
         match &self.events {
             Events::Frames(_) => {
@@ -176,8 +177,8 @@ impl Source {
         }
     }
 
-    /// Events that name their methods themselves: the first spectrogram call says how the job speaks, and its request
-    /// perhaps how the job is called.
+    /// Sets the job when the events name their methods themselves: the first spectrogram call says how the job speaks,
+    /// and its request perhaps how the job is called.
     fn name_job(&mut self, args: &ImportArgs) {
         while self.ahead.len() < LOOK_EVENTS
             && let Some(next) = self.events.next()
@@ -225,7 +226,7 @@ impl Iterator for Events {
     }
 }
 
-/// The first bytes; of a pipe no more than are needed, for the rest may take its time.
+/// Reads the first bytes; of a pipe no more than are needed, for the rest may take its time.
 fn look(input: &mut dyn Read) -> std::io::Result<Vec<u8>> {
     let mut start = vec![0; LOOK_BYTES];
     let mut there = 0;
@@ -241,7 +242,7 @@ fn look(input: &mut dyn Read) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// A file that can be read twice is read for its schemas first.
+/// Opens an MCAP file; one that can be read twice is read for its schemas first.
 fn mcap(args: &ImportArgs, input: Input) -> Result<McapReader<Input>, Failure> {
     let regular = args.input.is_file();
     let again = regular.then(|| File::open(&args.input).ok()).flatten();

@@ -1,4 +1,4 @@
-//! Who reads the results, and what it means when they go away.
+//! Readers of the results, and what happens when they go away.
 
 use std::{
     error::Error,
@@ -6,16 +6,17 @@ use std::{
     io::{self, Write},
 };
 
-/// What a reader that goes away, as `head` does, means to a command.
+/// What a command does when its reader goes away, as `head` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gone {
-    /// It has what it wanted: what is still written is dropped, and the command comes to its verdict.
+    /// The command goes on, since the reader has what it wanted: what is still written is dropped, and the command
+    /// comes to its verdict.
     GoOn,
-    /// There is nothing else to do: the command ends, and well.
+    /// The command stops, since there is nothing else to do: the command ends, and well.
     Stop,
 }
 
-/// The reader of a command that was to [stop](Gone::Stop) then has gone away.
+/// The error that the reader of a command that [stops](Gone::Stop) has gone away.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
 
@@ -28,13 +29,13 @@ impl fmt::Display for ReaderGone {
 impl Error for ReaderGone {}
 
 impl ReaderGone {
-    /// True when an error of a [`Pipe`] means this.
+    /// True when an error of a [`Pipe`] has this cause.
     pub(crate) fn is(error: &io::Error) -> bool {
         error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).is_some()
     }
 }
 
-/// Something that a reader may go away from.
+/// An output whose reader may go away.
 #[derive(Debug)]
 pub(super) struct Pipe<W> {
     inner: W,
@@ -46,7 +47,7 @@ impl<W> Pipe<W> {
         Self { inner, gone }
     }
 
-    /// `done` instead of the error, when the reader has gone and that is no reason to stop.
+    /// Returns `done` instead of the error, when the reader has gone and the command is to go on.
     fn judge<T>(&self, result: io::Result<T>, done: T) -> io::Result<T> {
         match (result, self.gone) {
             (Err(error), Gone::GoOn) if error.kind() == io::ErrorKind::BrokenPipe => Ok(done),
@@ -74,7 +75,7 @@ impl<W: Write> Write for Pipe<W> {
 mod tests {
     use super::*;
 
-    /// Fails in one way.
+    /// A writer that always fails in one way, for tests.
     struct Fails(io::ErrorKind);
 
     impl Write for Fails {

@@ -9,7 +9,7 @@ use crate::file::{FileError, Header, NewFile, Writer, WriterOptions};
 
 use super::{Failure, apart, begin, finish};
 
-/// A capture under construction beside its name, which it takes when the work is done; it goes away when the work fails.
+/// A capture under construction, which gets its name when the work is done; it goes away when the work fails.
 #[derive(Debug)]
 pub(crate) struct NewCapture {
     file: NewFile,
@@ -31,19 +31,19 @@ impl NewCapture {
         Writer::with_new_file(&self.file, header, WriterOptions::default())
     }
 
-    /// Gives the capture its name, when the work went well.
+    /// Gives the capture its name, when the work succeeded.
     pub(crate) fn settle<T, E: Into<Failure>>(self, result: Result<T, E>) -> Result<T, Failure> {
         let result = result.map_err(Into::into)?;
         finish(self.file)?;
         Ok(result)
     }
 
-    /// Where it lies now.
+    /// The current path of the file.
     pub(crate) fn place(&self) -> PathBuf {
         self.file.place().to_owned()
     }
 
-    /// Its name, for reports.
+    /// The name of the capture, for reports.
     pub(crate) fn name(&self) -> String {
         self.file.path().display().to_string()
     }

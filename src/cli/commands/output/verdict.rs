@@ -1,4 +1,4 @@
-//! Verdicts for people: PASS or FAIL first, in colour where a terminal shows it, and wrapped to its width.
+//! Output of verdicts: PASS or FAIL first, in colour where a terminal shows it, and wrapped to its width.
 
 use std::io::{self, IsTerminal as _};
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::{print, put_as_it_is};
 use crate::cli::{commands::Failure, flags::Format};
 
-/// Columns of a terminal that does not say.
+/// Columns to assume when the terminal does not tell.
 const USUAL: usize = 80;
 
-/// The narrowest that is wrapped to: below, words would stand one below the other.
+/// The smallest width for wrapping: below, words would stand one below the other.
 const NARROWEST: usize = 40;
 
 /// Indent of wrapped lines, in columns.
@@ -31,7 +31,7 @@ pub(crate) fn print_verdict<T: Serialize>(
     }
 }
 
-/// The same for a text.
+/// Prints a text that begins with a verdict.
 pub(crate) fn put_verdict(text: &str, in_colour: bool) -> Result<(), Failure> {
     let shown = printable_lines(text);
     let mut shown = match width() {
@@ -48,12 +48,12 @@ pub(crate) fn put_verdict(text: &str, in_colour: bool) -> Result<(), Failure> {
     put_as_it_is(shown)
 }
 
-/// True where results are shown in colour: on a terminal unless `NO_COLOR` is set, and wherever `CLICOLOR_FORCE` is.
+/// True when results are printed in colour: on a terminal unless `NO_COLOR` is set, and wherever `CLICOLOR_FORCE` is.
 pub(crate) fn is_coloured() -> bool {
     AutoStream::choice(&io::stdout()) != ColorChoice::Never
 }
 
-/// The columns of the terminal that stdout is; `None` where it is none, for programs read lines as they are.
+/// The width of the terminal behind stdout, in columns; `None` where it is none, for programs read lines as they are.
 fn width() -> Option<usize> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
@@ -100,7 +100,7 @@ fn wrap_line(line: &str, width: usize, out: &mut String) {
     out.push_str(rest);
 }
 
-/// PASS in green and FAIL in red where a line begins with them.
+/// Colours PASS green and FAIL red where a line begins with them.
 fn coloured(text: &str) -> String {
     const GREEN: &str = "\u{1b}[32m";
     const RED: &str = "\u{1b}[31m";

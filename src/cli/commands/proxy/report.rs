@@ -15,7 +15,7 @@ use crate::cli::{
     flags::{Format, proxy::ProxyArgs},
 };
 
-/// Endings that the text shows one by one.
+/// Number of endings that the text lists.
 const ENDINGS_SHOWN: usize = 20;
 
 #[derive(Serialize)]
@@ -29,12 +29,12 @@ struct Report<'a> {
     stored_bytes: u64,
     /// Messages known to be lost.
     gaps: u64,
-    /// For how long messages waited because neither codec nor disk kept up, all calls added up.
+    /// How long messages waited because neither codec nor disk kept up, summed over all calls.
     held_ns: u64,
-    /// Messages that waited in a file for the same reason.
+    /// Messages that waited in the spool file for the same reason.
     spilled_messages: u64,
     lossy: bool,
-    /// The first thousand, in the order in which calls ended.
+    /// The endings of the first thousand calls, in the order in which they ended.
     endings: Vec<CallEnding<'a>>,
     /// `None` when the capture could not be finished.
     digest: Option<Digest>,
@@ -53,10 +53,10 @@ struct Report<'a> {
     unrecorded_calls: u64,
     /// Metadata fields of recorded calls that were forwarded and not recorded.
     unrecorded_fields: u64,
-    /// Calls that `--only-errors` left out; they are not among `calls`.
+    /// Number of calls that `--only-errors` left out; they are not among `calls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<u64>,
-    /// Calls that it kept before they had ended.
+    /// Number of calls that `--only-errors` recorded before they had ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     undecided: Option<u64>,
     /// Why the proxy stopped.
@@ -143,7 +143,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
     Ok(outcome)
 }
 
-/// A call; its messages are those in the files, where not all of them are.
+/// The ending of a call as a line of text; its messages are those in the files, where not all of them are.
 fn ending<'a>(call: &'a CallEnd, held: Option<&StoredFiles>) -> CallEnding<'a> {
     let held = held.and_then(|held| held.calls.as_ref());
     let held = held.map(|calls| calls.get(&call.call).copied().unwrap_or_default());
@@ -162,7 +162,7 @@ fn ending<'a>(call: &'a CallEnd, held: Option<&StoredFiles>) -> CallEnding<'a> {
     }
 }
 
-/// The exit code, and everything that is wrong. How calls ended is their own business.
+/// Decides the exit code and lists all problems. How calls ended is their own business.
 fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     if let Err(error) = &session.written {
         let error = kept::failure(error, &session.totals);
@@ -207,7 +207,7 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     (Outcome::Ok, Vec::new())
 }
 
-/// A sentence for each kind of thing that was passed on and not recorded, besides messages.
+/// One sentence for each kind of traffic, besides messages, that was forwarded and not recorded.
 fn lacks(outcome: &ProxyOutcome) -> Vec<String> {
     let mut lacking = Vec::new();
     if outcome.lost_connections > 0 {

@@ -1,4 +1,4 @@
-//! What is known when a proxy has stopped.
+//! The data that is known after a proxy has stopped.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::{
     tap::proxy::ProxyOutcome,
 };
 
-/// Everything that is known when a proxy has stopped.
+/// The data that is known after a proxy has stopped.
 pub(super) struct Session {
     pub(super) path: PathBuf,
     pub(super) outcome: ProxyOutcome,

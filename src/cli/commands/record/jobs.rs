@@ -44,10 +44,10 @@ use list::Item;
 /// The result of all jobs.
 #[derive(Serialize)]
 struct Jobs {
-    /// In the order of the list.
+    /// The results in the order of the list.
     #[serde(rename = "jobs")]
     list: Vec<Job>,
-    /// Jobs that did not end well.
+    /// Number of jobs that did not end well.
     failed: usize,
     /// Messages received.
     messages: u64,
@@ -55,9 +55,9 @@ struct Jobs {
     stored_bytes: u64,
     /// Messages known to be lost.
     gaps: u64,
-    /// For how long messages waited because neither codec nor disk kept up, all jobs added up.
+    /// How long messages waited because neither codec nor disk kept up, summed over all jobs.
     held_ns: u64,
-    /// Messages that waited in a file for the same reason.
+    /// Messages that waited in the spool file for the same reason.
     spilled_messages: u64,
     lossy: bool,
 }
@@ -75,7 +75,7 @@ struct Job {
 #[serde(untagged)]
 enum CameTo {
     Recorded(Box<Report>),
-    /// There was nothing to record.
+    /// The job could not be recorded.
     Failed {
         capture: Option<String>,
         errors: Vec<String>,
@@ -106,7 +106,7 @@ pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk, secr
     Ok(outcome)
 }
 
-/// Who is told how it goes.
+/// Receives the progress of the jobs.
 #[derive(Clone)]
 struct Watch {
     handles: Handles,
@@ -114,7 +114,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// A job has ended; what is wrong with it is said at once.
+    /// Reports that a job has ended; what is wrong with it is said at once.
     fn ended(&self, job: &Job) {
         self.done.fetch_add(1, Ordering::Relaxed);
         for error in job.errors() {
@@ -123,7 +123,7 @@ impl Watch {
     }
 }
 
-/// Each job into a capture of its own. Whatever happens to one, the others go on.
+/// Records each job into a capture of its own. Whatever happens to one, the others go on.
 async fn apart(
     args: &RecordArgs,
     items: Vec<Item>,
@@ -174,7 +174,7 @@ async fn apart(
     Ok((Jobs::new(jobs), worst))
 }
 
-/// Carries out `work`, and passes on the signal for all to the job's own.
+/// Runs `work` and forwards the signal for all jobs to the job's own.
 async fn obey<T>(work: impl Future<Output = T>, all: &Stop, own: &Stop) -> T {
     let mut work = std::pin::pin!(work);
     tokio::select! {
@@ -184,7 +184,7 @@ async fn obey<T>(work: impl Future<Output = T>, all: &Stop, own: &Stop) -> T {
     work.await
 }
 
-/// All jobs into one capture.
+/// Records all jobs into one capture.
 async fn together(
     args: &RecordArgs,
     items: &[Item],
@@ -284,7 +284,7 @@ async fn together(
     Ok((report, worst))
 }
 
-/// Configures and records one job into the capture of all.
+/// Configures one job and records it into the shared capture.
 async fn stream(
     session: &Session,
     args: &RecordArgs,
@@ -296,7 +296,7 @@ async fn stream(
     Ok(record_job(&prepared.job, &options, handle).await?)
 }
 
-/// The capture says which of its calls are whose.
+/// Adds a note to the capture that says which calls belong to which job.
 fn note(handle: &RecordingHandle, name: &str, outcome: &Result<JobOutcome, Failure>) {
     let (author, text) = match outcome {
         Ok(outcome) => {

@@ -11,13 +11,13 @@ use crate::{
 use super::{Failure, RecordArgs};
 use crate::cli::commands::expect;
 
-/// A validator at work on a thread of its own.
+/// A validator that runs on its own thread.
 pub(super) struct Judge {
     observer: BackgroundObserver<Validator>,
     fails_from: Severity,
 }
 
-/// Starts it; the observer is for the recorder.
+/// Starts the validator; the observer is for the recorder.
 pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Observer>, Judge), Failure> {
     let expected = expectations(args, header)?;
     let (observer, background) =
@@ -34,13 +34,13 @@ pub(super) fn start(args: &RecordArgs, header: &Header) -> Result<(Box<dyn Obser
     Ok((observer, judge))
 }
 
-/// What the stream is held to: what was configured, with what the flags say over it.
+/// The expectations for the stream: what was configured, with what the flags say over it.
 pub(super) fn expectations(args: &RecordArgs, header: &Header) -> Result<Expectations, Failure> {
     Ok(Expectations::from_header(header).merge(expect::expectations(&args.expect)?))
 }
 
 impl Judge {
-    /// Waits for its judgement, once the recorder has finished.
+    /// Waits for the result, after the recorder has finished.
     pub(super) fn finish(self) -> Result<Report, Failure> {
         let validator = self
             .observer

@@ -1,4 +1,4 @@
-//! Names of what is recorded.
+//! Default names of captures.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ pub(crate) fn default_path(name: &str) -> PathBuf {
     Path::new(&format!("{}.gcap", timed(name))).to_owned()
 }
 
-/// `NAME-TIME`, for a file or a folder.
+/// `NAME-TIME`, the default name of a file or a folder.
 pub(super) fn timed(name: &str) -> String {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     format!("{}-{time}", file_name(name))
 }
 
-/// A name that every file system takes.
+/// Replaces characters that some file systems do not accept in names.
 pub(super) fn file_name(name: &str) -> String {
     crate::model::text::file_name(name).unwrap_or_else(|| "capture".to_owned())
 }

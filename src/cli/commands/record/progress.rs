@@ -1,4 +1,4 @@
-//! The line on stderr that shows recordings at work.
+//! The progress line of recordings on stderr.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 
 use crate::cli::commands::output::{self, Talk};
 
-/// How often the line is drawn again.
+/// Interval at which the line is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// How often many recordings say how they are where no line can be drawn: often enough for a log, and no flood.
+/// Interval of progress messages for many recordings without a terminal: often enough for a log, and no flood.
 const REMARK: Duration = Duration::from_secs(5);
 
-/// The recordings at work, which grow in number while jobs are dialled. Clones are one and the same.
+/// The running recordings, whose number grows while jobs are dialled. Clones are one and the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handles(Arc<Mutex<Vec<RecordingHandle>>>);
 
@@ -29,7 +29,7 @@ impl Handles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
     }
 
-    /// All of them together.
+    /// Totals over all recordings.
     fn totals(&self) -> RecordingTotals {
         let handles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         handles
@@ -49,7 +49,7 @@ impl Handles {
     }
 }
 
-/// Shows frames, rate, throughput, compression and time; dropped, it is gone.
+/// The progress line, with frames, rate, throughput, compression and time; dropped, it is gone.
 pub(crate) struct Line {
     recorders: Handles,
     bar: Option<ProgressBar>,
@@ -72,7 +72,8 @@ impl Line {
         line
     }
 
-    /// Shows many recordings behind what `prefix` says: on a terminal in a line, elsewhere as a remark now and then.
+    /// Shows many recordings, with `prefix` before the figures: on a terminal in a line, elsewhere as a remark now and
+    /// then.
     pub(crate) fn over(recorders: Handles, talk: Talk, prefix: impl Fn() -> String + Send + 'static) -> Self {
         let mut line = Self {
             recorders,
@@ -102,7 +103,7 @@ impl Line {
         }));
     }
 
-    /// Clears the line and gives the final totals.
+    /// Clears the line and returns the final totals.
     pub(crate) fn stop(self) -> RecordingTotals {
         self.recorders.totals()
     }
@@ -119,7 +120,7 @@ impl Drop for Line {
     }
 }
 
-/// Shows what happened in each `interval`, beginning one after now.
+/// Repeats the progress for each `interval`, the first one after now.
 fn repeat(recorders: Handles, interval: Duration, show: impl Fn(String) + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(async move {
         let (started, mut before) = (Instant::now(), RecordingTotals::default());

@@ -32,9 +32,9 @@ pub(super) struct Report {
     duration_ns: u64,
     /// Messages known to be lost.
     pub(super) gaps: u64,
-    /// For how long messages waited because neither codec nor disk kept up.
+    /// How long messages waited because neither codec nor disk kept up.
     pub(super) held_ns: u64,
-    /// Messages that waited in a file for the same reason.
+    /// Messages that waited in the spool file for the same reason.
     pub(super) spilled_messages: u64,
     pub(super) lossy: bool,
     endings: Vec<CallEnding>,
@@ -50,7 +50,7 @@ pub(super) struct Report {
     files: Option<serde_json::Value>,
     #[serde(skip)]
     files_text: String,
-    /// What `--validate` found.
+    /// The result of `--validate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<validation::Report>,
 }
@@ -65,7 +65,7 @@ struct CallEnding {
     last_message_offset_ns: Option<u64>,
     end_offset_ns: u64,
     retries: u32,
-    /// The server closed a job that had nothing more to say; not a failure.
+    /// True when the server closed an idle job; not a failure.
     idle_close: bool,
     #[serde(flatten)]
     ending: serde_json::Value,
@@ -73,7 +73,7 @@ struct CallEnding {
     ended: String,
 }
 
-/// The report of a recording, and the exit code.
+/// Makes the report of a recording, and the exit code.
 pub(super) fn build(args: &RecordArgs, recording: RecordedJob) -> (Outcome, Report) {
     let (outcome, errors) = judge(args, &recording);
     let mut errors: Vec<_> = errors.iter().map(|error| recording.secrets.line(error)).collect();
@@ -141,7 +141,7 @@ pub(super) fn report(args: &RecordArgs, recording: RecordedJob, talk: output::Ta
     Ok(outcome)
 }
 
-/// A call; its messages are those in the files, where not all of them are.
+/// The ending of a call as a line of text; its messages are those in the files, where not all of them are.
 fn ending(call: &CallOutcome, held: Option<&StoredFiles>, only: bool) -> CallEnding {
     let held = held.and_then(|held| match &held.calls {
         Some(calls) => Some(calls.get(&call.call).copied().unwrap_or_default()),
@@ -168,7 +168,7 @@ fn ending(call: &CallOutcome, held: Option<&StoredFiles>, only: bool) -> CallEnd
     }
 }
 
-/// The exit code, and everything that is wrong, each with what to do about it.
+/// Decides the exit code and lists all problems, each with its remedy.
 fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
     let (mut outcome, mut errors) = (Outcome::Ok, Vec::new());
     let mut add = |worse: Outcome, error: Option<String>| {
@@ -284,7 +284,7 @@ fn judge_call(args: &RecordArgs, call: &CallOutcome) -> (Outcome, Option<String>
     }
 }
 
-/// A remedy for a gRPC status, by the call that was made.
+/// The remedy for a gRPC status, by the method that was called.
 fn status_hint(args: &RecordArgs, status: &Status, how: &str) -> String {
     const NOT_FOUND: u32 = 5;
     const PERMISSION_DENIED: u32 = 7;
@@ -310,7 +310,7 @@ fn status_hint(args: &RecordArgs, status: &Status, how: &str) -> String {
     format!("the server ended it with {how}{hint}")
 }
 
-/// Whether an UNIMPLEMENTED is about the service itself, in the words of the gRPC libraries: a server that knows the
+/// Whether an UNIMPLEMENTED status is about the service, by the texts of the gRPC libraries: a server that knows the
 /// service may refuse a feature of the call by the same status.
 fn names_no_method(message: &str) -> bool {
     /// grpc-go, grpcio and grpc-java, .NET, Node.
@@ -404,7 +404,7 @@ mod tests {
         status_hint(&args, &status, "NO")
     }
 
-    /// The call, the status that came, and the expected advice; an empty advice expects none.
+    /// Checks the advice for the status of a call. An empty advice expects none.
     #[test]
     fn a_status_is_answered_with_what_helps_in_this_very_case() {
         const JOB: &[&str] = &["--job-id", "a"];

@@ -23,38 +23,38 @@ use crate::cli::{
     flags::record::RecordArgs,
 };
 
-/// A window is not made smaller than HTTP/2's own default.
+/// Smallest flow-control window, HTTP/2's own default.
 const SMALLEST_WINDOW: u32 = 65_535;
 
-/// What the recordings of a process share.
+/// The state that the recordings of a process share.
 pub(super) struct Session {
     pool: RecordingPool,
-    /// What is hidden before it is written.
+    /// Redaction rules that apply before anything is written.
     rules: Option<Rules>,
-    /// What is masked in all that is written and said.
+    /// Secrets that are masked in everything that is written and printed.
     secrets: Secrets,
-    /// Recordings at once.
+    /// Number of concurrent recordings.
     recordings: usize,
 }
 
-/// Everything that is known when a recording has ended.
+/// The data that is known after a recording has ended.
 pub(super) struct RecordedJob {
-    /// What is masked in what is said of it.
+    /// Secrets that are masked in the report.
     pub(super) secrets: Secrets,
     pub(super) path: PathBuf,
     pub(super) totals: RecordingTotals,
     pub(super) outcome: Result<JobOutcome, Failure>,
     pub(super) written: Result<RecordingSummary, RecordingFailure>,
-    /// The capture holds other jobs, too.
+    /// True when the capture holds other jobs, too.
     pub(super) shared: bool,
-    /// What `--validate` found.
+    /// The result of `--validate`.
     pub(super) judged: Option<validation::Report>,
-    /// What failed beside the recording.
+    /// Errors besides those of the recording itself.
     pub(super) errors: Vec<String>,
 }
 
 impl RecordedJob {
-    /// One job's part of a capture that holds several; what was lost in it is known by its calls.
+    /// The part of one job in a capture that holds several; what was lost in it is known by its calls.
     pub(super) fn of_one(
         path: &Path,
         outcome: JobOutcome,
@@ -82,8 +82,8 @@ impl RecordedJob {
     }
 }
 
-/// What a recording must hold to replace an earlier one. Of a job, frames: when another client takes them, a call brings
-/// none, and ends well.
+/// The content that a recording must have to replace an earlier one. Of a job, frames: when another client takes them,
+/// a call brings none, and ends well.
 pub(super) const fn evidence(args: &RecordArgs) -> Evidence {
     if args.call.method.is_some() {
         Evidence::Answer
@@ -93,7 +93,7 @@ pub(super) const fn evidence(args: &RecordArgs) -> Evidence {
 }
 
 impl Session {
-    /// For this many recordings at once.
+    /// Starts a session for this many concurrent recordings.
     pub(super) fn start(args: &RecordArgs, recordings: usize, secrets: &Secrets) -> Result<Self, Failure> {
         let rules = args.recorder.redact.as_deref().map(redact::rules_of_file).transpose()?;
         if let Some(rules) = &rules {
@@ -108,7 +108,7 @@ impl Session {
         })
     }
 
-    /// Learns what the flags of a job hold of secrets, before anything is asked of a server or written.
+    /// Collects the secrets in the flags of a job, before anything is sent or written.
     pub(super) fn learn(&self, args: &RecordArgs) -> Result<(), Failure> {
         if args.recorder.keep_metadata {
             self.secrets.keep();
@@ -119,12 +119,12 @@ impl Session {
         Ok(())
     }
 
-    /// What is masked in all that is written and said.
+    /// The secrets that are masked in everything that is written and printed.
     pub(super) const fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// Reserves the place of a recording.
+    /// Reserves the file names of a recording.
     pub(super) fn reserve(&self, args: &RecordArgs, path: &Path) -> Result<ReservedRecording, Failure> {
         let rules = self.rules.clone();
         let options = recording::options(&args.recorder, &args.series, Existing::forced(args.force), rules)?;
@@ -234,7 +234,7 @@ impl Session {
     }
 }
 
-/// Configures the job where that is asked for, unless it is told to stop before.
+/// Configures the job where requested, unless it is told to stop before.
 pub(super) async fn prepare(args: &RecordArgs, stop: &Stop) -> Result<Prepared, Failure> {
     tokio::select! {
         prepared = target::prepare(args) => prepared,

@@ -1,4 +1,4 @@
-//! What to record: a job that is configured first, or one that is dialled as it is.
+//! The target of a recording: a job that is configured first, or one that is dialled as it is.
 
 use std::fs;
 
@@ -29,19 +29,19 @@ use crate::cli::{
     remedies::told,
 };
 
-/// A job that can be dialled.
+/// A job that is ready to be dialled.
 pub(super) struct Prepared {
     pub(super) job: Job,
     pub(super) job_id: String,
     pub(super) dial: DialOptions,
-    /// Where the frames come from, for the header.
+    /// Source of the frames, for the header.
     pub(super) source: String,
     pub(super) configured: Option<Configured>,
-    /// Of what is recorded, when it is not the dialect's own.
+    /// Schema of the recorded method, when it is not that of the dialect.
     pub(super) schema: Option<Vec<u8>>,
 }
 
-/// What was asked for, and what was answered.
+/// The configure request and its response.
 pub(super) struct Configured {
     pub(super) request: Value,
     pub(super) response: Value,
@@ -49,7 +49,7 @@ pub(super) struct Configured {
     pub(super) server: Option<String>,
 }
 
-/// Refuses flags that do not make sense together, before anything is created.
+/// Refuses contradictory flags, before anything is created.
 pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
     let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
     let datastream = args.job.dialect == Dialect::DataStream;
@@ -79,7 +79,7 @@ pub(super) fn check(args: &RecordArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Configures the job if there is a server to do so, and finds out where and how to dial it.
+/// Configures the job if a server is given, and finds out how to dial it.
 pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     let mut dial = DialOptions {
         tls: tls(&args.dial, Plaintext::Obey)?,
@@ -165,7 +165,7 @@ pub(super) async fn prepare(args: &RecordArgs) -> Result<Prepared, Failure> {
     })
 }
 
-/// Notes what is dialled and how, for `-v`.
+/// Logs the target and how it is dialled, for `-v`.
 fn note_job(job: &Job, dial: &DialOptions) {
     for stream in &job.streams {
         tracing::info!(
@@ -178,7 +178,7 @@ fn note_job(job: &Job, dial: &DialOptions) {
     }
 }
 
-/// The schema to embed. A job's own is known, so that its server is asked only when someone insists.
+/// The schema to embed in the capture. A job's own is known, so that its server is asked only when someone insists.
 async fn schema_of(args: &RecordArgs, target: &Target, dial: &DialOptions) -> Result<Option<Vec<u8>>, Failure> {
     let mut wanted = args.schema.clone();
     if args.call.method.is_none() && wanted.reflect == Reflect::Auto {
@@ -206,7 +206,7 @@ fn request(call: &CallArgs, schema: &SchemaArgs, method: &str, set: Option<&[u8]
     }
 }
 
-/// Why a method is not known, and what helps.
+/// Explains why a method is not known, with the remedy.
 fn unknown(known: &Schema, asked: &SchemaArgs, is_there: bool) -> String {
     let given = !asked.proto.is_empty() || !asked.protoset.is_empty();
     match (is_there, asked.reflect) {
@@ -260,12 +260,12 @@ fn job(args: &RecordArgs, target: Target, job_id: &str, streams: u32) -> Job {
     Job { target, streams }
 }
 
-/// Whether `--plaintext` counts.
+/// Whether `--plaintext` applies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plaintext {
-    /// For the stream.
+    /// It applies (to the stream).
     Obey,
-    /// For REST.
+    /// It does not apply (to REST).
     Ignore,
 }
 
@@ -287,7 +287,7 @@ pub(crate) fn headers(args: &DialArgs) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-/// The job's description: the file's, with the flags over it.
+/// The job description: the file's, with the flags over it.
 fn job_spec(args: &JobArgs) -> Result<JobSpec, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
     let mut spec = match (&args.file, &args.inline) {

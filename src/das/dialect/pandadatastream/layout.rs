@@ -1,22 +1,22 @@
-//! What the wire does not say about a payload: element type and axis order.
+//! The layout of a payload, which the wire does not state: element type and axis order.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use crate::das::spectrogram::Values;
 
-/// How the values of a payload are to be read.
+/// The layout of the values in a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// The type of each value.
     pub element: Element,
-    /// Which of channel and bin runs slowly.
+    /// Whether channel or bin varies slowest.
     pub axis: Axis,
-    /// True when nobody said so: the frames then carry the mark of a guess.
+    /// True when the layout is a guess: the frames then carry the mark of a guess.
     pub guessed: bool,
 }
 
 impl Layout {
-    /// A layout that somebody knows.
+    /// A known layout.
     #[must_use]
     pub const fn known(element: Element, axis: Axis) -> Self {
         let guessed = false;
@@ -25,7 +25,7 @@ impl Layout {
 }
 
 impl Default for Layout {
-    /// The guess: little-endian f32, channel by channel.
+    /// The guessed layout: little-endian f32, channel by channel.
     fn default() -> Self {
         Self {
             element: Element::F32,
@@ -35,7 +35,7 @@ impl Default for Layout {
     }
 }
 
-/// Which axis runs slowly through a row's values.
+/// The axis that varies slowest within a row's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Axis {
     /// All bins of the first channel, then the next channel. The default.
@@ -49,7 +49,7 @@ impl Axis {
     /// Both orders.
     pub const ALL: [Self; 2] = [Self::ChannelMajor, Self::BinMajor];
 
-    /// The name in command lines: `channel-major` or `bin-major`.
+    /// Name in command lines: `channel-major` or `bin-major`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl Element {
         Self::I32,
     ];
 
-    /// The name in command lines: `f32`, `f64`, `u8`, `i8`, `u16`, `i16`, `u32` or `i32`.
+    /// Name in command lines: `f32`, `f64`, `u8`, `i8`, `u16`, `i16`, `u32` or `i32`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -120,7 +120,7 @@ impl Element {
         }
     }
 
-    /// The values of a run; borrowed when they are floats already.
+    /// Reads the values of a run; borrowed when they are floats already.
     pub(super) fn values(self, run: Cow<'_, [u8]>) -> Values<'_> {
         let run = match (self, run) {
             (Self::F32, Cow::Borrowed(run)) => return Values::Wire(run),
@@ -143,7 +143,7 @@ fn each<const N: usize>(run: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32>
     run.as_chunks().0.iter().copied().map(number).collect()
 }
 
-/// Every `step`-th value from `first` on.
+/// Every `step`-th value, starting at `first`.
 pub(super) fn every<'a>(values: &Values<'_>, first: usize, step: usize) -> Values<'a> {
     Values::Owned(
         (first..values.len())
@@ -153,7 +153,7 @@ pub(super) fn every<'a>(values: &Values<'_>, first: usize, step: usize) -> Value
     )
 }
 
-/// A name that is no element type or axis order.
+/// The error for an unknown name of an element type or axis order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` is not a valid {what}; use one of {known}")]
 pub struct UnknownLayout {

@@ -25,7 +25,7 @@ impl<'a> Payload<'a> {
         self.len
     }
 
-    /// `len` bytes from `at` on, or as many as there are.
+    /// The `len` bytes at `at`, or as many as there are.
     pub(super) fn slice(&self, at: usize, len: usize) -> Cow<'a, [u8]> {
         let first = self
             .pieces

@@ -1,4 +1,4 @@
-//! The values that a job's fields may hold: numbers as numbers or strings, ranges in three shapes.
+//! Values of a job's fields: numbers as numbers or strings, ranges in three shapes.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::das::focus::{
     words::{Span, View},
 };
 
-/// How the TOML parser hands over a date.
+/// The key under which the TOML parser returns a date.
 pub(super) const TOML_DATE: &str = "$__toml_private_datetime";
 
 pub(super) fn span<T: Copy>(

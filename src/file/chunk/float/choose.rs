@@ -1,4 +1,4 @@
-//! Choice of a predictor, by trying on a sample.
+//! Choice of a predictor by a trial on a sample.
 
 use super::{
     Care, lanes,
@@ -6,29 +6,31 @@ use super::{
     predict::{Mean, Predictor, Word},
 };
 
-/// Places of a stream that are tried, and the words at each: one in 64 of the stream, which costs a few per cent of the
-/// compression, and no more than make the estimates of two predictors differ by less than what either gains.
+/// Number of places of a stream that are sampled, and words per place: one in 64 of the stream, which costs a few per
+/// cent of the compression, and no more than make the estimates of two predictors differ by less than what either
+/// gains.
 const PLACES: usize = 4;
 const FEWEST_WORDS: usize = 128;
 const MOST_WORDS: usize = 512;
 
-/// Bits that an escaped number takes beside its symbol; they are about as slow to write as they are many.
+/// Bits of an escaped number besides its symbol; they are about as slow to write as they are many.
 const ESCAPED: f32 = 14.0;
 
-/// Bits per byte of a plane that is one byte, but for a few.
+/// Bits per byte of a plane in which nearly all bytes are the same.
 const ALL_ALIKE: f32 = 0.1;
 
-/// What bits per word must be saved by compressing two planes instead of one.
+/// Bits per word that must be saved to compress two planes instead of one.
 const ONE_PLANE_MORE: f32 = 0.4;
 
-/// One of the lower bytes of the residuals with more bits than this, on a sample, is noise.
+/// A lower byte of the residuals whose sample has more bits than this is noise.
 const NOISE: f32 = 7.5;
 const LOWER: usize = 2;
 
-/// Mean bits per residual below which a candidate must beat the plain words, so that noise does not decide.
+/// Mean saving in bits per residual by which a candidate must beat the plain words, so that noise does not decide.
 const CLEARLY: f32 = 0.02;
 
-/// The predictor that makes `words` smallest, out of distances that `candidates` proposes, and the cut of what it leaves.
+/// Chooses the predictor with the fewest bits for `words`, among the distances of `candidates`, and the cut for its
+/// residuals.
 pub(super) fn choose(words: &[Word], candidates: &[usize], care: Care, scratch: &mut Vec<u32>) -> (Predictor, Cut) {
     let usable = |lag: &usize| *lag > 0 && *lag <= words.len() / 2;
     let longest = candidates.iter().copied().filter(usable).max().unwrap_or(0);
@@ -84,7 +86,7 @@ pub(super) fn choose(words: &[Word], candidates: &[usize], care: Care, scratch: 
     (predictor, sample.cut(predictor, planes, care, scratch))
 }
 
-/// Some words, with as many before each as the longest distance needs.
+/// Sampled words, with as many words before each as the longest distance needs.
 struct Sample<'a> {
     words: &'a [Word],
     starts: [usize; PLACES],
@@ -105,7 +107,7 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Bits that the residuals of a distance need, on the first half of each place: enough to rank distances.
+    /// Bits of the residuals at a distance, on the first half of each place: enough to rank distances.
     fn bits(&self, lag: usize, residuals: &mut Vec<u32>) -> u64 {
         let predictor = Predictor {
             far: lag,
@@ -128,8 +130,8 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Bits per word that each of the four bytes of the residuals needs. A lower byte that is noise with one predictor is
-    /// noise with every other, and not counted again.
+    /// Entropy of each of the four bytes of the residuals, in bits per word. A lower byte that is noise with one
+    /// predictor is noise with every other, and not counted again.
     fn entropy(&self, predictor: Predictor, other: Option<[f32; 4]>, residuals: &mut Vec<u32>) -> [f32; 4] {
         self.residuals(predictor, residuals);
         let mut bytes = [0; PLACES * MOST_WORDS];
@@ -143,7 +145,7 @@ impl<'a> Sample<'a> {
         })
     }
 
-    /// The cut that leaves the fewest bits per word, when the bytes of the residuals need so many.
+    /// The cut with the fewest bits per word, for the given entropy of the bytes.
     fn cut(&self, predictor: Predictor, [.., middle, top]: [f32; 4], care: Care, residuals: &mut Vec<u32>) -> Cut {
         self.residuals(predictor, residuals);
         let stored = |bits: f32, most: f32| if bits > most { 8.0 } else { bits };
@@ -170,7 +172,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Bits per byte.
+/// Entropy in bits per byte.
 pub(super) fn entropy(bytes: &[u8]) -> f32 {
     // Four tables in turn: to count one byte many times over is to wait for each count before the next.
     let mut counts = [[0_u32; 256]; 4];

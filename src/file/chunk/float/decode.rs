@@ -1,4 +1,4 @@
-//! The decoder: planes back into words, and words between the bytes of the structure.
+//! The decoder of the float codec: planes back into words, and words between the bytes of the structure.
 
 use super::{BLOCK, Form, Kind, PLANES, Place, Plan, Planes, StreamPlan, Word, max_plan};
 use crate::file::chunk::frame::Frames;
@@ -14,19 +14,20 @@ pub(in crate::file::chunk) struct Decoder {
     filled: Vec<usize>,
 }
 
-/// A stream under construction.
+/// A stream that is being decoded.
 #[derive(Default)]
 struct Unpacked {
     words: Vec<Word>,
-    /// Where its next word is in the planes.
+    /// Position of the next word in the planes.
     place: Place,
-    /// Its words in the planes.
+    /// Number of its words in the planes.
     live: usize,
-    /// Words that the runs so far took from the planes, and that are not yet in `words`.
+    /// Words that the runs so far took from the planes and that are not in `words` yet.
     pending: usize,
 }
 
-/// Buffers of a larger chunk are not kept for the next: they are three times its size, on every thread that opens chunks.
+/// Largest buffer that is kept for the next chunk, in bytes: they are three times its size, on every thread that opens
+/// chunks.
 const KEPT_RAW: usize = 4 << 20;
 
 const OTHER_LENGTHS: &str = "its frames hold another number of bytes than its plan says";
@@ -47,7 +48,7 @@ impl Unpacked {
 }
 
 impl Decoder {
-    /// The records of a chunk that should hold `raw_len` bytes.
+    /// Decodes the records of a chunk of `raw_len` bytes.
     pub(in crate::file::chunk) fn decode(
         &mut self,
         stored: &[u8],
@@ -92,7 +93,7 @@ impl Decoder {
         Ok(raw)
     }
 
-    /// Finds out where each stream is in the planes, from how much it has there.
+    /// Computes each stream's position in the planes from its number of words there.
     fn place(&mut self) {
         let Self { plan, streams, .. } = self;
         streams.resize_with(plan.streams.len(), Unpacked::default);
@@ -115,7 +116,7 @@ impl Decoder {
         }
     }
 
-    /// Makes the streams out of the planes.
+    /// Decodes the streams from the planes.
     fn restore(&mut self) -> Result<(), String> {
         let Self {
             plan, planes, streams, ..
@@ -147,7 +148,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Puts structure and numbers together.
+    /// Merges structure and numbers.
     fn assemble(&mut self, raw_len: usize) -> Vec<u8> {
         let mut raw = Vec::with_capacity(raw_len);
         self.filled.clear();

@@ -1,4 +1,5 @@
-//! The encoder: numbers taken out of the records, predicted, split, and each plane compressed as it deserves.
+//! The encoder of the float codec: numbers taken out of the records, predicted, split, and each plane compressed as it
+//! deserves.
 
 use std::io;
 
@@ -11,23 +12,23 @@ use crate::file::chunk::{
     frame::{Compressors, Effort, Stored},
 };
 
-/// A chunk of which less than this part, in fourths, is floats is left to zstd.
+/// Smallest share of floats, in fourths of the chunk, below which the chunk is left to zstd.
 const LEAST_FOURTHS: usize = 1;
 
-/// Bytes of a plane on which the ways to compress it are tried.
+/// Bytes of a plane on which the compression methods are tried.
 const TRIAL: usize = 8 << 10;
 
-/// Bytes of a plane that are counted for its bits per byte: at so many places so many.
+/// Bytes of a plane whose entropy is measured: at so many places so many.
 const COUNTED: (usize, usize) = (256, 16);
 
-/// Only planes with fewer bits per byte than this can hold repetitions that are worth a search.
+/// Planes with fewer bits per byte than this may hold repetitions that are worth a search.
 const MAY_REPEAT: f32 = 3.0;
 
-/// A plane with fewer bits per byte than this, on a sample, is repetition for the most part: a code of whole bits alone
+/// A plane whose sample has fewer bits per byte than this consists mostly of repetitions: a code of whole bits alone
 /// takes one for each byte.
 const REPEATS: f32 = 0.6;
 
-/// Level for the structure bytes and the plan.
+/// Compression level for the structure bytes and the plan.
 const STRUCTURE_LEVEL: i32 = 1;
 
 /// Buffers of the encoder.
@@ -46,18 +47,18 @@ pub(in crate::file::chunk) struct Encoder {
     trial: Vec<u8>,
 }
 
-/// Words of one call under construction.
+/// The words of one call under construction.
 #[derive(Default)]
 struct Stream {
     call: u32,
     part: Part,
     words: Vec<Word>,
-    /// Where the constant runs are.
+    /// The positions of the constant runs.
     constant: Vec<(usize, usize)>,
     periods: Periods,
 }
 
-/// Which words of a call's numbers a stream holds.
+/// The kind of a call's numbers that a stream holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Part {
     #[default]
@@ -149,7 +150,7 @@ impl Encoder {
         self.streams.truncate(used);
     }
 
-    /// The stream of a call's numbers of one kind; `None` when there are too many.
+    /// The stream for the numbers of a call of one kind; `None` when there are too many.
     fn stream(&mut self, call: u32, kind: Kind, used: &mut usize) -> Option<usize> {
         let part = match kind {
             Kind::Single => Part::Single,
@@ -255,7 +256,7 @@ impl Stream {
     }
 }
 
-/// How a plane is to be compressed; `None` when it is to be stored as it is.
+/// Chooses how to compress a plane; `None` when it is to be stored as it is.
 fn effort(plane: &[u8], care: Care, zstd: &mut Compressors, trial: &mut Vec<u8>) -> io::Result<Option<Effort>> {
     let (places, each) = COUNTED;
     trial.clear();

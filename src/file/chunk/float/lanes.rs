@@ -7,7 +7,7 @@ use multiversion::multiversion;
 /// A number's 32-bit pattern, little-endian.
 pub(super) type Word = [u8; 4];
 
-/// How far words are from others.
+/// The differences between words and others.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn differences(now: &[Word], past: &[Word], into: &mut [u32]) {
     for (slot, (now, past)) in into.iter_mut().zip(now.iter().zip(past)) {
@@ -15,7 +15,7 @@ pub(super) fn differences(now: &[Word], past: &[Word], into: &mut [u32]) {
     }
 }
 
-/// How far words are from the mean of two others.
+/// The differences between words and the mean of two others.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn differences_from_mean(now: &[Word], far: &[Word], near: &[Word], into: &mut [u32]) {
     for (slot, (now, (far, near))) in into.iter_mut().zip(now.iter().zip(far.iter().zip(near))) {
@@ -23,7 +23,7 @@ pub(super) fn differences_from_mean(now: &[Word], far: &[Word], near: &[Word], i
     }
 }
 
-/// How far words are from where the slope between others leads.
+/// The differences between words and the values that the slope between others predicts.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn differences_from_slope(now: &[Word], far: &[Word], near: &[Word], both: &[Word], into: &mut [u32]) {
     let past = far.iter().zip(near.iter().zip(both));
@@ -32,7 +32,7 @@ pub(super) fn differences_from_slope(now: &[Word], far: &[Word], near: &[Word], 
     }
 }
 
-/// The way back from [`differences`], in place.
+/// Reverses [`differences`], in place.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn restore(now: &mut [Word], past: &[Word]) {
     for (slot, past) in now.iter_mut().zip(past) {
@@ -40,7 +40,7 @@ pub(super) fn restore(now: &mut [Word], past: &[Word]) {
     }
 }
 
-/// The way back from [`differences_from_mean`], in place.
+/// Reverses [`differences_from_mean`], in place.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn restore_from_mean(now: &mut [Word], far: &[Word], near: &[Word]) {
     for (slot, (far, near)) in now.iter_mut().zip(far.iter().zip(near)) {
@@ -49,7 +49,7 @@ pub(super) fn restore_from_mean(now: &mut [Word], far: &[Word], near: &[Word]) {
     }
 }
 
-/// The way back from [`differences_from_slope`], in place.
+/// Reverses [`differences_from_slope`], in place.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn restore_from_slope(now: &mut [Word], far: &[Word], near: &[Word], both: &[Word]) {
     for (slot, (far, (near, both))) in now.iter_mut().zip(far.iter().zip(near.iter().zip(both))) {
@@ -58,7 +58,7 @@ pub(super) fn restore_from_slope(now: &mut [Word], far: &[Word], near: &[Word], 
     }
 }
 
-/// The eight bits from `shift` on.
+/// Extracts the eight bits at `shift`.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn bytes(numbers: &[u32], shift: u32, into: &mut [u8]) {
     for (slot, number) in into.iter_mut().zip(numbers) {
@@ -66,7 +66,7 @@ pub(super) fn bytes(numbers: &[u32], shift: u32, into: &mut [u8]) {
     }
 }
 
-/// The bits from `shift` on, up to `most`.
+/// Extracts the bits from `shift` on, limited to `most`.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn capped(numbers: &[u32], shift: u32, most: u8, into: &mut [u8]) {
     for (slot, number) in into.iter_mut().zip(numbers) {
@@ -74,7 +74,7 @@ pub(super) fn capped(numbers: &[u32], shift: u32, most: u8, into: &mut [u8]) {
     }
 }
 
-/// Bits 16 to 19 of two numbers to a byte, the first in its lower half.
+/// Packs bits 16 to 19 of two numbers into a byte, the first in its lower half.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn halves(pairs: &[[u32; 2]], into: &mut [u8]) {
     for (slot, [even, odd]) in into.iter_mut().zip(pairs) {
@@ -82,7 +82,7 @@ pub(super) fn halves(pairs: &[[u32; 2]], into: &mut [u8]) {
     }
 }
 
-/// The way back from [`halves`]: bits 16 to 19, alone.
+/// Reverses [`halves`]: bits 16 to 19, alone.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn halves_apart(bytes: &[u8], into: &mut [[u8; 2]]) {
     for (slot, both) in into.iter_mut().zip(bytes) {
@@ -90,7 +90,7 @@ pub(super) fn halves_apart(bytes: &[u8], into: &mut [[u8; 2]]) {
     }
 }
 
-/// Numbers from their four bytes, the lowest first; the upper two begin at the bits that `shifts` says.
+/// Joins numbers from their four bytes, the lowest first; the upper two begin at the bits that `shifts` says.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn join(bytes: [&[u8]; 4], shifts: [u32; 2], into: &mut [Word]) {
     let [lowest, second, third, top] = bytes;
@@ -102,12 +102,12 @@ pub(super) fn join(bytes: [&[u8]; 4], shifts: [u32; 2], into: &mut [Word]) {
     }
 }
 
-/// Where `wanted` is among bytes: a bit for each, in a mask for each 64 of them.
+/// The positions of `wanted` among bytes: a bit for each, in a mask for each 64 of them.
 #[multiversion(targets("x86_64+avx512bw+avx512vl", "x86_64+avx2"))]
 pub(super) fn places(bytes: &[u8], wanted: u8, masks: &mut [u64]) {
     const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    /// Moves the lowest bits of eight bytes into the highest byte.
+    /// The factor that moves the lowest bits of eight bytes into the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let every = ONES * u64::from(wanted);
     let (groups, rest) = bytes.as_chunks::<64>();
@@ -144,8 +144,8 @@ pub(super) fn bits_of_counts(tables: &[[u32; 256]; 4]) -> f32 {
     sums.iter().sum()
 }
 
-/// Binary logarithm to within 0.0002, by a polynomial that is exact at powers of two: a choice needs no more, and the
-/// library's takes longer than all the counting.
+/// The binary logarithm to within 0.0002, by a polynomial that is exact at powers of two: a choice needs no more, and
+/// the library's takes longer than all the counting.
 #[inline]
 pub(super) const fn log2(value: u32) -> f32 {
     let bits = (value as f32).to_bits();
@@ -161,7 +161,7 @@ pub(super) const fn value(word: &Word) -> u32 {
     u32::from_le_bytes(*word)
 }
 
-/// Small differences of either sign become small numbers.
+/// Maps small differences of either sign to small numbers.
 #[inline]
 const fn fold(difference: u32) -> u32 {
     (difference << 1) ^ ((difference as i32) >> 31) as u32
@@ -172,13 +172,13 @@ pub(super) const fn unfold(folded: u32) -> u32 {
     (folded >> 1) ^ (folded & 1).wrapping_neg()
 }
 
-/// Half way from `far` to `near`, on the shorter way around.
+/// The mean of `far` and `near`, on the shorter way around.
 #[inline]
 const fn mean(far: u32, near: u32) -> u32 {
     far.wrapping_add(((near.wrapping_sub(far) as i32) >> 1) as u32)
 }
 
-/// What is at `near` as it differs from `far` there, applied to `far` here.
+/// Predicts by slope: the change from `far` to `near`, applied to `far` here.
 #[inline]
 const fn slope(far: u32, near: u32, both: u32) -> u32 {
     far.wrapping_add(near).wrapping_sub(both)

@@ -5,18 +5,18 @@ use super::Found;
 /// Distances at which the structure repeats, in words.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Periods {
-    /// Of the latest run.
+    /// Length of the latest run.
     run: usize,
-    /// Between the latest two groups of runs: rows of sensors.
+    /// Distance of the latest two groups of runs: rows of sensors.
     group: usize,
     group_start: Option<(usize, usize, usize)>,
-    /// Between the latest two messages.
+    /// Distance of the latest two messages.
     message: usize,
     message_start: Option<(usize, usize)>,
 }
 
 impl Periods {
-    /// Takes note of a run of this many words that begins at word `at` of its stream.
+    /// Notes a run of this many words at word `at` of its stream.
     pub(super) fn note(&mut self, at: usize, message: usize, found: &Found, words: usize) {
         self.run = words;
         match self.message_start {

@@ -6,7 +6,7 @@ use super::{
     wire::Kind,
 };
 
-/// What the decoder must know beside the bytes of structure and planes.
+/// The data that the decoder needs besides the bytes of structure and planes.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Plan {
     pub(super) streams: Vec<StreamPlan>,
@@ -14,46 +14,46 @@ pub(super) struct Plan {
     pub(super) runs: Vec<Run>,
 }
 
-/// Words that are predicted from each other.
+/// The plan of one stream: words that are predicted from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct StreamPlan {
     pub(super) words: usize,
     pub(super) predictor: Predictor,
     pub(super) cut: Cut,
-    /// Residuals whose upper bits stand in the planes of escapes.
+    /// Number of residuals whose upper bits are in the planes of escapes.
     pub(super) escapes: usize,
 }
 
 /// One or more runs that look alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
-    /// Bytes of structure before each.
+    /// Bytes of structure before each run.
     pub(super) gap: usize,
-    /// Numbers in each.
+    /// Numbers in each run.
     pub(super) len: usize,
-    /// The stream that they belong to; a double's high words belong to the stream behind.
+    /// Index of the stream of the numbers; a double's high words belong to the stream behind.
     pub(super) stream: usize,
     pub(super) form: Form,
-    /// How many of them follow one another; at least 1.
+    /// Number of consecutive runs of this kind; at least 1.
     pub(super) repeat: usize,
 }
 
-/// What a run's numbers are.
+/// How the numbers of a run are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Of(Kind),
-    /// Single floats that are all this one, and so are in no plane.
+    /// Single floats that all have this value, and so are in no plane.
     Constant(Word),
 }
 
-/// Streams of one chunk at most.
+/// Largest number of streams of a chunk.
 pub(super) const MAX_STREAMS: usize = 256;
 
 const FAR: u64 = 0;
 const BOTH: u64 = 1;
 const SLOPE: u64 = 2;
 
-/// A stream's kind of mean and its cut share a number.
+/// Bits of the number that holds both a stream's kind of mean and its cut.
 const MEAN_BITS: u32 = 2;
 const BYTES: u64 = 0;
 const SIXTEEN: u64 = 1;
@@ -65,7 +65,7 @@ const DOUBLE: u64 = 1;
 const CONSTANT: u64 = 2;
 
 impl Plan {
-    /// Planes that the chunk has: those of escapes only when a stream can have some.
+    /// Number of planes of the chunk: those of escapes only when a stream can have some.
     pub(super) fn planes(&self) -> usize {
         if self.streams.iter().all(|stream| stream.cut == Cut::Bytes) {
             ALWAYS
@@ -113,7 +113,7 @@ impl Plan {
         }
     }
 
-    /// Reads a plan into `self`, for a chunk of `raw_len` bytes. Returns how many of them are structure.
+    /// Decodes a plan into `self`, for a chunk of `raw_len` bytes. Returns how many of them are structure.
     pub(super) fn decode(&mut self, bytes: &[u8], raw_len: usize) -> Result<usize, &'static str> {
         const SHORT: &str = "its plan is cut off";
         let mut input = bytes;
@@ -183,7 +183,7 @@ impl Plan {
         self.check(raw_len).ok_or("its plan does not add up")
     }
 
-    /// Bytes of structure, when the runs fill the streams and the chunk to the last byte.
+    /// The bytes of structure, after a check that the runs fill the streams and the chunk to the last byte.
     fn check(&self, raw_len: usize) -> Option<usize> {
         let mut filled = [0_usize; MAX_STREAMS];
         let (mut numbers, mut gaps) = (0_usize, 0_usize);

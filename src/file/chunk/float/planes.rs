@@ -1,35 +1,35 @@
-//! Residuals divided among planes, so that what can be compressed is separate from what cannot, and the way back.
+//! Division of residuals into planes, which separates compressible from incompressible bits, and the reverse.
 //!
 //! What is left of a residual above its noise is a small number most of the time: one symbol, which the entropy coder
 //! takes once. The few that are larger are escaped, and stand in planes of their own.
 
 use super::{BLOCK, lanes, predict::Word};
 
-/// How the residuals of a stream are divided.
+/// The division of a stream's residuals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Cut {
-    /// Into four bytes.
+    /// Four bytes.
     #[default]
     Bytes,
-    /// Into two bytes, and the upper 16 bits as a symbol.
+    /// Two bytes, and the upper 16 bits as a symbol.
     Sixteen,
-    /// Into two bytes, four bits, and the upper 12 bits as a symbol.
+    /// Two bytes, four bits, and the upper 12 bits as a symbol.
     Twenty,
 }
 
-/// The symbol of all numbers from this one on, which stand in the planes of escapes.
+/// The symbol of all numbers from this one on, whose bits are in the planes of escapes.
 const ESCAPE: u8 = u8::MAX;
 
-/// Planes of a chunk: the lowest bytes, the second, what is between them and the highest (whole bytes or halves), the
-/// highest or the symbols, and the escaped numbers' lower and upper bytes.
+/// The planes of a chunk: the lowest bytes, the second, what is between them and the highest (whole bytes or halves),
+/// the highest or the symbols, and the escaped numbers' lower and upper bytes.
 pub(super) type Planes = [Vec<u8>; PLANES];
 pub(super) const PLANES: usize = 6;
 
-/// Those that every chunk has.
+/// Number of planes that every chunk has.
 pub(super) const ALWAYS: usize = 4;
 
 impl Cut {
-    /// Bits below the symbol.
+    /// Number of bits below the symbol.
     #[inline]
     pub(super) const fn below(self) -> u32 {
         match self {
@@ -39,18 +39,18 @@ impl Cut {
         }
     }
 
-    /// The residuals' symbols.
+    /// The symbols of the residuals.
     pub(super) fn symbols(self, residuals: &[u32], into: &mut [u8]) {
         lanes::capped(residuals, self.below(), ESCAPE, into);
     }
 
-    /// True for the symbol of what is elsewhere.
+    /// True for the symbol of an escaped number.
     #[inline]
     pub(super) fn is_escape(self, symbol: u8) -> bool {
         self != Self::Bytes && symbol == ESCAPE
     }
 
-    /// Bytes that this many words have in the third plane.
+    /// Number of bytes of this many words in the third plane.
     pub(super) const fn middle(self, words: usize) -> usize {
         match self {
             Self::Bytes => words,
@@ -60,7 +60,7 @@ impl Cut {
     }
 }
 
-/// Appends residuals of a stream, of which so many stand in the planes already; how many of them were escaped.
+/// Appends the residuals of a stream, whose first ones are in the planes already, and returns how many were escaped.
 pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Planes) -> usize {
     let [lowest, second, middle, top, small, large] = planes;
     let len = residuals.len();
@@ -86,7 +86,7 @@ pub(super) fn split(residuals: &[u32], cut: Cut, before: usize, planes: &mut Pla
     small.len() - known
 }
 
-/// Appends bits 16 to 19 of residuals, two to a byte; the first shares a byte with the last of an odd number before.
+/// Packs bits 16 to 19 of residuals, two to a byte; the first shares a byte with the last of an odd number before.
 fn halves(residuals: &[u32], before: usize, middle: &mut Vec<u8>) {
     let half = |residual: u32| (residual >> 16) as u8 & 0xf;
     let (first, rest) = residuals.split_at(residuals.len().min(before % 2));
@@ -98,14 +98,14 @@ fn halves(residuals: &[u32], before: usize, middle: &mut Vec<u8>) {
     middle.extend(odd.iter().map(|last| half(*last)));
 }
 
-/// Room for this many more bytes.
+/// Adds room for this many bytes.
 fn grow(plane: &mut Vec<u8>, len: usize) -> &mut [u8] {
     let known = plane.len();
     plane.resize(known + len, 0);
     &mut plane[known..]
 }
 
-/// Calls with the place of each escape, in order.
+/// Calls `f` with the position of each escape, in order.
 #[inline]
 fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
     let mut masks = [0; BLOCK / 64];
@@ -121,23 +121,23 @@ fn each_escape(symbols: &[u8], mut call: impl FnMut(usize)) {
     }
 }
 
-/// Where a stream goes on in the planes.
+/// The current position of a stream in the planes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
-    /// Words of it that were read.
+    /// Number of words that were read.
     pub(super) read: usize,
-    /// Where it begins in the planes that have a byte for each word.
+    /// Position in the planes that have a byte for each word.
     pub(super) words: usize,
-    /// Where it begins in the third.
+    /// Position in the third plane.
     pub(super) middle: usize,
-    /// The next of its escapes, and the end of them.
+    /// Positions of the next escape and of the end of the escapes.
     pub(super) escapes: usize,
     pub(super) end: usize,
 }
 
 impl Place {
-    /// Appends the next residuals, up to [`BLOCK`] of them, to `into`; `None` when more of them are escaped than the stream
-    /// has escapes. The planes must be as long as the place says.
+    /// Decodes the next residuals, up to [`BLOCK`] of them, into `into`; `None` when more of them are escaped than the
+    /// stream has escapes. The planes must be as long as the place says.
     pub(super) fn join(&mut self, len: usize, cut: Cut, planes: &Planes, into: &mut Vec<Word>) -> Option<()> {
         let [lowest, second, middle, top, small, large] = planes;
         let range = self.words + self.read..self.words + self.read + len;

@@ -1,30 +1,31 @@
-//! Prediction of numbers from earlier ones, on their 32-bit patterns, and the way back.
+//! Prediction of numbers from earlier ones, on their 32-bit patterns, and the reverse.
 
 use std::ops::Range;
 
 pub(super) use super::lanes::Word;
 use super::lanes::{self, unfold, value};
 
-/// What a stream of words is predicted from.
+/// The predictor of a stream of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Predictor {
     /// Distance in words to the predicting word: usually the same bin of the same sensor one row before. 0 = words stay
     /// as they are.
     pub(super) far: usize,
-    /// A shorter distance, for the words that come too early for `far`; 0 = there is none.
+    /// A shorter distance, for the first words, which have no word at `far`; 0 = there is none.
     pub(super) near: usize,
-    /// Whether `near` is used behind the first words too.
+    /// Whether `near` is used after the first words too.
     pub(super) mean: Mean,
 }
 
-/// Whether the words at both distances predict, or only the one at `far`.
+/// Whether the word at `far` alone predicts, or the words at both distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mean {
     #[default]
     Far,
     /// The mean of both, rounded down from `far`'s side.
     Both,
-    /// What `near` says, moved by how its own word at `far` differed from it: what changes for all neighbours alike.
+    /// Prediction by slope: `near`, plus the change that its own word at `far` had: what changes for all neighbours
+    /// alike.
     Slope,
 }
 
@@ -38,7 +39,7 @@ enum Phase {
 }
 
 impl Predictor {
-    /// The parts of `range` that are predicted in one way each.
+    /// Splits `range` into parts that are predicted in one way each.
     fn phases(self, range: &Range<usize>) -> [(Phase, Range<usize>); 5] {
         let Self { far, near, mean } = self;
         let clamp = |at: usize| at.clamp(range.start, range.end);
@@ -69,7 +70,7 @@ impl Predictor {
         ]
     }
 
-    /// The residuals of the words in `range`, appended to `into`.
+    /// Appends the residuals of the words in `range` to `into`.
     pub(super) fn residuals(self, words: &[Word], range: Range<usize>, into: &mut Vec<u32>) {
         for (phase, range) in self.phases(&range) {
             if range.is_empty() {
@@ -91,7 +92,7 @@ impl Predictor {
         }
     }
 
-    /// Puts words in the place of the residuals that stand in `range` of `words`.
+    /// Replaces the residuals in `range` of `words` by the words.
     pub(super) fn restore(self, words: &mut [Word], range: Range<usize>) {
         for (phase, range) in self.phases(&range) {
             match phase {
@@ -112,7 +113,7 @@ impl Predictor {
     }
 }
 
-/// Distances from this on are worth a loop over blocks, which the compiler turns into wide instructions.
+/// Shortest distance for a loop over blocks, which the compiler vectorizes.
 const BLOCK: usize = 8;
 
 fn serial(words: &mut [Word], range: Range<usize>, lag: usize) {
@@ -138,7 +139,7 @@ fn serial(words: &mut [Word], range: Range<usize>, lag: usize) {
     }
 }
 
-/// Walks `range` in pieces no longer than `most`, each with the words before it and the place where it begins.
+/// Visits `range` in pieces no longer than `most`, each with the words before it and its position.
 fn blocks(words: &mut [Word], range: Range<usize>, most: usize, each: impl Fn(&[Word], usize, &mut [Word])) {
     let mut start = range.start;
     while start < range.end {

@@ -2,7 +2,7 @@
 
 use crate::model::varint;
 
-/// What a run of numbers is made of.
+/// The number type of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Little-endian 32-bit floats.
@@ -27,27 +27,27 @@ pub(super) struct Found {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) kind: Kind,
-    /// Where the message begins that holds the message that holds the run: the row of a sensor.
+    /// Start of the message that holds the message that holds the run: the row of a sensor.
     pub(super) group: usize,
 }
 
-/// Runs shorter than this stay where they are: an entry in the table of runs costs as much.
+/// Runs shorter than this are not extracted: an entry in the table of runs costs as much.
 const MIN_RUN: usize = 16;
 
-/// Depth to which messages are looked into; spectrograms need three.
+/// Depth to which nested messages are searched; spectrograms need three.
 const MAX_DEPTH: usize = 8;
 
-/// Numbers of a run that are looked at.
+/// Number of values of a run that are sampled.
 const SAMPLES: usize = 8;
 
-/// Exponents no further apart than this are those of one kind of number. The halves of doubles, read as single floats,
-/// lie far apart, and so do pairs of single floats, read as doubles: their exponents are spread eight times as far.
+/// Largest distance of exponents of one kind of number. The halves of doubles, read as single floats, lie far apart,
+/// and so do pairs of single floats, read as doubles: their exponents are spread eight times as far.
 const ALIKE: i32 = 32;
 
 /// Binary exponents of a plausible measurement: about 1e-18 to 1e18, zero, and the infinities.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=60;
 
-/// What was seen so far at each depth, and will probably be seen again.
+/// What was found so far at each depth, and is expected again.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     /// The last run: its tag, its length, its kind. The next one is probably alike, and then need not be tried as a message
@@ -57,8 +57,8 @@ pub(super) struct Hints {
     rows: [Row; MAX_DEPTH],
 }
 
-/// Where the runs of a row are, counted from where it begins, each with the two bytes before it: its length, and its tag
-/// if both are short.
+/// The positions of the runs in a row, relative to its start, each with the two bytes before it: its length, and its
+/// tag if both are short.
 #[derive(Debug, Default)]
 struct Row {
     tag: u64,
@@ -67,7 +67,7 @@ struct Row {
 }
 
 impl Row {
-    /// Takes note of the row that begins at `base`; `found` are its runs.
+    /// Notes the row that begins at `base`; `found` are its runs.
     fn learn(&mut self, tag: u64, row: &[u8], base: usize, found: &[Found]) {
         (self.tag, self.len) = (tag, row.len());
         self.runs.clear();
@@ -85,7 +85,7 @@ impl Row {
         }
     }
 
-    /// Appends the runs of another row when it is as long as this, has tags and lengths where this had them, and plausible
+    /// Appends the runs of another row when its length equals this one's, with the same tags and lengths, and plausible
     /// numbers in the first and the last run: then it is built like this. False when nothing is appended.
     fn apply(&self, tag: u64, row: &[u8], base: usize, into: &mut Vec<Found>) -> bool {
         let [(first, _), .., (last, _)] = self.runs.as_slice() else {
@@ -115,20 +115,20 @@ fn before(row: &[u8], found: &Found) -> [u8; 2] {
     bytes.copied().unwrap_or_default()
 }
 
-/// Appends the runs of `message` to `found`, in order. Keep `hints` from message to message.
+/// Finds the runs of `message` and appends them to `found`, in order. Keep `hints` from message to message.
 pub(super) fn scan(message: &[u8], hints: &mut Hints, found: &mut Vec<Found>) {
     Walk { hints, found }.level(message, 0, [0, 0], 0);
 }
 
-/// A walk through one message and those within it.
+/// A walk through a message and its nested messages.
 struct Walk<'a> {
     hints: &'a mut Hints,
     found: &'a mut Vec<Found>,
 }
 
 impl Walk<'_> {
-    /// Scans the fields of one message, which begins at `base` of the outermost; false when it is no message, and then
-    /// nothing is added.
+    /// Scans the fields of one message, which begins at `base` of the outermost one; false when it is no message, and
+    /// then nothing is added.
     fn level(&mut self, message: &[u8], base: usize, outer: [usize; 2], depth: usize) -> bool {
         let before = self.found.len();
         let whole = self.fields(message, base, outer, depth);
@@ -173,8 +173,8 @@ impl Walk<'_> {
         true
     }
 
-    /// A field is a message when it reads as one that holds runs, and otherwise a run when it looks like one; one that
-    /// looks like the run before it is not tried as a message.
+    /// Classifies a field: as a message when it parses as one that holds runs, otherwise as a run when it looks like
+    /// one; one that looks like the run before it is not tried as a message.
     fn look(&mut self, tag: u64, field: &[u8], base: usize, outer: [usize; 2], depth: usize) {
         let known = self.hints.runs[depth].filter(|(of, len, _)| (*of, *len) == (tag, field.len()));
         let expected = known.map(|(.., kind)| kind).filter(|kind| are_of(field, *kind));
@@ -200,7 +200,7 @@ impl Walk<'_> {
     }
 }
 
-/// True when a field looks like numbers of the kind that is expected anyway.
+/// True when a field looks like numbers of the expected kind.
 fn are_of(field: &[u8], kind: Kind) -> bool {
     match kind {
         Kind::Single => are_likely(field),
@@ -208,8 +208,8 @@ fn are_of(field: &[u8], kind: Kind) -> bool {
     }
 }
 
-/// True when the ends and the middle of a field, which has the tag and the length of a run of single floats before it,
-/// look like numbers too: a few of them are enough for what is expected anyway.
+/// True when a field with the tag and length of a run of single floats before it also has plausible numbers at both
+/// ends and in the middle: a few of them are enough for what is expected anyway.
 fn are_likely(field: &[u8]) -> bool {
     match field.as_chunks::<4>().0 {
         all @ [first, .., last] => [first, &all[all.len() / 2], last]
@@ -252,19 +252,19 @@ const fn double(bytes: &[u8; 8]) -> i32 {
     ((u64::from_le_bytes(*bytes) >> 52) & 0x7ff) as i32
 }
 
-/// True for zero, the infinities, and exponents of a measurement.
+/// True for zero, the infinities, and exponents of a plausible measurement.
 #[inline]
 fn is_plausible(exponent: i32, bias: i32) -> bool {
     is_special(exponent, bias) || EXPONENTS.contains(&(exponent - bias))
 }
 
-/// True for zero and the infinities, which say nothing of the numbers beside them.
+/// True for zero and the infinities, which tell nothing about their neighbours.
 #[inline]
 const fn is_special(exponent: i32, bias: i32) -> bool {
     exponent == 0 || exponent == 2 * bias + 1
 }
 
-/// How far the biased exponents of some numbers lie apart, zero and infinity left out; `None` when one is not that of a
+/// The range of the biased exponents of some numbers, zero and infinity not included; `None` when one is not that of a
 /// measurement. The numbers are from everywhere, at even and at odd places, the first and the last among them.
 #[inline]
 fn spread<T>(numbers: &[T], exponent: impl Fn(&T) -> i32, bias: i32) -> Option<i32> {

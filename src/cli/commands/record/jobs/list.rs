@@ -1,4 +1,4 @@
-//! The list that `--jobs` names: what each job has of its own.
+//! The job list of `--jobs`: what each job has of its own.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,19 +12,19 @@ use crate::cli::{
     flags::{record::RecordArgs, value::Tag},
 };
 
-/// Jobs that one process records at most: a list beyond this is far likelier to be a mistake, and each job takes
+/// Largest number of jobs in one process: a list beyond this is far likelier to be a mistake, and each job takes
 /// descriptors.
 const MOST_JOBS: usize = 4096;
 
-/// One job; everything it does not say, the command's flags say.
+/// One job as the list describes it; everything it does not say, the command's flags say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     /// Name in the report and of the capture; the job's id or target by default.
     name: Option<String>,
-    /// `HOST:PORT` of a job that runs.
+    /// `HOST:PORT` of a running job.
     target: Option<String>,
-    /// URL of a Focus Server to configure it on.
+    /// URL of a Focus Server that configures the job.
     server: Option<String>,
     #[serde(alias = "job-id")]
     job_id: Option<String>,
@@ -32,18 +32,18 @@ struct Entry {
     streams: Option<u32>,
     authority: Option<String>,
     plaintext: Option<bool>,
-    /// What to configure: the words of a job file.
+    /// Description of the job to configure: the words of a job file.
     job: Option<Value>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
 }
 
-/// A job of the list.
+/// One job of the list, checked.
 #[derive(Debug)]
 pub(super) struct Item {
-    /// Unlike any other of the list, and fit for a file's name.
+    /// Unique name, valid as a file name.
     pub(super) name: String,
-    /// As `capture record` would be told to record it.
+    /// The arguments of `capture record` for this job.
     pub(super) args: RecordArgs,
 }
 

@@ -66,7 +66,8 @@ use crate::{
 use driver::WriterThreads;
 use queue::Queue;
 
-/// Writes a capture: [`Recorder::start`], then [`RecordingHandle::call`] for each call, then [`Recorder::finish`].
+/// Writes events into a sink: [`Recorder::start`], then [`RecordingHandle::call`] for each call, then
+/// [`Recorder::finish`].
 ///
 /// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved. When it
 /// is a panic that drops it, that is waited for, since the process may be about to end.
@@ -75,11 +76,11 @@ use queue::Queue;
 pub struct Recorder<S: Sink> {
     handle: RecordingHandle,
     done: Option<oneshot::Receiver<Result<S::Summary, RecorderError>>>,
-    /// Hangs up when the writer has ended.
+    /// Closed when the writer has ended.
     ended: Mutex<mpsc::Receiver<()>>,
 }
 
-/// Hands events to a recording; cheap to clone.
+/// Sends events to a recording; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RecordingHandle {
     queue: Arc<Queue>,
@@ -92,7 +93,7 @@ impl<S: Sink> Recorder<S> {
         Ok(Self::start_on(&threads, sink, options))
     }
 
-    /// Starts a recorder whose events are written by threads that other recorders use as well.
+    /// Starts a recorder whose events are written by threads shared with other recorders.
     fn start_on(threads: &WriterThreads, sink: S, mut options: RecorderOptions) -> Self {
         let queue = Arc::new(Queue::new(threads.sender(), &mut options));
         let (outcome, done) = oneshot::channel();
@@ -110,7 +111,7 @@ impl<S: Sink> Recorder<S> {
         }
     }
 
-    /// A handle to record with.
+    /// Returns a handle for recording.
     #[must_use]
     pub fn handle(&self) -> RecordingHandle {
         self.handle.clone()
@@ -127,7 +128,8 @@ impl<S: Sink> Recorder<S> {
         self.handle.queue.judge(outcome)
     }
 
-    /// [`Recorder::finish`] for code without a runtime; it blocks, so never call it from an async task.
+    /// Does the same as [`Recorder::finish`] for code without a runtime; it blocks, so never call it from an async
+    /// task.
     pub fn finish_blocking(mut self) -> Result<S::Summary, RecorderError> {
         self.handle.queue.close();
         let Some(done) = self.done.take() else {
@@ -144,7 +146,7 @@ impl RecordingHandle {
         CallRecorder::open(Arc::clone(&self.queue), start)
     }
 
-    /// Records a remark on the capture as a whole.
+    /// Records a remark about the capture as a whole.
     pub fn note(&self, author: &str, text: impl Into<String>) -> Result<(), Refused> {
         let kind = EventKind::Note(Note {
             author: author.to_owned(),
@@ -160,13 +162,13 @@ impl RecordingHandle {
         self.queue.counters.totals()
     }
 
-    /// What is masked in the texts that are recorded; whoever shows such a text asks it.
+    /// The secrets that are masked in recorded text; whoever shows such a text asks it.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
         &self.queue.secrets
     }
 
-    /// The present offset in nanoseconds since the capture began.
+    /// The current offset, in nanoseconds since the capture began.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.queue.now()
@@ -177,7 +179,7 @@ impl RecordingHandle {
         self.queue.failed.cancelled().await;
     }
 
-    /// Why events are refused, if they are.
+    /// The reason why events are refused, if they are.
     #[must_use]
     pub fn refused(&self) -> Option<Refused> {
         self.queue.counters.refusal()

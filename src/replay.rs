@@ -30,7 +30,7 @@ pub use pace::Rate;
 pub use paths::{PathError, PathRule};
 pub use source::{CaptureSource, SourceError};
 
-/// Calls that run at once at most: more than any job has streams, and each holds a thread and a few messages.
+/// Largest number of concurrent calls: more than any job has streams, and each holds a thread and a few messages.
 const MAX_CALLS: usize = 256;
 
 /// Sends the recorded requests of `source` through `channel`, and compares the answers.

@@ -26,16 +26,16 @@ use crate::model::event::Event;
 /// readable, but marked as unfinished.
 #[derive(Debug)]
 pub struct Writer<S: Storage> {
-    /// Taken by `finish_into`; `None` never outlives that call.
+    /// The storage, taken by `finish_into`; `None` never outlives that call.
     storage: Option<S>,
     path: Option<PathBuf>,
     options: WriterOptions,
     chunk: ChunkBuilder,
     sealer: Sealer,
-    /// Reused from chunk to chunk.
+    /// The buffer for sealed chunks, reused from chunk to chunk.
     sealed: Sealed,
     index: IndexBlock,
-    /// What the header said of the schema, to be written where calls need it.
+    /// Schema files of the header, which are written when calls need them.
     schema: SchemaFiles,
     /// Byte of the last ancillary part; 0 = none.
     last_ancillary: u64,
@@ -45,7 +45,7 @@ pub struct Writer<S: Storage> {
 }
 
 impl Writer<File> {
-    /// Creates `path`, which must not exist and which only its owner can read, and writes the header durably.
+    /// Creates the file `path`, which must not exist, for its owner only, and writes the header durably.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
@@ -56,7 +56,7 @@ impl Writer<File> {
         Self::with_file(file, path, header, options)
     }
 
-    /// Begins a capture in a file that has yet to take its name.
+    /// Begins a capture in a file that does not have its final name yet.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -76,7 +76,7 @@ impl Writer<File> {
 }
 
 impl<S: Storage> Writer<S> {
-    /// [`new`](Self::new), with the path that errors name.
+    /// Does the same as [`new`](Self::new), with the path for error messages.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -140,7 +140,7 @@ impl<S: Storage> Writer<S> {
         if self.chunk.is_full() { self.flush() } else { Ok(()) }
     }
 
-    /// Closes the chunk: everything so far can be read by others.
+    /// Closes the chunk and writes it: everything so far can be read by others.
     ///
     /// # Errors
     /// When the storage fails, now or earlier.
@@ -160,8 +160,8 @@ impl<S: Storage> Writer<S> {
         appended
     }
 
-    /// An empty chunk that is full and due as this writer's own chunks are; to be filled and sealed elsewhere, and
-    /// handed to [`append`](Self::append).
+    /// An empty chunk with the limits of this writer; to be filled and sealed elsewhere, and handed to
+    /// [`append`](Self::append).
     #[must_use]
     pub fn builder(&self) -> ChunkBuilder {
         ChunkBuilder::new(&self.options)
@@ -180,7 +180,7 @@ impl<S: Storage> Writer<S> {
         self.append_chunk(sealed)
     }
 
-    /// Knows the files of another descriptor set, beside those that the header embeds.
+    /// Adds the files of another descriptor set to those of the header.
     pub(super) fn add_schema(&mut self, set: &[u8]) -> Result<(), FileError> {
         self.schema.add(set).map_err(|error| self.placed(error))
     }
@@ -240,7 +240,7 @@ impl<S: Storage> Writer<S> {
         synced.map_err(|error| self.broke("make the capture durable", error))
     }
 
-    /// Checks that the written bytes are still in their place in the storage.
+    /// Checks that the written bytes are intact in the storage.
     ///
     /// # Errors
     /// What the storage says, now or earlier.
@@ -250,14 +250,14 @@ impl<S: Storage> Writer<S> {
         checked.map_err(|error| self.broke("keep the capture", error))
     }
 
-    /// Bytes appended to the storage so far.
+    /// Number of bytes appended to the storage so far.
     pub const fn stored_bytes(&self) -> u64 {
         self.summary.stored_bytes
     }
 
-    /// Ends a capture that was made from another one: as [`finish`](Self::finish) does when that one was finished, and
-    /// otherwise without a summary, so that what was made of an unfinished capture is unfinished as well. Either way the
-    /// file is durable, and its totals are told.
+    /// Finishes a capture that was made from another one: as [`finish`](Self::finish) does when that one was finished,
+    /// and otherwise without a summary, so that what was made of an unfinished capture is unfinished as well. Either
+    /// way the file is durable, and its totals are told.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
@@ -279,7 +279,7 @@ impl<S: Storage> Writer<S> {
         self.finish_into().map(|(_, summary)| summary)
     }
 
-    /// [`finish`](Self::finish), and gives the storage back.
+    /// Does the same as [`finish`](Self::finish), and returns the storage.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).

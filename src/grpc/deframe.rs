@@ -12,11 +12,11 @@ pub(crate) const PREFIX_BYTES: usize = 5;
 /// and a length beyond that is far likelier to be a broken stream than a frame.
 pub(crate) const DEFAULT_MAX_MESSAGE_BYTES: usize = 100 * 1024 * 1024;
 
-/// Room taken at once for a message that lies in several chunks. A larger message grows as its bytes arrive, so that a
+/// Initial buffer size for a message that spans several chunks. A larger message grows as its bytes arrive, so that a
 /// hostile length costs the sender bytes before it costs us memory.
 const FIRST_RESERVE: usize = 1024 * 1024;
 
-/// One message as the wire delimited it.
+/// One message with its gRPC prefix decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixedMessage {
     /// The compressed flag of the prefix.
@@ -25,7 +25,7 @@ pub struct PrefixedMessage {
     pub data: Bytes,
 }
 
-/// A stream that does not hold gRPC messages, or holds one that is too large.
+/// Errors of a stream of length-prefixed messages.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WireError {
     /// The first byte of a prefix is neither 0 nor 1.
@@ -34,20 +34,20 @@ pub enum WireError {
          0 or 1; is this a gRPC method?"
     )]
     Flag {
-        /// Which message, counted from 1.
+        /// Number of the message, counted from 1.
         index: u64,
         /// Where its prefix starts, in bytes from the start of the stream.
         offset: u64,
         /// The byte that was found.
         flag: u8,
     },
-    /// The prefix announces more than the limit.
+    /// The prefix announces a larger message than the limit allows.
     #[error(
         "refused message {index} at byte {offset} of the stream: it is {size} bytes, the limit is {limit}; raise it \
          with --max-msg-sz {size}"
     )]
     TooLarge {
-        /// Which message, counted from 1.
+        /// Number of the message, counted from 1.
         index: u64,
         /// Where its prefix starts, in bytes from the start of the stream.
         offset: u64,
@@ -59,25 +59,25 @@ pub enum WireError {
     /// The stream ended inside a message.
     #[error("the stream ended inside message {index}, which began at byte {offset}: {have} of {need} bytes had come")]
     Truncated {
-        /// Which message, counted from 1.
+        /// Number of the message, counted from 1.
         index: u64,
         /// Where its prefix starts, in bytes from the start of the stream.
         offset: u64,
-        /// Bytes of it that came, prefix included.
+        /// Bytes of the message that arrived, prefix included.
         have: u64,
-        /// Bytes it should have had, prefix included; at least the prefix when that was cut itself.
+        /// Bytes that the message should have, prefix included; at least the prefix when that was cut itself.
         need: u64,
     },
 }
 
-/// The payload being waited for.
+/// The payload that is incomplete.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     compressed: bool,
     size: usize,
 }
 
-/// Cuts a stream of chunks into messages, byte for byte.
+/// Splits a stream of chunks into messages.
 ///
 /// A message that lies within one chunk is handed out as a slice of it; one that is spread over several is copied once.
 ///
@@ -99,17 +99,17 @@ struct Pending {
 pub struct Deframer {
     limit: usize,
     chunks: VecDeque<Bytes>,
-    /// Bytes in `chunks`.
+    /// Number of bytes in `chunks`.
     buffered: usize,
     pending: Option<Pending>,
     /// The start of a message that did not fit into one chunk.
     partial: BytesMut,
-    /// Messages handed out.
+    /// Number of messages returned so far.
     frames: u64,
-    /// Messages that were refused and skipped, and the bytes of the last of them that are still to come.
+    /// Number of messages refused and skipped, and the remaining bytes of the last one.
     skipped: u64,
     skip: usize,
-    /// Where the current message's prefix starts.
+    /// Start of the current message's prefix.
     offset: u64,
     failed: Option<WireError>,
 }
@@ -149,8 +149,8 @@ impl Deframer {
         self.gather();
     }
 
-    /// Skips the message that was refused as too large: its bytes are dropped as they come, and the next frame is the one
-    /// after it. False when the last error, if any, was another; that one cannot be skipped.
+    /// Skips the message that was refused because of its size: its bytes are dropped as they come, and the next frame
+    /// is the one after it. False when the last error, if any, was another; that one cannot be skipped.
     ///
     /// ```
     /// use grpc_capture::grpc::{Deframer, encode_message};
@@ -173,7 +173,7 @@ impl Deframer {
         true
     }
 
-    /// The next whole message, or `None` until more chunks come. After an error every call repeats it, unless
+    /// The next complete message, or `None` until more chunks come. After an error every call repeats it, unless
     /// [`skip_refused`](Self::skip_refused) goes on behind it.
     pub fn next_frame(&mut self) -> Result<Option<PrefixedMessage>, WireError> {
         if let Some(error) = &self.failed {
@@ -206,7 +206,7 @@ impl Deframer {
         Ok(Some(PrefixedMessage { compressed, data }))
     }
 
-    /// Says whether the stream may end here. A message that is skipped was refused already, and may be cut.
+    /// Checks that the stream may end here. A message that is skipped was refused already, and may be cut.
     pub fn finish(&self) -> Result<(), WireError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -227,24 +227,24 @@ impl Deframer {
         })
     }
 
-    /// Messages handed out so far.
+    /// Number of messages returned so far.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// True while some bytes of a message have come and the rest has not.
+    /// True while only a part of a message has arrived.
     #[must_use]
     pub const fn inside_message(&self) -> bool {
         self.pending.is_some() || self.buffered > 0 || self.skip > 0
     }
 
-    /// The number of the message that comes next.
+    /// Number of the next message.
     const fn index(&self) -> u64 {
         self.frames + self.skipped + 1
     }
 
-    /// Drops what has come of a message that is skipped.
+    /// Drops the bytes of a skipped message that have arrived.
     fn drop_skipped(&mut self) {
         while self.skip > 0 {
             let Some(front) = self.chunks.front_mut() else { return };
@@ -286,7 +286,7 @@ impl Deframer {
         }))
     }
 
-    /// One byte off the front; 0 when there is none, which the callers have ruled out.
+    /// Takes one byte from the front; 0 when there is none, which the callers have ruled out.
     fn take_byte(&mut self) -> u8 {
         let Some(front) = self.chunks.front_mut() else { return 0 };
         let byte = front.get_u8();
@@ -320,7 +320,7 @@ impl Deframer {
         }
     }
 
-    /// Makes room for `more` bytes: by doubling, but never past the size of the message.
+    /// Reserves room for `more` bytes: by doubling, but never past the size of the message.
     fn grow(&mut self, size: usize, more: usize) {
         let need = self.partial.len() + more;
         if need > self.partial.capacity() {
@@ -349,7 +349,7 @@ impl Deframer {
     }
 }
 
-/// The five bytes before a payload of `size` bytes, or `None` when gRPC cannot express that size.
+/// The gRPC prefix of a payload of `size` bytes, or `None` when gRPC cannot express that size.
 #[must_use]
 pub(crate) fn prefix(compressed: bool, size: usize) -> Option<[u8; PREFIX_BYTES]> {
     let [a, b, c, d] = u32::try_from(size).ok()?.to_be_bytes();

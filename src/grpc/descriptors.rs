@@ -1,4 +1,4 @@
-//! Descriptor sets, as files, servers and captures hold them: from untrusted bytes to message types.
+//! Reading of descriptor sets from files, servers and captures: from untrusted bytes to message types.
 //!
 //! A set is taken file by file. What cannot be used is left out and named, the rest is kept. Message types come from a
 //! stripped copy: options that change nothing about the wire, comments and reserved ranges are not read at all, types are
@@ -23,16 +23,17 @@ pub use decode::decode;
 pub(crate) use left_out::LeftOut;
 use names::Names;
 
-/// Bytes of a set: what a capture's header holds of it; the largest public ones have a few megabytes without comments.
+/// Largest size of a set in bytes: what a capture's header holds of it; the largest public ones have a few megabytes
+/// without comments.
 pub(crate) const MAX_SET_BYTES: usize = 32 << 20;
-/// Files of a set: the largest public ones have a few thousand.
+/// Largest number of files of a set: the largest public ones have a few thousand.
 pub(crate) const MAX_FILES: usize = 10_000;
-/// Times that the files which the library refuses are left out before the set is given up.
+/// How often files that the library refuses are left out before the set is given up.
 const MAX_REFUSED: usize = 16;
-/// Parts that a sentence names before it counts the rest.
+/// Number of parts that a sentence names before it only counts.
 const MAX_NAMED: usize = 3;
 
-/// The message types of a descriptor set, and what of it could not be used.
+/// The message types of a descriptor set, and the parts that could not be used.
 #[derive(Debug, Clone, Default)]
 pub struct Descriptors {
     /// The message types, with those of `google/protobuf/`.
@@ -43,17 +44,17 @@ pub struct Descriptors {
     pub files: usize,
 }
 
-/// A descriptor set of which nothing can be read.
+/// Errors of an unreadable descriptor set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptorError {
-    /// It is no message of files.
+    /// The bytes are not a `FileDescriptorSet`.
     #[error("it is no FileDescriptorSet: {0}")]
     Malformed(#[from] DecodeError),
-    /// It is too large.
+    /// The set is too large.
     #[error("it has {0} bytes, at most {MAX_SET_BYTES} are read; leave out comments (--include_source_info)")]
     TooLarge(usize),
-    /// It has too many files.
+    /// The set has too many files.
     #[error("it has more than {MAX_FILES} files")]
     TooManyFiles,
 }
@@ -102,7 +103,7 @@ impl Descriptors {
         Ok(build(&base, files, &names, left_out))
     }
 
-    /// What was left out as one sentence; `None` when it is nothing.
+    /// One sentence about what was left out; `None` when it is nothing.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let named: Vec<_> = self.left_out.iter().take(MAX_NAMED).map(ToString::to_string).collect();
@@ -114,7 +115,7 @@ impl Descriptors {
     }
 }
 
-/// The files of both sets as one, byte for byte, each name once: the first counts. Files of `google/protobuf/` that are
+/// Joins the files of two sets byte for byte, each name once: the first counts. Files of `google/protobuf/` that are
 /// imported and lack are added.
 ///
 /// # Errors
@@ -142,7 +143,7 @@ pub fn join(sets: &[&[u8]]) -> Result<Vec<u8>, DescriptorError> {
     Ok(joined)
 }
 
-/// The files of a set that keep the limits and can be decoded, byte for byte: what can be handed to another library.
+/// The files of a set that are within the limits and decodable, byte for byte: what can be handed to another library.
 ///
 /// # Errors
 /// When it is no descriptor set.
@@ -156,7 +157,7 @@ pub fn readable(set: &[u8]) -> Result<Vec<u8>, DescriptorError> {
     Ok(kept)
 }
 
-/// Whether a set holds no file that `whole` does not hold byte for byte.
+/// Whether `whole` holds every file of a set byte for byte.
 #[must_use]
 pub(crate) fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
     let (Ok(files), Ok(all)) = (split(set), split(whole)) else {
@@ -166,7 +167,7 @@ pub(crate) fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
     files.iter().all(|file| all.contains(file))
 }
 
-/// The files of a set.
+/// Splits a set into its files.
 fn split(set: &[u8]) -> Result<Vec<&[u8]>, DescriptorError> {
     if set.len() > MAX_SET_BYTES {
         return Err(DescriptorError::TooLarge(set.len()));
@@ -183,7 +184,7 @@ fn split(set: &[u8]) -> Result<Vec<&[u8]>, DescriptorError> {
     Ok(files)
 }
 
-/// The strings of one field of a message, as far as it can be walked.
+/// The strings of one field of a message, up to the first error.
 fn strings(message: &[u8], number: u32) -> Vec<String> {
     let (mut fields, mut found) = (Fields::new("FileDescriptorProto", message), Vec::new());
     while let Ok(Some(field)) = fields.next_field() {
@@ -210,7 +211,7 @@ pub(crate) fn imports(raw: &[u8]) -> Vec<String> {
     strings(raw, 3)
 }
 
-/// One file, stripped and lowered.
+/// One file, stripped and converted to proto3.
 fn file(raw: &[u8], budget: &mut strip::Budget) -> Result<FileDescriptorProto, String> {
     let stripped = strip::file(raw, budget)?;
     let mut file = FileDescriptorProto::decode(&*stripped).map_err(|error| error.to_string())?;
@@ -223,7 +224,7 @@ fn file(raw: &[u8], budget: &mut strip::Budget) -> Result<FileDescriptorProto, S
     Ok(file)
 }
 
-/// Whether a file defines nothing but messages that the library brings along.
+/// Whether a file defines only messages that the library already has.
 fn is_copy(base: &DescriptorPool, raw: &[u8]) -> bool {
     let messages = strings(raw, 4);
     strings(raw, 2) == ["google.protobuf"]
@@ -237,7 +238,7 @@ fn is_copy(base: &DescriptorPool, raw: &[u8]) -> bool {
         })
 }
 
-/// The files of `google/protobuf/` that these need.
+/// The files of `google/protobuf/` that these files import.
 fn imported(base: &DescriptorPool, files: &[FileDescriptorProto]) -> Vec<FileDescriptorProto> {
     let mut wanted: Vec<_> = files.iter().flat_map(|file| file.dependency.clone()).collect();
     let (mut done, mut found) = (BTreeSet::new(), Vec::new());
@@ -253,7 +254,7 @@ fn imported(base: &DescriptorPool, files: &[FileDescriptorProto]) -> Vec<FileDes
     found
 }
 
-/// A pool of the files whose types are all there.
+/// Builds a pool of the files whose types are all known.
 fn build(
     base: &DescriptorPool,
     mut files: Vec<Option<FileDescriptorProto>>,

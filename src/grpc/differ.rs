@@ -1,20 +1,20 @@
-//! Where two payloads differ, for the eye.
+//! Texts that show where two payloads differ.
 
 use std::fmt::Write as _;
 
-/// Bytes of each side that are shown from the first difference on: a float or an integer, and what follows it.
+/// Number of bytes shown on each side from the first difference on: a float or an integer, and what follows it.
 const SHOWN: usize = 8;
 
-/// Both payloads in words: how long each is, from which byte on they differ, and the first bytes from there in hexadecimal.
-/// `None` when they are the same.
+/// Describes both payloads: how long each is, from which byte on they differ, and the first bytes from there in
+/// hexadecimal. `None` when they are the same.
 #[must_use]
 pub(crate) fn told(was: &[u8], is: &[u8]) -> Option<(String, String)> {
     let at = first(was, is)?;
     Some((side(was, at), side(is, at)))
 }
 
-/// The first byte at which two payloads differ, counted from 0; `None` when they are the same. Where one is the other's
-/// beginning, they differ where that ends.
+/// Position of the first byte at which two payloads differ, counted from 0; `None` when they are the same. Where one is
+/// the other's beginning, they differ where that ends.
 #[must_use]
 pub(crate) fn first(was: &[u8], is: &[u8]) -> Option<usize> {
     let common = was.iter().zip(is).take_while(|(was, is)| was == is).count();

@@ -1,19 +1,19 @@
-//! The way production streams end: not with OK, but by silence and a closed connection.
+//! Detection of an idle close, the end of production streams: not with OK, but by silence and a closed connection.
 
 use std::time::Duration;
 
 use super::status::UNAVAILABLE;
 use crate::model::event::Ending;
 
-/// Silence before an announced goodbye (GOAWAY without an error): a server that is cut off in mid-stream announces
-/// nothing, so a moment is enough to tell a finished job from one that was sent away while it streamed.
+/// Silence before an orderly GOAWAY: a server that is cut off in mid-stream announces nothing, so a moment is enough to
+/// tell a finished job from one that was sent away while it streamed.
 pub(crate) const SILENCE_BEFORE_GOAWAY: Duration = Duration::from_secs(1);
 
 /// Silence before UNAVAILABLE: seen at about 30 seconds; frames come in bursts far closer than this, so a job that dies
 /// at work is not taken for an idle one.
 pub(crate) const SILENCE_BEFORE_CLOSE: Duration = Duration::from_secs(5);
 
-/// True when a server closed a job that had nothing more to say; not a failure.
+/// True when a server closed an idle job; not a failure.
 ///
 /// `messages` had come, and `silence_ns` nanoseconds passed between the last of them and the ending.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Decompression of messages that the sender compressed, for those who look into them; the recording path never does.
+//! Decompression of compressed messages for inspection; the recording path never does.
 
 use std::io::{self, Read};
 
@@ -9,29 +9,29 @@ use flate2::{
     read::{GzEncoder, MultiGzDecoder, ZlibEncoder},
 };
 
-/// The most that one message may inflate to: what a message may have by default that travels as it is, so that a few
+/// Largest inflated size of one message: what a message may have by default that travels as it is, so that a few
 /// kilobytes cannot fill the memory.
 pub(crate) const MAX_INFLATED: u64 = super::DEFAULT_MAX_MESSAGE_BYTES as u64;
 
-/// What stands for the encoding of a call whose metadata names none. A message that is flagged as compressed all the same
-/// is damaged, by gRPC's own rule, and cannot be inflated.
+/// The encoding of a call whose metadata names none. A message that is flagged as compressed all the same is damaged,
+/// by gRPC's own rule, and cannot be inflated.
 pub(crate) const NO_ENCODING: &str = "(none named)";
 
-/// A compressed message that cannot be inflated.
+/// Errors of inflating a message.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
     /// The encoding is not one of `identity`, `gzip` and `deflate`.
     #[error("its encoding `{0}` is not known; gzip, deflate and identity are")]
     UnknownEncoding(String),
-    /// The bytes are not what the encoding says.
+    /// The bytes are not valid for the encoding.
     #[error("its {encoding} bytes cannot be inflated: {source}")]
     Damaged {
         /// The encoding.
         encoding: String,
-        /// What the decoder reports.
+        /// The error of the decoder.
         source: io::Error,
     },
-    /// It would inflate to more than the limit.
+    /// The inflated message is larger than the limit.
     #[error("it inflates to more than {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
@@ -39,7 +39,7 @@ pub enum InflateError {
     },
 }
 
-/// The content of a message that was compressed as `encoding` (`grpc-encoding`) says, of at most `limit` bytes.
+/// Inflates a message with the given `encoding` (`grpc-encoding`) to at most `limit` bytes.
 ///
 /// # Errors
 /// When the encoding is unknown, the bytes are damaged, or the content is larger than the limit.
@@ -76,7 +76,7 @@ pub fn inflate(encoding: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Inflat
     Ok(inflated.into())
 }
 
-/// A message compressed as `encoding` says, for those who had to change what they inflated.
+/// Compresses a message with the given encoding, after its content was changed.
 ///
 /// ```
 /// use grpc_capture::grpc::{deflate, inflate};

@@ -1,14 +1,14 @@
-//! HTTP header maps to and from [`Metadata`].
+//! Conversion between HTTP header maps and [`Metadata`].
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::model::event::Metadata;
 
-/// Entries for which room is taken at once.
+/// Largest number of entries for which memory is reserved in advance.
 const MOST_RESERVED: usize = 256;
 
-/// The entries of a header map, values byte for byte, in the map's order: names in order of first appearance, with the
-/// values of a repeated name together and in wire order (all that the map keeps).
+/// Converts a header map to metadata, values byte for byte, in the map's order: names in order of first appearance,
+/// with the values of a repeated name together and in wire order (all that the map keeps).
 #[must_use]
 pub fn metadata(headers: &HeaderMap) -> Metadata {
     Metadata(
@@ -19,8 +19,8 @@ pub fn metadata(headers: &HeaderMap) -> Metadata {
     )
 }
 
-/// The header map of `metadata`, order kept. Entries that HTTP cannot carry (and so never came off a wire) are left
-/// out.
+/// Converts `metadata` to a header map, in order. Entries that HTTP cannot carry (and so never came off a wire) are
+/// left out.
 #[must_use]
 pub(crate) fn header_map(metadata: &Metadata) -> HeaderMap {
     // A map takes no more than 24,576 names; it would panic at more.

@@ -1,7 +1,7 @@
 //! Method paths as people write them.
 
-/// The path of a method (`/package.Service/Method`) that is written with or without its first slash, or with a dot before
-/// the method, as grpcurl takes it; `None` when it is none.
+/// Normalizes a method path to `/package.Service/Method`; the first slash may be missing, and a dot may stand before
+/// the method, as in grpcurl; `None` when it is none.
 #[must_use]
 pub(crate) fn method_path(text: &str) -> Option<String> {
     let bare = text.trim();

@@ -16,5 +16,5 @@ pub(crate) use merging::Merging;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// How long a client may take to say its first word: TLS and HTTP/2 clients speak at once.
+/// Time limit for a client's first bytes: TLS and HTTP/2 clients speak at once.
 pub(crate) const FIRST_WORD: Duration = Duration::from_secs(30);

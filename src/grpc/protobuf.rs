@@ -1,4 +1,4 @@
-//! A walk over protobuf wire bytes that borrows: one message's fields in wire order, each with its byte.
+//! A borrowing parser of protobuf wire bytes: one message's fields in wire order, each with its byte.
 //!
 //! It accepts what proto3 accepts and refuses what it refuses; nothing is allocated for a number that the bytes claim.
 
@@ -12,7 +12,7 @@ pub use error::{DecodeError, DecodeErrorKind};
 
 use crate::model::varint;
 
-/// Groups within groups that are followed before the message is refused; other protobuf readers stop there too.
+/// Largest depth of nested groups; other protobuf readers stop there too.
 pub(crate) const MAX_GROUP_DEPTH: usize = 100;
 
 /// Walks the fields of one message.
@@ -24,12 +24,12 @@ pub(crate) struct Fields<'a> {
     base: usize,
 }
 
-/// One field, with the place that its errors name.
+/// One field, with its position for errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Field<'a> {
     /// Field number, 1 to 536,870,911.
     pub(crate) number: u32,
-    /// What the wire holds.
+    /// The value.
     pub(crate) value: Value<'a>,
     message: &'static str,
     key_at: usize,
@@ -64,7 +64,7 @@ impl Value<'_> {
     }
 }
 
-/// Copies a message field by field, byte for byte but for those that `change` answers for: it returns true for a field
+/// Copies a message field by field, byte for byte except for those that `change` replaces: it returns true for a field
 /// that it has written, or left out, itself.
 pub(crate) fn copy_fields<'a, E: From<DecodeError>>(
     message: &'static str,
@@ -83,7 +83,7 @@ pub(crate) fn copy_fields<'a, E: From<DecodeError>>(
 }
 
 impl<'a> Fields<'a> {
-    /// Walks `bytes` as a whole message of the given name.
+    /// Parses `bytes` as a whole message of the given type name.
     pub(crate) const fn new(message: &'static str, bytes: &'a [u8]) -> Self {
         let base = 0;
         Self {
@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Bytes of this message that are still unread.
+    /// The unread bytes of this message.
     pub(crate) const fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
@@ -234,17 +234,17 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The byte of the outermost message at which the value begins: behind its key, and behind its length if it has one.
+    /// Position of the value, counted in the outermost message: behind its key, and behind its length if it has one.
     pub(crate) const fn value_at(&self) -> usize {
         self.value_at
     }
 
-    /// An `int32`: the low 32 bits of the varint, as protobuf reads it.
+    /// Reads an `int32`: the low 32 bits of the varint, as protobuf reads it.
     pub(crate) fn int32(&self) -> Result<i32, DecodeError> {
         self.int64().map(|value| value as i32)
     }
 
-    /// An `int64`.
+    /// Reads an `int64`.
     pub(crate) fn int64(&self) -> Result<i64, DecodeError> {
         match self.value {
             Value::Varint(value) => Ok(value as i64),
@@ -252,7 +252,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A `double`.
+    /// Reads a `double`.
     pub(crate) fn double(&self) -> Result<f64, DecodeError> {
         match self.value {
             Value::Fixed64(bytes) => Ok(f64::from_le_bytes(bytes)),
@@ -260,7 +260,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A `float`.
+    /// Reads a `float`.
     pub(crate) fn float(&self) -> Result<f32, DecodeError> {
         match self.value {
             Value::Fixed32(bytes) => Ok(f32::from_le_bytes(*bytes)),
@@ -268,12 +268,12 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A `bool`.
+    /// Reads a `bool`.
     pub(crate) fn bool(&self) -> Result<bool, DecodeError> {
         self.int64().map(|value| value != 0)
     }
 
-    /// `bytes`.
+    /// Reads `bytes`.
     pub(crate) const fn bytes(&self) -> Result<&'a [u8], DecodeError> {
         match self.value {
             Value::Bytes(bytes) => Ok(bytes),
@@ -281,7 +281,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A `string`.
+    /// Reads a `string`.
     pub(crate) fn string(&self) -> Result<&'a str, DecodeError> {
         std::str::from_utf8(self.bytes()?).map_err(|error| DecodeError {
             message: self.message,
@@ -290,7 +290,7 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// A message within this one; its errors name bytes of the outermost.
+    /// Parses a nested message; its errors name bytes of the outermost.
     pub(crate) fn message(&self, message: &'static str) -> Result<Fields<'a>, DecodeError> {
         let bytes = self.bytes()?;
         let base = self.value_at;
@@ -302,7 +302,7 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// Adds one appearance of a `repeated int64` (or `int32`), packed or not, to `values`.
+    /// Adds one occurrence of a `repeated int64` (or `int32`), packed or not, to `values`.
     pub(crate) fn add_int64s(&self, values: &mut Vec<i64>) -> Result<(), DecodeError> {
         match self.value {
             Value::Varint(value) => values.push(value as i64),
@@ -317,7 +317,7 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
-    /// Name of the message that holds it.
+    /// Name of the message type that contains the field.
     pub(crate) const fn message_name(&self) -> &'static str {
         self.message
     }

@@ -1,4 +1,4 @@
-//! TLS of our own listening sides, the replay server's and the proxy's: who we are, and whom we let in.
+//! TLS of the listening sides of this program, the replay server's and the proxy's: who we are, and whom we let in.
 
 use std::{
     fs, io,
@@ -20,31 +20,31 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-/// How a listening side is secured.
+/// TLS options of a listening side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {
-    /// Who the server is.
+    /// The server's identity.
     pub identity: ServerIdentity,
-    /// PEM file of the authorities whose clients are let in; without it, every client is.
+    /// PEM file of the authorities whose client certificates are accepted; without it, every client is.
     pub client_ca: Option<PathBuf>,
 }
 
-/// Who the server is.
+/// The server's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerIdentity {
-    /// A certificate with what links it to its root, and its private key, from PEM files.
+    /// A certificate with its chain, and its private key, from PEM files.
     Files {
         /// The certificate.
         cert: PathBuf,
         /// The key.
         key: PathBuf,
     },
-    /// A new certificate for this machine's names, of a new authority; `ca` is where the authority's certificate is
-    /// written, for clients to trust. The keys are never written.
+    /// A new certificate for this machine's names, signed by a new authority; `ca` is where the authority's certificate
+    /// is written, for clients to trust. The keys are never written.
     SelfSigned {
         /// The file to write, PEM.
         ca: PathBuf,
-        /// What becomes of a file that is there already.
+        /// What to do with an existing file.
         existing: ExistingCa,
     },
 }
@@ -52,14 +52,14 @@ pub enum ServerIdentity {
 /// What to do with an existing authority file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExistingCa {
-    /// It stays, and the server does not start.
+    /// Keep the file and do not start the server.
     #[default]
     Keep,
-    /// It is replaced.
+    /// Replace the file.
     Replace,
 }
 
-/// TLS that cannot be set up.
+/// Errors of the TLS setup.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {act}: {problem}")]
 pub struct ServerTlsError {
@@ -77,24 +77,24 @@ impl ServerTlsError {
         }
     }
 
-    /// True when a file is where the authority's certificate is to be written; [`ExistingCa::Replace`] replaces it.
+    /// True when the file for the authority's certificate exists already; [`ExistingCa::Replace`] replaces it.
     pub(crate) const fn is_of_existing_file(&self) -> bool {
         self.exists
     }
 }
 
-/// A listening side that can be opened.
+/// A prepared TLS configuration.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// For the TLS library; offers no protocols yet.
+    /// Configuration for the TLS library; offers no protocols yet.
     pub config: ServerConfig,
-    /// The certificate that clients are shown (DER).
+    /// The server certificate (DER).
     pub leaf: Option<CertificateDer<'static>>,
 }
 
 impl ServerTls {
-    /// Reads or makes what is needed; blocks. `ips` are addresses that a certificate made here is good for, beside this
-    /// machine's names. Which protocols are offered (ALPN) is the caller's to add.
+    /// Loads or creates certificate and key; blocks. `ips` are addresses that a certificate made here is good for,
+    /// beside this machine's names. Which protocols are offered (ALPN) is the caller's to add.
     ///
     /// # Errors
     /// When a file cannot be read, written or used.
@@ -135,7 +135,7 @@ impl ServerTls {
     }
 }
 
-/// The bytes of a PEM file without byte-order marks, which editors put before the first line and `cat` between files.
+/// Reads a PEM file and removes byte-order marks, which editors put before the first line and `cat` between files.
 pub(crate) fn pem_bytes(path: &Path) -> Result<Vec<u8>, pem::Error> {
     Ok(crate::model::text::without_marks(
         std::fs::read(path).map_err(pem::Error::Io)?,
@@ -161,7 +161,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ServerTlsError> {
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-/// Makes an authority and a certificate of it, and writes the authority's certificate.
+/// Creates an authority and a certificate signed by it, and writes the authority's certificate.
 fn self_signed(ca: &Path, existing: ExistingCa, ips: &[IpAddr]) -> Result<Pair, ServerTlsError> {
     let failed = |error: rcgen::Error| ServerTlsError::new("make a self-signed certificate", &error);
     let mut authority = CertificateParams::default();

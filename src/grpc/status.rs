@@ -73,16 +73,16 @@ pub(crate) fn code(name: &str) -> Option<u32> {
         .map(|at| at as u32)
 }
 
-/// Which block of headers a status is read from.
+/// The block of headers that contains a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Block {
     /// Trailers after a response.
     Trailers,
-    /// Headers and trailers in one, with no body.
+    /// Headers and trailers in one block, without a body.
     TrailersOnly,
 }
 
-/// The status that `headers` hold, or `None` when there is no `grpc-status` among them.
+/// The status in `headers`, or `None` without `grpc-status`.
 #[must_use]
 pub(crate) fn status(headers: &HeaderMap, block: Block) -> Option<Status> {
     let code = headers.get("grpc-status")?;
@@ -115,7 +115,7 @@ pub(crate) const fn code_of_http(http: u16) -> u32 {
     }
 }
 
-/// The status of an answer that is not gRPC, or `None` when it is.
+/// The status for a response that is not gRPC, or `None` when it is.
 pub(crate) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
     let content_type = headers.get(CONTENT_TYPE);
     let content_type = content_type.map_or_else(Cow::default, |value| String::from_utf8_lossy(value.as_bytes()));
@@ -140,20 +140,20 @@ pub(crate) fn not_grpc(http: StatusCode, headers: &HeaderMap) -> Option<Status> 
     })
 }
 
-/// Text of a `grpc-message`: percent escapes decoded, broken ones kept as they are, bad UTF-8 replaced.
+/// Decodes the text of a `grpc-message`: percent escapes decoded, broken ones kept as they are, bad UTF-8 replaced.
 #[must_use]
 pub(crate) fn percent_decode(raw: &[u8]) -> String {
     percent_encoding::percent_decode(raw).decode_utf8_lossy().into_owned()
 }
 
-/// Text as it may stand in a `grpc-message`: all but printable ASCII without `%` is escaped.
+/// Encodes a text for `grpc-message`: all but printable ASCII without `%` is escaped.
 #[must_use]
 pub(crate) fn percent_encode(text: &str) -> String {
     const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// True for the content type of gRPC: `application/grpc`, alone or with a subtype or parameters.
+/// True for a content type of gRPC: `application/grpc`, alone or with a subtype or parameters.
 pub(crate) fn is_grpc(content_type: &str) -> bool {
     content_type
         .to_ascii_lowercase()

@@ -1,11 +1,11 @@
-//! The deadline a client asks for: `grpc-timeout`.
+//! The deadline of a client (`grpc-timeout`): `grpc-timeout`.
 
 use std::time::Duration;
 
-/// The most digits the specification allows.
+/// Largest number of digits in the specification.
 const DIGITS: usize = 8;
 
-/// The length of time that a `grpc-timeout` value means; `None` when it is not one.
+/// Parses the value of `grpc-timeout`; `None` when it is not one.
 #[must_use]
 pub(crate) fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;

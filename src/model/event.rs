@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 /// The call number of events that belong to the capture as a whole, such as an operator's note.
 pub(crate) const CAPTURE_CALL: u32 = 0;
 
-/// The author of the recorder's remarks.
+/// The author of remarks by the recorder.
 pub(crate) const RECORDER_AUTHOR: &str = "recorder";
 
-/// The author of notes that say why the recorder could not record what it was asked to.
+/// The author of notes about what the recorder could not record.
 pub(crate) const FAILURE_AUTHOR: &str = "recorder-error";
 
-/// The author of a proxy's notes of REST exchanges: `{"rest": …}`.
+/// The author of the proxy's notes about REST exchanges: `{"rest": …}`.
 pub(crate) const PROXY_AUTHOR: &str = "proxy";
 
 /// One thing that happened on a call.
@@ -36,23 +36,23 @@ pub(crate) const PROXY_AUTHOR: &str = "proxy";
 pub struct Event {
     /// The call, counted from 1 within the capture; `CAPTURE_CALL` for the capture itself.
     pub call: u32,
-    /// Place within the call, counted from 1 without holes.
+    /// Number of the event within its call, counted from 1 without holes.
     pub seq: u64,
     /// Nanoseconds since the capture began, on a monotonic clock.
     pub offset_ns: u64,
-    /// Kind of the event, with its content.
+    /// Kind and content of the event.
     pub kind: EventKind,
 }
 
 /// Numbers the messages of a capture: each from 1 in its call and direction, as places name them everywhere.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MessageNumbers {
-    /// Messages so far of each call that is open: sent and received.
+    /// Number of messages of each open call so far: sent and received.
     calls: BTreeMap<u32, (u64, u64)>,
 }
 
 impl MessageNumbers {
-    /// The number of a message; `None` for other events. Every event of the call must be given, in order.
+    /// Returns the number of a message; `None` for other events. Every event of the call must be given, in order.
     pub(crate) fn of(&mut self, event: &Event) -> Option<u64> {
         match &event.kind {
             EventKind::Message(message) => {
@@ -73,7 +73,7 @@ impl MessageNumbers {
     }
 }
 
-/// Kind of the event, with its content.
+/// Kind and content of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// The call was opened.
@@ -82,7 +82,7 @@ pub enum EventKind {
     Headers(Headers),
     /// One message, in either direction.
     Message(Message),
-    /// The client said that it will send no more.
+    /// The client sends no more messages.
     HalfClose,
     /// The call ended; the last event of a call.
     End(Ending),
@@ -113,17 +113,17 @@ impl EventKind {
 pub struct CallStart {
     /// Full method path, `/package.Service/Method`.
     pub method: String,
-    /// The `:authority` that was asked for.
+    /// The requested `:authority`.
     pub authority: String,
-    /// The address of the other side, where it is known.
+    /// Address of the peer, where it is known.
     pub peer: String,
     /// Request metadata in wire order.
     pub metadata: Metadata,
-    /// The client's connection that the call came on, counted from 1 within the capture; 0 where it is not known.
+    /// Number of the client's connection, counted from 1 within the capture; 0 where it is not known.
     pub connection: u32,
-    /// SHA-256 of the certificate that the server showed for this call's connection, where that was TLS.
+    /// SHA-256 of the server's certificate, where the connection used TLS.
     pub certificate_sha256: Option<[u8; 32]>,
-    /// Names and values that this release does not know. They are kept when the call is written again.
+    /// Unknown attributes: names and values. They are kept when the call is written again.
     pub attributes: Vec<(String, Vec<u8>)>,
 }
 
@@ -156,7 +156,7 @@ impl Metadata {
         self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Adds an entry at the end.
+    /// Appends an entry.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         self.0.push((name.into(), value.into()));
     }
@@ -173,7 +173,7 @@ impl Metadata {
     }
 }
 
-/// Which way a message went, seen from the client of the call.
+/// Direction of a message, seen from the client of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -186,7 +186,7 @@ pub enum Direction {
 /// One message, as its gRPC length prefix delimited it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Which way it went.
+    /// Direction of the message.
     pub direction: Direction,
     /// The compressed flag of the gRPC prefix; the encoding is named in the metadata (`grpc-encoding`).
     pub compressed: bool,
@@ -195,7 +195,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message whose payload is not compressed.
+    /// Makes a message with an uncompressed payload.
     #[must_use]
     pub fn plain(direction: Direction, data: impl Into<Bytes>) -> Self {
         Self {
@@ -211,11 +211,11 @@ impl Message {
 pub enum Ending {
     /// The server answered with a status, in trailers or in a trailers-only answer.
     Status(Status),
-    /// Someone gave the call up.
+    /// One side cancelled the call.
     Cancelled(Cancelled),
-    /// The transport failed before a status came.
+    /// The transport failed before a status arrived.
     Broken(Broken),
-    /// A limit of ours ran out.
+    /// A time limit of the recorder or the client expired.
     Deadline(Deadline),
 }
 
@@ -245,11 +245,11 @@ pub struct Status {
     pub trailers_only: bool,
 }
 
-/// Who gave a call up.
+/// The side that cancelled a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
-    /// The tap itself, because it had what it wanted or was told to stop.
+    /// The tap itself, because it had all it wanted or was told to stop.
     Us,
     /// The client behind the proxy.
     Client,
@@ -257,21 +257,21 @@ pub enum Party {
     Server,
 }
 
-/// A call that someone gave up.
+/// A cancelled call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancelled {
-    /// Who it was.
+    /// The side that cancelled it.
     pub by: Party,
     /// The HTTP/2 error code of the reset, where there was one.
     pub code: Option<u32>,
-    /// Why, as far as it is known.
+    /// The reason, as far as it is known.
     pub reason: String,
-    /// True when nobody gave the call up: it went on, and the capture is a slice that ends before it does.
+    /// True when no side cancelled the call: it went on, and the capture is a slice that ends before it does.
     pub cut: bool,
 }
 
 impl Cancelled {
-    /// Somebody gave the call up, without a reset that is known.
+    /// A call that was cancelled without a known reset.
     #[must_use]
     pub fn new(by: Party, reason: impl Into<String>) -> Self {
         Self {
@@ -282,7 +282,7 @@ impl Cancelled {
         }
     }
 
-    /// The call went on after `seconds`, where a slice of its capture ends.
+    /// A call that continued after `seconds`, where the slice of its capture ends.
     #[must_use]
     pub fn by_slice(seconds: f64) -> Self {
         Self {
@@ -295,20 +295,20 @@ impl Cancelled {
 /// A call whose transport failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Broken {
-    /// What the transport reported.
+    /// The error of the transport.
     pub error: String,
-    /// True when the server announced it with an HTTP/2 GOAWAY of code `NO_ERROR`: it closed the connection on purpose.
+    /// True when the server announced the end by a GOAWAY with code `NO_ERROR`: it closed the connection on purpose.
     pub goaway: bool,
-    /// The HTTP/2 error code with which the server reset the stream, where it did.
+    /// HTTP/2 error code of the server's reset, where it sent one.
     pub reset: Option<u32>,
-    /// The GOAWAY that the server sent, where it is known in full.
+    /// The server's GOAWAY, where it is known in full.
     pub announced: Option<GoAway>,
-    /// True when the server ended the stream in order, but without a status. The connection lives on.
+    /// True when the server ended the stream in order but without a status. The connection lives on.
     pub ended: bool,
 }
 
 impl Broken {
-    /// The transport failed, as `error` says.
+    /// A call whose transport failed with `error`.
     #[must_use]
     pub fn new(error: impl Into<String>) -> Self {
         Self {
@@ -321,61 +321,61 @@ impl Broken {
 /// An HTTP/2 GOAWAY (RFC 9113 §6.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoAway {
-    /// The last stream that the server worked on.
+    /// The last stream that the server processed.
     pub last_stream: u32,
     /// The error code; 0 for an orderly goodbye.
     pub code: u32,
-    /// The debug data, which is a text where there is any.
+    /// The debug data, usually text.
     pub data: Bytes,
 }
 
-/// Which limit ran out.
+/// The limit that expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// The job did not become reachable or ready in time.
+    /// The time limit for the job to become reachable and ready.
     Connect,
-    /// The call was open and no message came.
+    /// The time limit for the first message of an open call.
     FirstFrame,
-    /// No message came for too long after an earlier one.
+    /// The time limit between two messages.
     Idle,
-    /// The deadline that the client had set for the whole call (`grpc-timeout`).
+    /// The client's deadline for the whole call (`grpc-timeout`).
     Call,
 }
 
-/// A limit that ran out.
+/// An expired limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadline {
-    /// Which limit.
+    /// The limit.
     pub limit: Limit,
-    /// Its length in nanoseconds.
+    /// Length of the limit in nanoseconds.
     pub after_ns: u64,
 }
 
 /// Messages that are known to be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// Which way the messages went.
+    /// Direction of the messages.
     pub direction: Direction,
-    /// How many were lost.
+    /// Number of lost messages.
     pub messages: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
 impl Gap {
-    /// The reason of messages that a recorder left out because its queue was full.
+    /// The reason for messages that were left out because the queue was full.
     pub const OVERFLOW: &str = "the recorder's queue was full";
-    /// The reason of messages that lay in a damaged part of a file that was recovered.
+    /// The reason for messages in a damaged part of a recovered file.
     pub const DAMAGE: &str = "lost with a damaged part of the capture file";
 }
 
 /// A remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Who says it: `RECORDER_AUTHOR`, `FAILURE_AUTHOR`, `PROXY_AUTHOR`, `recover`, or an operator's name.
+    /// Author of the remark: `RECORDER_AUTHOR`, `FAILURE_AUTHOR`, `PROXY_AUTHOR`, `recover`, or an operator's name.
     pub author: String,
-    /// What is said.
+    /// Text of the remark.
     pub text: String,
 }
 
@@ -383,7 +383,7 @@ pub struct Note {
 ///
 /// An observer sees every event of a capture once, in order, and must not block for long.
 pub trait Observer: Send {
-    /// Takes note of one event.
+    /// Receives one event.
     fn observe(&mut self, event: &Event);
 }
 

@@ -1,18 +1,18 @@
-//! What the validator says: findings, and the verdict they lead to.
+//! Findings of the validator, and the verdict that follows from them.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth knowing.
+    /// For information.
     Info,
-    /// Suspicious; fails only a strict validation.
+    /// A suspicion; fails only a strict validation.
     Warning,
-    /// Wrong; fails every validation.
+    /// An error; fails every validation.
     Error,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Where something was noticed. Unset parts do not apply.
+/// The place of a finding or another observation. Unset parts do not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Place {
     /// The call, counted from 1.
@@ -76,7 +76,7 @@ fn serialize_utc<S: Serializer>(unix_ns: &Option<u64>, serializer: S) -> Result<
 }
 
 impl Place {
-    /// A place in a call, and when that was.
+    /// A place in a call, with its offset.
     ///
     /// ```
     /// use grpc_capture::model::Place;
@@ -92,7 +92,8 @@ impl Place {
         }
     }
 
-    /// The same, by the wall clock of a capture that began at `anchor_unix_ns`, `origin_ns` into the one that it was cut from.
+    /// The place with its wall-clock time, for a capture that began at `anchor_unix_ns` and `origin_ns` into the
+    /// capture from which it was cut.
     #[must_use]
     pub fn on_clock(mut self, anchor_unix_ns: u64, origin_ns: Option<u64>) -> Self {
         let at = |base: u64| Some(base.saturating_add(self.offset_ns?));
@@ -102,7 +103,7 @@ impl Place {
         self
     }
 
-    /// The place with its wall-clock time, and where it was in the capture that this one was cut from.
+    /// A text of the place with its wall-clock time and its offset in the capture from which this one was cut.
     ///
     /// ```
     /// use grpc_capture::model::Place;
@@ -114,35 +115,35 @@ impl Place {
         PlaceInFull(self)
     }
 
-    /// The same, in a received message.
+    /// The place narrowed to a received message.
     #[must_use]
     pub const fn at_message(mut self, message: u64) -> Self {
         self.message = Some(message);
         self
     }
 
-    /// The same, in a row.
+    /// The place narrowed to a row.
     #[must_use]
     pub const fn at_row(mut self, row: u64) -> Self {
         self.row = Some(row);
         self
     }
 
-    /// The same, at a sensor.
+    /// The place narrowed to a sensor.
     #[must_use]
     pub const fn at_sensor(mut self, sensor: i32) -> Self {
         self.sensor = Some(sensor);
         self
     }
 
-    /// The same, at a bin.
+    /// The place narrowed to a bin.
     #[must_use]
     pub const fn at_bin(mut self, bin: u64) -> Self {
         self.bin = Some(bin);
         self
     }
 
-    /// The same, at a byte of the message.
+    /// The place narrowed to a byte of the message.
     #[must_use]
     pub const fn at_byte(mut self, byte: u64) -> Self {
         self.byte = Some(byte);
@@ -173,7 +174,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Text of [`Place::in_full`].
+/// The full text of a place, see [`Place::in_full`].
 #[derive(Debug, Clone, Copy)]
 pub struct PlaceInFull(Place);
 
@@ -192,7 +193,7 @@ impl fmt::Display for PlaceInFull {
     }
 }
 
-/// A time of the wall clock in UTC, to the microsecond, as RFC 3339 writes it; `None` where no calendar reaches.
+/// Formats a time of the wall clock in UTC to the microsecond, by RFC 3339; `None` where no calendar reaches.
 #[must_use]
 pub(crate) fn utc(unix_ns: u64) -> Option<String> {
     // Cut, not rounded: no time stands after that of the next event.
@@ -201,28 +202,28 @@ pub(crate) fn utc(unix_ns: u64) -> Option<String> {
     Some(format!("{time:.6}"))
 }
 
-/// One thing the validator noticed; repeats are folded into one finding with a count.
+/// One finding of the validator; repeats are folded into one finding with a count.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// Identifier of the rule, kebab-case (`zero-frames`).
     pub rule: &'static str,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// How often it was noticed.
+    /// Number of occurrences.
     pub count: u64,
-    /// Where it was noticed first.
+    /// Place of the first occurrence.
     pub first: Place,
-    /// Where it was noticed last.
+    /// Place of the last occurrence.
     pub last: Place,
-    /// What was seen, and what was expected: the worst of the repeats, and how many there are.
+    /// The observation and the expectation: the worst of the repeats, and how many there are.
     pub message: String,
-    /// The value that was seen there, where there is one.
+    /// The observed value, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
-    /// The value that was expected there, where there is one.
+    /// The expected value, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What to do about it.
+    /// Advice on what to do.
     pub hint: String,
 }
 
@@ -230,7 +231,7 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing that fails it was found.
+    /// No finding fails it.
     Pass,
     /// At least one finding fails it.
     Fail,

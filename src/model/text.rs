@@ -1,4 +1,5 @@
-//! Text from elsewhere made fit to be shown: what would steer a terminal, hide, or turn the text around it is made visible.
+//! Sanitizing of foreign text for display: what would steer a terminal, hide, or turn the text around it is made
+//! visible.
 //!
 //! Names, metadata, status messages and notes come from whoever was recorded. Every text for people passes
 //! [`printable`] where such a value enters it, and [`printable_lines`] where it leaves the process.
@@ -8,13 +9,13 @@ use std::borrow::Cow;
 /// A byte-order mark in UTF-8: some editors begin a text with it, and it says nothing.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A text without the byte-order mark that some editors put before it.
+/// Removes a byte-order mark from the start of a text.
 #[must_use]
 pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(MARK).unwrap_or(text)
 }
 
-/// A text of ASCII without byte-order marks, wherever they stand.
+/// Removes all byte-order marks from an ASCII text.
 pub(crate) fn without_marks(mut text: Vec<u8>) -> Vec<u8> {
     while let Some(at) = text.windows(MARK.len()).position(|window| window == MARK) {
         text.drain(at..at + MARK.len());
@@ -36,14 +37,14 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A number with its noun, in the plural where it is not one.
+/// A number with its noun, in the plural unless it is one.
 #[must_use]
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }
 
-/// True for characters that steer a terminal, cannot be seen, turn the direction of what follows, or are none: control
+/// True for characters that control a terminal, are invisible, change the text direction, or are unassigned: control
 /// characters, line and paragraph separators, marks and overrides of direction, zero-width and other format characters,
 /// and non-characters.
 #[must_use]
@@ -72,7 +73,7 @@ pub(crate) const fn is_hidden(c: char) -> bool {
     ) || c as u32 & 0xfffe == 0xfffe
 }
 
-/// A text as one line: every character that `is_hidden` stands as its escape, such as `\n` or `\u{1b}`.
+/// Formats a text as one line: every character that `is_hidden` stands as its escape, such as `\n` or `\u{1b}`.
 ///
 /// ```
 /// use grpc_capture::model::printable;
@@ -83,13 +84,13 @@ pub fn printable(text: &str) -> String {
     shown(text, |_| false, escape).into_owned()
 }
 
-/// [`printable`], with the ends of lines and the tabs kept: for text whose values were made printable one by one.
+/// Does the same as [`printable`], but keeps line ends and tabs: for text whose values were made printable one by one.
 #[must_use]
 pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
     shown(text, |c| matches!(c, '\n' | '\t'), escape)
 }
 
-/// A JSON text with the hidden characters of its strings escaped; to a program it means the same.
+/// Escapes the hidden characters in the strings of a JSON text; to a program it means the same.
 #[must_use]
 pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     // JSON has these between its values, and within strings it has escaped them already.
@@ -104,13 +105,13 @@ pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
     )
 }
 
-/// A text as a part of a file's name: letters, digits, `-`, `_` and `.`, of which `-` and `.` do not begin it; everything
-/// else is `_`. `None` when nothing is left of it.
+/// Makes a text fit for a part of a file name: letters, digits, `-`, `_` and `.`, of which `-` and `.` do not begin it;
+/// everything else is `_`. `None` when nothing is left of it.
 #[must_use]
 pub(crate) fn file_name(text: &str) -> Option<String> {
     /// Longest name: file systems take 255 bytes, and endings are added to it.
     const MAX_LEN: usize = 120;
-    /// Devices, whatever ending they have, where a share is mounted on Windows.
+    /// Reserved device names on Windows, relevant for mounted shares, with any extension.
     const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "-_.".contains(c) {
@@ -131,7 +132,7 @@ pub(crate) fn file_name(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The one of `known` that a misspelt name is likely to have been meant for; `None` where none is like it.
+/// The entry of `known` that a misspelt name most likely means; `None` where none is like it.
 #[must_use]
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_ascii_lowercase();
@@ -145,7 +146,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     (best.0 <= may_be_wrong).then_some(best.1)
 }
 
-/// What a TOML parser has against a text, as one line with the place.
+/// Formats a TOML parser's error as one line with the position.
 #[must_use]
 pub(crate) fn toml_problem(error: &toml::de::Error, text: &str) -> String {
     let what = printable(error.message());
@@ -169,7 +170,7 @@ fn escape(c: char, out: &mut String) {
     }
 }
 
-/// The text with each hidden character that is not kept put in by `escape`; borrowed when there is none.
+/// Formats a text with hidden characters replaced by `escape`, except those that are kept; borrowed when there is none.
 fn shown(text: &str, kept: impl Fn(char) -> bool, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     let hidden = |c: char| is_hidden(c) && !kept(c);
     let Some(first) = text.find(hidden) else {

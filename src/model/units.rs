@@ -1,4 +1,4 @@
-//! Lengths of time and sizes as people write them: one way to read each, for every flag and file.
+//! Parsers of durations and sizes: one way to read each, for every flag and file.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ const TIMES: [(&[&str], u64); 7] = [
     (&["d", "day", "days"], 86_400 * 1_000_000_000),
 ];
 
-/// How a length of time is written, for errors.
+/// Accepted forms of a duration, for errors.
 pub(crate) const TIME_FORMS: &str = "30s, 1.5s, 500ms, 2m, 1h30m, or a number of seconds";
 
-/// How a size is written, for errors.
+/// Accepted forms of a size, for errors.
 pub(crate) const SIZE_FORMS: &str = "500MB, 10MiB, 64M, or a number of bytes";
 
-/// A length of time: numbers with units (`1.5s`, `500ms`, `1h30m`, `2 min 5 sec`), a clock (`1:30:00`, `1:30`), ISO 8601
-/// (`PT1M30S`), or a plain number of seconds.
+/// Parses a duration: numbers with units (`1.5s`, `500ms`, `1h30m`, `2 min 5 sec`), a clock (`1:30:00`, `1:30`), ISO
+/// 8601 (`PT1M30S`), or a plain number of seconds.
 #[must_use]
 pub(crate) fn time(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -60,7 +60,7 @@ pub(crate) fn time(text: &str) -> Option<Duration> {
     Some(total)
 }
 
-/// `H:M:S` or `M:S`.
+/// Parses `H:M:S` or `M:S`.
 fn clock(text: &str) -> Option<Duration> {
     let parts: Vec<_> = text.split(':').collect();
     if !(2..=3).contains(&parts.len()) {
@@ -82,7 +82,7 @@ fn fits(names: &[&str], unit: &str) -> bool {
     unit != "M" && names.iter().any(|name| name.eq_ignore_ascii_case(unit))
 }
 
-/// The number that a text begins with, and what follows it and blanks.
+/// Splits a text into its leading number and the rest after blanks.
 fn number(text: &str) -> Option<(f64, &str)> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -91,8 +91,8 @@ fn number(text: &str) -> Option<(f64, &str)> {
     Some((digits.parse().ok()?, rest.trim_start()))
 }
 
-/// A size in bytes: a number with a unit of 1,000 (`64MB`, `64M`), of 1,024 (`64MiB`, `64Mi`), or without one. Capital and
-/// small letters are the same.
+/// Parses a size in bytes: a number with a unit of 1,000 (`64MB`, `64M`), of 1,024 (`64MiB`, `64Mi`), or without one.
+/// Capital and small letters are the same.
 #[must_use]
 pub(crate) fn size(text: &str) -> Option<u64> {
     let text = text.trim().replace('_', "");

@@ -1,9 +1,9 @@
-//! Numbers as protobuf writes them, and the lengths before delimited messages: seven bits in each byte, the lowest first.
+//! Protobuf varints, which also encode the lengths of delimited messages: seven bits in each byte, the lowest first.
 
-/// Bytes of the longest varint: 64 bits, 7 in each byte.
+/// Length of the longest varint in bytes: 64 bits, 7 in each byte.
 pub(crate) const MAX_BYTES: usize = 10;
 
-/// Reads the varint at `at`, and moves `at` behind it; `None` when the bytes end within it, or when it does not fit 64 bits.
+/// Decodes the varint at `at` and advances `at`; `None` when the bytes end within it, or when it does not fit 64 bits.
 #[inline]
 pub(crate) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     // Most keys and lengths are one byte or two.
@@ -35,7 +35,7 @@ fn read_long(bytes: &[u8], at: &mut usize) -> Option<u64> {
     None
 }
 
-/// Writes `value` in its shortest form, and returns its length.
+/// Encodes `value` in its shortest form and returns the length.
 pub(crate) fn encode(mut value: u64, into: &mut [u8; MAX_BYTES]) -> usize {
     let mut length = 0;
     for slot in into {
@@ -50,7 +50,7 @@ pub(crate) fn encode(mut value: u64, into: &mut [u8; MAX_BYTES]) -> usize {
     length
 }
 
-/// Adds `value` in its shortest form.
+/// Appends `value` in its shortest form.
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);

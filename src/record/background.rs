@@ -1,4 +1,4 @@
-//! An observer on a thread of its own, so that what it thinks does not hold up what is written.
+//! An observer with its own thread, so that slow observing does not delay the writer.
 
 use std::{
     io,
@@ -11,14 +11,14 @@ use std::{
 
 use crate::model::event::{Event, EventKind, Observer};
 
-/// Events that may wait for the observer. Their payloads are shared with the writer, which has already stored them; an
-/// observer that cannot keep up slows the writer down, and loses nothing.
+/// Largest number of events waiting for the observer. Their payloads are shared with the writer, which has already
+/// stored them; an observer that cannot keep up slows the writer down, and loses nothing.
 const WAITING_EVENTS: usize = 256;
 
-/// Bytes of messages that may wait; one message waits whatever its size.
+/// Largest number of waiting message bytes; one message waits whatever its size.
 const WAITING_BYTES: usize = 64 << 20;
 
-/// An observer on a thread of its own; [`join`](Self::join) returns it.
+/// An observer that runs on its own thread; [`join`](Self::join) returns it.
 #[derive(Debug)]
 pub(crate) struct BackgroundObserver<O> {
     thread: JoinHandle<O>,
@@ -39,7 +39,7 @@ impl<O: Observer + 'static> BackgroundObserver<O> {
         Ok((Box::new(Handover { sender, room }), Self { thread }))
     }
 
-    /// Waits until the recorder has let go of its end and every event was observed; `None` when the observer panicked.
+    /// Waits until the recorder has dropped its end and every event was observed; `None` when the observer panicked.
     #[must_use]
     pub(crate) fn join(self) -> Option<O> {
         self.thread.join().ok()
@@ -61,7 +61,7 @@ fn bytes(event: &Event) -> usize {
     }
 }
 
-/// Bytes that wait; `None` once nobody takes them any more.
+/// Counts the waiting bytes; `None` once nobody takes them any more.
 struct Room {
     waiting: Mutex<Option<usize>>,
     changed: Condvar,
@@ -77,7 +77,7 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Waits until this many bytes may wait with the others.
+    /// Waits until there is room for this many bytes.
     fn take(&self, bytes: usize) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.is_some_and(|waiting| waiting > 0 && waiting + bytes > WAITING_BYTES) {
@@ -93,7 +93,7 @@ impl Room {
     }
 }
 
-/// The observer's end: when it goes, nobody waits for room any more.
+/// The observer's end of the queue: when it goes, nobody waits for room any more.
 struct Taken(Arc<Room>);
 
 impl Drop for Taken {

@@ -1,4 +1,4 @@
-//! One call's events: numbered, gaps in place, one ending.
+//! The recorder of one call's events: numbered, gaps in place, one ending.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
@@ -22,12 +22,12 @@ pub struct CallRecorder {
 #[derive(Debug, Default)]
 struct State {
     seq: u64,
-    /// Messages left out since the last gap was written, sent and received.
+    /// Number of messages left out since the last gap was written, sent and received.
     lost: [u64; 2],
-    /// Messages that waited because the queue was full, and for how long altogether.
+    /// Number of messages that waited because the queue was full, and their total wait.
     held: u64,
     blocked_ns: u64,
-    /// Messages that waited in a file.
+    /// Number of messages that waited in the spool file.
     spooled: u64,
     ended: bool,
 }
@@ -61,7 +61,7 @@ impl CallRecorder {
         self.id
     }
 
-    /// Records one event and answers with its offset in nanoseconds. Only a message ever waits, and only under
+    /// Records one event and returns its offset in nanoseconds. Only a message ever waits, and only under
     /// [`Overflow::Block`]; a message that [`Overflow::Gap`] leaves out is answered with the present offset.
     pub async fn record(&self, kind: EventKind) -> Result<u64, Refused> {
         match kind {
@@ -120,7 +120,7 @@ impl CallRecorder {
         }))
     }
 
-    /// Records messages that are known to be lost for another reason than a full queue.
+    /// Records lost messages, with another reason than a full queue.
     pub fn gap(&self, gap: Gap) -> Result<u64, Refused> {
         self.queue.counters.gaps.fetch_add(gap.messages, Ordering::Relaxed);
         self.control(EventKind::Gap(gap))
@@ -150,7 +150,7 @@ impl CallRecorder {
         Ok(offset)
     }
 
-    /// A place in the queue, or `None` when the message is to be left out.
+    /// Reserves room in the queue; `None` when the message is to be left out.
     async fn admit(&self, message: &Message) -> Result<Option<Admission>, Refused> {
         let aborted = || self.queue.on_overflow == Overflow::Abort && self.queue.counters.refusal().is_some();
         if aborted() {
@@ -170,7 +170,7 @@ impl CallRecorder {
         Ok(admission.filter(|_| !aborted()))
     }
 
-    /// Waits for room, and counts for how long.
+    /// Waits for room and measures the wait.
     async fn wait(&self, bytes: usize) -> Result<Admission, Refused> {
         let from = self.queue.now();
         let admission = self.queue.admit(bytes).await?;
@@ -183,13 +183,14 @@ impl CallRecorder {
         Ok(admission)
     }
 
-    /// For how long messages have waited because the queue was full, in nanoseconds; see [`RecordingTotals::blocked_ns`](super::RecordingTotals).
+    /// Total wait of messages because the queue was full, in nanoseconds; see
+    /// [`RecordingTotals::blocked_ns`](super::RecordingTotals).
     #[must_use]
     pub fn blocked_ns(&self) -> u64 {
         self.state().blocked_ns
     }
 
-    /// Messages that went to the spool file because the queue was full.
+    /// Number of messages that went to the spool file because the queue was full.
     #[must_use]
     pub fn spooled(&self) -> u64 {
         self.state().spooled
@@ -209,7 +210,7 @@ impl CallRecorder {
         } += 1;
     }
 
-    /// Writes the gaps that are due before anything else is written.
+    /// Writes pending gaps before the next event.
     fn fill_gaps(&self, state: &mut State, order: &mut super::queue::Order<'_>) -> Result<(), Refused> {
         for (at, direction) in [Direction::Sent, Direction::Received].into_iter().enumerate() {
             let Some(lost) = state.lost.get_mut(at).filter(|lost| **lost > 0) else {
@@ -228,7 +229,7 @@ impl CallRecorder {
     }
 }
 
-/// What the capture says of a stream that the recorder slowed: its intervals are not the sender's alone.
+/// The note about a stream that the recorder slowed: its intervals are not the sender's alone.
 fn held_up(state: &State) -> Note {
     Note {
         author: "recorder".to_owned(),

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-/// A clock that never runs backwards. Tests pass their own.
+/// A monotonic clock. Tests pass their own.
 pub trait Clock: Send + Sync {
     /// Nanoseconds since the capture began.
     fn offset_ns(&self) -> u64;
 }
 
-/// The monotonic clock of the machine, started when it is made.
+/// The monotonic clock of the machine, which starts at 0 when it is made.
 ///
 /// ```
 /// use grpc_capture::record::{Clock, MonotonicClock};
@@ -22,7 +22,7 @@ pub struct MonotonicClock {
 }
 
 impl MonotonicClock {
-    /// A clock whose offset 0 is now; take the capture's wall-clock anchor at the same moment.
+    /// Starts a clock at offset 0; take the capture's wall-clock anchor at the same moment.
     #[must_use]
     pub fn start() -> Self {
         Self { began: Instant::now() }

@@ -1,4 +1,4 @@
-//! What the threads that write are told, and by whom.
+//! Commands to the writer threads, and their senders.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -7,28 +7,28 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::spool::SpooledMessage;
 use crate::model::event::Event;
 
-/// What the writer thread is told.
+/// A command to the writer thread.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly every one is a write; a box would cost an allocation each"
 )]
 pub(super) enum Command {
-    /// Write this; the permit is given back once that is done.
+    /// Write this event; the permit is given back once that is done.
     Write(Event, Option<Admission>),
-    /// Write nothing more and complete the sink.
+    /// Write nothing more, and complete the sink.
     Finish,
 }
 
-/// A message's place in the queue, given back when dropped.
+/// A message's reservation in the queue, released when dropped.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// In memory.
+    /// Room in memory.
     Memory {
         _event: OwnedSemaphorePermit,
         _bytes: OwnedSemaphorePermit,
     },
-    /// Its payload is in a file; the event goes without.
+    /// The payload is in the spool file; the event goes without.
     File(SpooledMessage),
 }
 
@@ -38,19 +38,19 @@ impl Admission {
     }
 }
 
-/// A recording whose commands a thread carries out.
+/// A recording whose commands a thread executes.
 pub(super) trait Lane: Send {
-    /// Carries out a command; true when it was the last one.
+    /// Executes a command; true when it was the last one.
     fn carry_out(&mut self, command: Command) -> bool;
-    /// Nothing came for as long as [`patience`](Self::patience) said; true when the recording is over.
+    /// Notes that no command came within [`patience`](Self::patience); true when the recording is over.
     fn idle(&mut self) -> bool;
-    /// The process stood still until now.
+    /// Notes that the process was suspended until now.
     fn resumed(&mut self);
-    /// How long to wait for the next command before something is due.
+    /// Longest time to wait for the next command before something is due.
     fn patience(&self) -> Duration;
 }
 
-/// What a thread is told.
+/// A message to a writer thread.
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly every one is a command; a box would cost an allocation each"
@@ -60,7 +60,7 @@ pub(super) enum Message {
     Command(u64, Command),
 }
 
-/// Where the commands of one recording go.
+/// Sends the commands of one recording to its thread.
 #[derive(Debug)]
 pub(super) struct CommandSender {
     recording: u64,
@@ -68,17 +68,17 @@ pub(super) struct CommandSender {
 }
 
 impl CommandSender {
-    /// For one recording, by its number among those of the thread.
+    /// A sender for one recording, by its number among those of the thread.
     pub(super) const fn new(recording: u64, thread: mpsc::Sender<Message>) -> Self {
         Self { recording, thread }
     }
 
-    /// Tells the thread who carries out what is [sent](Self::send) from now on.
+    /// Registers the lane that executes the commands [sent](Self::send) from now on.
     pub(super) fn start(&self, lane: Box<dyn Lane>) {
         let _ = self.thread.send(Message::Start(self.recording, lane));
     }
 
-    /// False when nobody takes commands any more.
+    /// Sends a command; false when the thread is gone.
     pub(super) fn send(&self, command: Command) -> bool {
         self.thread.send(Message::Command(self.recording, command)).is_ok()
     }

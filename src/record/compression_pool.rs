@@ -1,4 +1,4 @@
-//! Threads that seal chunks, shared by all recordings of a process.
+//! The thread pool that compresses chunks, shared by all recordings of a process.
 
 use std::{
     io,
@@ -10,36 +10,37 @@ use std::{
 
 use crate::file::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
 
-/// More threads than this never had anything to do: one core hashes and compresses about as fast as another receives.
+/// Largest number of threads; more of them were never busy: one core hashes and compresses about as fast as another
+/// receives.
 const MOST_THREADS: usize = 4;
 
-/// Seals chunks on threads of its own; clones are one and the same, and with the last of them the threads end.
+/// Compresses chunks on a pool of threads; clones are one and the same, and with the last of them the threads end.
 #[derive(Debug, Clone)]
 pub(super) struct CompressionPool {
     work: mpsc::Sender<Work>,
     threads: usize,
 }
 
-/// A chunk on its way.
+/// A chunk waiting for compression.
 struct Work {
     piece: ChunkBuffers,
     codec: Codec,
     back: mpsc::SyncSender<Result<ChunkBuffers, FileError>>,
 }
 
-/// A chunk and what was made of it; the buffers of both are used again.
+/// A chunk and its compressed form; the buffers of both are used again.
 #[derive(Debug, Default)]
 pub(super) struct ChunkBuffers {
     pub(super) chunk: ChunkBuilder,
     pub(super) sealed: Sealed,
 }
 
-/// Where a sealed chunk comes back.
+/// The receiver of a compressed chunk.
 #[derive(Debug)]
 pub(super) struct PendingChunk(mpsc::Receiver<Result<ChunkBuffers, FileError>>);
 
 impl CompressionPool {
-    /// Starts one thread for each core, up to a few.
+    /// Starts one thread per core, up to a maximum.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -56,13 +57,13 @@ impl CompressionPool {
         Ok(Self { work, threads })
     }
 
-    /// Chunks that keep it busy: one for each thread, and one that waits while another is appended.
+    /// Number of chunks that keep the pool busy: one for each thread, and one that waits while another is appended.
     #[must_use]
     pub(super) const fn room(&self) -> NonZeroUsize {
         NonZeroUsize::MIN.saturating_add(self.threads)
     }
 
-    /// Hands a chunk over.
+    /// Submits a chunk.
     pub(super) fn seal(&self, piece: ChunkBuffers, codec: Codec) -> PendingChunk {
         let (back, ticket) = mpsc::sync_channel(1);
         // Threads that are gone give no answer, which the ticket tells.
@@ -72,7 +73,7 @@ impl CompressionPool {
 }
 
 impl PendingChunk {
-    /// The chunk, if it is done.
+    /// The compressed chunk, if it is done.
     pub(super) fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
         match self.0.try_recv() {
             Ok(done) => Some(done),
@@ -81,13 +82,13 @@ impl PendingChunk {
         }
     }
 
-    /// Waits for the chunk.
+    /// Waits for the compressed chunk.
     pub(super) fn wait(self) -> Result<ChunkBuffers, FileError> {
         self.0.recv().unwrap_or_else(|_| Err(lost()))
     }
 }
 
-/// A thread that died with a chunk in its hands.
+/// The error that a thread died while compressing a chunk.
 fn lost() -> FileError {
     FileError::io("compress a chunk", io::Error::other("its thread stopped unexpectedly"))
 }
@@ -106,8 +107,8 @@ fn run(queue: &Mutex<mpsc::Receiver<Work>>) {
     }
 }
 
-/// Seals a chunk. A codec that panics leaves the chunk as it was, and it is stored without one: a defect of a codec costs
-/// room on the disk, and no message.
+/// Compresses a chunk, also after a panic of the compressor. A codec that panics leaves the chunk as it was, and it is
+/// stored without one: a defect of a codec costs room on the disk, and no message.
 fn seal_somehow(
     seal: &mut impl FnMut(&mut ChunkBuffers, Codec) -> Result<(), FileError>,
     piece: &mut ChunkBuffers,

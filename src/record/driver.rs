@@ -1,4 +1,4 @@
-//! Threads that write: each carries out the commands of one recording, or of many in the order in which they come.
+//! Writer threads: each executes the commands of one recording, or of several in the order of arrival.
 
 use std::{
     collections::BTreeMap,
@@ -21,14 +21,14 @@ use super::{
     writer::{Failed, Flow, Writer},
 };
 
-/// How long a thread sleeps that has no recording.
+/// Sleep time of a thread without a recording.
 const NO_RECORDING: Duration = Duration::from_secs(3600);
 
-/// Between two looks at the queue, beyond what was waited for it: more, and the process stood still, or the disk did.
+/// A delay of this much beyond the requested wait means that the process was suspended, or that the disk stalled.
 const STOOD_STILL: Duration = Duration::from_millis(500);
 
-/// A few threads that write for many recordings. Clones are one and the same; the threads end with the last of them and
-/// of the recordings.
+/// Writer threads that are shared by many recordings. Clones are one and the same; the threads end with the last of
+/// them and of the recordings.
 #[derive(Debug, Clone)]
 pub(super) struct WriterThreads {
     threads: Arc<[mpsc::Sender<Message>]>,
@@ -36,7 +36,7 @@ pub(super) struct WriterThreads {
 }
 
 impl WriterThreads {
-    /// Starts this many threads, at least one.
+    /// Starts this many writer threads, at least one.
     pub(super) fn start(threads: usize) -> io::Result<Self> {
         let started = (0..threads.max(1)).map(|_| {
             let (sender, messages) = mpsc::channel();
@@ -51,7 +51,7 @@ impl WriterThreads {
         })
     }
 
-    /// A place for one more recording: the threads take turns.
+    /// A command sender for one more recording: the threads take turns.
     pub(super) fn sender(&self) -> CommandSender {
         let recording = self.started.fetch_add(1, Ordering::Relaxed);
         let at = usize::try_from(recording).unwrap_or(0) % self.threads.len().max(1);
@@ -59,7 +59,7 @@ impl WriterThreads {
     }
 }
 
-/// Where a writer says how it ended; `ended` hangs up after that.
+/// Receives the result of a writer; `ended` hangs up after that.
 pub(super) struct Report<S: Sink> {
     pub(super) outcome: oneshot::Sender<Result<S::Summary, RecorderError>>,
     pub(super) ended: mpsc::Sender<()>,
@@ -73,7 +73,7 @@ impl<S: Sink> Report<S> {
     }
 }
 
-/// Carries out the commands of a recording, and reports how it ended.
+/// Builds a lane that executes the commands of a recording and reports the result.
 pub(super) fn lane<S: Sink>(writer: Writer<S>, report: Report<S>) -> Box<dyn Lane> {
     Box::new(Recording {
         writer: Some(writer),
@@ -85,14 +85,14 @@ pub(super) fn lane<S: Sink>(writer: Writer<S>, report: Report<S>) -> Box<dyn Lan
 
 struct Recording<S: Sink> {
     writer: Option<Writer<S>>,
-    /// It has failed, and what still comes is counted.
+    /// The failure of the writer; later events are only counted.
     failed: Option<Failed>,
     refused: u64,
     report: Option<Report<S>>,
 }
 
 impl<S: Sink> Recording<S> {
-    /// One step of the writer; true when the recording is over. A panic is that of this recording alone.
+    /// Runs one step of the writer; true when the recording is over. A panic is that of this recording alone.
     fn step(&mut self, step: impl FnOnce(&mut Writer<S>) -> Result<Flow, super::writer::Failure>) -> bool {
         let Some(mut writer) = self.writer.take() else {
             return true;
@@ -125,7 +125,7 @@ impl<S: Sink> Recording<S> {
         }
     }
 
-    /// Completes the file beside the other recordings of the thread: a disk takes its time for that.
+    /// Completes the file while other recordings of the thread continue: a disk takes its time for that.
     fn complete(&mut self, writer: Writer<S>) {
         let Some(report) = self.report.take() else { return };
         let (hand, over) = mpsc::channel();
@@ -187,7 +187,7 @@ impl<S: Sink> Lane for Recording<S> {
     }
 }
 
-/// A recording, and when something is due in it though nothing comes.
+/// A recording, and the time at which something is due without a command.
 struct Entry {
     lane: Box<dyn Lane>,
     due: Instant,

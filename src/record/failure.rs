@@ -1,11 +1,11 @@
-//! How a recording fails, from its place to its end.
+//! Failures of a recording, from the reservation of its files to its end.
 
 use std::{io, path::PathBuf};
 
 use super::{RecorderError, SinkError, output::StoredFiles};
 use crate::transform::redact::FieldError;
 
-/// A recording that did not begin or did not end well.
+/// A recording that did not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingFailure {
     /// The file cannot be created, or its names are taken.
@@ -13,10 +13,10 @@ pub enum RecordingFailure {
     Place {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it; [`io::ErrorKind::AlreadyExists`] when a file is there.
+        /// The error of the operating system; [`io::ErrorKind::AlreadyExists`] when a file is there.
         source: io::Error,
     },
-    /// The rules do not fit the capture.
+    /// The redaction rules do not fit the capture.
     #[error(transparent)]
     Rules(#[from] FieldError),
     /// No thread can be started.
@@ -25,13 +25,13 @@ pub enum RecordingFailure {
     /// The file could not be begun.
     #[error("could not begin the capture: {0}")]
     Begin(#[source] SinkError),
-    /// It could not be written to its end.
+    /// The file could not be completed.
     #[error("{error}")]
     Write {
-        /// What happened.
+        /// The error of the recorder.
         #[source]
         error: RecorderError,
-        /// What is in the files, where the failure left that in doubt.
+        /// Content of the files, where the failure left that in doubt.
         stored: Option<Box<StoredFiles>>,
     },
 }

@@ -1,4 +1,4 @@
-//! How a recording is made.
+//! Options of a recording.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     transform::redact::{MetadataPolicy, Rules},
 };
 
-/// How a recording is made. The default is what `capture record` does without flags.
+/// Options of a recording. The default is what `capture record` does without flags.
 ///
 /// ```
 /// use grpc_capture::record::{Overflow, RecordingOptions};
@@ -27,26 +27,26 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordingOptions {
-    /// What happens to a file that exists under the name. Default: it is kept, and the recording does not start.
+    /// What to do with an existing file of that name. Default: it is kept, and the recording does not start.
     pub existing: Existing,
-    /// What a recording must hold to replace an earlier file. Default: [`Evidence::Any`].
+    /// What a recording must contain to replace an earlier file. Default: [`Evidence::Any`].
     pub evidence: Evidence,
     /// One file, a series of files, or a ring. Default: one file.
     pub layout: RecordingLayout,
-    /// Calls that end with OK are left out. Default: false.
+    /// True to leave out calls that end with OK. Default: false.
     pub only_errors: bool,
-    /// What happens to messages when the queue is full. Default: they wait.
+    /// What to do with messages when the queue is full. Default: they wait.
     pub on_overflow: Overflow,
-    /// Bytes of messages that may wait in memory; a larger single message is let in alone. Default: 28 MiB.
+    /// Largest number of message bytes waiting in memory; a larger single message is let in alone. Default: 28 MiB.
     pub queue_bytes: usize,
-    /// How long an event may wait to become readable in the file: what a crash may cost. In text: `1s`. Default: 1 s.
+    /// Longest time until an event is readable in the file: what a crash may cost. In text: `1s`. Default: 1 s.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub flush_interval: Duration,
-    /// When written bytes are made to survive a power failure. Default: once per flush interval.
+    /// When written bytes are synced to disk. Default: once per flush interval.
     pub sync: SyncWhen,
-    /// What happens to secrets in metadata. Default: they are masked.
+    /// What to do with secrets in metadata. Default: they are masked.
     pub metadata: MetadataPolicy,
-    /// What else is hidden before anything is written. Default: nothing.
+    /// Redaction rules for everything else, applied before writing. Default: nothing.
     pub redact: Option<Rules>,
 }
 
@@ -76,6 +76,6 @@ pub enum RecordingLayout {
     Single,
     /// A series `NAME.000001.gcap`, `NAME.000002.gcap`, …: the next one begins when one is large or old enough.
     Series(RotateOptions),
-    /// The last stretch is kept, and written to a capture of the series when something happens.
+    /// A ring buffer of the last stretch, which is written to a capture of the series on a trigger.
     Ring(RingOptions),
 }

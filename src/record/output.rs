@@ -1,4 +1,5 @@
-//! Where a recording goes: into one capture, into a series of captures, or into a ring that is written out on a trigger.
+//! The output of a recording: into one capture, into a series of captures, or into a ring that is written out on a
+//! trigger.
 //!
 //! Every file of a series, and every dump of a ring, is a capture of its own: a slice of the recording, as FORMAT.md
 //! describes slices. What opened a call that goes on from an earlier file is at offset 0, a note on the call counts
@@ -45,20 +46,20 @@ use super::{
 };
 use crate::model::event::Event;
 
-/// One of the ways to write a recording.
+/// One of the outputs of a recording.
 #[derive(Debug)]
 pub(super) enum Output {
     /// Into one capture.
     Single(Box<Single>),
     /// Into a series of captures.
     Rotate(Box<Rotate>),
-    /// Into a ring, and into captures when something happens.
+    /// Into a ring buffer, and into captures on a trigger.
     Ring(Box<Ring>),
-    /// Into another output, the calls that ended with OK left out.
+    /// Into another output, without calls that ended with OK.
     ErrorFilter(Box<ErrorFilter<Self>>),
 }
 
-/// One capture, and its place.
+/// One capture with its path.
 #[derive(Debug)]
 pub(super) struct Single {
     naming: Naming,
@@ -66,7 +67,7 @@ pub(super) struct Single {
 }
 
 impl Output {
-    /// One capture, that `pipeline` has begun in `file`.
+    /// An output into one capture, which `pipeline` has begun in `file`.
     #[must_use]
     pub(super) fn single(file: Arc<RecordedFile>, files: RecordingFiles, pipeline: Pipeline<SyncedFile>) -> Self {
         let naming = Naming::new(file, files, 0, When::Evidence);

@@ -1,4 +1,4 @@
-//! A capture file behind a [`CompressionPool`]: chunks are gathered here, sealed there, and appended here in their order.
+//! The compression pipeline of a capture file: chunks are gathered here, sealed there, and appended here in their order.
 //!
 //! **Codec.** The first of a [`CodecPreference`] is the one that is wanted. When events wait because the stream is faster than
 //! that, the next chunks take a cheaper one, and only when the cheapest does not help either does the queue fill. Once
@@ -15,12 +15,12 @@ use crate::{
     model::event::Event,
 };
 
-/// Codecs, the wanted one first and cheaper ones behind it.
+/// Codecs in the order of preference, cheaper ones later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CodecPreference(Vec<Codec>);
 
 impl CodecPreference {
-    /// The wanted codec, and cheaper ones in the order in which they are resorted to.
+    /// The preferred codec, and cheaper ones in the order in which they replace it.
     #[must_use]
     pub(super) fn new(wanted: Codec, cheaper: impl IntoIterator<Item = Codec>) -> Self {
         Self(std::iter::once(wanted).chain(cheaper).collect())
@@ -33,60 +33,60 @@ impl Default for CodecPreference {
     }
 }
 
-/// Chunks stored with each codec, in the order of the ladder; unused ones are left out.
+/// Number of chunks stored with each codec, in the order of preference; unused ones are left out.
 pub(super) type CodecCounts = Vec<(&'static str, u64)>;
 
-/// What a pipeline has written.
+/// Result of a finished pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Written {
     /// The file's totals.
     pub summary: Summary,
-    /// Its chunks by codec.
+    /// Number of chunks by codec.
     pub codecs: CodecCounts,
-    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    /// Chunks with a cheaper codec than the preferred one, because the stream was faster.
     pub cheaper_chunks: u64,
 }
 
-/// The queue is this full, in percent, when one step down the ladder is due …
+/// Fill level of the queue, in percent, at which the next cheaper codec is taken …
 const HURRY_FROM: u8 = 15;
-/// … and this full when the cheapest codec is, so that most of the queue is left for what comes meanwhile.
+/// … and at which the cheapest codec is taken, so that most of the queue is left for what arrives meanwhile.
 const RUSH_FROM: u8 = 35;
-/// The queue has drained when it is this full at most …
+/// Fill level up to which the queue counts as drained …
 const CALM_UP_TO: u8 = 5;
-/// … and has stayed so for this long: then one step up. Less would go up and down within one burst.
+/// … when it has stayed so for this long: then one step up. Less would go up and down within one burst.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// A step up that had to be taken back doubles the patience, up to this: a stream that is always too fast for the codec
-/// would otherwise fill the queue again and again.
+/// Longest waiting time after changes to a better codec that had to be taken back, each of which doubles it: a stream
+/// that is always too fast for the codec would otherwise fill the queue again and again.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(4);
 
-/// What a full chunk found.
+/// The bottleneck that a full chunk met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bound {
-    /// All places of the press taken, and none of their chunks done.
+    /// The compression pool: all places are taken, and none of the chunks is done.
     CompressionPool,
-    /// Room.
+    /// There was room, or the bottleneck is elsewhere.
     Other,
 }
 
-/// Gathers, seals elsewhere, appends.
+/// Collects events into chunks, compresses them on the pool, and appends them in order.
 #[derive(Debug)]
 pub(super) struct Pipeline<S: Storage> {
     writer: Writer<S>,
     press: CompressionPool,
     ladder: CodecPreference,
-    /// Chunks that may be under way at once.
+    /// Largest number of chunks in progress.
     room: usize,
     chunk: ChunkBuffers,
     spare: Vec<ChunkBuffers>,
     under_way: VecDeque<PendingChunk>,
     rung: usize,
     pressure: u8,
-    /// When the latest event came, since the recording began.
+    /// Time of the latest event, since the recording began.
     now: Duration,
-    /// Since when the queue has been empty.
+    /// Time since which the queue has been empty.
     calm: Option<Duration>,
     patience: Duration,
-    /// The latest step was one up.
+    /// True when the latest change was to a better codec.
     climbed: bool,
     cheaper_chunks: u64,
     codecs: CodecCounts,
@@ -120,7 +120,7 @@ impl<S: Storage> Pipeline<S> {
         }
     }
 
-    /// Hands the chunk to the press, with the codec that the pressure leaves.
+    /// Submits the chunk to the compression pool, with the current codec.
     fn close(&mut self) -> Result<(), FileError> {
         if self.chunk.chunk.is_empty() {
             return Ok(());
@@ -146,8 +146,8 @@ impl<S: Storage> Pipeline<S> {
         Ok(())
     }
 
-    /// Takes a cheaper codec when the press holds up a queue that fills. Climbs back when the queue has drained, and when
-    /// it is full although the press is idle: then the disk is what is slow, and smaller chunks help it.
+    /// Takes a cheaper codec when the compression pool is the bottleneck and the queue fills. Climbs back when the
+    /// queue has drained, and when it is full although the pool is idle: then the disk is slow, and smaller chunks help it.
     fn step(&mut self, bound: Bound) {
         let last = self.ladder.0.len().saturating_sub(1);
         let needed = match bound {
@@ -175,7 +175,7 @@ impl<S: Storage> Pipeline<S> {
         }
     }
 
-    /// Appends what is sealed, without waiting.
+    /// Appends finished chunks without waiting.
     fn append_ready(&mut self) -> Result<(), FileError> {
         while let Some(done) = self.under_way.front().and_then(PendingChunk::ready) {
             self.under_way.pop_front();

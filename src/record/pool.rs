@@ -1,4 +1,4 @@
-//! Threads that recordings of one process share.
+//! Threads and memory that recordings of one process share.
 
 use std::{io, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
@@ -13,23 +13,25 @@ use super::{
 };
 use crate::file::{Header, WriterOptions};
 
-/// Disks do not like to be synced more often, and a removed file need not be noticed sooner.
+/// Shortest sync interval: disks slow down when they are synced more often, and a removed file need not be noticed
+/// sooner.
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 
-/// Memory for the chunks of all recordings together, 24 MiB: with the queues and the windows of HTTP/2, a process stays
-/// under 100 MB however many jobs it records.
+/// Memory for the chunks of all recordings, 24 MiB: with the queues and the windows of HTTP/2, a process stays under
+/// 100 MB however many jobs it records.
 const ALL_CHUNKS: usize = 24 << 20;
 
-/// A chunk is not made smaller than this, 64 KiB: below, compression suffers.
+/// Smallest chunk, 64 KiB: below, compression suffers.
 const SMALLEST_CHUNK: usize = 64 << 10;
 
-/// A queue is not made smaller than this, 64 KiB. A larger message gets in alone.
+/// Smallest queue, 64 KiB. A larger message gets in alone.
 const SMALLEST_QUEUE: usize = 64 << 10;
 
-/// Threads that write for many recordings: more would only wait for the same disk.
+/// Largest number of writer threads: more would only wait for the same disk.
 const MOST_WRITERS: usize = 2;
 
-/// Threads and memory that recordings of one process share: compression, disk syncs, writers. Clones are one and the same.
+/// Threads and memory that recordings of one process share: compression, disk syncs, writers. Clones are one and the
+/// same.
 ///
 /// ```
 /// use grpc_capture::{file::Header, record::{RecordingOptions, RecordingPool}};
@@ -57,7 +59,7 @@ struct Shared {
 }
 
 impl RecordingPool {
-    /// For this many recordings at once: queues, chunks and spool files are divided among them.
+    /// A pool for this many concurrent recordings: queues, chunks and spool files are divided among them.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -65,7 +67,7 @@ impl RecordingPool {
         Self::with_sync_interval(recordings, FLUSH_INTERVAL)
     }
 
-    /// As [`new`](Self::new), with the time between two syncs of a file.
+    /// Does the same as [`new`](Self::new), with the given interval between two syncs of a file.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -98,7 +100,7 @@ impl RecordingPool {
         Spool::beside(path, SPOOL_BYTES / self.shared.recordings as u64)
     }
 
-    /// How the files of a recording are made.
+    /// The common settings of the files of a recording.
     pub(super) fn template(
         &self,
         header: &Header,

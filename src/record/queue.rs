@@ -21,19 +21,19 @@ use crate::{
     transform::redact::{MetadataPolicy, Secrets},
 };
 
-/// Why an event was not taken.
+/// The reason why an event was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refused {
     /// The sink failed; [`super::Recorder::finish`] says how.
     #[error("the capture can no longer be written")]
     SinkFailed,
-    /// The queue was full under [`Overflow::Abort`].
+    /// The queue was full with [`Overflow::Abort`].
     #[error("the recorder's queue was full")]
     Overflow,
     /// The recorder was finished.
     #[error("the recording is finished")]
     Finished,
-    /// The call has its ending; nothing comes after it.
+    /// The call has ended; nothing comes after it.
     #[error("the call has ended")]
     Ended,
 }
@@ -43,13 +43,13 @@ pub enum Refused {
 pub struct RecordingTotals {
     /// Calls opened.
     pub calls: u32,
-    /// Messages taken into the queue.
+    /// Messages accepted by the queue.
     pub messages: u64,
     /// Their payload bytes, as they stood on the wire.
     pub message_bytes: u64,
     /// Messages known to be lost: left out because the queue was full, or reported by [`super::CallRecorder::gap`].
     pub gaps: u64,
-    /// For how long messages waited because the queue was full, under [`Overflow::Block`], in nanoseconds: the stream was
+    /// Total wait of messages because the queue was full, with [`Overflow::Block`], in nanoseconds: the stream was
     /// slowed by as much, less what the buffers on the way took. Calls, and the directions of one, are added up.
     pub blocked_ns: u64,
     /// Messages that went to the spool file because the queue was full.
@@ -62,7 +62,7 @@ pub struct RecordingTotals {
     pub queued: u64,
 }
 
-/// Live numbers, read by anyone at any time.
+/// Live counters, readable at any time.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) calls: AtomicU32,
@@ -104,7 +104,7 @@ impl Counters {
         }
     }
 
-    /// The first reason stays.
+    /// Sets the reason for refusing events; the first one stays.
     fn refuse(&self, why: u8) {
         let _ = self
             .refusal
@@ -117,21 +117,21 @@ pub(super) struct Queue {
     pub(super) counters: Counters,
     pub(super) on_overflow: Overflow,
     spool: Option<Arc<Spool>>,
-    /// What is masked in events.
+    /// Secrets that are masked in events.
     pub(super) secrets: Secrets,
     clock: Arc<dyn Clock>,
     events: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
-    /// All of `bytes`: a larger message takes them all and so is let in alone.
+    /// Total number of byte permits: a larger message takes them all and so is let in alone.
     byte_permits: u32,
-    /// All of `events`.
+    /// Total number of event permits.
     event_permits: usize,
-    /// The sink has failed.
+    /// Cancelled when the sink has failed.
     pub(super) failed: CancellationToken,
     inner: Mutex<Inner>,
 }
 
-/// What one lock guards, so that order of stamps = order in the queue.
+/// The state behind one lock, so that events are queued in the order of their numbers and times.
 struct Inner {
     sender: CommandSender,
     /// Sequence number of the capture's own events.
@@ -174,7 +174,7 @@ impl Queue {
         }
     }
 
-    /// Waits for a place for `bytes` of payload.
+    /// Waits for room for `bytes` of payload.
     pub(super) async fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
         let event = Arc::clone(&self.events).acquire_owned().await;
         let event = event.map_err(|_| self.why())?;
@@ -185,7 +185,7 @@ impl Queue {
         })
     }
 
-    /// A place for `bytes` of payload, or `None` when the queue is full.
+    /// Reserves room for `bytes` of payload; `None` when the queue is full.
     pub(super) fn try_admit(&self, bytes: usize) -> Option<Admission> {
         Some(Admission::Memory {
             _event: Arc::clone(&self.events).try_acquire_owned().ok()?,
@@ -195,15 +195,15 @@ impl Queue {
         })
     }
 
-    /// A place in the file for a message that has none in memory.
+    /// Reserves room in the spool file for a message without room in memory.
     pub(super) async fn spool(&self, payload: &Bytes) -> Option<Admission> {
         let spooled = self.spool.as_ref()?.put(payload.clone()).await?;
         self.counters.spooled.fetch_add(1, Ordering::Relaxed);
         Some(Admission::File(spooled))
     }
 
-    /// How full the queue is, in percent: by events or by bytes, whichever is fuller, and wholly while messages wait in
-    /// the file.
+    /// Fill level of the queue, in percent: by events or by bytes, whichever is fuller, and wholly while messages wait
+    /// in the file.
     pub(super) fn fill(&self) -> u8 {
         if self.spool.as_ref().is_some_and(|spool| spool.is_used()) {
             return 100;
@@ -217,12 +217,12 @@ impl Queue {
         u32::try_from(bytes).unwrap_or(u32::MAX).min(self.byte_permits)
     }
 
-    /// Why events are refused now.
+    /// The reason why events are refused now.
     pub(super) fn why(&self) -> Refused {
         self.counters.refusal().unwrap_or(Refused::Finished)
     }
 
-    /// Takes the lock under which events are stamped and sent.
+    /// Takes the lock for stamping and sending events.
     pub(super) fn order(&self) -> Order<'_> {
         Order {
             queue: self,
@@ -230,13 +230,13 @@ impl Queue {
         }
     }
 
-    /// The writer of this queue begins.
+    /// Registers the writer of this queue.
     pub(super) fn start(&self, lane: Box<dyn Lane>) {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.sender.start(lane);
     }
 
-    /// Refuses everything from here on, and tells the writer to finish. Twice is as good as once.
+    /// Refuses further events, and tells the writer to finish. Twice is as good as once.
     pub(super) fn close(&self) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !inner.closed {
@@ -248,7 +248,7 @@ impl Queue {
         self.release();
     }
 
-    /// The sink has failed: refuse everything, and let nobody wait for a place.
+    /// Notes that the sink has failed: refuses all events, and wakes everyone who waits for room.
     pub(super) fn fail(&self) {
         self.counters.refuse(1);
         self.release();
@@ -268,7 +268,7 @@ impl Queue {
         self.clock.offset_ns()
     }
 
-    /// An overflow that aborted the recording is an error even when the file is well.
+    /// Turns an overflow that aborted the recording into an error even when the file is intact.
     pub(super) fn judge<T>(&self, outcome: Result<T, RecorderError>) -> Result<T, RecorderError> {
         let summary = outcome?;
         if self.counters.overflowed.load(Ordering::Acquire) {
@@ -280,14 +280,14 @@ impl Queue {
     }
 }
 
-/// The right to send events; what is sent under one `Order` is contiguous in the capture.
+/// The lock guard for sending events; what is sent under one `Order` is contiguous in the capture.
 pub(super) struct Order<'a> {
     queue: &'a Queue,
     inner: MutexGuard<'a, Inner>,
 }
 
 impl Order<'_> {
-    /// Sends an event of the capture itself.
+    /// Stamps and sends an event of the capture itself.
     pub(super) fn send_for_capture(mut self, kind: EventKind) -> Result<u64, Refused> {
         let seq = self.inner.capture_seq + 1;
         let offset = self.push(CAPTURE_CALL, seq, kind, None)?;
@@ -338,7 +338,7 @@ impl Order<'_> {
     }
 }
 
-/// Stands for an event that came after the sink had failed.
+/// Counts an event that came after the sink had failed.
 fn refused(call: u32, seq: u64) -> Event {
     Event {
         call,

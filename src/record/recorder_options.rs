@@ -1,4 +1,4 @@
-//! How a recorder works, and what it takes by default.
+//! Options of a recorder, with their defaults.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,54 +8,56 @@ use crate::{
     transform::redact::{MetadataPolicy, RedactionRule, Secrets},
 };
 
-/// Messages that may wait at once: 24 MiB at the 3 KB that small frames have; larger ones reach [`QUEUE_BYTES`] first.
+/// Largest number of messages in the queue: 24 MiB at the 3 KB that small frames have; larger ones reach
+/// [`QUEUE_BYTES`] first.
 pub(crate) const QUEUE_EVENTS: usize = 8192;
 
-/// Bytes of messages that may wait in memory at once, 28 MiB: 36 ms of a stream of 800 MB/s, which a busy machine may take for
-/// other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is. What does
-/// not fit may go to a spool file.
+/// Largest number of message bytes in the queue, 28 MiB: 36 ms of a stream of 800 MB/s, which a busy machine may take
+/// for other things, and a recording of frames of usual size stays under 100 MB of memory however slow the disk is.
+/// What does not fit may go to a spool file.
 pub(crate) const QUEUE_BYTES: usize = 28 * 1024 * 1024;
 
-/// Longest time until an event is readable in the file, which a crash may cost.
+/// Longest time until an event is readable in the file, and so the largest loss in a crash.
 pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to do with a message when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
-    /// Wait: the stream is slowed to what can be written (the default; nothing is lost here).
+    /// Wait for room: the stream is slowed to what can be written (the default; nothing is lost here).
     #[default]
     Block,
-    /// Never wait: what neither the queue nor its spool file has room for is left out and counted, and a
-    /// gap with the count is written before the next message.
+    /// Do not wait, and leave messages out once the spool file is full: what neither the queue nor its spool file has
+    /// room for is left out and counted, and a gap with the count is written before the next message.
     Gap,
-    /// Never wait, and stop recording messages once neither has room: the call is told so, and [`Recorder::finish`](super::Recorder::finish)
-    /// reports it.
+    /// Do not wait, and stop recording messages once queue and spool file are full: the call is told so, and
+    /// [`Recorder::finish`](super::Recorder::finish) reports it.
     Abort,
 }
 
-/// How a recorder works.
+/// Options of a recorder.
 #[doc(hidden)]
 pub struct RecorderOptions {
-    /// Messages that may wait at once. Default [`QUEUE_EVENTS`], at least 1.
+    /// Largest number of messages in the queue. Default [`QUEUE_EVENTS`], at least 1.
     pub queue_events: usize,
-    /// Bytes of messages that may wait at once; a larger single message is let in alone. Default [`QUEUE_BYTES`].
+    /// Largest number of message bytes in the queue; a larger single message is let in alone. Default [`QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// What to do when the queue is full. Default: wait.
     pub on_overflow: Overflow,
-    /// A file in which messages of 16 KiB and more wait that find the queue full, before [`Overflow::Gap`] leaves any out or
-    /// [`Overflow::Abort`] stops. Not used with `rules`, since nothing that they take out may be in a file. Default: none.
+    /// The spool file for messages of 16 KiB and more that do not fit the queue, before [`Overflow::Gap`] leaves any
+    /// out or [`Overflow::Abort`] stops. Not used with `rules`, since nothing that they take out may be in a file.
+    /// Default: none.
     pub(crate) spool: Option<Spool>,
-    /// How long an event may wait to become readable. Default [`FLUSH_INTERVAL`].
+    /// Longest time until an event is readable in the file. Default [`FLUSH_INTERVAL`].
     pub flush_interval: Duration,
-    /// What happens to secrets in metadata. Default: they are replaced.
+    /// What to do with secrets in metadata. Default: they are replaced.
     pub metadata: MetadataPolicy,
-    /// Values of such metadata, to be masked in all text that is recorded: status messages, reasons, notes, other metadata.
-    /// Whoever shows what is recorded shares it. Default: none known yet.
+    /// Secrets that are masked in recorded text: status messages, reasons, notes, other metadata. Whoever shows what is
+    /// recorded shares it. Default: none known yet.
     pub secrets: Secrets,
-    /// What else is taken out of events, on the writer thread, before they are written and seen. Default: nothing.
+    /// Redaction rules, applied on the writer thread before events are written and observed. Default: nothing.
     pub rules: Vec<Box<dyn RedactionRule>>,
-    /// Who else sees the events, on the writer thread, after redaction and after the event was written.
+    /// Observers, called on the writer thread with each event after it was redacted and written.
     pub observers: Vec<Box<dyn Observer>>,
     /// The clock; its offset 0 is the beginning of the capture. Default: started with these options.
     pub clock: Arc<dyn Clock>,

@@ -22,7 +22,8 @@ use crate::{
     transform::redact::{RedactionRule, Redactor, Secrets},
 };
 
-/// Where a recording's files go, before it begins: the file is there beside its name, or the numbered names are free.
+/// A recording with reserved file names that has not begun: the file is there beside its name, or the numbered names
+/// are free.
 #[derive(Debug)]
 pub struct ReservedRecording {
     pool: RecordingPool,
@@ -40,7 +41,7 @@ enum Place {
     Ring(Names, RingOptions),
 }
 
-/// A recording under way: from events to capture files.
+/// A recording in progress: from events to capture files.
 ///
 /// Events are written by threads; a slow disk slows a tap only through the queue. Dropped without
 /// [`finish`](Self::finish), the recording is completed all the same, unobserved.
@@ -67,7 +68,7 @@ pub struct Recording {
 }
 
 impl RecordingPool {
-    /// Reserves the files of a recording: creates the hidden file, or checks that the numbered names are free.
+    /// Reserves the file names of a recording: creates the hidden file, or checks that the numbered names are free.
     ///
     /// # Errors
     /// When the place is taken or cannot be written to.
@@ -104,35 +105,35 @@ impl ReservedRecording {
         })
     }
 
-    /// Masks these secrets in all text that is recorded.
+    /// Masks these secrets in recorded text.
     #[must_use]
     pub fn with_secrets(mut self, secrets: &Secrets) -> Self {
         self.recorder.secrets = secrets.clone();
         self
     }
 
-    /// Shows every event to `observer`, on the writer's thread, after redaction and after it was written.
+    /// Calls `observer` with every event on the writer thread, after it was redacted and written.
     #[must_use]
     pub fn with_observer(mut self, observer: Box<dyn Observer>) -> Self {
         self.recorder.observers.push(observer);
         self
     }
 
-    /// Stamps events with this clock; by default one that starts with the recording.
+    /// Uses this clock for the times of events; by default one that starts with the recording.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.recorder.clock = clock;
         self
     }
 
-    /// Triggers of the ring; they have no effect in other layouts.
+    /// The trigger queue of the ring; triggers have no effect in other layouts.
     #[must_use]
     pub fn triggers(&self) -> TriggerQueue {
         self.triggers.clone()
     }
 
-    /// Starts the recording, with what the capture says of itself: offset 0 is now, which
-    /// [`anchor_unix_ns`](Header::anchor_unix_ns) of the header gives as wall-clock time.
+    /// Starts the recording, with the given header: offset 0 is now, which [`anchor_unix_ns`](Header::anchor_unix_ns)
+    /// of the header gives as wall-clock time.
     ///
     /// # Errors
     /// When the rules do not fit, or the file cannot be written.
@@ -200,8 +201,8 @@ impl Place {
 }
 
 impl Recording {
-    /// Starts a recording into `path`, with threads of its own. A header without an
-    /// [anchor](Header::anchor_unix_ns) gets the present time.
+    /// Starts a recording into `path`, with its own threads. A header without an [anchor](Header::anchor_unix_ns) gets
+    /// the present time.
     ///
     /// # Errors
     /// When the place is taken or cannot be written to, the rules do not fit, or no thread can be started.
@@ -221,7 +222,7 @@ impl Recording {
         reserved.start(&header)
     }
 
-    /// A handle that events are recorded with.
+    /// Returns a handle for recording events.
     #[must_use]
     pub fn handle(&self) -> RecordingHandle {
         self.recorder.handle()
@@ -232,7 +233,7 @@ impl Recording {
         self.files.keep_empty();
     }
 
-    /// Triggers the ring for this reason. It has no effect in other layouts.
+    /// Triggers the ring with this reason. It has no effect in other layouts.
     pub fn trigger(&self, what: impl Into<String>) {
         self.triggers.push(Trigger {
             offset_ns: self.handle().now(),
@@ -257,7 +258,8 @@ impl Recording {
         }
     }
 
-    /// [`finish`](Self::finish) for code without a runtime; it blocks, so never call it from an async task.
+    /// Does the same as [`finish`](Self::finish) for code without a runtime; it blocks, so never call it from an async
+    /// task.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).

@@ -1,4 +1,4 @@
-//! A file in which messages wait that find the queue full and would be left out otherwise.
+//! The spool file: messages wait here when the queue is full, instead of being left out.
 //!
 //! It has no name and goes with the recording. What is in it is in the page cache for as long as the system has memory to
 //! spare, so that a burst costs a copy to and fro, and no memory of the recorder.
@@ -19,24 +19,25 @@ use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 use tokio::task;
 
-/// Bytes that may wait in the files of all recordings of a process, 1 GiB: 1.3 s of a stream of 800 MB/s of which nothing at
-/// all is written meanwhile, and room that most disks have.
+/// Largest size of the spool files of all recordings of a process, 1 GiB: 1.3 s of a stream of 800 MB/s of which
+/// nothing at all is written meanwhile, and room that most disks have.
 pub(super) const SPOOL_BYTES: u64 = 1 << 30;
 
-/// Shorter messages are left out as before, 16 KiB: each that waits has an event in memory, and so there are at most 65,536.
+/// Smallest message that is spooled, 16 KiB; smaller ones are left out: each that waits has an event in memory, and so
+/// there are at most 65,536.
 const SHORTEST: usize = 16 << 10;
 
-/// Messages of up to 128 KiB are copied on the spot: handing them to a thread that may block takes as long. (Measured with
-/// 20 KB: a stream that is recorded on one core takes half the time.)
+/// Largest message that is copied without a separate thread, 128 KiB: handing them to a thread that may block takes as
+/// long. (Measured with 20 KB: a stream that is recorded on one core takes half the time.)
 const COPIED_AT_ONCE: usize = 128 << 10;
 
-/// Where messages wait; nothing is made before the first one does. Where it cannot be made or written, the recording goes
-/// on without.
+/// The spool file; nothing is made before the first one does. Where it cannot be made or written, the recording goes on
+/// without.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
     limit: u64,
-    /// Messages in the file, or on their way there.
+    /// Number of messages in the file or being written to it.
     waiting: AtomicU64,
     state: Mutex<State>,
 }
@@ -45,22 +46,22 @@ pub(crate) struct Spool {
 struct State {
     file: Option<Arc<File>>,
     places: Places,
-    /// The file cannot be made or written: nothing is put there any more.
+    /// True when the file cannot be created or written: nothing is put there any more.
     failed: bool,
 }
 
-/// Which parts of the file are free: the first that is long enough is taken, so that the file stays short, and what is
+/// The free ranges of the file: the first that is long enough is taken, so that the file stays short, and what is
 /// written over is still in the page cache.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Places {
-    /// Where they begin, and their lengths; none touches another or the end.
+    /// Start and length of each free range: none touches another or the end.
     free: BTreeMap<u64, u64>,
-    /// Nothing is taken from here on.
+    /// End of the used part of the file.
     end: u64,
 }
 
 impl Places {
-    /// A place of this many bytes, before `limit`.
+    /// Takes a free range of this many bytes below `limit`.
     fn take(&mut self, len: u64, limit: u64) -> Option<u64> {
         let found = self.free.iter().find(|(_, room)| **room >= len);
         if let Some((at, room)) = found.map(|(at, room)| (*at, *room)) {
@@ -74,7 +75,7 @@ impl Places {
         Some(std::mem::replace(&mut self.end, end))
     }
 
-    /// Gives a place back; true when none is taken now.
+    /// Frees a range. True when none is taken now.
     fn give_back(&mut self, mut at: u64, mut len: u64) -> bool {
         if let Some((before, room)) = self.free.range(..at).next_back().map(|(at, room)| (*at, *room))
             && before + room == at
@@ -93,7 +94,7 @@ impl Places {
 }
 
 impl Spool {
-    /// A file of up to `limit` bytes in the folder of `capture`.
+    /// A spool file of up to `limit` bytes in the folder of `capture`.
     #[must_use]
     pub(super) fn beside(capture: &Path, limit: u64) -> Self {
         let folder = capture.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -105,7 +106,7 @@ impl Spool {
         }
     }
 
-    /// True while messages wait there.
+    /// True while messages wait in the file.
     pub(super) fn is_used(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
     }
@@ -151,7 +152,7 @@ impl Spool {
     }
 }
 
-/// A message in the file; dropped, its place is free.
+/// A message in the spool file; dropped, its place is free.
 #[derive(Debug)]
 pub(crate) struct SpooledMessage {
     spool: Arc<Spool>,

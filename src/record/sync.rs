@@ -1,4 +1,4 @@
-//! How hard a capture holds on to the disk: when it is synced, and what happens when its file goes away.
+//! Syncing of captures to disk: when it is synced, and what happens when its file goes away.
 //!
 //! A `kill -9` loses nothing that was written, for the kernel has it; syncing is against power failures. It takes
 //! milliseconds to seconds, so the writer does not wait for it unless every chunk must be safe: a [`SyncThread`] syncs all
@@ -29,60 +29,61 @@ mod recorded;
 pub(crate) use meddling::Meddling;
 pub(crate) use recorded::RecordedFile;
 
-/// When what was written is made to survive a power failure. The header always is, when the capture is begun.
+/// When written data is synced to disk. The header always is, when the capture is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncWhen {
-    /// When the system likes; the end of the recording waits for nothing either.
+    /// When the operating system decides; the end of the recording waits for nothing either.
     None,
-    /// Beside the writing, once per interval or for every 16 MiB, and at the end (the default): a power failure costs about
-    /// two intervals, and the stream does not wait for the disk.
+    /// On a separate thread, once per interval or every 16 MiB, and at the end (the default): a power failure costs
+    /// about two intervals, and the stream does not wait for the disk.
     #[default]
     Interval,
     /// After each chunk, before the next is written.
     Chunk,
 }
 
-/// So much is synced at once, 16 MiB, of what goes through the page cache. While a sync runs, a write that goes on where the synced bytes end may wait for it:
-/// at 800 MB/s, syncs of one second's data held writes up for 80 ms, these for 15, which the queue of a recorder bridges.
+/// Number of bytes that are synced at once, 16 MiB, of data written through the page cache. While a sync runs, a write
+/// that goes on where the synced bytes end may wait for it: at 800 MB/s, syncs of one second's data held writes up for
+/// 80 ms, these for 15, which the queue of a recorder bridges.
 const SYNC_BYTES: u64 = MUCH;
 
-/// Syncs files and looks after them, all from one thread, which ends when nobody needs it.
+/// Syncs and checks files on one thread, which ends when no file needs it.
 #[derive(Debug)]
 pub(super) struct SyncThread {
     calls: mpsc::Sender<Call>,
 }
 
-/// What the keeper is called for.
+/// A command to the sync thread.
 #[derive(Debug)]
 enum Call {
     Keep(Weak<SyncState>),
-    /// This file has much to sync.
+    /// Sync this file, which has much unsynced data.
     Sync(Weak<SyncState>),
 }
 
-/// What the keeper and the writer know of one file.
+/// State of one file, shared by the sync thread and the writer.
 #[derive(Debug)]
 struct SyncState {
     file: Arc<RecordedFile>,
     sync: SyncWhen,
     /// Bytes written since the last sync; batches, of what goes past the page cache.
     unsynced: Arc<AtomicU64>,
-    /// What the keeper ran into; the next write reports it.
+    /// An error on the sync thread; the next write reports it.
     failure: Mutex<Option<io::Error>>,
 }
 
-/// A file under the care of a [`SyncThread`].
+/// A file that a [`SyncThread`] syncs.
 #[derive(Debug)]
 pub(super) struct SyncedFile {
     kept: Arc<SyncState>,
     keeper: mpsc::Sender<Call>,
-    /// The header has been synced.
+    /// True when the header has been synced.
     begun: bool,
-    /// Whether to write past the page cache; `None` where that cannot be done, and where nothing is synced: then the page
-    /// cache may take in as much as the system likes, faster than the disk.
+    /// Decides whether to write past the page cache; `None` where that cannot be done, and where nothing is synced:
+    /// then the page cache may take in as much as the system likes, faster than the disk.
     pace: Option<Pace>,
-    /// While it is done.
+    /// The direct writer, while it is in use.
     direct: Option<Direct>,
     /// Bytes written since the end of the last chunk.
     chunk: u64,
@@ -101,7 +102,7 @@ impl SyncThread {
         Ok(Self { calls })
     }
 
-    /// Takes a new, empty file into care.
+    /// Registers a new, empty file.
     ///
     /// # Errors
     /// When the process has no descriptor left.
@@ -148,7 +149,7 @@ fn rounds(called: &mpsc::Receiver<Call>, interval: Duration) {
     }
 }
 
-/// Looks after a file; false when it is closed, or when nothing more can be done for it.
+/// Syncs and checks a file; false when it is closed, or when nothing more can be done for it.
 fn look_after(file: &Weak<SyncState>) -> bool {
     let Some(kept) = file.upgrade() else { return false };
     let Err(error) = kept.look_after() else { return true };
@@ -157,7 +158,7 @@ fn look_after(file: &Weak<SyncState>) -> bool {
 }
 
 impl SyncState {
-    /// One round's work on one file.
+    /// Syncs and checks one file, once per interval.
     fn look_after(&self) -> io::Result<()> {
         if self.sync == SyncWhen::Interval && self.unsynced.swap(0, Ordering::Relaxed) > 0 {
             self.file.file().sync_data()?;
@@ -167,13 +168,13 @@ impl SyncState {
 }
 
 impl SyncedFile {
-    /// What is known of the file, for who gives it its name.
+    /// The shared state of the file, for the code that gives it its name.
     #[must_use]
     pub(super) fn recorded(&self) -> Arc<RecordedFile> {
         Arc::clone(&self.kept.file)
     }
 
-    /// What the keeper ran into.
+    /// The error of the sync thread, if there was one.
     fn found(&mut self) -> io::Result<()> {
         let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failure {
@@ -183,14 +184,14 @@ impl SyncedFile {
         }
     }
 
-    /// Copies a file that is gone, with all that was written to it.
+    /// Copies a removed file with everything written to it.
     fn rescue(&mut self) -> io::Error {
         // What cannot be written any more is not in the copy either.
         let _ = self.settle();
         self.kept.file.rescue()
     }
 
-    /// Lets what was gathered be written, and waits until it is.
+    /// Waits until the buffered data is written.
     fn settle(&mut self) -> io::Result<()> {
         let Some(direct) = &mut self.direct else { return Ok(()) };
         match direct.settle() {
@@ -202,7 +203,7 @@ impl SyncedFile {
         }
     }
 
-    /// Goes on through the page cache, with what was not written.
+    /// Continues through the page cache, with the unwritten data.
     fn end_direct(&mut self) -> io::Result<()> {
         let Some(direct) = self.direct.take() else {
             return Ok(());
@@ -212,13 +213,13 @@ impl SyncedFile {
         ended.inspect(|()| self.kept.file.settled())
     }
 
-    /// A direct write has failed: the same through the page cache, which says why if it cannot either.
+    /// Stops direct writing after a failure: the same through the page cache, which says why if it cannot either.
     fn give_direct_up(&mut self) -> io::Result<()> {
         self.pace = None;
         self.end_direct()
     }
 
-    /// Goes past the page cache or through it, as is better for what comes next.
+    /// Chooses between direct writing and the page cache for the next data.
     fn choose(&mut self) -> io::Result<()> {
         let bytes = std::mem::take(&mut self.chunk);
         let waited = self.direct.as_mut().map_or(Duration::ZERO, Direct::waited);
@@ -274,7 +275,7 @@ impl Write for SyncedFile {
         Ok(written)
     }
 
-    /// The end of a chunk.
+    /// Ends a chunk.
     fn flush(&mut self) -> io::Result<()> {
         if self.direct.as_mut().is_some_and(|direct| direct.flush().is_err()) {
             self.give_direct_up()?;
@@ -322,7 +323,7 @@ mod tests {
         model::event::{Event, EventKind, Note},
     };
 
-    /// A round that the tests do not wait for.
+    /// A sync interval that never passes, for tests.
     const NEVER: Duration = Duration::from_secs(3600);
 
     fn note(seq: u64) -> Event {
@@ -335,7 +336,7 @@ mod tests {
         }
     }
 
-    /// A file that has its name.
+    /// A registered file that has its name.
     fn keep(keeper: &SyncThread, path: &Path, sync: SyncWhen) -> SyncedFile {
         let file = keeper
             .keep(NewFile::create(path, Existing::Keep).unwrap(), sync)
@@ -440,7 +441,7 @@ mod tests {
         assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0);
     }
 
-    /// A file past the page cache, from its first chunk on.
+    /// A file that is written past the page cache from its first chunk on.
     fn direct(path: &Path, ways: impl FnOnce(&File) -> Direct) -> (SyncThread, Writer<SyncedFile>) {
         let keeper = SyncThread::start(NEVER).unwrap();
         let mut file = keep(&keeper, path, SyncWhen::Interval);

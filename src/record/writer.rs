@@ -18,26 +18,27 @@ use crate::{
     transform::redact::RedactionRule,
 };
 
-/// How often a sink is asked whether all is well while nothing comes: a file that was removed is noticed soon enough.
+/// How often a sink is checked while nothing comes: a file that was removed is noticed soon enough.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer<S> {
-    /// Before the sink: what waits for room must not wait for what the sink does at its end.
+    /// Dropped before the sink: what waits for room must not wait for what the sink does at its end.
     _released: ReleaseOnPanic,
     sink: S,
     queue: Arc<Queue>,
     flush_interval: Duration,
     rules: Vec<Box<dyn RedactionRule>>,
     observers: Vec<Box<dyn Observer>>,
-    /// Calls without an ending, and the number of their last event.
+    /// Open calls, and the number of their last event.
     open: BTreeMap<u32, u64>,
-    /// Since when, and from which offset on, events are not yet readable.
+    /// Time and offset since which events are not readable yet.
     unflushed: Option<(Instant, u64)>,
-    /// Why nothing more may be written although the sink is sound: a rule has failed, so that what it hides might show.
+    /// Why nothing more may be written although the sink is intact: a rule has failed, so that what it hides might
+    /// show.
     unruly: bool,
 }
 
-/// Lets nobody wait for a writer that panics.
+/// Releases waiting senders when the writer panics.
 struct ReleaseOnPanic(Arc<Queue>);
 
 impl Drop for ReleaseOnPanic {
@@ -48,13 +49,13 @@ impl Drop for ReleaseOnPanic {
     }
 }
 
-/// Who is shown each event: those who change it, and then those who watch it.
+/// Rules and observers of events: the rules change an event before the observers see it.
 pub(super) struct EventHooks {
     pub(super) rules: Vec<Box<dyn RedactionRule>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
 }
 
-/// A failure of the sink, and during what.
+/// A failure of the sink, and the operation.
 pub(super) type Failure = (&'static str, SinkError);
 
 impl<S: Sink> Writer<S> {
@@ -72,7 +73,7 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// Carries out one command.
+    /// Executes one command.
     pub(super) fn take(&mut self, command: Command) -> Result<Flow, Failure> {
         match command {
             Command::Write(mut event, mut admission) => {
@@ -93,12 +94,13 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// Tells the sink that the process stood still until now.
+    /// Tells the sink that the process was suspended until now.
     pub(super) fn resumed(&mut self) {
         self.sink.resumed(self.queue.now());
     }
 
-    /// The event without what the rules hide. A rule that panics ends the recording: what it hides must not be written.
+    /// Applies the redaction rules to the event. A rule that panics ends the recording: what it hides must not be
+    /// written.
     fn apply_rules(&mut self, event: Event) -> Result<Event, Failure> {
         let rules = &mut self.rules;
         let applied = catch_unwind(AssertUnwindSafe(|| {
@@ -113,7 +115,7 @@ impl<S: Sink> Writer<S> {
         })
     }
 
-    /// [Patience](Self::patience) has run out.
+    /// Handles the end of the wait of [patience](Self::patience).
     pub(super) fn idle(&mut self) -> Result<(), Failure> {
         if self
             .unflushed
@@ -127,7 +129,7 @@ impl<S: Sink> Writer<S> {
         self.sink.wake(now).map_err(|source| ("write", source))
     }
 
-    /// Completes the sink, or gives it up after a failure: then everything is refused, and what still comes is to be
+    /// Completes the sink, or drops it after a failure: then everything is refused, and what still comes is to be
     /// counted until [`Command::Finish`].
     pub(super) fn end(mut self, written: Result<(), Failure>) -> Result<S::Summary, Failed> {
         let failure = match written.and_then(|()| self.end_open_calls()) {
@@ -150,7 +152,7 @@ impl<S: Sink> Writer<S> {
         Err(Failed::new(&self.queue, failure))
     }
 
-    /// How long to wait for the next event before a flush is due, or a look at the sink that lies still, or by the sink.
+    /// Longest wait for the next event before a flush or a check of the sink is due.
     pub(super) fn patience(&self) -> Duration {
         let patience = self.unflushed.map_or(CHECK_INTERVAL, |(since, _)| {
             self.flush_interval.saturating_sub(since.elapsed())
@@ -196,7 +198,7 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
-    /// Every call gets its ending, whatever happened to the task that watched it.
+    /// Ends every open call.
     fn end_open_calls(&mut self) -> Result<(), Failure> {
         for (call, seq) in std::mem::take(&mut self.open) {
             self.write(&Event {
@@ -213,14 +215,14 @@ impl<S: Sink> Writer<S> {
     }
 }
 
-/// Whether the recording goes on.
+/// Whether the recording continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Go,
     Finish,
 }
 
-/// A recording that failed, before what it refused is counted.
+/// A failed recording, before the refused events are counted.
 pub(super) struct Failed {
     failure: Failure,
     written: u64,
@@ -232,7 +234,7 @@ impl Failed {
         Self { failure, written }
     }
 
-    /// The error, with the number of events that were refused.
+    /// The error, with the number of refused events.
     pub(super) fn error(self, refused: u64) -> RecorderError {
         let (act, source) = self.failure;
         RecorderError::Sink {

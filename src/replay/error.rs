@@ -1,23 +1,23 @@
-//! What keeps a comparison from being made.
+//! Errors of a comparison.
 
 use super::source::SourceError;
 
-/// Reason why a comparison could not be made.
+/// Errors that prevent a comparison.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
     /// The capture cannot be read.
     #[error("could not replay the capture: {0}")]
     CaptureSource(#[from] SourceError),
-    /// Its descriptor set cannot be read.
+    /// The capture's descriptor set cannot be read.
     #[error("could not compare fields: the descriptor set of {capture} cannot be read: {cause}")]
     Descriptors {
         /// The capture.
         capture: String,
-        /// What is wrong with it.
+        /// The problem.
         cause: String,
     },
-    /// A call that was asked for is not in the capture.
+    /// A requested call is not in the capture.
     #[error("there is no call {call} in {capture}")]
     NoCall {
         /// The capture.

@@ -1,4 +1,4 @@
-//! One call, held again: requests in the recorded order, answers compared as they come.
+//! The replay of one call: requests in the recorded order, answers compared as they come.
 
 mod wire;
 
@@ -24,20 +24,20 @@ use crate::{
     replay::{pace::Schedule, source::CaptureSource},
 };
 
-/// Answers beyond the recorded ones that are counted before the call is given up: a live stream never ends.
+/// Number of additional answers after which the call is cancelled: a live stream never ends.
 const MAX_EXTRA: u64 = 1000;
 
-/// One call to be held again.
+/// One call to replay.
 pub(super) struct Exchange {
     call: Call,
     options: CompareOptions,
     answers: Option<MessageDescriptor>,
     conversation: Conversation,
     outcome: CallComparison,
-    /// Values of the metadata that is compared, as recorded and as it came.
+    /// Values of the compared metadata, recorded and received.
     metadata: [BTreeMap<String, Vec<Vec<u8>>>; 2],
     recorded_encoding: String,
-    /// The server has said its last word.
+    /// True when the server has ended the call.
     over: bool,
 }
 
@@ -126,7 +126,7 @@ impl Exchange {
         }
     }
 
-    /// The next answer; when the call is over, its ending is noted.
+    /// Handles the next answer; when the call is over, its ending is noted.
     async fn answer(&mut self) -> Option<Message> {
         if self.over {
             return None;
@@ -167,7 +167,7 @@ impl Exchange {
         }
     }
 
-    /// The bytes of two messages differ: says where, and whether that counts.
+    /// Explains the difference of two messages: says where, and whether that counts.
     fn explain(&mut self, was: &Bytes, is: &Bytes) {
         let number = self.outcome.compared;
         let decode = |bytes: &Bytes| descriptors::decode(self.answers.clone()?, bytes).ok();
@@ -191,7 +191,7 @@ impl Exchange {
         }
     }
 
-    /// What was lost in the recording cannot be compared, and what follows would be compared with the wrong message.
+    /// Skips messages that the recording lost, which cannot be compared.
     async fn skip(&mut self, gap: &Gap) {
         let lost = format!("{} lost here: {}", counted(gap.messages, "message"), gap.reason);
         self.tell(None, "messages", lost, "cannot be compared".to_owned());
@@ -297,7 +297,7 @@ fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> FieldDifference {
     }
 }
 
-/// The type of a method's answers.
+/// The message type of a method's answers.
 fn answers(pool: &DescriptorPool, method: &str) -> Option<MessageDescriptor> {
     let (service, name) = method.strip_prefix('/')?.split_once('/')?;
     let service = pool.get_service_by_name(service)?;
@@ -305,9 +305,10 @@ fn answers(pool: &DescriptorPool, method: &str) -> Option<MessageDescriptor> {
     Some(method.output())
 }
 
-/// Headers of a request: what was recorded, and over it what the user gives. Secrets that were redacted are not sent.
+/// The headers of a request: what was recorded, and over it what the user gives. Secrets that were redacted are not
+/// sent.
 fn request_headers(recorded: &Metadata, user: &HeaderMap) -> HeaderMap {
-    /// What belongs to the connection, to the old client or to this one.
+    /// Headers that belong to the connection, to the recorded client or to this one.
     const OURS: [&str; 10] = [
         "content-type",
         "te",

@@ -1,4 +1,4 @@
-//! What was recorded: the calls of a capture, and the events of one of them, read ahead.
+//! The recorded calls of a capture, and the events of one of them, read ahead.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,15 @@ use crate::{
     replay::source::{Calls, CaptureSource, SourceError},
 };
 
-/// Events that are read ahead of a call: enough for disk and network to overlap, and few, for each may be large.
+/// Number of events that are read ahead of a call: enough for disk and network to overlap, and few, for each may be
+/// large.
 const AHEAD: usize = 16;
 
 /// The calls of a capture.
 pub(super) struct Recorded {
     pub(super) header: Header,
     pub(super) state: CaptureState,
-    /// In the order in which they began.
+    /// The calls in the order of their beginning.
     pub(super) calls: Vec<Call>,
 }
 
@@ -28,7 +29,7 @@ pub(super) struct Call {
     pub(super) number: u32,
     pub(super) start: CallStart,
     pub(super) start_ns: u64,
-    /// The largest there is when the capture does not hold its ending.
+    /// Offset of the ending, or the largest one when the capture does not contain it.
     pub(super) end_ns: u64,
 }
 
@@ -85,7 +86,8 @@ fn note(event: Event, calls: &mut BTreeMap<u32, Call>) {
     }
 }
 
-/// Reads the events of a call on a thread of the runtime's; it ends with the call, or when the receiver is dropped.
+/// Reads the events of a call on a blocking thread of the runtime; it ends with the call, or when the receiver is
+/// dropped.
 pub(super) fn read(source: CaptureSource, call: &Call) -> mpsc::Receiver<Result<Event, SourceError>> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let (number, start_ns) = (call.number, call.start_ns);

@@ -1,4 +1,4 @@
-//! Two messages of one type, field by field. Pure.
+//! Comparison of two messages of one type, field by field. Pure.
 
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
@@ -8,26 +8,26 @@ use super::{
 };
 use crate::grpc::differ;
 
-/// Characters of a value that are told.
+/// Number of characters shown of a value.
 const SHOWN: usize = 60;
 
-/// What differs between two messages.
+/// The differences between two messages.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     ignore: &'a [super::PathRule],
     absolute: f64,
     relative: f64,
     message: u64,
-    /// The differences that are told.
+    /// The differences to show.
     pub(super) found: Vec<FieldDifference>,
-    /// All of them.
+    /// Number of all differences.
     pub(super) count: u64,
-    /// Numbers of the rules that a difference needed.
+    /// Indexes of the rules that excused a difference.
     pub(super) used: Vec<usize>,
 }
 
 impl<'a> Fields<'a> {
-    /// Compares message number `message` as it was recorded with what came.
+    /// Compares message number `message` as it was recorded with the received one.
     pub(super) fn between(
         recorded: &DynamicMessage,
         replayed: &DynamicMessage,
@@ -175,7 +175,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Lengths alone would not tell two payloads of one size apart.
+/// Describes differing bytes; lengths alone would not distinguish payloads of the same size.
 fn bytes_differ(was: &[u8], is: &[u8]) -> (String, String) {
     let lengths = || (format!("{} bytes", was.len()), format!("{} bytes", is.len()));
     differ::told(was, is).unwrap_or_else(lengths)

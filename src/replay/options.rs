@@ -1,4 +1,4 @@
-//! How a capture is replayed and compared.
+//! Options of a replay and its comparison.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use http::HeaderMap;
 use super::{pace::Rate, paths::PathRule};
 use crate::grpc::DEFAULT_MAX_MESSAGE_BYTES;
 
-/// Wait for the server at most so long, unless told otherwise: production closes an idle job after about 30 s.
+/// Default of the longest wait for the server: production closes an idle job after about 30 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Options of a comparison: what is compared, how closely, and at which speed.
 #[derive(Debug, Clone)]
 pub struct CompareOptions {
-    /// How fast requests are sent: by their recorded times, or each as soon as its turn comes (the default).
+    /// Speed of the requests: by their recorded times, or each as soon as its turn comes (the default).
     pub rate: Rate,
     /// Fields that may differ. Any rule, and any tolerance, makes messages compared field by field instead of by bytes.
     pub ignore: Vec<PathRule>,
-    /// How far floating-point values may lie apart, absolutely.
+    /// Largest absolute difference of floating-point values.
     pub absolute: f64,
-    /// How far floating-point values may lie apart, as a part of the larger one.
+    /// Largest relative difference of floating-point values, as a part of the larger one.
     pub relative: f64,
     /// Names of initial or trailing metadata that must have the recorded values.
     pub metadata: Vec<String>,
-    /// Only these calls of the capture; all when empty.
+    /// The selected calls of the capture; all when empty.
     pub calls: Vec<u32>,
-    /// Metadata that is sent with every call, in place of what was recorded under the same names.
+    /// Metadata for every call, which replaces recorded metadata of the same names.
     pub headers: HeaderMap,
-    /// How long to wait for the server at any point.
+    /// Longest wait for the server at any point.
     pub idle_timeout: Duration,
     /// The largest answer, in bytes.
     pub max_message_bytes: usize,

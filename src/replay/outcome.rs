@@ -1,17 +1,17 @@
-//! What came of a comparison. Plain data.
+//! The result of a comparison. Plain data.
 
 use serde::Serialize;
 
 use super::CompareOptions;
 use crate::file::CaptureState;
 
-/// Differences that are told of one call; the rest is counted.
+/// Number of differences shown for one call; the rest is counted.
 pub(super) const MAX_DIFFERENCES: usize = 20;
 
 /// Result of all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comparison {
-    /// True when something was compared and all of it agrees.
+    /// True when something was compared and everything agrees.
     pub matched: bool,
     /// Messages that were compared.
     pub compared: u64,
@@ -20,40 +20,40 @@ pub struct Comparison {
     /// Whether the capture is finished.
     #[serde(flatten)]
     pub source: CaptureState,
-    /// `--ignore` rules that no difference needed: misspelt, or no longer of use.
+    /// Ignore rules that excused no difference: misspelt, or no longer of use.
     pub unused_ignores: Vec<String>,
 }
 
 /// Result of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct CallComparison {
-    /// Its number in the capture.
+    /// Number of the call in the capture.
     pub call: u32,
     /// Full method path.
     pub method: String,
-    /// True when it went as it was recorded.
+    /// True when the call went as recorded.
     pub matched: bool,
     /// Requests that were sent.
     pub sent: u64,
-    /// Recorded requests that could not be sent any more.
+    /// Recorded requests that could not be sent.
     pub unsent: u64,
     /// Answers that were compared with a recorded one.
     pub compared: u64,
-    /// Those of them that differ.
+    /// Number of compared answers that differ.
     pub differing: u64,
-    /// Recorded answers that never came.
+    /// Recorded answers that did not arrive.
     pub missing: u64,
     /// Answers beyond the recorded ones.
     pub extra: u64,
-    /// How the recorded call ended; `null` when it has no ending of the server's.
+    /// Recorded ending; `null` when it has no ending of the server's.
     pub recorded_ending: Option<String>,
-    /// How it ended this time; `null` when that was not waited for.
+    /// Ending of the replayed call; `null` when that was not waited for.
     pub ending: Option<String>,
-    /// The gRPC status of this time's ending.
+    /// gRPC status of the replayed call.
     pub status: Option<u32>,
-    /// What differs, the first of each kind first.
+    /// The differences, the first of each kind first.
     pub differences: Vec<FieldDifference>,
-    /// Differences beyond those that are told.
+    /// Number of further differences.
     pub more: u64,
     #[serde(skip)]
     pub(super) used_ignores: Vec<usize>,
@@ -62,13 +62,14 @@ pub struct CallComparison {
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldDifference {
-    /// The received message, counted from 1; `null` when it is not about one.
+    /// Number of the received message, counted from 1; `null` when it is not about one.
     pub message: Option<u64>,
-    /// Where: a field (`rows[0].sensors[2].id`), `byte 17`, `length`, `ending`, `metadata NAME`, `messages`, `requests`.
+    /// Path of the field: a field (`rows[0].sensors[2].id`), `byte 17`, `length`, `ending`, `metadata NAME`,
+    /// `messages`, `requests`.
     pub path: String,
-    /// What was recorded.
+    /// The recorded value.
     pub recorded: String,
-    /// What came.
+    /// The received value.
     pub replayed: String,
 }
 
@@ -86,7 +87,7 @@ impl Comparison {
         }
     }
 
-    /// The status other than OK with which the server refused every call before anything could be compared.
+    /// The status other than OK with which the server refused every call before anything was compared.
     #[must_use]
     pub fn refused(&self) -> Option<u32> {
         let status = self.calls.first()?.status.filter(|status| *status != 0)?;
@@ -107,7 +108,7 @@ impl CallComparison {
         }
     }
 
-    /// Judges the whole.
+    /// Decides the overall result.
     pub(super) fn judged(mut self) -> Self {
         for (path, count, is) in [
             ("messages", self.missing, "never came"),

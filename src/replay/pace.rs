@@ -1,13 +1,13 @@
-//! When a recorded step is due: an anchored schedule, never a chain of sleeps, so that lateness does not add up.
+//! The schedule of recorded steps: an anchored schedule, never a chain of sleeps, so that lateness does not add up.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// How much of a silence before a broken connection is kept at any rate. Calls of one job share the connection, and must
-/// not lose what they have still to send to the first of them that breaks it; and a client tells a job that was closed
-/// when idle from one that died by this silence ([`crate::grpc::idle::SILENCE_BEFORE_GOAWAY`]).
+/// Longest part of the silence before a broken connection that is kept at any rate. Calls of one job share the
+/// connection, and must not lose what they have still to send to the first of them that breaks it; and a client tells a
+/// job that was closed when idle from one that died by this silence ([`crate::grpc::idle::SILENCE_BEFORE_GOAWAY`]).
 pub(crate) const KEPT_SILENCE: Duration = Duration::from_millis(1250);
 
-/// How fast a capture is replayed.
+/// Speed of a replay.
 ///
 /// ```
 /// use grpc_capture::serve::Rate;
@@ -17,25 +17,25 @@ pub(crate) const KEPT_SILENCE: Duration = Duration::from_millis(1250);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rate {
-    /// The recorded pace, so many times faster.
+    /// A multiple of the recorded pace.
     Times(Factor),
-    /// As fast as the client takes it.
+    /// As fast as the client accepts.
     Max,
 }
 
-/// A factor of the recorded pace: positive and finite.
+/// A factor for the recorded pace: positive and finite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Factor(f64);
 
 impl Factor {
-    /// The number itself.
+    /// The factor as a number.
     #[must_use]
     pub const fn get(self) -> f64 {
         self.0
     }
 }
 
-/// A rate that cannot be replayed.
+/// The error for an invalid rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("could not use {given:?} as a replay rate: give a positive number such as 0.5, 1 or 100, or \"max\"")]
 pub struct RateError {
@@ -90,7 +90,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Maps a recorded offset to the time at which it is due, counted from the start of the replayed call.
+/// Maps a recorded offset to its due time, counted from the start of the replayed call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Schedule {
     rate: Rate,
@@ -98,7 +98,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule whose time 0 is the recorded offset `first_ns`: the opening of the call.
+    /// A schedule that starts at the recorded offset `first_ns`: the opening of the call.
     #[must_use]
     pub(crate) const fn new(rate: Rate, first_ns: u64) -> Self {
         Self { rate, first_ns }
@@ -108,7 +108,7 @@ impl Schedule {
         self.first_ns
     }
 
-    /// How long after the start of the call the step recorded at `offset_ns` is due; `None` = at once.
+    /// Due time of the step recorded at `offset_ns`, after the start of the call; `None` = at once.
     ///
     /// What was recorded before the call's opening is due at its start.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// Fields that may differ: `rows.startTimestamp`, `rows[0].sensors[*].id`, `*.version`.
+/// A rule that lets fields differ: `rows.startTimestamp`, `rows[0].sensors[*].id`, `*.version`.
 ///
 /// Names are those of the descriptor; `*` is any name. An index is a number or `*`; without one, all elements are meant.
 /// What lies below a named field is meant with it.
@@ -22,11 +22,11 @@ pub struct PathRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
     name: String,
-    /// `None` = any.
+    /// Index of the element, `None` for any.
     index: Option<String>,
 }
 
-/// Text that is no rule about fields.
+/// The error for an invalid rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is no path; write names with dots between, such as rows.startTimestamp or rows[0].sensors[*].id")]
 pub struct PathError {
@@ -34,7 +34,7 @@ pub struct PathError {
 }
 
 impl PathRule {
-    /// True for the path of a field that the rule names, or of one below it.
+    /// True for the path of a field that the rule matches, or of one below it.
     #[must_use]
     pub fn covers(&self, path: &str) -> bool {
         let mut steps = path.split('.').map(Step::read);

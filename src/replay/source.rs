@@ -1,4 +1,4 @@
-//! Where the events of a replay come from: opened afresh for each call, so that no call waits for another.
+//! Sources of a replay's events: opened afresh for each call, so that no call waits for another.
 
 use std::{
     fs::File,
@@ -14,16 +14,16 @@ use crate::{
     model::event::Event,
 };
 
-/// A capture that can be read any number of times at once.
+/// A capture that can be read many times concurrently.
 #[derive(Debug, Clone)]
 pub struct CaptureSource {
     name: String,
     kind: Kind,
-    /// Calls at once read the same chunks at about the same time.
+    /// The chunk cache for concurrent calls that read the same chunks.
     opened: Arc<ChunkCache>,
 }
 
-/// Bytes of opened chunks that the calls of a capture share: a dozen chunks of the usual size, so that clients that began
+/// Largest size of the shared chunk cache of a capture: a dozen chunks of the usual size, so that clients that began
 /// some seconds apart still meet.
 const SHARED_BYTES: u64 = 12 << 20;
 
@@ -46,18 +46,18 @@ pub struct SourceError {
 }
 
 impl CaptureSource {
-    /// A capture file; it is read while it is served and is never held in memory.
+    /// A source from a capture file; it is read while it is served and is never held in memory.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self::new(path.display().to_string(), Kind::File(path))
     }
 
-    /// The bytes of a capture file, such as one that is embedded in a binary. `name` is what messages call it.
+    /// A source from the bytes of a capture file, such as one embedded in a binary. `name` is what messages call it.
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         Self::new(name.into(), Kind::Bytes(bytes.into()))
     }
 
-    /// Events in memory, with what a file's header would say. `name` is what messages call it.
+    /// A source from events in memory, with a header. `name` is what messages call it.
     pub fn memory(name: impl Into<String>, header: Header, events: impl Into<Arc<[Event]>>) -> Self {
         let kind = Kind::Memory {
             header: Arc::new(header),
@@ -66,7 +66,7 @@ impl CaptureSource {
         Self::new(name.into(), kind)
     }
 
-    /// The events of one call of it.
+    /// A source from the events of one call.
     pub(crate) fn packed(&self, events: PackedEvents) -> Self {
         Self {
             name: self.name.clone(),
@@ -80,7 +80,7 @@ impl CaptureSource {
         Self { name, kind, opened }
     }
 
-    /// Name in messages: the path of a file.
+    /// Name of the source in messages: the path of a file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -92,7 +92,7 @@ impl CaptureSource {
         stem.unwrap_or(&self.name)
     }
 
-    /// Opens it at its first event.
+    /// Opens the source at its first event.
     pub(crate) fn open(&self) -> Result<Events, SourceError> {
         let place = match &self.kind {
             Kind::File(path) => {
@@ -155,12 +155,12 @@ enum Place {
     },
 }
 
-/// Where the calls of a capture are, as far as it can be told without reading it.
+/// The calls of a capture, as far as they are listed in the file.
 #[derive(Debug)]
 pub(crate) enum Calls {
-    /// These are all of them.
+    /// All calls of the capture.
     Listed(Vec<CallOverview>),
-    /// It must be read.
+    /// The capture must be read to find them.
     Unlisted,
 }
 
@@ -174,7 +174,7 @@ impl Events {
         }
     }
 
-    /// Lists the calls, and starts again from the first event. A damaged capture is not listed.
+    /// Lists the calls, and returns to the first event. A damaged capture is not listed.
     pub(crate) fn calls(&mut self) -> Calls {
         fn list<R: Read + Seek>(reader: &mut Reader<R>) -> Calls {
             reader
@@ -216,7 +216,7 @@ impl Events {
         sought.map_err(|error| self.error(error))
     }
 
-    /// Where the last event is in the file.
+    /// Place of the last event in the file.
     pub(crate) fn place_of_last(&self) -> Option<EventPlace> {
         match &self.place {
             Place::File(reader) => reader.place_of_last(),
@@ -225,7 +225,7 @@ impl Events {
         }
     }
 
-    /// Continues with the event at `place`, which this source has given before.
+    /// Continues with the event at `place`, which this source returned before.
     pub(crate) fn seek_to(&mut self, place: EventPlace) {
         match &mut self.place {
             Place::File(reader) => reader.seek_to(place),

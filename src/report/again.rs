@@ -1,32 +1,32 @@
-//! How whoever reads a report sees the same again: where to get the program, and the commands with all that was asked for.
+//! Instructions for reproducing a report: where to get the program, and the commands with all that was asked for.
 
 use super::commands::ReportCommands;
 use crate::model::text::printable;
 
-/// A file of expectations has this name, in a bundle and in the commands of a report.
+/// Name of the expectation file in a bundle and in the commands of a report.
 pub(crate) const EXPECTATIONS: &str = "expectations.toml";
 
-/// Input of the commands that reproduce a report.
+/// The data for the commands that reproduce a report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Again {
-    /// The capture as its reader has it; `None` = under the name that the report tells.
+    /// Name of the reader's capture; `None` = under the name that the report tells.
     pub capture: Option<String>,
-    /// The commands; `None` = the report tells none.
+    /// The command templates; `None` = the report tells none.
     pub commands: Option<ReportCommands>,
-    /// Flags that say how payloads are read, as they were given.
+    /// Flags of the payload layout, as they were given.
     pub layout: Option<String>,
-    /// Warnings fail too.
+    /// True when warnings fail the validation.
     pub strict: bool,
-    /// What was expected beyond what the capture says itself, in TOML; empty = nothing.
+    /// Expectations beyond those in the capture, as TOML; empty = nothing.
     pub expectations: String,
-    /// The reader has the expectations beside the capture, under the name [`EXPECTATIONS`].
+    /// True when the reader has the expectation file beside the capture, under the name [`EXPECTATIONS`].
     pub has_expectations: bool,
-    /// What the reader's capture lacks of the one that the report is about.
+    /// Difference between the reader's capture and the reported one.
     pub remark: Option<String>,
 }
 
 impl Again {
-    /// The command that judges as the report does.
+    /// The command that repeats the validation.
     fn validate(&self, commands: &ReportCommands, name: &str) -> String {
         let mut command = format!("{} {}", commands.validate, self.file(name));
         if !self.expectations.is_empty() {
@@ -41,7 +41,7 @@ impl Again {
         command
     }
 
-    /// The commands that judge as the report does, and that serve the capture; `None` when the report tells none.
+    /// The commands that repeat the validation and serve the capture; `None` when the report tells none.
     pub(crate) fn judge_and_serve(&self, name: &str) -> Option<(String, String)> {
         let commands = self.commands.as_ref()?;
         Some((
@@ -50,7 +50,8 @@ impl Again {
         ))
     }
 
-    /// All commands: what they need, judging, serving, and checking that the file is whole; none when the report tells none.
+    /// All commands of the report: what they need, judging, serving, and checking that the file is whole; none when the
+    /// report tells none.
     #[must_use]
     pub fn commands(&self, name: &str) -> Vec<String> {
         let Some(told) = &self.commands else {
@@ -80,13 +81,13 @@ impl Again {
     }
 }
 
-/// The command that gets this version of the program.
+/// The command that installs this version of the program.
 #[must_use]
 pub(crate) fn install() -> String {
     concat!("cargo install grpc-capture@", env!("CARGO_PKG_VERSION")).to_owned()
 }
 
-/// Where the program is to be had, in one phrase.
+/// The source of the program, in one phrase.
 #[must_use]
 pub(crate) fn source() -> String {
     let repository = env!("CARGO_PKG_REPOSITORY");
@@ -98,7 +99,7 @@ pub(crate) fn source() -> String {
     format!("`{}`{repository}", install())
 }
 
-/// A word of a POSIX shell.
+/// Quotes a word for a POSIX shell.
 fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

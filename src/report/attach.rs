@@ -34,18 +34,18 @@ pub(crate) use wiki::from_markdown;
 
 use crate::{model::text::is_hidden, tap::tls::TlsOptions};
 
-/// How long is tried to reach Jira, by default.
+/// Default time limit for connecting to Jira.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long one request may take once connected, by default: 100 MB at 1 MB/s, and some.
+/// Default time limit for one request once connected: 100 MB at 1 MB/s, and some.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 
 /// Time limits of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttachLimits {
-    /// For a connection, and for a Jira that wants to be asked later: until then it is tried again.
+    /// Limit for connecting, and for retries that Jira asks for: until then it is tried again.
     pub connect: Duration,
-    /// For one request and its answer.
+    /// Limit for one request and its answer.
     pub answer: Duration,
 }
 
@@ -58,20 +58,20 @@ impl Default for AttachLimits {
     }
 }
 
-/// A file as Jira keeps it.
+/// An attachment as Jira stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attachment {
-    /// Jira's number of the attachment.
+    /// Jira's id of the attachment.
     pub id: String,
-    /// Its name there.
+    /// Name of the attachment.
     pub filename: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Where it can be fetched.
+    /// URL of the content.
     pub content: String,
 }
 
-/// What Jira allows.
+/// Jira's attachment settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 struct Meta {
     enabled: bool,
@@ -79,7 +79,7 @@ struct Meta {
     upload_limit: Option<u64>,
 }
 
-/// A Jira server, and who we are there.
+/// A client of a Jira server, with its credentials.
 #[derive(Debug)]
 pub struct Jira {
     client: Client,
@@ -116,7 +116,7 @@ impl Jira {
         })
     }
 
-    /// Uploads one file, after Jira was asked whether it takes this much.
+    /// Uploads one file, after a check of Jira's size limit.
     ///
     /// # Errors
     /// When the file cannot be read, Jira cannot be reached, or it refuses; each says what to do.
@@ -164,7 +164,8 @@ impl Jira {
         id.ok_or_else(|| answer.odd("the new comment"))
     }
 
-    /// What a refused upload means. Jira answers 404 for a file that is too large as well as for an issue that is not there.
+    /// Describes why an upload was refused. Jira answers 404 for a file that is too large as well as for an issue that
+    /// is not there.
     async fn refused(
         &self,
         issue: &IssueKey,
@@ -201,7 +202,7 @@ impl Jira {
         }))
     }
 
-    /// Asks what may be uploaded. A Jira that does not say is taken at the upload's own word.
+    /// Asks Jira for its attachment settings. A Jira that does not say is taken at the upload's own word.
     async fn allows(&self, file: &Path, size: u64) -> Result<(), AttachError> {
         let answer = self.send(Method::GET, &["attachment", "meta"], Ok).await?;
         let meta = serde_json::from_slice::<Meta>(&answer.body);
@@ -256,7 +257,7 @@ fn base(text: &str) -> Result<Url, AttachError> {
     Ok(url)
 }
 
-/// The file's name, without what a header cannot carry.
+/// The file name without characters that are invalid in a header.
 fn name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let plain = |c: char| {

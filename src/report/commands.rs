@@ -1,13 +1,13 @@
-//! The commands that a report tells its reader.
+//! Commands that a report shows to its reader.
 
-/// Commands of the program that makes a report, for its reader; a capture's name follows each.
+/// Commands that a report shows to its reader; a capture's name follows each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportCommands {
     /// Validates the capture.
     pub validate: &'static str,
-    /// What names a file of expectations in that command; the file's name follows.
+    /// The flag for an expectation file in that command; the file's name follows.
     pub expectations: &'static str,
-    /// What lets warnings fail in that command.
+    /// The flag that makes warnings fail in that command.
     pub strict: &'static str,
     /// Serves the capture.
     pub serve: &'static str,
@@ -23,7 +23,7 @@ pub struct ReportCommands {
 pub(crate) mod tests {
     use super::ReportCommands;
 
-    /// Those of the command line, for tests of reports.
+    /// The commands of the command line, for tests of reports.
     pub(crate) const COMMANDS: ReportCommands = ReportCommands {
         validate: "capture validate",
         expectations: "--expect",

@@ -5,7 +5,7 @@ use crate::{
     replay::outcome::{CallComparison, Comparison, FieldDifference},
 };
 
-/// The verdict, and a line for each call with its differences below it.
+/// Renders the verdict, and a line for each call with its differences below it.
 #[must_use]
 pub(crate) fn render(comparison: &Comparison) -> String {
     let mut text = verdict(comparison);

@@ -14,13 +14,13 @@ use crate::{
     model::text::counted,
 };
 
-/// Pixels of the bar above the waterfall that tells of missing, extra and moved rows.
+/// Height in pixels of the bar above the waterfall that shows missing, extra and moved rows.
 const BAR: u32 = 8;
 
-/// Each row and sensor is drawn at least this large, where there is room.
+/// Smallest size of a row and a sensor in pixels, where there is room.
 const SMALLEST_PIXELS: u32 = 640;
 
-/// The page; `a` and `b` are the names of the captures.
+/// Renders the page; `a` and `b` are the names of the captures.
 #[must_use]
 pub(crate) fn page(diff: &CaptureDiff, map: Option<&DifferenceMap>, a: &str, b: &str) -> String {
     let (verdict, class) = if diff.differs {
@@ -58,7 +58,7 @@ figure{margin:1rem 0;break-inside:avoid}figcaption{font-size:.875rem}\
 h1.good{color:#7fdd9f}}@media print{:root{color-scheme:light}body{color:#000;background:#fff;margin:0}\
 pre{background:none;padding:0;font-size:.75rem}img{max-height:22rem}h1.bad{color:#a01010}h1.good{color:#0a6a2a}}";
 
-/// The waterfall as a figure; `None` when no row was compared.
+/// Renders the waterfall as a figure; `None` when no row was compared.
 fn picture(map: &DifferenceMap) -> Option<Markup> {
     let largest = map
         .columns
@@ -93,7 +93,7 @@ fn picture(map: &DifferenceMap) -> Option<Markup> {
     })
 }
 
-/// Milliseconds since the epoch as wall-clock time.
+/// Formats milliseconds since the epoch as date and time.
 fn date_and_time(ms: i64) -> String {
     scale::date_and_time(ms.saturating_mul(1000))
 }

@@ -5,7 +5,7 @@ use crate::{
     model::{finding::Place, text::printable},
 };
 
-/// The comparison, as `capture diff` prints it; `a` and `b` are the names of the captures.
+/// Renders the comparison as `capture diff` prints it; `a` and `b` are the names of the captures.
 #[must_use]
 pub(crate) fn render(diff: &CaptureDiff, a: &str, b: &str) -> String {
     let (word, verdict) = match (diff.differs, is_empty(&diff.totals)) {
@@ -46,7 +46,7 @@ pub(crate) fn render(diff: &CaptureDiff, a: &str, b: &str) -> String {
     text
 }
 
-/// True when neither capture holds a call.
+/// True when neither capture contains a call.
 const fn is_empty(totals: &DiffTotals) -> bool {
     totals.calls + totals.calls_missing + totals.calls_extra == 0
 }
@@ -62,7 +62,7 @@ fn line(difference: &Difference) -> String {
     format!("  {kind} {what}{at}: {}\n", printable(&difference.text))
 }
 
-/// A place within a call whose number has been told, without the time at which it came.
+/// Formats a place within a call that has been named already, without its time.
 fn within(place: &Place) -> String {
     let place = Place {
         call: None,
@@ -78,7 +78,7 @@ fn within(place: &Place) -> String {
     }
 }
 
-/// Everything that was counted, and is not zero.
+/// Lists all counts above zero.
 fn totals(totals: &DiffTotals) -> String {
     let counts = [
         (totals.calls, "call"),

@@ -44,7 +44,8 @@ struct CallContext {
 }
 
 impl EventJson {
-    /// Decodes messages by `schema`; offset 0 is `anchor_unix_ns` by the wall clock, 0 where that is not known.
+    /// A converter that decodes messages by `schema`; offset 0 is `anchor_unix_ns` by the wall clock, 0 where that is
+    /// not known.
     #[must_use]
     pub fn new(schema: Schema, anchor_unix_ns: u64) -> Self {
         Self {
@@ -55,7 +56,8 @@ impl EventJson {
         }
     }
 
-    /// One event as one line of JSON, without the line's end. What is not to be shown must be [passed over](Self::pass).
+    /// Formats one event as one line of JSON, without the line end. What is not to be shown must be [passed
+    /// over](Self::pass).
     ///
     /// # Errors
     /// None in practice: everything an event holds can be written as JSON.
@@ -73,12 +75,12 @@ impl EventJson {
         line
     }
 
-    /// Decodes the messages that follow by another schema.
+    /// Decodes subsequent messages by another schema.
     pub fn set_schema(&mut self, schema: Schema) {
         self.schema = schema;
     }
 
-    /// Notes an event that is not shown.
+    /// Notes an event that is not printed.
     pub fn pass(&mut self, event: &Event) {
         self.note(event);
         self.forget(event);
@@ -283,7 +285,7 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
     }
 }
 
-/// A GOAWAY in JSON.
+/// A GOAWAY as JSON.
 #[derive(Serialize)]
 struct Announced {
     last_stream: u32,

@@ -1,4 +1,4 @@
-//! Events as lines for people.
+//! Events as lines of text for people.
 
 use crate::{
     grpc,
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// One event as one line: offset in seconds, call and place within it, and what happened.
+/// Formats one event as one line: offset in seconds, call and place within it, and what happened.
 ///
 /// `number` is that of a message in its call and direction ([`MessageNumbers`](crate::model::event::MessageNumbers)).
 #[must_use]
@@ -50,7 +50,7 @@ fn kind(kind: &EventKind, number: Option<u64>) -> String {
     }
 }
 
-/// How a call ended, in one phrase.
+/// Describes the ending of a call in one phrase.
 #[must_use]
 pub(crate) fn ending(ending: &Ending) -> String {
     match ending {

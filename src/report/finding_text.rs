@@ -5,7 +5,7 @@ use crate::model::{
     text::printable,
 };
 
-/// The severity's name.
+/// Name of the severity.
 #[must_use]
 pub(crate) const fn severity(severity: Severity) -> &'static str {
     match severity {
@@ -15,7 +15,7 @@ pub(crate) const fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// A finding in several lines: what, how often, where, and what to do.
+/// Formats a finding in several lines: what, how often, where, and what to do.
 #[must_use]
 pub(crate) fn detail(finding: &Finding) -> String {
     let mut text = printable(&finding.message);

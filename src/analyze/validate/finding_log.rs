@@ -79,7 +79,7 @@ impl Note {
         self
     }
 
-    /// Severity of the breach as a number; the finding tells of the worst, the first of equals.
+    /// Sets how bad the breach is; the finding tells of the worst, the first of equals.
     pub(super) const fn weight(mut self, weight: f64) -> Self {
         self.weight = weight;
         self

@@ -1,11 +1,11 @@
-//! What the records of a chunk come to, to be held against its head.
+//! Totals of a chunk's records, for comparison with its head.
 
 use crate::{
     file::record::{CallCount, ChunkHead},
     model::event::{Direction, Event, EventKind},
 };
 
-/// What a chunk's head should say of the events that were counted.
+/// The totals that a chunk's head should have for the counted events.
 #[derive(Debug, Default)]
 pub(in crate::file) struct Said(ChunkHead);
 
@@ -42,7 +42,7 @@ impl Said {
         }
     }
 
-    /// Compares a head with the events; what differs.
+    /// Compares a head with the totals; what differs.
     pub(in crate::file) fn agrees(&self, head: &ChunkHead) -> Result<(), String> {
         let said = &self.0;
         let wrong = [

@@ -1,4 +1,4 @@
-//! Messages of any type, decoded within a limit on what they take in memory.
+//! Decoding of messages of any type within a memory limit.
 //!
 //! A value takes 56 bytes once it is decoded, and one byte or two on the wire: what a message would take is counted before
 //! it is decoded.
@@ -9,15 +9,15 @@ use crate::grpc::protobuf::{Field, Fields, Value};
 
 /// Largest memory of one decoded message: about 2,400,000 numbers.
 pub(crate) const MAX_DECODED_BYTES: usize = 128 << 20;
-/// Messages within messages that are followed; the decoder stops there too.
+/// Largest depth of nested messages; the decoder stops there too.
 const MAX_DEPTH: usize = 100;
-/// A value in a list, an unknown field.
+/// Memory of a value in a list, or of an unknown field.
 const VALUE: usize = 56;
-/// A message that holds something: its first node of fields.
+/// Memory of a message that is not empty: its first node of fields.
 const MESSAGE: usize = 800;
-/// A map's entry: key and value.
+/// Memory of a map entry: key and value.
 const ENTRY: usize = 160;
-/// Work of a field that clears its siblings in a oneof, for each of them.
+/// Cost of clearing one sibling of a field in a oneof.
 const SIBLING: usize = 8;
 
 /// Decodes a message.
@@ -36,7 +36,7 @@ pub fn decode(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<DynamicMess
     DynamicMessage::decode(descriptor, bytes).map_err(|error| error.to_string())
 }
 
-/// Takes what the message costs from `left`; `None` when that is not enough.
+/// Subtracts the cost of the message from `left`; `None` when that is not enough.
 fn weigh(descriptor: &MessageDescriptor, mut fields: Fields<'_>, left: &mut usize, depth: usize) -> Option<()> {
     let mut before = fields.remaining();
     while let Ok(Some(field)) = fields.next_field() {
@@ -75,7 +75,7 @@ fn spend(left: &mut usize, cost: usize) -> Option<()> {
     Some(())
 }
 
-/// How many numbers a packed field holds.
+/// Number of values in a packed field.
 fn packed(kind: &Kind, field: &Field<'_>) -> usize {
     let Value::Bytes(bytes) = field.value else { return 1 };
     match kind {

@@ -1,4 +1,4 @@
-//! Files of an edition as files of proto3 that mean the same on the wire.
+//! Conversion of files with an edition to proto3 files with the same wire format.
 
 use prost::Message;
 use prost_reflect::prost_types::{
@@ -6,21 +6,21 @@ use prost_reflect::prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 
-/// What features say of the wire; numbers as in descriptor.proto.
+/// The features that affect the wire format; numbers as in descriptor.proto.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 struct Features {
-    /// 1 explicit, 2 implicit, 3 required.
+    /// Field presence: 1 explicit, 2 implicit, 3 required.
     #[prost(int32, optional, tag = "1")]
     presence: Option<i32>,
-    /// 1 packed, 2 expanded.
+    /// Encoding of repeated fields: 1 packed, 2 expanded.
     #[prost(int32, optional, tag = "3")]
     repeated: Option<i32>,
-    /// 1 length-prefixed, 2 delimited.
+    /// Encoding of messages: 1 length-prefixed, 2 delimited.
     #[prost(int32, optional, tag = "5")]
     message: Option<i32>,
 }
 
-/// What is said closer to the field counts.
+/// Overrides inherited features by those of the element.
 fn within(outer: Features, inner: Option<Features>) -> Features {
     let inner = inner.unwrap_or_default();
     Features {
@@ -94,7 +94,7 @@ struct OneofOptions {
     features: Option<Features>,
 }
 
-/// Lowers a file of an edition; others stay. `stripped` holds the bytes of `file`.
+/// Converts a file with an edition; others stay. `stripped` holds the bytes of `file`.
 pub(super) fn lower(file: &mut FileDescriptorProto, stripped: &[u8]) -> Result<(), String> {
     match file.syntax() {
         "proto2" | "proto3" => return Ok(()),
@@ -121,7 +121,7 @@ pub(super) fn lower(file: &mut FileDescriptorProto, stripped: &[u8]) -> Result<(
     Ok(())
 }
 
-/// What holds in an edition where nothing is said.
+/// The default features of an edition.
 fn defaults(edition: i32) -> Result<Features, String> {
     let of = |presence, repeated| Features {
         presence: Some(presence),

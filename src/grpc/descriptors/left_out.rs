@@ -1,16 +1,16 @@
-//! What of a descriptor set cannot be used.
+//! Unusable parts of a descriptor set.
 
 use std::fmt;
 
-/// A cause is quoted up to this length.
+/// Longest quoted cause.
 const MAX_QUOTED: usize = 200;
 
 /// A part of a descriptor set that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The file, or the method or extension.
+    /// The file, the method or the extension.
     pub what: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 

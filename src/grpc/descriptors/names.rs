@@ -1,4 +1,4 @@
-//! What the files of a set define, and which of them need each other.
+//! Definitions and dependencies of the files of a set.
 //!
 //! Names are looked up in the whole set: an import that lacks and of which nothing is used does no harm, and imports that
 //! go round in a circle are not followed.
@@ -15,21 +15,21 @@ use prost_reflect::{
 
 use super::LeftOut;
 
-/// Bytes of a full name.
+/// Longest full name in bytes.
 const MAX_FULL_NAME: usize = 2048;
-/// Bytes of all full names of a set: 300 for each definition.
+/// Largest total size of all full names of a set: 300 for each definition.
 const MAX_NAMES: usize = 32 << 20;
-/// Messages and packages around a name: a relative name is looked for in each.
+/// Largest number of messages and packages around a name: a relative name is looked for in each.
 const MAX_SCOPES: usize = 64;
-/// Ranges for extensions of a message: each extension is compared with all of them.
+/// Largest number of extension ranges of a message: each extension is compared with all of them.
 const MAX_RANGES: usize = 1000;
-/// Values of an enum: they are kept sorted by insertion.
+/// Largest number of values of an enum: they are kept sorted by insertion.
 const MAX_VALUES: usize = 20_000;
 
 /// Where a name is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Source {
-    /// In a file that the library brings along.
+    /// In a file of the library.
     Base(String),
     /// In this file of the set.
     File(usize),
@@ -67,7 +67,7 @@ impl Names {
         }
     }
 
-    /// Takes in what a file defines, or nothing of it.
+    /// Adds the definitions of a file, or none of them.
     pub(super) fn declare(&mut self, at: usize, file: &FileDescriptorProto) -> Result<(), String> {
         let mut found = Found::default();
         found.file(file)?;
@@ -91,7 +91,7 @@ impl Names {
         Ok(())
     }
 
-    /// The full name that `name` means within `scope`.
+    /// Resolves `name` within `scope` to a full name.
     fn resolve(&self, scope: &str, name: &str, is_enum_fine: bool) -> Option<String> {
         let fits = |name: &str| match self.known.get(name) {
             Some((_, What::Message)) => true,
@@ -112,7 +112,7 @@ impl Names {
         None
     }
 
-    /// Where a type is defined, by its name with the dot before it.
+    /// The file that defines a type, by the type's name with the leading dot.
     fn source(&self, type_name: &str) -> Option<&Source> {
         let known = self.known.get(type_name.strip_prefix('.')?);
         known.map(|(source, _)| source)
@@ -190,7 +190,7 @@ impl Found {
             .try_for_each(|nested| self.message(&name, nested))
     }
 
-    /// The values of an enum are its siblings.
+    /// Adds the values of an enum, which are its siblings.
     fn of_enum(&mut self, scope: &str, of: &EnumDescriptorProto) -> Result<(), String> {
         let name = self.add(scope, of.name(), What::Enum)?;
         if of.value.len() > MAX_VALUES {
@@ -217,10 +217,10 @@ impl Found {
     }
 }
 
-/// Which files need which, and those that have to go.
+/// Dependencies between files, and the files that must be removed.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    /// By file: those whose messages have a field of its types.
+    /// The files that depend on each file: those whose messages have a field of its types.
     needed_by: Vec<BTreeSet<usize>>,
     refused: Vec<(usize, String)>,
 }
@@ -231,7 +231,7 @@ impl Links {
     }
 }
 
-/// A file with the imports that its types need, if it is still there.
+/// A file with the imports that its types need, unless it was removed.
 pub(super) fn linked(at: usize, files: &[Option<FileDescriptorProto>], names: &Names) -> Option<FileDescriptorProto> {
     let mut file = files[at].clone()?;
     let mut imports = BTreeSet::new();
@@ -253,12 +253,12 @@ pub(super) fn linked(at: usize, files: &[Option<FileDescriptorProto>], names: &N
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Field,
-    /// A method or an extension: the file makes sense without it.
+    /// A single method or extension: the file makes sense without it.
     Single,
 }
 
-/// Shows each type that a file refers to, with the scope it is in; parts for which `keep` says no are taken out.
-/// A field is never taken out.
+/// Visits each type reference in a file, with its scope; parts for which `keep` says no are taken out. A field is never
+/// taken out.
 fn each_type(file: &mut FileDescriptorProto, keep: &mut impl FnMut(Part, &mut String, &Scope<'_>) -> bool) {
     let package = file.package.clone().unwrap_or_default();
     for message in &mut file.message_type {
@@ -279,10 +279,10 @@ fn each_type(file: &mut FileDescriptorProto, keep: &mut impl FnMut(Part, &mut St
     }
 }
 
-/// Where a reference is.
+/// The scope of a reference.
 struct Scope<'a> {
     around: &'a str,
-    /// The full name of what refers.
+    /// Full name of the element that contains the reference.
     name: &'a str,
     is_enum_fine: bool,
 }
@@ -327,7 +327,7 @@ fn extensions(
     });
 }
 
-/// Writes each type by its full name.
+/// Replaces each type name by its full name.
 pub(super) fn resolve(files: &mut [Option<FileDescriptorProto>], names: &Names, left_out: &mut Vec<LeftOut>) -> Links {
     let mut links = Links {
         needed_by: vec![BTreeSet::new(); files.len()],
@@ -364,7 +364,7 @@ fn lacking(what: &str, type_name: &str) -> LeftOut {
     }
 }
 
-/// Takes out the files that were refused, those that need them, and single methods and extensions that do.
+/// Removes refused files, the files that depend on them, and single methods and extensions that do.
 pub(super) fn leave_out(
     files: &mut [Option<FileDescriptorProto>],
     links: &mut Links,
@@ -391,15 +391,15 @@ pub(super) fn leave_out(
     }
 }
 
-/// The file of this name.
+/// Index of the file with this name.
 pub(super) fn position(files: &[Option<FileDescriptorProto>], name: &str) -> Option<usize> {
     files
         .iter()
         .position(|file| file.as_ref().is_some_and(|file| file.name() == name))
 }
 
-/// Makes a message one that the library can do without a panic: what only calls itself a map is a message, two fields of
-/// one JSON name are told apart.
+/// Changes a message so that the library handles it without a panic: what only calls itself a map is a message, two
+/// fields of one JSON name are told apart.
 pub(super) fn mend(message: &mut DescriptorProto) {
     if let Some(options) = &mut message.options
         && options.map_entry()
@@ -421,7 +421,7 @@ pub(super) fn mend(message: &mut DescriptorProto) {
     message.nested_type.iter_mut().for_each(mend);
 }
 
-/// Takes out defaults that mean nothing, or that the library cannot read without a panic.
+/// Removes default values that are invalid, or that make the library panic.
 pub(super) fn mend_default(field: &mut FieldDescriptorProto) {
     let is_plain = match field.r#type() {
         Type::Message | Type::Group => false,
@@ -433,7 +433,7 @@ pub(super) fn mend_default(field: &mut FieldDescriptorProto) {
     }
 }
 
-/// A key and a value, each at most once.
+/// True for a message with a key and a value, each at most once.
 fn is_map_entry(fields: &[FieldDescriptorProto]) -> bool {
     let single = |field: &FieldDescriptorProto| field.label() != Label::Repeated && field.oneof_index.is_none();
     let is_key = |field: &FieldDescriptorProto| {
@@ -452,7 +452,7 @@ fn is_map_entry(fields: &[FieldDescriptorProto]) -> bool {
     }
 }
 
-/// The JSON name of a field that names none.
+/// The default JSON name of a field.
 fn camel_case(name: &str) -> String {
     let (mut out, mut upper) = (String::with_capacity(name.len()), false);
     for letter in name.chars() {

@@ -1,16 +1,16 @@
-//! What of a file describes messages, methods and how they are encoded; the rest is dropped unread.
+//! Removes everything from a file except messages, methods and their encoding; the rest is dropped unread.
 
 use crate::grpc::protobuf::{Fields, Value, put_delimited, put_varint};
 
-/// Messages, fields, enums, values, services and methods of a set: each takes about a kilobyte when it is resolved. The
-/// Kubernetes API has some 15,000, Envoy's 25,000.
+/// Largest number of messages, fields, enums, values, services and methods of a set: each takes about a kilobyte when
+/// it is resolved. The Kubernetes API has some 15,000, Envoy's 25,000.
 pub(crate) const MAX_DEFINITIONS: usize = 100_000;
-/// Messages within messages, as deep as `protoc` follows them.
+/// Largest depth of nested messages, the same as in `protoc`.
 const MAX_DEPTH: usize = 32;
-/// Bytes of one name.
+/// Longest name in bytes.
 const MAX_NAME_BYTES: usize = 512;
 
-/// What a set may still define.
+/// The number of definitions that a set may still have.
 #[derive(Debug)]
 pub(super) struct Budget {
     definitions: usize,
@@ -23,7 +23,7 @@ impl Default for Budget {
     }
 }
 
-/// The messages of descriptor.proto.
+/// The message types of descriptor.proto.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     File,
@@ -43,7 +43,7 @@ enum Kind {
     Features,
 }
 
-/// What becomes of a field.
+/// How a field is treated.
 enum Fate {
     Drop,
     Keep,
@@ -51,7 +51,7 @@ enum Fate {
 }
 
 impl Kind {
-    /// Options are merged into one, definitions are kept each.
+    /// True for fields with definitions, which are kept separately; options are merged.
     const fn is_definition(self) -> bool {
         !matches!(
             self,
@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// The file without what nobody here reads.
+/// The file without the unused fields.
 pub(super) fn file(raw: &[u8], budget: &mut Budget) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     copy(Kind::File, Fields::new("FileDescriptorProto", raw), &mut out, budget, 0)?;

@@ -1,14 +1,14 @@
-//! The error codes of HTTP/2 (RFC 9113 §7), and what a GOAWAY says in words.
+//! HTTP/2 error codes (RFC 9113 §7) and GOAWAY frames, with their texts.
 
 use bytes::Bytes;
 
 use crate::model::event::GoAway;
 
-/// The error code of an orderly goodbye.
+/// The error code of an orderly shutdown.
 pub(crate) const NO_ERROR: u32 = 0;
-/// The error code by which a side gives a stream up.
+/// The error code of a cancelled stream.
 pub(crate) const CANCEL: u32 = 8;
-/// Bytes of debug data that are told; more of it says no more.
+/// Largest part of the debug data that is shown, in bytes; more of it says no more.
 const MOST_DATA: usize = 1024;
 
 /// Names by code.
@@ -36,7 +36,7 @@ pub(crate) fn name(code: u32) -> String {
 }
 
 impl GoAway {
-    /// The GOAWAY in a frame's payload; `None` when that is too short.
+    /// Decodes the payload of a GOAWAY frame; `None` when that is too short.
     pub(crate) fn read(payload: &Bytes) -> Option<Self> {
         let number = |at: usize| {
             let bytes = payload.get(at..at + 4)?;
@@ -50,12 +50,12 @@ impl GoAway {
         })
     }
 
-    /// True for an orderly goodbye.
+    /// True for an orderly shutdown.
     pub(crate) const fn is_orderly(&self) -> bool {
         self.code == NO_ERROR
     }
 
-    /// What it means to a call that it ended.
+    /// Describes what the GOAWAY means for a call.
     pub(crate) fn told(&self) -> String {
         let data = String::from_utf8_lossy(&self.data);
         let because = if data.is_empty() {

@@ -1,4 +1,4 @@
-//! HTTP/2 frames, cut out of the bytes of one direction of a connection. Pure: bytes in, items out.
+//! Splits the bytes of one direction of a connection into HTTP/2 frames. Pure: bytes in, items out.
 //!
 //! RFC 9113 §4.1 gives the head of a frame; DATA is handed out as it comes, every other frame when it is whole.
 
@@ -6,12 +6,12 @@ use bytes::{Bytes, BytesMut};
 
 /// Length of a frame's head.
 pub(crate) const HEAD_BYTES: usize = 9;
-/// What a client says before its first frame (RFC 9113 §3.4).
+/// Length of the client's connection preface (RFC 9113 §3.4).
 pub(crate) const PREFACE_BYTES: usize = 24;
-/// Largest frame that is gathered, besides those that carry metadata: SETTINGS, PING and GOAWAY are a few bytes, and a
+/// Largest frame that is buffered, except for those with metadata: SETTINGS, PING and GOAWAY are a few bytes, and a
 /// GOAWAY with a long text is none that says more.
 const MAX_CONTROL_BYTES: usize = 64 * 1024;
-/// Largest piece of metadata that is gathered, 16 MiB: the longest payload that a frame can have.
+/// Largest block of metadata that is buffered, 16 MiB: the longest payload that a frame can have.
 pub(crate) const MAX_BLOCK_BYTES: usize = 16 * 1024 * 1024;
 
 const PADDED: u8 = 0x8;
@@ -31,7 +31,7 @@ pub(crate) mod kind {
 /// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// Bytes of its payload.
+    /// Length of the payload in bytes.
     pub(crate) len: usize,
     pub(crate) kind: u8,
     pub(crate) flags: u8,
@@ -39,7 +39,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head in its nine bytes.
+    /// Decodes the nine bytes of a frame head.
     pub(crate) fn read(bytes: [u8; HEAD_BYTES]) -> Self {
         let [high, middle, low, kind, flags, stream @ ..] = bytes;
         Self {
@@ -50,7 +50,7 @@ impl Head {
         }
     }
 
-    /// The nine bytes of the head.
+    /// Encodes the nine bytes of the head.
     pub(crate) fn bytes(self) -> [u8; HEAD_BYTES] {
         let [_, len @ ..] = (self.len as u32).to_be_bytes();
         let mut bytes = [0; HEAD_BYTES];
@@ -60,7 +60,7 @@ impl Head {
         bytes
     }
 
-    /// True when its stream ends with it.
+    /// True when the frame ends its stream.
     pub(crate) const fn ends_stream(self) -> bool {
         self.flags & END_STREAM != 0
     }
@@ -74,44 +74,44 @@ impl Head {
     }
 }
 
-/// What was found.
+/// An item of the frame reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
-    /// Bytes that say nothing about a call: the client's preface, the heads of DATA, frames too large to be gathered.
+    /// Bytes without relevance for a call: the client's preface, the heads of DATA, frames too large to be gathered.
     Pass(Bytes),
-    /// A whole frame that is not DATA.
+    /// A complete frame other than DATA.
     Frame(Head, Bytes),
-    /// Bytes of a DATA frame as they stood there, and how many of them are data; the rest is padding.
+    /// Bytes of a DATA frame, and how many of them are data; the rest is padding.
     Data {
         stream: u32,
         raw: Bytes,
         data: usize,
-        /// The stream ends with them.
+        /// True when the stream ends after these bytes.
         end: bool,
     },
 }
 
-/// Where a reader is.
+/// State of a reader.
 #[derive(Debug, Clone, Copy)]
 enum State {
     Preface(usize),
     Head,
-    /// A frame is gathered.
+    /// Buffering a frame.
     Gather(Head),
-    /// The length of a DATA frame's padding comes next.
+    /// Expecting the padding length of a DATA frame.
     PadLength(Head),
-    /// So many bytes of data, then so many of padding.
+    /// Reading data, then padding, with the remaining lengths.
     Data {
         stream: u32,
         data: usize,
         padding: usize,
         end: bool,
     },
-    /// So many bytes of a frame that is not gathered.
+    /// Skipping this many bytes of a frame.
     Skip(usize),
 }
 
-/// Cuts one direction into items.
+/// Splits one direction of a connection into items.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     input: Bytes,
@@ -120,12 +120,12 @@ pub(crate) struct FrameReader {
 }
 
 impl FrameReader {
-    /// The reader of what a client sends: its preface comes first.
+    /// A reader for the client's direction: its preface comes first.
     pub(crate) fn of_client() -> Self {
         Self::new(State::Preface(PREFACE_BYTES))
     }
 
-    /// The reader of what a server sends.
+    /// A reader for the server's direction.
     pub(crate) fn of_server() -> Self {
         Self::new(State::Head)
     }
@@ -138,13 +138,14 @@ impl FrameReader {
         }
     }
 
-    /// Feeds the next bytes; those before must have been taken out by [`next`](Self::next).
+    /// Adds the next bytes; those before must have been taken out by [`next`](Self::next).
     pub(crate) fn push(&mut self, bytes: Bytes) {
         debug_assert!(self.input.is_empty(), "the bytes before were taken");
         self.input = bytes;
     }
 
-    /// Bytes to the end of the frame that has begun; 0 between frames. A head that was cut counts as what it lacks.
+    /// Number of bytes missing to the end of the current frame; 0 between frames. A head that was cut counts as what it
+    /// lacks.
     pub(crate) fn missing(&self) -> usize {
         match self.state {
             State::Preface(left) | State::Skip(left) => left,
@@ -262,14 +263,14 @@ impl FrameReader {
         }
     }
 
-    /// Up to `most` bytes, and at least one.
+    /// Takes up to `most` bytes, at least one.
     fn take(&mut self, most: usize) -> Option<Bytes> {
         let count = self.input.len().min(most);
         (count > 0).then(|| self.input.split_to(count))
     }
 
-    /// Exactly `count` bytes, once they have come. They are held as they come, so that a length that is only announced
-    /// costs nothing.
+    /// Takes exactly `count` bytes, once they have arrived. They are held as they come, so that a length that is only
+    /// announced costs nothing.
     fn gather(&mut self, count: usize) -> Option<Bytes> {
         if self.held.is_empty() && self.input.len() >= count {
             return Some(self.input.split_to(count));
@@ -280,11 +281,11 @@ impl FrameReader {
     }
 }
 
-/// The payload of HEADERS or `PUSH_PROMISE` without padding, priority and promised stream: the block's first fragment.
-/// `None` when the frame's lengths contradict each other.
+/// The payload of a HEADERS or `PUSH_PROMISE` frame without padding, priority and promised stream: the block's first
+/// fragment. `None` when the frame's lengths contradict each other.
 pub(crate) fn fragment(head: Head, mut payload: Bytes) -> Option<Bytes> {
     const PRIORITY: u8 = 0x20;
-    /// Stream and weight of a priority; the number of a promised stream.
+    /// Length of the priority fields: stream and weight. The number of a promised stream.
     const PRIORITY_BYTES: usize = 5;
     const PROMISED_BYTES: usize = 4;
     if head.kind == kind::CONTINUATION {

@@ -1,5 +1,5 @@
-//! HPACK, the compression of HTTP/2 header fields (RFC 7541), for one who listens: a decoder of what two others say, and
-//! an encoder that keeps no state.
+//! HPACK, the compression of HTTP/2 header fields (RFC 7541), for observers: a decoder of what two others say, and an
+//! encoder that keeps no state.
 //!
 //! The crates that offer HPACK by itself build a hash map for every string that they decode, which is most of the cost of
 //! a small call.
@@ -12,31 +12,31 @@ use std::collections::VecDeque;
 use tables::STATIC;
 use thiserror::Error;
 
-/// What an entry of the table costs besides its bytes (RFC 7541 §4.1).
+/// Size of a table entry besides its bytes (RFC 7541 §4.1).
 const ENTRY_BYTES: usize = 32;
-/// Size of the table until it is changed (RFC 9113 §6.5.2).
+/// Initial table size (RFC 9113 §6.5.2).
 const TABLE_BYTES: usize = 4096;
-/// Largest table that is followed, 1 MiB: no gRPC library asks for more than 64 KiB.
+/// Largest supported table, 1 MiB: no gRPC library asks for more than 64 KiB.
 const MAX_TABLE_BYTES: usize = 1024 * 1024;
-/// Digits of the longest integer, 7 bits each: more than 28 bits are no length that can be meant.
+/// Largest shift for an integer, at 7 bits per byte: more than 28 bits are no length that can be meant.
 const MAX_SHIFT: u32 = 28;
 
-/// A header block that is not HPACK, or of which too little is known.
+/// Errors of a header block that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum HpackError {
     /// The block ends within a field.
     #[error("the block ends within a field")]
     Truncated,
-    /// An integer is longer than any that can be meant.
+    /// An integer is larger than any valid one.
     #[error("an integer is too long")]
     Integer,
     /// A field refers to an entry that the table does not have.
     #[error("a field refers to entry {0}, which the table does not have")]
     Index(usize),
-    /// A string is not in the Huffman code.
+    /// A string is not valid Huffman code.
     #[error("a string is not in the Huffman code")]
     Huffman,
-    /// The table is larger than any that is followed.
+    /// The table is larger than the supported maximum.
     #[error("a table of {0} bytes is asked for; the limit is {MAX_TABLE_BYTES}")]
     Table(usize),
 }
@@ -44,9 +44,9 @@ pub(crate) enum HpackError {
 /// Decodes the header blocks of one direction of a connection, in their order.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    /// The newest first.
+    /// The table entries, newest first.
     table: VecDeque<(Vec<u8>, Vec<u8>)>,
-    /// Size of the table, and the most that it may be.
+    /// Size of the table, and its maximum.
     size: usize,
     most: usize,
 }
@@ -62,8 +62,8 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Decodes the fields that have come whole of a block; `field` is given name and value of each, in order. Answers with
-    /// their bytes: the rest goes before the next part of the block. After an error the connection can not be followed any
+    /// Decodes the complete fields of a block; `field` is given name and value of each, in order. Answers with their
+    /// bytes: the rest goes before the next part of the block. After an error the connection can not be followed any
     /// further: the table may lack an entry.
     pub(crate) fn decode(&mut self, part: &[u8], mut field: impl FnMut(&[u8], &[u8])) -> Result<usize, HpackError> {
         let mut input = Input(part);
@@ -77,7 +77,7 @@ impl Decoder {
         Ok(part.len() - input.0.len())
     }
 
-    /// Decodes the field that begins with `first`.
+    /// Decodes the field whose first byte is `first`.
     fn field(
         &mut self,
         first: u8,
@@ -139,7 +139,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Drops the oldest entries until the table is no larger than `most`.
+    /// Drops the oldest entries until the table is not larger than `most`.
     fn shrink(&mut self, most: usize) {
         while self.size > most {
             let Some((name, value)) = self.table.pop_back() else {
@@ -150,7 +150,7 @@ impl Decoder {
     }
 }
 
-/// What is left of a block.
+/// The remaining bytes of a block.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -160,7 +160,7 @@ impl<'a> Input<'a> {
         Ok(*first)
     }
 
-    /// An integer whose first digit has `prefix` bits (RFC 7541 §5.1).
+    /// Reads an integer with a prefix of `prefix` bits (RFC 7541 §5.1).
     fn integer(&mut self, prefix: u32) -> Result<usize, HpackError> {
         let mask = (1_usize << prefix) - 1;
         let mut value = usize::from(self.byte()?) & mask;
@@ -181,7 +181,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Passes over a field that begins with `first`, without decoding it.
+    /// Skips a field whose first byte is `first`, without decoding it.
     fn pass_field(&mut self, first: u8) -> Result<(), HpackError> {
         let prefix = match first {
             0x80.. => return self.integer(7).map(drop),
@@ -195,7 +195,7 @@ impl<'a> Input<'a> {
         self.text().map(drop)
     }
 
-    /// The bytes of a string as they stand there.
+    /// The raw bytes of a string.
     fn text(&mut self) -> Result<&'a [u8], HpackError> {
         let length = self.integer(7)?;
         let (bytes, rest): (&'a [u8], _) = self.0.split_at_checked(length).ok_or(HpackError::Truncated)?;
@@ -215,7 +215,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Appends a field that no table keeps, in plain bytes: any decoder reads it, whatever came before.
+/// Appends a field without indexing, in plain bytes: any decoder reads it, whatever came before.
 pub(crate) fn encode(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.push(0);
     for text in [name, value] {

@@ -1,4 +1,4 @@
-//! Makes one DATA frame of many small ones that follow one another on a stream, and none of empty ones. Pure.
+//! Merges small consecutive DATA frames of a stream into one, and drops empty ones. Pure.
 //!
 //! The HTTP/2 library ends a connection that brings many small DATA frames before they are read, or a hundred empty ones in
 //! its life. Neither is an error: a server that streams messages of one byte sends the first, and some send an empty frame
@@ -6,31 +6,31 @@
 
 use super::frame::{HEAD_BYTES, Head, PREFACE_BYTES, kind};
 
-/// The longest frame that is made: what every HTTP/2 side takes.
+/// Longest merged frame: what every HTTP/2 side takes.
 const MOST_BYTES: usize = 16 * 1024;
 
 const END_STREAM: u8 = 0x1;
 const PADDED: u8 = 0x8;
 
-/// Merges the frames of one direction, in the buffers that they are read into.
+/// Merges the frames of one direction, in place.
 #[derive(Debug, Default)]
 pub(crate) struct Merger {
-    /// Bytes to pass over before the next head.
+    /// Bytes to skip before the next frame head.
     skip: usize,
-    /// The beginning of a head whose rest has not come.
+    /// The first bytes of an incomplete frame head.
     held: [u8; HEAD_BYTES],
     have: usize,
-    /// True once the first frame came: SETTINGS, on either side.
+    /// True after the first frame: SETTINGS, on either side.
     begun: bool,
-    /// True once what comes is not HTTP/2.
+    /// True when the bytes are not HTTP/2.
     off: bool,
 }
 
-/// The least room into which bytes are read to be merged: what was held back and something new fit.
+/// Smallest buffer into which bytes are read for merging: what was held back and something new fit.
 pub(crate) const LEAST_ROOM: usize = 64;
 
 impl Merger {
-    /// The merger of what a client sends: its preface comes first.
+    /// A merger for the client's direction: its preface comes first.
     pub(crate) fn of_client() -> Self {
         Self {
             skip: PREFACE_BYTES,
@@ -38,19 +38,19 @@ impl Merger {
         }
     }
 
-    /// Bytes that were held back: they are to be put before what is read next.
+    /// The bytes that were held back: they are to be put before what is read next.
     pub(crate) fn held(&mut self) -> ([u8; HEAD_BYTES], usize) {
         let have = std::mem::take(&mut self.have);
         (self.held, have)
     }
 
-    /// Holds `have` bytes back again: nothing was read.
+    /// Holds `have` bytes back: nothing was read.
     pub(crate) fn hold(&mut self, have: usize) {
         self.have = have;
     }
 
-    /// Merges what `bytes` hold, in place; answers with the length that is left. Bytes of a head that is not whole are held
-    /// back.
+    /// Merges the frames in `bytes`, in place; answers with the length that is left. Bytes of a head that is not whole
+    /// are held back.
     pub(crate) fn merge(&mut self, bytes: &mut [u8]) -> usize {
         if self.off {
             return bytes.len();
@@ -133,7 +133,7 @@ mod tests {
         [&head.bytes()[..], payload].concat()
     }
 
-    /// What is left of `bytes`, read in pieces of `step`.
+    /// The merged form of `bytes`, read in pieces of `step`.
     fn merged(bytes: &[u8], step: usize) -> Vec<u8> {
         let (mut merger, mut out) = (Merger::default(), Vec::new());
         for piece in bytes.chunks(step) {
@@ -146,7 +146,7 @@ mod tests {
         out
     }
 
-    /// Data and end of each stream, the other frames in their order, and how many DATA frames there are.
+    /// Data and end of each stream, the other frames in order, and the number of DATA frames.
     type Meaning = (Vec<(u32, Vec<u8>, bool)>, Vec<(u8, Bytes)>);
 
     fn meaning(bytes: &[u8]) -> (Meaning, usize) {

@@ -1,4 +1,4 @@
-//! Ports that clients connect to.
+//! Listening sockets and their accept loop.
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -12,18 +12,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{FIRST_WORD, Stream};
 
-/// Rest after a failed accept, so that a machine out of descriptors is not kept busy.
+/// Pause after a failed accept, so that a machine without free descriptors is not kept busy.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Opens a port; answers with its address, too, for port 0 is any free one.
+/// Opens a listening socket; answers with its address, too, for port 0 is any free one.
 pub(crate) async fn listen(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
     Ok((listener, addr))
 }
 
-/// Accepts connections until `stop`, each into a task that `serve` makes; `None` from it drops the connection. Answers
-/// with the tasks that still run. Dropping the future ends them.
+/// Accepts connections until `stop`, and spawns the task that `serve` makes for each; `None` from it drops the
+/// connection. Answers with the tasks that still run. Dropping the future ends them.
 pub(crate) async fn accept_each<F>(
     listener: TcpListener,
     stop: impl Future,
@@ -44,7 +44,7 @@ where
     }
 }
 
-/// The next connection, with small writes sent at once.
+/// Accepts the next connection and sets `TCP_NODELAY`.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -63,14 +63,14 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// TLS that offers these protocols (ALPN).
+/// A TLS acceptor that offers these protocols (ALPN).
 pub(crate) fn tls_acceptor(config: &ServerConfig, protocols: &[&str]) -> TlsAcceptor {
     let mut config = config.clone();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Goes through the TLS handshake, where there is one; `None` when the client failed it.
+/// Runs the TLS handshake, if TLS is configured; `None` when the client failed it.
 pub(crate) async fn secure(tls: Option<TlsAcceptor>, stream: TcpStream, from: SocketAddr) -> Option<Box<dyn Stream>> {
     let Some(tls) = tls else { return Some(Box::new(stream)) };
     match timeout(FIRST_WORD, tls.accept(stream)).await {

@@ -1,4 +1,4 @@
-//! A stream whose incoming bytes pass a filter; what is written passes as it is.
+//! A stream with a filter for incoming bytes; what is written passes as it is.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is done to the bytes that are read from a stream.
+/// A filter for the bytes that are read from a stream.
 pub(crate) trait ReadFilter {
     /// Reads from `stream` into `buf`, by the rules of [`AsyncRead::poll_read`].
     fn poll_read<S: AsyncRead + Unpin>(
@@ -19,7 +19,7 @@ pub(crate) trait ReadFilter {
     ) -> Poll<io::Result<()>>;
 }
 
-/// A stream behind a filter.
+/// A stream with a filter for its incoming bytes.
 #[derive(Debug)]
 pub(crate) struct Filtered<S, F> {
     stream: S,

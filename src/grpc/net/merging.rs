@@ -1,4 +1,4 @@
-//! Makes few DATA frames of the many small ones that are read, for the HTTP/2 library.
+//! A read filter that merges small DATA frames into large ones before the HTTP/2 library parses them.
 
 use std::{
     collections::VecDeque,
@@ -16,17 +16,17 @@ use crate::grpc::http2::merge::{LEAST_ROOM, Merger};
 #[derive(Debug)]
 pub(crate) struct Merging {
     merger: Merger,
-    /// What was merged and did not fit into the reader's room.
+    /// Merged bytes that did not fit into the reader's buffer.
     merged: VecDeque<u8>,
 }
 
 impl Merging {
-    /// For what a server sends.
+    /// A filter for the server's direction.
     pub(crate) fn of_server() -> Self {
         Self::new(Merger::default())
     }
 
-    /// For what a client sends.
+    /// A filter for the client's direction.
     pub(crate) fn of_client() -> Self {
         Self::new(Merger::of_client())
     }
@@ -38,7 +38,7 @@ impl Merging {
         }
     }
 
-    /// Reads into a room that is large enough to merge in.
+    /// Reads into a buffer that is large enough for merging.
     fn poll_merged<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -113,7 +113,7 @@ mod tests {
         [&head.bytes()[..], payload].concat()
     }
 
-    /// What comes out of `bytes`, read into a room of `room` bytes.
+    /// The output for `bytes`, read into a buffer of `room` bytes.
     async fn read(bytes: &[u8], room: usize) -> Vec<u8> {
         let (mut near, far) = tokio::io::duplex(bytes.len());
         near.write_all(bytes).await.unwrap();

@@ -1,18 +1,18 @@
-//! Fields in canonical form.
+//! Encoding of protobuf fields in canonical form.
 
 use crate::model::varint;
 
 /// Wire type of a varint.
 pub(crate) const VARINT: u8 = 0;
-/// Wire type of 64 bits.
+/// Wire type of a 64-bit value.
 pub(crate) const FIXED64: u8 = 1;
-/// Wire type of a length and bytes.
+/// Wire type of a length-delimited value.
 pub(crate) const DELIMITED: u8 = 2;
-/// Wire type of the begin of a group.
+/// Wire type of the start of a group.
 pub(crate) const GROUP: u8 = 3;
 /// Wire type of the end of a group.
 pub(crate) const GROUP_END: u8 = 4;
-/// Wire type of 32 bits.
+/// Wire type of a 32-bit value.
 pub(crate) const FIXED32: u8 = 5;
 
 /// Adds the key of a field.

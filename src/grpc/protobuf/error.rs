@@ -1,18 +1,18 @@
-//! What can be wrong with message bytes, and where.
+//! Errors of protobuf decoding, with their position.
 
 /// Message bytes that are not valid protobuf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("could not decode {message} at byte {byte}: {kind}")]
 pub struct DecodeError {
-    /// Which message: `DataStream`, `SpectrogramRow`, …
+    /// Name of the message type: `DataStream`, `SpectrogramRow`, …
     pub message: &'static str,
-    /// Byte within the outermost message.
+    /// Position in bytes within the outermost message.
     pub byte: usize,
-    /// What is wrong there.
+    /// Kind of the error.
     pub kind: DecodeErrorKind,
 }
 
-/// Kind of the problem in message bytes.
+/// Kind of a decoding error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeErrorKind {
     /// The message ends within a varint.
@@ -21,39 +21,39 @@ pub enum DecodeErrorKind {
     /// A varint does not fit 64 bits.
     #[error("a varint does not fit 64 bits")]
     VarintTooLong,
-    /// A field claims more bytes than its message holds.
+    /// A field is longer than the rest of its message.
     #[error("{length} bytes are announced and {remaining} are left")]
     LengthPastEnd {
-        /// Bytes that are claimed.
+        /// Length of the field.
         length: u64,
-        /// Bytes that are there.
+        /// Remaining bytes of the message.
         remaining: usize,
     },
-    /// A known field has another wire type than its schema says.
+    /// A known field has another wire type than in its schema.
     #[error("field {number} has wire type {wire_type}, the schema wants {expected}")]
     WrongWireType {
         /// Field number.
         number: u32,
-        /// Wire type that was found.
+        /// Actual wire type.
         wire_type: u8,
-        /// What the schema wants.
+        /// Expected wire type.
         expected: &'static str,
     },
-    /// The key holds a wire type that does not exist.
+    /// The wire type of a key does not exist.
     #[error("field {number} has wire type {wire_type}, which does not exist")]
     UnknownWireType {
         /// Field number.
         number: u32,
-        /// Wire type that was found.
+        /// The wire type.
         wire_type: u8,
     },
-    /// Field numbers begin at 1.
+    /// A field number is 0; they begin at 1.
     #[error("field number 0 is not allowed")]
     FieldNumberZero,
-    /// Field numbers end at 536,870,911.
+    /// A field number is above 536,870,911.
     #[error("the field number is larger than 536,870,911")]
     FieldNumberTooLarge,
-    /// A group ends that did not begin, or begins and does not end.
+    /// A group ends without a start, or has no end.
     #[error("group {number} is not closed by its own end")]
     UnmatchedGroup {
         /// Field number of the group.
@@ -68,18 +68,18 @@ pub enum DecodeErrorKind {
         /// Field number.
         number: u32,
     },
-    /// Decoded, rows and sensors would take more memory than one message may.
+    /// The decoded rows and sensors would exceed the memory limit of one message.
     #[error("it holds more rows and sensors than are decoded of one message: they would take over {limit_mib} MiB")]
     TooManyParts {
-        /// What one message may take, MiB.
+        /// The limit in MiB.
         limit_mib: usize,
     },
-    /// Packed floats whose length does not divide by 4.
+    /// The length of packed floats is not a multiple of 4.
     #[error("field {number} holds {length} bytes, which is no whole number of 4-byte floats")]
     RaggedFloats {
         /// Field number.
         number: u32,
-        /// Bytes in the run.
+        /// Length of the run in bytes.
         length: usize,
     },
 }

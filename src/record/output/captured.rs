@@ -1,23 +1,23 @@
-//! A capture that a recording has made.
+//! A capture that a recording has written.
 
 use std::path::PathBuf;
 
 use super::Trigger;
 use crate::file::Summary;
 
-/// A capture of a recording.
+/// A capture that a recording has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCapture {
-    /// Its place.
+    /// Path of the capture.
     pub path: PathBuf,
-    /// Its totals and its digest.
+    /// Totals and digest.
     pub summary: Summary,
     /// Offset in the recording at which it begins, nanoseconds.
     pub from_ns: u64,
-    /// What made a ring write it.
+    /// The trigger of a ring's dump.
     pub trigger: Option<Trigger>,
-    /// The name that it was to have, when another program had taken that.
+    /// The name that was asked for, when another program had taken it.
     pub taken: Option<PathBuf>,
-    /// False when the recording failed and could not finish it.
+    /// False when the recording failed and could not complete the capture.
     pub finished: bool,
 }

@@ -1,4 +1,4 @@
-//! What a later file must repeat of the calls that are open when it begins.
+//! Open calls, whose beginnings a later file must repeat.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use bytes::Bytes;
 
 use crate::model::event::{CAPTURE_CALL, CallStart, Direction, Event, EventKind, Headers, Message};
 
-/// A first request larger than this is not repeated: a few hundred open calls must not hold much memory.
+/// Largest first request that is repeated, in bytes: a few hundred open calls must not hold much memory.
 const LARGEST_REQUEST: usize = 64 << 10;
 
-/// The calls that are open, and how they were opened.
+/// The open calls, and their first events.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ContinuedCalls {
     calls: BTreeMap<u32, OpenCall>,
 }
 
-/// A call that is open.
+/// An open call.
 #[derive(Debug, Clone)]
 pub(super) struct OpenCall {
     start: CallStart,
@@ -28,7 +28,7 @@ pub(super) struct OpenCall {
 }
 
 impl ContinuedCalls {
-    /// Takes note of an event.
+    /// Notes an event.
     pub(super) fn see(&mut self, event: &Event) {
         if let EventKind::CallStart(start) = &event.kind {
             if event.call != CAPTURE_CALL {
@@ -62,7 +62,7 @@ impl ContinuedCalls {
         }
     }
 
-    /// The calls, by number.
+    /// The open calls, by number.
     pub(super) fn calls(&self) -> impl Iterator<Item = (u32, &OpenCall)> {
         self.calls.iter().map(|(number, call)| (*number, call))
     }
@@ -86,7 +86,7 @@ impl OpenCall {
         }
     }
 
-    /// What opened the call, in the order in which a reader expects it.
+    /// The first events of a call, in reading order.
     pub(super) fn opening(&self) -> Vec<EventKind> {
         let mut kinds = vec![EventKind::CallStart(self.start.clone())];
         kinds.extend(self.request.clone().map(EventKind::Message));
@@ -95,7 +95,7 @@ impl OpenCall {
         kinds
     }
 
-    /// Messages that a file without them leaves out, sent and received; the first request is repeated.
+    /// Number of messages that a file without them leaves out, sent and received; the first request is repeated.
     pub(super) fn left_out(&self) -> (u64, u64) {
         (self.sent - u64::from(self.request.is_some()), self.received)
     }

@@ -1,4 +1,4 @@
-//! Writing a dump: pieces of the ring into a capture of their own, on a thread that holds nobody up.
+//! Writing of dumps: segments of the ring are copied into a capture, on a thread that does not delay the recording.
 
 use std::{
     io,
@@ -23,16 +23,16 @@ use crate::{
     record::{SinkError, pipeline},
 };
 
-/// Who says what triggered a dump.
+/// The author of the note about a dump's trigger.
 pub(super) const TRIGGER_AUTHOR: &str = "trigger";
 
-/// What to write.
+/// A dump to write.
 #[derive(Debug)]
 pub(super) struct Dump {
     pub(super) number: u64,
-    /// In the order of their offsets; at least one.
+    /// The triggers in the order of their offsets; at least one.
     pub(super) triggers: Vec<Trigger>,
-    /// Triggers beyond those.
+    /// Number of further triggers.
     pub(super) more: u64,
     pub(super) from_ns: u64,
     pub(super) to_ns: u64,
@@ -67,7 +67,8 @@ impl Dumper {
     }
 }
 
-/// Writes what comes. After a failure the others are still tried; the first failure is reported at the end.
+/// Writes the dumps that it receives. After a failure the others are still tried; the first failure is reported at the
+/// end.
 fn write_all(
     dumps: &Receiver<Dump>,
     names: &Names,

@@ -1,4 +1,4 @@
-//! Keeps the calls that did not end well, and lets go of the others.
+//! Records only the calls that did not end well.
 //!
 //! What a call ends with is known only at its end, and a capture is written in the order of its offsets. So events are
 //! held back, in memory, until their calls are decided and everything before them is. Two bounds keep this small: a call
@@ -21,33 +21,33 @@ use crate::{
     record::{Sink, SinkError},
 };
 
-/// Bytes of events that are held back at most, 32 MiB: hundreds of calls of usual size, and little more
-/// than the recorder's own queue takes.
+/// Largest number of buffered event bytes, 32 MiB: hundreds of calls of usual size, and little more than the recorder's
+/// own queue takes.
 pub(super) const HELD_BYTES: usize = 32 << 20;
 
-/// How long a call may stay undecided, 1 minute: longer than almost any call that is no endless stream.
+/// Longest time for which a call is buffered, 1 minute: longer than almost any call that is no endless stream.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often the bounds are looked at while nothing comes.
+/// How often these limits are checked while no event comes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What an event takes beside its bytes: its place in the maps, and small fields.
+/// Memory of an event besides its bytes: its place in the maps, and small fields.
 const EVENT_BYTES: usize = 256;
 
-/// What calls are handed on to.
+/// The output for the calls that are kept.
 pub(crate) trait Filtered: Sink<Summary = RecordingSummary> {
-    /// What the recording says of itself is wanted, though nothing else is there.
+    /// Keeps the file even when only the recording's own notes are in it.
     fn keep_empty(&self);
 }
 
-/// Holds calls back until they have ended, and hands on those that did not end with OK.
+/// Buffers calls until they have ended, and passes on those that did not end with OK.
 ///
 /// What has a gap, is open for over a minute or cannot be held back is handed on in any case. Notes on the capture as a
 /// whole are handed on; one at its end tells how many calls were left out.
 #[derive(Debug)]
 pub(crate) struct ErrorFilter<S> {
     inner: S,
-    /// In the order in which they came.
+    /// Buffered calls in the order of their start.
     held: BTreeMap<u64, Event>,
     next: u64,
     bytes: usize,
@@ -59,10 +59,10 @@ pub(crate) struct ErrorFilter<S> {
     undecided: u64,
 }
 
-/// A call with events that are held back, or that is open.
+/// A call that is open or has buffered events.
 #[derive(Debug, Default)]
 struct Call {
-    /// Its events in the filter.
+    /// Buffered events of the call.
     held: Vec<u64>,
     fate: Fate,
 }
@@ -75,7 +75,7 @@ enum Fate {
 }
 
 impl<S: Filtered> ErrorFilter<S> {
-    /// Hands on to `inner`.
+    /// A filter in front of `inner`.
     #[must_use]
     pub(crate) fn new(inner: S) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl<S: Filtered> ErrorFilter<S> {
         self.next += 1;
     }
 
-    /// Lets go of a call that ended well.
+    /// Drops a call that ended well.
     fn leave_out(&mut self, call: u32) {
         for at in self.calls.remove(&call).map_or_else(Vec::new, |call| call.held) {
             if let Some(event) = self.held.remove(&at) {
@@ -115,7 +115,7 @@ impl<S: Filtered> ErrorFilter<S> {
         self.left_out += 1;
     }
 
-    /// Hands on whatever is decided up to the first call that is not, and decides those that are beyond the bounds.
+    /// Passes on what is decided up to the first undecided call, and decides calls beyond the limits.
     fn settle(&mut self, now_ns: u64) -> Result<(), SinkError> {
         while let Some(first) = self.held.first_entry() {
             let event = first.get();
@@ -225,7 +225,7 @@ impl<S: Filtered> Sink for ErrorFilter<S> {
     }
 }
 
-/// The event with bytes of its own: a slice would keep the whole buffer alive that it was cut from.
+/// Copies the event's bytes: a slice would keep the whole buffer alive that it was cut from.
 fn own(event: &Event) -> Event {
     let mut event = event.clone();
     if let EventKind::Message(Message { data, .. }) = &mut event.kind {

@@ -19,27 +19,27 @@ use crate::{
     record::sync::RecordedFile,
 };
 
-/// What a recording must hold before it may replace an existing file.
+/// What a recording must contain before it may replace an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// Anything that others did: a call, or a remark that is not the recorder's own. For a tap that calls nobody.
+    /// Any event of another party: a call, or a remark that is not the recorder's own. For a tap that calls nobody.
     #[default]
     Any,
-    /// An answer: a message from the server, or the status of a call.
+    /// An answer of the server: a message from the server, or the status of a call.
     Answer,
     /// A message from the server: a stream that brought none is worth less than one that did.
     Message,
 }
 
-/// How much an event, or a recording, is worth.
+/// The value of an event or a recording as evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Worth {
-    /// Only what we did ourselves: no file.
+    /// None, only our own actions: no file is kept.
     Nothing,
-    /// A call that the server accepted, or that ended otherwise than by us: a file, where it replaces none.
+    /// A call that the server accepted, or that the other side ended: a file, where it replaces none.
     Call,
-    /// The [`Evidence`].
+    /// As much as the required [`Evidence`].
     Evidence,
 }
 
@@ -78,22 +78,22 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     files: Vec<Entry>,
-    /// Totals of the finished files, deleted files included.
+    /// Totals of the completed files, deleted files included.
     closed: Summary,
-    /// Files of a series that are gone.
+    /// Number of deleted files of a series.
     removed: u64,
-    /// Parts of a ring are among them.
+    /// True when parts of a ring are among them.
     ring: bool,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// While it is written: it says itself where it is.
+    /// The file that is being written: it says itself where it is.
     recorded: Option<Arc<RecordedFile>>,
     file: RecordedCapture,
 }
 
-/// Messages of one call that are in the files.
+/// Messages of one call in the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoredCall {
     /// Messages that the client received.
@@ -109,18 +109,18 @@ pub struct StoredCall {
 /// Content of the files of a recording after a failure.
 #[derive(Debug, Clone, Default)]
 pub struct StoredFiles {
-    /// The files that are there, oldest first; those that are not finished as well.
+    /// The existing files, oldest first; those that are not finished as well.
     pub files: Vec<RecordedCapture>,
     /// Totals of all files, including those that were deleted to keep the newest ones.
     pub summary: Summary,
-    /// Messages of both directions that can be read in the files that are there.
+    /// Readable messages of both directions in the existing files.
     pub present_messages: u64,
     /// The calls, by number; `None` for a ring, and when files were removed.
     pub calls: Option<BTreeMap<u32, StoredCall>>,
 }
 
 impl RecordingFiles {
-    /// The files of a recording that is to hold something.
+    /// The files of a recording that must contain something.
     #[must_use]
     pub(crate) fn new(evidence: Evidence) -> Self {
         let shared = Shared {
@@ -132,7 +132,7 @@ impl RecordingFiles {
         }
     }
 
-    /// A file that holds nothing is wanted as well.
+    /// Keeps a file even when it contains nothing.
     pub(crate) fn keep_empty(&self) {
         self.shared.keep_empty.store(true, Ordering::Release);
     }
@@ -145,20 +145,20 @@ impl RecordingFiles {
         self.shared.evidence.worth(event)
     }
 
-    /// A file is begun.
+    /// Notes that a file was begun.
     pub(super) fn opened(&self, recorded: &Arc<RecordedFile>, from_ns: u64) {
         let entry = Entry::new(recorded.path(), from_ns, Some(Arc::clone(recorded)));
         self.lock().files.push(entry);
     }
 
-    /// A part of a ring is begun.
+    /// Notes that a segment of a ring was begun.
     pub(super) fn opened_piece(&self, path: &Path, from_ns: u64) {
         let mut state = self.lock();
         state.ring = true;
         state.files.push(Entry::new(path.to_owned(), from_ns, None));
     }
 
-    /// A file is finished; `as_begun` is the name under which it was begun.
+    /// Notes that a file was completed; `as_begun` is the name under which it was begun.
     pub(super) fn finished(&self, as_begun: &Path, file: &RecordedCapture) {
         let mut state = self.lock();
         if !state.ring {
@@ -167,7 +167,7 @@ impl RecordingFiles {
         state.replace(as_begun, Some(file));
     }
 
-    /// A part of a ring is closed.
+    /// Notes that a segment of a ring was closed.
     pub(super) fn closed_piece(&self, path: &Path, summary: &Summary) {
         let mut state = self.lock();
         state.closed.add(summary);
@@ -177,20 +177,20 @@ impl RecordingFiles {
         }
     }
 
-    /// A file is gone, since it held nothing or was too much.
+    /// Notes that a file was deleted, because it was empty or beyond the limit.
     pub(super) fn removed(&self, path: &Path) {
         let mut state = self.lock();
         state.removed += u64::from(!state.ring);
         state.replace(path, None);
     }
 
-    /// Lets go of a file that held nothing.
+    /// Forgets a file that contained nothing.
     pub(super) fn forgot(&self, as_begun: &Path) {
         self.lock().replace(as_begun, None);
     }
 
-    /// Reads what the files hold, once the recording has failed. Files that are not finished are read to their end; this
-    /// takes its time.
+    /// Reads the content of the files after the recording has failed. Files that are not finished are read to their
+    /// end; this takes its time.
     #[must_use]
     pub(crate) fn held(&self) -> StoredFiles {
         let mut state = self.lock();
@@ -243,7 +243,7 @@ impl RecordingFiles {
 }
 
 impl State {
-    /// Puts a finished file, or nothing, where a file was begun.
+    /// Replaces the entry of a begun file by that of the completed one, or removes it.
     fn replace(&mut self, as_begun: &Path, file: Option<&RecordedCapture>) {
         let Some(at) = self.files.iter().rposition(|entry| entry.file.path == as_begun) else {
             return;
@@ -281,7 +281,7 @@ impl StoredCall {
     }
 }
 
-/// Counts what can be read of a capture, behind damage as well; true when it is finished.
+/// Counts the readable content of a capture, also after damage; true when it is finished.
 fn read(path: &Path, calls: &mut BTreeMap<u32, StoredCall>) -> (Summary, bool) {
     let mut summary = Summary::default();
     let count = |event: &Event| {

@@ -1,4 +1,4 @@
-//! Names of numbered captures.
+//! Numbered names of captures.
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +10,12 @@ use std::{
 
 use crate::file::{Existing, Identity, NewFile, create_first, create_private, is_locked};
 
-/// Names captures `NAME.000001.gcap`, `NAME.000002.gcap`, … beside each other, and creates them.
+/// Makes the names `NAME.000001.gcap`, `NAME.000002.gcap`, … and creates files under them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     path: PathBuf,
     existing: Existing,
-    /// What stood under the names at the beginning: that may be replaced, and nothing else.
+    /// The files that had these names at the beginning: that may be replaced, and nothing else.
     standing: Arc<BTreeMap<PathBuf, Identity>>,
 }
 
@@ -35,13 +35,13 @@ impl Names {
         names
     }
 
-    /// The name of a number.
+    /// The name with this number.
     #[must_use]
     pub(crate) fn path(&self, number: u64) -> PathBuf {
         self.named(&format!(".{number:06}.gcap"), "")
     }
 
-    /// A capture of this name that exists already, when it must not be replaced: better known before a recording begins.
+    /// An existing capture of this name, when it must not be replaced: better known before a recording begins.
     ///
     /// # Errors
     /// When the folder cannot be read; when another process is writing one of the captures.
@@ -57,7 +57,7 @@ impl Names {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
     }
 
-    /// The captures of such names that are there.
+    /// The existing captures with such names.
     fn all(&self) -> io::Result<Vec<PathBuf>> {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut all = Vec::new();
@@ -75,7 +75,7 @@ impl Names {
         Ok(all)
     }
 
-    /// Begins the file of a number.
+    /// Begins the file with this number.
     pub(super) fn create(&self, number: u64) -> io::Result<NewFile> {
         let path = self.path(number);
         let standing = self.standing.get(&path).copied();

@@ -1,4 +1,4 @@
-//! When a capture that is being recorded gets its name.
+//! Decides when a capture that is being recorded gets its final name.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,25 +9,25 @@ use crate::{
     record::{SinkError, sync::RecordedFile},
 };
 
-/// Watches what goes into a file, for its name.
+/// Watches the content of a file to decide about its name.
 #[derive(Debug)]
 pub(super) struct Naming {
     file: Arc<RecordedFile>,
     files: RecordingFiles,
-    /// The name under which it was begun.
+    /// The temporary path.
     as_begun: PathBuf,
     worth: Worth,
     when: When,
 }
 
-/// When a file gets its name.
+/// When a file gets its final name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// As soon as it holds something that is evidence.
+    /// As soon as it contains evidence.
     Evidence,
     /// With its first event.
     FirstEvent,
-    /// When it is whole.
+    /// When it is complete.
     Whole,
 }
 
@@ -43,7 +43,7 @@ impl Naming {
         }
     }
 
-    /// True when this event, once it is in the file, is what the file gets its name for.
+    /// True when the file gets its name because of this event.
     pub(super) fn is_due(&mut self, event: &Event) -> bool {
         if self.worth == Worth::Evidence || self.when == When::Whole {
             return false;
@@ -56,12 +56,12 @@ impl Naming {
         !self.file.is_named() && self.is_worth_it()
     }
 
-    /// What it holds is worth a name, and what has the name now.
+    /// True when the file contains enough to replace the existing one.
     fn is_worth_it(&self) -> bool {
         self.worth == Worth::Evidence || self.worth == Worth::Call && self.file.is_name_free()
     }
 
-    /// Gives the file its name.
+    /// Gives the file its final name.
     pub(super) fn name(&self) -> Result<(), SinkError> {
         self.file.take_name().map_err(|error| {
             let (path, place) = (self.as_begun.display(), self.file.place());
@@ -69,7 +69,7 @@ impl Naming {
         })
     }
 
-    /// The file is whole: gives it its name if it is worth it, and says so. What is worth nothing goes away.
+    /// Completes the file: gives it its name if it is worth it, and says so. What is worth nothing goes away.
     pub(super) fn finish(&self, at_any_rate: bool) -> Result<bool, SinkError> {
         if at_any_rate || self.files.keeps_empty() || self.is_worth_it() {
             self.name()?;
@@ -80,7 +80,7 @@ impl Naming {
         Ok(self.file.is_named())
     }
 
-    /// The capture that the file is, once it is whole and has its name.
+    /// The finished capture with its name.
     pub(super) fn captured(&self, summary: Summary, from_ns: u64) -> RecordedCapture {
         let file = RecordedCapture {
             path: self.file.path(),

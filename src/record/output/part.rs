@@ -1,4 +1,4 @@
-//! One file of a recording that goes on: a slice of it.
+//! One file of a series or ring: a slice of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,34 +18,34 @@ use crate::{
     },
 };
 
-/// Writes events of a recording into a capture of their own, with offsets and numbers that count from its beginning.
+/// Writes events of a recording into a separate capture, with offsets and numbers that start there.
 #[derive(Debug)]
 pub(super) struct Part {
     naming: Naming,
     writer: Pipeline<Lasting>,
-    /// Stored bytes when nothing but its beginning was there.
+    /// Stored bytes at the beginning of the part.
     began_bytes: u64,
     from_ns: u64,
     last_ns: u64,
-    /// Last number of each call, the capture's own included.
+    /// Last event number of each call, and of the capture itself.
     seqs: BTreeMap<u32, u64>,
     open: BTreeSet<u32>,
 }
 
-/// What a part is of.
+/// The description of a part.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub(super) template: &'a CaptureTemplate,
-    /// Kind and number, for [`SliceOf::range`].
+    /// Kind and number of the part, for [`SliceOf::range`].
     pub(super) range: String,
     pub(super) from_ns: u64,
-    /// Where it ends, when that is known.
+    /// End of the part, when it is known.
     pub(super) to_ns: u64,
-    /// The calls that are open at its beginning.
+    /// The open calls at its beginning.
     pub(super) carry: &'a ContinuedCalls,
-    /// What is said of it as a whole.
+    /// A note about the part as a whole.
     pub(super) note: Option<String>,
-    /// When it gets its name.
+    /// When the part gets its name.
     pub(super) named: When,
 }
 
@@ -108,12 +108,12 @@ impl Part {
         Ok(())
     }
 
-    /// Appends a remark.
+    /// Appends a remark of the recorder.
     pub(super) fn say(&mut self, call: u32, at_ns: u64, text: String) -> Result<(), SinkError> {
         self.remark(call, at_ns, RECORDER_AUTHOR, text)
     }
 
-    /// Appends a remark of somebody's.
+    /// Appends a remark with an author.
     pub(super) fn remark(&mut self, call: u32, at_ns: u64, author: &str, text: String) -> Result<(), SinkError> {
         let author = author.to_owned();
         self.put(call, at_ns, EventKind::Note(Note { author, text }))
@@ -152,7 +152,7 @@ impl Part {
         self.writer.stored_bytes()
     }
 
-    /// Whether it has this size, and is more than its own beginning: that may be larger than the size.
+    /// Whether the part has this size, and contains more than its own beginning: that may be larger than the size.
     pub(super) fn has_reached(&self, size: u64) -> bool {
         self.stored_bytes() >= size.max(2 * self.began_bytes)
     }
@@ -161,8 +161,8 @@ impl Part {
         self.from_ns
     }
 
-    /// Ends the file. Calls that are open go on elsewhere, and end here as cut. `None` when it held nothing and went away,
-    /// unless it is wanted at any rate.
+    /// Completes the file. Calls that are open go on elsewhere, and end here as cut. `None` when it held nothing and
+    /// went away, unless it is wanted at any rate.
     pub(super) fn finish(
         mut self,
         at_ns: u64,

@@ -1,4 +1,4 @@
-//! The flight recorder: keeps the last stretch of a recording, and writes it when something happens.
+//! The ring buffer of a flight recorder: keeps the last stretch of a recording, and writes it when something happens.
 //!
 //! The stretch lies in short temporary captures beside the output ([`Segment`]), so that memory stays flat however long
 //! it is. A trigger pins the pieces that are there; when the post-roll is over, a thread writes them into a dump while
@@ -22,14 +22,14 @@ use crate::{
     record::SinkError,
 };
 
-/// Pieces that a full ring has. More make its bound exact, fewer make fewer files.
+/// Number of segments of a full ring. More make its bound exact, fewer make fewer files.
 const PIECES: u64 = 16;
-/// How often the ring looks at the clock and the triggers when no event comes.
+/// How often the ring checks the clock and the triggers when no event comes.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
-/// Triggers that a dump tells of one by one.
+/// Number of triggers that a dump describes one by one.
 const TOLD: usize = 100;
 
-/// How much a ring keeps.
+/// Size of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RingBound {
@@ -39,30 +39,30 @@ pub enum RingBound {
     Bytes(u64),
 }
 
-/// How a ring works.
+/// Options of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RingOptions {
-    /// How much it keeps.
+    /// Size of the ring.
     pub bound: RingBound,
-    /// How long it records on after a trigger before the dump is written.
+    /// Time to continue recording after a trigger, before the dump is written.
     #[serde(
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required",
         default = "default_post_roll"
     )]
     pub post_roll: Duration,
-    /// A call that ends with an error status, broken or too late is a trigger. Default: it is.
+    /// Whether a call that ends with an error status, breaks or misses its deadline is a trigger. Default: it is.
     #[serde(default)]
     pub on_error: OnError,
-    /// Silence on all open calls for this long is a trigger. Default: none.
+    /// Silence on all open calls of this length is a trigger. Default: none.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional", default)]
     pub stall: Option<Duration>,
-    /// Dumps to keep, at least 1; older ones are removed. Default: all.
+    /// Number of dumps to keep, at least 1; older ones are removed. Default: all.
     #[serde(default)]
     pub keep: Option<usize>,
 }
 
-/// How long a ring records on after a trigger.
+/// Default time to continue recording after a trigger.
 const fn default_post_roll() -> Duration {
     Duration::from_secs(10)
 }
@@ -71,15 +71,15 @@ const fn default_post_roll() -> Duration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// They are.
+    /// They trigger a dump.
     #[default]
     Dump,
-    /// They are not.
+    /// They are ignored.
     Ignore,
 }
 
 impl RingOptions {
-    /// A ring that keeps this much, records on for 10 s after a trigger, and is triggered by failed calls.
+    /// A ring of this size that continues for 10 s after a trigger and is triggered by failed calls.
     #[must_use]
     pub fn new(bound: RingBound) -> Self {
         Self {
@@ -92,28 +92,28 @@ impl RingOptions {
     }
 }
 
-/// Keeps the last stretch of a recording.
+/// Keeps the last stretch of a recording in segments.
 #[derive(Debug)]
 pub(crate) struct Ring {
     names: Names,
     template: CaptureTemplate,
     options: RingOptions,
-    /// Who else asks for dumps.
+    /// Receives dump requests from elsewhere.
     triggers: TriggerQueue,
     segments: VecDeque<Arc<Segment>>,
     current: Option<OpenSegment>,
     carry: ContinuedCalls,
-    /// Stored bytes of every piece that was closed, those that are gone included.
+    /// Stored bytes of all closed segments, including deleted ones.
     closed_bytes: u64,
     pieces: u64,
-    /// Until the end.
+    /// The thread that writes dumps, until the end.
     dumper: Option<Dumper>,
     dumps: u64,
     pending: Option<Dump>,
-    /// Up to where the last dump went.
+    /// End of the last dump.
     dumped_ns: Option<u64>,
     last_ns: u64,
-    /// Silence before this does not count.
+    /// Silence before this time does not count.
     quiet_ns: u64,
     stalled: bool,
 }
@@ -165,7 +165,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Closes the piece that is being written, so that it can be read.
+    /// Closes the current segment, so that it can be read.
     fn close_piece(&mut self) -> Result<(), SinkError> {
         let Some(current) = self.current.take() else {
             return Ok(());
@@ -179,7 +179,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Whether the piece that is being written is large or long enough.
+    /// Whether the current segment is large or long enough.
     fn is_piece_full(&self, at_ns: u64) -> bool {
         self.current.as_ref().is_some_and(|piece| match self.options.bound {
             RingBound::Bytes(bytes) => piece.stored_bytes() >= bytes / PIECES,
@@ -189,7 +189,7 @@ impl Ring {
         })
     }
 
-    /// Lets go of what is too old or too much.
+    /// Drops the oldest segments beyond the ring's size.
     fn expire(&mut self, at_ns: u64) {
         match self.options.bound {
             RingBound::Bytes(bytes) => {
@@ -210,7 +210,7 @@ impl Ring {
         }
     }
 
-    /// Something happened: a dump is begun, or it is part of the one that is under way.
+    /// Handles a trigger: a dump is begun, or it is part of the one that is under way.
     fn trigger(&mut self, trigger: Trigger) {
         if let Some(pending) = &mut self.pending {
             if pending.triggers.len() < TOLD {
@@ -243,7 +243,7 @@ impl Ring {
         });
     }
 
-    /// Hands the dump over when its post-roll is past.
+    /// Submits the dump when its post-roll is over.
     fn settle(&mut self, at_ns: u64) -> Result<(), SinkError> {
         if self.pending.as_ref().is_some_and(|pending| at_ns > pending.to_ns) {
             self.hand_over()?;
@@ -263,7 +263,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Looks at the triggers, and at how long it has been quiet.
+    /// Checks the triggers and the length of the silence.
     fn look(&mut self, at_ns: u64) -> Result<(), SinkError> {
         for trigger in self.triggers.take() {
             self.settle(trigger.offset_ns)?;
@@ -288,7 +288,7 @@ impl Ring {
         self.settle(at_ns)
     }
 
-    /// Until now, nothing could come.
+    /// Notes that no event could arrive until now.
     pub(super) fn resumed(&mut self, now_ns: u64) {
         self.quiet_ns = now_ns;
     }
@@ -375,7 +375,7 @@ impl Drop for Ring {
     }
 }
 
-/// What is wrong with an ending, when it is a failure.
+/// Describes an ending that is a failure.
 fn failure(ending: &Ending) -> Option<String> {
     match ending {
         Ending::Status(status) if status.code == 0 => None,
@@ -390,7 +390,7 @@ fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Text that is not a bound.
+/// The error for an invalid ring size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither a time of at least 1s nor a size of at least 1MB; write 5m, 90s, 500MB or 64MiB")]
 pub struct BoundError(String);
@@ -405,7 +405,7 @@ impl RingBound {
 impl FromStr for RingBound {
     type Err = BoundError;
 
-    /// A time when it has a unit of time (`5m`, `90s`), a size when it has one of sizes (`500MB`, `64M`).
+    /// Parses a ring size: a time with a unit (`5m`, `90s`), or a size with a unit (`500MB`, `64M`).
     fn from_str(text: &str) -> Result<Self, BoundError> {
         let fail = || BoundError(text.to_owned());
         // A number alone may be either.

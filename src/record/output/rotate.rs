@@ -19,10 +19,10 @@ use crate::{
 pub struct RotateOptions {
     /// Stored bytes after which the next capture begins. Default: no limit.
     pub size: Option<u64>,
-    /// Time that one capture spans, by the offsets of its events. Default: no limit.
+    /// Longest time of one capture, by the offsets of its events. Default: no limit.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub interval: Option<Duration>,
-    /// Captures to keep, the one that is being written included, at least 1; older ones are removed. Default: all.
+    /// Number of captures to keep, the current one included, at least 1; older ones are removed. Default: all.
     pub keep: Option<usize>,
 }
 

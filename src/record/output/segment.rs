@@ -1,4 +1,4 @@
-//! A piece of the ring: a temporary capture that goes away with its last user.
+//! A segment of the ring: a temporary capture that goes away with its last user.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,14 +11,14 @@ use crate::{
     record::{Sink as _, SinkError, pipeline::Pipeline},
 };
 
-/// A closed piece. Its file is removed when it is dropped.
+/// A closed segment. Its file is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Segment {
     file: TemporaryFile,
     pub(super) from_ns: u64,
     pub(super) last_ns: u64,
     pub(super) stored_bytes: u64,
-    /// The calls that were open when it began.
+    /// The calls that were open at its beginning.
     pub(super) opening: ContinuedCalls,
 }
 
@@ -27,7 +27,7 @@ impl Segment {
         &self.file.path
     }
 
-    /// Leaves the file where it is: what should have been made of it could not be written.
+    /// Keeps the file on disk: what should have been made of it could not be written.
     pub(super) fn save(&self) {
         self.file.kept.store(true, Ordering::Relaxed);
     }
@@ -50,7 +50,7 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// The piece that is being written.
+/// The current segment.
 #[derive(Debug)]
 pub(super) struct OpenSegment {
     // Before the file's guard, so that a writer that is dropped unfinished writes into a file that is there.
@@ -59,7 +59,7 @@ pub(super) struct OpenSegment {
     from_ns: u64,
     last_ns: u64,
     opening: ContinuedCalls,
-    /// It holds events.
+    /// True when the segment contains events.
     begun: bool,
 }
 
@@ -111,7 +111,7 @@ impl OpenSegment {
         self.writer.stored_bytes()
     }
 
-    /// Leaves the file where it is, when it holds something: it could not be written on.
+    /// Keeps the file on disk, when it contains something: it could not be written on.
     pub(super) fn save(&self) {
         self.file.kept.store(self.begun, Ordering::Relaxed);
     }

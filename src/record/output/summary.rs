@@ -1,4 +1,4 @@
-//! What a finished recording has made.
+//! The summary of a finished recording.
 
 use super::{RecordedCapture, RecordingFiles};
 use crate::{
@@ -9,25 +9,26 @@ use crate::{
 /// Summary of a finished recording.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordingSummary {
-    /// The captures that are there, oldest first.
+    /// The existing captures, oldest first.
     pub files: Vec<RecordedCapture>,
-    /// Captures that were finished and removed again, to keep no more than was asked for.
+    /// Number of completed captures that were deleted again, because of the limit on their number.
     pub removed: u64,
-    /// Totals of all captures, removed ones included; the digest is that of the only one, else zero. A call that is in
+    /// Totals of all captures, including deleted ones; the digest is that of the only one, else zero. A call that is in
     /// several captures counts in each.
     pub summary: Summary,
     /// Chunks by the codec that stored them.
     pub codecs: CodecCounts,
-    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    /// Chunks with a cheaper codec than the preferred one, because the stream was faster.
     pub cheaper_chunks: u64,
-    /// Calls that were left out because they ended with OK; see [`RecordingOptions::only_errors`](crate::record::RecordingOptions::only_errors).
+    /// Calls that were left out because they ended with OK; see
+    /// [`RecordingOptions::only_errors`](crate::record::RecordingOptions::only_errors).
     pub left_out: u64,
-    /// Calls that it kept before they had ended.
+    /// Calls that were recorded before it was known how they end.
     pub undecided: u64,
 }
 
 impl RecordingSummary {
-    /// Adds a file, unless it held nothing.
+    /// Adds a file, unless it is empty.
     pub(super) fn extend(&mut self, file: Option<(RecordedCapture, pipeline::Written)>) {
         if let Some(file) = file {
             self.add(file);
@@ -62,7 +63,7 @@ impl RecordingSummary {
         self.files.push(file);
     }
 
-    /// The digest of the capture, when the recording is one.
+    /// The digest of the capture, when the recording is a single one.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         (self.files.len() == 1 && self.removed == 0).then_some(self.summary.digest)

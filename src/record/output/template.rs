@@ -1,4 +1,4 @@
-//! How the files of a series or a ring are made.
+//! The common settings of the files of a recording.
 
 use std::{
     fs::File,
@@ -19,28 +19,28 @@ use crate::{
 
 use super::RecordingFiles;
 
-/// Below this, a chunk's own head would weigh.
+/// Smallest chunk: below it, the chunk's head would take too large a part.
 const SMALLEST_CHUNK: usize = 4 << 10;
 
-/// What every file of a recording has in common.
+/// The common settings of the files of a recording.
 #[derive(Debug, Clone)]
 pub(crate) struct CaptureTemplate {
-    /// What a capture says of the recording as a whole.
+    /// Header for each file.
     pub header: Header,
     /// When chunks are closed.
     pub chunks: WriterOptions,
-    /// Who compresses them.
+    /// The thread pool that compresses.
     pub compression: CompressionPool,
-    /// How.
+    /// The codecs, in the order of preference.
     pub codecs: CodecPreference,
-    /// Chunks that may be under way at once.
+    /// Largest number of chunks in progress.
     pub room: NonZeroUsize,
-    /// The files that are made.
+    /// The files that have been made.
     pub files: RecordingFiles,
 }
 
 impl CaptureTemplate {
-    /// For files that are closed at some size: chunks are small enough for that size to mean something.
+    /// Settings for files that are closed at some size: chunks are small enough for that size to mean something.
     #[must_use]
     pub(super) fn for_files_of(mut self, file_bytes: u64) -> Self {
         let chunk_bytes = usize::try_from(file_bytes / 16).unwrap_or(usize::MAX);
@@ -48,13 +48,13 @@ impl CaptureTemplate {
         self
     }
 
-    /// Begins a capture that survives a power failure once it is finished.
+    /// Begins a capture, which is synced when it is finished.
     pub(super) fn capture(&self, file: Arc<RecordedFile>, header: &Header) -> Result<Pipeline<Lasting>, FileError> {
         let path = file.path();
         self.begin(Lasting::Synced { file, begun: false }, &path, header)
     }
 
-    /// Begins a piece that is not meant to last.
+    /// Begins a temporary segment.
     pub(super) fn piece(&self, file: File, path: &Path) -> Result<Pipeline<Lasting>, FileError> {
         let mut header = self.header.clone();
         // It may be larger than the piece, and the dump has it.
@@ -74,12 +74,12 @@ impl CaptureTemplate {
     }
 }
 
-/// A file, and whether it is worth waiting for the disk.
+/// Whether a file is synced to disk.
 #[derive(Debug)]
 pub(super) enum Lasting {
     Synced {
         file: Arc<RecordedFile>,
-        /// The header has been synced.
+        /// True when the header has been synced.
         begun: bool,
     },
     Fleeting(File),

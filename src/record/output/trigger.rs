@@ -1,21 +1,21 @@
-//! What makes a ring write a dump.
+//! Triggers of a ring's dump.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Triggers that wait to be looked at, at most: the ring looks several times a second, and a dump tells of its first
-/// triggers only.
+/// Largest number of pending triggers: the ring looks several times a second, and a dump tells of its first triggers
+/// only.
 const MAX_WAITING: usize = 64;
 
-/// Reason and time of a capture of a ring.
+/// Cause and time of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
     /// Nanoseconds since the recording began.
     pub offset_ns: u64,
-    /// What it was, and where.
+    /// Description of the cause, with its place.
     pub what: String,
 }
 
-/// Triggers a ring; clones trigger the same ring.
+/// Collects dump requests for a ring; clones trigger the same ring.
 ///
 /// ```
 /// use grpc_capture::record::{Trigger, TriggerQueue};
@@ -28,7 +28,7 @@ pub struct TriggerQueue {
 }
 
 impl TriggerQueue {
-    /// Asks for a dump. It is begun at the ring's next look: with the next event, or within a fifth of a second.
+    /// Requests a dump. It is begun at the ring's next look: with the next event, or within a fifth of a second.
     pub fn push(&self, trigger: Trigger) {
         let mut waiting = self.lock();
         if waiting.len() < MAX_WAITING {
@@ -36,7 +36,7 @@ impl TriggerQueue {
         }
     }
 
-    /// What was asked for since the last look.
+    /// Takes the requests since the last call.
     pub(super) fn take(&self) -> Vec<Trigger> {
         std::mem::take(&mut self.lock())
     }

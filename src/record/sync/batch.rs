@@ -1,33 +1,33 @@
-//! Bytes on their way to the end of a file, by whole blocks.
+//! Buffered bytes for the end of a file, written in whole blocks.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
 use super::recorded::changed;
 
-/// Direct writes begin and end at multiples of this, in the file and in memory. Disks ask for 512 or 4,096.
+/// Alignment of direct writes, in the file and in memory. Disks ask for 512 or 4,096.
 pub(super) const BLOCK: usize = 4096;
-/// So much is gathered for one write at most.
+/// Largest size of one write.
 pub(super) const ROOM: usize = 2 << 20;
 
-/// Both ways into one file.
+/// Two handles of one file, for direct and for cached writes.
 pub(super) struct Ways {
-    /// Past the page cache, by whole blocks.
+    /// Writes past the page cache, in whole blocks.
     pub(super) direct: File,
-    /// Through it: for the last block, which is seldom whole. What comes next writes it again.
+    /// Writes through the page cache: for the last block, which is seldom whole. What comes next writes it again.
     pub(super) cached: File,
 }
 
-/// Bytes for the end of a file, from the beginning of a block on.
+/// Bytes for the end of a file, starting at a block boundary.
 #[derive(Debug)]
 pub(super) struct Batch {
     memory: Vec<u8>,
-    /// Where the bytes begin in `memory`: the address of a block.
+    /// Start of the bytes in `memory`: the address of a block.
     base: usize,
-    /// Their number.
+    /// Number of bytes.
     len: usize,
-    /// Where they belong in the file.
+    /// Position of the bytes in the file.
     at: u64,
-    /// So many of them the file has.
+    /// Number of bytes that are written already.
     done: usize,
 }
 
@@ -52,12 +52,12 @@ impl Batch {
         self.len == ROOM
     }
 
-    /// The first block.
+    /// The bytes of the first block.
     fn block(&mut self) -> &mut [u8] {
         &mut self.memory[self.base..self.base + BLOCK]
     }
 
-    /// A batch that goes on at the end of a file.
+    /// A batch that continues at the end of a file.
     pub(super) fn behind(ways: &Ways) -> io::Result<Self> {
         let mut batch = Self::new()?;
         let end = ways.cached.metadata()?.len();
@@ -73,7 +73,7 @@ impl Batch {
         }
     }
 
-    /// Empties the batch to go on behind another, once that is written: with the last part of its blocks.
+    /// Empties the batch to continue after another one, once that is written: with the last part of its blocks.
     pub(super) fn go_on_behind(&mut self, other: &Self) {
         let part = &other.memory[other.base + other.blocks()..other.base + other.len];
         self.block()[..part.len()].copy_from_slice(part);
@@ -81,7 +81,7 @@ impl Batch {
         (self.len, self.done) = (part.len(), part.len());
     }
 
-    /// Takes as many of the bytes as there is room for.
+    /// Takes as many of the bytes as fit.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(ROOM - self.len);
         let from = self.base + self.len;
@@ -90,7 +90,7 @@ impl Batch {
         taken
     }
 
-    /// Gives the file what it does not have.
+    /// Writes the bytes that are not written yet.
     pub(super) fn write(&mut self, ways: &Ways) -> io::Result<()> {
         let found = ways.cached.metadata()?.len();
         if found != self.end() {
@@ -107,17 +107,17 @@ impl Batch {
         Ok(())
     }
 
-    /// Bytes in whole blocks.
+    /// Number of bytes in whole blocks.
     const fn blocks(&self) -> usize {
         self.len - self.len % BLOCK
     }
 
-    /// What the file does not have …
+    /// The bytes that are not written yet …
     pub(super) fn rest(&self) -> &[u8] {
         &self.memory[self.base + self.done..self.base + self.len]
     }
 
-    /// … and where it belongs.
+    /// … and their position.
     pub(super) const fn end(&self) -> u64 {
         self.at + self.done as u64
     }

@@ -1,4 +1,4 @@
-//! Past the page cache: much that is written in a short time goes to the disk from our own memory.
+//! Direct writes past the page cache: much that is written in a short time goes to the disk from our own memory.
 //!
 //! Through the page cache, each byte is copied into a page that has to be found for it and is written from there: measured
 //! on two cores at 800 MB/s, 0.4 of a core, against 0.1 for direct writes. That is what a stream needs that is as fast as
@@ -22,16 +22,16 @@ use super::{
     recorded::changed,
 };
 
-/// The end of a file that is written past the page cache, by a thread of its own: while one write is under way, the next is
+/// Writes the end of a file past the page cache, on a separate thread: while one write is under way, the next is
 /// gathered, and the busier the disk is the more of it.
 #[derive(Debug)]
 pub(super) struct Direct {
     shared: Arc<Shared>,
-    /// For how long there was no room, since this was asked.
+    /// Time spent waiting for room, since the last query.
     waited: Duration,
 }
 
-/// What the thread shares.
+/// State shared with the thread.
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
@@ -41,19 +41,19 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     gathered: Batch,
-    /// What is gathered is to be written.
+    /// True when the buffered data is to be written.
     due: bool,
-    /// No more batches.
+    /// True when no more batches come.
     over: bool,
     thread: Thread,
-    /// What it could not write.
+    /// The data that could not be written.
     failed: Option<Batch>,
 }
 
-/// What the thread does.
+/// State of the thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Thread {
-    /// It waits.
+    /// It waits for data.
     Idle,
     /// It writes a batch.
     Writing,
@@ -62,7 +62,7 @@ enum Thread {
 }
 
 impl Direct {
-    /// Goes on at the end of `file`; each batch that is written adds one to `unsynced`, for the length of the file.
+    /// Continues at the end of `file`; each batch that is written adds one to `unsynced`, for the length of the file.
     ///
     /// # Errors
     /// When the file system has no direct writes, or the file is none, but a pipe.
@@ -100,7 +100,7 @@ impl Direct {
         })
     }
 
-    /// Takes as many of the bytes as there is room for.
+    /// Takes as many of the bytes as fit.
     ///
     /// # Errors
     /// When what was taken before could not be written.
@@ -115,7 +115,7 @@ impl Direct {
         Ok(state.gathered.take(bytes))
     }
 
-    /// Lets all that was taken be written, as soon as the disk is free.
+    /// Starts writing everything taken, as soon as the disk is free.
     ///
     /// # Errors
     /// When what was taken before could not be written.
@@ -125,7 +125,7 @@ impl Direct {
         self.shared.wait(state, |_| false).map(drop)
     }
 
-    /// Waits until all that was taken is written.
+    /// Waits until everything taken is written.
     ///
     /// # Errors
     /// When that failed.
@@ -135,12 +135,12 @@ impl Direct {
         self.shared.wait(state, State::is_busy).map(drop)
     }
 
-    /// For how long there was no room, since this was asked.
+    /// Time spent waiting for room, since the last query.
     pub(super) fn waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
 
-    /// Writes what is not written yet to `file`, which goes on behind it.
+    /// Writes the remaining data to `file`, which continues after it.
     ///
     /// # Errors
     /// When that fails. What failed before is tried again, and has no other error.
@@ -183,7 +183,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes the thread, and waits for as long as there is something to wait for.
+    /// Wakes the thread and waits while the condition holds.
     fn wait<'a>(
         &self,
         state: MutexGuard<'a, State>,
@@ -201,7 +201,7 @@ impl Shared {
         }
     }
 
-    /// Lets the thread end, and waits for the batch that is under way.
+    /// Ends the thread after the batch in progress.
     fn end(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
         state.over |= state.thread != Thread::Gone;
@@ -211,11 +211,11 @@ impl Shared {
     }
 }
 
-/// The thread's side.
+/// The thread's side of the shared state.
 struct Hand(Arc<Shared>);
 
 impl Hand {
-    /// Writes what is due, until it is over or fails.
+    /// Writes batches until the end or a failure.
     fn run(&self, mut batch: Batch, ways: &Ways, unsynced: &AtomicU64) {
         let changed = &self.0.changed;
         loop {
@@ -252,7 +252,7 @@ impl Drop for Hand {
     }
 }
 
-/// Something was not written, or the thread died with a batch in its hands.
+/// The error that data was not written, or the thread died with a batch.
 fn lost() -> io::Error {
     io::Error::other("the thread that writes to the disk stopped")
 }
@@ -275,7 +275,7 @@ mod tests {
     use crate::record::sync::batch::{BLOCK, ROOM};
 
     impl Direct {
-        /// Where there are no direct writes: all through the page cache.
+        /// Reports that direct writes are not available: all through the page cache.
         pub(in crate::record::sync) fn through(file: &File) -> Self {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             let direct = OpenOptions::new().read(true).write(true).open(path).unwrap();
@@ -283,14 +283,14 @@ mod tests {
             Self::with(Ways { direct, cached }, Arc::default()).unwrap()
         }
 
-        /// On a disk that takes no direct write.
+        /// A disk that refuses direct writes, for tests.
         pub(in crate::record::sync) fn refused(file: &File, path: &Path) -> Self {
             let (direct, cached) = (File::open(path).unwrap(), file.try_clone().unwrap());
             Self::with(Ways { direct, cached }, Arc::default()).unwrap()
         }
     }
 
-    /// A file that holds `begun` bytes, written past the page cache where the file system can.
+    /// A file of `begun` bytes, written past the page cache where the file system supports it.
     fn begin(begun: &[u8]) -> (tempfile::NamedTempFile, Direct) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(begun).unwrap();

@@ -1,19 +1,19 @@
-//! What another program may do to a file while it is recorded.
+//! Changes by other programs to a file that is being recorded.
 
 use thiserror::Error;
 
 /// Another program changed the file while it was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum Meddling {
-    /// It wrote over what was there.
+    /// Existing data was overwritten.
     #[error("another program wrote into the file while it was recorded")]
     Overwritten,
-    /// It made the file longer or shorter.
+    /// The length of the file was changed.
     #[error("another program changed the file while it was recorded: it has {found} bytes, and {written} were written")]
     Resized {
-        /// Bytes that the file has.
+        /// Actual length in bytes.
         found: u64,
-        /// Bytes that were written.
+        /// Number of bytes written.
         written: u64,
     },
 }

@@ -1,35 +1,35 @@
-//! When to write past the page cache.
+//! Decides when to write past the page cache.
 
 use std::time::{Duration, Instant};
 
-/// So much in a second is much.
+/// Bytes per second from which direct writes are considered.
 pub(super) const MUCH: u64 = 16 << 20;
 const SECOND: Duration = Duration::from_secs(1);
-/// A disk that keeps up lets the writer wait for no more than a quarter of the time, or while it writes as many bytes in a
-/// second as here: so fast do chunks come when a recorder makes up for what has waited.
+/// Limit on the wait for a disk that keeps up: a quarter of the time, or the time to write at this rate in bytes per
+/// second: so fast do chunks come when a recorder makes up for what has waited.
 const FAST: u64 = 750_000_000;
-/// What the writer waits beyond that adds up, and this much is too much: a stall of about 25 ms, or 30 ms of a stream of
-/// 800 MB/s into a disk of 300. The queue of a recorder bridges more.
+/// Largest accumulated wait beyond that: a stall of about 25 ms, or 30 ms of a stream of 800 MB/s into a disk of 300.
+/// The queue of a recorder bridges more.
 const TOO_LATE: Duration = Duration::from_millis(15);
-/// Direct writes that took too long are tried again a second or two later; after this at most, when they never last longer
-/// than they rested.
+/// Longest pause before direct writes are tried again; after this at most, when they never last longer than they
+/// rested.
 const LONGEST_REST: Duration = Duration::from_secs(64);
 
-/// Tells from how much is written, and how long that takes, whether to go past the page cache.
+/// Chooses between direct and cached writes, by the amount of data and the time that writing takes.
 #[derive(Debug)]
 pub(super) struct Pace {
     direct: bool,
-    /// Since when, and how much, is counted.
+    /// Start of the current measurement, and the bytes since then.
     since: Instant,
     bytes: u64,
-    /// The last time that was told of.
+    /// Time of the last call.
     now: Instant,
-    /// What the writer waited beyond the disk's share of the time.
+    /// Accumulated wait beyond the limit.
     late: Duration,
-    /// The last change.
+    /// Time of the last change.
     changed: Instant,
     rest: Duration,
-    /// Not before this.
+    /// Earliest time of the next change.
     earliest: Instant,
 }
 
@@ -47,8 +47,8 @@ impl Pace {
         }
     }
 
-    /// At `now`, this many bytes more are written, and the disk was waited for this long. Answers whether the next go past the
-    /// page cache.
+    /// Decides at `now`, after this many more bytes and this long a wait for the disk. Answers whether the next go past
+    /// the page cache.
     pub(super) fn is_direct(&mut self, now: Instant, bytes: u64, waited: Duration) -> bool {
         let fast = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / FAST);
         let fair = fast.max(now.saturating_duration_since(self.now) / 4);
@@ -92,7 +92,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Tells of `times` writes of 1 MiB, one every `every`, with a wait of `waited`.
+    /// Simulates `times` writes of 1 MiB, one every `every`, each with a wait of `waited`.
     fn run(pace: &mut Pace, times: u32, every: Duration, waited: Duration) -> Vec<bool> {
         let from = pace.now;
         let tell = |at| pace.is_direct(from + every * at, 1 << 20, waited);

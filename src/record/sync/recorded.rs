@@ -1,4 +1,4 @@
-//! A file that is recorded into: its name, and whether it still holds what was written.
+//! The file of a recording: its name, and whether it still holds what was written.
 
 use std::{
     fs::{File, Metadata},
@@ -17,27 +17,27 @@ use std::{
 use super::meddling::Meddling;
 use crate::file::{NewFile, create_first, create_private};
 
-/// So much of the beginning of a file is read again at its end, 32 MiB: the header and all that most captures hold, in a
-/// few milliseconds. Of what is larger, the length tells.
+/// Size of the beginning of a file that is verified at its end, 32 MiB: the header and all that most captures hold, in
+/// a few milliseconds. Of what is larger, the length tells.
 const CHECKED: u64 = 32 << 20;
-/// Bytes read at once.
+/// Number of bytes read at once.
 const PIECE: usize = 1 << 20;
 
-/// A file that is recorded into. It gets its name when it holds something, and at each chunk and at its end it is looked at
+/// The file of a recording. It gets its name when it holds something, and at each chunk and at its end it is looked at
 /// whether somebody else removed it, replaced it, or wrote into it.
 #[derive(Debug)]
 pub(crate) struct RecordedFile {
     file: File,
     new: Mutex<NewFile>,
-    /// The name that it was to have, when another program took that.
+    /// The name that was asked for, when another program had taken it.
     taken: Mutex<Option<PathBuf>>,
-    /// Where its content was copied to, after somebody removed it.
+    /// The path of the copy, after the file was removed.
     rescued: Mutex<Option<PathBuf>>,
-    /// Bytes that it holds at least …
+    /// Lower bound of the file's length …
     written: AtomicU64,
-    /// … and at most: with those of a write that is under way.
+    /// … and upper bound: with those of a write that is under way.
     handed: AtomicU64,
-    /// The next write looks at the length first.
+    /// True when the next write checks the length first.
     look: AtomicBool,
     beginning: Mutex<Beginning>,
 }
@@ -89,37 +89,37 @@ impl RecordedFile {
         }))
     }
 
-    /// Where its content lies: under its name, beside it as long as it has none, or where it was rescued to.
+    /// The current path of the content: under its name, beside it as long as it has none, or where it was rescued to.
     #[must_use]
     pub(crate) fn place(&self) -> PathBuf {
         let rescued = lock(&self.rescued).clone();
         rescued.unwrap_or_else(|| lock(&self.new).place().to_owned())
     }
 
-    /// The name that it has, or is to have.
+    /// The final name, now or later.
     #[must_use]
     pub(crate) fn path(&self) -> PathBuf {
         lock(&self.new).path().to_owned()
     }
 
-    /// The name that it was to have, when it has another because that was taken.
+    /// The name that was asked for, when it was taken and the file has another.
     #[must_use]
     pub(crate) fn taken(&self) -> Option<PathBuf> {
         lock(&self.taken).clone()
     }
 
-    /// True when it has its name; without, it goes away when it is let go of.
+    /// True when the file has its name; without, it goes away when it is let go of.
     #[must_use]
     pub(crate) fn is_named(&self) -> bool {
         lock(&self.new).is_named()
     }
 
-    /// True when nothing exists under its name.
+    /// True when no file has the name.
     pub(in crate::record) fn is_name_free(&self) -> bool {
         self.path().symlink_metadata().is_err()
     }
 
-    /// Gives it its name; one that is like it, when somebody took that.
+    /// Gives the file its name; one that is like it, when somebody took that.
     ///
     /// # Errors
     /// When the folder takes no name any more. What was written then stays beside the name.
@@ -142,12 +142,12 @@ impl RecordedFile {
         named.inspect_err(|_| new.stay())
     }
 
-    /// Makes what was written survive a power failure.
+    /// Syncs the written data to disk.
     pub(in crate::record) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// The file itself.
+    /// The open file.
     pub(super) const fn file(&self) -> &File {
         &self.file
     }
@@ -171,29 +171,29 @@ impl RecordedFile {
         }
     }
 
-    /// So many bytes may be written from now on.
+    /// Allows this many further bytes to be written.
     pub(super) fn hand(&self, bytes: usize) {
         self.handed.fetch_add(bytes as u64, Ordering::AcqRel);
     }
 
-    /// Of `bytes` that were handed, so many were taken.
+    /// Notes how many of the `bytes` that were handed over were written.
     pub(super) fn took(&self, bytes: &[u8], taken: usize) {
         self.handed.fetch_sub((bytes.len() - taken) as u64, Ordering::AcqRel);
         lock(&self.beginning).add(&bytes[..taken]);
     }
 
-    /// Everything that was handed is in the file.
+    /// Notes that everything handed over is in the file.
     pub(super) fn settled(&self) {
         self.written
             .store(self.handed.load(Ordering::Acquire), Ordering::Release);
     }
 
-    /// A chunk ends here: before the next, the file is looked at.
+    /// Ends a chunk: before the next, the file is looked at.
     pub(in crate::record) fn end_chunk(&self) {
         self.look.store(true, Ordering::Relaxed);
     }
 
-    /// Looks at the file while it may be written to.
+    /// Checks the file while it may be written to.
     ///
     /// # Errors
     /// `NotFound` when it was removed; what was changed, else.
@@ -211,7 +211,7 @@ impl RecordedFile {
         }
     }
 
-    /// Looks at the file while nothing is being written.
+    /// Checks the file while nothing is being written.
     ///
     /// # Errors
     /// When it was removed, with the place where its content is; when it was changed.
@@ -231,7 +231,7 @@ impl RecordedFile {
         }
     }
 
-    /// Looks at the whole file, once everything is written.
+    /// Checks the whole file, once everything is written.
     ///
     /// # Errors
     /// As [`check_exactly`](Self::check_exactly); when it lost its name; when its beginning was written over.
@@ -268,7 +268,7 @@ impl RecordedFile {
         io::Error::new(io::ErrorKind::NotFound, text)
     }
 
-    /// Copies a file that is gone to a place that is there; the error that tells of both.
+    /// Copies a removed file to an existing folder; the error that tells of both.
     pub(super) fn rescue(&self) -> io::Error {
         let (path, named) = (self.path(), self.is_named());
         let what = match path.symlink_metadata() {
@@ -305,7 +305,7 @@ impl RecordedFile {
     }
 }
 
-/// Somebody else made the file longer or shorter.
+/// The error that another program changed the length of the file.
 pub(super) fn changed(found: u64, written: u64) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, Meddling::Resized { found, written })
 }

@@ -24,16 +24,16 @@ use crate::{
     model::event::{Direction, Message, Metadata, Status},
 };
 
-/// What the server says next.
+/// The next part of the server's answer.
 #[derive(Debug)]
 pub(super) enum Answer {
     Message(Message),
     Status(Status),
-    /// No status came; the text tells why.
+    /// The call ended without a status; the text tells why.
     Broken(String),
 }
 
-/// A call on the wire.
+/// A call in progress.
 #[derive(Debug)]
 pub(super) struct Conversation {
     channel: Channel,
@@ -94,7 +94,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Sends a request as it was recorded; false when the server takes no more.
+    /// Sends a recorded request; false when the server takes no more.
     pub(super) async fn send(&mut self, message: Message, limit: Duration) -> bool {
         let (Some(requests), Some(prefix)) = (&self.requests, prefix(message.compressed, message.data.len())) else {
             return false;
@@ -103,12 +103,12 @@ impl Conversation {
         matches!(timeout(limit, requests.send(framed)).await, Ok(Ok(())))
     }
 
-    /// Says that no request follows.
+    /// Ends the requests.
     pub(super) fn half_close(&mut self) {
         self.requests = None;
     }
 
-    /// The initial metadata, as far as it has come.
+    /// The initial metadata, once it has arrived.
     pub(super) fn head(&self) -> Metadata {
         match &self.response {
             State::Reading { head, .. } | State::Over { head } => metadata(head),
@@ -116,13 +116,13 @@ impl Conversation {
         }
     }
 
-    /// How the answers are compressed.
+    /// The encoding of the answers.
     pub(super) fn encoding(&self) -> String {
         let head = self.head();
         head.get_text("grpc-encoding").unwrap_or(NO_ENCODING).to_owned()
     }
 
-    /// The next answer, or the end. Safe to drop and to call again.
+    /// The next answer, or the end of the call. Safe to drop and to call again.
     pub(super) async fn next(&mut self) -> Answer {
         loop {
             let (head, body) = match &mut self.response {
@@ -193,7 +193,7 @@ impl Conversation {
     }
 }
 
-/// A body of messages that come one by one.
+/// A request body of messages that are sent one by one.
 struct Requests(mpsc::Receiver<Bytes>);
 
 impl HttpBody for Requests {

@@ -1,14 +1,14 @@
-//! What Jira answered.
+//! An answer from Jira.
 
 use serde_json::Value;
 
 use super::{credentials::Credentials, error::AttachError, issue_key::IssueKey};
 use crate::das::focus::parse_body;
 
-/// Characters of an odd answer that are quoted.
+/// Number of characters quoted from an unexpected answer.
 const QUOTED: usize = 200;
 
-/// What was answered.
+/// An answer from Jira.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) url: String,
@@ -37,7 +37,7 @@ impl Answer {
         value.ok_or_else(|| self.odd("a JSON body"))
     }
 
-    /// Why it was refused, in Jira's words; a page for people says nothing that fits into a line.
+    /// The reason of a refusal, in Jira's words; a page for people says nothing that fits into a line.
     pub(super) fn reason(&self) -> String {
         if let Ok(value) = parse_body(&self.body) {
             return reason(&value);
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// Jira's own words: `errorMessages`, and `errors` by field.
+/// The reason in Jira's words: `errorMessages`, and `errors` by field.
 fn reason(answer: &Value) -> String {
     let messages = answer["errorMessages"].as_array().into_iter().flatten();
     let mut said: Vec<_> = messages.filter_map(Value::as_str).map(str::to_owned).collect();

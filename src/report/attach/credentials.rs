@@ -1,15 +1,15 @@
-//! Who asks.
+//! Credentials for Jira.
 
 use std::fmt;
 
-/// Who asks. The token is never shown, not even for debugging.
+/// Credentials for Jira. The token is never shown, not even for debugging.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A personal access token (Server and Data Center): `Authorization: Bearer`.
     Token(String),
     /// An account and its API token (Cloud), or its password: basic authentication.
     Basic {
-        /// The account: an e-mail address on Cloud.
+        /// Name of the account: an e-mail address on Cloud.
         user: String,
         /// Its API token or password.
         token: String,

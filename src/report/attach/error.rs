@@ -1,24 +1,24 @@
-//! Why something could not be put on a ticket.
+//! Errors of uploads to Jira.
 
 use std::{error::Error, io, path::PathBuf, time::Duration};
 
 use crate::tap::tls::{TlsError, remedy::TlsAdvice};
 
-/// Why a file or a comment did not get onto the issue.
+/// Errors of uploads to Jira.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// The address of Jira cannot be used.
+    /// The address of Jira is invalid.
     #[error("`{url}` is no address of a Jira: {problem}; write it like https://jira.example.com")]
     Url {
-        /// What was given.
+        /// The given address.
         url: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The issue's key cannot be one.
+    /// The issue key is invalid.
     #[error("`{key}` is no issue key; write it like DAS-123")]
     Key {
-        /// What was given.
+        /// The given key.
         key: String,
     },
     /// The TLS options cannot be used.
@@ -30,98 +30,98 @@ pub enum AttachError {
     /// The file cannot be read.
     #[error("could not read {path} to attach it: {source}")]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
-    /// Jira takes no attachments at all.
+    /// Jira has attachments disabled.
     #[error("this Jira takes no attachments; its administrator can allow them")]
     Disabled,
-    /// The file is larger than Jira takes.
+    /// The file is larger than Jira allows.
     #[error(
         "{path} is {size} bytes and Jira takes {}{}",
         limit.map_or_else(|| "less".to_owned(), |limit| format!("at most {limit}")),
         if said.is_empty() { String::new() } else { format!(" ({said})") }
     )]
     TooLarge {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Its bytes.
+        /// Size in bytes.
         size: u64,
-        /// What Jira takes, where it says so.
+        /// Jira's limit, where it is known.
         limit: Option<u64>,
-        /// What Jira says of it.
+        /// Jira's message.
         said: String,
     },
     /// No connection was made; nothing was sent.
     #[error("could not connect to {url} within {limit:?}: {reason}; is the address right?")]
     NotConnected {
-        /// Where to.
+        /// URL of the server.
         url: String,
-        /// How long it was tried.
+        /// Time limit of the attempts.
         limit: Duration,
-        /// What the last attempt said.
+        /// Error of the last attempt.
         reason: String,
     },
     /// The TLS handshake failed; nothing was sent.
     #[error("could not agree on TLS with {url}: {reason}; {remedy}")]
     Handshake {
-        /// With whom.
+        /// URL of the server.
         url: String,
-        /// What failed.
+        /// The error.
         reason: String,
-        /// What to do.
+        /// The remedy.
         remedy: TlsAdvice,
     },
-    /// The request was sent, or may have been, and no whole answer came.
+    /// The request was sent, or may have been, and no complete answer came.
     #[error("{method} {url} was sent and no whole answer came: {reason}; look at the issue before you repeat it")]
     NoAnswer {
         /// GET or POST.
         method: String,
-        /// Where to.
+        /// URL of the request.
         url: String,
-        /// What happened.
+        /// The error.
         reason: String,
     },
-    /// Jira shows the issue and takes no file on it.
+    /// Jira shows the issue but refuses the file.
     #[error(
         "{url} answered {status} though the issue is there{}{reason}; may this account attach files to it, and does \
          Jira take {size} bytes?",
         if reason.is_empty() { "" } else { ": " }
     )]
     NotTaken {
-        /// Who answered.
+        /// URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
-        /// What Jira says.
+        /// Jira's message.
         reason: String,
-        /// The file's bytes.
+        /// Size of the file in bytes.
         size: u64,
     },
-    /// Jira refuses.
+    /// Jira refuses the request.
     #[error("{url} answered {status}{}{reason}{}", if reason.is_empty() { "" } else { ": " }, remedy(*status, *by_account))]
     Refused {
-        /// Who answered.
+        /// URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
-        /// What Jira says.
+        /// Jira's message.
         reason: String,
-        /// An account was named with the token.
+        /// True when an account was given with the token.
         by_account: bool,
     },
-    /// An answer that Jira does not give.
+    /// An unexpected answer.
     #[error("{url} answered {status} without {wanted}: {body}; is this a Jira, and its path right?")]
     Odd {
-        /// Who answered.
+        /// URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
-        /// What was expected.
+        /// The expected answer.
         wanted: &'static str,
-        /// The body's beginning.
+        /// Beginning of the body.
         body: String,
     },
 }
@@ -142,7 +142,7 @@ const fn remedy(status: u16, by_account: bool) -> &'static str {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error with its causes, in one line.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

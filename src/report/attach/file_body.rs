@@ -1,4 +1,4 @@
-//! A file as the body of an upload, read piece by piece as the network takes it.
+//! A file as the streamed body of an upload.
 
 use std::{
     fs::File,
@@ -11,10 +11,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// Bytes that are read at once: reading them takes less time than sending them, and memory stays small.
+/// Number of bytes read at once: reading them takes less time than sending them, and memory stays small.
 const PIECE_BYTES: u64 = 64 * 1024;
 
-/// The bytes of a regular file, as many as it had when it was opened.
+/// The bytes of a regular file, up to its length when it was opened.
 #[derive(Debug)]
 pub(super) struct FileBody {
     file: File,
@@ -34,7 +34,7 @@ impl FileBody {
         })
     }
 
-    /// Bytes that are still to come.
+    /// Number of remaining bytes.
     pub(super) const fn size(&self) -> u64 {
         self.left
     }

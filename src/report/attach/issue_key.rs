@@ -1,4 +1,4 @@
-//! The key of an issue.
+//! Keys of issues.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! One request: again only when it cannot have had an effect.
+//! Sending of one request: again only when it cannot have had an effect.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::tap::tls::remedy::{self, Address, TlsAdvice, tls_error};
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Bytes of the longest answer that is read: Jira's are a few KB.
+/// Largest answer that is read, in bytes: Jira's are a few KB.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
 /// HTTP 429: Jira did not carry the request out, and says when to come again.
 const TOO_MANY_REQUESTS: u16 = 429;
 
 impl Jira {
-    /// Sends what `build` makes of the bare request. A body that is read from a file is made again for each attempt.
+    /// Sends the request that `build` makes. A body that is read from a file is made again for each attempt.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -96,7 +96,7 @@ impl Jira {
     }
 }
 
-/// Seconds to wait, as Jira asks for them.
+/// Number of seconds to wait, as Jira asks (`Retry-After`).
 fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?;
     let seconds = value.to_str().ok()?.trim().parse().ok()?;

@@ -1,4 +1,4 @@
-//! Markdown as our reports write it, in the wiki markup of Jira comments. Pure.
+//! Conversion of the Markdown of reports into the wiki markup of Jira comments. Pure.
 //!
 //! Source: Atlassian, *Text Formatting Notation* of Jira. Headings, bold, code, lists, tables and links are turned;
 //! everything else is the reader's to see as it is, with the characters that Jira would read as markup escaped.
@@ -34,7 +34,7 @@ pub(crate) fn from_markdown(text: &str) -> String {
     out.join("\n")
 }
 
-/// The line below a table's head.
+/// True for the line below a table's head.
 fn is_rule(line: &str) -> bool {
     line.starts_with('|') && line.contains('-') && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
 }
@@ -55,7 +55,7 @@ fn row(line: &str, head: bool) -> String {
     format!("{bar}{}{bar}", cells.join(bar))
 }
 
-/// Cells between bars; `\|` is a bar within one.
+/// Splits a table line into its cells; `\|` is a bar within one.
 fn split_cells(inner: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
     let mut chars = inner.chars().peekable();
@@ -89,7 +89,7 @@ fn plain(line: &str) -> String {
     inline(line)
 }
 
-/// Bold, code and links within a line.
+/// Converts bold text, code and links within a line.
 fn inline(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -127,7 +127,7 @@ fn inline(text: &str) -> String {
     out
 }
 
-/// A character that Markdown shows as it is: behind a backslash, or by its entity.
+/// Escapes a character that Markdown shows as it is: behind a backslash, or by its entity.
 fn literal(text: &str) -> Option<(char, &str)> {
     for (entity, c) in [("&lt;", '<'), ("&amp;", '&')] {
         if let Some(after) = text.strip_prefix(entity) {
@@ -139,7 +139,7 @@ fn literal(text: &str) -> Option<(char, &str)> {
     Some((c, after.as_str()))
 }
 
-/// Code between equally many backticks at the beginning, and what follows.
+/// Splits off code between backticks at the beginning.
 fn code(text: &str) -> Option<(&str, &str)> {
     let ticks = &text[..text.len() - text.trim_start_matches('`').len()];
     let rest = &text[ticks.len()..];
@@ -158,7 +158,7 @@ fn code(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// What is between `open` at the beginning and the next `close`, and what follows.
+/// Splits off the text between `open` at the beginning and the next `close`.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<(&'a str, &'a str)> {
     let (inner, after) = text.strip_prefix(open)?.split_once(close)?;
     (!inner.is_empty()).then_some((inner, after))
@@ -172,7 +172,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Jira reads these as markup wherever they stand.
+/// Appends a character, escaped if Jira reads it as markup.
 fn push_escaped(out: &mut String, c: char) {
     // Two backslashes in a row would be a line break, whatever they were to escape.
     if c == '\\' {

@@ -21,18 +21,18 @@ pub(crate) const SCHEMA: u32 = 1;
 /// Content of a file in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Text or bytes at hand.
+    /// Text or bytes in memory.
     Bytes(Vec<u8>),
-    /// A file; it is read when the archive is written.
+    /// The content of a file; it is read when the archive is written.
     File(PathBuf),
 }
 
 /// One file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its name within the archive, without folders.
+    /// Name within the archive, without folders.
     pub name: String,
-    /// What it holds.
+    /// Content of the member.
     pub content: Content,
 }
 
@@ -63,23 +63,23 @@ impl Member {
     }
 }
 
-/// A line of the manifest.
+/// An entry of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The member's name.
+    /// Name of the member.
     pub name: String,
-    /// Its bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// SHA-256 of these, hexadecimal.
+    /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
 }
 
-/// Content of a bundle: the file [`MANIFEST`].
+/// The manifest of a bundle: the file [`MANIFEST`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this schema, [`SCHEMA`].
     pub bundle: u32,
-    /// Name and version of the tool that made it.
+    /// Name and version of the tool that made the bundle.
     pub tool: String,
     /// Every other member, in the order of the archive.
     pub members: Vec<Entry>,
@@ -124,7 +124,8 @@ pub(crate) fn write(out: impl Write + Seek, members: &[Member]) -> Result<Manife
     Ok(manifest)
 }
 
-/// A capture and a picture are compressed already. Every member has the same date, so that bundles can be compared.
+/// Zip options: captures and pictures are stored, since they are compressed already. Every member has the same date, so
+/// that bundles can be compared.
 fn options(name: &str, size: u64) -> SimpleFileOptions {
     let packed = [".gcap", ".png"].iter().any(|ending| name.ends_with(ending));
     SimpleFileOptions::default()

@@ -1,52 +1,52 @@
-//! Why a bundle could not be made or opened.
+//! Errors of making or opening a bundle.
 
 use std::{io, path::PathBuf};
 
 /// Error of a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// The file cannot be opened, or the folder cannot be made.
+    /// A file cannot be opened, or a folder cannot be made.
     #[error("could not {act} {path}: {source}")]
     Io {
-        /// What was being done.
+        /// The failed operation.
         act: &'static str,
-        /// With what.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// A member cannot be read or written.
     #[error("could not handle member `{name}` of the bundle: {source}")]
     Member {
-        /// Which.
+        /// Name of the member.
         name: String,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
-    /// The archive itself is broken.
+    /// The archive itself is damaged.
     #[error("could not read or write the zip archive: {0}")]
     Zip(#[from] zip::result::ZipError),
-    /// The archive is no bundle of ours.
+    /// The archive is not a bundle of this program.
     #[error("this zip archive is no bundle: {0}; `unzip` may still open it")]
     NoBundle(String),
-    /// A member would do harm.
+    /// A member is unsafe to unpack.
     #[error("member `{name}` is not unpacked: {problem}; nothing was written")]
     Unsafe {
-        /// Which, as far as it can be shown.
+        /// Name of the member, made printable.
         name: String,
-        /// What it would do.
+        /// The problem.
         problem: &'static str,
     },
-    /// A file would make more of what is unpacked than is allowed.
+    /// Unpacking a file would exceed the size limit.
     #[error("member `{name}` is not unpacked: the bundle would unpack to more than is allowed; nothing was written")]
     TooLarge {
-        /// Which, as far as it can be shown.
+        /// Name of the file, made printable.
         name: String,
     },
-    /// A member is not what the manifest says.
+    /// A member differs from the manifest.
     #[error("the bundle is damaged or was changed: {problem}; nothing was written, ask for it again")]
     Differs {
-        /// What differs.
+        /// The difference.
         problem: String,
     },
     /// The folder to unpack into is not empty.

@@ -18,20 +18,20 @@ use crate::{
     model::text::is_hidden,
 };
 
-/// Members that an archive may have: a bundle has about ten.
+/// Largest number of members of an archive: a bundle has about ten.
 const MAX_MEMBERS: usize = 1000;
 
-/// Bytes of the longest manifest: [`MAX_MEMBERS`] lines of it are far less.
+/// Largest manifest in bytes: [`MAX_MEMBERS`] lines of it are far less.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// Bytes that a bundle may unpack to, by default: tickets hold megabytes, and a zip can claim to hold anything.
+/// Default of the largest unpacked size in bytes: tickets hold megabytes, and a zip can claim to hold anything.
 pub(crate) const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 
 /// A bundle whose files all match its manifest.
 #[derive(Debug)]
 pub struct Opened<R> {
     archive: ZipArchive<R>,
-    /// What it holds.
+    /// The manifest.
     pub manifest: Manifest,
 }
 
@@ -102,8 +102,8 @@ impl<R: Read + Seek> Opened<R> {
         Ok(Self { archive, manifest })
     }
 
-    /// Unpacks into `folder`, which is made when it is not there, and must be empty when it is. Gives the files. They take
-    /// their names when all of them are whole; when one cannot be written, none is left.
+    /// Unpacks the bundle into `folder`, which is created if it does not exist, and must be empty otherwise. Gives the
+    /// files. They take their names when all of them are whole; when one cannot be written, none is left.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -127,7 +127,7 @@ impl<R: Read + Seek> Opened<R> {
         unpacked
     }
 
-    /// Unpacks into a folder within `folder`, and moves the files up when all are there.
+    /// Unpacks into a temporary folder within `folder`, and moves the files up when all are there.
     fn unpack_aside(&mut self, folder: &Path) -> Result<Vec<PathBuf>, BundleError> {
         let failed = |act, path: &Path, source| BundleError::Io {
             act,
@@ -155,7 +155,7 @@ impl<R: Read + Seek> Opened<R> {
         Ok(files)
     }
 
-    /// The text of a member, at most a megabyte of it; `None` when there is no such member.
+    /// The text of a member, up to one megabyte; `None` when there is no such member.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let member = self.archive.by_name(name).ok()?;
         let mut text = Vec::new();
@@ -164,7 +164,7 @@ impl<R: Read + Seek> Opened<R> {
     }
 }
 
-/// A folder for files under construction; it goes away with what is in it.
+/// A temporary folder for files under construction; it goes away with what is in it.
 struct Aside(PathBuf);
 
 impl Aside {
@@ -197,7 +197,7 @@ fn manifest<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Manifest, Bun
     Ok(manifest)
 }
 
-/// What unpacking a member under this name would do, other than make one file in the folder.
+/// Describes the harm of unpacking a member with this name, if it would do more than create one file in the folder.
 fn harm(name: &str, is_file: bool, is_link: bool) -> Option<&'static str> {
     if is_link || !is_file {
         return Some("it is no plain file");
@@ -209,7 +209,7 @@ fn harm(name: &str, is_file: bool, is_link: bool) -> Option<&'static str> {
     None
 }
 
-/// Reads a member to its end, and not a byte further than the manifest says.
+/// Reads a member to its end, but not beyond the size in the manifest.
 fn check(member: &mut impl Read, entry: &Entry) -> Result<(), BundleError> {
     let name = &entry.name;
     let differs = |problem: String| BundleError::Differs { problem };

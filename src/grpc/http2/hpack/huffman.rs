@@ -1,16 +1,16 @@
-//! Strings in the Huffman code of HPACK (RFC 7541 §5.2).
+//! Decoding of strings in the Huffman code of HPACK (RFC 7541 §5.2).
 
 use super::tables::LENGTHS;
 
-/// Shortest and longest code, bits.
+/// Length of the shortest and the longest code, in bits.
 const SHORTEST: usize = 5;
 const LONGEST: usize = 30;
-/// The symbol that ends a string; a whole one in the input is an error.
+/// The symbol for the end of a string; a whole one in the input is an error.
 const END: u16 = 256;
-/// Padding at the end is shorter than this, bits.
+/// Upper limit of the padding at the end, in bits.
 const MOST_PADDING: u32 = 7;
 
-/// The canonical code: for each length its first code, how many there are, and where their symbols stand.
+/// The tables of the canonical code: for each length its first code, how many there are, and where their symbols stand.
 struct Code {
     first: [u32; LONGEST + 1],
     count: [u32; LONGEST + 1],
@@ -51,7 +51,7 @@ const fn code() -> Code {
     code
 }
 
-/// Appends what `bytes` stand for to `out`; `None` when they are no code.
+/// Decodes `bytes` and appends the result to `out`; `None` when they are no code.
 pub(super) fn decode(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (mut bits, mut have) = (0_u64, 0_u32);
     let mut input = bytes.iter();
@@ -75,7 +75,7 @@ pub(super) fn decode(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     }
 }
 
-/// The symbol at the head of the lowest `have` bits, and its length.
+/// The first symbol in the lowest `have` bits, and its length.
 fn symbol(bits: u64, have: u32) -> Option<(u16, u32)> {
     for length in SHORTEST as u32..=(LONGEST as u32).min(have) {
         let at = length as usize;

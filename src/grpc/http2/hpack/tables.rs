@@ -1,6 +1,6 @@
 //! The tables of RFC 7541: appendix A (static fields) and appendix B (lengths of the Huffman codes).
 
-/// Name and value of each static field; the first has index 1.
+/// The static table: name and value of each field; the first has index 1.
 pub(super) const STATIC: [(&str, &str); 61] = [
     (":authority", ""),
     (":method", "GET"),
@@ -65,8 +65,8 @@ pub(super) const STATIC: [(&str, &str); 61] = [
     ("www-authenticate", ""),
 ];
 
-/// Length in bits of the code of each byte, and of the end of a string. The code is canonical: codes of one length follow
-/// one another in the order of their symbols, so that the lengths say it all.
+/// Code length of each byte and of the end of a string, in bits. The code is canonical: codes of one length follow one
+/// another in the order of their symbols, so that the lengths say it all.
 pub(super) const LENGTHS: [u8; 257] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, //
     28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28, //

@@ -1,4 +1,4 @@
-//! Replay: a capture as a local Focus Server.
+//! The replay server: a capture as a local Focus Server.
 //!
 //! Pure parts: `script` (a capture's events as jobs and calls), `player` (one call's events as steps), `timeline` (the
 //! steps on the time line that is to be played), `pace` (when a step is due), `catalog` (which recorded call answers a

@@ -1,4 +1,4 @@
-//! Captures made of captures and of other files: parts, joins, redaction, import and export.
+//! Captures made from captures and from other files: parts, joins, redaction, import and export.
 
 pub(crate) mod convert;
 pub(crate) mod redact;

@@ -21,11 +21,11 @@ pub(super) use views::data_url;
 const STYLE: &str = include_str!("html/report.css");
 const SCRIPT: &str = include_str!("html/report.js");
 
-/// What the page may do: show what is in it.
+/// Content security policy of the page: show what is in it.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri \
                       'none'; form-action 'none'";
 
-/// The page.
+/// Renders the page.
 ///
 /// ```
 /// use grpc_capture::{file::Reader, report::{CollectOptions, collect, html}};
@@ -75,7 +75,7 @@ pub fn render(input: &ReportInput) -> String {
     })
 }
 
-/// The page as text, with control characters shown, not passed on.
+/// Formats text for the page, with control characters made visible.
 pub(super) fn shown(page: &Markup) -> String {
     printable_lines(&page.0).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Everything that a report says, as a plain value: collected from a capture in two passes, in bounded memory.
+//! The input of a report as a plain value: collected from a capture in two passes, in bounded memory.
 //!
 //! ```
 //! use grpc_capture::{file::Reader, report::{CollectOptions, collect, html}};
@@ -31,10 +31,10 @@ use crate::{
     },
 };
 
-/// Remarks that a report shows; a person wrote them one by one.
+/// Number of remarks in a report; a person wrote them one by one.
 const MAX_NOTES: usize = 200;
 
-/// Slots and columns of the waterfall on a page, and cells of all spectrograms: with these a page stays below 2 MB.
+/// Resolution of the waterfall and of the spectrograms on a page: with these a page stays below 2 MB.
 const PAGE: PainterOptions = PainterOptions {
     slots: 640,
     columns: 512,
@@ -43,7 +43,7 @@ const PAGE: PainterOptions = PainterOptions {
     stall_ns: STALL_NS,
 };
 
-/// Content of a report.
+/// The input of a report.
 #[derive(Debug, Clone)]
 pub struct ReportInput {
     /// The capture's name.
@@ -54,22 +54,22 @@ pub struct ReportInput {
     pub format: String,
     /// Totals and digest; `None` when the recording was not finished.
     pub summary: Option<Summary>,
-    /// The verdict and its reasons.
+    /// The validation.
     pub validation: validation::Report,
-    /// The numbers.
+    /// The statistics.
     pub stats: Stats,
     /// The pictures; their targets are the first and the last place of each finding, in the order of the findings.
     pub pictures: Pictures,
-    /// The frequency of each bin, Hz, as the configure response says it.
+    /// The frequency of each bin, Hz, from the configure response.
     pub frequencies_hz: Option<Vec<f64>>,
-    /// Remarks with their call and offset (nanoseconds since the capture began), the first of them.
+    /// The first remarks, with their call and offset in nanoseconds since the capture began.
     pub notes: Vec<(u32, u64, Note)>,
-    /// What its commands need.
+    /// The data for its commands.
     pub again: Again,
 }
 
 impl ReportInput {
-    /// Where a finding lies on the axis of the rows, microseconds: its first place and its last.
+    /// The position of a finding on the time axis of the rows, microseconds: its first place and its last.
     #[must_use]
     pub fn place_us(&self, finding: usize) -> (Option<i64>, Option<i64>) {
         let at = |target: usize| self.pictures.targets.get(target).and_then(|target| target.at_us);
@@ -77,22 +77,22 @@ impl ReportInput {
     }
 }
 
-/// How to collect.
+/// Options of collecting.
 #[derive(Debug, Clone)]
 pub struct CollectOptions {
-    /// What is expected, over what the capture says itself.
+    /// Expectations that override those in the capture.
     pub expectations: Expectations,
     /// Findings of this severity and above fail the capture.
     pub fails_from: Severity,
-    /// The layout by which `pandadatastream` payloads are read; a guess by default.
+    /// The layout of `pandadatastream` payloads; a guess by default.
     pub layout: Layout,
-    /// The flags that say so, for the report's commands.
+    /// The flags of that layout, for the report's commands.
     pub layout_flag: Option<String>,
-    /// The commands that the report tells its reader; none by default.
+    /// The commands that the report shows; none by default.
     pub commands: Option<ReportCommands>,
-    /// What to draw.
+    /// Options of the pictures.
     pub pictures: PainterOptions,
-    /// Somebody is recording the capture, so that what is not there yet is not missed.
+    /// True when the capture is still being recorded, so that missing data is not reported.
     pub is_recorded: bool,
 }
 
@@ -110,8 +110,8 @@ impl Default for CollectOptions {
     }
 }
 
-/// Reads a capture twice from its beginning, and collects what a report says. What can be read of a damaged capture is
-/// reported, and the damage with it.
+/// Reads a capture twice from its beginning and collects the input of a report. What can be read of a damaged capture
+/// is reported, and the damage with it.
 ///
 /// # Errors
 /// When the file cannot be read again from its beginning.
@@ -172,32 +172,32 @@ pub fn collect<R: Read + Seek>(
     })
 }
 
-/// Pictures alone, without statistics: the findings that they mark, and the damage that ended the reading.
+/// Pictures without statistics: the findings that they mark, and the damage that ended the reading.
 #[derive(Debug)]
 pub(crate) struct Painted {
     /// The pictures; their targets are the first place of each finding.
     pub pictures: Pictures,
-    /// What was found.
+    /// The findings.
     pub findings: Vec<Finding>,
-    /// The frequency of each bin, Hz, as the configure response says it.
+    /// The frequency of each bin, Hz, from the configure response.
     pub frequencies_hz: Option<Vec<f64>>,
-    /// What ended the reading.
+    /// Why the capture could not be read further.
     pub damage: Option<FileError>,
 }
 
-/// Which spectrogram is painted in full.
+/// The spectrogram that is painted in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Spectrogram {
-    /// None. The default.
+    /// No spectrogram. The default.
     #[default]
     None,
-    /// That of this sensor.
+    /// The spectrogram of this sensor.
     Of(i32),
-    /// That of the sensor whose level moves most; the capture is read once more to find it.
+    /// The spectrogram of the sensor whose level changes most; the capture is read once more to find it.
     Liveliest,
 }
 
-/// Reads a capture twice from its beginning, and paints it.
+/// Reads a capture twice from its beginning and paints its pictures.
 ///
 /// # Errors
 /// When the file cannot be read again from its beginning.
@@ -242,7 +242,7 @@ pub(crate) fn paint<R: Read + Seek>(
     })
 }
 
-/// Shows every event that is left to the observers; gives the damage that ended the reading.
+/// Passes all remaining events to the observers; gives the damage that ended the reading.
 fn pass<R: Read + Seek>(reader: &mut Reader<R>, observers: &mut [&mut dyn Observer]) -> Option<FileError> {
     loop {
         match reader.next_event() {
@@ -257,7 +257,7 @@ fn pass<R: Read + Seek>(reader: &mut Reader<R>, observers: &mut [&mut dyn Observ
     }
 }
 
-/// The places of the findings on the pictures: first and last of each.
+/// The positions of the findings on the pictures: first and last of each.
 fn places(findings: &[Finding]) -> Vec<Place> {
     findings
         .iter()
@@ -270,7 +270,7 @@ fn stall_ns(expected: &Expectations, options: &CollectOptions) -> u64 {
     said.unwrap_or(options.pictures.stall_ns)
 }
 
-/// The frequencies that the configure response lists.
+/// The frequencies in the configure response.
 fn frequencies_hz(header: &Header) -> Option<Vec<f64>> {
     let body: serde_json::Value = crate::das::focus::parse_body(header.get(Attribute::CONFIGURE_RESPONSE)?).ok()?;
     let list = ConfigureResponse::from(body).frequencies_list()?;

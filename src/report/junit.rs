@@ -7,21 +7,21 @@ use crate::model::{
     text::{printable, printable_lines},
 };
 
-/// One rule and its finding.
+/// One rule with its finding.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
     /// The rule's identifier.
     pub rule: &'a str,
-    /// What the rule found, if anything.
+    /// The finding of the rule, if any.
     pub finding: Option<&'a Finding>,
 }
 
-/// The judged rules of one capture.
+/// The evaluated rules of one capture.
 #[derive(Debug, Clone)]
 pub struct Suite<'a> {
-    /// The capture.
+    /// Name of the capture.
     pub name: &'a str,
-    /// Its rules, in the order in which they are to be shown.
+    /// The rules in display order.
     pub cases: Vec<Case<'a>>,
     /// Findings of this severity and above fail; those below are written into the case's output.
     pub fails_from: Severity,

@@ -14,10 +14,11 @@ use crate::{
     },
 };
 
-/// Findings that are told; a ticket is read by people.
+/// Number of findings in the report; a ticket is read by people.
 const FINDINGS: usize = 20;
 
-/// The verdict, the findings, what the capture is, its numbers, what was configured, and how to see it again.
+/// Renders the verdict, the findings, the identity of the capture, its statistics, its configuration, and the commands
+/// to reproduce it.
 #[must_use]
 pub fn render(input: &ReportInput) -> String {
     let validation = &input.validation;
@@ -102,7 +103,7 @@ fn findings(text: &mut String, input: &ReportInput) {
     }
 }
 
-/// Text within a line, a heading or a table: nothing in it is markup, and nothing becomes a link.
+/// Escapes text within a line, a heading or a table: nothing in it is markup, and nothing becomes a link.
 #[must_use]
 pub(crate) fn inline(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -131,7 +132,7 @@ fn is_www(text: &str) -> bool {
     tail.is_some_and(|tail| tail.eq_ignore_ascii_case(b"www"))
 }
 
-/// Text as code within a line, in more backticks than it holds in a row.
+/// Formats text as inline code, with more backticks than the longest run in it.
 #[must_use]
 pub(crate) fn code(text: &str) -> String {
     let text = printable(text);
@@ -145,14 +146,14 @@ pub(crate) fn code(text: &str) -> String {
     format!("{ticks}{pad}{text}{pad}{ticks}")
 }
 
-/// A block of text as it is, within more backticks than it holds in a row.
+/// Formats a block of text as a code block, with more backticks than the longest run in it.
 fn fence(text: &mut String, language: &str, content: &str) {
     let content = printable_lines(content);
     let fence = "`".repeat(longest_ticks(&content).max(2) + 1);
     text.push_str(&format!("{fence}{language}\n{content}\n{fence}\n"));
 }
 
-/// The most backticks that stand in a row.
+/// Length of the longest run of backticks.
 fn longest_ticks(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }

@@ -35,7 +35,7 @@ pub(crate) use survey::{SensorState, Survey};
 
 use crate::das::{frames::MessagePlace, spectrogram::Row};
 
-/// When a row was, microseconds since the Unix epoch: by its own timestamp, or by its arrival when it has none.
+/// The time of a row, microseconds since the Unix epoch: by its own timestamp, or by its arrival when it has none.
 fn row_time_us(row: &Row<'_>, place: &MessagePlace, anchor_unix_ns: u64) -> i64 {
     match (row.start_ms, row.end_ms) {
         (None, _) | (Some(0), Some(0)) => {

@@ -1,14 +1,14 @@
-//! What got worse since a baseline, as findings.
+//! Regressions since a baseline, as findings.
 
 use crate::{
     analyze::stats::baseline::Regression,
     model::finding::{Finding, Place, Severity},
 };
 
-/// The rule that these findings name.
+/// The rule of these findings.
 pub(crate) const RULE: &str = "regression";
 
-/// One finding for each metric that got worse by more than it may.
+/// Makes one finding for each metric that got worse by more than the tolerance.
 #[must_use]
 pub(crate) fn findings(regressions: &[Regression]) -> Vec<Finding> {
     regressions.iter().map(finding).collect()
@@ -46,7 +46,7 @@ fn finding(regression: &Regression) -> Finding {
     }
 }
 
-/// A value with its unit, as people say it: three significant digits, and nanoseconds as what they come to.
+/// Formats a value with its unit for people: three significant digits, and nanoseconds as what they come to.
 fn amount(value: f64, unit: &str) -> String {
     const UNITS: [(f64, &str); 3] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
     if unit == "frames" || unit == "rows" {
@@ -61,7 +61,7 @@ fn amount(value: f64, unit: &str) -> String {
     }
 }
 
-/// Three significant digits at least, and all digits before the point.
+/// Formats at least three significant digits, and all digits before the point.
 fn digits(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 100.0 || size == 0.0 => 0,

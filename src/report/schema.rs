@@ -15,14 +15,14 @@ pub struct Schema {
     warning: Option<String>,
 }
 
-/// The descriptor set of a capture cannot be used.
+/// The error for an unusable descriptor set of a capture.
 #[derive(Debug, thiserror::Error)]
 #[error("the capture's descriptor set cannot be read: {0}")]
 pub struct SchemaError(#[from] DescriptorError);
 
 impl Schema {
-    /// The schema of a serialized `FileDescriptorSet`. What of it cannot be used is left out; [`warning`](Self::warning)
-    /// names it.
+    /// Makes a schema from a serialized `FileDescriptorSet`. What of it cannot be used is left out;
+    /// [`warning`](Self::warning) names it.
     ///
     /// # Errors
     /// When it is no descriptor set, or too large.
@@ -42,20 +42,20 @@ impl Schema {
         })
     }
 
-    /// One sentence about the parts of the descriptor set that could not be used.
+    /// One sentence about unusable parts of the descriptor set.
     #[must_use]
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
     }
 
-    /// The full name of the messages that go one way on a method.
+    /// The full name of the message type in one direction of a method.
     #[must_use]
     pub fn message_type(&self, method: &str, direction: Direction) -> Option<String> {
         self.descriptor(method, direction)
             .map(|found| found.full_name().to_owned())
     }
 
-    /// The full names of its services, sorted.
+    /// The full names of the services, sorted.
     #[must_use]
     pub fn services(&self) -> Vec<String> {
         let mut names: Vec<_> = self
@@ -91,7 +91,7 @@ impl Schema {
         )
     }
 
-    /// Decodes a message that went one way on a method; `None` when the method is not in the schema.
+    /// Decodes a message in one direction of a method; `None` when the method is not in the schema.
     #[must_use]
     pub fn decode(&self, method: &str, direction: Direction, bytes: &[u8]) -> Option<Result<DynamicMessage, String>> {
         let descriptor = self.descriptor(method, direction)?;

@@ -6,10 +6,10 @@ use crate::{
     model::text::{counted, printable},
 };
 
-/// Sensors listed in the text: the quietest and the loudest; JSON holds all of them.
+/// Number of sensors listed in the text: the quietest and the loudest; JSON holds all of them.
 const LISTED_SENSORS: usize = 5;
 
-/// All of it, for people: totals, structure, amplitude, timing, and the sensors that stand out.
+/// Renders all statistics for people: totals, structure, amplitude, timing, and the sensors that stand out.
 #[must_use]
 pub fn render(stats: &Stats) -> String {
     let mut lines = Vec::new();
@@ -236,7 +236,7 @@ fn rows(lines: &mut Vec<String>, rows: &RowTiming) {
     }
 }
 
-/// The sensors that stand out: those without a value, the quietest and the loudest.
+/// Lists the sensors that stand out: those without a value, the quietest and the loudest.
 fn sensors(lines: &mut Vec<String>, sensors: &[SensorStats]) {
     let dead: Vec<_> = sensors
         .iter()
@@ -280,7 +280,7 @@ fn call_line(call: &CallStats) -> String {
     )
 }
 
-/// How a call ended, in one phrase.
+/// Describes the ending of a call in one phrase.
 pub(super) fn ending(ending: &EndingStats) -> String {
     let name = ending.status.clone().unwrap_or_else(|| ending.kind.to_owned());
     match ending.text.as_str() {

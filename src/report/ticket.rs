@@ -1,5 +1,5 @@
-//! A ticket's bundle out of a capture: redacted, cut to size around what is wrong, with the report and the way to
-//! reproduce it.
+//! The bundle for a ticket, made from a capture: redacted, cut to size around what is wrong, with the report and the
+//! way to reproduce it.
 //!
 //! [`make`] composes redaction, validation, the report and the slice; [`super::bundle::archive`] packs what it gives. The
 //! capture in the bundle is validated as it lies there: `validation.json` is what the bundle's own README command gives.
@@ -41,35 +41,35 @@ pub use options::TicketOptions;
 use pages::Pages;
 pub use part::BundledCapture;
 
-/// Options of a bundle.
+/// The composed bundle of a ticket.
 #[derive(Debug)]
 pub struct Ticket {
     /// The members of the bundle.
     pub members: Vec<Member>,
-    /// Whether the whole capture passes.
+    /// The verdict on the whole capture.
     pub verdict: Verdict,
-    /// What was found in the whole capture.
+    /// The validation of the whole capture.
     pub whole: Report,
-    /// What is found in the bundle's capture, by the command of its README.
+    /// The validation of the bundle's capture, as the command in its README gives it.
     pub part: Report,
-    /// How much of the capture is in the bundle.
+    /// The part of the capture that is in the bundle.
     pub kept: BundledCapture,
     /// The summary, in Markdown.
     pub summary: String,
-    /// When the stream began and ended, RFC 3339.
+    /// Start and end of the stream, RFC 3339.
     pub time: (String, String),
-    /// Messages that redaction could not look into and left out; a gap stands for each.
+    /// Messages that redaction could not decode and left out; a gap stands for each.
     pub withheld: u64,
     /// Whether the capture is finished.
     pub source: CaptureState,
     /// The given redaction rules that found nothing.
     pub unmatched: Vec<String>,
-    /// What the archive may be at most, bytes.
+    /// Largest size of the archive, bytes.
     pub max_bytes: u64,
 }
 
-/// Makes the bundle of a capture in `archive`, an empty file; scratch files are made in `scratch`, an empty folder of the
-/// caller's. Gives what was packed, the manifest, and the archive's bytes.
+/// Writes the bundle of a capture into `archive`, an empty file; scratch files are made in `scratch`, an empty folder
+/// of the caller's. Gives what was packed, the manifest, and the archive's bytes.
 ///
 /// # Errors
 /// When the capture cannot be read, redacted or cut, when nothing useful fits, and when the archive cannot be written or cannot be made small enough.
@@ -104,10 +104,10 @@ pub fn bundle(
     })
 }
 
-/// How often a bundle that came out too large is made again, each time with that much less room.
+/// Number of attempts when the bundle is too large, each with less room.
 const ATTEMPTS: usize = 4;
 
-/// Bytes of room beyond what was too much, so that the next attempt is not too large by a few bytes again.
+/// Additional reduction in bytes, so that the next attempt is not slightly too large again.
 const MARGIN: u64 = 4096;
 
 /// Composes the bundle of a capture; scratch files are made in `scratch`, an empty folder of the caller's.
@@ -191,7 +191,7 @@ fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticke
     })
 }
 
-/// The report of the whole capture.
+/// Makes the report of the whole capture.
 fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput, FileError> {
     let collected = CollectOptions {
         expectations: options.expectations.clone(),
@@ -215,7 +215,7 @@ fn junit_xml(report: &Report, options: &TicketOptions) -> Result<String, TicketE
     junit::render(name, &[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))
 }
 
-/// What the commands of the bundle need: its own files.
+/// The data for the commands of the bundle: its own files.
 fn again(whole: &Again, kept: &BundledCapture, source: &str) -> Again {
     let remark = match kept {
         BundledCapture::Whole => None,

@@ -1,11 +1,11 @@
-//! Fields that a message has and its schema does not.
+//! Unknown fields of a message, which its schema does not define.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use prost_reflect::{DynamicMessage, MapKey, ReflectMessage as _, UnknownField, Value};
 use serde_json::json;
 
-/// Every unknown field of a message and of the messages in it: where it is (`a.b[2]`, empty for the message itself),
-/// its number, and its bytes as they stood on the wire, tag included, in base64.
+/// All unknown fields of a message and its nested messages: where it is (`a.b[2]`, empty for the message itself), its
+/// number, and its bytes as they stood on the wire, tag included, in base64.
 pub(super) fn unknown_fields(message: &DynamicMessage) -> Vec<serde_json::Value> {
     let mut found = Vec::new();
     look(message, "", &mut found);
@@ -64,7 +64,7 @@ fn describe(path: &str, field: &UnknownField) -> serde_json::Value {
     json!({ "in": path, "number": field.number(), "data": BASE64.encode(bytes) })
 }
 
-/// True when the schema of a message knows `google.protobuf.Any`, whose content it may not know.
+/// True when a message's schema uses `google.protobuf.Any`, whose content may be of an unknown type.
 pub(super) fn may_hold_any(message: &DynamicMessage) -> bool {
     let descriptor = message.descriptor();
     descriptor

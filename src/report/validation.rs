@@ -1,4 +1,4 @@
-//! A validation ready to be shown: the schema of `capture validate --format json`.
+//! The report of a validation: the schema of `capture validate --format json`.
 
 use serde::Serialize;
 
@@ -18,34 +18,35 @@ pub struct Report {
     pub validation: u32,
     /// The capture.
     pub capture: String,
-    /// Whether it passes.
+    /// Verdict on the capture.
     pub verdict: Verdict,
-    /// Findings of this severity and above fail it: `error`, or `warning` when strict.
+    /// Findings of this severity and above fail the validation: `error`, or `warning` when strict.
     pub fails_from: Severity,
-    /// Findings by severity: errors, warnings, infos.
+    /// Number of findings that are errors.
     pub errors: usize,
-    /// Findings that are warnings.
+    /// Number of findings that are warnings.
     pub warnings: usize,
-    /// Frames that were judged.
+    /// Number of validated frames.
     pub frames: u64,
-    /// Their rows.
+    /// Number of their rows.
     pub rows: u64,
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
     /// True when the capture ends with its summary.
     pub finished: bool,
-    /// True when somebody was recording the capture while it was judged, so that the verdict is one so far.
+    /// True when the capture was still being recorded during the validation, so that the verdict is preliminary.
     pub recording: bool,
     /// Why the capture could not be read to its end.
     pub damage: Option<String>,
-    /// What was expected, and who expects it.
+    /// The expectations with their sources.
     pub expectations: Vec<ExpectedItem>,
-    /// What was found, worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// A report of a validation of a capture that could be read so far; findings of `fails_from` and above fail it.
+    /// Makes the report of a validation of a capture, which could be read up to `read_to`; findings of `fails_from` and
+    /// above fail it.
     #[must_use]
     pub fn new(capture: String, validation: Validation, fails_from: Severity, read_to: &ReadTo) -> Self {
         let mut findings = validation.findings;

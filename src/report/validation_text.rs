@@ -6,8 +6,8 @@ use crate::model::{
     text::{counted, printable},
 };
 
-/// The verdict, findings as a table, each with its places and hint, and the verdict once more: whoever reads the end of a
-/// long text has it before him, too.
+/// Renders the verdict, the findings as a table and with places and hints, and the verdict once more: whoever reads the
+/// end of a long text has it before him, too.
 #[must_use]
 pub fn render(report: &Report) -> String {
     let verdict = verdict(report);
@@ -17,7 +17,7 @@ pub fn render(report: &Report) -> String {
     format!("{verdict}\n\n{}{verdict}", findings(report))
 }
 
-/// Findings as a table, and each with its places and hint.
+/// Renders the findings as a table, and each with its places and hint.
 #[must_use]
 pub(crate) fn findings(report: &Report) -> String {
     let mut text = String::new();
@@ -33,7 +33,7 @@ pub(crate) fn findings(report: &Report) -> String {
     text
 }
 
-/// One line for each finding, in columns.
+/// Renders one line for each finding, in columns.
 fn table(report: &Report) -> String {
     let head = ["severity", "rule", "count", "first"].map(str::to_owned);
     let row = |finding: &Finding| {
@@ -55,7 +55,7 @@ fn table(report: &Report) -> String {
     rows.iter().map(line).collect()
 }
 
-/// PASS or FAIL, and the first reason.
+/// Renders PASS or FAIL with the first reason.
 #[must_use]
 pub(crate) fn verdict(report: &Report) -> String {
     let capture = printable(&report.capture);

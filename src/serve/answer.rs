@@ -1,4 +1,4 @@
-//! Recorded metadata and status as HTTP/2 carries them. Pure.
+//! Encoding of recorded metadata and status as HTTP/2 header fields. Pure.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
@@ -14,7 +14,7 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// Fields that belong to one connection, and those that our own HTTP layer answers for.
+/// Fields that belong to one connection, and those that our own HTTP layer sets.
 const NOT_REPLAYED: [&str; 8] = [
     "connection",
     "keep-alive",
@@ -26,7 +26,7 @@ const NOT_REPLAYED: [&str; 8] = [
     "content-length",
 ];
 
-/// Recorded metadata as header fields, in order; what HTTP/2 cannot carry is left out.
+/// Converts recorded metadata to header fields, in order; what HTTP/2 cannot carry is left out.
 pub(super) fn fields(metadata: &Metadata) -> HeaderMap {
     let mut fields = header_map(metadata);
     for name in NOT_REPLAYED {
@@ -69,7 +69,7 @@ pub(super) fn trailers_only(status: &Status) -> Response<()> {
     response
 }
 
-/// The head of a trailers-only answer of our own.
+/// The head of a trailers-only answer that the server makes itself.
 pub(super) fn refusal(code: u32, message: &str) -> Response<()> {
     let status = Status {
         code,

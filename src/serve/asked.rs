@@ -1,4 +1,4 @@
-//! What a client sends on one call: read as it comes, and kept as hashes.
+//! The client's messages on one call: read as it comes, and kept as hashes.
 
 use std::{
     collections::VecDeque,
@@ -13,18 +13,18 @@ use http_body_util::BodyExt as _;
 use super::plan::content;
 use crate::grpc::Deframer;
 
-/// Something that a client has said.
+/// An item from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
     /// A request: the hash of its content.
     Request(u64),
-    /// It will send no more.
+    /// The end of the client's requests.
     HalfClose,
-    /// Something that is no request, or too large to be one.
+    /// Data that is not a request, or a request that is too large.
     Unreadable(String),
 }
 
-/// What a client has said and nobody has looked at.
+/// The client's items that have not been read.
 #[derive(Debug, Default)]
 pub(super) struct Asked(Mutex<State>);
 
@@ -45,7 +45,7 @@ impl Asked {
         }
     }
 
-    /// All that was said since; `waker` is called when there is more.
+    /// Takes the items since the last call; `waker` is called when there is more.
     pub(super) fn take(&self, waker: &Waker) -> VecDeque<Said> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.waker = Some(waker.clone());

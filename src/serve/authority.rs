@@ -1,5 +1,6 @@
-//! Requests whose `:authority` the HTTP library does not take, such as the path of a Unix socket or a percent-encoded name:
-//! clients send them, servers of gRPC take them, and the proxy records them. The library is given them without it.
+//! Rewriting of requests whose `:authority` the HTTP library does not accept, such as the path of a Unix socket or a
+//! percent-encoded name: clients send them, servers of gRPC take them, and the proxy records them. The library is given
+//! them without it.
 
 use std::{
     io,
@@ -19,31 +20,32 @@ use crate::grpc::{
     net::ReadFilter,
 };
 
-/// Payload of the frames that are written, the least that every HTTP/2 side takes.
+/// Payload size of the written frames, the smallest that every HTTP/2 side accepts.
 const WRITTEN_BYTES: usize = 16 * 1024;
-/// What is read at once.
+/// Number of bytes read at once.
 const READ_BYTES: usize = 8 * 1024;
 
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
-/// Header blocks can no longer be followed, after some were changed.
+/// The error that header blocks can no longer be followed, after some were changed.
 #[derive(Debug, PartialEq, Eq)]
 struct Lost;
 
-/// Changes what a client sends, as it comes. Pure.
+/// Rewrites the bytes of a client as they arrive. Pure.
 #[derive(Debug)]
 struct Rewriter {
     frames: FrameReader,
     decoder: Decoder,
     open: Option<Open>,
-    /// An authority was left out. From then on the reader's table and the client's differ, and every block is written again.
+    /// True when an authority was removed. From then on the reader's table and the client's differ, and every block is
+    /// written again.
     rewrites: bool,
-    /// Blocks could not be followed: the reader says what is wrong with them.
+    /// True when blocks could not be followed: the reader says what is wrong with them.
     off: bool,
 }
 
-/// A header block whose last frame has not come.
+/// A header block whose last frame has not arrived.
 #[derive(Debug)]
 struct Open {
     head: Head,
@@ -81,7 +83,7 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Takes a frame of a header block.
+    /// Handles a frame of a header block.
     fn header(&mut self, head: Head, payload: Bytes, out: &mut BytesMut) -> Result<(), Lost> {
         let mut open = self.open.take().unwrap_or_else(|| Open {
             head,
@@ -121,7 +123,7 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Passes on as it is what cannot be followed.
+    /// Passes bytes through unchanged when they cannot be followed.
     fn give_up(&mut self, open: &Open, out: &mut BytesMut) -> Result<(), Lost> {
         if self.rewrites {
             return Err(Lost);
@@ -132,7 +134,7 @@ impl Rewriter {
     }
 }
 
-/// The frames of a block.
+/// Writes the frames of a block.
 fn write(first: Head, block: &[u8], out: &mut BytesMut) {
     let count = block.len().div_ceil(WRITTEN_BYTES).max(1);
     for at in 0..count {
@@ -157,11 +159,11 @@ fn write(first: Head, block: &[u8], out: &mut BytesMut) {
     }
 }
 
-/// Leaves out of what a client sends the authorities that the HTTP library does not take.
+/// A read filter that removes authorities that the HTTP library does not accept.
 #[derive(Debug)]
 pub(super) struct Readdressing {
     rewriter: Rewriter,
-    /// What has come and was not read.
+    /// Rewritten bytes that have not been read.
     out: BytesMut,
 }
 
@@ -220,7 +222,7 @@ mod tests {
         [&head.bytes()[..], payload].concat()
     }
 
-    /// A block that puts its authority into the table.
+    /// A test block that adds its authority to the table.
     fn indexed(authority: &str) -> Vec<u8> {
         let mut block = vec![0x83, 0x41, authority.len() as u8];
         block.extend_from_slice(authority.as_bytes());
@@ -236,7 +238,7 @@ mod tests {
         Ok(out.to_vec())
     }
 
-    /// The fields of each block, and the other frames.
+    /// The fields of each block, and the other frames, for comparison.
     fn meaning(bytes: &[u8]) -> (Vec<Vec<(String, String)>>, Vec<u8>) {
         let (mut frames, mut decoder) = (FrameReader::of_client(), Decoder::default());
         let (mut blocks, mut others) = (Vec::new(), Vec::new());

@@ -32,38 +32,38 @@ use crate::{
     model::event::Status,
 };
 
-/// A message up to this size is copied together with its neighbours: a frame for each costs more than the copy.
+/// Largest message that is copied together with its neighbours: a frame for each costs more than the copy.
 const SMALL_BYTES: usize = 16 * 1024;
-/// Small messages that are due together travel in pieces of about this size.
+/// Size of the pieces in which small messages that are due together are sent.
 const PIECE_BYTES: usize = 64 * 1024;
-/// Anything that the server answers with.
+/// The body of any answer of the server.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// A recorded call.
+    /// A replayed call.
     Replay(Box<Replay>),
     /// One message and its trailers, then nothing.
     Once(Option<Bytes>, Option<HeaderMap>),
-    /// What a tonic service answers.
+    /// The answer of a tonic service.
     Tonic {
         body: tonic::body::Body,
-        /// The call runs while this is there.
+        /// Keeps the call registered as running.
         _running: Guard,
     },
 }
 
 impl Answer {
-    /// No body: the head says it all.
+    /// An empty body: the head says it all.
     pub(super) const fn empty() -> Self {
         Self::Once(None, None)
     }
 }
 
-/// A call that ends without a status.
+/// The error that ends a call without a status.
 #[derive(Debug)]
 pub(super) enum Cut {
-    /// The stream is reset, with the reason that hyper finds in `source`.
+    /// Resets the stream, with the reason that hyper finds in `source`.
     Reset(h2::Error),
-    /// A tonic service failed.
+    /// The error of a tonic service.
     Tonic(tonic::Status),
 }
 
@@ -118,21 +118,21 @@ impl Body for Answer {
     }
 }
 
-/// The rest of a recorded call, from its first message on.
+/// The remaining steps of a recorded call, from its first message on.
 #[derive(Debug)]
 pub(super) struct Replay {
     steps: Feed,
-    /// Small messages and prefixes that wait to be sent.
+    /// Small messages and prefixes waiting to be sent.
     gathered: BytesMut,
     ending: Option<PlayedEnding>,
     delivery: Arc<Delivery>,
-    /// Holds the bytes back, when a fault wants it so.
+    /// Slows the bytes down, for a drip fault.
     drip: Option<Drip>,
     guard: Guard,
     counters: Arc<Counters>,
-    /// The end of a call that is held open.
+    /// Completes when a held call is to end.
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Takes what else the client sends; ends with the call.
+    /// Reads the rest of the client's requests; ends with the call.
     _rest: JoinSet<()>,
     sent_any: bool,
     done: bool,
@@ -166,7 +166,7 @@ impl Replay {
         }
     }
 
-    /// The next step when it is due.
+    /// The next step, when it is due.
     pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let step = self.steps.poll_due(cx);
         if let Some(decided) = self.steps.decided() {
@@ -180,7 +180,7 @@ impl Replay {
         step
     }
 
-    /// Puts back a step that was taken too early.
+    /// Returns a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         self.steps.put_back(step);
     }
@@ -245,7 +245,7 @@ impl Replay {
         }
     }
 
-    /// What was gathered, and `payload` after it without a copy; `None` when it is to drip out.
+    /// Sends the gathered bytes, then `payload` without a copy; `None` when it is to drip out.
     fn send(&mut self, payload: Bytes) -> Option<Piece> {
         let head = self.gathered.split().freeze();
         if let Some(drip) = &mut self.drip {
@@ -302,7 +302,7 @@ impl Replay {
         self.guard.poll_end(cx, ending)
     }
 
-    /// The recorded call has been replayed to its end.
+    /// Notes that the recorded call has been replayed to its end.
     pub(super) fn finish(&mut self) {
         self.done = true;
         if !self.steps.is_refused() {

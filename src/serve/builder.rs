@@ -1,4 +1,4 @@
-//! What is to be served, and how.
+//! The builder of a replay server.
 
 use std::{
     collections::HashMap,
@@ -20,12 +20,12 @@ use super::{
 use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, server_tls::ServerTls};
 use crate::replay::{pace::Rate, source::CaptureSource};
 
-/// Any free port on this machine only.
+/// Any free port of the loopback interface.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// The largest request unless told otherwise: what was recorded can be asked again.
+/// Default of the largest request: what was recorded can be asked again.
 const MAX_REQUEST_BYTES: usize = DEFAULT_MAX_MESSAGE_BYTES;
 
-/// What is to be served, where and how. Made by [`ReplayServer::builder`](super::ReplayServer::builder).
+/// Configures a replay server. Made by [`ReplayServer::builder`](super::ReplayServer::builder).
 ///
 /// Everything but the captures has a default: the recorded pace, once, to every client, on free ports of the loopback
 /// interface, in plain text.
@@ -81,7 +81,7 @@ impl Builder {
         self
     }
 
-    /// Sets all that concerns playing at once.
+    /// Sets all playback options at once.
     pub fn playback(mut self, playback: Playback) -> Self {
         self.playback = playback;
         self
@@ -93,25 +93,25 @@ impl Builder {
         self
     }
 
-    /// Plays so often within one call; 0 = until the client leaves. The default is once.
+    /// Sets how often the recording plays within one call; 0 = until the client leaves. The default is once.
     pub fn loops(mut self, times: u64) -> Self {
         self.playback.loops = NonZeroU64::new(times).map_or(Loops::Forever, Loops::Times);
         self
     }
 
-    /// Begins so long after the opening of each recorded call.
+    /// Starts this long after the opening of each recorded call.
     pub fn start_offset(mut self, offset: Duration) -> Self {
         self.playback.start_offset = offset;
         self
     }
 
-    /// Plays no more than so much of the recording.
+    /// Plays at most this much of the recording.
     pub fn playback_duration(mut self, duration: Duration) -> Self {
         self.playback.playback_duration = Some(duration);
         self
     }
 
-    /// Lets no pause last longer than this.
+    /// Limits every pause to this length.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.playback.max_wait = Some(wait);
         self
@@ -129,26 +129,26 @@ impl Builder {
         self
     }
 
-    /// Closes a call that is silent for this long as production closes an idle job; see [`Playback::idle_goaway`].
+    /// Closes a call that is silent for this long, as production closes an idle job; see [`Playback::idle_goaway`].
     pub fn idle_goaway(mut self, silence: Duration) -> Self {
         self.playback.idle_goaway = Some(silence);
         self
     }
 
-    /// Waits for [`ReplayServer::resume`](super::ReplayServer::resume) or `POST /replay/resume` before it plays.
+    /// Waits for [`ReplayServer::resume`](super::ReplayServer::resume) or `POST /replay/resume` before playing.
     pub fn start_paused(mut self) -> Self {
         self.start = Start::Paused;
         self
     }
 
-    /// Sets who gets the messages; the default is everyone.
+    /// Sets how messages are distributed among clients; the default is everyone.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
         self
     }
 
-    /// Lets a job be ready only so long after the server started, and after each configure that names it. Until then
-    /// calls are answered with UNAVAILABLE, and health says no.
+    /// Delays the readiness of jobs by this time after the start of the server and after each configure request for
+    /// them. Until then calls are answered with UNAVAILABLE, and health says no.
     pub fn startup_delay(mut self, delay: Duration) -> Self {
         self.startup_delay = delay;
         self
@@ -160,13 +160,14 @@ impl Builder {
         self
     }
 
-    /// Offers gzip to clients that ask for it; the default sends every message as it was recorded.
+    /// Compresses messages with gzip for clients that accept it; the default sends every message as it was recorded.
     pub fn gzip(mut self, gzip: Gzip) -> Self {
         self.wire.gzip = gzip;
         self
     }
 
-    /// Pings clients so often, and closes the connection of one that does not answer within 20 s. The default is not to.
+    /// Pings clients at this interval, and closes the connection of one that does not answer within 20 s. The default
+    /// is not to.
     pub fn keepalive(mut self, interval: Duration) -> Self {
         self.wire.keepalive = Some(interval);
         self
@@ -178,7 +179,7 @@ impl Builder {
         self
     }
 
-    /// Lets something go wrong on purpose; faults work in the order in which they are added.
+    /// Adds a fault to inject; faults work in the order in which they are added.
     ///
     /// ```
     /// # fn example() -> Result<(), grpc_capture::serve::FaultError> {
@@ -191,25 +192,25 @@ impl Builder {
         self
     }
 
-    /// Sets all that is to go wrong at once.
+    /// Sets the whole fault plan.
     pub fn faults(mut self, plan: FaultPlan) -> Self {
         self.faults = plan;
         self
     }
 
-    /// Sets the seed of the faults' chances; the default is 0.
+    /// Sets the seed of random faults; the default is 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.faults = self.faults.seed(seed);
         self
     }
 
-    /// Speaks TLS on both ports; the default is plain text.
+    /// Uses TLS on both ports; the default is plain text.
     pub fn tls(mut self, tls: ServerTls) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Sets where gRPC listens; the default is any free port of the loopback interface.
+    /// Sets the address for gRPC; the default is any free port of the loopback interface.
     ///
     /// Each job of the production dialect after the first gets a port of its own on the same interface.
     pub fn grpc_addr(mut self, addr: SocketAddr) -> Self {
@@ -217,13 +218,13 @@ impl Builder {
         self
     }
 
-    /// Sets where REST listens; the default is any free port of the loopback interface.
+    /// Sets the address for REST; the default is any free port of the loopback interface.
     pub fn rest_addr(mut self, addr: SocketAddr) -> Self {
         self.rest_addr = addr;
         self
     }
 
-    /// Tells what a job's frames look like; the default is read out of the first frame.
+    /// Sets the shape of a job's frames; the default is read out of the first frame.
     pub fn shape(mut self, job_id: impl Into<String>, shape: JobShape) -> Self {
         self.shapes.insert(job_id.into(), shape);
         self

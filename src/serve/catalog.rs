@@ -1,4 +1,4 @@
-//! Which recorded call answers a request. Pure.
+//! Selects the recorded call that answers a request. Pure.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -17,23 +17,23 @@ use crate::{
     grpc::status::{INVALID_ARGUMENT, NOT_FOUND, UNIMPLEMENTED},
 };
 
-/// More names than this do not help in an error message.
+/// Largest number of names in an error message.
 const MAX_NAMES: usize = 8;
-/// A job id longer than this is shortened in an error message.
+/// Longest job id in an error message; longer ones are shortened.
 const MAX_NAME_CHARS: usize = 64;
 
-/// A job that is served, and the capture that it came from.
+/// A served job with its capture.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) job: Job,
-    /// Number of the capture, in the order given.
+    /// Index of the capture, in the given order.
     pub(super) source_at: usize,
     pub(super) source: CaptureSource,
-    /// The body that was posted to `/configure`, where the capture has it.
+    /// The body of the recorded `POST /configure`, where the capture has it.
     pub(super) configure_request: Option<serde_json::Value>,
-    /// The body that came back, where the capture has it.
+    /// The body of the recorded configure response, where the capture has it.
     pub(super) configure_response: Option<serde_json::Value>,
-    /// Given by the caller, else read out of the first frames.
+    /// Shape of the frames: given by the caller, or else read from the first frames.
     pub(super) shape: Option<JobShape>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     pub(super) entries: Vec<std::sync::Arc<Entry>>,
-    /// Their calls by method.
+    /// Recorded calls by method.
     known: HashMap<String, Method>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Chosen<'a> {
     pub(super) max_frames: MaxFrames,
 }
 
-/// Why no call answers: gRPC status code and message.
+/// The reason why no call answers: gRPC status code and message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: u32,
@@ -67,7 +67,7 @@ impl Refusal {
 }
 
 impl Catalog {
-    /// The jobs behind one port.
+    /// A catalog of the jobs behind one port.
     pub(super) fn new(entries: Vec<std::sync::Arc<Entry>>) -> Self {
         let mut known: HashMap<String, Method> = HashMap::new();
         for (entry_at, entry) in entries.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Catalog {
         }
     }
 
-    /// No such method here.
+    /// The refusal for an unknown method.
     pub(super) fn unknown_method(&self, method: &str) -> Refusal {
         let known = list(&self.methods(), |name| (*name).to_owned());
         Refusal::new(
@@ -209,7 +209,7 @@ impl Catalog {
     }
 }
 
-/// The bytes of a request that must be read.
+/// The decoded bytes of a request.
 fn plain(request: Option<&Request>) -> Result<&[u8], Refusal> {
     match request {
         None => Err(Refusal::new(

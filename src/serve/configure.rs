@@ -1,4 +1,4 @@
-//! What REST answers, out of a capture's own configure response or out of its data. Pure.
+//! REST responses, from a capture's own configure response or from its data. Pure.
 
 mod check;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 pub(super) use self::check::check;
 use super::catalog::Entry;
 
-/// Where a job is served.
+/// Address of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
     /// `http` or `https`.
@@ -17,7 +17,7 @@ pub(super) struct Endpoint {
     pub(super) port: u16,
 }
 
-/// The host in a `Host` header: without its port; `None` when it is empty.
+/// The host of a `Host` header: without its port; `None` when it is empty.
 pub(super) fn host_of(header: &str) -> Option<&str> {
     let host = if header.starts_with('[') {
         header.find(']').and_then(|end| header.get(..=end))?
@@ -86,7 +86,7 @@ fn derived(entry: &Entry, request: Option<&Value>) -> Map<String, Value> {
     body
 }
 
-/// Channel (as a string) to the stream that carries it.
+/// Maps each channel (as a string) to its stream.
 fn streams_of_channels(entry: &Entry) -> Map<String, Value> {
     let mut streams = Map::new();
     for call in &entry.job.calls {
@@ -103,7 +103,7 @@ fn streams_of_channels(entry: &Entry) -> Map<String, Value> {
     streams
 }
 
-/// The bins spread evenly over the range that was asked for; empty when none was. The wire does not tell frequencies.
+/// The bins, spread evenly over the requested range; empty when none was. The wire does not tell frequencies.
 fn frequencies(request: Option<&Value>, bins: usize) -> Vec<f64> {
     let bound = |name: &str| request?.get("frequencyRange")?.get(name)?.as_f64();
     let (Some(min), Some(max)) = (bound("min"), bound("max")) else {
@@ -138,7 +138,7 @@ fn min_max(channels: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
     })
 }
 
-/// The site's metadata that the recorded configure response holds, where it holds any.
+/// The site metadata of the recorded configure response, where it has any.
 pub(super) fn live_metadata(entry: &Entry) -> Option<Value> {
     entry
         .configure_response

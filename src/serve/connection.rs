@@ -28,7 +28,7 @@ use super::{
 };
 use crate::grpc::net::{Filtered, Merging, Stream};
 
-/// What the calls of a connection share.
+/// State shared by the calls of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
     calls: Mutex<Calls>,
@@ -40,28 +40,29 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 struct Calls {
     running: Vec<Running>,
-    /// How often a call was asked for, by the number of its capture and its own.
+    /// How often each call was requested, by the index of its capture and its number.
     asked: BTreeMap<(usize, u32), usize>,
     next_id: u64,
     wakers: Vec<Waker>,
-    /// Since when none runs; `None` while one does, and before the first.
+    /// Time since which no call runs; `None` while one does, and before the first.
     idle_since: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Running {
     id: u64,
-    /// The number of its capture; `None` for what no capture holds.
+    /// Index of the capture; `None` for what no capture holds.
     source: Option<usize>,
     at_break: bool,
 }
 
-/// How a call must break.
+/// How a call breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Break {
-    /// The connection goes down, and the call with it.
+    /// The connection is closed, and the call with it.
     Connection,
-    /// The stream alone, with this reason: it was so recorded, or other captures are being replayed on the connection.
+    /// Only the stream is reset, with this reason: it was so recorded, or other captures are being replayed on the
+    /// connection.
     Stream(h2::Reason),
 }
 
@@ -93,7 +94,7 @@ impl Connection {
         }
     }
 
-    /// How often this client has asked for a recorded call before.
+    /// How often this client requested a recorded call before.
     pub(super) fn turn(&self, source: usize, call: u32) -> usize {
         let mut calls = self.lock();
         let asked = calls.asked.entry((source, call)).or_default();
@@ -101,7 +102,7 @@ impl Connection {
         *asked - 1
     }
 
-    /// From now on the socket closes as soon as everything was written.
+    /// Closes the socket as soon as everything has been written.
     pub(super) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
@@ -141,12 +142,12 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Notes that a call that replays capture number `source` begins.
+    /// Registers a call that replays capture number `source`.
     pub(super) fn new(connection: &Arc<Connection>, source: usize) -> Self {
         Self::of(connection, Some(source))
     }
 
-    /// Notes that a call begins that is in no capture.
+    /// Registers a call that is in no capture.
     pub(super) fn unrecorded(connection: &Arc<Connection>) -> Self {
         Self::of(connection, None)
     }
@@ -168,7 +169,7 @@ impl Guard {
         }
     }
 
-    /// It is known by now of which capture the call is.
+    /// Sets the capture of the call, once it is known.
     pub(super) fn plays(&self, source: usize) {
         let mut calls = self.connection.lock();
         let running = calls.running.iter_mut().find(|call| call.id == self.id);
@@ -178,7 +179,7 @@ impl Guard {
         }
     }
 
-    /// The call has come to an ending without a status: says how, when it is time.
+    /// Notes that the call has reached an ending without a status: says how, when it is time.
     pub(super) fn poll_end(&self, cx: &mut Context<'_>, ending: &PlayedEnding) -> Poll<Break> {
         match ending {
             PlayedEnding::Break { goaway } => self.poll_break(cx, *goaway),
@@ -193,7 +194,8 @@ impl Guard {
         }
     }
 
-    /// The call has come to a recorded break: waits for the other calls of its capture, then says how to break.
+    /// Notes that the call has reached a recorded break: waits for the other calls of its capture, then says how to
+    /// break.
     fn poll_break(&self, cx: &mut Context<'_>, goaway: bool) -> Poll<Break> {
         let mut calls = self.connection.lock();
         let Some(at) = calls.running.iter().position(|call| call.id == self.id) else {
@@ -232,11 +234,11 @@ impl Drop for Guard {
     }
 }
 
-/// A client's stream as HTTP/2 reads it: with its first word in time, authorities that the library takes, and few frames,
-/// for a client that sends many small messages sends many small DATA frames.
+/// The client's stream for the HTTP/2 library: with its first word in time, authorities that the library takes, and few
+/// frames, for a client that sends many small messages sends many small DATA frames.
 type Received = Filtered<Filtered<Filtered<Box<dyn Stream>, Prompt>, Readdressing>, Merging>;
 
-/// A socket that can be told to close once everything was written.
+/// A socket that closes on request once everything has been written.
 ///
 /// HTTP/2 flushes only when its own buffers are empty. Closing then says so to the client first (FIN) and reads on until
 /// the client has closed, too: a socket that is dropped with bytes unread resets the connection, and what the client had

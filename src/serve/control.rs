@@ -16,40 +16,40 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// Whether a server plays at once or waits to be told.
+/// Whether a server starts playing at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Start {
-    /// It plays.
+    /// It plays at once.
     #[default]
     Playing,
     /// It waits for [`resume`](super::ReplayServer::resume) or `POST /replay/resume`.
     Paused,
 }
 
-/// What the clock shows.
+/// A reading of the playback clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
-    /// Changes with every pause, resume and seek.
+    /// Number of pauses, resumes and seeks so far.
     pub(super) generation: u64,
     pub(super) paused: bool,
-    /// How often was sought, and where to the last time.
+    /// Number of seeks, and the position of the last one.
     pub(super) seeks: u64,
     pub(super) sought: Duration,
     base: Instant,
-    /// How long the clock has stood in all, up to now or to the present pause.
+    /// Total time of pauses, up to now or to the current pause.
     stood: Duration,
     since: Option<Instant>,
 }
 
 impl View {
-    /// How long has been played, as of `now`.
+    /// Playing time as of `now`.
     pub(super) fn played(&self, now: Instant) -> Duration {
         let now = self.since.unwrap_or(now);
         now.saturating_duration_since(self.base).saturating_sub(self.stood)
     }
 }
 
-/// The clock, and the calls that are played by it.
+/// The playback clock, and the calls that it controls.
 #[derive(Debug)]
 pub(super) struct Control {
     generation: AtomicU64,
@@ -70,7 +70,7 @@ struct Registered {
     waker: Option<Waker>,
 }
 
-/// What a call is called in the status.
+/// The label of a call in the status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Label {
     pub(super) job_id: String,
@@ -100,7 +100,7 @@ impl Control {
         })
     }
 
-    /// Stops the clock. False when it stands already.
+    /// Pauses the clock. False when it is paused already.
     pub(super) fn pause(&self) -> bool {
         self.change(|view, now| {
             let changes = !view.paused;
@@ -111,7 +111,7 @@ impl Control {
         })
     }
 
-    /// Lets the clock go on. False when it runs already.
+    /// Resumes the clock. False when it runs already.
     pub(super) fn resume(&self) -> bool {
         self.change(|view, now| {
             let changes = view.paused;
@@ -123,7 +123,7 @@ impl Control {
         })
     }
 
-    /// Sends every running call to `position` after its opening.
+    /// Moves every running call to `position` after its opening.
     pub(super) fn seek(&self, position: Duration) {
         self.change(|view, _| {
             view.seeks += 1;
@@ -149,12 +149,12 @@ impl Control {
         self.lock().view
     }
 
-    /// Cheap: whether `view` still holds.
+    /// True when the view is current; cheap: whether `view` still holds.
     pub(super) fn is_current(&self, view: &View) -> bool {
         self.generation.load(Ordering::Acquire) == view.generation
     }
 
-    /// Lists a call; it is listed until the guard is dropped.
+    /// Registers a call; it is listed until the guard is dropped.
     pub(super) fn register(self: &Arc<Self>, label: Label) -> Listed {
         let offset_ns = Arc::new(AtomicU64::new(0));
         let mut state = self.lock();
@@ -176,7 +176,7 @@ impl Control {
         }
     }
 
-    /// State, time played, and where each running call is.
+    /// The state, the playing time, and the position of each running call.
     pub(super) fn status(&self) -> Value {
         let state = self.lock();
         let calls: Vec<Value> = state
@@ -204,7 +204,7 @@ impl Control {
     }
 }
 
-/// A call that is listed with the clock.
+/// A call that is registered with the clock.
 #[derive(Debug)]
 pub(super) struct Listed {
     control: Arc<Control>,
@@ -218,12 +218,12 @@ impl Listed {
         &self.control
     }
 
-    /// Where the call is: nanoseconds after its opening.
+    /// Sets the position of the call: nanoseconds after its opening.
     pub(super) fn at(&self, offset_ns: u64) {
         self.offset_ns.store(offset_ns, Ordering::Relaxed);
     }
 
-    /// Has `waker` woken by the next change. Ask [`Control::is_current`] afterwards: a change may have come before.
+    /// Wakes `waker` at the next change. Ask [`Control::is_current`] afterwards: a change may have come before.
     pub(super) fn wake_on_change(&mut self, waker: &Waker, generation: u64) {
         let known = self
             .woken_by

@@ -1,5 +1,5 @@
-//! Compression as a client takes it: a recorded encoding that it does not accept is undone, and gzip is offered where the
-//! server was told to. All else stays as it was recorded.
+//! Compression of replayed messages: a recorded encoding that the client does not accept is undone, and gzip is offered where
+//! the server was told to. All else stays as it was recorded.
 
 use std::io::{self, Write as _};
 
@@ -16,17 +16,17 @@ const GZIP: &str = "gzip";
 const DEFLATE: &str = "deflate";
 const IDENTITY: &str = "identity";
 
-/// Whether messages that were recorded plain are compressed for clients that accept it.
+/// Whether messages that were recorded uncompressed are compressed for clients that accept it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Gzip {
-    /// Messages go out as they were recorded, as far as the client accepts it.
+    /// Messages are sent as recorded, as far as the client accepts their encoding.
     #[default]
     Off,
-    /// Compressed for a client whose `grpc-accept-encoding` names gzip.
+    /// Messages are compressed for a client whose `grpc-accept-encoding` names gzip.
     WhenAsked,
 }
 
-/// How the messages of one call are sent: what its client accepts, and whether gzip is offered.
+/// The encoding of the messages of one call: what its client accepts, and whether gzip is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Encoding {
     gzip: bool,
@@ -35,14 +35,14 @@ pub(super) struct Encoding {
 }
 
 impl Encoding {
-    /// Every message goes out as it was recorded.
+    /// Every message is sent as recorded.
     pub(super) const AS_RECORDED: Self = Self {
         gzip: true,
         deflate: true,
         offered: false,
     };
 
-    /// What a client gets. One that names no encoding takes none.
+    /// The encoding for a client. One that names no encoding takes none.
     pub(super) fn of(gzip: Gzip, request: &HeaderMap) -> Self {
         let accepts = |wanted: &str| {
             let accepted = request.get_all(ACCEPTED);
@@ -58,7 +58,7 @@ impl Encoding {
         }
     }
 
-    /// True when the client takes messages in the encoding of this name. What we cannot inflate goes as it is.
+    /// True when the client accepts the encoding of this name. What we cannot inflate goes as it is.
     fn takes(self, name: &str) -> bool {
         match name {
             GZIP => self.gzip,
@@ -67,14 +67,14 @@ impl Encoding {
         }
     }
 
-    /// Names the encoding in the head of an answer, unless a recorded one is there.
+    /// Sets the encoding in the head of an answer, unless a recorded one is there.
     pub(super) fn name_in(self, head: &mut HeaderMap) {
         if self.offered && head.get(&ENCODING).is_none_or(|value| value == IDENTITY) {
             head.insert(ENCODING, HeaderValue::from_static(GZIP));
         }
     }
 
-    /// The encoder of a call whose recorded answer names `recorded`.
+    /// The encoder for a call whose recorded answer used `recorded`.
     pub(super) fn encoder(self, recorded: Option<&str>) -> Encoder {
         let recorded = recorded.unwrap_or(IDENTITY);
         Encoder {
@@ -87,9 +87,9 @@ impl Encoding {
 /// Encodes the steps of one call.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    /// The recorded encoding, when the client does not take it.
+    /// The recorded encoding, when the client does not accept it and messages are inflated.
     inflates: Option<String>,
-    /// Messages that are not compressed are.
+    /// True when uncompressed messages are compressed.
     gzips: bool,
 }
 
@@ -143,7 +143,7 @@ mod tests {
 
     const TEXT: &[u8] = b"aaaaaaaaaaaaaaaaaaaaaaaa";
 
-    /// What becomes of a recorded head, and of a message that was recorded compressed or not.
+    /// The encoded head, compressed flag and payload of a message.
     fn encoded(encoding: Encoding, head: &[(&str, &str)], compressed: bool, data: &[u8]) -> (Metadata, bool, Bytes) {
         let mut metadata = Metadata::default();
         for (name, value) in head {

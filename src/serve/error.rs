@@ -1,11 +1,11 @@
-//! What can keep a replay server from starting.
+//! Errors of starting a replay server.
 
 use std::{io, net::SocketAddr};
 
 use crate::grpc::server_tls::ServerTlsError;
 use crate::replay::source::SourceError;
 
-/// A replay server that could not be started.
+/// Errors of starting a replay server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
@@ -15,13 +15,13 @@ pub enum ReplayError {
     /// A capture cannot be read.
     #[error("could not start the replay server: {0}")]
     Source(#[from] SourceError),
-    /// A capture holds nothing to replay.
+    /// A capture has no call to replay.
     #[error("could not start the replay server: {capture} holds no call to replay; record again")]
     NoCall {
         /// The capture.
         capture: String,
     },
-    /// Two captures claim the same job.
+    /// Two captures have the same job.
     #[error(
         "could not start the replay server: {first} and {second} both hold the job {job_id:?}; serve them from two \
          servers"
@@ -34,12 +34,12 @@ pub enum ReplayError {
         /// The capture given later.
         second: String,
     },
-    /// An address cannot be listened on.
+    /// The server cannot listen on an address.
     #[error("could not listen on {addr}: {source}; choose another address, or port 0 for any free one")]
     Listen {
-        /// The address asked for.
+        /// The address.
         addr: SocketAddr,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A descriptor set cannot be served by reflection.
@@ -47,7 +47,7 @@ pub enum ReplayError {
     Descriptors {
         /// The capture that embeds it.
         capture: String,
-        /// What is wrong with it.
+        /// The problem.
         cause: String,
     },
     /// TLS cannot be set up.

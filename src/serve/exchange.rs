@@ -1,4 +1,4 @@
-//! One client's call of any service: which recorded call it means, and what is due when.
+//! One client's call of any method: which recorded call it means, and what is due when.
 //!
 //! What the server sent is due when its time has come and the client has sent what came before it.
 
@@ -27,33 +27,33 @@ use crate::{
     model::event::Status,
 };
 
-/// How long a client may take to send what tells which of two calls it means, when the one that was recorded first waits
-/// for more and the other does not: messages that a client sends together come together.
+/// Time that a client has to send the message that decides between two recorded calls, when the one that was recorded
+/// first waits for more and the other does not: messages that a client sends together come together.
 const GRACE: Duration = Duration::from_millis(50);
-/// After how long it is said that a call waits for its client.
+/// Time after which a warning says that a call waits for its client.
 const SOON: Duration = Duration::from_secs(5);
-/// How long a call waits for a client that sends less than the recorded one did. Ten times the length of the recorded call
-/// is allowed in any case, for clients that are slower.
+/// Longest time that a call waits for a client that sends less than the recorded one did. Ten times the length of the
+/// recorded call is allowed in any case, for clients that are slower.
 const MOST_WAIT: Duration = Duration::from_secs(60);
 const SLOWER: u32 = 10;
 
-/// Opens what a recorded call sent.
+/// Opens the recording of a call.
 pub(super) type Open = Box<dyn FnMut(Place) -> io::Result<(CallFeed, Decided)> + Send + Sync>;
-/// How often this client has had a call, counting this time.
+/// How often this client has made a call, including this time.
 pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
 
-/// How an exchange gets at recorded calls.
+/// Access of an exchange to recorded calls.
 pub(super) struct Access {
     pub(super) open: Open,
     pub(super) turns: Turns,
 }
 
-/// What is known once it is decided which recorded call is played.
+/// The recorded call that is played, once it is decided.
 #[derive(Debug)]
 pub(super) struct Decided {
-    /// The number of its capture.
+    /// Index of its capture.
     pub(super) source: usize,
-    /// Holds its bytes back, when a fault wants it so.
+    /// Slows its bytes down, for a drip fault.
     pub(super) drip: Option<Drip>,
 }
 
@@ -65,33 +65,34 @@ pub(super) struct Exchange {
     matcher: Matcher,
     open: Open,
     turns: Turns,
-    /// What is played, and of which call.
+    /// The steps being played, and their call.
     playing: Option<(Place, Box<CallFeed>)>,
-    /// What was decided and nobody has looked at.
+    /// A decision that nobody has read yet.
     decided: Option<Decided>,
     counters: Arc<Counters>,
-    /// Steps that the client has, and steps of the call that is played that it has had of another.
+    /// Number of steps sent to the client, and number of steps of the current call that the client received from
+    /// another one.
     sent: usize,
     skip: usize,
     waiting: Option<Step>,
     timer: Option<(Wait, Pin<Box<Sleep>>)>,
-    /// Steps are those of the recording, one by one, so that those of different calls can be compared.
+    /// True when steps are those of the recording, so that those of different calls can be compared.
     as_recorded: bool,
-    /// Nothing was sent since.
+    /// Time since which nothing was sent.
     since: Instant,
-    /// Something was due.
+    /// True when something was due.
     began: bool,
-    /// The client was refused: no recorded call is meant, or it could not go on.
+    /// True when the client was refused: no recorded call is meant, or it could not go on.
     refused: bool,
 }
 
-/// What a timer is set for.
+/// The purpose of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
     Grace,
     Soon,
     End,
-    /// Nothing: only the client ends this.
+    /// No timer: only the client ends this.
     Never,
 }
 
@@ -127,7 +128,7 @@ impl Exchange {
         }
     }
 
-    /// What has been decided since this was asked last.
+    /// The decision made since the last query.
     pub(super) fn decided(&mut self) -> Option<Decided> {
         self.decided.take()
     }
@@ -137,14 +138,14 @@ impl Exchange {
         self.refused
     }
 
-    /// True when what is played has come to where the recorded client gave up, or to where it is held open: nothing more is
-    /// due, unless what the client says shows that it means another call.
+    /// True when the played call has reached the point at which the recorded client gave up, or at which it is held
+    /// open: nothing more is due, unless what the client says shows that it means another call.
     pub(super) fn is_silent(&self) -> bool {
         let waiting = self.waiting.as_ref().filter(|_| self.matcher.chosen().is_some());
         waiting.is_some_and(|step| matches!(step.act, Act::End(PlayedEnding::Hold)))
     }
 
-    /// Puts back a step that was taken too early.
+    /// Returns a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         self.sent = self.sent.saturating_sub(1);
         self.waiting = Some(step);
@@ -214,20 +215,20 @@ impl Exchange {
         }
     }
 
-    /// Counts the call, when something of it was due.
+    /// Counts the call, once something of it is due.
     fn begins(&mut self, due: bool) {
         if due && !std::mem::replace(&mut self.began, true) {
             self.counters.call_began();
         }
     }
 
-    /// Something went on: what is waited for is waited for again.
+    /// Notes that the call made progress: what is waited for is waited for again.
     fn moved(&mut self) {
         self.timer = None;
         self.since = Instant::now();
     }
 
-    /// Takes what the client has said; the ending, when no recorded call is meant.
+    /// Reads the client's items; the ending, when no recorded call is meant.
     fn listen(&mut self, cx: &Context<'_>) -> Option<Step> {
         let said = self.asked.take(cx.waker());
         if said.is_empty() || self.refused {
@@ -249,7 +250,7 @@ impl Exchange {
         None
     }
 
-    /// The call that is played next, or why there is none.
+    /// Chooses the call that is played next, or tells why there is none.
     fn place(&mut self) -> Result<Place, Choice> {
         if let Some(chosen) = self.matcher.chosen() {
             return Ok(chosen);
@@ -288,7 +289,7 @@ impl Exchange {
         }
     }
 
-    /// A timer ran out: sets the next, says that the call waits, or ends it.
+    /// Handles an expired timer: sets the next, says that the call waits, or ends it.
     fn waited(&mut self) -> Option<Step> {
         let method = self.catalog.method(&self.method);
         let silent = self.is_silent();

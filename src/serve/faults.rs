@@ -1,4 +1,4 @@
-//! Faults on purpose: what a stream can suffer, made to order, and the same again with the same seed.
+//! Injected faults: what a stream can suffer, made to order, and the same again with the same seed.
 //!
 //! A [`Fault`] is written `KIND:KEY=VALUE,…` ([`CATALOG`] lists kinds, keys, and the finding that each provokes); a
 //! [`FaultPlan`] is a list of them and a seed, also as TOML. Messages are numbered as they are played, from 1, whatever

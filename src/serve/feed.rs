@@ -1,4 +1,4 @@
-//! What one client is given: the steps of a call that is known, or those of an exchange that is still to be matched.
+//! The feed of one client: the steps of a call that is known, or those of an exchange that is still to be matched.
 
 use std::task::{Context, Poll};
 
@@ -11,9 +11,9 @@ use super::{
 /// The steps that answer one client's call.
 #[derive(Debug)]
 pub(super) enum Feed {
-    /// Those of a recorded call that was known when the client called.
+    /// Steps of a recorded call that was known from the start.
     Call(CallFeed),
-    /// It is not yet known of which call.
+    /// Steps of a call that is still to be matched with a recorded one.
     Exchange(Box<Exchange>),
 }
 
@@ -25,7 +25,7 @@ impl Feed {
         }
     }
 
-    /// True when it is decided while it is played which call that is.
+    /// True while it is undecided which recorded call is played.
     pub(super) const fn is_exchange(&self) -> bool {
         matches!(self, Self::Exchange(_))
     }
@@ -38,7 +38,7 @@ impl Feed {
         }
     }
 
-    /// True when no recorded call is meant, so that the client was refused.
+    /// True when no recorded call matches, so that the client was refused.
     pub(super) fn is_refused(&self) -> bool {
         matches!(self, Self::Exchange(exchange) if exchange.is_refused())
     }
@@ -48,7 +48,7 @@ impl Feed {
         matches!(self, Self::Exchange(exchange) if exchange.is_silent())
     }
 
-    /// Puts back a step that was taken too early.
+    /// Returns a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         match self {
             Self::Call(feed) => feed.put_back(step),

@@ -1,4 +1,4 @@
-//! How well the schedule was kept.
+//! Measurement of how well the schedule is kept.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -8,7 +8,7 @@ use std::sync::{
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Significant decimal digits of a lateness: 0.1 % is finer than any clock here needs.
+/// Significant decimal digits of the measured lateness: 0.1 % is finer than any clock here needs.
 const DIGITS: u8 = 3;
 
 /// How well a server kept its schedule, measured where a message is handed to HTTP/2.
@@ -16,7 +16,7 @@ const DIGITS: u8 = 3;
 /// A client that does not read makes its own messages late; that is counted, too.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Fidelity {
-    /// Messages that had a time to be sent at; none at [`Rate::Max`](super::Rate::Max).
+    /// Number of messages with a scheduled time; none at [`Rate::Max`](super::Rate::Max).
     pub timed: u64,
     /// Median lateness, nanoseconds.
     pub late_p50_ns: u64,
@@ -24,7 +24,7 @@ pub struct Fidelity {
     pub late_p99_ns: u64,
     /// Largest lateness, nanoseconds.
     pub late_max_ns: u64,
-    /// Recorded time played for each second of playing; `None` before two things were sent.
+    /// Recorded time played per second of playing; `None` before two things were sent.
     pub achieved_rate: Option<f64>,
 }
 
@@ -57,7 +57,7 @@ impl Meter {
         }
     }
 
-    /// How far a call went on in its recording, and in which time.
+    /// Adds how far a call advanced in its recording, and the time it took.
     pub(super) fn went_on(&self, recorded_ns: u64, played_ns: u64) {
         self.recorded_ns.fetch_add(recorded_ns, Relaxed);
         self.played_ns.fetch_add(played_ns, Relaxed);

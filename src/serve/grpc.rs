@@ -1,4 +1,4 @@
-//! The gRPC job: HTTP/2 requests in, recorded calls out.
+//! The gRPC server: HTTP/2 requests in, recorded calls out.
 
 use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
@@ -44,34 +44,36 @@ use crate::{
     model::event::{Metadata, Status},
 };
 
-/// Bytes that may wait in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
+/// Largest number of bytes in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
 const SEND_BUFFER_BYTES: usize = 1024 * 1024;
-/// Largest HTTP/2 frame that a client may send us: the largest is the fewest frames.
+/// Largest HTTP/2 frame that is accepted: the largest is the fewest frames.
 const MAX_FRAME_BYTES: u32 = 1024 * 1024;
-/// Calls on one connection: several front ends may share one, with all streams of a production job each.
+/// Largest number of concurrent calls on one connection: several front ends may share one, with all streams of a
+/// production job each.
 const MAX_STREAMS: u32 = 4096;
 /// HTTP/2 window of a connection: the largest there is, for its streams' windows are the bound. The HTTP/2 library also
 /// bounds by it how many small frames may wait to be read.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Largest list of header fields, 16 MiB: what the proxy records can be asked again.
 const MAX_METADATA: u32 = 16 * 1024 * 1024;
-/// Calls that a client may give up before they are looked at: a client that gives up a thousand at once is no attacker.
+/// Largest number of calls that a client may cancel before they are handled: a client that gives up a thousand at once
+/// is no attacker.
 const MAX_PENDING_RESETS: usize = 4096;
 
-/// What every connection to one gRPC port needs.
+/// State that every connection to one gRPC port shares.
 pub(super) struct Port {
     pub(super) catalog: Arc<Catalog>,
     pub(super) services: Arc<StandardServices>,
     pub(super) state: Arc<ServerState>,
 }
 
-/// A client whose connection was closed has so long to take what was sent before and to close its side.
+/// Time for a client whose connection was closed to read the rest and to close its side.
 const LINGER: Duration = Duration::from_secs(10);
-/// A client that does not answer a keepalive ping within this time is gone: gRPC's own default.
+/// Time limit for the answer to a keepalive ping: gRPC's own default.
 const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 
-/// A connection without a call is closed after so long, with a GOAWAY: a client that is there opens another when it needs
-/// one, and one that is gone, or says its calls byte by byte, does not keep it.
+/// Time after which a connection without a call is closed with a GOAWAY: a client that is there opens another when it
+/// needs one, and one that is gone, or says its calls byte by byte, does not keep it.
 const IDLE_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 type Reply = Result<Response<Answer>, Cut>;
@@ -285,7 +287,7 @@ where
     replay_call(Box::new(replay), encoding).await
 }
 
-/// What this client gets of the chosen call.
+/// The feed of the chosen call for this client.
 fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) -> io::Result<CallFeed> {
     let state = &port.state;
     let (job_id, call) = (&chosen.entry.job.job_id, chosen.call);
@@ -325,7 +327,7 @@ fn speaks_grpc<B>(request: &Request<B>) -> bool {
     request.method() == Method::POST && content_type.is_some_and(|value| value.to_str().is_ok_and(is_grpc))
 }
 
-/// The answer to what is not gRPC, gRPC-Web included.
+/// The answer to a request that is not gRPC, gRPC-Web included.
 fn not_grpc() -> Response<Answer> {
     let text =
         "this port speaks gRPC over HTTP/2 (content-type application/grpc), and neither gRPC-Web nor anything else\n";
@@ -336,13 +338,13 @@ fn not_grpc() -> Response<Answer> {
     response
 }
 
-/// The encoding that a client names for its messages.
+/// The encoding of the client's messages.
 fn sent_in(headers: &HeaderMap) -> &str {
     let name = headers.get("grpc-encoding").and_then(|name| name.to_str().ok());
     name.unwrap_or(NO_ENCODING)
 }
 
-/// A message as it was before the client's encoder, where that can be told.
+/// The uncompressed content of a message, where its encoding is known.
 fn plain(message: FirstMessage, encoding: &str, limit: usize) -> FirstMessage {
     if !message.compressed {
         return message;
@@ -356,7 +358,7 @@ fn plain(message: FirstMessage, encoding: &str, limit: usize) -> FirstMessage {
     }
 }
 
-/// True when a call of this method was recorded that began so, and its server is up.
+/// True when a call of this method that began in the same way was recorded, and its server is up.
 fn was_asked(port: &Port, parts: &http::request::Parts, first: Result<Option<FirstMessage>, WireError>) -> bool {
     let (Some(method), Ok(first)) = (port.catalog.method(parts.uri.path()), first) else {
         return false;
@@ -400,7 +402,7 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
 }
 
 impl Replay {
-    /// The call ends before any answer, and without a status.
+    /// Ends the call before any answer and without a status.
     async fn break_off(mut self: Box<Self>, ending: &PlayedEnding) -> Reply {
         match poll_fn(|cx| self.poll_end(cx, ending)).await {
             Break::Stream(reason) => {

@@ -1,4 +1,4 @@
-//! Looks through the captures that are to be served, once, before the server starts.
+//! Scans the captures to serve once, before the server starts.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,19 +11,19 @@ use super::{
 use crate::file::{Attribute, CaptureState, Header};
 use crate::replay::source::{Calls, CaptureSource, Events, SourceError};
 
-/// What is to be served.
+/// The scanned captures.
 #[derive(Debug, Default)]
 pub(super) struct Opened {
-    /// Every job, in the order of the captures.
+    /// All jobs, in the order of the captures.
     pub(super) entries: Vec<Arc<Entry>>,
-    /// Name and descriptor set of each capture that embeds one.
+    /// Name and descriptor set of each capture that has one.
     pub(super) descriptor_sets: Vec<(String, Vec<u8>)>,
     /// Name and state of each capture.
     pub(super) states: Vec<(String, CaptureState)>,
 }
 
 impl Opened {
-    /// Looks through every capture. Blocks.
+    /// Scans every capture. Blocks.
     pub(super) fn read(sources: &[CaptureSource], shapes: &HashMap<String, JobShape>) -> Result<Self, ReplayError> {
         let mut opened = Self::default();
         for (source_at, source) in sources.iter().enumerate() {
@@ -80,7 +80,8 @@ impl Opened {
         Ok(())
     }
 
-    /// The jobs by port: in production the port chooses the job, so each such job after the first has its own.
+    /// Distributes the jobs over ports: in production the port chooses the job, so each such job after the first has
+    /// its own.
     pub(super) fn ports(&self) -> Vec<Catalog> {
         let mut first = Vec::new();
         let mut others = Vec::new();
@@ -97,7 +98,7 @@ impl Opened {
         std::iter::once(Catalog::new(first)).chain(others).collect()
     }
 
-    /// Full names of the services that the captures hold calls of.
+    /// Full names of the services whose calls the captures contain.
     pub(super) fn services(&self) -> Vec<String> {
         let calls = self.entries.iter().flat_map(|entry| &entry.job.calls);
         let services = calls.filter_map(|call| call.method.split('/').nth(1));
@@ -108,10 +109,10 @@ impl Opened {
     }
 }
 
-/// What lies no further ahead is read on to: chunks are a second long.
+/// Distance up to which the scan reads on instead of seeking: chunks are a second long.
 const NEAR_NS: u64 = 2_000_000_000;
 
-/// Reads no more of a capture than the openings of its calls, where it tells where they are.
+/// Scans only the openings of the calls, where the capture lists their positions.
 fn scan(events: &mut Events) -> Result<Scan, SourceError> {
     let mut scan = match events.calls() {
         Calls::Listed(calls) => Scan::of_listed(&calls),
@@ -140,7 +141,7 @@ fn scan(events: &mut Events) -> Result<Scan, SourceError> {
     Ok(scan)
 }
 
-/// The shape of all streams of a job together: each holds a part of the channels.
+/// The common shape of all streams of a job: each holds a part of the channels.
 fn merged_shape(job: &Job) -> Option<JobShape> {
     let mut shapes = job.calls.iter().filter_map(|call| call.shape.as_ref());
     let mut whole = shapes.next()?.clone();

@@ -1,33 +1,33 @@
-//! How captures are replayed: what is played, when, to whom, and how it ends.
+//! Playback options: what is played, when, to whom, and how it ends.
 
 use std::{fmt, num::NonZeroU64, str::FromStr, time::Duration};
 
 use crate::replay::pace::Rate;
 
-/// What is played, and how fast. The default is the whole recording, once, at the recorded pace.
+/// Options of the playback. The default is the whole recording, once, at the recorded pace.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Playback {
-    /// How fast.
+    /// Speed.
     pub rate: Rate,
-    /// How often; the ending comes after the last time.
+    /// Number of repetitions; the ending comes after the last time.
     pub loops: Loops,
-    /// Begin so long after the opening of each call; its initial metadata is sent all the same.
+    /// Offset after the opening of each call at which playing starts; its initial metadata is sent all the same.
     pub start_offset: Duration,
-    /// Play no more than so much of the recording; the call then ends with OK.
+    /// Longest duration of the recording that is played; the call then ends with OK.
     pub playback_duration: Option<Duration>,
-    /// Let no pause last longer than this, as the client sees it, whatever the rate.
+    /// Longest pause, as the client sees it, at any rate.
     pub max_wait: Option<Duration>,
     /// Whether the frames keep the timestamps of their rows.
     pub restamp: Restamp,
     /// How calls end.
     pub end: End,
-    /// A call that is silent for this long is closed as production closes an idle job: GOAWAY, then the connection. Then a
-    /// call does not end after its last message, unless a status other than OK was recorded.
+    /// Silence after which a call is closed as production closes an idle job: GOAWAY, then the connection. Then a call
+    /// does not end after its last message, unless a status other than OK was recorded.
     pub idle_goaway: Option<Duration>,
 }
 
 impl Playback {
-    /// True when a call is played from its beginning to its end, once: its steps are those of the recording.
+    /// True when calls are played once from beginning to end: its steps are those of the recording.
     pub(super) fn is_plain(&self) -> bool {
         self.loops == Loops::default()
             && self.start_offset.is_zero()
@@ -36,12 +36,12 @@ impl Playback {
     }
 }
 
-/// How often a recording is played in one call.
+/// Number of repetitions of a recording in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loops {
-    /// So many times.
+    /// This many times.
     Times(NonZeroU64),
-    /// Until the client has had enough.
+    /// Until the client cancels.
     Forever,
 }
 
@@ -54,40 +54,41 @@ impl Default for Loops {
 /// Whether the frames keep the timestamps of their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Restamp {
-    /// They do: every byte is as recorded.
+    /// Timestamps are kept: every byte is as recorded.
     #[default]
     Off,
-    /// They are moved so that the newest row of the first frame is of now; distances are kept, and every other byte too.
+    /// Timestamps are shifted so that the newest row of the first frame is current; distances are kept, and every other
+    /// byte too.
     Now,
 }
 
 /// How a replayed call ends after its last message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum End {
-    /// As the recorded one did.
+    /// As recorded.
     #[default]
     Recorded,
     /// With OK.
     Ok,
-    /// Not at all: the call stays open and silent until the client leaves.
+    /// Never: the call stays open and silent until the client leaves.
     Hold,
     /// With UNAVAILABLE.
     Unavailable,
 }
 
-/// Who gets the messages of a recorded call.
+/// Distribution of the messages of a recorded call among clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
-    /// Every client gets all of them, however often it asks.
+    /// Every client receives all messages, however often it calls.
     #[default]
     Broadcast,
-    /// The first client gets all of them; who asks later gets none, only the ending.
+    /// The first client receives all messages; who asks later gets none, only the ending.
     Once,
-    /// As in production: clients compete, each message goes to one of them, and once only.
+    /// Clients compete, as in production: each message goes to one of them, and once only.
     Compete,
 }
 
-/// A word that is none of those that are known.
+/// The error for an unknown word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is not known here; choose one of {known}")]
 pub struct UnknownWord {

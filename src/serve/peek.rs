@@ -1,4 +1,4 @@
-//! The first message of a request, looked at before it is known who answers it.
+//! Reading of a request's first message before the call is dispatched.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::script::Request;
 use crate::grpc::{Deframer, WireError};
 
-/// A request body that has been read up to its first message, and that can still be read from its beginning.
+/// A request body that was read up to its first message, and that can still be read from its beginning.
 #[derive(Debug)]
 pub(super) struct Peeked {
     ahead: VecDeque<Bytes>,
@@ -48,7 +48,7 @@ impl Peeked {
         (first, Self { ahead, rest })
     }
 
-    /// What has not been read.
+    /// Returns the unread rest.
     pub(super) fn into_rest(self) -> Incoming {
         self.rest
     }

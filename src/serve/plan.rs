@@ -1,4 +1,5 @@
-//! Which recorded calls a client may mean, narrowed with every request. Pure: nothing here knows a socket or a clock.
+//! The matching of a client's call with recorded calls: every request narrows the candidates. Pure: nothing here knows
+//! a socket or a clock.
 //!
 //! Calls whose clients sent the same requests are one [`Class`]. A [`Matcher`] keeps the classes that agree with what a
 //! client has sent so far. What all of them sent as the server at that point can go out before it is known which one the
@@ -20,17 +21,17 @@ pub(super) use requests::{Requests, content};
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-/// What must have come from the client before the server's side goes on.
+/// What must have arrived from the client before the server continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(super) struct Cause {
-    /// So many requests.
+    /// Number of requests.
     pub(super) requests: u64,
-    /// The end of its requests.
+    /// True when the half-close is needed.
     pub(super) half_close: bool,
 }
 
 impl Cause {
-    /// What both need.
+    /// The smaller of two causes.
     fn least(self, other: Self) -> Self {
         Self {
             requests: self.requests.min(other.requests),
@@ -39,15 +40,15 @@ impl Cause {
     }
 }
 
-/// Something that the server sent, as far as it must be told from what other calls sent.
+/// A hash of an event from the server, to distinguish it from those of other calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// A hash of what it was.
+    /// Hash of the event.
     pub(super) act: u64,
     pub(super) after: Cause,
 }
 
-/// A hash of anything, equal within one run of the program.
+/// Hashes a value; equal values have equal hashes within one run of the program.
 pub(super) fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! One recorded call as the steps of its replay. Pure: events in, steps out.
+//! Conversion of one recorded call to the steps of its replay. Pure: events in, steps out.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use crate::{
     model::event::{Broken, Cancelled, Direction, Ending, Event, EventKind, Metadata, Party, Status},
 };
 
-/// Something to send, and the recorded offset at which it was received.
+/// A step to play, with the recorded offset at which it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) offset_ns: u64,
     pub(super) act: Act,
     pub(super) hold: Hold,
-    /// What must have come from the client.
+    /// What must have arrived from the client before.
     pub(super) after: Cause,
 }
 
-/// What holds a step back, at any rate.
+/// A minimum delay of a step, at any rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Hold {
-    /// So long after it is due.
+    /// This long after its due time.
     pub(super) late: Duration,
-    /// Not before so long after the step before it.
+    /// At least this long after the previous step.
     pub(super) silence: Duration,
-    /// Not before so long after the opening of the call.
+    /// At least this long after the opening of the call.
     pub(super) opening: Duration,
 }
 
 impl Hold {
-    /// When a step is due with it; `due` without it, and `last` = when the step before was taken.
+    /// The due time of a step with this delay; `due` without it, and `last` = when the step before was taken.
     pub(super) fn due(self, due: Option<Duration>, last: Option<Duration>) -> Option<Duration> {
         if self == Self::default() {
             return due;
@@ -44,7 +44,7 @@ impl Hold {
 }
 
 impl Step {
-    /// A step that nothing holds back.
+    /// A step without a minimum delay.
     pub(super) fn new(offset_ns: u64, act: Act) -> Self {
         Self {
             offset_ns,
@@ -55,14 +55,14 @@ impl Step {
     }
 }
 
-/// What to send.
+/// The content of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     /// Initial metadata.
     Headers(Metadata),
     /// One message, as it was recorded.
     Message { compressed: bool, data: Bytes },
-    /// The ending; nothing follows.
+    /// The ending of the call; nothing follows.
     End(PlayedEnding),
 }
 
@@ -81,17 +81,17 @@ pub(super) enum PlayedEnding {
     Reset { code: u32 },
     /// The connection breaks at once, whatever else runs on it.
     Sever { goaway: bool },
-    /// The call stays open and silent, until somebody gives it up.
+    /// The call stays open and silent until the client or the server cancels it.
     Hold,
 }
 
 impl PlayedEnding {
-    /// The call is complete for this caller, although the recording says nothing of an ending.
+    /// The ending of a complete call whose recording contains none.
     pub(super) fn complete() -> Self {
         Self::Status(Status::default())
     }
 
-    /// The capture does not hold what should come next.
+    /// The ending when the capture lacks the next message.
     pub(super) fn lost(message: String) -> Self {
         Self::Status(Status {
             code: DATA_LOSS,
@@ -105,7 +105,7 @@ impl PlayedEnding {
         matches!(self, Self::Status(status) if status.code != 0)
     }
 
-    /// How a recorded ending is replayed. `job` says that the call is a spectrogram job's.
+    /// Converts a recorded ending. `job` says that the call is a spectrogram job's.
     pub(super) fn of(ending: Ending, job: bool) -> Self {
         match ending {
             Ending::Status(status) => Self::Status(status),
@@ -125,14 +125,14 @@ impl PlayedEnding {
     }
 }
 
-/// After how many messages the caller has had enough.
+/// Number of messages after which the call ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MaxFrames {
-    /// Never.
+    /// No limit.
     Unlimited,
-    /// After so many the call ends with OK.
+    /// The call ends with OK after this many.
     First(u64),
-    /// After so many, as the recorded call was asked to: the recorded ending follows.
+    /// The call ends after this many, as the recorded request asked: the recorded ending follows.
     AsRecorded(u64),
 }
 
@@ -144,9 +144,9 @@ pub(super) struct Player {
     messages: u64,
     ended: bool,
     last_ns: u64,
-    /// The call is a spectrogram job's.
+    /// True for a call of a spectrogram job.
     job: bool,
-    /// What the recorded client had sent so far.
+    /// Requests of the recorded client so far.
     came: Cause,
 }
 
@@ -166,22 +166,22 @@ impl Player {
         }
     }
 
-    /// The number of the call that is played.
+    /// Number of the played call.
     pub(super) const fn call(&self) -> u32 {
         self.call
     }
 
-    /// Counts messages that the caller has had before.
+    /// Counts messages that the client received earlier.
     pub(super) fn count(&mut self, messages: u64) {
         self.messages += messages;
     }
 
-    /// The call is to be played once more; what the caller has had stays counted.
+    /// Prepares to play the call once more: what the caller has had stays counted.
     pub(super) fn rewind(&mut self) {
         self.ended = false;
     }
 
-    /// Takes the next event of the capture and adds what it means for the call to `out`.
+    /// Converts the next event of the capture and adds the resulting steps to `out`.
     pub(super) fn take(&mut self, event: Event, out: &mut Vec<Step>) {
         if self.ended || event.call != self.call {
             return;
@@ -208,7 +208,7 @@ impl Player {
         }
     }
 
-    /// The capture has no more events: the ending, if there has been none.
+    /// Notes the end of the capture: the ending, if there has been none.
     pub(super) fn finish(&mut self, out: &mut Vec<Step>) {
         if !self.ended {
             let message = "the capture ends before this call does: its recorder was stopped without closing the file";
@@ -216,7 +216,7 @@ impl Player {
         }
     }
 
-    /// The capture cannot be read any further.
+    /// Handles a capture that cannot be read further.
     pub(super) fn fail(&mut self, error: &dyn std::error::Error, out: &mut Vec<Step>) {
         if !self.ended {
             out.push(self.end(PlayedEnding::lost(error.to_string())));
@@ -239,7 +239,7 @@ impl Player {
         }
     }
 
-    /// What the recorded client had sent before what was taken last.
+    /// Requests of the recorded client before the last event.
     pub(super) const fn came(&self) -> Cause {
         self.came
     }

@@ -1,4 +1,4 @@
-//! A client that connects and says nothing, or too little to be anybody, is let go.
+//! Closes connections whose clients do not identify their protocol in time.
 
 use std::{
     future::Future as _,
@@ -14,20 +14,20 @@ use tokio::{
 
 use crate::grpc::net::{FIRST_WORD, ReadFilter};
 
-/// The first word of an HTTP/2 client: its preface, and the head of the SETTINGS frame that must follow.
+/// Length of the first bytes of an HTTP/2 client: its preface, and the head of the SETTINGS frame that must follow.
 pub(super) const PREFACE_BYTES: usize = 24 + 9;
 
-/// Ends a stream whose client does not say its first word in time.
+/// Ends a stream whose client does not send its first bytes in time.
 #[derive(Debug)]
 pub(super) struct Prompt {
-    /// Bytes that are still missing.
+    /// Number of missing bytes.
     missing: usize,
-    /// When they must have come; `None` once they have.
+    /// Time limit for them; `None` once they have.
     due: Option<Pin<Box<Sleep>>>,
 }
 
 impl Prompt {
-    /// `bytes` make a first word.
+    /// Expects `bytes` first bytes.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
             missing: bytes,

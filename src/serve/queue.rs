@@ -10,7 +10,7 @@ use std::{
 
 use super::player::{Act, Step};
 
-/// What a step costs besides its payload: the bound must hold for millions of tiny messages, too.
+/// Memory of a step besides its payload: the bound must hold for millions of tiny messages, too.
 const STEP_BYTES: usize = 96;
 
 /// Opens a queue that holds at most `limit` bytes, or one step when that is larger.
@@ -22,7 +22,7 @@ pub(super) fn bounded(limit: usize) -> (Producer, Consumer) {
     (Producer(Arc::clone(&shared)), Consumer(shared))
 }
 
-/// Goes on to read when there is room again.
+/// Resumes the reader when there is room again.
 pub(super) type Resume = Box<dyn FnOnce() + Send>;
 
 struct Shared {
@@ -43,7 +43,7 @@ struct State {
 }
 
 impl Shared {
-    /// The state stays whole whatever panicked: every change is a few plain assignments.
+    /// Locks the state, which stays valid after a panic: every change is a few plain assignments.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,20 +56,20 @@ fn cost(step: &Step) -> usize {
     }
 }
 
-/// The reading side.
+/// The reader's side of the queue.
 pub(super) struct Producer(Arc<Shared>);
 
 /// Why a step was not taken.
 #[derive(Debug, PartialEq)]
 pub(super) enum NotTaken {
-    /// There is no room for it.
+    /// The queue is full.
     Full(Box<Step>),
-    /// The other side does not want any more.
+    /// The consumer is gone.
     Gone,
 }
 
 impl Producer {
-    /// Adds a step, unless there is no room for it.
+    /// Adds a step if there is room.
     pub(super) fn offer(&self, step: Step) -> Result<(), NotTaken> {
         let bytes = cost(&step);
         let mut state = self.0.lock();
@@ -95,17 +95,18 @@ impl Producer {
 }
 
 impl Producer {
-    /// The queue itself, for a reader that goes away until there is room.
+    /// The queue for a reader that pauses until there is room.
     pub(super) fn parking(&self) -> Parking {
         Parking(Arc::clone(&self.0))
     }
 }
 
-/// Where a reader waits for room.
+/// A place where a reader waits for room.
 pub(super) struct Parking(Arc<Shared>);
 
 impl Parking {
-    /// Keeps `resume` until there is room for `step`; back when there is some by now. The queue drops it with the client.
+    /// Keeps `resume` until there is room for `step`; back when there is some by now. The queue drops it with the
+    /// client.
     pub(super) fn park(&self, step: &Step, resume: Resume) -> Option<Resume> {
         let mut state = self.0.lock();
         if state.bytes == 0 || state.bytes + cost(step) <= self.0.limit || state.consumer_gone {
@@ -128,7 +129,7 @@ impl Drop for Producer {
     }
 }
 
-/// The sending side.
+/// The consumer's side of the queue.
 pub(super) struct Consumer(Arc<Shared>);
 
 impl Consumer {
@@ -153,7 +154,7 @@ impl Consumer {
         Poll::Ready(Some(step))
     }
 
-    /// The most bytes that were ever held.
+    /// Largest number of bytes that were queued.
     #[cfg(test)]
     pub(super) fn most_bytes(&self) -> usize {
         self.0.lock().most_bytes

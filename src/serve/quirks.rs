@@ -1,4 +1,4 @@
-//! What real Focus Servers do beside the contract, on demand. Pure.
+//! Quirks of real Focus Servers, on demand. Pure.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::UnknownWord;
 
-/// Something that a real Focus Server was seen to do, and that a client must bear with.
+/// A deviation of real Focus Servers that a client must tolerate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quirk {
     /// `stream_port` is a string.
@@ -25,9 +25,9 @@ pub enum Quirk {
     PortInUrl,
     /// Errors of `GET /metadata/{job_id}` come with status 200.
     ErrorIn200,
-    /// Errors stand under `message`.
+    /// Error texts are under `message`.
     ErrorAsMessage,
-    /// Errors stand under `detail`.
+    /// Error texts are under `detail`.
     ErrorAsDetail,
     /// A live configure is answered with 503: the system waits for its fibre.
     WaitingForFiber,
@@ -52,7 +52,7 @@ impl Quirk {
         Self::NoRecording,
     ];
 
-    /// Its name on the command line.
+    /// Name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,7 +96,7 @@ impl Quirks {
         self.0.contains(&quirk)
     }
 
-    /// Bends the body of a configure answer.
+    /// Applies the quirks to the body of a configure response.
     pub(super) fn bend(&self, body: &mut Map<String, Value>) {
         for quirk in &self.0 {
             match quirk {
@@ -122,7 +122,7 @@ impl Quirks {
         }
     }
 
-    /// Where errors stand.
+    /// The key of error texts.
     pub(super) fn error_key(&self) -> Option<&'static str> {
         self.0.iter().find_map(|quirk| match quirk {
             Quirk::ErrorAsMessage => Some("message"),

@@ -1,4 +1,4 @@
-//! Reads a capture ahead of the call that replays it, on a thread of its own while there is room for what is read.
+//! Reads a capture ahead of the call that replays it, on its own thread while there is room.
 
 use std::{collections::VecDeque, io, thread};
 
@@ -12,24 +12,24 @@ use super::{
 use crate::file::EventPlace;
 use crate::replay::source::{CaptureSource, Events};
 
-/// Read-ahead that all calls share. Each call has its least on top, and mostly in chunks that it shares with others: 200 at
-/// once were measured to take 30 MB in all.
+/// Read-ahead of all calls together. Each call has its least on top, and mostly in chunks that it shares with others:
+/// 200 at once were measured to take 30 MB in all.
 const TOTAL_BYTES: usize = 32 * 1024 * 1024;
-/// Read-ahead of one call: rides out a disk that hesitates for 10 ms at 1 GB/s.
+/// Largest read-ahead of one call: rides out a disk that hesitates for 10 ms at 1 GB/s.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Read-ahead of one call among many: a few frames, so that reader and client overlap.
+/// Smallest read-ahead of one call among many: a few frames, so that reader and client overlap.
 const LEAST_BYTES: usize = 256 * 1024;
-/// The reader needs little stack; the default of 2 MiB is reserved for each of hundreds of clients.
+/// Stack size of a reader, which needs little; the default of 2 MiB is reserved for each of hundreds of clients.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// The read-ahead of one call when `calls` run at once.
+/// Read-ahead of one call when `calls` run at once.
 pub(super) fn read_ahead(calls: u64) -> usize {
     let share = TOTAL_BYTES / usize::try_from(calls.max(1)).unwrap_or(usize::MAX);
     share.clamp(LEAST_BYTES, MOST_BYTES)
 }
 
-/// Starts to read `source` for `timeline`, on a thread that ends when the call does or when the client has enough for now; the
-/// reader goes on when there is room again. `place` is where in the file to begin, where that is known.
+/// Starts to read `source` for `timeline`, on a thread that ends with the call or when the queue is full; the reader
+/// goes on when there is room again. `place` is where in the file to begin, where that is known.
 pub(super) fn spawn(
     source: CaptureSource,
     place: Option<EventPlace>,
@@ -46,7 +46,7 @@ pub(super) fn spawn(
     Ok(consumer)
 }
 
-/// Reads a short `source` here and now, all of it.
+/// Reads the whole of a short `source` on the current thread.
 pub(super) fn read_whole(source: &CaptureSource, timeline: Timeline, injector: Injector, encoder: Encoder) -> Consumer {
     let (producer, consumer) = bounded(usize::MAX);
     Reading::open(source, None, timeline, injector, encoder, producer).run();
@@ -62,7 +62,7 @@ struct Reading {
     injector: Injector,
     encoder: Encoder,
     producer: Producer,
-    /// What has been read and not been taken, in the order in which it is to be.
+    /// Steps that have been read and not taken, in order.
     waiting: VecDeque<Step>,
 }
 
@@ -104,7 +104,7 @@ impl Reading {
         reading
     }
 
-    /// Reads until the call ends, its client leaves, or there is no room for more.
+    /// Reads until the call ends, its client leaves, or the queue is full.
     fn run(mut self) {
         loop {
             while let Some(step) = self.waiting.pop_front() {
@@ -153,7 +153,7 @@ impl Reading {
         self.put_all(steps);
     }
 
-    /// What becomes of the steps before they are sent.
+    /// Passes the steps through the faults and into the queue.
     fn put_all(&mut self, steps: Vec<Step>) {
         let mut struck = Vec::new();
         for step in steps {

@@ -1,4 +1,4 @@
-//! When a job is ready: at once, or some time after it was configured.
+//! Readiness of jobs: at once, or some time after it was configured.
 
 use std::{
     collections::HashMap,
@@ -8,17 +8,17 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-/// Which jobs are still starting.
+/// The jobs that are still starting.
 #[derive(Debug)]
 pub(super) struct Readiness {
     delay: Duration,
-    /// When each job is ready, where that is not at once.
+    /// The time at which each job becomes ready, where that is delayed.
     at: Mutex<HashMap<String, Instant>>,
     changed: Notify,
 }
 
 impl Readiness {
-    /// All jobs start now.
+    /// Starts all jobs now.
     pub(super) fn new<'a>(delay: Duration, job_ids: impl IntoIterator<Item = &'a str>) -> Self {
         let readiness = Self {
             delay,
@@ -29,7 +29,7 @@ impl Readiness {
         readiness
     }
 
-    /// The job was configured: it starts now.
+    /// Notes that the job was configured: it starts now.
     pub(super) fn starts(&self, job_id: &str) {
         if !self.delay.is_zero() {
             let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,19 +39,19 @@ impl Readiness {
         }
     }
 
-    /// How long until the job is ready; `None` when it is.
+    /// Time until the job is ready; `None` when it is.
     pub(super) fn left(&self, job_id: &str) -> Option<Duration> {
         let at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
         left(*at.get(job_id)?)
     }
 
-    /// How long until every job is ready; `None` when they are.
+    /// Time until every job is ready; `None` when they are.
     pub(super) fn left_of_all(&self) -> Option<Duration> {
         let at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
         at.values().filter_map(|at| left(*at)).max()
     }
 
-    /// Returns when a job has been configured.
+    /// Waits until a job is configured.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -1,4 +1,4 @@
-//! The REST side: axum around the pure answers of `configure`.
+//! The REST server: axum around the pure answers of `configure`.
 //!
 //! Every route of a Focus Server is there with and without `/focus-server` in front, and a slash at the end is tolerated.
 
@@ -102,7 +102,7 @@ async fn configure_job(State(sessions): Shared, headers: HeaderMap, body: Bytes)
     answer_configure(&sessions, &headers, &body, None)
 }
 
-/// The older form: a task id that is a job's name chooses that job.
+/// Handles the older form of configure: a task id that is a job's name chooses that job.
 async fn configure_task(
     State(sessions): Shared,
     Path(task_id): Path<String>,

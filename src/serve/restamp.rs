@@ -1,4 +1,5 @@
-//! Moves the timestamps of a frame's rows, and nothing else of it: unknown fields, order and encoding stay. Pure.
+//! Shifting of the timestamps of a frame's rows; everything else stays unchanged: unknown fields, order and encoding
+//! stay. Pure.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +23,7 @@ const END: u32 = 4;
 /// Field number of `pandadatastream`: the moment of each row (epoch ms).
 const TIMESTAMPS: u32 = 3;
 
-/// Moves the rows of one frame by `shift_ms`.
+/// Shifts the rows of one frame by `shift_ms`.
 ///
 /// A row's start of 0 is absent from the wire; it is written when the row has an end, and moves like any other.
 pub(super) fn restamp(dialect: Dialect, frame: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
@@ -46,7 +47,7 @@ pub(super) fn restamp(dialect: Dialect, frame: &[u8], shift_ms: i64) -> Result<V
     Ok(out)
 }
 
-/// The latest moment that a frame's rows name, epoch ms; `None` when they name none.
+/// The latest timestamp in a frame, epoch ms; `None` when they name none.
 pub(super) fn newest_ms(dialect: Dialect, frame: &[u8]) -> Option<i64> {
     let mut newest: Option<i64> = None;
     let mut note = |at: u64| newest = newest.max(Some(at as i64));
@@ -91,7 +92,7 @@ fn moved_row(row: &[u8], shift_ms: i64) -> Result<Vec<u8>, DecodeError> {
     Ok(out)
 }
 
-/// Moments in one run.
+/// The timestamps in a packed run.
 fn moments(field: &Field<'_>) -> Result<Vec<i64>, DecodeError> {
     let mut moments = Vec::new();
     field.add_int64s(&mut moments)?;
@@ -106,10 +107,10 @@ fn put_moved(out: &mut Vec<u8>, number: u32, at: u64, shift_ms: i64) {
     put_varint(out, number, shifted(at, shift_ms));
 }
 
-/// Shifts of so many passes are remembered: streams of a job are seldom more than one pass apart.
+/// Number of passes whose shifts are kept: streams of a job are seldom more than one pass apart.
 const REMEMBERED_PASSES: u64 = 64;
 
-/// By how much the rows move in each pass: the same for all streams of a job that were started together, so that a client
+/// The shift of the rows in each pass: the same for all streams of a job that were started together, so that a client
 /// can still match them row by row.
 #[derive(Debug, Default)]
 pub(super) struct Shifts(Mutex<BTreeMap<u64, i64>>);
@@ -126,19 +127,19 @@ impl Shifts {
     }
 }
 
-/// Moves the rows of one call.
+/// Shifts the rows of one call.
 #[derive(Debug)]
 pub(super) struct Restamper {
     dialect: Dialect,
     shifts: Arc<Shifts>,
     schedule: Schedule,
-    /// When the replay of the call began, epoch ms.
+    /// Start of the replayed call, epoch ms.
     began_ms: i64,
     current: Option<(u64, i64)>,
 }
 
 impl Restamper {
-    /// For a call that began at `began_ms` (epoch); `schedule` counts from there.
+    /// A restamper for a call that began at `began_ms` (epoch); `schedule` counts from there.
     pub(super) const fn new(dialect: Dialect, shifts: Arc<Shifts>, schedule: Schedule, began_ms: i64) -> Self {
         Self {
             dialect,
@@ -149,8 +150,8 @@ impl Restamper {
         }
     }
 
-    /// The frame as it is to be sent in pass number `pass`, at `offset_ns` of the time line; `None` when it is to be
-    /// sent as it is.
+    /// The frame with shifted timestamps, for pass number `pass` at `offset_ns` of the time line; `None` when it is to
+    /// be sent as it is.
     pub(super) fn message(&mut self, frame: &Bytes, pass: u64, offset_ns: u64) -> Option<Bytes> {
         let shift_ms = match self.current {
             Some((of_pass, shift_ms)) if of_pass == pass => shift_ms,

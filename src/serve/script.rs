@@ -1,4 +1,4 @@
-//! A capture as a script: its jobs, and what a server must know of each call to answer for it. Pure.
+//! The script of a capture: its jobs, and what a server must know of each call to answer for it. Pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,9 +21,9 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// A longer request is not kept: no job's is, and the script stays small whatever a capture holds.
+/// Largest request that is kept, in bytes: no job's is, and the script stays small whatever a capture holds.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
-/// A server whose clock runs ahead of ours ends a call by so large a part of its deadline before we see it pass.
+/// Part of a deadline by which a server whose clock runs ahead may end a call before our clock sees it pass.
 const EARLY_PART: u32 = 8;
 
 /// One recorded call.
@@ -33,56 +33,56 @@ const EARLY_PART: u32 = 8;
     reason = "`call` is what the number is called everywhere else"
 )]
 pub(crate) struct Call {
-    /// Its number within the capture.
+    /// Number of the call within the capture.
     pub call: u32,
     /// Full method path.
     pub method: String,
-    /// The offset of its opening, nanoseconds.
+    /// Offset of the call's opening, nanoseconds.
     pub start_ns: u64,
-    /// The first message that the client sent, unless it was longer than any job's is.
+    /// The client's first message, unless it is longer than any job's.
     pub request: Option<Request>,
-    /// All that the client sent.
+    /// Hashes of the client's requests.
     pub(super) requests: Requests,
-    /// What the server sent, as far as it was looked at, and after what.
+    /// The marks of what the server sent, as far as it was scanned, with their causes.
     pub(super) marks: Vec<Mark>,
     /// The metadata of the request.
     pub(super) metadata: Metadata,
-    /// The encoding that the answer names.
+    /// Encoding of the answer.
     pub(super) answer_encoding: Option<String>,
-    /// The client's connection; 0 = unknown.
+    /// Number of the client's connection; 0 = unknown.
     pub(super) connection: u32,
     /// True when a message was received.
     pub answered: bool,
-    /// True when the client has said, as far as the call was looked at, that it sends no more.
+    /// True when the client's half-close was seen, as far as the call was scanned.
     pub(super) half_closed: bool,
-    /// How it ended and at which offset (nanoseconds), where the capture tells.
+    /// The ending and its offset in nanoseconds, where the capture contains it.
     pub end: Option<(u64, Ending)>,
-    /// What its first frame looks like, where it is a spectrogram's.
+    /// Shape of the first frame of a spectrogram call.
     pub shape: Option<JobShape>,
-    /// All of it, when it is short.
+    /// All events, when the call is short.
     pub(super) packed: Option<PackedEvents>,
-    /// The place of its call start in the file, when known.
+    /// The place of the call start in the file, when known.
     pub(super) place: Option<EventPlace>,
 }
 
-/// A request message, as it was before the client's encoder where that can be told.
+/// A request message, uncompressed where its encoding is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// True when it is compressed, and it cannot be told how.
+    /// True when the message is compressed with an unknown encoding.
     pub compressed: bool,
     /// Its bytes.
     pub data: Bytes,
 }
 
 impl Call {
-    /// The request of a `datastream` stream; `None` for another method or an unreadable request.
+    /// Decodes the request of a `datastream` stream; `None` for another method or an unreadable request.
     #[must_use]
     pub(crate) fn stream_request(&self) -> Option<StreamRequest<'_>> {
         let data = (self.method == STREAM_SPECTROGRAMS).then(|| self.plain_request())??;
         StreamRequest::decode(data).ok()
     }
 
-    /// The stream id of a `pandadatastream` stream; a call without a recorded request is stream 0.
+    /// Decodes the stream id of a `pandadatastream` stream; a call without a recorded request is stream 0.
     #[must_use]
     pub(crate) fn stream_id(&self) -> Option<i32> {
         if self.method != STREAM_DATA {
@@ -92,7 +92,7 @@ impl Call {
         requested_stream(data).ok()
     }
 
-    /// Takes note of what the server sent, by a hash of it.
+    /// Notes an event from the server by its hash.
     fn mark(&mut self, act: u64) {
         if self.marks.len() < MOST_MARKS {
             let after = Cause {
@@ -103,7 +103,7 @@ impl Call {
         }
     }
 
-    /// How it ended before its client had said all.
+    /// How the call ended before its client had sent all requests.
     pub(super) fn ended_early(&self) -> Early {
         match &self.end {
             _ if self.half_closed => Early::No,
@@ -117,7 +117,7 @@ impl Call {
         }
     }
 
-    /// True when the deadline of its client had passed.
+    /// True when the client's deadline had passed.
     fn had_passed(&self, offset_ns: u64) -> bool {
         let timeout = self.metadata.get("grpc-timeout").and_then(grpc::timeout::parse);
         let took = Duration::from_nanos(offset_ns.saturating_sub(self.start_ns));
@@ -135,14 +135,14 @@ impl Call {
 /// One job of a capture: what a client can ask for by name.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
-    /// The name that `POST /configure` answers and that a `datastream` request gives.
+    /// The job id in the response to `POST /configure` and in `datastream` requests.
     pub job_id: String,
-    /// Its calls, in the order of the recording.
+    /// The calls in the order of the recording.
     pub calls: Vec<Call>,
 }
 
 impl Job {
-    /// True when the job speaks the production dialect, where the port chooses the job.
+    /// True when the job uses the production dialect, in which the port selects the job.
     #[must_use]
     pub(crate) fn is_production(&self) -> bool {
         self.calls.iter().any(|call| call.method == STREAM_DATA)
@@ -158,30 +158,30 @@ impl Job {
     }
 }
 
-/// Gathers the calls of a capture, event by event; small whatever the capture holds.
+/// Collects the calls of a capture, event by event; small whatever the capture holds.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     calls: BTreeMap<u32, Call>,
-    /// The calls that are listed but not yet known well enough; `None` when there is no list.
+    /// Listed calls that are not scanned completely yet; `None` when there is no list.
     wanted: Option<BTreeMap<u32, Wanted>>,
-    /// The endings of those that are listed.
+    /// The endings of the listed calls.
     ends: BTreeMap<u32, (u64, Ending)>,
-    /// The calls that are listed and not yet known well enough, by when they begin.
+    /// Listed calls that are not scanned completely yet, by their start.
     waiting: BTreeSet<(u64, u32)>,
     short_calls: ShortCalls,
-    /// Where the next event is in the file.
+    /// The place of the next event in the file.
     place: Option<EventPlace>,
 }
 
-/// What must still be seen of a call.
+/// The events of a call that must still be scanned.
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
     start_ns: u64,
     opening: bool,
-    /// Requests that are still to come.
+    /// Number of requests to scan.
     requests: u64,
     answer: bool,
-    /// Whether its client had said all before it ended, and the whole of a short call.
+    /// True until the ending is seen and, for a short call, all of its events.
     ending: bool,
 }
 
@@ -192,7 +192,7 @@ impl Wanted {
 }
 
 impl Scan {
-    /// A scan of a capture whose calls are listed, so that it need not read the whole.
+    /// A scan of a capture with listed calls, which need not be read completely.
     #[must_use]
     pub(crate) fn of_listed(calls: &[CallOverview]) -> Self {
         let wanted = calls.iter().filter(|call| call.start.is_some()).map(|call| {
@@ -223,7 +223,7 @@ impl Scan {
         }
     }
 
-    /// The offset from which on there is more to see, nanoseconds; `None` when everything was seen.
+    /// The next offset with relevant events, nanoseconds; `None` when everything was seen.
     #[must_use]
     pub(crate) fn wants_from(&self) -> Option<u64> {
         match &self.wanted {
@@ -232,12 +232,12 @@ impl Scan {
         }
     }
 
-    /// Says where the next event is in the file.
+    /// Sets the place of the next event in the file.
     pub(super) const fn at_place(&mut self, place: Option<EventPlace>) {
         self.place = place;
     }
 
-    /// Takes note of the next event.
+    /// Scans the next event.
     pub(crate) fn take(&mut self, event: &Event) {
         self.want_less(event);
         let packed = self.short_calls.take(event);
@@ -316,7 +316,7 @@ impl Scan {
         }
     }
 
-    /// The jobs of the capture, in the order of their first calls.
+    /// Returns the jobs of the capture, in the order of their first calls.
     ///
     /// A `datastream` stream belongs to the job that its request names; what names none belongs to `fallback_id`. A
     /// method that is no Focus stream belongs to the capture's first job, or to `fallback_id` when there is no other.

@@ -1,19 +1,19 @@
-//! What a server has sent so far.
+//! Counts of what a server has sent so far.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
-/// What a server has sent so far.
+/// Counts of what a server has sent so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Served {
     /// Calls that are being replayed now.
     pub active: u64,
-    /// Calls whose replay began.
+    /// Calls whose replay has begun.
     pub calls: u64,
     /// Calls that were replayed to their ending.
     pub completed: u64,
-    /// Calls that were answered with a refusal: unknown job, stream, method or requests.
+    /// Calls that were refused: unknown job, stream, method or requests.
     pub refused: u64,
     /// Messages handed to the transport.
     pub messages: u64,
@@ -56,7 +56,7 @@ impl Counters {
         self.active.fetch_add(1, Relaxed);
     }
 
-    /// It is known what is replayed, and the first of it is due.
+    /// Counts a call whose recording is chosen and whose first step is due.
     pub(super) fn call_began(&self) {
         self.calls.fetch_add(1, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The server as one handle: ports, tasks, and their end.
+//! The handle of a running replay server: ports, tasks, and their end.
 
 use std::{collections::HashMap, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::{
 };
 
 impl Builder {
-    /// Looks through the captures and starts to listen; when it returns, clients can connect.
+    /// Scans the captures and starts to listen; when it returns, clients can connect.
     ///
     /// # Errors
     /// When a capture cannot be read or holds no call, when two hold the same job, when an address is taken, or when TLS
@@ -173,24 +173,24 @@ impl fmt::Debug for ReplayServer {
 }
 
 impl ReplayServer {
-    /// A server of no capture yet, at the recorded pace, on free ports of the loopback interface.
+    /// A builder without captures, with the recorded pace and free ports of the loopback interface.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Where gRPC listens.
+    /// The address for gRPC.
     #[must_use]
     pub const fn grpc_addr(&self) -> SocketAddr {
         self.grpc_addr
     }
 
-    /// Where a job is served; it differs from [`grpc_addr`](Self::grpc_addr) for the second production job and later.
+    /// The address of a job; it differs from [`grpc_addr`](Self::grpc_addr) for the second production job and later.
     #[must_use]
     pub fn job_addr(&self, job_id: &str) -> Option<SocketAddr> {
         self.job_addrs.get(job_id).copied()
     }
 
-    /// Where REST listens, `http://HOST:PORT` (`https` with TLS) without a slash at the end.
+    /// The URL of REST, `http://HOST:PORT` (`https` with TLS), without a slash at the end.
     #[must_use]
     pub fn rest_url(&self) -> String {
         format!("{}://{}", self.scheme, self.rest_addr)
@@ -202,13 +202,13 @@ impl ReplayServer {
         &self.job_ids
     }
 
-    /// The captures by name, and whether each is finished: the calls of an unfinished one end with `DATA_LOSS` where
-    /// their recording was cut off.
+    /// The names of the captures, and whether each is finished: the calls of an unfinished one end with `DATA_LOSS`
+    /// where their recording was cut off.
     pub fn captures(&self) -> &[(String, CaptureState)] {
         &self.states
     }
 
-    /// The line that `capture serve` prints when clients can connect.
+    /// The ready line that `capture serve` prints when clients can connect.
     #[must_use]
     pub fn ready_line(&self) -> Value {
         let mut line = json!({
@@ -224,13 +224,13 @@ impl ReplayServer {
         line
     }
 
-    /// What has been sent so far.
+    /// Counts of what has been sent so far.
     #[must_use]
     pub fn served(&self) -> Served {
         self.state.counters.served()
     }
 
-    /// How often each fault has struck so far, in their order.
+    /// How often each fault was applied so far, in the order of the plan.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultCount> {
         self.state.faults.counts()
@@ -242,31 +242,31 @@ impl ReplayServer {
         self.state.meter.read()
     }
 
-    /// Stops the clock of all calls. False when it stands already.
+    /// Pauses the clock of all calls. False when it is paused already.
     #[expect(clippy::must_use_candidate, reason = "most callers know")]
     pub fn pause(&self) -> bool {
         self.state.control.pause()
     }
 
-    /// Lets the clock go on. False when it runs already.
+    /// Resumes the clock. False when it runs already.
     #[expect(clippy::must_use_candidate, reason = "most callers know")]
     pub fn resume(&self) -> bool {
         self.state.control.resume()
     }
 
-    /// Sends every running call to `position` after its opening; what lies there is sent, whatever was sent before.
+    /// Moves every running call to `position` after its opening; what lies there is sent, whatever was sent before.
     pub fn seek(&self, position: Duration) {
         self.state.control.seek(position);
     }
 
-    /// State, time played and where each running call is: what `GET /replay/status` answers.
+    /// The state, the playing time, and the position of each running call: what `GET /replay/status` answers.
     #[must_use]
     pub fn status(&self) -> Value {
         self.state.status()
     }
 
-    /// Takes no new calls, lets a paused server go on, and returns when the calls that run have come to their endings;
-    /// those that are held open end with UNAVAILABLE.
+    /// Refuses new calls, resumes a paused server, and returns when the running calls have ended; those that are held
+    /// open end with UNAVAILABLE.
     ///
     /// A call at the recorded pace may take hours, and one that is repeated without end never does: drop the future,
     /// after a time limit of yours, to break them off.
@@ -288,7 +288,7 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()> + Send) {
     stop.run_until_cancelled(work).await;
 }
 
-/// Accepts connections until `drain`, then waits for those that are open. Dropping the future closes them all.
+/// Accepts connections until `drain`, then waits for the open ones. Dropping the future closes them all.
 async fn accept<F>(
     listener: TcpListener,
     gate: Option<Arc<Gate>>,

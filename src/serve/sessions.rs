@@ -1,4 +1,4 @@
-//! The streams of a job that one client began together.
+//! Sessions: streams of a job that one client began together.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::restamp::Shifts;
 
-/// Streams of a job that begin within this time are one session: production consumers start all of them together.
+/// Streams of a job that begin within this time belong to one session: production consumers start all of them together.
 const TOGETHER: Duration = Duration::from_secs(2);
 
 /// The shift of row timestamps, shared by the streams of a job that begin together.

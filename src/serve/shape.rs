@@ -1,26 +1,26 @@
-//! What a job's frames look like, for REST answers about a capture that holds no configure response.
+//! The shape of a job's frames, for REST responses about a capture without a configure response.
 
 use crate::das::{
     dialect::Dialect,
     spectrogram::{Block, Frame, Row},
 };
 
-/// No fibre has more channels; a frame that claims more is damaged.
+/// Largest number of channels of a fibre; a frame that claims more is damaged.
 const MAX_CHANNELS: i64 = 1 << 20;
 
-/// What the frames of a stream look like.
+/// The shape of a stream's frames.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobShape {
     /// Sensor ids (channels) in wire order.
     pub sensors: Vec<i32>,
-    /// Frequency bins for each sensor.
+    /// Number of frequency bins of each sensor.
     pub bins: usize,
     /// Duration of a row in seconds, where the frame tells it.
     pub lines_dt_s: Option<f64>,
 }
 
 impl JobShape {
-    /// Reads the shape out of one frame of `method`; `None` when there is no row in it, or it is no spectrogram's.
+    /// Reads the shape from one frame of `method`; `None` when there is no row in it, or it is no spectrogram's.
     #[must_use]
     pub(super) fn of_frame(method: &str, data: &[u8]) -> Option<Self> {
         let frame = Dialect::from_method(method)?.decode(data).ok()?;
@@ -51,7 +51,7 @@ fn of_block(block: &Block) -> Option<(Vec<i32>, usize)> {
     Some(((block.start_channel..=block.end_channel).collect(), bins))
 }
 
-/// From the start of one row to the start of the next, else the length that the row itself gives.
+/// Duration from the start of one row to the start of the next, or else the duration of the row itself.
 fn lines_dt_s(frame: &Frame<'_>) -> Option<f64> {
     let first = frame.rows.first()?;
     let next_ms = frame.rows.get(1).and_then(|row| row.start_ms).or(first.end_ms)?;

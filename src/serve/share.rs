@@ -1,4 +1,4 @@
-//! Who gets the steps of a call: every client all of them, one client all of them, or several some each.
+//! Distribution of a call's messages among clients: every client gets all of them, one client gets all of them, or clients compete for them.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -20,7 +20,7 @@ use super::{
 /// A recorded call: its job and its number in the capture.
 pub(super) type CallKey = (String, u32);
 
-/// Which calls have been handed out, and to whom.
+/// The calls that have been given out, and their clients.
 #[derive(Debug)]
 pub(super) struct Deliveries {
     delivery: Delivery,
@@ -29,11 +29,11 @@ pub(super) struct Deliveries {
     stop: CancellationToken,
 }
 
-/// What a client gets of a call.
+/// The share of a client in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
     Whole,
-    /// The messages are gone.
+    /// Nothing: the messages are used up.
     Nothing,
     Part,
 }
@@ -48,12 +48,12 @@ impl Deliveries {
         }
     }
 
-    /// True when every client gets the whole of a call.
+    /// True when every client receives the whole call.
     pub(super) fn is_broadcast(&self) -> bool {
         self.delivery == Delivery::Broadcast
     }
 
-    /// What the next client of a call gets.
+    /// The share of the next client of a call.
     pub(super) fn take(&self, key: &CallKey) -> Share {
         match self.delivery {
             Delivery::Broadcast => Share::Whole,
@@ -69,7 +69,7 @@ impl Deliveries {
         }
     }
 
-    /// Joins the clients that compete for a call; `open` starts its replay for the first of them.
+    /// Adds a client that competes for a call; `open` starts its replay for the first of them.
     pub(super) fn join(
         &self,
         key: CallKey,
@@ -92,7 +92,7 @@ impl Deliveries {
         Ok(CallFeed::Part(queue.join(max_frames, encoder)))
     }
 
-    /// The job was configured again: its frames are there again.
+    /// Forgets the job's calls when it is configured again: its frames are there again.
     pub(super) fn reset(&self, job_id: &str) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|(job, _)| job != job_id);
@@ -101,7 +101,7 @@ impl Deliveries {
     }
 }
 
-/// Hands the steps of a call out, each message to the next client that has room.
+/// Distributes the steps of a call, each message to the next client with room.
 async fn deal(mut steps: Steps, queue: &Queue) {
     loop {
         let step = std::future::poll_fn(|cx| steps.poll_due(cx)).await;
@@ -124,11 +124,11 @@ async fn deal(mut steps: Steps, queue: &Queue) {
     }
 }
 
-/// A call that clients compete for.
+/// A call for which clients compete.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     members: Mutex<Members>,
-    /// A client came, or took what it was given.
+    /// Notifies that a client arrived, or has room again.
     room: Notify,
 }
 
@@ -174,7 +174,7 @@ impl Queue {
             .retain(|sender| !matches!(sender.try_send(step.clone()), Err(mpsc::error::TrySendError::Closed(_))));
     }
 
-    /// Gives a step to the client whose turn it is; back when none has room.
+    /// Offers a step to the client whose turn it is; back when none has room.
     fn offer(&self, mut step: Step) -> Option<Step> {
         let mut members = self.lock();
         for _ in 0..members.senders.len() {
@@ -208,7 +208,7 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Member {
     queue: Arc<Queue>,
-    /// The queue holds what was recorded.
+    /// The encoder of the client; the queue contains what was recorded.
     encoder: Encoder,
     receiver: mpsc::Receiver<Step>,
     next: VecDeque<Step>,
@@ -245,7 +245,7 @@ impl Member {
     }
 }
 
-/// The steps of one recorded call, as one client gets them.
+/// The feed of one recorded call for one client.
 #[derive(Debug)]
 pub(super) enum CallFeed {
     Whole(Box<Steps>),
@@ -260,7 +260,7 @@ impl CallFeed {
         }
     }
 
-    /// Puts back a step that was taken too early.
+    /// Returns a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         match self {
             Self::Whole(steps) => steps.put_back(step),

@@ -1,4 +1,4 @@
-//! Short calls, kept in memory while a capture is scanned: they are answered without a look into the file.
+//! A store of short calls, kept in memory during the scan of a capture: they are answered without a look into the file.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use crate::{
 
 /// The largest call that is kept.
 const MOST_BYTES: usize = 16 * 1024;
-/// What all kept calls may take together: 56,000 unary calls of a few hundred bytes were measured to take 18 MiB.
+/// Largest size of all kept calls together: 56,000 unary calls of a few hundred bytes were measured to take 18 MiB.
 const TOTAL_BYTES: usize = 48 * 1024 * 1024;
-/// Messages of the longest call that is kept whole.
+/// Largest number of messages of a kept call.
 const MOST_MESSAGES: u64 = 64;
-/// The longest call that is waited for while scanning: to see the end of a longer one, much else would have to be read.
+/// Longest call whose end the scan waits for: to see the end of a longer one, much else would have to be read.
 const LONGEST_NS: u64 = 2_000_000_000;
 
 /// Keeps short calls.
@@ -33,13 +33,13 @@ impl Default for ShortCalls {
 }
 
 impl ShortCalls {
-    /// True when a call that is listed like this is short, so that it is worth waiting for its end.
+    /// True when a listed call is short enough to wait for its end.
     pub(super) fn is_short(call: &CallOverview) -> bool {
         let length_ns = call.end_offset_ns.saturating_sub(call.start_offset_ns);
         call.ending.is_some() && call.sent + call.received <= MOST_MESSAGES && length_ns <= LONGEST_NS
     }
 
-    /// Takes the next event; the whole call when it has ended and was short.
+    /// Adds the next event; the whole call when it has ended and was short.
     pub(super) fn take(&mut self, event: &Event) -> Option<PackedEvents> {
         if matches!(event.kind, EventKind::CallStart(_)) {
             if self.room >= MOST_BYTES {

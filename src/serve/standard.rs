@@ -1,4 +1,4 @@
-//! What every gRPC server has: health and reflection, answered by tonic's own services.
+//! Standard services of every gRPC server: health and reflection, answered by tonic's own services.
 
 use std::{
     convert::Infallible,
@@ -17,7 +17,7 @@ use crate::{das::proto::FOCUS_DESCRIPTOR_SET, grpc::descriptors::readable};
 type Reply = Pin<Box<dyn Future<Output = Result<Response<tonic::body::Body>, Infallible>> + Send>>;
 type Handler = Box<dyn FnMut(Request<Peeked>) -> Reply + Send>;
 
-/// The services that are no recorded calls, by path prefix.
+/// The services besides the recorded calls, by path prefix.
 pub(super) struct StandardServices {
     services: Vec<StandardService>,
     reporter: tonic_health::server::HealthReporter,
@@ -25,7 +25,7 @@ pub(super) struct StandardServices {
 }
 
 impl StandardServices {
-    /// Health for `services`, and reflection of `descriptor_sets` (name and bytes) or of the Focus protos.
+    /// Health for `services`, and reflection for `descriptor_sets` (name and bytes) or for the Focus protos.
     pub(super) async fn new(
         services: &[String],
         descriptor_sets: &[(String, Vec<u8>)],
@@ -71,7 +71,7 @@ impl StandardServices {
         }))
     }
 
-    /// Keeps `grpc.health.v1` in step with what is ready.
+    /// Updates `grpc.health.v1` when the readiness changes.
     pub(super) async fn follow(self: Arc<Self>, state: Arc<ServerState>) {
         if state.readiness.is_instant() {
             return;
@@ -101,7 +101,7 @@ impl StandardServices {
 /// A tonic service.
 pub(super) struct StandardService {
     prefix: &'static str,
-    /// Behind a lock because a tower service is called by `&mut`; it only makes a future.
+    /// The service, behind a lock because a tower service is called by `&mut`; it only makes a future.
     handler: Mutex<Handler>,
 }
 
@@ -124,7 +124,7 @@ impl StandardService {
     }
 }
 
-/// Reads a capture's descriptor set once by itself, so that an error names the capture.
+/// Checks a capture's descriptor set by itself, so that an error names the capture.
 fn check(capture: &str, set: &[u8]) -> Result<(), ReplayError> {
     let alone = tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(set);
     alone.build_v1().map(drop).map_err(|cause| unreadable(capture, &cause))

@@ -1,4 +1,4 @@
-//! What everything in a server shares: the settings, the clock, and the counts.
+//! State shared by all calls of a server: the settings, the clock, and the counts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
     served::Counters, sessions::Sessions, share::Deliveries,
 };
 
-/// How gRPC is spoken.
+/// Settings of gRPC and HTTP/2.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wire {
     pub(super) gzip: Gzip,
@@ -31,7 +31,7 @@ pub(super) struct ServerState {
 }
 
 impl ServerState {
-    /// What is being played, and how well.
+    /// The playback status and its fidelity.
     pub(super) fn status(&self) -> Value {
         let mut status = self.control.status();
         if let Some(body) = status.as_object_mut() {

@@ -31,31 +31,31 @@ use crate::replay::{
     source::CaptureSource,
 };
 
-/// A timer cannot be set for longer; a step that is due later is waited for in several turns.
+/// Longest time of a timer; a step that is due later is waited for in several turns.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
 
-/// What is needed to read a call, from its beginning or from anywhere.
+/// The data needed to read a call, from its beginning or from any position.
 #[derive(Debug)]
 pub(super) struct Tape {
     pub(super) source: CaptureSource,
     pub(super) job_id: String,
     pub(super) call: Call,
     pub(super) max_frames: MaxFrames,
-    /// True when its messages are gone, and only the ending is left.
+    /// True when the call's messages are used up, and only the ending is left.
     pub(super) drained: bool,
     pub(super) playback: Arc<Playback>,
     pub(super) encoding: Encoding,
     pub(super) faults: Running,
     pub(super) sessions: Arc<Sessions>,
-    /// Bytes to read ahead.
+    /// Largest read-ahead in bytes.
     pub(super) limit: usize,
 }
 
-/// Where a tape is opened.
+/// The start position of a reading.
 #[derive(Debug, Clone, Copy)]
 enum From {
     Beginning,
-    /// So long after the opening, after the client has had the metadata or not, and so many messages.
+    /// At this time after the opening, with or without the initial metadata already sent, after this many messages.
     Position(Duration, Head, u64),
 }
 
@@ -111,13 +111,13 @@ pub(super) struct Steps {
     tape: Tape,
     queue: Consumer,
     schedule: Schedule,
-    /// What the clock showed when the schedule began.
+    /// Reading of the clock when the schedule began.
     began: Duration,
     sleep: Pin<Box<Sleep>>,
     next: Option<Step>,
-    /// The next step has been taken before.
+    /// True when the next step has been taken before.
     taken: bool,
-    /// Recorded offset of the last step, and what the clock showed when it was taken.
+    /// Recorded offset of the last step, and the reading of the clock when it was taken.
     last: Option<(u64, Duration)>,
     head: Head,
     messages: u64,
@@ -148,7 +148,7 @@ impl Steps {
         })
     }
 
-    /// Puts back a step that was taken too early.
+    /// Returns a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         if matches!(step.act, Act::Message { .. }) {
             self.messages = self.messages.saturating_sub(1);
@@ -178,7 +178,7 @@ impl Steps {
         }
     }
 
-    /// Does what the control says since it was looked at last. `Err` = the ending, as it could not be done.
+    /// Applies the pauses, resumes and seeks since the last check. `Err` = the ending, as it could not be done.
     fn follow(&mut self) -> Result<(), Box<Step>> {
         if self.listed.control().is_current(&self.view) {
             return Ok(());
@@ -243,7 +243,7 @@ impl Steps {
         self.last = Some((step.offset_ns, now));
     }
 
-    /// When a job that is idle before `step` is closed, counted from the start of the schedule.
+    /// Time at which a job that is idle before `step` is closed, from the start of the schedule.
     fn idle_end(&self, step: &Step, due: Option<Duration>) -> Option<Duration> {
         let last = self.last.map_or(self.began, |(_, played)| played);
         let end = last.saturating_sub(self.began) + self.tape.playback.idle_goaway?;
@@ -254,7 +254,7 @@ impl Steps {
         idle.then_some(end)
     }
 
-    /// When a connection that broke after a silence may break again, counted from the start of the schedule.
+    /// Earliest time at which a connection that broke after a silence may break again, from the start of the schedule.
     fn silence_before(&self, step: &Step) -> Option<Duration> {
         let (Act::End(PlayedEnding::Break { .. }), Some((offset_ns, played))) = (&step.act, self.last) else {
             return None;
@@ -263,7 +263,7 @@ impl Steps {
         Some(played.saturating_sub(self.began) + recorded.min(KEPT_SILENCE))
     }
 
-    /// `due` counts from the start of the schedule.
+    /// Waits until `due`, counted from the start of the schedule.
     fn poll_until(&mut self, due: Duration, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = Instant::now();
@@ -282,7 +282,7 @@ impl Steps {
 }
 
 impl Step {
-    /// The ending of a call whose rest cannot be read.
+    /// The ending of a call that cannot be read further.
     fn lost(message: String) -> Self {
         let act = Act::End(PlayedEnding::lost(message));
         Self::new(0, act)

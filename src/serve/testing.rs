@@ -1,4 +1,4 @@
-//! What the replay tests share: recordings made by hand, and a client that sees everything on the wire.
+//! Helpers of the replay tests: recordings made by hand, and a client that sees everything on the wire.
 
 use std::{error::Error as _, net::SocketAddr};
 
@@ -143,7 +143,7 @@ pub(crate) fn frame(row: i64) -> datastream::DataStream {
     }
 }
 
-/// A server of `sources` as fast as it goes.
+/// A server of `sources` at the highest speed.
 pub(crate) async fn serving(sources: impl IntoIterator<Item = CaptureSource>) -> ReplayServer {
     let builder = ReplayServer::builder().rate(Rate::Max);
     sources
@@ -154,7 +154,7 @@ pub(crate) async fn serving(sources: impl IntoIterator<Item = CaptureSource>) ->
         .unwrap()
 }
 
-/// Everything that a client saw of a call.
+/// The client's view of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) status: StatusCode,

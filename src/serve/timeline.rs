@@ -1,4 +1,5 @@
-//! One call's events as the steps of its replay, on the time line that the options ask for. Pure: events in, steps out.
+//! Conversion of one call's events to the steps of its replay, on the time line of the options. Pure: events in, steps
+//! out.
 //!
 //! The [`Player`] says what is sent; the timeline says when, counted from the point where the replay begins: it cuts out the
 //! window that is to be played, clips long pauses, and lays repeated passes one after the other.
@@ -20,7 +21,7 @@ use crate::{
     model::event::{Direction, Event, EventKind, Status},
 };
 
-/// How much earlier than the client's clock ours may see its deadline, at most.
+/// Largest time by which our clock may see a deadline earlier than the client's clock.
 const MOST_EARLY: Duration = Duration::from_millis(100);
 
 /// True for the methods of a spectrogram job.
@@ -28,7 +29,7 @@ pub(super) fn is_job(method: &str) -> bool {
     Dialect::from_method(method).is_some()
 }
 
-/// What of a call's recording is played.
+/// The part of a call's recording that is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "units are in names")]
 struct Window {
@@ -44,13 +45,13 @@ struct Window {
     deadline_ns: u64,
 }
 
-/// What an event is to a timeline.
+/// The role of an event in a timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Head,
     Message,
     End,
-    /// Nothing of it is sent.
+    /// An event that is not sent.
     Unsent,
 }
 
@@ -65,7 +66,7 @@ impl Kind {
     }
 }
 
-/// Turns the events of a capture into the steps of one call.
+/// Converts the events of a capture to the steps of one call.
 #[derive(Debug)]
 pub(super) struct Timeline {
     player: Player,
@@ -74,9 +75,9 @@ pub(super) struct Timeline {
     passes_left: Loops,
     pass: u64,
     pass_messages: u64,
-    /// True when initial metadata, or what comes in its place, has been seen.
+    /// True when initial metadata, or a trailers-only ending in its place, has been seen.
     headed: bool,
-    /// The recorded ending, when nothing is to be sent before it.
+    /// The recorded ending, when nothing is sent before it.
     only_end: Option<PlayedEnding>,
     end: End,
     idles: bool,
@@ -84,23 +85,23 @@ pub(super) struct Timeline {
     state: State,
 }
 
-/// Where the timeline is.
+/// State of the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Playing,
-    /// The pass is over, and another follows.
+    /// The pass has ended and another one follows.
     PassOver,
     Over,
 }
 
-/// Whether a client has the initial metadata already.
+/// Whether a client has received the initial metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Head {
     Sent,
     Owed,
 }
 
-/// Where the reader goes on.
+/// Where the reader continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// With the next event.
@@ -144,7 +145,7 @@ impl Timeline {
         }
     }
 
-    /// Begins `position` after the opening of the call instead; later passes begin where they always do.
+    /// Starts at `position` after the opening of the call instead; later passes begin where they always do.
     pub(super) fn starting_at(mut self, position: Duration, head: Head) -> Self {
         let start_ns = self.window.opening_ns.saturating_add(nanoseconds(position));
         let start_ns = start_ns.min(self.window.ended_ns);
@@ -153,25 +154,25 @@ impl Timeline {
         self
     }
 
-    /// Counts `messages` that the client has had before.
+    /// Counts `messages` that the client received earlier.
     pub(super) fn after(mut self, messages: u64) -> Self {
         self.player.count(messages);
         self
     }
 
-    /// Sends no message: the messages are gone, and only the ending is left.
+    /// Sends no messages: the messages are gone, and only the ending is left.
     pub(super) fn drained(mut self, ending: Option<PlayedEnding>) -> Self {
         self.only_end = Some(ending.unwrap_or_else(PlayedEnding::complete));
         self
     }
 
-    /// Moves the timestamps of rows.
+    /// Shifts the timestamps of rows.
     pub(super) fn restamped(mut self, restamper: Restamper) -> Self {
         self.restamper = Some(restamper);
         self
     }
 
-    /// Where reading begins, and where the time line does: nanoseconds.
+    /// Start offsets of the reading and of the time line: nanoseconds.
     pub(super) const fn begins_at(&self) -> (u64, u64) {
         let read_from = if self.headed {
             self.line.start_ns
@@ -181,7 +182,7 @@ impl Timeline {
         (read_from, self.line.start_ns)
     }
 
-    /// Takes the next event of the capture and adds what it means to `out`.
+    /// Converts the next event of the capture and adds the steps to `out`.
     pub(super) fn take(&mut self, event: Event, out: &mut Vec<Step>) -> Next {
         if self.state != State::Playing || event.call != self.player.call() {
             return self.next();
@@ -213,7 +214,7 @@ impl Timeline {
         self.next()
     }
 
-    /// The initial metadata is out: where the rest begins.
+    /// Notes that the initial metadata was sent: where the rest begins.
     fn begin(&mut self, out: &mut Vec<Step>) -> Next {
         if let Some(ending) = self.only_end.take() {
             self.play_ending(ending, self.line.start_ns, out);
@@ -226,7 +227,7 @@ impl Timeline {
         }
     }
 
-    /// The capture has no more events.
+    /// Notes the end of the capture.
     pub(super) fn finish(&mut self, out: &mut Vec<Step>) {
         if self.state == State::Playing {
             let mut steps = Vec::new();
@@ -236,7 +237,7 @@ impl Timeline {
         }
     }
 
-    /// The capture cannot be read any further.
+    /// Handles a capture that cannot be read further.
     pub(super) fn fail(&mut self, error: &dyn std::error::Error, out: &mut Vec<Step>) {
         if self.state == State::Playing {
             let mut steps = Vec::new();
@@ -278,7 +279,7 @@ impl Timeline {
         }
     }
 
-    /// A pass has come to its end; `ending` is how the call ends when no other follows.
+    /// Ends a pass; `ending` is how the call ends when no other follows.
     fn pass_over(&mut self, ending: PlayedEnding, offset_ns: u64, out: &mut Vec<Step>) {
         let again = match self.passes_left {
             Loops::Forever => true,
@@ -355,7 +356,7 @@ impl Timeline {
     }
 }
 
-/// Recorded offsets laid out for playing: never backwards, and without pauses beyond the longest that is wanted.
+/// The schedule of recorded offsets: never backwards, and without pauses beyond the longest that is wanted.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_field_names, reason = "units are in names")]
 struct Line {
@@ -365,11 +366,11 @@ struct Line {
     played_ns: u64,
 }
 
-/// Which pauses are clipped.
+/// Which pauses are shortened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PauseKind {
     AsClipped,
-    /// A silence that tells something: so much of it stays.
+    /// A meaningful silence: so much of it stays.
     Silence,
 }
 
@@ -398,13 +399,14 @@ impl Line {
         self.played_ns
     }
 
-    /// The next thing that is placed was recorded after `start_ns`.
+    /// Continues with events recorded after `start_ns`.
     fn rewind(&mut self, start_ns: u64) {
         self.recorded_ns = start_ns;
     }
 }
 
-/// When the deadline of a recorded client had passed: a little before, for its clock began before its request came.
+/// Time at which the recorded client's deadline had passed: a little before, for its clock began before its request
+/// came.
 fn deadline(call: &Call) -> u64 {
     let timeout = call.metadata.get("grpc-timeout").and_then(timeout::parse);
     timeout.map_or(u64::MAX, |timeout| {
@@ -413,7 +415,7 @@ fn deadline(call: &Call) -> u64 {
     })
 }
 
-/// The longest recorded pause that is not clipped.
+/// The longest recorded pause that is not shortened.
 fn longest_gap(playback: &Playback) -> Option<u64> {
     let wait = nanoseconds(playback.max_wait?);
     Some(match playback.rate {

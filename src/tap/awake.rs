@@ -1,4 +1,4 @@
-//! Time in which this process was at work.
+//! A clock of the time in which this process was running.
 //!
 //! A process that is stopped (SIGSTOP), or whose machine sleeps, sees nothing, and what was sent to it waits in its
 //! sockets. Limits for the silence of others count only time in which it could have heard them.
@@ -10,16 +10,16 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-/// Looks at the clock within one limit: so exactly is a standstill told from a limit that ran out.
+/// Number of clock readings within one limit: so exactly is a standstill told from a limit that ran out.
 const LOOKS: u32 = 8;
-/// The shortest time between two looks: below, a busy machine would pass for one that stands still.
+/// Shortest interval of clock readings. Below, a busy machine would pass for one that stands still.
 const SHORTEST_TICK: Duration = Duration::from_millis(50);
-/// The longest time between two looks.
+/// Longest interval of clock readings.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
-/// A look that comes later than this many ticks after the one before tells of a standstill.
+/// A reading this many intervals after the one before shows a suspension.
 const MISSED_TICKS: u32 = 3;
 
-/// A clock that stands still while the process does. Clones are one and the same; it needs a runtime.
+/// A clock that stops while the process is suspended. Clones are one and the same; it needs a runtime.
 #[derive(Debug, Clone)]
 pub(crate) struct Awake {
     shared: Arc<Shared>,
@@ -34,27 +34,27 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The latest look, by the clock that goes on.
+    /// The latest reading of the underlying clock.
     seen: Duration,
-    /// Time in which the process stood still.
+    /// Total time of suspensions.
     lost: Duration,
-    /// When it went on the last time, by this clock.
+    /// Time of the last resumption, by this clock.
     resumed: Duration,
-    /// Time in which it stood still and that nobody has been told of.
+    /// Time of suspensions that has not been reported.
     untold: Duration,
 }
 
-/// What a look at the clock shows.
+/// A reading of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// The time at work since the clock was started.
+    /// Running time since the clock was started.
     pub(crate) now: Duration,
-    /// When the process last went on after a standstill; zero when it never stood still.
+    /// Time of the last resumption after a suspension; zero when it never stood still.
     pub(crate) resumed: Duration,
 }
 
 impl Awake {
-    /// A clock for limits of this length and more.
+    /// Starts a clock for limits of this length and more.
     pub(crate) fn start(limit: Duration) -> Self {
         let shared = Arc::new(Shared {
             began: Instant::now(),
@@ -73,12 +73,12 @@ impl Awake {
         Self { shared }
     }
 
-    /// Looks at the clock.
+    /// Reads the clock.
     pub(crate) fn look(&self) -> Look {
         self.shared.look()
     }
 
-    /// For how long the process stood still since this was asked, if it did.
+    /// Length of suspensions since the last query, if any.
     pub(crate) fn stood_still(&self) -> Option<Duration> {
         self.look();
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,7 +116,7 @@ impl Shared {
     }
 }
 
-/// A moment until which something may take, by an `Awake` clock. Clones are one and the same.
+/// A deadline by an `Awake` clock. Clones are one and the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     clock: Awake,
@@ -124,7 +124,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now; it needs a runtime. Time in which the process stands still does not count.
+    /// A deadline this long from now; it needs a runtime. Time in which the process stands still does not count.
     #[must_use]
     pub(crate) fn after(limit: Duration) -> Self {
         Self {
@@ -133,18 +133,18 @@ impl Deadline {
         }
     }
 
-    /// What is left until then.
+    /// Time left until the deadline.
     #[must_use]
     pub(crate) fn left(&self) -> Duration {
         self.at.saturating_sub(self.clock.look().now)
     }
 
-    /// Waits until then.
+    /// Waits until the deadline.
     pub(crate) async fn passed(&self) {
         self.clock.sleep_until(self.at).await;
     }
 
-    /// Does `work` until then, but for no longer than `limit`; `None` when it was not done.
+    /// Runs `work` until the deadline, but for no longer than `limit`; `None` when it was not done.
     pub(crate) async fn limit<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let at = self.at.min(self.clock.look().now.saturating_add(limit));
         tokio::select! {

@@ -37,23 +37,23 @@ use crate::{
 };
 use watchdog::Watchdog;
 
-/// How long a server that was asked for N frames may take to end the call itself after the last of them: its own status
-/// is worth a moment, and a server that ignores the number must not hold us up.
+/// Time for a server to end the call itself after the last of the N frames that it was asked for: its own status is
+/// worth a moment, and a server that ignores the number must not hold us up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// First pause before a call is tried again.
+/// Shortest pause before a call is retried.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause before a call is tried again.
+/// Longest pause before a call is retried.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How one attempt at the call went.
+/// The result of one attempt at the call.
 enum Attempt {
     Ended(Ending),
-    /// It was refused before anything came; the headers are those of an answer that is not gRPC.
+    /// The call was refused before any data arrived; the headers are those of an answer that is not gRPC.
     Refused(Ending, Option<HeaderMap>),
 }
 
-/// One call, opened in the recorder and ready to run.
+/// A call that is open in the recorder and ready to run.
 pub(crate) struct CallTap {
     connection: Connection,
     request: CallRequest,
@@ -71,7 +71,7 @@ pub(crate) struct CallTap {
 }
 
 impl CallTap {
-    /// Records the start of the call, which gives it its number.
+    /// Records the start of the call, which assigns its number.
     pub(crate) fn open(
         connection: Connection,
         request: CallRequest,
@@ -97,7 +97,7 @@ impl CallTap {
         })
     }
 
-    /// Runs the call to its end, which is recorded whatever happens.
+    /// Runs the call to its end and records it in any case.
     pub(crate) async fn run(mut self) -> CallOutcome {
         let (ending, fault) = match self.attempts().await {
             Ok(ending) => (ending, None),
@@ -270,7 +270,7 @@ impl CallTap {
         })
     }
 
-    /// Counts a message that came in part, or that was refused.
+    /// Counts a message that arrived only in part or was refused.
     fn lose(&mut self, error: &WireError) {
         self.lost += 1;
         // A recorder that takes no more events says so when the call ends.
@@ -281,7 +281,7 @@ impl CallTap {
         });
     }
 
-    /// Counts the message that an ending cut off. What we chose not to wait for is not lost.
+    /// Counts the message that the ending cut off. What we chose not to wait for is not lost.
     fn cut_off(&mut self, ending: Ending, deframer: &Deframer) -> Ending {
         let ours = matches!(&ending, Ending::Cancelled(cancelled) if cancelled.by == Party::Us);
         if let Err(cut) = deframer.finish()
@@ -312,7 +312,7 @@ impl CallTap {
         }))
     }
 
-    /// All frames that were wanted are there. A server that knows the number ends the call itself.
+    /// Ends the call after the last wanted frame. A server that knows the number ends the call itself.
     async fn enough(&mut self, mut body: std::pin::Pin<&mut Body>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
         let ours = ending::by_us(format!("the limit of {} was reached", counted(self.messages, "frame")));
         if !self.request.server_limited() || deframer.inside_message() {
@@ -336,7 +336,7 @@ impl CallTap {
         }
     }
 
-    /// The ending of a stream that the server closed.
+    /// The ending for a stream that the server closed.
     fn ended(&mut self, trailers: Option<&HeaderMap>, headers: &HeaderMap, deframer: &Deframer) -> Ending {
         let ending = ending::of_trailers(trailers, headers, self.connection.announced().as_ref());
         let Err(cut) = deframer.finish() else { return ending };
@@ -364,7 +364,7 @@ impl std::fmt::Debug for CallTap {
     }
 }
 
-/// What the capture says of times that are ours.
+/// Notes in the capture that times are affected by a suspension of this process.
 fn stood_still(gap: Duration) -> String {
     format!(
         "this recorder stood still for {:.3} s (it was stopped, or its machine slept): what was sent in that time came \

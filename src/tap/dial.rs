@@ -1,4 +1,4 @@
-//! Dialling a job: TCP, TLS where it is wanted, HTTP/2, again and again while the job starts.
+//! Dialling of a job: TCP, TLS where it is wanted, HTTP/2, again and again while the job starts.
 //!
 //! A connection counts as made when the server has sent its HTTP/2 SETTINGS, as in other gRPC clients: a port that a
 //! cluster's proxy holds open for a job that is not there yet is not a connection. Whatever waiting can cure is tried
@@ -42,15 +42,16 @@ use connector::{Connector, Route};
 use error::{Fault, Lack, Next};
 use watch::{Opening, Watch};
 
-/// How long one attempt may take, so that a lost SYN does not use up the whole limit.
+/// Time limit of one attempt, so that a lost SYN does not use up the whole limit.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Pauses between attempts grow from this, which costs a waiting job nothing to refuse …
+/// Shortest pause between attempts; pauses grow from it, and an early retry costs a waiting job nothing …
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// … to this, so that a job that comes up is noticed soon. Both are jittered, for jobs are started in swarms.
+/// … to this longest pause, so that a job that comes up is noticed soon. Both are jittered, for jobs are started in
+/// swarms.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long before the deadline the last attempt begins: enough for a job that is there to answer.
+/// Time before the deadline at which the last attempt begins: enough for a job that is there to answer.
 const LAST_ATTEMPT: Duration = Duration::from_millis(150);
 
 /// HTTP/2 window of a connection: the largest there is. The windows of its streams are the bound, and one that stalls must
@@ -58,24 +59,24 @@ const LAST_ATTEMPT: Duration = Duration::from_millis(150);
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Largest list of header fields, 16 MiB: what the larger of the gRPC libraries allow.
 const MAX_METADATA: u32 = 16 * 1024 * 1024;
-/// Largest DATA frame we take, 1 MiB: measured up to 15 % faster than the 16 KiB default.
+/// Largest DATA frame that is accepted, 1 MiB: measured up to 15 % faster than the 16 KiB default.
 const MAX_FRAME: u32 = 1024 * 1024;
 
 /// HTTP/2 keepalive ping on a silent connection with open streams. gRPC servers count pings that come more often than
 /// every five minutes as abuse and close the connection: a recorder that pinged sooner would itself end the quiet
 /// streams it is there to watch. Sooner detection is the idle limit's business.
 const KEEPALIVE: Duration = Duration::from_secs(310);
-/// How long the answer to a ping may take.
+/// Time limit for the answer to a ping.
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 
 /// A connection to a job. It reconnects until [`Connection::seal`] and never after.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    /// Carries calls; a tower service for raw HTTP requests.
+    /// The HTTP/2 channel for calls; a tower service for raw HTTP requests.
     pub channel: Channel,
     /// The `:authority` of its calls.
     pub authority: String,
-    /// Address and port that answered.
+    /// Address and port of the peer.
     pub peer: String,
     /// True when the connection is encrypted.
     pub encrypted: bool,
@@ -86,12 +87,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// From now on a lost connection stays lost. Ports are recycled, so what answers a reconnect may be the next job.
+    /// Prevents reconnecting when the connection is lost. Ports are recycled, so what answers a reconnect may be the
+    /// next job.
     pub fn seal(&self) {
         self.sealed.store(true, Ordering::Release);
     }
 
-    /// SHA-256 of the certificate that the server showed, when the connection is encrypted.
+    /// SHA-256 of the server's certificate, when the connection is encrypted.
     #[must_use]
     pub fn certificate_sha256(&self) -> Option<[u8; 32]> {
         self.watch.certificate_sha256()
@@ -104,7 +106,7 @@ impl Connection {
     }
 }
 
-/// Connects to `target`, trying again while the job starts.
+/// Connects to `target`, with retries while the job starts.
 ///
 /// # Errors
 /// [`DialError::Limit`] when the limit ran out; any other kind is final and comes at once.
@@ -200,7 +202,7 @@ async fn attempt(route: &Route, target: &Target, options: &DialOptions) -> Resul
     })
 }
 
-/// Says whether a server that opened its side like this speaks HTTP/2.
+/// Decides by the server's first bytes whether it speaks HTTP/2.
 fn judge(opening: Opening) -> Result<(), Fault> {
     match opening {
         Opening::Http2 => Ok(()),

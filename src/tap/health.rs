@@ -1,4 +1,4 @@
-//! Waiting until a job is ready: `CheckHealth`, then `grpc.health.v1`, then the connection itself.
+//! The health check of a job: `CheckHealth`, then `grpc.health.v1`, then the connection itself.
 
 use std::time::Duration;
 
@@ -12,68 +12,68 @@ use tonic_prost::ProstCodec;
 use super::{awake::Deadline, dial::Connection};
 use crate::das::proto::datastream::{HealthRequest, data_stream_service_client::DataStreamServiceClient};
 
-/// How long one question may take: health is answered from memory, so a longer silence is itself an answer.
+/// Time limit of one request: health is answered from memory, so a longer silence is itself an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// Pauses between questions grow from this …
+/// Shortest pause between requests; pauses grow from it …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// … to this, so that a ready job is noticed soon.
+/// … to this longest pause, so that a ready job is noticed soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The standard method.
+/// The path of the standard health check.
 const STANDARD: &str = "/grpc.health.v1.Health/Check";
 
-/// Which questions to ask.
+/// Which health checks to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HealthProbe {
     /// The dialect's own `CheckHealth`, then the standard one.
     #[default]
     CheckHealthFirst,
-    /// `grpc.health.v1` only: the production dialect has no health method of its own.
+    /// Only `grpc.health.v1`: the production dialect has no health method of its own.
     StandardOnly,
-    /// None: a connection is enough.
+    /// No health check: a connection is enough.
     Skip,
 }
 
-/// How a job showed that it is ready.
+/// How a job showed that it was ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// `CheckHealth` answered healthy, with this version.
+    /// `CheckHealth` answered healthy.
     CheckHealth {
         /// The server's version, free text.
         version: String,
     },
     /// `grpc.health.v1` answered SERVING.
     Standard,
-    /// There is no health method that answers; the connection stands.
+    /// No health check answered; the connection stands.
     Connected,
 }
 
-/// A job that did not become ready.
+/// The error for a job that did not become ready.
 #[derive(Debug, Error)]
 #[error(
     "{target} did not become ready within {limit:?} ({asked} questions): {said}; wait longer, or look at the \
      job's log"
 )]
 pub struct HealthError {
-    /// What was asked.
+    /// The target.
     pub target: String,
-    /// The limit.
+    /// The time limit.
     pub limit: Duration,
-    /// How often it was asked.
+    /// Number of health checks.
     pub asked: u32,
-    /// What it said last.
+    /// Result of the last one.
     pub said: String,
 }
 
-/// One answer.
+/// The result of one health check.
 enum Answer {
     Ready(Readiness),
-    /// There is no such method, or it is of no use.
+    /// The method does not exist, or is of no use.
     None,
-    /// Not yet, because of this.
+    /// The job is not ready, for this reason.
     NotYet(String),
 }
 
-/// Asks until the job is ready or `limit` has run out.
+/// Repeats the health check until the job is ready or `limit` has expired.
 pub(crate) async fn wait_ready(
     connection: &Connection,
     probe: HealthProbe,
@@ -117,7 +117,7 @@ pub(crate) async fn wait_ready(
     }
 }
 
-/// One round; `Err` is what the server said when it is not ready yet.
+/// Makes one round of checks; `Err` is what the server said when it is not ready yet.
 async fn ask(connection: &Connection, probe: HealthProbe) -> Result<Readiness, String> {
     if probe == HealthProbe::CheckHealthFirst {
         match check_health(connection).await {
@@ -174,8 +174,8 @@ async fn standard(connection: &Connection) -> Answer {
     }
 }
 
-/// A refusal that time may cure is `NotYet`; any other means that the method is of no use here, and the stream itself
-/// will tell.
+/// Maps a refusal: one that waiting may help is `NotYet`; any other means that the method is of no use here, and the
+/// stream itself will tell.
 fn judge(method: &str, status: &Status) -> Answer {
     match status.code() {
         Code::Unimplemented => Answer::None,

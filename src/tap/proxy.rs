@@ -51,26 +51,26 @@ use jobs::Jobs;
 use rest::Rest;
 use upstream::Upstream;
 
-/// What to stand between.
+/// Options of a proxy.
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
-    /// Where clients connect; port 0 is any free one.
+    /// Address for clients; port 0 is any free one.
     pub listen: SocketAddr,
-    /// Where their calls go; `None` when there are only the jobs that the REST side answers.
+    /// Server to which calls are forwarded; `None` when there are only the jobs that the REST side answers.
     pub target: Option<Target>,
-    /// The REST side. Default: none.
+    /// Options of the REST side. Default: none.
     pub rest: Option<RestOptions>,
     /// TLS towards clients. Default: none.
     pub tls: Option<ServerTls>,
-    /// How the target is dialled. `authority` replaces the one that clients ask for, when it is given; `metadata` is
-    /// not used, for nothing is added to a call.
+    /// Options of dialling the target. `authority` replaces the one that clients ask for, when it is given; `metadata`
+    /// is not used, for nothing is added to a call.
     pub dial: DialOptions,
-    /// Largest message that is recorded, in bytes; larger ones are passed on, and are a gap in the capture. Default
+    /// Largest message to record, in bytes; larger ones are passed on, and are a gap in the capture. Default
     /// `DEFAULT_MAX_MESSAGE_BYTES`.
     pub max_message_bytes: usize,
-    /// Payload bytes to record before the proxy stops. Default: no limit.
+    /// Number of payload bytes after which the proxy stops. Default: no limit.
     pub max_bytes: Option<u64>,
-    /// Calls that are recorded; the others are only passed on. Default: all.
+    /// Filter of the calls to record; the others are only passed on. Default: all.
     pub methods: MethodFilter,
     /// Whether [`ProxyOutcome::endings`] lists calls that ended with OK. Default: true.
     pub list_ok: bool,
@@ -94,25 +94,25 @@ impl ProxyOptions {
     }
 }
 
-/// The REST side of a Focus Server, to be stood before: jobs that it answers get a port of ours each, on the address of
-/// [`ProxyOptions::listen`], and the answers tell that port.
+/// Options of a proxy in front of a Focus Server's REST side: jobs that it answers get a port of ours each, on the
+/// address of [`ProxyOptions::listen`], and the answers tell that port.
 #[derive(Debug, Clone)]
 pub struct RestOptions {
-    /// Where clients connect; port 0 is any free one.
+    /// Address for REST clients; port 0 is any free one.
     pub listen: SocketAddr,
-    /// The Focus Server: `http://host:port`, and a path where it has one.
+    /// Address of the Focus Server: `http://host:port`, and a path where it has one.
     pub target: String,
 }
 
-/// A proxy that could not be set up.
+/// Errors of setting up a proxy.
 #[derive(Debug, Error)]
 pub enum ProxyError {
-    /// The address cannot be listened on.
+    /// The proxy cannot listen on an address.
     #[error("could not listen on {addr}: {source}; choose another address")]
     Listen {
         /// The address.
         addr: SocketAddr,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
     /// The Focus Server's address cannot be used.
@@ -121,12 +121,12 @@ pub enum ProxyError {
     /// TLS towards clients cannot be set up.
     #[error("{0}")]
     Tls(#[from] ServerTlsError),
-    /// The target cannot be dialled as the options say.
+    /// The options of dialling the target are invalid.
     #[error(transparent)]
     Dial(#[from] DialError),
 }
 
-/// A proxy whose ports are open; [`run`](Self::run) serves them.
+/// A proxy with open ports; [`run`](Self::run) serves them.
 pub struct Proxy {
     front: Option<Front>,
     rest: Option<RestSide>,
@@ -138,7 +138,7 @@ pub struct Proxy {
     list_ok: bool,
 }
 
-/// What the REST side needs once it runs.
+/// The REST side before it runs.
 struct RestSide {
     listener: TcpListener,
     addr: SocketAddr,
@@ -210,13 +210,13 @@ impl Proxy {
         })
     }
 
-    /// Where clients connect for the target; `None` without one.
+    /// Address of the port for calls to the target; `None` without one.
     #[must_use]
     pub const fn addr(&self) -> Option<SocketAddr> {
         self.addr
     }
 
-    /// Where clients find the REST side, as a URL; `None` without one.
+    /// URL of the REST side for clients; `None` without one.
     #[must_use]
     pub fn rest_url(&self) -> Option<String> {
         let rest = self.rest.as_ref()?;
@@ -224,15 +224,15 @@ impl Proxy {
         Some(format!("{scheme}://{}", rest.addr))
     }
 
-    /// SHA-256 of the certificate that clients are shown (DER): what they may pin; `None` without TLS.
+    /// SHA-256 of the certificate for clients (DER): what they may pin; `None` without TLS.
     #[must_use]
     pub fn certificate_sha256(&self) -> Option<[u8; 32]> {
         let digest = sha256(self.certificate.as_ref()?).ok()?;
         digest.as_ref().try_into().ok()
     }
 
-    /// Serves until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are recorded
-    /// with `recorder`; without one they are only passed on.
+    /// Runs the proxy until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are
+    /// recorded with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecordingHandle>, stop: Stop) -> ProxyOutcome {
         let (size, bytes) = (self.max_message_bytes, self.max_bytes);
         let hub = Arc::new(Hub::new(recorder, size, bytes, (self.methods, self.list_ok), stop));

@@ -1,4 +1,4 @@
-//! The REST side of a Focus Server: configuring a job, and asking about it.
+//! A client of a Focus Server's REST side: configuring a job, and asking about it.
 //!
 //! A `POST /configure` creates a job that nothing can cancel. It is sent again only when no connection was made, when
 //! the route turned out to be missing (so that nothing can have been created), or when the server answered that it is
@@ -23,23 +23,24 @@ use super::tls::TlsOptions;
 use crate::das::focus::ConfigureResponse;
 use answer::Answer;
 
-/// Where a Focus Server is behind a proxy; tried when the address has no path of its own.
+/// Path of a Focus Server behind a proxy; tried when the address has no path of its own.
 const PREFIX: &str = "/focus-server";
 
-/// How long is waited for a connection, by default.
+/// Default time limit for a connection.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long is waited for an answer once connected, by default: preparing a recording takes the server a while.
+/// Default time limit for a response once connected: preparing a recording takes the server a while.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long is waited for what.
+/// Time limits of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestLimits {
-    /// For a connection: until then it is tried again, slower and slower.
+    /// Limit for the connection: until then it is tried again, slower and slower.
     pub connect: Duration,
-    /// For the whole answer to one request.
+    /// Limit for the whole response to one request.
     pub answer: Duration,
-    /// For a server that answers 503 "waiting for fiber". Zero, the default, takes that answer as final.
+    /// Limit for retries of a server that answers 503 "waiting for fiber". Zero, the default, takes that answer as
+    /// final.
     pub fiber: Duration,
 }
 
@@ -61,9 +62,9 @@ impl Default for RestLimits {
 pub struct FocusClient {
     client: Client,
     base: Url,
-    /// The base that proved right, where it is another than `base`.
+    /// The base URL that worked, when it is not `base`.
     found: OnceLock<Url>,
-    /// What the server calls itself, as the first answer to a configure request says it.
+    /// Name of the server, from the first response to a configure request.
     server: OnceLock<String>,
     limits: RestLimits,
     tls: TlsOptions,
@@ -99,19 +100,19 @@ impl FocusClient {
         })
     }
 
-    /// The host that is asked; a job whose answer names no host of its own streams from there.
+    /// Host of the server; a job whose answer names no host of its own streams from there.
     #[must_use]
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
     }
 
-    /// What the server called itself (HTTP's `Server`) when it answered a configure request.
+    /// The server's name (HTTP's `Server`) in the response to a configure request.
     #[must_use]
     pub fn server(&self) -> Option<&str> {
         self.server.get().map(String::as_str)
     }
 
-    /// `POST /configure`: creates a job. See the module for when it is sent a second time.
+    /// Sends `POST /configure`: creates a job. See the module for when it is sent a second time.
     pub async fn configure(&self, request: &Value) -> Result<ConfigureResponse, RestError> {
         let until = Instant::now() + self.limits.fiber;
         let mut pauses = pauses::pauses();
@@ -133,18 +134,19 @@ impl FocusClient {
         }
     }
 
-    /// `GET /metadata/{job_id}`: the configure answer once more.
+    /// Sends `GET /metadata/{job_id}`: the configure answer once more.
     pub async fn metadata(&self, job_id: &str) -> Result<ConfigureResponse, RestError> {
         let answer = self.ask(Method::GET, &["metadata", job_id], None).await?;
         answer.response().map(ConfigureResponse::from)
     }
 
-    /// `GET /ack`: whether the server is there. Any answer of success will do.
+    /// Sends `GET /ack`: whether the server is there. Any answer of success will do.
     pub async fn ack(&self) -> Result<(), RestError> {
         self.ask(Method::GET, &["ack"], None).await?.acknowledged()
     }
 
-    /// Asks under the base, and under the prefix when the base has no path and the route is missing there.
+    /// Sends a request under the base URL, and under the prefix when the base has no path and the route is missing
+    /// there.
     async fn ask(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Answer, RestError> {
         if let Some(found) = self.found.get() {
             return self.send(method, under(found, path), body).await;

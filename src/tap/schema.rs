@@ -1,4 +1,4 @@
-//! The schema of what is recorded: from `.proto` files, from descriptor sets, or from the server itself.
+//! Sources of the recorded schema: from `.proto` files, from descriptor sets, or from the server itself.
 //!
 //! A capture holds bytes, and needs no schema. With one in its header, it can be read without asking anybody: as
 //! [`EventJson`](crate::report::event_json::EventJson) does.
@@ -18,10 +18,10 @@ pub(crate) use reflect::{ReflectError, reflect};
 
 use crate::grpc::descriptors::{self, Descriptors, MAX_SET_BYTES};
 
-/// Bytes of a `.proto` file: the largest public ones have two megabytes.
+/// Largest `.proto` file in bytes: the largest public ones have two megabytes.
 const MAX_PROTO_BYTES: u64 = 16 << 20;
 
-/// A schema that cannot be used.
+/// Errors of an unusable schema.
 #[derive(Debug, Error)]
 pub enum SchemaError {
     /// A file cannot be read.
@@ -29,13 +29,13 @@ pub enum SchemaError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: std::io::Error,
     },
     /// The `.proto` files cannot be compiled.
     #[error("could not compile the .proto files: {0}; are the folders right that imports are looked for in?")]
     Compile(String),
-    /// The compiler inside does not know editions.
+    /// The built-in compiler does not support editions.
     #[error(
         "{} is of an edition, which cannot be compiled here; compile it with `protoc --include_imports \
          --descriptor_set_out=FILE` or `buf build`, and give the descriptor set", path.display()
@@ -44,30 +44,30 @@ pub enum SchemaError {
         /// The file.
         path: PathBuf,
     },
-    /// A file has more bytes than a schema may.
+    /// A file is larger than a schema may be.
     #[error("could not use {}: it has {bytes} bytes, at most {limit} are read", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// Its size in bytes.
         bytes: u64,
-        /// The most that are read.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// A descriptor set is none, or nothing of it can be used.
+    /// A file is not a descriptor set, or nothing of it is usable.
     #[error(
         "could not use the descriptor set {path}: {what}; make it with `protoc --include_imports \
          --descriptor_set_out=FILE` or `buf build`"
     )]
     Protoset {
-        /// Where it came from.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         what: String,
     },
 }
 
-/// The descriptor set of `.proto` files and of descriptor sets, together; `None` when there is neither.
+/// Loads `.proto` files and descriptor sets as one descriptor set; `None` when there is neither.
 ///
 /// Without import paths, imports are looked for in the folders of the `.proto` files. Imports of `google/protobuf/` are
 /// always found.
@@ -125,7 +125,7 @@ fn compile(protos: &[PathBuf], imports: &[PathBuf]) -> Result<Vec<u8>, SchemaErr
     Ok(compiled.encode_to_vec())
 }
 
-/// The .proto files of a folder, without the byte-order mark that some editors write.
+/// Reads the .proto files of a folder, without the byte-order mark that some editors write.
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
@@ -156,7 +156,7 @@ impl FileResolver for Folder {
     }
 }
 
-/// A file's bytes, at most `limit`.
+/// Reads a file of at most `limit` bytes.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, SchemaError> {
     let failed = |source| SchemaError::Read {
         path: path.to_owned(),
@@ -175,7 +175,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, SchemaError> {
     Ok(bytes)
 }
 
-/// The file of this name, where its first statement names an edition.
+/// The file of this name, if it uses an edition.
 fn of_an_edition(name: &str, includes: &[PathBuf]) -> Option<PathBuf> {
     let mut places = includes
         .iter()
@@ -197,7 +197,7 @@ fn of_an_edition(name: &str, includes: &[PathBuf]) -> Option<PathBuf> {
     after.starts_with('=').then_some(path)
 }
 
-/// Both sets as one, their files as they came. What cannot be used of them is left out when they are read.
+/// Joins two sets, byte for byte. What cannot be used of them is left out when they are read.
 ///
 /// # Errors
 /// What is wrong with them, when nothing can be used.

@@ -1,4 +1,4 @@
-//! Servers that say exactly what a test wants, and a sink in memory.
+//! Scripted test servers, and a sink in memory.
 
 use std::{
     net::SocketAddr,
@@ -20,17 +20,17 @@ use crate::{
     record::{Clock, Recorder, RecorderOptions, Sink, SinkError},
 };
 
-/// Events in memory.
+/// A sink that keeps events in memory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<Event>>>);
 
 impl Memory {
-    /// What was taken so far.
+    /// The events so far.
     pub(super) fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap().clone()
     }
 
-    /// A recorder of events one second apart.
+    /// A recorder whose clock advances one second per event.
     pub(super) fn recorder(&self) -> Recorder<Memory> {
         let options = RecorderOptions {
             clock: Arc::<Seconds>::default(),
@@ -61,7 +61,7 @@ impl Sink for Memory {
     }
 }
 
-/// A clock that steps by a second each time it is read.
+/// A clock that advances one second each time it is read.
 #[derive(Debug, Default)]
 struct Seconds(AtomicU64);
 
@@ -172,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.io.flush().await.unwrap();
     }
 
-    /// Reads until the client hangs up.
+    /// Reads until the client disconnects.
     pub(super) async fn hold(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let _ = self.io.read_to_end(&mut rest).await;
@@ -198,7 +198,7 @@ where
     addr
 }
 
-/// [`serve`] on a listener of the caller's.
+/// Does the same as [`serve`] on a given listener.
 pub(super) async fn accept<F, T>(listener: TcpListener, script: F)
 where
     F: Fn(usize, TcpStream) -> T + Send + 'static,

@@ -19,10 +19,10 @@ pub(crate) use verifier::PinMismatch;
 pub(in crate::tap) use verifier::sha256;
 use verifier::{Given, Trust, Unverified};
 
-/// How a connection is secured.
+/// TLS mode of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TlsMode {
-    /// As the address says, or as the server turns out to speak. Where it is TLS, it is verified. The default.
+    /// By the scheme of the address, or by the server's protocol. Where it is TLS, it is verified. The default.
     #[default]
     Auto,
     /// No TLS.
@@ -33,23 +33,24 @@ pub enum TlsMode {
     Insecure,
 }
 
-/// Whom to trust, and who we are. Nothing is read before [`Self::client_config`].
+/// TLS options: trust and client identity. Nothing is read before [`Self::client_config`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsOptions {
-    /// How connections are secured.
+    /// TLS mode of connections.
     pub mode: TlsMode,
-    /// PEM file of certificates to trust beside the system's; a self-signed server certificate may be named itself.
+    /// PEM file of certificates to trust in addition to the system's; a self-signed server certificate may be named
+    /// itself.
     pub cacert: Option<PathBuf>,
-    /// PEM file of our own certificate, and what links it to its root.
+    /// PEM file of the client certificate and its chain.
     pub cert: Option<PathBuf>,
-    /// PEM file of our own private key; [`Self::cert`]'s file when it is not given.
+    /// PEM file of the client's private key; [`Self::cert`]'s file when it is not given.
     pub key: Option<PathBuf>,
     /// SHA-256 of the server's certificate (DER). It alone is trusted then, whoever signed it and in every mode.
     pub pin_sha256: Option<[u8; 32]>,
 }
 
 impl TlsOptions {
-    /// True when something asks for TLS by name.
+    /// True when an option requests TLS explicitly.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
         matches!(self.mode, TlsMode::Verify | TlsMode::Insecure)
@@ -58,7 +59,7 @@ impl TlsOptions {
             || self.pin_sha256.is_some()
     }
 
-    /// The configuration of a client that offers the protocols `alpn` (`h2`, `http/1.1`).
+    /// Builds the configuration of a client that offers the protocols `alpn` (`h2`, `http/1.1`).
     ///
     /// [`TlsMode::Auto`] and [`TlsMode::Plaintext`] verify like [`TlsMode::Verify`]: whether TLS is spoken at all is
     /// the caller's choice. A machine without system roots is no error here; the handshake then finds nobody to trust.
@@ -82,7 +83,7 @@ impl TlsOptions {
         Ok(config)
     }
 
-    /// `None` when the system's roots are all that is trusted.
+    /// The verifier; `None` when only the system's roots are trusted.
     fn trust(&self, provider: &Arc<CryptoProvider>) -> Result<Option<Trust>, TlsError> {
         if let Some(pin) = self.pin_sha256 {
             return Ok(Some(Trust::Pin(pin)));

@@ -1,4 +1,4 @@
-//! From and to other formats.
+//! Conversion from and to other formats.
 
 pub(crate) mod binlog;
 pub(crate) mod delimited;

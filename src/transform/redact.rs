@@ -44,9 +44,9 @@ use crate::model::event::Event;
 /// The author of the notes that a redaction adds.
 pub(crate) const AUTHOR: &str = "redact";
 
-/// Something that takes secrets out of events, one after the other in their order.
+/// A rule that removes secrets from events, in their order.
 pub trait RedactionRule: Send {
-    /// The event without what the rule hides.
+    /// Returns the event without what the rule hides.
     fn apply(&mut self, event: Event) -> Event;
 }
 

@@ -1,4 +1,4 @@
-//! Cutting, joining and annotating captures: [`slice()`], [`merge::merge`], [`note::note`].
+//! Slicing, merging and annotating captures: [`slice()`], [`merge::merge`], [`note::note`].
 //!
 //! A capture is append-only and never rewritten, so each of these makes a new one. Message bytes stay as they are, except
 //! where a slice keeps only some sensors: then messages are encoded again, and header and note say so.
@@ -28,7 +28,7 @@ pub(crate) use sliced::SlicedCall;
 /// The author of the notes that a slice adds.
 pub(crate) const AUTHOR: &str = "slice";
 
-/// Cuts a part out of a capture into a new one, begun by `begin` from the new header.
+/// Copies a part of a capture into a new one, which `begin` creates from the new header.
 ///
 /// Each kept call keeps what opened it (start, request, headers, half close); its ending, too, when the slice reaches it,
 /// and otherwise one that says that it was cut. `FORMAT.md` says how a slice is written.

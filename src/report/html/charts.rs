@@ -14,21 +14,21 @@ use crate::{
     },
 };
 
-/// The drawing: left edge, right edge, upper edge and ground line, in a box of 1000 × 200.
+/// Margins of the drawing: left edge, right edge, upper edge and ground line, in a box of 1000 × 200.
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 990.0;
 const TOP: f64 = 26.0;
 const GROUND: f64 = 160.0;
 
-/// Room that the text of a stall takes.
+/// Width of the text of a stall.
 const STALL_TEXT: f64 = 90.0;
 
-/// A length of the drawing.
+/// Formats a length in the drawing.
 fn px(length: f64) -> String {
     format!("{length:.1}")
 }
 
-/// When messages arrived, with calls, stalls, losses and findings.
+/// The chart of arrivals, with calls, stalls, losses and findings.
 pub(super) fn timeline(input: &ReportInput) -> Markup {
     let arrivals = &input.pictures.arrivals;
     let length = arrivals.length_ns.max(1) as f64;
@@ -94,7 +94,7 @@ fn stalls(arrivals: &Arrivals, x: impl Fn(u64) -> f64) -> Markup {
     }
 }
 
-/// How often each amplitude occurs.
+/// The histogram of amplitudes.
 pub(super) fn histogram(input: &ReportInput) -> Markup {
     let histogram = &input.pictures.histogram;
     let low = f64::from(histogram.low_db);

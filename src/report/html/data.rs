@@ -1,4 +1,4 @@
-//! What the page's script reads.
+//! The data for the page's script.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
@@ -12,10 +12,10 @@ use crate::report::{
 
 /// Colour limits: percentiles of the cells.
 const LIMITS: (f64, f64) = (0.02, 0.995);
-/// The range that is embedded: beyond these, values are told as the limit.
+/// The embedded range of values: beyond these, values are told as the limit.
 const RANGE: (f64, f64) = (0.0005, 0.9995);
 
-/// One JSON object, without anything that could end the element that it is in.
+/// Formats the data as one JSON object, without text that could end the element around it.
 pub(super) fn json(input: &ReportInput) -> String {
     printable_json(&value(input).to_string()).replace('<', "\\u003c")
 }

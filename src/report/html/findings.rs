@@ -1,4 +1,4 @@
-//! The verdict and its reasons.
+//! The verdict and the findings on the page.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::{
     report::{finding_text, input::ReportInput},
 };
 
-/// A verdict's class in the style, and its word.
+/// CSS class and word of a verdict.
 pub(super) const fn word(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::Pass => ("pass", "PASS"),
@@ -96,7 +96,7 @@ fn one(input: &ReportInput, at: usize, finding: &Finding) -> Markup {
     }
 }
 
-/// A place, with a link to where it is in the pictures.
+/// A place, with a link to its position in the pictures.
 fn link(us: Option<i64>, place: &Place) -> Markup {
     let text = place.in_full().to_string();
     let target = us.map(|us| {

@@ -1,4 +1,4 @@
-//! Numbers, identity, calls, remarks, what was configured, and how to play it again.
+//! Sections of the page: statistics, identity, calls, remarks, configuration, and commands to reproduce it.
 
 use maud::{Markup, html};
 
@@ -8,9 +8,9 @@ use crate::{
     report::{input::ReportInput, picture::scale, stats_text},
 };
 
-/// Rows of a table of calls; a proxy may record any number.
+/// Number of rows in the table of calls; a proxy may record any number.
 const CALLS: usize = 100;
-/// Characters of a configure body that are shown.
+/// Number of characters shown of a configure body.
 const MAX_BODY: usize = 64 << 10;
 
 pub(super) fn statistics(input: &ReportInput) -> Markup {
@@ -33,7 +33,7 @@ pub(super) fn identity(input: &ReportInput) -> Markup {
     }
 }
 
-/// What the capture is: names and values.
+/// The identity of the capture: names and values.
 pub(crate) fn facts(input: &ReportInput) -> Vec<(String, String)> {
     let header = &input.header;
     let mut facts = Vec::new();
@@ -145,7 +145,7 @@ pub(super) fn configure(input: &ReportInput) -> Markup {
     }
 }
 
-/// A configure body for people: JSON in lines, anything else as it is, cut where it is very long.
+/// Formats a configure body for people: JSON in lines, anything else as it is, cut where it is very long.
 pub(crate) fn body(header: &Header, name: &str) -> Option<String> {
     let bytes = header.get(name)?;
     let parsed = serde_json::from_slice::<serde_json::Value>(bytes).ok();

@@ -16,9 +16,9 @@ use crate::{
     },
 };
 
-/// Size of the picture that is shown when no script runs.
+/// Size of the static picture that is shown without scripts.
 const STILL: (usize, usize) = (960, 480);
-/// Dead sensors that are named one by one.
+/// Number of dead sensors that are named.
 const NAMED: usize = 24;
 
 pub(super) fn pictures(input: &ReportInput) -> Markup {
@@ -120,7 +120,7 @@ fn spectrogram(input: &ReportInput) -> Markup {
     }
 }
 
-/// The waterfall as an image, for whoever runs no scripts.
+/// The waterfall as a static image, for readers without scripts.
 fn still(input: &ReportInput, described: &str) -> Markup {
     let marks = input.validation.findings.iter().enumerate();
     let marks = marks.map(|(at, finding)| Mark {
@@ -138,7 +138,7 @@ fn still(input: &ReportInput, described: &str) -> Markup {
     html! { img.still width=(STILL.0) height=(STILL.1) alt=(described) src=(data_url(&file)); }
 }
 
-/// A PNG file as the address of an image.
+/// A PNG file as a data URL.
 pub(crate) fn data_url(png: &[u8]) -> String {
     format!("data:image/png;base64,{}", BASE64.encode(png))
 }

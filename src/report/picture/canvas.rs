@@ -2,10 +2,10 @@
 
 use super::font::Letters;
 
-/// Red, green, blue.
+/// A colour: red, green, blue.
 pub(crate) type Rgb = [u8; 3];
 
-/// A picture while it is drawn.
+/// A picture under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canvas {
     width: usize,
@@ -14,46 +14,46 @@ pub struct Canvas {
     pixels: Vec<u8>,
 }
 
-/// A part of a canvas, pixels from its upper left corner.
+/// A rectangle on a canvas, in pixels from the upper left corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Area {
-    /// Its left edge.
+    /// Left edge.
     pub left: usize,
-    /// Its upper edge.
+    /// Upper edge.
     pub top: usize,
-    /// Its width.
+    /// Width.
     pub width: usize,
-    /// Its height.
+    /// Height.
     pub height: usize,
 }
 
 impl Area {
-    /// The first pixel to the right of it.
+    /// The first pixel to the right of the area.
     #[must_use]
     pub const fn right(&self) -> usize {
         self.left + self.width
     }
 
-    /// The first pixel below it.
+    /// The first pixel below the area.
     #[must_use]
     pub const fn bottom(&self) -> usize {
         self.top + self.height
     }
 }
 
-/// How a text lies about its place.
+/// Horizontal alignment of a text at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// It begins there.
+    /// The text begins at the position.
     Left,
-    /// It is centred there.
+    /// The text is centred at the position.
     Middle,
-    /// It ends there.
+    /// The text ends at the position.
     Right,
 }
 
 impl Canvas {
-    /// A canvas of one colour.
+    /// A canvas filled with one colour.
     #[must_use]
     pub fn new(width: usize, height: usize, colour: Rgb) -> Self {
         Self {
@@ -63,13 +63,13 @@ impl Canvas {
         }
     }
 
-    /// Its width in pixels.
+    /// Width in pixels.
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// Its height in pixels.
+    /// Height in pixels.
     #[must_use]
     pub const fn height(&self) -> usize {
         self.height
@@ -142,13 +142,13 @@ impl Canvas {
     }
 }
 
-/// How wide a text is, pixels.
+/// Width of a text in pixels.
 #[must_use]
 pub(crate) fn text_width(text: &str, size: f32) -> usize {
     Letters::new(size).map_or(0, |letters| letters.width(text).ceil() as usize)
 }
 
-/// The text, cut at so many pixels; empty where nothing of it fits.
+/// The text, shortened to a width in pixels; empty where nothing of it fits.
 #[must_use]
 pub(crate) fn cut(text: &str, size: f32, width: usize) -> String {
     let Some(letters) = Letters::new(size) else {
@@ -178,7 +178,7 @@ mod tests {
 
     const INK: Rgb = [0; 3];
 
-    /// The first and the last column that a text colours.
+    /// The first and the last column with pixels of a text.
     fn span(align: Align, text: &str) -> (usize, usize) {
         let mut canvas = Canvas::new(200, 30, [255; 3]);
         canvas.text(100, 8, 15.0, align, text, INK);

@@ -1,13 +1,13 @@
-//! Colours: a perceptual map, and what is beside it.
+//! Colours of pictures: a perceptual map, and what is beside it.
 
 use colorgrad::Gradient as _;
 
 use super::canvas::Rgb;
 
-/// Colours of a map.
+/// Number of colours of a map.
 pub(crate) const STEPS: usize = 256;
 
-/// A map from 0…255 to colours that the eye sees as even steps, dark to light: inferno of matplotlib.
+/// A perceptually uniform map from 0…255 to colours, dark to light: inferno of matplotlib.
 #[must_use]
 pub(crate) fn map() -> Vec<Rgb> {
     let gradient = colorgrad::preset::inferno();
@@ -18,7 +18,7 @@ pub(crate) fn map() -> Vec<Rgb> {
     (0..STEPS).map(colour).collect()
 }
 
-/// A share (0 to 1) of the map.
+/// The colour for a share (0 to 1) of the map.
 #[must_use]
 pub(crate) fn of(map: &[Rgb], share: f32) -> Rgb {
     let at = (share.clamp(0.0, 1.0) * (STEPS - 1) as f32).round() as usize;
@@ -27,23 +27,23 @@ pub(crate) fn of(map: &[Rgb], share: f32) -> Rgb {
 
 /// The background of a picture.
 pub(super) const PAPER: Rgb = [255, 255, 255];
-/// Text and axes.
+/// Colour of text and axes.
 pub(super) const INK: Rgb = [28, 32, 38];
-/// Text that explains.
+/// Colour of explanatory text.
 pub(super) const FAINT: Rgb = [98, 106, 118];
-/// Where no row is, with stripes.
+/// Stripes for times without rows.
 pub(super) const GAP: [Rgb; 2] = [[222, 226, 232], [200, 206, 214]];
-/// Where a sensor is dead, in checks.
+/// Checks for dead sensors.
 pub(super) const DEAD: [Rgb; 2] = [[88, 132, 158], [70, 112, 138]];
-/// Bars.
+/// Colour of bars.
 pub(super) const BAR: Rgb = [52, 101, 164];
-/// An error.
+/// Colour of an error.
 pub(super) const ERROR: Rgb = [200, 30, 45];
-/// A warning, and a stall.
+/// Colour of a warning, and of a stall.
 pub(super) const WARNING: Rgb = [214, 132, 0];
-/// A stall's ground.
+/// Background of a stall.
 pub(super) const STALL: Rgb = [253, 236, 205];
-/// A remark.
+/// Colour of a remark.
 pub(super) const INFO: Rgb = [40, 120, 200];
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
-//! The spectrograms of all sensors at once, coarser where they would be too many.
+//! The spectrograms of all sensors, at a reduced resolution where they would be too large.
 
 use super::raster::{Limits, Raster};
 
-/// A number for each sensor column, slot of time and group of bins: the largest that fell into it.
+/// A three-dimensional raster of sensor columns, time slots and groups of bins: the largest that fell into it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cube {
-    /// Slots of time.
+    /// Number of time slots.
     pub slots: usize,
-    /// Bins in a group.
+    /// Number of bins in a group.
     pub bins_each: usize,
-    /// Groups of bins.
+    /// Number of groups of bins.
     pub bins: usize,
-    /// Columns of sensors.
+    /// Number of sensor columns.
     pub columns: usize,
-    /// One raster for all: column by column, within it bin group by bin group.
+    /// The raster of all cells: column by column, within it bin group by bin group.
     pub(super) raster: Raster,
 }
 
@@ -28,8 +28,8 @@ impl Cube {
         }
     }
 
-    /// How many slots and bins in a group fit when all cells are to be no more than `most`: time first gives way, then
-    /// frequency, so that both stay readable.
+    /// The number of time slots and the bins per group for at most `most` cells: time first gives way, then frequency,
+    /// so that both stay readable.
     pub(super) fn shape(slots: usize, columns: usize, bins: usize, most: usize) -> (usize, usize) {
         let for_each = (most / columns.max(1)).max(1);
         let mut bins_each = 1;
@@ -43,7 +43,7 @@ impl Cube {
         }
     }
 
-    /// The spectrogram of one column of sensors.
+    /// The spectrogram of one sensor column.
     #[must_use]
     pub fn spectrogram(&self, column: usize) -> Raster {
         let mut raster = Raster::new(self.slots, self.bins);
@@ -63,7 +63,7 @@ impl Cube {
         self.raster.limits(low, high)
     }
 
-    /// All cells as bytes, as [`Raster::quantised`] has them.
+    /// All cells as bytes, as in [`Raster::quantised`].
     #[must_use]
     pub fn quantised(&self, limits: Limits) -> Vec<u8> {
         self.raster.quantised(limits)

@@ -16,7 +16,7 @@ pub(crate) use sheet::Mark;
 pub use sheet::Sheet;
 use sheet::{LABEL, SMALL};
 
-/// Time × sensor: the level of each sensor.
+/// Draws the waterfall, time × sensor: the level of each sensor.
 #[must_use]
 pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let plan = &pictures.plan;
@@ -58,7 +58,7 @@ pub fn waterfall(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     canvas
 }
 
-/// Time × frequency of the sensor whose spectrogram was painted; `frequencies_hz` names the bins.
+/// Draws the spectrogram of the sensor that was painted, time × frequency; `frequencies_hz` names the bins.
 #[must_use]
 pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f64]>, sheet: &Sheet) -> Canvas {
     let explained = format!(
@@ -83,7 +83,7 @@ pub fn spectrogram(pictures: &Pictures, sensor: i32, frequencies_hz: Option<&[f6
     canvas
 }
 
-/// When messages arrived, with calls, stalls, losses and findings.
+/// Draws the arrivals of messages, with calls, stalls, losses and findings.
 #[must_use]
 pub(crate) fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let arrivals = &pictures.arrivals;
@@ -164,7 +164,7 @@ pub(crate) fn timeline(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     canvas
 }
 
-/// How often each amplitude occurs.
+/// Draws the histogram of amplitudes.
 #[must_use]
 pub(crate) fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     let histogram = &pictures.histogram;
@@ -196,7 +196,7 @@ pub(crate) fn histogram(pictures: &Pictures, sheet: &Sheet) -> Canvas {
     canvas
 }
 
-/// Ticks of a frequency axis: places are bins.
+/// The ticks of a frequency axis: places are bins.
 pub(crate) fn bin_ticks(bins: usize, frequencies_hz: Option<&[f64]>, most: usize) -> Vec<Tick> {
     // A picture of no bins has no place for a tick.
     if bins == 0 {
@@ -227,7 +227,7 @@ pub(crate) fn bin_ticks(bins: usize, frequencies_hz: Option<&[f64]>, most: usize
         .collect()
 }
 
-/// A step of 1, 2 or 5 times a power of ten that makes at most `most` of `count`.
+/// A step of 1, 2 or 5 times a power of ten that gives at most `most` steps in `count`.
 pub(crate) fn nice_step(count: usize, most: usize) -> usize {
     let mut power = 1;
     loop {

@@ -1,4 +1,4 @@
-//! The letters of pictures: a part of `DejaVu` Sans, which is in the program.
+//! The font of pictures: a part of `DejaVu` Sans, which is in the program.
 
 use ab_glyph::{Font as _, FontRef, PxScale, PxScaleFont, ScaleFont as _, point};
 
@@ -8,10 +8,10 @@ const FILE: &[u8] = include_bytes!("font/DejaVuSans-subset.ttf");
 /// Height of a capital letter, as a share of the font's size.
 const CAPITALS: f32 = 0.729;
 
-/// What stands for a letter that the font lacks.
+/// The character shown for one that the font lacks.
 const LACKING: char = '\u{fffd}';
 
-/// The font in one size.
+/// The font at one size.
 #[derive(Debug)]
 pub(super) struct Letters {
     font: PxScaleFont<FontRef<'static>>,
@@ -19,7 +19,7 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// Letters whose lines are `size` pixels apart.
+    /// The font with a line distance of `size` pixels.
     pub(super) fn new(size: f32) -> Option<Self> {
         let font = FontRef::try_from_slice(FILE).ok()?;
         // The crate counts a size from the lowest to the highest place of any letter.
@@ -28,18 +28,18 @@ impl Letters {
         Some(Self { font, size })
     }
 
-    /// How far the next letter stands from this one.
+    /// Distance from this letter to the next.
     pub(super) fn advance(&self, letter: char) -> f32 {
         self.font.h_advance(self.known(letter))
     }
 
-    /// How wide a text is.
+    /// Width of a text.
     pub(super) fn width(&self, text: &str) -> f32 {
         text.chars().map(|letter| self.advance(letter)).sum()
     }
 
-    /// Draws a text whose capitals begin at `left` and `top`: calls `dot` with each pixel and how much of it is covered, 0
-    /// to 1.
+    /// Draws a text whose capital letters begin at `left` and `top`: calls `dot` with each pixel and how much of it is
+    /// covered, 0 to 1.
     pub(super) fn draw(&self, text: &str, left: f32, top: f32, mut dot: impl FnMut(i32, i32, f32)) {
         // On whole pixels the feet of all letters are sharp.
         let ground = top + capitals(self.size) as f32;
@@ -64,7 +64,7 @@ impl Letters {
     }
 }
 
-/// Height of the capital letters of a size, whole pixels.
+/// Height of capital letters at a font size, in whole pixels.
 pub(super) fn capitals(size: f32) -> usize {
     (size * CAPITALS).round() as usize
 }
@@ -73,7 +73,7 @@ pub(super) fn capitals(size: f32) -> usize {
 mod tests {
     use super::*;
 
-    /// The box of all that is drawn: left, top, right, bottom.
+    /// The bounding box of all drawn pixels: left, top, right, bottom.
     fn bounds(text: &str) -> (i32, i32, i32, i32) {
         let mut bounds = (i32::MAX, i32::MAX, i32::MIN, i32::MIN);
         Letters::new(20.0).unwrap().draw(text, 10.0, 30.0, |x, y, covered| {

@@ -1,6 +1,6 @@
-//! How often each amplitude occurs.
+//! The histogram of amplitudes.
 
-/// Bars.
+/// Number of bars.
 const BARS: usize = 96;
 
 /// A histogram of finite values.
@@ -10,7 +10,7 @@ pub struct Histogram {
     pub low_db: f32,
     /// Width of a bar, dB.
     pub bar_db: f32,
-    /// Values in each bar; empty without a finite value.
+    /// Number of values in each bar; empty without a finite value.
     pub counts: Vec<u64>,
 }
 

@@ -25,20 +25,20 @@ use crate::{
 /// Options of the pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PainterOptions {
-    /// Slots of time, at most.
+    /// Largest number of time slots.
     pub slots: usize,
-    /// Columns of sensors, at most; beyond that neighbours share one.
+    /// Largest number of sensor columns; beyond that neighbours share one.
     pub columns: usize,
-    /// Cells of the spectrograms of all sensors, at most; 0 = none.
+    /// Largest number of cells of all spectrograms together; 0 = none.
     pub cube_cells: usize,
-    /// A sensor whose spectrogram is drawn in full.
+    /// The sensor whose spectrogram is drawn in full.
     pub sensor: Option<i32>,
-    /// A wait between two messages of a call that is longer counts as a stall, nanoseconds.
+    /// Shortest wait between two messages of a call that counts as a stall, nanoseconds.
     pub stall_ns: u64,
 }
 
 impl Default for PainterOptions {
-    /// What a screen shows: 1200 slots, 600 columns, no spectrogram.
+    /// The resolution of a screen: 1200 slots, 600 columns, no spectrogram.
     fn default() -> Self {
         Self {
             slots: 1200,
@@ -50,41 +50,42 @@ impl Default for PainterOptions {
     }
 }
 
-/// A place in the stream that is looked for on the time axis.
+/// A place in the stream whose position on the time axis is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
     /// The place.
     pub place: Place,
-    /// Where it lies on the axis of the rows, microseconds; `None` until it is found, and where there is no row before it.
+    /// Position on the time axis of the rows, microseconds; `None` until it is found, and where there is no row before
+    /// it.
     pub at_us: Option<i64>,
 }
 
 /// The painted pictures as plain data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pictures {
-    /// What there was to draw.
+    /// The extent of the data.
     pub plan: Plan,
-    /// How time is cut into slots.
+    /// Division of time into slots.
     pub slots: Slots,
-    /// How sensors share columns.
+    /// Division of sensors into columns.
     pub columns: Columns,
     /// The level of each sensor in each slot, dB over the medians.
     pub waterfall: Raster,
-    /// The spectrograms of all sensors, where they were asked for.
+    /// The spectrograms of all sensors, where they were requested.
     pub cube: Option<Cube>,
-    /// How time is cut into slots in the cube.
+    /// Division of time into slots in the cube.
     pub cube_slots: Slots,
-    /// The spectrogram of the sensor that was asked for: slots × bins, dB.
+    /// The requested spectrogram of one sensor: slots × bins, dB.
     pub spectrogram: Option<Raster>,
     /// The sensor of that spectrogram.
     pub sensor: Option<i32>,
-    /// The column whose level moves most.
+    /// The column whose level changes most.
     pub liveliest: Option<usize>,
-    /// How often each amplitude occurs.
+    /// The histogram of amplitudes.
     pub histogram: Histogram,
-    /// When messages arrived.
+    /// The arrivals of messages.
     pub arrivals: Arrivals,
-    /// The places that were looked for, in the order in which they were given.
+    /// The requested places, in the order in which they were given.
     pub targets: Vec<Target>,
 }
 
@@ -99,7 +100,7 @@ impl Pictures {
     }
 }
 
-/// Paints every row once.
+/// Paints every row in one pass.
 #[derive(Debug)]
 pub(crate) struct Painter {
     frames: Frames,
@@ -116,13 +117,13 @@ struct Content {
     cube_filled: Vec<bool>,
     /// For each bin, whether the waterfall shows it.
     lively: Vec<bool>,
-    /// Targets by place in time, the last first.
+    /// Targets by time, the last one first.
     waiting: Vec<usize>,
     last_at_us: Option<i64>,
 }
 
 impl Painter {
-    /// Paints what a survey of the same events found, and finds `places` on the time axis.
+    /// A painter for the results of a survey of the same events; it finds `places` on the time axis.
     #[must_use]
     pub(crate) fn new(plan: Plan, places: &[Place], options: &PainterOptions) -> Self {
         let slots = Slots::of(&plan.time, options.slots);
@@ -187,7 +188,7 @@ impl Painter {
         }
     }
 
-    /// The painted pictures.
+    /// Returns the painted pictures.
     #[must_use]
     pub(crate) fn finish(self) -> Pictures {
         let mut content = self.content;
@@ -243,7 +244,7 @@ impl Content {
         }
     }
 
-    /// Settles the targets before an offset: at the last row so far, unless their own message was seen.
+    /// Finds the positions of the targets before an offset: at the last row so far, unless their own message was seen.
     fn reach(&mut self, offset_ns: u64) {
         while let Some(at) = self.waiting.last() {
             let target = &mut self.pictures.targets[*at];

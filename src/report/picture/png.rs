@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 pub(crate) use super::draw::{Mark, histogram, timeline};
 pub use super::draw::{Sheet, spectrogram, waterfall};
 
-/// The canvas as a PNG file: 8-bit RGB.
+/// Encodes the canvas as a PNG file: 8-bit RGB.
 pub fn encode(canvas: &Canvas) -> Result<Vec<u8>, png::EncodingError> {
     let mut file = Vec::new();
     let (width, height) = (canvas.width() as u32, canvas.height() as u32);

@@ -6,18 +6,18 @@ use super::{
     timebase::Timebase,
 };
 
-/// How time is cut into slots: equal ones, a whole number of rows long.
+/// Division of time into slots: equal ones, a whole number of rows long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slots {
-    /// How many.
+    /// Number of slots.
     pub count: usize,
-    /// The length of each, microseconds.
+    /// Length of a slot, microseconds.
     pub length_us: i64,
     row_us: i64,
 }
 
 impl Slots {
-    /// At most `most` slots for a time axis.
+    /// Divides a time axis into at most `most` slots.
     #[must_use]
     pub fn of(time: &Timebase, most: usize) -> Self {
         let row_us = time.row_us.max(1);
@@ -30,7 +30,7 @@ impl Slots {
         }
     }
 
-    /// The slot at a place of the time axis. Rows whose clock jitters by less than half a row keep their slots.
+    /// The slot at a position of the time axis. Rows whose clock jitters by less than half a row keep their slots.
     #[must_use]
     pub fn at(&self, at_us: i64) -> usize {
         let slot = at_us.saturating_add(self.row_us / 2).max(0) / self.length_us;
@@ -38,17 +38,17 @@ impl Slots {
     }
 }
 
-/// How sensors share columns: neighbours together when there are too many.
+/// Division of sensors into columns: neighbours together when there are too many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// How many.
+    /// Number of columns.
     pub count: usize,
     /// Sensors in a column.
     pub each: usize,
 }
 
 impl Columns {
-    /// At most `most` columns for so many sensors.
+    /// Divides this many sensors into at most `most` columns.
     #[must_use]
     pub fn of(sensors: usize, most: usize) -> Self {
         let each = sensors.div_ceil(most.max(1)).max(1);
@@ -62,25 +62,25 @@ impl Columns {
 /// Content of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
-    /// No row fell into it: a gap.
+    /// No row fell into the cell: a gap.
     Gap,
-    /// Rows without a finite value: a dead sensor.
+    /// Only rows without a finite value fell into the cell: a dead sensor.
     Dead,
-    /// The largest value.
+    /// The largest value in the cell.
     Value(f32),
 }
 
 /// Colour limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// What is this small or smaller has the first colour.
+    /// Values up to this one have the first colour.
     pub low: f32,
-    /// What is this large or larger has the last colour.
+    /// Values from this one on have the last colour.
     pub high: f32,
 }
 
 impl Limits {
-    /// Where a value lies between the limits, 0 to 1.
+    /// Position of a value between the limits, 0 to 1.
     #[must_use]
     pub fn share(self, value: f32) -> f32 {
         let span = self.high - self.low;
@@ -92,19 +92,19 @@ impl Limits {
     }
 }
 
-/// A number for each slot of time and each column, the largest where several fell into a cell.
+/// A value for each time slot and column, the largest where several fell into a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raster {
-    /// Slots of time.
+    /// Number of time slots.
     pub slots: usize,
-    /// Columns: sensors of a waterfall, bins of a spectrogram.
+    /// Number of columns: sensors of a waterfall, bins of a spectrogram.
     pub columns: usize,
-    /// Column by column, slot by slot: NaN for a gap, −∞ for a dead cell.
+    /// The cells, column by column and slot by slot: NaN for a gap, −∞ for a dead cell.
     cells: Vec<f32>,
 }
 
 impl Raster {
-    /// A raster of gaps.
+    /// A raster without values.
     #[must_use]
     pub fn new(slots: usize, columns: usize) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Raster {
         }
     }
 
-    /// Puts a value into a cell, where it stays unless a larger one comes. A value that is not finite makes a dead cell.
+    /// Adds a value to a cell, which keeps the largest. A value that is not finite makes a dead cell.
     pub fn put(&mut self, slot: usize, column: usize, value: f32) {
         let value = if value.is_finite() { value } else { f32::NEG_INFINITY };
         if slot < self.slots
@@ -125,7 +125,7 @@ impl Raster {
         }
     }
 
-    /// What a cell holds; a gap outside of the raster.
+    /// The content of a cell; a gap outside of the raster.
     #[must_use]
     pub fn get(&self, slot: usize, column: usize) -> Cell {
         let inside = slot < self.slots && column < self.columns;
@@ -136,7 +136,7 @@ impl Raster {
         }
     }
 
-    /// The values of a column's finite cells, in order of time.
+    /// The finite values of a column, in the order of time.
     pub fn column(&self, column: usize) -> impl Iterator<Item = f32> + '_ {
         let from = (column * self.slots).min(self.cells.len());
         let cells = self.cells[from..].iter().take(self.slots).copied();
@@ -155,7 +155,7 @@ impl Raster {
         }
     }
 
-    /// Fills holes that no missing row explains: a slot that is empty only because the rows' clock jitters. A hole of
+    /// Fills gaps that no missing row explains: a slot that is empty only because the rows' clock jitters. A hole of
     /// `holes` slots behind a filled one is filled from it.
     pub(super) fn close(&mut self, filled: &[bool], holes: usize) {
         let mut source = None;
@@ -196,8 +196,8 @@ impl Raster {
     }
 }
 
-/// The column whose values move most, by their standard deviation; `None` without one that moves. Dead and stuck sensors
-/// do not count.
+/// The column whose values vary most, by their standard deviation; `None` without one that moves. Dead and stuck
+/// sensors do not count.
 pub(super) fn liveliest(raster: &Raster, sensors: &[SensorPlan], columns: &Columns) -> Option<usize> {
     let spread = |column: usize| {
         let alive = sensors

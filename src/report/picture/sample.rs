@@ -1,6 +1,6 @@
 //! A sample of a stream of any length, evenly spaced.
 
-/// Keeps every value, and ever fewer of them, evenly spaced, as more come.
+/// Keeps an evenly spaced sample, which thins out as more values come.
 #[derive(Debug, Clone)]
 pub(super) struct Sample<T> {
     kept: Vec<T>,
@@ -39,7 +39,8 @@ impl<T> Sample<T> {
     }
 }
 
-/// The value below which the fraction `at` (0 to 1) of `values` lies; sorts a part of them. `None` without any.
+/// A quantile of `values`: the value below which the fraction `at` (0 to 1) lies; sorts a part of them. `None` without
+/// any.
 pub(super) fn quantile(values: &mut [f32], at: f64) -> Option<f32> {
     let last = values.len().checked_sub(1)?;
     let index = ((last as f64 * at).round() as usize).min(last);

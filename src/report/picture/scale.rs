@@ -1,4 +1,4 @@
-//! Ticks: round numbers and round times, and how they are written.
+//! Ticks of axes: round numbers and round times, and how they are written.
 
 use jiff::Timestamp;
 
@@ -7,13 +7,13 @@ use super::timebase::Timebase;
 /// A mark on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tick {
-    /// Where: a value of the axis.
+    /// Position of the tick: a value of the axis.
     pub at: f64,
-    /// What it says.
+    /// Label of the tick.
     pub label: String,
 }
 
-/// Distances of times that people count in, microseconds.
+/// Tick distances of time axes, microseconds.
 const TIME_STEPS_US: [i64; 29] = [
     1_000,
     2_000,
@@ -46,7 +46,7 @@ const TIME_STEPS_US: [i64; 29] = [
     31_557_600_000_000,
 ];
 
-/// Round numbers from `low` to `high`, at most `most`: steps of 1, 2 or 5 times a power of ten.
+/// Ticks at round numbers from `low` to `high`, at most `most`: steps of 1, 2 or 5 times a power of ten.
 #[must_use]
 pub(crate) fn numbers(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let span = high - low;
@@ -78,7 +78,7 @@ pub(crate) fn numbers(low: f64, high: f64, most: usize) -> Vec<Tick> {
         .collect()
 }
 
-/// Round times of day on a time axis, at most about `most`; places are microseconds of the axis. UTC.
+/// Ticks at round times of day, at most about `most`; places are microseconds of the axis. UTC.
 #[must_use]
 pub(crate) fn times(time: &Timebase, most: usize) -> Vec<Tick> {
     let rough = time.length_us / most.max(1) as i64;
@@ -106,7 +106,7 @@ pub(crate) fn times(time: &Timebase, most: usize) -> Vec<Tick> {
     ticks
 }
 
-/// `14:23:40`, with as many decimals as a step needs; the date alone for steps of days.
+/// Formats a time of day as `14:23:40`, with as many decimals as the step needs; the date alone for steps of days.
 #[must_use]
 pub(crate) fn time_of_day(unix_us: i64, step_us: i64) -> String {
     let Ok(time) = Timestamp::from_microsecond(unix_us) else {
@@ -122,7 +122,7 @@ pub(crate) fn time_of_day(unix_us: i64, step_us: i64) -> String {
     }
 }
 
-/// `2023-10-27 14:23:37.020 UTC`.
+/// Formats date and time as `2023-10-27 14:23:37.020 UTC`.
 #[must_use]
 pub(crate) fn date_and_time(unix_us: i64) -> String {
     match Timestamp::from_microsecond(unix_us) {
@@ -131,7 +131,7 @@ pub(crate) fn date_and_time(unix_us: i64) -> String {
     }
 }
 
-/// A length of time as people say it: `50 ms`, `9.5 s`, `2 h 3 min`.
+/// Formats a duration for people: `50 ms`, `9.5 s`, `2 h 3 min`.
 #[must_use]
 pub(crate) fn length(us: i64) -> String {
     let seconds = us as f64 / 1e6;

@@ -17,25 +17,25 @@ use crate::{
     model::event::{Event, Observer},
 };
 
-/// Values that are kept to find medians: 32 MB.
+/// Number of values that are kept for medians: 32 MB.
 const SAMPLE_VALUES: usize = 8 << 20;
 
-/// Bins of a sensor that are looked at; ordinary spectra have some hundreds.
+/// Number of bins of a sensor that are surveyed; ordinary spectra have some hundreds.
 const MAX_BINS: usize = 8192;
 
-/// Calls whose row times are followed; a job has a handful of streams.
+/// Number of calls whose row times are tracked; a job has a handful of streams.
 const MAX_CALLS: usize = 1024;
 
-/// The share of the bins that a waterfall shows.
+/// Share of the bins that a waterfall shows.
 const LIVELY_SHARE: usize = 4;
 
-/// As few bins as this are all shown.
+/// Number of bins up to which all are shown.
 const FEW_BINS: usize = 8;
 
-/// A row lasts this long when nothing tells (a single row): one second.
+/// Duration of a row when it is unknown (a single row): one second.
 const DEFAULT_ROW_US: i64 = 1_000_000;
 
-/// Fewer equal rows than this may be chance.
+/// Smallest number of equal rows that is not chance.
 const STUCK_ROWS: usize = 4;
 
 /// Whether a sensor is alive.
@@ -45,7 +45,7 @@ pub enum SensorState {
     Alive,
     /// It never had a finite value.
     Dead,
-    /// Its values never changed, as far as they were sampled, over several rows.
+    /// Its sampled values did not change over several rows.
     Stuck,
 }
 
@@ -64,11 +64,11 @@ impl SensorState {
 /// A sensor to draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SensorPlan {
-    /// Its id.
+    /// Id of the sensor.
     pub id: i32,
     /// The median of each bin, dB; NaN for a bin without a finite value.
     pub medians_db: Vec<f32>,
-    /// Whether it is alive.
+    /// State of the sensor.
     pub state: SensorState,
 }
 
@@ -77,7 +77,7 @@ pub struct SensorPlan {
 pub struct Plan {
     /// The time axis.
     pub time: Timebase,
-    /// The sensors by id.
+    /// The sensors in the order of ids.
     pub sensors: Vec<SensorPlan>,
     /// Bins of the longest spectrum.
     pub bins: usize,
@@ -89,7 +89,7 @@ pub struct Plan {
     pub last_offset_ns: u64,
     /// Spectra of sensors for which there was no room; they are not drawn.
     pub spectra_left_out: u64,
-    /// Messages that gave no frame to draw.
+    /// Messages without a frame to draw.
     pub left_out: LeftOut,
     /// True when values rest on a guess of element type and axis order.
     pub guessed_layout: bool,
@@ -97,7 +97,7 @@ pub struct Plan {
     pub(super) layout: Layout,
 }
 
-/// Looks at every row once.
+/// Surveys every row in one pass.
 #[derive(Debug)]
 pub(crate) struct Survey {
     frames: Frames,
@@ -113,7 +113,7 @@ struct Content {
     last_us: HashMap<u32, i64>,
     index: HashMap<i32, usize>,
     sensors: Vec<Seeing>,
-    /// Where the last spectrum's sensor is, because the next one mostly follows it.
+    /// Position of the last spectrum's sensor, since the next one usually follows it.
     cursor: usize,
     stored: usize,
     stride: u64,
@@ -129,7 +129,7 @@ struct Seeing {
 }
 
 impl Survey {
-    /// For the capture with this header; `pandadatastream` payloads are read by `layout`.
+    /// A survey for a capture with this header; `pandadatastream` payloads are read by `layout`.
     #[must_use]
     pub(crate) fn new(header: &Header, layout: Layout) -> Self {
         Self {
@@ -153,7 +153,7 @@ impl Survey {
         }
     }
 
-    /// Extent of the data to draw.
+    /// Returns the extent of the data to draw.
     #[must_use]
     pub(crate) fn finish(self) -> Plan {
         self.content.finish()
@@ -240,7 +240,7 @@ impl Content {
         }
     }
 
-    /// The place of a sensor, new ones while there is room.
+    /// The position of a sensor; new ones are added while there is room.
     fn find(&mut self, id: i32, bins: usize) -> Option<usize> {
         let next = self.cursor + 1;
         let at = match self.sensors.get(next) {
@@ -268,7 +268,7 @@ impl Content {
         Some(at)
     }
 
-    /// Gives up every second spectrum.
+    /// Drops every second spectrum.
     fn thin(&mut self) {
         self.stored = 0;
         self.stride = self.stride.saturating_mul(2);
@@ -310,7 +310,7 @@ impl Content {
 }
 
 impl Seeing {
-    /// Medians; adds how far each bin's values lie apart.
+    /// Computes the medians; adds how far each bin's values lie apart.
     fn finish(self, spread: &mut [f64]) -> SensorPlan {
         let mut values = Vec::new();
         let rows = self.kept.len().checked_div(self.bins).unwrap_or(0);
@@ -341,7 +341,7 @@ impl Seeing {
     }
 }
 
-/// The quarter of the bins that spreads most, in order of the bins; all of them when they are few.
+/// The quarter of the bins that varies most, in the order of the bins; all of them when they are few.
 fn liveliest(spread: &[f64]) -> Vec<usize> {
     let mut bins: Vec<usize> = (0..spread.len()).collect();
     if bins.len() > FEW_BINS {

@@ -1,29 +1,29 @@
 //! The time axis: wall-clock times laid out on a line, with pauses of hours cut short.
 
-/// Stretches of time that are told apart. Beyond that, the two that lie closest become one.
+/// Largest number of separate stretches of time. Beyond that, the two that lie closest become one.
 const MAX_SEGMENTS: usize = 64;
 
-/// A pause up to this long is drawn to scale in any case.
+/// Longest pause that is always drawn to scale.
 const LONGEST_DRAWN_US: i64 = 10_000_000;
 
-/// A pause of up to this many row times is drawn to scale too.
+/// A pause up to this many row times is drawn to scale, too.
 const ROWS_DRAWN: i64 = 20;
 
-/// A pause that was cut short takes this share of the axis …
+/// Share of the axis that a shortened pause takes …
 const PAUSE_SHARE: f64 = 0.03;
 
-/// … and all of them together no more than this.
+/// … and largest share of all of them together.
 const PAUSES_SHARE: f64 = 0.3;
 
 /// A stretch of time without a long pause in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "names tell their units")]
 pub struct Segment {
-    /// Its begin, microseconds since the Unix epoch.
+    /// Start of the stretch, microseconds since the Unix epoch.
     pub start_us: i64,
-    /// Its length, microseconds.
+    /// Length of the stretch, microseconds.
     pub length_us: i64,
-    /// Where it begins on the axis, microseconds from the axis' own begin.
+    /// Position of the stretch on the axis, microseconds from the axis' start.
     pub at_us: i64,
 }
 
@@ -34,12 +34,12 @@ pub struct Timebase {
     pub segments: Vec<Segment>,
     /// The length of the axis, microseconds.
     pub length_us: i64,
-    /// From one row to the next, as it usually is, microseconds.
+    /// Usual time from one row to the next, microseconds.
     pub row_us: i64,
 }
 
 impl Timebase {
-    /// Where a wall-clock time lies on the axis; `None` outside of every stretch.
+    /// The position of a wall-clock time on the axis; `None` outside of every stretch.
     #[must_use]
     pub fn at_us(&self, wall_us: i64) -> Option<i64> {
         let behind = self.segments.partition_point(|segment| segment.start_us <= wall_us);
@@ -48,8 +48,8 @@ impl Timebase {
         (within <= segment.length_us).then(|| segment.at_us.saturating_add(within))
     }
 
-    /// The wall-clock time at a place of the axis, microseconds since the Unix epoch; `None` within a pause that was cut
-    /// short.
+    /// The wall-clock time at a position of the axis, microseconds since the Unix epoch; `None` within a pause that was
+    /// cut short.
     #[must_use]
     pub fn wall_us(&self, at_us: i64) -> Option<i64> {
         let behind = self.segments.partition_point(|segment| segment.at_us <= at_us);
@@ -58,7 +58,7 @@ impl Timebase {
         (within < segment.length_us.max(1)).then(|| segment.start_us.saturating_add(within))
     }
 
-    /// The pauses that were cut short: begin and end on the axis, and their true length, all in microseconds.
+    /// The shortened pauses: begin and end on the axis, and their true length, all in microseconds.
     pub fn pauses(&self) -> impl Iterator<Item = (i64, i64, i64)> + '_ {
         self.segments.windows(2).filter_map(|pair| match pair {
             [before, after] => Some((
@@ -73,14 +73,14 @@ impl Timebase {
     }
 }
 
-/// Times under construction: stretches as first and last time, in order.
+/// The time axis under construction: stretches as first and last time, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     spans: Vec<(i64, i64)>,
 }
 
 impl Times {
-    /// Takes note of a row at this wall-clock time.
+    /// Notes a row at this wall-clock time.
     pub(super) fn see(&mut self, wall_us: i64) {
         let behind = self.spans.partition_point(|(first, _)| *first <= wall_us);
         let before = behind.checked_sub(1);
@@ -101,7 +101,7 @@ impl Times {
         }
     }
 
-    /// How far apart two rows of one stretch may be: what was seen so far, twice.
+    /// Largest distance of two rows in one stretch: what was seen so far, twice.
     fn reach(&self, row_us: i64) -> i64 {
         let seen = self.spans.iter().map(|(first, last)| last.saturating_sub(*first));
         let seen = seen.fold(0_i64, i64::saturating_add);
@@ -118,7 +118,7 @@ impl Times {
         }
     }
 
-    /// The axis; a row lasts `row_us`.
+    /// Returns the axis; a row lasts `row_us`.
     pub(super) fn finish(mut self, row_us: i64) -> Timebase {
         let row_us = row_us.max(1);
         loop {

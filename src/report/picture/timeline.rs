@@ -1,41 +1,41 @@
-//! When messages arrived, and when they did not.
+//! Arrivals of messages, and the silences between them.
 
 use std::collections::BTreeMap;
 
 use crate::model::event::{Direction, Event, EventKind};
 
-/// Slots of the arrival histogram.
+/// Number of slots of the arrival histogram.
 const SLOTS: usize = 400;
 
-/// Slots that are left when messages are few.
+/// Smallest number of slots, for few messages.
 const FEWEST_SLOTS: usize = 50;
 
-/// Calls, silences and losses that are listed one by one; a picture could not show more.
+/// Largest number of listed calls, silences and losses; a picture could not show more.
 const MAX_LISTED: usize = 64;
 
-/// When messages arrived. Offsets are nanoseconds since the capture began.
+/// Arrivals of messages. Offsets are nanoseconds since the capture began.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Arrivals {
-    /// The length of the time axis.
+    /// Length of the time axis.
     pub length_ns: u64,
-    /// Received messages in each of equal slots of time.
+    /// Number of received messages in each of equal time slots.
     pub messages: Vec<u64>,
-    /// The calls in order, the first of them.
+    /// The first calls, in order.
     pub calls: Vec<CallSpan>,
-    /// The longest waits between two messages of a call that count as a stall, in order of time.
+    /// The longest stalls between two messages of a call, in the order of time.
     pub silences: Vec<Silence>,
-    /// Messages that are known to be lost, the first of them.
+    /// The first gaps.
     pub lost: Vec<Lost>,
 }
 
-/// From a call's opening to its ending.
+/// The span of a call from its opening to its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallSpan {
     /// The call.
     pub call: u32,
-    /// Its opening.
+    /// Offset of its opening.
     pub start_ns: u64,
-    /// Its ending; `None` when there is none.
+    /// Offset of its ending; `None` when there is none.
     pub end_ns: Option<u64>,
 }
 
@@ -44,18 +44,18 @@ pub struct CallSpan {
 pub struct Silence {
     /// The call.
     pub call: u32,
-    /// The message before it.
+    /// Offset of the message before it.
     pub from_ns: u64,
-    /// The message behind it.
+    /// Offset of the message after it.
     pub to_ns: u64,
 }
 
-/// Messages that are known to be lost.
+/// Lost messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
-    /// Where.
+    /// Offset of the gap.
     pub offset_ns: u64,
-    /// How many.
+    /// Number of messages.
     pub messages: u64,
 }
 
@@ -64,7 +64,7 @@ pub struct Lost {
 pub(super) struct Timeline {
     arrivals: Arrivals,
     stall_ns: u64,
-    /// Of each open call its last message.
+    /// Offset of the last message of each open call.
     last_ns: BTreeMap<u32, u64>,
 }
 
@@ -128,7 +128,7 @@ impl Timeline {
         }
     }
 
-    /// Keeps the longest.
+    /// Adds a silence, keeping the longest ones.
     fn silent(&mut self, silence: Silence) {
         let length = |silence: &Silence| silence.to_ns - silence.from_ns;
         let silences = &mut self.arrivals.silences;

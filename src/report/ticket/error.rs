@@ -1,4 +1,4 @@
-//! Why there is no bundle.
+//! Errors of making a ticket's bundle.
 
 use std::{io, path::PathBuf};
 
@@ -8,17 +8,17 @@ use crate::{
     transform::{redact::RedactError, slice::SliceError},
 };
 
-/// Why there is no bundle.
+/// Errors of making a ticket's bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TicketError {
     /// The capture cannot be read, or a scratch file cannot be written.
     #[error("{0}")]
     File(#[from] FileError),
-    /// It cannot be cut.
+    /// The capture cannot be sliced.
     #[error(transparent)]
     Slice(#[from] SliceError),
-    /// It cannot be redacted.
+    /// The capture cannot be redacted.
     #[error(transparent)]
     Redact(#[from] RedactError),
     /// A report cannot be written.
@@ -27,20 +27,20 @@ pub enum TicketError {
     /// The archive cannot be written.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// A scratch file cannot be made or looked at.
+    /// A scratch file cannot be created or inspected.
     #[error("could not use {path}: {source}")]
     Scratch {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
     /// The report alone is larger than the bundle may be.
     #[error("the report and its companions take {size} bytes, and the bundle may have {max}")]
     TooSmall {
-        /// What they take, about.
+        /// Approximate size of the report.
         size: u64,
-        /// What was allowed.
+        /// Largest allowed size.
         max: u64,
     },
 }

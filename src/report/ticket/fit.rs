@@ -1,4 +1,4 @@
-//! How much of a capture fits into a bundle, and which part of it: around the worst finding.
+//! Selection of the part of a capture that fits into a bundle: around the worst finding.
 
 use std::path::{Path, PathBuf};
 
@@ -15,31 +15,31 @@ use crate::{
     transform::slice::{Cut, Range, SliceError, slice},
 };
 
-/// Bytes for the small texts that are not written yet, and their part of the archive's directory.
+/// Bytes reserved for small texts that are not written yet, and their share of the archive's directory.
 const OVERHEAD: u64 = 24 * 1024;
 
-/// How often another margin is tried. Each try scales by what the one before came to, so three or four are enough.
+/// Largest number of margins to try. Each try scales by what the one before came to, so three or four are enough.
 const TRIES: usize = 8;
 
-/// The first margin is made so much smaller than the sizes suggest, for the stream is not the same everywhere.
+/// Factor by which the first margin is smaller than the sizes suggest, because streams are not uniform.
 const CAUTION: f64 = 0.85;
 
-/// Every further margin aims a little below the limit, so that the tries close in on it from below.
+/// Share of the limit that further margins aim at, so that the attempts approach it from below.
 const STEP: f64 = 0.95;
 
 /// The part of a capture that fits into a bundle.
 #[derive(Debug)]
 pub(crate) struct Fit {
-    /// What was kept.
+    /// The selected part.
     pub kept: BundledCapture,
-    /// The file that holds it; `None` when nothing fits.
+    /// The file with the part; `None` when nothing fits.
     pub file: Option<PathBuf>,
-    /// Its content digest.
+    /// Content digest of the file.
     pub digest: Option<Digest>,
 }
 
 impl Fit {
-    /// All of `redacted` when it fits beside `other` bytes, else the largest slice of it that does.
+    /// The whole of `redacted` when it fits beside `other` bytes, else the largest slice of it that does.
     pub(super) fn new(
         redacted: &Path,
         scratch: &Path,
@@ -74,7 +74,7 @@ impl Fit {
     }
 }
 
-/// The finding that matters most and has a place in time.
+/// The most important finding with a place in time.
 fn worst(input: &ReportInput) -> Option<Worst> {
     let findings = &input.validation.findings;
     findings.iter().find_map(|finding| {
@@ -86,21 +86,21 @@ fn worst(input: &ReportInput) -> Option<Worst> {
     })
 }
 
-/// What a part is cut around.
+/// The finding around which a part is cut.
 #[derive(Debug, Clone, Copy)]
 struct Worst {
     rule: &'static str,
     at_ns: u64,
-    /// Received message of its call, where it is about one.
+    /// Received message of the call, where the finding has one.
     message: Option<u64>,
 }
 
-/// What is measured on either side of the finding.
+/// Unit of the margin on both sides of the finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// Nanoseconds.
+    /// A time in nanoseconds.
     Time,
-    /// Messages of each call: a burst of them cannot be divided by time.
+    /// A number of messages of each call: a burst of them cannot be divided by time.
     Messages,
 }
 
@@ -109,7 +109,7 @@ struct Search<'a> {
     options: &'a TicketOptions,
     room: u64,
     last_ns: u64,
-    /// Received messages of the whole capture.
+    /// Number of received messages of the whole capture.
     messages: u64,
     worst: Option<Worst>,
 }
@@ -119,12 +119,12 @@ struct Search<'a> {
 struct Tried {
     fit: Fit,
     size: u64,
-    /// True when the finding around which it lies is found in it again.
+    /// True when the slice shows the finding again.
     shows: bool,
 }
 
 impl Search<'_> {
-    /// The largest slice that fits and shows the finding; else the largest that fits.
+    /// Finds the largest slice that fits and shows the finding; else the largest that fits.
     fn run(&self, scratch: &Path, whole: u64) -> Result<Fit, TicketError> {
         let mut best = self.largest(scratch, By::Time, whole)?;
         if best.as_ref().is_none_or(|best| !best.shows) {
@@ -139,7 +139,7 @@ impl Search<'_> {
         Ok(best.map_or(none, |best| best.fit))
     }
 
-    /// The largest slice that is found by trying margins; `None` when none fits.
+    /// Finds the largest slice by trying margins; `None` when none fits.
     fn largest(&self, scratch: &Path, by: By, whole: u64) -> Result<Option<Tried>, TicketError> {
         let length = match by {
             By::Time => self.last_ns,
@@ -169,7 +169,7 @@ impl Search<'_> {
         Ok(best)
     }
 
-    /// A slice with this margin; `None` when nothing lies there.
+    /// Cuts a slice with this margin; `None` when nothing lies there.
     fn cut(&self, file: &Path, by: By, margin: u64) -> Result<Option<Tried>, TicketError> {
         let around = |at: u64| (at.saturating_sub(margin), at.saturating_add(margin));
         let beginning = (0, margin.saturating_mul(2));
@@ -225,7 +225,7 @@ impl Search<'_> {
     }
 }
 
-/// The one that shows the finding, and of two that do the larger.
+/// The better of two slices: the one that shows the finding, or else the larger one.
 fn better(one: Option<Tried>, other: Option<Tried>) -> Option<Tried> {
     one.into_iter()
         .chain(other)

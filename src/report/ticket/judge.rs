@@ -1,4 +1,4 @@
-//! What is found in the capture of a bundle.
+//! Validation of the capture in a bundle.
 
 use std::{fs::File, path::Path};
 
@@ -10,10 +10,10 @@ use crate::{
     report::validation::Report,
 };
 
-/// The capture's name within a bundle.
+/// Name of the capture within a bundle.
 pub(crate) const CAPTURE: &str = "capture.gcap";
 
-/// What `capture validate` says of a file of the bundle.
+/// Validates a file of the bundle as `capture validate` does.
 pub(crate) fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
     let mut reader = Reader::open(file)?;
     // Whoever opens the bundle has what was expected as a file, and is told so.
@@ -29,7 +29,7 @@ pub(crate) fn validate(file: &Path, options: &TicketOptions) -> Result<Report, F
     Ok(Report::new(CAPTURE.to_owned(), found, options.fails_from, &read_to))
 }
 
-/// The bytes of a file.
+/// The size of a file in bytes.
 pub(crate) fn size(path: &Path) -> Result<u64, TicketError> {
     let found = File::open(path).and_then(|file| file.metadata());
     found.map(|found| found.len()).map_err(|source| TicketError::Scratch {

@@ -1,25 +1,25 @@
-//! How to make a bundle.
+//! Options of a ticket's bundle.
 
 use crate::{
     analyze::validate::Expectations, das::dialect::Layout, model::finding::Severity, report::commands::ReportCommands,
     transform::redact::Rules,
 };
 
-/// How to make a bundle.
+/// Options of a ticket's bundle.
 #[derive(Debug, Clone)]
 pub struct TicketOptions {
-    /// What the archive may be at most, bytes.
+    /// Largest size of the archive, bytes.
     pub max_bytes: u64,
-    /// What is expected, over what the capture says itself.
+    /// Expectations that override those in the capture.
     pub expectations: Expectations,
     /// Findings of this severity and above fail the capture.
     pub fails_from: Severity,
-    /// How `pandadatastream` payloads are read.
+    /// The layout of `pandadatastream` payloads.
     pub layout: Layout,
-    /// The flag that says so again, for the bundle's README.
+    /// The flag of that layout, for the bundle's README.
     pub layout_flag: Option<String>,
-    /// The commands that the bundle tells its reader, if any.
+    /// The commands that the bundle shows, if any.
     pub commands: Option<ReportCommands>,
-    /// What must not leave the house.
+    /// Redaction rules for the bundle.
     pub redaction: Rules,
 }

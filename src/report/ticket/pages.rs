@@ -1,4 +1,4 @@
-//! What the texts of a bundle are made of.
+//! Input of the texts of a bundle.
 
 use super::part::BundledCapture;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     report::{again::Again, validation::Report},
 };
 
-/// What the texts are made of.
+/// Input of the texts of a bundle.
 #[derive(Debug)]
 pub(super) struct Pages<'a> {
     pub(super) whole: &'a Report,

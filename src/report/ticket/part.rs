@@ -1,27 +1,27 @@
-//! How much of the capture is in the bundle.
+//! The part of the capture that is in the bundle.
 
 use crate::transform::slice::SlicedCall;
 
-/// How much of the capture is in the bundle.
+/// The part of the capture that is in the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BundledCapture {
-    /// All of it.
+    /// The whole capture.
     Whole,
     /// A slice.
     Part {
-        /// Offset in the capture at which it begins, nanoseconds.
+        /// Offset in the capture at which the slice begins, nanoseconds.
         from_ns: u64,
-        /// Offset at which it ends, nanoseconds.
+        /// Offset at which the slice ends, nanoseconds.
         to_ns: u64,
-        /// Received messages in it.
+        /// Number of received messages in the slice.
         messages: u64,
-        /// Received messages that are not.
+        /// Number of other received messages.
         messages_left_out: u64,
-        /// The calls in it, and how many of their messages lie before it.
+        /// The calls in the slice, and the number of their messages before it.
         calls: Vec<SlicedCall>,
-        /// The rule around whose first finding it lies; `None` when nothing was found, and it is the beginning.
+        /// The rule whose first finding the slice surrounds; `None` when nothing was found, and it is the beginning.
         around: Option<&'static str>,
     },
-    /// None: not even a moment fits.
+    /// Nothing: not even a moment fits.
     Nothing,
 }

@@ -15,10 +15,10 @@ use crate::{
     transform::slice::SlicedCall,
 };
 
-/// Findings that a summary lists; the rest is counted.
+/// Number of findings in a summary; the rest is counted.
 const LISTED: usize = 12;
 
-/// A few lines for the ticket itself: the verdict, what was found, and whose stream it was.
+/// The summary for the ticket itself: the verdict, what was found, and whose stream it was.
 pub(super) fn summary(pages: &Pages<'_>) -> String {
     let whole = pages.whole;
     let mut text = format!("## {}\n\n", verdict(whole));
@@ -52,7 +52,7 @@ pub(super) fn summary(pages: &Pages<'_>) -> String {
     text
 }
 
-/// How to reproduce it, and what is what.
+/// The README: how to reproduce the finding, and the files of the bundle.
 pub(super) fn readme(pages: &Pages<'_>) -> String {
     let mut text = format!("# {}\n\n{}\n\n", verdict(pages.whole), identity(pages));
     match pages.kept {
@@ -169,7 +169,7 @@ fn tags(header: &Header) -> impl Iterator<Item = String> {
         .map(|(name, value)| format!("- {} {}", inline(name), code(value)))
 }
 
-/// What the bundle does not hold.
+/// Describes what the bundle does not contain.
 fn left_out(pages: &Pages<'_>) -> String {
     let mut text = cut(pages);
     if !pages.source_state.is_finished() {
@@ -191,7 +191,7 @@ fn left_out(pages: &Pages<'_>) -> String {
     text
 }
 
-/// Where the bundle's capture begins and ends.
+/// Describes where the bundle's capture begins and ends.
 fn cut(pages: &Pages<'_>) -> String {
     match pages.kept {
         BundledCapture::Whole if pages.withheld > 0 => "The bundle holds the whole capture.".to_owned(),
@@ -231,7 +231,7 @@ fn cut(pages: &Pages<'_>) -> String {
     }
 }
 
-/// Rules that were found in the whole and not in the part.
+/// The rules with findings in the whole capture and not in the part.
 fn not_in<'a>(whole: &'a [Finding], part: &'a [Finding]) -> impl Iterator<Item = &'a str> {
     let there = |rule| part.iter().any(|finding| finding.rule == rule);
     whole
@@ -240,7 +240,7 @@ fn not_in<'a>(whole: &'a [Finding], part: &'a [Finding]) -> impl Iterator<Item =
         .filter(move |rule| !there(*rule))
 }
 
-/// Where the bundle's capture lies in the whole recording.
+/// Position of the bundle's capture in the whole recording.
 struct Part<'a> {
     from_ns: u64,
     to_ns: u64,
@@ -261,7 +261,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// A place of the whole recording, as the part counts; rows are counted by whoever reads the part.
+    /// Converts a place of the whole recording to the numbering of the part; rows are counted by whoever reads the
+    /// part.
     fn place(&self, place: &Place) -> String {
         let Some(offset_ns) = place.offset_ns else {
             return "not a place".to_owned();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::model::finding::Verdict;
 
-/// Which Xray reads it.
+/// The edition of Xray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Edition {
     /// Xray Cloud.
@@ -24,21 +24,21 @@ pub(crate) enum Edition {
 pub(crate) struct Execution<'a> {
     /// Key of the test, such as `DAS-45`.
     pub test: &'a str,
-    /// Key of the test execution that it belongs to; Xray makes a new one without it.
+    /// Key of the test execution; Xray makes a new one without it.
     pub belongs_to: Option<&'a str>,
     /// Whether the capture passed.
     pub verdict: Verdict,
-    /// When the stream began and ended, RFC 3339.
+    /// Start of the stream, RFC 3339.
     pub start: &'a str,
-    /// See `start`.
+    /// End of the stream, RFC 3339.
     pub finish: &'a str,
-    /// What there is to say: the summary.
+    /// Comment on the result: the summary.
     pub comment: &'a str,
     /// Name, media type and bytes of each file.
     pub files: &'a [(String, &'static str, Vec<u8>)],
 }
 
-/// The execution as the JSON that Xray imports.
+/// Formats the execution as the JSON that Xray imports.
 #[must_use]
 pub(crate) fn json(done: &Execution<'_>, edition: Edition) -> Value {
     let status = match (done.verdict, edition) {

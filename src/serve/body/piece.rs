@@ -1,4 +1,4 @@
-//! A run of bytes for HTTP/2, and whether it has left.
+//! A piece of a body for HTTP/2, which tracks its delivery.
 
 use std::{
     io::IoSlice,
@@ -25,7 +25,7 @@ impl Piece {
         }
     }
 
-    /// A piece whose way `delivery` follows.
+    /// A piece that `delivery` tracks.
     pub(super) fn tracked(head: Bytes, payload: Bytes, delivery: &Arc<Delivery>) -> Self {
         delivery.lock().outstanding += 1;
         Self {
@@ -71,7 +71,7 @@ impl Buf for Piece {
     }
 }
 
-/// Follows the pieces of one call: a piece is dropped when HTTP/2 has written it.
+/// Tracks the pieces of one call: a piece is dropped when HTTP/2 has written it.
 #[derive(Debug, Default)]
 pub(super) struct Delivery(Mutex<Way>);
 
@@ -82,7 +82,7 @@ struct Way {
 }
 
 impl Delivery {
-    /// Ready when every piece was written.
+    /// Ready when every piece has been written.
     pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut way = self.lock();
         if way.outstanding == 0 {

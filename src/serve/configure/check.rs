@@ -1,4 +1,4 @@
-//! Whether a configure request is one. Pure.
+//! Validation of configure requests. Pure.
 //!
 //! Only `channels` must be there; the rest is checked where it is given, and fields that are not known are let pass.
 
@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// A field of a configure request that is wrong, and how.
+/// An invalid field of a configure request, with the problem.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::serve) struct Problem {
     field: String,
@@ -25,13 +25,13 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// The field's path in the request.
+    /// Path of the field in the request.
     pub(in crate::serve) fn field(&self) -> &str {
         &self.field
     }
 }
 
-/// Checks a configure request; the first problem is the answer.
+/// Validates a configure request; the first problem is the answer.
 pub(in crate::serve) fn check(request: &Value) -> Result<(), Problem> {
     if !request.is_object() {
         let (field, expected) = ("body".to_owned(), "a JSON object".to_owned());
@@ -87,7 +87,7 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Runs `check` when the field is there.
+    /// Runs `check` if the field exists.
     fn optional<T>(&self, check: impl Fn(&Self) -> Result<T, Problem>) -> Result<Option<T>, Problem> {
         self.value.map(|_| check(self)).transpose()
     }

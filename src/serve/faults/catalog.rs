@@ -1,23 +1,23 @@
-//! The kinds of faults, as they are written and documented.
+//! The kinds of faults, with their syntax and documentation.
 
-/// How a kind of fault is written, what it does, and what the validator finds of it.
+/// The syntax of a kind of fault, its effect, and the finding that it provokes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultEntry {
-    /// The name before the colon.
+    /// Name before the colon.
     pub name: &'static str,
-    /// The keys of its own.
+    /// The keys of this kind.
     pub keys: &'static [&'static str],
-    /// How it is told where it strikes.
+    /// What the fault affects, and the keys that select it.
     pub scope: Scope,
-    /// What it does.
+    /// Description of the effect.
     pub doc: &'static str,
     /// The rule whose finding it provokes.
     pub finding: &'static str,
-    /// One way to write it.
+    /// An example of the syntax.
     pub example: &'static str,
 }
 
-/// What a fault strikes, and by which keys that is told.
+/// What a fault affects, and the keys that select it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Messages: `at=N` (with `count=N`), `every=N` or `p=PROBABILITY`; all of them without any.
@@ -31,7 +31,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The keys that tell it. `call=N` (only the recorded call N) goes with all but connections.
+    /// The keys that select it. `call=N` (only the recorded call N) goes with all but connections.
     #[must_use]
     pub const fn keys(self) -> &'static [&'static str] {
         match self {
@@ -97,12 +97,12 @@ pub const CATALOG: &[FaultEntry] = entries! {
 };
 
 impl FaultEntry {
-    /// The kind of this name.
+    /// The kind with this name.
     pub(super) fn of(name: &str) -> Option<&'static Self> {
         CATALOG.iter().find(|entry| entry.name == name)
     }
 
-    /// Every key that may be given.
+    /// All valid keys.
     pub(super) fn all_keys(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.scope.keys().iter().chain(self.keys).copied()
     }

@@ -1,4 +1,4 @@
-//! Bytes that trickle: a body's data in small pieces, at this many bytes a second.
+//! The drip fault, which sends bytes slowly: a body's data in small pieces, at this many bytes a second.
 
 use std::{
     collections::VecDeque,
@@ -13,15 +13,15 @@ use tokio::time::{Instant, Sleep};
 
 use super::{Kind, plan::Running};
 
-/// Pieces in a second: often enough that a client sees a trickle, and no timer is pressed.
+/// Number of pieces per second: often enough that a client sees a trickle, and no timer is pressed.
 const PIECES_PER_S: u64 = 20;
 
-/// Holds back what a call sends.
+/// Slows the bytes of a call down.
 #[derive(Debug)]
 pub(in crate::serve) struct Drip {
     bytes_per_s: u64,
     waiting: VecDeque<Bytes>,
-    /// When the next piece may go; pieces are spaced from the first, so that delays do not add up.
+    /// Time of the next piece; pieces are spaced from the first, so that delays do not add up.
     next: Instant,
     sleep: Pin<Box<Sleep>>,
 }
@@ -45,7 +45,7 @@ impl Drip {
         })
     }
 
-    /// Takes bytes that are to be sent behind those that wait.
+    /// Appends bytes to those that wait.
     pub(in crate::serve) fn push(&mut self, data: Bytes) {
         if !data.is_empty() {
             self.waiting.push_back(data);

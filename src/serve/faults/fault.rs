@@ -1,25 +1,25 @@
-//! One thing that goes wrong on purpose.
+//! A single injected fault.
 
 use std::time::Duration;
 
-/// One thing that goes wrong on purpose; made by parsing `KIND:KEY=VALUE,…`.
+/// A single injected fault; made by parsing `KIND:KEY=VALUE,…`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     pub(super) kind: Kind,
     pub(super) when: When,
-    /// Only this recorded call, counted from 1 in its capture.
+    /// Number of the affected recorded call, counted from 1 in its capture.
     pub(super) call: Option<u32>,
 }
 
 impl Fault {
-    /// The kind's name, as it is written.
+    /// Name of the kind in its syntax.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.kind.name()
     }
 }
 
-/// What goes wrong.
+/// Kind of a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     Drop,
@@ -71,19 +71,19 @@ impl Kind {
     }
 }
 
-/// Which messages (or connections), counted from 1.
+/// Which messages (or connections) a fault affects, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum When {
     Always,
-    /// Every so many: the n-th, the 2n-th, …
+    /// Every n-th one: the n-th, the 2n-th, …
     Every(u64),
-    /// From this one on, so many.
+    /// This many, starting at a number.
     At {
         first: u64,
         count: u64,
     },
     /// Each with this probability.
     Chance(f64),
-    /// Once, when so many messages have been sent.
+    /// Once, after this many messages.
     After(u64),
 }

@@ -1,17 +1,17 @@
-//! Which connections are refused.
+//! Faults that refuse connections.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Kind, plan::Running, random::Random};
 
-/// Decides on connections, in the order in which they come.
+/// Decides about connections, in the order of arrival.
 #[derive(Debug, Default)]
 pub(in crate::serve) struct Gate {
     running: Running,
     seen: AtomicU64,
 }
 
-/// Whether a connection may stay.
+/// Whether a connection is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::serve) enum Admission {
     Granted,
@@ -26,7 +26,7 @@ impl Gate {
         }
     }
 
-    /// Takes note of the next connection.
+    /// Decides about the next connection.
     pub(in crate::serve) fn admit(&self) -> Admission {
         let number = self.seen.fetch_add(1, Ordering::Relaxed) + 1;
         let faults = self.running.faults().iter().enumerate();

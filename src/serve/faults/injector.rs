@@ -1,4 +1,4 @@
-//! The faults of one call, between its steps and what is sent. Pure: steps in, steps out.
+//! Applies the faults of one call between its steps and the output. Pure: steps in, steps out.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -17,15 +17,15 @@ use crate::{
     serve::player::{Act, PlayedEnding, Step},
 };
 
-/// What wants to be sent: a step, and the number of its message.
+/// An item to send: a step, and the number of its message.
 #[derive(Debug)]
 struct Item {
-    /// Counted from 1 as it was played; 0 for what is no message.
+    /// Number of the message in playing order, counted from 1; 0 for what is no message.
     number: u64,
     step: Step,
 }
 
-/// The faults of one call at work.
+/// Applies the faults of one call.
 #[derive(Debug)]
 pub(in crate::serve) struct Injector {
     running: Running,
@@ -37,17 +37,17 @@ pub(in crate::serve) struct Injector {
     ended: bool,
 }
 
-/// What a fault remembers of its call.
+/// State of a fault within its call.
 #[derive(Debug, Default)]
 struct State {
-    /// Messages held back, and how many more must pass before the first goes.
+    /// Delayed messages, and how many messages must pass before the first of them is sent.
     waiting: VecDeque<(u64, Item)>,
-    /// The values of the last row, while nothing is frozen to it.
+    /// The values of the last row, once a freeze begins.
     row: Option<Vec<u8>>,
 }
 
 impl Injector {
-    /// The faults of the recorded call `call` of `method`, of which `messages` have been sent before.
+    /// An injector for the recorded call `call` of `method`, after `messages` messages were sent before.
     pub(in crate::serve) fn new(running: &Running, call: u32, method: &str, messages: u64) -> Self {
         Self {
             call,
@@ -60,12 +60,12 @@ impl Injector {
         }
     }
 
-    /// True when the call has ended, by itself or by a fault: nothing follows.
+    /// True when the call has ended, in the recording or by a fault: nothing follows.
     pub(in crate::serve) const fn ended(&self) -> bool {
         self.ended
     }
 
-    /// Takes the next step, and adds what becomes of it to `out`.
+    /// Takes the next step and adds the resulting items to `out`.
     pub(in crate::serve) fn take(&mut self, step: Step, out: &mut Vec<Step>) {
         if self.running.faults().is_empty() {
             self.ended |= matches!(step.act, Act::End(_));
@@ -101,7 +101,7 @@ impl Injector {
         }
     }
 
-    /// Passes an item through fault number `at`.
+    /// Passes an item through the fault with index `at`.
     fn pass(&mut self, at: usize, mut item: Item, out: &mut Vec<Item>) {
         let running = self.running.clone();
         let (Some(fault), Some(state)) = (running.faults().get(at), self.states.get_mut(at)) else {
@@ -205,7 +205,7 @@ impl Injector {
 }
 
 impl State {
-    /// Sends an item, and those that waited for it.
+    /// Sends an item, and delayed items whose turn it is.
     fn let_pass(&mut self, item: Item, out: &mut Vec<Item>) {
         let offset_ns = item.step.offset_ns;
         out.push(item);
@@ -221,7 +221,7 @@ impl State {
         }
     }
 
-    /// Holds items back until there are `size` of them.
+    /// Buffers items until there are `size` of them.
     fn gather(&mut self, size: u64, item: Item, out: &mut Vec<Item>, struck: impl FnOnce()) {
         let offset_ns = item.step.offset_ns;
         self.waiting.push_back((0, item));
@@ -236,7 +236,7 @@ impl State {
 }
 
 impl Fault {
-    /// How a call ends by this fault.
+    /// The ending that this fault causes.
     fn ending(&self) -> PlayedEnding {
         match &self.kind {
             Kind::Reset { code } => PlayedEnding::Reset { code: *code },
@@ -254,7 +254,7 @@ impl Fault {
 }
 
 impl When {
-    /// True when number `number`, from 1, is struck.
+    /// True when the fault affects number `number`, counted from 1.
     pub(super) fn strikes(self, number: u64, random: &mut Random) -> bool {
         match self {
             Self::Always => true,
@@ -266,7 +266,7 @@ impl When {
     }
 }
 
-/// The content of a message; `None` when it cannot be inflated.
+/// The decoded content of a message; `None` when it cannot be inflated.
 fn plain(encoding: &str, act: &Act) -> Option<Bytes> {
     match act {
         Act::Message {

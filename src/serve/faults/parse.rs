@@ -1,4 +1,4 @@
-//! Faults as they are written, and back.
+//! Parsing and formatting of faults.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -13,10 +13,11 @@ use crate::{
 
 /// The largest field number of protobuf.
 const MAX_FIELD: u32 = 536_870_911;
-/// A message cannot be made larger than this: the length prefix of gRPC has 32 bits, and we hold the message in memory.
+/// Largest size that a fault can give to a message: the length prefix of gRPC has 32 bits, and we hold the message in
+/// memory.
 const MAX_SIZE: u64 = 1 << 30;
 
-/// Text that is no fault, or no plan.
+/// The error for an invalid fault or plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("could not use the fault {spec:?}: {problem}")]
 pub struct FaultError {
@@ -56,7 +57,7 @@ impl FromStr for Fault {
 }
 
 impl Fault {
-    /// A fault of the kind `name`; errors show it as `spec`.
+    /// Parses a fault of the kind `name`; errors show it as `spec`.
     pub(super) fn from_pairs(spec: &str, name: &str, pairs: Vec<(String, String)>) -> Result<Self, FaultError> {
         let Some(entry) = FaultEntry::of(name) else {
             let names = CATALOG.iter().map(|entry| entry.name);
@@ -81,7 +82,7 @@ impl Fault {
     }
 }
 
-/// The name that was meant, and all there are.
+/// Suggests the name that was meant, and lists all.
 fn meant<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     let all = names.clone().collect::<Vec<_>>().join(", ");
     let nearest = names.min_by_key(|name| strsim::levenshtein(word, name));

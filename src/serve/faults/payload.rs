@@ -1,4 +1,5 @@
-//! Faults in the bytes of one message. What is not struck stays as it is, unknown fields and their order included.
+//! Faults that change the bytes of a message. What is not struck stays as it is, unknown fields and their order
+//! included.
 
 use bytes::Bytes;
 
@@ -9,10 +10,11 @@ use crate::{
     model::varint,
 };
 
-/// Half-precision NaN; a single and a double come from the language.
+/// The bytes of a half-precision NaN; a single and a double come from the language.
 const NAN_16: [u8; 2] = 0x7e00_u16.to_le_bytes();
 
-/// Changes a message; `None` when the fault can do nothing to it. `before` = the row that a payload is frozen to.
+/// Applies a fault to a message; `None` when the fault can do nothing to it. `before` = the row that a payload is
+/// frozen to.
 pub(super) fn strike(
     kind: &Kind,
     dialect: Option<Dialect>,
@@ -56,7 +58,7 @@ pub(super) fn strike(
     }
 }
 
-/// The values of a message's last row, where its rows are of one size; else of all its rows.
+/// The values of a message's last row, where its rows have one size; else of all its rows.
 pub(super) fn last_row(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
     let values = values_of(dialect, data)?;
     let rows = dialect.decode(data).ok()?.rows.len();
@@ -67,7 +69,7 @@ pub(super) fn last_row(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
     values.get(values.len() - size..).map(<[u8]>::to_vec)
 }
 
-/// The values of a message, one behind the other.
+/// The values of a message in one buffer.
 fn values_of(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
     let places = value_places(dialect, data).ok()?;
     let mut values = Vec::new();
@@ -77,7 +79,7 @@ fn values_of(dialect: Dialect, data: &[u8]) -> Option<Vec<u8>> {
     Some(values)
 }
 
-/// Lets `change` rewrite the values, laid one behind the other; `None` when there are none.
+/// Lets `change` rewrite the values in one buffer; `None` when there are none.
 fn values(dialect: Dialect, data: &Bytes, change: impl FnOnce(Dialect, &[u8], &mut [u8])) -> Option<Bytes> {
     let mut values = values_of(dialect, data).filter(|values| !values.is_empty())?;
     change(dialect, data, &mut values);
@@ -91,7 +93,7 @@ fn values(dialect: Dialect, data: &Bytes, change: impl FnOnce(Dialect, &[u8], &m
     Some(bytes.into())
 }
 
-/// Bytes of one value; 4 where the message does not tell.
+/// Length of one value in bytes; 4 where the message does not tell.
 fn width(dialect: Dialect, bytes: &[u8]) -> u32 {
     match dialect {
         Dialect::DataStream => 4,

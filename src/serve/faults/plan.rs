@@ -1,4 +1,4 @@
-//! What goes wrong in all, and how often it did.
+//! The fault plan, and the counts of its faults.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use std::{
 
 use super::{Fault, FaultError};
 
-/// Faults, in the order in which they work, and the seed of their chances.
+/// Faults in the order of application, and the seed of random choices.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use]
 pub struct FaultPlan {
@@ -19,17 +19,17 @@ pub struct FaultPlan {
     seed: u64,
 }
 
-/// How often a fault struck.
+/// Number of times that a fault was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultCount {
-    /// The fault, as it can be written.
+    /// The fault in its syntax.
     pub fault: String,
-    /// Messages, endings or connections that it struck.
+    /// Number of affected messages, endings or connections.
     pub struck: u64,
 }
 
 impl FaultPlan {
-    /// A plan without a fault yet.
+    /// A plan without faults.
     pub const fn new(seed: u64) -> Self {
         Self {
             faults: Vec::new(),
@@ -37,7 +37,7 @@ impl FaultPlan {
         }
     }
 
-    /// Adds a fault behind the others.
+    /// Adds a fault after the others.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
@@ -49,7 +49,7 @@ impl FaultPlan {
         self
     }
 
-    /// True when nothing goes wrong.
+    /// True when there is no fault.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.faults.is_empty()
@@ -70,7 +70,7 @@ impl fmt::Display for FaultPlan {
 impl FromStr for FaultPlan {
     type Err = FaultError;
 
-    /// Reads a plan in TOML: `seed`, and a `[[fault]]` for each, with its `kind` and its keys.
+    /// Parses a plan in TOML: `seed`, and a `[[fault]]` for each, with its `kind` and its keys.
     ///
     /// ```
     /// use grpc_capture::serve::FaultPlan;
@@ -119,7 +119,7 @@ fn from_toml(fault: toml::Value) -> Result<Fault, FaultError> {
     Fault::from_pairs(&shown, &kind, pairs.collect())
 }
 
-/// A plan at work.
+/// A plan that is being applied.
 #[derive(Debug, Clone)]
 pub(in crate::serve) struct Running {
     plan: Arc<FaultPlan>,
@@ -148,12 +148,12 @@ impl Running {
         self.plan.faults()
     }
 
-    /// True when nothing is to go wrong.
+    /// True when there is no fault.
     pub(in crate::serve) fn is_empty(&self) -> bool {
         self.plan.faults().is_empty()
     }
 
-    /// Fault number `at` struck.
+    /// Counts an application of the fault with index `at`.
     pub(super) fn struck(&self, at: usize) {
         if let Some(count) = self.struck.get(at) {
             count.fetch_add(1, Ordering::Relaxed);

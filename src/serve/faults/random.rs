@@ -1,11 +1,11 @@
-//! Chance that can be repeated: every number follows from the seed, the fault, the call and the message.
+//! Reproducible random numbers: every number follows from the seed, the fault, the call and the message.
 
 /// A splitmix64 generator (Steele, Lea and Flood 2014).
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The generator of one place: other places draw other numbers, whatever is drawn in between.
+    /// The generator for one place: other places draw other numbers, whatever is drawn in between.
     pub(super) fn at(seed: u64, place: &[u64]) -> Self {
         let mut random = Self(seed);
         for &part in place {
@@ -23,7 +23,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 when there is none.
+    /// A random number below `end`; 0 when there is none.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }

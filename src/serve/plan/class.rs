@@ -1,4 +1,4 @@
-//! Recorded calls of one method whose clients sent the same requests.
+//! Classes of recorded calls of one method whose clients sent the same requests.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -9,18 +9,18 @@ use std::{
 use super::{Cause, Mark, Requests, facets, marks::Marks};
 use crate::model::event::Metadata;
 
-/// Where a recorded call is: its job, and its place in it.
+/// The place of a recorded call: its job, and its place in it.
 pub(in crate::serve) type Place = (usize, usize);
 
-/// How a call ended before its client had said all: more requests than were recorded may follow in another.
+/// How a call ended before its client had sent all requests: more requests than were recorded may follow in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(in crate::serve) enum Early {
-    /// It did not.
+    /// It did not end early.
     #[default]
     No,
     /// The server ended it with an error.
     Refused,
-    /// The client gave up: it cancelled the call, or its deadline passed. Nobody knows what it would have heard next.
+    /// The client cancelled: it cancelled the call, or its deadline passed. Nobody knows what it would have heard next.
     GaveUp,
 }
 
@@ -29,25 +29,25 @@ pub(in crate::serve) enum Early {
 pub(in crate::serve) struct Known<'a> {
     pub(in crate::serve) place: Place,
     pub(in crate::serve) requests: &'a Requests,
-    /// What the server sent; where the client gave up, that is no act of the server's.
+    /// Marks of what the server sent; where the client gave up, that is no act of the server's.
     pub(in crate::serve) marks: &'a [Mark],
     pub(in crate::serve) metadata: &'a Metadata,
-    /// The client's connection; 0 = unknown.
+    /// Number of the client's connection; 0 = unknown.
     pub(in crate::serve) connection: u32,
-    /// How long it took.
+    /// Duration of the call.
     pub(in crate::serve) length: Duration,
-    /// How it ended before its client had said all.
+    /// How the call ended early, if it did.
     pub(in crate::serve) early: Early,
 }
 
-/// How well a recorded call fits what a client has said; the best first.
+/// How well a recorded call matches the client's requests; the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
-    /// Its client said the same.
+    /// The recorded client sent the same requests.
     Exact,
-    /// Its client gave up, and may have meant to say what this one has said since.
+    /// The recorded client cancelled and may have intended to send what this client has sent since.
     Beyond,
-    /// Its client gave up by a deadline that this one does not have.
+    /// The recorded client gave up because of a deadline that this one does not have.
     OtherDeadline,
 }
 
@@ -55,44 +55,44 @@ pub(super) enum Fit {
 #[derive(Debug)]
 pub(in crate::serve) struct Class {
     pub(super) requests: Requests,
-    /// The server ended them with an error before their clients had said all.
+    /// True when the server ended these calls with an error before their clients had sent all requests.
     pub(super) refused: bool,
     members: Vec<Place>,
-    /// Members whose clients gave up, and the facets of deadlines that are like theirs.
+    /// Members whose clients cancelled, and the facets of deadlines that are similar to theirs.
     gave_up: BTreeMap<usize, Box<[u64]>>,
-    /// What all of them sent.
+    /// Marks that all members have in common.
     pub(super) common: Marks,
-    /// How many marks the first member has, and the member that has most.
+    /// Number of marks of the first member, and the member that has most.
     first_marks: usize,
     longest: (usize, Place),
-    /// The least that must have come before one of them went on, step by step.
+    /// The smallest cause of each step over all members.
     causes: Vec<Cause>,
-    /// Members by what their metadata says that that of others does not.
+    /// Members by facets of their metadata that others do not have.
     pub(super) facets: HashMap<u64, Vec<usize>>,
-    /// What the metadata of all of them says, and that of other classes does not.
+    /// Facets of the metadata that all members share and other classes do not.
     shared: HashSet<u64>,
-    /// They were called on more than one connection.
+    /// True when the members were made on several connections.
     spread: bool,
     connections: HashSet<u32>,
-    /// How many were handed out, when their order goes on across connections.
+    /// Number of members that were used, when their order continues across connections.
     turn: AtomicUsize,
 }
 
-/// The members of a class that fit a client best.
+/// The members of a class that match a client best.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Best {
     pub(super) fit: Fit,
-    /// In how many entries their metadata agrees with the client's.
+    /// Number of metadata entries in which they agree with the client's.
     pub(super) votes: usize,
     pub(super) members: Vec<usize>,
-    /// No other member fits as well but for its metadata.
+    /// True when the members differ only in their metadata.
     all: bool,
-    /// The clients of all of these gave up.
+    /// True when the clients of all these members cancelled.
     pub(super) gave_up: bool,
 }
 
 impl Class {
-    /// A class without a member yet, of calls such as this.
+    /// An empty class for calls like this one.
     pub(super) fn of(call: &Known<'_>) -> Self {
         Self {
             requests: call.requests.clone(),
@@ -137,7 +137,8 @@ impl Class {
         self.members.push(call.place);
     }
 
-    /// Every call was added. Forgets what says nothing; `tells` says what all calls of the method have not.
+    /// Completes the class after the last call was added. Forgets what says nothing; `tells` says what all calls of the
+    /// method have not.
     pub(super) fn finish(&mut self, tells: impl Fn(u64) -> bool) {
         let all = self.members.len();
         let shared = self
@@ -150,22 +151,22 @@ impl Class {
         self.connections = HashSet::new();
     }
 
-    /// How many steps of its calls are known.
+    /// Number of known steps of its calls.
     pub(super) const fn steps(&self) -> usize {
         self.causes.len()
     }
 
-    /// What its calls sent at `at`, when all sent the same.
+    /// The mark at step `at`, if all calls of the class agree.
     pub(super) fn common(&self, at: usize) -> Option<&Mark> {
         self.common.get(at)
     }
 
-    /// True when the clients of all its calls had given up before anything was sent at `at`.
+    /// True when the clients of all its calls had cancelled before anything was sent at step `at`.
     pub(super) fn is_silent(&self, at: usize) -> bool {
         self.gave_up.len() == self.members.len() && at >= self.causes.len() && self.causes.len() < super::MOST_MARKS
     }
 
-    /// The least that must have come before one of its calls sent what is at `at`.
+    /// The smallest cause of step `at` over its calls.
     pub(super) fn cause(&self, at: usize) -> Cause {
         self.causes.get(at).copied().unwrap_or(Cause {
             requests: self.requests.count(),
@@ -173,29 +174,30 @@ impl Class {
         })
     }
 
-    /// True when its calls ended before their clients had said all, as a call of a client with these facets may: one whose
-    /// client gave up means another only when that has such a deadline, too, or neither has one.
+    /// True when its calls ended early, as a call of a client with these facets may: one whose client gave up means
+    /// another only when that has such a deadline, too, or neither has one.
     pub(super) fn ends_early(&self, facets: &[u64]) -> bool {
         self.refused || self.gave_up.values().any(|alike| meets(alike, facets))
     }
 
-    /// True when the clients of all its calls gave up, and none had such a deadline as a client with these facets.
+    /// True when the clients of all its calls cancelled, and none had a deadline similar to that of a client with these
+    /// facets.
     pub(super) fn is_unlike(&self, facets: &[u64]) -> bool {
         self.gave_up.len() == self.members.len() && !self.ends_early(facets)
     }
 
-    /// True when the client of one of its calls gave up.
+    /// True when the client of any of its calls cancelled.
     pub(super) fn has_given_up(&self) -> bool {
         !self.gave_up.is_empty()
     }
 
-    /// True when the client of this call of it gave up.
+    /// True when the client of this call cancelled.
     pub(super) fn gave_up(&self, place: Place) -> bool {
         let mut members = self.gave_up.keys().filter_map(|at| self.members.get(*at));
         members.any(|member| *member == place)
     }
 
-    /// True when a call is one of its.
+    /// True when a call belongs to the class.
     pub(super) fn holds(&self, place: Place) -> bool {
         self.members.contains(&place)
     }
@@ -205,7 +207,7 @@ impl Class {
         self.members.first().copied().unwrap_or_default()
     }
 
-    /// The first of its calls, or one that goes on until after `at` where that does not.
+    /// The first of its calls, or one that continues beyond step `at` if the first does not.
     pub(super) fn reaching(&self, at: usize) -> Place {
         if self.first_marks > at {
             self.first()
@@ -214,7 +216,7 @@ impl Class {
         }
     }
 
-    /// The members that fit best what a client has said, and of those the ones that agree most with its metadata.
+    /// The members that match the client's requests best, and among those the ones whose metadata agrees most.
     pub(super) fn best(&self, facets: &[u64], came: Cause) -> Option<Best> {
         let over = came.requests > self.requests.count();
         let fit = |at: usize| match self.gave_up.get(&at) {
@@ -249,7 +251,7 @@ impl Class {
         })
     }
 
-    /// The member whose turn it is among `best`; the last of them again and again. `before` was chosen for this client
+    /// The member of `best` whose turn it is; the last of them again and again. `before` was chosen for this client
     /// already; `asked` says how often it has had one of them, given the first.
     pub(super) fn next(&self, best: &Best, before: Option<Place>, asked: impl FnOnce(Place) -> usize) -> Place {
         let place = |at: usize| self.members.get(at).copied();

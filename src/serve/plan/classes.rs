@@ -1,4 +1,4 @@
-//! The recorded calls of one method, grouped by what their clients sent.
+//! The recorded calls of one method, grouped by the requests of their clients.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,9 +15,9 @@ pub(in crate::serve) struct Method {
     by_requests: HashMap<(u64, u64, bool), usize>,
     early: Vec<usize>,
     by_first: HashMap<u64, Vec<usize>>,
-    /// What all calls sent.
+    /// Marks that all calls have in common.
     common: Marks,
-    /// The least that must have come before any class sent what is at a place.
+    /// The smallest cause of each step over all classes.
     earliest: Vec<Cause>,
     calls: usize,
     longest: Duration,
@@ -47,7 +47,7 @@ impl Method {
         class.add(call);
     }
 
-    /// Every call was added. Forgets what says nothing: entries that all calls have.
+    /// Completes the method after the last call was added. Forgets what says nothing: entries that all calls have.
     pub(in crate::serve) fn finish(&mut self) {
         let mut classes = self.classes.iter();
         self.common = classes.next().map(|class| class.common.clone()).unwrap_or_default();
@@ -67,12 +67,12 @@ impl Method {
         self.classes.iter_mut().for_each(|class| class.finish(tells));
     }
 
-    /// How many calls were recorded.
+    /// Number of recorded calls.
     pub(in crate::serve) const fn calls(&self) -> usize {
         self.calls
     }
 
-    /// How long the longest of its calls took.
+    /// Duration of the longest call.
     pub(in crate::serve) const fn longest(&self) -> Duration {
         self.longest
     }
@@ -82,17 +82,17 @@ impl Method {
         self.classes.get(at)
     }
 
-    /// What all calls sent at `at`, when it was the same.
+    /// The mark at step `at`, if all calls agree.
     pub(super) fn common(&self, at: usize) -> Option<&Mark> {
         self.common.get(at)
     }
 
-    /// The least that must have come before any call sent what is at `at`.
+    /// The smallest cause of step `at` over all calls.
     pub(super) fn earliest(&self, at: usize) -> Cause {
         self.earliest.get(at).copied().unwrap_or_default()
     }
 
-    /// The classes whose calls were ended before their clients had said all.
+    /// The classes whose calls ended before their clients had sent all requests.
     pub(super) fn early(&self) -> &[usize] {
         &self.early
     }

@@ -1,18 +1,18 @@
-//! What the metadata of a request says, entry by entry, as far as it tells one call from another.
+//! Facets of a request's metadata: hashes of entries that distinguish one call from another.
 
 use super::hash;
 use crate::model::event::Metadata;
 
 const TIMEOUT: &str = "grpc-timeout";
-/// Powers of two by which deadlines may differ that were meant alike: a client sends what is left of its own, which on a busy
+/// Similar deadlines differ by at most this many powers of two: a client sends what is left of its own, which on a busy
 /// machine may be an eighth.
 const ALIKE: u32 = 3;
-/// Bits of the shortest deadline that is told from shorter ones, about a millisecond: nobody sets one that is shorter. What is
-/// left of a longer one is so short when it took almost all of it to connect.
+/// Number of bits of the shortest deadline that is distinguished from shorter ones, about a millisecond: nobody sets
+/// one that is shorter. What is left of a longer one is so short when it took almost all of it to connect.
 const SHORTEST_BITS: u32 = 20;
 
-/// What the metadata of a request says, entry by entry. Deadlines count by their magnitude, for no two are equal, and to have
-/// none says something, too.
+/// The facets of a request's metadata, one per entry. Deadlines count by their magnitude, for no two are equal, and to
+/// have none says something, too.
 pub(in crate::serve) fn facets(metadata: &Metadata) -> Vec<u64> {
     let entries = metadata.iter().map(|(name, value)| facet(name, value));
     let endless = metadata.get(TIMEOUT).is_none().then(|| limit(None));
@@ -26,18 +26,18 @@ fn facet(name: &str, value: &[u8]) -> u64 {
     hash(&(name, value))
 }
 
-/// Bits of a deadline's nanoseconds.
+/// Number of bits of a deadline's nanoseconds.
 fn magnitude(value: &[u8]) -> u32 {
     let timeout = crate::grpc::timeout::parse(value).unwrap_or_default();
     (u128::BITS - timeout.as_nanos().leading_zeros()).max(SHORTEST_BITS)
 }
 
-/// The facet of a deadline of so many bits, or of none.
+/// The facet of a deadline with this many bits, or of none.
 fn limit(bits: Option<u32>) -> u64 {
     hash(&(TIMEOUT, bits))
 }
 
-/// Facets of the deadlines that are about as long as this client's, or the one of having none, when it had none.
+/// The facets of deadlines about as long as this client's, or the facet of having none.
 pub(super) fn alike(metadata: &Metadata) -> Box<[u64]> {
     match metadata.get(TIMEOUT).map(magnitude) {
         Some(bits) => (bits.saturating_sub(ALIKE)..=bits + ALIKE)

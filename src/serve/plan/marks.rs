@@ -1,20 +1,21 @@
-//! What several calls sent alike, from the beginning.
+//! The marks that several calls have in common, from the beginning.
 
 use super::Mark;
 
-/// Marks that are kept of a call: those that calls have in common before their clients differ.
+/// Largest number of marks that are kept of a call: those that calls have in common before their clients differ.
 pub(in crate::serve) const MOST_MARKS: usize = 64;
 
-/// What calls sent alike, from the beginning.
+/// The marks that calls have in common, from the beginning.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Marks {
     marks: Vec<Mark>,
-    /// Nobody knows what would have followed, for all the clients gave up: it agrees with whatever another call sent next.
+    /// True when the continuation is unknown, because all clients cancelled: it agrees with whatever another call sent
+    /// next.
     open: bool,
 }
 
 impl Marks {
-    /// What one call sent; `gave_up` says that its client gave up.
+    /// The marks of one call; `gave_up` says that its client gave up.
     pub(super) fn of(marks: &[Mark], gave_up: bool) -> Self {
         Self {
             marks: marks.to_vec(),
@@ -22,7 +23,7 @@ impl Marks {
         }
     }
 
-    /// Leaves what `other` agrees with.
+    /// Keeps only the marks that agree with `other`.
     pub(super) fn join(&mut self, other: &Self) {
         let agreed = self.marks.iter().zip(&other.marks).take_while(|(a, b)| a == b).count();
         if other.open && agreed == other.marks.len() {
@@ -36,12 +37,12 @@ impl Marks {
         }
     }
 
-    /// What is at `at`.
+    /// The mark at step `at`.
     pub(super) fn get(&self, at: usize) -> Option<&Mark> {
         self.marks.get(at)
     }
 
-    /// True when the clients had given up before `at`.
+    /// True when the clients had cancelled before step `at`.
     pub(super) const fn is_silent(&self, at: usize) -> bool {
         self.open && at >= self.marks.len()
     }

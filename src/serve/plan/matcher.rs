@@ -1,4 +1,4 @@
-//! The classes that a client may mean, narrowed with every request.
+//! The matcher of one client's call: narrows the candidate classes with every request.
 
 use std::cmp::Reverse;
 
@@ -8,50 +8,50 @@ use super::{
     classes::Method,
 };
 
-/// What is known of one client's call.
+/// The state of the match for one client's call.
 #[derive(Debug)]
 pub(in crate::serve) struct Matcher {
-    /// Numbers of the classes that agree with what came; `None` = all.
+    /// Numbers of the candidate classes; `None` = all.
     alive: Option<Vec<usize>>,
     came: Requests,
     half_closed: bool,
-    /// What the client's metadata says.
+    /// Facets of the client's metadata.
     facets: Vec<u64>,
     chosen: Option<Chosen>,
-    /// What was chosen before the client said more, and nothing had been sent of it.
+    /// An earlier choice that the client has not received anything of.
     before: Option<Place>,
 }
 
-/// A call that was chosen.
+/// A chosen call.
 #[derive(Debug)]
 struct Chosen {
     place: Place,
-    /// Its client gave up.
+    /// True when its client cancelled.
     gave_up: bool,
-    /// What was alive before, while nothing has been sent since.
+    /// The candidates before the choice, as long as nothing has been sent since.
     instead: Option<Instead>,
 }
 
-/// Numbers of the classes that agreed with what came; `None` = all.
+/// The candidates before a choice; `None` = all.
 #[derive(Debug)]
 struct Instead(Option<Vec<usize>>);
 
-/// What is to be done next.
+/// The next action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::serve) enum Choice {
-    /// This call is played.
+    /// Play this call.
     Call(Place),
-    /// More may come that decides it, and another class would be better.
+    /// Wait for more requests, which may lead to a better class.
     Wait,
-    /// No recorded call is meant.
+    /// Refuse, since no recorded call matches.
     None,
 }
 
-/// A class as it is among those that may be meant, the best first.
+/// A candidate class in the ranking, the best first.
 #[derive(Debug)]
 struct Ranked {
     number: usize,
-    /// Requests that came beyond those of its calls.
+    /// Number of requests beyond those of its calls.
     beyond: u64,
     best: Best,
 }
@@ -66,7 +66,7 @@ impl Ranked {
 }
 
 impl Matcher {
-    /// The matcher of a call that a client opened.
+    /// A matcher for a call that a client opened.
     pub(in crate::serve) fn new(facets: Vec<u64>) -> Self {
         Self {
             alive: None,
@@ -78,26 +78,26 @@ impl Matcher {
         }
     }
 
-    /// Takes the next request, by the hash of its content.
+    /// Adds the next request, by the hash of its content.
     pub(in crate::serve) fn request(&mut self, method: &Method, request: u64) {
         self.came.take(request);
         self.narrow(method);
     }
 
-    /// The client will send no more.
+    /// Notes that the client sends no more requests.
     pub(in crate::serve) fn half_close(&mut self, method: &Method) {
         self.half_closed = true;
         self.narrow(method);
     }
 
-    /// Something of what was chosen went out: it stays.
+    /// Notes that a part of the chosen call was sent: it stays.
     pub(in crate::serve) fn went_on(&mut self) {
         if let Some(chosen) = &mut self.chosen {
             chosen.instead = None;
         }
     }
 
-    /// The client has said more: leaves what agrees with it.
+    /// Narrows the candidates after a new request: leaves what agrees with it.
     fn narrow(&mut self, method: &Method) {
         self.keep_consistent(method);
         if self.is_over() || (self.half_closed && self.has_given_up()) {
@@ -126,7 +126,7 @@ impl Matcher {
         }
     }
 
-    /// Takes back what was chosen, when nothing has been sent of it.
+    /// Withdraws the choice when nothing of it has been sent.
     fn reconsider(&mut self, method: &Method) {
         let Some(Instead(instead)) = self.chosen.as_mut().and_then(|chosen| chosen.instead.take()) else {
             return;
@@ -136,7 +136,7 @@ impl Matcher {
         self.keep_consistent(method);
     }
 
-    /// Where no call had these requests, one may be meant that ended before its client had said all.
+    /// Falls back to calls that ended early, where no call had these requests.
     fn fall_back(&mut self, method: &Method) {
         let (came, facets, chosen) = (&self.came, &self.facets, &self.chosen);
         let ended = |at: &usize| {
@@ -148,7 +148,7 @@ impl Matcher {
         self.alive = Some(method.early().iter().copied().filter(ended).collect());
     }
 
-    /// What came so far, as a cause.
+    /// What has arrived so far, as a cause.
     pub(in crate::serve) const fn came(&self) -> Cause {
         Cause {
             requests: self.came.count(),
@@ -156,7 +156,7 @@ impl Matcher {
         }
     }
 
-    /// True when the client has sent what came before `after`.
+    /// True when the client has sent what `after` requires.
     pub(in crate::serve) const fn has(&self, after: Cause) -> bool {
         self.came.count() >= after.requests && (self.half_closed || !after.half_close)
     }
@@ -166,18 +166,18 @@ impl Matcher {
         self.chosen.as_ref().map(|chosen| chosen.place)
     }
 
-    /// True when the client of the call that was chosen gave up.
+    /// True when the client of the chosen call cancelled.
     pub(in crate::serve) fn has_given_up(&self) -> bool {
         self.chosen.as_ref().is_some_and(|chosen| chosen.gave_up)
     }
 
-    /// True when a call was chosen whose client gave up before it had said what this one has.
+    /// True when the client of the chosen call cancelled before it had sent what this client has sent.
     pub(in crate::serve) fn is_beyond(&self, method: &Method) -> bool {
         let mut alive = self.alive(method).filter_map(|at| method.class(at));
         self.has_given_up() && alive.any(|class| self.half_closed || class.requests.count() < self.came.count())
     }
 
-    /// True when no recorded call is meant.
+    /// True when no recorded call matches.
     pub(in crate::serve) fn is_over(&self) -> bool {
         self.alive.as_ref().is_some_and(Vec::is_empty)
     }
@@ -191,7 +191,7 @@ impl Matcher {
         self.alive.iter().flatten().copied().chain(all)
     }
 
-    /// A call that stands for all that may be meant: it sent what they agree upon at `at`.
+    /// A call that represents all candidates: it sent what they agree upon at `at`.
     pub(in crate::serve) fn representative(&self, method: &Method, at: usize) -> Option<Place> {
         let mut alive = self.alive(method).filter_map(|number| method.class(number));
         let all = self.alive.is_none();
@@ -199,8 +199,8 @@ impl Matcher {
         self.chosen().or_else(|| Some(speaks.reaching(at)))
     }
 
-    /// What all calls that may be meant sent at `at`, when it was the same. Those whose clients had given up by then agree
-    /// with whatever the others sent.
+    /// The mark at step `at`, if all candidates agree. Those whose clients had given up by then agree with whatever the
+    /// others sent.
     pub(in crate::serve) fn agreed<'a>(&self, method: &'a Method, at: usize) -> Option<&'a Mark> {
         if self.alive.is_none() {
             return method.common(at);
@@ -212,9 +212,9 @@ impl Matcher {
         marks.all(|mark| mark == Some(first)).then_some(first)
     }
 
-    /// Chooses the call that is played, because what comes at `at` differs between those that may be meant. The one that
-    /// fits what came best, then the one whose metadata agrees most, then the first of the recording; one that only waits
-    /// for what may still come is waited for unless `at_once`.
+    /// Chooses the call to play, because the candidates differ at step `at`. The one that fits what came best, then the
+    /// one whose metadata agrees most, then the first of the recording; one that only waits for what may still come is
+    /// waited for unless `at_once`.
     pub(in crate::serve) fn choose(
         &mut self,
         method: &Method,
@@ -256,7 +256,7 @@ impl Matcher {
         Choice::Call(place)
     }
 
-    /// The classes that fit what came best, in the order in which they are wanted.
+    /// The best matching classes, in order of preference.
     fn ranked(&self, method: &Method) -> Vec<Ranked> {
         let came = self.came();
         let rank = |number| {

@@ -5,21 +5,22 @@ use bytes::Bytes;
 use super::hash;
 use crate::grpc;
 
-/// Prefixes that are kept of one call. A call of more requests is told from others by its first ones, and by all together.
+/// Largest number of prefix hashes of one call. A call of more requests is told from others by its first ones, and by
+/// all together.
 const MOST_PREFIXES: usize = 1024;
 
 /// The requests that a client sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::serve) struct Requests {
-    /// The hash of the first request, of the first two, and so on.
+    /// Hashes of the first request, of the first two, and so on.
     prefixes: Vec<u64>,
-    /// The hash of all.
+    /// Hash of all requests.
     whole: u64,
     count: u64,
 }
 
 impl Requests {
-    /// Takes the next request, by the hash of its content.
+    /// Adds the next request, by the hash of its content.
     pub(in crate::serve) fn take(&mut self, request: u64) {
         self.whole = hash(&(self.whole, request));
         self.count += 1;
@@ -28,22 +29,22 @@ impl Requests {
         }
     }
 
-    /// How many there are.
+    /// Number of requests.
     pub(in crate::serve) const fn count(&self) -> u64 {
         self.count
     }
 
-    /// The hash of the first request, where there is one.
+    /// Hash of the first request, if there is one.
     pub(super) fn first(&self) -> Option<u64> {
         self.prefixes.first().copied()
     }
 
-    /// The hash of all.
+    /// Hash of all requests.
     pub(super) const fn whole(&self) -> u64 {
         self.whole
     }
 
-    /// True when these may be the beginning of `others`, or all of them.
+    /// True when these requests may be a prefix of `others`, or all of them.
     pub(super) fn begin(&self, others: &Self) -> bool {
         if self.count > others.count {
             return false;

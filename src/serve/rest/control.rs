@@ -1,4 +1,4 @@
-//! `/replay/…`: how a player is told to pause, to go on and to go elsewhere.
+//! The routes under `/replay/…`: how a player is told to pause, to go on and to go elsewhere.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::sessions::{RestSessions, Shared, refusal};
 
-/// The routes, none of which a Focus Server has.
+/// The control routes, which no Focus Server has.
 pub(super) fn routes() -> Router<Arc<RestSessions>> {
     Router::new()
         .route("/replay/status", get(answer_status))
@@ -37,7 +37,7 @@ async fn resume(State(sessions): Shared) -> Response {
     Json(sessions.state.status()).into_response()
 }
 
-/// Takes `{"offset_s": SECONDS}`, or `?offset_s=SECONDS`.
+/// Handles `{"offset_s": SECONDS}`, or `?offset_s=SECONDS`.
 async fn seek(State(sessions): Shared, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let in_query = query.iter().flat_map(|query| query.split('&'));
     let mut in_query = in_query.filter_map(|pair| pair.strip_prefix("offset_s=")?.parse::<f64>().ok());

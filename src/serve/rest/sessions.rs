@@ -1,4 +1,4 @@
-//! The jobs as REST knows them, and how each is told.
+//! The jobs of the REST side, and their addresses.
 
 use std::{
     collections::HashMap,
@@ -24,18 +24,18 @@ use crate::serve::{
     state::ServerState,
 };
 
-/// What REST knows: the jobs, and where each is served.
+/// State of the REST side: the jobs, and where each is served.
 pub(in crate::serve) struct RestSessions {
     pub(super) jobs: Vec<(Arc<Entry>, SocketAddr)>,
     next: AtomicUsize,
     scheme: &'static str,
-    /// Where REST listens.
+    /// Address on which REST listens.
     pub(super) listens_on: SocketAddr,
     pub(super) quirks: Quirks,
     pub(super) state: Arc<ServerState>,
 }
 
-/// How a handler gets at it.
+/// The shared state of the handlers.
 pub(super) type Shared = State<Arc<RestSessions>>;
 
 impl RestSessions {
@@ -64,8 +64,8 @@ impl RestSessions {
         self.jobs.iter().find(|(entry, _)| entry.job.job_id == job_id)
     }
 
-    /// The job that answers a configure request: the one that was recorded for the very same request, else each job in
-    /// turn.
+    /// Selects the job that answers a configure request: the one that was recorded for the very same request, else each
+    /// job in turn.
     pub(super) fn assign(&self, request: &Value) -> Option<&(Arc<Entry>, SocketAddr)> {
         let recorded = self
             .jobs
@@ -91,7 +91,7 @@ impl RestSessions {
         Json(body).into_response()
     }
 
-    /// A field of a request that is wrong.
+    /// The response to an invalid field.
     pub(super) fn wrong(&self, status: StatusCode, field: &str, text: &str) -> Response {
         let key = self.quirks.error_key().unwrap_or("detail");
         refusal(status, &json!({key: text, "field": field}))
@@ -111,12 +111,12 @@ impl RestSessions {
     }
 }
 
-/// A refusal of a request.
+/// The response that refuses a request.
 pub(super) fn refusal(status: StatusCode, body: &Value) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// Where the client finds the job: on the host by which it found us.
+/// The address of the job for the client: on the host by which it found us.
 fn endpoint(headers: &HeaderMap, scheme: &'static str, addr: SocketAddr) -> Endpoint {
     let host = headers
         .get(HOST)

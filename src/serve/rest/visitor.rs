@@ -1,4 +1,4 @@
-//! Who may speak to the REST side: no page of another site, whatever name it goes by.
+//! Access control of the REST side: no page of another site, whatever name it goes by.
 //!
 //! A browser names the site of a page that posts (`Origin`), so only pages of this machine may. A page whose name was
 //! pointed at this machine (DNS rebinding) asks by that name (`Host`): a server that listens on the loopback interface
@@ -14,7 +14,7 @@ use axum::http::{
 
 use crate::serve::configure::host_of;
 
-/// Why a request is refused; `None` when it is not.
+/// The reason why a request is refused; `None` when it is not.
 pub(super) fn refusal(headers: &HeaderMap, listens_on: SocketAddr) -> Option<String> {
     let text = |name| {
         headers
@@ -58,7 +58,7 @@ fn is_loopback_name(host: &str) -> bool {
     )
 }
 
-/// An address, or a name that only this machine has: no other name can be pointed here by somebody else.
+/// True for an address, or a name that only this machine has: no other name can be pointed here by somebody else.
 fn is_name_of_this_machine(host: &str) -> bool {
     is_loopback_name(host) || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }

@@ -1,4 +1,4 @@
-//! What an end on the wire means in the vocabulary.
+//! Mapping of transport ends to recorded endings.
 
 use std::error::Error as StdError;
 
@@ -14,7 +14,7 @@ use crate::{
     tap::dial::chain,
 };
 
-/// We ended the call.
+/// The ending of a call that we cancelled.
 pub(in crate::tap) fn by_us(reason: impl Into<String>) -> Ending {
     Ending::Cancelled(Cancelled {
         by: Party::Us,
@@ -24,12 +24,12 @@ pub(in crate::tap) fn by_us(reason: impl Into<String>) -> Ending {
     })
 }
 
-/// The transport ended the call.
+/// The ending of a call whose transport failed.
 pub(in crate::tap) fn broken(error: impl Into<String>) -> Ending {
     Ending::Broken(Broken::new(error))
 }
 
-/// The server's connection ended; `error` is told when the server announced nothing.
+/// The ending of a call whose connection ended; `error` is told when the server announced nothing.
 pub(in crate::tap) fn lost(error: impl Into<String>, announced: Option<&GoAway>) -> Ending {
     Ending::Broken(Broken {
         error: announced.map_or_else(|| error.into(), GoAway::told),
@@ -39,7 +39,7 @@ pub(in crate::tap) fn lost(error: impl Into<String>, announced: Option<&GoAway>)
     })
 }
 
-/// The server reset the stream with an error code of HTTP/2.
+/// The ending of a call that the server reset with an HTTP/2 error code.
 pub(in crate::tap) fn reset_by_server(reset: u32) -> Ending {
     let error = format!("the server reset the stream ({})", code::name(reset));
     if reset == code::CANCEL {
@@ -54,7 +54,7 @@ pub(in crate::tap) fn reset_by_server(reset: u32) -> Ending {
     })
 }
 
-/// The ending that an error of the transport means; `announced` is what the server said on the connection.
+/// The ending for a transport error; `announced` is what the server said on the connection.
 pub(in crate::tap) fn of_error(error: &(dyn StdError + 'static), announced: Option<&GoAway>) -> Ending {
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout) {
         return broken("the server stopped answering HTTP/2 pings");
@@ -74,8 +74,8 @@ pub(in crate::tap) fn of_error(error: &(dyn StdError + 'static), announced: Opti
     }
 }
 
-/// True when a call that failed like this before anything came has not been worked on: the stream was refused, or the
-/// connection went away under it.
+/// True when a call that failed before any data arrived was not processed: the stream was refused, or the connection
+/// went away under it.
 pub(in crate::tap) fn may_try_again(error: &(dyn StdError + 'static), ending: &Ending) -> bool {
     match find::<h2::Error>(error) {
         Some(h2) if h2.is_reset() => h2.reason() == Some(h2::Reason::REFUSED_STREAM),
@@ -83,8 +83,8 @@ pub(in crate::tap) fn may_try_again(error: &(dyn StdError + 'static), ending: &E
     }
 }
 
-/// The ending of a response whose body came to an end. A stream that a GOAWAY closes looks like that, too: hyper takes
-/// its `NO_ERROR` for the end of the body.
+/// The ending for a response whose body ended. A stream that a GOAWAY closes looks like that, too: hyper takes its
+/// `NO_ERROR` for the end of the body.
 pub(in crate::tap) fn of_trailers(
     trailers: Option<&HeaderMap>,
     headers: &HeaderMap,
@@ -116,7 +116,7 @@ pub(in crate::tap) fn of_trailers(
     }
 }
 
-/// An ending in a few words.
+/// Describes an ending in a few words.
 pub(in crate::tap) fn describe(ending: &Ending) -> String {
     match ending {
         Ending::Status(status) => format!("{}: {}", status::name(status.code), status.message),
@@ -126,7 +126,7 @@ pub(in crate::tap) fn describe(ending: &Ending) -> String {
     }
 }
 
-/// The first error of a type along the causes.
+/// Finds the first error of a type among the causes.
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {

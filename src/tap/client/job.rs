@@ -1,4 +1,4 @@
-//! A whole job: dial once, wait until it is ready, open all its streams together, wait for them all.
+//! Recording of a whole job: dial once, wait until it is ready, open all its streams together, wait for them all.
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -30,9 +30,9 @@ pub struct StreamSpec {
 /// A job to record.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Where it runs.
+    /// Address of the job.
     pub target: Target,
-    /// Its streams; they become calls 1, 2, … in this order.
+    /// Streams of the job; they become calls 1, 2, … in this order.
     pub streams: Vec<StreamSpec>,
 }
 
@@ -55,7 +55,7 @@ impl Job {
         )
     }
 
-    /// One call of any method, with its encoded request message.
+    /// A job of one call to any method, with its encoded request message.
     ///
     /// # Errors
     /// When the target is no address.
@@ -72,12 +72,12 @@ impl Job {
     }
 }
 
-/// How to record a job.
+/// Options of recording a job.
 #[derive(Debug, Clone, Default)]
 pub struct JobOptions {
-    /// How to dial; its limit also covers waiting for readiness and trying refused calls again.
+    /// Options of dialling; its limit also covers waiting for readiness and trying refused calls again.
     pub dial: DialOptions,
-    /// How readiness is asked for.
+    /// How the readiness is checked.
     pub health: HealthProbe,
     /// Limits of each call.
     pub limits: CallLimits,
@@ -85,12 +85,12 @@ pub struct JobOptions {
     pub stop: Stop,
 }
 
-/// A job that was recorded.
+/// The result of a recorded job.
 #[derive(Debug, Clone)]
 pub struct JobOutcome {
-    /// How it showed that it was ready.
+    /// How the job showed that it was ready.
     pub readiness: Readiness,
-    /// Address and port that answered.
+    /// Address and port of the peer.
     pub peer: String,
     /// True when the connection was encrypted.
     pub encrypted: bool,
@@ -98,30 +98,30 @@ pub struct JobOutcome {
     pub calls: Vec<CallOutcome>,
 }
 
-/// A job that was not recorded, because it never got as far as a call.
+/// Errors of a job that was not recorded, because no call was opened.
 #[derive(Debug, Error)]
 pub enum TapError {
-    /// No connection.
+    /// No connection was made.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// Not ready.
+    /// The job did not become ready.
     #[error(transparent)]
     Health(#[from] HealthError),
-    /// A method path is wrong.
+    /// A method path is invalid.
     #[error(transparent)]
     Method(#[from] MethodError),
-    /// The recorder takes no calls.
+    /// The recorder accepts no calls.
     #[error("could not record the job: {0}")]
     Recorder(#[from] Refused),
-    /// Told to stop before a call was opened.
+    /// The job was stopped before a call was opened.
     #[error("stopped before a call was opened: {reason}")]
     Stopped {
-        /// The reason that was given.
+        /// The given reason.
         reason: String,
     },
 }
 
-/// Records all streams of a job, and comes back when every one of them has ended.
+/// Records all streams of a job, and returns when all of them have ended.
 ///
 /// Failures of single calls are in their outcomes; an error means that no call was opened.
 pub async fn record_job(job: &Job, options: &JobOptions, recorder: &RecordingHandle) -> Result<JobOutcome, TapError> {

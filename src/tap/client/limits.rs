@@ -1,4 +1,4 @@
-//! When a call must end, and what the calls of a job share.
+//! Limits of calls, and state shared by the calls of a job.
 
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -10,20 +10,20 @@ use tokio_util::sync::CancellationToken;
 use super::CallFault;
 use crate::{grpc::DEFAULT_MAX_MESSAGE_BYTES, tap::awake::Deadline};
 
-/// When to end a call that does not end by itself. Nothing is limited by default but the size of a message.
+/// Limits at which a call is ended. Nothing is limited by default but the size of a message.
 #[derive(Debug, Clone)]
 pub struct CallLimits {
-    /// From the opening of the call to the first message.
+    /// Longest time from the opening of the call to the first message.
     pub first_frame_timeout: Option<Duration>,
-    /// Without a byte, after the first message.
+    /// Longest time without data after the first message.
     pub idle_timeout: Option<Duration>,
-    /// From the opening of the call to its end; ending by it is a success.
+    /// Longest duration of the call; ending by it is a success.
     pub duration: Option<Duration>,
-    /// Messages to record, exactly.
+    /// Exact number of messages to record.
     pub max_frames: Option<u64>,
-    /// Payload bytes to record, over all calls of a job; the message that reaches it is still recorded.
+    /// Number of payload bytes to record, over all calls of a job; the message that reaches it is still recorded.
     pub max_bytes: Option<u64>,
-    /// Largest payload accepted, in bytes. Default `DEFAULT_MAX_MESSAGE_BYTES`.
+    /// Largest accepted payload, in bytes. Default `DEFAULT_MAX_MESSAGE_BYTES`.
     pub max_message_bytes: usize,
 }
 
@@ -40,7 +40,7 @@ impl Default for CallLimits {
     }
 }
 
-/// Tells calls to stop, and why; the first reason stays. Clones are one and the same.
+/// A stop signal for calls, with a reason; the first reason stays. Clones are one and the same.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
@@ -48,13 +48,13 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// A signal that nobody has given yet.
+    /// A stop signal that has not been given.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Ends every call that listens; they are recorded as cancelled by us for this reason.
+    /// Stops all calls with this signal; they are recorded as cancelled by us for this reason.
     pub fn stop(&self, reason: impl Into<String>) {
         let _ = self.reason.set(reason.into());
         self.token.cancel();
@@ -73,19 +73,19 @@ impl Stop {
     }
 }
 
-/// What calls of one job share.
+/// State shared by the calls of one job.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
-    /// Ends all of them.
+    /// The stop signal of the job.
     pub stop: Stop,
-    /// Payload bytes recorded by all of them.
+    /// Number of payload bytes recorded by all calls.
     pub bytes: Arc<AtomicU64>,
-    /// Until when a call that was refused before anything came is tried again. Default: never again.
+    /// Time until which a call that was refused before any data arrived is retried. Default: never again.
     pub retry_until: Option<Deadline>,
 }
 
 impl Shared {
-    /// A recorder that takes nothing more ends the whole job.
+    /// Stops the whole job when the recorder accepts nothing more.
     pub(super) fn stop_for(&self, fault: &CallFault) {
         if let CallFault::Refused(refused) = fault {
             self.stop.stop(refused.to_string());

@@ -1,4 +1,4 @@
-//! What is known of a call once it has ended.
+//! The outcome of a call.
 
 use thiserror::Error;
 
@@ -8,13 +8,13 @@ use crate::{
     record::Refused,
 };
 
-/// Why a call was given up although neither the user nor the server wanted it to end.
+/// Why a call was cancelled against the wishes of user and server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CallFault {
-    /// What came is not gRPC, or a message is too large.
+    /// The data is not gRPC, or a message is too large.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// The recorder takes no more events.
+    /// The recorder accepts no more events.
     #[error("stopped the call: {0}")]
     Refused(#[from] Refused),
 }
@@ -22,36 +22,36 @@ pub enum CallFault {
 /// A call that has ended.
 #[derive(Debug, Clone)]
 pub struct CallOutcome {
-    /// Its number in the capture.
+    /// Number of the call in the capture.
     pub call: u32,
-    /// Its method path.
+    /// Method path.
     pub method: String,
-    /// How it ended, as recorded.
+    /// The recorded ending.
     pub ending: Ending,
     /// Messages received.
     pub messages: u64,
     /// Their payload bytes, as they stood on the wire.
     pub message_bytes: u64,
-    /// Messages that came in part or were refused; each is a gap in the capture.
+    /// Messages that arrived only in part or were refused; each is a gap in the capture.
     pub lost: u64,
-    /// For how long messages waited because the recorder's queue was full, which may have slowed the stream.
+    /// How long messages waited because the recorder's queue was full, which may have slowed the stream.
     pub blocked_ns: u64,
-    /// Messages that waited in a file because the recorder's queue was full.
+    /// Messages that waited in the spool file because the recorder's queue was full.
     pub spooled: u64,
-    /// When the first of them came, in nanoseconds since the capture began.
+    /// Time of the first message, in nanoseconds since the capture began.
     pub first_message_offset_ns: Option<u64>,
-    /// When the last of them came.
+    /// Time of the last message.
     pub last_message_offset_ns: Option<u64>,
-    /// When the call ended.
+    /// Time of the ending.
     pub end_offset_ns: u64,
-    /// How often it was tried again before anything came.
+    /// Number of retries before any data arrived.
     pub retries: u32,
-    /// Set when the call was given up because something is wrong on our side or on the wire.
+    /// Set when the call was cancelled because of a problem on our side or on the wire.
     pub fault: Option<CallFault>,
 }
 
 impl CallOutcome {
-    /// True when the server closed a job that had nothing more to say: not a failure.
+    /// True when the server closed an idle job: not a failure.
     #[must_use]
     pub fn is_idle_close(&self) -> bool {
         let last = self.last_message_offset_ns.unwrap_or(self.end_offset_ns);

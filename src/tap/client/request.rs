@@ -1,4 +1,4 @@
-//! The request of a call, as raw HTTP.
+//! The request of a call, sent as raw HTTP.
 
 use std::{
     collections::VecDeque,
@@ -21,14 +21,14 @@ use crate::{
     tap::dial::Connection,
 };
 
-/// A method path that cannot be called.
+/// The error for an invalid method path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("could not call {path:?}: a method is written /package.Service/Method")]
 pub struct MethodError {
     path: String,
 }
 
-/// What to call, and what to send.
+/// A call to make: method and request message.
 #[derive(Debug, Clone)]
 pub(crate) struct CallRequest {
     path: PathAndQuery,
@@ -54,7 +54,7 @@ impl CallRequest {
         })
     }
 
-    /// Says that the request itself tells the server how many frames to send.
+    /// Notes that the request tells the server how many frames to send.
     #[must_use]
     pub(crate) const fn limited_by_server(mut self) -> Self {
         self.server_limited = true;
@@ -75,7 +75,7 @@ impl CallRequest {
         self.server_limited
     }
 
-    /// The call as it is recorded; the channel adds its `user-agent` below this.
+    /// The start of the call as an event; the channel adds its `user-agent` below this.
     pub(super) fn start(&self, connection: &Connection) -> CallStart {
         CallStart {
             method: self.method().to_owned(),
@@ -100,8 +100,8 @@ impl CallRequest {
     }
 }
 
-/// The headers of a call. Only `identity` is accepted, so that what is recorded can be read without a decompressor;
-/// a server that compresses all the same is recorded as it speaks.
+/// The HTTP headers of a call. Only `identity` is accepted, so that what is recorded can be read without a
+/// decompressor; a server that compresses all the same is recorded as it speaks.
 fn headers(user: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(user.len() + 3);
     headers.insert(header::TE, HeaderValue::from_static("trailers"));

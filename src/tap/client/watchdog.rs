@@ -1,4 +1,4 @@
-//! The limits of one call, watched by one timer that is not re-armed for every message.
+//! Limits of one call, enforced by one timer that is not re-armed for every message.
 //!
 //! They count time in which this process was at work. When it has stood still, the server's silence begins again: what it
 //! sent meanwhile may wait in the socket.
@@ -17,7 +17,7 @@ use crate::{
     tap::awake::{Awake, Look},
 };
 
-/// Knows when a call must end by our own decision. Clones are one and the same.
+/// Decides when a call must be ended. Clones are one and the same.
 #[derive(Debug, Clone)]
 pub(super) struct Watchdog {
     stop: Stop,
@@ -28,7 +28,7 @@ pub(super) struct Watchdog {
     seen: Arc<Seen>,
 }
 
-/// Times in nanoseconds by the clock.
+/// Times of the last events, in nanoseconds by the clock.
 #[derive(Debug, Default)]
 struct Seen {
     opened: AtomicU64,
@@ -50,18 +50,18 @@ impl Watchdog {
         }
     }
 
-    /// The call is opened, for the first time or again.
+    /// Notes that the call is opened, for the first time or again.
     pub(super) fn opened(&self) {
         self.seen.opened.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Bytes came; answers with the time for which this process stood still before, if it did.
+    /// Notes received data; answers with the time for which this process stood still before, if it did.
     pub(super) fn progress(&self) -> Option<Duration> {
         self.seen.progress.store(self.now(), Ordering::Relaxed);
         self.clock.stood_still()
     }
 
-    /// A message is recorded; the time that took is not the server's silence.
+    /// Notes a recorded message; the time that took is not the server's silence.
     pub(super) fn message(&self) {
         self.seen.messages.store(true, Ordering::Relaxed);
         self.seen.progress.store(self.now(), Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Watchdog {
         u64::try_from(self.clock.look().now.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Waits until the call must end, and says how it ends.
+    /// Waits until the call must end, and returns its ending.
     pub(super) async fn expired(&self) -> Ending {
         loop {
             let look = self.clock.look();
@@ -95,14 +95,14 @@ impl Watchdog {
         }
     }
 
-    /// The first message may bring a nearer deadline than the one being waited for.
+    /// Wakes the wait, because the first message may bring an earlier deadline.
     fn recheck(&self, look: Look, at: Option<Duration>) -> Option<Duration> {
         let idle = self.idle.filter(|_| !self.seen.messages.load(Ordering::Relaxed));
         let first = idle.map(|idle| look.now.saturating_add(idle));
         [at, first].into_iter().flatten().min()
     }
 
-    /// The deadline that comes first, and the ending that it brings.
+    /// The earliest deadline, and its ending.
     fn next(&self, look: Look) -> Option<(Duration, Ending)> {
         let silence = |since: &AtomicU64, limit: Duration, kind: Limit| {
             let since = Duration::from_nanos(since.load(Ordering::Relaxed)).max(look.resumed);

@@ -1,43 +1,43 @@
-//! What helps when a job cannot be reached.
+//! Advice for a job that cannot be reached.
 
 use std::fmt;
 
 use crate::tap::tls::remedy::TlsAdvice;
 
-/// What helps when a job cannot be reached.
+/// Advice for a job that cannot be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DialAdvice {
-    /// Look whether the job runs on that port, or wait longer.
+    /// Check that the job runs on that port, or wait longer.
     Wait,
     /// Give a client certificate, or wait longer.
     GiveCertificateOrWait,
-    /// Do not ask for plain text, or wait longer.
+    /// Do not request plain text, or wait longer.
     DropPlaintextOrWait,
-    /// Look whether the host's name is right.
+    /// Check the host name.
     CheckName,
-    /// Look whether the path of the socket is right.
+    /// Check the path of the socket.
     CheckSocket,
-    /// Look whether the port is right.
+    /// Check the port.
     CheckPort,
-    /// Dial the port of gRPC, and not that of a web server.
+    /// Dial the gRPC port instead of that of a web server.
     DialGrpcPort,
     /// Write the target with `http://`.
     WriteHttp,
-    /// Ask for plain text, and not for TLS.
+    /// Request plain text instead of TLS.
     DropTls,
-    /// Ask for plain text.
+    /// Request plain text.
     Plaintext,
     /// Dial the job itself with TLS: a Focus Server names it `http://`.
     DialHttps,
-    /// Ask for TLS: a Focus Server does not say that the job speaks it.
+    /// Request TLS: a Focus Server does not say that the job speaks it.
     AskForTls,
-    /// Write the target with `https://`, and do not ask for plain text.
+    /// Write the target with `https://`, and do not request plain text.
     DropPlaintextAndWriteHttps,
     /// Write the target with `https://`.
     WriteHttps,
-    /// Do not ask for plain text.
+    /// Do not request plain text.
     DropPlaintext,
-    /// What helps with TLS.
+    /// The advice for a TLS failure.
     Tls(Box<TlsAdvice>),
 }
 

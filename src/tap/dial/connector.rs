@@ -1,4 +1,4 @@
-//! The stream under HTTP/2: TCP, and TLS where the route says so.
+//! Opening of the stream below HTTP/2: TCP, and TLS where the route says so.
 
 use std::{
     io,
@@ -33,13 +33,13 @@ use crate::{
     tap::tls::TlsMode,
 };
 
-/// The client's side of HTTP/2 with empty SETTINGS: enough to make a server of plain text show itself.
+/// The client preface of HTTP/2 with empty SETTINGS: enough to make a server of plain text show itself.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// How long a server has to show that it speaks plain text: it answers the preface at once.
+/// Time limit for a server to show that it speaks plain text: it answers the preface at once.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
-/// How the stream is made.
+/// How the stream is opened.
 #[derive(Clone)]
 pub(super) enum Route {
     /// TCP.
@@ -48,7 +48,7 @@ pub(super) enum Route {
     Tls {
         connector: TlsConnector,
         name: ServerName<'static>,
-        /// Nobody said that it must be TLS.
+        /// True when TLS was not requested explicitly.
         guessed: bool,
     },
 }
@@ -77,7 +77,7 @@ impl Route {
         matches!(self, Self::Tls { .. })
     }
 
-    /// True when plain text will do, once the server has shown that it speaks nothing else.
+    /// True when plain text is allowed, once the server has shown that it speaks nothing else.
     pub(super) fn may_fall_back(&self, target: &Target, options: &DialOptions) -> bool {
         let guessed = matches!(self, Self::Tls { guessed: true, .. });
         let unverified = options.tls.mode == TlsMode::Insecure && options.tls.pin_sha256.is_none();
@@ -97,12 +97,12 @@ fn host_of(authority: &str) -> Result<String, DialError> {
     Ok(parsed.host().trim_matches(['[', ']']).to_owned())
 }
 
-/// Who is at the other end of a stream.
+/// The peer of a stream.
 #[derive(Debug, Clone, Default)]
 pub(in crate::tap) struct TargetPeer {
-    /// Address and port that answered.
+    /// Address and port of the peer.
     pub(in crate::tap) address: String,
-    /// SHA-256 of the certificate that it showed, with TLS.
+    /// SHA-256 of its certificate, with TLS.
     pub(in crate::tap) certificate_sha256: Option<[u8; 32]>,
 }
 
@@ -133,7 +133,7 @@ pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stre
     }
 }
 
-/// The bare connection, and who answered.
+/// Opens the TCP or Unix connection, and returns the peer.
 async fn socket(target: &Target) -> Result<(Box<dyn Stream>, String), (io::Error, Lack)> {
     if let Some(path) = &target.unix {
         let stream = UnixStream::connect(path).await.map_err(|error| (error, Lack::Socket))?;
@@ -163,7 +163,7 @@ async fn speaks_plain_text(target: &Target) -> bool {
     matches!(timeout(PROBE_LIMIT, probe).await, Ok(Ok([0, _, _, 4, ..])))
 }
 
-/// Hands the opened stream to the channel, and opens others until it is sealed.
+/// Gives the opened stream to the channel, and opens others until it is sealed.
 pub(super) struct Connector {
     first: Option<Box<dyn Stream>>,
     route: Route,
@@ -190,7 +190,7 @@ impl Connector {
     }
 }
 
-/// A stream for the HTTP/2 library, shown to the watch.
+/// Wraps a stream for the HTTP/2 library, with the watch and the frame merger.
 fn merging(stream: Box<dyn Stream>, watch: Arc<Watch>) -> <Connector as Service<Uri>>::Response {
     let watched = Filtered::new(stream, Watching(watch));
     TokioIo::new(Filtered::new(watched, Merging::of_server()))

@@ -1,4 +1,4 @@
-//! What can go wrong while dialling, and which of it waiting cures.
+//! Errors of dialling, and whether waiting may help.
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -14,92 +14,92 @@ use crate::tap::tls::{
     remedy::{self, Address, TlsAdvice},
 };
 
-/// A job that could not be reached.
+/// Errors of a job that could not be reached.
 #[derive(Debug)]
 pub enum DialError {
-    /// The limit ran out.
+    /// The time limit was reached.
     Limit {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
         /// The limit of all attempts together.
         limit: Duration,
-        /// How many there were.
+        /// Number of attempts.
         attempts: u32,
-        /// How the last one failed.
+        /// Error of the last attempt.
         last: String,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
     /// A single attempt failed; trying again may help.
     Unreachable {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// How it failed.
+        /// The error.
         last: String,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
     /// The server's certificate was not accepted.
     Certificate {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// What the verifier says.
+        /// The verifier's error.
         reason: String,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
-    /// The server wants to know who we are.
+    /// The server requires a client certificate.
     ClientCertificate {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// The TLS alert that came.
+        /// The TLS alert.
         alert: String,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
-    /// TLS was spoken to a server of plain text.
+    /// TLS was attempted with a plain-text server.
     NeedsPlaintext {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
-    /// Plain text was spoken to a TLS server.
+    /// Plain text was attempted with a TLS server.
     NeedsTls {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
     /// The port answers, but not with HTTP/2.
     NotHttp2 {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// What it answers with.
+        /// The protocol that answers.
         what: &'static str,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
-    /// TLS failed in a way that waiting does not cure.
+    /// TLS failed, and waiting does not help.
     Tls {
-        /// What was dialled.
+        /// The dialled target.
         target: Target,
-        /// What the TLS library says.
+        /// The error of the TLS library.
         reason: String,
-        /// What to do.
+        /// The remedy.
         remedy: DialAdvice,
     },
     /// The TLS options cannot be used.
     Options(TlsError),
-    /// The authority is not one.
+    /// The authority is invalid.
     Authority {
-        /// As it was given.
+        /// The given authority.
         authority: String,
     },
 }
 
 impl DialError {
-    /// The error in one line, with what helps as `words` says it.
+    /// The error in one line, with the remedy as `words` formats it.
     pub(crate) fn told(&self, words: impl Fn(&DialAdvice) -> String) -> String {
         match self {
             Self::Limit {
@@ -165,46 +165,46 @@ impl From<TlsError> for DialError {
     }
 }
 
-/// How an attempt failed.
+/// The failure of one attempt.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Waiting may cure it.
+    /// Waiting may help.
     Again(String, Lack),
     /// The server closed the connection before HTTP/2 began; waiting may cure it.
     Closed(String),
-    /// TLS was asked for, and the server speaks plain text.
+    /// TLS was requested, and the server speaks plain text.
     PlainText,
     /// Plain text was spoken, and the server speaks TLS.
     Tls,
-    /// The port answers with something else than HTTP/2.
+    /// The port speaks another protocol than HTTP/2.
     NotHttp2(&'static str),
     /// TLS failed.
     Handshake(rustls::Error),
-    /// Nothing cures it.
+    /// Waiting does not help.
     Final(DialError),
 }
 
-/// What may be missing where waiting may help.
+/// What may be missing, where waiting may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lack {
     /// No name server knows the host.
     Name,
-    /// There is no such socket in the file system.
+    /// The socket does not exist in the file system.
     Socket,
-    /// Nobody takes the connection, or nobody answers.
+    /// The connection is refused, or nobody answers.
     Server,
 }
 
-/// An attempt that failed, as the dial goes on from it.
+/// What the dial does after a failed attempt.
 pub(super) enum Next {
-    /// It is tried again; how this one failed, and what to do about it.
+    /// It tries again; how this one failed, and what to do about it.
     Again(String, DialAdvice),
-    /// It is over.
+    /// It fails.
     Over(DialError),
 }
 
 impl Fault {
-    /// What is done next, and what is said, by what was asked for.
+    /// Decides the next step and the error text, by the requested options.
     pub(super) fn judge(self, target: &Target, options: &DialOptions, is_tls: bool) -> Next {
         let tls = &options.tls;
         let target = target.clone();
@@ -248,7 +248,7 @@ impl Fault {
     }
 }
 
-/// What answers with bytes that no protocol of ours begins with.
+/// Text for a server with an unknown protocol.
 pub(super) const FOREIGN: &str = "something else";
 
 fn needs_tls(target: &Target, options: &DialOptions) -> DialAdvice {
@@ -261,7 +261,7 @@ fn needs_tls(target: &Target, options: &DialOptions) -> DialAdvice {
     }
 }
 
-/// What a server means that closes a connection before HTTP/2 begins, and what helps. Not every one sends the TLS alert
+/// Explains a server that closes a connection before HTTP/2 begins, with the remedy. Not every one sends the TLS alert
 /// that says so.
 fn closed(text: &str, is_tls: bool, target: &Target, options: &DialOptions) -> (String, DialAdvice) {
     if is_tls {
@@ -290,7 +290,7 @@ fn closed(text: &str, is_tls: bool, target: &Target, options: &DialOptions) -> (
     (format!("{text}, as a server of TLS does {by}"), remedy)
 }
 
-/// What an error of the TLS library means.
+/// Classifies an error of the TLS library.
 fn of_tls(error: &rustls::Error, target: Target, tls: &TlsOptions) -> DialError {
     let remedy = DialAdvice::Tls(Box::new(TlsAdvice::of(error, tls, Address::Target)));
     let reason = remedy::reason(error);
@@ -316,7 +316,7 @@ fn of_tls(error: &rustls::Error, target: Target, tls: &TlsOptions) -> DialError 
     }
 }
 
-/// How a TLS error is met.
+/// The failure for a TLS error.
 pub(super) fn fault(error: &rustls::Error) -> Fault {
     match error {
         rustls::Error::InvalidMessage(_) => Fault::PlainText,
@@ -327,7 +327,7 @@ pub(super) fn fault(error: &rustls::Error) -> Fault {
     }
 }
 
-/// An error and its causes in one line, each said once.
+/// An error and its causes in one line, without repetitions.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -14,7 +14,7 @@ const RESERVED: [&str; 7] = [
     "user-agent",
 ];
 
-/// Text that is not metadata. The value is not repeated: it may be a secret.
+/// The error for invalid metadata. The value is not repeated: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("could not use the header {name:?}: {problem}; write `name: value`")]
 pub(crate) struct MetadataError {

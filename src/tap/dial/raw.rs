@@ -1,4 +1,4 @@
-//! A bare stream to a target, for a tap that speaks HTTP/2 on it itself.
+//! A raw stream to a target, for a tap that implements HTTP/2 itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,14 @@ use super::{
 };
 use crate::grpc::net::{Filtered, Stream};
 
-/// Opens streams to one target, one attempt each.
+/// Opens streams to one target, with one attempt each.
 pub(in crate::tap) struct Dialer {
     target: Target,
     options: DialOptions,
     route: Mutex<Route>,
 }
 
-/// A stream that was opened; HTTP/2 has not begun on it.
+/// An opened stream; HTTP/2 has not begun on it.
 pub(in crate::tap) struct Wire {
     pub(in crate::tap) stream: Watched<Box<dyn Stream>>,
     pub(in crate::tap) watch: Arc<Watch>,
@@ -28,11 +28,11 @@ pub(in crate::tap) struct Wire {
     pub(in crate::tap) kind: WireKind,
 }
 
-/// How a wire was opened.
+/// The kind of an opened stream.
 pub(in crate::tap) struct WireKind(Route);
 
 impl WireKind {
-    /// The scheme of requests on it.
+    /// The scheme of requests on the stream.
     pub(in crate::tap) fn scheme(&self) -> &'static str {
         if self.0.is_tls() { "https" } else { "http" }
     }
@@ -48,12 +48,12 @@ impl Dialer {
         &self.target
     }
 
-    /// The `:authority` that every request shall carry, if one was given.
+    /// The `:authority` for all requests, if one was given.
     pub(in crate::tap) fn authority(&self) -> Option<&str> {
         self.options.authority.as_deref()
     }
 
-    /// One attempt, within the connect limit.
+    /// Makes one attempt within the connect limit.
     pub(in crate::tap) async fn open(&self) -> Result<Wire, DialError> {
         let limit = self.options.connect_timeout;
         let late = || Fault::Again(format!("no answer within {limit:?}"), Lack::Server);
@@ -83,7 +83,7 @@ impl Dialer {
         }
     }
 
-    /// Says whether a target that opened its side like this speaks HTTP/2.
+    /// Decides by the server's first bytes whether it speaks HTTP/2.
     pub(in crate::tap) fn judge(&self, opening: Opening, kind: &WireKind) -> Result<(), DialError> {
         judge(opening).map_err(|fault| self.say(fault, kind.0.is_tls()))
     }

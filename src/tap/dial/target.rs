@@ -1,4 +1,4 @@
-//! What to dial.
+//! The target of a dial.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use crate::{
     transform::redact::strip_userinfo,
 };
 
-/// What the scheme of a target says about encryption.
+/// The scheme of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `http://`: plain text.
@@ -23,7 +23,7 @@ pub enum Scheme {
     Https,
 }
 
-/// A host and a port, and the scheme when one was given.
+/// The target: host and port, or a socket, with its scheme when one was given.
 ///
 /// ```
 /// use grpc_capture::tap::{Target, Scheme};
@@ -40,11 +40,11 @@ pub struct Target {
     pub port: u16,
     /// The scheme, when the target was written as a URL.
     pub scheme: Option<Scheme>,
-    /// A socket of the file system that is dialled instead of host and port.
+    /// A Unix socket that is dialled instead of host and port.
     pub unix: Option<PathBuf>,
 }
 
-/// Text that is not a target.
+/// The error for an invalid target.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "could not read the address {text:?}: {problem}; write HOST:PORT, [IPV6]:PORT, http://HOST:PORT, https://HOST:PORT, \
@@ -57,10 +57,10 @@ pub struct TargetError {
     last: &'static str,
 }
 
-/// Forms of a target that complete the list.
+/// Accepted forms of a target, for errors.
 const TARGETS: &str = ", ipv6:[ADDRESS]:PORT or unix:/PATH";
 
-/// The same for an address to listen on.
+/// Accepted forms of an address to listen on, for errors.
 const LISTENERS: &str = " or ipv6:[ADDRESS]:PORT";
 
 impl TargetError {
@@ -85,7 +85,7 @@ impl Target {
         }
     }
 
-    /// A socket of the file system.
+    /// A target that is a Unix socket.
     #[must_use]
     pub fn unix(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -107,7 +107,7 @@ impl Target {
         }
     }
 
-    /// The TLS of a stream whose address a Focus Server answered: the answer's scheme decides unless a flag does.
+    /// The TLS mode of a stream whose address came from a Focus Server: the answer's scheme decides unless a flag does.
     ///
     /// An answer without a scheme means plain text: the production server names its jobs so, and speaks no TLS there.
     /// Where TLS was asked for, the stream is tried with it first, for it may have been meant for it.
@@ -126,7 +126,7 @@ impl Target {
         }
     }
 
-    /// True when the host is this machine, judged without asking a name server.
+    /// True when the host is this machine, without asking a name server.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let name = self.host.trim_end_matches('.').to_ascii_lowercase();
@@ -160,8 +160,8 @@ impl FromStr for Target {
 
 const NO_PORT: &str = "the port is not a number from 1 to 65535";
 
-/// An address to listen on: written as a target is, port 0 for any free one, `:PORT` for all interfaces, and a port alone
-/// for this machine.
+/// Parses an address to listen on: written as a target is, port 0 for any free one, `:PORT` for all interfaces, and a
+/// port alone for this machine.
 ///
 /// # Errors
 /// When it is no address, its host is not known, or it names a socket of the file system.
@@ -188,14 +188,14 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
     first.copied().ok_or_else(|| fail("the host is not known"))
 }
 
-/// What is before the address, and what it means.
+/// The address without its scheme, and the scheme's meaning.
 enum Form<'a> {
     /// Host and port, and what the scheme says about encryption.
     Host(Option<Scheme>, &'a str),
     Unix(&'a str),
 }
 
-/// Takes the scheme off: those of URLs, and those of gRPC's name resolution.
+/// Removes the scheme: those of URLs, and those of gRPC's name resolution.
 fn form(text: &str) -> Result<Form<'_>, &'static str> {
     let Some((scheme, rest)) = text.split_once(':') else {
         return Ok(Form::Host(None, text));
@@ -224,7 +224,7 @@ fn form(text: &str) -> Result<Form<'_>, &'static str> {
     }
 }
 
-/// A target, whose port may be 0.
+/// Parses a target, whose port may be 0.
 fn parse(text: &str) -> Result<Target, TargetError> {
     let fail = |problem| TargetError::new(text, problem);
     let (scheme, rest) = match form(text.trim()).map_err(fail)? {
@@ -267,7 +267,7 @@ fn parse(text: &str) -> Result<Target, TargetError> {
     })
 }
 
-/// Host and port, brackets taken off.
+/// Splits host and port, without brackets.
 fn split_host(text: &str) -> Option<(&str, Option<&str>)> {
     if let Some(inner) = text.strip_prefix('[') {
         let (host, after) = inner.split_once(']')?;

@@ -25,34 +25,35 @@ use crate::{
     model::event::GoAway,
 };
 
-/// Bytes of a GOAWAY payload that are kept: last stream, error code, and as much debug data as says something.
+/// Number of bytes that are kept of a GOAWAY payload: last stream, error code, and as much debug data as says
+/// something.
 const GOAWAY_BYTES: usize = 8 + 1024;
 
-/// How a server opened its side of the connection.
+/// The server's first bytes on a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Opening {
-    /// Nothing came yet.
+    /// Nothing arrived yet.
     Waiting,
-    /// SETTINGS came: this is HTTP/2.
+    /// SETTINGS arrived: this is HTTP/2.
     Http2,
-    /// A TLS record came.
+    /// A TLS record arrived.
     Tls,
-    /// HTTP/1 came.
+    /// HTTP/1 arrived.
     Http1,
-    /// Something else came.
+    /// Another protocol arrived.
     Foreign,
-    /// The connection ended before anything came.
+    /// The connection ended before any data arrived.
     Closed,
-    /// Reading failed before anything came: the text, and what TLS says about it.
+    /// Reading failed before any data arrived: the text, and what TLS says about it.
     Failed(String, Option<rustls::Error>),
 }
 
-/// Cuts the frame headers out of the bytes a server sends.
+/// Extracts the frame headers from the bytes of a server.
 #[derive(Debug, Default)]
 struct Frames {
-    /// The head of a frame as far as it has come, and what is kept of a GOAWAY.
+    /// The incomplete head of a frame, and the kept part of a GOAWAY.
     held: Vec<u8>,
-    /// Payload bytes to pass over before the next header.
+    /// Number of payload bytes to skip before the next header.
     skip: usize,
     opened: bool,
     off: bool,
@@ -60,7 +61,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// Takes the next bytes; answers with the opening when these bytes decide it.
+    /// Adds the next bytes; answers with the opening when these bytes decide it.
     fn feed(&mut self, mut bytes: &[u8]) -> Option<Opening> {
         let mut opening = None;
         while !self.off {
@@ -84,7 +85,7 @@ impl Frames {
         opening
     }
 
-    /// What the first bytes are, once enough of them came.
+    /// Classifies the first bytes, once there are enough.
     fn first(&self) -> Option<Opening> {
         if let [0x14..=0x17, 0x03, ..] = self.held[..] {
             return Some(Opening::Tls);
@@ -97,7 +98,7 @@ impl Frames {
         }
     }
 
-    /// Acts once a header, or the start of a GOAWAY behind it, is complete.
+    /// Handles a complete header, or the start of a GOAWAY after it.
     fn step(&mut self) {
         let Some((head, payload)) = self.held.split_first_chunk::<HEAD_BYTES>() else {
             return;
@@ -119,7 +120,7 @@ impl Frames {
     }
 }
 
-/// What was seen on the newest connection of a channel.
+/// Observations on the newest connection of a channel.
 #[derive(Debug)]
 pub(crate) struct Watch {
     frames: Mutex<Frames>,
@@ -138,12 +139,12 @@ impl Watch {
         })
     }
 
-    /// The server showed a certificate with this digest, or none.
+    /// Notes the digest of the server's certificate, or that it showed none.
     pub(crate) fn showed(&self, certificate_sha256: Option<[u8; 32]>) {
         *self.certificate_sha256.lock().unwrap_or_else(PoisonError::into_inner) = certificate_sha256;
     }
 
-    /// SHA-256 of the certificate that the server showed.
+    /// SHA-256 of the server's certificate.
     pub(crate) fn certificate_sha256(&self) -> Option<[u8; 32]> {
         *self.certificate_sha256.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,12 +154,12 @@ impl Watch {
         self.goaway.borrow().clone()
     }
 
-    /// How the server opened its side, as far as it has.
+    /// The server's first bytes so far.
     pub(crate) fn now(&self) -> Opening {
         self.opening.borrow().clone()
     }
 
-    /// Waits until the server said something, or hung up.
+    /// Waits for the server's first bytes, or for the end of the connection.
     pub(crate) async fn opened(&self) -> Opening {
         let mut opening = self.opening.subscribe();
         match opening.wait_for(|opening| *opening != Opening::Waiting).await {
@@ -167,7 +168,7 @@ impl Watch {
         }
     }
 
-    /// Forgets what was seen, because a new connection begins.
+    /// Forgets all observations, because a new connection begins.
     pub(crate) fn reset(&self) {
         *self.frames.lock().unwrap_or_else(PoisonError::into_inner) = Frames::default();
         self.opening.send_replace(Opening::Waiting);
@@ -191,7 +192,7 @@ impl Watch {
         }
     }
 
-    /// The connection ended; it counts only when nothing had come before.
+    /// Notes the end of the connection; it counts only when nothing had come before.
     fn end(&self, opening: Opening) {
         self.opening.send_if_modified(|now| {
             let first = *now == Opening::Waiting;
@@ -203,15 +204,15 @@ impl Watch {
     }
 }
 
-/// What TLS says about an I/O error.
+/// The TLS error within an I/O error.
 pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// A connection whose incoming bytes are shown to a [`Watch`] and passed on untouched.
+/// A connection whose incoming bytes are shown to a [`Watch`] and passed on unchanged.
 pub(crate) type Watched<S> = Filtered<S, Watching>;
 
-/// Shows what is read to a [`Watch`].
+/// A read filter that shows the bytes to a [`Watch`].
 pub(crate) struct Watching(pub(crate) Arc<Watch>);
 
 impl ReadFilter for Watching {

@@ -1,4 +1,4 @@
-//! Memory for header fields that cost their sender next to nothing: all connections of a proxy share it.
+//! A memory limit for header fields that cost their sender almost nothing: all connections of a proxy share it.
 //!
 //! A field of the table is one byte on the wire and up to 4 kB in memory and in the capture. Ordinary calls repeat few of them
 //! ([`fields`](super::fields) says how many each may have in any case); a client that repeats one a thousand times must not fill
@@ -6,21 +6,21 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// What may be kept at once, 16 MiB: eight blocks of the largest kind.
+/// Largest amount of memory, 16 MiB: eight blocks of the largest kind.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
-/// What is allowed again in a second, 8 MiB: 2,000 calls with a token of 8 kB each, or 5,000 with the largest that a table of
-/// the usual size holds.
+/// Amount that is released per second, 8 MiB: 2,000 calls with a token of 8 kB each, or 5,000 with the largest that a
+/// table of the usual size holds.
 const BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
 const SECOND_NS: u128 = 1_000_000_000;
 
-/// What may still be kept.
+/// The remaining allowance.
 #[derive(Debug)]
 pub(super) struct Allowance(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     left: u64,
-    /// When it was last added to, in nanoseconds since the capture began.
+    /// Time of the last release, in nanoseconds since the capture began.
     at_ns: u64,
 }
 
@@ -34,7 +34,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// Takes `bytes` of it; false, and nothing taken, when there are not as many left.
+    /// Takes `bytes` from the allowance; false, and nothing taken, when there are not as many left.
     pub(super) fn take(&self, bytes: usize, now_ns: u64) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = now_ns.saturating_sub(state.at_ns);

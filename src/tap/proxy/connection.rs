@@ -1,4 +1,4 @@
-//! One client connection and the one to the target behind it.
+//! A client connection, and the connection to the target behind it.
 //!
 //! They belong together: the target is dialled before a byte of the client's is passed on, so that a client finds a target
 //! that is not there as it would without us, and when one of them ends, the other is closed once everything that came
@@ -27,20 +27,20 @@ use crate::{
     tap::dial::{Dialer, TargetPeer, Wire, watch::Opening},
 };
 
-/// What is read of a client whose target cannot be reached: the calls that it began are recorded.
+/// Number of bytes read from a client whose target cannot be reached: the calls that it began are recorded.
 const MOST_UNSENT: usize = 1024 * 1024;
 
-/// A client that was accepted.
+/// An accepted client connection.
 pub(super) struct Accepted {
     pub(super) stream: Box<dyn Stream>,
     pub(super) from: SocketAddr,
-    /// The number of its connection, counted from 1.
+    /// Number of the connection, counted from 1.
     pub(super) number: u32,
-    /// The scheme that it speaks.
+    /// Scheme of the connection.
     pub(super) scheme: &'static str,
 }
 
-/// Serves one client to its end.
+/// Serves one client until it disconnects.
 pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, client: Accepted) {
     let Accepted {
         stream: mut client,
@@ -84,7 +84,7 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, client: Accepted) 
     carry(&hub, &dialer, &session, client, first, wire, scheme).await;
 }
 
-/// Passes everything on until both connections have ended.
+/// Forwards everything until both connections have ended.
 async fn carry(
     hub: &Hub,
     dialer: &Dialer,
@@ -153,7 +153,7 @@ async fn carry(
     session.close();
 }
 
-/// Records the calls that a client began before it could learn that the target is not there.
+/// Records the calls that a client started before it could learn that the target is unreachable.
 async fn record_unsent(session: &Session, first: Bytes, client: &mut Box<dyn Stream>, error: String) {
     let mut bytes = BytesMut::from(&first[..]);
     let mut part = vec![0; 16 * 1024];

@@ -1,4 +1,4 @@
-//! What the end of a proxied call means in the vocabulary.
+//! Mapping of the end of a proxied call to a recorded ending.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use crate::{
     tap::client::ending::{broken, by_us, lost, reset_by_server},
 };
 
-/// A client's clock began before its request reached us, so that its reset may come a little before our clock says that
-/// the deadline has passed: by an eighth of it, and never more than this.
+/// Tolerance by which a client's deadline may pass before our clock says so, since its clock started earlier: by an
+/// eighth of it, and never more than this.
 const MOST_EARLY: Duration = Duration::from_millis(100);
-/// How a side of a call ended that was not in order.
+/// How one side of a call broke off.
 #[derive(Debug)]
 pub(super) enum Cut {
-    /// The client reset the stream, or went away.
+    /// The client reset the stream, or disconnected.
     Client(Leaving),
-    /// The target reset the stream, or went away.
+    /// The target reset the stream, or disconnected.
     Target(Leaving),
-    /// We were told to stop.
+    /// The proxy was stopped.
     Us(String),
-    /// How it ended is not known: what the target says of it cannot be read, and why.
+    /// The ending is unknown: what the target says of it cannot be read, and why.
     Unknown(String),
 }
 
-/// How a side left.
+/// How a side left the call.
 #[derive(Debug)]
 pub(super) enum Leaving {
     /// It reset the stream with this error code.
     Reset(u32),
     /// Its connection ended: what the socket said.
     Gone(String),
-    /// It will not work on the stream, and said so by GOAWAY.
+    /// It refused the stream by a GOAWAY.
     Refused,
-    /// It was never reached, and why.
+    /// It could not be reached, for this reason.
     Unreached(String),
 }
 
 impl Cut {
-    /// True when the side that sent an unfinished message broke off, so that the message is lost.
+    /// True when the sender of an unfinished message broke off, so that the message is lost.
     pub(super) const fn loses_answer(&self) -> bool {
         match self {
             Self::Target(Leaving::Reset(code)) => *code != CANCEL,
@@ -84,7 +84,7 @@ pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, announ
     }
 }
 
-/// The deadline, once it has passed.
+/// The deadline, if it has passed.
 fn passed(elapsed: Duration, timeout: Option<Duration>) -> Option<Duration> {
     timeout.filter(|timeout| elapsed + (*timeout / 8).min(MOST_EARLY) >= *timeout)
 }

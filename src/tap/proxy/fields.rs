@@ -1,4 +1,4 @@
-//! The header fields of a request, an answer or trailers, out of the frames that carried them.
+//! The header fields of requests, answers and trailers, decoded from their frames.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use thiserror::Error;
@@ -11,27 +11,27 @@ use crate::{
     model::event::Metadata,
 };
 
-/// Metadata of one block that is recorded, 2 MiB: servers of the field send up to 1 MB. More is passed on.
+/// Largest recorded metadata of one block, 2 MiB: servers of the field send up to 1 MB. More is passed on.
 const MAX_METADATA_BYTES: usize = 2 * 1024 * 1024;
-/// What a field costs in memory besides its bytes.
+/// Memory of a field besides its bytes.
 const FIELD_BYTES: usize = 96;
-/// Metadata of each block that is recorded whatever it came from, 4 KiB: the fields that an ordinary call repeats, a token
-/// among them.
+/// Metadata of each block that is recorded without an allowance, 4 KiB: the fields that an ordinary call repeats, a
+/// token among them.
 const FREE_BYTES: usize = 4 * 1024;
-/// A block may be this many times as large as its bytes on the wire, before it must be allowed: no code is shorter than 5 bits
-/// a byte, so that only what the table repeats is larger.
+/// Largest ratio of a block to its bytes on the wire without an allowance: no code is shorter than 5 bits a byte, so
+/// that only what the table repeats is larger.
 const FREE_EXPANSION: usize = 2;
-/// Most that a field which tells what a call is, or how it ended, may have and is kept in any case.
+/// Largest field that describes a call or its ending and is kept in any case.
 const MAX_ESSENTIAL_BYTES: usize = 8 * 1024;
-/// Fields of a block that is written again, 16 MiB: the longest list of fields that the larger of the gRPC libraries take.
+/// Largest rewritten block, 16 MiB: the longest list of fields that the larger of the gRPC libraries take.
 const MAX_WRITTEN_BYTES: usize = 16 * 1024 * 1024;
-/// Payload of the frames that we write, the least that every HTTP/2 side takes.
+/// Payload size of rewritten frames, the smallest that every HTTP/2 side accepts.
 const WRITTEN_BYTES: usize = 16 * 1024;
 
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
-/// Fields that tell what a call is, and how it ended.
+/// Names of fields that describe a call or its ending.
 const ESSENTIAL: [&[u8]; 10] = [
     b":method",
     b":scheme",
@@ -45,7 +45,7 @@ const ESSENTIAL: [&[u8]; 10] = [
     b"grpc-message",
 ];
 
-/// Header blocks that cannot be followed.
+/// Errors of header blocks that cannot be followed.
 #[derive(Debug, Error)]
 pub(super) enum BlockError {
     #[error("header blocks cannot be read: {0}")]
@@ -60,7 +60,7 @@ pub(super) enum BlockError {
     TooLargeToWrite,
 }
 
-/// A header block that was decoded.
+/// The fields of a decoded header block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) method: String,
@@ -68,20 +68,20 @@ pub(super) struct Fields {
     pub(super) authority: Option<String>,
     pub(super) path: String,
     pub(super) status: Option<u16>,
-    /// All but the pseudo-header fields, in wire order.
+    /// All fields except pseudo-header fields, in wire order.
     pub(super) metadata: Metadata,
-    /// Fields beyond the limits, which are not kept.
+    /// Number of fields beyond the limits, which are dropped.
     pub(super) left_out: u64,
-    /// What is kept, and how much of it needs not be allowed.
+    /// Size of the kept fields, and how much of it needs no allowance.
     bytes: usize,
     free: usize,
-    /// A bit for each of [`ESSENTIAL`] that has come.
+    /// One bit for each of [`ESSENTIAL`] that has occurred.
     essential: u16,
 }
 
 impl Fields {
-    /// Takes a field; false when it is left out. `allow` is asked for memory that the sender has not paid for with bytes of
-    /// its own.
+    /// Adds a field; false when it is left out. `allow` is asked for memory that the sender has not paid for with bytes
+    /// of its own.
     fn take(&mut self, name: &[u8], value: &[u8], allow: &impl Fn(usize) -> bool) -> bool {
         if !self.keeps(name, value, allow) {
             self.left_out += 1;
@@ -120,31 +120,31 @@ impl Fields {
         true
     }
 
-    /// The authority that was asked for: of HTTP/2, else of the field that HTTP/1 has for it.
+    /// The requested authority: of HTTP/2, else of the field that HTTP/1 has for it.
     pub(super) fn authority(&self) -> &str {
         let host = || self.metadata.get_text("host");
         self.authority.as_deref().or_else(host).unwrap_or_default()
     }
 }
 
-/// A block whose frames have all come.
+/// A complete block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) stream: u32,
-    /// Its stream ends with it.
+    /// True when the stream ends with the block.
     pub(super) end: bool,
-    /// It announces a stream of the server's, which is no call.
+    /// True when the block announces a pushed stream, which is no call.
     pub(super) promise: bool,
     pub(super) fields: Fields,
-    /// All but the pseudo-header fields, encoded again where that is wanted; none is left out.
+    /// The rewritten fields without pseudo-header fields, if rewriting is on; none is left out.
     written: Vec<u8>,
 }
 
-/// A block whose last frame has not come.
+/// A block whose last frame has not arrived.
 #[derive(Debug)]
 struct Open {
     head: Head,
-    /// The beginning of a field.
+    /// The beginning of an incomplete field.
     rest: BytesMut,
     fields: Fields,
     written: Vec<u8>,
@@ -164,18 +164,18 @@ impl Open {
     }
 }
 
-/// Decodes the frames of header blocks as they come: one direction of a connection. However long a block is, what does not
-/// belong to the capture is not held.
+/// Decodes the frames of header blocks as they arrive: one direction of a connection. However long a block is, what
+/// does not belong to the capture is not held.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     decoder: Decoder,
     open: Option<Open>,
-    /// Blocks are written again.
+    /// True when blocks are rewritten.
     writes: bool,
 }
 
 impl Blocks {
-    /// Of a direction whose blocks are written again, or are not.
+    /// A decoder for a direction with or without rewriting.
     pub(super) fn new(writes: bool) -> Self {
         Self {
             writes,
@@ -183,8 +183,8 @@ impl Blocks {
         }
     }
 
-    /// Takes a frame of a block; the block, when it is whole. `allow` is asked for memory for fields that cost their sender
-    /// next to nothing.
+    /// Adds a frame of a block; the block, when it is whole. `allow` is asked for memory for fields that cost their
+    /// sender next to nothing.
     pub(super) fn take(
         &mut self,
         head: Head,
@@ -253,16 +253,16 @@ impl Blocks {
     }
 }
 
-/// How requests are addressed again on their way to the target.
+/// Rewrites the authority of requests on their way to the target.
 #[derive(Debug, Clone)]
 pub(super) struct Readdress {
-    /// The authority of every request; `None` = as it came.
+    /// Authority for every request; `None` = as it came.
     pub(super) authority: Option<String>,
     pub(super) scheme: &'static str,
 }
 
 impl Readdress {
-    /// The frames of a client's block with the new address; the fields after it are as they came.
+    /// The frames of a client's block with the new authority; the fields after it are as they came.
     pub(super) fn frames(&self, block: &Block) -> Bytes {
         let Fields {
             method, scheme, path, ..
@@ -286,7 +286,7 @@ impl Readdress {
     }
 }
 
-/// HEADERS, and CONTINUATION where one frame does not do.
+/// Writes a HEADERS frame, and CONTINUATION frames where one is not enough.
 fn write(stream: u32, end: bool, encoded: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
     let parts = encoded.len().div_ceil(WRITTEN_BYTES).max(1);
@@ -378,7 +378,7 @@ mod tests {
         );
     }
 
-    /// A block of one large entry of the table, named again and again.
+    /// A block that refers to one large table entry again and again.
     fn bomb(times: usize) -> Vec<u8> {
         let mut encoded = block("x-a", b"1");
         encoded.extend([0x40, 1, b'a', 0x7f, 0xa1, 0x1e]);

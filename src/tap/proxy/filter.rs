@@ -1,9 +1,9 @@
-//! Which calls are recorded.
+//! The filter of the calls to record.
 
 use wildmatch::WildMatch;
 
-/// Method paths by pattern: `*` stands for any characters, `?` for one. Without a pattern every method is meant. The first
-/// slash may be left out, and a dot stand before the method.
+/// A filter of methods by patterns of their paths: `*` stands for any characters, `?` for one. Without a pattern every
+/// method is meant. The first slash may be left out, and a dot stand before the method.
 ///
 /// ```
 /// use grpc_capture::tap::MethodFilter;
@@ -19,7 +19,7 @@ pub struct MethodFilter {
 }
 
 impl MethodFilter {
-    /// Methods that fit one of these patterns.
+    /// A filter for methods that match one of these patterns.
     #[must_use]
     pub fn new<T: Into<String>>(patterns: impl IntoIterator<Item = T>) -> Self {
         let mut all = Vec::new();
@@ -34,7 +34,7 @@ impl MethodFilter {
         Self { patterns: all }
     }
 
-    /// True when calls of `method` (`/package.Service/Method`) are meant.
+    /// True when calls of `method` (`/package.Service/Method`) pass the filter.
     #[must_use]
     pub fn admits(&self, method: &str) -> bool {
         let bare = method.strip_prefix('/').unwrap_or(method);

@@ -1,4 +1,4 @@
-//! One port for clients, and the target behind it.
+//! One listening port for clients, with its target.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::{
     tap::dial::Dialer,
 };
 
-/// How long connections may take to close once their calls were recorded to their ends.
+/// Time for connections to close after their calls were recorded to the end.
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// A port that is open.
+/// An open port.
 pub(super) struct Front {
     pub(super) listener: TcpListener,
     pub(super) dialer: Arc<Dialer>,
@@ -27,7 +27,7 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Serves it until the hub stops.
+    /// Serves the port until the hub stops.
     pub(super) async fn serve(self, hub: Arc<Hub>) {
         let Self { listener, dialer, tls } = self;
         let connections = accept_each(listener, hub.stop.stopped(), |stream, from| {
@@ -49,7 +49,7 @@ impl Front {
     }
 }
 
-/// Lets connections come to their ends for a while.
+/// Waits a while for connections to end.
 pub(super) async fn close(mut connections: JoinSet<()>) {
     let _ = timeout(CLOSING, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;

@@ -1,4 +1,4 @@
-//! The first bytes of a client: HTTP/2, or something that is told what this port is for.
+//! Detection of a client's protocol by its first bytes: HTTP/2, or something that is told what this port is for.
 
 use std::time::Duration;
 
@@ -10,33 +10,34 @@ use tokio::{
 
 use crate::grpc::net::FIRST_WORD;
 
-/// The first bytes of an HTTP/2 client's preface; no method of HTTP/1 begins so.
+/// First bytes of an HTTP/2 client's preface; no method of HTTP/1 begins so.
 const HTTP2: &[u8; 3] = b"PRI";
 /// First byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// How long a client that was refused may take to read why.
+/// Time for a refused client to read the reason.
 const LINGER: Duration = Duration::from_secs(2);
-/// What is read of a refused client's request, so that closing does not reset the connection under our answer.
+/// Number of bytes read of a refused client's request, so that closing does not reset the connection before our answer
+/// is read.
 const UNREAD_BYTES: u64 = 64 * 1024;
 
-/// What a client of HTTP/1 is told.
+/// The body of the answer to an HTTP/1 client.
 const HTTP1_BODY: &str = "This is the gRPC port of a recording proxy: it takes HTTP/2 only (prior knowledge, or TLS with \
                           ALPN h2). For the REST side of a Focus Server use the proxy's REST address.\n";
 
-/// What a client began with.
+/// The protocol of a client.
 pub(super) enum Greeting {
     /// HTTP/2; these bytes of it were read.
     Http2(Bytes),
     /// HTTP/1.
     Http1,
-    /// Something else, which is how it is called.
+    /// Another protocol, by name.
     Other(&'static str),
-    /// Nothing: it went away again.
+    /// No data: it went away again.
     Silent,
 }
 
-/// Reads the first bytes.
+/// Reads the first bytes and detects the protocol.
 pub(super) async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Greeting {
     let mut first = [0; HTTP2.len()];
     match timeout(FIRST_WORD, stream.read_exact(&mut first)).await {
@@ -53,7 +54,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> 
     }
 }
 
-/// Tells a client of HTTP/1 what this port is for.
+/// Answers an HTTP/1 client with the purpose of this port.
 pub(super) async fn answer_http1(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let answer = format!(
         "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: \

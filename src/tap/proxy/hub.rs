@@ -1,4 +1,4 @@
-//! What all connections of a proxy share: where calls go, where they are recorded, and what became of them.
+//! State shared by all connections of a proxy: where calls go, where they are recorded, and what became of them.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -14,17 +14,17 @@ use crate::{
     tap::client::Stop,
 };
 
-/// Endings that are kept one by one: enough to read, whatever comes after them is counted.
+/// Largest number of endings that are kept: enough to read, whatever comes after them is counted.
 const ENDINGS_KEPT: usize = 1000;
 
 /// A proxied call that has ended.
 #[derive(Debug, Clone)]
 pub struct CallEnd {
-    /// Its number in the capture.
+    /// Number of the call in the capture.
     pub call: u32,
-    /// Its method path.
+    /// Method path.
     pub method: String,
-    /// How it ended, as recorded.
+    /// The recorded ending.
     pub ending: Ending,
     /// Messages from the client.
     pub messages_sent: u64,
@@ -32,36 +32,38 @@ pub struct CallEnd {
     pub messages_received: u64,
     /// Payload bytes of both, as they stood on the wire.
     pub message_bytes: u64,
-    /// Messages that came in part only or were too large to record; each is a gap in the capture.
+    /// Messages that arrived only in part or were too large to record; each is a gap in the capture.
     pub lost: u64,
-    /// When it ended, in nanoseconds since the capture began.
+    /// Time of the ending, in nanoseconds since the capture began.
     pub end_offset_ns: u64,
 }
 
-/// What became of the calls that went through a proxy.
+/// The outcome of a proxy's calls.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyOutcome {
-    /// Client connections that were taken.
+    /// Number of accepted client connections.
     pub connections: u64,
     /// Calls that ended and were recorded.
     pub calls: u64,
-    /// The first thousand of them, in the order of their endings.
+    /// The first thousand of these calls, in the order of their endings.
     pub endings: Vec<CallEnd>,
     /// Messages that could not be recorded; each is a gap in the capture.
     pub lost: u64,
-    /// Requests that were forwarded and not recorded, because they are no gRPC.
+    /// Requests that were forwarded and not recorded, because they are not gRPC.
     pub not_grpc: u64,
-    /// Calls that were forwarded and not recorded, because their methods were not asked for.
+    /// Calls that were forwarded and not recorded, because the filter excludes their methods.
     pub filtered: u64,
-    /// Connections that were passed on and could not be followed to their ends, because header blocks could not be read.
+    /// Connections that were forwarded and could not be followed to their ends, because header blocks could not be
+    /// decoded.
     pub lost_connections: u64,
     /// Calls that were forwarded and not recorded, because they came on such a connection.
     pub unrecorded_calls: u64,
-    /// Metadata fields that were forwarded and not recorded, because their calls, or all calls together, had too much.
+    /// Metadata fields that were forwarded and not recorded, because their call, or all calls together, exceeded a
+    /// limit.
     pub unrecorded_fields: u64,
 }
 
-/// Shared by all connections and calls.
+/// State shared by all connections and calls.
 pub(super) struct Hub {
     pub(super) recorder: Option<RecordingHandle>,
     pub(super) max_message_bytes: usize,
@@ -73,7 +75,7 @@ pub(super) struct Hub {
     allowance: Allowance,
     bytes: AtomicU64,
     refused: AtomicBool,
-    /// How the target could not be reached the last time.
+    /// Why the target was unreachable the last time.
     unreachable: Mutex<Option<String>>,
 }
 
@@ -114,7 +116,7 @@ impl Hub {
         }
     }
 
-    /// A request was forwarded that is no gRPC.
+    /// Counts a forwarded request that is not gRPC.
     pub(super) fn not_grpc(&self, what: &str) {
         let mut outcome = self.outcome();
         outcome.not_grpc += 1;
@@ -134,25 +136,25 @@ impl Hub {
         wanted
     }
 
-    /// Whether this many bytes of metadata that cost their sender nothing are kept.
+    /// Whether the limits allow to keep this many bytes of metadata that cost their sender nothing.
     pub(super) fn allows(&self, bytes: usize) -> bool {
         let recorder = self.recorder.as_ref();
         recorder.is_some_and(|recorder| self.allowance.take(bytes, recorder.now()))
     }
 
-    /// A connection cannot be followed any further.
+    /// Counts a connection that cannot be followed any further.
     pub(super) fn lost_connection(&self, text: String) {
         tracing::error!("{text}");
         self.outcome().lost_connections += 1;
         self.failed(text);
     }
 
-    /// A call is not recorded, because its connection can no longer be followed.
+    /// Counts a call that is not recorded, because its connection can no longer be followed.
     pub(super) fn unrecorded_call(&self) {
         self.outcome().unrecorded_calls += 1;
     }
 
-    /// Metadata fields of a call are not recorded.
+    /// Counts metadata fields that are not recorded.
     pub(super) fn unrecorded_fields(&self, call: u32, fields: u64) {
         let mut outcome = self.outcome();
         let first = outcome.unrecorded_fields == 0;
@@ -168,7 +170,7 @@ impl Hub {
         }
     }
 
-    /// Bytes of a message were recorded.
+    /// Counts recorded bytes of a message.
     pub(super) fn recorded(&self, bytes: u64) {
         let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if let Some(max) = self.max_bytes.filter(|max| total >= *max) {
@@ -176,7 +178,7 @@ impl Hub {
         }
     }
 
-    /// The recorder took something not. What has ended well is no failure; all else is said once, and loudly.
+    /// Notes that the recorder refused an event. What has ended well is no failure; all else is said once, and loudly.
     pub(super) fn refused(&self, why: Refused) {
         let fails = matches!(why, Refused::SinkFailed | Refused::Overflow);
         if fails && !self.refused.swap(true, Ordering::Relaxed) {
@@ -184,7 +186,7 @@ impl Hub {
         }
     }
 
-    /// The target could not be reached: said once for each way in which it fails.
+    /// Notes that the target could not be reached: said once for each way in which it fails.
     pub(super) fn unreachable(&self, error: &str) {
         let mut last = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_deref() != Some(error) {
@@ -194,12 +196,12 @@ impl Hub {
         }
     }
 
-    /// The target was reached.
+    /// Notes that the target was reached.
     pub(super) fn reached(&self) {
         *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// An exchange that the REST side has seen, without the secrets in it.
+    /// Records an exchange of the REST side, without its secrets.
     pub(super) fn exchange(&self, headers: &HeaderMap, text: &str) {
         let Some(recorder) = &self.recorder else { return };
         let secrets = recorder.secrets();
@@ -211,14 +213,14 @@ impl Hub {
         }
     }
 
-    /// Says in the capture that it lacks something.
+    /// Notes in the capture that data is missing.
     pub(super) fn failed(&self, text: String) {
         if let Some(recorder) = &self.recorder {
             let _ = recorder.note(FAILURE_AUTHOR, text);
         }
     }
 
-    /// Adds a remark of ours to the capture.
+    /// Adds a remark of the recorder to the capture.
     pub(super) fn note(&self, text: String) {
         if let Some(recorder) = &self.recorder {
             let _ = recorder.note("recorder", text);

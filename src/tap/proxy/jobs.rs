@@ -1,4 +1,4 @@
-//! Jobs that the REST side answered: each has a port of ours.
+//! Jobs in the responses of the REST side: each has a port of ours.
 
 use std::{collections::HashMap, io, net::IpAddr, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     tap::dial::{self, DialError, DialOptions, Dialer, Fallback, Target},
 };
 
-/// The ports of the jobs that are known.
+/// The known jobs and their ports.
 pub(super) struct Jobs {
     known: Mutex<HashMap<Endpoint, u16>>,
     listen: IpAddr,
@@ -24,7 +24,7 @@ pub(super) struct Jobs {
     opened: mpsc::UnboundedSender<Front>,
 }
 
-/// A job that got no port.
+/// The error for a job without a port.
 #[derive(Debug, Error)]
 pub(super) enum NoPort {
     #[error("no port could be opened for it: {0}")]
@@ -34,7 +34,7 @@ pub(super) enum NoPort {
 }
 
 impl Jobs {
-    /// Ports are opened on the address `listen`, and handed to `opened` to be served.
+    /// Opens ports on the address `listen`, and passes them to `opened`, which serves them.
     pub(super) fn new(
         listen: IpAddr,
         dial: DialOptions,
@@ -50,12 +50,12 @@ impl Jobs {
         }
     }
 
-    /// The address of ours, unless it is any.
+    /// Our IP address, unless we listen on all addresses.
     pub(super) fn ip(&self) -> Option<IpAddr> {
         (!self.listen.is_unspecified()).then_some(self.listen)
     }
 
-    /// Our address of a job, for a client that finds us as `host`; a job that is new gets a port.
+    /// Our address of a job, for a client that reaches us as `host`; a job that is new gets a port.
     pub(super) async fn ours(&self, job: &Endpoint, host: &str) -> Result<Endpoint, NoPort> {
         let mut known = self.known.lock().await;
         let port = if let Some(port) = known.get(job) {

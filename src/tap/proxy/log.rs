@@ -1,4 +1,4 @@
-//! What is recorded of one call, from its start to its one ending.
+//! The recorder of one proxied call, from its start to its ending.
 
 use std::{
     sync::{
@@ -31,7 +31,7 @@ pub(super) fn wanted(hub: &Hub, request: &Fields) -> Option<String> {
     hub.wants(method).then(|| method.to_owned())
 }
 
-/// A call in the recorder.
+/// A call that is being recorded.
 pub(super) struct Log {
     hub: Arc<Hub>,
     pub(super) recorder: CallRecorder,
@@ -106,7 +106,7 @@ impl Log {
         self.keep(self.recorder.gap(gap));
     }
 
-    /// Says how many metadata fields are not recorded.
+    /// Adds a note with the number of metadata fields that are not recorded.
     pub(super) fn left_out(&self, fields: u64) {
         if fields > 0 {
             let text = format!(
@@ -117,12 +117,12 @@ impl Log {
         }
     }
 
-    /// Records that the client will send no more.
+    /// Records the half-close of the client.
     pub(super) fn half_close(&self) {
         self.keep(self.recorder.half_close());
     }
 
-    /// Records the ending that `cut` means.
+    /// Records the ending for `cut`.
     pub(super) fn cut(&self, cut: &Cut, announced: Option<&GoAway>) {
         let now = self.hub.recorder.as_ref().map_or(0, RecordingHandle::now);
         let elapsed = Duration::from_nanos(now.saturating_sub(self.started_ns));

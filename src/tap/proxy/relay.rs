@@ -1,4 +1,4 @@
-//! Passes the bytes of one connection on, in both directions, and shows them to the session before they go.
+//! Forwards the bytes of one connection in both directions, and shows them to the session first.
 //!
 //! Nothing between the two sides is ours: settings, windows, pings, resets and goodbyes are those that the sides send each
 //! other, in the frames that they were sent in. So a client learns of its server what it would learn without us, when it
@@ -27,50 +27,50 @@ use crate::{
     model::event::{Direction, GoAway},
 };
 
-/// What one read takes at least and at most. Between them it follows what comes: a connection that is idle holds little,
-/// and one that is busy costs few calls of the system.
+/// Smallest and largest size of a read. Between them it follows what comes: a connection that is idle holds little, and
+/// one that is busy costs few calls of the system.
 const LEAST_READ: usize = 4 * 1024;
 const MOST_READ: usize = 256 * 1024;
-/// How long one side may take to close, once the other has.
+/// Time for one side to close after the other has.
 const LINGER: Duration = Duration::from_secs(10);
-/// How long a frame that has begun may take to come to its end when we are to stop.
+/// Time for a started frame to be completed when the proxy is stopped.
 const LAST_FRAME: Duration = Duration::from_millis(500);
 
-/// One direction: from the client, or from the target.
+/// One direction of a connection: from the client, or from the target.
 pub(super) struct Flow<R, W> {
     pub(super) from: Direction,
     pub(super) reader: R,
     pub(super) writer: W,
-    /// Bytes that were read already.
+    /// Bytes that have been read already.
     pub(super) first: Bytes,
-    /// How requests are addressed; `None` = as they came.
+    /// Rewrites the authority of requests; `None` = as they came.
     pub(super) readdress: Option<Readdress>,
 }
 
-/// What both directions of a connection share.
+/// State shared by both directions of a connection.
 pub(super) struct Shared<'a> {
     pub(super) session: &'a Session,
-    /// The streams that ran then.
+    /// The streams that were running when the proxy was stopped.
     pub(super) stopped: OnceCell<Vec<u32>>,
-    /// One direction has come to its end.
+    /// Cancelled when one direction has ended.
     pub(super) over: CancellationToken,
 }
 
 impl Shared<'_> {
-    /// The streams that ran when we were told to stop; the first who asks records their endings.
+    /// The streams that were running when the proxy was stopped; the first who asks records their endings.
     async fn stopped(&self, reason: &str) -> &[u32] {
         let cut = Cut::Us(reason.to_owned());
         self.stopped.get_or_init(|| self.session.over(&cut)).await
     }
 }
 
-/// Reads the frames of one direction.
+/// Parses the frames of one direction.
 struct Listener {
     from: Direction,
     frames: FrameReader,
     blocks: Blocks,
     readdress: Option<Readdress>,
-    /// False once the header blocks cannot be read any further.
+    /// False once the header blocks cannot be decoded any further.
     on: bool,
 }
 
@@ -88,7 +88,7 @@ impl Listener {
         }
     }
 
-    /// Shows `chunk` to the session, and adds what is to be passed on to `out`.
+    /// Shows `chunk` to the session, and adds the bytes to forward to `out`.
     async fn take(&mut self, session: &Session, chunk: Bytes, out: &mut Vec<Bytes>) -> io::Result<()> {
         self.push(chunk, out);
         while self.step(session, out).await? {}
@@ -102,8 +102,8 @@ impl Listener {
         self.frames.push(chunk);
     }
 
-    /// Shows what was pushed to the session. True when it stops halfway, because enough was added to `out`: a request that is
-    /// addressed again may be far larger than it came.
+    /// Shows the added bytes to the session. True when it stops halfway, because enough was added to `out`: a request
+    /// that is addressed again may be far larger than it came.
     async fn step(&mut self, session: &Session, out: &mut Vec<Bytes>) -> io::Result<bool> {
         while let Some(item) = self.frames.next() {
             if let Err(error) = self.item(session, item, out).await {
@@ -161,7 +161,7 @@ impl Listener {
         Ok(())
     }
 
-    /// A block that cannot be read: its first frame says of which stream it is, and whether that ends.
+    /// Handles a block that cannot be decoded: its first frame says of which stream it is, and whether that ends.
     fn unread(&self, session: &Session, head: Head) {
         if self.from == Direction::Sent {
             session.unread(head.stream, head.kind == kind::HEADERS && head.ends_stream());
@@ -191,13 +191,13 @@ impl Listener {
     }
 }
 
-/// Shows what a client sent to the session, and passes nothing on.
+/// Shows a client's bytes to the session without forwarding them.
 pub(super) async fn listen(session: &Session, bytes: Bytes) {
     let mut listener = Listener::new(Direction::Sent, None);
     let _ = listener.take(session, bytes, &mut Vec::new()).await;
 }
 
-/// Carries one direction to its end. `opened` looks at the first bytes before they go.
+/// Forwards one direction until it ends. `opened` looks at the first bytes before they go.
 pub(super) async fn carry<R, W>(
     flow: Flow<R, W>,
     shared: &Shared<'_>,
@@ -314,7 +314,8 @@ async fn run<R, W>(
     }
 }
 
-/// We were told to stop: the frame that has begun goes to its end, and a reset of each call follows it.
+/// Ends the direction when the proxy is stopped: the frame that has begun goes to its end, and a reset of each call
+/// follows it.
 async fn end<R, W>(listener: &mut Listener, shared: &Shared<'_>, reader: &mut R, writer: &mut W, reason: &str)
 where
     R: AsyncRead + Unpin,

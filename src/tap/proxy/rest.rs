@@ -1,4 +1,4 @@
-//! The REST side: every request goes to the Focus Server behind us, and jobs that it answers are found through us.
+//! The REST proxy: every request goes to the Focus Server behind us, and jobs that it answers are found through us.
 //!
 //! A `POST` creates a job that nothing can cancel, so no request is ever sent twice.
 
@@ -20,11 +20,12 @@ use crate::{
     model::text::without_mark,
 };
 
-/// Largest configure request and answer: a thousand times what they are, and a bound on what a client makes us hold.
+/// Largest body of a configure request or response: a thousand times what they are, and a bound on what a client makes
+/// us hold.
 const MAX_BODY: usize = MAX_BODY_BYTES;
 
-/// Headers that speak of one connection and not of the message (RFC 9110, 7.6.1), `Host`, which is the target's own, and
-/// `Expect`, which the server that reads the body has answered.
+/// Headers of a connection rather than a message (RFC 9110, 7.6.1), `Host`, which is the target's own, and `Expect`,
+/// which the server that reads the body has answered.
 const OF_THE_CONNECTION: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -38,21 +39,21 @@ const OF_THE_CONNECTION: [HeaderName; 10] = [
     header::EXPECT,
 ];
 
-/// What the connections of the REST side share.
+/// State shared by the connections of the REST side.
 pub(super) struct Rest {
     pub(super) hub: Arc<Hub>,
     pub(super) server: Upstream,
     pub(super) jobs: Jobs,
 }
 
-/// What a request is to us.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     /// It creates or changes a job: recorded, and its answer gets our address.
     Configure,
     /// It asks about a job: its answer gets our address.
     Metadata,
-    /// It only passes.
+    /// Anything else, which is only forwarded.
     Other,
 }
 
@@ -68,7 +69,7 @@ impl Route {
     }
 }
 
-/// Why there is no answer of the target's.
+/// Why the target did not answer.
 struct NoAnswer {
     status: StatusCode,
     text: String,
@@ -81,7 +82,7 @@ impl NoAnswer {
 }
 
 impl Rest {
-    /// Answers a request that came in at the address `local` of ours.
+    /// Answers a request that arrived at our address `local`.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>, local: IpAddr) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let route = Route::of(&method, &path);
@@ -104,7 +105,7 @@ impl Rest {
         })
     }
 
-    /// Passes a request on, and its answer back, as they come.
+    /// Forwards a request and its response as they arrive.
     async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
         let (parts, body) = request.into_parts();
         let body = if body.is_end_stream() { empty() } else { streamed(body) };
@@ -115,7 +116,7 @@ impl Rest {
         Ok(response)
     }
 
-    /// Passes on what speaks of a job, and answers with our address of it.
+    /// Forwards a request about a job, and replaces the job's address in the response by ours.
     async fn job(&self, request: Request<Incoming>, route: Route, local: IpAddr) -> Result<Response<Body>, NoAnswer> {
         let (parts, body) = request.into_parts();
         let said = Limited::new(body, MAX_BODY).collect().await;
@@ -176,7 +177,7 @@ impl Rest {
         Ok((answer, body.to_bytes()))
     }
 
-    /// The answer with our address of its job; as it is when it tells none, or when we have none to give.
+    /// Replaces the job's address in the response by ours; as it is when it tells none, or when we have none to give.
     async fn readdress(&self, body: Bytes, ours: &str, note: &mut Map<String, Value>) -> Bytes {
         let Ok(text) = std::str::from_utf8(without_mark(&body)) else {
             return body;
@@ -206,7 +207,7 @@ impl Rest {
         }
     }
 
-    /// The name by which the client finds us.
+    /// The host by which the client reaches us.
     fn ours(&self, headers: &HeaderMap, local: IpAddr) -> String {
         if let Some(ip) = self.jobs.ip() {
             return ip.to_string();
@@ -230,7 +231,7 @@ impl Rest {
     }
 }
 
-/// The headers that go on to the other side.
+/// The headers to forward.
 fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
     for named in headers.get_all(header::CONNECTION) {
@@ -247,7 +248,7 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// A body in a note: text as it is, other bytes in base64.
+/// Adds a body to a note: text as it is, other bytes in base64.
 fn insert(note: &mut Map<String, Value>, name: &str, body: &Bytes) {
     use base64::Engine as _;
     if let Ok(text) = std::str::from_utf8(body) {

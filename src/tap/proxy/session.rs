@@ -1,4 +1,4 @@
-//! What is recorded of one connection: its frames in, the events of its calls out.
+//! The recorder of one connection: its frames in, the events of its calls out.
 //!
 //! The two directions are read by two tasks. What they share is here: the calls that run, and what the target announced.
 //! What a side did is recorded before the other side can learn of it, so that the order of the capture is an order in
@@ -31,7 +31,7 @@ use crate::{
     tap::{client::ending::of_trailers, dial::TargetPeer},
 };
 
-/// A call that runs.
+/// A running call.
 struct Call {
     log: Log,
     sent: tokio::sync::Mutex<Tape>,
@@ -39,11 +39,11 @@ struct Call {
     progress: Mutex<Progress>,
 }
 
-/// How far a call has come.
+/// Progress of a call.
 #[derive(Debug, Default)]
 struct Progress {
     half_closed: bool,
-    /// The head of the answer.
+    /// Head of the answer.
     answer: Option<Arc<Head>>,
     ended: bool,
 }
@@ -52,7 +52,7 @@ struct Progress {
 #[derive(Debug)]
 struct Head {
     headers: HeaderMap,
-    /// The status of an answer that is no gRPC.
+    /// Status of an answer that is not gRPC.
     foreign: Option<Status>,
 }
 
@@ -67,7 +67,7 @@ impl Call {
         }
     }
 
-    /// What comes of the call from here on is not recorded.
+    /// Stops recording the call.
     fn lose(&self, why: &(dyn std::error::Error + Sync)) {
         self.log.gap(Gap {
             direction: Direction::Received,
@@ -76,7 +76,7 @@ impl Call {
         });
     }
 
-    /// True for the first ending, which is the one.
+    /// True for the first ending, which is the one that counts.
     fn ends(&self) -> bool {
         !std::mem::replace(&mut self.progress().ended, true)
     }
@@ -95,7 +95,7 @@ impl Call {
         self.log.cut(cut, goaway);
     }
 
-    /// The answer came to its end.
+    /// Ends the answer.
     async fn answered(&self, trailers: Option<Fields>, head: &Head, announced: Option<&GoAway>) {
         if !self.ends() {
             return;
@@ -119,21 +119,22 @@ impl Call {
 /// The calls of one connection.
 pub(super) struct Session {
     hub: Arc<Hub>,
-    /// The target.
+    /// The target's address.
     peer: TargetPeer,
-    /// The client's connection, counted from 1.
+    /// Number of the client's connection, counted from 1.
     connection: u32,
     calls: Mutex<HashMap<u32, Arc<Call>>>,
     goaway: Mutex<Option<GoAway>>,
     lost: Lost,
 }
 
-/// What cannot be followed any further of a connection.
+/// The parts of a connection that can no longer be followed.
 #[derive(Debug, Default)]
 struct Lost {
-    /// The target's header blocks.
+    /// True for the target's header blocks.
     answers: AtomicBool,
-    /// Calls that are not recorded, because their blocks or their answers could not be read, and the stream of the last.
+    /// Number of calls that are not recorded, because their blocks or answers could not be decoded, and the stream of
+    /// the last one.
     calls: AtomicU64,
     last_stream: AtomicU32,
 }
@@ -158,7 +159,7 @@ impl Session {
         self.calls().get(&stream).map(Arc::clone)
     }
 
-    /// Whether this many bytes of metadata that cost their sender nothing are kept.
+    /// Whether the limits allow to keep this many bytes of metadata that cost their sender nothing.
     pub(super) fn allows(&self, bytes: usize) -> bool {
         self.hub.allows(bytes)
     }
@@ -167,7 +168,7 @@ impl Session {
         self.goaway.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The client sent a block: a request, or trailers.
+    /// Handles a header block of the client: a request, or trailers.
     pub(super) async fn request(&self, block: Block) {
         let call = match self.call(block.stream) {
             Some(call) => call,
@@ -211,7 +212,7 @@ impl Session {
         call.half_close();
     }
 
-    /// The target sent a block: the head of an answer, or trailers.
+    /// Handles a header block of the target: the head of an answer, or trailers.
     pub(super) async fn answer(&self, mut block: Block) {
         let Some(call) = self.call(block.stream) else { return };
         let goaway = self.goaway();
@@ -261,7 +262,7 @@ impl Session {
         self.calls().remove(&block.stream);
     }
 
-    /// A side sent bytes of a call, and ended its direction with them or not.
+    /// Handles data of one side, and the end of its direction.
     pub(super) async fn data(&self, from: Direction, stream: u32, data: &Bytes, end: bool) {
         let Some(call) = self.call(stream) else { return };
         let recorded = match from {
@@ -297,7 +298,7 @@ impl Session {
         }
     }
 
-    /// A side reset a stream.
+    /// Handles a reset of the stream by one side.
     pub(super) async fn reset(&self, from: Direction, stream: u32, code: u32) {
         let removed = self.calls().remove(&stream);
         let Some(call) = removed else { return };
@@ -308,7 +309,7 @@ impl Session {
         call.cut(&cut, self.goaway().as_ref()).await;
     }
 
-    /// The target said goodbye: calls that it will not work on end here.
+    /// Handles a GOAWAY of the target: calls that it will not work on end here.
     pub(super) async fn goodbye(&self, goaway: GoAway) {
         let last = goaway.last_stream;
         tracing::debug!(last, code = goaway.code, "the target sent GOAWAY");
@@ -323,7 +324,8 @@ impl Session {
         self.cut_all(refused, &Cut::Target(Leaving::Refused)).await;
     }
 
-    /// A connection is over, or we were told to stop: so are its calls. Answers with their streams.
+    /// Ends the calls when a connection has ended or the proxy is stopped. Answers with their
+    /// streams.
     pub(super) async fn over(&self, cut: &Cut) -> Vec<u32> {
         let running: Vec<_> = self.calls().drain().collect();
         self.cut_all(running, cut).await
@@ -338,7 +340,7 @@ impl Session {
         calls.into_iter().map(|(stream, _)| stream).collect()
     }
 
-    /// Header blocks of one direction cannot be read any further: everything is passed on.
+    /// Notes that the header blocks of one direction can no longer be decoded: everything is passed on.
     ///
     /// Calls that the client begins from here on are not known. Those that run go on: their messages are in frames of their
     /// own. When it is the target's blocks, neither how calls end is known, nor what their messages are.
@@ -359,7 +361,7 @@ impl Session {
         }
     }
 
-    /// How the calls that run will end, and what comes of them, cannot be known.
+    /// Gives up the running calls, whose further course and endings cannot be known.
     pub(super) async fn give_up(&self, why: &(dyn std::error::Error + Sync)) {
         let running: Vec<_> = self.calls().drain().collect();
         for (_, call) in &running {
@@ -368,7 +370,7 @@ impl Session {
         self.cut_all(running, &unknown(why)).await;
     }
 
-    /// The client sent the first frame of a block that cannot be read.
+    /// Handles the first frame of a client's block that cannot be decoded.
     pub(super) fn unread(&self, stream: u32, end: bool) {
         match self.call(stream) {
             Some(call) if end => call.half_close(),
@@ -377,7 +379,7 @@ impl Session {
         }
     }
 
-    /// A call is not recorded, because this connection can no longer be followed.
+    /// Counts a call that is not recorded, because the connection can no longer be followed.
     fn unrecorded(&self, stream: u32) {
         // A stream is counted once, and clients number theirs upwards.
         if self.lost.last_stream.fetch_max(stream, Ordering::Relaxed) < stream {
@@ -386,7 +388,7 @@ impl Session {
         }
     }
 
-    /// The connection is over: what is not known of it is said in the capture.
+    /// Ends the connection: what is not known of it is said in the capture.
     pub(super) fn close(&self) {
         let calls = self.lost.calls.load(Ordering::Relaxed);
         if calls > 0 {

@@ -1,4 +1,4 @@
-//! What is recorded of one direction of a call: messages cut out of the bytes that pass by.
+//! The recorder of one direction of a call: messages cut out of the bytes that pass by.
 
 use bytes::Bytes;
 
@@ -17,16 +17,16 @@ pub(super) struct Tape {
     direction: Direction,
     deframer: Deframer,
     on: bool,
-    /// A message was too large, and stderr tells of it.
+    /// True when a warning about a large message was printed.
     warned: bool,
 }
 
-/// What an unfinished message at the end of a direction means.
+/// The meaning of an unfinished message at the end of a direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfinished {
-    /// The side that sent it broke off: the message is lost.
+    /// Its sender broke off: the message is lost.
     Lost,
-    /// Someone gave the call up: the message never came to be.
+    /// The call was cancelled: the message never came to be.
     GivenUp,
 }
 
@@ -40,7 +40,7 @@ impl Tape {
         }
     }
 
-    /// Records the messages that `chunk` completes. It waits only for room in the recorder's queue.
+    /// Records the messages that end in `chunk`. It waits only for room in the recorder's queue.
     pub(super) async fn look(&mut self, log: &Log, chunk: &Bytes) {
         if !self.on {
             return;
@@ -71,7 +71,7 @@ impl Tape {
         }
     }
 
-    /// The direction has come to its end.
+    /// Ends the direction.
     pub(super) fn end(&mut self, log: &Log, unfinished: Unfinished) {
         if !self.on {
             return;

@@ -21,25 +21,26 @@ use crate::{
     },
 };
 
-/// The content of a request or an answer, as it comes.
+/// The body of a request or a response, as it arrives.
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn StdError + Send + Sync>>;
 
-/// No content.
+/// An empty body.
 pub(super) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A content that is known.
+/// A body in memory.
 pub(super) fn full(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A content that comes piece by piece.
+/// A body that arrives in pieces.
 pub(super) fn streamed(content: Incoming) -> Body {
     content.map_err(Into::into).boxed_unsync()
 }
 
-/// The Focus Server that requests go to. None is ever sent twice, and no redirect is followed: that is its client's matter.
+/// The Focus Server to which requests are forwarded. None is ever sent twice, and no redirect is followed: that is its
+/// client's matter.
 pub(super) struct Upstream {
     base: Url,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -47,7 +48,7 @@ pub(super) struct Upstream {
 }
 
 impl Upstream {
-    /// The server at the address `target`.
+    /// A client of the server at the address `target`.
     pub(super) fn new(target: &str, dial: &DialOptions) -> Result<Self, RestError> {
         let base = base(target)?;
         let tls = if base.scheme() == "https" {
@@ -66,7 +67,7 @@ impl Upstream {
         })
     }
 
-    /// Its address.
+    /// Address of the server.
     pub(super) const fn base(&self) -> &Url {
         &self.base
     }
@@ -102,7 +103,7 @@ impl Upstream {
         sender.send_request(request).await.map_err(failed)
     }
 
-    /// What is asked of the server: the path and the query as they came, below its own path.
+    /// The path of a request below the server's address: the path and the query as they came, below its own path.
     fn below(&self, uri: &Uri) -> Result<Uri, String> {
         let asked = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let path = format!("{}{asked}", self.base.path().trim_end_matches('/'));
@@ -118,7 +119,7 @@ impl Upstream {
         HeaderValue::from_str(&host).map_err(|error| format!("{host}: {error}"))
     }
 
-    /// The name and the password that stand in the address.
+    /// User name and password in the address.
     fn login(&self) -> Option<HeaderValue> {
         let (name, password) = (self.base.username(), self.base.password());
         if name.is_empty() && password.is_none() {

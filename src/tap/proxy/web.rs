@@ -1,4 +1,4 @@
-//! The port of the REST side.
+//! The listening port of the REST side.
 
 use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc};
 

@@ -1,14 +1,14 @@
-//! What an answer says: a body one can use, or a refusal.
+//! Reading of a response: a body one can use, or a refusal.
 
 use serde_json::Value;
 
 use super::RestError;
 use crate::das::focus::{BodyError, error_text, parse_body, refusal};
 
-/// Characters of a foreign body that an error quotes.
+/// Number of characters quoted from an unknown body.
 const QUOTED_CHARS: usize = 200;
 
-/// An answer as it came.
+/// A response as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) url: String,
@@ -19,7 +19,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// True for a 404 that says no more than that: not a Focus Server's "nothing found", but a path nobody serves.
+    /// True for a plain 404: not a Focus Server's "nothing found", but a path nobody serves.
     pub(super) fn route_is_missing(&self) -> bool {
         let says_nothing = |reason: String| {
             let words = reason.to_ascii_lowercase();
@@ -36,7 +36,7 @@ impl Answer {
         self.status == 404 && self.reason().is_none_or(says_nothing)
     }
 
-    /// The JSON object of a success, or what the server refuses.
+    /// The JSON object of a success, or the server's refusal.
     pub(super) fn response(self) -> Result<Value, RestError> {
         self.accepted()?;
         let object = match parse_body(&self.body) {
@@ -67,7 +67,7 @@ impl Answer {
         }
     }
 
-    /// A success, whatever its body, unless that says otherwise.
+    /// Accepts a success with any body, unless the body reports an error.
     pub(super) fn acknowledged(self) -> Result<(), RestError> {
         self.accepted()?;
         let body = parse_body(&self.body).unwrap_or_default();
@@ -104,7 +104,7 @@ impl Answer {
         }
     }
 
-    /// Why the server refuses, in its own words: from JSON, or from a plain line of text.
+    /// The reason of a refusal in the server's words: from JSON, or from a plain line of text.
     fn reason(&self) -> Option<String> {
         match parse_body(&self.body) {
             Ok(Value::String(text)) => Some(text),
@@ -113,7 +113,7 @@ impl Answer {
         }
     }
 
-    /// The body's beginning in one line; `None` when it is empty.
+    /// The beginning of the body in one line; `None` when it is empty.
     fn quoted(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.body);
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

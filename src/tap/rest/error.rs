@@ -1,18 +1,18 @@
-//! Why a Focus Server could not be asked, or what it refused.
+//! Errors of REST requests to a Focus Server.
 
 use std::{error::Error, fmt, time::Duration};
 
 use crate::tap::tls::{TlsError, remedy::TlsAdvice};
 
-/// A request that did not lead to an answer one can use.
+/// Errors of REST requests to a Focus Server.
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
-    /// The server's address cannot be read.
+    /// The server's address is invalid.
     #[error("`{url}` is no server address: {problem}; write it like https://host/focus-server/")]
     Url {
-        /// What was given.
+        /// The given address.
         url: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The TLS options cannot be used.
@@ -24,99 +24,99 @@ pub enum RestError {
     /// No connection was made within the limit; no request was sent.
     #[error("could not connect to {url} within {limit:?}: {reason}; is the server running, and the address right?")]
     NotConnected {
-        /// Where to.
+        /// URL of the server.
         url: String,
-        /// How long it was tried.
+        /// Time limit of the attempts.
         limit: Duration,
-        /// What the last attempt said.
+        /// Error of the last attempt.
         reason: String,
     },
     /// The TLS handshake failed.
     #[error("could not agree on TLS with {url}: {reason}; {remedy}")]
     Handshake {
-        /// With whom.
+        /// URL of the server.
         url: String,
-        /// What failed.
+        /// The error.
         reason: String,
-        /// What to do.
+        /// The remedy.
         remedy: TlsAdvice,
     },
     /// The port speaks another protocol; no job was created.
     #[error("{url} speaks {what}; no job was created: {remedy}")]
     OtherProtocol {
-        /// Who was asked.
+        /// URL of the server.
         url: String,
-        /// What it speaks.
+        /// The protocol of the port.
         what: &'static str,
-        /// What to do.
+        /// The remedy.
         remedy: RestAdvice,
     },
-    /// The request was sent, or may have been, and no whole answer came.
+    /// The request was sent, or may have been, and no complete response came.
     #[error("{method} {url} was sent and no whole answer came: {reason}; {remedy}")]
     NoAnswer {
         /// GET or POST.
         method: String,
-        /// Where to.
+        /// URL of the request.
         url: String,
-        /// What happened.
+        /// The error.
         reason: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// The system is not ready for live jobs; none was created.
+    /// The server is not ready for live jobs; none was created.
     #[error("{url} answered 503: {reason}; no job was created, try again when the interrogator delivers data")]
     WaitingForFiber {
-        /// Who answered.
+        /// URL of the request.
         url: String,
-        /// What the server says.
+        /// The server's message.
         reason: String,
     },
-    /// The server refuses, with a reason; the status is 200 when it said so inside a success.
+    /// The server refused the request, with a reason; the status is 200 when it said so inside a success.
     #[error("{url} answered {status}: {reason}{}", remedy(*status, reason))]
     Refused {
-        /// Who answered.
+        /// URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
-        /// What the server says.
+        /// The server's message.
         reason: String,
     },
-    /// The route is neither under the address nor under the usual prefix.
+    /// The route exists neither under the address nor under the usual prefix.
     #[error("neither {first} nor {second} is there (404); is this a Focus Server, and its path prefix right?")]
     NoRoute {
-        /// Tried first.
+        /// The URL that was tried first.
         first: String,
-        /// Tried then.
+        /// The URL that was tried second.
         second: String,
     },
-    /// The server sends elsewhere; requests that create jobs do not follow.
+    /// The server redirects; requests that create jobs do not follow.
     #[error("{url} answered {status} and sends to `{location}`; give that server's address instead")]
     Redirected {
-        /// Who answered.
+        /// URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
-        /// Where to.
+        /// Target of the redirect.
         location: String,
     },
-    /// A success whose body is no JSON object.
+    /// The body of a success is not a JSON object.
     #[error("{url} answered {status} with a body that is no JSON object: {body}; is this a Focus Server?")]
     NotJson {
-        /// Who answered.
+        /// URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
-        /// The body's beginning.
+        /// Beginning of the body.
         body: String,
     },
 }
 
-/// What helps when a port speaks another protocol than REST.
+/// Advice when a port does not speak REST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestAdvice {
-    /// Dial the port as one of gRPC in plain text.
+    /// Dial the port as gRPC in plain text.
     DialPlaintext,
-    /// Dial the port as one of gRPC.
+    /// Dial the port as gRPC.
     Dial,
     /// Write the URL with `https://`.
     WriteHttps,
@@ -146,7 +146,7 @@ fn remedy(status: u16, reason: &str) -> &'static str {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error with its causes, in one line.
 pub(in crate::tap) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! What a port speaks that does not answer a request of REST.
+//! Detection of the protocol of a port that does not answer a REST request.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::{RestError, error::RestAdvice};
 use crate::tap::dial::{self, DialError, DialOptions, Target};
 use crate::tap::tls::{TlsMode, TlsOptions};
 
-/// How long a port has to show what it speaks: it opens its side at once.
+/// Time limit for the detection: it opens its side at once.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What a port turned out to speak.
+/// The detected protocol of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spoken {
     /// gRPC in plain text.
@@ -27,7 +27,7 @@ pub(super) enum Spoken {
     Tls,
 }
 
-/// Asks the port of an address; `None` where it shows nothing that explains why REST had no answer.
+/// Detects the protocol of the port of an address; `None` where it shows nothing that explains why REST had no answer.
 pub(super) async fn of(url: &Url) -> Option<Spoken> {
     let host = url.host_str()?.trim_matches(['[', ']']);
     let target = Target::new(host, url.port_or_known_default()?);
@@ -57,7 +57,7 @@ pub(super) async fn of(url: &Url) -> Option<Spoken> {
     }
 }
 
-/// True when the port answers a plain request of HTTP/1.
+/// True when the port answers a plain HTTP/1 request.
 async fn speaks_http1(target: &Target) -> bool {
     const REQUEST: &[u8] = b"HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let answer = async {

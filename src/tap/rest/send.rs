@@ -1,4 +1,4 @@
-//! One request, sent once: again only while no connection was made.
+//! Sending of one request: again only while no connection was made.
 
 use std::error::Error;
 
@@ -17,7 +17,7 @@ use crate::{
 use super::{FocusClient, RestError, answer::Answer, error::chain, pauses::pauses, probe};
 
 impl FocusClient {
-    /// Sends until a connection is made or the limit is out, and reads the answer.
+    /// Sends the request, with retries until a connection is made or the limit expires, and reads the response.
     pub(super) async fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Answer, RestError> {
         let limit = self.limits.connect;
         let until = Deadline::after(limit);
@@ -72,7 +72,7 @@ impl FocusClient {
     }
 }
 
-/// Whether a handshake that failed like this may have met a gRPC port, in plain text or with no other protocol.
+/// Whether a handshake with this error may have met a gRPC port, in plain text or without HTTP/1.
 const fn may_speak_grpc(error: &rustls::Error) -> bool {
     use rustls::AlertDescription::NoApplicationProtocol;
     matches!(
@@ -140,7 +140,7 @@ fn remedy(method: &Method) -> &'static str {
     }
 }
 
-/// The address without a password.
+/// The URL without its password.
 fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // An address that cannot have a password has none to hide.

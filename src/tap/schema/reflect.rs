@@ -1,4 +1,4 @@
-//! Asking a server for its schema: `grpc.reflection.v1`, then `v1alpha`.
+//! The client of server reflection: `grpc.reflection.v1`, then `v1alpha`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,26 +23,27 @@ use crate::{
     tap::dial::{Connection, DialError, DialOptions, Target, dial},
 };
 
-/// The method in its two versions; their messages are the same on the wire.
+/// Paths of the two versions of the method; their messages are the same on the wire.
 const METHODS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
-/// Bytes of one answer: most clients take 4 MiB. Its parts take 12 times as much as they are decoded, when they are empty.
+/// Largest response in bytes: most clients take 4 MiB. Its parts take 12 times as much as they are decoded, when they
+/// are empty.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
-/// Services that are asked for.
+/// Largest number of services that are requested.
 const MAX_SERVICES: usize = 1000;
 
-/// A server that did not tell its schema.
+/// Errors of server reflection.
 #[derive(Debug, Error)]
 pub(crate) enum ReflectError {
-    /// No connection.
+    /// No connection was made.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// It has no reflection.
+    /// The server does not implement reflection.
     #[error("the server offers no reflection")]
     Unimplemented,
-    /// It refused.
+    /// The server refused the request.
     #[error("the server's reflection answered {code}: {message}")]
     Refused {
         /// The gRPC status.
@@ -50,15 +51,15 @@ pub(crate) enum ReflectError {
         /// Its message.
         message: String,
     },
-    /// What it told cannot be used.
+    /// The response is not usable.
     #[error("the server's reflection tells a schema that cannot be used: {0}")]
     Useless(String),
-    /// It took too long.
+    /// The time limit was reached.
     #[error("the server's reflection did not answer within {0:?}")]
     Limit(Duration),
 }
 
-/// The descriptor set of every service that the server tells of, over a short-lived connection of its own.
+/// Loads the descriptor set of every service of the server, over a separate short connection.
 ///
 /// # Errors
 /// When there is no connection, no reflection, no usable answer, or no answer within `limit`.
@@ -175,11 +176,11 @@ fn unexpected(answer: &MessageResponse) -> ReflectError {
     ReflectError::Useless(format!("it answered with {what} when it was asked for something else"))
 }
 
-/// Files as they came, byte for byte: options that nobody here knows stay in them.
+/// The received files, byte for byte: options that nobody here knows stay in them.
 #[derive(Debug, Default)]
 struct Files {
     by_name: BTreeMap<String, Bytes>,
-    /// Imports that are not there (yet); false when they were asked for in vain.
+    /// Imports that are missing so far; false when they were asked for in vain.
     imports: BTreeMap<String, bool>,
     bytes: usize,
 }
@@ -211,7 +212,7 @@ impl Files {
         self.by_name.contains_key(name)
     }
 
-    /// An import that is worth asking for.
+    /// A missing import to request.
     fn missing(&self) -> Option<String> {
         let mut wanted = self.imports.iter().filter(|(_, hope)| **hope);
         wanted.find(|(name, _)| !self.has(name)).map(|(name, _)| name.clone())
@@ -221,7 +222,7 @@ impl Files {
         self.imports.insert(name, false);
     }
 
-    /// A serialized `FileDescriptorSet`: its files are field 1.
+    /// Serializes a `FileDescriptorSet`: its files are field 1.
     fn set(&self) -> Vec<u8> {
         let mut set = Vec::with_capacity(self.bytes);
         for file in self.by_name.values() {

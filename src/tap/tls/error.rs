@@ -1,8 +1,8 @@
-//! TLS options that cannot be used.
+//! Errors of TLS options.
 
 use std::{io, path::PathBuf};
 
-/// TLS options that cannot be used.
+/// Errors of TLS options.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -10,22 +10,22 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What it holds.
+        /// Content of the file.
         what: &'static str,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
-    /// A file is no proper PEM.
+    /// A file is not valid PEM.
     #[error("could not read the {what} {path} as PEM: {problem}", path = path.display())]
     Pem {
         /// The file.
         path: PathBuf,
-        /// What it holds.
+        /// Content of the file.
         what: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// A file holds no certificate.
+    /// A file contains no certificate.
     #[error(
         "no PEM certificate in the {what} {path}; make one of a DER file with `openssl x509 -inform der -in FILE`",
         path = path.display()
@@ -33,10 +33,10 @@ pub enum TlsError {
     NoCertificate {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// Expected content of the file.
         what: &'static str,
     },
-    /// A file holds no private key.
+    /// A file contains no private key.
     #[error(
         "no PEM private key in {path}; name its file, and decrypt an encrypted one with `openssl pkey -in FILE`",
         path = path.display()
@@ -45,32 +45,32 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
-    /// A certificate cannot be used.
+    /// A certificate is invalid.
     #[error("could not use the certificate {path}: {problem}", path = path.display())]
     BadCertificate {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// Our certificate belongs to another key.
+    /// The client certificate does not match its key.
     #[error(
         "the key {key} does not belong to the certificate {cert}; give the pair that was issued together",
         key = key.display(), cert = cert.display()
     )]
     KeyMismatch {
-        /// The certificate's file.
+        /// The file of the certificate.
         cert: PathBuf,
-        /// The key's file.
+        /// The file of the key.
         key: PathBuf,
     },
-    /// A key was given, and no certificate.
+    /// A key was given without a certificate.
     #[error("the key {key} was given without its certificate; name that, too", key = key.display())]
     KeyWithoutCertificate {
-        /// The key's file.
+        /// The file of the key.
         key: PathBuf,
     },
-    /// The cryptography refuses.
+    /// The cryptography provider failed.
     #[error("could not set up TLS: {0}")]
     Provider(String),
 }

@@ -1,4 +1,4 @@
-//! Our own certificate and key.
+//! The client certificate and its key.
 
 use std::{path::Path, sync::Arc};
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::grpc::server_tls::pem_bytes;
 
-/// The configuration that presents the certificate in `cert` with the key in `key`.
+/// The configuration with the certificate in `cert` and the key in `key`.
 pub(super) fn present(
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
     cert: &Path,
@@ -73,7 +73,7 @@ fn is_version_1(certified: &CertifiedKey) -> bool {
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 
-/// True when the certificate is of the key, as far as it can be told by its bytes.
+/// True when the certificate contains the public key of the key, compared by bytes.
 fn holds_public_key(certified: &CertifiedKey) -> bool {
     let (Some(certificate), Some(public)) = (certified.cert.first(), certified.key.public_key()) else {
         return true;

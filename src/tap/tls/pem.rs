@@ -1,4 +1,4 @@
-//! Certificates out of PEM files.
+//! Reading of certificates from PEM files.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::{
 use super::error::TlsError;
 use crate::grpc::server_tls::pem_bytes;
 
-/// The certificates of a PEM file; at least one.
+/// Reads the certificates of a PEM file; at least one.
 pub(super) fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates =
         pem_bytes(path).and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>());
@@ -22,7 +22,7 @@ pub(super) fn certificates(path: &Path, what: &'static str) -> Result<Vec<Certif
     Ok(certificates)
 }
 
-/// What the error is about.
+/// Adds the file to the error.
 pub(super) fn of_pem(error: pem::Error, path: &Path, what: &'static str) -> TlsError {
     let path = path.to_owned();
     match error {

@@ -1,6 +1,6 @@
-//! The digest of a certificate, as people write it down.
+//! Parsing of certificate digests.
 
-/// Reads a SHA-256 as 64 hexadecimal digits, in one run or with colons, as `openssl x509 -fingerprint -sha256` prints it.
+/// Parses a SHA-256 of 64 hexadecimal digits, with or without colons, as `openssl x509 -fingerprint -sha256` prints it.
 pub(crate) fn parse_pin(text: &str) -> Result<[u8; 32], NoPin> {
     let fail = || NoPin(text.to_owned());
     let start = text.rfind(['=', ' ']).map_or(0, |at| at + 1);
@@ -19,7 +19,7 @@ pub(crate) fn parse_pin(text: &str) -> Result<[u8; 32], NoPin> {
     Ok(pin)
 }
 
-/// A text that is no SHA-256.
+/// The error for a text that is not a SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no SHA-256; give 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them")]
 pub(crate) struct NoPin(pub String);

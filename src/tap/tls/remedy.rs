@@ -1,4 +1,4 @@
-//! What helps when TLS fails: by what failed, and by what was asked for already.
+//! Advice for TLS failures: by what failed, and by what was asked for already.
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
@@ -6,16 +6,16 @@ use rustls::{AlertDescription, CertificateError, pki_types::ServerName};
 
 use super::{PinMismatch, TlsMode, TlsOptions};
 
-/// What an address is written in, which the remedies speak of.
+/// The kind of address to which the advice refers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// A target, whose certificate may be verified by another name.
+    /// A target, whose certificate may be verified against another name.
     Target,
-    /// A URL, which names the host that the certificate is for.
+    /// A URL, which contains the host name of the certificate.
     Url,
 }
 
-/// The TLS error among an error and its causes; no repetition cures one.
+/// Finds the TLS error among an error and its causes; no repetition cures one.
 #[must_use]
 pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
@@ -30,7 +30,7 @@ pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rust
     None
 }
 
-/// What the error says, in fewer words than the library where it wraps another.
+/// The text of the error, shortened where the library wraps another one.
 #[must_use]
 pub(crate) fn reason(error: &rustls::Error) -> String {
     match error {
@@ -39,26 +39,26 @@ pub(crate) fn reason(error: &rustls::Error) -> String {
     }
 }
 
-/// What helps when TLS failed.
+/// Advice for a TLS failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsAdvice {
-    /// Dial the target in plain text, which is all that it speaks.
+    /// Dial the target in plain text, since it speaks nothing else.
     Plaintext,
     /// Write the URL with `http://`.
     WriteHttp,
-    /// Look whether the port is the right one.
+    /// Check the port.
     CheckPort,
     /// The server has no certificate for the name.
     UnknownName,
     /// The server speaks a version of TLS that is too old.
     OldTls,
-    /// Ask for a new client certificate.
+    /// Get a new client certificate, since this one expired.
     ClientCertificateExpired(PathBuf),
-    /// Give a client certificate that the server accepts, in place of this one.
+    /// Use another client certificate, since the server refused this one.
     ClientCertificateRefused(PathBuf),
     /// Give a client certificate.
     GiveClientCertificate,
-    /// Look at the server's settings.
+    /// Check the server's settings.
     CheckSettings,
     /// Ask the operator, and pin the new certificate.
     NewPin,
@@ -66,36 +66,36 @@ pub enum TlsAdvice {
     Revoked,
     /// Trust the server's certificate in another way.
     Trust {
-        /// Which way.
+        /// The way to trust it.
         way: TrustAdvice,
-        /// Whether giving up the verification is left as a way out.
+        /// True when turning verification off is an option.
         may_give_up: bool,
     },
 }
 
-/// How a certificate that was not accepted may come to be trusted.
+/// Ways to trust a certificate that was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustAdvice {
-    /// It has expired, or this machine's clock is wrong.
+    /// Get a new certificate, or correct this machine's clock.
     NewCertificate,
-    /// It is not valid yet, or this machine's clock is wrong.
+    /// Correct this machine's clock: the certificate is not valid yet.
     CheckClock,
-    /// Name the authority that signed it, in place of the one in this file.
+    /// Use the authority that signed the certificate, instead of the one in this file.
     OtherAuthority(PathBuf),
-    /// Name the authority that signed it.
+    /// Use the authority that signed the certificate.
     NameAuthority,
-    /// The server needs another certificate.
+    /// Install another certificate on the server.
     OtherCertificate,
-    /// Name the certificate itself.
+    /// Trust the certificate itself.
     NameCertificate,
-    /// Verify it by this name, which it has.
+    /// Verify the certificate against this name, for which it is valid.
     OtherName(String),
-    /// Write the URL with this name, which it has.
+    /// Write the URL with this name, for which the certificate is valid.
     NameInUrl(String),
 }
 
 impl TlsAdvice {
-    /// What helps after a handshake that failed.
+    /// The advice for a failed handshake.
     #[must_use]
     pub(crate) fn of(error: &rustls::Error, tls: &TlsOptions, address: Address) -> Self {
         match error {
@@ -109,7 +109,7 @@ impl TlsAdvice {
         }
     }
 
-    /// What helps after an alert of the server's.
+    /// The advice for a TLS alert of the server.
     fn of_alert(alert: AlertDescription, tls: &TlsOptions) -> Self {
         match (alert, &tls.cert) {
             (AlertDescription::NoApplicationProtocol, _) => Self::CheckPort,
@@ -222,7 +222,7 @@ fn other_name(presented: &[String], address: Address) -> TrustAdvice {
     }
 }
 
-/// A name that can be dialled, out of the library's `DnsName("a.example")`.
+/// The name in the library's text `DnsName("a.example")`.
 fn plain_name(told: &str) -> Option<&str> {
     let name = match told.split_once('(') {
         Some((_, inner)) => inner.trim_end_matches(')').trim_matches('"'),

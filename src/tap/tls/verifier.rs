@@ -1,4 +1,4 @@
-//! Server certificates that are judged otherwise than by the system's roots.
+//! Verification of server certificates without the system's verifier.
 
 use std::sync::Arc;
 
@@ -14,33 +14,34 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// A mark that verification was given up on purpose.
+/// The marker that verification was turned off on purpose.
 #[derive(Debug)]
 pub(super) struct Unverified;
 
-/// Whom to trust.
+/// What to trust.
 #[derive(Debug)]
 pub(super) enum Trust {
-    /// Whoever answers.
+    /// Any certificate.
     Anybody(Unverified),
     /// The certificate with this SHA-256.
     Pin([u8; 32]),
-    /// The roots, and the certificates that were named for themselves.
+    /// The given roots, and certificates that are trusted directly.
     Roots {
         roots: Arc<WebPkiServerVerifier>,
         named: Vec<CertificateDer<'static>>,
     },
 }
 
-/// A server showed another certificate than the one that was pinned.
+/// The error that a server's certificate is not the pinned one.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificate is not the pinned one: its SHA-256 is {seen}")]
 pub(crate) struct PinMismatch {
-    /// SHA-256 of the certificate that it showed, hexadecimal.
+    /// SHA-256 of the server's certificate, hexadecimal.
     pub seen: String,
 }
 
-/// Judges by [`Trust`]; the handshake's signature is checked in every case, so the server holds the certificate's key.
+/// A verifier by [`Trust`]; the handshake's signature is checked in every case, so the server holds the certificate's
+/// key.
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) trust: Trust,
@@ -105,7 +106,7 @@ impl ServerCertVerifier for Given {
     }
 }
 
-/// SHA-256 by the hash that the TLS 1.3 cipher suite carries.
+/// SHA-256, computed by the TLS 1.3 cipher suite's hash.
 pub(in crate::tap) fn sha256(bytes: &[u8]) -> Result<crypto::hash::Output, Error> {
     let suite = crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13();
     let hash = suite.map(|suite| suite.common.hash_provider.hash(bytes));

@@ -1,4 +1,5 @@
-//! From and to the gRPC binary log (gRPC proposal A16, `grpc/binlog/v1/binarylog.proto`): one `GrpcLogEntry` for each event.
+//! Conversion from and to the gRPC binary log (gRPC proposal A16, `grpc/binlog/v1/binarylog.proto`): one `GrpcLogEntry`
+//! for each event.
 //!
 //! Entries stand one after another, each behind its length. grpc-go and grpc-c++ write the length as four bytes, big
 //! end first; Java and the `writeDelimitedTo` of protobuf write a varint. Both are read ([`Framing::of`] tells which);

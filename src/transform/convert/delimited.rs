@@ -1,4 +1,4 @@
-//! Messages one after another, each behind its length as a varint: what protobuf libraries call *delimited*.
+//! Length-delimited messages, each preceded by its length as a varint: what protobuf libraries call *delimited*.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 
@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use crate::model::varint::{self, MAX_BYTES};
 
-/// Bytes of the longest message that is read: ten times the 100 MB that a stream may carry, so that anything longer is
-/// a file of another kind.
+/// Largest message in bytes: ten times the 100 MB that a stream may carry, so that anything longer is a file of another
+/// kind.
 pub(crate) const MAX_MESSAGE_BYTES: u64 = 1 << 30;
 
-/// Bytes that are reserved for a message before it has been seen to be that long.
+/// Largest buffer reserved for a message before its bytes have been read.
 const MAX_RESERVED_BYTES: u64 = 1 << 20;
 
-/// Bytes that are asked for at once.
+/// Number of bytes requested at once.
 const READ_BUFFER_BYTES: usize = 1 << 16;
 
-/// Reads messages; memory grows with the bytes that arrive, not with the length that is announced.
+/// Reads length-delimited messages; memory grows with the bytes that arrive, not with the length that is announced.
 #[derive(Debug)]
 pub struct DelimitedReader<R> {
     from: BufReader<R>,
@@ -118,7 +118,7 @@ impl<R: Read> Iterator for DelimitedReader<R> {
     }
 }
 
-/// Writes one message behind its length.
+/// Writes one message preceded by its length.
 pub(crate) fn write_message(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
     let mut prefix = [0; MAX_BYTES];
     let length = varint::encode(message.len() as u64, &mut prefix);
@@ -126,20 +126,20 @@ pub(crate) fn write_message(to: &mut impl Write, message: &[u8]) -> io::Result<(
     to.write_all(message)
 }
 
-/// Why there is no next message.
+/// The error of reading the next message.
 #[derive(Debug, thiserror::Error)]
 #[error("could not read message {number} at byte {byte}: {kind}")]
 pub struct DelimitedError {
-    /// The message, counted from 1.
+    /// Number of the message, counted from 1.
     pub number: u64,
-    /// Where its length begins.
+    /// Position of its length in bytes.
     pub byte: u64,
-    /// What is wrong there.
+    /// Kind of the error.
     #[source]
     pub kind: DelimitedErrorKind,
 }
 
-/// What is wrong with a file of delimited messages.
+/// Kind of an error in a file of delimited messages.
 #[derive(Debug, thiserror::Error)]
 pub enum DelimitedErrorKind {
     /// Reading failed.
@@ -151,12 +151,12 @@ pub enum DelimitedErrorKind {
     /// The file ends within a message.
     #[error("{length} bytes are announced and {there} are left; the file was cut off within this message")]
     CutMessage {
-        /// Bytes that are announced.
+        /// Announced length in bytes.
         length: u64,
-        /// Bytes that are there.
+        /// Number of bytes present.
         there: u64,
     },
-    /// No length of 64 bits stands here.
+    /// The length does not fit 64 bits.
     #[error("no message length stands here; is this a file of length-delimited messages?")]
     NoLength,
     /// The announced length is beyond [`MAX_MESSAGE_BYTES`].
@@ -164,7 +164,7 @@ pub enum DelimitedErrorKind {
         "{length} bytes are announced, more than {MAX_MESSAGE_BYTES}; is this a file of length-delimited messages?"
     )]
     TooLong {
-        /// Bytes that are announced.
+        /// Announced length in bytes.
         length: u64,
     },
 }

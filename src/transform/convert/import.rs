@@ -1,4 +1,4 @@
-//! A file of delimited frames as the events of one call, as if it had been recorded.
+//! Import of a file of delimited frames as the events of one recorded call.
 //!
 //! There is no clock here: the offsets come from the rows' own timestamps, so the same file gives the same capture.
 
@@ -20,30 +20,30 @@ use crate::{
     model::event::{Broken, CallStart, Direction, Ending, Event, EventKind, Headers, Message, Metadata, Status},
 };
 
-/// Frames that are read ahead, at most, to find the first row's start. Recordings tell it in their first frame; the
+/// Largest number of frames read ahead to find the start of the first row. Recordings tell it in their first frame; the
 /// limit keeps a file that never tells it out of memory.
 const LOOKAHEAD_FRAMES: usize = 16;
 
-/// Nanoseconds of a millisecond.
+/// Nanoseconds per millisecond.
 const NS_PER_MS: u64 = 1_000_000;
 
-/// What a file of frames does not say about itself.
+/// Information that a file of frames does not contain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImportOptions {
     /// The dialect of the frames.
     pub dialect: Dialect,
-    /// How `pandadatastream` payloads are read; only timestamps are needed here.
+    /// The layout of `pandadatastream` payloads; only timestamps are needed here.
     pub layout: Layout,
-    /// The job that the `datastream` request names.
+    /// The job id for the `datastream` request.
     pub job_id: String,
-    /// The stream that the `pandadatastream` request names.
+    /// The stream id for the `pandadatastream` request.
     pub stream_id: i32,
     /// The `:authority` of the call; empty when there was none.
     pub authority: String,
 }
 
-/// The events of one call that carried the frames: start, request, half-close, headers, one message for each frame,
-/// and status OK.
+/// The events of one call with the frames: start, request, half-close, headers, one message for each frame, and status
+/// OK.
 ///
 /// A frame's offset is the end of its last row (`pandadatastream`: its last timestamp) after [`Self::anchor_unix_ns`],
 /// and never less than the one before. After an error comes one more event: the call ends as broken. A frame that cannot be decoded keeps the offset before it.
@@ -65,13 +65,13 @@ pub struct Import<R> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Running,
-    /// The input ended badly, and the call still needs its ending.
+    /// The input is damaged, and the call still needs its ending.
     CutOff,
     Ended,
 }
 
 impl<R: Read> Import<R> {
-    /// Reads ahead as far as the first row, so that the anchor is known before the first event.
+    /// Reads ahead to the first row, so that the anchor is known before the first event.
     pub fn new(from: R, options: ImportOptions) -> Self {
         let mut import = Self {
             reader: DelimitedReader::new(from),
@@ -97,19 +97,20 @@ impl<R: Read> Import<R> {
         import
     }
 
-    /// Wall clock at offset 0, nanoseconds since the Unix epoch: the first row's start, or 0 when no early frame has one.
+    /// Wall-clock time of offset 0, nanoseconds since the Unix epoch: the first row's start, or 0 when no early frame
+    /// has one.
     #[must_use]
     pub const fn anchor_unix_ns(&self) -> u64 {
         self.anchor_unix_ns
     }
 
-    /// Frames so far.
+    /// Number of frames so far.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// Frames so far that could not be decoded in this dialect; they are imported all the same.
+    /// Number of frames so far that could not be decoded in this dialect; they are imported all the same.
     #[must_use]
     pub const fn undecodable(&self) -> u64 {
         self.undecodable
@@ -185,7 +186,7 @@ impl<R: Read> Iterator for Import<R> {
 
 impl<R: Read> iter::FusedIterator for Import<R> {}
 
-/// What is before the first frame of a call.
+/// The events before the first frame of a call.
 fn opening(options: &ImportOptions) -> VecDeque<EventKind> {
     let request = match options.dialect {
         Dialect::DataStream => datastream::stream_request(&options.job_id, 0),
@@ -231,13 +232,13 @@ fn last_end_ms(frame: &Frame<'_>) -> Option<i64> {
     frame.rows.iter().rev().find_map(end)
 }
 
-/// A file of frames that could not be read to its end.
+/// The error of a damaged file of frames.
 #[derive(Debug, thiserror::Error)]
 #[error("could not import beyond frame {frames}: {source}")]
 pub struct ImportError {
-    /// Whole frames before the damage; their events were given out.
+    /// Number of whole frames before the damage; their events were given out.
     pub frames: u64,
-    /// What is wrong, and where.
+    /// The error, with its position.
     pub source: DelimitedError,
 }
 

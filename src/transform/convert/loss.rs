@@ -1,39 +1,39 @@
-//! What a conversion could not keep, by kind and count.
+//! Losses of a conversion, by kind and count.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-/// A kind of thing that an import or an export did not keep.
+/// A kind of loss in an import or an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Loss {
-    /// Calls whose ending is not known.
+    /// Calls without a known ending.
     UnendedCalls,
-    /// Endings that the format cannot say: an import gives the call none.
+    /// Endings that the format cannot express: an import gives the call none.
     Endings,
-    /// Endings other than OK, which the format cannot say: an import takes the call for whole.
+    /// Endings other than OK, which the format cannot express: an import takes the call for whole.
     NotOk,
-    /// Cancelled calls of which the format does not say who cancelled them, and why.
+    /// Cancelled calls without the side and the reason, which the format does not contain.
     CancelReasons,
     /// Gaps: records of lost messages.
     Gaps,
-    /// Gaps whose messages are counted, and not why they are lost or which way they went.
+    /// Gaps whose count is kept without reason or direction.
     GapReasons,
     /// Notes.
     Notes,
-    /// Metadata and trailers that do not come back as they were.
+    /// Metadata and trailers that would not be restored exactly.
     Metadata,
-    /// Calls of which it is not kept on which connection of the client they came.
+    /// Calls without the number of their connection.
     Connections,
     /// Attributes of the capture's header.
     Attributes,
-    /// Messages that were compressed on the wire, and are kept as their content.
+    /// Messages that were compressed on the wire and are kept uncompressed.
     Compressed,
-    /// Messages that could not be inflated, and stand as recorded.
+    /// Messages that could not be inflated and are kept as recorded.
     NotInflated,
-    /// Messages of which only the beginning is there.
+    /// Messages that are truncated.
     TruncatedMessages,
     /// Messages that the client sent.
     SentMessages,
@@ -41,11 +41,11 @@ pub enum Loss {
     Times,
     /// Calls beyond the first, in a format that holds one.
     Calls,
-    /// Entries whose time is earlier than that of the entry before them.
+    /// Entries that are earlier than the entry before them.
     EarlierTimes,
-    /// Entries that the sequence numbers of the file say are missing.
+    /// Entries that are missing by the sequence numbers of the file.
     MissingEntries,
-    /// Entries that stand twice, or behind a later one.
+    /// Entries that are repeated, or out of order.
     RepeatedEntries,
     /// Entries that belong to no open call: its opening is before the file, or its ending before the entry.
     EntriesWithoutCall,
@@ -53,18 +53,18 @@ pub enum Loss {
     Attachments,
     /// Schemas.
     Schemas,
-    /// Messages on channels that other software added to a file of ours.
+    /// Messages on channels that other software added to an exported capture.
     OtherChannels,
-    /// The end of a file of ours, which says how many events it holds.
+    /// The end of an exported capture, which contains the number of events.
     FileEnd,
-    /// Events of a file of ours that are not there.
+    /// Missing events of an exported capture.
     MissingEvents,
-    /// The end of the capture that a file of ours was made of.
+    /// The end of the capture that was exported.
     Unfinished,
 }
 
 impl Loss {
-    /// The singular noun and what is to say about it.
+    /// The singular noun and the explanation.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::UnendedCalls => ("call", "without a known ending"),
@@ -109,7 +109,7 @@ impl Loss {
     }
 }
 
-/// What was not kept: for each kind, how many.
+/// The losses of a conversion: for each kind, how many.
 ///
 /// ```
 /// use grpc_capture::transform::{Loss, Losses};
@@ -137,7 +137,7 @@ impl Losses {
         self.0.is_empty()
     }
 
-    /// How many of a kind.
+    /// The count of one kind.
     #[must_use]
     pub fn count(&self, loss: Loss) -> u64 {
         self.0.get(&loss).copied().unwrap_or_default()

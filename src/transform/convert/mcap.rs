@@ -1,4 +1,4 @@
-//! From and to MCAP, the container of the robotics world, so that its tools can open a capture.
+//! Conversion from and to MCAP, the container format of robotics, so that its tools can open a capture.
 //!
 //! Each method has a channel for each direction: its topic is the method path and the direction, its schema the protobuf
 //! message type with its `FileDescriptorSet`. Times are wall clock, and a message's `sequence` is the number of its call.
@@ -33,7 +33,7 @@ pub(crate) const EVENTS_TOPIC: &str = "grpc-capture/events";
 /// The name of the metadata record with the text attributes of the header.
 const HEADER_RECORD: &str = "grpc-capture.header";
 
-/// What a channel of ours says in its metadata: which way its messages go.
+/// Key in the metadata of our channels: the direction of the messages.
 const DIRECTION: &str = "grpc-capture.direction";
 
 #[cfg(test)]

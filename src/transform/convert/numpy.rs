@@ -1,4 +1,4 @@
-//! NumPy arrays: `.npy` with the intensities, `.npz` with the times and sensors beside them.
+//! Export to NumPy arrays: `.npy` with the intensities, `.npz` with the times and sensors beside them.
 //!
 //! Source: NumPy, *NEP 1 — A simple file format for NumPy arrays*, version 1.0, and `numpy.savez`: an uncompressed zip of
 //! `.npy` members. Numbers are little-endian.
@@ -20,51 +20,51 @@ use crate::{
     file::{FileError, Reader},
 };
 
-/// Values of the largest array that is written, 64 Gi: a wrong sensor id must not make an array that no disk holds.
+/// Largest number of values of an array, 64 Gi: a wrong sensor id must not make an array that no disk holds.
 const MAX_VALUES: u64 = 1 << 36;
 
-/// Sensors of the widest array: ten times the channels of the longest fibre.
+/// Largest number of sensors of an array: ten times the channels of the longest fibre.
 const MAX_SENSORS: usize = 1 << 20;
 
-/// Places of arrays that may be padded as much as it takes, 64 MB: beyond that, places may outnumber values only by
+/// Size up to which arrays may be padded without limit, 64 MB: beyond that, places may outnumber values only by
 /// [`MOST_PLACES_PER_VALUE`].
 const FREE_PLACES: u64 = 1 << 24;
 
-/// A stream whose shape changes once or twice fills more than every fourth place.
+/// Largest ratio of places to values: a stream whose shape changes once or twice fills more than every fourth place.
 const MOST_PLACES_PER_VALUE: u64 = 4;
 
-/// Bytes of the names of all canvases of a call: they are held in memory.
+/// Largest size of the canvas names of a call, in bytes: they are held in memory.
 const MOST_CANVAS_BYTES: usize = 1 << 20;
 
-/// Numbers that are padded at once.
+/// Number of values padded at once.
 const NANS: usize = 1 << 10;
 
-/// The array that a call becomes: rows × sensors × bins. Shapes that change are padded with NaN.
+/// The shape of a call's array: rows × sensors × bins. Shapes that change are padded with NaN.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ArrayShape {
-    /// The call.
+    /// Number of the call.
     pub call: u32,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
     /// Ids of all sensors, in order: the second axis.
     pub sensors: Vec<i32>,
-    /// Bins of the longest spectrum: the third axis.
+    /// Number of bins of the longest spectrum: the third axis.
     pub bins: usize,
-    /// Places of the array that the stream has no value for.
+    /// Number of places without a value in the stream.
     pub padded: u64,
-    /// Spectra that are not in the array, for their sensor is in the row before them.
+    /// Number of spectra that are left out, because their sensor occurs twice in the row.
     pub repeated: u64,
-    /// Names of all canvases, in the order in which they appear.
+    /// Names of all canvases, in the order of appearance.
     pub canvases: Vec<String>,
 }
 
-/// What stands for a time that the stream does not give: `numpy.datetime64('NaT')` as an integer.
+/// The value for a time that the stream does not contain: `numpy.datetime64('NaT')` as an integer.
 const NO_TIME: i64 = i64::MIN;
 
-/// What stands for the canvas of a row that has none.
+/// The value for the canvas of a row without one.
 const NO_CANVAS: i64 = -1;
 
-/// Why no array was written.
+/// Errors of writing arrays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NumpyError {
@@ -77,62 +77,62 @@ pub enum NumpyError {
     /// The archive cannot be written.
     #[error("could not write the archive: {0}")]
     Zip(#[from] zip::result::ZipError),
-    /// There is nothing to write.
+    /// There are no rows.
     #[error("the capture holds no spectrogram rows{}", call.map_or_else(String::new, |call| format!(" in call {call}")))]
     NoRows {
-        /// The call that was asked for.
+        /// The requested call.
         call: Option<u32>,
     },
-    /// There are rows, and nothing in them.
+    /// The rows contain no values.
     #[error("the rows of the capture hold no values")]
     NoValues,
-    /// One array holds one call.
+    /// There are several calls, and one array holds one call.
     #[error("the capture holds {calls} spectrogram calls and a .npy file one array")]
     SeveralCalls {
-        /// How many there are.
+        /// Number of calls.
         calls: usize,
     },
-    /// No disk holds it.
+    /// The array is too large for any disk.
     #[error(
         "an array of {rows} rows × {sensors} sensors × {bins} bins is too large; export a slice, or a Parquet table"
     )]
     TooLarge {
-        /// First axis.
+        /// Length of the first axis.
         rows: u64,
-        /// Second axis.
+        /// Length of the second axis.
         sensors: usize,
-        /// Third axis.
+        /// Length of the third axis.
         bins: usize,
     },
-    /// The array would be padding for the most part.
+    /// Most of the array would be padding.
     #[error(
         "the shape of the rows changes so much that the array of {rows} rows × {sensors} sensors × {bins} bins would \
          have {places} places for {values} values; export a slice with rows of one shape, or a Parquet table, which \
          needs no padding"
     )]
     Padding {
-        /// First axis of the array that pads most.
+        /// First axis of the array with the most padding.
         rows: u64,
         /// Its second axis.
         sensors: usize,
         /// Its third axis.
         bins: usize,
-        /// Places of all arrays.
+        /// Number of places of all arrays.
         places: u64,
-        /// Values that the capture holds for them.
+        /// Number of values in the capture for them.
         values: u64,
     },
-    /// Their names do not fit into memory.
+    /// The canvas names do not fit into memory.
     #[error("call {call} uses more than {canvases} canvases; export a Parquet table, which has the name in each line")]
     TooManyCanvases {
-        /// The call.
+        /// Number of the call.
         call: u32,
-        /// Canvases before the limit.
+        /// Number of canvases before the limit.
         canvases: usize,
     },
 }
 
-/// A call under construction.
+/// The shape of a call under construction.
 #[derive(Debug, Default)]
 struct Measured {
     shape: ArrayShape,
@@ -142,7 +142,7 @@ struct Measured {
     canvas_bytes: usize,
 }
 
-/// Reads the capture once for the shapes of its spectrogram calls, those with rows only, by call; and for what they lack.
+/// Reads the capture once for the shapes of its spectrogram calls that have rows, by call; and for what they lack.
 ///
 /// # Errors
 /// Damage of the capture, no rows at all, an array that is too large, or arrays that would be padding for the most part.
@@ -228,7 +228,7 @@ impl ArrayShape {
         (self.rows, self.sensors.len(), self.bins)
     }
 
-    /// Places of the array; `None` when no disk holds them.
+    /// Number of places of the array; `None` when no disk holds them.
     fn places(&self) -> Option<u64> {
         let (rows, sensors, bins) = self.axes();
         let places = rows.checked_mul(sensors as u64)?.checked_mul(bins as u64)?;
@@ -241,7 +241,7 @@ impl ArrayShape {
     }
 }
 
-/// The spectra of a row by sensor; of several of one sensor, the first on the wire comes first.
+/// The spectra of a row in the order of sensors; of several of one sensor, the first on the wire comes first.
 fn in_order<'r, 'a>(row: &'r Row<'a>) -> Vec<(i32, &'r Sensor<'a>)> {
     let mut sensors: Vec<_> = row.sensors.iter().map(|sensor| (sensor.id, sensor)).collect();
     sensors.sort_by_key(|(id, _)| *id);
@@ -264,10 +264,8 @@ pub fn write_npy<R: Read + Seek>(
     intensity(reader, layout, shape, out)
 }
 
-/// Writes for each call an archive's arrays `intensity` (rows × sensors × bins), `sensors`, `start_ms` and `end_ms` (epoch
-/// milliseconds of each row, the least integer where the stream gives none), `offset_ns` (when the row's message came,
-/// nanoseconds since the capture began), `canvas` (the row's place in `canvases`, counted from 0; −1 where it has none) and
-/// `canvases` (their names). With several calls each name ends in `_call` and the call's number.
+/// Writes an archive for each call, with the arrays `intensity` (rows × sensors × bins), `sensors`, `start_ms` and
+/// `end_ms` (epoch milliseconds of each row, the least integer where the stream has no time), and others.
 ///
 /// The capture is read once for each array, so that memory does not grow with its rows.
 ///
@@ -324,10 +322,10 @@ pub fn write_npz<R: Read + Seek>(
     Ok(())
 }
 
-/// A number of each row.
+/// A column with one number per row.
 type Column<'a> = dyn Fn(RowPlace, &Row<'_>) -> i64 + 'a;
 
-/// An array of texts, each as long as the longest, in UTF-32.
+/// Writes an array of texts in UTF-32, each as long as the longest.
 fn texts(out: &mut impl Write, texts: &[String]) -> io::Result<()> {
     let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
     // NumPy has no texts of no length.
@@ -342,7 +340,7 @@ fn texts(out: &mut impl Write, texts: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// One array, row by row and spectrum by spectrum; memory holds one message.
+/// Writes one array of intensities, row by row and spectrum by spectrum; memory holds one message.
 fn intensity<R: Read + Seek>(
     reader: &mut Reader<R>,
     layout: Layout,
@@ -400,7 +398,7 @@ fn nans(mut count: usize, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The beginning of an array file; its length is a multiple of 64.
+/// The header of an array file; its length is a multiple of 64.
 fn header(kind: &str, shape: &[u64]) -> Vec<u8> {
     let axes: Vec<_> = shape.iter().map(u64::to_string).collect();
     let shape = axes.join(", ") + ",";

@@ -1,4 +1,4 @@
-//! A Parquet table: one line for each sensor of each row.
+//! Export to a Parquet table: one line for each sensor of each row.
 //!
 //! | column | type | |
 //! |---|---|---|
@@ -35,10 +35,10 @@ use crate::{
     file::{FileError, Reader},
 };
 
-/// Values of a row group: 16 MB of them, so that a table of any length is written in little memory.
+/// Number of values of a row group: 16 MB of them, so that a table of any length is written in little memory.
 const GROUP_VALUES: usize = 4 << 20;
 
-/// Lines of a row group, for those that hold few values or none.
+/// Largest number of lines of a row group, for lines with few values or none.
 const GROUP_LINES: usize = 1 << 17;
 
 const SCHEMA: &str = "message spectrogram {
@@ -53,7 +53,7 @@ const SCHEMA: &str = "message spectrogram {
     optional binary canvas (STRING);
 }";
 
-/// Why no table was written.
+/// Errors of writing a Parquet table.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParquetExportError {
@@ -65,16 +65,16 @@ pub enum ParquetExportError {
     Parquet(#[from] ParquetError),
 }
 
-/// What was written.
+/// The written table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// Rows of the spectrogram.
+    /// Number of spectrogram rows.
     pub rows: u64,
-    /// Lines of the table: spectra.
+    /// Number of lines of the table: spectra.
     pub lines: u64,
     /// What the table lacks of the capture.
     pub left_out: LeftOut,
-    /// Rows without sensors, which have no line.
+    /// Number of rows without sensors, which have no line.
     pub rows_without_sensors: u64,
 }
 

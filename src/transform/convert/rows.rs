@@ -1,4 +1,4 @@
-//! The rows of a capture's spectrogram calls, one by one, for formats of numbers.
+//! Iteration over the rows of a capture's spectrogram calls, for numeric formats.
 
 use std::io::{Read, Seek};
 
@@ -12,25 +12,25 @@ use crate::{
     model::event::Event,
 };
 
-/// Where a row is.
+/// The place of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RowPlace {
-    /// The message that holds it.
+    /// Place of the message with the row.
     pub message: MessagePlace,
-    /// Row of the call, counted from 0.
+    /// Number of the row within the call, counted from 0.
     pub row: u64,
 }
 
-/// What was read.
+/// Counts of the rows read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RowsRead {
-    /// Rows given out.
+    /// Number of rows.
     pub rows: u64,
-    /// What was passed over.
+    /// What was skipped.
     pub left_out: LeftOut,
 }
 
-/// Gives every row of a capture to `each`, from the beginning, only those of one call where one is named.
+/// Passes every row of a capture from its beginning to `each`, or only the rows of one call.
 ///
 /// # Errors
 /// Damage of the capture, and whatever `each` reports.

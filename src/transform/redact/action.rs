@@ -1,4 +1,4 @@
-//! What happens to a value that is to be hidden.
+//! Redaction actions.
 
 use std::{fmt, str::FromStr};
 
@@ -7,33 +7,33 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use super::{REDACTED, url};
 use crate::file::Digest;
 
-/// The host that is in place of a host; the `.invalid` domain never resolves.
+/// The replacement for a host; the `.invalid` domain never resolves.
 pub(crate) const REDACTED_HOST: &str = "redacted.invalid";
 
-/// Bytes of a digest that make a token: enough that two values of a capture never share one.
+/// Number of digest bytes in a token: enough that two values of a capture never share one.
 const TOKEN_BYTES: usize = 8;
 
-/// What a token begins with.
+/// Prefix of a token.
 const TOKEN: &str = "hash:";
 
-/// What happens to a value that is to be hidden.
+/// What redaction does to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// A token of the value: equal values stay equal. Values that can be guessed can be found out by guessing, unless the
-    /// rules hold a salt that others do not know.
+    /// Replace the value by a token: equal values stay equal. Values that can be guessed can be found out by guessing,
+    /// unless the rules hold a salt that others do not know.
     Hash,
-    /// It goes, with its name.
+    /// Remove the value with its name.
     Drop,
-    /// `REDACTED`; 0 for numbers, nothing for bytes.
+    /// Replace the value by `REDACTED`; 0 for numbers, nothing for bytes.
     Mask,
-    /// The host goes out of an address; scheme, port and path stay.
+    /// Replace the host of an address; scheme, port and path stay.
     Host,
-    /// A value that is given.
+    /// Replace the value by a given one.
     Constant(String),
 }
 
 impl Action {
-    /// What becomes of a text; `None` when it goes.
+    /// Applies the action to a text; `None` when it goes.
     #[must_use]
     pub fn text(&self, value: &str, salt: &str) -> Option<String> {
         Some(match self {
@@ -45,13 +45,13 @@ impl Action {
         })
     }
 
-    /// What becomes of a metadata value under a name that ends in `-bin`: base64 again.
+    /// Applies the action to a metadata value whose name ends in `-bin`: base64 again.
     pub(super) fn base64(&self, value: &[u8], salt: &str) -> Option<Vec<u8>> {
         let text = String::from_utf8_lossy(value);
         self.text(&text, salt).map(|text| BASE64.encode(text).into_bytes())
     }
 
-    /// The number that stands for a number: 0, one that depends on it, or the constant.
+    /// The number that replaces a number: 0, one that depends on it, or the constant.
     pub(super) fn number(&self, value: u64, salt: &str) -> Option<u64> {
         match self {
             Self::Drop => None,
@@ -66,7 +66,7 @@ impl Action {
     }
 }
 
-/// `hash:` and 16 hexadecimal digits; a token stays itself.
+/// A token, `hash:` and 16 hexadecimal digits; a token stays itself.
 fn token(value: &[u8], salt: &str) -> String {
     let text = std::str::from_utf8(value).unwrap_or_default();
     if let Some(digits) = text.strip_prefix(TOKEN)
@@ -99,7 +99,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// A text that names no action.
+/// The error for an unknown action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an action; use hash, drop, mask, host or constant:VALUE")]
 pub struct NoAction(pub String);

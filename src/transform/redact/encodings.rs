@@ -1,30 +1,30 @@
-//! The ways in which text carries other text: base64, hexadecimal digits, percent escapes, JSON's escapes.
+//! Encodings of text within text: base64, hexadecimal digits, percent escapes, JSON's escapes.
 
 use std::ops::Range;
 
-/// Base64 digits that the shortest value takes.
+/// Smallest number of base64 digits that are decoded.
 const MIN_BASE64: usize = MIN_LEN.div_ceil(3) * 4;
 
-/// Hexadecimal digits that the shortest value takes.
+/// Smallest number of hexadecimal digits that are decoded.
 const MIN_HEX: usize = 2 * MIN_LEN;
 
-/// Bytes that are decoded at a time, so that memory does not grow with the text.
+/// Number of bytes decoded at a time, which bounds the memory.
 pub(super) const WINDOW: usize = 1 << 16;
 
-/// Bytes that windows have in common: more than a value takes in any encoding.
+/// Overlap of windows in bytes: more than a value takes in any encoding.
 const OVERLAP: usize = 1 << 13;
 
-/// What a part of a text stands for.
+/// A decoded part of a text.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     pub(super) bytes: Vec<u8>,
-    /// Where each byte begins and ends in the text.
+    /// Start and end of each decoded byte in the text.
     from: Vec<usize>,
     to: Vec<usize>,
 }
 
 impl Decoded {
-    /// Where a part of the bytes is in the text.
+    /// The range in the text of some decoded bytes.
     pub(super) fn source(&self, place: &Range<usize>) -> Option<Range<usize>> {
         let last = place.end.checked_sub(1)?;
         Some(*self.from.get(place.start)?..*self.to.get(last)?)
@@ -43,7 +43,7 @@ impl Decoded {
     }
 }
 
-/// Shows everything that parts of `text` may stand for.
+/// Visits all decodings of parts of `text`.
 pub(super) fn each_decoded(text: &[u8], show: &mut impl FnMut(&Decoded)) {
     let mut decoded = Decoded::default();
     runs(
@@ -72,7 +72,7 @@ pub(super) fn each_decoded(text: &[u8], show: &mut impl FnMut(&Decoded)) {
     each_escaped(text, show);
 }
 
-/// Shows everything that parts of `text` may stand for when escapes are undone.
+/// Visits all decodings of parts of `text` with escapes.
 pub(super) fn each_escaped(text: &[u8], show: &mut impl FnMut(&Decoded)) {
     let mut decoded = Decoded::default();
     runs(
@@ -103,7 +103,7 @@ pub(super) fn each_escaped(text: &[u8], show: &mut impl FnMut(&Decoded)) {
     );
 }
 
-/// Runs of bytes of one kind that are at least so long; a very long one in windows.
+/// Runs of characters of one kind with a minimum length; a very long one in windows.
 fn runs(text: &[u8], is: impl Fn(u8) -> bool, min: usize, mut show: impl FnMut(Range<usize>)) {
     let mut show = |mut run: Range<usize>| {
         while run.len() > WINDOW {
@@ -124,7 +124,7 @@ fn runs(text: &[u8], is: impl Fn(u8) -> bool, min: usize, mut show: impl FnMut(R
     show(from..text.len());
 }
 
-/// The six bits of a digit of either alphabet.
+/// The value of a base64 digit of either alphabet.
 const fn base64(digit: u8) -> Option<u8> {
     match digit {
         b'A'..=b'Z' => Some(digit - b'A'),
@@ -173,7 +173,7 @@ fn decode_hex(text: &[u8], run: Range<usize>, decoded: &mut Decoded) {
     }
 }
 
-/// True when there was something to decode; with `plus`, a `+` is a space, as in forms.
+/// Decodes percent escapes; true when there were any; with `plus`, a `+` is a space, as in forms.
 fn decode_percent(text: &[u8], run: Range<usize>, plus: bool, decoded: &mut Decoded) -> bool {
     decoded.clear();
     let (mut at, end, mut any) = (run.start, run.end, plus);
@@ -194,7 +194,7 @@ fn decode_percent(text: &[u8], run: Range<usize>, plus: bool, decoded: &mut Deco
     any
 }
 
-/// True when there was something to decode.
+/// Decodes JSON escapes; true when there were any.
 fn decode_json(text: &[u8], run: Range<usize>, decoded: &mut Decoded) -> bool {
     decoded.clear();
     if !text.get(run.clone()).is_some_and(|part| part.contains(&b'\\')) {
@@ -229,7 +229,7 @@ fn decode_json(text: &[u8], run: Range<usize>, decoded: &mut Decoded) -> bool {
     true
 }
 
-/// `\uXXXX`, or two of them that are one character.
+/// Decodes `\uXXXX`, or a surrogate pair.
 fn unicode(rest: &[u8]) -> Option<(char, usize)> {
     let unit = |rest: &[u8]| {
         let [b'\\', b'u', digits @ ..] = rest else { return None };
@@ -251,6 +251,6 @@ fn unicode(rest: &[u8]) -> Option<(char, usize)> {
     Some((char::from_u32(character)?, 12))
 }
 
-/// Shorter values are not looked for: in a few megabytes of compressed bytes three or four of them stand by chance, and a
-/// short word stands everywhere.
+/// Smallest length of searched values: in a few megabytes of compressed bytes three or four of them stand by chance,
+/// and a short word stands everywhere.
 pub(super) const MIN_LEN: usize = 6;

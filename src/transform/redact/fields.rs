@@ -1,4 +1,4 @@
-//! Fields of messages, by the descriptors of the capture, on the wire bytes: everything else stays as it stood.
+//! Redaction of message fields, by the capture's descriptors, on the wire bytes: everything else stays as it stood.
 //!
 //! Every message within a message is looked into: in fields, maps, groups and extensions, and in `google.protobuf.Any` by
 //! the type that it names. What cannot be looked into is [`Opaque`], and the message is left out for it.
@@ -24,27 +24,27 @@ use crate::{
 pub(crate) use find::FieldError;
 use schema::Schema;
 
-/// Messages within messages that are followed; other protobuf readers stop there too.
+/// Largest depth of nested messages; other protobuf readers stop there too.
 const MAX_DEPTH: usize = 100;
 
-/// Why a message cannot be looked into.
+/// Why a message cannot be decoded for redaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Opaque {
     /// The call's start, which names the method, is missing.
     NoStart,
-    /// The schema has no such method.
+    /// The schema does not contain the method.
     NoMethod,
-    /// The bytes are no message of the type that the schema says.
+    /// The bytes are not a message of the schema's type.
     Undecodable,
-    /// It cannot be decompressed.
+    /// The message cannot be decompressed.
     Compressed,
     /// A `google.protobuf.Any` holds a type that the schema lacks, or names none.
     AnyType,
-    /// A field that may be there once came in several parts, which only together tell the type of an `Any`.
+    /// A singular field came in several parts, which only together tell the type of an `Any`.
     Parts,
-    /// Bytes that the schema does not explain could be a message that holds a field that is hidden.
+    /// Unknown bytes could be a message with a hidden field.
     Unexplained,
-    /// Messages are nested more deeply than they are followed.
+    /// Messages are nested too deeply.
     Deep,
 }
 
@@ -71,12 +71,12 @@ impl fmt::Display for Opaque {
     }
 }
 
-/// Rules for fields, held against a descriptor set.
+/// Redaction rules for fields, resolved with a descriptor set.
 #[derive(Debug)]
 pub(super) struct FieldRules {
     pool: DescriptorPool,
     schema: Schema,
-    /// Field numbers under which something is hidden, with the wire types of what is.
+    /// Numbers of hidden fields, with their wire types.
     keys: HashSet<(u32, u8)>,
 }
 
@@ -97,7 +97,7 @@ impl FieldRules {
         Ok(Self { pool, schema, keys })
     }
 
-    /// The message that goes one way on a method; `None` when the schema does not know the method.
+    /// The message type in one direction of a method; `None` when the schema does not know the method.
     pub(super) fn message(&self, method: &str, direction: Direction) -> Option<usize> {
         let (service, name) = method.strip_prefix('/')?.split_once('/')?;
         let service = self.pool.get_service_by_name(service)?;
@@ -109,7 +109,7 @@ impl FieldRules {
         self.schema.index(message.full_name())
     }
 
-    /// The message without what is hidden; `None` when nothing is there to hide.
+    /// Returns the message without what is hidden; `None` when nothing is there to hide.
     pub(super) fn redact(&self, message: usize, bytes: &[u8], ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Opaque> {
         self.walk(message, bytes, ledger, 0)
     }

@@ -1,21 +1,21 @@
-//! Free text and forms: what is before a secret, and the names of fields.
+//! Redaction of free text and forms: what is before a secret, and the names of fields.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{key_rule::KeyRule, ledger::Ledger, scrub::scrub};
 use crate::grpc::status::percent_decode;
 
-/// What is said of a secret that was found by what is before it.
+/// The label of secrets that were found by the text before them.
 const LABEL: &str = "secrets in REST exchanges=mask";
 
-/// Text without what looks like a secret, or is known as one.
+/// Free text without known secrets and without what looks like one.
 pub(super) fn free(text: &str, ledger: &mut Ledger) -> Option<String> {
     let scrubbed = scrub(text, &mut |secret| ledger.hidden(LABEL, secret));
     let clean = scrubbed.as_deref().unwrap_or(text);
     ledger.known(clean).or(scrubbed)
 }
 
-/// `a=b&c=d` by the rules for its names.
+/// Redacts a form `a=b&c=d` by the rules for its names.
 pub(super) fn form(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     if rules.is_empty() || !text.contains('=') || text.contains(char::is_whitespace) {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn form(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option
     changed.then(|| pairs.join("&"))
 }
 
-/// A value as it may stand in a form.
+/// A value, escaped for a form.
 fn escaped(text: &str) -> String {
     const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'&').add(b'+').add(b'#').add(b' ');
     utf8_percent_encode(text, ESCAPED).to_string()

@@ -1,9 +1,9 @@
-//! Secrets in the header of a capture.
+//! Redaction of a capture's header.
 
 use super::{Action, Rules, key_rule::KeyRule, ledger::Ledger, rest};
 use crate::file::{Attribute, Header};
 
-/// Attributes that nobody can hide a value in: what they hold is computed, or public.
+/// Attributes in which no value can be hidden: what they hold is computed, or public.
 pub(super) const OPEN: [&str; 4] = [
     Attribute::DESCRIPTOR_SET,
     Attribute::DESCRIPTOR_SHA256,

@@ -1,4 +1,4 @@
-//! The configure exchange: values of a JSON document by their keys.
+//! Redaction of the configure exchange: values of a JSON document by their keys.
 
 use serde_json::{Map, Value};
 
@@ -10,8 +10,8 @@ use super::{
     metadata::is_secret,
 };
 
-/// A body without secrets and without what the rules hide; `None` when nothing is there to hide. JSON is looked into by its
-/// keys at any depth, a form by its names, and any text by what is before a secret.
+/// The body without secrets and without what the rules hide; `None` when nothing is there to hide. JSON is looked into
+/// by its keys at any depth, a form by its names, and any text by what is before a secret.
 pub(super) fn body(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     let by_key = text_as_json(text, rules, ledger).or_else(|| form(text, rules, ledger));
     let clean = by_key.as_deref().unwrap_or(text);
@@ -19,8 +19,8 @@ pub(super) fn body(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option
     free(clean, ledger).or(by_key)
 }
 
-/// Hides what the rules name in a text that may be JSON, and what exists under names that tell of a secret; `None` when it is
-/// no JSON, or when nothing is there to hide: what was not touched stays byte for byte.
+/// Redacts a text that may be JSON: what the rules name, and values under names of secrets; `None` when it is no JSON,
+/// or when nothing is there to hide: what was not touched stays byte for byte.
 fn text_as_json(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
@@ -29,7 +29,7 @@ fn text_as_json(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<St
     hide(&mut value, rules, ledger).then(|| value.to_string())
 }
 
-/// The same for a value; true when something was there to hide.
+/// Redacts a JSON value; true when something was there to hide.
 pub(super) fn hide(value: &mut Value, rules: &[KeyRule], ledger: &mut Ledger) -> bool {
     let mut changed = false;
     walk(value, &mut Vec::new(), rules, ledger, &mut changed);
@@ -81,10 +81,11 @@ fn walk(value: &mut Value, keys: &mut Vec<String>, rules: &[KeyRule], ledger: &m
     }
 }
 
-/// Names of the members that hold a name, where a list of headers or fields is told as objects.
+/// Member names that hold a name, where headers or fields are listed as objects.
 const NAME_KEYS: [&str; 5] = ["name", "key", "header", "field", "id"];
 
-/// Masks what such an object says of a secret: `{"name": "Authorization", "value": …}`. True when there was something.
+/// Masks the value of such an object when its name is that of a secret: `{"name": "Authorization", "value": …}`. True
+/// when there was something.
 fn hide_named(map: &mut Map<String, Value>, ledger: &mut Ledger) -> bool {
     let is_name = |key: &str| NAME_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name));
     let names = map.iter().filter(|(key, _)| is_name(key));
@@ -110,8 +111,8 @@ fn mask(value: &mut String, ledger: &mut Ledger) -> bool {
     changed
 }
 
-/// Keys without the values that are hidden elsewhere: a site's name may be the key of what is told of it. True when there
-/// were such keys.
+/// Redacts keys that contain hidden values: a site's name may be the key of what is told of it. True when there were
+/// such keys.
 fn rename(map: &mut Map<String, Value>, ledger: &mut Ledger) -> bool {
     if !map.keys().any(|key| ledger.values.occurs_in(key.as_bytes()).is_some()) {
         return false;
@@ -136,7 +137,7 @@ enum Fate {
     Goes,
 }
 
-/// Hides every value below this one.
+/// Hides all values below this one.
 fn hide_all(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger) -> Fate {
     if *action == Action::Drop {
         remember(value, label, ledger);
@@ -174,7 +175,7 @@ fn hide_all(value: &mut Value, label: &str, action: &Action, ledger: &mut Ledger
     Fate::Stays
 }
 
-/// A dropped value's texts are looked for, too.
+/// Remembers the texts of a dropped value for the search.
 fn remember(value: &Value, label: &str, ledger: &mut Ledger) {
     match value {
         Value::Object(map) => map.values().for_each(|value| remember(value, label, ledger)),

@@ -2,10 +2,10 @@
 
 use super::{Action, ledger::Ledger};
 
-/// A rule for a key, or for a key within others.
+/// A rule for a key, or for a nested key.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyRule {
-    /// The keys, innermost last.
+    /// The keys, outermost first.
     path: Vec<String>,
     pub(super) action: Action,
     pub(super) label: String,
@@ -20,13 +20,13 @@ impl KeyRule {
         }
     }
 
-    /// The rule for a key within others: the one that names the most of them.
+    /// The rule for a nested key: the one that names the most of them.
     pub(crate) fn of<'a>(rules: &'a [Self], keys: &[String]) -> Option<&'a Self> {
         let fit = rules.iter().filter(|rule| rule.fits(keys));
         fit.max_by_key(|rule| rule.path.len())
     }
 
-    /// What becomes of a text; `None` when it goes.
+    /// Applies the rule to a text; `None` when it goes.
     pub(crate) fn apply(&self, text: &str, ledger: &mut Ledger) -> Option<String> {
         ledger.text(&self.label, &self.action, text)
     }

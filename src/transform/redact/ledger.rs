@@ -1,21 +1,21 @@
-//! What was hidden so far.
+//! The record of what was hidden so far.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, SecretValues, visit};
 
-/// What was hidden so far: how often, by which rule, and the values themselves, to be looked for.
+/// The record of what was hidden so far: how often, by which rule, and the values themselves, to be looked for.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) salt: String,
     pub(crate) counts: BTreeMap<String, u64>,
-    /// Rules that found their place, whether there was something to hide or not.
+    /// Rules whose place was found, even when there was nothing to hide.
     pub(crate) seen: BTreeSet<String>,
     pub(crate) values: SecretValues,
 }
 
 impl Ledger {
-    /// What becomes of a text; `None` when it goes.
+    /// Applies an action to a text; `None` when it goes.
     pub(crate) fn text(&mut self, label: &str, action: &Action, text: &str) -> Option<String> {
         let hidden = action.text(text, &self.salt);
         self.seen(label);
@@ -31,7 +31,7 @@ impl Ledger {
         hidden
     }
 
-    /// What becomes of bytes; `None` when they go.
+    /// Applies an action to bytes; `None` when they go.
     pub(crate) fn bytes(&mut self, label: &str, action: &Action, bytes: &[u8]) -> Option<Vec<u8>> {
         self.count(label);
         self.values.add(bytes);
@@ -45,20 +45,20 @@ impl Ledger {
         }
     }
 
-    /// What becomes of a number; `None` when it goes.
+    /// Applies an action to a number; `None` when it goes.
     pub(crate) fn number(&mut self, label: &str, action: &Action, value: u64) -> Option<u64> {
         self.count(label);
         action.number(value, &self.salt)
     }
 
-    /// A rule has found its place.
+    /// Notes that a rule has found its place.
     pub(crate) fn seen(&mut self, label: &str) {
         if !self.seen.contains(label) {
             self.seen.insert(label.to_owned());
         }
     }
 
-    /// A secret was found and is masked.
+    /// Notes a secret that was found and masked.
     pub(crate) fn hidden(&mut self, label: &str, secret: &str) {
         self.count(label);
         self.values.add(secret.as_bytes());
@@ -73,14 +73,14 @@ impl Ledger {
         }
     }
 
-    /// A free text without the values that are hidden elsewhere; `None` when it holds none.
+    /// Removes known hidden values from a free text; `None` when it holds none.
     pub(crate) fn known(&mut self, text: &str) -> Option<String> {
         let clean = self.values.replace(text)?;
         self.count("values in other texts=mask");
         Some(clean)
     }
 
-    /// The same for a value under a name, which may be no text.
+    /// Removes known hidden values from a value under a name, which may not be text.
     pub(crate) fn known_in(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
         let clean = visit::clean(&self.values, name, value)?;
         self.count("values in other texts=mask");

@@ -1,19 +1,19 @@
-//! Secrets in metadata.
+//! Redaction of metadata.
 
 pub(crate) use super::names::is_secret;
 use crate::model::event::{Ending, EventKind, Metadata};
 
-/// What is in place of a secret.
+/// The replacement for a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// [`REDACTED`] as the base64 that a `-bin` name must carry.
+/// [`REDACTED`] in base64, for names that end in `-bin`.
 const REDACTED_BIN: &str = "W3JlZGFjdGVkXQ==";
 
-/// What happens to secrets in metadata.
+/// What to do with secrets in metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetadataPolicy {
-    /// Values of names that hold a secret are replaced by `REDACTED`; the names stay.
+    /// Values under names of secrets are replaced by `REDACTED`; the names stay.
     #[default]
     Redact,
     /// Everything is kept, by an explicit decision of the user.

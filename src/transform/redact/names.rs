@@ -1,6 +1,6 @@
-//! Names under which secrets stand: of metadata, of JSON's keys, of form fields and query parameters.
+//! Names of secrets: of metadata, of JSON's keys, of form fields and query parameters.
 
-/// Names that hold a secret as a whole.
+/// Names of secrets.
 const NAMES: [&str; 6] = [
     "authorization",
     "proxy-authorization",
@@ -10,7 +10,7 @@ const NAMES: [&str; 6] = [
     "x-amz-security-token",
 ];
 
-/// Last words of names that hold a secret; the word alone counts too.
+/// Last words of names of secrets; the word alone counts too.
 const LAST_WORDS: [&str; 9] = [
     "token",
     "key",
@@ -23,7 +23,7 @@ const LAST_WORDS: [&str; 9] = [
     "cookie",
 ];
 
-/// Words that make a secret of a name wherever they stand in it.
+/// Words that make any name that contains them the name of a secret.
 const WORDS: [&str; 9] = [
     "token",
     "jwt",
@@ -36,7 +36,7 @@ const WORDS: [&str; 9] = [
     "authorization",
 ];
 
-/// Words that do so only side by side.
+/// Pairs of adjacent words that do the same.
 const PAIRS: [(&str, &str); 6] = [
     ("api", "key"),
     ("access", "key"),
@@ -46,7 +46,7 @@ const PAIRS: [(&str, &str); 6] = [
     ("secret", "id"),
 ];
 
-/// Parts of names that hold a secret wherever they stand, in words that are written together too.
+/// Parts of names of secrets, also within words that are written together.
 const PARTS: [&str; 10] = [
     "password",
     "passwd",
@@ -60,7 +60,7 @@ const PARTS: [&str; 10] = [
     "clientsecret",
 ];
 
-/// True when what exists under this name is taken for a secret.
+/// True when values under this name count as secrets.
 #[must_use]
 pub(crate) fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
@@ -79,7 +79,7 @@ pub(crate) fn is_secret(name: &str) -> bool {
         || PARTS.iter().any(|part| lower.contains(part))
 }
 
-/// The words of a name, in lower case: `x-api-key`, `api_key`, `apiKey` and `APIKey` have the same ones.
+/// Splits a name into lower-case words: `x-api-key`, `api_key`, `apiKey` and `APIKey` have the same ones.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let characters: Vec<char> = name.chars().collect();

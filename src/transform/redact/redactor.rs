@@ -1,4 +1,4 @@
-//! The machine: events in, events without secrets out.
+//! The redactor: events in, events without secrets out.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +18,7 @@ use crate::{
     model::event::{CallStart, Direction, Ending, Event, EventKind, Gap, Message, Metadata, Status},
 };
 
-/// Takes secrets out of the events of one capture, in their order, and out of its header.
+/// Removes secrets from the header and the events of one capture, in their order.
 #[derive(Debug)]
 pub struct Redactor {
     rules: Rules,
@@ -29,24 +29,24 @@ pub struct Redactor {
     withheld: BTreeMap<Opaque, u64>,
 }
 
-/// What must be known of a call to look into its messages.
+/// State of a call for the redaction of its messages.
 #[derive(Debug, Default)]
 struct Call {
-    /// The types of its messages, as the field rules know them.
+    /// The message types of the call in the field rules.
     sent: Option<usize>,
     received: Option<usize>,
     request_encoding: Option<String>,
     response_encoding: Option<String>,
 }
 
-/// True for a plain word: what was recorded has an address, with a port, as its source; a word is no site's address, and
-/// would be looked for in every message.
+/// True for a single word: what was recorded has an address, with a port, as its source; a word is no site's address,
+/// and would be looked for in every message.
 fn is_word(source: &str) -> bool {
     source.chars().all(|c| c.is_ascii_alphabetic())
 }
 
 impl Redactor {
-    /// A redactor for the capture with this header, whose descriptor set tells where fields are.
+    /// A redactor for a capture with this header, whose descriptor set resolves the fields.
     ///
     /// # Errors
     /// When a rule names a field that the descriptor set does not hold, or asks for what cannot be done to it.
@@ -82,7 +82,7 @@ impl Redactor {
         })
     }
 
-    /// Looks in free texts for these values, too.
+    /// Searches free texts for these values, too.
     #[must_use]
     pub fn knowing(mut self, values: SecretValues) -> Self {
         self.ledger.values = values;
@@ -95,36 +95,36 @@ impl Redactor {
         super::header::redact(header, &self.rules, &self.keys, &mut self.ledger)
     }
 
-    /// How often each rule was applied.
+    /// Number of applications of each rule.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<String, u64> {
         &self.ledger.counts
     }
 
-    /// The values that were taken out so far.
+    /// The values that were removed so far.
     #[must_use]
     pub const fn values(&self) -> &SecretValues {
         &self.ledger.values
     }
 
-    /// Messages that could not be looked into, and were left out for it: a gap is in the place of each.
+    /// Messages that could not be decoded and so were left out: a gap is in the place of each.
     #[must_use]
     pub fn withheld(&self) -> u64 {
         self.withheld.values().sum()
     }
 
-    /// Why messages were left out, each with their number.
+    /// The reasons for leaving messages out, each with the number of messages.
     pub fn withheld_for(&self) -> impl Iterator<Item = (String, u64)> {
         self.withheld.iter().map(|(why, count)| (why.to_string(), *count))
     }
 
-    /// The rules that the caller gave and that found nothing, as they are written on the command line.
+    /// The caller's rules that found nothing, in the notation of the command line.
     #[must_use]
     pub fn unmatched(&self, given: &Rules) -> Vec<String> {
         given.unmatched(&self.ledger.seen)
     }
 
-    /// The event without what the rules hide.
+    /// Returns the event without what the rules hide.
     #[must_use]
     pub fn event(&mut self, event: Event) -> Event {
         let Event { call, kind, .. } = event;
@@ -240,7 +240,7 @@ impl Redactor {
         Some((name, value))
     }
 
-    /// A metadata value without the values that are hidden elsewhere; `None` when it holds none.
+    /// Removes known hidden values from a metadata value; `None` when it holds none.
     fn foreign(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
         let clean = visit::clean(&self.ledger.values, name, value)?;
         self.ledger.count("values in other texts=mask");
@@ -310,7 +310,7 @@ impl Redactor {
     }
 }
 
-/// The payload without what is hidden; `None` when it stays as it is.
+/// Redacts a payload; `None` when it stays as it is.
 fn look_into(
     fields: &FieldRules,
     call: Option<&Call>,
@@ -342,7 +342,7 @@ impl RedactionRule for Redactor {
     }
 }
 
-/// A text that says what it likes: hidden as a whole, or without the values that are hidden elsewhere.
+/// Redacts a free text: hidden as a whole, or without the values that are hidden elsewhere.
 fn free(ledger: &mut Ledger, what: &str, action: Option<&Action>, text: String) -> String {
     match action {
         Some(action) if !text.is_empty() => {

@@ -1,4 +1,4 @@
-//! REST exchanges, as a proxy notes them: path, bodies, addresses.
+//! Redaction of REST exchanges in a proxy's notes: path, bodies, addresses.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -11,11 +11,11 @@ use super::{
     ledger::Ledger,
 };
 
-/// A body that begins so is compressed as gzip.
+/// The first bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The text of a note `{"rest": …}` without secrets and without what the rules hide; `None` when it is another note, or when
-/// nothing is there to hide.
+/// Removes secrets and what the rules hide from a note `{"rest": …}`; `None` when it is another note, or
+/// when nothing is there to hide.
 pub(super) fn note(text: &str, rules: &[KeyRule], addresses: Option<&Action>, ledger: &mut Ledger) -> Option<String> {
     let mut whole: Value = serde_json::from_str(text).ok()?;
     let rest = whole.get_mut("rest")?.as_object_mut()?;
@@ -59,14 +59,14 @@ fn path(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     free(clean, ledger).or(by_name)
 }
 
-/// The length of a body that is no text and that could hold a secret: it is compressed, or does.
+/// The length of a binary body that could hold a secret: it is compressed, or does.
 fn hides(encoded: &str, ledger: &mut Ledger) -> Option<usize> {
     let bytes = STANDARD.decode(encoded).ok()?;
     let hides = bytes.starts_with(&GZIP) || texts(&bytes).iter().any(|text| body(text, &[], ledger).is_some());
     hides.then_some(bytes.len())
 }
 
-/// What bytes may say: as UTF-8, and as UTF-16 of both orders.
+/// The possible texts of bytes: as UTF-8, and as UTF-16 of both orders.
 fn texts(bytes: &[u8]) -> [String; 3] {
     let (pairs, _) = bytes.as_chunks::<2>();
     let wide = |unit: fn([u8; 2]) -> u16| {
@@ -82,7 +82,7 @@ fn texts(bytes: &[u8]) -> [String; 3] {
     ]
 }
 
-/// A body that is left out, with its length in its place.
+/// Replaces a body by its length.
 fn withhold(rest: &mut Map<String, Value>, name: &str, bytes: usize) {
     let stem = name.trim_end_matches("_base64");
     let why = format!("{bytes} bytes that are compressed, or that are not text and hold a secret");
@@ -96,8 +96,8 @@ fn withhold(rest: &mut Map<String, Value>, name: &str, bytes: usize) {
     }
 }
 
-/// Hides what the rules name in a JSON text, and what exists under names that tell of a secret. A text that is no JSON is
-/// masked as a whole.
+/// Redacts a JSON text: what the rules name, and values under names of secrets. A text that is no JSON is masked as a
+/// whole.
 pub(super) fn document(bytes: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
     let text = std::str::from_utf8(bytes).ok();
     if let Some(text) = text.filter(|text| serde_json::from_str::<Value>(text).is_ok()) {

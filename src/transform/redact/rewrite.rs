@@ -1,4 +1,4 @@
-//! A whole capture, redacted into a new one that is then searched for what was taken out.
+//! Redaction of a whole capture into a new one, which is then searched for the removed values.
 
 use std::{
     collections::BTreeSet,
@@ -14,48 +14,48 @@ use crate::{
     model::text::counted,
 };
 
-/// What a redaction changed.
+/// The result of a redaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Redacted {
-    /// The rules that found something, and how often.
+    /// The rules that found something, with their counts.
     pub changes: Vec<RedactionCount>,
-    /// Messages that could not be looked into, and were left out for it.
+    /// Messages that could not be decoded and so were left out.
     pub withheld: u64,
-    /// Why they could not, each reason with the number of its messages.
+    /// The reasons, each with the number of messages.
     pub withheld_for: Vec<Withheld>,
     /// The given rules that found nothing: a name that is mistyped hides nothing.
     pub unmatched: Vec<String>,
     /// Content digest of the new capture; `None` when nothing was written.
     pub digest: Option<Digest>,
-    /// The search of the new capture for what was taken out; `None` when nothing was written.
+    /// The search of the new capture for the removed values; `None` when nothing was written.
     pub scan: Option<SecretScan>,
     /// Whether the source is finished; what is made of an unfinished capture is unfinished as well.
     #[serde(flatten)]
     pub source: CaptureState,
-    /// What was taken out, so that what is written about the capture (its file's name) can be kept free of it.
+    /// The removed values, so that texts about the capture (such as its file name) can be searched for them.
     #[serde(skip)]
     pub values: SecretValues,
 }
 
-/// How often a rule found something.
+/// The number of times that a rule found something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RedactionCount {
-    /// The rule.
+    /// Name of the rule.
     pub rule: String,
-    /// How often.
+    /// Number of times.
     pub count: u64,
 }
 
 /// Messages that were left out for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Withheld {
-    /// Why they could not be looked into.
+    /// The reason.
     pub reason: String,
-    /// How many.
+    /// Number of messages.
     pub messages: u64,
 }
 
-/// Why a capture could not be redacted.
+/// Errors of a redaction.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedactError {
@@ -68,12 +68,12 @@ pub enum RedactError {
     /// A rule does not fit the capture's schema.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// Something that was taken out is elsewhere.
+    /// A removed value occurs elsewhere.
     #[error("the redacted capture still holds a removed value: {0}; add a rule for that place")]
     Left(SecretScan),
 }
 
-/// Finds out what a redaction would change, without writing anything.
+/// Computes the changes of a redaction without writing anything.
 ///
 /// # Errors
 /// When the capture cannot be read, or a rule does not fit its schema.
@@ -91,8 +91,8 @@ pub(crate) fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> 
     })
 }
 
-/// Redacts a capture into a new one, begun by `begin` from the new header, opens that again by `reopen` and searches it
-/// for every value that was taken out: header, events (messages inflated), and the bytes of the file.
+/// Redacts a capture into a new one, which `begin` creates from the new header, reopens that by `reopen`, and searches
+/// it for every removed value: header, events (messages inflated), and the bytes of the file.
 ///
 /// A value that a rule hides in one place is masked in free text (status messages, notes, other metadata and attributes)
 /// wherever it stands, before and after. What a capture says of itself to everybody (names of methods and fields) is no
@@ -146,7 +146,8 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
     })
 }
 
-/// The first pass: everything is redacted and thrown away, to know all values that must not stand anywhere.
+/// The first pass over the capture: everything is redacted and thrown away, to know all values that must not stand
+/// anywhere.
 fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redactor, RedactError> {
     let mut redactor = Redactor::new(rules, reader.header())?;
     let mut methods = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The rules: what is hidden, and how.
+//! Redaction rules: what is hidden, and how.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Action;
 
-/// What is hidden, and how. The default hides what identifies a site and what grants access; see [`Rules::defaults`].
+/// The redaction rules of a capture. The default hides what identifies a site and what grants access; see
+/// [`Rules::defaults`].
 ///
 /// ```
 /// use grpc_capture::transform::{Action, Rules};
@@ -18,25 +19,26 @@ use super::Action;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
-    /// Whether the default rules apply below these: true.
+    /// Whether the default rules apply, too: true.
     pub defaults: bool,
-    /// Fields of messages by full name, `package.Message.field`, wherever the message stands.
+    /// Actions for message fields by full name, `package.Message.field`, at any depth.
     pub fields: BTreeMap<String, Action>,
-    /// Metadata by name, in requests, headers and trailers.
+    /// Actions for metadata by name, in requests, headers and trailers.
     pub metadata: BTreeMap<String, Action>,
-    /// Keys of the configure request and response, at any depth: `site`, or `location.site` for a key within another.
+    /// Actions for keys of the configure request and response, at any depth: `site`, or `location.site` for a key
+    /// within another.
     pub configure: BTreeMap<String, Action>,
-    /// Header attributes by name; `tag.*` are all tags.
+    /// Actions for header attributes by name; `tag.*` are all tags.
     pub attributes: BTreeMap<String, Action>,
-    /// Addresses of calls: authority and peer.
+    /// Action for addresses of calls: authority and peer.
     pub addresses: Option<Action>,
-    /// Status messages, and the reasons of other endings.
+    /// Action for status messages and the reasons of other endings.
     pub status: Option<Action>,
-    /// Notes.
+    /// Action for notes.
     pub notes: Option<Action>,
-    /// Texts that are hidden wherever text stands, and searched for in the result.
+    /// Texts that are hidden in all text, and searched for in the result.
     pub values: Vec<String>,
-    /// What is put before a value before it is hashed, so that it cannot be found out by guessing.
+    /// The salt that is hashed before each value, so that values cannot be guessed.
     pub salt: String,
 }
 
@@ -57,7 +59,7 @@ impl Default for Rules {
     }
 }
 
-/// Keys of a configure exchange that name a site, its people or an address.
+/// Keys of a configure exchange that identify a site, its people or an address.
 const SITE_KEYS: [(&str, Action); 18] = [
     ("metadata", Action::Mask),
     ("stream_url", Action::Host),
@@ -79,20 +81,20 @@ const SITE_KEYS: [(&str, Action); 18] = [
     ("fiber_description", Action::Mask),
 ];
 
-/// Why rules cannot be read.
+/// The error for invalid rules.
 #[derive(Debug, thiserror::Error)]
 #[error("the redaction rules cannot be read: {0}")]
 pub struct RulesError(String);
 
 impl Rules {
-    /// Reads a TOML file's text; a key that is not known is an error.
+    /// Parses rules in TOML; a key that is not known is an error.
     pub fn parse(text: &str) -> Result<Self, RulesError> {
         toml::from_str(text).map_err(|error| RulesError(crate::model::text::toml_problem(&error, text)))
     }
 
-    /// These rules with the default ones below them, if they are wanted: the source attribute and what names a site in the
-    /// configure exchange are masked, hosts go out of addresses. Metadata that grants access is masked in any case where
-    /// its name tells (`super::metadata::is_secret`).
+    /// Adds the default rules below these, if they are wanted: the source attribute and what names a site in the
+    /// configure exchange are masked, hosts go out of addresses. Metadata that grants access is masked in any case
+    /// where its name tells (`super::metadata::is_secret`).
     #[must_use]
     pub fn defaults(mut self) -> Self {
         if self.defaults {
@@ -105,7 +107,7 @@ impl Rules {
         self
     }
 
-    /// These, with `over` on top: a file's, and flags over it.
+    /// Merges two sets of rules; those of `over` win: a file's, and flags over it.
     #[must_use]
     pub fn merge(mut self, over: Self) -> Self {
         self.defaults &= over.defaults;
@@ -123,8 +125,7 @@ impl Rules {
         self
     }
 
-    /// Of these rules, the ones that none of the labels in `seen` is of, as the command line writes them. Values are counted
-    /// and not named.
+    /// The rules without a label in `seen`, in the notation of the command line. Values are counted and not named.
     pub(super) fn unmatched(&self, seen: &BTreeSet<String>) -> Vec<String> {
         let mut unmatched = Vec::new();
         let mut check = |what: &str, name: &str, action: &Action| {

@@ -1,4 +1,4 @@
-//! The search of a redacted capture for what was taken out.
+//! The search of a redacted capture for removed values.
 
 use std::{
     fmt,
@@ -14,38 +14,38 @@ use crate::{
     model::event::{Direction, EventKind},
 };
 
-/// Places that are listed; more are counted.
+/// Number of listed places; more are counted.
 const MAX_LISTED: usize = 16;
 
-/// Bytes of the file that are looked through at a time.
+/// Number of bytes searched at a time.
 const BLOCK: usize = 1 << 20;
 
-/// Bytes that one byte of a value can take in an encoding: `\u00e9`.
+/// Largest number of encoded bytes per byte of a value: `\u00e9`.
 const LONGEST_ENCODING: usize = 6;
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct SecretScan {
-    /// Values that were looked for.
+    /// Number of searched values.
     pub values: u64,
-    /// Occurrences of values that are too short to be looked for.
+    /// Occurrences of values that are too short for a search.
     pub too_short: u64,
-    /// Occurrences of values beyond those that are kept to be looked for.
+    /// Occurrences of values beyond the limit on kept values.
     pub not_kept: u64,
-    /// Bytes of the file that were looked through.
+    /// Number of searched bytes.
     pub bytes: u64,
-    /// Where values were found, the first 16.
+    /// The first 16 places with values.
     pub found: Vec<Found>,
-    /// Places beyond those.
+    /// Number of further places.
     pub more: u64,
 }
 
-/// A value that stands where it should not.
+/// A value that was found where it should not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// Where.
+    /// Place of the value.
     pub place: String,
-    /// Bytes of the value; the value itself is not told.
+    /// Length of the value in bytes; the value itself is not told.
     pub length: usize,
 }
 
@@ -82,8 +82,8 @@ impl fmt::Display for SecretScan {
     }
 }
 
-/// Looks for values in a capture: in the bytes of the file as they are stored, in the header, and in every event, messages
-/// also inflated.
+/// Searches a capture for values: in the bytes of the file as they are stored, in the header, and in every event,
+/// messages also inflated.
 ///
 /// # Errors
 /// When the capture cannot be read.
@@ -134,7 +134,7 @@ fn note(
     }
 }
 
-/// The bytes of the file, block by block; each overlaps the next by as much as a value is long.
+/// Searches the bytes of the file block by block; each overlaps the next by as much as a value is long.
 fn stored<R: Read + Seek>(input: &mut R, values: &SecretValues, scan: &mut SecretScan) -> Result<(), FileError> {
     let failed = |error| FileError::reading("search the capture", error);
     input.seek(SeekFrom::Start(0)).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Secrets in free text, by what is before them: URLs, forms, JSON in pieces, XML, headers.
+//! Removal of secrets from free text, recognized by the text before them: URLs, forms, JSON in pieces, XML, headers.
 
 mod find;
 mod spot;
@@ -10,8 +10,9 @@ use super::{
     encodings::{WINDOW, each_escaped},
 };
 
-/// `text` without what looks like a secret: user and password of URLs; values of secret names in queries, forms, JSON, XML
-/// and headers; what follows `Bearer` or `Basic`; JSON Web Tokens. `None` when there is nothing. `found` is shown each.
+/// Returns `text` without what looks like a secret: user and password of URLs; values of secret names in queries,
+/// forms, JSON, XML and headers; what follows `Bearer` or `Basic`; JSON Web Tokens. `None` when there is nothing.
+/// `found` is shown each.
 pub(super) fn scrub(text: &str, found: &mut impl FnMut(&str)) -> Option<String> {
     let mut spots = Vec::new();
     find::all(text, &mut spots);

@@ -1,4 +1,4 @@
-//! Values of metadata that grants access, as they are seen, and texts without them.
+//! Learns metadata values that grant access, and masks them in texts.
 
 mod parts;
 
@@ -19,13 +19,13 @@ use crate::{
 };
 pub(super) use parts::parts;
 
-/// Values that are kept: the latest. A proxy whose clients each have a token of their own sees no end of them.
+/// Largest number of kept values: the latest. A proxy whose clients each have a token of their own sees no end of them.
 const MAX_VALUES: usize = 1 << 14;
 
-/// Bytes of them all.
+/// Largest total size of kept values in bytes.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Knows the secrets that went by, and masks them in texts: what is in `authorization` must not stand in a status
+/// Knows the secrets seen so far, and masks them in texts: what is in `authorization` must not stand in a status
 /// message either. Clones share what they know.
 ///
 /// Learnt are the values of metadata whose names tell of a secret (`is_secret`), as a whole and in their parts (a bearer
@@ -77,7 +77,7 @@ impl Known {
 }
 
 impl Secrets {
-    /// From here on nothing is learnt and nothing masked, here and by all clones: `MetadataPolicy::Keep`.
+    /// Stops learning and masking, here and in all clones: `MetadataPolicy::Keep`.
     pub fn keep(&self) {
         self.known().policy = MetadataPolicy::Keep;
     }
@@ -90,7 +90,7 @@ impl Secrets {
         self.known().policy == MetadataPolicy::Keep
     }
 
-    /// Learns a metadata value, if its name tells of a secret.
+    /// Learns a metadata value, if its name is that of a secret.
     pub fn learn(&self, name: &str, value: &[u8]) {
         if self.keeps_all() || !is_secret(name) {
             return;
@@ -103,7 +103,7 @@ impl Secrets {
         metadata.iter().for_each(|(name, value)| self.learn(name, value));
     }
 
-    /// A text without the secrets that are known.
+    /// Masks known secrets in a text.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         self.masked(text).unwrap_or_else(|| text.to_owned())
@@ -116,7 +116,7 @@ impl Secrets {
         self.known().values.replace(text)
     }
 
-    /// A line for people: without the secrets that are known, and without what looks like one.
+    /// Masks known secrets, and what looks like one, in a line for people.
     #[must_use]
     pub fn line(&self, text: &str) -> String {
         if self.keeps_all() {
@@ -132,8 +132,7 @@ impl Secrets {
         }
     }
 
-    /// Learns the secrets of an event, and takes out of it these and all that are known. Payloads of messages stay as they
-    /// are.
+    /// Learns the secrets of an event, and masks these and all known ones in it. Payloads of messages stay as they are.
     pub fn event(&self, kind: &mut EventKind) {
         if self.keeps_all() {
             return;
@@ -163,7 +162,7 @@ impl Secrets {
         MetadataPolicy::Redact.redact(kind);
     }
 
-    /// The same for an ending.
+    /// Masks known secrets in an ending.
     pub fn ending(&self, ending: &mut Ending) {
         if self.keeps_all() {
             return;
@@ -193,7 +192,7 @@ impl Secrets {
         }
     }
 
-    /// Metadata under other names can repeat a secret.
+    /// Masks known secrets in metadata, since other names can repeat a secret.
     fn metadata(&self, metadata: &mut Metadata) {
         let known = self.known();
         for (name, value) in metadata.0.iter_mut().filter(|(name, _)| !is_secret(name)) {
@@ -203,8 +202,8 @@ impl Secrets {
         }
     }
 
-    /// The header without secrets: those that are known, and in the configure exchange what exists under names that tell of
-    /// one. The latter are learnt.
+    /// Masks secrets in the header: those that are known, and in the configure exchange what exists under names that
+    /// tell of one. The latter are learnt.
     #[must_use]
     pub fn header(&self, header: &Header) -> Header {
         let mut clean = header.clone();
@@ -227,8 +226,8 @@ impl Secrets {
         clean
     }
 
-    /// The note of a REST exchange, `{"rest": …}`, without secrets: those that are known, what exists under names that tell of
-    /// one in its bodies and its path, and what looks like one. They are learnt.
+    /// Masks secrets in the note of a REST exchange, `{"rest": …}`: those that are known, what exists
+    /// under names that tell of one in its bodies and its path, and what looks like one. They are learnt.
     #[must_use]
     pub fn exchange(&self, note: &str) -> String {
         if self.keeps_all() {

@@ -1,6 +1,6 @@
-//! Secrets in addresses.
+//! Redaction of addresses.
 
-/// `url` without the `user:password@` before its host; anything else is returned as it is.
+/// Removes `user:password@` from `url`; anything else is returned as it is.
 #[must_use]
 pub(crate) fn strip_userinfo(url: &str) -> String {
     let (scheme, rest) = match url.find("://") {
@@ -14,8 +14,8 @@ pub(crate) fn strip_userinfo(url: &str) -> String {
     }
 }
 
-/// `address` with another host; scheme and port stay, user and path go. An address may be a URL, `host:port`, a host, or
-/// `ipv4:…` and `ipv6:…` as gRPC writes peers.
+/// Replaces the host of `address`; scheme and port stay, user and path go. An address may be a URL, `host:port`, a
+/// host, or `ipv4:…` and `ipv6:…` as gRPC writes peers.
 #[must_use]
 pub(crate) fn replace_host(address: &str, host: &str) -> String {
     let parts = split(address);

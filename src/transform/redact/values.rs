@@ -1,4 +1,4 @@
-//! Values that were taken out, to be looked for elsewhere.
+//! Removed values, for the search of other texts.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,13 +7,14 @@ use std::{
 
 use super::encodings::{MIN_LEN, each_decoded};
 
-/// Values that are kept to be looked for; a capture that hides more of them (an id for each row) is searched for these.
+/// Largest number of kept values; a capture that hides more of them (an id for each row) is searched for these.
 const MAX_VALUES: usize = 1 << 16;
 
-/// A value longer than this is looked for by its beginning; in text, all that follows it is masked with it.
+/// Length up to which a value is kept; longer ones are searched by their beginning; in text, all that follows it is
+/// masked with it.
 const MAX_LEN: usize = 1 << 10;
 
-/// Encodings within one another that are looked through: base64 of JSON, percent escapes of base64.
+/// Depth of nested encodings that are searched: base64 of JSON, percent escapes of base64.
 const DEPTH: usize = 2;
 
 /// A set of byte strings that finds its members in other bytes, as they are, and in base64 (of either alphabet, at any
@@ -30,9 +31,9 @@ const DEPTH: usize = 2;
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct SecretValues {
     values: BTreeSet<Vec<u8>>,
-    /// How many begin with these bytes.
+    /// Number of values by their first bytes.
     starts: HashMap<[u8; MIN_LEN], usize>,
-    /// Which pairs of first bytes there are, so that most places need one look.
+    /// Pairs of first bytes that occur, so that most positions need one look-up.
     pairs: Vec<u64>,
     longest: usize,
     too_short: u64,
@@ -40,7 +41,7 @@ pub struct SecretValues {
 }
 
 impl std::fmt::Debug for SecretValues {
-    /// Tells how many there are, and none of them.
+    /// Shows the number of values, and none of them.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SecretValues")
             .field("count", &self.len())
@@ -73,7 +74,7 @@ impl SecretValues {
         self.longest = self.longest.max(value.len());
     }
 
-    /// Forgets the values that stand in `text`: what everybody knows is no secret.
+    /// Forgets the values that occur in `text`: what everybody knows is no secret.
     pub fn forget_those_in(&mut self, text: &[u8]) {
         let mut at = 0;
         while let Some((found, len)) = self.find(text, at) {
@@ -96,7 +97,7 @@ impl SecretValues {
         }
     }
 
-    /// The first value in `bytes` from `from` on, as it is, the longest one there: place and length.
+    /// Finds the first value in `bytes` from `from` on, unencoded, and the longest one there: place and length.
     #[must_use]
     pub fn find(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         if self.values.is_empty() {
@@ -122,7 +123,7 @@ impl SecretValues {
         None
     }
 
-    /// The length of the longest value that `rest` begins with.
+    /// The length of the longest value at the start of `rest`.
     ///
     /// Of the values up to `rest` in their order, the last shares with `rest` at least as many bytes as any other does. So
     /// the time does not grow with how many values begin alike.
@@ -142,7 +143,7 @@ impl SecretValues {
         None
     }
 
-    /// The length of a value that is in `bytes`, in whatever encoding.
+    /// The length of a value that occurs in `bytes` in any encoding.
     #[must_use]
     pub fn occurs_in(&self, bytes: &[u8]) -> Option<usize> {
         self.occurs(bytes, DEPTH)
@@ -166,7 +167,7 @@ impl SecretValues {
         found
     }
 
-    /// Where values stand in `bytes`, in whatever encoding, in their order and apart from one another.
+    /// The places of values in `bytes` in any encoding, in order and without overlap.
     pub(super) fn places(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         if self.values.is_empty() {
             return Vec::new();
@@ -198,7 +199,7 @@ impl SecretValues {
         places
     }
 
-    /// `text` with `[redacted]` in place of every value; `None` when it holds none.
+    /// Replaces every value in `text` by `[redacted]`; `None` when it holds none.
     #[must_use]
     pub fn replace(&self, text: &str) -> Option<String> {
         let places = self.places(text.as_bytes());
@@ -216,8 +217,8 @@ impl SecretValues {
         Some(String::from_utf8_lossy(&out).into_owned())
     }
 
-    /// `bytes` of which lengths depend on one another (an encoded message), with `*` over every value; `None` when they hold
-    /// none.
+    /// Overwrites every value in `bytes` with `*`, keeping its length, for encoded messages in which lengths depend on
+    /// one another; `None` when they hold none.
     pub(super) fn blank(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let places = self.places(bytes);
         if places.is_empty() {
@@ -234,13 +235,13 @@ impl SecretValues {
         self.values.iter().map(Vec::as_slice)
     }
 
-    /// How many are looked for.
+    /// Number of searched values.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// True when nothing is looked for.
+    /// True when there are no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -258,7 +259,7 @@ impl SecretValues {
         self.not_kept
     }
 
-    /// Bytes of the longest one.
+    /// Length of the longest value in bytes.
     pub(super) const fn longest(&self) -> usize {
         self.longest
     }

@@ -1,4 +1,4 @@
-//! Every place of an event where bytes or text stand.
+//! Visits every place of an event with bytes or text.
 
 use base64::{
     Engine as _,
@@ -15,13 +15,13 @@ use crate::{
     model::event::{Ending, EventKind, Metadata},
 };
 
-/// Senders may pad base64 or not.
+/// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a metadata value under a `-bin` name stands for; `None` for other names, and for what is no base64.
+/// The decoded metadata value of a `-bin` name; `None` for other names, and for what is no base64.
 pub(super) fn binary(name: &str, value: &[u8]) -> Option<Vec<u8>> {
     if !name.ends_with("-bin") {
         return None;
@@ -29,8 +29,8 @@ pub(super) fn binary(name: &str, value: &[u8]) -> Option<Vec<u8>> {
     BASE64.decode(value).ok()
 }
 
-/// A metadata value without the values that are known; `None` when it holds none. Under a `-bin` name they are blanked, so
-/// that an encoded status stays one.
+/// Removes known values from a metadata value; `None` when it holds none. Under a `-bin` name they are blanked, so that
+/// an encoded status stays one.
 pub(super) fn clean(values: &SecretValues, name: &str, value: &[u8]) -> Option<Vec<u8>> {
     if let Some(inner) = binary(name, value) {
         let blank = values.blank(&inner)?;
@@ -48,7 +48,7 @@ pub(super) fn clean(values: &SecretValues, name: &str, value: &[u8]) -> Option<V
     }
 }
 
-/// Shows every text of an event to `look`, with what it is; messages are not among them.
+/// Passes every text of an event to `look`, with its kind; messages are not among them.
 pub(super) fn texts(kind: &EventKind, look: &mut impl FnMut(&str, &[u8])) {
     match kind {
         EventKind::CallStart(start) => {

@@ -1,48 +1,48 @@
-//! Why nothing could be cut.
+//! Errors of slicing.
 
 use crate::{
     das::{dialect::DecodeError, focus::SensorSet},
     file::FileError,
 };
 
-/// Why nothing could be cut.
+/// Errors of slicing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SliceError {
     /// The capture cannot be read, or the slice cannot be written.
     #[error("{0}")]
     File(#[from] FileError),
-    /// There is no such call.
+    /// A call does not exist.
     #[error("there is no call {call}; the capture holds {known}")]
     NoCall {
         /// The call.
         call: u32,
-        /// Those that there are, in words.
+        /// The existing calls, in words.
         known: String,
     },
-    /// The range begins where the capture has ended.
+    /// The range begins after the end of the capture.
     #[error("the capture ends at {ends_s:.3} s, before the start of the slice at {from_s:.3} s")]
     BeyondEnd {
         /// The capture's length, seconds.
         ends_s: f64,
-        /// Where the slice would begin, seconds.
+        /// Start of the slice, seconds.
         from_s: f64,
     },
-    /// A range whose end lies before its beginning.
+    /// The range ends before it begins.
     #[error("the slice would end before it begins")]
     Reversed,
-    /// Nothing is there.
+    /// The range is empty.
     #[error("no call holds {what}; the longest holds {most}")]
     Nothing {
-        /// What was asked for.
+        /// The requested range.
         what: String,
-        /// What there is.
+        /// The available range.
         most: String,
     },
-    /// None of the sensors is in what would be kept.
+    /// None of the sensors occurs in the range.
     #[error("no message of the slice holds any of the sensors {0}")]
     NoSensor(SensorSet),
-    /// A block's channels are contiguous, and what would be left of it is not.
+    /// The remaining channels of a block are not contiguous, as a block's must be.
     #[error(
         "call {call}, message {message}: a pandadatastream block holds channels {start} to {end} as one range, and \
          {sensors} would leave several; choose one range"
@@ -56,17 +56,17 @@ pub enum SliceError {
         start: i32,
         /// The block's last channel.
         end: i32,
-        /// What was to be kept.
+        /// The selected sensors.
         sensors: SensorSet,
     },
 }
 
-/// What went wrong with one message that was to be encoded again.
+/// Errors of encoding one message again.
 #[derive(Debug)]
 pub(crate) enum EncodeError {
-    /// It cannot be decoded, or inflated.
+    /// The message cannot be decoded, or inflated.
     Damaged,
-    /// What is left is not contiguous: first and last channel of the block.
+    /// The remaining channels are not contiguous: first and last channel of the block.
     Pieces(i32, i32),
 }
 

@@ -1,4 +1,4 @@
-//! The second pass: events of the source in, events of the slice out.
+//! The second pass, which makes the slice: events of the source in, events of the slice out.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     model::text::counted,
 };
 
-/// Calls that a note tells of one by one; of more it gives the totals.
+/// Number of calls that a note describes one by one; of more it gives the totals.
 const MAX_TOLD: usize = 8;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Machine {
     from_ns: u64,
     to_ns: u64,
     calls: BTreeMap<u32, Call>,
-    /// Last number of each call, the capture's own included.
+    /// Last event number of each call, and of the capture itself.
     seqs: BTreeMap<u32, u64>,
     filter: Option<SensorFilter>,
     encoded_anew: u64,
@@ -41,12 +41,12 @@ struct Call {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing of it has come.
+    /// None of its events has occurred.
     Awaited,
     Open,
-    /// It ended within the slice.
+    /// The call ended within the slice.
     Ended,
-    /// It went on beyond the slice.
+    /// The call continued beyond the slice.
     Cut,
 }
 
@@ -75,7 +75,7 @@ impl Machine {
         }
     }
 
-    /// Takes the next event of the source.
+    /// Handles the next event of the source.
     pub(super) fn take(&mut self, mut event: Event, out: &mut Vec<Event>) -> Result<(), SliceError> {
         let (number, at) = (event.call, event.offset_ns);
         if number == CAPTURE_CALL {
@@ -116,7 +116,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Leaves other sensors out of a message; false when nothing is left of it.
+    /// Removes the other sensors from a message; false when nothing is left of it.
     fn filter(&mut self, call: u32, index: u64, message: &mut Message) -> Result<bool, SliceError> {
         let Some(filter) = &mut self.filter else {
             return Ok(true);
@@ -143,7 +143,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// The slice is over for a call, and the call is not.
+    /// Ends a call that continues beyond the slice.
     fn cut(&mut self, number: u32, at: u64, out: &mut Vec<Event>) {
         let Some(call) = self.calls.get_mut(&number) else {
             return;
@@ -154,7 +154,7 @@ impl Machine {
         out.push(self.stamp(number, at, EventKind::End(ending)));
     }
 
-    /// The source goes on, and the slice does not: calls that are open are cut here.
+    /// Ends the slice before the source ends: calls that are open are cut here.
     pub(super) fn cut_short(&mut self, out: &mut Vec<Event>) {
         let open = |(number, call): (&u32, &Call)| (call.state == State::Open).then_some(*number);
         let open: Vec<_> = self.calls.iter().filter_map(open).collect();
@@ -163,7 +163,7 @@ impl Machine {
         }
     }
 
-    /// An event of the slice, with the next number of its call.
+    /// Numbers an event of the slice within its call.
     pub(super) fn stamp(&mut self, call: u32, at: u64, kind: EventKind) -> Event {
         let seq = self.seqs.entry(call).or_default();
         *seq += 1;
@@ -176,14 +176,14 @@ impl Machine {
         }
     }
 
-    /// Whether any of the wanted sensors was there, or no message was looked through for them.
+    /// Whether any selected sensor occurred, or no message was searched for them.
     pub(super) fn met_sensors(&self) -> bool {
         self.filter
             .as_ref()
             .is_none_or(|filter| filter.has_met() || !filter.has_looked())
     }
 
-    /// The note: what was cut, and what is not there.
+    /// The note about the slice: what was cut, and what is not there.
     pub(super) fn story(&self, plan: &Plan, cut: &Cut) -> String {
         let second = |ns: u64| ns as f64 / 1e9;
         let mut text = format!(
@@ -247,12 +247,12 @@ impl Machine {
     }
 }
 
-/// What becomes of an event.
+/// How an event is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Keep,
     Drop,
-    /// The slice is over for this call.
+    /// The slice ends for this call.
     End,
 }
 

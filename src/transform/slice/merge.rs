@@ -1,4 +1,4 @@
-//! Several captures as one, on one clock.
+//! Merging of captures into one, on a common clock.
 
 mod header;
 
@@ -14,12 +14,12 @@ use crate::{
 /// The author of the note that a merge adds.
 pub(crate) const AUTHOR: &str = "merge";
 
-/// What was joined.
+/// The result of a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Merged {
     /// The sources in their order.
     pub sources: Vec<Joined>,
-    /// What the sources say differently of themselves, in words. Each of them is kept under a name of its own.
+    /// Contradictions between the headers of the sources, in words. Each of them is kept under a name of its own.
     pub conflicts: Vec<String>,
     /// Received messages.
     pub messages: u64,
@@ -29,25 +29,25 @@ pub struct Merged {
     pub finished: bool,
 }
 
-/// A capture that was joined with others.
+/// A source of a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Joined {
-    /// Its name, as the caller gave it.
+    /// Name of the capture, as given by the caller.
     pub name: String,
-    /// Its content digest, hexadecimal; `None` when it was not finished.
+    /// Content digest of the capture, hexadecimal; `None` when it was not finished.
     pub digest: Option<String>,
-    /// Calls in it.
+    /// Number of its calls.
     pub calls: u64,
-    /// What is added to its call numbers.
+    /// Number that is added to its call numbers.
     pub first_call: u32,
-    /// How much later than the new capture it begins, nanoseconds.
+    /// Delay of its beginning after that of the new capture, nanoseconds.
     pub begins_ns: u64,
     /// Whether it is finished.
     #[serde(flatten)]
     pub state: CaptureState,
 }
 
-/// One source while it is read.
+/// A source while it is read.
 struct Source<'r, R> {
     reader: &'r mut Reader<R>,
     shift_ns: u64,
@@ -56,7 +56,7 @@ struct Source<'r, R> {
 }
 
 impl<R: Read + Seek> Source<'_, R> {
-    /// Reads the next event, with the time and the call number that it will have.
+    /// Reads the next event, with its time and call number in the new capture.
     fn advance(&mut self) -> Result<(), FileError> {
         self.next = self.reader.next_event()?.map(|event| Event {
             call: if event.call == CAPTURE_CALL {
@@ -71,9 +71,9 @@ impl<R: Read + Seek> Source<'_, R> {
     }
 }
 
-/// Joins captures into a new one, begun by `begin` from the joined header: events in the order of their wall-clock times,
-/// as the anchors tell; the calls of the second follow those of the first in number, and so on. Message bytes and the
-/// numbers within a call stay as they are.
+/// Merges captures into a new one, which `begin` creates from the merged header: events in the order of their
+/// wall-clock times, as the anchors tell; the calls of the second follow those of the first in number, and so on.
+/// Message bytes and the numbers within a call stay as they are.
 ///
 /// What all sources say alike of themselves stays in the header; what they say differently is kept for each under
 /// `merged.N.NAME`, N counted from 1, and told as a conflict.

@@ -1,4 +1,4 @@
-//! A remark at an offset, in a new capture: what is written is never rewritten.
+//! Adding of a note to a copy of a capture: what is written is never rewritten.
 
 use std::io::{Read, Seek};
 
@@ -7,29 +7,30 @@ use crate::{
     model::event::{CAPTURE_CALL, Event, EventKind, Note},
 };
 
-/// The author of the note that tells of an unfinished source.
+/// The author of the note about an unfinished source.
 pub(crate) const AUTHOR: &str = "note";
 
-/// Why a remark could not be added.
+/// Errors of adding a note.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoteError {
     /// The capture cannot be read, or the new one cannot be written.
     #[error("{0}")]
     File(#[from] FileError),
-    /// There is no such time.
+    /// The time is after the end of the capture.
     #[error("the capture ends at {ends_s:.3} s, before {at_s:.3} s")]
     BeyondEnd {
         /// The capture's length, seconds.
         ends_s: f64,
-        /// Where the remark would stand, seconds.
+        /// Time of the note, seconds.
         at_s: f64,
     },
 }
 
-/// Copies a capture into a new one, begun by `begin` from its header, and adds a remark at `at_ns` (at the end without).
-/// Every other event stays as it is, but for the numbers of the capture's own events after it; the content digest is
-/// another one, as the content is. A copy of an unfinished capture is unfinished as well, and a second note says so.
+/// Copies a capture into a new one, which `begin` creates from its header, and adds a note at `at_ns` (at the end if
+/// `None`). Every other event stays as it is, but for the numbers of the capture's own events after it; the content
+/// digest is another one, as the content is. A copy of an unfinished capture is unfinished as well, and a second note
+/// says so.
 ///
 /// # Errors
 /// When the capture cannot be read or is shorter, or the new one cannot be written.

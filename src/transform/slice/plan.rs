@@ -1,4 +1,4 @@
-//! The first pass: what of which call is kept.
+//! The first pass, which plans the slice: what of which call is kept.
 
 use std::{
     collections::BTreeMap,
@@ -16,32 +16,32 @@ use crate::{
     model::event::{Direction, EventKind},
 };
 
-/// What a slice will hold.
+/// The plan of a slice.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// The slice as a whole, in offsets of the source.
+    /// Range of the slice, in offsets of the source.
     pub(super) from_ns: u64,
     pub(super) to_ns: u64,
     pub(super) calls: BTreeMap<u32, CallPlan>,
-    /// Calls that are not kept, and the messages that they received.
+    /// Calls that are left out, and their received messages.
     pub(super) left_out: u64,
     pub(super) messages_left_out: u64,
 }
 
-/// What is kept of a call.
+/// The kept part of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallPlan {
-    /// Offsets of what is kept.
+    /// Range of the kept part, in offsets.
     pub(super) from_ns: u64,
     pub(super) to_ns: u64,
-    /// Indexes of the received messages that are kept: the first of the call has 0.
+    /// Indexes of the kept received messages: the first of the call has 0.
     pub(super) first: u64,
     pub(super) last: u64,
-    /// Received messages in the source.
+    /// Number of received messages in the source.
     pub(super) received: u64,
-    /// When the call was opened.
+    /// Offset of the call's opening.
     pub(super) opened_ns: u64,
-    /// The source holds its ending.
+    /// Offset of the call's ending, if the source contains it.
     pub(super) ends_ns: Option<u64>,
 }
 
@@ -126,7 +126,7 @@ fn listed(calls: &[u32]) -> String {
     }
 }
 
-/// A call as it is, all of it.
+/// The plan for a whole call.
 fn whole(call: &CallOverview) -> CallPlan {
     CallPlan {
         from_ns: 0,
@@ -139,14 +139,14 @@ fn whole(call: &CallOverview) -> CallPlan {
     }
 }
 
-/// A call that was open at some time of the window.
+/// The plan for a call that was open within the window.
 fn within(call: &CallOverview, from_ns: u64, to_ns: u64) -> Option<CallPlan> {
     let call = whole(call);
     let ends_ns = call.ends_ns.unwrap_or(u64::MAX);
     (call.opened_ns <= to_ns && ends_ns >= from_ns).then_some(CallPlan { from_ns, to_ns, ..call })
 }
 
-/// A call of which some messages are wanted; one that received none at all is kept as it is.
+/// The plan for a call with selected messages; one that received none at all is kept as it is.
 fn of_messages(call: &CallOverview, found: Option<&Found>) -> Option<CallPlan> {
     let plan = whole(call);
     if call.received == 0 {
@@ -167,7 +167,7 @@ fn of_messages(call: &CallOverview, found: Option<&Found>) -> Option<CallPlan> {
     })
 }
 
-/// What a range counts.
+/// The unit of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Rows,
@@ -175,7 +175,7 @@ enum Unit {
 }
 
 impl Unit {
-    /// The number of the first one.
+    /// Number of the first element.
     const fn first(self) -> u64 {
         match self {
             Self::Rows => 0,
@@ -193,7 +193,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// What was found in a call.
+/// The range found in a call.
 #[derive(Debug, Default)]
 struct Found {
     received: u64,
@@ -201,7 +201,7 @@ struct Found {
     messages: Option<Wanted>,
 }
 
-/// The messages that hold the range: first and last, and their offsets.
+/// The messages with the range: first and last, and their offsets.
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
     first: u64,

@@ -1,4 +1,5 @@
-//! Messages with fewer sensors: everything else stays as it stood on the wire, unknown fields and their order included.
+//! Removal of sensors from messages: everything else stays as it stood on the wire, unknown fields and their order
+//! included.
 
 mod block;
 mod outcome;
@@ -17,7 +18,7 @@ use crate::{
     model::event::{Event, EventKind, Message},
 };
 
-/// Lets some sensors through.
+/// A filter that keeps some sensors.
 #[derive(Debug)]
 pub(super) struct SensorFilter {
     wanted: SensorSet,
@@ -46,17 +47,17 @@ impl SensorFilter {
         &self.wanted
     }
 
-    /// True when a message held one of the sensors.
+    /// True when a message contained a selected sensor.
     pub(super) const fn has_met(&self) -> bool {
         self.met
     }
 
-    /// True when a message could be looked through.
+    /// True when a message could be searched.
     pub(super) const fn has_looked(&self) -> bool {
         self.looked
     }
 
-    /// Takes note of what a call speaks.
+    /// Notes the dialect of a call.
     pub(super) fn see(&mut self, event: &Event) {
         match &event.kind {
             EventKind::CallStart(start) => {
@@ -75,7 +76,7 @@ impl SensorFilter {
         }
     }
 
-    /// A received message without the other sensors.
+    /// Filters a received message.
     pub(super) fn filter(&mut self, call: u32, message: &Message) -> Result<Filtered, EncodeError> {
         let Some(call) = self.calls.get(&call) else {
             return Ok(Filtered::Untouched);

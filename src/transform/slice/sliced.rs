@@ -1,27 +1,27 @@
-//! What a slice holds.
+//! The result of slicing.
 
 use serde::Serialize;
 
 use crate::file::{CaptureState, Digest};
 
-/// What a slice holds, and what it leaves out.
+/// The content of a slice, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sliced {
     /// Offset in the source at which the slice begins, nanoseconds.
     pub from_ns: u64,
     /// Offset in the source at which it ends, nanoseconds.
     pub to_ns: u64,
-    /// The calls in it.
+    /// Calls of the slice.
     pub calls: Vec<SlicedCall>,
-    /// Calls of the source that are not in it.
+    /// Number of calls of the source that are not in the slice.
     pub calls_left_out: u64,
-    /// Received messages in it.
+    /// Number of received messages in the slice.
     pub messages: u64,
-    /// Received messages of the source that are not in it, those of calls left out included.
+    /// Number of received messages of the source that are not in the slice, including those of calls left out.
     pub messages_left_out: u64,
-    /// Messages that were encoded again, without the other sensors.
+    /// Number of messages that were encoded again without the other sensors.
     pub encoded_anew: u64,
-    /// Messages that should have been encoded again and could not be decoded: they stand as they were.
+    /// Number of messages that should have been encoded again and could not be decoded: they stand as they were.
     pub kept_whole: u64,
     /// Content digest of the slice.
     pub digest: Digest,
@@ -33,14 +33,14 @@ pub struct Sliced {
 /// A call of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SlicedCall {
-    /// Its number, here and in the source.
+    /// Number of the call, in the slice and in the source.
     pub call: u32,
-    /// Received messages that are kept.
+    /// Number of received messages that are kept.
     pub kept: u64,
-    /// Received messages before these that are not.
+    /// Number of received messages before these.
     pub before: u64,
-    /// Received messages after them that are not.
+    /// Number of received messages after them.
     pub after: u64,
-    /// True when its own ending is in the slice.
+    /// True when the slice contains the call's own ending.
     pub ending: bool,
 }

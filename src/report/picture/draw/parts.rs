@@ -1,4 +1,4 @@
-//! What pictures are put together from: image, axes, legend, marks, bars.
+//! Parts of pictures: image, axes, legend, marks, bars.
 
 use super::sheet::{LABEL, LINE, Mark, SMALL, Sheet};
 use crate::report::picture::{
@@ -10,10 +10,10 @@ use crate::report::picture::{
     scale,
 };
 
-/// Pixels for a label of the time axis, at least.
+/// Smallest distance of labels on the time axis, in pixels.
 const TIME_LABEL: usize = 170;
 
-/// Which column lies on top.
+/// Which column is drawn at the top.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Up {
     First,
@@ -141,7 +141,7 @@ pub(super) fn left_label(canvas: &mut Canvas, area: Area, y: usize, label: &str)
     );
 }
 
-/// A colour bar, and what is no colour.
+/// Draws a colour bar, and the patterns for cells without a value.
 pub(super) fn legend(canvas: &mut Canvas, area: Area, limits: Limits, unit: &str) {
     let map = colour::map();
     let bar = Area {
@@ -189,7 +189,7 @@ pub(super) fn legend(canvas: &mut Canvas, area: Area, limits: Limits, unit: &str
     }
 }
 
-/// Small flags above the area, and a thin line through it.
+/// Draws small flags above the area, and a thin line through it.
 pub(super) fn marks(canvas: &mut Canvas, area: Area, sheet: &Sheet, place: impl Fn(&Mark) -> Option<f64>) {
     for mark in sheet.marks.iter().rev() {
         let Some(share) = place(mark) else { continue };

@@ -1,4 +1,4 @@
-//! The paper that a picture is drawn on.
+//! The canvas of a picture with title and margins.
 
 use crate::{
     model::finding::Severity,
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// Sizes of letters, pixels from line to line: the title, labels of axes, and what explains.
+/// Font sizes, in pixels from line to line: the title, labels of axes, and what explains.
 pub(crate) const TITLE: f32 = 19.0;
 
 pub(crate) const LABEL: f32 = 15.0;
@@ -18,27 +18,27 @@ pub(crate) const SMALL: f32 = 12.0;
 /// Height of a line of text.
 pub(crate) const LINE: usize = 20;
 
-/// The paper that a picture is drawn on.
+/// The canvas of a picture with title and margins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sheet {
     /// Width in pixels.
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
-    /// Whose picture it is.
+    /// Title of the picture.
     pub name: String,
     /// Findings to mark.
     pub marks: Vec<Mark>,
 }
 
-/// A finding on a picture.
+/// A marked finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// Where on the axis of the rows, microseconds.
+    /// Position on the time axis of the rows, microseconds.
     pub at_us: Option<i64>,
-    /// When it arrived, nanoseconds since the capture began.
+    /// Arrival, nanoseconds since the capture began.
     pub offset_ns: Option<u64>,
 }
 
@@ -53,7 +53,7 @@ impl Mark {
 }
 
 impl Sheet {
-    /// Paper with a title, a line that explains, and room for axes; gives the area that is left.
+    /// Starts a picture with a title, an explanatory line, and room for axes; gives the area that is left.
     pub(crate) fn begin(&self, title: &str, explained: &str) -> (Canvas, Area) {
         let (width, height) = (self.width.clamp(360, 8000), self.height.clamp(240, 8000));
         let mut canvas = Canvas::new(width, height, PAPER);

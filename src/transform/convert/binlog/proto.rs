@@ -1,36 +1,36 @@
-//! The messages of `grpc/binlog/v1/binarylog.proto`, as far as they are used. Names and numbers are the proto's.
+//! The used messages of `grpc/binlog/v1/binarylog.proto`. Names and numbers are the proto's.
 
-/// What happened to a call, and when.
+/// An entry of the log: an event of a call.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct GrpcLogEntry {
-    /// When.
+    /// Time of the event.
     #[prost(message, optional, tag = "1")]
     pub timestamp: Option<Timestamp>,
-    /// Identifies the call within the log.
+    /// Id of the call within the log.
     #[prost(uint64, tag = "2")]
     pub call_id: u64,
-    /// Place within the call, counted from 1.
+    /// Number of the entry within the call, counted from 1.
     #[prost(uint64, tag = "3")]
     pub sequence_id_within_call: u64,
-    /// What.
+    /// Type of the event.
     #[prost(enumeration = "EventType", tag = "4")]
     pub r#type: i32,
-    /// Which side wrote it: 1 client, 2 server.
+    /// The side that wrote the entry: 1 client, 2 server.
     #[prost(int32, tag = "5")]
     pub logger: i32,
-    /// What it holds.
+    /// Content of the entry.
     #[prost(oneof = "Payload", tags = "6, 7, 8, 9")]
     pub payload: Option<Payload>,
-    /// True when the payload was cut to the log's limit.
+    /// True when the payload was truncated to the log's limit.
     #[prost(bool, tag = "10")]
     pub payload_truncated: bool,
-    /// The other side.
+    /// Address of the peer.
     #[prost(message, optional, tag = "11")]
     pub peer: Option<Address>,
 }
 
 impl GrpcLogEntry {
-    /// True when the type is known and the payload is that of the type.
+    /// True when the type is known and the payload belongs to it.
     #[must_use]
     pub(crate) fn fits(&self) -> bool {
         matches!(
@@ -60,7 +60,7 @@ pub(crate) struct Timestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum EventType {
-    /// Not said.
+    /// Unspecified.
     Unknown = 0,
     /// The call was opened.
     ClientHeader = 1,
@@ -74,11 +74,11 @@ pub enum EventType {
     ClientHalfClose = 5,
     /// The status.
     ServerTrailer = 6,
-    /// The call was given up.
+    /// The call was cancelled.
     Cancel = 7,
 }
 
-/// What an entry holds.
+/// The content of an entry.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(crate) enum Payload {
     /// Of [`EventType::ClientHeader`].
@@ -95,7 +95,7 @@ pub(crate) enum Payload {
     Trailer(Trailer),
 }
 
-/// How a call was opened.
+/// The opening of a call.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ClientHeader {
     #[prost(message, optional, tag = "1")]
@@ -151,7 +151,7 @@ pub(super) struct MetadataEntry {
     pub(super) value: Vec<u8>,
 }
 
-/// An address: kind 1 IPv4, 2 IPv6, 3 Unix.
+/// An address of a peer: kind 1 IPv4, 2 IPv6, 3 Unix.
 #[expect(clippy::struct_field_names, reason = "the proto's own names")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Address {

@@ -1,4 +1,4 @@
-//! Log entries to events.
+//! Conversion of log entries to events.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Bytes that are reserved for an entry before it has been seen to be that long.
+/// Largest buffer reserved for an entry before its bytes have been read.
 const MAX_RESERVED_BYTES: u32 = 1 << 20;
 
 /// How the entries of a log are delimited.
@@ -33,8 +33,8 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// Tells the framing by the first bytes of a log: an entry below 16 MiB has a zero in front of its fixed length, and
-    /// no entry is empty.
+    /// Detects the framing by the first bytes of a log: an entry below 16 MiB has a zero in front of its fixed length,
+    /// and no entry is empty.
     #[must_use]
     pub const fn of(start: &[u8]) -> Self {
         match start {
@@ -44,26 +44,26 @@ impl Framing {
     }
 }
 
-/// Why a log cannot be read further.
+/// Errors of reading a log.
 #[derive(Debug, thiserror::Error)]
 pub enum BinlogError {
-    /// The file is cut off, or no log.
+    /// The file is truncated, or not a log.
     #[error(transparent)]
     Delimited(#[from] DelimitedError),
     /// Reading failed.
     #[error("could not read entry {entry}: {source}")]
     Io {
-        /// The entry, counted from 1.
+        /// Number of the entry, counted from 1.
         entry: u64,
-        /// Why not.
+        /// The error.
         source: io::Error,
     },
-    /// No entry of a binary log.
+    /// The bytes are not an entry of a binary log.
     #[error("entry {entry} is no entry of a gRPC binary log: {problem}")]
     NoEntry {
-        /// The entry, counted from 1.
+        /// Number of the entry, counted from 1.
         entry: u64,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
@@ -74,7 +74,7 @@ enum Source<R> {
     Varint(DelimitedReader<R>),
 }
 
-/// The events of a log; calls are numbered in the order in which they were opened.
+/// Reads the events of a log; calls are numbered in the order in which they were opened.
 ///
 /// Offsets count from the first entry, and never run backwards. An entry of a side that the other side logged as well
 /// appears twice, in two calls. A call whose trailers are not in the log has no ending. Entries that are missing by their
@@ -100,12 +100,12 @@ struct Call {
     seq: u64,
     /// Number of the last entry; 0 when it has none.
     sequence: u64,
-    /// True once the server sent metadata or a message.
+    /// True after the server sent metadata or a message.
     answered: bool,
 }
 
 impl<R: Read> BinlogReader<R> {
-    /// Reads a log, the first entry at once, so that the wall clock of offset 0 is known.
+    /// Opens a log and reads its first entry, so that the wall-clock time of offset 0 is known.
     ///
     /// # Errors
     /// When the first entry cannot be read.
@@ -131,20 +131,20 @@ impl<R: Read> BinlogReader<R> {
         Ok(reader)
     }
 
-    /// Wall clock at offset 0, nanoseconds since the Unix epoch; 0 when the first entry has no time.
+    /// Wall-clock time of offset 0, nanoseconds since the Unix epoch; 0 when the first entry has no time.
     #[must_use]
     pub fn anchor_unix_ns(&self) -> u64 {
         let anchor = self.anchor_ns.unwrap_or_default();
         u64::try_from(anchor).unwrap_or_default()
     }
 
-    /// Entries read.
+    /// Number of entries read.
     #[must_use]
     pub const fn entries(&self) -> u64 {
         self.entry
     }
 
-    /// What was not kept so far; complete after the last event.
+    /// The losses so far; complete after the last event.
     #[must_use]
     pub const fn losses(&self) -> &Losses {
         &self.losses
@@ -165,7 +165,7 @@ impl<R: Read> BinlogReader<R> {
         Ok(Some(entry))
     }
 
-    /// Reads until there is an event, or the log has ended.
+    /// Reads until an event is available or the log has ended.
     fn fill(&mut self) -> Result<(), BinlogError> {
         while self.queue.is_empty() && !self.ended {
             let entry = match self.ahead.take() {
@@ -250,7 +250,7 @@ impl<R: Read> BinlogReader<R> {
         Ok(())
     }
 
-    /// Looks for holes before an entry; entries without a number say nothing.
+    /// Checks for missing entries before an entry; entries without a number say nothing.
     fn sequence(&mut self, call: &mut Call, sequence: u64) {
         if sequence == 0 {
             return;
@@ -300,7 +300,7 @@ impl<R: Read> BinlogReader<R> {
     }
 }
 
-/// What an entry says happened; `None` when it does not say what. A status without an answer before it came alone.
+/// Converts an entry to an event; `None` when it does not say what. A status without an answer before it came alone.
 pub(super) fn kind(entry: GrpcLogEntry, answered: bool) -> Result<Option<EventKind>, &'static str> {
     let kind = EventType::try_from(entry.r#type).unwrap_or(EventType::Unknown);
     let direction = match kind {
@@ -375,7 +375,7 @@ fn unix_ns(timestamp: Timestamp) -> i128 {
     i128::from(timestamp.seconds) * 1_000_000_000 + i128::from(timestamp.nanos)
 }
 
-/// The other side, as captures name it.
+/// Formats the peer's address as in captures.
 fn peer(address: Address) -> String {
     match (address.address.parse::<IpAddr>(), u16::try_from(address.ip_port)) {
         (Ok(ip), Ok(port)) if port > 0 => SocketAddr::new(ip, port).to_string(),
@@ -383,7 +383,7 @@ fn peer(address: Address) -> String {
     }
 }
 
-/// Some writers leave the slash out.
+/// Adds the leading slash, which some writers leave out.
 fn method(name: String) -> String {
     if name.starts_with('/') {
         name
@@ -392,7 +392,7 @@ fn method(name: String) -> String {
     }
 }
 
-/// Names in lower case, binary values in base64, as they stand on the wire.
+/// Converts metadata: names to lower case, binary values to base64, as on the wire.
 fn metadata(entries: Option<Entries>) -> Metadata {
     let entries = entries.map(|entries| entries.entry).unwrap_or_default();
     let entry = |entry: super::proto::MetadataEntry| {

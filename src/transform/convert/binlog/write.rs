@@ -1,4 +1,4 @@
-//! Events to log entries.
+//! Conversion of events to log entries.
 
 use std::{
     collections::BTreeMap,
@@ -37,10 +37,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A log written by a client.
 const CLIENT: i32 = 1;
 
-/// What a trailer entry has fields of its own for.
+/// Trailers for which a log entry has fields.
 const IN_FIELDS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
-/// Kinds of addresses.
+/// Address types.
 const UNKNOWN_ADDRESS: i32 = 0;
 const IPV4: i32 = 1;
 const IPV6: i32 = 2;
@@ -63,16 +63,16 @@ pub struct BinlogWriter<W> {
 /// An open call.
 #[derive(Debug, Default)]
 struct Call {
-    /// What its messages are compressed with, by direction.
+    /// Encodings of its messages, by direction.
     encodings: [Option<String>; 2],
     /// Number of its last entry.
     sequence: u64,
-    /// True once the server sent metadata or a message.
+    /// True after the server sent metadata or a message.
     answered: bool,
 }
 
 impl<W: Write> BinlogWriter<W> {
-    /// A log of a capture whose offset 0 was at this time.
+    /// A log of a capture with this wall-clock time of offset 0.
     pub fn new(to: W, anchor_unix_ns: u64) -> Self {
         Self {
             to,
@@ -110,7 +110,7 @@ impl<W: Write> BinlogWriter<W> {
         Ok(())
     }
 
-    /// What of the events so far does not come back from the log as it was.
+    /// What an import of the log would not restore of the events so far.
     #[must_use]
     pub const fn losses(&self) -> &Losses {
         &self.losses
@@ -127,7 +127,7 @@ impl<W: Write> BinlogWriter<W> {
 }
 
 impl Call {
-    /// What the event's message is compressed with; takes note of what the call's metadata says.
+    /// Notes the encoding of an event's message; takes note of what the call's metadata says.
     fn note(&mut self, event: &Event) -> Option<String> {
         let of = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
         match &event.kind {
@@ -148,7 +148,7 @@ impl Call {
 }
 
 impl Losses {
-    /// Counts what an event's entry does not hold of it.
+    /// Counts what an event's entry does not contain of it.
     fn note(&mut self, event: &Event, entry: Option<&GrpcLogEntry>, answered: bool) {
         let loss = match (&event.kind, entry) {
             (EventKind::Message(message), Some(entry)) => match (message.compressed, entry.payload_truncated) {
@@ -178,7 +178,7 @@ impl Losses {
     }
 }
 
-/// True when the one has a status of its own in the trailers, and the other says the same without.
+/// True when one has a status in its trailers, and the other has the same without.
 fn is_implied(back: &EventKind, kind: &EventKind) -> bool {
     let (EventKind::End(Ending::Status(back)), EventKind::End(Ending::Status(status))) = (back, kind) else {
         return false;
@@ -188,8 +188,9 @@ fn is_implied(back: &EventKind, kind: &EventKind) -> bool {
     back == *status
 }
 
-/// The log entry of an event; `None` for gaps, notes, and endings other than a status and a client's cancellation. A
-/// message that cannot be inflated by `encoding` is logged as it stood on the wire, and marked as truncated.
+/// Converts an event to a log entry; `None` for gaps, notes, and endings other than a status and a client's
+/// cancellation. A message that cannot be inflated by `encoding` is logged as it stood on the wire, and marked as
+/// truncated.
 #[must_use]
 pub(super) fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Option<GrpcLogEntry> {
     let mut peer = None;
@@ -255,7 +256,7 @@ pub(super) fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) 
     })
 }
 
-/// How many attributes of a header an import of the log does not find there: all but what the tool says of itself, what
+/// Number of header attributes that an import of the log would not restore: all but what the tool says of itself, what
 /// the methods tell, and a job that the request names.
 #[must_use]
 pub(crate) fn lost_attributes(header: &Header) -> u64 {

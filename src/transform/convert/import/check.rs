@@ -1,4 +1,4 @@
-//! What a file of frames does not hold of the capture that it is made of.
+//! What a file of frames lacks of the capture from which it is made.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -10,7 +10,7 @@ use crate::{
     transform::convert::{Loss, Losses},
 };
 
-/// Compares the events of a capture with those that an import makes of its frames.
+/// Compares the events of a capture with those that an import would make from its frames.
 ///
 /// A file of frames holds the messages that one call received, and nothing else: an import gives them the opening that
 /// every call has, the times of their rows, and the ending OK. What the capture holds beyond that is counted.
@@ -37,7 +37,8 @@ pub struct FramesCheck {
     job_id: String,
     /// True when offsets are the rows' own.
     by_rows: bool,
-    /// The one call that a file of frames holds, and what an import would begin it with and has not been seen.
+    /// The one call in a file of frames, and the events at its beginning that an import would make and that have not
+    /// been seen.
     first: Option<(u32, VecDeque<EventKind>)>,
     /// Calls without an ending.
     open: BTreeSet<u32>,
@@ -45,7 +46,7 @@ pub struct FramesCheck {
 }
 
 impl FramesCheck {
-    /// For a capture with this header.
+    /// A check for a capture with this header.
     #[must_use]
     pub fn new(header: &Header) -> Self {
         let by_rows = header.text(Attribute::TIMING) == Some("rows");
@@ -60,7 +61,7 @@ impl FramesCheck {
         }
     }
 
-    /// Looks at the next event.
+    /// Reads the next event.
     pub fn see(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Gap(_) => return self.losses.add(Loss::Gaps, 1),
@@ -106,7 +107,7 @@ impl FramesCheck {
         self.losses.add(loss, 1);
     }
 
-    /// What is not held, after the last event.
+    /// The losses, after the last event.
     #[must_use]
     pub fn finish(mut self) -> Losses {
         // Without an ending it is not known to be whole, and an import takes it for that.
@@ -115,7 +116,7 @@ impl FramesCheck {
     }
 }
 
-/// Attributes that an import of frames does not give by itself, or is told by its flags.
+/// Counts attributes that an import of frames restores neither by itself nor by its flags.
 fn lost_attributes(header: &Header, by_rows: bool) -> u64 {
     let told = [
         Attribute::TOOL,

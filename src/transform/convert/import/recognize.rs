@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes.
+//! Detection of a file's format by its first bytes.
 
 use prost::Message as _;
 
@@ -8,14 +8,14 @@ use crate::{
     transform::convert::binlog::{Framing, GrpcLogEntry},
 };
 
-/// First bytes of a file that tell what it is; a longer look tells no more.
+/// Number of first bytes that are inspected; a longer look tells no more.
 pub(crate) const LOOK_BYTES: usize = 1 << 16;
 
-/// What a file is.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
-    /// Length-delimited messages, or nothing that is known.
+    /// Length-delimited messages, or an unknown format.
     Frames,
     /// A gRPC binary log.
     Binlog(Framing),
@@ -25,30 +25,30 @@ pub enum Form {
     Other(Kind),
 }
 
-/// A kind of file that is no input of an import.
+/// A file format that cannot be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// What it is, with its article.
+    /// Name with its article.
     pub name: &'static str,
-    /// What helps.
+    /// The remedy.
     pub remedy: Remedy,
 }
 
-/// What helps with a file of another kind.
+/// The remedy for a file of another format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// It is a capture already.
+    /// The file is a capture already.
     AsItIs,
-    /// Another program unpacks it: its command.
+    /// Another program unpacks the file: its command.
     Unpack(&'static str),
-    /// What it stands for has to be fetched.
+    /// The file is a pointer, and its content must be fetched.
     Fetch,
-    /// It holds HTTP/2 as it went over a network.
+    /// The file contains HTTP/2 as captured from a network.
     Dissect,
-    /// It is a bundle, perhaps, or another archive.
+    /// The file may be a bundle, or another archive.
     Open,
-    /// It cannot be turned into a capture.
+    /// The file cannot be converted to a capture.
     None,
 }
 
@@ -56,12 +56,13 @@ const fn kind(name: &'static str, remedy: Remedy) -> Kind {
     Kind { name, remedy }
 }
 
-/// Fewer zeros are empty messages.
+/// Fewer zeros than this may be empty messages.
 const LEAST_ZEROS: usize = 16;
 
 const MCAP: &[u8] = b"\x89MCAP0\r\n";
 
-/// Beginnings that no length-delimited message has: each is long enough, or a message that begins so is no protobuf.
+/// Beginnings that no length-delimited message can have: each is long enough, or a message that begins so is no
+/// protobuf.
 const BEGINNINGS: [(&[u8], Kind); 43] = [
     (b"\x1f\x8b\x08", kind("a gzip file", Remedy::Unpack("gunzip"))),
     (b"\x28\xb5\x2f\xfd", kind("a zstd file", Remedy::Unpack("unzstd"))),
@@ -123,11 +124,11 @@ const BEGINNINGS: [(&[u8], Kind); 43] = [
     (b"!<arch>\n", kind("an archive of a compiler", Remedy::None)),
 ];
 
-/// A capture's first part is a zstd skippable frame: its magic number, four bytes of length, and these letters.
+/// The beginning of a capture, a zstd skippable frame: its magic number, four bytes of length, and these letters.
 const CAPTURE_PART: &[u8] = b"\x5c\x2a\x4d\x18";
 const CAPTURE_LETTERS: &[u8] = b"GCAP";
 
-/// What a file is that begins with `start`, up to `LOOK_BYTES` bytes of it.
+/// Detects the format of a file that begins with `start`, up to `LOOK_BYTES` bytes of it.
 ///
 /// ```
 /// use grpc_capture::transform::{Form, recognize};
@@ -165,7 +166,7 @@ pub fn recognize(start: &[u8]) -> Form {
     other.map_or(Form::Frames, Form::Other)
 }
 
-/// The framing under which the first entry is one of a binary log: its type is known, and has a payload of its own.
+/// The framing with which the first entry is valid in a binary log: its type is known, and has a payload of its own.
 fn binlog(start: &[u8]) -> Option<Framing> {
     let is_entry = |bytes: &[u8]| GrpcLogEntry::decode(bytes).is_ok_and(|entry| entry.call_id > 0 && entry.fits());
     let fixed = start.first_chunk().map(|length| u32::from_be_bytes(*length) as usize);
@@ -179,7 +180,7 @@ fn binlog(start: &[u8]) -> Option<Framing> {
         .then_some(Framing::Varint)
 }
 
-/// True when the bytes are whole length-delimited protobuf messages, as far as the look reaches.
+/// True when the bytes are valid length-delimited protobuf messages, as far as they go.
 fn are_frames(start: &[u8]) -> bool {
     let mut bytes = start;
     while let Some((length, rest)) = announced(bytes) {
@@ -209,19 +210,19 @@ fn is_protobuf(message: &[u8]) -> bool {
     }
 }
 
-/// True when a message that is cut off holds at least one whole field before the cut.
+/// True when a truncated message contains at least one whole field.
 fn is_protobuf_so_far(message: &[u8]) -> bool {
     matches!(Fields::new("message", message).next_field(), Ok(Some(_)))
 }
 
-/// The length that the bytes begin with, and what follows it.
+/// Splits a length off the start of the bytes.
 fn announced(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut at = 0;
     let length = varint::read(bytes, &mut at)?;
     Some((length, bytes.get(at..)?))
 }
 
-/// The kind of a text.
+/// The format of a text.
 fn text(start: &[u8]) -> Option<Kind> {
     let plain = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let text = match std::str::from_utf8(plain) {
@@ -258,7 +259,7 @@ fn text(start: &[u8]) -> Option<Kind> {
     })
 }
 
-/// Kinds whose beginnings are short.
+/// Formats with short, unreliable beginnings.
 fn weak(start: &[u8]) -> Option<Kind> {
     let (pairs, _) = start.as_chunks::<2>();
     let wide = |high: usize| pairs.len() > 1 && pairs[1..].iter().take(32).all(|pair| pair[high] == 0);
@@ -274,7 +275,7 @@ fn weak(start: &[u8]) -> Option<Kind> {
     None
 }
 
-/// True for messages behind gRPC's own prefix: a flag and four bytes of length, big end first.
+/// True for messages with gRPC's length prefix: a flag and four bytes of length, big end first.
 fn grpc_framed(start: &[u8]) -> bool {
     let (mut bytes, mut messages) = (start, 0);
     while let Some((&[0, a, b, c, d], rest)) = bytes.split_first_chunk() {

@@ -1,4 +1,4 @@
-//! What a file of other software says: each channel becomes a call.
+//! Import of a file from other software: each channel becomes a call.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,27 +12,27 @@ use crate::{
     transform::convert::{Loss, Losses},
 };
 
-/// The service that channels of unknown methods are calls of.
+/// The service for the calls of channels without a known method.
 pub(super) const SERVICE: &str = "mcap";
 
-/// Who says what the file says of itself.
+/// The author of notes about the file itself.
 const AUTHOR: &str = "import";
 
-/// Bytes of a schema's text or of a metadata record that a note holds, at most.
+/// Largest part of a schema's text or of a metadata record in a note, in bytes.
 const MOST_NOTE_BYTES: usize = 1 << 20;
 
-/// Bytes of all channels and schemas that are held in memory: a small file can repeat them without end.
+/// Largest size of all channels and schemas in memory, in bytes: a small file can repeat them without end.
 const MOST_KEPT_BYTES: usize = 32 << 20;
 
-/// Bytes that a pair of texts takes beside them.
+/// Memory of a pair of texts besides their bytes.
 const PAIR_BYTES: usize = 64;
 
-/// The method's name of a topic.
+/// The method name for a topic.
 pub(super) fn topic_method(topic: &str) -> &str {
     topic.trim_start_matches('/')
 }
 
-/// A channel of which nothing is known but its number.
+/// A channel of which only the number is known.
 fn unnamed(id: u16) -> Channel {
     Channel {
         id,
@@ -51,15 +51,15 @@ pub(super) struct Foreign {
     /// The call of each channel.
     calls: BTreeMap<u16, Call>,
     opened: u32,
-    /// Bytes of channels and schemas so far.
+    /// Size of channels and schemas so far, in bytes.
     kept_bytes: usize,
     /// Notes of the capture so far.
     notes: u64,
     pub(super) anchor_ns: Option<u64>,
     offset_ns: u64,
-    /// The number of the last message of any channel.
+    /// Sequence number of the last message of any channel.
     last_sequence: Option<u32>,
-    /// True once the numbers of all channels are seen not to be those of one counter.
+    /// True once the sequence numbers of the channels are known not to come from one counter.
     counters: bool,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Foreign {
 struct Schema {
     name: String,
     encoding: String,
-    /// The definition, where it is text.
+    /// The definition, if it is text.
     text: Option<String>,
 }
 
@@ -115,7 +115,7 @@ impl Foreign {
         self.channels.insert(channel.id, channel);
     }
 
-    /// Takes note of what is held; false when it is too much.
+    /// Adds to the memory in use; false when it is too much.
     const fn keep(&mut self, bytes: usize) -> bool {
         let fits = bytes <= MOST_KEPT_BYTES - self.kept_bytes;
         if fits {
@@ -138,7 +138,7 @@ impl Foreign {
         self.note(text, queue);
     }
 
-    /// A remark about the file as a whole.
+    /// Queues a remark about the file as a whole.
     fn note(&mut self, text: String, queue: &mut VecDeque<Event>) {
         self.notes += 1;
         queue.push_back(Event {
@@ -183,7 +183,7 @@ impl Foreign {
         self.calls.insert(header.channel_id, call);
     }
 
-    /// The file has ended, and does not say how its calls did.
+    /// Ends the calls at the end of the file, which does not tell how they ended.
     pub(super) fn end(&self, losses: &mut Losses) {
         losses.add(Loss::UnendedCalls, self.opened.into());
     }

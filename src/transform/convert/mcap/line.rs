@@ -1,4 +1,4 @@
-//! A capture's events as JSON objects, there and back: what the channel of events holds.
+//! Conversion between a capture's events and JSON objects: what the channel of events holds.
 //!
 //! Names are those of `capture cat --format json`.
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The layout of the channel that is written here.
+/// Version of the layout of the channel of events.
 pub(super) const LAYOUT: u32 = 1;
 
 /// One object.
@@ -26,14 +26,14 @@ pub(super) struct Line {
     pub(super) seq: u64,
     #[serde(default)]
     pub(super) offset_ns: u64,
-    /// The event of the call before this one, where it is not `seq - 1`.
+    /// Sequence number of the preceding event, where it is not `seq - 1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<u64>,
     #[serde(flatten)]
     pub(super) said: Said,
 }
 
-/// What an object says.
+/// The content of an object.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Said {
@@ -58,11 +58,11 @@ pub(super) enum Said {
     Headers {
         metadata: GoldenPairs,
     },
-    /// What the next message of the call and direction does not say itself.
+    /// Details of the next message of the call and direction.
     Message {
         direction: Direction,
         compressed: bool,
-        /// The bytes as recorded, where the message holds their content.
+        /// The recorded bytes, where the message contains the uncompressed content.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wire: Option<Base64>,
     },
@@ -81,7 +81,7 @@ pub(super) enum Said {
     CaptureEnd {
         /// Events of all kinds, messages included.
         events: u64,
-        /// False when the capture had no end of its own.
+        /// False when the capture has no end.
         finished: bool,
     },
 }
@@ -197,8 +197,8 @@ impl GoldenPairs {
 }
 
 impl Said {
-    /// What an event of another kind than a message says. Every field is named, so that none that is added to an event
-    /// can be forgotten here.
+    /// Converts an event other than a message. Every field is named, so that none that is added to an event can be
+    /// forgotten here.
     pub(super) fn of(kind: &EventKind) -> Option<Self> {
         Some(match kind {
             EventKind::CallStart(CallStart {
@@ -240,7 +240,7 @@ impl Said {
         })
     }
 
-    /// The event of another kind than a message.
+    /// Converts back to an event other than a message.
     pub(super) fn into_event(self) -> Option<EventKind> {
         Some(match self {
             Self::CaptureStart { .. } | Self::CaptureEnd { .. } | Self::Message { .. } => return None,

@@ -1,4 +1,5 @@
-//! What a file of ours says: its lines and messages as the events of the capture that it was made of.
+//! Import of a file that this program exported: its lines and messages as the events of the capture that it was made
+//! of.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,24 +13,24 @@ use crate::{
     transform::convert::{Loss, Losses},
 };
 
-/// The events of a file of ours.
+/// The events of an exported file.
 #[derive(Debug)]
 pub(super) struct Own {
     header: Header,
-    /// Number of the last event of each open call, and what was said of messages to come.
+    /// Last event number of each open call, and details of messages to come.
     calls: BTreeMap<u32, Call>,
-    /// Events so far.
+    /// Number of events so far.
     events: u64,
-    /// Events by the last line; `None` until it was read.
+    /// Number of events by the last line; `None` until it was read.
     expected: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Call {
     seq: u64,
-    /// True between the opening and the ending.
+    /// True between opening and ending.
     open: bool,
-    /// What was said of the next message of each direction.
+    /// Details of the next message of each direction.
     next: [Option<Next>; 2],
 }
 
@@ -141,7 +142,7 @@ impl Own {
         self.push(place, EventKind::Message(message), queue);
     }
 
-    /// The file has ended.
+    /// Handles the end of the file.
     pub(super) fn end(&self, losses: &mut Losses) {
         let open = self.calls.values().filter(|call| call.open).count();
         losses.add(Loss::UnendedCalls, open as u64);
@@ -151,7 +152,7 @@ impl Own {
         }
     }
 
-    /// Counts what is missing between the event before this one and itself, as a gap.
+    /// Counts the events missing before this one as a gap.
     fn before(&mut self, place: Place, after: Option<u64>, queue: &mut VecDeque<Event>, losses: &mut Losses) {
         let there = self.calls.get(&place.call).map_or(0, |call| call.seq);
         let before = after.unwrap_or_else(|| place.seq.saturating_sub(1));

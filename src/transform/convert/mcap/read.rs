@@ -1,4 +1,4 @@
-//! MCAP to events.
+//! Conversion of MCAP to events.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -21,10 +21,10 @@ use crate::{
     transform::convert::{Loss, Losses},
 };
 
-/// Values of one line of the channel of events: decoded, each takes some dozen bytes.
+/// Largest number of values in one line of the channel of events: decoded, each takes some dozen bytes.
 const MOST_LINE_VALUES: usize = 1_000_000;
 
-/// The events of an MCAP file.
+/// Reads the events of an MCAP file.
 ///
 /// A file that [`McapWriter`](super::McapWriter) made gives the events that it was made of. In any other, each channel
 /// becomes a call: its method is that of a dialect whose message type its schema is, else `/mcap/TOPIC`; it has no ending,
@@ -33,13 +33,13 @@ const MOST_LINE_VALUES: usize = 1_000_000;
 pub struct McapReader<R> {
     records: Records<R>,
     schemas: McapSchemas,
-    /// True when the schemas were read before.
+    /// True when the schemas were read in an earlier pass.
     foreseen: bool,
     /// Schemas that came too late for the header; the end of a file repeats them.
     late: BTreeSet<u16>,
     own: Option<Own>,
     foreign: Foreign,
-    /// Which way the messages of our channels go, by channel.
+    /// Direction of the messages of our channels, by channel.
     directions: BTreeMap<u16, Direction>,
     /// The channel of events.
     lines: Option<u16>,
@@ -57,7 +57,7 @@ impl<R> std::fmt::Debug for McapReader<R> {
 }
 
 impl<R: Read> McapReader<R> {
-    /// Reads as far as the first event, so that the wall clock of offset 0 is known. Schemas of other software that
+    /// Reads up to the first event, so that the wall-clock time of offset 0 is known. Schemas of other software that
     /// stand behind it are counted as lost.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl<R: Read> McapReader<R> {
         Self::begin(from, McapSchemas::default(), false)
     }
 
-    /// As [`new`](Self::new), with the schemas of the whole file, which was read for them before.
+    /// Does the same as [`new`](Self::new) with the schemas of the whole file, from an earlier pass.
     ///
     /// # Errors
     /// When the file cannot be read so far.
@@ -98,7 +98,7 @@ impl<R: Read> McapReader<R> {
         Ok(reader)
     }
 
-    /// Wall clock at offset 0, nanoseconds since the Unix epoch.
+    /// Wall-clock time of offset 0, nanoseconds since the Unix epoch.
     #[must_use]
     pub fn anchor_unix_ns(&self) -> u64 {
         match &self.own {
@@ -107,32 +107,32 @@ impl<R: Read> McapReader<R> {
         }
     }
 
-    /// The header of the capture that the file was made of; `None` for a file of other software.
+    /// The header of the exported capture; `None` for a file of other software.
     #[must_use]
     pub fn header(&self) -> Option<&Header> {
         self.own.as_ref().map(Own::header)
     }
 
-    /// The `FileDescriptorSet` of the protobuf schemas of other software, as far as they are known before the first
+    /// The `FileDescriptorSet` of the other software's protobuf schemas, as far as they are known before the first
     /// event, with a service that names the type of each topic.
     #[must_use]
     pub fn descriptor_set(&self) -> Option<Vec<u8>> {
         self.schemas.descriptor_set()
     }
 
-    /// Messages of the file so far, the lines of the channel of events among them.
+    /// Number of messages so far, including those of the channel of events.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.records.messages
     }
 
-    /// What was not kept so far; complete after the last event.
+    /// The losses so far; complete after the last event.
     #[must_use]
     pub const fn losses(&self) -> &Losses {
         &self.losses
     }
 
-    /// Reads until there is an event, or the file has ended.
+    /// Reads until an event is available or the file has ended.
     fn fill(&mut self) -> Result<(), McapReadError> {
         while self.queue.is_empty() && !self.ended {
             self.step()?;
@@ -249,7 +249,7 @@ impl<R: Read> McapReader<R> {
         }
     }
 
-    /// The file has ended.
+    /// Handles the end of the file.
     fn end(&mut self) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -261,7 +261,7 @@ impl<R: Read> McapReader<R> {
     }
 }
 
-/// How many values a JSON text holds at most, counted by what is between and around them.
+/// Largest possible number of values in a JSON text, counted by the separators.
 fn values(text: &[u8]) -> usize {
     let (mut values, mut within, mut escaped) = (0, false, false);
     for byte in text {

@@ -1,4 +1,4 @@
-//! The records of an MCAP file.
+//! Reader of the records of an MCAP file.
 
 use std::io::Read;
 
@@ -9,65 +9,66 @@ use mcap::{
 
 use super::EVENTS_TOPIC;
 
-/// Bytes of the longest record that is read, whatever the file's length: a little more than a message may have by default.
+/// Size up to which a record is read regardless of the file's length, in bytes: a little more than a message may have
+/// by default.
 pub(crate) const FREE_RECORD_BYTES: u64 = 128 << 20;
 
-/// Bytes of the longest record of any file.
+/// Largest record of any file, in bytes.
 pub(crate) const MAX_RECORD_BYTES: u64 = 1 << 30;
 
-/// How many times longer than the file a record may be beyond [`FREE_RECORD_BYTES`]: chunks are compressed.
+/// Largest ratio of a record to the file's length beyond [`FREE_RECORD_BYTES`]: chunks are compressed.
 pub(crate) const MOST_EXPANSION: u64 = 16;
 
-/// Records of kinds that MCAP does not define. Some kilobytes of zstd unpack to hundreds of millions of empty ones.
+/// Largest number of records of unknown kinds. Some kilobytes of zstd unpack to hundreds of millions of empty ones.
 pub(crate) const MOST_UNKNOWN_RECORDS: u64 = 1_000_000;
 
-/// Bytes that are asked for at once.
+/// Number of bytes requested at once.
 pub(crate) const READ_BYTES: usize = 1 << 16;
 
-/// Why the file cannot be read further.
+/// Errors of reading an MCAP file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum McapReadError {
     /// Reading failed.
     #[error("could not read the MCAP file: {0}")]
     Io(#[from] std::io::Error),
-    /// The file is damaged, cut off, or something else.
+    /// The file is damaged, truncated, or not MCAP.
     #[error("could not read the MCAP file beyond message {messages}: {source}")]
     Mcap {
-        /// Whole messages before the damage.
+        /// Number of whole messages before the damage.
         messages: u64,
-        /// What is wrong.
+        /// The error.
         source: mcap::McapError,
     },
-    /// A message of the channel of events is not as this build writes them.
+    /// A message of the channel of events has an unknown layout.
     #[error(
         "could not read the MCAP file beyond message {messages}: the channel {EVENTS_TOPIC} says what this build does not know: {problem}"
     )]
     Line {
-        /// Whole messages before it.
+        /// Number of whole messages before it.
         messages: u64,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The file is made of what no reader of MCAP knows.
+    /// The file consists of unknown records.
     #[error(
         "could not read the MCAP file beyond message {messages}: it holds more than {MOST_UNKNOWN_RECORDS} records of unknown kinds"
     )]
     Unknown {
-        /// Whole messages before the limit was reached.
+        /// Number of whole messages before the limit was reached.
         messages: u64,
     },
-    /// Exports of two captures were merged into one file.
+    /// The file contains the exports of two captures.
     #[error(
         "could not read the MCAP file beyond message {messages}: a second capture begins here; import the files that were merged one by one"
     )]
     TwoCaptures {
-        /// Whole messages before the second one.
+        /// Number of whole messages before the second one.
         messages: u64,
     },
 }
 
-/// The records of an MCAP file.
+/// Reads the records of an MCAP file.
 pub(crate) struct Records<R> {
     from: R,
     reader: LinearReader,
@@ -76,7 +77,7 @@ pub(crate) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// The records of a file of this many bytes, where that is known.
+    /// A reader for a file of this length, where it is known.
     pub(crate) fn new(from: R, file_bytes: u64) -> Self {
         let limit = file_bytes.saturating_mul(MOST_EXPANSION);
         let options = LinearReaderOptions::default()

@@ -1,4 +1,4 @@
-//! The protobuf schemas of a file of other software, as one descriptor set.
+//! The protobuf schemas of an MCAP file from other software, as one descriptor set.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,30 +12,30 @@ use prost_reflect::prost_types::{FileDescriptorProto, MethodDescriptorProto, Ser
 use super::foreign::{SERVICE, topic_method};
 use crate::grpc::protobuf::{Fields, Value, put_bytes};
 
-/// Bytes of descriptors that are kept, at most: a capture's header holds them in memory.
+/// Largest size of the kept descriptors, in bytes: a capture's header holds them in memory.
 const MOST_DESCRIPTOR_BYTES: usize = 32 << 20;
 
-/// Bytes of a type's or a topic's name that is looked up.
+/// Longest name of a type or topic, in bytes.
 const MOST_NAME_BYTES: usize = 1 << 10;
 
-/// Types and topics that are tied to each other.
+/// Largest number of types and topics that are linked.
 const MOST_NAMES: usize = 10_000;
 
-/// The file that ties topics to their types.
+/// Name of the file that links topics to their types.
 const TOPICS_FILE: &str = "grpc-capture/mcap_topics.proto";
 
-/// The schemas and channels of an MCAP file of other software.
+/// The schemas and channels of an MCAP file from other software.
 ///
 /// They may stand anywhere in the file, and a capture's header is at its beginning: with a file that can be read
 /// twice, let [`McapSchemas::read`](Self::read) look for them first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct McapSchemas {
-    /// Files of descriptors by name, as they stood.
+    /// Descriptor files by name, unchanged.
     files: BTreeMap<String, Vec<u8>>,
     bytes: usize,
     /// Schemas whose descriptors are in `files`, by id.
     kept: BTreeSet<u16>,
-    /// Name of each protobuf schema.
+    /// Names of the protobuf schemas.
     names: BTreeMap<u16, String>,
     /// Topics and the ids of their schemas.
     topics: BTreeMap<String, u16>,
@@ -45,7 +45,7 @@ pub struct McapSchemas {
 }
 
 impl McapSchemas {
-    /// Reads an MCAP file for its schemas and channels only; a file that cannot be read to its end gives those before.
+    /// Reads only the schemas and channels of an MCAP file; a file that cannot be read to its end gives those before.
     ///
     /// # Errors
     /// When the file's length cannot be told.
@@ -68,7 +68,7 @@ impl McapSchemas {
         self.file_bytes
     }
 
-    /// Takes note of a schema or a channel.
+    /// Adds a schema or a channel.
     pub(super) fn take(&mut self, record: &Record<'_>) {
         match record {
             Record::Schema { header, data } if header.encoding == "protobuf" => {
@@ -123,7 +123,7 @@ impl McapSchemas {
         Some(set)
     }
 
-    /// Adds each file of a descriptor set, or none.
+    /// Adds all files of a descriptor set, or none.
     fn add(&mut self, set: &[u8]) -> Option<()> {
         let mut fields = Fields::new("FileDescriptorSet", set);
         let mut files = Vec::new();
@@ -182,7 +182,7 @@ impl McapSchemas {
         Some(file)
     }
 
-    /// Full names of the messages of all files, and their files.
+    /// Full names of the message types of all files, with their files.
     fn types(&self) -> BTreeMap<String, String> {
         let mut types = BTreeMap::new();
         for bytes in self.files.values() {

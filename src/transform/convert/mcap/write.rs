@@ -1,4 +1,4 @@
-//! Events to MCAP.
+//! Conversion of events to MCAP.
 
 use std::{
     collections::BTreeMap,
@@ -19,25 +19,26 @@ use crate::{
     transform::convert::{Loss, Losses},
 };
 
-/// Names the protobuf type of the messages that go one way on a method.
+/// Returns the protobuf type of the messages in one direction of a method.
 pub(crate) type McapSchema<'a> = dyn Fn(&str, Direction) -> Option<String> + 'a;
 
-/// What the objects of the channel of events are, for readers that ask.
+/// JSON schema of the objects in the channel of events.
 const EVENT_SCHEMA: &str = r#"{"type": "object", "properties": {"event": {"type": "string"}, "call": {"type": "integer"}, "seq": {"type": "integer"}, "offset_ns": {"type": "integer"}}, "required": ["event"]}"#;
 
-/// The encoding of messages whose type is not known.
+/// Encoding of messages with unknown types.
 const UNKNOWN_ENCODING: &str = "application/grpc";
 
-/// Channels that methods get for themselves: MCAP numbers them with 16 bits. Messages of further methods share two.
+/// Largest number of channels for single methods: MCAP numbers them with 16 bits. Messages of further methods share
+/// two.
 const MOST_CHANNELS: usize = 60_000;
 
-/// Why nothing more was written.
+/// Errors of writing an MCAP file.
 #[derive(Debug, thiserror::Error)]
 pub enum McapWriteError {
     /// The file cannot be written.
     #[error("could not write the MCAP file: {0}")]
     Mcap(#[from] mcap::McapError),
-    /// An event cannot be put into words.
+    /// An event cannot be encoded as JSON.
     #[error("could not write an event as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -50,18 +51,18 @@ pub struct McapWriter<'a, W: Write + Seek> {
     types: &'a McapSchema<'a>,
     calls: BTreeMap<u32, Call>,
     channels: BTreeMap<(String, Direction), u16>,
-    /// The channel of events, and how many messages it has.
+    /// The channel of events, and its number of messages.
     lines: (u16, u32),
     events: u64,
-    /// The latest time of any event.
+    /// The latest offset of any event.
     last_offset_ns: u64,
     finished: bool,
-    /// Messages written.
+    /// Number of messages written.
     pub messages: u64,
     losses: Losses,
 }
 
-/// What the file says of an open call so far.
+/// State of an open call in the file.
 #[derive(Default)]
 struct Call {
     method: String,
@@ -153,19 +154,19 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
         }
     }
 
-    /// Takes note that the capture has no end of its own, so that an import says so.
+    /// Marks the capture as unfinished, so that an import tells so.
     pub const fn unfinished(&mut self) {
         self.finished = false;
     }
 
-    /// What readers of other software do not find as content: messages that could not be inflated. An import of the file
-    /// finds everything.
+    /// What readers of other software do not find in the file: messages that could not be inflated. An import of the
+    /// file finds everything.
     #[must_use]
     pub const fn losses(&self) -> &Losses {
         &self.losses
     }
 
-    /// Completes the file, and gives it back.
+    /// Completes the file and returns the output.
     ///
     /// # Errors
     /// As the writer's.
@@ -262,7 +263,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
     }
 }
 
-/// What of a header a metadata record can hold.
+/// The header attributes that a metadata record can contain.
 fn text_attributes(header: &Header) -> BTreeMap<String, String> {
     let text = |(name, value): &(String, Vec<u8>)| Some((name.clone(), String::from_utf8(value.clone()).ok()?));
     let known = |name: &str| name != Attribute::DESCRIPTOR_SET;

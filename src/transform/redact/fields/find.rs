@@ -1,25 +1,25 @@
-//! Fields and extensions by their names, and what may be done to them.
+//! Lookup of fields and extensions by name, and of the actions that fit them.
 
 use prost_reflect::{DescriptorPool, Kind};
 
 use crate::transform::redact::Action;
 
-/// A rule that does not fit the schema.
+/// Errors of a rule that does not fit the schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldError {
-    /// The capture holds no descriptors.
+    /// The capture contains no descriptors.
     #[error("the capture holds no schema, so fields of messages cannot be found by name: {0}")]
     NoDescriptors(String),
     /// The descriptors cannot be read.
     #[error("the capture's descriptor set cannot be read: {0}")]
     BadDescriptors(String),
-    /// There is no such field.
+    /// The field does not exist.
     #[error("`{field}` is not a field in the schema of the capture{}", near(.nearest.as_deref()))]
     NoField {
-        /// What was named.
+        /// The given name.
         field: String,
-        /// The nearest one that there is.
+        /// The most similar existing name.
         nearest: Option<String>,
     },
     /// The action does not fit the field.
@@ -27,11 +27,11 @@ pub enum FieldError {
     NoFit {
         /// The field.
         field: String,
-        /// What it holds.
+        /// Type of the field.
         kind: &'static str,
         /// The action.
         action: String,
-        /// Those that fit.
+        /// The actions that fit.
         use_instead: &'static str,
     },
 }
@@ -42,13 +42,14 @@ fn near(nearest: Option<&str>) -> String {
 
 /// A field or an extension that a rule names.
 pub(super) struct Named {
-    /// The message that it is in.
+    /// The message type with the field.
     pub(super) message: String,
     pub(super) number: u32,
     pub(super) kind: Kind,
 }
 
-/// `package.Message.field`, by the field's name or its JSON name, or an extension's `package.name`, in brackets or not.
+/// Finds `package.Message.field`, by the field's name or its JSON name, or an extension's `package.name`, with or
+/// without brackets.
 pub(super) fn find(pool: &DescriptorPool, path: &str) -> Result<Named, FieldError> {
     let field = path.rsplit_once('.').and_then(|(message, name)| {
         let message = pool.get_message_by_name(message)?;

@@ -1,4 +1,4 @@
-//! Whether bytes of which nothing is known could hold a field that is hidden.
+//! Whether unknown bytes could contain a hidden field.
 
 use super::{FieldRules, MAX_DEPTH};
 use crate::grpc::protobuf::{DecodeErrorKind, Fields, Value};
@@ -10,7 +10,8 @@ impl FieldRules {
         self.read_as_message(bytes, 0).unwrap_or(false)
     }
 
-    /// `None` when it is no message; else whether it has such a field.
+    /// Whether unknown bytes parse as a message with a hidden field; `None` when they are no message; else whether it
+    /// has such a field.
     fn read_as_message(&self, bytes: &[u8], depth: usize) -> Option<bool> {
         if depth > MAX_DEPTH {
             // Who nests like this hides something.

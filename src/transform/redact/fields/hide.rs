@@ -1,4 +1,4 @@
-//! What becomes of a field that is hidden.
+//! Redaction of one field.
 
 use prost_reflect::Kind;
 
@@ -8,7 +8,7 @@ use crate::{
     transform::redact::{Action, ledger::Ledger},
 };
 
-/// What is done to a field.
+/// A rule with its action for a field.
 #[derive(Debug)]
 pub(super) struct FieldRule {
     pub(super) action: Action,
@@ -17,7 +17,7 @@ pub(super) struct FieldRule {
 }
 
 impl FieldRule {
-    /// Writes what becomes of a field.
+    /// Writes the redacted field.
     pub(super) fn hide(&self, field: &Field<'_>, ledger: &mut Ledger, out: &mut Vec<u8>) {
         let number = field.number;
         match (field.value, &self.kind) {
@@ -59,7 +59,7 @@ impl FieldRule {
         }
     }
 
-    /// What becomes of a number, as it is on the wire.
+    /// The redacted number in wire form.
     fn number(&self, value: u64, ledger: &mut Ledger) -> Option<u64> {
         let number = ledger.number(&self.label, &self.action, value)?;
         let zigzag = matches!(self.action, Action::Constant(_)) && matches!(self.kind, Kind::Sint32 | Kind::Sint64);
@@ -70,7 +70,7 @@ impl FieldRule {
         })
     }
 
-    /// Numbers that stand in one run. A run that cannot be read goes.
+    /// Redacts numbers in a packed run. A run that cannot be read goes.
     fn packed(&self, number: u32, packed: &[u8], ledger: &mut Ledger, out: &mut Vec<u8>) {
         let mut run = Vec::new();
         let mut put = |value: u64, ledger: &mut Ledger| {
@@ -101,7 +101,7 @@ impl FieldRule {
     }
 }
 
-/// How numbers of a kind stand on the wire.
+/// The wire format of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
     Varint,
@@ -124,7 +124,7 @@ const fn width(kind: &Kind) -> Option<Width> {
     }
 }
 
-/// The wire types under which a field of a kind stands.
+/// The wire types of fields of a kind.
 pub(super) fn wire_types(kind: &Kind) -> impl Iterator<Item = u8> + use<> {
     let own = match (width(kind), kind) {
         (Some(Width::Varint), _) => Some(VARINT),

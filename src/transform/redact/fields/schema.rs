@@ -1,4 +1,4 @@
-//! A descriptor set as the walk needs it: messages by number, and for each field what exists under it.
+//! The descriptor set in a form for the redaction: messages by number, and for each field what exists under it.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, Kind};
 use super::{find::Named, hide::FieldRule};
 use crate::transform::redact::Action;
 
-/// The message that holds a message of any type.
+/// Name of the message that holds any type.
 const ANY: &str = "google.protobuf.Any";
 
 /// The messages of a descriptor set.
@@ -15,19 +15,19 @@ const ANY: &str = "google.protobuf.Any";
 pub(super) struct Schema {
     names: HashMap<String, usize>,
     messages: Vec<Shape>,
-    /// Whether there is a `google.protobuf.Any` at all.
+    /// Whether any field contains a `google.protobuf.Any`.
     pub(super) has_any: bool,
 }
 
-/// One message.
+/// A message type.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
-    /// It is a `google.protobuf.Any`.
+    /// True for `google.protobuf.Any`.
     pub(super) is_any: bool,
     fields: HashMap<u32, Known>,
 }
 
-/// A field, or an extension.
+/// A known field or extension.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) holds: Holds,
@@ -35,18 +35,18 @@ pub(super) struct Known {
     pub(super) rule: Option<FieldRule>,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holds {
     Text,
     Bytes,
     Number,
-    /// A message or a group, by its index.
+    /// A message or a group, by the index of its type.
     Message(usize),
 }
 
 impl Known {
-    /// The message that exists under it, by its index.
+    /// The message type of the field, by index.
     pub(super) const fn message(&self) -> Option<usize> {
         match self.holds {
             Holds::Message(inner) => Some(inner),
@@ -90,7 +90,7 @@ impl Schema {
         }
     }
 
-    /// A message by its full name.
+    /// The index of a message type by its full name.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.names.get(name).copied()
     }
@@ -99,7 +99,7 @@ impl Schema {
         self.messages.get(message)
     }
 
-    /// Hides a field.
+    /// Adds a rule for a field.
     pub(super) fn rule(&mut self, path: &str, action: &Action, named: Named) {
         let shape = self.index(&named.message).and_then(|at| self.messages.get_mut(at));
         if let Some(known) = shape.and_then(|shape| shape.fields.get_mut(&named.number)) {

@@ -1,4 +1,4 @@
-//! The walk over a message, and over every message within it.
+//! The redaction of a message and its nested messages.
 
 use super::{
     FieldRules, MAX_DEPTH, Opaque,
@@ -9,12 +9,12 @@ use crate::{
     transform::redact::ledger::Ledger,
 };
 
-/// The fields of a `google.protobuf.Any`.
+/// Field numbers of `google.protobuf.Any`.
 const TYPE_URL: u32 = 1;
 const VALUE: u32 = 2;
 
 impl FieldRules {
-    /// The message without what is hidden; `None` when nothing is there to hide.
+    /// Returns the message without what is hidden; `None` when nothing is there to hide.
     pub(super) fn walk(
         &self,
         message: usize,
@@ -51,7 +51,7 @@ impl FieldRules {
         Ok(any.then_some(out))
     }
 
-    /// Writes what becomes of a message within this one; false when it stays as it is.
+    /// Writes the redacted form of a nested message; false when it stays as it is.
     fn inner(
         &self,
         inner: usize,
@@ -81,7 +81,7 @@ impl FieldRules {
         Ok(true)
     }
 
-    /// The type of what an `Any` holds; `None` when it holds nothing, or when all of it is hidden.
+    /// The type of the message in an `Any`; `None` when it holds nothing, or when all of it is hidden.
     fn packed(&self, any: &Shape, bytes: &[u8]) -> Result<Option<usize>, Opaque> {
         if any.field(VALUE).is_some_and(|value| value.rule.is_some()) {
             return Ok(None);
@@ -107,8 +107,8 @@ impl FieldRules {
             .map_or(Err(Opaque::AnyType), |at| Ok(Some(at)))
     }
 
-    /// A message that may be there once, and is there twice, is put together by who reads it: an `Any` in it can have its
-    /// type in one part and its value in another.
+    /// Refuses a singular message that occurs twice, since readers merge the parts: an `Any` in it can have its type in
+    /// one part and its value in another.
     fn check_parts(&self, known: Option<&Known>, number: u32, once: &mut Vec<u32>) -> Result<(), Opaque> {
         let singular = known.is_some_and(|known| !known.repeated && known.message().is_some());
         if !singular || !self.schema.has_any {
@@ -121,7 +121,7 @@ impl FieldRules {
         Ok(())
     }
 
-    /// Bytes that the schema does not explain are no place to hide in.
+    /// Refuses unknown bytes that could hide a secret.
     fn check_unexplained(&self, known: Option<&Known>, field: &Field<'_>) -> Result<(), Opaque> {
         let explained = match (known.map(|known| (known.holds, known.repeated)), field.value) {
             (Some((Holds::Text, _)), Value::Bytes(text)) => std::str::from_utf8(text).is_ok(),

@@ -5,20 +5,20 @@ use std::ops::Range;
 use super::{REDACTED, spot::Spot};
 use crate::transform::redact::names::is_secret;
 
-/// A token after `Bearer` is not shorter; words are, or have no digit.
+/// Smallest length of a token after `Bearer`; words are, or have no digit.
 const MIN_TOKEN: usize = 8;
 
-/// A token of letters alone is not shorter than this.
+/// Smallest length of a token that consists of letters.
 const MIN_LETTERS: usize = 20;
 
-/// How far the end of a tag, or of a form part's head, is looked for.
+/// How far the end of a tag, or of a form part's head, is searched.
 const MAX_HEAD: usize = 1024;
 
-/// A longer run of letters is no name.
+/// Longest run of letters that is a name.
 const MAX_NAME: usize = 128;
 
-/// Adds the places of a text, in their order. What one covers is not looked at again, so that the time does not grow with
-/// the square of the text.
+/// Adds all places of a text, in order. What one covers is not looked at again, so that the time does not grow with the
+/// square of the text.
 pub(super) fn all(text: &str, spots: &mut Vec<Spot>) {
     let mut covered = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -43,7 +43,7 @@ pub(super) fn all(text: &str, spots: &mut Vec<Spot>) {
     }
 }
 
-/// The beginning of a text, as far as a head reaches.
+/// The beginning of a text, up to the length of a head.
 fn head(text: &str) -> &str {
     let mut end = text.len().min(MAX_HEAD);
     while !text.is_char_boundary(end) {
@@ -56,8 +56,8 @@ fn masked(at: Range<usize>) -> Spot {
     Spot { at, put: REDACTED }
 }
 
-/// The end of what stands from `from` on, up to the first byte that `ends` it. A character behind a backslash is part of
-/// it, unless it is a quote.
+/// The end of the text from `from` up to the first byte for which `ends` is true. A character behind a backslash is
+/// part of it, unless it is a quote.
 fn until(text: &str, from: usize, ends: impl Fn(u8) -> bool) -> usize {
     let bytes = text.as_bytes();
     let mut at = from;
@@ -75,7 +75,7 @@ fn until(text: &str, from: usize, ends: impl Fn(u8) -> bool) -> usize {
     bytes.len()
 }
 
-/// The end of a text, as far as a name reaches.
+/// The end of a text, up to the length of a name.
 fn tail(text: &str) -> &str {
     let mut from = text.len().saturating_sub(MAX_NAME);
     while !text.is_char_boundary(from) {
@@ -84,7 +84,7 @@ fn tail(text: &str) -> &str {
     text.get(from..).unwrap_or_default()
 }
 
-/// `user:password` before a host.
+/// Finds `user:password` before a host.
 fn userinfo(text: &str, from: usize) -> Option<Spot> {
     let end = until(text, from, |byte| {
         byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>')
@@ -104,7 +104,7 @@ fn name_before(text: &str, at: usize) -> Option<&str> {
     before.get(start..).filter(|name| !name.is_empty())
 }
 
-/// Where a value begins, and whether it is in quotes: behind blanks, and behind the quote, escaped or not.
+/// The start of a value, and whether it is in quotes: behind blanks, and behind the quote, escaped or not.
 fn value_after(text: &str, at: usize) -> Option<(usize, Option<&'static str>)> {
     let rest = text.get(at..)?;
     let from = text.len() - rest.trim_start_matches([' ', '\t']).len();
@@ -117,7 +117,7 @@ fn value_after(text: &str, at: usize) -> Option<(usize, Option<&'static str>)> {
     Some((from, None))
 }
 
-/// The end of a value in quotes.
+/// The end of a quoted value.
 fn closing(text: &str, from: usize, quote: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = from;
@@ -135,7 +135,7 @@ fn closing(text: &str, from: usize, quote: &str) -> usize {
     bytes.len()
 }
 
-/// `name=value`, of queries, forms, cookies and attributes.
+/// Finds `name=value`, in queries, forms, cookies and attributes.
 fn assigned(text: &str, at: usize) -> Option<Spot> {
     let name = name_before(text, at)?;
     let name = unescaped(name);
@@ -152,7 +152,7 @@ fn assigned(text: &str, at: usize) -> Option<Spot> {
     Some(masked(from..end))
 }
 
-/// `"name": value` and `name: value`, of JSON that cannot be parsed, and of headers.
+/// Finds `"name": value` and `name: value`, of JSON that cannot be parsed, and of headers.
 fn member(text: &str, at: usize) -> Option<Spot> {
     let name = name_before(text, at)?;
     if !is_secret(name) {
@@ -186,7 +186,7 @@ fn member(text: &str, at: usize) -> Option<Spot> {
     }
 }
 
-/// Bytes of an object or array, up to its end or the text's.
+/// Length of an object or array, up to its end or the text's.
 fn nested(text: &str) -> usize {
     let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -207,7 +207,7 @@ fn nested(text: &str) -> usize {
     text.len()
 }
 
-/// What follows `Bearer` or `Basic`.
+/// Finds what follows `Bearer` or `Basic`.
 fn credentials(text: &str, at: usize) -> Option<Spot> {
     let before = text.get(..at)?;
     let scheme = ["bearer", "basic"].into_iter().any(|scheme| {
@@ -231,7 +231,7 @@ fn credentials(text: &str, at: usize) -> Option<Spot> {
     is_token.then(|| masked(from..from + len))
 }
 
-/// A JSON Web Token: three parts, the first of which is the base64 of an object.
+/// Finds a JSON Web Token: three parts, the first of which is the base64 of an object.
 fn web_token(text: &str, at: usize) -> Option<Spot> {
     let token = text.get(at..)?;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -248,7 +248,7 @@ fn web_token(text: &str, at: usize) -> Option<Spot> {
     (len >= MIN_LETTERS && token.matches('.').count() >= 2).then(|| masked(at..at + len))
 }
 
-/// The text of an XML element.
+/// Finds the text of an XML element.
 fn element(text: &str, at: usize) -> Option<Spot> {
     let tag = head(text.get(at + 1..)?);
     let name = tag.split(['>', ' ', '\t', '\r', '\n', '/']).next()?;
@@ -265,7 +265,7 @@ fn element(text: &str, at: usize) -> Option<Spot> {
     Some(masked(from..from + len))
 }
 
-/// The body of a part of a form, by the name in its head.
+/// Finds the body of a form part, by the name in its head.
 fn form_part(text: &str, at: usize) -> Option<Spot> {
     let rest = text.get(at..)?.strip_prefix("name=\"")?;
     let (len_of_rest, rest) = (rest.len(), head(rest));
@@ -284,7 +284,7 @@ fn form_part(text: &str, at: usize) -> Option<Spot> {
     Some(masked(from..from + end))
 }
 
-/// A name of a form, which may be escaped.
+/// A name in a form with its escapes decoded.
 fn unescaped(name: &str) -> String {
     crate::grpc::status::percent_decode(name.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! A place of a text.
+//! A masked part of a text.
 
 use std::ops::Range;
 
@@ -6,6 +6,6 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spot {
     pub(crate) at: Range<usize>,
-    /// What is in its place.
+    /// The replacement.
     pub(crate) put: &'static str,
 }

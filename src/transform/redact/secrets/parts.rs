@@ -1,10 +1,10 @@
-//! What of a metadata value grants access.
+//! The parts of a metadata value that grant access.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{grpc::status::percent_decode, transform::redact::visit};
 
-/// Words that stand where a secret could, and are none.
+/// Words that stand in the place of a secret and are none.
 const WORDS: [&str; 12] = [
     "bearer",
     "basic",
@@ -20,13 +20,13 @@ const WORDS: [&str; 12] = [
     super::super::REDACTED,
 ];
 
-/// A parameter of an authorization that is shorter says how it is made.
+/// Smallest length of a secret parameter; a shorter one describes the authorization.
 const MIN_PARAMETER: usize = 8;
 
-/// A part of a web token that is shorter is no signature.
+/// Smallest length of the signature of a web token.
 const MIN_SIGNATURE: usize = 16;
 
-/// Shows what of a value under a secret name must not stand elsewhere.
+/// Visits the parts of a secret value that must not occur elsewhere.
 pub(crate) fn parts(name: &str, value: &[u8], add: &mut impl FnMut(&[u8])) {
     if let Some(inner) = visit::binary(name, value) {
         add(&inner);
@@ -74,7 +74,7 @@ pub(crate) fn parts(name: &str, value: &[u8], add: &mut impl FnMut(&[u8])) {
     }
 }
 
-/// A value, and the parameters, the list's members and the parts of a web token that it is made of.
+/// Splits a value into parameters, list members and parts of web tokens.
 fn whole(text: &str, add: &mut impl FnMut(&str)) {
     add(text);
     for member in text.split(',').map(str::trim) {

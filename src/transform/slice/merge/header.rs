@@ -1,4 +1,4 @@
-//! The header of captures that are joined.
+//! The header of a merged capture.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::{
     grpc::protobuf::{Fields, put_delimited},
 };
 
-/// The joined header, and what the sources say differently.
+/// Merges the headers, and lists their contradictions.
 pub(super) fn join(anchor_unix_ns: u64, sources: &[&Header]) -> (Header, Vec<String>) {
     let (mut header, mut conflicts) = (Header::new(anchor_unix_ns), Vec::new());
     let mut done = BTreeSet::new();
@@ -57,7 +57,7 @@ fn attribute(header: &mut Header, name: &str, sources: &[&Header], conflicts: &m
     conflicts.push(format!("{name} is {how}"));
 }
 
-/// A capture that holds a slice is no more whole than the slice.
+/// Merges the origins of slices: a capture with a slice is a slice.
 fn slice(header: &mut Header, sources: &[&Header]) {
     let slices: Vec<_> = sources.iter().filter_map(|source| source.slice()).collect();
     for (number, source) in (1..).zip(sources) {
@@ -76,7 +76,7 @@ fn slice(header: &mut Header, sources: &[&Header]) {
     });
 }
 
-/// The files of all descriptor sets, each once; of two files of the same name, the first counts.
+/// Merges the files of all descriptor sets, each once; of two files of the same name, the first counts.
 fn descriptors(sources: &[&Header]) -> (Vec<u8>, Vec<String>) {
     let (mut set, mut known, mut conflicts) = (Vec::new(), Vec::<(Vec<u8>, Vec<u8>)>::new(), Vec::new());
     for source in sources {

@@ -14,7 +14,7 @@ const SHAPE_Y: u32 = 6;
 const MAIN_DATA: u32 = 9;
 const SHAPE_Z: u32 = 11;
 
-/// The numbers that say how the payload divides, and the payload.
+/// The shape fields of a block, and its payload.
 #[derive(Debug, Default)]
 struct Block {
     start: i32,
@@ -51,7 +51,7 @@ impl Block {
         i64::from(self.end) - i64::from(self.start) + 1
     }
 
-    /// Bytes of a channel in a row, when the payload is rows × channels × bins.
+    /// Size of a channel in a row, when the payload is rows × channels × bins.
     fn spectrum(&self) -> Option<usize> {
         let rows = usize::try_from(self.y).ok().filter(|rows| *rows > 0)?;
         let channels = usize::try_from(self.channels()).ok().filter(|channels| *channels > 0)?;
@@ -66,7 +66,7 @@ impl Block {
     }
 }
 
-/// Leaves out the channels that are not wanted. Extremes stay: they are those of the job, not of the block.
+/// Removes the channels that are not selected. Extremes stay: they are those of the job, not of the block.
 pub(super) fn filter(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeError> {
     let block = Block::read(bytes)?;
     let kept: Vec<_> = (block.start..=block.end).filter(|id| wanted.contains(*id)).collect();
@@ -121,7 +121,7 @@ pub(super) fn filter(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, Encode
     Ok(Outcome { message, met: true })
 }
 
-/// A number that was on the wire stays there, zero or not.
+/// Writes a number that was on the wire, zero or not.
 fn put_number(out: &mut Vec<u8>, number: u32, value: i32) {
     put_varint(out, number, i64::from(value) as u64);
 }

@@ -1,17 +1,17 @@
-//! What became of a message.
+//! The outcome of filtering a message.
 
-/// What became of a message.
+/// The outcome of filtering a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Filtered {
-    /// It is none of a spectrogram stream.
+    /// The message belongs to no spectrogram stream.
     Untouched,
-    /// What is left of it.
+    /// The filtered message.
     Anew(Vec<u8>),
-    /// It holds none of the sensors, and cannot be without any.
+    /// The message contains no selected sensor, and must have one.
     Nothing,
 }
 
-/// What was made of a message, and whether it held one of the sensors.
+/// The outcome, and whether the message contained a selected sensor.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) message: Filtered,

@@ -13,7 +13,7 @@ const MINIMUM: u32 = 3;
 const SENSORS: u32 = 2;
 const SENSOR_ID: u32 = 1;
 
-/// Leaves out the sensors that are not wanted. Declared extremes that were those of the frame become those of what is
+/// Removes the sensors that are not selected. Declared extremes that were those of the frame become those of what is
 /// left, so that what was true stays true; others stay as they are.
 pub(super) fn filter(bytes: &[u8], wanted: &SensorSet) -> Result<Outcome, EncodeError> {
     let frame = datastream::decode(bytes)?;
@@ -68,7 +68,7 @@ fn put_double(out: &mut Vec<u8>, number: u32, value: Option<f64>) {
     }
 }
 
-/// Lowest and highest of the values that are numbers; with infinities, and without.
+/// Smallest and largest of the numbers; with infinities, and without.
 #[derive(Debug, Clone, Copy)]
 struct Extremes {
     all: Option<(f32, f32)>,
@@ -102,7 +102,7 @@ impl Extremes {
     }
 }
 
-/// A double that was computed from a float differs from it by no more.
+/// Largest relative difference of a double from the float that it was computed from.
 const RELATIVE: f64 = 1e-6;
 
 /// The new maximum and minimum; `None` where the declared one was not that of the frame, and stays.

@@ -1,15 +1,15 @@
-//! Size and speed of the capture file against the mcap crate and plain zstd, on one thread, in one run.
+//! Compares size and speed of the capture file with the mcap crate and plain zstd, on one thread, in one run.
 //!
 //! ```text
 //! cargo bench --bench codec                       # the shipped recordings and four synthetic ones
 //! cargo bench --bench codec -- FILE.dstream.bin…  # recordings as length-delimited messages
-//! cargo bench --bench codec -- --ours FILE…       # for a profiler: our default alone, written 400 MB at least
+//! cargo bench --bench codec -- --ours FILE…       # for a profiler: writes only our default codec, at least 400 MB
 //! ```
 //!
-//! Every figure is the median over rounds in which all contestants take turns, in processor time of the one thread that
-//! each uses. Our figures include SHA-256 and CRC-32C when writing, and CRC-32C when reading, as mcap's include its
-//! CRC-32; `verify` checks the SHA-256 of every event as well. No data is repeated within a file. All write into memory
-//! that the process has already.
+//! Each figure is a median over several rounds, in processor time of one thread. In each round, all candidates run in
+//! turns. Our figures include SHA-256 and CRC-32C for writing, and CRC-32C for reading. The figures of mcap include its
+//! CRC-32. `verify` also checks the SHA-256 of every event. No data is repeated within a file. All candidates write
+//! into memory that is already allocated.
 
 #![allow(
     clippy::expect_used,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `kill -9` at random moments of a recording, 1,000 times or as often as the first argument says. Each trial proves that
-# what was recorded up to one flush interval before the kill is in the file, that every closed chunk reads, and that
-# `capture recover` makes a whole capture of it. CI runs 20 of them; 1,000 take about ten minutes.
+# Kills a recorder with `kill -9` at a random moment, 1,000 times, or as often as the first argument says. Each trial checks
+# that everything recorded up to one flush interval before the kill is in the file, that every closed chunk can be read,
+# and that `capture recover` makes a complete capture of the file. CI runs 20 trials. 1,000 trials take about ten minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CAPTURE_KILL_TRIALS=${1:-1000}

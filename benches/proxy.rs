@@ -1,13 +1,15 @@
-//! What standing between costs: `cargo bench --bench proxy [-- [--quick] [CAPTURE]]`, on an idle machine.
+//! The cost of the proxy: `cargo bench --bench proxy [-- [--quick] [CAPTURE]]`, on an idle machine.
 //!
-//! A server, a client and between them nothing, `capture proxy` with its defaults, or the same proxy without a recorder;
-//! each is a process of its own. Messages are made of the built-in recording, or of CAPTURE (a `datastream` job), with
-//! fresh noise, so that nothing repeats. Peers take turns within each round, and medians count.
+//! A client receives from a server directly, through `capture proxy` with its defaults, or through the same proxy
+//! without a recorder. Each of them is its own process. The messages are made from the built-in recording, or from
+//! CAPTURE (a `datastream` job), with new noise, so that nothing repeats. The variants run in turns within each round,
+//! and the result is the median.
 //!
-//! 1. *Pace*: a stream of 100 MB/s; how much longer it takes through the recording proxy.
-//! 2. *Latency*: a unary echo of 1 KB, one call at a time; what the recording proxy adds.
-//! 3. *Saturation*: a stream as fast as it goes; the recording proxy over the same proxy without recording.
-//! 4. *Stall*: an endless stream whose client stops reading; the memory of the recording proxy.
+//! 1. *Pace*: the additional time of a stream of 100 MB/s through the recording proxy.
+//! 2. *Latency*: the additional time of a unary echo of 1 KB through the recording proxy, one call at a time.
+//! 3. *Saturation*: the throughput of a stream at full speed through the recording proxy, relative to the same proxy
+//!    without a recorder.
+//! 4. *Stall*: the memory of the recording proxy while the client of an endless stream stops reading.
 
 #![allow(
     clippy::expect_used,

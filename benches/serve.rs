@@ -1,12 +1,13 @@
-//! How faithful and how fast the replay server is: `cargo bench --bench serve [CAPTURE]`, on an idle machine.
+//! Timing and speed of the replay server: `cargo bench --bench serve [CAPTURE]`, on an idle machine.
 //!
-//! Three measurements of the built-in recording, or of CAPTURE (a `datastream` job):
+//! There are three measurements with the built-in recording, or with CAPTURE (a `datastream` job):
 //!
-//! 1. *Fidelity*: a recording of a serve at rate 1 against the original: by how much inter-arrival times differ.
-//! 2. *Many clients*: 200 at once, each a whole job at rate 1, from a server process of its own: lateness at the server
-//!    and at the clients, messages lost, peak memory of the server.
-//! 3. *Throughput*: `--rate max` to one client against a bare tonic server that sends the same bytes from memory, in
-//!    turn, in this process; the ratio of the medians.
+//! 1. *Fidelity*: a recording of a replay at rate 1 is compared with the original: the difference of the inter-arrival
+//!    times.
+//! 2. *Many clients*: 200 clients at once, each with a whole job at rate 1, from a separate server process: the delay
+//!    at the server and at the clients, the lost messages, and the peak memory of the server.
+//! 3. *Throughput*: `--rate max` with one client, relative to a bare tonic server that sends the same bytes from
+//!    memory. Both run in turns in this process, and the result is the ratio of the medians.
 
 #![allow(
     clippy::expect_used,

@@ -1,7 +1,7 @@
-//! What validation costs: reading a capture with its frames decoded, against the same with every rule judged.
+//! The cost of validation: reading a capture and decoding its frames, with and without the check of all rules.
 //!
-//! `cargo bench --bench validate`; the ratio of the medians of `read_and_decode` and `validate` is the price. Every
-//! recording is read once from memory, so that no disk is measured.
+//! Run `cargo bench --bench validate`. The cost is the ratio of the medians of `validate` and `read_and_decode`. Every
+//! recording is loaded into memory first, so that the disk is not measured.
 
 #![allow(clippy::expect_used, reason = "a bench of a capture that is not whole should stop")]
 

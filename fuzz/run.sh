@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# Runs fuzz targets one after the other, each for so many seconds: `fuzz/run.sh [SECONDS] [TARGET...]`, all for 600 s.
+# Runs fuzz targets one after the other: `fuzz/run.sh [SECONDS] [TARGET...]`. The default is all targets, 600 s for each.
 #
-# What each target has found before is its corpus; the captures of the project and what they export to are its seeds. It
-# stops at the first failure, which libFuzzer leaves in fuzz/artifacts/TARGET with the command that shows it.
-# Needs cargo-fuzz (`cargo install --locked cargo-fuzz`), and the built command for the seeds of the imports.
+# The corpus of a target is the set of inputs that it has found before. The seeds are the captures of the project and their
+# exports. The script stops at the first failure. libFuzzer then stores the input in fuzz/artifacts/TARGET and prints the
+# command that reproduces the failure. The script needs cargo-fuzz (`cargo install --locked cargo-fuzz`), and the built
+# command for the seeds of the imports.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 SECONDS_EACH=${1:-600}
 shift || true
-# No input of ours is larger than this, and no answer may need so much memory.
+# Largest input, largest memory, and longest time of one run.
 readonly SECONDS_EACH MAX_LEN=65536 RSS_MB=1024 TIMEOUT_S=20
 
 targets=("$@")
 [ "${#targets[@]}" -gt 0 ] || mapfile -t targets < <(cargo fuzz list)
 
-# The small captures, and each as every format that can be imported.
+# The seeds: the small captures, and each of them in every format that can be imported.
 seeds=fuzz/corpus/seeds
 mkdir -p "$seeds"
 find captures -name '*.gcap' -size -80k -exec cp {} "$seeds" \;

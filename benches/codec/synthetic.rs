@@ -1,5 +1,5 @@
-//! Made-up recordings with the statistics of real ones: levels that differ by sensor and bin, drift slowly, and carry
-//! the noise of a power spectrum in dB. They differ from real ones in having no events.
+//! Synthetic recordings with the statistics of real ones: the levels differ by sensor and bin, drift slowly, and
+//! contain the noise of a power spectrum in dB. Unlike real recordings, they contain no seismic events.
 
 use bytes::Bytes;
 use grpc_capture::das::{DataStream, SensorIntensity, SpectrogramRow};

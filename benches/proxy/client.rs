@@ -1,4 +1,4 @@
-//! The client of the bench: it takes what comes, and drops it.
+//! The client of the benchmark: it receives messages and discards them.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The processes of the bench: the server, the proxy that records, and the same proxy without a recorder.
+//! The processes of the benchmark: the server, the recording proxy, and the same proxy without a recorder.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

@@ -1,5 +1,5 @@
-//! The server of the bench, on one thread of a process of its own: prepared messages at a pace or as fast as they are
-//! taken, and an echo.
+//! The server of the benchmark, on one thread of its own process. It sends prepared messages at a given pace or at full
+//! speed, and answers echo calls.
 
 use std::{
     convert::Infallible,

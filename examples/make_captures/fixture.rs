@@ -1,4 +1,5 @@
-//! The capture that every release must read: every kind of event, every ending, every codec, and what may be unknown.
+//! The capture that every release must be able to read. It holds every kind of event, every ending, every codec, and
+//! unknown parts and attributes.
 
 use std::error::Error;
 

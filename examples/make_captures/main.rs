@@ -1,16 +1,17 @@
-//! Makes the synthetic captures of `captures/` again: `cargo run --example make_captures`.
+//! Makes the synthetic captures in `captures/` again: `cargo run --example make_captures`.
 //!
-//! The real ones are imported; these commands make them from the recordings named in `captures/LICENCES.md`:
+//! The captures of real recordings are imported. These commands make them from the recordings named in
+//! `captures/LICENCES.md`:
 //!
 //! ```text
 //! capture import optodas_quake.dstream.bin -o captures/optodas-quake.gcap --job-id optodas-quake --force
 //! capture import febus_jitter.dstream.bin -o captures/febus-jitter.gcap --job-id febus-jitter --level 19 --force
 //! ```
 //!
-//! `captures/format-1.0.gcap` is made once, when the format is decided: every later release must read the very file. It is
-//! written anew only by `cargo run --example make_captures -- format-1.0`.
+//! `captures/format-1.0.gcap` was made once for format 1.0. Every later release must read exactly this file. Only
+//! `cargo run --example make_captures -- format-1.0` writes it again.
 //!
-//! Everything here is fixed, so that a test can compare every byte.
+//! All content is fixed, so that a test can compare every byte.
 
 #![allow(clippy::print_stdout, reason = "it tells what it has made")]
 

@@ -1,4 +1,4 @@
-//! One recording through our file, mcap's, and plain zstd, on one thread: size, write and read MB/s.
+//! Compares our capture file, mcap and plain zstd for one recording, on one thread: size, write and read speed in MB/s.
 
 use std::{
     collections::BTreeMap,

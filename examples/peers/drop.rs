@@ -1,4 +1,4 @@
-//! The ceiling: a bare tonic client that drops what it receives.
+//! The upper limit: a bare tonic client that discards what it receives.
 
 use std::time::{Duration, Instant};
 

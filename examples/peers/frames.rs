@@ -1,4 +1,4 @@
-//! Frames without end, made of a recording.
+//! An endless sequence of frames, made from a recording.
 
 use std::{fs::File, io::BufReader, path::Path};
 

@@ -1,15 +1,17 @@
-//! The other side of the benchmarks: a server that is faster than any recorder, and the peers that do the same work.
+//! The other side of the benchmarks: a server that is faster than any recorder, and the peers of `capture`, which do
+//! the same work.
 //!
-//! `benches/table.py` runs it; each subcommand prints one line of JSON. Frames are made of real recordings: every pass
-//! over one is shifted in time and level and gets fresh noise in the bits that are noise anyhow, so that nothing repeats.
+//! `benches/table.py` runs this program. Each subcommand prints one line of JSON. The frames are made from real
+//! recordings, which are sent again and again. Each repetition is shifted in time and level, and has new noise in the
+//! bits that are noise anyway, so that nothing repeats.
 //!
 //! ```text
 //! peers serve RECORDING SIZE TOTAL [FPS]   frames of SIZE bytes, TOTAL bytes per call, FPS per second or at full speed
-//! peers drop ADDR CALLS                    a bare tonic client that drops the same bytes
-//! peers mcap ADDR OUT zstd|lz4             our own tap with the mcap crate's writer behind it
-//! peers codec RECORDING                    size and speed on one recording, against mcap and plain zstd
-//! peers make RECORDING SIZE TOTAL OUT      a capture of TOTAL bytes of messages
-//! peers seek CAPTURE                       open and seek to many offsets
+//! peers drop ADDR CALLS                    a bare tonic client that discards the same bytes
+//! peers mcap ADDR OUT zstd|lz4             our own tap with the writer of the mcap crate
+//! peers codec RECORDING                    size and speed for one recording, compared with mcap and plain zstd
+//! peers make RECORDING SIZE TOTAL OUT      a capture with TOTAL bytes of messages
+//! peers seek CAPTURE                       opens a capture and seeks to many offsets
 //! ```
 #![allow(
     clippy::unwrap_used,

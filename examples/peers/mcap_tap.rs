@@ -1,4 +1,4 @@
-//! The same tap, with the mcap crate's writer where our file is.
+//! The tap of `capture` with the writer of the mcap crate instead of our own.
 
 use std::{collections::BTreeMap, fs::File, io::BufWriter, time::Instant};
 

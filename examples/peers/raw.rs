@@ -1,4 +1,4 @@
-//! A tonic codec that leaves messages as they are.
+//! A tonic codec that does not decode messages.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use tonic::{

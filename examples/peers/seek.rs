@@ -1,4 +1,4 @@
-//! A large capture, and how long it takes to be anywhere in it.
+//! Makes a large capture, and measures the time of a seek in it.
 
 use std::{io::Write as _, time::Instant};
 

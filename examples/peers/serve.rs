@@ -1,4 +1,4 @@
-//! A server at the level of HTTP/2 that only hands out prepared messages.
+//! A server on the level of HTTP/2 that only sends prepared messages.
 
 use std::{
     convert::Infallible,

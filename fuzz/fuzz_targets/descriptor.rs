@@ -1,4 +1,4 @@
-//! Any bytes as a descriptor set: nothing panics, and what comes of it decodes and encodes messages.
+//! Reads any bytes as a descriptor set. Nothing panics, and the resulting schema decodes and encodes messages.
 
 #![no_main]
 

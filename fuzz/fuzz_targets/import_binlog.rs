@@ -1,4 +1,5 @@
-//! Any bytes as a gRPC binary log of either framing: an answer, and no panic; what it gives is written and read again.
+//! Reads any bytes as a gRPC binary log with either framing. The import gives a result or an error and never panics.
+//! The resulting events can be written and read again.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Any bytes as a file of frames in both dialects: an answer, and no panic; and any first bytes are told what they are.
+//! Reads any bytes as a file of frames in both dialects. The import gives a result or an error and never panics. The
+//! format of any first bytes is recognised or reported as unknown.
 
 #![no_main]
 

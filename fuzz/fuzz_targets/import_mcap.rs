@@ -1,4 +1,5 @@
-//! Any bytes as an MCAP file, and any lines and messages in a good one: an answer, and no panic.
+//! Reads any bytes as an MCAP file, and any lines and messages inside a valid MCAP file. The import gives a result or
+//! an error and never panics.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as bodies of parts whose checksums are right: header, chunk head, index, summary, in any order.
+//! Reads any bytes as bodies of parts with correct checksums: header, chunk head, index and summary, in any order.
 
 #![no_main]
 

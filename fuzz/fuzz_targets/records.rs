@@ -1,7 +1,8 @@
-//! Any bytes as the records of a chunk whose checksums are right: whatever reads captures comes to an answer.
+//! Reads any bytes as the records of a chunk with correct checksums. Everything that reads captures gives a result or
+//! an error.
 //!
-//! The first byte chooses a frame of records around the bytes: none (the lengths are the fuzzer's own), or a call start
-//! and messages, so that the decoders of messages are reached at once.
+//! The first byte chooses the records around the bytes. Either there are none, and the fuzzer chooses the lengths too,
+//! or there are a call start and messages, so that the fuzzer reaches the decoders of messages at once.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! A value that stands in fields that rules name is in nothing that comes out of a redaction: not as it is, and not in
-//! base64, hexadecimal digits or percent escapes. Bytes of any kind make it panic nowhere.
+//! Puts a value into fields that redaction rules name. The value is nowhere in the result of the redaction: not as
+//! plain text, and not in base64, hexadecimal digits or percent encoding. No input causes a panic.
 
 #![no_main]
 

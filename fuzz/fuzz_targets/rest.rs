@@ -1,4 +1,5 @@
-//! Any bytes as what a Focus Server is asked and answers: nothing panics, and what is readdressed stays JSON.
+//! Uses any bytes as requests and answers of a Focus Server. Nothing panics, and JSON with replaced addresses is still
+//! JSON.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any messages under any codec come back as they were.
+//! Writes any messages with any codec and reads them again. They are the same.
 
 #![no_main]
 

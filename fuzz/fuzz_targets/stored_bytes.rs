@@ -1,7 +1,8 @@
-//! Any stored bytes behind a chunk head whose checksums are right are read to an answer.
+//! Reads any stored bytes after a chunk head with correct checksums. The reader gives a result or an error.
 //!
-//! The head is written by hand, as FORMAT.md states it, so that the decoders behind the checksums are reached. Half the
-//! inputs are real zstd frames around bytes of the fuzzer's own, so that the plan of a float chunk is reached too.
+//! The head is written by hand, according to FORMAT.md, so that the fuzzer reaches the decoders after the checksums.
+//! Half of the inputs are valid zstd frames around the bytes of the fuzzer, so that it also reaches the plan of a float
+//! chunk.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any text as what a user writes: expectations, redaction rules, faults. Nothing panics, and what is read is used.
+//! Reads any text as expectations, redaction rules and faults, and uses the result. Nothing panics.
 
 #![no_main]
 

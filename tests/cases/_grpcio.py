@@ -1,4 +1,4 @@
-"""grpcio on both sides, in this process: servers and clients of raw bytes."""
+"""Servers and clients of raw bytes with grpcio, in this process."""
 
 from concurrent import futures
 

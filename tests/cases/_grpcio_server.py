@@ -1,7 +1,7 @@
-"""A grpcio server of raw bytes in a process of its own: `_grpcio_server.py [AGE_MS]`; prints its port.
+"""A grpcio server of raw bytes in its own process: `_grpcio_server.py [AGE_MS]`. It prints its port.
 
-/t.S/U answers after the seconds that its request names, /t.S/T sends five messages a second without end. Connections end
-gracefully at the age.
+/t.S/U answers after the number of seconds in its request. /t.S/T sends five messages a second without end. With
+AGE_MS, the server closes each connection gracefully at this age.
 """
 
 import sys

@@ -1,4 +1,6 @@
-"""HTTP/2 by hand, without a library that would refuse what is odd: frames, a server, a client of short metadata."""
+"""HTTP/2 without a library, because a library would refuse unusual frames: frames, a server, and a client with short
+metadata.
+"""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""What cases run with: the binary under limits, servers and proxies that end with the case, captures made by hand."""
+"""Shared code of the cases: the binary under limits, servers and proxies that end with the case, captures made by hand."""
 
 import contextlib
 import json

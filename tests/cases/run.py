@@ -1,13 +1,14 @@
-"""Faults that were found by trials, each told again: it may not come back.
+"""Tests for faults that were found earlier. They must not come back.
 
 usage: run.py CAPTURE [NAME...]
 
-Each folder here is a case; its `case.py` holds functions `case_...(kit)` that run the binary CAPTURE on inputs that they
-make (`_kit.py`), and whose first line says what is right. Names choose the folders that begin so. Prints a line for
-each, what was skipped and why, and at the end `N passed, N failed`.
+Each folder here is a case. Its `case.py` holds functions `case_...(kit)`, which make inputs and run the binary
+CAPTURE on them (`_kit.py`). The first line of a function says what must hold. NAME selects the folders whose name
+begins so. Prints one line for each function, the reason for each skipped function, and at the end `N passed, N
+failed`.
 
-The packages are those of tests/foreign/requirements.txt. Where `go` is installed, _go/ is built into target/ci-go for the
-cases that need grpc-go; where $NODE_MODULES has @grpc/grpc-js, it is run, too.
+The packages are those of tests/foreign/requirements.txt. If `go` is installed, _go/ is built into target/ci-go for
+the cases that need grpc-go. If $NODE_MODULES has @grpc/grpc-js, the cases use it too.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""What the suite's two stand-ins share: its messages, and a folder for each server that it asks for."""
+"""Shared code of the two test servers: the messages of the suite, and a folder for each server that the suite starts."""
 
 import hashlib
 import json

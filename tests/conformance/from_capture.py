@@ -1,4 +1,4 @@
-"""A server under test: `capture serve` of what through_proxy.py recorded for the same request.
+"""A server under test: `capture serve` with the capture that through_proxy.py recorded for the same request.
 
 usage: connectconformance --mode server --conf CONF -- python from_capture.py CAPTURE OUTDIR RATE
 """

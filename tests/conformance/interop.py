@@ -1,16 +1,17 @@
-"""grpc-go's interop cases, recorded by the proxy and served again to clients that are slower and faster.
+"""Records the interop cases of grpc-go through the proxy, and serves them again to clients that are slower or faster.
 
 usage: interop.py CAPTURE BIN
 
-BIN is the folder of grpc-go's interop `client` and `server` (README.md says how they are installed). The cases are recorded
-twice: from a client as it is, and from one that is SLOWER times as slow, because each of its packets takes longer; by how much
-is measured first. Both captures are then served at rate 0.5, 1 and max: the first to a client that is as fast and to one that
-is slower, the second to one that is faster than the one that was recorded. What was recorded must satisfy each. Prints a line
-for each capture, client and rate, what failed, and at the end `N passed, N failed`.
+BIN is the folder with the interop programs `client` and `server` of grpc-go (README.md says how to install them).
+The cases are recorded twice: from a normal client, and from a client that is SLOWER times as slow, because each of
+its packets is delayed. The necessary delay is measured first. Both captures are then served at rate 0.5, 1 and max.
+The first capture is served to a client with the recorded speed and to a slower one. The second capture is served to
+a client that is faster than the recorded one. Every client must succeed. Prints one line for each capture, client
+and rate, each failure, and at the end `N passed, N failed`.
 
-The client of RACES gives up after 1 ms, mostly before it has sent its call. It is recorded again and again until its capture
-holds the call, RACE_RUNS times at most, and is served as often as RACE_TURNS says, for it mostly sends nothing there either.
-Where a capture holds no call of it, that is said, and it is not served from that capture.
+The client of RACES gives up after 1 ms, usually before it has sent its call. It is recorded again until its capture
+holds the call, at most RACE_RUNS times. It is served RACE_TURNS times, because it usually sends nothing there
+either. If a capture has no call of this client, this is printed, and the client is not served from this capture.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
-"""The public RPC conformance suite against the proxy, and against the server of what the proxy recorded.
+"""Runs the public RPC conformance suite against the proxy, and against `capture serve` with what the proxy recorded.
 
 usage: suite.py CAPTURE BIN [ROUNDS]
 
-BIN is the folder of `connectconformance` and `referenceserver` (README.md says how they are installed). Four runs: through
-the proxy, through the proxy with TLS, and against `capture serve` of what the first recorded, at the recorded pace and as
-fast as it goes; the last two ROUNDS times, five by default. Prints a line for each run, what failed in it, and at the end
-`N passed, N failed`.
+BIN is the folder with `connectconformance` and `referenceserver` (README.md says how to install them). There are
+four runs: through the proxy, through the proxy with TLS, and against `capture serve` with the captures of the first
+run, once at the recorded pace and once at full speed. The last two runs are repeated ROUNDS times, five by default.
+Prints one line for each run, each failure in it, and at the end `N passed, N failed`.
 """
 
 import os

@@ -1,7 +1,8 @@
-"""A server under test: the suite's own server with `capture proxy` in front.
+"""A server under test: the server of the suite, behind `capture proxy`.
 
 usage: connectconformance --mode server --conf CONF -- python through_proxy.py CAPTURE OUTDIR SERVER...
-Captures go to OUTDIR, for from_capture.py.
+
+Captures are written to OUTDIR, for from_capture.py.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The binary under test: commands that run to their end, and `capture serve`."""
+"""Runs the binary under test: commands until their end, and `capture serve`."""
 
 import contextlib
 import json

@@ -1,7 +1,7 @@
-"""The report in a real browser: offline, without an error, and its pictures answer.
+"""Opens the report in a real browser, offline. There must be no error, and the pictures must react to input.
 
-`browser_report.py CAPTURE_BINARY` writes reports of two shipped captures and opens them in headless Chromium, by file
-and without a network. It points, zooms, chooses sensors and follows a finding, with mouse and keyboard, and fails on any
+`browser_report.py CAPTURE_BINARY` writes reports of two shipped captures and opens the files in headless Chromium,
+without a network. It points, zooms, selects sensors and follows a finding, with mouse and keyboard. It fails on any
 message in the console and on any request.
 """
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Foreign HTTP/2 and Java against `capture serve`, in plain text and through TLS: `curl_nghttp_java.py BINARY`.
+"""curl, nghttp, h2load and Java as clients of `capture serve`, in plain text and with TLS: `curl_nghttp_java.py
+BINARY`.
 
-curl and nghttp speak HTTP/2 by nghttp2 and know nothing of gRPC, h2load asks for many streams at once, and grpc-java is
-an implementation of gRPC of its own. Each must get every message of a capture, by its digest.
-Java is left out where there is none; Debian's netty finds no ALPN in newer JDKs, so that it is asked in plain text alone.
+curl and nghttp use the HTTP/2 library nghttp2 and know nothing of gRPC. h2load opens many streams at once. grpc-java
+is an independent implementation of gRPC. Each client must receive every message of a capture. The message digests
+are compared. Without Java, its check is left out. The netty package of Debian finds no ALPN in newer JDKs, so Java
+is tested in plain text only.
 """
 
 import glob

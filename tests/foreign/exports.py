@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""`capture export` as others read it: `exports.py BINARY`.
+"""Reads the files of `capture export` with other programs: `exports.py BINARY`.
 
-Parquet is read by pyarrow, .npy and .npz by NumPy, MCAP by its own Python library, length-delimited messages by
-protobuf's, JSON lines by json; each is compared with the messages of `capture cat --raw`, decoded with classes that
-protoc generates from protos/*.proto. Floats must be the same bits, NaN and infinities too.
+Parquet is read by pyarrow, .npy and .npz by NumPy, MCAP by its own Python library, length-delimited messages by the
+protobuf library, and JSON lines by json. Each result is compared with the messages of `capture cat --raw`, decoded
+with classes that protoc generates from protos/*.proto. Floats must have the same bits, NaN and infinities too.
 
-Prints one line for each check; exits 1 at the first difference.
+Prints one line for each check. Exits with 1 at the first difference.
 """
 
 import io

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Two more foreign clients against `capture serve`, in plain text and through TLS: `node_and_buf.py BINARY`.
+"""@grpc/grpc-js and `buf curl` as clients of `capture serve`, in plain text and with TLS: `node_and_buf.py BINARY`.
 
-@grpc/grpc-js (JavaScript, its own HTTP/2) and `buf curl` (Go, by reflection alone) list the services, ask for health and
-stream a whole capture; what they got is compared with the capture by its message digest, or frame by frame.
-The packages are looked for in $NODE_MODULES, or where node looks by itself.
+@grpc/grpc-js (JavaScript, with its own HTTP/2) and `buf curl` (Go, with reflection only) list the services, ask for
+the health and receive a whole capture. The received messages are compared with the capture by message digest, or
+frame by frame. The packages come from $NODE_MODULES, or from the search path of node.
 """
 
 import hashlib

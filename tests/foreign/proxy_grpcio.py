@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Python grpcio on both sides of `capture proxy`: `proxy_grpcio.py BINARY`.
 
-The C core of gRPC shares no code with the proxy. Every exchange is made directly and through it, and must be the same to
-the client and to the server; and the capture holds them all. Messages are raw bytes: no schema is needed.
+The C core of gRPC shares no code with the proxy. Every exchange is made directly and through the proxy. It must be
+the same for the client and for the server, and the capture must hold it. Messages are raw bytes, so no schema is
+needed.
 
-Prints one line for each exchange and `N passed, M failed` at the end; exits 1 when one failed.
+Prints one line for each exchange and `N passed, M failed` at the end. Exits with 1 if one failed.
 """
 
 import concurrent.futures

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Foreign clients and servers against the built binary: `python_grpcio.py BINARY`.
+"""Python grpcio as client and server of the built binary: `python_grpcio.py BINARY`.
 
-Python grpcio stands on the C core of gRPC and shares no code with the recorder. The checks need grpcio, grpcio-tools,
-grpcio-health-checking and grpcio-reflection; protos/*.proto is compiled here, with protoc.
+Python grpcio uses the C core of gRPC and shares no code with the recorder. The checks need grpcio, grpcio-tools,
+grpcio-health-checking and grpcio-reflection. They compile protos/*.proto with protoc.
 
-Prints one line for each check and `N passed, M failed` at the end; exits 1 when a check failed.
+Prints one line for each check and `N passed, M failed` at the end. Exits with 1 if a check failed.
 """
 
 import importlib

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""`capture stats` against NumPy: `statistics_oracle.py BINARY [CAPTURE…]`.
+"""Compares `capture stats` with NumPy: `statistics_oracle.py BINARY [CAPTURE…]`.
 
-Messages come from `capture cat --raw` and are decoded with classes that protoc generates from protos/*.proto; every
-number is then computed anew with NumPy, in 64-bit floats. Whole numbers must be equal, others to 1e-6 of their size.
-Only `datastream` captures are judged here: the other dialect does not say how its values are to be read.
+The messages come from `capture cat --raw` and are decoded with classes that protoc generates from protos/*.proto.
+NumPy computes every number again, with 64-bit floats. Whole numbers must be equal. Other numbers may differ by 1e-6
+of their size. Only `datastream` captures are checked here, because the other dialect does not say how to read its
+values.
 
-Prints one line for each capture, with the largest relative difference; exits 1 when a number differs.
+Prints one line for each capture, with the largest relative difference. Exits with 1 if a number differs.
 """
 
 import hashlib

@@ -1,8 +1,9 @@
-"""A capture file taken apart and put together again, by src/file/FORMAT.md and by nothing of the product's own.
+"""Takes a capture file apart and puts it together again, according to src/file/FORMAT.md and without code of the
+product.
 
-`Capture.read` gives the parts with their chunks decoded into records; `Capture.sealed` writes them with every length,
-count, place, checksum and digest right, so that a change passes all checks and reaches what is behind them. A field that
-shall stay wrong is given in `Chunk.lies`, `Capture.index_lies` or `Capture.summary_lies`.
+`Capture.read` returns the parts, with the chunks decoded into records. `Capture.sealed` writes them with correct
+lengths, counts, positions, checksums and digests, so that a change passes all checks and reaches the code after
+them. A field that must stay wrong is given in `Chunk.lies`, `Capture.index_lies` or `Capture.summary_lies`.
 """
 
 import hashlib

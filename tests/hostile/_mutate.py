@@ -1,7 +1,8 @@
-"""Mutants: captures with damage that the checksums show, captures with damage that they do not, exports and bundles.
+"""Mutants: captures with damage that the checksums show, captures with damage that they do not show, exports and
+bundles.
 
-A mutant says what is known of it: `damaged` when its bytes are not what a writer wrote, so that nothing may call it
-whole; `contradicts` when the checksums are right and one part says what another denies.
+A mutant records what is known about it. `damaged` is true if its bytes are not those of a writer, so that no command
+may call it whole. `contradicts` is true if the checksums are correct but one part contradicts another.
 """
 
 import copy

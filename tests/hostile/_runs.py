@@ -1,4 +1,4 @@
-"""The commands that a mutant is given to, and one run of a command under limits."""
+"""The commands that get a mutant as input, and one run of a command under limits."""
 
 import json
 import multiprocessing

@@ -1,4 +1,6 @@
-"""The captures that mutants are made of: small ones of the repository, one with everything in it, and their exports."""
+"""The captures from which mutants are made: small captures of the repository, one capture with every kind of content,
+and their exports.
+"""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Changes to bytes: plain ones, those of protobuf messages, of texts and of JSON."""
+"""Changes to bytes: plain bytes, protobuf messages, texts and JSON."""
 
 import gzip
 import json

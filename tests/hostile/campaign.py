@@ -1,19 +1,22 @@
-"""Hostile files against every command: no panic, bounded memory and time, no damage taken as whole.
+"""Runs every command with hostile files: no panic, bounded memory and time, and damage is never accepted as whole.
 
 usage: campaign.py CAPTURE [--runs N | --seconds S] [--seed N] [--jobs N] [--patience X] [--only COMMAND] [--mutant N] [--keep DIR]
 
-Mutants of captures, of exports and of bundles are given to the commands of the binary CAPTURE. A mutant depends on the
-seed and its number alone. One fifth carries damage that the checksums show; the rest was changed inside and sealed
-again (`_gcap.py`), so that it reaches what is behind the checks. What must hold of each run:
+The commands of the binary CAPTURE get mutants of captures, exports and bundles as input. A mutant depends only on
+the seed and its number. One fifth of the mutants have damage that the checksums show. The others are changed inside
+and get correct checksums again (`_gcap.py`), so that they reach the code after the checks. For each run, this must
+hold:
 
-- it ends by itself, with an exit code that the command line knows, and without the word `panicked`;
-- at most 300 MB of memory, and 5 s (what took longer is run again alone before it is called slow);
-- no output out of proportion; text without control characters, JSON that parses, XML that is well-formed;
-- damage is not taken as whole: `verify` of it does not exit 0, nor does what reads all of it; a file whose checksums
-  hold although one part denies another is not whole for `verify` either;
-- a capture that a command wrote is whole when it exited 0, and whole or unfinished when it exited 3.
+- the command ends by itself, with a documented exit code, and without the word `panicked`;
+- it uses at most 300 MB of memory and 5 s (a run that took longer is repeated alone before it counts as slow);
+- its output is in proportion to the input, text has no control characters, JSON can be parsed, and XML is
+  well-formed;
+- damage is not accepted as whole: `verify` and commands that read the whole file do not exit with 0; if the
+  checksums are correct but one part contradicts another, `verify` does not exit with 0;
+- a capture that a command wrote is whole if the command exited with 0, and whole or unfinished if it exited with 3.
 
-What failed is kept in DIR with the command that shows it. The last line counts runs: `N passed, N failed`.
+The input of a failed run is kept in DIR, with the command that reproduces the failure. The last line counts runs: `N
+passed, N failed`.
 """
 
 import argparse

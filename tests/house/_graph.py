@@ -1,4 +1,4 @@
-"""Which file uses which: paths resolved to the file that defines what they name."""
+"""Finds out which file uses which: it resolves each path to the file that defines its item."""
 
 from collections import defaultdict
 from typing import NamedTuple

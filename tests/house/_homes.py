@@ -1,4 +1,4 @@
-"""Crates, clocks and calls that have a home, and what must not be left in the tree."""
+"""Crates, clocks and calls that may be used in certain places only, and things that must not be left in the tree."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Rust sources as tokens and modules: as much as counting needs, without what is compiled for tests only."""
+"""Rust sources as tokens and modules, as far as counting needs it, without code that is compiled for tests only."""
 
 import re
 from pathlib import Path

@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""Counts what the house rules limit, and fails when a limit is passed.
+"""Counts what the rules of docs/ARCHITECTURE.md limit, and fails if a limit is exceeded.
 
     python3 tests/house/count.py                the table; builds the documentation first
-    python3 tests/house/count.py --list         every instance too
-    python3 tests/house/count.py --doc DIR      reads documentation that is built already (DIR has grpc_capture/all.html)
-    python3 tests/house/count.py --no-doc       leaves out what only the documentation tells
-
-docs/ARCHITECTURE.md says what the limits are for.
+    python3 tests/house/count.py --list         also every instance
+    python3 tests/house/count.py --doc DIR      reads documentation that is already built (DIR has grpc_capture/all.html)
+    python3 tests/house/count.py --no-doc       leaves out the counts that need the documentation
 """
 
 import argparse

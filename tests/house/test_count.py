@@ -1,4 +1,4 @@
-"""Shows that each count can fail: `python3 -m unittest discover tests/house`."""
+"""Tests that each count can fail: `python3 -m unittest discover tests/house`."""
 
 import tempfile
 import unittest

@@ -1,4 +1,4 @@
-//! `capture attach` as a process, against a local stub of Jira's documented API.
+//! `capture attach` as a process, against a local stub of the documented Jira API.
 
 use std::{fs, process::Output};
 

@@ -1,4 +1,4 @@
-//! `capture bundle`: what a ticket's archive must not hold.
+//! `capture bundle`: the archive contains none of the values that must be hidden.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The shipped captures: up to date, whole, and covered by a licence where they are real.
+//! The shipped captures are up to date and complete, and the real recordings have a licence.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `capture export` and `capture import` as processes: there and back.
+//! `capture export` and `capture import` as processes, in both directions.
 
 use std::fs;
 

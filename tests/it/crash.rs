@@ -1,9 +1,9 @@
-//! `kill -9` at random moments of a recording: what had become readable stays, and what is lost is never more than the
-//! flush interval.
+//! `kill -9` at random moments of a recording. Everything that could already be read stays readable, and the loss is
+//! never more than the flush interval.
 //!
-//! The judge is the server: it knows when it handed each frame to the transport. A frame that left the server longer
-//! before the kill than the flush interval and [`MARGIN`] must be in the file. The stream is far too thin to fill a
-//! chunk by its size while it lasts, so a recorder that did not flush by time would lose everything.
+//! The server checks the result: it knows when it gave each frame to the transport. A frame that left the server before
+//! the kill by more than the flush interval and [`MARGIN`] must be in the file. The stream is too small to fill a chunk
+//! by its size, so a recorder without a flush by time would lose everything.
 
 use std::{
     path::Path,

@@ -1,4 +1,4 @@
-//! `capture demo`: the newcomer's one command.
+//! `capture demo`, the first command of a new user.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `capture diff`: nothing after record → serve → record, and each change for what it is.
+//! `capture diff`: it finds no difference after record → serve → record, and reports each change as what it is.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
-//! Places that cannot be written, that fill up or that go away while they are recorded into, and recordings that go on
-//! in a new file after a crash. Whatever happens, the message says what to do and what was written stays.
+//! Recording to places that cannot be written, that fill up, or that disappear during the recording; and recordings
+//! that continue in a new file after a crash. In each case, the error message says what to do, and what was written
+//! stays.
 
 use std::{
     fs,

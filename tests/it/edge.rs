@@ -1,5 +1,5 @@
-//! What a capture holds, whatever it is, steers no terminal, forges no line and becomes no markup: every command, over a
-//! capture with something planted in every string.
+//! No content of a capture can control a terminal, add a line or become markup. The test runs every command on a
+//! capture with special characters in every string.
 
 mod pages;
 mod planted;

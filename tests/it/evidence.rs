@@ -1,5 +1,5 @@
-//! What a recording leaves behind: under its name only what holds something, never in place of something better, and
-//! reported as it is in the file.
+//! The files of a recording: a capture has its name only when it holds something, never replaces a better capture, and
+//! the report agrees with the file.
 
 use std::{
     fs,

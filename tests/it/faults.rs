@@ -1,4 +1,4 @@
-//! `capture serve --fault`: what each does to a stream, as a recorder sees it and the validator names it.
+//! `capture serve --fault`: the effect of each fault, as a recorder sees it, and the finding of the validator.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! File work through the commands: import, cat, info, verify, recover, completions, man.
+//! Commands for files: import, cat, info, verify, recover, completions, man.
 
 use std::{
     fs,

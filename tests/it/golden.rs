@@ -1,6 +1,6 @@
-//! Structure and statistics of every capture in captures/, locked down in snapshots/.
+//! Structure and statistics of every capture in captures/ are compared with the golden files in snapshots/.
 //!
-//! `cargo insta review` (or `INSTA_UPDATE=always cargo test --test it golden`) accepts a change that is meant.
+//! To accept an intended change, run `cargo insta review` or `INSTA_UPDATE=always cargo test --test it golden`.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! The table of rules in docs/guide/validating.md is that of the code.
+//! The table of rules in docs/guide/validating.md equals the rules in the code.
 
 use std::fs;
 

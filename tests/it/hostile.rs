@@ -1,4 +1,4 @@
-//! Files that are none, and places that must not be written to.
+//! Files that are not captures, and places that cannot be written to.
 
 use std::{fs, path::Path, process::Command};
 

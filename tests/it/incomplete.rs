@@ -1,5 +1,5 @@
-//! Captures that do not hold the whole of their recording, through every command: what is missing is said, the exit code
-//! tells, and what is made of an unfinished capture is unfinished as well.
+//! Incomplete captures, as input of every command: the command reports what is missing, the exit code shows it, and a
+//! capture that is made from an unfinished capture is unfinished too.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The integration tests, in one binary: the built command, the shipped captures, servers to record from, and the whole
-//! source tree.
+//! The integration tests, in one binary. They use the built command, the shipped captures, servers to record from, and
+//! the whole source tree.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! Files that commands make: whole under their name or not there, whatever fails; what stood there before stays until
-//! then; and what holds recorded content is its owner's alone.
+//! Output files of commands: a file is complete when it has its name, even after failures. An existing file stays until
+//! then. Only the owner can read files with recorded content.
 
 use std::{
     fs,

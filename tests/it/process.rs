@@ -1,4 +1,4 @@
-//! What a process meets: an output that nobody reads, or that is full, and limits of the system.
+//! The process and its environment: an output that nobody reads, a full disk, and limits of the system.
 
 use std::{fs::OpenOptions, process::Stdio};
 

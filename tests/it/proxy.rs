@@ -1,4 +1,4 @@
-//! `capture proxy` as a process, between clients and servers that no gRPC library had a hand in.
+//! `capture proxy` as a process, between clients and servers that use no gRPC library.
 
 mod blocks;
 mod conformance;

@@ -1,4 +1,4 @@
-//! `capture record` against servers that do what real ones do: well, badly, late, or not at all.
+//! `capture record` with servers that behave like real ones: correct, wrong, slow, or silent.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! `capture replay`: a server held against a recording, as a process.
+//! `capture replay` as a process: it compares a server with a recording.
 
 use crate::support::{Dir, Run, Serve, run, shipped};
 

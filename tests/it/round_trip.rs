@@ -1,4 +1,5 @@
-//! Every kind of capture through every format that `import` reads: it comes back as it was, or exit 3 says what did not.
+//! Exports every kind of capture into every format that `import` reads, and imports it again. The capture is the same,
+//! or exit code 3 reports what is missing.
 
 use std::io::Write as _;
 

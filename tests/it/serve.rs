@@ -1,4 +1,4 @@
-//! `capture serve` as a process: what it announces, and how it ends.
+//! `capture serve` as a process: its ready line, and its end.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,4 +1,4 @@
-//! `capture slice` on every capture that is shipped: what is cut out verifies, validates, and is what it was.
+//! `capture slice` with every shipped capture: the slice passes `verify` and `validate`, and its content is unchanged.
 
 use std::collections::BTreeSet;
 

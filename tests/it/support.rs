@@ -1,4 +1,4 @@
-//! What the process tests share: the built binary, folders that go away, and servers to record from.
+//! Shared code of the process tests: the built binary, temporary folders, and servers to record from.
 
 use std::{
     fs::File,

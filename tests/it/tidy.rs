@@ -1,8 +1,8 @@
-//! What the project's texts must hold: paths, promises and the commands of the README. What is counted in its code,
-//! tests/house/count.py counts; clippy.toml and the lints of Cargo.toml do the rest.
+//! Checks the texts of the project: paths, promises, and the commands of the README. tests/house/count.py checks the
+//! code, and clippy.toml and the lints of Cargo.toml check the rest.
 //!
-//! Each rule is a function from text to violations, one line each, `file:line: what, and what to do`; the tests here run
-//! it over the tree, and the tests beside it show that it can fail.
+//! Each rule is a function from a text to violations. A violation is one line: `file:line: what, and what to do`. The
+//! tests here run the rules on all files, and the tests next to each rule show that it can fail.
 
 mod machine;
 mod promises;

@@ -1,4 +1,4 @@
-//! `capture validate`, `stats` and `record --validate` as processes: verdicts, exit codes, and what programs read.
+//! `capture validate`, `stats` and `record --validate` as processes: verdicts, exit codes, and JSON.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What people write, and what they are told: addresses, methods, times and sizes in every common form, and remedies that
-//! help in the very case.
+//! The input and the error messages of users: addresses, methods, times and sizes in every common form, and remedies
+//! that help in the given case.
 
 use std::{
     io::{self, Write as _},

@@ -1,4 +1,4 @@
-"""The target's connection ends before the client's: GOAWAY, a close, a reset, its death."""
+"""The connection of the target ends before that of the client: by GOAWAY, a close, a reset, or the death of the target."""
 
 import signal
 

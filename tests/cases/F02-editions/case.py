@@ -1,4 +1,6 @@
-"""Schemas that say `edition =`, or that cannot be resolved: a warning at most, never a panic, and the good rest is kept."""
+"""Schemas with `edition =`, or schemas that cannot be resolved: a warning at most, never a panic, and the valid rest is
+kept.
+"""
 
 from google.protobuf import descriptor_pb2
 

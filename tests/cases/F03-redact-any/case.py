@@ -1,4 +1,4 @@
-"""A field rule reaches its field wherever the schema allows one; what cannot be looked into is withheld."""
+"""A field rule reaches its field wherever the schema allows the field. A message that cannot be searched is left out."""
 
 import gzip
 

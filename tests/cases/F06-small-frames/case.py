@@ -1,4 +1,4 @@
-"""Streams of tiny messages, one DATA frame each, as fast as flow control allows."""
+"""Streams of very small messages, each in one DATA frame, as fast as flow control allows."""
 
 import _grpcio as grpcio
 import _h2 as h2

@@ -1,4 +1,4 @@
-"""Empty DATA frames, as Jetty and others send them before their trailers."""
+"""Empty DATA frames before the trailers, as Jetty and others send them."""
 
 import _grpcio as grpcio
 import _h2 as h2

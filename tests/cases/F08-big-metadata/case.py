@@ -1,4 +1,4 @@
-"""Large metadata, in front of the messages, behind them, and with the request."""
+"""Large metadata before the messages, after them, and with the request."""
 
 import grpc
 

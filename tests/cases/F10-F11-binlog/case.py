@@ -1,4 +1,4 @@
-"""gRPC binary logs that begin mid-call, that have holes, and that are framed as Java frames them."""
+"""gRPC binary logs that begin in the middle of a call, that have gaps, or that have the framing of Java."""
 
 from _seeds import field, varint
 

@@ -1,4 +1,4 @@
-"""64-bit integers in JSON: proto3's mapping makes them strings, since JavaScript and jq round such numbers."""
+"""64-bit integers in JSON are strings, as proto3 JSON defines, because JavaScript and jq round such numbers."""
 
 import importlib.resources
 import json

@@ -1,6 +1,6 @@
-"""Client certificates of X.509 version 1, as `openssl x509 -req` makes them when no extension is asked for.
+"""Client certificates of X.509 version 1, as `openssl x509 -req` makes them without extensions.
 
-The files are of an authority whose key is gone; they are good from 2020 to 2120.
+The private key of the authority of these files is deleted. The certificates are valid from 2020 to 2120.
 """
 
 import grpc

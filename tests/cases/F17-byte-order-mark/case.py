@@ -1,4 +1,4 @@
-"""Text files that begin with a byte-order mark, as Windows' editors and PowerShell write them: read as if it were not there."""
+"""Text files that begin with a byte-order mark, as editors on Windows and PowerShell write them. The mark is ignored."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""Servers end a connection at an age: GOAWAY, while clients go on calling."""
+"""Servers end a connection at a certain age with GOAWAY, while clients continue to call."""
 
 import collections
 import json

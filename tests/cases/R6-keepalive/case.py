@@ -1,4 +1,4 @@
-"""Keepalive from end to end: a client's pings are answered by its server, or by nobody."""
+"""Keepalive from end to end: only the server answers the pings of a client, and the proxy does not."""
 
 import os
 import signal

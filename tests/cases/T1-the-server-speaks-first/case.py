@@ -1,4 +1,4 @@
-"""A server that greets before it is asked: by a message, or by its metadata alone."""
+"""A server that sends a message, or only its metadata, before the first request."""
 
 import queue
 

@@ -1,4 +1,4 @@
-"""The server ends one stream by a reset, or without a status, and its connection goes on."""
+"""The server ends one stream with a reset or without a status, and its connection continues."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The server says why it closes a connection: GOAWAY with a code and debug data."""
+"""The server gives the reason for closing a connection: GOAWAY with a code and debug data."""
 
 import struct
 import threading

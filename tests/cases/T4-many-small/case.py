@@ -1,4 +1,4 @@
-"""Many small requests of grpc-go: on one stream, and as streams that are open at once."""
+"""Many small requests of grpc-go, on one stream and on many streams at once."""
 
 MESSAGES, STREAMS = 20_000, 3_000
 

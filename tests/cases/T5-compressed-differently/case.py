@@ -1,4 +1,4 @@
-"""What is recorded compressed is asked for plainly, and the other way: compression is the encoder's affair, not the call's."""
+"""The recorded client and the served client use different compression. The call is found anyway."""
 
 import gzip
 

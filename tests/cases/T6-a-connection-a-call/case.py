@@ -1,4 +1,4 @@
-"""A client that asks for a job's status, until it is done, and that makes a connection for each call."""
+"""A client that asks for the status of a job until the job is done, and makes a new connection for each call."""
 
 import grpc
 

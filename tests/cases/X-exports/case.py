@@ -1,4 +1,6 @@
-"""Exports of streams that tables and arrays are not made for: nothing is lost in silence, nothing grows out of proportion."""
+"""Exports of streams that do not fit tables and arrays: nothing is lost without a report, and nothing grows out of
+proportion.
+"""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Captures whose checksums hold and whose content is made to hurt."""
+"""Captures with correct checksums and harmful content."""
 
 import random
 import socket

@@ -1,4 +1,4 @@
-//! What must not be in a page that is made from a capture.
+//! Text that must not be in a page that is made from a capture.
 
 use grpc_capture::model::printable;
 

@@ -1,4 +1,4 @@
-//! A capture with something in every one of its strings that must not come out as it is.
+//! A capture with special characters in every string. They must not be printed unchanged.
 
 use bytes::Bytes;
 use grpc_capture::{

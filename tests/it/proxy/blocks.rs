@@ -1,4 +1,4 @@
-//! Header blocks that are too large, or cannot be read: what the proxy keeps, and what it says of the rest.
+//! Header blocks that are too large or cannot be decoded: what the proxy records, and how it reports the rest.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,5 +1,5 @@
-//! The table of exchanges: each is made directly and through the proxy, and must be the same to both sides; and the
-//! capture holds every one of them.
+//! The table of exchanges. Each exchange is made directly and through the proxy, and must be the same for client and
+//! server. The capture holds all of them.
 
 use bytes::Bytes;
 use grpc_capture::model::{Direction, Ending, Event, EventKind, Metadata, Party};

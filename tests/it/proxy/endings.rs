@@ -1,4 +1,4 @@
-//! Ends that take more than one call: connections that go, deadlines, clients that stall.
+//! Endings that affect more than one call: connections that close, deadlines, clients that stall.
 
 use bytes::Bytes;
 use grpc_capture::model::{Cancelled, Deadline, Direction, Ending, EventKind, Limit, Party};

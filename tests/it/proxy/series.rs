@@ -1,4 +1,4 @@
-//! What of the traffic is recorded, and into which captures: series, the flight recorder, and chosen methods.
+//! The choice of recorded calls and of captures: series, the flight recorder, and selected methods.
 
 use std::path::Path;
 

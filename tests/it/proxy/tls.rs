@@ -1,4 +1,4 @@
-//! TLS on either side of the proxy, independently: real handshakes with real certificates.
+//! TLS on each side of the proxy, independently of the other side, with real handshakes and certificates.
 
 use grpc_capture::file::Digest;
 use rcgen::{CertifiedKey, KeyPair};

@@ -1,11 +1,11 @@
-//! The table of exchanges with tonic as the client: each is made directly and through the proxy; what the client is told
-//! and what the server saw must be the same, and the capture holds the call.
+//! The table of exchanges with tonic as the client. Each exchange is made directly and through the proxy. The client
+//! must get the same result, the server must see the same request, and the capture must hold the call.
 //!
-//! Every row of [`ROWS`] is made with every one of the four [`KINDS`], by these rules: a status that comes alone
-//! (trailers-only) has no answers before it, whatever the kind; a message of 20 MB is sent and answered once in a call; a
-//! call that is cut has all its answers before (the client's codec says when), since a reset overtakes what is still
-//! queued. Deadlines and a thousand calls at once have tests of their own, with every kind as well. Nothing is left out of
-//! the metadata that is compared, for this server sends nothing that changes.
+//! Every row of [`ROWS`] is tested with each of the four [`KINDS`]. There are three special rules. A status that comes
+//! alone (trailers-only) has no answers before it, for every kind. A message of 20 MB is sent and answered once in a
+//! call. A call that is reset has received all its answers before, because a reset overtakes queued messages; the codec
+//! of the client says when. Deadlines and a thousand calls at once have their own tests, with every kind as well. All
+//! metadata is compared, because this server sends none that changes.
 
 use std::{error::Error, sync::Arc, time::Duration};
 

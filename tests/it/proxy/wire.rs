@@ -1,9 +1,9 @@
-//! Both sides of a gRPC call on bare HTTP/2: no gRPC library looks at it.
+//! Client and server of a gRPC call on bare HTTP/2, without a gRPC library.
 //!
-//! The server does what the request's metadata asks for. `x-answers: N` sends the request's messages back, in turn, N of
-//! them; then the call ends as `x-end` says: `ok`, `error`, `trailers-only`, `reset-CODE`, `close` (the connection goes
-//! without a word), `goaway` (it says goodbye first), `stall` (it waits for the client to leave), or `silent` (it does so
-//! without an answer).
+//! The metadata of the request says what the server does. With `x-answers: N`, it sends the messages of the request
+//! back, one after the other, N in total. Then the call ends according to `x-end`: `ok`, `error`, `trailers-only`,
+//! `reset-CODE`, `close` (the connection closes without GOAWAY), `goaway` (the server sends GOAWAY first), `stall` (the
+//! server waits until the client leaves), or `silent` (the same without any answer).
 
 use std::{
     future::poll_fn,

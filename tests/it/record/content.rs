@@ -1,4 +1,4 @@
-//! What stands in the capture and in the report: bytes as they came, no secrets, right numbers.
+//! The content of the capture and of the report: unchanged bytes, no secrets, correct numbers.
 
 use std::{fs, io::Write as _};
 

@@ -1,4 +1,4 @@
-//! Getting through to a job: dead, late, unhealthy, behind TLS, or under another name.
+//! Connecting to a job that is dead, late, unhealthy, behind TLS, or has another name.
 
 use std::{
     sync::Arc,

@@ -1,4 +1,4 @@
-//! Many jobs at once in one process: each has its own capture, and what happens to one is nothing to the others.
+//! Many jobs in one process: each has its own capture, and a failure of one job does not affect the others.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The many ways in which a stream ends: by itself, by its server's death, by a limit, or by a signal.
+//! The ways in which a recording ends: the end of the stream, the death of the server, a limit, or a signal.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A search for a text as a leak would hold it: in other spellings, and inside what is packed or encoded.
+//! Searches for a text in all forms in which it could leak: in other encodings, and inside compressed or encoded data.
 
 use std::{
     io::{Cursor, Read},

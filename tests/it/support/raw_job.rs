@@ -1,7 +1,7 @@
-//! A bare `datastream` job: a plain tonic service that sends prepared bytes. It shares nothing with the replay server,
-//! so that what the recorder did is judged by code that knows only the wire.
+//! A bare `datastream` job: a plain tonic service that sends prepared bytes. It shares no code with the replay server,
+//! so the recorder is checked by code that knows only the protocol.
 //!
-//! The server lives on a runtime of its own; dropped, it breaks off every call.
+//! The server has its own runtime. Dropping it breaks every call.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! README.md's commands, held against the built command.
+//! Checks the commands in README.md against the built command.
 
 use std::{path::Path, process::Command};
 

@@ -20,7 +20,7 @@ pub(crate) const LATE_FIRST_FRAME: Rule = Rule {
     unit: "calls",
     doc: "The first message comes later than first_frame_s after the start of the call (default 5 s, from the \
         specification).",
-    hint: "the job was not ready, or the fibre is slow to answer",
+    hint: "the job was not ready, or its data source is slow",
 };
 
 /// Silence between frames.

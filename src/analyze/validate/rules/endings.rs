@@ -24,7 +24,7 @@ pub(crate) const ERROR_STATUS: Rule = Rule {
     unit: "calls",
     doc: "The call ended with a gRPC status other than OK. A production server that closes an idle job (UNAVAILABLE after \
           5 s of silence or more, with frames before it) does not count.",
-    hint: "the status message gives the reason; NOT_FOUND means that the server does not know the job, or no longer",
+    hint: "the status message gives the reason; NOT_FOUND means that the server does not know the job, or does not know it any more",
 };
 
 /// A connection that broke.
@@ -37,7 +37,7 @@ pub(crate) const BROKEN_CALL: Rule = Rule {
     unit: "calls",
     doc: "The transport failed before a status came, or the server reset the call. Production servers close an idle \
           job with a GOAWAY without an error, after frames and at least 1 s of silence; that does not count.",
-    hint: "the server, or something on the way to it, failed: look at its log at this time",
+    hint: "the server or the network failed: look at the log of the server at this time",
 };
 
 /// A time limit of the recorder ended a call.
@@ -62,7 +62,7 @@ pub(crate) const UNENDED_CALL: Rule = Rule {
     unit: "calls",
     doc: "The capture ends before the call does, because the recorder was killed. While the capture is being recorded \
           this is allowed: the stream is judged so far, and fails only if it has no frame yet.",
-    hint: "how the stream continued is unknown; recover the capture to complete it, or turn this rule off",
+    hint: "it is unknown how the stream continued; recover the capture to complete it, or turn this rule off",
 };
 
 /// A capture that cannot be read to its end.
@@ -75,7 +75,7 @@ pub(crate) const DAMAGED_CAPTURE: Rule = Rule {
     unit: "captures",
     doc: "The capture is damaged and was read up to the damage. What comes before it is judged. Calls that are open \
           there are not reported as unended or too short.",
-    hint: "recover the capture, which saves what is readable behind the damage, and validate the result",
+    hint: "recover the capture, and validate the result; it also holds the readable part after the damage",
 };
 
 /// Messages that the recorder lost.
@@ -87,7 +87,7 @@ pub(crate) const GAP: Rule = Rule {
     title: "the recorder loses no message",
     unit: "messages",
     doc: "The capture records that messages were lost here. Their rows are not reported as missing too.",
-    hint: "the reason says what left them out, and why",
+    hint: "the reason of the gap says why messages are missing",
 };
 
 pub(crate) fn gap(log: &mut FindingLog, place: Place, gap: &Gap) {

@@ -19,7 +19,7 @@ pub(crate) const MAX_BELOW_MIN: Rule = Rule {
     title: "the declared maximum is not below the declared minimum",
     unit: "frames",
     doc: "current_max_amp < current_min_amp, or global_maximum < global_minimum. The values are then not compared.",
-    hint: "the server swaps its extremes, or sends their initial values",
+    hint: "the server swaps minimum and maximum, or sends them before it has computed them",
 };
 
 /// The declared extremes are not those of the values.
@@ -34,7 +34,7 @@ pub(crate) const EXTREMES_MISMATCH: Rule = Rule {
           if the server leaves infinities out). pandadatastream: the block's values lie within the running extremes of \
           the job. Compared with 32-bit precision, and only when no other rule explains the difference: NaN, zeros, a \
           frozen payload, ragged or missing sensors.",
-    hint: "the server computes its extremes from other data than it sends; a picture scaled by them is wrong",
+    hint: "the server computes minimum and maximum from other data than it sends; a picture that is scaled with them is wrong",
 };
 
 /// A running maximum that fell.

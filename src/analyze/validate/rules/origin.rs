@@ -17,7 +17,7 @@ pub(crate) const NOT_RECORDED: Rule = Rule {
     title: "every job is recorded",
     unit: "jobs",
     doc: "The recorder noted that it could not record a job: no connection, a job that did not become healthy, a limit.",
-    hint: "the message gives the reason why nothing of this job came: remove it and record again",
+    hint: "the message gives the reason why this job was not recorded: correct this, and record again",
 };
 
 /// The REST side refused the job.
@@ -31,7 +31,7 @@ pub(crate) const CONFIGURE_REFUSED: Rule = Rule {
     doc: "The last configure request that the proxy saw was refused (an error status, or an error in the answer), or \
           had no answer. A request that is refused first and succeeds later is allowed, because servers wait for their \
           fibre.",
-    hint: "the answer says why; the capture's notes hold the request and the answer",
+    hint: "read the reason in the answer; the notes of the capture hold the request and the answer",
 };
 
 /// The job says that it is not healthy.
@@ -45,7 +45,7 @@ pub(crate) const UNHEALTHY_JOB: Rule = Rule {
     doc: "The last health check (CheckHealth, or grpc.health.v1) of the same :authority before the end of a stream \
           without frames, or before the end of the capture, was answered with unhealthy or not at all. A job may be \
           unhealthy while it starts.",
-    hint: "the job itself says that it cannot stream: look at its log, and at its source",
+    hint: "the job reports that it cannot stream: look at its log and at its data source",
 };
 
 pub(crate) fn not_recorded(log: &mut FindingLog, place: Place, why: &str) {

@@ -74,7 +74,7 @@ pub(crate) const SENSOR_ORDER: Rule = Rule {
     title: "sensors keep their order",
     unit: "times",
     doc: "A row has the same sensors as the previous row in another order. A change and the change back count as two.",
-    hint: "clients that use the position draw the wrong sensor",
+    hint: "clients that identify sensors by their position show the wrong sensor",
 };
 
 /// Largest set in which missing sensors are searched; no fibre has more channels.

@@ -49,7 +49,7 @@ pub(crate) const EMPTY_FRAME: Rule = Rule {
     title: "every frame has values",
     unit: "frames",
     doc: "A message without rows, a row without sensors, or sensors without bins (pandadatastream: a payload of no bytes).",
-    hint: "the server sends a frame before it has data, or lost its source",
+    hint: "the server sent a frame before it had data, or it lost its data source",
 };
 
 /// The spectra of one row differ in length.
@@ -62,7 +62,7 @@ pub(crate) const RAGGED_ROWS: Rule = Rule {
     unit: "rows",
     doc: "The spectrum of a sensor has a different number of bins from the expectation, from earlier rows, or from the \
         first sensor of the row.",
-    hint: "a spectrum was cut off, or two configurations are mixed; no picture of this row can be right",
+    hint: "a spectrum was cut off, or two configurations are mixed; a picture of this row would be wrong",
 };
 
 /// A row has a sensor twice.

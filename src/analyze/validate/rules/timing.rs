@@ -79,8 +79,7 @@ pub(crate) const CLOCK_JITTER: Rule = Rule {
     unit: "times",
     doc: "A row begins early or late by more than 2 ms and more than 2 % of a row, but less than half a row. Rounding \
           of timestamps to milliseconds is taken into account.",
-    hint: "the clock of the interrogator jitters from block to block, as some do; if it should not, check its time \
-           source",
+    hint: "the clocks of some interrogators jitter from block to block; if this one should not, check its time source",
 };
 
 /// The clock disagrees with the row numbers.

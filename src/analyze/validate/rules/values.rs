@@ -20,7 +20,7 @@ pub(crate) const NAN: Rule = Rule {
     title: "no value is NaN",
     unit: "values",
     doc: "An intensity is not a number. The extremes of the frame are then not judged.",
-    hint: "a logarithm of a negative number or 0/0 in the server's processing",
+    hint: "the server computes the logarithm of a negative number, or divides 0 by 0",
 };
 
 /// Values are infinite.
@@ -41,7 +41,7 @@ pub(crate) const ALL_ZERO: Rule = Rule {
     severity: Severity::Error,
     otherwise: None,
     phase: RulePhase::Content,
-    title: "not every sensor is zero",
+    title: "at least one sensor of a row is not zero",
     unit: "rows",
     doc: "All values of all sensors of a row (two or more) are zero. Its values are not judged further.",
     hint: "the server sends rows without filling them",

@@ -3,7 +3,13 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
-use tracing_subscriber::{EnvFilter, field::MakeExt as _, filter::LevelFilter, fmt::format::debug_fn};
+use tracing_subscriber::{
+    field::MakeExt as _,
+    filter::{LevelFilter, Targets},
+    fmt::format::debug_fn,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::{model::text::printable, transform::redact::Secrets};
 use commands::{output::Talk, supervisor::Supervisor};
@@ -84,9 +90,7 @@ fn start_log(cli: &Cli, secrets: Secrets) {
         (false, 1) => LevelFilter::INFO,
         (false, _) => LevelFilter::DEBUG,
     };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
+    let filter = targets(&std::env::var("RUST_LOG").unwrap_or_default(), level);
     let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
     // Values come from whoever is recorded; the colours around them are ours.
     let fields = debug_fn(move |out, field, value| {
@@ -97,12 +101,55 @@ fn start_log(cli: &Cli, secrets: Secrets) {
         }
     });
     // A front end may have a log of its own: it is kept.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = tracing_subscriber::fmt::layer()
         .fmt_fields(fields.delimited(" "))
         .with_writer(|| commands::output::Stderr)
         .with_ansi(colour)
         .with_target(false)
-        .without_time()
-        .try_init();
+        .without_time();
+    let _ = tracing_subscriber::registry().with(layer).with(filter).try_init();
+}
+
+/// The log levels that `RUST_LOG` asks for, as in `info,h2=debug`; `level` where it asks for none. A part that is no
+/// directive is passed over.
+fn targets(asked: &str, level: LevelFilter) -> Targets {
+    let parts: Vec<Targets> = asked
+        .split(',')
+        .filter(|part| !part.trim().is_empty())
+        .filter_map(|part| part.trim().parse().ok())
+        .collect();
+    let default = match parts.iter().filter_map(Targets::default_level).next_back() {
+        Some(asked) => asked,
+        None if parts.is_empty() => level,
+        None => LevelFilter::OFF,
+    };
+    let named = parts
+        .iter()
+        .flat_map(|part| part.iter().map(|(name, level)| (name.to_owned(), level)));
+    Targets::new().with_targets(named).with_default(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::{LevelFilter, targets};
+
+    #[test]
+    fn rust_log_sets_levels_by_module() {
+        let warnings = LevelFilter::WARN;
+        let shows = |asked, name, level| targets(asked, warnings).would_enable(name, &level);
+        assert!(shows("", "grpc_capture", Level::WARN));
+        assert!(!shows("", "grpc_capture", Level::INFO));
+        assert!(shows("debug", "h2", Level::DEBUG));
+        assert!(shows("info, h2=trace", "h2::proto", Level::TRACE));
+        assert!(!shows("info, h2=trace", "hyper", Level::DEBUG));
+        assert!(!shows("h2=trace", "hyper", Level::ERROR));
+    }
+
+    #[test]
+    fn a_wrong_part_of_rust_log_is_passed_over() {
+        assert!(targets("h2=loud,debug", LevelFilter::WARN).would_enable("tonic", &Level::DEBUG));
+        assert!(targets("h2=loud", LevelFilter::WARN).would_enable("tonic", &Level::WARN));
+    }
 }

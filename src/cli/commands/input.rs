@@ -63,11 +63,11 @@ pub(crate) fn tell(path: &Path, state: CaptureState, outcome: Outcome) -> Outcom
         let path = path.display();
         let torn = format!("({torn_bytes} bytes of an incomplete chunk are left out)");
         output::say(if is_recorded {
-            format!("{path} is unfinished: it is being recorded; this covers it up to byte {whole_bytes} {torn}")
+            format!("{path} is unfinished: it is being recorded; the result covers it up to byte {whole_bytes} {torn}")
         } else {
             format!(
-                "{path} is unfinished: it was cut off, or is being recorded elsewhere, at byte {whole_bytes} {torn}; \
-                 `capture recover {path}` completes it"
+                "{path} is unfinished: it ends at byte {whole_bytes} {torn}, because it was cut off or is being recorded on \
+                 another machine; `capture recover {path}` completes it"
             )
         });
         if outcome == Outcome::Ok {

@@ -12,7 +12,7 @@ use tracing_subscriber::{
 };
 
 use crate::{model::text::printable, transform::redact::Secrets};
-use commands::{output::Talk, supervisor::Supervisor};
+use commands::{output::Verbosity, supervisor::Supervisor};
 use flags::{Cli, Command};
 
 mod commands;
@@ -50,13 +50,13 @@ where
     if let Err(error) = commands::signals::let_large_writes_fail() {
         tracing::debug!(%error, "a write beyond the limit for the size of files ends the process");
     }
-    let talk = if cli.quiet { Talk::Quiet } else { Talk::Normal };
+    let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let supervisor = Supervisor::start();
     let code = supervisor.run(|| match &cli.command {
         Command::Demo(args) => commands::demo::run(args),
-        Command::Record(args) => commands::record::run(args, talk, &secrets, &supervisor),
-        Command::Proxy(args) => commands::proxy::run(args, talk, &secrets),
-        Command::Serve(args) => commands::serve::run(args, talk),
+        Command::Record(args) => commands::record::run(args, verbosity, &secrets, &supervisor),
+        Command::Proxy(args) => commands::proxy::run(args, verbosity, &secrets),
+        Command::Serve(args) => commands::serve::run(args, verbosity),
         Command::Replay(args) => commands::replay::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Cat(args) => commands::cat::run(args),

@@ -75,7 +75,7 @@ pub(crate) use reader::EventPlace;
 pub use reader::{Reader, Tail};
 pub use recover::{Recovered, recover};
 
-pub(crate) use remedy::remedy;
+pub(crate) use remedy::WriteAdvice;
 pub use scan::Damage;
 pub use state::CaptureState;
 pub(crate) use storage::Storage;

@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt, io};
 
-use crate::{cli::remedies::with_causes, file::remedy, transform::redact::Secrets};
+use crate::{
+    cli::remedies::{of_write, with_causes},
+    transform::redact::Secrets,
+};
 
 pub(crate) mod attach;
 pub(crate) mod bundle;
@@ -128,7 +131,7 @@ impl fmt::Display for Failure {
             Self::Error(error) => {
                 let said = with_causes(error.as_ref());
                 f.write_str(&said)?;
-                match refused(error.as_ref()).filter(|remedy| !said.contains(remedy)) {
+                match refused(error.as_ref()).filter(|remedy| !said.contains(remedy.as_str())) {
                     Some(remedy) => write!(f, "; {remedy}"),
                     None => Ok(()),
                 }
@@ -137,9 +140,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Adds the remedy for an error of the operating system: an error that only a write can have, wherever it is among the
-/// causes.
-fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
+/// The remedy for an error of the operating system that only a write can have, wherever it is among the causes.
+fn refused(error: &(dyn Error + 'static)) -> Option<String> {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let io = causes.filter_map(|error| error.downcast_ref::<io::Error>());
     let of_writes = |error: &&io::Error| {
@@ -149,7 +151,7 @@ fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
             StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem
         )
     };
-    io.filter(of_writes).find_map(remedy)
+    io.filter(of_writes).find_map(of_write)
 }
 
 /// The result of every command.

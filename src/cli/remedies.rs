@@ -10,6 +10,8 @@ mod report;
 mod tap;
 mod transform;
 
+pub(in crate::cli) use file::of_write;
+
 /// The text of an error without its causes, with the flags and commands that help.
 pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
     const TOLD: [fn(&(dyn Error + 'static)) -> Option<String>; 3] = [file::told, record::told, tap::told];
@@ -30,13 +32,13 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let (bare, told) = (error.to_string(), told(error));
-        if !said.contains(&bare) {
-            said.push_str(": ");
-            said.push_str(&told);
-        } else if let Some(remedy) = told.strip_prefix(&bare)
-            && !said.contains(remedy)
-        {
-            said.push_str(remedy);
+        match (said.find(&bare), told.strip_prefix(&bare)) {
+            (Some(at), Some(remedy)) if !said.contains(remedy) => said.insert_str(at + bare.len(), remedy),
+            (Some(_), _) => {}
+            (None, _) => {
+                said.push_str(": ");
+                said.push_str(&told);
+            }
         }
         cause = error.source();
     }

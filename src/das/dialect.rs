@@ -92,7 +92,7 @@ impl FromStr for Dialect {
 
 /// The error for an unknown name of a dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no dialect; use `datastream` (the specification's) or `pandadatastream` (production's)")]
+#[error("`{0}` is not a dialect; use `datastream` (the specification's) or `pandadatastream` (production's)")]
 pub struct UnknownDialect(pub String);
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::format::Version;
+use super::{format::Version, remedy::WriteAdvice};
 
 /// An error about a capture file.
 ///
@@ -96,6 +96,18 @@ impl FileError {
         self.path.as_deref()
     }
 
+    /// What helps, where the operating system refused to write the file.
+    pub(crate) fn write_advice(&self) -> Option<WriteAdvice> {
+        match &self.kind {
+            FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+            // A file that is read and not there is another matter than one that is to be written.
+            FileErrorKind::Io(error) if error.kind() != io::ErrorKind::NotFound || self.act.contains("create") => {
+                WriteAdvice::of(error)
+            }
+            _ => None,
+        }
+    }
+
     /// Position of the damaged or refused part, in bytes from the start of the file.
     #[must_use]
     pub const fn byte(&self) -> Option<u64> {
@@ -125,12 +137,9 @@ impl fmt::Display for FileError {
             }
             FileErrorKind::Io(error) => {
                 write!(f, ": {error}")?;
-                match super::remedy(error) {
-                    // A file that is read and not there is another matter than one that is to be written.
-                    Some(remedy) if error.kind() != io::ErrorKind::NotFound || self.act.contains("create") => {
-                        write!(f, "; {remedy}")
-                    }
-                    _ => Ok(()),
+                match self.write_advice() {
+                    Some(advice) => write!(f, "; {advice}"),
+                    None => Ok(()),
                 }
             }
             FileErrorKind::NotACapture => write!(f, ": it is not a capture file"),

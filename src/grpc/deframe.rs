@@ -43,8 +43,8 @@ pub enum WireError {
     },
     /// The prefix announces a larger message than the limit allows.
     #[error(
-        "refused message {index} at byte {offset} of the stream: it is {size} bytes, the limit is {limit}; raise it \
-         with --max-msg-sz {size}"
+        "refused message {index} at byte {offset} of the stream: it is {size} bytes, the limit is {limit}; a \
+         higher limit accepts it"
     )]
     TooLarge {
         /// Number of the message, counted from 1.
@@ -57,7 +57,9 @@ pub enum WireError {
         limit: u64,
     },
     /// The stream ended inside a message.
-    #[error("the stream ended inside message {index}, which began at byte {offset}: {have} of {need} bytes had come")]
+    #[error(
+        "the stream ended inside message {index}, which began at byte {offset}: {have} of {need} bytes had arrived"
+    )]
     Truncated {
         /// Number of the message, counted from 1.
         index: u64,

@@ -49,7 +49,7 @@ pub struct Descriptors {
 #[non_exhaustive]
 pub enum DescriptorError {
     /// The bytes are not a `FileDescriptorSet`.
-    #[error("it is no FileDescriptorSet: {0}")]
+    #[error("it is not a FileDescriptorSet: {0}")]
     Malformed(#[from] DecodeError),
     /// The set is too large.
     #[error("it has {0} bytes, at most {MAX_SET_BYTES} are read; leave out comments (--include_source_info)")]

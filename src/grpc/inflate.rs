@@ -21,7 +21,7 @@ pub(crate) const NO_ENCODING: &str = "(none named)";
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
     /// The encoding is not one of `identity`, `gzip` and `deflate`.
-    #[error("its encoding `{0}` is not known; gzip, deflate and identity are")]
+    #[error("its encoding `{0}` is unknown; gzip, deflate and identity are supported")]
     UnknownEncoding(String),
     /// The bytes are not valid for the encoding.
     #[error("its {encoding} bytes cannot be inflated: {source}")]

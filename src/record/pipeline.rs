@@ -72,8 +72,8 @@ enum Bound {
 #[derive(Debug)]
 pub(super) struct Pipeline<S: Storage> {
     writer: Writer<S>,
-    press: CompressionPool,
-    ladder: CodecPreference,
+    pool: CompressionPool,
+    preference: CodecPreference,
     /// Largest number of chunks in progress.
     room: usize,
     chunk: ChunkBuffers,
@@ -94,17 +94,22 @@ pub(super) struct Pipeline<S: Storage> {
 
 impl<S: Storage> Pipeline<S> {
     /// A pipeline into `writer`, whose own codec is not used. At most `room` chunks are under way at once;
-    /// [`CompressionPool::room`] keeps the press busy.
+    /// [`CompressionPool::room`] keeps the pool busy.
     #[must_use]
-    pub(super) fn new(writer: Writer<S>, press: CompressionPool, ladder: CodecPreference, room: NonZeroUsize) -> Self {
+    pub(super) fn new(
+        writer: Writer<S>,
+        pool: CompressionPool,
+        preference: CodecPreference,
+        room: NonZeroUsize,
+    ) -> Self {
         let chunk = ChunkBuffers {
             chunk: writer.builder(),
             ..ChunkBuffers::default()
         };
         Self {
             writer,
-            press,
-            ladder,
+            pool,
+            preference,
             room: room.get(),
             chunk,
             spare: Vec::new(),
@@ -135,21 +140,21 @@ impl<S: Storage> Pipeline<S> {
             self.append_next()?;
         }
         self.step(bound);
-        let codec = self.ladder.0.get(self.rung).copied().unwrap_or(Codec::Stored);
+        let codec = self.preference.0.get(self.rung).copied().unwrap_or(Codec::Stored);
         self.cheaper_chunks += u64::from(self.rung > 0);
         let next = self.spare.pop().unwrap_or_else(|| ChunkBuffers {
             chunk: self.writer.builder(),
             ..ChunkBuffers::default()
         });
         let full = std::mem::replace(&mut self.chunk, next);
-        self.under_way.push_back(self.press.seal(full, codec));
+        self.under_way.push_back(self.pool.seal(full, codec));
         Ok(())
     }
 
     /// Takes a cheaper codec when the compression pool is the bottleneck and the queue fills. Climbs back when the
     /// queue has drained, and when it is full although the pool is idle: then the disk is slow, and smaller chunks help it.
     fn step(&mut self, bound: Bound) {
-        let last = self.ladder.0.len().saturating_sub(1);
+        let last = self.preference.0.len().saturating_sub(1);
         let needed = match bound {
             Bound::CompressionPool if self.pressure >= RUSH_FROM => last,
             Bound::CompressionPool if self.pressure >= HURRY_FROM => last.min(1),

@@ -76,8 +76,8 @@ struct SyncState {
 /// A file that a [`SyncThread`] syncs.
 #[derive(Debug)]
 pub(super) struct SyncedFile {
-    kept: Arc<SyncState>,
-    keeper: mpsc::Sender<Call>,
+    state: Arc<SyncState>,
+    sync_thread: mpsc::Sender<Call>,
     /// True when the header has been synced.
     begun: bool,
     /// Decides whether to write past the page cache; `None` where that cannot be done, and where nothing is synced:
@@ -107,17 +107,17 @@ impl SyncThread {
     /// # Errors
     /// When the process has no descriptor left.
     pub(super) fn keep(&self, file: NewFile, sync: SyncWhen) -> io::Result<SyncedFile> {
-        let kept = Arc::new(SyncState {
+        let state = Arc::new(SyncState {
             file: RecordedFile::new(file)?,
             sync,
             unsynced: Arc::default(),
             failure: Mutex::new(None),
         });
         // Without its thread, a file is still synced at its end.
-        let _ = self.calls.send(Call::Keep(Arc::downgrade(&kept)));
+        let _ = self.calls.send(Call::Keep(Arc::downgrade(&state)));
         Ok(SyncedFile {
-            kept,
-            keeper: self.calls.clone(),
+            state,
+            sync_thread: self.calls.clone(),
             begun: false,
             pace: (sync != SyncWhen::None).then(|| Pace::new(Instant::now())),
             direct: None,
@@ -151,9 +151,9 @@ fn rounds(called: &mpsc::Receiver<Call>, interval: Duration) {
 
 /// Syncs and checks a file; false when it is closed, or when nothing more can be done for it.
 fn look_after(file: &Weak<SyncState>) -> bool {
-    let Some(kept) = file.upgrade() else { return false };
-    let Err(error) = kept.look_after() else { return true };
-    *kept.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    let Some(state) = file.upgrade() else { return false };
+    let Err(error) = state.look_after() else { return true };
+    *state.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     false
 }
 
@@ -171,12 +171,12 @@ impl SyncedFile {
     /// The shared state of the file, for the code that gives it its name.
     #[must_use]
     pub(super) fn recorded(&self) -> Arc<RecordedFile> {
-        Arc::clone(&self.kept.file)
+        Arc::clone(&self.state.file)
     }
 
     /// The error of the sync thread, if there was one.
     fn found(&mut self) -> io::Result<()> {
-        let failure = self.kept.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failure = self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failure {
             Some(error) if error.kind() == io::ErrorKind::NotFound => Err(self.rescue()),
             Some(error) => Err(error),
@@ -188,7 +188,7 @@ impl SyncedFile {
     fn rescue(&mut self) -> io::Error {
         // What cannot be written any more is not in the copy either.
         let _ = self.settle();
-        self.kept.file.rescue()
+        self.state.file.rescue()
     }
 
     /// Waits until the buffered data is written.
@@ -196,7 +196,7 @@ impl SyncedFile {
         let Some(direct) = &mut self.direct else { return Ok(()) };
         match direct.settle() {
             Ok(()) => {
-                self.kept.file.settled();
+                self.state.file.settled();
                 Ok(())
             }
             Err(_) => self.give_direct_up(),
@@ -208,9 +208,9 @@ impl SyncedFile {
         let Some(direct) = self.direct.take() else {
             return Ok(());
         };
-        let ended = direct.end(self.kept.file.file());
-        self.kept.unsynced.fetch_add(1, Ordering::Relaxed);
-        ended.inspect(|()| self.kept.file.settled())
+        let ended = direct.end(self.state.file.file());
+        self.state.unsynced.fetch_add(1, Ordering::Relaxed);
+        ended.inspect(|()| self.state.file.settled())
     }
 
     /// Stops direct writing after a failure: the same through the page cache, which says why if it cannot either.
@@ -225,7 +225,7 @@ impl SyncedFile {
         let waited = self.direct.as_mut().map_or(Duration::ZERO, Direct::waited);
         let Some(pace) = &mut self.pace else { return Ok(()) };
         match (pace.is_direct(Instant::now(), bytes, waited), &self.direct) {
-            (true, None) => match Direct::open(self.kept.file.file(), &self.kept.unsynced) {
+            (true, None) => match Direct::open(self.state.file.file(), &self.state.unsynced) {
                 Ok(direct) => self.direct = Some(direct),
                 Err(_) => self.pace = None,
             },
@@ -246,7 +246,7 @@ impl Drop for SyncedFile {
 impl Write for SyncedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.found()?;
-        let file = Arc::clone(&self.kept.file);
+        let file = Arc::clone(&self.state.file);
         let taken = self.direct.as_mut().map(|direct| {
             file.hand(bytes.len());
             let taken = direct.write(bytes);
@@ -267,10 +267,10 @@ impl Write for SyncedFile {
             // It does not pile up, and counts once it is written.
             return Ok(written);
         }
-        let before = self.kept.unsynced.fetch_add(more, Ordering::Relaxed);
-        if self.kept.sync == SyncWhen::Interval && before < SYNC_BYTES && before + more >= SYNC_BYTES {
+        let before = self.state.unsynced.fetch_add(more, Ordering::Relaxed);
+        if self.state.sync == SyncWhen::Interval && before < SYNC_BYTES && before + more >= SYNC_BYTES {
             // Without its thread, the file is still synced at its end.
-            let _ = self.keeper.send(Call::Sync(Arc::downgrade(&self.kept)));
+            let _ = self.sync_thread.send(Call::Sync(Arc::downgrade(&self.state)));
         }
         Ok(written)
     }
@@ -282,11 +282,11 @@ impl Write for SyncedFile {
         }
         self.choose()?;
         if self.direct.is_none() {
-            self.kept.file.end_chunk();
+            self.state.file.end_chunk();
         }
-        if self.kept.sync == SyncWhen::Chunk {
+        if self.state.sync == SyncWhen::Chunk {
             self.settle()?;
-            self.kept.file.file().sync_data()?;
+            self.state.file.file().sync_data()?;
         }
         Ok(())
     }
@@ -298,11 +298,11 @@ impl Storage for SyncedFile {
         self.settle()?;
         let header = !std::mem::replace(&mut self.begun, true);
         if !header {
-            self.kept.file.check_end()?;
+            self.state.file.check_end()?;
         }
-        if header || self.kept.sync != SyncWhen::None {
-            self.kept.unsynced.store(0, Ordering::Relaxed);
-            self.kept.file.file().sync_data()?;
+        if header || self.state.sync != SyncWhen::None {
+            self.state.unsynced.store(0, Ordering::Relaxed);
+            self.state.file.file().sync_data()?;
         }
         Ok(())
     }
@@ -337,8 +337,8 @@ mod tests {
     }
 
     /// A registered file that has its name.
-    fn keep(keeper: &SyncThread, path: &Path, sync: SyncWhen) -> SyncedFile {
-        let file = keeper
+    fn keep(thread: &SyncThread, path: &Path, sync: SyncWhen) -> SyncedFile {
+        let file = thread
             .keep(NewFile::create(path, Existing::Keep).unwrap(), sync)
             .unwrap();
         file.recorded().take_name().unwrap();
@@ -346,11 +346,11 @@ mod tests {
     }
 
     fn begin(path: &Path, sync: SyncWhen) -> (SyncThread, Arc<SyncState>, Writer<SyncedFile>) {
-        let keeper = SyncThread::start(NEVER).unwrap();
-        let file = keep(&keeper, path, sync);
-        let kept = Arc::clone(&file.kept);
+        let thread = SyncThread::start(NEVER).unwrap();
+        let file = keep(&thread, path, sync);
+        let state = Arc::clone(&file.state);
         let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
-        (keeper, kept, writer)
+        (thread, state, writer)
     }
 
     fn read(path: &Path) -> Vec<u64> {
@@ -362,12 +362,12 @@ mod tests {
     fn a_file_that_vanishes_is_rescued_beside_its_place_and_the_error_says_where() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.gcap");
-        let (_keeper, kept, mut writer) = begin(&path, SyncWhen::Interval);
+        let (_thread, state, mut writer) = begin(&path, SyncWhen::Interval);
         writer.write(&note(1)).unwrap();
         writer.flush().unwrap();
         fs::remove_file(&path).unwrap();
-        let found = kept.look_after().unwrap_err();
-        *kept.failure.lock().unwrap() = Some(found);
+        let found = state.look_after().unwrap_err();
+        *state.failure.lock().unwrap() = Some(found);
         writer.write(&note(2)).unwrap();
         let error = writer.flush().unwrap_err().to_string();
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
@@ -381,7 +381,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let inner = dir.path().join("inner");
         fs::create_dir(&inner).unwrap();
-        let (_keeper, _, mut writer) = begin(&inner.join("b.gcap"), SyncWhen::None);
+        let (_thread, _, mut writer) = begin(&inner.join("b.gcap"), SyncWhen::None);
         writer.write(&note(1)).unwrap();
         fs::remove_dir_all(&inner).unwrap();
         let error = writer.finish().unwrap_err();
@@ -397,10 +397,10 @@ mod tests {
     fn what_the_keeper_ran_into_ends_the_recording_and_what_was_written_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("c.gcap");
-        let (_keeper, kept, mut writer) = begin(&path, SyncWhen::Interval);
+        let (_thread, state, mut writer) = begin(&path, SyncWhen::Interval);
         writer.write(&note(1)).unwrap();
         writer.flush().unwrap();
-        *kept.failure.lock().unwrap() = Some(io::Error::from_raw_os_error(5));
+        *state.failure.lock().unwrap() = Some(io::Error::from_raw_os_error(5));
         writer.write(&note(2)).unwrap();
         let text = writer.flush().unwrap_err().to_string();
         for part in ["c.gcap", "Input/output error", "the disk itself failed"] {
@@ -413,13 +413,17 @@ mod tests {
     #[test]
     fn a_round_cleans_what_is_dirty() {
         let dir = tempfile::tempdir().unwrap();
-        let (_keeper, kept, mut writer) = begin(&dir.path().join("d.gcap"), SyncWhen::Interval);
-        assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0, "the header is synced at once");
+        let (_thread, state, mut writer) = begin(&dir.path().join("d.gcap"), SyncWhen::Interval);
+        assert_eq!(
+            state.unsynced.load(Ordering::Relaxed),
+            0,
+            "the header is synced at once"
+        );
         writer.write(&note(1)).unwrap();
         writer.flush().unwrap();
-        assert!(kept.unsynced.load(Ordering::Relaxed) > 0);
-        kept.look_after().unwrap();
-        assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0);
+        assert!(state.unsynced.load(Ordering::Relaxed) > 0);
+        state.look_after().unwrap();
+        assert_eq!(state.unsynced.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -427,36 +431,36 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("e.gcap");
         let (calls, called) = mpsc::channel();
-        let keeper = SyncThread { calls };
-        let mut file = keep(&keeper, &path, SyncWhen::Interval);
+        let thread = SyncThread { calls };
+        let mut file = keep(&thread, &path, SyncWhen::Interval);
         file.write_all(&[0]).unwrap();
         assert!(matches!(called.try_recv(), Ok(Call::Keep(_))));
         assert!(called.try_recv().is_err(), "one byte is not much");
         file.write_all(&vec![0; SYNC_BYTES as usize]).unwrap();
         file.write_all(&[0]).unwrap();
-        let kept = Arc::clone(&file.kept);
-        drop((keeper, file));
+        let state = Arc::clone(&file.state);
+        drop((thread, file));
         rounds(&called, NEVER);
         // The call came with the write of many bytes, and the sync after the last one: all in one.
-        assert_eq!(kept.unsynced.load(Ordering::Relaxed), 0);
+        assert_eq!(state.unsynced.load(Ordering::Relaxed), 0);
     }
 
     /// A file that is written past the page cache from its first chunk on.
     fn direct(path: &Path, ways: impl FnOnce(&File) -> Direct) -> (SyncThread, Writer<SyncedFile>) {
-        let keeper = SyncThread::start(NEVER).unwrap();
-        let mut file = keep(&keeper, path, SyncWhen::Interval);
-        file.direct = Some(ways(file.kept.file.file()));
+        let thread = SyncThread::start(NEVER).unwrap();
+        let mut file = keep(&thread, path, SyncWhen::Interval);
+        file.direct = Some(ways(file.state.file.file()));
         // Nothing is decided: it stays as it is.
         file.pace = None;
         let writer = Writer::named(file, path, &Header::new(0), WriterOptions::default()).unwrap();
-        (keeper, writer)
+        (thread, writer)
     }
 
     #[test]
     fn past_the_page_cache_a_capture_is_the_same_and_every_chunk_can_be_read_once_it_is_checked() {
         let dir = tempfile::tempdir().unwrap();
         let (path, usual) = (dir.path().join("f.gcap"), dir.path().join("g.gcap"));
-        let (_keeper, mut writer) = direct(&path, |file| {
+        let (_thread, mut writer) = direct(&path, |file| {
             Direct::open(file, &Arc::default()).unwrap_or_else(|_| Direct::through(file))
         });
         let (_other, _, mut other) = begin(&usual, SyncWhen::None);
@@ -478,7 +482,7 @@ mod tests {
     fn a_capture_that_is_given_up_past_the_page_cache_keeps_what_was_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("j.gcap");
-        let (_keeper, mut writer) = direct(&path, Direct::through);
+        let (_thread, mut writer) = direct(&path, Direct::through);
         for seq in 1..=100 {
             writer.write(&note(seq)).unwrap();
             writer.flush().unwrap();
@@ -490,10 +494,10 @@ mod tests {
     #[test]
     fn what_is_not_synced_is_left_to_the_page_cache() {
         let dir = tempfile::tempdir().unwrap();
-        let keeper = SyncThread::start(NEVER).unwrap();
+        let thread = SyncThread::start(NEVER).unwrap();
         let may = [SyncWhen::None, SyncWhen::Interval, SyncWhen::Chunk].map(|sync| {
             let path = dir.path().join(format!("{sync:?}.gcap"));
-            keep(&keeper, &path, sync).pace.is_some()
+            keep(&thread, &path, sync).pace.is_some()
         });
         assert_eq!(may, [false, true, true]);
     }
@@ -502,7 +506,7 @@ mod tests {
     fn when_direct_writes_fail_the_page_cache_takes_over_and_nothing_is_missing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("h.gcap");
-        let (_keeper, mut writer) = direct(&path, |file| Direct::refused(file, &path));
+        let (_thread, mut writer) = direct(&path, |file| Direct::refused(file, &path));
         let events = 200;
         for seq in 1..=events {
             writer.write(&note(seq)).unwrap();

@@ -112,7 +112,7 @@ impl CallComparison {
     pub(super) fn judged(mut self) -> Self {
         for (path, count, is) in [
             ("messages", self.missing, "never came"),
-            ("messages", self.extra, "came beyond the recorded ones"),
+            ("messages", self.extra, "came in addition to the recorded ones"),
             ("requests", self.unsent, "could not be sent: the call was over"),
         ] {
             if count > 0 {

@@ -28,7 +28,7 @@ struct Step {
 
 /// The error for an invalid rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no path; write names with dots between, such as rows.startTimestamp or rows[0].sensors[*].id")]
+#[error("{text:?} is not a path; write names with dots between, such as rows.startTimestamp or rows[0].sensors[*].id")]
 pub struct PathError {
     text: String,
 }

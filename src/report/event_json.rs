@@ -138,7 +138,7 @@ impl Serialize for Line<'_> {
                 map.serialize_entry("method", &start.method)?;
                 map.serialize_entry("authority", &start.authority)?;
                 map.serialize_entry("peer", &start.peer)?;
-                map.serialize_entry("metadata", &GoldenPairs(&start.metadata))?;
+                map.serialize_entry("metadata", &MetadataPairs(&start.metadata))?;
                 if start.connection > 0 {
                     map.serialize_entry("connection", &start.connection)?;
                 }
@@ -146,7 +146,7 @@ impl Serialize for Line<'_> {
                     map.serialize_entry("certificate_sha256", &Digest(sha256))?;
                 }
             }
-            EventKind::Headers(headers) => map.serialize_entry("metadata", &GoldenPairs(&headers.metadata))?,
+            EventKind::Headers(headers) => map.serialize_entry("metadata", &MetadataPairs(&headers.metadata))?,
             EventKind::Message(message) => self.message(&mut map, message)?,
             EventKind::HalfClose => {}
             EventKind::End(ending) => end(&mut map, ending)?,
@@ -252,7 +252,7 @@ fn end<M: SerializeMap>(map: &mut M, ending: &Ending) -> Result<(), M::Error> {
             map.serialize_entry("status", &grpc::status::name(status.code))?;
             map.serialize_entry("message", &status.message)?;
             map.serialize_entry("trailers_only", &status.trailers_only)?;
-            map.serialize_entry("trailers", &GoldenPairs(&status.trailers))
+            map.serialize_entry("trailers", &MetadataPairs(&status.trailers))
         }
         Ending::Cancelled(cancelled) => {
             map.serialize_entry("by", &cancelled.by)?;
@@ -316,9 +316,9 @@ impl Serialize for EndingJson<'_> {
 }
 
 /// Metadata as a list of pairs: order and repetition are kept. A value that is not text is `{"base64": …}`.
-struct GoldenPairs<'a>(&'a Metadata);
+struct MetadataPairs<'a>(&'a Metadata);
 
-impl Serialize for GoldenPairs<'_> {
+impl Serialize for MetadataPairs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         #[serde(untagged)]

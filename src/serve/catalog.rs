@@ -217,8 +217,7 @@ fn plain(request: Option<&Request>) -> Result<&[u8], Refusal> {
             "the call ended before its request message came".to_owned(),
         )),
         Some(Request { compressed: true, .. }) => {
-            let message =
-                "this request is compressed in a way that is not read here; send it in gzip, deflate or identity";
+            let message = "the encoding of this request is not supported; send it as gzip, deflate or identity";
             Err(Refusal::new(UNIMPLEMENTED, message.to_owned()))
         }
         Some(request) => Ok(&request.data),

@@ -316,13 +316,11 @@ impl Exchange {
                 let seconds = most.as_secs();
                 let message = if beyond {
                     format!(
-                        "the recorded client gave up before it had sent as much as this one ({came} requests), so no answer \
-                         to that was recorded; this call was silent for {seconds} s"
+                        "the recorded client gave up before it had sent as many requests as this one ({came}), so no answer was recorded; this call was silent for {seconds} s"
                     )
                 } else {
                     format!(
-                        "the recorded server had been sent more before it went on: {came} requests came from this client, \
-                         and no other within {seconds} s"
+                        "the recorded client had sent more requests at this point: this client sent {came}, and no other within {seconds} s"
                     )
                 };
                 return Some(self.refuse(ABORTED, message));

@@ -90,7 +90,7 @@ pub enum Delivery {
 
 /// The error for an unknown word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not known here; choose one of {known}")]
+#[error("{given:?} is unknown; choose one of {known}")]
 pub struct UnknownWord {
     given: String,
     known: String,

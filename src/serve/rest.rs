@@ -162,7 +162,7 @@ async fn channels(State(sessions): Shared) -> Response {
         .filter_map(|(entry, _)| configure::channel_range(entry));
     match ranges.reduce(|(low, high), (lowest, highest)| (low.min(lowest), high.max(highest))) {
         Some((lowest, highest)) => Json(json!({"lowest_channel": lowest, "highest_channel": highest})).into_response(),
-        None => sessions.refuse(StatusCode::NOT_FOUND, "the captures do not tell their channels"),
+        None => sessions.refuse(StatusCode::NOT_FOUND, "the captures do not contain their channels"),
     }
 }
 

@@ -155,7 +155,7 @@ impl CallTap {
             self.recorder.note(
                 "recorder",
                 format!(
-                    "call {} was refused before anything came ({}); trying it again",
+                    "call {} was refused before any data arrived ({}); trying it again",
                     self.call.id(),
                     ending::describe(&ending)
                 ),
@@ -367,8 +367,7 @@ impl std::fmt::Debug for CallTap {
 /// Notes in the capture that times are affected by a suspension of this process.
 fn stood_still(gap: Duration) -> String {
     format!(
-        "this recorder stood still for {:.3} s (it was stopped, or its machine slept): what was sent in that time came \
-         late",
+        "this recorder stood still for {:.3} s (it was stopped, or its machine slept): messages of that time arrived late",
         gap.as_secs_f64()
     )
 }

@@ -148,7 +148,7 @@ pub async fn dial(target: &Target, options: &DialOptions) -> Result<Connection, 
         tracing::debug!("attempt {attempts} at {target}: {last}");
         if attempts == 1 {
             tracing::info!(
-                "{target} is not there yet ({last}); trying for {:?}",
+                "{target} cannot be reached yet ({last}); trying for {:?}",
                 options.connect_timeout
             );
         }
@@ -214,7 +214,7 @@ fn judge(opening: Opening) -> Result<(), Fault> {
         Opening::Http1 => Err(Fault::NotHttp2("HTTP/1")),
         Opening::Foreign => Err(Fault::NotHttp2(error::FOREIGN)),
         Opening::Closed | Opening::Waiting => {
-            let text = "the connection was accepted and closed again without a word";
+            let text = "the connection was accepted and closed again without data";
             Err(Fault::Closed(text.to_owned()))
         }
     }

@@ -50,7 +50,7 @@ pub enum Readiness {
 /// The error for a job that did not become ready.
 #[derive(Debug, Error)]
 #[error(
-    "{target} did not become ready within {limit:?} ({asked} questions): {said}; wait longer, or look at the \
+    "{target} did not become ready within {limit:?} ({asked} health checks): {said}; wait longer, or look at the \
      job's log"
 )]
 pub struct HealthError {
@@ -95,7 +95,7 @@ pub(crate) async fn wait_ready(
                     Readiness::CheckHealth { version } => tracing::info!("CheckHealth: healthy, version {version:?}"),
                     Readiness::Standard => tracing::info!("grpc.health.v1: SERVING"),
                     Readiness::Connected => {
-                        tracing::info!("no health service was asked or answers; the stream will tell");
+                        tracing::info!("no health check was made or answered; the stream will show");
                     }
                 }
                 return Ok(readiness);

@@ -33,7 +33,7 @@ pub enum SchemaError {
         source: std::io::Error,
     },
     /// The `.proto` files cannot be compiled.
-    #[error("could not compile the .proto files: {0}; are the folders right that imports are looked for in?")]
+    #[error("could not compile the .proto files: {0}; are the folders for imports right?")]
     Compile(String),
     /// The built-in compiler does not support editions.
     #[error(

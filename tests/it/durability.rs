@@ -33,7 +33,7 @@ fn a_place_that_cannot_be_written_is_named_with_what_to_do() {
     let file = dir.write("file", "");
     let places = [
         (dir.file("not/there/a.gcap"), "create it"),
-        (format!("{file}/a.gcap"), "no folder"),
+        (format!("{file}/a.gcap"), "not a folder"),
         ("/sys/kernel/a.gcap".to_owned(), "choose another place with -o"),
     ];
     for (out, remedy) in &places {

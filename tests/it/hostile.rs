@@ -168,7 +168,7 @@ fn a_small_capture_that_holds_much_is_judged_in_little_memory() {
         [(true, deflate("gzip", &vec![0; 300 << 20]).unwrap())],
     );
     let html = dir.file("out.html");
-    for (capture, what) in [(&rows, "more rows and sensors"), (&gzip, "inflates to more than")] {
+    for (capture, what) in [(&rows, "too many rows and sensors"), (&gzip, "inflates to more than")] {
         assert!(fs::metadata(capture).unwrap().len() < 1 << 20, "{capture}");
         let found: [(&[&str], _); 3] = [
             (&["validate", capture], Some(1)),

@@ -57,10 +57,10 @@ fn what_could_not_be_done_has_codes_of_its_own() {
         .says(&["no call 9"]);
     replay(&capture, &serve, &["--ignore", "a..b"])
         .expect(2)
-        .says(&["is no path"]);
+        .says(&["is not a path"]);
     replay(&capture, &serve, &["--abs=-1"])
         .expect(2)
-        .says(&["no tolerance"]);
+        .says(&["not a tolerance"]);
     let dir = Dir::new();
     replay(&dir.file("none.gcap"), &serve, &[])
         .expect(4)

@@ -83,9 +83,9 @@ fn a_target_is_dialled_in_every_form_that_grpc_has() {
     }
     for (target, why) in [
         ("job", "the port is missing"),
-        ("ftp://job:1", "the scheme is not known"),
+        ("ftp://job:1", "the scheme is unknown"),
         ("unix:", "the path is missing"),
-        ("dns://8.8.8.8/job:1", "no other name server"),
+        ("dns://8.8.8.8/job:1", "own name server"),
     ] {
         run(&["replay", &shipped("nan.gcap"), "-t", target])
             .expect(2)
@@ -140,7 +140,7 @@ fn times_and_sizes_are_taken_in_every_common_form() {
         let zip = dir.file("b.zip");
         run(&["bundle", &nan, "-o", &zip, "--force", "--max-size", size])
             .expect(4)
-            .says(&["the bundle may have 16384"]);
+            .says(&["the limit of the bundle is 16384"]);
     }
     for (args, how) in [
         (["--start-offset", "soon"], "1h30m"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    file::{Attribute, Header, NewFile, Reader, Tail, is_locked, remedy},
+    file::{Attribute, Header, NewFile, Reader, Tail, is_locked},
     grpc,
     model::event::{Direction, Event, EventKind, Message, MessageNumbers},
     report::{event_json::EventJson, event_text, schema::Schema},
@@ -21,7 +21,10 @@ use super::{
     output::{self, Gone, ReaderGone},
     schema,
 };
-use crate::cli::flags::{CatArgs, DirectionArg, Format};
+use crate::cli::{
+    flags::{CatArgs, DirectionArg, Format},
+    remedies::of_write,
+};
 
 /// Poll interval for a growing capture: twice within the recorder's default flush interval.
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
@@ -132,7 +135,7 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
         _ => "the output is incomplete",
     };
     let place = place.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
-    let remedy = remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+    let remedy = of_write(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     let capture = args.capture.display();
     format!("could not write all of {capture} to {place}: {error}; {kept}{remedy}").into()
 }

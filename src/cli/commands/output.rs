@@ -13,7 +13,7 @@ use std::{
 
 pub(crate) use crate::model::text::{counted, grouped};
 use crate::{
-    file::{Existing, NewFile, remedy},
+    file::{Existing, NewFile},
     model::text::{printable, printable_json, printable_lines},
 };
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub(crate) use rewrite::NewCapture;
 pub(crate) use verdict::{is_coloured, print_verdict, put_verdict};
 
 use super::Failure;
-use crate::cli::flags::Format;
+use crate::cli::{flags::Format, remedies::of_write};
 
 /// Prints a result: as text made by `text`, or as one line of JSON.
 pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
@@ -95,14 +95,14 @@ impl<W: Write> Write for Shown<W> {
 
 /// How much a command says on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Talk {
+pub(crate) enum Verbosity {
     /// Errors, remarks, and progress on a terminal.
     Normal,
     /// Errors only.
     Quiet,
 }
 
-impl Talk {
+impl Verbosity {
     pub(crate) const fn is_quiet(self) -> bool {
         matches!(self, Self::Quiet)
     }
@@ -244,7 +244,7 @@ pub(crate) fn refusal(act: &str, path: &Path, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::AlreadyExists {
         return format!("{path} exists; choose another name with -o, or --force to replace it").into();
     }
-    let remedy = remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+    let remedy = of_write(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     format!("could not {act} {path}: {error}{remedy}").into()
 }
 
@@ -262,7 +262,7 @@ fn check_name(path: &Path) -> Result<(), Failure> {
 
 /// The error that a file could not be written, with the remedy.
 pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    let remedy = remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+    let remedy = of_write(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
     format!("could not write {}: {error}{remedy}", path.display()).into()
 }
 

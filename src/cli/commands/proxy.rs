@@ -37,15 +37,15 @@ use crate::cli::{
 mod report;
 mod session;
 
-pub(crate) fn run(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
+pub(crate) fn run(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(proxy(args, talk, secrets));
+    let done = runtime.block_on(proxy(args, verbosity, secrets));
     // A name server that does not answer must not keep a finished command alive.
     runtime.shutdown_background();
     done.map_err(|failure| failure.masked(secrets))
 }
 
-async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done {
+async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets) -> Done {
     let options = options(args)?;
     let path = args.output.clone().unwrap_or_else(|| default_path("proxy"));
     output::check_capture(&path)?;
@@ -88,11 +88,11 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
     if let Some(dumps) = dumps {
         dumps.listen(triggers, handle.clone());
     }
-    if let (Some(ca), false) = (&args.clients.self_signed, talk.is_quiet()) {
+    if let (Some(ca), false) = (&args.clients.self_signed, verbosity.is_quiet()) {
         output::say(format!("clients trust this proxy with --cacert {}", ca.display()));
     }
     announce(&proxy)?;
-    let line = progress::Line::start(handle.clone(), talk);
+    let line = progress::Line::start(handle.clone(), verbosity);
     let outcome = {
         let duration = args.limits.duration;
         let timer = async {
@@ -125,7 +125,7 @@ async fn proxy(args: &ProxyArgs, talk: output::Talk, secrets: &Secrets) -> Done 
         written,
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
-    report::report(args, &session, talk)
+    report::report(args, &session, verbosity)
 }
 
 /// Prints the ready line with the addresses of the proxy, for scripts.
@@ -138,7 +138,7 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
-    tracing::info!("clients may come: {ready}");
+    tracing::info!("ready for clients: {ready}");
     output::put(Format::Json, format!("{ready}\n"))
 }
 

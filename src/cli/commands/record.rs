@@ -21,15 +21,15 @@ pub(crate) use names::default_path;
 pub(crate) use session::unix_ns;
 use session::{RecordedJob, Session};
 
-pub(crate) fn run(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
+pub(crate) fn run(args: &RecordArgs, verbosity: output::Verbosity, secrets: &Secrets, supervisor: &Supervisor) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(receivers(args.jobs.is_some()))
         .enable_all()
         .build()?;
     let done = runtime.block_on(async {
         match &args.jobs {
-            Some(list) => Box::pin(jobs::run(args, list, talk, secrets)).await,
-            None => Box::pin(one(args, talk, secrets, supervisor)).await,
+            Some(list) => Box::pin(jobs::run(args, list, verbosity, secrets)).await,
+            None => Box::pin(one(args, verbosity, secrets, supervisor)).await,
         }
     });
     // A name server that does not answer must not keep a finished command alive.
@@ -44,7 +44,7 @@ fn receivers(many: bool) -> usize {
     if many { (cores / 2).max(1) } else { 1 }
 }
 
-async fn one(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, supervisor: &Supervisor) -> Done {
+async fn one(args: &RecordArgs, verbosity: output::Verbosity, secrets: &Secrets, supervisor: &Supervisor) -> Done {
     target::check(args)?;
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
@@ -54,11 +54,11 @@ async fn one(args: &RecordArgs, talk: output::Talk, secrets: &Secrets, superviso
     let session = Session::start(args, 1, secrets)?;
     let mut line = None;
     let recording = Box::pin(session.record(args, &path, stop, |handle| {
-        line = Some(progress::Line::start(handle, talk));
+        line = Some(progress::Line::start(handle, verbosity));
     }))
     .await;
     if let Some(line) = line {
         line.stop();
     }
-    report::report(args, recording?, talk)
+    report::report(args, recording?, verbosity)
 }

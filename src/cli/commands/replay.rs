@@ -29,7 +29,7 @@ async fn replay(args: &ReplayArgs) -> Done {
     for (flag, value) in [("--abs", args.abs), ("--rel", args.rel)] {
         if !(value >= 0.0 && value.is_finite()) {
             return Err(Failure::Usage(format!(
-                "{flag} {value} is no tolerance; write a number from 0"
+                "{flag} {value} is not a tolerance; write a number of 0 or more"
             )));
         }
     }

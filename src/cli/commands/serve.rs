@@ -14,19 +14,19 @@ use crate::cli::flags::{
     serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
 };
 
-pub(crate) fn run(args: &ServeArgs, talk: output::Talk) -> Done {
+pub(crate) fn run(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
     if faults::wants_help(&args.faults) {
         output::put(Format::Text, faults::help())?;
         return Ok(Outcome::Ok);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(serve(args, talk));
+    let done = runtime.block_on(serve(args, verbosity));
     // A disk that does not answer must not keep a stopped command alive.
     runtime.shutdown_background();
     done
 }
 
-async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
+async fn serve(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
     // Before anything is said: who reads it may stop the server at once.
     let mut signals = Signals::listen(Usr1::Remark)?;
     let builder = builder(args)?;
@@ -34,7 +34,7 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
         server = builder.start() => server?,
         (_, reason) = signals.stop() => return Err(format!("{reason} before the captures were read").into()),
     };
-    if let (Some(ca), false) = (&args.tls.self_signed, talk.is_quiet()) {
+    if let (Some(ca), false) = (&args.tls.self_signed, verbosity.is_quiet()) {
         output::say(format!("clients trust this server with --cacert {}", ca.display()));
     }
     let captures = server.captures().iter();
@@ -42,9 +42,9 @@ async fn serve(args: &ServeArgs, talk: output::Talk) -> Done {
         input::tell(name.as_ref(), *state, outcome)
     });
     tracing::info!("rate {}, ready line: {}", args.pace.rate, server.ready_line());
-    announce(&server, talk)?;
+    announce(&server, verbosity)?;
     signals.stop().await;
-    if !talk.is_quiet() {
+    if !verbosity.is_quiet() {
         say_goodbye(&server);
     }
     Ok(outcome)
@@ -138,13 +138,13 @@ fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
 
 /// Prints the ready line with the addresses of the server, for scripts; and, for people, where the jobs are that have
 /// ports of their own.
-fn announce(server: &ReplayServer, talk: output::Talk) -> Result<(), Failure> {
+fn announce(server: &ReplayServer, verbosity: output::Verbosity) -> Result<(), Failure> {
     let others = server.job_ids().iter().filter_map(|job_id| {
         let addr = server.job_addr(job_id)?;
         (addr != server.grpc_addr()).then_some((job_id, addr))
     });
     for (job_id, addr) in others {
-        if !talk.is_quiet() {
+        if !verbosity.is_quiet() {
             output::say(format!("job {job_id} is served on {addr}"));
         }
     }

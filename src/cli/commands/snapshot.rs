@@ -156,8 +156,7 @@ const MOST_ADVISED: f64 = 0.2;
 fn advice(differs: OnlyDiffers) -> Option<String> {
     match differs {
         OnlyDiffers::Digests => Some(
-            "only the digest of the messages differs. Structure and statistics agree; the bytes of a live stream are others \
-             in every recording. --rel 0 compares without digests, --rel 0.01 also lets measured numbers differ by 1 %; if \
+            "only the digest of the messages differs. Structure and statistics agree; the bytes of a live stream differ in every recording. --rel 0 compares without digests, --rel 0.01 also lets measured numbers differ by 1 %; if \
              the bytes should be the same, `capture diff` shows where they differ"
                 .to_owned(),
         ),

@@ -92,7 +92,7 @@ fn say(info: &PanicHookInfo<'_>) {
     let why = info.payload();
     let text = why.downcast_ref::<&str>().copied();
     let why = text.or_else(|| why.downcast_ref::<String>().map(String::as_str));
-    let why = why.unwrap_or("for a reason that is no text");
+    let why = why.unwrap_or("for a reason that is not text");
     output::say(format!("capture: a defect: thread {name} panicked{place}: {why}"));
     let trace = Backtrace::capture();
     if trace.status() == BacktraceStatus::Captured {

@@ -56,8 +56,8 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "GLOB", value_parser = method_glob)]
     pub(crate) method: Vec<String>,
 
-    /// Record only calls that do not end with OK. Calls that are open for over a minute, or do not fit into the 32 MiB
-    /// held until then, are recorded too
+    /// Record only calls that do not end with OK. Calls that are open for over a minute, or that do not fit into the
+    /// buffer of 32 MiB, are recorded too
     #[arg(long, conflicts_with = "ring")]
     pub(crate) only_errors: bool,
 
@@ -92,7 +92,7 @@ fn method_glob(text: &str) -> Result<String, String> {
     if text.contains(['*', '?']) {
         return Ok(text.to_owned());
     }
-    let how = "no method fits this; write /package.Service/Method, with * for any characters";
+    let how = "no method matches this pattern; write /package.Service/Method, with * for any characters";
     crate::grpc::method_path(text).ok_or_else(|| how.to_owned())
 }
 

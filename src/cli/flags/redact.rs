@@ -99,7 +99,7 @@ impl std::str::FromStr for Assigned {
                 Ok(Self(name.to_owned(), action))
             }
             _ => Err(format!(
-                "`{text}` says not what to do; write NAME=ACTION, such as {text}=mask"
+                "`{text}` has no action; write NAME=ACTION, such as {text}=mask"
             )),
         }
     }

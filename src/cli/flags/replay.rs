@@ -15,6 +15,7 @@ use super::{FormatArg, record::DialArgs, value::Span};
                   capture replay job.gcap -t host:50051 --ignore rows.startTimestamp --abs 0.01"
 )]
 #[command(mut_arg("no_health_check", |arg| arg.hide(true)))]
+#[command(mut_arg("plaintext", |arg| arg.help("Connect to the server without TLS")))]
 pub(crate) struct ReplayArgs {
     /// Capture file
     #[arg(value_name = "CAPTURE")]

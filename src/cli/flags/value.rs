@@ -33,7 +33,7 @@ impl FromStr for Size {
 /// Parses the path of a method, in any accepted notation.
 pub(crate) fn method(text: &str) -> Result<String, String> {
     grpc::method_path(text).ok_or_else(|| {
-        "it is no method; write /package.Service/Method, package.Service/Method or package.Service.Method".to_owned()
+        "it is not a method; write /package.Service/Method, package.Service/Method or package.Service.Method".to_owned()
     })
 }
 

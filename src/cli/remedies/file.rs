@@ -3,7 +3,7 @@
 use std::{error::Error, io};
 
 use crate::{
-    file::{FileError, FileErrorKind},
+    file::{FileError, FileErrorKind, WriteAdvice},
     grpc::server_tls::ServerTlsError,
 };
 
@@ -20,7 +20,30 @@ pub(super) fn told(error: &(dyn Error + 'static)) -> Option<String> {
     Some(format!("{error}{}", remedy?))
 }
 
+/// The advice for an error of the operating system when a file is written, with the flag that names another place.
+pub(in crate::cli) fn of_write(error: &io::Error) -> Option<String> {
+    WriteAdvice::of(error).map(|advice| format!("{advice}{}", place_flag(advice)))
+}
+
+/// The end of an advice to choose another place.
+const fn place_flag(advice: WriteAdvice) -> &'static str {
+    match advice {
+        WriteAdvice::RaiseSizeLimit => "",
+        WriteAdvice::FreeSpace
+        | WriteAdvice::FreeQuota
+        | WriteAdvice::NotReadOnly
+        | WriteAdvice::NotForbidden
+        | WriteAdvice::CreateFolder
+        | WriteAdvice::CorrectPath
+        | WriteAdvice::Wait
+        | WriteAdvice::ReplaceDisk => " with -o",
+    }
+}
+
 fn of_file(error: &FileError) -> Option<String> {
+    if let Some(advice) = error.write_advice() {
+        return Some(place_flag(advice).to_owned());
+    }
     match error.kind() {
         FileErrorKind::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Some(", or --force to replace it".to_owned())
@@ -43,7 +66,7 @@ mod tests {
     use std::{fs, io::Cursor};
 
     use super::*;
-    use crate::{cli::remedies::with_causes, file::Reader, transform::SliceError};
+    use crate::{cli::remedies::with_causes, file::Reader, record::RecorderError, transform::SliceError};
 
     #[test]
     fn a_file_that_is_no_capture_names_the_import() {
@@ -79,6 +102,24 @@ mod tests {
             text.ends_with(&format!("; `capture recover {}` saves the rest", path.display())),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_full_disk_names_the_flag_for_another_place() {
+        let error = FileError::io("write the capture", io::ErrorKind::StorageFull.into());
+        assert!(!error.to_string().contains("-o"), "{error}");
+        let text = with_causes(&error);
+        let wanted = "; free some space, or choose a place on another disk with -o";
+        assert!(text.ends_with(wanted), "{text}");
+        // Also where another error quotes this one and adds a remedy of its own.
+        let quoting = RecorderError::Sink {
+            act: "write",
+            source: Box::new(error),
+            written: 2,
+            refused: 1,
+        };
+        let text = with_causes(&quoting);
+        assert!(text.contains(&format!("{wanted}; `capture recover`")), "{text}");
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::error::Error;
 
 use crate::{
+    grpc::WireError,
     replay::CompareError,
     report::attach::AttachError,
     serve::ReplayError,
     tap::{
         DialError, ProxyError, RestError, TapError,
+        client::CallFault,
         dial::{advice::DialAdvice, metadata::MetadataError},
         health::HealthError,
         rest::error::RestAdvice,
@@ -32,6 +34,7 @@ pub(crate) fn told(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(error, of_tls))
         .or_else(|| of(error, of_rest))
         .or_else(|| of(error, of_tap))
+        .or_else(|| of(error, of_fault))
         .or_else(|| of(error, |error| Some(of_health(error))))
         .or_else(|| of(error, of_proxy))
         .or_else(|| of(error, of_schema))
@@ -54,6 +57,13 @@ fn of_tap(error: &TapError) -> Option<String> {
         TapError::Dial(error) => of_dial(error),
         TapError::Health(error) => Some(of_health(error)),
         TapError::Method(_) | TapError::Recorder(_) | TapError::Stopped { .. } => None,
+    }
+}
+
+fn of_fault(error: &CallFault) -> Option<String> {
+    match error {
+        CallFault::Wire(WireError::TooLarge { size, .. }) => Some(format!("{error}: --max-msg-sz {size}")),
+        CallFault::Wire(_) | CallFault::Refused(_) => None,
     }
 }
 
@@ -125,7 +135,7 @@ fn of_health(error: &HealthError) -> String {
         said,
     } = error;
     format!(
-        "{target} did not become ready within {limit:?} ({asked} questions): {said}; wait longer with --connect-timeout, \
+        "{target} did not become ready within {limit:?} ({asked} health checks): {said}; wait longer with --connect-timeout, \
          or look at the job's log"
     )
 }
@@ -138,7 +148,7 @@ fn of_metadata(error: &MetadataError) -> String {
 fn of_schema(error: &SchemaError) -> Option<String> {
     match error {
         SchemaError::Compile(problem) => Some(format!(
-            "could not compile the .proto files: {problem}; --import-path names the folders that imports are looked for in"
+            "could not compile the .proto files: {problem}; --import-path names the folders of imports"
         )),
         SchemaError::Edition { path } => Some(format!(
             "{} is of an edition, which --proto cannot compile; compile it with `protoc --include_imports \
@@ -161,8 +171,7 @@ fn of_replay(error: &CompareError) -> Option<String> {
 fn of_serve(error: &ReplayError) -> Option<String> {
     match error {
         ReplayError::NoCall { capture } => Some(format!(
-            "could not start the replay server: {capture} holds no call to replay; look into it with `capture info`, and \
-             record again with `capture record`"
+            "could not start the replay server: {capture} holds no call to replay; `capture info` shows its content; record again with `capture record`"
         )),
         _ => None,
     }
@@ -178,7 +187,7 @@ fn dial(advice: &DialAdvice) -> String {
             "this is a web server's port: dial the one of gRPC (the REST side of a Focus Server is given as URL, with \
              `capture record --server`, or `proxy --rest-target`)"
         }
-        DialAdvice::WriteHttp => "write http:// in place of https://, or leave the scheme out and add --plaintext",
+        DialAdvice::WriteHttp => "write http:// instead of https://, or leave the scheme out and add --plaintext",
         DialAdvice::DropTls => "drop the TLS flags, and add --plaintext",
         DialAdvice::Plaintext => "add --plaintext",
         DialAdvice::DialHttps => {
@@ -206,10 +215,10 @@ fn tls(advice: &TlsAdvice) -> String {
     match advice {
         TlsAdvice::Plaintext => "the server speaks plain text: add --plaintext".to_owned(),
         TlsAdvice::GiveClientCertificate => {
-            "it seems to ask for a client certificate it accepts; give one with --cert FILE --key FILE".to_owned()
+            "it seems to require a client certificate; give one with --cert FILE --key FILE".to_owned()
         }
         TlsAdvice::NewPin => {
-            "if its operator says that it was renewed, give the new SHA-256 with --pin-sha256; else somebody stands between"
+            "if its operator says that it was renewed, give the new SHA-256 with --pin-sha256; otherwise somebody may intercept the connection"
                 .to_owned()
         }
         TlsAdvice::Trust { way, may_give_up } => {
@@ -230,7 +239,7 @@ fn trust(way: &TrustAdvice) -> String {
         TrustAdvice::NameAuthority => "name its certificate authority with --cacert FILE".to_owned(),
         TrustAdvice::NameCertificate => "name the certificate itself with --cacert FILE".to_owned(),
         TrustAdvice::OtherName(name) => {
-            format!("verify it by a name that it has, with --authority {name}, or dial the server by that")
+            format!("verify it against a name that it has, with --authority {name}, or dial the server by that name")
         }
         way => way.to_string(),
     }

@@ -83,7 +83,11 @@ impl JobSpec {
         }
         let Span { min, max } = self.frequency;
         if !(min >= 0.0 && min.is_finite()) {
-            return refuse("frequency", "frequencyRange.min", format!("{min} Hz is no frequency"));
+            return refuse(
+                "frequency",
+                "frequencyRange.min",
+                format!("{min} Hz is not a frequency"),
+            );
         }
         if !(max >= min && max.is_finite()) {
             return refuse(

@@ -15,7 +15,7 @@ pub enum JobError {
     },
     /// A key that looks like a typing error of a known one.
     #[error(
-        "unknown key `{key}` in the job description; did you mean `{nearest}`? (a field that is meant goes under `extra`)"
+        "unknown key `{key}` in the job description; did you mean `{nearest}`? (put a field of your own under `extra`)"
     )]
     UnknownKey {
         /// The key that was found.

@@ -13,7 +13,7 @@ const MAX_VALUES: usize = 1_000_000;
 #[non_exhaustive]
 pub enum BodyError {
     /// The body is not JSON, or is nested too deep.
-    #[error("it is no JSON: {0}")]
+    #[error("it is not JSON: {0}")]
     Syntax(#[from] serde_json::Error),
     /// The body is too large.
     #[error("it has {0} bytes, at most {MAX_BODY_BYTES} are read")]

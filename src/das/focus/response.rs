@@ -271,7 +271,7 @@ pub enum EndpointError {
         url: String,
     },
     /// `stream_port` is not a port.
-    #[error("the answer's stream_port {port} is no port (1 to 65535)")]
+    #[error("the answer's stream_port {port} is not a port (1 to 65535)")]
     Port {
         /// The value in the response.
         port: String,

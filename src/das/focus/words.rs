@@ -48,7 +48,7 @@ impl<T: fmt::Display> fmt::Display for Span<T> {
 
 /// The error for a text that is not a range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no range; write it like `1..10`, both ends included")]
+#[error("`{0}` is not a range; write it like `1..10`, both ends included")]
 pub struct NoSpan(pub String);
 
 /// How the front end draws the job.
@@ -109,7 +109,7 @@ impl FromStr for View {
 
 /// The error for an unknown view.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no view; use multi (0), single (1) or waterfall (2)")]
+#[error("`{0}` is not a view; use multi (0), single (1) or waterfall (2)")]
 pub struct UnknownView(pub String);
 
 /// The time range of a job.

@@ -76,7 +76,7 @@ pub(crate) async fn secure(tls: Option<TlsAcceptor>, stream: TcpStream, from: So
     match timeout(FIRST_WORD, tls.accept(stream)).await {
         Ok(Ok(client)) => Some(Box::new(client)),
         Ok(Err(error)) => {
-            tracing::warn!("{from} could not agree on TLS with us, and was turned away: {error}");
+            tracing::warn!("{from} could not agree on TLS with us, and was refused: {error}");
             None
         }
         Err(_) => None,

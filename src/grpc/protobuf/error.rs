@@ -30,7 +30,7 @@ pub enum DecodeErrorKind {
         remaining: usize,
     },
     /// A known field has another wire type than in its schema.
-    #[error("field {number} has wire type {wire_type}, the schema wants {expected}")]
+    #[error("field {number} has wire type {wire_type}, the schema expects {expected}")]
     WrongWireType {
         /// Field number.
         number: u32,
@@ -69,13 +69,13 @@ pub enum DecodeErrorKind {
         number: u32,
     },
     /// The decoded rows and sensors would exceed the memory limit of one message.
-    #[error("it holds more rows and sensors than are decoded of one message: they would take over {limit_mib} MiB")]
+    #[error("it holds too many rows and sensors: decoded, they would take over {limit_mib} MiB")]
     TooManyParts {
         /// The limit in MiB.
         limit_mib: usize,
     },
     /// The length of packed floats is not a multiple of 4.
-    #[error("field {number} holds {length} bytes, which is no whole number of 4-byte floats")]
+    #[error("field {number} holds {length} bytes, which is not a multiple of 4-byte floats")]
     RaggedFloats {
         /// Field number.
         number: u32,

@@ -112,7 +112,7 @@ fn a_wrong_wire_type_names_field_message_and_expectation() {
     let error = field.int32().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "could not decode Test at byte 0: field 1 has wire type 2, the schema wants a varint"
+        "could not decode Test at byte 0: field 1 has wire type 2, the schema expects a varint"
     );
     assert!(field.double().is_err() && field.float().is_err() && field.bytes().is_ok());
 }

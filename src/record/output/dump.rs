@@ -111,11 +111,11 @@ fn write(
     template: &CaptureTemplate,
 ) -> Result<(RecordedCapture, pipeline::Written), SinkError> {
     let (mut file, mut part) = (Some(names.create(dump.number)?), None);
-    let mut carry = dump
+    let mut open_calls = dump
         .segments
         .first()
         .map_or_else(ContinuedCalls::default, |segment| segment.opening.clone());
-    let mut begin = |carry: &ContinuedCalls| -> Result<Option<Part>, SinkError> {
+    let mut begin = |open_calls: &ContinuedCalls| -> Result<Option<Part>, SinkError> {
         let Some(file) = file.take() else {
             return Ok(None);
         };
@@ -124,7 +124,7 @@ fn write(
             range: format!("dump {}", dump.number),
             from_ns: dump.from_ns,
             to_ns: dump.to_ns,
-            carry,
+            open_calls,
             note: None,
             named: When::Whole,
         };
@@ -138,11 +138,11 @@ fn write(
                 break 'all;
             }
             if event.offset_ns < dump.from_ns {
-                carry.see(&event);
+                open_calls.see(&event);
                 continue;
             }
             if part.is_none() {
-                part = begin(&carry)?;
+                part = begin(&open_calls)?;
             }
             let Some(part) = &mut part else { break 'all };
             while let Some(trigger) = triggers.next_if(|trigger| trigger.offset_ns < event.offset_ns) {
@@ -152,7 +152,7 @@ fn write(
         }
     }
     if part.is_none() {
-        part = begin(&carry)?;
+        part = begin(&open_calls)?;
     }
     let Some(mut part) = part else {
         return Err("its file was not begun".into());

@@ -42,7 +42,7 @@ pub(super) struct Plan<'a> {
     /// End of the part, when it is known.
     pub(super) to_ns: u64,
     /// The open calls at its beginning.
-    pub(super) carry: &'a ContinuedCalls,
+    pub(super) open_calls: &'a ContinuedCalls,
     /// A note about the part as a whole.
     pub(super) note: Option<String>,
     /// When the part gets its name.
@@ -75,7 +75,7 @@ impl Part {
         if let Some(note) = &plan.note {
             part.say(CAPTURE_CALL, plan.from_ns, note.clone())?;
         }
-        for (number, call) in plan.carry.calls() {
+        for (number, call) in plan.open_calls.calls() {
             part.open.insert(number);
             for kind in call.opening() {
                 part.put(number, plan.from_ns, kind)?;

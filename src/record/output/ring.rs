@@ -102,7 +102,7 @@ pub(crate) struct Ring {
     triggers: TriggerQueue,
     segments: VecDeque<Arc<Segment>>,
     current: Option<OpenSegment>,
-    carry: ContinuedCalls,
+    open_calls: ContinuedCalls,
     /// Stored bytes of all closed segments, including deleted ones.
     closed_bytes: u64,
     pieces: u64,
@@ -141,7 +141,7 @@ impl Ring {
             triggers,
             segments: VecDeque::new(),
             current: None,
-            carry: ContinuedCalls::default(),
+            open_calls: ContinuedCalls::default(),
             closed_bytes: 0,
             pieces: 0,
             dumper: Some(dumper),
@@ -159,8 +159,8 @@ impl Ring {
 
     fn open_piece(&mut self, at_ns: u64) -> Result<(), SinkError> {
         self.pieces += 1;
-        let carry = self.carry.clone();
-        let piece = OpenSegment::begin(&self.names, self.pieces, &self.template, at_ns, carry)?;
+        let open_calls = self.open_calls.clone();
+        let piece = OpenSegment::begin(&self.names, self.pieces, &self.template, at_ns, open_calls)?;
         self.current = Some(piece);
         Ok(())
     }
@@ -273,10 +273,10 @@ impl Ring {
         if let Some(stall) = self.options.stall
             && quiet >= stall
             && !self.stalled
-            && !self.carry.is_empty()
+            && !self.open_calls.is_empty()
         {
             self.stalled = true;
-            let calls = self.carry.calls().map(|(number, _)| number.to_string());
+            let calls = self.open_calls.calls().map(|(number, _)| number.to_string());
             let calls: Vec<_> = calls.take(8).collect();
             let what = format!(
                 "nothing came for {:.3} s (open calls: {})",
@@ -314,7 +314,7 @@ impl Ring {
         if let Some(current) = &mut self.current {
             current.write(event)?;
         }
-        self.carry.see(event);
+        self.open_calls.see(event);
         (self.last_ns, self.stalled) = (at_ns, false);
         if let EventKind::End(ending) = &event.kind
             && self.options.on_error == OnError::Dump

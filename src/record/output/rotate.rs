@@ -37,7 +37,7 @@ pub(crate) struct Rotate {
     number: u64,
     /// `None` after a failure.
     part: Option<Part>,
-    carry: ContinuedCalls,
+    open_calls: ContinuedCalls,
     written: RecordingSummary,
     last_ns: u64,
 }
@@ -58,7 +58,7 @@ impl Rotate {
             options,
             number: 0,
             part: None,
-            carry: ContinuedCalls::default(),
+            open_calls: ContinuedCalls::default(),
             written: RecordingSummary::default(),
             last_ns: 0,
         };
@@ -86,7 +86,7 @@ impl Rotate {
                 return Err("a file of the series is not there".into());
             };
             let before = file.path.file_name().unwrap_or_default().to_string_lossy();
-            note = Some(format!("goes on from {before}, which ends here"));
+            note = Some(format!("continues {before}, which ends here"));
             self.written.add((file, codecs));
             let keep = self.options.keep.map(|keep| keep.saturating_sub(1));
             self.written.keep(keep, &self.template.files)?;
@@ -98,7 +98,7 @@ impl Rotate {
             range: format!("rotation {}", self.number),
             from_ns: at_ns,
             to_ns: u64::MAX,
-            carry: &self.carry,
+            open_calls: &self.open_calls,
             note,
             // A later one is begun for something that is to be in it.
             named: if self.number == 1 {
@@ -123,7 +123,7 @@ impl Sink for Rotate {
             self.next(event.offset_ns)?;
         }
         self.last_ns = event.offset_ns;
-        self.carry.see(event);
+        self.open_calls.see(event);
         if let Some(part) = &mut self.part {
             part.write(event)?;
         }

@@ -43,7 +43,7 @@ fn event(seq: u64) -> Event {
     }
 }
 
-fn pipeline(ladder: CodecPreference, limit: usize) -> (Pipeline<Disk>, Arc<Mutex<Vec<u8>>>) {
+fn pipeline(preference: CodecPreference, limit: usize) -> (Pipeline<Disk>, Arc<Mutex<Vec<u8>>>) {
     let bytes = Arc::<Mutex<Vec<u8>>>::default();
     let disk = Disk {
         bytes: Arc::clone(&bytes),
@@ -55,8 +55,8 @@ fn pipeline(ladder: CodecPreference, limit: usize) -> (Pipeline<Disk>, Arc<Mutex
     };
     let writer = Writer::new(disk, &Header::new(0), options).unwrap();
     let room = NonZeroUsize::new(3).unwrap();
-    let press = CompressionPool::start().unwrap();
-    (Pipeline::new(writer, press, ladder, room), bytes)
+    let pool = CompressionPool::start().unwrap();
+    (Pipeline::new(writer, pool, preference, room), bytes)
 }
 
 fn read(bytes: &[u8]) -> Vec<Event> {
@@ -112,7 +112,7 @@ fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
         (Bound::Other, 0, 60, 1),
         (Bound::CompressionPool, 70, 1, 2),
         (Bound::Other, 0, 190, 2),
-        // The press is idle and the queue full: the disk is slow, and fewer bytes help it.
+        // The pool is idle and the queue full: the disk is slow, and fewer bytes help it.
         (Bound::Other, 90, 20, 1),
         (Bound::Other, 0, 210, 0),
         // After a long calm it is as hopeful as in the beginning.

@@ -8,7 +8,7 @@ use crate::tap::tls::{TlsError, remedy::TlsAdvice};
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
     /// The address of Jira is invalid.
-    #[error("`{url}` is no address of a Jira: {problem}; write it like https://jira.example.com")]
+    #[error("`{url}` is not the address of a Jira: {problem}; write it like https://jira.example.com")]
     Url {
         /// The given address.
         url: String,
@@ -16,7 +16,7 @@ pub enum AttachError {
         problem: String,
     },
     /// The issue key is invalid.
-    #[error("`{key}` is no issue key; write it like DAS-123")]
+    #[error("`{key}` is not an issue key; write it like DAS-123")]
     Key {
         /// The given key.
         key: String,
@@ -36,11 +36,11 @@ pub enum AttachError {
         source: io::Error,
     },
     /// Jira has attachments disabled.
-    #[error("this Jira takes no attachments; its administrator can allow them")]
+    #[error("this Jira has attachments disabled; its administrator can enable them")]
     Disabled,
     /// The file is larger than Jira allows.
     #[error(
-        "{path} is {size} bytes and Jira takes {}{}",
+        "{path} is {size} bytes and Jira allows {}{}",
         limit.map_or_else(|| "less".to_owned(), |limit| format!("at most {limit}")),
         if said.is_empty() { String::new() } else { format!(" ({said})") }
     )]
@@ -75,7 +75,7 @@ pub enum AttachError {
         remedy: TlsAdvice,
     },
     /// The request was sent, or may have been, and no complete answer came.
-    #[error("{method} {url} was sent and no whole answer came: {reason}; look at the issue before you repeat it")]
+    #[error("{method} {url} was sent, but no complete answer came: {reason}; look at the issue before you repeat it")]
     NoAnswer {
         /// GET or POST.
         method: String,
@@ -86,8 +86,7 @@ pub enum AttachError {
     },
     /// Jira shows the issue but refuses the file.
     #[error(
-        "{url} answered {status} though the issue is there{}{reason}; may this account attach files to it, and does \
-         Jira take {size} bytes?",
+        "{url} answered {status} though the issue is there{}{reason}; may this account attach files to it, and does Jira allow {size} bytes?",
         if reason.is_empty() { "" } else { ": " }
     )]
     NotTaken {
@@ -128,15 +127,15 @@ pub enum AttachError {
 
 const fn remedy(status: u16, by_account: bool) -> &'static str {
     match status {
-        300..=399 => "; it sends to a login page: give a token it takes, or the right address",
+        300..=399 => "; it redirects to a login page: give a token that it accepts, or the right address",
         401 if by_account => {
-            "; the account or its API token is wrong (Data Center wants a personal access token and no account)"
+            "; the account or its API token is wrong (Data Center needs a personal access token and no account)"
         }
-        401 => "; the token is wrong or has run out (Jira Cloud wants an API token and its account)",
+        401 => "; the token is wrong or has expired (Jira Cloud needs an API token and its account)",
         403 => "; this account may not do that on the issue, or has to pass a captcha in the browser first",
         404 => "; no such issue, or this account may not see it; check the key and Jira's path",
         413 => "; the file is too large",
-        429 => "; Jira is asked too much, try again later",
+        429 => "; Jira limits the number of requests, try again later",
         500..=599 => "; see whether it arrived before you repeat it",
         _ => "",
     }

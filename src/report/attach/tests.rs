@@ -116,7 +116,7 @@ async fn each_refusal_says_what_to_do_and_is_not_tried_again() {
         (401, "token is wrong"),
         (403, "may not do that"),
         (404, "check the key"),
-        (413, "Jira takes less"),
+        (413, "Jira allows less"),
         (500, "before you repeat it"),
     ] {
         let server = JiraServer::new(1000).await;
@@ -142,24 +142,24 @@ async fn a_file_that_is_too_large_is_told_from_an_issue_that_is_not_there() {
             404,
             json("The attachment is too large."),
             true,
-            "Jira takes less",
+            "Jira allows less",
             "no such issue",
         ),
         (
             404,
             json("file.zip exceeds its maximum permitted size"),
             false,
-            "Jira takes less",
+            "Jira allows less",
             "no such issue",
         ),
         (
             400,
             json("The file is too large."),
             true,
-            "Jira takes less",
+            "Jira allows less",
             "no such issue",
         ),
-        (413, html.to_owned(), true, "Jira takes less", "html"),
+        (413, html.to_owned(), true, "Jira allows less", "html"),
         (404, String::new(), true, "though the issue is there", "no such issue"),
         (404, json("Issue Does Not Exist"), false, "no such issue", "--max-size"),
     ] {

@@ -27,7 +27,7 @@ pub enum BundleError {
     #[error("could not read or write the zip archive: {0}")]
     Zip(#[from] zip::result::ZipError),
     /// The archive is not a bundle of this program.
-    #[error("this zip archive is no bundle: {0}; `unzip` may still open it")]
+    #[error("this zip archive is not a bundle: {0}; `unzip` may still open it")]
     NoBundle(String),
     /// A member is unsafe to unpack.
     #[error("member `{name}` is not unpacked: {problem}; nothing was written")]
@@ -50,6 +50,6 @@ pub enum BundleError {
         problem: String,
     },
     /// The folder to unpack into is not empty.
-    #[error("{0} holds something already")]
+    #[error("{0} is not empty")]
     Occupied(PathBuf),
 }

@@ -204,7 +204,7 @@ fn harm(name: &str, is_file: bool, is_link: bool) -> Option<&'static str> {
     }
     let odd = |c: char| is_hidden(c) || matches!(c, '/' | '\\' | ':' | '\u{fffd}');
     if name.is_empty() || name.starts_with(['.', '-']) || name.contains(odd) {
-        return Some("its name would lead out of the folder, or is none");
+        return Some("its name would lead out of the folder, or is invalid");
     }
     None
 }

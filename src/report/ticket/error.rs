@@ -36,7 +36,7 @@ pub enum TicketError {
         source: io::Error,
     },
     /// The report alone is larger than the bundle may be.
-    #[error("the report and its companions take {size} bytes, and the bundle may have {max}")]
+    #[error("the report and its other files take {size} bytes, and the limit of the bundle is {max}")]
     TooSmall {
         /// Approximate size of the report.
         size: u64,

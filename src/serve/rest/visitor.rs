@@ -25,7 +25,7 @@ pub(super) fn refusal(headers: &HeaderMap, listens_on: SocketAddr) -> Option<Str
         let origin = String::from_utf8_lossy(origin.as_bytes());
         if !is_local_origin(&origin) {
             return Some(format!(
-                "a page of {origin} may not speak to this server; only pages of this machine (http://localhost) may, and \
+                "a page of {origin} may not use this server; only pages of this machine (http://localhost) may, and \
                  programs that send no Origin header"
             ));
         }
@@ -33,8 +33,7 @@ pub(super) fn refusal(headers: &HeaderMap, listens_on: SocketAddr) -> Option<Str
     let host = text(HOST)?;
     if listens_on.ip().is_loopback() && !host_of(&host).is_some_and(is_name_of_this_machine) {
         return Some(format!(
-            "this server listens on {listens_on} and does not go by the name {host}; ask it as localhost:{port} or by its \
-             address, or let it listen on another interface (0.0.0.0)",
+            "this server listens on {listens_on} and does not accept the name {host}; use localhost:{port} or its address, or let it listen on another interface (0.0.0.0)",
             port = listens_on.port()
         ));
     }
@@ -95,7 +94,7 @@ mod tests {
             "http://evil.com:127",
         ] {
             let text = asked("0.0.0.0:80", &[("origin", origin), ("host", "evil.com")]).unwrap();
-            assert!(text.contains("may not speak"), "{origin}: {text}");
+            assert!(text.contains("may not use"), "{origin}: {text}");
         }
     }
 

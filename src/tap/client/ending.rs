@@ -67,7 +67,7 @@ pub(in crate::tap) fn of_error(error: &(dyn StdError + 'static), announced: Opti
         Some(reason) if !h2.is_remote() && (h2.is_go_away() || h2.is_reset()) => {
             let code = code::name(reason.into());
             broken(format!(
-                "we closed the connection, for the server broke the rules of HTTP/2 ({code}): {h2}"
+                "we closed the connection, because the server broke the rules of HTTP/2 ({code}): {h2}"
             ))
         }
         _ => lost(format!("the connection was lost: {h2}"), announced),

@@ -373,7 +373,7 @@ async fn a_stream_that_ends_without_a_status_is_broken() {
 }
 
 #[tokio::test]
-async fn a_message_over_the_limit_ends_the_call_and_names_the_flag() {
+async fn a_message_over_the_limit_ends_the_call_and_says_so() {
     let limits = CallLimits {
         max_message_bytes: 10,
         ..CallLimits::default()
@@ -385,7 +385,7 @@ async fn a_message_over_the_limit_ends_the_call_and_names_the_flag() {
         trailers("0"),
     ];
     let (outcome, events) = one(frames, &limited(limits)).await;
-    assert_cancelled(&outcome.ending, Party::Us, "--max-msg-sz");
+    assert_cancelled(&outcome.ending, Party::Us, "the limit is 10");
     assert!(matches!(
         outcome.fault,
         Some(CallFault::Wire(WireError::TooLarge { size: 11, .. }))

@@ -56,17 +56,15 @@ impl fmt::Display for DialAdvice {
                 "this is a web server's port: dial the one of gRPC (the REST side of a Focus Server is given as its own \
                  address)"
             }
-            Self::WriteHttp => "write http:// in place of https://, or leave the scheme out and dial it in plain text",
+            Self::WriteHttp => "write http:// instead of https://, or leave the scheme out and dial it in plain text",
             Self::DropTls => "leave the TLS options out, and dial it in plain text",
             Self::Plaintext => "dial it in plain text",
             Self::DialHttps => "the Focus Server calls it http://; dial the job itself with https://HOST:PORT",
             Self::AskForTls => {
-                "the Focus Server does not say so; name the certificate's authority, or do without verification if the \
-                 certificate is self-signed"
+                "the Focus Server does not say so; name the certificate's authority, or turn verification off if the certificate is self-signed"
             }
             Self::DropPlaintextAndWriteHttps | Self::WriteHttps | Self::DropPlaintext => {
-                "dial it with TLS (https://), and name the certificate's authority, or do without verification if the \
-                 certificate is self-signed"
+                "dial it with TLS (https://), and name the certificate's authority, or turn verification off if the certificate is self-signed"
             }
             Self::Tls(advice) => return advice.fmt(f),
         })

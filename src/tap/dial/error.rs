@@ -267,13 +267,10 @@ fn closed(text: &str, is_tls: bool, target: &Target, options: &DialOptions) -> (
     if is_tls {
         // The TLS library's own text tells of a missing close_notify, which is the least of it.
         let (wants, remedy) = if options.tls.cert.is_some() {
-            (
-                "as one does that does not accept the client certificate",
-                DialAdvice::Wait,
-            )
+            ("as a server does that refuses the client certificate", DialAdvice::Wait)
         } else {
             (
-                "as one does that wants a client certificate it knows",
+                "as a server does that requires a client certificate",
                 DialAdvice::GiveCertificateOrWait,
             )
         };
@@ -284,10 +281,10 @@ fn closed(text: &str, is_tls: bool, target: &Target, options: &DialOptions) -> (
     }
     let (by, remedy) = match target.scheme {
         Some(_) => ("when http:// is written", DialAdvice::Wait),
-        None if options.answered => ("when it is spoken to in plain text", DialAdvice::Wait),
-        None => ("when it is spoken to in plain text", DialAdvice::DropPlaintextOrWait),
+        None if options.answered => ("when a client speaks plain text", DialAdvice::Wait),
+        None => ("when a client speaks plain text", DialAdvice::DropPlaintextOrWait),
     };
-    (format!("{text}, as a server of TLS does {by}"), remedy)
+    (format!("{text}, as a TLS server does {by}"), remedy)
 }
 
 /// Classifies an error of the TLS library.

@@ -178,7 +178,7 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
     };
     let target = parse(&written).map_err(|error| fail(error.problem))?;
     if target.unix.is_some() {
-        return Err(fail("servers of ours listen on ports only"));
+        return Err(fail("this program listens on TCP ports only"));
     }
     let found = (target.host.as_str(), target.port).to_socket_addrs();
     let found = found.map_err(|_| fail("the host is not known"))?;
@@ -205,7 +205,7 @@ fn form(text: &str) -> Result<Form<'_>, &'static str> {
         None => Ok(rest),
         Some(rest) => rest
             .strip_prefix('/')
-            .ok_or("no other name server is asked than the machine's: three slashes follow `dns:`"),
+            .ok_or("only the machine's own name server is used: write three slashes after `dns:`"),
     };
     match scheme.to_ascii_lowercase().as_str() {
         "http" | "grpc" if rest.starts_with("//") => Ok(Form::Host(Some(Scheme::Http), &rest[2..])),
@@ -218,8 +218,8 @@ fn form(text: &str) -> Result<Form<'_>, &'static str> {
             Some(path) => Ok(Form::Unix(path)),
             None => Ok(Form::Unix(rest)),
         },
-        "unix-abstract" | "vsock" | "xds" => Err("addresses of this scheme are not dialled"),
-        _ if rest.starts_with("//") => Err("the scheme is not known"),
+        "unix-abstract" | "vsock" | "xds" => Err("this scheme is not supported"),
+        _ if rest.starts_with("//") => Err("the scheme is unknown"),
         _ => Ok(Form::Host(None, text)),
     }
 }
@@ -240,13 +240,13 @@ fn parse(text: &str) -> Result<Target, TargetError> {
         .replace("%5b", "[")
         .replace("%5d", "]");
     if rest.contains('@') {
-        return Err(fail("a user name has no place in it"));
+        return Err(fail("it must not contain a user name"));
     }
     if rest.contains(['/', '?', '#']) {
-        return Err(fail("a path has no place in it"));
+        return Err(fail("it must not contain a path"));
     }
     if rest.contains(',') {
-        return Err(fail("one address is dialled, not several"));
+        return Err(fail("only one address is allowed"));
     }
     let (host, port) = split_host(&rest).ok_or_else(|| fail("brackets must close before the port"))?;
     let port = match (port, scheme) {

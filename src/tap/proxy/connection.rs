@@ -52,11 +52,11 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, client: Accepted) 
         greeting = greeting::read(&mut client) => match greeting {
             Greeting::Http2(first) => first,
             Greeting::Other(what) => {
-                tracing::warn!("{from} spoke {what}, and was turned away");
+                tracing::warn!("{from} spoke {what}, and was refused");
                 return;
             }
             Greeting::Http1 => {
-                tracing::warn!("{from} spoke HTTP/1, and was turned away");
+                tracing::warn!("{from} spoke HTTP/1, and was refused");
                 return greeting::answer_http1(&mut client).await;
             }
             Greeting::Silent => return,
@@ -81,11 +81,11 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, client: Accepted) 
         }
     };
     let session = Session::new(Arc::clone(&hub), wire.peer.clone(), number);
-    carry(&hub, &dialer, &session, client, first, wire, scheme).await;
+    forward(&hub, &dialer, &session, client, first, wire, scheme).await;
 }
 
 /// Forwards everything until both connections have ended.
-async fn carry(
+async fn forward(
     hub: &Hub,
     dialer: &Dialer,
     session: &Session,
@@ -144,11 +144,11 @@ async fn carry(
         }
     };
     tokio::join!(
-        relay::carry(up, &shared, hub.stop.stopped(), |_| Ok(())),
-        relay::carry(down, &shared, hub.stop.stopped(), judge),
+        relay::forward(up, &shared, hub.stop.stopped(), |_| Ok(())),
+        relay::forward(down, &shared, hub.stop.stopped(), judge),
     );
     // A side that took no more, and said nothing of it either.
-    let lost = Leaving::Gone("it was given up, for it took no more".to_owned());
+    let lost = Leaving::Gone("it was cancelled, because it accepted no more".to_owned());
     session.over(&Cut::Target(lost)).await;
     session.close();
 }

@@ -54,7 +54,7 @@ pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, announ
     let timeout = passed(elapsed, timeout);
     match (cut, timeout) {
         (Cut::Us(reason), _) => by_us(reason.clone()),
-        (Cut::Unknown(why), _) => broken(format!("it is not known how the call ended: {why}")),
+        (Cut::Unknown(why), _) => broken(format!("the ending of the call is unknown: {why}")),
         // A client whose time is up resets the call, or ends and takes its connection with it; a server may reset it, too.
         (
             Cut::Client(Leaving::Reset(CANCEL) | Leaving::Gone(_)) | Cut::Target(Leaving::Reset(CANCEL)),
@@ -75,7 +75,7 @@ pub(super) fn of(cut: &Cut, elapsed: Duration, timeout: Option<Duration>, announ
             format!("the client closed its connection: {error}"),
         )),
         (Cut::Client(Leaving::Refused), _) => {
-            Ending::Cancelled(Cancelled::new(Party::Client, "the client said goodbye"))
+            Ending::Cancelled(Cancelled::new(Party::Client, "the client sent a GOAWAY"))
         }
         (Cut::Target(Leaving::Reset(reset)), _) => reset_by_server(*reset),
         (Cut::Target(Leaving::Gone(error)), _) => lost(format!("the connection was lost: {error}"), announced),

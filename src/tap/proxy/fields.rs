@@ -50,13 +50,13 @@ const ESSENTIAL: [&[u8]; 10] = [
 pub(super) enum BlockError {
     #[error("header blocks cannot be read: {0}")]
     Hpack(#[from] HpackError),
-    #[error("the frames of a header block do not follow one another")]
+    #[error("the frames of a header block are not contiguous")]
     Order,
     #[error("a header field is larger than {MAX_BLOCK_BYTES} bytes")]
     TooLarge,
     #[error("header blocks can no longer be read")]
     Before,
-    #[error("a header block that is addressed anew is larger than {MAX_WRITTEN_BYTES} bytes")]
+    #[error("a header block with the new address is larger than {MAX_WRITTEN_BYTES} bytes")]
     TooLargeToWrite,
 }
 

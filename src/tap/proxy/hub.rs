@@ -49,6 +49,8 @@ pub struct ProxyOutcome {
     pub endings: Vec<CallEnd>,
     /// Messages that could not be recorded; each is a gap in the capture.
     pub lost: u64,
+    /// Size of the largest message that was too large to record, in bytes; 0 when there was none.
+    pub largest_refused_bytes: u64,
     /// Requests that were forwarded and not recorded, because they are not gRPC.
     pub not_grpc: u64,
     /// Calls that were forwarded and not recorded, because the filter excludes their methods.
@@ -122,8 +124,8 @@ impl Hub {
         outcome.not_grpc += 1;
         if outcome.not_grpc == 1 {
             drop(outcome);
-            tracing::warn!("`{what}` is no gRPC call: such requests are forwarded, and not recorded");
-            self.note(format!("`{what}` was no gRPC call; such requests are not recorded"));
+            tracing::warn!("`{what}` is not a gRPC call: such requests are forwarded, and not recorded");
+            self.note(format!("`{what}` was not a gRPC call; such requests are not recorded"));
         }
     }
 
@@ -178,6 +180,12 @@ impl Hub {
         }
     }
 
+    /// Notes a message of `size` bytes that was too large to record.
+    pub(super) fn too_large(&self, size: u64) {
+        let mut outcome = self.outcome();
+        outcome.largest_refused_bytes = outcome.largest_refused_bytes.max(size);
+    }
+
     /// Notes that the recorder refused an event. What has ended well is no failure; all else is said once, and loudly.
     pub(super) fn refused(&self, why: Refused) {
         let fails = matches!(why, Refused::SinkFailed | Refused::Overflow);
@@ -190,8 +198,8 @@ impl Hub {
     pub(super) fn unreachable(&self, error: &str) {
         let mut last = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_deref() != Some(error) {
-            tracing::warn!("a client was turned away: {error}");
-            self.note(format!("a client was turned away: {error}"));
+            tracing::warn!("a client was refused: {error}");
+            self.note(format!("a client was refused: {error}"));
             *last = Some(error.to_owned());
         }
     }

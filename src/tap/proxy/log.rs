@@ -106,6 +106,11 @@ impl Log {
         self.keep(self.recorder.gap(gap));
     }
 
+    /// Notes a message of `size` bytes that was too large to record.
+    pub(super) fn too_large(&self, size: u64) {
+        self.hub.too_large(size);
+    }
+
     /// Adds a note with the number of metadata fields that are not recorded.
     pub(super) fn left_out(&self, fields: u64) {
         if fields > 0 {

@@ -198,7 +198,7 @@ pub(super) async fn listen(session: &Session, bytes: Bytes) {
 }
 
 /// Forwards one direction until it ends. `opened` looks at the first bytes before they go.
-pub(super) async fn carry<R, W>(
+pub(super) async fn forward<R, W>(
     flow: Flow<R, W>,
     shared: &Shared<'_>,
     stop: impl Future<Output = String>,
@@ -351,6 +351,6 @@ where
         writer.flush().await
     };
     if !matches!(timeout(LAST_FRAME, rest).await, Ok(Ok(()))) {
-        tracing::debug!("a side could not be told that its calls end");
+        tracing::debug!("the calls of a connection could not be reset");
     }
 }

@@ -72,7 +72,7 @@ impl Call {
         self.log.gap(Gap {
             direction: Direction::Received,
             messages: 1,
-            reason: format!("messages may have followed, nobody knows how many; they were passed on unread: {why}"),
+            reason: format!("an unknown number of messages may have followed; they were passed on unread: {why}"),
         });
     }
 
@@ -354,7 +354,7 @@ impl Session {
         };
         let number = self.connection;
         self.hub.lost_connection(format!(
-            "connection {number} is passed on, and calls that begin on it from here on are not recorded: of {whose}, {why}"
+            "connection {number} is passed on, but calls that begin on it from now on are not recorded: {whose}: {why}"
         ));
         if from == Direction::Received {
             self.give_up(why).await;

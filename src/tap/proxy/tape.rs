@@ -95,6 +95,9 @@ impl Tape {
             // What follows it cannot be told apart any more.
             WireError::Flag { .. } => "; it was passed on, and nothing after it in this direction is recorded",
         };
+        if let WireError::TooLarge { size, .. } = error {
+            log.too_large(*size);
+        }
         if !std::mem::replace(&mut self.warned, true) {
             tracing::warn!("call {}, {}: {error}{more}", log.recorder.id(), self.side_name());
         }

@@ -8,7 +8,7 @@ use crate::tap::tls::{TlsError, remedy::TlsAdvice};
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
     /// The server's address is invalid.
-    #[error("`{url}` is no server address: {problem}; write it like https://host/focus-server/")]
+    #[error("`{url}` is not a server address: {problem}; write it like https://host/focus-server/")]
     Url {
         /// The given address.
         url: String,
@@ -52,7 +52,7 @@ pub enum RestError {
         remedy: RestAdvice,
     },
     /// The request was sent, or may have been, and no complete response came.
-    #[error("{method} {url} was sent and no whole answer came: {reason}; {remedy}")]
+    #[error("{method} {url} was sent, but no complete answer came: {reason}; {remedy}")]
     NoAnswer {
         /// GET or POST.
         method: String,
@@ -82,7 +82,7 @@ pub enum RestError {
         reason: String,
     },
     /// The route exists neither under the address nor under the usual prefix.
-    #[error("neither {first} nor {second} is there (404); is this a Focus Server, and its path prefix right?")]
+    #[error("neither {first} nor {second} exists (404); is this a Focus Server, and its path prefix right?")]
     NoRoute {
         /// The URL that was tried first.
         first: String,
@@ -90,7 +90,7 @@ pub enum RestError {
         second: String,
     },
     /// The server redirects; requests that create jobs do not follow.
-    #[error("{url} answered {status} and sends to `{location}`; give that server's address instead")]
+    #[error("{url} answered {status} and redirects to `{location}`; give that server's address instead")]
     Redirected {
         /// URL of the request.
         url: String,
@@ -100,7 +100,7 @@ pub enum RestError {
         location: String,
     },
     /// The body of a success is not a JSON object.
-    #[error("{url} answered {status} with a body that is no JSON object: {body}; is this a Focus Server?")]
+    #[error("{url} answered {status} with a body that is not a JSON object: {body}; is this a Focus Server?")]
     NotJson {
         /// URL of the request.
         url: String,
@@ -127,7 +127,7 @@ impl fmt::Display for RestAdvice {
         f.write_str(match self {
             Self::DialPlaintext => "dial the job there in plain text, and give the server's REST address here",
             Self::Dial => "dial the job there, and give the server's REST address here",
-            Self::WriteHttps => "write https:// in place of http://",
+            Self::WriteHttps => "write https:// instead of http://",
         })
     }
 }
@@ -135,9 +135,9 @@ impl fmt::Display for RestAdvice {
 fn remedy(status: u16, reason: &str) -> &'static str {
     match status {
         // As Go, nginx and others say it.
-        400 if reason.contains("HTTPS") => "; write https:// in place of http://",
+        400 if reason.contains("HTTPS") => "; write https:// instead of http://",
         413 => "; the job description is too large for the server",
-        401 => "; the server wants credentials",
+        401 => "; the server requires credentials",
         403 => "; these credentials may not do this",
         404 => "; check the time range and the ids",
         400 | 422 => "; correct the job description",

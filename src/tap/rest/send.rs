@@ -118,7 +118,7 @@ async fn read(mut response: Response, method: &Method, url: String) -> Result<An
 
 fn no_answer(error: &reqwest::Error, method: &Method, url: String) -> RestError {
     let reason = if error.is_timeout() {
-        "the limit for an answer ran out".to_owned()
+        "the time limit for an answer was reached".to_owned()
     } else {
         error.source().map_or_else(|| error.to_string(), chain)
     };

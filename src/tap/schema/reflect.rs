@@ -41,7 +41,7 @@ pub(crate) enum ReflectError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The server does not implement reflection.
-    #[error("the server offers no reflection")]
+    #[error("the server does not offer reflection")]
     Unimplemented,
     /// The server refused the request.
     #[error("the server's reflection answered {code}: {message}")]
@@ -52,7 +52,7 @@ pub(crate) enum ReflectError {
         message: String,
     },
     /// The response is not usable.
-    #[error("the server's reflection tells a schema that cannot be used: {0}")]
+    #[error("the server's reflection returned a schema that cannot be used: {0}")]
     Useless(String),
     /// The time limit was reached.
     #[error("the server's reflection did not answer within {0:?}")]
@@ -112,7 +112,7 @@ async fn fetch(connection: &Connection, method: &'static str) -> Result<Vec<u8>,
         {
             return Err(error);
         }
-        tracing::warn!("the server's reflection does not tell the files of {names}; the schema lacks them");
+        tracing::warn!("the server's reflection does not return the files of {names}; the schema lacks them");
     }
     while let Some(missing) = files.missing() {
         let answer = ask(connection, method, MessageRequest::FileByFilename(missing.clone())).await;

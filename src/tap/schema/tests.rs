@@ -54,7 +54,7 @@ fn what_cannot_be_used_is_refused_with_the_remedy() {
     let lacking = write("a.proto", A.as_bytes());
     let error = load(&[lacking], &[], &[]).unwrap_err().to_string();
     assert!(
-        error.contains("shared/b.proto") && error.contains("folders right that imports"),
+        error.contains("shared/b.proto") && error.contains("folders for imports right"),
         "{error}"
     );
     for content in [&b"no descriptors"[..], b""] {

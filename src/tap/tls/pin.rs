@@ -21,7 +21,9 @@ pub(crate) fn parse_pin(text: &str) -> Result<[u8; 32], NoPin> {
 
 /// The error for a text that is not a SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no SHA-256; give 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them")]
+#[error(
+    "`{0}` is not a SHA-256; give 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them"
+)]
 pub(crate) struct NoPin(pub String);
 
 #[cfg(test)]

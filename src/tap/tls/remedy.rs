@@ -161,16 +161,15 @@ impl fmt::Display for TlsAdvice {
             ),
             Self::ClientCertificateRefused(cert) => write!(
                 f,
-                "it does not accept the client certificate {}: is it valid, made for clients, and signed by an authority \
-                 that the server trusts?",
+                "the server does not accept the client certificate {}: is it valid, made for clients, and signed by an authority that the server trusts?",
                 cert.display()
             ),
             Self::GiveClientCertificate => {
-                f.write_str("it seems to ask for a client certificate it accepts; give one with its key")
+                f.write_str("it seems to require a client certificate; give one with its key")
             }
             Self::CheckSettings => f.write_str("check the server's TLS settings"),
             Self::NewPin => f.write_str(
-                "if its operator says that it was renewed, pin the new certificate; else somebody stands between",
+                "if its operator says that it was renewed, pin the new certificate; otherwise somebody may intercept the connection",
             ),
             Self::Revoked => f.write_str("the certificate was revoked: ask the server's operator"),
             Self::Trust { way, may_give_up } => {
@@ -191,7 +190,7 @@ impl fmt::Display for TrustAdvice {
             Self::NewCertificate => {
                 f.write_str("the server needs a new certificate; or is this machine's clock wrong?")
             }
-            Self::CheckClock => f.write_str("is this machine's clock right? The certificate is for later"),
+            Self::CheckClock => f.write_str("is this machine's clock right? The certificate is not valid yet"),
             Self::OtherAuthority(cacert) => write!(
                 f,
                 "{} holds another authority than the one that signed it: name that one's file",
@@ -201,7 +200,10 @@ impl fmt::Display for TrustAdvice {
             Self::OtherCertificate => f.write_str("the server needs another certificate"),
             Self::NameCertificate => f.write_str("name the file of the certificate itself"),
             Self::OtherName(name) => {
-                write!(f, "verify it by a name that it has, {name}, or dial the server by that")
+                write!(
+                    f,
+                    "verify it against a name that it has, {name}, or dial the server by that name"
+                )
             }
             Self::NameInUrl(name) => {
                 write!(

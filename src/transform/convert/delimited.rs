@@ -157,7 +157,7 @@ pub enum DelimitedErrorKind {
         there: u64,
     },
     /// The length does not fit 64 bits.
-    #[error("no message length stands here; is this a file of length-delimited messages?")]
+    #[error("there is no valid message length here; is this a file of length-delimited messages?")]
     NoLength,
     /// The announced length is beyond [`MAX_MESSAGE_BYTES`].
     #[error(

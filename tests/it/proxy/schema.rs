@@ -80,7 +80,7 @@ fn a_schema_that_must_be_there_and_is_not_ends_the_proxy_before_it_listens() {
     let args = ["proxy", "-t", &target, "--plaintext", "-o", &out];
     run(&[&args[..], &["--reflect"]].concat())
         .expect(4)
-        .says(&["no reflection", "--proto"]);
+        .says(&["does not offer reflection", "--proto"]);
     let missing = dir.file("missing.proto");
     run(&[&args[..], &["--proto", &missing]].concat()).expect(2);
     assert_eq!(dir.names(), [""; 0]);

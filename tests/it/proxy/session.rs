@@ -119,7 +119,7 @@ fn what_is_no_grpc_is_forwarded_and_not_recorded() {
     other.headers[1].1 = "application/json".to_owned();
     let seen = runtime().block_on(async { Client::connect(proxy.addr()).await.call(&other, || ()).await });
     assert_eq!((seen.end, split(&seen.body).len()), (End::Closed, 1));
-    let report = proxy.stop().expect(0).says(&["no gRPC call"]).json();
+    let report = proxy.stop().expect(0).says(&["not a gRPC call"]).json();
     assert_eq!((&report["calls"], &report["not_grpc"]), (&json!(0), &json!(1)));
 }
 

@@ -133,7 +133,7 @@ fn a_client_pins_the_certificate_made_here_and_needs_its_own_where_one_is_asked_
         &["--pin-sha256", &wrong, "--cert", &cert, "--key", &key],
     )
     .expect(4);
-    proxy.stop().expect(0).says(&["made.pem", "turned away"]);
+    proxy.stop().expect(0).says(&["made.pem", "was refused"]);
 }
 
 #[test]

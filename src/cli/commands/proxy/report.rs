@@ -76,7 +76,7 @@ struct CallEnding<'a> {
     ending: EndingJson<'a>,
 }
 
-pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) -> Done {
+pub(super) fn report(args: &ProxyArgs, session: &Session, verbosity: output::Verbosity) -> Done {
     let (outcome, mut errors) = judge(args, session);
     let (written, held) = (session.written.as_ref().ok(), kept::stored(&session.written));
     let totals = &session.totals;
@@ -136,7 +136,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, talk: output::Talk) ->
     for error in &report.errors {
         output::say(format!("capture: {error}"));
     }
-    if talk.is_quiet() && args.format.format == Format::Text {
+    if verbosity.is_quiet() && args.format.format == Format::Text {
         return Ok(outcome);
     }
     output::print(args.format.format, &report, text)?;
@@ -179,8 +179,12 @@ fn judge(args: &ProxyArgs, session: &Session) -> (Outcome, Vec<String>) {
     let mut lacking = lacks(&session.outcome);
     let lost = session.totals.gaps;
     if lost > 0 {
+        let flag = match session.outcome.largest_refused_bytes {
+            0 => String::new(),
+            size => format!("; --max-msg-sz {size} accepts the largest"),
+        };
         let text = format!(
-            "{} could not be recorded; `capture cat` shows each gap with its reason",
+            "{} could not be recorded; `capture cat` shows each gap with its reason{flag}",
             output::counted(lost, "message")
         );
         lacking.insert(0, text);

@@ -35,6 +35,7 @@ use crate::cli::{
         signals::{self, Usr1},
     },
     flags::{Format, record::RecordArgs},
+    remedies::of_write,
 };
 
 mod list;
@@ -82,7 +83,7 @@ enum CameTo {
     },
 }
 
-pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk, secrets: &Secrets) -> Done {
+pub(super) async fn run(args: &RecordArgs, file: &Path, verbosity: output::Verbosity, secrets: &Secrets) -> Done {
     let items = list::read(file, args)?;
     let stop = Stop::new();
     let place = args.output.clone();
@@ -90,7 +91,7 @@ pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk, secr
     signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
     let (handles, done) = (Handles::default(), Arc::<AtomicUsize>::default());
     let (all, counter) = (items.len(), Arc::clone(&done));
-    let line = Line::over(handles.clone(), talk, move || {
+    let line = Line::over(handles.clone(), verbosity, move || {
         format!("{} of {all} jobs done, ", counter.load(Ordering::Relaxed))
     });
     let watch = Watch { handles, done };
@@ -100,7 +101,7 @@ pub(super) async fn run(args: &RecordArgs, file: &Path, talk: output::Talk, secr
         apart(args, items, &place, stop, watch, secrets).await?
     };
     line.stop();
-    if !(talk.is_quiet() && args.format.format == Format::Text) {
+    if !(verbosity.is_quiet() && args.format.format == Format::Text) {
         output::print(args.format.format, &report, text)?;
     }
     Ok(outcome)
@@ -133,7 +134,7 @@ async fn apart(
     secrets: &Secrets,
 ) -> Result<(Jobs, Outcome), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| {
-        let remedy = crate::file::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        let remedy = of_write(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
         format!("could not create the folder {}: {error}{remedy}", folder.display())
     })?;
     let session = Arc::new(Session::start(args, items.len(), secrets)?);

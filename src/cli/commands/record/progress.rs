@@ -12,7 +12,7 @@ use crate::{
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 
-use crate::cli::commands::output::{self, Talk};
+use crate::cli::commands::output::{self, Verbosity};
 
 /// Interval at which the line is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -58,7 +58,7 @@ pub(crate) struct Line {
 
 impl Line {
     /// Shows one recording, on a terminal only.
-    pub(crate) fn start(recorder: RecordingHandle, talk: Talk) -> Self {
+    pub(crate) fn start(recorder: RecordingHandle, verbosity: Verbosity) -> Self {
         let recorders = Handles::default();
         recorders.add(recorder);
         let mut line = Self {
@@ -66,7 +66,7 @@ impl Line {
             bar: None,
             redraw: None,
         };
-        if talk.is_interactive() {
+        if verbosity.is_interactive() {
             line.draw(String::new);
         }
         line
@@ -74,15 +74,15 @@ impl Line {
 
     /// Shows many recordings, with `prefix` before the figures: on a terminal in a line, elsewhere as a remark now and
     /// then.
-    pub(crate) fn over(recorders: Handles, talk: Talk, prefix: impl Fn() -> String + Send + 'static) -> Self {
+    pub(crate) fn over(recorders: Handles, verbosity: Verbosity, prefix: impl Fn() -> String + Send + 'static) -> Self {
         let mut line = Self {
             recorders,
             bar: None,
             redraw: None,
         };
-        if talk.is_interactive() {
+        if verbosity.is_interactive() {
             line.draw(prefix);
-        } else if !talk.is_quiet() {
+        } else if !verbosity.is_quiet() {
             line.redraw = Some(repeat(line.recorders.clone(), REMARK, move |text| {
                 output::say(format!("capture: {}{text}", prefix()));
             }));

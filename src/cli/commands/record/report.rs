@@ -17,6 +17,7 @@ use super::{Done, Outcome, RecordedJob, output};
 use crate::cli::{
     commands::{kept, redact, series},
     flags::{Format, record::RecordArgs},
+    remedies::told,
 };
 
 /// The result of a recording.
@@ -129,12 +130,12 @@ pub(super) fn build(args: &RecordArgs, recording: RecordedJob) -> (Outcome, Repo
     (outcome, report)
 }
 
-pub(super) fn report(args: &RecordArgs, recording: RecordedJob, talk: output::Talk) -> Done {
+pub(super) fn report(args: &RecordArgs, recording: RecordedJob, verbosity: output::Verbosity) -> Done {
     let (outcome, report) = build(args, recording);
     for error in &report.errors {
         output::say(format!("capture: {error}"));
     }
-    if talk.is_quiet() && args.format.format == Format::Text {
+    if verbosity.is_quiet() && args.format.format == Format::Text {
         return Ok(outcome);
     }
     output::print_verdict(args.format.format, &report, text)?;
@@ -250,7 +251,7 @@ fn judge(args: &RecordArgs, recording: &RecordedJob) -> (Outcome, Vec<String>) {
 
 fn judge_call(args: &RecordArgs, call: &CallOutcome) -> (Outcome, Option<String>) {
     if let Some(fault) = &call.fault {
-        return (Outcome::Failed, Some(fault.to_string()));
+        return (Outcome::Failed, Some(told(fault)));
     }
     if call.is_idle_close() {
         return (Outcome::Ok, None);
@@ -301,7 +302,7 @@ fn status_hint(args: &RecordArgs, status: &Status, how: &str) -> String {
         UNIMPLEMENTED if !is_job => "; is --method spelt as in the schema of the server?",
         UNIMPLEMENTED => match args.job.dialect {
             Dialect::DataStream => "; if this is a production server, it speaks --dialect pandadatastream",
-            Dialect::PandaDataStream => "; if this is no production server, it speaks --dialect datastream",
+            Dialect::PandaDataStream => "; if this is not a production server, it speaks --dialect datastream",
         },
         UNAUTHENTICATED | PERMISSION_DENIED if credentials => "; it does not accept the credentials that -H gave",
         UNAUTHENTICATED => "; give credentials with -H 'authorization: …'",
@@ -360,11 +361,11 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("  call {}: {frames}, {}{idle}\n", call.call, call.ended));
     }
     if report.hurried_chunks > 0 {
-        let hurried = output::counted(report.hurried_chunks, "chunk");
+        let cheaper = output::counted(report.hurried_chunks, "chunk");
         let codecs = report.codecs.iter().map(|(name, chunks)| format!("{chunks} {name}"));
         let codecs = codecs.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
-            "  the stream was faster than the codec: {hurried} used a cheaper one ({codecs})\n"
+            "  the stream was faster than the codec: {cheaper} used a cheaper one ({codecs})\n"
         ));
     }
     text.push_str(&output::waited(report.held_ns));

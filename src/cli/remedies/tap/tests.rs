@@ -234,7 +234,7 @@ fn other_errors_are_told_with_the_flags_and_commands_that_help() {
                 asked: 2,
                 said: "not yet".to_owned(),
             }),
-            "(2 questions): not yet; wait longer with --connect-timeout",
+            "(2 health checks): not yet; wait longer with --connect-timeout",
         ),
         (
             shown(ProxyError::Listen {
@@ -270,7 +270,7 @@ fn other_errors_are_told_with_the_flags_and_commands_that_help() {
             shown(ReplayError::NoCall {
                 capture: "a.gcap".to_owned(),
             }),
-            "look into it with `capture info`, and record again with `capture record`",
+            "`capture info` shows its content; record again with `capture record`",
         ),
     ] {
         assert!(error.contains(says), "{error}");

@@ -244,10 +244,10 @@ async fn pages_of_other_sites_may_not_speak_to_it() {
         )
         .await;
         assert_eq!(status, 403, "{path}");
-        assert!(text.contains("http://evil.example may not speak"), "{text}");
+        assert!(text.contains("http://evil.example may not use"), "{text}");
         let (status, text) = asked_as(&server, method.clone(), path, REQUEST, &[("host", "evil.example")]).await;
         assert_eq!(status, 403, "{path}");
-        assert!(text.contains("does not go by the name evil.example"), "{text}");
+        assert!(text.contains("does not accept the name evil.example"), "{text}");
         let (status, _) = asked_as(
             &server,
             method,

@@ -59,7 +59,7 @@ pub enum BinlogError {
         source: io::Error,
     },
     /// The bytes are not an entry of a binary log.
-    #[error("entry {entry} is no entry of a gRPC binary log: {problem}")]
+    #[error("entry {entry} is not an entry of a gRPC binary log: {problem}")]
     NoEntry {
         /// Number of the entry, counted from 1.
         entry: u64,
@@ -327,7 +327,7 @@ pub(super) fn kind(entry: GrpcLogEntry, answered: bool) -> Result<Option<EventKi
         }
         (EventType::Cancel, _) => EventKind::End(Ending::Cancelled(Cancelled::new(
             Party::Client,
-            "cancelled, says the binary log",
+            "cancelled, according to the binary log",
         ))),
         (EventType::Unknown, _) => return Ok(None),
         _ => return Err("its payload is not that of its type"),

@@ -273,7 +273,7 @@ fn a_log_that_is_cut_or_no_log_says_where() {
         assert_eq!(read, whole[..entries], "{cut}");
     }
     let junk = BinlogReader::new(Cursor::new(vec![0, 0, 0, 2, 0xff, 0xff]), Framing::Fixed);
-    assert!(junk.unwrap_err().to_string().contains("entry 1 is no entry"));
+    assert!(junk.unwrap_err().to_string().contains("entry 1 is not an entry"));
     let huge = BinlogReader::new(Cursor::new(vec![0xff; 64]), Framing::Fixed);
     assert!(huge.unwrap_err().to_string().contains("announced"));
 }

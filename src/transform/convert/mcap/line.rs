@@ -41,22 +41,22 @@ pub(super) enum Said {
     CaptureStart {
         layout: u32,
         anchor_unix_ns: u64,
-        attributes: GoldenPairs,
+        attributes: Entries,
     },
     CallStart {
         method: String,
         authority: String,
         peer: String,
-        metadata: GoldenPairs,
+        metadata: Entries,
         #[serde(default)]
         connection: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         certificate_sha256: Option<Digest>,
-        #[serde(default, skip_serializing_if = "GoldenPairs::is_empty")]
-        attributes: GoldenPairs,
+        #[serde(default, skip_serializing_if = "Entries::is_empty")]
+        attributes: Entries,
     },
     Headers {
-        metadata: GoldenPairs,
+        metadata: Entries,
     },
     /// Details of the next message of the call and direction.
     Message {
@@ -94,7 +94,7 @@ pub(super) enum End {
         code: u32,
         message: String,
         trailers_only: bool,
-        trailers: GoldenPairs,
+        trailers: Entries,
     },
     Cancelled {
         by: Party,
@@ -130,7 +130,7 @@ pub(super) struct Announced {
 
 /// Names and values in their order.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct GoldenPairs(pub(super) Vec<(String, Text)>);
+pub(super) struct Entries(pub(super) Vec<(String, Text)>);
 
 /// A value: text, or `{"base64": …}` where it is none.
 #[derive(Debug, Serialize, Deserialize)]
@@ -165,7 +165,7 @@ impl TryFrom<String> for Base64 {
     }
 }
 
-impl GoldenPairs {
+impl Entries {
     pub(super) fn of(pairs: &[(String, Vec<u8>)]) -> Self {
         let pair = |(name, value): &(String, Vec<u8>)| {
             let value = match std::str::from_utf8(value) {
@@ -213,13 +213,13 @@ impl Said {
                 method: method.clone(),
                 authority: authority.clone(),
                 peer: peer.clone(),
-                metadata: GoldenPairs::of(&metadata.0),
+                metadata: Entries::of(&metadata.0),
                 connection: *connection,
                 certificate_sha256: certificate_sha256.map(Digest),
-                attributes: GoldenPairs::of(attributes),
+                attributes: Entries::of(attributes),
             },
             EventKind::Headers(Headers { metadata }) => Self::Headers {
-                metadata: GoldenPairs::of(&metadata.0),
+                metadata: Entries::of(&metadata.0),
             },
             EventKind::Message(_) => return None,
             EventKind::HalfClose => Self::HalfClose,
@@ -292,7 +292,7 @@ impl End {
                 code: *code,
                 message: message.clone(),
                 trailers_only: *trailers_only,
-                trailers: GoldenPairs::of(&trailers.0),
+                trailers: Entries::of(&trailers.0),
             },
             Ending::Cancelled(Cancelled { by, code, reason, cut }) => Self::Cancelled {
                 by: *by,

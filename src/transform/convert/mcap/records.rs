@@ -42,7 +42,7 @@ pub enum McapReadError {
     },
     /// A message of the channel of events has an unknown layout.
     #[error(
-        "could not read the MCAP file beyond message {messages}: the channel {EVENTS_TOPIC} says what this build does not know: {problem}"
+        "could not read the MCAP file beyond message {messages}: the channel {EVENTS_TOPIC} has content that this build does not know: {problem}"
     )]
     Line {
         /// Number of whole messages before it.

@@ -10,7 +10,7 @@ use mcap::{WriteOptions, Writer, records::MessageHeader, records::Metadata as Re
 
 use super::{
     DIRECTION, EVENTS_TOPIC, HEADER_RECORD,
-    line::{Base64, GoldenPairs, LAYOUT, Line, Said},
+    line::{Base64, Entries, LAYOUT, Line, Said},
 };
 use crate::{
     file::{Attribute, Header},
@@ -114,7 +114,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             said: Said::CaptureStart {
                 layout: LAYOUT,
                 anchor_unix_ns: header.anchor_unix_ns,
-                attributes: GoldenPairs::of(&header.attributes),
+                attributes: Entries::of(&header.attributes),
             },
         })?;
         Ok(writer)

@@ -16,15 +16,18 @@ import os
 import pathlib
 import platform
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON_RECORDER = ROOT / "benches" / "recorder.py"
 MB = 1e6
+MB_INT = 1_000_000
 
 
 class Run:
@@ -34,8 +37,6 @@ class Run:
         began = time.monotonic()
         process = subprocess.Popen([str(arg) for arg in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, err = [], []
-        import threading
-
         reader = threading.Thread(target=lambda: err.append(process.stderr.read()))
         reader.start()
         out = process.stdout.read()
@@ -149,6 +150,136 @@ def streams(table, args, folder, recording):
             print(f"  codecs {last.json.get('codecs')}, {last.json.get('hurried_chunks')} hurried", flush=True)
 
 
+class Throttle:
+    """The reader of a pipe that takes so many bytes a second, as a slow disk would."""
+
+    def __init__(self, pipe, rate):
+        self.bytes = 0
+        self.thread = threading.Thread(target=self.read, args=(pipe, rate))
+        self.thread.start()
+
+    def read(self, pipe, rate):
+        began = time.monotonic()
+        while part := os.read(pipe, 1 << 20):
+            self.bytes += len(part)
+            ahead = self.bytes / rate - (time.monotonic() - began)
+            if ahead > 0:
+                time.sleep(ahead)
+
+
+def slow(table, args, folder, recording):
+    """A sink that takes 100, 200, 400 MB/s: the better the compression, the faster the stream."""
+    for rate, least in ((100, 1.35), (200, 1.35), (400, 1.2)):
+        with Server(args.peers, recording, 1_000_000, rate * MB_INT * (5 if args.quick else 20)) as server:
+            command = [args.binary, "record", "--target", server.addr, "--plaintext", "--job-id", "job", "--no-health-check", "-o", "-", "--format", "json"]
+            began = time.monotonic()
+            process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            throttle = Throttle(process.stdout.fileno(), rate * MB_INT)
+            err = process.stderr.read().decode(errors="replace")
+            throttle.thread.join()
+            code = process.wait()
+            seconds = time.monotonic() - began
+            if code != 0:
+                sys.exit(f"a recording to a slow sink failed with exit code {code}: {err[-2000:]}")
+            report = json.loads(err.strip().splitlines()[-1])
+            speed = report["message_bytes"] / MB / seconds
+            codecs = report["codecs"]
+            stored = codecs.get("stored", 0) / max(sum(codecs.values()), 1)
+            ratio = speed / rate
+            lost = report["gaps"]
+            table.add(f"record to a sink of {rate} MB/s: messages, against its rate", f"{speed:,.0f} MB/s", f"{stored:.0%} of the chunks stored, {lost} lost", f"{ratio:.2f}", f"≥ {least}", ratio >= least and lost == 0 and stored <= 0.1)
+
+
+class Proxy:
+    """`capture proxy`, or nginx with the same work without a recording, until the block ends."""
+
+    def __init__(self, args, folder, target, nginx=None):
+        if nginx:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            kinds = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+            config = folder / "nginx.conf"
+            config.write_text(
+                f"daemon off; master_process off; error_log {folder}/nginx.log; pid {folder}/nginx.pid; events {{ worker_connections 1024; }}"
+                f" http {{ access_log off; {kinds} upstream target {{ server {target}; keepalive 64; keepalive_requests 100000000; }}"
+                f" server {{ listen 127.0.0.1:{port} http2; keepalive_requests 100000000; client_max_body_size 0;"
+                f" location / {{ grpc_pass grpc://target; }} }} }}"
+            )
+            self.process = subprocess.Popen([nginx, "-c", str(config)], stderr=subprocess.DEVNULL)
+            self.addr = f"127.0.0.1:{port}"
+            for _ in range(200):
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+        else:
+            command = [args.binary, "proxy", "-l", "127.0.0.1:0", "-t", target, "--plaintext", "-o", folder / "proxy.gcap", "--force", "-q"]
+            self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE)
+            self.addr = json.loads(self.process.stdout.readline())["grpc"].rpartition("/")[2]
+
+    def cpu(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_mb(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1000
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def small_calls(table, args, folder, recording):
+    """Unary calls of 100 bytes, 50 at a time: what one costs in the proxy."""
+    calls = 20_000 if args.quick else 100_000
+    server = subprocess.Popen([args.peers, "unary-serve"], stdout=subprocess.PIPE)
+    try:
+        target = json.loads(server.stdout.readline())["grpc"]
+        nginx = shutil.which("nginx")
+        costs, rates = {}, {}
+        for name in ["direct", "capture"] + (["nginx"] if nginx else []):
+            if name == "direct":
+                rates[name] = Run([args.peers, "unary", target, calls, 50]).must().json["calls_per_second"]
+                continue
+            with Proxy(args, folder, target, nginx if name == "nginx" else None) as proxy:
+                Run([args.peers, "unary", proxy.addr, 2_000, 50]).must()
+                before = proxy.cpu()
+                rates[name] = Run([args.peers, "unary", proxy.addr, calls, 50]).must().json["calls_per_second"]
+                costs[name] = (proxy.cpu() - before) / calls * 1e6
+        peer = f"{costs['nginx']:.1f} µs nginx, which records nothing" if nginx else ""
+        ratio = f"{costs['capture'] / costs['nginx']:.2f}" if nginx else ""
+        table.at_most("CPU of the proxy for a recorded unary call", costs["capture"], 40, "µs", peer, ratio)
+        peer = f"{rates['direct']:,.0f}/s direct" + (f", {rates['nginx']:,.0f}/s nginx" if nginx else "")
+        table.add("unary calls through the proxy, 50 at a time", f"{rates['capture']:,.0f}/s", peer, f"{rates['capture'] / rates['direct']:.2f}", None, True)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def large_messages(table, args, folder, recording):
+    """Messages of 15 MB through the proxy, in one call and in four at once."""
+    with Server(args.peers, recording, 15_000_000, (600 if args.quick else 1500) * MB_INT) as server:
+        for calls in (1, 4):
+            speeds = {"direct": [], "capture": []}
+            peak = 0
+            for _ in range(args.rounds):
+                done = Run([args.peers, "drop", server.addr, calls]).must()
+                speeds["direct"].append(done.json["bytes"] / MB / done.json["seconds"])
+                with Proxy(args, folder, server.addr) as proxy:
+                    done = Run([args.peers, "drop", proxy.addr, calls]).must()
+                    speeds["capture"].append(done.json["bytes"] / MB / done.json["seconds"])
+                    peak = max(peak, proxy.peak_mb())
+            middle = {name: statistics.median(values) for name, values in speeds.items()}
+            at_once = "one call" if calls == 1 else f"{calls} calls at once"
+            table.ratio(f"15 MB messages through the proxy, {at_once}, against direct", middle["capture"], middle["direct"], 0.5)
+            table.at_most(f"peak memory of the proxy with 15 MB messages, {at_once}", peak, 250, "MB")
+
+
 def live(table, args, folder, recording):
     """A paced stream of 800 MB/s: what of it is recorded, and whether it came as fast as a bare client gets it."""
     seconds = 2 if args.quick else 8
@@ -213,9 +344,19 @@ def large(table, args, folder, recording):
     label = f"{made['stored'] / 1e9:.1f} GB capture"
     seek = Run([args.peers, "seek", path]).must().json
     table.at_most(f"open and seek in a {label}, warm, median", seek["median_ms"], 10, "ms", f"worst {seek['worst_ms']:.1f}, first {seek['first_ms']:.1f} ms")
-    for command in (["validate", path, "--format", "json"], ["verify", path, "--format", "json"]):
-        done = Run([args.binary, *command])
-        table.at_most(f"peak memory of `{command[0]}` on a {label}", done.peak_mb, 100, "MB")
+    costs = {}
+    # Speed per core: bytes of messages by seconds of CPU, whatever the number of threads.
+    for command, least in (("verify", None), ("validate", None), ("stats", 500), ("snapshot", None), ("report", 300)):
+        out = folder / "large.html"
+        options = {"snapshot": [], "report": ["-o", out, "--force"]}.get(command, ["--format", "json"])
+        done = Run([args.binary, command, path, *options])
+        speed = made["bytes"] / MB / done.cpu
+        costs[command] = done.cpu
+        floor, fits = (f"≥ {least} MB/s", speed >= least) if least else (None, True)
+        table.add(f"`{command}` of a {label}: MB of messages per second of CPU", f"{speed:,.0f} MB/s", f"{done.seconds:.2f} s on the clock", "", floor, fits)
+        table.at_most(f"peak memory of `{command}` on a {label}", done.peak_mb, 100, "MB")
+    ratio = costs["snapshot"] / costs["stats"]
+    table.add("CPU of `snapshot`, against `stats`", f"{costs['snapshot']:.2f} s", f"{costs['stats']:.2f} s", f"{ratio:.2f}", "≤ 1.1", ratio <= 1.1)
     serve = subprocess.Popen([args.binary, "serve", path, "--rate", "max"], stdout=subprocess.PIPE)
     addr = json.loads(serve.stdout.readline())["grpc"]
     Run([args.peers, "drop", addr, 1])
@@ -287,7 +428,10 @@ def main():
     table = Table()
     rows = {
         "streams": lambda folder: streams(table, args, folder, feed),
+        "slow": lambda folder: slow(table, args, folder, feed),
         "live": lambda folder: live(table, args, folder, feed),
+        "small-calls": lambda folder: small_calls(table, args, folder, feed),
+        "large-messages": lambda folder: large_messages(table, args, folder, feed),
         "sizes": lambda folder: sizes(table, args, recordings),
         "first": lambda folder: first_byte(table, args, folder, feed),
         "many": lambda folder: many(table, args, folder, feed),

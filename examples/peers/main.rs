@@ -12,6 +12,8 @@
 //! peers codec RECORDING                    size and speed for one recording, compared with mcap and plain zstd
 //! peers make RECORDING SIZE TOTAL OUT      a capture with TOTAL bytes of messages
 //! peers seek CAPTURE                       opens a capture and seeks to many offsets
+//! peers unary-serve                        answers each unary call with one message of 100 bytes
+//! peers unary ADDR CALLS AT_ONCE           makes unary calls of 100 bytes on one connection
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -29,6 +31,7 @@ mod mcap_tap;
 mod raw;
 mod seek;
 mod serve;
+mod unary;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +43,8 @@ fn main() {
         ["mcap", addr, out, compression] => mcap_tap::run(addr, out, compression),
         ["codec", recording] => codec::run(recording),
         ["make", recording, size, total, out] => seek::make(recording, number(size), number(total), out),
+        ["unary-serve"] => unary::serve(),
+        ["unary", addr, calls, at_once] => unary::call(addr, number(calls), number(at_once)),
         ["seek", capture] => seek::run(capture),
         _ => panic!("see the head of examples/peers/main.rs for the subcommands"),
     }

@@ -150,46 +150,6 @@ def streams(table, args, folder, recording):
             print(f"  codecs {last.json.get('codecs')}, {last.json.get('hurried_chunks')} hurried", flush=True)
 
 
-class Throttle:
-    """The reader of a pipe that takes so many bytes a second, as a slow disk would."""
-
-    def __init__(self, pipe, rate):
-        self.bytes = 0
-        self.thread = threading.Thread(target=self.read, args=(pipe, rate))
-        self.thread.start()
-
-    def read(self, pipe, rate):
-        began = time.monotonic()
-        while part := os.read(pipe, 1 << 20):
-            self.bytes += len(part)
-            ahead = self.bytes / rate - (time.monotonic() - began)
-            if ahead > 0:
-                time.sleep(ahead)
-
-
-def slow(table, args, folder, recording):
-    """A sink that takes 100, 200, 400 MB/s: the better the compression, the faster the stream."""
-    for rate, least in ((100, 1.35), (200, 1.35), (400, 1.2)):
-        with Server(args.peers, recording, 1_000_000, rate * MB_INT * (5 if args.quick else 20)) as server:
-            command = [args.binary, "record", "--target", server.addr, "--plaintext", "--job-id", "job", "--no-health-check", "-o", "-", "--format", "json"]
-            began = time.monotonic()
-            process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            throttle = Throttle(process.stdout.fileno(), rate * MB_INT)
-            err = process.stderr.read().decode(errors="replace")
-            throttle.thread.join()
-            code = process.wait()
-            seconds = time.monotonic() - began
-            if code != 0:
-                sys.exit(f"a recording to a slow sink failed with exit code {code}: {err[-2000:]}")
-            report = json.loads(err.strip().splitlines()[-1])
-            speed = report["message_bytes"] / MB / seconds
-            codecs = report["codecs"]
-            stored = codecs.get("stored", 0) / max(sum(codecs.values()), 1)
-            ratio = speed / rate
-            lost = report["gaps"]
-            table.add(f"record to a sink of {rate} MB/s: messages, against its rate", f"{speed:,.0f} MB/s", f"{stored:.0%} of the chunks stored, {lost} lost", f"{ratio:.2f}", f"≥ {least}", ratio >= least and lost == 0 and stored <= 0.1)
-
-
 class Proxy:
     """`capture proxy`, or nginx with the same work without a recording, until the block ends."""
 
@@ -428,7 +388,6 @@ def main():
     table = Table()
     rows = {
         "streams": lambda folder: streams(table, args, folder, feed),
-        "slow": lambda folder: slow(table, args, folder, feed),
         "live": lambda folder: live(table, args, folder, feed),
         "small-calls": lambda folder: small_calls(table, args, folder, feed),
         "large-messages": lambda folder: large_messages(table, args, folder, feed),

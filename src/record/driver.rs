@@ -27,6 +27,10 @@ const NO_RECORDING: Duration = Duration::from_secs(3600);
 /// A delay of this much beyond the requested wait means that the process was suspended, or that the disk stalled.
 const STOOD_STILL: Duration = Duration::from_millis(500);
 
+/// Time for which events gather when they come in quick succession. Waking the thread for a single event costs its sender
+/// and the thread more than the event does; what a recorder holds meanwhile is small beside its queue.
+const GATHER: Duration = Duration::from_micros(250);
+
 /// Writer threads that are shared by many recordings. Clones are one and the same; the threads end with the last of
 /// them and of the recordings.
 #[derive(Debug, Clone)]
@@ -197,10 +201,20 @@ fn run(messages: &mpsc::Receiver<Message>) {
     let mut entries = BTreeMap::<u64, Entry>::new();
     let mut due = Instant::now() + NO_RECORDING;
     let mut looked = Instant::now();
+    let mut woken = looked;
     loop {
-        let wait = due.saturating_duration_since(Instant::now());
-        let message = messages.recv_timeout(wait);
-        let now = Instant::now();
+        let wait = due.saturating_duration_since(looked);
+        let (message, now) = match messages.try_recv() {
+            Ok(message) => (Ok(message), Instant::now()),
+            Err(_) => {
+                if looked.saturating_duration_since(woken) < GATHER {
+                    thread::sleep(GATHER.min(wait));
+                }
+                let message = messages.recv_timeout(wait);
+                woken = Instant::now();
+                (message, woken)
+            }
+        };
         if now.saturating_duration_since(looked) > wait + STOOD_STILL {
             for entry in entries.values_mut() {
                 entry.lane.resumed();

@@ -108,12 +108,20 @@ impl Hub {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn ended(&self, end: CallEnd) {
+    /// Whether a call that ends so belongs into the list of endings.
+    pub(super) fn lists(&self, ending: &Ending) -> bool {
+        let is_ok = matches!(ending, Ending::Status(status) if status.code == 0);
+        (self.list_ok || !is_ok) && self.outcome().endings.len() < ENDINGS_KEPT
+    }
+
+    /// Counts a recorded call and its lost messages; `end` is added to the list of endings.
+    pub(super) fn ended(&self, lost: u64, end: Option<CallEnd>) {
         let mut outcome = self.outcome();
         outcome.calls += 1;
-        outcome.lost += end.lost;
-        let is_ok = matches!(&end.ending, Ending::Status(status) if status.code == 0);
-        if outcome.endings.len() < ENDINGS_KEPT && (self.list_ok || !is_ok) {
+        outcome.lost += lost;
+        if let Some(end) = end
+            && outcome.endings.len() < ENDINGS_KEPT
+        {
             outcome.endings.push(end);
         }
     }

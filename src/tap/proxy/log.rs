@@ -139,19 +139,22 @@ impl Log {
         if let Some(recorder) = &self.hub.recorder {
             recorder.secrets().ending(&mut ending);
         }
-        let recorded = self.recorder.end(ending.clone());
+        let listed = self.hub.lists(&ending).then(|| ending.clone());
+        let recorded = self.recorder.end(ending);
         self.keep(recorded);
         if let Ok(end_offset_ns) = recorded {
-            self.hub.ended(CallEnd {
+            let lost = self.lost.load(Ordering::Relaxed);
+            let end = listed.map(|ending| CallEnd {
                 call: self.recorder.id(),
                 method: self.method.clone(),
                 ending,
                 messages_sent: self.sent.load(Ordering::Relaxed),
                 messages_received: self.received.load(Ordering::Relaxed),
                 message_bytes: self.bytes.load(Ordering::Relaxed),
-                lost: self.lost.load(Ordering::Relaxed),
+                lost,
                 end_offset_ns,
             });
+            self.hub.ended(lost, end);
         }
     }
 

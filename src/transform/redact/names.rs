@@ -60,54 +60,101 @@ const PARTS: [&str; 10] = [
     "clientsecret",
 ];
 
+/// Names of the fields that nearly every call has. They are no secrets, and need no look at their words.
+const USUAL: [&str; 16] = [
+    "content-type",
+    "user-agent",
+    "te",
+    "grpc-status",
+    "grpc-message",
+    "grpc-timeout",
+    "grpc-encoding",
+    "grpc-accept-encoding",
+    "accept-encoding",
+    "grpc-status-details-bin",
+    "content-length",
+    "date",
+    "server",
+    "host",
+    "traceparent",
+    "x-request-id",
+];
+
 /// True when values under this name count as secrets.
 #[must_use]
 pub(crate) fn is_secret(name: &str) -> bool {
+    if USUAL.contains(&name) {
+        return false;
+    }
     let lower = name.to_ascii_lowercase();
     let (name, lower) = match lower.strip_suffix("-bin") {
         Some(stem) => (name.get(..stem.len()).unwrap_or(name), stem),
         None => (name, lower.as_str()),
     };
-    let words = words(name);
-    let last = words.last().map(String::as_str);
+    let words = Words::new(name);
+    let words: Vec<&str> = words.iter().collect();
     NAMES.contains(&lower)
-        || last.is_some_and(|last| LAST_WORDS.contains(&last))
-        || words.iter().any(|word| WORDS.contains(&word.as_str()))
+        || words.last().is_some_and(|last| LAST_WORDS.contains(last))
+        || words.iter().any(|word| WORDS.contains(word))
         || words
             .windows(2)
             .any(|pair| PAIRS.iter().any(|(one, other)| pair == [*one, *other]))
         || PARTS.iter().any(|part| lower.contains(part))
 }
 
-/// Splits a name into lower-case words: `x-api-key`, `api_key`, `apiKey` and `APIKey` have the same ones.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let characters: Vec<char> = name.chars().collect();
-    for (at, c) in characters.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| characters.get(at));
-        let next = characters.get(at + 1);
-        let begins = c.is_ascii_uppercase()
-            && before.is_some_and(|before| {
-                before.is_ascii_lowercase()
-                    || before.is_ascii_digit()
-                    || before.is_ascii_uppercase() && next.is_some_and(char::is_ascii_lowercase)
-            });
-        if begins || !c.is_ascii_alphanumeric() {
-            words.push(String::new());
+/// The lower-case words of a name: `x-api-key`, `api_key`, `apiKey` and `APIKey` have the same ones.
+struct Words {
+    /// All words, one after the other.
+    letters: String,
+    /// Start of each word; a word can be empty.
+    starts: Vec<usize>,
+}
+
+impl Words {
+    fn new(name: &str) -> Self {
+        let mut letters = String::with_capacity(name.len());
+        let mut starts = vec![0];
+        let mut before: Option<char> = None;
+        let mut characters = name.chars().peekable();
+        while let Some(c) = characters.next() {
+            let next = characters.peek();
+            let begins = c.is_ascii_uppercase()
+                && before.is_some_and(|before| {
+                    before.is_ascii_lowercase()
+                        || before.is_ascii_digit()
+                        || before.is_ascii_uppercase() && next.is_some_and(char::is_ascii_lowercase)
+                });
+            if begins || !c.is_ascii_alphanumeric() {
+                starts.push(letters.len());
+            }
+            if c.is_ascii_alphanumeric() {
+                letters.push(c.to_ascii_lowercase());
+            }
+            before = Some(c);
         }
-        if c.is_ascii_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.push(c.to_ascii_lowercase());
-        }
+        Self { letters, starts }
     }
-    words.retain(|word| !word.is_empty());
-    words
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let ends = self.starts.iter().skip(1).copied().chain([self.letters.len()]);
+        let words = self.starts.iter().zip(ends);
+        words
+            .filter_map(|(start, end)| self.letters.get(*start..end))
+            .filter(|word| !word.is_empty())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usual_names_hold_nothing_that_tells_of_a_secret() {
+        for name in USUAL {
+            // Its upper-case form is not in the list, and has the same words.
+            assert!(!is_secret(&name.to_ascii_uppercase()), "{name}");
+        }
+    }
 
     #[test]
     fn names_are_judged_by_their_words() {

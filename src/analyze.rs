@@ -6,7 +6,8 @@ pub(crate) mod stats;
 pub(crate) mod validate;
 
 pub use diff::{
-    CallDiff, CaptureDiff, DiffOptions, DiffTolerance, Difference, DifferenceKind, MetadataMode, What, diff,
+    CallDiff, CaptureDiff, DiffOptions, DiffTolerance, Difference, DifferenceKind, DifferenceSubject, MetadataMode,
+    diff,
 };
 pub use snapshot::{
     SnapshotOptions, SnapshotPart,

@@ -56,7 +56,7 @@ pub(crate) use recorder_options::FLUSH_INTERVAL;
 pub use recorder_options::{Overflow, RecorderOptions};
 pub use recording::{Recording, ReservedRecording};
 pub use sink::{Sink, SinkError};
-pub(crate) use sync::Meddling;
+pub(crate) use sync::ForeignChange;
 pub use sync::SyncWhen;
 
 use crate::{

@@ -2,7 +2,7 @@
 //!
 //! Calls are aligned by method and request, then by order; rows by row index and start time within a window of
 //! [`WINDOW`] rows, so that memory does not grow with the captures. Messages of other methods are aligned by their bytes.
-//! Times of arrival, and metadata that differs from run to run, are no differences.
+//! Times of arrival, and metadata that differs from run to run, are not differences.
 //!
 //! # JSON
 //!
@@ -39,7 +39,7 @@ use crate::file::{FileError, Reader};
 pub(crate) use map::{Column, DifferenceMap};
 pub(crate) use options::WINDOW;
 pub use options::{DiffOptions, MetadataMode};
-pub use result::{CallDiff, CaptureDiff, DiffTolerance, Difference, DifferenceKind, What};
+pub use result::{CallDiff, CaptureDiff, DiffTolerance, Difference, DifferenceKind, DifferenceSubject};
 pub(crate) use result::{DiffTotals, Extreme};
 
 /// Compares two captures. The readers are read several times, each time from the beginning.

@@ -24,7 +24,7 @@ impl Continues {
     /// Makes a reference to an earlier capture, finished or not, damaged or not; it is not changed.
     ///
     /// # Errors
-    /// When it is no capture, or cannot be read at all.
+    /// When it is not a capture, or cannot be read at all.
     pub fn of(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let anchor_unix_ns = Reader::open(path)?.header().anchor_unix_ns;

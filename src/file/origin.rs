@@ -38,7 +38,7 @@ pub struct SliceOf {
 }
 
 impl Header {
-    /// The origin of this slice; `None` when it is no slice, or when the attribute cannot be read.
+    /// The origin of this slice; `None` when it is not a slice, or when the attribute cannot be read.
     #[must_use]
     pub fn slice(&self) -> Option<SliceOf> {
         let text = self.get(Attribute::SLICE)?;

@@ -14,7 +14,7 @@ use super::{
     format,
     record::{self, ChunkHead},
     scan::{Content, Found, Scanner, Step},
-    walk::known::Known,
+    walk::known::WalkState,
 };
 use crate::model::event::Event;
 
@@ -84,7 +84,7 @@ pub struct Reader<R> {
     /// The digest of the events read so far, when it is to be checked.
     content: Option<ContentDigest>,
     /// The chunks that index blocks must list; unknown after a seek.
-    known: Option<Known>,
+    known: Option<WalkState>,
     /// Byte of the last ancillary part whose schema is in the header.
     schema_to: u64,
 }
@@ -152,7 +152,7 @@ impl<R: Read + Seek> Reader<R> {
             from_offset_ns: 0,
             begins: None,
             content: None,
-            known: Some(Known::default()),
+            known: Some(WalkState::default()),
             schema_to: 0,
         };
         reader.load_schema()?;
@@ -443,7 +443,7 @@ impl<R: Read + Seek> Reader<R> {
         self.scanner.jump(byte);
         self.chunk = None;
         self.content = None;
-        self.known = self.expected.map(|_| Known::default());
+        self.known = self.expected.map(|_| WalkState::default());
         self.tail = Tail::Reading;
         self.bounded = self.bound.is_some();
         self.from_offset_ns = from_offset_ns;

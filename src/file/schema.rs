@@ -263,7 +263,7 @@ pub(super) fn encode(set: &[u8]) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
-/// Decodes the set in a part; `None` when that is no schema. An error when it cannot be read, or comes to more than
+/// Decodes the set in a part; `None` when that is not a schema. An error when it cannot be read, or comes to more than
 /// `room` bytes.
 pub(super) fn of_part(part: &Ancillary, room: usize) -> Option<Result<Vec<u8>, String>> {
     (part.tag == AncillaryTag::SCHEMA).then(|| decode(&part.content, room))

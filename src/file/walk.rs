@@ -13,13 +13,13 @@ use super::{
 };
 use crate::model::event::Event;
 
+pub(super) mod chunk_totals;
 pub(super) mod known;
 mod resume;
-pub(super) mod said;
 
-use known::Known;
+use chunk_totals::ChunkTotals;
+use known::WalkState;
 use resume::Places;
-use said::Said;
 
 /// A good chunk on the walk.
 pub(super) struct GoodChunk {
@@ -34,7 +34,7 @@ impl GoodChunk {
     /// do.
     pub(super) fn events(&self, mut take: impl FnMut(Event)) -> Result<(), Damage> {
         let (mut at, mut number) = (0, self.head.first_event);
-        let mut said = Said::default();
+        let mut said = ChunkTotals::default();
         loop {
             let next = chunk::record_at(&self.raw, at);
             let next = next.and_then(|next| {
@@ -88,7 +88,7 @@ pub(super) struct End {
 /// captures. See [`Places`].
 pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -> Result<End, FileError> {
     let mut scanner = Scanner::new(input);
-    let (mut known, mut places) = (Known::default(), Places::default());
+    let (mut known, mut places) = (WalkState::default(), Places::default());
     let (mut seen_header, mut done, mut torn_bytes) = (false, None, 0);
     let mut opener = Opener::default();
     loop {
@@ -189,7 +189,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
 }
 
 /// Describes what is wrong with an ancillary part whose checksum is valid.
-fn faults(known: &mut Known, byte: u64, part: &Ancillary) -> impl Iterator<Item = String> {
+fn faults(known: &mut WalkState, byte: u64, part: &Ancillary) -> impl Iterator<Item = String> {
     let follows = known.ancillary(byte, part.previous).err();
     let schema = schema::of_part(part, MAX_SCHEMA_BYTES).and_then(Result::err);
     follows.into_iter().chain(schema.map(|what| format!("schema: {what}")))

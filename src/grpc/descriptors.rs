@@ -119,7 +119,7 @@ impl Descriptors {
 /// imported and lack are added.
 ///
 /// # Errors
-/// When one of them is no descriptor set.
+/// When one of them is not a descriptor set.
 pub fn join(sets: &[&[u8]]) -> Result<Vec<u8>, DescriptorError> {
     let (mut joined, mut known, mut wanted) = (Vec::new(), BTreeSet::new(), Vec::new());
     for set in sets {
@@ -146,7 +146,7 @@ pub fn join(sets: &[&[u8]]) -> Result<Vec<u8>, DescriptorError> {
 /// The files of a set that are within the limits and decodable, byte for byte: what can be handed to another library.
 ///
 /// # Errors
-/// When it is no descriptor set.
+/// When it is not a descriptor set.
 pub fn readable(set: &[u8]) -> Result<Vec<u8>, DescriptorError> {
     let (mut kept, mut budget) = (Vec::new(), strip::Budget::default());
     for raw in split(set)? {

@@ -37,7 +37,7 @@ pub use summary::RecordingSummary;
 pub(super) use template::CaptureTemplate;
 pub use trigger::{Trigger, TriggerQueue};
 
-use naming::{Naming, When};
+use naming::{Naming, NamingMoment};
 
 use super::{
     Sink, SinkError,
@@ -70,7 +70,7 @@ impl Output {
     /// An output into one capture, which `pipeline` has begun in `file`.
     #[must_use]
     pub(super) fn single(file: Arc<RecordedFile>, files: RecordingFiles, pipeline: Pipeline<SyncedFile>) -> Self {
-        let naming = Naming::new(file, files, 0, When::Evidence);
+        let naming = Naming::new(file, files, 0, NamingMoment::Evidence);
         Self::Single(Box::new(Single { naming, pipeline }))
     }
 }

@@ -22,11 +22,11 @@ use pace::{MUCH, Pace};
 
 mod batch;
 mod direct;
-mod meddling;
+mod foreign_change;
 mod pace;
 mod recorded;
 
-pub(crate) use meddling::Meddling;
+pub(crate) use foreign_change::ForeignChange;
 pub(crate) use recorded::RecordedFile;
 
 /// When written data is synced to disk. The header always is, when the capture is begun.

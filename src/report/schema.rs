@@ -25,7 +25,7 @@ impl Schema {
     /// [`warning`](Self::warning) names it.
     ///
     /// # Errors
-    /// When it is no descriptor set, or too large.
+    /// When it is not a descriptor set, or too large.
     ///
     /// ```
     /// use grpc_capture::{model::Direction, das::FOCUS_DESCRIPTOR_SET, report::Schema};

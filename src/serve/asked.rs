@@ -15,7 +15,7 @@ use crate::grpc::Deframer;
 
 /// An item from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum ClientItem {
     /// A request: the hash of its content.
     Request(u64),
     /// The end of the client's requests.
@@ -26,16 +26,16 @@ pub(super) enum Said {
 
 /// The client's items that have not been read.
 #[derive(Debug, Default)]
-pub(super) struct Asked(Mutex<State>);
+pub(super) struct ClientItems(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    said: VecDeque<Said>,
+    said: VecDeque<ClientItem>,
     waker: Option<Waker>,
 }
 
-impl Asked {
-    fn say(&self, said: Said) {
+impl ClientItems {
+    fn say(&self, said: ClientItem) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.said.push_back(said);
         let waker = state.waker.take();
@@ -46,7 +46,7 @@ impl Asked {
     }
 
     /// Takes the items since the last call; `waker` is called when there is more.
-    pub(super) fn take(&self, waker: &Waker) -> VecDeque<Said> {
+    pub(super) fn take(&self, waker: &Waker) -> VecDeque<ClientItem> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.waker = Some(waker.clone());
         std::mem::take(&mut state.said)
@@ -54,7 +54,7 @@ impl Asked {
 }
 
 /// Reads a request body to its end.
-pub(super) async fn read<B>(mut body: B, asked: Arc<Asked>, encoding: String, limit: usize)
+pub(super) async fn read<B>(mut body: B, asked: Arc<ClientItems>, encoding: String, limit: usize)
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -63,10 +63,15 @@ where
     loop {
         while readable {
             match deframer.next_frame() {
-                Ok(Some(frame)) => asked.say(Said::Request(content(&encoding, frame.compressed, &frame.data, limit))),
+                Ok(Some(frame)) => asked.say(ClientItem::Request(content(
+                    &encoding,
+                    frame.compressed,
+                    &frame.data,
+                    limit,
+                ))),
                 Ok(None) => break,
                 Err(error) => {
-                    asked.say(Said::Unreadable(error.to_string()));
+                    asked.say(ClientItem::Unreadable(error.to_string()));
                     readable = false;
                 }
             }
@@ -80,7 +85,7 @@ where
             // The client is gone, and nothing is sent to it any more.
             Some(Err(_)) => return,
             None => {
-                asked.say(Said::HalfClose);
+                asked.say(ClientItem::HalfClose);
                 return;
             }
         }

@@ -15,7 +15,7 @@ use super::{
     options::{Delivery, End, Loops, Playback, Restamp},
     quirks::Quirk,
     shape::JobShape,
-    state::Wire,
+    state::WireSettings,
 };
 use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, server_tls::ServerTls};
 use crate::replay::{pace::Rate, source::CaptureSource};
@@ -39,7 +39,7 @@ pub struct Builder {
     pub(super) delivery: Delivery,
     pub(super) startup_delay: Duration,
     pub(super) quirks: Vec<Quirk>,
-    pub(super) wire: Wire,
+    pub(super) wire: WireSettings,
     pub(super) faults: FaultPlan,
     pub(super) tls: Option<ServerTls>,
     pub(super) grpc_addr: SocketAddr,
@@ -56,7 +56,7 @@ impl Default for Builder {
             delivery: Delivery::default(),
             startup_delay: Duration::ZERO,
             quirks: Vec::new(),
-            wire: Wire {
+            wire: WireSettings {
                 gzip: Gzip::default(),
                 keepalive: None,
                 max_request_bytes: MAX_REQUEST_BYTES,

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    plan::{Known, Method, Place},
+    plan::{Method, Place, RecordedCall},
     player::MaxFrames,
     script::{Call, Job, Request},
     shape::JobShape,
@@ -74,7 +74,7 @@ impl Catalog {
             for (at, call) in entry.job.calls.iter().enumerate() {
                 let method = known.entry(call.method.clone()).or_default();
                 let end_ns = call.end.as_ref().map_or(call.start_ns, |(end_ns, _)| *end_ns);
-                method.add(&Known {
+                method.add(&RecordedCall {
                     place: (entry_at, at),
                     requests: &call.requests,
                     marks: &call.marks,

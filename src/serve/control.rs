@@ -28,7 +28,7 @@ pub(crate) enum Start {
 
 /// A reading of the playback clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct View {
+pub(super) struct ClockView {
     /// Number of pauses, resumes and seeks so far.
     pub(super) generation: u64,
     pub(super) paused: bool,
@@ -41,7 +41,7 @@ pub(super) struct View {
     since: Option<Instant>,
 }
 
-impl View {
+impl ClockView {
     /// Playing time as of `now`.
     pub(super) fn played(&self, now: Instant) -> Duration {
         let now = self.since.unwrap_or(now);
@@ -58,7 +58,7 @@ pub(super) struct Control {
 
 #[derive(Debug)]
 struct State {
-    view: View,
+    view: ClockView,
     calls: BTreeMap<u64, Registered>,
     next_id: u64,
 }
@@ -81,7 +81,7 @@ pub(super) struct Label {
 impl Control {
     pub(super) fn new(start: Start) -> Arc<Self> {
         let now = Instant::now();
-        let view = View {
+        let view = ClockView {
             generation: 0,
             paused: start == Start::Paused,
             seeks: 0,
@@ -132,7 +132,7 @@ impl Control {
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut View, Instant) -> bool) -> bool {
+    fn change(&self, change: impl FnOnce(&mut ClockView, Instant) -> bool) -> bool {
         let mut state = self.lock();
         let changed = change(&mut state.view, Instant::now());
         if changed {
@@ -145,12 +145,12 @@ impl Control {
         changed
     }
 
-    pub(super) fn view(&self) -> View {
+    pub(super) fn view(&self) -> ClockView {
         self.lock().view
     }
 
     /// True when the view is current; cheap: whether `view` still holds.
-    pub(super) fn is_current(&self, view: &View) -> bool {
+    pub(super) fn is_current(&self, view: &ClockView) -> bool {
         self.generation.load(Ordering::Acquire) == view.generation
     }
 

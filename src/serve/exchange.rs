@@ -14,7 +14,7 @@ use std::{
 use tokio::time::{Instant, Sleep};
 
 use super::{
-    asked::{Asked, Said},
+    asked::{ClientItem, ClientItems},
     catalog::Catalog,
     faults::Drip,
     plan::{Choice, Matcher, Method, Place},
@@ -61,7 +61,7 @@ pub(super) struct Decided {
 pub(super) struct Exchange {
     catalog: Arc<Catalog>,
     method: String,
-    asked: Arc<Asked>,
+    asked: Arc<ClientItems>,
     matcher: Matcher,
     open: Open,
     turns: Turns,
@@ -100,7 +100,7 @@ impl Exchange {
     pub(super) fn new(
         catalog: Arc<Catalog>,
         method: String,
-        asked: Arc<Asked>,
+        asked: Arc<ClientItems>,
         matcher: Matcher,
         access: Access,
         counters: Arc<Counters>,
@@ -239,9 +239,9 @@ impl Exchange {
         let method = catalog.method(&self.method)?;
         for said in said {
             match said {
-                Said::Request(request) => self.matcher.request(method, request),
-                Said::HalfClose => self.matcher.half_close(method),
-                Said::Unreadable(error) => return Some(self.refuse(RESOURCE_EXHAUSTED, error)),
+                ClientItem::Request(request) => self.matcher.request(method, request),
+                ClientItem::HalfClose => self.matcher.half_close(method),
+                ClientItem::Unreadable(error) => return Some(self.refuse(RESOURCE_EXHAUSTED, error)),
             }
             if self.matcher.is_over() {
                 return Some(self.refuse(NOT_FOUND, self.unknown()));

@@ -35,7 +35,7 @@ pub(super) use gate::{Admission, Gate};
 pub(super) use injector::Injector;
 pub(super) use plan::Running;
 
-use fault::{Kind, When};
+use fault::{FaultTarget, Kind};
 
 #[cfg(test)]
 mod tests;

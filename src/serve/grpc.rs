@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer,
-    asked::{self, Asked},
+    asked::{self, ClientItems},
     body::{Answer, Cut, Replay},
     catalog::{Catalog, Chosen},
     connection::{Break, Connection, Guard},
@@ -31,7 +31,7 @@ use super::{
     share::{CallFeed, Share},
     standard::StandardServices,
     state::ServerState,
-    steps::{Steps, Tape},
+    steps::{CallReading, Steps},
     timeline::is_job,
 };
 use crate::{
@@ -57,7 +57,7 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Largest list of header fields, 16 MiB: what the proxy records can be asked again.
 const MAX_METADATA: u32 = 16 * 1024 * 1024;
 /// Largest number of calls that a client may cancel before they are handled: a client that gives up a thousand at once
-/// is no attacker.
+/// is not an attacker.
 const MAX_PENDING_RESETS: usize = 4096;
 
 /// State that every connection to one gRPC port shares.
@@ -248,7 +248,7 @@ where
     }
     let guard = Guard::new(connection, chosen.entry.source_at);
     let encoding = Encoding::of(state.wire.gzip, &parts.headers);
-    let asked = Arc::<Asked>::default();
+    let asked = Arc::<ClientItems>::default();
     let mut rest = JoinSet::new();
     let (encoded, limit) = (sent_in(&parts.headers).to_owned(), state.wire.max_request_bytes);
     rest.spawn(asked::read(body, Arc::clone(&asked), encoded, limit));
@@ -294,7 +294,7 @@ fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) ->
     let key = (job_id.clone(), call.call);
     let share = state.deliveries.take(&key);
     let open = |max_frames, encoding| {
-        let tape = Tape {
+        let tape = CallReading {
             source: chosen.entry.source.clone(),
             job_id: job_id.clone(),
             call: call.clone(),

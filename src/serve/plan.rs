@@ -12,7 +12,7 @@ mod marks;
 mod matcher;
 mod requests;
 
-pub(super) use class::{Early, Known, Place};
+pub(super) use class::{Early, Place, RecordedCall};
 pub(super) use classes::Method;
 pub(super) use facets::facets;
 pub(super) use marks::MOST_MARKS;

@@ -11,7 +11,7 @@ use super::{
 
 /// Settings of gRPC and HTTP/2.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wire {
+pub(super) struct WireSettings {
     pub(super) gzip: Gzip,
     pub(super) keepalive: Option<Duration>,
     pub(super) max_request_bytes: usize,
@@ -26,7 +26,7 @@ pub(super) struct ServerState {
     pub(super) sessions: Arc<Sessions>,
     pub(super) counters: Arc<Counters>,
     pub(super) meter: Arc<Meter>,
-    pub(super) wire: Wire,
+    pub(super) wire: WireSettings,
     pub(super) faults: Running,
 }
 

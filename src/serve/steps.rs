@@ -12,7 +12,7 @@ use std::{
 use tokio::time::{Instant, Sleep};
 
 use super::{
-    control::{Listed, View},
+    control::{ClockView, Listed},
     encoding::Encoding,
     faults::{Injector, Running},
     fidelity::Meter,
@@ -36,7 +36,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
 
 /// The data needed to read a call, from its beginning or from any position.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(super) struct CallReading {
     pub(super) source: CaptureSource,
     pub(super) job_id: String,
     pub(super) call: Call,
@@ -59,7 +59,7 @@ enum From {
     Position(Duration, Head, u64),
 }
 
-impl Tape {
+impl CallReading {
     /// Starts to read; the schedule's time 0 is now. `seeks` tells which of the job's streams belong together.
     fn open(&self, from: From, seeks: u64) -> io::Result<(Consumer, Schedule)> {
         let mut timeline = Timeline::new(&self.call, self.max_frames, &self.playback);
@@ -108,7 +108,7 @@ fn epoch_ms() -> i64 {
 /// The steps of a call, each when it is due.
 #[derive(Debug)]
 pub(super) struct Steps {
-    tape: Tape,
+    tape: CallReading,
     queue: Consumer,
     schedule: Schedule,
     /// Reading of the clock when the schedule began.
@@ -121,14 +121,14 @@ pub(super) struct Steps {
     last: Option<(u64, Duration)>,
     head: Head,
     messages: u64,
-    view: View,
+    view: ClockView,
     listed: Listed,
     meter: Arc<Meter>,
 }
 
 impl Steps {
     /// Starts to read; `began` is when the client called.
-    pub(super) fn open(tape: Tape, began: Instant, listed: Listed, meter: Arc<Meter>) -> io::Result<Self> {
+    pub(super) fn open(tape: CallReading, began: Instant, listed: Listed, meter: Arc<Meter>) -> io::Result<Self> {
         let view = listed.control().view();
         let (queue, schedule) = tape.open(From::Beginning, view.seeks)?;
         Ok(Self {

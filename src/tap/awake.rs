@@ -46,7 +46,7 @@ struct State {
 
 /// A reading of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct ClockReading {
     /// Running time since the clock was started.
     pub(crate) now: Duration,
     /// Time of the last resumption after a suspension; zero when it never stood still.
@@ -74,7 +74,7 @@ impl Awake {
     }
 
     /// Reads the clock.
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> ClockReading {
         self.shared.look()
     }
 
@@ -99,7 +99,7 @@ impl Awake {
 }
 
 impl Shared {
-    fn look(&self) -> Look {
+    fn look(&self) -> ClockReading {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let since = self.began.elapsed().max(state.seen);
         let gap = since.saturating_sub(state.seen);
@@ -109,7 +109,7 @@ impl Shared {
             state.untold += gap;
             state.resumed = since.saturating_sub(state.lost);
         }
-        Look {
+        ClockReading {
             now: since.saturating_sub(state.lost),
             resumed: state.resumed,
         }

@@ -1,6 +1,6 @@
 //! Comparison of the metadata, endings and gaps of two calls.
 
-use super::{MetadataMode, items::Facts, result::What};
+use super::{MetadataMode, items::Facts, result::DifferenceSubject};
 use crate::{
     grpc::status,
     model::event::{Ending, Metadata},
@@ -49,7 +49,7 @@ fn is_compared(name: &str, mode: MetadataMode) -> bool {
 }
 
 /// Describes the differences in words.
-pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(What, String)> {
+pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(DifferenceSubject, String)> {
     let mut found = Vec::new();
     entries("request", &a.start.metadata, &b.start.metadata, mode, &mut found);
     let empty = Metadata::default();
@@ -66,11 +66,11 @@ pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(What, St
         entries("trailer", &a.trailers, &b.trailers, mode, &mut found);
     }
     if let Some(text) = endings(a.ending.as_ref(), b.ending.as_ref()) {
-        found.push((What::Ending, text));
+        found.push((DifferenceSubject::Ending, text));
     }
     if a.lost != b.lost {
         found.push((
-            What::Gap,
+            DifferenceSubject::Gap,
             format!("{} messages known to be lost and {}", a.lost, b.lost),
         ));
     }
@@ -78,7 +78,7 @@ pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(What, St
 }
 
 /// Compares the entries of a name in their order; names in any.
-fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &mut Vec<(What, String)>) {
+fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &mut Vec<(DifferenceSubject, String)>) {
     let mut names: Vec<&str> = a.iter().chain(b.iter()).map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
@@ -98,7 +98,7 @@ fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &m
             ([], _) => format!("{kind} {name}: only in the second capture"),
             (a, b) => format!("{kind} {name}: `{}` and `{}`", a.join(", "), b.join(", ")),
         };
-        found.push((What::Metadata, text));
+        found.push((DifferenceSubject::Metadata, text));
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     calls::Surveyed,
     items::{self, Head, Item, Key, MessageItem, RowItem, Source},
     message, metadata,
-    result::{Difference, DifferenceKind, Extreme, Found, What},
+    result::{Difference, DifferenceKind, DifferenceSubject, Extreme, Found},
     row,
 };
 use crate::{
@@ -194,9 +194,12 @@ impl Comparison {
         let (what, text) = match item {
             Item::Row(row) => {
                 self.map.lone(kind, row);
-                (What::Row, format!("only the {which} capture holds it: {}", told(row)))
+                (
+                    DifferenceSubject::Row,
+                    format!("only the {which} capture holds it: {}", told(row)),
+                )
             }
-            Item::Message(message) => (What::Message, told_message(message, which)),
+            Item::Message(message) => (DifferenceSubject::Message, told_message(message, which)),
         };
         let text = if kind == DifferenceKind::Duplicated {
             format!("it occurs once more: {}", text_of(item))
@@ -219,7 +222,11 @@ impl Comparison {
     /// Compares two items that correspond, the second one `by` places later.
     fn matched(&mut self, a: Item, b: Item, by: i64) {
         let (place_a, place_b) = (Some(a.place()), Some(b.place()));
-        let what = if a.is_row() { What::Row } else { What::Message };
+        let what = if a.is_row() {
+            DifferenceSubject::Row
+        } else {
+            DifferenceSubject::Message
+        };
         if by != 0 {
             let totals = &mut self.found.totals;
             *(if a.is_row() {
@@ -264,7 +271,7 @@ impl Comparison {
             for text in row::compare_heads(&one, &other, self.options) {
                 differs = true;
                 self.found.totals.messages_changed += 1;
-                let (kind, what) = (DifferenceKind::Changed, What::Message);
+                let (kind, what) = (DifferenceKind::Changed, DifferenceSubject::Message);
                 let (a, b) = (Some(a.place), Some(b.place));
                 self.found.note(Difference { kind, what, a, b, text });
             }
@@ -297,7 +304,7 @@ impl Comparison {
         self.found.totals.messages_changed += 1;
         self.found.note(Difference {
             kind: DifferenceKind::Changed,
-            what: What::Message,
+            what: DifferenceSubject::Message,
             a: Some(a),
             b: Some(b),
             text: "from here on, rows are distributed over messages differently".to_owned(),
@@ -318,7 +325,7 @@ impl Comparison {
         };
         self.found.note(Difference {
             kind: DifferenceKind::Changed,
-            what: What::Message,
+            what: DifferenceSubject::Message,
             a: Some(place_a),
             b: Some(place_b),
             text,
@@ -346,7 +353,7 @@ impl Comparison {
     fn request(&mut self, of_a: &Surveyed, of_b: &Surveyed, a: &items::Facts, b: &items::Facts) {
         if self.options.metadata == MetadataMode::All && a.start.authority != b.start.authority {
             let text = format!("authority `{}` and `{}`", a.start.authority, b.start.authority);
-            self.found.other(What::Request, text);
+            self.found.other(DifferenceSubject::Request, text);
         }
         let text = match (&of_a.request, &of_b.request) {
             (Some((one, request)), Some((other, of_other))) if one != other => Some(message::compare(
@@ -364,7 +371,7 @@ impl Comparison {
             _ => Some("only one of them has sent a request".to_owned()),
         };
         if let Some(text) = text {
-            self.found.other(What::Request, text);
+            self.found.other(DifferenceSubject::Request, text);
         }
     }
 }

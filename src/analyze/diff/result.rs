@@ -105,7 +105,7 @@ pub struct Difference {
     /// Kind of difference.
     pub kind: DifferenceKind,
     /// Kind of thing that differs.
-    pub what: What,
+    pub what: DifferenceSubject,
     /// Where in the first capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub a: Option<Place>,
@@ -149,7 +149,7 @@ impl DifferenceKind {
 /// Kind of thing that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum DifferenceSubject {
     /// A whole call.
     Call,
     /// A row.
@@ -166,7 +166,7 @@ pub enum What {
     Gap,
 }
 
-impl What {
+impl DifferenceSubject {
     /// The name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -240,7 +240,7 @@ impl Found {
     }
 
     /// Adds a difference that is neither a row nor a message.
-    pub(super) fn other(&mut self, what: What, text: String) {
+    pub(super) fn other(&mut self, what: DifferenceSubject, text: String) {
         self.totals.other += 1;
         let difference = Difference {
             kind: DifferenceKind::Changed,
@@ -286,7 +286,7 @@ impl CaptureDiff {
             counted(call.received, "message")
         );
         let (a, b) = if in_first { (place, None) } else { (None, place) };
-        let what = What::Call;
+        let what = DifferenceSubject::Call;
         let number = Some(call.number);
         self.calls.push(CallDiff {
             a: number.filter(|_| in_first),

@@ -110,7 +110,7 @@ fn between(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) -> CaptureDiff {
     .unwrap()
 }
 
-fn told(diff: &CaptureDiff) -> Vec<(DifferenceKind, What)> {
+fn told(diff: &CaptureDiff) -> Vec<(DifferenceKind, DifferenceSubject)> {
     let differences = diff.calls.iter().flat_map(|call| &call.differences);
     differences
         .map(|difference| (difference.kind, difference.what))
@@ -142,7 +142,7 @@ fn a_missing_an_extra_a_duplicated_and_a_moved_row_are_told_apart() {
     ];
     for (numbers, kind, number) in cases {
         let diff = between(rows(0..100), rows(numbers));
-        assert_eq!(told(&diff), [(kind, What::Row)], "{diff:?}");
+        assert_eq!(told(&diff), [(kind, DifferenceSubject::Row)], "{diff:?}");
         let text = &diff.calls[0].differences[0].text;
         assert!(text.contains(&(1_000_000 + number * 100).to_string()), "{text}");
     }
@@ -173,7 +173,10 @@ fn a_row_that_moves_beyond_the_window_is_missing_and_extra() {
     let diff = between(rows(0..300), rows(far));
     assert_eq!(
         told(&diff),
-        [(DifferenceKind::Missing, What::Row), (DifferenceKind::Extra, What::Row)]
+        [
+            (DifferenceKind::Missing, DifferenceSubject::Row),
+            (DifferenceKind::Extra, DifferenceSubject::Row)
+        ]
     );
 }
 
@@ -190,7 +193,7 @@ fn changed_values_are_placed_and_measured_and_tolerances_forgive() {
             .collect::<Vec<_>>()
     };
     let diff = between(rows(0..10), b());
-    assert_eq!(told(&diff), [(DifferenceKind::Changed, What::Row)]);
+    assert_eq!(told(&diff), [(DifferenceKind::Changed, DifferenceSubject::Row)]);
     let max = diff.max_abs.unwrap();
     assert_eq!(
         (max.difference, max.place.row, max.place.sensor, max.place.bin),
@@ -248,7 +251,7 @@ fn bytes_that_no_row_explains_are_a_difference_of_their_own() {
     let mut other = frame(vec![row(1)]);
     other.extend([0x78, 1]);
     let diff = between(rows(1..3), vec![other.clone(), frame(vec![row(2)])]);
-    assert_eq!(told(&diff), [(DifferenceKind::Changed, What::Message)]);
+    assert_eq!(told(&diff), [(DifferenceKind::Changed, DifferenceSubject::Message)]);
     assert_eq!(
         diff.calls[0].differences[0].text,
         "unknown fields none and DataStream.15"
@@ -267,7 +270,7 @@ fn bytes_that_no_row_explains_are_a_difference_of_their_own() {
 fn rows_in_other_messages_are_told_once() {
     let pairs = (0..10).map(|n| frame(vec![row(2 * n), row(2 * n + 1)])).collect();
     let diff = between(rows(0..20), pairs);
-    assert_eq!(told(&diff), [(DifferenceKind::Changed, What::Message)]);
+    assert_eq!(told(&diff), [(DifferenceKind::Changed, DifferenceSubject::Message)]);
     assert!(
         diff.calls[0].differences[0]
             .text
@@ -314,7 +317,7 @@ fn calls_are_known_by_their_request_whatever_their_order() {
         "{diff:?}"
     );
     let fewer = super::diff(&mut capture(&a()), &mut capture(&a()[..2]), DiffOptions::default()).unwrap();
-    assert_eq!(told(&fewer), [(DifferenceKind::Missing, What::Call)]);
+    assert_eq!(told(&fewer), [(DifferenceKind::Missing, DifferenceSubject::Call)]);
 }
 
 #[test]
@@ -390,7 +393,7 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
     assert!(!run(&[("x-version", "1"), ("date", "tomorrow")], ok(), 0, stable).differs);
     assert!(run(&[("x-version", "1"), ("date", "tomorrow")], ok(), 0, MetadataMode::All).differs);
     let changed = run(&[("x-version", "2")], ok(), 0, stable);
-    assert_eq!(told(&changed), [(DifferenceKind::Changed, What::Metadata)]);
+    assert_eq!(told(&changed), [(DifferenceKind::Changed, DifferenceSubject::Metadata)]);
     assert!(!run(&[("x-version", "2")], ok(), 0, MetadataMode::Ignore).differs);
     let same = [("x-version", "1")];
     let status = EventKind::End(Ending::Status(Status {
@@ -399,7 +402,7 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
     }));
     assert_eq!(
         told(&run(&same, status, 0, stable)),
-        [(DifferenceKind::Changed, What::Ending)]
+        [(DifferenceKind::Changed, DifferenceSubject::Ending)]
     );
     let stopped = EventKind::End(Ending::Cancelled(Cancelled {
         by: Party::Us,
@@ -409,11 +412,11 @@ fn metadata_endings_and_gaps_count_and_what_is_volatile_does_not() {
     }));
     assert_eq!(
         told(&run(&same, stopped, 0, stable)),
-        [(DifferenceKind::Changed, What::Ending)]
+        [(DifferenceKind::Changed, DifferenceSubject::Ending)]
     );
     assert_eq!(
         told(&run(&same, ok(), 3, stable)),
-        [(DifferenceKind::Changed, What::Gap)]
+        [(DifferenceKind::Changed, DifferenceSubject::Gap)]
     );
 }
 

@@ -33,7 +33,7 @@ impl GoldenPairs {
 }
 
 /// Sorts captures and the names of files beside each other. `ending` is that of golden files: `ENDING`, or `.snap` for
-/// insta's; files with another ending are no golden files and are passed over. Captures may be paths.
+/// insta's; files with another ending are not golden files and are passed over. Captures may be paths.
 #[must_use]
 pub fn pair<C, F>(
     captures: impl IntoIterator<Item = C>,

@@ -127,7 +127,7 @@ impl Baseline {
     /// Reads a baseline file.
     ///
     /// # Errors
-    /// When the text is no JSON object, or a key is missing, unknown or holds what it must not; the error names the key.
+    /// When the text is not a JSON object, or a key is missing, unknown or holds what it must not; the error names the key.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         file::parse(text)
     }

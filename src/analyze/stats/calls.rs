@@ -48,7 +48,7 @@ pub struct CallStats {
     pub call: u32,
     /// Full method path; empty when the opening is not in the capture.
     pub method: String,
-    /// Dialect of the call; `None` for a method that is no spectrogram stream.
+    /// Dialect of the call; `None` for a method that is not a spectrogram stream.
     pub dialect: Option<Dialect>,
     /// The request; `None` without a request that can be read.
     pub request: Option<RequestStats>,

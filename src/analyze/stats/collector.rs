@@ -6,7 +6,7 @@ use super::{
     calls::Calls,
     declared::Declared,
     delivery::Delivery,
-    rows::{Asked, Rows},
+    rows::{RequestedTime, Rows},
     structure::Structures,
 };
 use crate::{
@@ -204,7 +204,7 @@ fn read(values: &Values<'_>, run: &mut Vec<f32>) {
 }
 
 /// The configured job, as far as the header's request can be read; that it can is for the validator to judge.
-fn asked(header: &Header) -> Asked {
+fn asked(header: &Header) -> RequestedTime {
     let json = |name| header.get(name).and_then(|body| parse_body(body).ok());
     let request = json(Attribute::CONFIGURE_REQUEST).and_then(|body| ConfigureRequest::parse(&body).ok());
     // A slice is a part of what was asked for, by intent.
@@ -214,5 +214,5 @@ fn asked(header: &Header) -> Asked {
         Period::Live => None,
     });
     let lines_dt_s = json(Attribute::CONFIGURE_RESPONSE).and_then(|body| ConfigureResponse::from(body).lines_dt_s());
-    Asked { window_s, lines_dt_s }
+    RequestedTime { window_s, lines_dt_s }
 }

@@ -134,7 +134,7 @@ pub struct Completeness {
 
 /// The header's statements about rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
+pub(super) struct RequestedTime {
     /// First and last second of the requested time.
     pub(super) window_s: Option<(i64, i64)>,
     pub(super) lines_dt_s: Option<f64>,
@@ -143,7 +143,7 @@ pub(super) struct Asked {
 /// Row timing under construction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
-    asked: Asked,
+    asked: RequestedTime,
     found: RowTiming,
     calls: u64,
     open: BTreeMap<u32, Follow>,
@@ -158,7 +158,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(asked: Asked) -> Self {
+    pub(super) fn new(asked: RequestedTime) -> Self {
         Self {
             asked,
             ..Self::default()

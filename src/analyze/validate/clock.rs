@@ -13,7 +13,7 @@ mod still;
 use std::collections::VecDeque;
 
 use nominal::Nominal;
-pub(super) use row::{Basis, Content, Irregular, RowTime, What};
+pub(super) use row::{Basis, Content, Irregular, Irregularity, RowTime};
 use row::{TOLERANCE, TOLERANCE_MS};
 use still::{Run, Still};
 
@@ -124,7 +124,7 @@ impl Clock {
             Run::Standstill(still) => {
                 let (rows, whole) = (still.rows, still.whole);
                 let start_ms = still.row.start_ms;
-                let what = What::Standstill { rows, start_ms, whole };
+                let what = Irregularity::Standstill { rows, start_ms, whole };
                 self.tell(self.nominal.unwrap_or_default(), what, still.row);
                 (rows - 1).saturating_add(still.lost)
             }
@@ -242,8 +242,8 @@ impl Clock {
         let half = nominal.dt_ms.unwrap_or(f64::MAX) / 2.0;
         let what = match by_ms {
             _ if by_ms.abs() <= tolerance || row.lost > 0 => return,
-            _ if by_ms.abs() < half => What::Jitter { by_ms },
-            _ => What::Jump { by_ms },
+            _ if by_ms.abs() < half => Irregularity::Jitter { by_ms },
+            _ => Irregularity::Jump { by_ms },
         };
         self.tell(nominal, what, row);
     }
@@ -265,7 +265,7 @@ impl Clock {
             self.double(nominal, head, row, Content::Other);
         } else if ahead > 0.0 {
             let by_ms = (1.0 - ahead) * nominal.dt_ms.unwrap_or(0.0);
-            self.tell(nominal, What::Overlap { by_ms }, row);
+            self.tell(nominal, Irregularity::Overlap { by_ms }, row);
             self.head = Some(row);
         } else {
             self.backwards(nominal, head, row);
@@ -278,7 +278,7 @@ impl Clock {
 
     fn double(&mut self, nominal: Nominal, twin: RowTime, row: RowTime, content: Content) {
         let (start_ms, index) = (twin.start_ms, twin.index);
-        let what = What::Duplicate {
+        let what = Irregularity::Duplicate {
             start_ms,
             index,
             content,
@@ -292,7 +292,7 @@ impl Clock {
             .start_ms
             .zip(row.start_ms)
             .map(|(from, to)| from as f64 - to as f64);
-        self.tell(nominal, What::Backwards { by_ms, by_rows }, row);
+        self.tell(nominal, Irregularity::Backwards { by_ms, by_rows }, row);
     }
 
     fn hole_around(&self, nominal: Nominal, row: &RowTime) -> Option<usize> {
@@ -332,7 +332,7 @@ impl Clock {
             .zip(after.start_ms)
             .map(|(from, to)| to as f64 - from as f64);
         if let Some(span_ms) = span.filter(|span| *span >= PAUSE_MS && rows >= PAUSE_ROWS) {
-            return self.tell(nominal, What::Pause { rows, span_ms }, after);
+            return self.tell(nominal, Irregularity::Pause { rows, span_ms }, after);
         }
         let born = self.seen;
         self.holes.push_back(Hole {
@@ -357,7 +357,7 @@ impl Clock {
         }
         let nominal = self.nominal.unwrap_or_default();
         let span = hole.before.start_ms.zip(hole.after.start_ms);
-        let what = What::Missing {
+        let what = Irregularity::Missing {
             rows: hole.rows - hole.filled,
             span_ms: span.map(|(from, to)| to as f64 - from as f64),
             dt_ms: nominal.dt_ms,
@@ -373,11 +373,11 @@ impl Clock {
             .map(|(start, end)| end as f64 - start as f64);
         let off = |own: &f64| (own - expected_ms).abs() > TOLERANCE_MS.max(TOLERANCE * expected_ms);
         if let Some(seen_ms) = own.filter(off) {
-            self.tell(nominal, What::Duration { seen_ms, expected_ms }, row);
+            self.tell(nominal, Irregularity::Duration { seen_ms, expected_ms }, row);
         }
     }
 
-    fn tell(&mut self, nominal: Nominal, what: What, row: RowTime) {
+    fn tell(&mut self, nominal: Nominal, what: Irregularity, row: RowTime) {
         self.out.push(Irregular {
             what,
             basis: nominal.basis,

@@ -13,7 +13,7 @@ const MAX_OBSERVED_SENSORS: usize = 1 << 20;
 pub(super) struct Totals {
     pub(super) calls: u32,
     pub(super) other_calls: u32,
-    /// Calls that the slice cuts, which are no failures.
+    /// Calls that the slice cuts, which are not failures.
     pub(super) cut_calls: u32,
     pub(super) messages: u64,
     pub(super) frames: u64,

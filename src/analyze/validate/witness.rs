@@ -43,7 +43,7 @@ const NOT_READY: [u32; 5] = [1, 4, 8, 10, status::UNAVAILABLE];
 
 /// A statement, and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Said {
+pub(super) struct Statement {
     pub(super) place: Place,
     pub(super) text: String,
 }
@@ -52,15 +52,15 @@ pub(super) struct Said {
 #[derive(Debug, Default)]
 pub(super) struct Witness {
     /// Why jobs were not recorded.
-    pub(super) failures: Vec<Said>,
+    pub(super) failures: Vec<Statement>,
     /// Why the last configure request brought no job; `None` when it did.
-    pub(super) refused: Option<Said>,
+    pub(super) refused: Option<Statement>,
     /// The last call of another method that failed.
-    pub(super) failed_call: Option<Said>,
+    pub(super) failed_call: Option<Statement>,
     /// The recorder's last remark.
     pub(super) remark: Option<String>,
     /// By `:authority`, why the job there is not healthy; `None` when it is.
-    health: BTreeMap<String, Option<Said>>,
+    health: BTreeMap<String, Option<Statement>>,
     /// Health checks that are open, by call.
     checks: BTreeMap<u32, Check>,
 }
@@ -74,12 +74,12 @@ struct Check {
 
 impl Witness {
     /// Why the job at this address was not healthy at the last check.
-    pub(super) fn unhealthy(&self, authority: &str) -> Option<&Said> {
+    pub(super) fn unhealthy(&self, authority: &str) -> Option<&Statement> {
         self.health.get(authority)?.as_ref()
     }
 
     /// The cause for any job that was not healthy at the last check.
-    pub(super) fn any_unhealthy(&self) -> Option<&Said> {
+    pub(super) fn any_unhealthy(&self) -> Option<&Statement> {
         self.health.values().flatten().next()
     }
 
@@ -120,12 +120,12 @@ impl Witness {
         match note.author.as_str() {
             FAILURE_AUTHOR if self.failures.len() < MAX_FAILURES => {
                 let text = note.text.clone();
-                self.failures.push(Said { place, text });
+                self.failures.push(Statement { place, text });
             }
             RECORDER_AUTHOR => self.remark = Some(note.text.clone()),
             PROXY_AUTHOR => match exchange(&note.text) {
                 Some(Exchange::Job) => self.refused = None,
-                Some(Exchange::Refused(text)) => self.refused = Some(Said { place, text }),
+                Some(Exchange::Refused(text)) => self.refused = Some(Statement { place, text }),
                 None => {}
             },
             _ => {}
@@ -148,7 +148,7 @@ impl Witness {
             name => format!("{name} answers healthy = false"),
         };
         let authority = check.authority.clone();
-        self.know(authority, (!healthy).then_some(Said { place, text }));
+        self.know(authority, (!healthy).then_some(Statement { place, text }));
     }
 
     fn end(&mut self, call: u32, place: Place, ending: &Ending) {
@@ -175,17 +175,17 @@ impl Witness {
         match check {
             Some(check) if is_not_ready => {
                 let text = format!("{} was answered with {how}", check.name);
-                self.know(check.authority, Some(Said { place, text }));
+                self.know(check.authority, Some(Statement { place, text }));
             }
             Some(_) => {}
             None => {
                 let text = format!("call {call} ended with {how}");
-                self.failed_call = Some(Said { place, text });
+                self.failed_call = Some(Statement { place, text });
             }
         }
     }
 
-    fn know(&mut self, authority: String, unhealthy: Option<Said>) {
+    fn know(&mut self, authority: String, unhealthy: Option<Statement>) {
         if self.health.len() < MAX_ADDRESSES || self.health.contains_key(&authority) {
             self.health.insert(authority, unhealthy);
         }

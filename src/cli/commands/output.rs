@@ -188,7 +188,7 @@ pub(crate) fn finish(file: NewFile) -> Result<(), Failure> {
         })
 }
 
-/// Writes a result that is no secret, completely or not at all: a golden, a baseline, a test report. A device or a pipe
+/// Writes a result that is not a secret, completely or not at all: a golden, a baseline, a test report. A device or a pipe
 /// is written into, and `-` is stdout.
 pub(crate) fn write_shared(path: &Path, existing: Existing, content: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") || is_special(path) {

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &RecoverArgs) -> Done {
     output::apart(&args.capture, &path)?;
     match file::Reader::open(&args.capture) {
         Ok(_) => {}
-        // What is no capture, or too new, holds nothing that could be saved.
+        // What is not a capture, or too new, holds nothing that could be saved.
         Err(error) if matches!(error.kind(), FileErrorKind::Corrupt(_)) => {}
         Err(error) if matches!(error.kind(), FileErrorKind::NotACapture) && starts_damaged(&args.capture) => {}
         Err(error) => return Err(error.into()),

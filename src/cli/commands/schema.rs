@@ -75,7 +75,7 @@ async fn chosen(
             let told = schema::reflect(target, dial, dial.connect_timeout).await;
             let told = told.map_err(|error| match (&error, &given) {
                 (ReflectError::Dial(_), _) => Failure::from(error),
-                // What was given is no remedy.
+                // What was given is not a remedy.
                 (_, Some(_)) => format!("{error}; leave --reflect out, because --proto or --protoset is given").into(),
                 (_, None) => format!("{error}; give the schema with --proto or --protoset").into(),
             })?;

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Done {
 
 fn verify(path: &Path) -> Result<Report, Failure> {
     tracing::info!("checking every byte of {}", path.display());
-    // Opening it as a reader would first tells a file that is no capture, or too new, from a damaged one.
+    // Opening it as a reader would first tells a file that is not a capture, or too new, from a damaged one.
     let reader = file::Reader::open(path);
     let header_error = match reader {
         Ok(_) => None,

@@ -68,7 +68,7 @@ pub(crate) struct ExportArgs {
 pub(crate) struct PictureArgs {
     /// Kind of picture
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) what: What,
+    pub(crate) what: PictureKind,
 
     /// Sensor of the spectrogram [default: the one with the most activity]
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
@@ -85,7 +85,7 @@ pub(crate) struct PictureArgs {
 
 /// A kind of picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum What {
+pub(crate) enum PictureKind {
     /// Time × sensor: the level above the median of each bin
     #[default]
     Waterfall,

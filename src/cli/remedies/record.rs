@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use crate::record::{Meddling, RecorderError};
+use crate::record::{ForeignChange, RecorderError};
 
 /// The text of the error, with its remedy; `None` where its own text says all there is.
 pub(super) fn told(error: &(dyn Error + 'static)) -> Option<String> {
@@ -10,7 +10,8 @@ pub(super) fn told(error: &(dyn Error + 'static)) -> Option<String> {
         of_recorder(error)
     } else {
         let io = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        io.and_then(|inner| inner.downcast_ref::<Meddling>()).map(of_meddling)
+        io.and_then(|inner| inner.downcast_ref::<ForeignChange>())
+            .map(of_meddling)
     };
     Some(format!("{error}{}", remedy?))
 }
@@ -23,10 +24,10 @@ const fn of_recorder(error: &RecorderError) -> Option<&'static str> {
     }
 }
 
-const fn of_meddling(what: &Meddling) -> &'static str {
+const fn of_meddling(what: &ForeignChange) -> &'static str {
     match what {
-        Meddling::Overwritten => "; `capture verify` tells what is damaged",
-        Meddling::Resized { .. } => "; `capture verify` tells what it still holds",
+        ForeignChange::Overwritten => "; `capture verify` tells what is damaged",
+        ForeignChange::Resized { .. } => "; `capture verify` tells what it still holds",
     }
 }
 
@@ -62,9 +63,9 @@ mod tests {
     #[test]
     fn a_file_that_another_program_changed_names_the_check() {
         for (what, remedy) in [
-            (Meddling::Overwritten, "`capture verify` tells what is damaged"),
+            (ForeignChange::Overwritten, "`capture verify` tells what is damaged"),
             (
-                Meddling::Resized { found: 1, written: 2 },
+                ForeignChange::Resized { found: 1, written: 2 },
                 "`capture verify` tells what it still holds",
             ),
         ] {

@@ -26,7 +26,7 @@ pub enum BodyError {
 /// Parses a body that a peer sent.
 ///
 /// # Errors
-/// When it is no JSON, or beyond the limits.
+/// When it is not JSON, or beyond the limits.
 pub fn parse_body(body: &[u8]) -> Result<Value, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge(body.len()));

@@ -9,7 +9,7 @@ use super::response::{Endpoint, EndpointScheme, split_port};
 
 /// Writes `to` into `stream_url` and `stream_port` of a configure response, each in its original form: with or without
 /// scheme and port, as a number or as text. A scheme becomes the one of `to`, where that has one. `None` when the text
-/// is no JSON object.
+/// is not a JSON object.
 ///
 /// ```
 /// use grpc_capture::das::{Endpoint, readdress};

@@ -68,7 +68,7 @@ impl ConfigureResponse {
         self.integer("channel_amount").and_then(|amount| amount.try_into().ok())
     }
 
-    /// Maps each channel to its stream; entries that are no numbers are left out.
+    /// Maps each channel to its stream; entries that are not numbers are left out.
     #[must_use]
     pub fn channel_to_stream_index(&self) -> BTreeMap<i64, u32> {
         let entries = self.raw.get("channel_to_stream_index").and_then(Value::as_object);
@@ -164,7 +164,7 @@ impl ConfigureResponse {
     }
 }
 
-/// Splits an address into host (without brackets) and port; `None` when the port is no number.
+/// Splits an address into host (without brackets) and port; `None` when the port is not a number.
 pub(super) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;

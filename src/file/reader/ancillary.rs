@@ -6,7 +6,7 @@ use super::Reader;
 use crate::file::{
     FileError,
     ancillary::Ancillary,
-    scan::{Content, Found, named::Look},
+    scan::{Content, Found, named::ChainCheck},
 };
 
 impl<R: Read + Seek> Reader<R> {
@@ -14,7 +14,7 @@ impl<R: Read + Seek> Reader<R> {
     /// otherwise by the heads of all chunks.
     fn ancillary_places(&mut self) -> Result<Vec<u64>, FileError> {
         if let Some((end, done)) = self.scanner().done()? {
-            return self.scanner().named_ancillary((end, &done), Look::Head);
+            return self.scanner().named_ancillary((end, &done), ChainCheck::Head);
         }
         let (mut places, first) = (Vec::new(), self.first_part());
         self.scanner().jump(first);

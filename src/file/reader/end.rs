@@ -9,7 +9,7 @@ use crate::file::{
     record::{Done, IndexBlock},
     scan::{Content, Found},
     schema::{self, MAX_SCHEMA_BYTES},
-    walk::known::Known,
+    walk::known::WalkState,
 };
 
 impl<R: Read + Seek> Reader<R> {
@@ -147,8 +147,8 @@ impl<R: Read + Seek> Reader<R> {
             return corrupt("bytes follow it, although it is the last part");
         }
         let all = !matches!(self.route, Route::Places(_));
-        let last_index = self.known.as_ref().filter(|_| all).map(Known::last_index);
-        let last_ancillary = self.known.as_ref().filter(|_| all).map(Known::last_ancillary);
+        let last_index = self.known.as_ref().filter(|_| all).map(WalkState::last_index);
+        let last_ancillary = self.known.as_ref().filter(|_| all).map(WalkState::last_ancillary);
         match self.expected.filter(|_| all) {
             Some(expected) if expected != (done.chunks, done.events) => {
                 corrupt("it counts other chunks or events than the file holds")

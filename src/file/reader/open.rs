@@ -9,7 +9,7 @@ use crate::{
         FileError,
         chunk::{self, Opener},
         record::{self, ChunkHead},
-        walk::said::Said,
+        walk::chunk_totals::ChunkTotals,
     },
     model::event::Event,
 };
@@ -27,7 +27,7 @@ pub(super) struct OpenChunk {
     /// Place of the last event.
     last: EventPlace,
     /// Totals of its events so far; `None` when some of them were passed over.
-    said: Option<Said>,
+    said: Option<ChunkTotals>,
 }
 
 impl OpenChunk {
@@ -43,7 +43,7 @@ impl OpenChunk {
             head,
             raw,
             at: 0,
-            said: Some(Said::default()),
+            said: Some(ChunkTotals::default()),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::file::{
 
 /// How thoroughly the parts of the chain are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::file) enum Look {
+pub(in crate::file) enum ChainCheck {
     /// Only their first bytes are checked.
     Head,
     /// Their checksum is checked.
@@ -25,7 +25,7 @@ impl<R: Read + Seek> Scanner<R> {
     pub(in crate::file) fn named_ancillary(
         &mut self,
         (end, done): (u64, &Done),
-        look: Look,
+        look: ChainCheck,
     ) -> Result<Vec<u64>, FileError> {
         let mut places = Vec::new();
         let (mut at, mut behind) = (done.last_ancillary, end);
@@ -34,8 +34,8 @@ impl<R: Read + Seek> Scanner<R> {
             places.push(at);
             behind = at;
             at = match look {
-                Look::Head => self.previous_ancillary(at)?,
-                Look::Whole => self.ancillary_at(at)?.map(|part| part.previous),
+                ChainCheck::Head => self.previous_ancillary(at)?,
+                ChainCheck::Whole => self.ancillary_at(at)?.map(|part| part.previous),
             }
             .unwrap_or(0);
         }

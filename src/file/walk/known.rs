@@ -8,7 +8,7 @@ use crate::file::{
 
 /// The chunks since the last index block, and the expected numbers.
 #[derive(Debug)]
-pub(in crate::file) struct Known {
+pub(in crate::file) struct WalkState {
     /// Number and first event of the next chunk.
     next: (u64, u64),
     /// Byte of the last index block; 0 = none.
@@ -25,7 +25,7 @@ pub(in crate::file) struct Known {
     lost: Option<u64>,
 }
 
-impl Default for Known {
+impl Default for WalkState {
     fn default() -> Self {
         Self {
             next: (0, 0),
@@ -39,7 +39,7 @@ impl Default for Known {
     }
 }
 
-impl Known {
+impl WalkState {
     pub(in crate::file) const fn last_index(&self) -> u64 {
         self.last_index
     }

@@ -14,12 +14,12 @@
 
 use std::io::{Read, Seek};
 
-use super::known::{Known, is_same};
+use super::known::{WalkState, is_same};
 use crate::file::{
     FileError,
     format::{MAX_PART_LEN, PART_CRC_LEN, PART_HEAD_LEN, PROLOGUE_LEN, Tag},
     record::{CHUNK_FIXED_LEN, IndexBlock, IndexEntry},
-    scan::{Content, Found, Scanner, named::Look, search::Search},
+    scan::{Content, Found, Scanner, named::ChainCheck, search::Search},
 };
 
 /// The positions of parts, as far as the file states them.
@@ -49,7 +49,7 @@ impl Places {
     pub(super) fn behind<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
-        known: &Known,
+        known: &WalkState,
         byte: u64,
     ) -> Result<Option<u64>, FileError> {
         if byte < PROLOGUE_LEN as u64 {
@@ -76,7 +76,7 @@ impl Places {
     pub(super) fn within<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
-        known: &Known,
+        known: &WalkState,
         byte: u64,
     ) -> Result<Option<u64>, FileError> {
         match self.listed(scanner, known, byte)? {
@@ -89,7 +89,7 @@ impl Places {
     fn listed<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
-        known: &Known,
+        known: &WalkState,
         byte: u64,
     ) -> Result<Option<u64>, FileError> {
         if self.summary.is_none() {
@@ -105,7 +105,7 @@ impl Places {
     fn by_block<R: Read + Seek>(
         &mut self,
         scanner: &mut Scanner<R>,
-        known: &Known,
+        known: &WalkState,
         byte: u64,
     ) -> Result<Option<u64>, FileError> {
         if let Some((at, block)) = &self.block
@@ -143,7 +143,7 @@ impl Listed {
         let Some((done, summary)) = scanner.done()? else {
             return Ok(None);
         };
-        let ancillary = scanner.named_ancillary((done, &summary), Look::Whole)?;
+        let ancillary = scanner.named_ancillary((done, &summary), ChainCheck::Whole)?;
         let mut listed = Self {
             blocks: Vec::new(),
             ancillary,
@@ -168,7 +168,7 @@ impl Listed {
     fn next<R: Read + Seek>(
         &self,
         scanner: &mut Scanner<R>,
-        known: &Known,
+        known: &WalkState,
         byte: u64,
     ) -> Result<Option<u64>, FileError> {
         let at = self.blocks.partition_point(|block| *block <= byte);
@@ -198,7 +198,7 @@ impl Listed {
 /// stands of which it says the same, when bytes are missing or were put in; the block itself when there is none.
 fn next_part<R: Read + Seek>(
     scanner: &mut Scanner<R>,
-    known: &Known,
+    known: &WalkState,
     (at, block): (u64, &IndexBlock),
     byte: u64,
 ) -> Result<u64, FileError> {
@@ -221,7 +221,7 @@ fn next_part<R: Read + Seek>(
 /// not know the offsets of what comes.
 fn is_listed<R: Read + Seek>(
     scanner: &mut Scanner<R>,
-    known: &Known,
+    known: &WalkState,
     block: &IndexBlock,
     byte: u64,
 ) -> Result<bool, FileError> {
@@ -286,7 +286,11 @@ fn may_list<R: Read + Seek>(
 }
 
 /// Finds it by the lengths that are still readable in the damaged part.
-fn by_lengths<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64) -> Result<Option<u64>, FileError> {
+fn by_lengths<R: Read + Seek>(
+    scanner: &mut Scanner<R>,
+    known: &WalkState,
+    byte: u64,
+) -> Result<Option<u64>, FileError> {
     let len = scanner.len()?;
     for Guess { end, is_chunk } in guesses(scanner, known, byte)? {
         if end == len {
@@ -334,7 +338,7 @@ const MAX_REPAIRED: usize = 64 << 10;
 /// Length of a chunk head after its stored length: CRC, SHA-256, and the part's own checksum.
 const BEHIND_STORED_LEN: usize = 4 + 32 + PART_CRC_LEN;
 
-fn guesses<R: Read + Seek>(scanner: &mut Scanner<R>, known: &Known, byte: u64) -> Result<Vec<Guess>, FileError> {
+fn guesses<R: Read + Seek>(scanner: &mut Scanner<R>, known: &WalkState, byte: u64) -> Result<Vec<Guess>, FileError> {
     let mut guesses = Vec::new();
     let mut other = |len: u64| {
         guesses.push(Guess {

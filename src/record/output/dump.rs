@@ -13,7 +13,7 @@ use std::{
 use super::{
     CaptureTemplate, Names, RecordedCapture, RecordingSummary, Trigger,
     continued::ContinuedCalls,
-    naming::When,
+    naming::NamingMoment,
     part::{Part, Plan},
     segment::Segment,
 };
@@ -126,7 +126,7 @@ fn write(
             to_ns: dump.to_ns,
             open_calls,
             note: None,
-            named: When::Whole,
+            named: NamingMoment::Whole,
         };
         Ok(Some(Part::begin(file, &plan)?))
     };

@@ -17,12 +17,12 @@ pub(super) struct Naming {
     /// The temporary path.
     as_begun: PathBuf,
     worth: Worth,
-    when: When,
+    when: NamingMoment,
 }
 
 /// When a file gets its final name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum NamingMoment {
     /// As soon as it contains evidence.
     Evidence,
     /// With its first event.
@@ -32,7 +32,7 @@ pub(super) enum When {
 }
 
 impl Naming {
-    pub(super) fn new(file: Arc<RecordedFile>, files: RecordingFiles, from_ns: u64, when: When) -> Self {
+    pub(super) fn new(file: Arc<RecordedFile>, files: RecordingFiles, from_ns: u64, when: NamingMoment) -> Self {
         files.opened(&file, from_ns);
         Self {
             as_begun: file.path(),
@@ -45,12 +45,12 @@ impl Naming {
 
     /// True when the file gets its name because of this event.
     pub(super) fn is_due(&mut self, event: &Event) -> bool {
-        if self.worth == Worth::Evidence || self.when == When::Whole {
+        if self.worth == Worth::Evidence || self.when == NamingMoment::Whole {
             return false;
         }
         let worth = match self.when {
-            When::Evidence => self.files.worth(event),
-            When::FirstEvent | When::Whole => Worth::Evidence,
+            NamingMoment::Evidence => self.files.worth(event),
+            NamingMoment::FirstEvent | NamingMoment::Whole => Worth::Evidence,
         };
         self.worth = self.worth.max(worth);
         !self.file.is_named() && self.is_worth_it()

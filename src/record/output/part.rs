@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     CaptureTemplate, RecordedCapture,
     continued::ContinuedCalls,
-    naming::{Naming, When},
+    naming::{Naming, NamingMoment},
     template::Lasting,
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct Plan<'a> {
     /// A note about the part as a whole.
     pub(super) note: Option<String>,
     /// When the part gets its name.
-    pub(super) named: When,
+    pub(super) named: NamingMoment,
 }
 
 impl Part {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     CaptureTemplate, Names, RecordingFiles, RecordingSummary,
     continued::ContinuedCalls,
-    naming::When,
+    naming::NamingMoment,
     part::{Part, Plan},
 };
 use crate::{
@@ -102,9 +102,9 @@ impl Rotate {
             note,
             // A later one is begun for something that is to be in it.
             named: if self.number == 1 {
-                When::Evidence
+                NamingMoment::Evidence
             } else {
-                When::FirstEvent
+                NamingMoment::FirstEvent
             },
         };
         self.part = Some(Part::begin(file, &plan)?);

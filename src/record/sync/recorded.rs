@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use super::meddling::Meddling;
+use super::foreign_change::ForeignChange;
 use crate::file::{NewFile, create_first, create_private};
 
 /// Size of the beginning of a file that is verified at its end, 32 MiB: the header and all that most captures hold, in
@@ -243,7 +243,7 @@ impl RecordedFile {
         if lock(&self.beginning).is_in(&self.file)? {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::InvalidData, Meddling::Overwritten))
+            Err(io::Error::new(io::ErrorKind::InvalidData, ForeignChange::Overwritten))
         }
     }
 
@@ -307,7 +307,7 @@ impl RecordedFile {
 
 /// The error that another program changed the length of the file.
 pub(super) fn changed(found: u64, written: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, Meddling::Resized { found, written })
+    io::Error::new(io::ErrorKind::InvalidData, ForeignChange::Resized { found, written })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -361,7 +361,7 @@ mod tests {
             assert_eq!(file.append(b"chunk").is_err(), length, "touch {at}");
             let error = file.check_end().unwrap_err();
             assert!(error.to_string().contains("another program"), "{error}");
-            let kind = error.get_ref().and_then(|inner| inner.downcast_ref::<Meddling>());
+            let kind = error.get_ref().and_then(|inner| inner.downcast_ref::<ForeignChange>());
             assert!(kind.is_some(), "its kind, which the remedy goes by: {error:?}");
         }
     }

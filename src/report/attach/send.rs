@@ -108,7 +108,7 @@ async fn read(mut response: Response, method: &Method, url: String) -> Result<An
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            // More than that is no answer of Jira's; what was read tells what it is.
+            // More than that is not an answer of Jira's; what was read tells what it is.
             Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => body.extend_from_slice(&chunk),
             Ok(_) => return Ok(Answer { url, status, body }),
             Err(error) => return Err(no_answer(error, method, url)),

@@ -39,7 +39,7 @@ impl Opened<File> {
     /// Opens and verifies the bundle at `path`. Nothing is written.
     ///
     /// # Errors
-    /// When it cannot be read, is no bundle, differs from its manifest, or holds what must not be unpacked.
+    /// When it cannot be read, is not a bundle, differs from its manifest, or holds what must not be unpacked.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self, BundleError> {
         let file = File::open(path).map_err(|source| BundleError::Io {
             act: "open",

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     pub(super) kind: Kind,
-    pub(super) when: When,
+    pub(super) when: FaultTarget,
     /// Number of the affected recorded call, counted from 1 in its capture.
     pub(super) call: Option<u32>,
 }
@@ -73,7 +73,7 @@ impl Kind {
 
 /// Which messages (or connections) a fault affects, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum When {
+pub(super) enum FaultTarget {
     Always,
     /// Every n-th one: the n-th, the 2n-th, …
     Every(u64),

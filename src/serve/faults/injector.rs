@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    Fault, Kind, When,
+    Fault, FaultTarget, Kind,
     payload::{last_row, strike},
     plan::Running,
     random::Random,
@@ -20,7 +20,7 @@ use crate::{
 /// An item to send: a step, and the number of its message.
 #[derive(Debug)]
 struct Item {
-    /// Number of the message in playing order, counted from 1; 0 for what is no message.
+    /// Number of the message in playing order, counted from 1; 0 for what is not a message.
     number: u64,
     step: Step,
 }
@@ -113,7 +113,7 @@ impl Injector {
             out.push(item);
             return;
         }
-        if let When::After(after) = fault.when {
+        if let FaultTarget::After(after) = fault.when {
             let due = item.number >= after && (item.number > 0 || after == 0);
             let offset_ns = item.step.offset_ns;
             let over = matches!(item.step.act, Act::End(_));
@@ -253,7 +253,7 @@ impl Fault {
     }
 }
 
-impl When {
+impl FaultTarget {
     /// True when the fault affects number `number`, counted from 1.
     pub(super) fn strikes(self, number: u64, random: &mut Random) -> bool {
         match self {

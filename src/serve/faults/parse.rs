@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::{
-    Fault, Kind, When,
+    Fault, FaultTarget, Kind,
     catalog::{CATALOG, FaultEntry},
 };
 use crate::{
@@ -198,10 +198,10 @@ impl Values<'_> {
         })
     }
 
-    fn when(&self, entry: &FaultEntry) -> Result<When, FaultError> {
+    fn when(&self, entry: &FaultEntry) -> Result<FaultTarget, FaultError> {
         let any = u64::MAX;
         if entry.all_keys().any(|key| key == "after") {
-            return Ok(When::After(self.number("after", 0, any)?.unwrap_or(0)));
+            return Ok(FaultTarget::After(self.number("after", 0, any)?.unwrap_or(0)));
         }
         let (at, count) = (self.number("at", 1, any)?, self.number("count", 1, any)?);
         let every = self.number("every", 1, any)?;
@@ -211,13 +211,13 @@ impl Values<'_> {
         });
         match (at, every, chance.transpose()?) {
             (None, None, None) if count.is_some() => Err(FaultError::new(self.spec, "count needs at=N")),
-            (None, None, None) => Ok(When::Always),
-            (Some(first), None, None) => Ok(When::At {
+            (None, None, None) => Ok(FaultTarget::Always),
+            (Some(first), None, None) => Ok(FaultTarget::At {
                 first,
                 count: count.unwrap_or(1),
             }),
-            (None, Some(every), None) if count.is_none() => Ok(When::Every(every)),
-            (None, None, Some(chance)) if count.is_none() => Ok(When::Chance(chance)),
+            (None, Some(every), None) if count.is_none() => Ok(FaultTarget::Every(every)),
+            (None, None, Some(chance)) if count.is_none() => Ok(FaultTarget::Chance(chance)),
             _ => Err(FaultError::new(self.spec, "give one of at (with count), every and p")),
         }
     }
@@ -227,12 +227,12 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keys: Vec<String> = Vec::new();
         match self.when {
-            When::Always => {}
-            When::Every(every) => keys.push(format!("every={every}")),
-            When::At { first, count: 1 } => keys.push(format!("at={first}")),
-            When::At { first, count } => keys.push(format!("at={first},count={count}")),
-            When::Chance(chance) => keys.push(format!("p={chance}")),
-            When::After(after) => keys.push(format!("after={after}")),
+            FaultTarget::Always => {}
+            FaultTarget::Every(every) => keys.push(format!("every={every}")),
+            FaultTarget::At { first, count: 1 } => keys.push(format!("at={first}")),
+            FaultTarget::At { first, count } => keys.push(format!("at={first},count={count}")),
+            FaultTarget::Chance(chance) => keys.push(format!("p={chance}")),
+            FaultTarget::After(after) => keys.push(format!("after={after}")),
         }
         keys.extend(self.call.map(|call| format!("call={call}")));
         match &self.kind {

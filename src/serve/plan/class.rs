@@ -26,7 +26,7 @@ pub(in crate::serve) enum Early {
 
 /// A recorded call, as it is sorted into classes.
 #[derive(Debug)]
-pub(in crate::serve) struct Known<'a> {
+pub(in crate::serve) struct RecordedCall<'a> {
     pub(in crate::serve) place: Place,
     pub(in crate::serve) requests: &'a Requests,
     /// Marks of what the server sent; where the client gave up, that is no act of the server's.
@@ -93,7 +93,7 @@ pub(super) struct Best {
 
 impl Class {
     /// An empty class for calls like this one.
-    pub(super) fn of(call: &Known<'_>) -> Self {
+    pub(super) fn of(call: &RecordedCall<'_>) -> Self {
         Self {
             requests: call.requests.clone(),
             refused: call.early == Early::Refused,
@@ -112,7 +112,7 @@ impl Class {
     }
 
     /// Adds a call.
-    pub(super) fn add(&mut self, call: &Known<'_>) {
+    pub(super) fn add(&mut self, call: &RecordedCall<'_>) {
         let gave_up = call.early == Early::GaveUp;
         self.common.join(&Marks::of(call.marks, gave_up));
         for (at, mark) in call.marks.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     Cause, Mark,
-    class::{Class, Early, Known},
+    class::{Class, Early, RecordedCall},
     marks::Marks,
 };
 
@@ -25,7 +25,7 @@ pub(in crate::serve) struct Method {
 
 impl Method {
     /// Adds a call; calls are added in the order of the recording.
-    pub(in crate::serve) fn add(&mut self, call: &Known<'_>) {
+    pub(in crate::serve) fn add(&mut self, call: &RecordedCall<'_>) {
         self.calls += 1;
         self.longest = self.longest.max(call.length);
         let refused = call.early == Early::Refused;

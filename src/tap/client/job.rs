@@ -46,7 +46,7 @@ impl Job {
     /// ```
     ///
     /// # Errors
-    /// When the target is no address.
+    /// When the target is not an address.
     pub fn datastream(target: &str, job_id: &str) -> Result<Self, TargetError> {
         Self::call(
             target,
@@ -58,7 +58,7 @@ impl Job {
     /// A job of one call to any method, with its encoded request message.
     ///
     /// # Errors
-    /// When the target is no address.
+    /// When the target is not an address.
     pub fn call(target: &str, method: &str, request: impl Into<Bytes>) -> Result<Self, TargetError> {
         let stream = StreamSpec {
             method: method.to_owned(),

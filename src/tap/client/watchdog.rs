@@ -14,7 +14,7 @@ use std::{
 use super::{CallLimits, Stop, ending};
 use crate::{
     model::event::{Deadline, Ending, Limit},
-    tap::awake::{Awake, Look},
+    tap::awake::{Awake, ClockReading},
 };
 
 /// Decides when a call must be ended. Clones are one and the same.
@@ -96,14 +96,14 @@ impl Watchdog {
     }
 
     /// Wakes the wait, because the first message may bring an earlier deadline.
-    fn recheck(&self, look: Look, at: Option<Duration>) -> Option<Duration> {
+    fn recheck(&self, look: ClockReading, at: Option<Duration>) -> Option<Duration> {
         let idle = self.idle.filter(|_| !self.seen.messages.load(Ordering::Relaxed));
         let first = idle.map(|idle| look.now.saturating_add(idle));
         [at, first].into_iter().flatten().min()
     }
 
     /// The earliest deadline, and its ending.
-    fn next(&self, look: Look) -> Option<(Duration, Ending)> {
+    fn next(&self, look: ClockReading) -> Option<(Duration, Ending)> {
         let silence = |since: &AtomicU64, limit: Duration, kind: Limit| {
             let since = Duration::from_nanos(since.load(Ordering::Relaxed)).max(look.resumed);
             let ending = Ending::Deadline(Deadline {

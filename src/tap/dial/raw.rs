@@ -21,7 +21,7 @@ pub(in crate::tap) struct Dialer {
 }
 
 /// An opened stream; HTTP/2 has not begun on it.
-pub(in crate::tap) struct Wire {
+pub(in crate::tap) struct RawStream {
     pub(in crate::tap) stream: Watched<Box<dyn Stream>>,
     pub(in crate::tap) watch: Arc<Watch>,
     pub(in crate::tap) peer: TargetPeer,
@@ -54,20 +54,20 @@ impl Dialer {
     }
 
     /// Makes one attempt within the connect limit.
-    pub(in crate::tap) async fn open(&self) -> Result<Wire, DialError> {
+    pub(in crate::tap) async fn open(&self) -> Result<RawStream, DialError> {
         let limit = self.options.connect_timeout;
         let late = || Fault::Again(format!("no answer within {limit:?}"), Lack::Server);
         let opened = timeout(limit, self.attempt()).await;
         opened.unwrap_or_else(|_| Err(self.say(late(), false)))
     }
 
-    async fn attempt(&self) -> Result<Wire, DialError> {
+    async fn attempt(&self) -> Result<RawStream, DialError> {
         loop {
             let route = self.route.lock().unwrap_or_else(PoisonError::into_inner).clone();
             match connector::open(&route, &self.target).await {
                 Ok((stream, peer)) => {
                     let watch = Watch::new();
-                    return Ok(Wire {
+                    return Ok(RawStream {
                         stream: Filtered::new(stream, Watching(Arc::clone(&watch))),
                         watch,
                         peer,

@@ -164,7 +164,7 @@ const NO_PORT: &str = "the port is not a number from 1 to 65535";
 /// port alone for this machine.
 ///
 /// # Errors
-/// When it is no address, its host is not known, or it names a socket of the file system.
+/// When it is not an address, its host is not known, or it names a socket of the file system.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, TargetError> {
     let fail = |problem| TargetError {
         last: LISTENERS,

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     grpc::net::Stream,
     model::event::Direction,
-    tap::dial::{Dialer, TargetPeer, Wire, watch::Opening},
+    tap::dial::{Dialer, RawStream, TargetPeer, watch::Opening},
 };
 
 /// Number of bytes read from a client whose target cannot be reached: the calls that it began are recorded.
@@ -91,10 +91,10 @@ async fn forward(
     session: &Session,
     client: Box<dyn Stream>,
     first: Bytes,
-    wire: Wire,
+    wire: RawStream,
     scheme: &'static str,
 ) {
-    let Wire {
+    let RawStream {
         stream, watch, kind, ..
     } = wire;
     let authority = dialer.authority().map(ToOwned::to_owned);

@@ -133,7 +133,7 @@ pub(super) struct Block {
     pub(super) stream: u32,
     /// True when the stream ends with the block.
     pub(super) end: bool,
-    /// True when the block announces a pushed stream, which is no call.
+    /// True when the block announces a pushed stream, which is not a call.
     pub(super) promise: bool,
     pub(super) fields: Fields,
     /// The rewritten fields without pseudo-header fields, if rewriting is on; none is left out.

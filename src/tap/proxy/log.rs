@@ -20,7 +20,7 @@ use crate::{
     tap::dial::TargetPeer,
 };
 
-/// The method of a request; `None` when it is no gRPC call, or not one that is to be recorded.
+/// The method of a request; `None` when it is not a gRPC call, or not one that is to be recorded.
 pub(super) fn wanted(hub: &Hub, request: &Fields) -> Option<String> {
     let content_type = request.metadata.get_text("content-type");
     let method = request.path.split('?').next().unwrap_or_default();
@@ -45,7 +45,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Records the start of a call; `None` when it is no gRPC call, or when nothing is recorded (any more).
+    /// Records the start of a call; `None` when it is not a gRPC call, or when nothing is recorded (any more).
     pub(super) fn open(hub: &Arc<Hub>, request: Fields, peer: &TargetPeer, connection: u32) -> Option<Self> {
         let recorder = hub.recorder.as_ref()?;
         let method = wanted(hub, &request)?;

@@ -20,7 +20,7 @@ use super::{
     fields::{Block, BlockError, Fields},
     hub::Hub,
     log::{Log, wanted},
-    tape::{Tape, Unfinished},
+    tape::{DirectionRecorder, Unfinished},
 };
 use crate::{
     grpc::{
@@ -34,8 +34,8 @@ use crate::{
 /// A running call.
 struct Call {
     log: Log,
-    sent: tokio::sync::Mutex<Tape>,
-    received: tokio::sync::Mutex<Tape>,
+    sent: tokio::sync::Mutex<DirectionRecorder>,
+    received: tokio::sync::Mutex<DirectionRecorder>,
     progress: Mutex<Progress>,
 }
 
@@ -193,8 +193,8 @@ impl Session {
                 let limit = self.hub.max_message_bytes;
                 let call = Arc::new(Call {
                     log,
-                    sent: tokio::sync::Mutex::new(Tape::new(Direction::Sent, limit)),
-                    received: tokio::sync::Mutex::new(Tape::new(Direction::Received, limit)),
+                    sent: tokio::sync::Mutex::new(DirectionRecorder::new(Direction::Sent, limit)),
+                    received: tokio::sync::Mutex::new(DirectionRecorder::new(Direction::Received, limit)),
                     progress: Mutex::default(),
                 });
                 self.calls().insert(block.stream, Arc::clone(&call));

@@ -13,7 +13,7 @@ use crate::{
 /// A message beyond the limit is a gap, and the messages after it are recorded. Whatever else goes wrong here (bytes that are
 /// no messages, a recorder that takes nothing more) ends the recording of this direction, is said in the capture as far as it
 /// can be, and never touches the bytes.
-pub(super) struct Tape {
+pub(super) struct DirectionRecorder {
     direction: Direction,
     deframer: Deframer,
     on: bool,
@@ -30,7 +30,7 @@ pub(super) enum Unfinished {
     GivenUp,
 }
 
-impl Tape {
+impl DirectionRecorder {
     pub(super) fn new(direction: Direction, max_message_bytes: usize) -> Self {
         Self {
             direction,

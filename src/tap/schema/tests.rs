@@ -38,7 +38,7 @@ fn proto_files_are_compiled_with_their_imports() {
         services(&load(&[], &[], std::slice::from_ref(&file)).unwrap().unwrap()),
         ["a.A"]
     );
-    // The same thing twice is no contradiction.
+    // The same thing twice is not a contradiction.
     assert_eq!(services(&load(&proto, &[], &[file]).unwrap().unwrap()), ["a.A"]);
     assert_eq!(load(&[], &[], &[]).unwrap(), None);
 }

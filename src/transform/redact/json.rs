@@ -19,7 +19,7 @@ pub(super) fn body(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option
     free(clean, ledger).or(by_key)
 }
 
-/// Redacts a text that may be JSON: what the rules name, and values under names of secrets; `None` when it is no JSON,
+/// Redacts a text that may be JSON: what the rules name, and values under names of secrets; `None` when it is not JSON,
 /// or when nothing is there to hide: what was not touched stays byte for byte.
 fn text_as_json(text: &str, rules: &[KeyRule], ledger: &mut Ledger) -> Option<String> {
     if !text.trim_start().starts_with(['{', '[']) {

@@ -96,7 +96,7 @@ fn withhold(rest: &mut Map<String, Value>, name: &str, bytes: usize) {
     }
 }
 
-/// Redacts a JSON text: what the rules name, and values under names of secrets. A text that is no JSON is masked as a
+/// Redacts a JSON text: what the rules name, and values under names of secrets. A text that is not JSON is masked as a
 /// whole.
 pub(super) fn document(bytes: &[u8], rules: &[KeyRule], ledger: &mut Ledger) -> Vec<u8> {
     let text = std::str::from_utf8(bytes).ok();

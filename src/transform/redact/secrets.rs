@@ -40,11 +40,11 @@ const MAX_BYTES: usize = 8 << 20;
 /// ```
 #[derive(Clone, Default)]
 pub struct Secrets {
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<KnownField>>,
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownField {
     policy: MetadataPolicy,
     values: SecretValues,
     order: VecDeque<Vec<u8>>,
@@ -59,7 +59,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-impl Known {
+impl KnownField {
     fn add(&mut self, value: &[u8]) {
         let before = self.values.len();
         self.values.add(value);
@@ -82,7 +82,7 @@ impl Secrets {
         self.known().policy = MetadataPolicy::Keep;
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownField> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

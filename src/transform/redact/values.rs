@@ -74,7 +74,7 @@ impl SecretValues {
         self.longest = self.longest.max(value.len());
     }
 
-    /// Forgets the values that occur in `text`: what everybody knows is no secret.
+    /// Forgets the values that occur in `text`: what everybody knows is not a secret.
     pub fn forget_those_in(&mut self, text: &[u8]) {
         let mut at = 0;
         while let Some((found, len)) = self.find(text, at) {

@@ -21,7 +21,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The decoded metadata value of a `-bin` name; `None` for other names, and for what is no base64.
+/// The decoded metadata value of a `-bin` name; `None` for other names, and for what is not base64.
 pub(super) fn binary(name: &str, value: &[u8]) -> Option<Vec<u8>> {
     if !name.ends_with("-bin") {
         return None;

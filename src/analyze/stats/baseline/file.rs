@@ -13,7 +13,7 @@ use crate::analyze::stats::TimingSource;
 /// A baseline file that cannot be used; every error names the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BaselineError {
-    /// The text is no JSON object.
+    /// The text is not a JSON object.
     #[error("could not read the baseline: {problem}")]
     Syntax {
         /// The problem, with its line where the parser gives it.

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Rows of one call by start and end; an end of −1 stands for none.
-fn timed(asked: Asked, rows: &[(i64, i64)]) -> RowTiming {
+fn timed(asked: RequestedTime, rows: &[(i64, i64)]) -> RowTiming {
     let mut timing = Rows::new(asked);
     timing.start(1);
     for (start, end) in rows {
@@ -16,7 +16,7 @@ fn timed(asked: Asked, rows: &[(i64, i64)]) -> RowTiming {
 }
 
 fn of(rows: &[(i64, i64)]) -> RowTiming {
-    timed(Asked::default(), rows)
+    timed(RequestedTime::default(), rows)
 }
 
 /// `count` rows of 100 ms from `start` on.
@@ -99,7 +99,7 @@ fn rows_without_an_end_are_judged_by_their_step() {
 
 #[test]
 fn the_jobs_own_lines_dt_wins() {
-    let asked = Asked {
+    let asked = RequestedTime {
         lines_dt_s: Some(0.05),
         window_s: None,
     };
@@ -116,7 +116,7 @@ fn a_row_without_timestamps_is_untimed_and_a_row_at_0_is_not() {
 
 #[test]
 fn completeness_is_what_lies_in_the_asked_window() {
-    let asked = Asked {
+    let asked = RequestedTime {
         window_s: Some((10, 12)),
         lines_dt_s: None,
     };
@@ -134,7 +134,7 @@ fn completeness_is_what_lies_in_the_asked_window() {
 
 #[test]
 fn calls_are_followed_apart_from_each_other() {
-    let mut timing = Rows::new(Asked::default());
+    let mut timing = Rows::new(RequestedTime::default());
     for call in [1, 2] {
         timing.start(call);
     }

@@ -1,6 +1,6 @@
 //! The nominal spacing of rows in a regular stream. How far apart its rows are.
 
-use super::row::{Basis, RowTime, TOLERANCE, TOLERANCE_MS, What};
+use super::row::{Basis, Irregularity, RowTime, TOLERANCE, TOLERANCE_MS};
 
 /// Timestamps are whole milliseconds: rows that are closer than this cannot be told apart by them.
 const MIN_RESOLVABLE_MS: f64 = 2.0;
@@ -41,7 +41,7 @@ impl Nominal {
     ///
     /// Where rows mostly follow each other at the distance of their own length, that is it. Where they follow closer,
     /// they overlap by design, and their distance counts. Where they are mostly farther apart, rows are missing.
-    pub(super) fn learn(rows: &[RowTime], known_ms: Option<f64>) -> (Self, Option<What>) {
+    pub(super) fn learn(rows: &[RowTime], known_ms: Option<f64>) -> (Self, Option<Irregularity>) {
         let pairs = || rows.iter().zip(rows.iter().skip(1));
         let step = median(pairs().filter_map(|(a, b)| b.index?.checked_sub(a.index?)));
         let step = step.filter(|step| *step > 0);
@@ -64,7 +64,7 @@ impl Nominal {
         let contradiction = learnt.filter(|learnt| !agrees(known, *learnt, duration_ms));
         if let Some(seen_ms) = contradiction {
             let expected_ms = known;
-            return (nominal, Some(What::OtherDt { seen_ms, expected_ms }));
+            return (nominal, Some(Irregularity::OtherDt { seen_ms, expected_ms }));
         }
         nominal.dt_ms = Some(known).filter(|dt| *dt >= MIN_RESOLVABLE_MS);
         nominal.basis = Basis::Known;

@@ -29,14 +29,14 @@ pub(crate) enum Basis {
 /// An irregularity in the times of rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Irregular {
-    pub(crate) what: What,
+    pub(crate) what: Irregularity,
     pub(crate) basis: Basis,
     /// The row at which the irregularity shows.
     pub(crate) place: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum Irregularity {
     /// Rows are missing before this one.
     Missing {
         rows: u64,

@@ -33,16 +33,18 @@ fn run(known_s: Option<f64>, rows: impl IntoIterator<Item = RowTime>) -> Vec<Str
     told.extend(clock.finish());
     told.into_iter()
         .map(|irregular| match irregular.what {
-            What::Missing { rows, .. } => format!("missing {rows}"),
-            What::Pause { rows, .. } => format!("pause {rows}"),
-            What::Standstill { rows, whole, .. } => format!("still {rows}{}", if whole { ", whole" } else { "" }),
-            What::Duplicate { content, .. } => format!("double {content:?}"),
-            What::Backwards { .. } => "back".to_owned(),
-            What::Overlap { .. } => "overlap".to_owned(),
-            What::Jitter { by_ms } => format!("jitter {by_ms:.0}"),
-            What::Jump { by_ms } => format!("jump {by_ms:.0}"),
-            What::Duration { seen_ms, .. } => format!("lasts {seen_ms}"),
-            What::OtherDt { seen_ms, .. } => format!("dt {seen_ms:.0}"),
+            Irregularity::Missing { rows, .. } => format!("missing {rows}"),
+            Irregularity::Pause { rows, .. } => format!("pause {rows}"),
+            Irregularity::Standstill { rows, whole, .. } => {
+                format!("still {rows}{}", if whole { ", whole" } else { "" })
+            }
+            Irregularity::Duplicate { content, .. } => format!("double {content:?}"),
+            Irregularity::Backwards { .. } => "back".to_owned(),
+            Irregularity::Overlap { .. } => "overlap".to_owned(),
+            Irregularity::Jitter { by_ms } => format!("jitter {by_ms:.0}"),
+            Irregularity::Jump { by_ms } => format!("jump {by_ms:.0}"),
+            Irregularity::Duration { seen_ms, .. } => format!("lasts {seen_ms}"),
+            Irregularity::OtherDt { seen_ms, .. } => format!("dt {seen_ms:.0}"),
         })
         .collect()
 }
@@ -224,7 +226,7 @@ fn rows_that_are_known_to_be_lost_are_no_news() {
         matches!(
             told.as_slice(),
             [Irregular {
-                what: What::Missing { rows: 1, .. },
+                what: Irregularity::Missing { rows: 1, .. },
                 ..
             }]
         ),

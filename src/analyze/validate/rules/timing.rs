@@ -2,7 +2,7 @@
 
 use crate::{
     analyze::validate::{
-        clock::{Basis, Content, Irregular, What},
+        clock::{Basis, Content, Irregular, Irregularity},
         finding_log::{FindingLog, Note, Text},
         rule::{Rule, RulePhase},
         rules::{
@@ -111,20 +111,20 @@ pub(crate) const ROW_DURATION: Rule = Rule {
 pub(crate) fn irregular(log: &mut FindingLog, irregular: Irregular, dt_is_explicit: bool) {
     let Irregular { what, basis, place } = irregular;
     match what {
-        What::Missing { rows, span_ms, dt_ms } => missing_rows(log, place, rows, span_ms, dt_ms, basis),
-        What::Standstill { rows, start_ms, whole } => stamps::standstill(log, place, start_ms, rows, whole),
-        What::Pause { rows, span_ms } => pause(log, place, rows, span_ms),
-        What::Duplicate {
+        Irregularity::Missing { rows, span_ms, dt_ms } => missing_rows(log, place, rows, span_ms, dt_ms, basis),
+        Irregularity::Standstill { rows, start_ms, whole } => stamps::standstill(log, place, start_ms, rows, whole),
+        Irregularity::Pause { rows, span_ms } => pause(log, place, rows, span_ms),
+        Irregularity::Duplicate {
             start_ms,
             index,
             content,
         } => duplicate_rows(log, place, start_ms, index, content, basis),
-        What::Backwards { by_ms, by_rows } => backwards_time(log, place, by_ms, by_rows),
-        What::Overlap { by_ms } => overlap(log, place, by_ms),
-        What::Jitter { by_ms } => clock_jitter(log, place, by_ms),
-        What::Jump { by_ms } => clock_jump(log, place, by_ms),
-        What::Duration { seen_ms, expected_ms } => row_duration(log, place, seen_ms, expected_ms),
-        What::OtherDt { seen_ms, expected_ms } => other_dt(log, place, seen_ms, expected_ms, dt_is_explicit),
+        Irregularity::Backwards { by_ms, by_rows } => backwards_time(log, place, by_ms, by_rows),
+        Irregularity::Overlap { by_ms } => overlap(log, place, by_ms),
+        Irregularity::Jitter { by_ms } => clock_jitter(log, place, by_ms),
+        Irregularity::Jump { by_ms } => clock_jump(log, place, by_ms),
+        Irregularity::Duration { seen_ms, expected_ms } => row_duration(log, place, seen_ms, expected_ms),
+        Irregularity::OtherDt { seen_ms, expected_ms } => other_dt(log, place, seen_ms, expected_ms, dt_is_explicit),
     }
 }
 
@@ -250,7 +250,7 @@ fn other_dt(log: &mut FindingLog, place: Place, seen_ms: f64, expected_ms: f64, 
 mod tests {
     use super::*;
 
-    fn told(what: What, basis: Basis, explicit: bool) -> (&'static str, Severity, String) {
+    fn told(what: Irregularity, basis: Basis, explicit: bool) -> (&'static str, Severity, String) {
         let mut log = FindingLog::default();
         let place = Place::call(1, 0).at_row(4);
         irregular(&mut log, Irregular { what, basis, place }, explicit);
@@ -260,21 +260,21 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_doubled_is_an_error_only_when_the_duration_is_known() {
-        let missing = What::Missing {
+        let missing = Irregularity::Missing {
             rows: 3,
             span_ms: Some(200.0),
             dt_ms: Some(50.0),
         };
         assert_eq!(told(missing, Basis::Known, false).1, Severity::Error);
         assert_eq!(told(missing, Basis::Learnt, false).1, Severity::Warning);
-        let double = What::Duplicate {
+        let double = Irregularity::Duplicate {
             start_ms: Some(5),
             index: None,
             content: Content::Same,
         };
         assert_eq!(told(double, Basis::Known, false).1, Severity::Error);
         assert_eq!(told(double, Basis::Learnt, false).1, Severity::Warning);
-        let pause = What::Pause {
+        let pause = Irregularity::Pause {
             rows: 18_000,
             span_ms: 3_600_050.0,
         };
@@ -287,7 +287,7 @@ mod tests {
     fn each_irregularity_has_its_rule_and_says_how_far_off_it_is() {
         for (what, rule, part) in [
             (
-                What::Backwards {
+                Irregularity::Backwards {
                     by_ms: Some(450.0),
                     by_rows: 9.0,
                 },
@@ -295,18 +295,18 @@ mod tests {
                 "450 ms",
             ),
             (
-                What::Backwards {
+                Irregularity::Backwards {
                     by_ms: None,
                     by_rows: 9.0,
                 },
                 "backwards-time",
                 "9 rows",
             ),
-            (What::Overlap { by_ms: 30.0 }, "overlap", "30 ms"),
-            (What::Jitter { by_ms: -12.0 }, "clock-jitter", "12 ms early"),
-            (What::Jump { by_ms: 90_000.0 }, "clock-jump", "1 min 30 s"),
+            (Irregularity::Overlap { by_ms: 30.0 }, "overlap", "30 ms"),
+            (Irregularity::Jitter { by_ms: -12.0 }, "clock-jitter", "12 ms early"),
+            (Irregularity::Jump { by_ms: 90_000.0 }, "clock-jump", "1 min 30 s"),
             (
-                What::Duration {
+                Irregularity::Duration {
                     seen_ms: 70.0,
                     expected_ms: 50.0,
                 },
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn rows_that_contradict_lines_dt_are_an_error_when_a_person_gave_it() {
-        let other = What::OtherDt {
+        let other = Irregularity::OtherDt {
             seen_ms: 50.0,
             expected_ms: 100.0,
         };

@@ -16,7 +16,7 @@ use crate::{
 
 use crate::cli::{
     commands::{Done, Failure, Outcome, output, stats::layout},
-    flags::export::{ExportArgs, What},
+    flags::export::{ExportArgs, PictureKind},
 };
 
 use super::numbers;
@@ -33,8 +33,8 @@ pub(super) fn run(args: &ExportArgs, reader: &mut Reader<File>, path: &Path) -> 
         ..CollectOptions::default()
     };
     let spectrogram = match (args.picture.what, args.picture.sensor) {
-        (What::Spectrogram, Some(sensor)) => Spectrogram::Of(sensor),
-        (What::Spectrogram, None) => Spectrogram::Liveliest,
+        (PictureKind::Spectrogram, Some(sensor)) => Spectrogram::Of(sensor),
+        (PictureKind::Spectrogram, None) => Spectrogram::Liveliest,
         (_, Some(_)) => return Err(Failure::Usage("--sensor belongs to --what spectrogram".to_owned())),
         (_, None) => Spectrogram::None,
     };
@@ -76,10 +76,10 @@ fn draw(args: &ExportArgs, painted: &Painted) -> Result<Canvas, Failure> {
     };
     let sensors = &pictures.plan.sensors;
     Ok(match args.picture.what {
-        What::Waterfall => png::waterfall(pictures, &sheet),
-        What::Timeline => png::timeline(pictures, &sheet),
-        What::Histogram => png::histogram(pictures, &sheet),
-        What::Spectrogram => {
+        PictureKind::Waterfall => png::waterfall(pictures, &sheet),
+        PictureKind::Timeline => png::timeline(pictures, &sheet),
+        PictureKind::Histogram => png::histogram(pictures, &sheet),
+        PictureKind::Spectrogram => {
             if let Some(sensor) = args.picture.sensor
                 && !sensors.iter().any(|known| known.id == sensor)
             {

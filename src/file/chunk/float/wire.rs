@@ -127,7 +127,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Scans the fields of one message, which begins at `base` of the outermost one; false when it is no message, and
+    /// Scans the fields of one message, which begins at `base` of the outermost one; false when it is not a message, and
     /// then nothing is added.
     fn level(&mut self, message: &[u8], base: usize, outer: [usize; 2], depth: usize) -> bool {
         let before = self.found.len();

@@ -30,7 +30,7 @@ fn metadata(entries: &[(&str, &str)]) -> Metadata {
 fn method(calls: &[(&[u64], &[Mark], Metadata, u32)]) -> Method {
     let mut method = Method::default();
     for (at, (sent, marks, metadata, connection)) in calls.iter().enumerate() {
-        method.add(&Known {
+        method.add(&RecordedCall {
             place: (0, at),
             requests: &requests(sent),
             marks,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     model::event::Metadata,
-    serve::plan::{Early, Known, facets},
+    serve::plan::{Early, RecordedCall, facets},
 };
 
 fn after(requests: u64) -> Cause {
@@ -23,7 +23,7 @@ fn method(calls: &[(&[u64], &[Mark])]) -> Method {
         for request in *sent {
             requests.take(*request);
         }
-        method.add(&Known {
+        method.add(&RecordedCall {
             place: (0, at),
             requests: &requests,
             marks,
@@ -120,7 +120,7 @@ fn a_call_that_was_refused_before_its_request_came_answers_where_no_other_does()
         (1, &asked, Early::No),
         (2, &none, Early::No),
     ] {
-        method.add(&Known {
+        method.add(&RecordedCall {
             place: (0, at),
             requests,
             marks: &[mark(at as u64, after(0))],
@@ -151,7 +151,7 @@ fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
         metadata
     };
     let mut method = Method::default();
-    method.add(&Known {
+    method.add(&RecordedCall {
         place: (0, 0),
         requests: &Requests::default(),
         marks: &[mark(1, after(0))],
@@ -195,7 +195,7 @@ fn recorded(calls: &[Told<'_>]) -> Method {
         for request in *sent {
             requests.take(*request);
         }
-        method.add(&Known {
+        method.add(&RecordedCall {
             place: (0, at),
             requests: &requests,
             marks,

@@ -30,13 +30,13 @@ pub(super) struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<u64>,
     #[serde(flatten)]
-    pub(super) said: Said,
+    pub(super) said: LineContent,
 }
 
 /// The content of an object.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Said {
+pub(super) enum LineContent {
     /// The header; the first object of a file.
     CaptureStart {
         layout: u32,
@@ -196,7 +196,7 @@ impl Entries {
     }
 }
 
-impl Said {
+impl LineContent {
     /// Converts an event other than a message. Every field is named, so that none that is added to an event can be
     /// forgotten here.
     pub(super) fn of(kind: &EventKind) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use mcap::records::MessageHeader;
 
-use super::line::{Line, Said};
+use super::line::{Line, LineContent};
 use crate::{
     file::Header,
     model::event::{Direction, Event, EventKind, Gap, Message},
@@ -72,12 +72,12 @@ impl Own {
         };
         match line.said {
             // A second beginning is refused where files are told apart.
-            Said::CaptureStart { .. } => {}
-            Said::CaptureEnd { events, finished } => {
+            LineContent::CaptureStart { .. } => {}
+            LineContent::CaptureEnd { events, finished } => {
                 self.expected = Some(events);
                 losses.add(Loss::Unfinished, u64::from(!finished));
             }
-            Said::Message {
+            LineContent::Message {
                 direction,
                 compressed,
                 wire,

@@ -12,7 +12,7 @@ use super::records::{McapReadError, Records};
 use super::{
     DIRECTION, EVENTS_TOPIC, McapSchemas,
     foreign::Foreign,
-    line::{LAYOUT, Line, Said},
+    line::{LAYOUT, Line, LineContent},
     own::Own,
 };
 use crate::{
@@ -222,12 +222,12 @@ impl<R: Read> McapReader<R> {
         }
         let line: Line = serde_json::from_slice(text).map_err(|error| unknown(error.to_string()))?;
         match (&mut self.own, line.said) {
-            (None, Said::CaptureStart { layout, .. }) if layout != LAYOUT => {
+            (None, LineContent::CaptureStart { layout, .. }) if layout != LAYOUT => {
                 Err(unknown(format!("layout {layout}, where {LAYOUT} is known")))
             }
             (
                 None,
-                Said::CaptureStart {
+                LineContent::CaptureStart {
                     anchor_unix_ns,
                     attributes,
                     ..
@@ -240,7 +240,7 @@ impl<R: Read> McapReader<R> {
                 Ok(())
             }
             (None, _) => Err(unknown("its first message is not capture_start".to_owned())),
-            (Some(_), Said::CaptureStart { .. }) => Err(McapReadError::TwoCaptures { messages }),
+            (Some(_), LineContent::CaptureStart { .. }) => Err(McapReadError::TwoCaptures { messages }),
             (Some(own), said) => {
                 let line = Line { said, ..line };
                 own.line(line, &mut self.queue, &mut self.losses);

@@ -10,7 +10,7 @@ use mcap::{WriteOptions, Writer, records::MessageHeader, records::Metadata as Re
 
 use super::{
     DIRECTION, EVENTS_TOPIC, HEADER_RECORD,
-    line::{Base64, Entries, LAYOUT, Line, Said},
+    line::{Base64, Entries, LAYOUT, Line, LineContent},
 };
 use crate::{
     file::{Attribute, Header},
@@ -111,7 +111,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             seq: 0,
             offset_ns: 0,
             after: None,
-            said: Said::CaptureStart {
+            said: LineContent::CaptureStart {
                 layout: LAYOUT,
                 anchor_unix_ns: header.anchor_unix_ns,
                 attributes: Entries::of(&header.attributes),
@@ -142,7 +142,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             }
             EventKind::HalfClose | EventKind::Gap(_) | EventKind::Note(_) => {}
         }
-        match Said::of(&event.kind) {
+        match LineContent::of(&event.kind) {
             Some(said) => self.line(&Line {
                 call: event.call,
                 seq: event.seq,
@@ -178,7 +178,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
             // Tools that sort by time leave it at the end.
             offset_ns: self.last_offset_ns,
             after: None,
-            said: Said::CaptureEnd { events, finished },
+            said: LineContent::CaptureEnd { events, finished },
         })?;
         self.to.finish()?;
         Ok(self.to.into_inner())
@@ -205,7 +205,7 @@ impl<'a, W: Write + Seek> McapWriter<'a, W> {
                 seq: event.seq,
                 offset_ns: event.offset_ns,
                 after,
-                said: Said::Message {
+                said: LineContent::Message {
                     direction,
                     compressed: message.compressed,
                     wire: content.is_some().then(|| Base64(message.data.clone())),

@@ -24,12 +24,12 @@ pub(super) struct Schema {
 pub(super) struct Shape {
     /// True for `google.protobuf.Any`.
     pub(super) is_any: bool,
-    fields: HashMap<u32, Known>,
+    fields: HashMap<u32, KnownField>,
 }
 
 /// A known field or extension.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct KnownField {
     pub(super) holds: Holds,
     pub(super) repeated: bool,
     pub(super) rule: Option<FieldRule>,
@@ -45,7 +45,7 @@ pub(super) enum Holds {
     Message(usize),
 }
 
-impl Known {
+impl KnownField {
     /// The message type of the field, by index.
     pub(super) const fn message(&self) -> Option<usize> {
         match self.holds {
@@ -61,7 +61,7 @@ impl Schema {
         for (at, message) in pool.all_messages().enumerate() {
             schema.names.insert(message.full_name().to_owned(), at);
         }
-        let known = |kind: &Kind, repeated| Known {
+        let known = |kind: &Kind, repeated| KnownField {
             holds: schema.holds(kind),
             repeated,
             rule: None,
@@ -113,7 +113,7 @@ impl Schema {
 }
 
 impl Shape {
-    pub(super) fn field(&self, number: u32) -> Option<&Known> {
+    pub(super) fn field(&self, number: u32) -> Option<&KnownField> {
         self.fields.get(&number)
     }
 }

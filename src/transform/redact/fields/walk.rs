@@ -2,7 +2,7 @@
 
 use super::{
     FieldRules, MAX_DEPTH, Opaque,
-    schema::{Holds, Known, Shape},
+    schema::{Holds, KnownField, Shape},
 };
 use crate::{
     grpc::protobuf::{Field, Fields, GROUP, GROUP_END, Value, copy_fields, put_delimited, put_key},
@@ -36,7 +36,7 @@ impl FieldRules {
                 true
             } else {
                 self.check_parts(known, field.number, &mut once)?;
-                let inner = known.and_then(Known::message);
+                let inner = known.and_then(KnownField::message);
                 let inner = inner.or(packed.filter(|_| field.number == VALUE));
                 if let Some(inner) = inner {
                     self.inner(inner, field, ledger, depth, out)?
@@ -75,7 +75,7 @@ impl FieldRules {
                 put.extend(value);
                 put_key(put, field.number, GROUP_END);
             }
-            // A number is no message, whatever the schema says.
+            // A number is not a message, whatever the schema says.
             Value::Varint(_) | Value::Fixed32(_) | Value::Fixed64(_) => return Ok(false),
         }
         Ok(true)
@@ -109,7 +109,7 @@ impl FieldRules {
 
     /// Refuses a singular message that occurs twice, since readers merge the parts: an `Any` in it can have its type in
     /// one part and its value in another.
-    fn check_parts(&self, known: Option<&Known>, number: u32, once: &mut Vec<u32>) -> Result<(), Opaque> {
+    fn check_parts(&self, known: Option<&KnownField>, number: u32, once: &mut Vec<u32>) -> Result<(), Opaque> {
         let singular = known.is_some_and(|known| !known.repeated && known.message().is_some());
         if !singular || !self.schema.has_any {
             return Ok(());
@@ -122,7 +122,7 @@ impl FieldRules {
     }
 
     /// Refuses unknown bytes that could hide a secret.
-    fn check_unexplained(&self, known: Option<&Known>, field: &Field<'_>) -> Result<(), Opaque> {
+    fn check_unexplained(&self, known: Option<&KnownField>, field: &Field<'_>) -> Result<(), Opaque> {
         let explained = match (known.map(|known| (known.holds, known.repeated)), field.value) {
             (Some((Holds::Text, _)), Value::Bytes(text)) => std::str::from_utf8(text).is_ok(),
             // Numbers in one run.

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// Another program changed the file while it was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Meddling {
+pub(crate) enum ForeignChange {
     /// Existing data was overwritten.
     #[error("another program wrote into the file while it was recorded")]
     Overwritten,

@@ -7,9 +7,9 @@ use crate::{
 
 /// The totals that a chunk's head should have for the counted events.
 #[derive(Debug, Default)]
-pub(in crate::file) struct Said(ChunkHead);
+pub(in crate::file) struct ChunkTotals(ChunkHead);
 
-impl Said {
+impl ChunkTotals {
     /// Adds an event.
     pub(in crate::file) fn count(&mut self, event: &Event) {
         let head = &mut self.0;

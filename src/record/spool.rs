@@ -16,8 +16,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags};
 use tokio::task;
+
+use crate::file::{create_first, create_private};
 
 /// Largest size of the spool files of all recordings of a process, 1 GiB: 1.3 s of a stream of 800 MB/s of which
 /// nothing at all is written meanwhile, and room that most disks have.
@@ -140,9 +141,7 @@ impl Spool {
         if let Some(file) = &state.file {
             return Ok(Arc::clone(file));
         }
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&self.folder, flags, Mode::RUSR | Mode::WUSR)?;
-        let file = Arc::new(File::from(file));
+        let file = Arc::new(without_a_name(&self.folder)?);
         state.file = Some(Arc::clone(&file));
         Ok(file)
     }
@@ -150,6 +149,34 @@ impl Spool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A new file of `folder` that has no name, so that it goes with the process.
+#[cfg(target_os = "linux")]
+fn without_a_name(folder: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    match rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => Ok(File::from(file)),
+        // Some file systems have only files with names.
+        Err(_) => removed(folder),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn without_a_name(folder: &Path) -> io::Result<File> {
+    removed(folder)
+}
+
+/// A new file of `folder` whose name is removed at once.
+fn removed(folder: &Path) -> io::Result<File> {
+    let process = std::process::id();
+    let (path, file) = create_first(create_private, |number| {
+        folder.join(format!(".spool-{process}-{number}"))
+    })?;
+    std::fs::remove_file(path)?;
+    Ok(file)
 }
 
 /// A message in the spool file; dropped, its place is free.
@@ -224,6 +251,18 @@ mod tests {
             assert_eq!(first.take().unwrap(), message(round, COPIED_AT_ONCE + 1));
             assert!(!spool.is_used());
         }
+    }
+
+    #[test]
+    fn a_file_whose_name_was_removed_can_be_written_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (removed(folder.path()).unwrap(), removed(folder.path()).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        one.write_all_at(b"one", 5).unwrap();
+        other.write_all_at(b"other", 5).unwrap();
+        let mut read = [0; 3];
+        one.read_exact_at(&mut read, 5).unwrap();
+        assert_eq!(&read, b"one");
     }
 
     #[test]

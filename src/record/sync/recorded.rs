@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Write as _},
+    io::{self, Read, Write as _},
     os::{
         fd::AsRawFd as _,
         unix::fs::{FileExt as _, MetadataExt as _},
@@ -279,7 +279,6 @@ impl RecordedFile {
         if !named {
             return tell(", before it held anything");
         }
-        let source = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let process = std::process::id();
         for folder in [path.parent().unwrap_or(Path::new("")), &std::env::temp_dir()] {
@@ -290,10 +289,11 @@ impl RecordedFile {
             let Ok((to, mut copy)) = create_first(create_private, to) else {
                 continue;
             };
-            if File::open(&source)
-                .and_then(|mut from| io::copy(&mut from, &mut copy))
-                .is_ok()
-            {
+            let mut from = FromStart {
+                file: &self.file,
+                at: 0,
+            };
+            if io::copy(&mut from, &mut copy).is_ok() {
                 let told = tell(&format!("; what it held is saved as {}", to.display()));
                 *lock(&self.rescued) = Some(to);
                 return told;
@@ -302,6 +302,20 @@ impl RecordedFile {
             let _ = std::fs::remove_file(&to);
         }
         tell(", and what it held could not be copied elsewhere")
+    }
+}
+
+/// Reads a file from its start without moving the place at which it is written.
+struct FromStart<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

@@ -162,7 +162,7 @@ impl RecordingHandle {
         self.queue.counters.totals()
     }
 
-    /// The secrets that are masked in recorded text; whoever shows such a text asks it.
+    /// The secrets that are masked in recorded text; code that shows such a text masks them, too.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
         &self.queue.secrets

@@ -1,8 +1,8 @@
 //! Statistics of a stream: structure, amplitude and timing, in one pass, live or from a capture.
 //!
 //! [`StatsCollector`] watches events and gives a [`Stats`], a plain value. Memory is bounded: values are kept for exact
-//! percentiles up to [`EXACT_VALUES`] and counted beyond; sensors, calls, shapes and canvases are told apart up to named
-//! limits. Sums are compensated and added in stream order, so that every machine prints the same digits.
+//! percentiles up to [`EXACT_VALUES`] and counted beyond; sensors, calls, shapes and canvases are distinguished up to
+//! named limits. Sums are compensated and added in stream order, so that every machine prints the same digits.
 //!
 //! # JSON
 //!

@@ -134,7 +134,7 @@ pub struct Validation {
     pub frames: u64,
     /// Rows in them.
     pub rows: u64,
-    /// Bytes of the messages as they stood on the wire.
+    /// Bytes of the messages as on the wire.
     pub message_bytes: u64,
     /// The expectations, with the source of each.
     pub expected: Vec<ExpectedItem>,

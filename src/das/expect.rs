@@ -170,9 +170,9 @@ pub struct Expectations {
     pub minimum_fps: Option<Expected<f64>>,
     /// Minimum megabytes (10⁶ bytes) per second in each call.
     pub minimum_mb_per_s: Option<Expected<f64>>,
-    /// Longest time from the call to its first frame, in seconds; `FIRST_FRAME_S` when nobody says.
+    /// Longest time from the call to its first frame, in seconds; `FIRST_FRAME_S` by default.
     pub first_frame_s: Option<Expected<f64>>,
-    /// Longest time between two frames, in seconds; `LARGEST_GAP_S` when nobody says.
+    /// Longest time between two frames, in seconds; `LARGEST_GAP_S` by default.
     pub largest_gap_s: Option<Expected<f64>>,
     /// Minimum number of frames in the capture.
     pub minimum_frames: Option<Expected<u64>>,

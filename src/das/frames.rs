@@ -67,7 +67,7 @@ pub struct MessagePlace {
     pub message: u64,
     /// Nanoseconds since the capture began.
     pub offset_ns: u64,
-    /// Bytes as they stood on the wire.
+    /// Bytes as on the wire.
     pub wire_bytes: usize,
     /// Dialect of the call.
     pub dialect: Dialect,

@@ -217,7 +217,7 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
 }
 
 /// Recomputes the digests of a chunk's records; `None` when they are not those that the head promises. An error when its
-/// records cannot be told apart.
+/// records cannot be distinguished.
 pub(super) fn leaves(raw: &Bytes, head: &ChunkHead) -> Result<Option<Vec<[u8; 32]>>, String> {
     let (mut events, mut at) = (0, 0);
     while let Some((_, next)) = record_at(raw, at)? {

@@ -12,7 +12,7 @@ pub struct Summary {
     pub calls: u64,
     /// Messages that clients received.
     pub messages: u64,
-    /// Payload bytes of the messages received, as they stood on the wire.
+    /// Payload bytes of the messages received, as on the wire.
     pub message_bytes: u64,
     /// Messages that clients sent.
     pub sent_messages: u64,

@@ -134,7 +134,7 @@ pub struct Headers {
     pub metadata: Metadata,
 }
 
-/// Metadata as it stood on the wire: names in lower case, values byte for byte, order kept.
+/// Metadata as on the wire: names in lower case, values byte for byte, order kept.
 ///
 /// Values of `-bin` names are kept in their base64 wire form.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -190,7 +190,7 @@ pub struct Message {
     pub direction: Direction,
     /// The compressed flag of the gRPC prefix; the encoding is named in the metadata (`grpc-encoding`).
     pub compressed: bool,
-    /// The payload exactly as it stood on the wire, compressed when `compressed` is set.
+    /// The payload exactly as on the wire, compressed when `compressed` is set.
     pub data: Bytes,
 }
 

@@ -93,7 +93,7 @@ impl Room {
     }
 }
 
-/// The observer's end of the queue: when it goes, nobody waits for room any more.
+/// The observer's end of the queue: when it is dropped, all waits for room end.
 struct Taken(Arc<Room>);
 
 impl Drop for Taken {

@@ -14,7 +14,7 @@ use crate::file::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
 /// receives.
 const MOST_THREADS: usize = 4;
 
-/// Compresses chunks on a pool of threads; clones are one and the same, and with the last of them the threads end.
+/// Compresses chunks on a pool of threads; clones share one state, and with the last of them the threads end.
 #[derive(Debug, Clone)]
 pub(super) struct CompressionPool {
     work: mpsc::Sender<Work>,

@@ -31,7 +31,7 @@ const STOOD_STILL: Duration = Duration::from_millis(500);
 /// and the thread more than the event does; what a recorder holds meanwhile is small beside its queue.
 const GATHER: Duration = Duration::from_micros(250);
 
-/// Writer threads that are shared by many recordings. Clones are one and the same; the threads end with the last of
+/// Writer threads that are shared by many recordings. Clones share one state; the threads end with the last of
 /// them and of the recordings.
 #[derive(Debug, Clone)]
 pub(super) struct WriterThreads {

@@ -48,11 +48,11 @@ pub(super) struct Written {
 }
 
 /// Fill level of the queue, in percent, at which the next cheaper codec is taken …
-const HURRY_FROM: u8 = 15;
+const CHEAPER_FROM: u8 = 15;
 /// … and at which the cheapest codec is taken, so that most of the queue is left for what arrives meanwhile.
-const RUSH_FROM: u8 = 35;
+const CHEAPEST_FROM: u8 = 35;
 /// Fill level up to which the queue counts as drained …
-const CALM_UP_TO: u8 = 5;
+const DRAINED_UP_TO: u8 = 5;
 /// … when it has stayed so for this long: then one step up. Less would go up and down within one burst.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Longest waiting time after changes to a better codec that had to be taken back, each of which doubles it: a stream
@@ -79,15 +79,15 @@ pub(super) struct Pipeline<S: Storage> {
     chunk: ChunkBuffers,
     spare: Vec<ChunkBuffers>,
     under_way: VecDeque<PendingChunk>,
-    rung: usize,
+    codec_at: usize,
     pressure: u8,
     /// Time of the latest event, since the recording began.
     now: Duration,
     /// Time since which the queue has been empty.
-    calm: Option<Duration>,
+    drained: Option<Duration>,
     patience: Duration,
     /// True when the latest change was to a better codec.
-    climbed: bool,
+    improved: bool,
     cheaper_chunks: u64,
     codecs: CodecCounts,
 }
@@ -114,12 +114,12 @@ impl<S: Storage> Pipeline<S> {
             chunk,
             spare: Vec::new(),
             under_way: VecDeque::new(),
-            rung: 0,
+            codec_at: 0,
             pressure: 0,
             now: Duration::ZERO,
-            calm: None,
+            drained: None,
             patience: PATIENCE,
-            climbed: false,
+            improved: false,
             cheaper_chunks: 0,
             codecs: Vec::new(),
         }
@@ -140,8 +140,8 @@ impl<S: Storage> Pipeline<S> {
             self.append_next()?;
         }
         self.step(bound);
-        let codec = self.preference.0.get(self.rung).copied().unwrap_or(Codec::Stored);
-        self.cheaper_chunks += u64::from(self.rung > 0);
+        let codec = self.preference.0.get(self.codec_at).copied().unwrap_or(Codec::Stored);
+        self.cheaper_chunks += u64::from(self.codec_at > 0);
         let next = self.spare.pop().unwrap_or_else(|| ChunkBuffers {
             chunk: self.writer.builder(),
             ..ChunkBuffers::default()
@@ -156,27 +156,27 @@ impl<S: Storage> Pipeline<S> {
     fn step(&mut self, bound: Bound) {
         let last = self.preference.0.len().saturating_sub(1);
         let needed = match bound {
-            Bound::CompressionPool if self.pressure >= RUSH_FROM => last,
-            Bound::CompressionPool if self.pressure >= HURRY_FROM => last.min(1),
+            Bound::CompressionPool if self.pressure >= CHEAPEST_FROM => last,
+            Bound::CompressionPool if self.pressure >= CHEAPER_FROM => last.min(1),
             _ => 0,
         };
-        let calm = bound == Bound::Other && (self.pressure <= CALM_UP_TO || self.pressure >= RUSH_FROM);
-        let since = *self.calm.get_or_insert(self.now);
-        if !calm {
-            self.calm = None;
+        let drained = bound == Bound::Other && (self.pressure <= DRAINED_UP_TO || self.pressure >= CHEAPEST_FROM);
+        let since = *self.drained.get_or_insert(self.now);
+        if !drained {
+            self.drained = None;
         }
-        if needed > self.rung {
-            if std::mem::take(&mut self.climbed) {
+        if needed > self.codec_at {
+            if std::mem::take(&mut self.improved) {
                 self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
             }
-            self.rung = needed;
-        } else if calm && self.now.saturating_sub(since) >= self.patience {
-            self.calm = None;
-            self.climbed = self.rung > 0;
-            if self.rung == 0 {
+            self.codec_at = needed;
+        } else if drained && self.now.saturating_sub(since) >= self.patience {
+            self.drained = None;
+            self.improved = self.codec_at > 0;
+            if self.codec_at == 0 {
                 self.patience = PATIENCE;
             }
-            self.rung = self.rung.saturating_sub(1);
+            self.codec_at = self.codec_at.saturating_sub(1);
         }
     }
 

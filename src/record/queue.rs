@@ -45,7 +45,7 @@ pub struct RecordingTotals {
     pub calls: u32,
     /// Messages accepted by the queue.
     pub messages: u64,
-    /// Their payload bytes, as they stood on the wire.
+    /// Their payload bytes, as on the wire.
     pub message_bytes: u64,
     /// Messages known to be lost: left out because the queue was full, or reported by [`super::CallRecorder::gap`].
     pub gaps: u64,
@@ -295,7 +295,7 @@ impl Order<'_> {
         Ok(offset)
     }
 
-    /// Stamps and sends one event; answers with its offset.
+    /// Stamps and sends one event; returns its offset.
     pub(super) fn push(
         &mut self,
         call: u32,

@@ -24,7 +24,7 @@ use crate::{
 /// Each object has `event`, `call`, `seq`, `offset_ns` and `time` (UTC, where the capture has a clock), and then what the
 /// kind holds. A message has `number` (from 1 in its call and direction), `direction`, `compressed` and `size` (bytes as recorded); where the schema knows the method, `type` and `message` (the proto3
 /// JSON mapping with the names of the .proto file) and, where there are any, `unknown_fields` (each `in`, `number` and
-/// `data`, the field as it stood on the wire in base64); otherwise `data` in base64, with `decode_error` when the schema
+/// `data`, the field as on the wire in base64); otherwise `data` in base64, with `decode_error` when the schema
 /// knows the method and the message does not fit.
 #[derive(Debug)]
 pub struct EventJson {

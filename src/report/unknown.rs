@@ -5,7 +5,7 @@ use prost_reflect::{DynamicMessage, MapKey, ReflectMessage as _, UnknownField, V
 use serde_json::json;
 
 /// All unknown fields of a message and its nested messages: where it is (`a.b[2]`, empty for the message itself), its
-/// number, and its bytes as they stood on the wire, tag included, in base64.
+/// number, and its bytes as on the wire, tag included, in base64.
 pub(super) fn unknown_fields(message: &DynamicMessage) -> Vec<serde_json::Value> {
     let mut found = Vec::new();
     look(message, "", &mut found);

@@ -19,7 +19,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 /// A reading this many intervals after the one before shows a suspension.
 const MISSED_TICKS: u32 = 3;
 
-/// A clock that stops while the process is suspended. Clones are one and the same; it needs a runtime.
+/// A clock that stops while the process is suspended. Clones share one state; it needs a runtime.
 #[derive(Debug, Clone)]
 pub(crate) struct Awake {
     shared: Arc<Shared>,
@@ -116,7 +116,7 @@ impl Shared {
     }
 }
 
-/// A deadline by an `Awake` clock. Clones are one and the same.
+/// A deadline by an `Awake` clock. Clones share one state.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     clock: Awake,

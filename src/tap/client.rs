@@ -292,7 +292,7 @@ impl CallTap {
         ending
     }
 
-    /// Records a message; answers with the ending when it was the last one wanted.
+    /// Records a message; returns the ending when it was the last one wanted.
     async fn message(&mut self, message: Message) -> Result<Option<Ending>, CallFault> {
         let bytes = message.data.len() as u64;
         let offset = tokio::select! {

@@ -102,7 +102,7 @@ fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &m
     }
 }
 
-/// Compares endings; what a transport says of its own trouble is no difference.
+/// Compares endings; the texts of transport errors are not compared.
 fn endings(a: Option<&Ending>, b: Option<&Ending>) -> Option<String> {
     let same = match (a, b) {
         (None, None) => true,

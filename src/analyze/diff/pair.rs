@@ -293,7 +293,7 @@ impl Comparison {
         Some(diff.texts.join("; "))
     }
 
-    /// Handles equal rows that are grouped into other messages; told once.
+    /// Handles equal rows that are grouped into other messages; the difference is reported once.
     fn regroup(&mut self, a: Place, b: Place) {
         self.suspects = None;
         if std::mem::replace(&mut self.regrouped, true)

@@ -25,7 +25,7 @@ pub struct StatsTotals {
     pub calls: u64,
     /// Messages received, of every method.
     pub messages: u64,
-    /// Their payload bytes, as they stood on the wire.
+    /// Their payload bytes, as on the wire.
     pub message_bytes: u64,
     /// Messages sent.
     pub sent_messages: u64,
@@ -56,7 +56,7 @@ pub struct CallStats {
     pub sent_messages: u64,
     /// Messages received.
     pub messages: u64,
-    /// Payload bytes received, as they stood on the wire.
+    /// Payload bytes received, as on the wire.
     pub message_bytes: u64,
     /// Messages known to be lost.
     pub lost_messages: u64,

@@ -42,7 +42,7 @@ pub struct Timing {
     pub frames_per_s: Option<f64>,
     /// Rows per second.
     pub rows_per_s: Option<f64>,
-    /// Megabytes (10⁶ bytes) of messages per second, as they stood on the wire.
+    /// Megabytes (10⁶ bytes) of messages per second, as on the wire.
     pub megabytes_per_s: Option<f64>,
     /// Times from one message of a call to its next, over all calls; `None` when no call has two.
     pub inter_arrival: Option<InterArrival>,

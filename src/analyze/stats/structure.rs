@@ -56,7 +56,7 @@ pub struct Structure {
 /// The ids of the sensors, over all calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Sensors {
-    /// Number of sensors; at most [`MAX_SENSORS`](super::MAX_SENSORS) are told apart.
+    /// Number of sensors; at most [`MAX_SENSORS`](super::MAX_SENSORS) are distinguished.
     pub count: u64,
     /// The smallest id.
     pub first: Option<i32>,

@@ -142,7 +142,7 @@ impl Call {
         place
     }
 
-    /// Notes a message that could not be decoded into a frame: its rows are no news when they are missed.
+    /// Notes a message that could not be decoded into a frame: its rows are not reported as missing.
     pub(super) const fn lose_messages(&mut self, messages: u64) {
         self.clock.lose(messages.saturating_mul(self.largest));
     }
@@ -154,7 +154,7 @@ impl Call {
         self.lose_messages(gap.messages);
     }
 
-    /// Checks a frame. What one cause breaks is told once: see the table in [`super`].
+    /// Checks a frame. A cause with several effects is reported once: see the table in [`super`].
     pub(super) fn frame(&mut self, context: &mut Context<'_>, place: Place, message: &Message, frame: &Frame<'_>) {
         self.tally.frames += 1;
         drift::unknown_fields(context.log, place, frame);

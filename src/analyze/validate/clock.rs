@@ -67,7 +67,7 @@ struct Hole {
     after: RowTime,
     rows: u64,
     filled: u64,
-    /// Notes that rows continued after `after`: it is no stray from the future.
+    /// Notes that rows continued after `after`: it was not a wrong timestamp in the future.
     advanced: bool,
     born: u64,
 }
@@ -80,7 +80,7 @@ impl Clock {
         }
     }
 
-    /// Notes that rows are known to be lost here: their hole is no news.
+    /// Notes that rows are known to be lost here: they are not reported as missing.
     pub(super) const fn lose(&mut self, rows: u64) {
         self.lost = self.lost.saturating_add(rows);
     }
@@ -112,7 +112,7 @@ impl Clock {
         }
     }
 
-    /// Ends the run of rows that have the same time. Answers with how many of them stand for rows that are not missing.
+    /// Ends the run of rows that have the same time. Returns how many of them stand for rows that are not missing.
     fn end_run(&mut self, run: Run) -> u64 {
         match run {
             Run::Short(rows) => {

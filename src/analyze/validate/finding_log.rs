@@ -140,7 +140,7 @@ impl FindingLog {
         }
     }
 
-    /// The severity that applies to a breach of a rule; `None` when nobody wants to hear of it.
+    /// The severity that applies to a breach of a rule; `None` when the rule is off.
     pub(super) fn severity(&self, rule: &Rule, severity: Option<Severity>) -> Option<Severity> {
         match self.levels.get(rule.id) {
             Some(level) => level.severity(),

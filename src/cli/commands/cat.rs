@@ -124,7 +124,7 @@ fn without_calls(check: FramesCheck, lost: Lost) -> Losses {
     losses
 }
 
-/// Maps an error of the output; a reader that went away is told apart by [`Failure::is_reader_gone`].
+/// Maps an error of the output; a reader that went away is distinguished by [`Failure::is_reader_gone`].
 fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
     if ReaderGone::is(&error) {
         return error.into();

@@ -47,7 +47,7 @@ fn stdout(format: Format) -> Shown<Pipe<io::StdoutLock<'static>>> {
     Shown::new(Pipe::new(io::stdout().lock(), Gone::GoOn), format)
 }
 
-/// Writes results to stdout. That nobody reads them changes nothing; that they could not be written is a failure.
+/// Writes results to stdout. A reader that has gone away is not a failure; any other write error is.
 pub(crate) fn put(format: Format, results: impl AsRef<[u8]>) -> Result<(), Failure> {
     write_results(stdout(format), results.as_ref())
 }

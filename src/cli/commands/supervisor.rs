@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Done, Outcome, output};
 
-/// Notes panics of all threads. Clones are one and the same.
+/// Notes panics of all threads. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Supervisor {
     panicked: CancellationToken,

@@ -204,7 +204,7 @@ fn float(value: &Value) -> Option<f64> {
 /// The address of a job's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// The scheme, where the response states one; `None` when it says nothing.
+    /// The scheme, `None` where the response has none.
     pub scheme: Option<EndpointScheme>,
     /// Name or address, without brackets.
     pub host: String,

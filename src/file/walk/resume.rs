@@ -225,7 +225,7 @@ fn is_listed<R: Read + Seek>(
     block: &IndexBlock,
     byte: u64,
 ) -> Result<bool, FileError> {
-    // Most are told apart by their first bytes: those that overlap must not cost their length each.
+    // Most are distinguished by their first bytes: those that overlap must not cost their length each.
     let start = scanner.read(byte, (PART_HEAD_LEN + 8) as u64)?;
     let number = start.get(PART_HEAD_LEN..).and_then(<[u8]>::first_chunk);
     let number = number.map(|number| u64::from_le_bytes(*number));

@@ -399,7 +399,7 @@ pub(super) fn position(files: &[Option<FileDescriptorProto>], name: &str) -> Opt
 }
 
 /// Changes a message so that the library handles it without a panic: what only calls itself a map is a message, two
-/// fields of one JSON name are told apart.
+/// fields of one JSON name are distinguished.
 pub(super) fn mend(message: &mut DescriptorProto) {
     if let Some(options) = &mut message.options
         && options.map_entry()

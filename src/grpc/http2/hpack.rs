@@ -62,7 +62,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Decodes the complete fields of a block; `field` is given name and value of each, in order. Answers with their
+    /// Decodes the complete fields of a block; `field` is given name and value of each, in order. Returns their
     /// bytes: the rest goes before the next part of the block. After an error the connection can not be followed any
     /// further: the table may lack an entry.
     pub(crate) fn decode(&mut self, part: &[u8], mut field: impl FnMut(&[u8], &[u8])) -> Result<usize, HpackError> {

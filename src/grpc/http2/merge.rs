@@ -49,7 +49,7 @@ impl Merger {
         self.have = have;
     }
 
-    /// Merges the frames in `bytes`, in place; answers with the length that is left. Bytes of a head that is not whole
+    /// Merges the frames in `bytes`, in place; returns the length that is left. Bytes of a head that is not whole
     /// are held back.
     pub(crate) fn merge(&mut self, bytes: &mut [u8]) -> usize {
         if self.off {

@@ -15,7 +15,7 @@ use super::{FIRST_WORD, Stream};
 /// Pause after a failed accept, so that a machine without free descriptors is not kept busy.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Opens a listening socket; answers with its address, too, for port 0 is any free one.
+/// Opens a listening socket; returns its address, too, because port 0 is any free port.
 pub(crate) async fn listen(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
@@ -23,7 +23,7 @@ pub(crate) async fn listen(addr: SocketAddr) -> io::Result<(TcpListener, SocketA
 }
 
 /// Accepts connections until `stop`, and spawns the task that `serve` makes for each; `None` from it drops the
-/// connection. Answers with the tasks that still run. Dropping the future ends them.
+/// connection. Returns the tasks that still run. Dropping the future ends them.
 pub(crate) async fn accept_each<F>(
     listener: TcpListener,
     stop: impl Future,

@@ -23,7 +23,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// Any event of another party: a call, or a remark that is not the recorder's own. For a tap that calls nobody.
+    /// Any event of another party: a call, or a remark that is not the recorder's own. For a tap that
+    /// makes no calls itself.
     #[default]
     Any,
     /// An answer of the server: a message from the server, or the status of a call.
@@ -62,7 +63,7 @@ impl Evidence {
     }
 }
 
-/// The files of one recording; clones are one and the same.
+/// The files of one recording; clones share one state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecordingFiles {
     shared: Arc<Shared>,

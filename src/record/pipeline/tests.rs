@@ -98,7 +98,7 @@ fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
         CodecPreference::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]),
         usize::MAX,
     );
-    let rungs = [
+    let steps = [
         (Bound::CompressionPool, 0, 2, 0),
         (Bound::CompressionPool, 30, 2, 1),
         (Bound::CompressionPool, 10, 2, 1),
@@ -115,18 +115,18 @@ fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
         // The pool is idle and the queue full: the disk is slow, and fewer bytes help it.
         (Bound::Other, 90, 20, 1),
         (Bound::Other, 0, 210, 0),
-        // After a long calm it is as hopeful as in the beginning.
+        // After a long drained it is as hopeful as in the beginning.
         (Bound::Other, 0, 210, 0),
         (Bound::CompressionPool, 70, 1, 2),
         (Bound::Other, 0, 60, 1),
     ];
-    for (number, (bound, percent, millis, rung)) in rungs.into_iter().enumerate() {
+    for (number, (bound, percent, millis, step)) in steps.into_iter().enumerate() {
         pipeline.pressure(percent);
         for _ in 0..millis {
             pipeline.now += Duration::from_millis(1);
             pipeline.step(bound);
         }
-        assert_eq!(pipeline.rung, rung, "{number}");
+        assert_eq!(pipeline.codec_at, step, "{number}");
     }
 }
 
@@ -138,7 +138,7 @@ fn each_chunk_takes_the_codec_of_its_rung_and_is_counted() {
     );
     let events: Vec<_> = (1..=40).map(event).collect();
     for (at, event) in events.iter().enumerate() {
-        pipeline.rung = if at < 20 { 0 } else { 2 };
+        pipeline.codec_at = if at < 20 { 0 } else { 2 };
         pipeline.write(event).unwrap();
     }
     let written = pipeline.finish().unwrap();

@@ -108,7 +108,7 @@ impl RecordedFile {
         lock(&self.taken).clone()
     }
 
-    /// True when the file has its name; without, it goes away when it is let go of.
+    /// True when the file has its name; a file without a name is removed when it is dropped.
     #[must_use]
     pub(crate) fn is_named(&self) -> bool {
         lock(&self.new).is_named()
@@ -119,7 +119,7 @@ impl RecordedFile {
         self.path().symlink_metadata().is_err()
     }
 
-    /// Gives the file its name; one that is like it, when somebody took that.
+    /// Gives the file its name, or a similar one when another program took it.
     ///
     /// # Errors
     /// When the folder takes no name any more. What was written then stays beside the name.

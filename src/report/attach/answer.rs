@@ -37,7 +37,7 @@ impl Answer {
         value.ok_or_else(|| self.odd("a JSON body"))
     }
 
-    /// The reason of a refusal, in Jira's words; a page for people says nothing that fits into a line.
+    /// The reason of a refusal, in Jira's words; empty for an HTML page.
     pub(super) fn reason(&self) -> String {
         if let Ok(value) = parse_body(&self.body) {
             return reason(&value);

@@ -1,4 +1,4 @@
-//! Opening somebody else's bundle: everything is checked before anything is written.
+//! Opening of bundles from other people: everything is checked before anything is written.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

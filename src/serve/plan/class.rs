@@ -137,8 +137,8 @@ impl Class {
         self.members.push(call.place);
     }
 
-    /// Completes the class after the last call was added. Forgets what says nothing; `tells` says what all calls of the
-    /// method have not.
+    /// Completes the class after the last call was added. Forgets facets without information; `tells` is true for a
+    /// facet that not all calls of the method have.
     pub(super) fn finish(&mut self, tells: impl Fn(u64) -> bool) {
         let all = self.members.len();
         let shared = self

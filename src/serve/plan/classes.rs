@@ -47,7 +47,7 @@ impl Method {
         class.add(call);
     }
 
-    /// Completes the method after the last call was added. Forgets what says nothing: entries that all calls have.
+    /// Completes the method after the last call was added. Forgets entries that all calls have.
     pub(in crate::serve) fn finish(&mut self) {
         let mut classes = self.classes.iter();
         self.common = classes.next().map(|class| class.common.clone()).unwrap_or_default();

@@ -40,7 +40,7 @@ impl Default for CallLimits {
     }
 }
 
-/// A stop signal for calls, with a reason; the first reason stays. Clones are one and the same.
+/// A stop signal for calls, with a reason; the first reason stays. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
@@ -60,7 +60,7 @@ impl Stop {
         self.token.cancel();
     }
 
-    /// Waits for the signal; answers with the reason.
+    /// Waits for the signal; returns the reason.
     pub async fn stopped(&self) -> String {
         self.token.cancelled().await;
         self.reason.get().cloned().unwrap_or_default()

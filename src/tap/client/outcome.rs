@@ -30,7 +30,7 @@ pub struct CallOutcome {
     pub ending: Ending,
     /// Messages received.
     pub messages: u64,
-    /// Their payload bytes, as they stood on the wire.
+    /// Their payload bytes, as on the wire.
     pub message_bytes: u64,
     /// Messages that arrived only in part or were refused; each is a gap in the capture.
     pub lost: u64,

@@ -17,7 +17,7 @@ use crate::{
     tap::awake::{Awake, ClockReading},
 };
 
-/// Decides when a call must be ended. Clones are one and the same.
+/// Decides when a call must be ended. Clones share one state.
 #[derive(Debug, Clone)]
 pub(super) struct Watchdog {
     stop: Stop,
@@ -55,7 +55,7 @@ impl Watchdog {
         self.seen.opened.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Notes received data; answers with the time for which this process stood still before, if it did.
+    /// Notes received data; returns the time for which this process stood still before, if it did.
     pub(super) fn progress(&self) -> Option<Duration> {
         self.seen.progress.store(self.now(), Ordering::Relaxed);
         self.clock.stood_still()

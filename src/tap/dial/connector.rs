@@ -106,7 +106,7 @@ pub(in crate::tap) struct TargetPeer {
     pub(in crate::tap) certificate_sha256: Option<[u8; 32]>,
 }
 
-/// Opens a stream; answers with who took it, too.
+/// Opens a stream; returns the peer, too.
 pub(super) async fn open(route: &Route, target: &Target) -> Result<(Box<dyn Stream>, TargetPeer), Fault> {
     let (stream, address) = socket(target)
         .await

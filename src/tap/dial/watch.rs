@@ -61,7 +61,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// Adds the next bytes; answers with the opening when these bytes decide it.
+    /// Adds the next bytes; returns the opening when these bytes decide it.
     fn feed(&mut self, mut bytes: &[u8]) -> Option<Opening> {
         let mut opening = None;
         while !self.off {

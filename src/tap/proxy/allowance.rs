@@ -2,7 +2,7 @@
 //!
 //! A field of the table is one byte on the wire and up to 4 kB in memory and in the capture. Ordinary calls repeat few of them
 //! ([`fields`](super::fields) says how many each may have in any case); a client that repeats one a thousand times must not fill
-//! our memory, nor that of whoever reads the capture.
+//! our memory, nor that of a reader of the capture.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -30,7 +30,7 @@ pub struct CallEnd {
     pub messages_sent: u64,
     /// Messages from the server.
     pub messages_received: u64,
-    /// Payload bytes of both, as they stood on the wire.
+    /// Payload bytes of both, as on the wire.
     pub message_bytes: u64,
     /// Messages that arrived only in part or were too large to record; each is a gap in the capture.
     pub lost: u64,

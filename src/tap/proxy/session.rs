@@ -324,7 +324,7 @@ impl Session {
         self.cut_all(refused, &Cut::Target(Leaving::Refused)).await;
     }
 
-    /// Ends the calls when a connection has ended or the proxy is stopped. Answers with their
+    /// Ends the calls when a connection has ended or the proxy is stopped. Returns their
     /// streams.
     pub(super) async fn over(&self, cut: &Cut) -> Vec<u32> {
         let running: Vec<_> = self.calls().drain().collect();

@@ -92,7 +92,7 @@ impl DirectionRecorder {
         let more = match error {
             WireError::Truncated { .. } => "",
             WireError::TooLarge { .. } => "; it was passed on, and is not recorded",
-            // What follows it cannot be told apart any more.
+            // What follows it cannot be distinguished any more.
             WireError::Flag { .. } => "; it was passed on, and nothing after it in this direction is recorded",
         };
         if let WireError::TooLarge { size, .. } = error {

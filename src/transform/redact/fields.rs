@@ -1,4 +1,4 @@
-//! Redaction of message fields, by the capture's descriptors, on the wire bytes: everything else stays as it stood.
+//! Redaction of message fields, by the capture's descriptors, on the wire bytes: everything else stays unchanged.
 //!
 //! Every message within a message is looked into: in fields, maps, groups and extensions, and in `google.protobuf.Any` by
 //! the type that it names. What cannot be looked into is [`Opaque`], and the message is left out for it.

@@ -1,4 +1,4 @@
-//! Removal of sensors from messages: everything else stays as it stood on the wire, unknown fields and their order
+//! Removal of sensors from messages: everything else stays as on the wire, unknown fields and their order
 //! included.
 
 mod block;

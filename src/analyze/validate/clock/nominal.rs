@@ -2,7 +2,7 @@
 
 use super::row::{Basis, Irregularity, RowTime, TOLERANCE, TOLERANCE_MS};
 
-/// Timestamps are whole milliseconds: rows that are closer than this cannot be told apart by them.
+/// Timestamps are whole milliseconds: rows that are closer than this cannot be distinguished by them.
 const MIN_RESOLVABLE_MS: f64 = 2.0;
 
 /// Rounding to whole milliseconds makes two distances differ by up to this much; what differs more is no rounding.

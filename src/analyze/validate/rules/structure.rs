@@ -155,7 +155,7 @@ pub(crate) fn duplicate_sensor(log: &mut FindingLog, place: Place, row: &Row<'_>
     true
 }
 
-/// Judges the end of the row; false when it has no plausible end.
+/// Judges the end of the row; false when the row has no plausible end.
 pub(crate) fn end_before_start(log: &mut FindingLog, place: Place, row: &Row<'_>) -> bool {
     let (Some(start), Some(end)) = (row.start_ms, row.end_ms) else {
         return true;

@@ -20,7 +20,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// Interval of progress messages for many recordings without a terminal: often enough for a log, and no flood.
 const REMARK: Duration = Duration::from_secs(5);
 
-/// The running recordings, whose number grows while jobs are dialled. Clones are one and the same.
+/// The running recordings, whose number grows while jobs are dialled. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handles(Arc<Mutex<Vec<RecordingHandle>>>);
 

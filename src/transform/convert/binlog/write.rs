@@ -127,7 +127,7 @@ impl<W: Write> BinlogWriter<W> {
 }
 
 impl Call {
-    /// Notes the encoding of an event's message; takes note of what the call's metadata says.
+    /// Notes the encodings in a call's metadata, and returns the encoding of an event's message.
     fn note(&mut self, event: &Event) -> Option<String> {
         let of = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
         match &event.kind {
@@ -189,7 +189,7 @@ fn is_implied(back: &EventKind, kind: &EventKind) -> bool {
 }
 
 /// Converts an event to a log entry; `None` for gaps, notes, and endings other than a status and a client's
-/// cancellation. A message that cannot be inflated by `encoding` is logged as it stood on the wire, and marked as
+/// cancellation. A message that cannot be inflated by `encoding` is logged as on the wire, and marked as
 /// truncated.
 #[must_use]
 pub(super) fn entry(event: &Event, anchor_unix_ns: u64, encoding: Option<&str>) -> Option<GrpcLogEntry> {

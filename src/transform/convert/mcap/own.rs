@@ -71,7 +71,7 @@ impl Own {
             offset_ns: line.offset_ns,
         };
         match line.said {
-            // A second beginning is refused where files are told apart.
+            // A second beginning is refused where files are distinguished.
             LineContent::CaptureStart { .. } => {}
             LineContent::CaptureEnd { events, finished } => {
                 self.expected = Some(events);

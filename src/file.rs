@@ -1,8 +1,9 @@
 //! The capture file: append-only, checked, seekable, readable by standard zstd tools.
 //!
-//! `FORMAT.md` beside this module's source is the specification. [`Writer`] appends [`Event`](crate::model::event::Event)s,
-//! [`Reader`] gives them back byte for byte, [`verify`](fn@verify) judges a file and [`recover`](fn@recover) saves what
-//! a damaged one still holds. Everything here is synchronous and reads no clock.
+//! `FORMAT.md` beside this module's source is the specification. [`Writer`] appends
+//! [`Event`](crate::model::event::Event)s, [`Reader`] returns them byte for byte, [`verify`](fn@verify) checks a file
+//! and [`recover`](fn@recover) saves the readable part of a damaged one. Everything here is synchronous and reads no
+//! clock.
 //!
 //! ```
 //! use std::io::Cursor;

@@ -1,7 +1,7 @@
 //! gRPC on the wire: length-prefixed messages, status and trailers.
 //!
-//! Pure but for `net`: bytes and header maps go in, `crate::model::event` values come out. Nothing here is decoded beyond the five bytes
-//! of a message prefix, so a payload leaves exactly as it came.
+//! Except for `net`, everything is pure: bytes and header maps go in, `crate::model::event` values come out. Only the
+//! five bytes of a message prefix are decoded, so payloads stay unchanged.
 
 pub(crate) mod deframe;
 pub(crate) mod descriptors;

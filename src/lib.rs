@@ -1,18 +1,18 @@
 //! A flight recorder for gRPC streams.
 //!
-//! A **capture** is a file of **events**: what happened on one or more gRPC calls, and when, message bytes as they stood
-//! on the wire. Rooms, from the bottom up; each uses only those below it:
+//! A **capture** is a file of **events**: what happened on one or more gRPC calls, and when, with the message bytes as
+//! on the wire. Modules, from the bottom up; each uses only those below it:
 //!
-//! - [`model`]: events, findings, places: plain data, and how text, times and sizes are written.
-//! - [`mod@file`]: the capture format: writer, reader, codecs. Synchronous.
-//! - [`grpc`]: what gRPC and protobuf are: framing, status, metadata, compression, descriptors, TLS.
+//! - [`model`]: plain data (events, findings, places), and the formats of text, times and sizes.
+//! - [`mod@file`]: the capture format: writer, reader, codecs; synchronous.
+//! - [`grpc`]: gRPC and protobuf: framing, status, metadata, compression, descriptors, TLS.
 //! - [`das`]: the domain: dialects, frames, the REST contract, expectations.
-//! - [`transform`]: captures made of captures and of other files: slice, merge, redact, import, export.
+//! - [`transform`]: captures made from captures and from other files: slice, merge, redact, import, export.
 //! - [`analyze`]: findings, statistics, golden text, the difference of two captures.
 //! - [`record`]: the one way from events to capture files.
 //! - [`replay`]: a capture as a client, and the comparison.
 //! - [`serve`]: a capture as a server.
-//! - [`tap`]: where events come from: a live job, or a proxy.
+//! - [`tap`]: sources of events: a live job, or a proxy.
 //! - [`report`]: values as text, JSON, JUnit, HTML, Markdown, pictures; bundles for tickets.
 //! - [`cli`]: the `capture` command.
 //!

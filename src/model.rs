@@ -1,4 +1,4 @@
-//! Plain data: what happened on a call, what was found in it, and where. How text and sizes are read and shown.
+//! Plain data: the events of calls, findings and their places; and how text and sizes are parsed and shown.
 
 pub(crate) mod event;
 pub(crate) mod finding;

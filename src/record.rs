@@ -1,16 +1,17 @@
 //! Recordings: from events to capture files.
 //!
-//! [`Recording`] is the one way: taps hand events to its [`RecordingHandle`], and threads redact, observe, compress and
-//! write them. A slow disk slows a tap only through the queue, which does what [`Overflow`] says when it is full.
-//! A [`RecordingPool`] shares the threads among the recordings of a process.
+//! Everything that records uses [`Recording`]: taps pass events to its [`RecordingHandle`], and threads redact,
+//! observe, compress and write them. A slow disk slows a tap only through the queue, which does what [`Overflow`] says
+//! when it is full. A [`RecordingPool`] shares the threads among the recordings of a process.
 //!
 //! **Order.** An event gets its sequence number and its offset at the moment it enters the queue, under one lock.
-//! Events of a capture are therefore written in the order of their offsets, without exception. The price: a message
-//! that had to wait for room carries the time at which it got in, not the time at which it arrived.
+//! Events of a capture are therefore always written in the order of their offsets. As a consequence, a message that had
+//! to wait for room has the time at which it entered the queue, not the time at which it arrived.
 //!
-//! **Bounds.** Messages take their place in the queue by count and by bytes and give it back once written. All other
-//! events are small and few (a handful for each call), so they are let in at once: an ending is never lost or late.
-//! With [`Overflow::Gap`] and [`Overflow::Abort`], messages that do not fit the queue go to a spool file, which is bounded too.
+//! **Bounds.** Messages take room in the queue, by count and by bytes, until they are written. All other events are
+//! small and few (a handful for each call), so they enter at once: an ending is never lost or late. With
+//! [`Overflow::Gap`] and [`Overflow::Abort`], messages that do not fit the queue go to a spool file, which is bounded
+//! too.
 
 mod background;
 mod call;
@@ -69,8 +70,8 @@ use queue::Queue;
 /// Writes events into a sink: [`Recorder::start`], then [`RecordingHandle::call`] for each call, then
 /// [`Recorder::finish`].
 ///
-/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved. When it
-/// is a panic that drops it, that is waited for, since the process may be about to end.
+/// Dropped without `finish`, the recorder writes what is queued and completes the sink on its thread, unobserved. When
+/// it is a panic that drops it, that is waited for, since the process may be about to end.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Recorder<S: Sink> {

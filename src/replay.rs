@@ -1,10 +1,10 @@
-//! Replay as a client: the recorded requests go to a server, and what it answers is compared with what was recorded.
+//! Replay as a client: the recorded requests are sent to a server, and its answers are compared with the recorded ones.
 //!
-//! Calls that overlapped in the recording run together; one that began after another had ended waits for its end. Within
-//! a call the recorded order is kept: a request that followed two answers is sent when two answers have come.
+//! Calls that overlapped in the recording run together; one that began after another had ended waits for its end.
+//! Within a call the recorded order is kept: a request that followed two answers is sent when two answers have come.
 //!
-//! Pure parts: `paths` (which fields are looked at, and how closely), `fields` (two messages, field by field) and
-//! `outcome` (what came of it). Around them `expected` reads the capture ahead, and `exchange` holds one call.
+//! Pure parts: `paths` (rules about fields), `fields` (comparison of two messages, field by field) and `outcome` (the
+//! result). Around them, `expected` reads the capture ahead, and `exchange` makes one call.
 
 mod error;
 mod exchange;

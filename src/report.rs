@@ -1,4 +1,4 @@
-//! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. No file is opened and nothing is printed here;
+//! Reports: plain values rendered as text, JSON, HTML, Markdown or pictures. Nothing here opens a file or prints;
 //! [`input::collect`] reads from a reader that is passed in.
 
 pub(crate) mod again;

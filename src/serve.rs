@@ -1,14 +1,14 @@
 //! The replay server: a capture as a local Focus Server.
 //!
 //! Pure parts: `script` (a capture's events as jobs and calls), `player` (one call's events as steps), `timeline` (the
-//! steps on the time line that is to be played), `pace` (when a step is due), `catalog` (which recorded call answers a
-//! request), `configure` and `quirks` (what REST answers). Drivers around them: `reader` (a thread for each call, with
-//! bounded read-ahead), `steps` (each when it is due, by the clock of `control`), `share` (who gets them), `body` and
-//! `grpc` (HTTP/2), `rest` (axum) and [`ReplayServer`], which holds them together.
+//! schedule of the steps), `pace` (the due time of a step), `catalog` (the recorded call that answers a request),
+//! `configure` and `quirks` (the REST responses). Drivers around them: `reader` (a thread for each call, with bounded
+//! read-ahead), `steps` (waits for the due time, by the clock of `control`), `share` (distribution among clients),
+//! `body` and `grpc` (HTTP/2), `rest` (axum) and [`ReplayServer`], which connects them.
 //!
-//! Recorded messages go out as they came in, compressed flag and metadata included; nothing is decoded on the way, unless
-//! [`Restamp`] or [`Gzip`] asks for it. What cannot be kept: HTTP/2 groups the values of one metadata name that is
-//! repeated with other names in between, and hop-by-hop fields, `date` and `content-length` are left out.
+//! Recorded messages are sent unchanged, with compressed flag and metadata; nothing is decoded, unless [`Restamp`] or
+//! [`Gzip`] requires it. There are two exceptions: HTTP/2 groups the values of a metadata name that is repeated with
+//! other names in between, and hop-by-hop fields, `date` and `content-length` are left out.
 //!
 //! ```
 //! # async fn example() -> Result<(), grpc_capture::serve::ReplayError> {

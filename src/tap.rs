@@ -1,7 +1,7 @@
-//! Where events come from: the client tap, which dials a job, and the proxy.
+//! Sources of events: the client tap, which dials a job, and the proxy.
 //!
-//! [`record_job`] is the whole of it: it dials a job, waits until the job is ready, opens all its streams together and
-//! hands every event to a [`Recording`](crate::record::Recording), which writes from threads of its own.
+//! [`record_job`] dials a job, waits until the job is ready, opens all its streams together and passes every event to a
+//! [`Recording`](crate::record::Recording), which writes on its own threads.
 
 mod awake;
 pub(crate) mod client;

@@ -1,11 +1,11 @@
 //! Statistics as golden text: stable, reviewable, made to be committed and compared.
 //!
 //! The text holds structure and amplitude of the capture and of each sensor, how calls ended, and what the rows' own
-//! timestamps tell. It holds the same bytes on every machine and in every run. What may differ between two recordings of
-//! the same thing is kept out of it by these rules, which stand at its head too:
+//! timestamps tell. It has the same bytes on every machine and in every run. These rules, which are also at its head,
+//! keep out what may differ between two recordings of the same thing:
 //!
-//! - **Left out**: wall-clock times, arrival times (unless [`SnapshotOptions::timing`] includes them), addresses, metadata,
-//!   notes, what the header says besides the dialect, and what a transport reported when it broke.
+//! - **Left out**: wall-clock times, arrival times (unless [`SnapshotOptions::timing`] includes them), addresses,
+//!   metadata, notes, what the header says besides the dialect, and what a transport reported when it broke.
 //! - **Replaced** in status messages: job ids (those that the calls asked for, and numbers like `12-70788`) by `[job]`,
 //!   addresses and URLs by `[address]`, UUIDs and long hexadecimal words by `[id]`, numbers of ten digits and more by
 //!   `[number]`. Canvas ids are replaced everywhere by `canvas 1`, `canvas 2`, … in the order in which they appear.
@@ -17,7 +17,8 @@
 //!
 //! # In a test
 //!
-//! Two lines lock a capture down with [insta](https://insta.rs); `cargo insta review` shows and accepts what changed:
+//! Two lines compare a capture with a golden file by [insta](https://insta.rs); `cargo insta review` shows and accepts
+//! changes:
 //!
 //! Without Rust, `capture snapshot --check` compares with files; [`compare`] is what it does.
 

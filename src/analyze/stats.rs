@@ -1,13 +1,13 @@
 //! Statistics of a stream: structure, amplitude and timing, in one pass, live or from a capture.
 //!
-//! [`StatsCollector`] watches events and gives a [`Stats`], a plain value. Memory is bounded: values are kept for exact
+//! [`StatsCollector`] reads events and returns a [`Stats`], a plain value. Memory is bounded: values are kept for exact
 //! percentiles up to [`EXACT_VALUES`] and counted beyond; sensors, calls, shapes and canvases are distinguished up to
 //! named limits. Sums are compensated and added in stream order, so that every machine prints the same digits.
 //!
 //! # JSON
 //!
 //! [`Stats`] serializes as one object. Names carry their units (`_ns`, `_ms`, `_s`, `_db`, `_bytes`); what was not
-//! measured is `null`; what is no finite number is one of the strings `"inf"`, `"-inf"` and `"nan"`. `stats` is the
+//! measured is `null`; a number that is not finite is one of the strings `"inf"`, `"-inf"` and `"nan"`. `stats` is the
 //! version of this schema; keys may be added within a version.
 //!
 //! | key | holds |

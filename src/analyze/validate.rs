@@ -1,14 +1,15 @@
 //! Validation of spectrogram streams: live, or from a capture.
 //!
-//! A [`Validator`] watches events in one pass. Each [`Rule`] says what must hold; what breaks it becomes a
-//! [`Finding`], and repeats are folded into one with a count, the first place, the last, and the worst example. Memory
+//! A [`Validator`] reads events in one pass. Each [`Rule`] states an invariant; a breach becomes a [`Finding`], and
+//! repeats are merged into one finding with a count, the first place, the last place, and the worst example. Memory
 //! grows with the sensors of a stream and with the calls that are open, not with their length.
 //!
 //! # One cause, one finding
 //!
-//! A defect breaks more than one invariant; the rule that names the cause speaks, and these are silent:
+//! A defect often breaks more than one invariant. Only the rule that names the cause reports it, and the others are
+//! silent:
 //!
-//! | what is found | what is not said as well |
+//! | finding | not reported in addition |
 //! |---|---|
 //! | malformed-message, gap, an empty frame | missing-rows for as many rows as the largest message held for each |
 //! | end-before-start | anything about that row's times |
@@ -26,10 +27,11 @@
 //! | extremes-mismatch | global-maximum-fell |
 //! | an ending that is an error | zero-frames |
 //!
-//! Where a cause and what came of it are both told (a job that was refused or is unhealthy, and a stream without frames),
-//! the cause stands first: findings are sorted by severity, and then by how early in the life of a job they arise.
+//! Where a cause and its effect are both reported (a job that was refused or is unhealthy, and a stream without
+//! frames), the cause comes first: findings are sorted by severity, and then by how early in the life of a job they
+//! arise.
 //!
-//! A dead sensor is two findings by intent: dead-sensor names it, and infinity counts its values.
+//! A dead sensor gives two findings on purpose: dead-sensor names the sensor, and infinity counts its values.
 
 mod call;
 mod clock;
@@ -171,8 +173,8 @@ impl Validator {
     /// Makes a validator for a capture with this header, or for a stream that is being recorded under it.
     ///
     /// The header tells whether offsets are those of a delivery ([`Attribute::TIMING`]); what it expects of the stream
-    /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top. It tells, too,
-    /// whether the capture is a slice: what a slice leaves out is not missed.
+    /// comes in by [`Expectations::from_header`], so that a caller can leave it out or put something on top. It tells,
+    /// too, whether the capture is a slice: what a slice leaves out is not missed.
     #[must_use]
     pub fn new(expectations: Expectations, header: &Header) -> Self {
         let offsets = match header.text(Attribute::TIMING) {

@@ -1,4 +1,4 @@
-//! Chunks: event records gathered, hashed and compressed, and the way back. The only home of zstd.
+//! Chunks: collection, hashing and compression of event records, and decompression. The only user of zstd.
 
 use std::io;
 
@@ -48,7 +48,8 @@ struct Scratch {
     other: Vec<u8>,
 }
 
-/// Encodes a chunk's records and returns the codec's number. What would shrink more than a reader believes is stored as it is.
+/// Encodes a chunk's records and returns the codec's number. What would shrink more than a reader believes is stored as
+/// it is.
 fn store(chunk: &ChunkBuilder, codec: Codec, scratch: &mut Scratch, stored: &mut Stored) -> io::Result<u8> {
     let number = compress(chunk, codec, scratch, stored)?;
     if is_incredible(chunk.raw_len() as u64, stored.len() as u64) {
@@ -216,8 +217,8 @@ pub(super) fn record_at(raw: &Bytes, at: usize) -> Result<Option<(Bytes, usize)>
     Ok(Some((raw.slice(start..start + len), start + len)))
 }
 
-/// Recomputes the digests of a chunk's records; `None` when they are not those that the head promises. An error when its
-/// records cannot be distinguished.
+/// Recomputes the digests of a chunk's records; `None` when they are not those that the head promises. An error when
+/// its records cannot be distinguished.
 pub(super) fn leaves(raw: &Bytes, head: &ChunkHead) -> Result<Option<Vec<[u8; 32]>>, String> {
     let (mut events, mut at) = (0, 0);
     while let Some((_, next)) = record_at(raw, at)? {

@@ -2,8 +2,8 @@
 //! trigger.
 //!
 //! Every file of a series, and every dump of a ring, is a capture of its own: a slice of the recording, as FORMAT.md
-//! describes slices. What opened a call that goes on from an earlier file is at offset 0, a note on the call counts
-//! what is not there, and a call that goes on beyond the file ends as cut.
+//! describes slices. When a call continues from an earlier file, its opening is repeated at offset 0, and a note on the
+//! call counts the messages that are not in the file. A call that continues in a later file ends as cut.
 
 mod captured;
 mod continued;

@@ -1,8 +1,10 @@
-//! The compression pipeline of a capture file: chunks are gathered here, sealed there, and appended here in their order.
+//! The compression pipeline of a capture file: events are collected into chunks, compressed on the thread pool, and
+//! appended in order.
 //!
-//! **Codec.** The first of a [`CodecPreference`] is the one that is wanted. When events wait because the stream is faster than
-//! that, the next chunks take a cheaper one, and only when the cheapest does not help either does the queue fill. Once
-//! it has drained, the recording climbs back. Each chunk names its codec, so that readers need not know.
+//! **Codec.** The first codec of a [`CodecPreference`] is the preferred one. When events wait because the stream is
+//! faster than this codec, the next chunks use a cheaper one. The queue fills only when the cheapest codec is too slow
+//! as well. Once the queue has drained, the recording returns to the better codecs. Each chunk names its codec for
+//! readers.
 
 use std::{collections::VecDeque, num::NonZeroUsize, time::Duration};
 
@@ -152,7 +154,8 @@ impl<S: Storage> Pipeline<S> {
     }
 
     /// Takes a cheaper codec when the compression pool is the bottleneck and the queue fills. Climbs back when the
-    /// queue has drained, and when it is full although the pool is idle: then the disk is slow, and smaller chunks help it.
+    /// queue has drained, and when it is full although the pool is idle: then the disk is slow, and smaller chunks help
+    /// it.
     fn step(&mut self, bound: Bound) {
         let last = self.preference.0.len().saturating_sub(1);
         let needed = match bound {

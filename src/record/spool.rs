@@ -1,7 +1,7 @@
 //! The spool file: messages wait here when the queue is full, instead of being left out.
 //!
-//! It has no name and goes with the recording. What is in it is in the page cache for as long as the system has memory to
-//! spare, so that a burst costs a copy to and fro, and no memory of the recorder.
+//! The file has no name and is deleted with the recording. Its content stays in the page cache as long as the system
+//! has free memory, so that a burst costs two copies, and no memory of the recorder.
 
 use std::{
     collections::BTreeMap,

@@ -1,9 +1,9 @@
-//! Syncing of captures to disk: when it is synced, and what happens when its file goes away.
+//! Syncing of captures to disk: when a file is synced, and what happens when it is removed.
 //!
-//! A `kill -9` loses nothing that was written, for the kernel has it; syncing is against power failures. It takes
-//! milliseconds to seconds, so the writer does not wait for it unless every chunk must be safe: a [`SyncThread`] syncs all
-//! files of a process from one thread, in turn, and each again only when the round before is over (a group commit). What is
-//! synced anyway goes past the page cache when it is much.
+//! A `kill -9` loses nothing that was written, because the kernel has it; syncing protects against power failures. A
+//! sync takes milliseconds to seconds, so the writer does not wait for it unless every chunk must be safe: a
+//! [`SyncThread`] syncs all files of a process on one thread, in turn, and each again only when the round before is
+//! over (a group commit). Large amounts of data that are synced anyway are written past the page cache.
 
 use std::{
     io::{self, Write},

@@ -1,7 +1,8 @@
 //! One client connection: which calls run on it, and how a recorded break of the transport is replayed.
 //!
-//! The streams of a production job share a connection, and its idle end breaks all of them at once. At any rate but the
-//! recorded one they come to that point at different times: the connection breaks when the last of them has.
+//! The streams of a production job share a connection, and its idle end breaks all of them at once. At other rates than
+//! the recorded one, the streams reach that point at different times: the connection breaks when the last stream has
+//! reached it.
 
 use std::{
     collections::BTreeMap,
@@ -240,9 +241,9 @@ type Received = Filtered<Filtered<Filtered<Box<dyn Stream>, Prompt>, Readdressin
 
 /// A socket that closes on request once everything has been written.
 ///
-/// HTTP/2 flushes only when its own buffers are empty. Closing then says so to the client first (FIN) and reads on until
-/// the client has closed, too: a socket that is dropped with bytes unread resets the connection, and what the client had
-/// not received yet would be lost.
+/// HTTP/2 flushes only when its own buffers are empty. Closing then says so to the client first (FIN) and reads on
+/// until the client has closed, too: a socket that is dropped with bytes unread resets the connection, and what the
+/// client had not received yet would be lost.
 pub(super) struct Socket {
     stream: Received,
     cut: Arc<AtomicBool>,

@@ -1,6 +1,7 @@
-//! One client's call of any method: which recorded call it means, and what is due when.
+//! One client's call of any method: which recorded call it means, and when each step is due.
 //!
-//! What the server sent is due when its time has come and the client has sent what came before it.
+//! A recorded step of the server is due when its time has come and the client has sent everything that preceded the
+//! step in the recording.
 
 use std::{
     future::Future as _,

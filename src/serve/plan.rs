@@ -2,8 +2,8 @@
 //! a socket or a clock.
 //!
 //! Calls whose clients sent the same requests are one [`Class`]. A [`Matcher`] keeps the classes that agree with what a
-//! client has sent so far. What all of them sent as the server at that point can go out before it is known which one the
-//! client means.
+//! client has sent so far. What the servers of all these calls sent at that point can be sent before it is known which
+//! call the client means.
 
 mod class;
 mod classes;

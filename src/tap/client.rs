@@ -1,7 +1,8 @@
-//! The client tap: one call, watched at the level of its HTTP body.
+//! The client tap: records one call at the level of its HTTP body.
 //!
-//! Messages are cut out of the DATA frames and recorded as they are: compressed ones compressed, none decoded. The
-//! tonic channel only carries the request; its codec, which would refuse or change messages, is not in the way.
+//! Messages are extracted from the DATA frames and recorded unchanged: compressed messages stay compressed, and none is
+//! decoded. The tonic channel only transports the request; its codec, which would refuse or change messages, is not
+//! used.
 
 pub(super) mod ending;
 pub(crate) mod job;

@@ -1,9 +1,9 @@
-//! Dialling of a job: TCP, TLS where it is wanted, HTTP/2, again and again while the job starts.
+//! Dialling of a job: TCP, TLS where it is required, and HTTP/2, with retries while the job starts.
 //!
 //! A connection counts as made when the server has sent its HTTP/2 SETTINGS, as in other gRPC clients: a port that a
-//! cluster's proxy holds open for a job that is not there yet is not a connection. Whatever waiting can cure is tried
-//! again within one limit; what it cannot cure (a certificate, plain text against TLS) ends the dial at once, with what
-//! helps.
+//! cluster's proxy holds open for a job that is not there yet is not a connection. Failures that waiting may cure are
+//! retried within one limit; any other failure (a certificate, plain text against TLS) ends the dial at once, with the
+//! remedy.
 
 pub(crate) mod advice;
 mod connector;
@@ -54,8 +54,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Time before the deadline at which the last attempt begins: enough for a job that is there to answer.
 const LAST_ATTEMPT: Duration = Duration::from_millis(150);
 
-/// HTTP/2 window of a connection: the largest there is. The windows of its streams are the bound, and one that stalls must
-/// not hold up the others. The HTTP/2 library also bounds the small frames that wait to be read by it.
+/// HTTP/2 window of a connection: the largest there is. The windows of its streams are the bound, and one that stalls
+/// must not hold up the others. The HTTP/2 library also bounds the small frames that wait to be read by it.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Largest list of header fields, 16 MiB: what the larger of the gRPC libraries allow.
 const MAX_METADATA: u32 = 16 * 1024 * 1024;

@@ -1,8 +1,8 @@
 //! The proxy tap: passes on everything between clients and a gRPC server, and records each call as it runs.
 //!
-//! Every client connection has one connection to the target of its own, and the bytes of HTTP/2 go from one to the other
-//! as they are (`relay`): settings, windows, pings, resets and goodbyes are the two sides' own. What is recorded is read
-//! out of the frames that pass (`fields`, `session`). A client that does not read slows its server, not us.
+//! Every client connection has its own connection to the target, and the bytes of HTTP/2 are forwarded unchanged
+//! (`relay`): settings, windows, pings, resets and GOAWAYs are those of the two sides. The recorded events are read
+//! from the forwarded frames (`fields`, `session`). A client that does not read slows its server, not the proxy.
 
 mod allowance;
 mod connection;

@@ -2,7 +2,7 @@
 //!
 //! A `POST /configure` creates a job that nothing can cancel. It is sent again only when no connection was made, when
 //! the route turned out to be missing (so that nothing can have been created), or when the server answered that it is
-//! waiting for the fibre and the caller gave time for that.
+//! waiting for the fibre and the caller has allowed time for that.
 
 mod answer;
 pub(crate) mod error;
@@ -56,8 +56,8 @@ impl Default for RestLimits {
 
 /// A client of one Focus Server.
 ///
-/// Redirects are not followed (a `POST` must not wander), connections are not reused (so that "no connection was made" is
-/// certain), and the proxies of the environment are honoured except for a server on this machine.
+/// Redirects are not followed (a `POST` must not wander), connections are not reused (so that "no connection was made"
+/// is certain), and the proxies of the environment are honoured except for a server on this machine.
 #[derive(Debug)]
 pub struct FocusClient {
     client: Client,

@@ -1,6 +1,6 @@
 //! Files that are written under a temporary name and renamed when they are complete.
 //!
-//! Whatever fails before leaves the name as it was: what is there stays, and where nothing stands, nothing is left.
+//! A failure before that leaves the name as it was: an existing file stays, and no new file is left.
 
 use std::{
     ffi::OsString,
@@ -41,11 +41,11 @@ impl Existing {
     }
 }
 
-/// A file under construction: it lies beside its name (`.NAME.PID-0.part`), and takes the name with [`commit`](Self::commit)
-/// or [`take_name`](Self::take_name). Dropped before, it is removed.
+/// A file under construction: it lies beside its name (`.NAME.PID-0.part`), and takes the name with
+/// [`commit`](Self::commit) or [`take_name`](Self::take_name). Dropped before, it is removed.
 ///
-/// Only its owner can read it, no symbolic link is followed when it is made, and while it is open it is locked (`flock`),
-/// so that no other new file takes its name from it.
+/// Only its owner can read it, no symbolic link is followed when it is made, and while it is open it is locked
+/// (`flock`), so that no other new file takes its name from it.
 #[derive(Debug)]
 pub struct NewFile {
     file: File,

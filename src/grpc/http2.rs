@@ -1,4 +1,4 @@
-//! HTTP/2 for observers of a connection: frames, header fields, and a reader that makes many small frames few.
+//! HTTP/2 for observers of a connection: frames, header fields, and a reader that merges small frames.
 
 pub(crate) mod code;
 pub(crate) mod frame;

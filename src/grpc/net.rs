@@ -1,4 +1,4 @@
-//! Sockets: byte streams, what is done to the bytes that are read from them, and ports that accept them.
+//! Sockets: byte streams, filters for incoming bytes, and listening ports.
 
 mod accept;
 mod filter;

@@ -1,6 +1,6 @@
-//! A borrowing parser of protobuf wire bytes: one message's fields in wire order, each with its byte.
+//! A borrowing parser of protobuf wire bytes: the fields of one message in wire order, each with its position.
 //!
-//! It accepts what proto3 accepts and refuses what it refuses; nothing is allocated for a number that the bytes claim.
+//! It accepts and refuses the same bytes as proto3 does; nothing is allocated for a length that the bytes only claim.
 
 mod encode;
 mod error;

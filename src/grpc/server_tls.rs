@@ -1,4 +1,5 @@
-//! TLS of the listening sides of this program, the replay server's and the proxy's: who we are, and whom we let in.
+//! TLS of the listening sides of this program, the replay server's and the proxy's: the server certificate, and the
+//! accepted client certificates.
 
 use std::{
     fs, io,

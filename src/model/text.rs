@@ -1,7 +1,7 @@
-//! Sanitizing of foreign text for display: what would steer a terminal, hide, or turn the text around it is made
-//! visible.
+//! Sanitizing of foreign text for display: characters that control a terminal, are invisible, or change the text
+//! direction are made visible.
 //!
-//! Names, metadata, status messages and notes come from whoever was recorded. Every text for people passes
+//! Names, metadata, status messages and notes come from the recorded parties. Every text for people passes
 //! [`printable`] where such a value enters it, and [`printable_lines`] where it leaves the process.
 
 use std::borrow::Cow;

@@ -1,12 +1,12 @@
 //! Files and a comment on a Jira issue, by Jira's REST API version 2.
 //!
-//! What is spoken: `GET rest/api/2/attachment/meta` (is uploading allowed, and how much), `POST
+//! Requests: `GET rest/api/2/attachment/meta` (is uploading allowed, and how much), `POST
 //! rest/api/2/issue/{key}/attachments` (multipart, field `file`, header `X-Atlassian-Token: no-check`) and `POST
 //! rest/api/2/issue/{key}/comment`. Source: Atlassian, *Jira REST API 2, issue attachments and comments*, the same for
 //! Jira Cloud, Server and Data Center.
 //!
-//! An upload that may have reached Jira is never sent again, since it would stand there twice. It is sent again when no
-//! connection was made, and when Jira says that it asks too much (429) and would rather be asked later.
+//! An upload that may have reached Jira is never sent again, since the file would be attached twice. It is sent again
+//! when no connection was made, and when Jira limits the rate of requests (429).
 
 mod answer;
 mod credentials;

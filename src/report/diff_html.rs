@@ -1,4 +1,4 @@
-//! A comparison of two captures as one HTML page: the verdict, a waterfall of the differences, and the list.
+//! A comparison of two captures as one HTML page: the verdict, a waterfall of the differences, and a list of them.
 //!
 //! The page needs no network and no script.
 

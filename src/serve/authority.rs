@@ -1,6 +1,6 @@
 //! Rewriting of requests whose `:authority` the HTTP library does not accept, such as the path of a Unix socket or a
-//! percent-encoded name: clients send them, servers of gRPC take them, and the proxy records them. The library is given
-//! them without it.
+//! percent-encoded name: clients send them, gRPC servers accept them, and the proxy records them. The library receives
+//! them without the authority.
 
 use std::{
     io,

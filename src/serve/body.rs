@@ -1,4 +1,4 @@
-//! The body of a replayed answer: steps out of the read-ahead, each when it is due.
+//! The body of a replayed answer: it sends the steps of the read-ahead when they are due.
 
 mod piece;
 

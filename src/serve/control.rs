@@ -1,6 +1,6 @@
-//! Pause, resume and seek: the clock that all calls are played by, and how they learn that it was changed.
+//! Pause, resume and seek: the clock by which all calls are played, and the notification of its changes.
 //!
-//! The clock stands while the server is paused. Every schedule is anchored to it, so a pause moves all that follows by
+//! The clock stops while the server is paused. Every schedule is anchored to it, so a pause moves all that follows by
 //! exactly its length, and no lateness adds up.
 
 use std::{

@@ -1,5 +1,5 @@
-//! Compression of replayed messages: a recorded encoding that the client does not accept is undone, and gzip is offered where
-//! the server was told to. All else stays as it was recorded.
+//! Compression of replayed messages: a recorded encoding that the client does not accept is undone, and gzip is offered
+//! where the option is set. Everything else stays as recorded.
 
 use std::io::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! One client's call of any method: which recorded call it means, and when each step is due.
+//! One client's call of any method: the recorded call that it means, and the due time of each step.
 //!
 //! A recorded step of the server is due when its time has come and the client has sent everything that preceded the
 //! step in the recording.

@@ -1,11 +1,11 @@
-//! Injected faults: what a stream can suffer, made to order, and the same again with the same seed.
+//! Injected faults: the defects that a stream can have, on demand, and reproducible by a seed.
 //!
 //! A [`Fault`] is written `KIND:KEY=VALUE,…` ([`CATALOG`] lists kinds, keys, and the finding that each provokes); a
 //! [`FaultPlan`] is a list of them and a seed, also as TOML. Messages are numbered as they are played, from 1, whatever
 //! other faults do to them; faults work in the order in which they are given.
 //!
-//! `Injector` is pure: steps in, steps out, without a clock; every chance follows from the seed, the fault, the recorded
-//! call and the message. Three faults need the server itself: `refuse` (`Gate`), `drip` (`Drip`) and `close`.
+//! `Injector` is pure: steps in, steps out, without a clock; every chance follows from the seed, the fault, the
+//! recorded call and the message. Three faults need the server itself: `refuse` (`Gate`), `drip` (`Drip`) and `close`.
 //!
 //! ```
 //! use grpc_capture::serve::{Fault, FaultPlan};

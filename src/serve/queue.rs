@@ -1,6 +1,7 @@
 //! The read-ahead of one call: a queue bounded in bytes, from a reader to an async body.
 //!
-//! A slow client fills its own queue, and only its own reader waits: without a thread, so that thousands may.
+//! A slow client fills its own queue, and only its own reader waits. A waiting reader needs no thread, so that there
+//! can be thousands.
 
 use std::{
     collections::VecDeque,

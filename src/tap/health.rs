@@ -1,4 +1,4 @@
-//! The health check of a job: `CheckHealth`, then `grpc.health.v1`, then the connection itself.
+//! The health check of a job: first `CheckHealth`, then `grpc.health.v1`, then the connection itself.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! TLS towards a Focus Server and its jobs: whom to trust, and who we are.
+//! TLS towards a Focus Server and its jobs: trust, and the client certificate.
 //!
 //! The cryptography (ring) is handed over with every configuration; no process-wide default is needed or set.
 
@@ -62,7 +62,8 @@ impl TlsOptions {
     /// Builds the configuration of a client that offers the protocols `alpn` (`h2`, `http/1.1`).
     ///
     /// [`TlsMode::Auto`] and [`TlsMode::Plaintext`] verify like [`TlsMode::Verify`]: whether TLS is spoken at all is
-    /// the caller's choice. A machine without system roots is not an error here; the handshake then finds nobody to trust.
+    /// the caller's choice. A machine without system roots is not an error here; the handshake then finds nobody to
+    /// trust.
     pub fn client_config(&self, alpn: &[&[u8]]) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

@@ -1,4 +1,4 @@
-//! Alignment, one step at a time: a pure look at what waits on either side.
+//! Alignment, one step at a time: a pure function of the queued items of both sides.
 
 use std::collections::VecDeque;
 

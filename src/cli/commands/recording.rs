@@ -1,4 +1,5 @@
-//! Common parts of `record` and `proxy`: their flags as options of a recording, and a place for it.
+//! Common parts of `record` and `proxy`: the conversion of their flags to options of a recording, and the reservation
+//! of its files.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `capture report`: what a capture holds, for someone who was not there.
+//! `capture report`: a page about a capture for people.
 
 use std::{
     fs::File,

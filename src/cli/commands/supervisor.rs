@@ -1,5 +1,5 @@
-//! Handling of panics: they are reported, and recordings are completed. Each is a defect of ours: it is said at once,
-//! whatever thread it is in; what can go on goes on, captures are completed, and the command ends with an error.
+//! Handling of panics: they are reported, and recordings are completed. Each panic is a defect of this program. It is
+//! reported at once, in any thread; other threads continue, captures are completed, and the command ends with an error.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},

@@ -1,5 +1,5 @@
-//! The float codec: runs of floats taken out of the messages, predicted, cut into planes, and each plane compressed as
-//! it deserves. FORMAT.md §6.1 is the specification.
+//! The float codec: runs of floats are extracted from the messages, predicted and split into planes, and each plane is
+//! compressed by a suitable method. FORMAT.md §6.1 is the specification.
 //!
 //! What is left of spectrograms in dB after a prediction is noise in the lower bits, which no codec can shrink, and a
 //! few bits above it, which an entropy coder shrinks well once they are alone in a plane.

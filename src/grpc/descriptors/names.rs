@@ -1,7 +1,7 @@
 //! Definitions and dependencies of the files of a set.
 //!
-//! Names are looked up in the whole set: an import that lacks and of which nothing is used does no harm, and imports that
-//! go round in a circle are not followed.
+//! Names are looked up in the whole set: a missing import that nothing uses is harmless, and circular imports are not
+//! followed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

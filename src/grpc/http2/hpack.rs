@@ -1,8 +1,8 @@
-//! HPACK, the compression of HTTP/2 header fields (RFC 7541), for observers: a decoder of what two others say, and an
-//! encoder that keeps no state.
+//! HPACK, the compression of HTTP/2 header fields (RFC 7541), for observers: a decoder for the blocks of both sides,
+//! and an encoder without state.
 //!
-//! The crates that offer HPACK by itself build a hash map for every string that they decode, which is most of the cost of
-//! a small call.
+//! The crates that offer HPACK by itself build a hash map for every string that they decode, which is most of the cost
+//! of a small call.
 
 mod huffman;
 mod tables;

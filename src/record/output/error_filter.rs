@@ -1,12 +1,12 @@
 //! Records only the calls that did not end well.
 //!
-//! What a call ends with is known only at its end, and a capture is written in the order of its offsets. So events are
-//! held back, in memory, until their calls are decided and everything before them is. Two bounds keep this small: a call
-//! that is open for longer than [`PATIENCE`], or that stands first when [`HELD_BYTES`] are held back, is kept, however it
-//! will end. Nothing that may have failed is ever left out.
+//! The ending of a call is known only when it ends, and a capture is written in the order of its offsets. So events are
+//! buffered in memory until their calls, and all events before them, are decided. Two bounds keep this small: a call
+//! that is open for longer than [`PATIENCE`], or that stands first when [`HELD_BYTES`] are held back, is kept, however
+//! it will end. Nothing that may have failed is ever left out.
 //!
-//! Rejected: temporary files in place of memory. They hold back more, but what is worth keeping of a call is then read,
-//! unpacked and packed a second time, and a crash leaves the undecided calls in files that nobody looks for.
+//! Rejected: temporary files in place of memory. They can buffer more, but the kept calls are then read, decompressed
+//! and compressed a second time, and a crash leaves the undecided calls in files that nobody looks for.
 
 use std::{
     collections::{BTreeMap, HashMap},

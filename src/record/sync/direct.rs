@@ -1,9 +1,10 @@
-//! Direct writes past the page cache: much that is written in a short time goes to the disk from our own memory.
+//! Direct writes past the page cache: large amounts of data are written to the disk from our own buffers.
 //!
-//! Through the page cache, each byte is copied into a page that has to be found for it and is written from there: measured
-//! on two cores at 800 MB/s, 0.4 of a core, against 0.1 for direct writes. That is what a stream needs that is as fast as
-//! the machine. The page cache has the patience of all memory, though, and a direct write only that of the disk: so little
-//! data, and a disk that is slower than the stream, are left to it. [`Pace`](super::pace::Pace) tells which.
+//! Through the page cache, each byte is copied into a page that has to be found for it and is written from there:
+//! measured on two cores at 800 MB/s, 0.4 of a core, against 0.1 for direct writes. A stream as fast as the machine
+//! needs this saving. The page cache can buffer as much as there is free memory, while a direct write waits for the
+//! disk: so small amounts of data, and disks slower than the stream, use the page cache. [`Pace`](super::pace::Pace)
+//! tells which.
 
 use std::{
     fs::{File, OpenOptions},

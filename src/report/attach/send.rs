@@ -1,4 +1,4 @@
-//! Sending of one request: again only when it cannot have had an effect.
+//! Sending of one request: a retry only when the first attempt cannot have had an effect.
 
 use std::time::Duration;
 

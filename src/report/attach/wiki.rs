@@ -1,7 +1,7 @@
 //! Conversion of the Markdown of reports into the wiki markup of Jira comments. Pure.
 //!
-//! Source: Atlassian, *Text Formatting Notation* of Jira. Headings, bold, code, lists, tables and links are turned;
-//! everything else is the reader's to see as it is, with the characters that Jira would read as markup escaped.
+//! Source: Atlassian, *Text Formatting Notation* of Jira. Headings, bold, code, lists, tables and links are converted;
+//! everything else stays as it is, with the characters escaped that Jira would read as markup.
 
 use crate::model::text::printable_lines;
 

@@ -1,6 +1,6 @@
 //! Validation of configure requests. Pure.
 //!
-//! Only `channels` must be there; the rest is checked where it is given, and fields that are not known are let pass.
+//! Only `channels` is required; other fields are checked where they are given, and unknown fields are accepted.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Faults that change the bytes of a message. What is not struck stays as it is, unknown fields and their order
-//! included.
+//! Faults that change the bytes of a message. Everything else stays unchanged, including unknown fields and their
+//! order.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! The routes under `/replay/…`: how a player is told to pause, to go on and to go elsewhere.
+//! The routes under `/replay/…`: pause, resume, seek and status of the playback.
 
 use std::{sync::Arc, time::Duration};
 

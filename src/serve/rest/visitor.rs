@@ -1,4 +1,4 @@
-//! Access control of the REST side: no page of another site, whatever name it goes by.
+//! Access control of the REST side: pages of other sites are refused.
 //!
 //! A browser names the site of a page that posts (`Origin`), so only pages of this machine may. A page whose name was
 //! pointed at this machine (DNS rebinding) asks by that name (`Host`): a server that listens on the loopback interface

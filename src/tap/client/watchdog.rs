@@ -1,7 +1,7 @@
 //! Limits of one call, enforced by one timer that is not re-armed for every message.
 //!
-//! They count time in which this process was at work. When it has stood still, the server's silence begins again: what it
-//! sent meanwhile may wait in the socket.
+//! The limits count only time in which this process was running. After a suspension, the silence of the server is
+//! counted anew: what the server sent meanwhile may wait in the socket.
 
 use std::{
     sync::{

@@ -1,8 +1,7 @@
 //! Watches what a server sends on an HTTP/2 connection, one frame header at a time.
 //!
-//! Two things are lost on the way up through h2 and hyper, and a recorder needs both: how the server opened the
-//! connection (with SETTINGS, or as something that is not HTTP/2 at all), and whether it announced its end with a
-//! GOAWAY that let our stream live on.
+//! h2 and hyper do not report two things that a recorder needs: how the server opened the connection (with SETTINGS, or
+//! with another protocol), and whether it announced its end by a GOAWAY that did not end our stream.
 
 use std::{
     io,

@@ -1,8 +1,8 @@
 //! A client connection, and the connection to the target behind it.
 //!
-//! They belong together: the target is dialled before a byte of the client's is passed on, so that a client finds a target
-//! that is not there as it would without us, and when one of them ends, the other is closed once everything that came
-//! before was delivered.
+//! The target is dialled before any byte of the client is forwarded, so that an unreachable target looks to the client
+//! as it would without the proxy. When one connection ends, the other is closed once everything before the end was
+//! delivered.
 
 use std::{future::poll_fn, net::SocketAddr, pin::Pin, sync::Arc, task::Poll};
 

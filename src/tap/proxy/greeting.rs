@@ -1,4 +1,5 @@
-//! Detection of a client's protocol by its first bytes: HTTP/2, or something that is told what this port is for.
+//! Detection of a client's protocol by its first bytes: HTTP/2, or another protocol, which is answered with the purpose
+//! of this port.
 
 use std::time::Duration;
 

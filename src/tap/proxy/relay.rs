@@ -1,8 +1,8 @@
 //! Forwards the bytes of one connection in both directions, and shows them to the session first.
 //!
-//! Nothing between the two sides is ours: settings, windows, pings, resets and goodbyes are those that the sides send each
-//! other, in the frames that they were sent in. So a client learns of its server what it would learn without us, when it
-//! would, and no limit of ours can end a stream. Only the address of requests is written again where it must be.
+//! The proxy adds nothing of its own: settings, windows, pings, resets and GOAWAYs are forwarded in the frames in which
+//! they were sent. So a client sees its server as it would without the proxy, at the same times, and no limit of the
+//! proxy can end a stream. Only the authority of requests is rewritten where necessary.
 
 use std::{future::Future, io, pin::pin, time::Duration};
 

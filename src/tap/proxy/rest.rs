@@ -1,4 +1,5 @@
-//! The REST proxy: every request goes to the Focus Server behind us, and jobs that it answers are found through us.
+//! The REST proxy: every request is forwarded to the Focus Server, and clients reach the jobs in its responses through
+//! the proxy.
 //!
 //! A `POST` creates a job that nothing can cancel, so no request is ever sent twice.
 

@@ -1,4 +1,4 @@
-//! The recorder of one direction of a call: messages cut out of the bytes that pass by.
+//! The recorder of one direction of a call: it extracts messages from the forwarded bytes.
 
 use bytes::Bytes;
 
@@ -10,9 +10,9 @@ use crate::{
 
 /// One direction of a call.
 ///
-/// A message beyond the limit is a gap, and the messages after it are recorded. Whatever else goes wrong here (bytes that are
-/// no messages, a recorder that takes nothing more) ends the recording of this direction, is said in the capture as far as it
-/// can be, and never touches the bytes.
+/// A message beyond the limit is a gap, and the messages after it are recorded. Whatever else goes wrong here (bytes
+/// that are no messages, a recorder that takes nothing more) ends the recording of this direction, is said in the
+/// capture as far as it can be, and never touches the bytes.
 pub(super) struct DirectionRecorder {
     direction: Direction,
     deframer: Deframer,

@@ -1,4 +1,4 @@
-//! The Focus Server behind the REST side: each request on a connection of its own, in HTTP/1.1, and nothing added to it.
+//! The Focus Server behind the REST side: each request is sent unchanged over HTTP/1.1 on its own connection.
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 

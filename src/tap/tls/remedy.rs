@@ -1,4 +1,4 @@
-//! Advice for TLS failures: by what failed, and by what was asked for already.
+//! Advice for TLS failures: by the failure, and by the options that were given.
 
 use std::{error::Error, fmt, io, path::PathBuf};
 

@@ -11,7 +11,7 @@
 //! | `intensity` | list of float | dB, by frequency bin |
 //! | `canvas` | text, may be null | the canvas that the row is drawn on |
 //!
-//! A row without sensors has no line; how many there are is said.
+//! Rows without sensors have no line, and are counted.
 
 use std::{
     io::{Read, Seek, Write},

@@ -1,7 +1,7 @@
 //! Redaction of message fields, by the capture's descriptors, on the wire bytes: everything else stays unchanged.
 //!
-//! Every message within a message is looked into: in fields, maps, groups and extensions, and in `google.protobuf.Any` by
-//! the type that it names. What cannot be looked into is [`Opaque`], and the message is left out for it.
+//! Nested messages are decoded everywhere: in fields, maps, groups and extensions, and in `google.protobuf.Any` by the
+//! type that it names. A message that cannot be decoded is [`Opaque`], and is left out.
 
 mod find;
 mod guess;

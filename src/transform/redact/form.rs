@@ -1,4 +1,4 @@
-//! Redaction of free text and forms: what is before a secret, and the names of fields.
+//! Redaction of free text and forms: secrets are found by the text before them, or by the names of fields.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 

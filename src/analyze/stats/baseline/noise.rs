@@ -1,4 +1,4 @@
-//! Noise of a metric from run to run: what is no more than that is no regression.
+//! Noise of a metric from run to run: a change within the noise is not a regression.
 
 use super::values::Baseline;
 

@@ -1,4 +1,4 @@
-//! Detection of a clock that stands still: rows that bear the time of the row before them, and are other rows.
+//! Detection of a clock that stands still: different consecutive rows with the same time.
 
 use super::row::RowTime;
 

@@ -1,4 +1,5 @@
-//! The decoder of the float codec: planes back into words, and words between the bytes of the structure.
+//! The decoder of the float codec: it restores words from the planes, and inserts them between the bytes of the
+//! structure.
 
 use super::{BLOCK, Form, Kind, PLANES, Place, Plan, Planes, StreamPlan, Word, max_plan};
 use crate::file::chunk::frame::Frames;

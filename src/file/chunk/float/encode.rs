@@ -1,5 +1,5 @@
-//! The encoder of the float codec: numbers taken out of the records, predicted, split, and each plane compressed as it
-//! deserves.
+//! The encoder of the float codec: numbers are extracted from the records, predicted and split into planes, and each
+//! plane is compressed by a suitable method.
 
 use std::io;
 

@@ -6,8 +6,9 @@ use super::{Attribute, Digest, FileError, Header, Reader, verify};
 
 /// The reference to the capture that this one continues.
 ///
-/// A recording that died is never written on: the next one is a file of its own that names the earlier one, what of it
-/// could be read, and when that ended. Nothing else ties them together; each is whole without the other.
+/// An interrupted recording is never continued in the same file: the next recording is a separate file that names the
+/// earlier one, its readable content, and when that ended. Nothing else ties them together; each is whole without the
+/// other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Continues {
     /// Path of the earlier file at that time.

@@ -15,7 +15,7 @@ use super::storage::Storage;
 /// theirs, and in containers all have the same number.
 const TRIES: u32 = 10_000;
 
-/// Number of attempts to lock a file that is to be replaced: who only looks whether it is locked holds it for a moment.
+/// Number of attempts to lock a file that is to be replaced: a program that only checks the lock holds it for a moment.
 const CLAIMS: u32 = 10;
 
 /// Longest part of a name that goes into the name of its temporary file, in bytes: file systems take 255 in all.

@@ -30,8 +30,8 @@ pub(super) struct GoodChunk {
 }
 
 impl GoodChunk {
-    /// Passes every event to `take`; damage when one cannot be decoded, or when the head says something else than they
-    /// do.
+    /// Passes every event to `take`; returns damage when an event cannot be decoded, or when the head contradicts the
+    /// events.
     pub(super) fn events(&self, mut take: impl FnMut(Event)) -> Result<(), Damage> {
         let (mut at, mut number) = (0, self.head.first_event);
         let mut said = ChunkTotals::default();

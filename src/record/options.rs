@@ -37,7 +37,7 @@ pub struct RecordingOptions {
     pub only_errors: bool,
     /// What to do with messages when the queue is full. Default: they wait.
     pub on_overflow: Overflow,
-    /// Largest number of message bytes waiting in memory; a larger single message is let in alone. Default: 28 MiB.
+    /// Largest number of message bytes waiting in memory; a larger message waits alone. Default: 28 MiB.
     pub queue_bytes: usize,
     /// Longest time until an event is readable in the file: what a crash may cost. In text: `1s`. Default: 1 s.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]

@@ -40,7 +40,7 @@ pub enum Overflow {
 pub struct RecorderOptions {
     /// Largest number of messages in the queue. Default [`QUEUE_EVENTS`], at least 1.
     pub queue_events: usize,
-    /// Largest number of message bytes in the queue; a larger single message is let in alone. Default [`QUEUE_BYTES`].
+    /// Largest number of message bytes in the queue; a larger message waits alone. Default [`QUEUE_BYTES`].
     pub queue_bytes: usize,
     /// What to do when the queue is full. Default: wait.
     pub on_overflow: Overflow,

@@ -82,7 +82,7 @@ pub enum Delivery {
     /// Every client receives all messages, however often it calls.
     #[default]
     Broadcast,
-    /// The first client receives all messages; who asks later gets none, only the ending.
+    /// The first client receives all messages; later clients receive only the ending.
     Once,
     /// Clients compete, as in production: each message goes to one of them, and once only.
     Compete,

@@ -311,7 +311,7 @@ impl Comparison {
         });
     }
 
-    /// Finishes a message: when its bytes differ and nothing told why, that is a difference of its own.
+    /// Finishes a message: reports a difference when its bytes differ and no other difference explains it.
     fn settle_message(&mut self) {
         let Some((a, place_a, b, place_b)) = self.suspects.take() else {
             return;

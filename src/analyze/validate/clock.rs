@@ -131,7 +131,7 @@ impl Clock {
         }
     }
 
-    /// Ends the stream of rows: what was held back is told.
+    /// Ends the stream of rows and returns the remaining irregularities.
     pub(super) fn finish(&mut self) -> Vec<Irregular> {
         let run = self.still.end(None);
         self.end_run(run);

@@ -79,7 +79,7 @@ impl Note {
         self
     }
 
-    /// Sets how bad the breach is; the finding tells of the worst, the first of equals.
+    /// Sets how bad the breach is; the finding's message describes the worst breach, the first of equals.
     pub(super) const fn weight(mut self, weight: f64) -> Self {
         self.weight = weight;
         self

@@ -28,7 +28,7 @@ use crate::{
 /// Methods of the standard health check: asked once, and watched.
 const STANDARD: [&str; 2] = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
-/// Largest number of addresses whose health is kept; a capture of more jobs than that tells of the first ones.
+/// Largest number of addresses whose health is kept; for further addresses it is not known.
 const MAX_ADDRESSES: usize = 4096;
 
 /// Largest number of open health checks.
@@ -237,7 +237,7 @@ enum Exchange {
     Refused(String),
 }
 
-/// Reads the result of a configure exchange from a note of the proxy; `None` when it tells of none.
+/// Reads the result of a configure exchange from a note of the proxy; `None` when the note is about something else.
 fn exchange(note: &str) -> Option<Exchange> {
     let note: Value = serde_json::from_str(note).ok()?;
     let rest = note.get("rest")?.as_object()?;

@@ -173,8 +173,8 @@ fn open(args: &BundleArgs, bundle: &Path) -> Done {
     Ok(Outcome::Ok)
 }
 
-/// A temporary folder for files under construction, beside the output: there is room where the bundle goes. It goes
-/// away.
+/// A temporary folder for files under construction, beside the output, where there is room for the bundle. It is
+/// deleted at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {

@@ -112,8 +112,8 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
     Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
 }
 
-/// Describes what a stream of bare messages leaves out. They look like those of a call that went well, and that is said
-/// in any case; their metadata and times were asked for only when the whole capture is to go into another form.
+/// Describes what a stream of bare messages leaves out. The messages look like those of a call that ended with OK, so
+/// other endings are always reported; missing metadata and times are reported only by an export of the whole capture.
 fn without_calls(check: FramesCheck, lost: Lost) -> Losses {
     let all = check.finish();
     if lost == Lost::Lossy {

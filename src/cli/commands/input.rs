@@ -10,7 +10,7 @@ use crate::file::{CaptureState, Reader, is_locked};
 
 use super::{Done, Failure, Outcome, output};
 
-/// Opens a capture and lets `work` read it. When it is unfinished, that is said, and success becomes [`Outcome::Lossy`].
+/// Opens a capture and lets `work` read it. An unfinished capture is reported, and success becomes [`Outcome::Lossy`].
 pub(crate) fn read(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
     settle(path, Reader::open(path)?, work)
 }

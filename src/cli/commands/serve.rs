@@ -136,8 +136,8 @@ fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
     flags.server()
 }
 
-/// Prints the ready line with the addresses of the server, for scripts; and, for people, where the jobs are that have
-/// ports of their own.
+/// Prints the ready line with the addresses of the server, for scripts; and, for people, the addresses of jobs with
+/// their own ports.
 fn announce(server: &ReplayServer, verbosity: output::Verbosity) -> Result<(), Failure> {
     let others = server.job_ids().iter().filter_map(|job_id| {
         let addr = server.job_addr(job_id)?;

@@ -12,7 +12,7 @@ use super::{
 /// A valid configure request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigureRequest {
-    /// The requested job; defaults stand in for what is absent.
+    /// The requested job; missing fields have their defaults.
     pub job: JobSpec,
     /// REST names of missing fields, for a server that requires them.
     pub absent: Vec<&'static str>,

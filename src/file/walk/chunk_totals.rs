@@ -42,7 +42,7 @@ impl ChunkTotals {
         }
     }
 
-    /// Compares a head with the totals; what differs.
+    /// Compares a head with the totals, and returns the difference.
     pub(in crate::file) fn agrees(&self, head: &ChunkHead) -> Result<(), String> {
         let said = &self.0;
         let wrong = [

@@ -83,8 +83,8 @@ impl Names {
         file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
-    /// Creates a temporary file: hidden, named after the capture and this process, so that recorders do not meet. One that
-    /// a process of our number left behind stays, for who wants to read it.
+    /// Creates a temporary file: hidden, named after the capture and this process, so that recorders do not collide. A
+    /// file left by an earlier process with the same number stays and can be read.
     pub(super) fn create_temporary(&self, number: u64) -> io::Result<(PathBuf, File)> {
         let process = std::process::id();
         let name = |again| match again {

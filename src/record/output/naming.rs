@@ -69,9 +69,9 @@ impl Naming {
         })
     }
 
-    /// Completes the file: gives it its name if it is worth it, and says so. What is worth nothing goes away.
-    pub(super) fn finish(&self, at_any_rate: bool) -> Result<bool, SinkError> {
-        if at_any_rate || self.files.keeps_empty() || self.is_worth_it() {
+    /// Completes the file: gives it its name and returns true if it holds enough to keep, and deletes it otherwise.
+    pub(super) fn finish(&self, keep_empty: bool) -> Result<bool, SinkError> {
+        if keep_empty || self.files.keeps_empty() || self.is_worth_it() {
             self.name()?;
         }
         if !self.file.is_named() {

@@ -161,12 +161,12 @@ impl Part {
         self.from_ns
     }
 
-    /// Completes the file. Calls that are open go on elsewhere, and end here as cut. `None` when it held nothing and
-    /// went away, unless it is wanted at any rate.
+    /// Completes the file. Open calls continue in another file, and end here as cut. Returns `None` when the file was
+    /// empty and was deleted; an empty file is kept only on request.
     pub(super) fn finish(
         mut self,
         at_ns: u64,
-        at_any_rate: bool,
+        keep_empty: bool,
     ) -> Result<Option<(RecordedCapture, Written)>, SinkError> {
         let seconds = at_ns.saturating_sub(self.from_ns) as f64 / 1e9;
         for call in std::mem::take(&mut self.open) {
@@ -177,7 +177,7 @@ impl Part {
             )?;
         }
         let written = self.writer.finish()?;
-        if !self.naming.finish(at_any_rate)? {
+        if !self.naming.finish(keep_empty)? {
             return Ok(None);
         }
         let file = self.naming.captured(written.summary, self.from_ns);

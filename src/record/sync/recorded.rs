@@ -23,8 +23,8 @@ const CHECKED: u64 = 32 << 20;
 /// Number of bytes read at once.
 const PIECE: usize = 1 << 20;
 
-/// The file of a recording. It gets its name when it holds something, and at each chunk and at its end it is looked at
-/// whether somebody else removed it, replaced it, or wrote into it.
+/// The file of a recording. It gets its name when it holds something, and at each chunk and at its end it is checked
+/// that no other program removed it, replaced it, or wrote into it.
 #[derive(Debug)]
 pub(crate) struct RecordedFile {
     file: File,
@@ -188,7 +188,7 @@ impl RecordedFile {
             .store(self.handed.load(Ordering::Acquire), Ordering::Release);
     }
 
-    /// Ends a chunk: before the next, the file is looked at.
+    /// Ends a chunk: the file is checked before the next one.
     pub(in crate::record) fn end_chunk(&self) {
         self.look.store(true, Ordering::Relaxed);
     }
@@ -268,7 +268,7 @@ impl RecordedFile {
         io::Error::new(io::ErrorKind::NotFound, text)
     }
 
-    /// Copies a removed file to an existing folder; the error that tells of both.
+    /// Copies a removed file to an existing folder, and returns the error that describes both.
     pub(super) fn rescue(&self) -> io::Error {
         let (path, named) = (self.path(), self.is_named());
         let what = match path.symlink_metadata() {

@@ -164,7 +164,7 @@ impl<R: Read + Seek> Opened<R> {
     }
 }
 
-/// A temporary folder for files under construction; it goes away with what is in it.
+/// A temporary folder for files under construction; dropping it deletes it with its content.
 struct Aside(PathBuf);
 
 impl Aside {

@@ -20,7 +20,8 @@ pub(in crate::serve) enum Early {
     No,
     /// The server ended it with an error.
     Refused,
-    /// The client cancelled: it cancelled the call, or its deadline passed. Nobody knows what it would have heard next.
+    /// The client cancelled: it cancelled the call, or its deadline passed. What the server would have sent next is
+    /// unknown.
     GaveUp,
 }
 

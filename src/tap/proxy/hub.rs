@@ -194,7 +194,8 @@ impl Hub {
         outcome.largest_refused_bytes = outcome.largest_refused_bytes.max(size);
     }
 
-    /// Notes that the recorder refused an event. What has ended well is not a failure; all else is said once, and loudly.
+    /// Notes that the recorder refused an event. A finished recording is not a failure; any other reason is reported
+    /// once, as an error.
     pub(super) fn refused(&self, why: Refused) {
         let fails = matches!(why, Refused::SinkFailed | Refused::Overflow);
         if fails && !self.refused.swap(true, Ordering::Relaxed) {

@@ -178,7 +178,8 @@ impl Rest {
         Ok((answer, body.to_bytes()))
     }
 
-    /// Replaces the job's address in the response by ours; as it is when it tells none, or when we have none to give.
+    /// Replaces the job's address in the response by ours; the response stays unchanged when it has no address, or when
+    /// no port is available.
     async fn readdress(&self, body: Bytes, ours: &str, note: &mut Map<String, Value>) -> Bytes {
         let Ok(text) = std::str::from_utf8(without_mark(&body)) else {
             return body;

@@ -1,8 +1,8 @@
 //! The recorder of one connection: its frames in, the events of its calls out.
 //!
-//! The two directions are read by two tasks. What they share is here: the calls that run, and what the target announced.
-//! What a side did is recorded before the other side can learn of it, so that the order of the capture is an order in
-//! which things can have happened.
+//! The two directions are read by two tasks. What they share is here: the calls that run, and what the target
+//! announced. What a side did is recorded before the other side can learn of it, so that the order of the capture is an
+//! order in which things can have happened.
 
 use std::{
     collections::HashMap,
@@ -342,8 +342,8 @@ impl Session {
 
     /// Notes that the header blocks of one direction can no longer be decoded: everything is passed on.
     ///
-    /// Calls that the client begins from here on are not known. Those that run go on: their messages are in frames of their
-    /// own. When it is the target's blocks, neither how calls end is known, nor what their messages are.
+    /// Calls that the client begins from here on are not known. Those that run go on: their messages are in frames of
+    /// their own. When it is the target's blocks, neither how calls end is known, nor what their messages are.
     pub(super) async fn lose(&self, from: Direction, why: &(dyn std::error::Error + Sync)) {
         self.lost
             .answers
@@ -388,7 +388,7 @@ impl Session {
         }
     }
 
-    /// Ends the connection: what is not known of it is said in the capture.
+    /// Ends the connection, and notes in the capture what is unknown.
     pub(super) fn close(&self) {
         let calls = self.lost.calls.load(Ordering::Relaxed);
         if calls > 0 {

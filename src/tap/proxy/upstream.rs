@@ -72,7 +72,7 @@ impl Upstream {
         &self.base
     }
 
-    /// Sends a request; `uri` is what was asked of us. What failed is told in words.
+    /// Sends a request; `uri` is the requested one. Errors are texts.
     pub(super) async fn send(
         &self,
         method: &Method,

@@ -111,7 +111,7 @@ fn mask(value: &mut String, ledger: &mut Ledger) -> bool {
     changed
 }
 
-/// Redacts keys that contain hidden values: a site's name may be the key of what is told of it. True when there were
+/// Redacts keys that contain hidden values: a site's name may be the key of its data. True when there were
 /// such keys.
 fn rename(map: &mut Map<String, Value>, ledger: &mut Ledger) -> bool {
     if !map.keys().any(|key| ledger.values.occurs_in(key.as_bytes()).is_some()) {

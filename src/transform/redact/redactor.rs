@@ -39,8 +39,8 @@ struct Call {
     response_encoding: Option<String>,
 }
 
-/// True for a single word: what was recorded has an address, with a port, as its source; a word is no site's address,
-/// and would be looked for in every message.
+/// True for a single word: the source of a recording is an address with a port; a single word is not a site's address,
+/// and would be searched in every message.
 fn is_word(source: &str) -> bool {
     source.chars().all(|c| c.is_ascii_alphabetic())
 }

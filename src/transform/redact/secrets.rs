@@ -19,18 +19,20 @@ use crate::{
 };
 pub(super) use parts::parts;
 
-/// Largest number of kept values: the latest. A proxy whose clients each have a token of their own sees no end of them.
+/// Largest number of kept values; the latest ones are kept. A proxy whose clients each have their own token sees an
+/// unlimited number.
 const MAX_VALUES: usize = 1 << 14;
 
 /// Largest total size of kept values in bytes.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Knows the secrets seen so far, and masks them in texts: what is in `authorization` must not stand in a status
+/// Knows the secrets seen so far, and masks them in texts: the value of `authorization` must not appear in a status
 /// message either. Clones share what they know.
 ///
-/// Learnt are the values of metadata whose names tell of a secret (`is_secret`), as a whole and in their parts (a bearer
-/// token without its scheme, the password of Basic, a cookie's value), and of configure and REST exchanges what exists under
-/// such names. Values of less than 6 bytes are not learnt: they stand in many a text by chance. The latest 16,384 are kept.
+/// Learnt are the values of metadata whose names tell of a secret (`is_secret`), as a whole and in their parts (a
+/// bearer token without its scheme, the password of Basic, a cookie's value), and of configure and REST exchanges what
+/// exists under such names. Values of less than 6 bytes are not learnt: they stand in many a text by chance. The latest
+/// 16,384 are kept.
 ///
 /// ```
 /// use grpc_capture::transform::Secrets;

@@ -9,7 +9,7 @@ use crate::file::{FileError, Header, NewFile, Writer, WriterOptions};
 
 use super::{Failure, apart, begin, finish};
 
-/// A capture under construction, which gets its name when the work is done; it goes away when the work fails.
+/// A capture under construction, which gets its name when the work is done and is deleted when the work fails.
 #[derive(Debug)]
 pub(crate) struct NewCapture {
     file: NewFile,

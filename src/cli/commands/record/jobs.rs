@@ -115,7 +115,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Reports that a job has ended; what is wrong with it is said at once.
+    /// Reports that a job has ended, and its problems at once.
     fn ended(&self, job: &Job) {
         self.done.fetch_add(1, Ordering::Relaxed);
         for error in job.errors() {

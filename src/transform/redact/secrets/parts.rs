@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{grpc::status::percent_decode, transform::redact::visit};
 
-/// Words that stand in the place of a secret and are none.
+/// Words in the place of a secret that are not secret.
 const WORDS: [&str; 12] = [
     "bearer",
     "basic",

@@ -204,16 +204,15 @@ fn run(messages: &mpsc::Receiver<Message>) {
     let mut woken = looked;
     loop {
         let wait = due.saturating_duration_since(looked);
-        let (message, now) = match messages.try_recv() {
-            Ok(message) => (Ok(message), Instant::now()),
-            Err(_) => {
-                if looked.saturating_duration_since(woken) < GATHER {
-                    thread::sleep(GATHER.min(wait));
-                }
-                let message = messages.recv_timeout(wait);
-                woken = Instant::now();
-                (message, woken)
+        let (message, now) = if let Ok(message) = messages.try_recv() {
+            (Ok(message), Instant::now())
+        } else {
+            if looked.saturating_duration_since(woken) < GATHER {
+                thread::sleep(GATHER.min(wait));
             }
+            let message = messages.recv_timeout(wait);
+            woken = Instant::now();
+            (message, woken)
         };
         if now.saturating_duration_since(looked) > wait + STOOD_STILL {
             for entry in entries.values_mut() {

@@ -35,7 +35,7 @@ class Run:
 
     def __init__(self, args, env=None):
         began = time.monotonic()
-        process = subprocess.Popen([str(arg) for arg in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([str(arg) for arg in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
         out, err = [], []
         reader = threading.Thread(target=lambda: err.append(process.stderr.read()))
         reader.start()
@@ -101,9 +101,9 @@ class Table:
         return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def record(binary, addr, out, *more):
+def record(binary, addr, out, *more, env=None):
     args = [binary, "record", "--target", addr, "--plaintext", "--job-id", "job", "--no-health-check", "-o", out]
-    return Run(args + ["--force", "--format", "json", "-q", *more])
+    return Run(args + ["--force", "--format", "json", "-q", *more], env)
 
 
 def medians(rounds, **peers):
@@ -148,6 +148,33 @@ def streams(table, args, folder, recording):
             last = record(args.binary, server.addr, out, "--sync", "none").must()
             table.at_most(f"peak memory of recording {label} messages", last.peak_mb, 100, "MB")
             print(f"  codecs {last.json.get('codecs')}, {last.json.get('hurried_chunks')} hurried", flush=True)
+
+
+def slow_disk(table, args, folder, recording):
+    """A disk that takes so many bytes a second, in a library that is loaded before the program's own."""
+    library = folder / "slow_disk.so"
+    compiler = shutil.which("cc") if sys.platform == "linux" else None
+    if not compiler:
+        print("  skipped: the slow disk needs Linux and a C compiler", flush=True)
+        return
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, ROOT / "benches" / "slow_disk.c", "-ldl"], check=True)
+    seconds = 4 if args.quick else 15
+    for rate, least in [(100, 1.35), (200, 1.35), (400, 1.2)]:
+        total = int(seconds * rate * 1.5 * MB)
+        with Server(args.peers, recording, 1_000_000, total) as server:
+            slow = os.environ | {"LD_PRELOAD": str(library), "SLOW_DISK_MB_S": str(rate)}
+            ratios, stored, lost = [], [], 0
+            for _ in range(args.rounds):
+                done = record(args.binary, server.addr, folder / "slow.gcap", "--sync", "none", env=slow).must()
+                ratios.append(done.json["message_bytes"] / MB / done.seconds / rate)
+                codecs = done.json["codecs"]
+                stored.append(codecs.get("stored", 0) / sum(codecs.values()))
+                lost += done.json["gaps"]
+        ratio, share = statistics.median(ratios), statistics.median(stored)
+        fits = ratio >= least and share <= 0.1 and lost == 0
+        what = f"record to a disk that takes {rate} MB/s; {share:.0%} of the chunks stored, {lost} messages lost"
+        table.add(what, f"{ratio * rate:,.0f} MB/s", f"{rate} MB/s, the disk", f"{ratio:.2f}", f"≥ {least:g}, ≤ 10%", fits)
+        print(f"  codecs {codecs}, waited {done.json.get('waited')}", flush=True)
 
 
 class Proxy:
@@ -388,6 +415,7 @@ def main():
     table = Table()
     rows = {
         "streams": lambda folder: streams(table, args, folder, feed),
+        "slow": lambda folder: slow_disk(table, args, folder, feed),
         "live": lambda folder: live(table, args, folder, feed),
         "small-calls": lambda folder: small_calls(table, args, folder, feed),
         "large-messages": lambda folder: large_messages(table, args, folder, feed),

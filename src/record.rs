@@ -32,6 +32,7 @@ mod recording;
 mod sink;
 mod spool;
 mod sync;
+mod timer;
 mod writer;
 
 use std::{

@@ -8,6 +8,7 @@ use crate::{
 };
 
 pub(crate) mod attach;
+mod bottleneck;
 pub(crate) mod bundle;
 pub(crate) mod cat;
 pub(crate) mod demo;

@@ -14,6 +14,22 @@ use crate::file::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
 /// receives.
 const MOST_THREADS: usize = 4;
 
+/// Seals chunks while others are gathered and written.
+pub(super) trait Compression: Send + 'static {
+    /// A chunk on its way.
+    type Pending: Pending;
+    /// Hands a chunk over.
+    fn seal(&self, piece: ChunkBuffers, codec: Codec) -> Self::Pending;
+}
+
+/// Where a sealed chunk comes back.
+pub(super) trait Pending: std::fmt::Debug + Send {
+    /// The chunk, if it is done.
+    fn ready(&self) -> Option<Result<ChunkBuffers, FileError>>;
+    /// Waits for the chunk.
+    fn wait(self) -> Result<ChunkBuffers, FileError>;
+}
+
 /// Compresses chunks on a pool of threads; clones share one state, and with the last of them the threads end.
 #[derive(Debug, Clone)]
 pub(super) struct CompressionPool {
@@ -57,14 +73,17 @@ impl CompressionPool {
         Ok(Self { work, threads })
     }
 
-    /// Number of chunks that keep the pool busy: one for each thread, and one that waits while another is appended.
+    /// Chunks that keep it and the writer busy: one for each thread, one that is written, and one that is ready to be.
     #[must_use]
     pub(super) const fn room(&self) -> NonZeroUsize {
-        NonZeroUsize::MIN.saturating_add(self.threads)
+        NonZeroUsize::MIN.saturating_add(self.threads + 1)
     }
+}
 
-    /// Submits a chunk.
-    pub(super) fn seal(&self, piece: ChunkBuffers, codec: Codec) -> PendingChunk {
+impl Compression for CompressionPool {
+    type Pending = PendingChunk;
+
+    fn seal(&self, piece: ChunkBuffers, codec: Codec) -> PendingChunk {
         let (back, ticket) = mpsc::sync_channel(1);
         // Threads that are gone give no answer, which the ticket tells.
         let _ = self.work.send(Work { piece, codec, back });
@@ -72,9 +91,8 @@ impl CompressionPool {
     }
 }
 
-impl PendingChunk {
-    /// The compressed chunk, if it is done.
-    pub(super) fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
+impl Pending for PendingChunk {
+    fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
         match self.0.try_recv() {
             Ok(done) => Some(done),
             Err(mpsc::TryRecvError::Empty) => None,
@@ -82,8 +100,7 @@ impl PendingChunk {
         }
     }
 
-    /// Waits for the compressed chunk.
-    pub(super) fn wait(self) -> Result<ChunkBuffers, FileError> {
+    fn wait(self) -> Result<ChunkBuffers, FileError> {
         self.0.recv().unwrap_or_else(|_| Err(lost()))
     }
 }

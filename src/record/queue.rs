@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -20,6 +20,11 @@ use crate::{
     record::Clock,
     transform::redact::{MetadataPolicy, Secrets},
 };
+
+/// Who waits for room in the queue waits until so many bytes are free, 1 MiB, or this part of a small queue. More would leave
+/// so much memory free at once that the allocator gave it back to the system, only to ask for it again.
+const FREE_BYTES: u32 = 1 << 20;
+const FREE_PART: u32 = 8;
 
 /// The reason why an event was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -174,15 +179,25 @@ impl Queue {
         }
     }
 
-    /// Waits for room for `bytes` of payload.
+    /// Waits for a place for `bytes` of payload. Who has to wait does so until a part of the queue is free: the next messages
+    /// then find room without waiting, and no thread is woken for each message.
     pub(super) async fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
-        let event = Arc::clone(&self.events).acquire_owned().await;
-        let event = event.map_err(|_| self.why())?;
-        let bytes = Arc::clone(&self.bytes).acquire_many_owned(self.permits(bytes)).await;
+        let (event, bytes) = (1, self.permits(bytes));
+        let events_free = u32::try_from(self.event_permits / FREE_PART as usize).unwrap_or(u32::MAX);
+        let bytes_free = (self.byte_permits / FREE_PART).min(FREE_BYTES);
         Ok(Admission::Memory {
-            _event: event,
-            _bytes: bytes.map_err(|_| self.why())?,
+            _event: self.wait(&self.events, event, events_free).await?,
+            _bytes: self.wait(&self.bytes, bytes, bytes_free).await?,
         })
+    }
+
+    /// Waits until so many permits are free, and takes those that are wanted of them.
+    async fn wait(&self, from: &Arc<Semaphore>, wanted: u32, free: u32) -> Result<OwnedSemaphorePermit, Refused> {
+        let taken = Arc::clone(from).acquire_many_owned(free.max(wanted)).await;
+        let mut taken = taken.map_err(|_| self.why())?;
+        let unwanted = taken.num_permits().saturating_sub(wanted as usize);
+        drop(taken.split(unwanted));
+        Ok(taken)
     }
 
     /// Reserves room for `bytes` of payload; `None` when the queue is full.

@@ -6,7 +6,7 @@
 //! over (a group commit). Large amounts of data that are synced anyway are written past the page cache.
 
 use std::{
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -245,21 +245,25 @@ impl Drop for SyncedFile {
 
 impl Write for SyncedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.found()?;
         let file = Arc::clone(&self.state.file);
         let taken = self.direct.as_mut().map(|direct| {
-            file.hand(bytes.len());
-            let taken = direct.write(bytes);
-            file.took(bytes, *taken.as_ref().unwrap_or(&0));
+            file.hand(pieces.iter().map(|piece| piece.len()).sum());
+            let taken = direct.write(pieces);
+            file.took(pieces, *taken.as_ref().unwrap_or(&0));
             taken
         });
         let written = match taken {
             Some(Ok(taken)) => taken,
             Some(Err(_)) => {
                 self.give_direct_up()?;
-                file.append(bytes)?
+                file.append_pieces(pieces)?
             }
-            None => file.append(bytes)?,
+            None => file.append_pieces(pieces)?,
         };
         let more = written as u64;
         self.chunk += more;

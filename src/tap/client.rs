@@ -297,6 +297,8 @@ impl CallTap {
     async fn message(&mut self, message: Message) -> Result<Option<Ending>, CallFault> {
         let bytes = message.data.len() as u64;
         let offset = tokio::select! {
+            // Most of the time there is room at once, and the signal need not be listened to.
+            biased;
             offset = self.call.message(message) => offset?,
             reason = self.shared.stop.stopped() => return Ok(Some(ending::by_us(reason))),
         };

@@ -108,9 +108,9 @@ enum Kept {
     Plane { number: usize, start: usize, end: usize },
 }
 
-/// Size below which slices are copied: to hand one to the kernel by itself is taken to cost as much; this was not
-/// measured.
-const COPY_BELOW: usize = 32 << 10;
+/// Slices shorter than this are copied. All pieces of a chunk are written at once, so that one more costs next to nothing, and
+/// a copy of messages of 11 KB took a tenth of a core at 1 GB/s.
+const COPY_BELOW: usize = 4 << 10;
 
 impl Stored {
     pub(super) fn clear(&mut self) {

@@ -1,5 +1,7 @@
 //! The summary of a finished recording.
 
+use std::time::Duration;
+
 use super::{RecordedCapture, RecordingFiles};
 use crate::{
     file::{Digest, Summary},
@@ -20,6 +22,10 @@ pub struct RecordingSummary {
     pub codecs: CodecCounts,
     /// Chunks with a cheaper codec than the preferred one, because the stream was faster.
     pub cheaper_chunks: u64,
+    /// For how long messages waited in the queue for their compression, or for a core while compression took them.
+    pub waited_for_compression: Duration,
+    /// For how long messages waited in the queue for the disk.
+    pub waited_for_writing: Duration,
     /// Calls that were left out because they ended with OK; see
     /// [`RecordingOptions::only_errors`](crate::record::RecordingOptions::only_errors).
     pub left_out: u64,
@@ -54,6 +60,8 @@ impl RecordingSummary {
             Digest::default()
         };
         self.cheaper_chunks += by_codec.cheaper_chunks;
+        self.waited_for_compression += by_codec.waited.compression;
+        self.waited_for_writing += by_codec.waited.writing;
         for (name, chunks) in by_codec.codecs {
             match self.codecs.iter_mut().find(|(codec, _)| *codec == name) {
                 Some((_, all)) => *all += chunks,

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     num::NonZeroUsize,
     path::Path,
     sync::Arc,
@@ -90,6 +90,13 @@ impl Write for Lasting {
         match self {
             Self::Synced { file, .. } => file.append(bytes),
             Self::Fleeting(file) => file.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Synced { file, .. } => file.append_pieces(pieces),
+            Self::Fleeting(file) => file.write_vectored(pieces),
         }
     }
 

@@ -1,9 +1,11 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+mod machine;
+
 use super::*;
 use crate::{
-    file::{Header, Reader, WriterOptions, verify},
+    file::{Codec, Header, Reader, WriterOptions, verify},
     model::event::{Direction, EventKind, Message},
 };
 
@@ -43,7 +45,7 @@ fn event(seq: u64) -> Event {
     }
 }
 
-fn pipeline(preference: CodecPreference, limit: usize) -> (Pipeline<Disk>, Arc<Mutex<Vec<u8>>>) {
+fn pipeline(codecs: CodecPreference, limit: usize) -> (Pipeline<Disk>, Arc<Mutex<Vec<u8>>>) {
     let bytes = Arc::<Mutex<Vec<u8>>>::default();
     let disk = Disk {
         bytes: Arc::clone(&bytes),
@@ -56,7 +58,7 @@ fn pipeline(preference: CodecPreference, limit: usize) -> (Pipeline<Disk>, Arc<M
     let writer = Writer::new(disk, &Header::new(0), options).unwrap();
     let room = NonZeroUsize::new(3).unwrap();
     let pool = CompressionPool::start().unwrap();
-    (Pipeline::new(writer, pool, preference, room), bytes)
+    (Pipeline::new(writer, pool, codecs, room), bytes)
 }
 
 fn read(bytes: &[u8]) -> Vec<Event> {
@@ -65,7 +67,7 @@ fn read(bytes: &[u8]) -> Vec<Event> {
 }
 
 #[test]
-fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
+fn what_went_through_the_pool_is_the_same_file_in_the_same_order() {
     let (mut pipeline, bytes) = pipeline(CodecPreference::new(Codec::Zstd(1), []), usize::MAX);
     let events: Vec<_> = (1..=200).map(event).collect();
     for (at, event) in events.iter().enumerate() {
@@ -90,61 +92,6 @@ fn what_went_through_the_press_is_the_same_file_in_the_same_order() {
         written.codecs.iter().map(|(_, chunks)| chunks).sum::<u64>(),
         written.summary.chunks
     );
-}
-
-#[test]
-fn a_queue_that_fills_takes_cheaper_codecs_and_one_that_drains_climbs_back() {
-    let (mut pipeline, _) = pipeline(
-        CodecPreference::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]),
-        usize::MAX,
-    );
-    let steps = [
-        (Bound::CompressionPool, 0, 2, 0),
-        (Bound::CompressionPool, 30, 2, 1),
-        (Bound::CompressionPool, 10, 2, 1),
-        (Bound::CompressionPool, 70, 2, 2),
-        (Bound::Other, 20, 60, 2),
-        (Bound::Other, 0, 60, 1),
-        (Bound::Other, 0, 60, 0),
-        (Bound::CompressionPool, 70, 1, 2),
-        // It went down again at once, and now waits twice as long.
-        (Bound::Other, 0, 60, 2),
-        (Bound::Other, 0, 60, 1),
-        (Bound::CompressionPool, 70, 1, 2),
-        (Bound::Other, 0, 190, 2),
-        // The pool is idle and the queue full: the disk is slow, and fewer bytes help it.
-        (Bound::Other, 90, 20, 1),
-        (Bound::Other, 0, 210, 0),
-        // After a long drained it is as hopeful as in the beginning.
-        (Bound::Other, 0, 210, 0),
-        (Bound::CompressionPool, 70, 1, 2),
-        (Bound::Other, 0, 60, 1),
-    ];
-    for (number, (bound, percent, millis, step)) in steps.into_iter().enumerate() {
-        pipeline.pressure(percent);
-        for _ in 0..millis {
-            pipeline.now += Duration::from_millis(1);
-            pipeline.step(bound);
-        }
-        assert_eq!(pipeline.codec_at, step, "{number}");
-    }
-}
-
-#[test]
-fn each_chunk_takes_the_codec_of_its_rung_and_is_counted() {
-    let (mut pipeline, bytes) = pipeline(
-        CodecPreference::new(Codec::Zstd(3), [Codec::Zstd(1), Codec::Stored]),
-        usize::MAX,
-    );
-    let events: Vec<_> = (1..=40).map(event).collect();
-    for (at, event) in events.iter().enumerate() {
-        pipeline.codec_at = if at < 20 { 0 } else { 2 };
-        pipeline.write(event).unwrap();
-    }
-    let written = pipeline.finish().unwrap();
-    assert_eq!(written.codecs, [("zstd", 5), ("stored", 5)]);
-    assert_eq!(written.cheaper_chunks, 5);
-    assert_eq!(read(&bytes.lock().unwrap()), events);
 }
 
 #[test]

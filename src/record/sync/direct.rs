@@ -8,7 +8,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Seek as _, SeekFrom, Write as _},
+    io::{self, IoSlice, Seek as _, SeekFrom, Write as _},
     os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -101,11 +101,11 @@ impl Direct {
         })
     }
 
-    /// Takes as many of the bytes as fit.
+    /// Takes as many bytes of the pieces as there is room for.
     ///
     /// # Errors
     /// When what was taken before could not be written.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.shared.state();
         if state.gathered.is_full() {
             let begun = Instant::now();
@@ -113,7 +113,15 @@ impl Direct {
             state = self.shared.wait(state, |state| state.gathered.is_full())?;
             self.waited += begun.elapsed();
         }
-        Ok(state.gathered.take(bytes))
+        let mut taken = 0;
+        for piece in pieces {
+            let more = state.gathered.take(piece);
+            taken += more;
+            if more < piece.len() {
+                break;
+            }
+        }
+        Ok(taken)
     }
 
     /// Starts writing everything taken, as soon as the disk is free.
@@ -307,7 +315,7 @@ mod tests {
 
     fn write_all(direct: &mut Direct, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let taken = direct.write(bytes).unwrap();
+            let taken = direct.write(&[IoSlice::new(bytes)]).unwrap();
             assert!(taken > 0);
             bytes = &bytes[taken..];
         }
@@ -359,7 +367,7 @@ mod tests {
         // The first batch fails; behind it the next may be gathered, or be refused.
         let mut taken = 0;
         while taken < all.len() {
-            match direct.write(&all[taken..]) {
+            match direct.write(&[IoSlice::new(&all[taken..])]) {
                 Ok(more) => taken += more,
                 Err(_) => break,
             }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Read, Write as _},
+    io::{self, IoSlice, Read, Write as _},
     os::{
         fd::AsRawFd as _,
         unix::fs::{FileExt as _, MetadataExt as _},
@@ -154,21 +154,21 @@ impl RecordedFile {
 
     /// Appends through the page cache.
     pub(in crate::record) fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.append_pieces(&[IoSlice::new(bytes)])
+    }
+
+    /// Appends through the page cache, all pieces at once.
+    pub(in crate::record) fn append_pieces(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         if self.look.swap(false, Ordering::Relaxed) {
             self.check_exactly()?;
         }
-        self.hand(bytes.len());
-        match (&self.file).write(bytes) {
-            Ok(taken) => {
-                self.took(bytes, taken);
-                self.settled();
-                Ok(taken)
-            }
-            Err(error) => {
-                self.took(bytes, 0);
-                Err(error)
-            }
+        self.hand(pieces.iter().map(|piece| piece.len()).sum());
+        let appended = (&self.file).write_vectored(pieces);
+        self.took(pieces, *appended.as_ref().unwrap_or(&0));
+        if appended.is_ok() {
+            self.settled();
         }
+        appended
     }
 
     /// Allows this many further bytes to be written.
@@ -176,10 +176,16 @@ impl RecordedFile {
         self.handed.fetch_add(bytes as u64, Ordering::AcqRel);
     }
 
-    /// Notes how many of the `bytes` that were handed over were written.
-    pub(super) fn took(&self, bytes: &[u8], taken: usize) {
-        self.handed.fetch_sub((bytes.len() - taken) as u64, Ordering::AcqRel);
-        lock(&self.beginning).add(&bytes[..taken]);
+    /// Of the pieces that were handed, so many bytes were taken.
+    pub(super) fn took(&self, pieces: &[IoSlice<'_>], taken: usize) {
+        let (mut left, mut beginning) = (taken, lock(&self.beginning));
+        for piece in pieces {
+            let bytes = &piece[..piece.len().min(left)];
+            left -= bytes.len();
+            beginning.add(bytes);
+            let lacking = piece.len() - bytes.len();
+            self.handed.fetch_sub(lacking as u64, Ordering::AcqRel);
+        }
     }
 
     /// Notes that everything handed over is in the file.

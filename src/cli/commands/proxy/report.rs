@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Done, output, session::Session};
 use crate::cli::{
-    commands::{Outcome, kept, redact, series},
+    commands::{Outcome, bottleneck::Bottleneck, kept, redact, series},
     flags::{Format, proxy::ProxyArgs},
 };
 
@@ -33,6 +33,7 @@ struct Report<'a> {
     held_ns: u64,
     /// Messages that waited in the spool file for the same reason.
     spilled_messages: u64,
+    waited: Bottleneck,
     lossy: bool,
     /// The endings of the first thousand calls, in the order in which they ended.
     endings: Vec<CallEnding<'a>>,
@@ -125,6 +126,7 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, verbosity: output::Ver
         gaps,
         held_ns: totals.blocked_ns,
         spilled_messages: totals.spooled,
+        waited: Bottleneck::of(written),
         lossy: gaps > 0 || written.is_none() || !lacks(&session.outcome).is_empty(),
         endings: session.outcome.endings.iter().map(|call| ending(call, held)).collect(),
         digest: written.and_then(RecordingSummary::digest),
@@ -252,6 +254,7 @@ fn text(report: &Report<'_>) -> String {
         output::bytes(report.stored_bytes),
         output::grouped(report.gaps)
     );
+    text.push_str(&report.waited.text());
     text.push_str(&output::waited(report.held_ns));
     text.push_str(&output::spilled(report.spilled_messages));
     for call in report.endings.iter().take(ENDINGS_SHOWN) {

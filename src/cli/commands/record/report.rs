@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::{Done, Outcome, RecordedJob, output};
 use crate::cli::{
-    commands::{kept, redact, series},
+    commands::{bottleneck::Bottleneck, kept, redact, series},
     flags::{Format, record::RecordArgs},
     remedies::told,
 };
@@ -45,6 +45,7 @@ pub(super) struct Report {
     codecs: serde_json::Map<String, serde_json::Value>,
     /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
     hurried_chunks: u64,
+    waited: Bottleneck,
     pub(super) errors: Vec<String>,
     /// The captures of a series, or the dumps of a flight recorder.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +123,7 @@ pub(super) fn build(args: &RecordArgs, recording: RecordedJob) -> (Outcome, Repo
                 .collect()
         }),
         hurried_chunks: written.map_or(0, |written| written.cheaper_chunks),
+        waited: Bottleneck::of(written),
         errors,
         files: series.map(series::files_json),
         files_text: series::files_text(&args.series, &recording.path, written, held),
@@ -365,9 +367,10 @@ fn text(report: &Report) -> String {
         let codecs = report.codecs.iter().map(|(name, chunks)| format!("{chunks} {name}"));
         let codecs = codecs.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
-            "  the stream was faster than the codec: {cheaper} used a cheaper one ({codecs})\n"
+            "  the stream was faster than compression: {cheaper} used a cheaper codec ({codecs})\n"
         ));
     }
+    text.push_str(&report.waited.text());
     text.push_str(&output::waited(report.held_ns));
     text.push_str(&output::spilled(report.spilled_messages));
     text.push_str(&report.files_text);

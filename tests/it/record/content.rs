@@ -243,6 +243,11 @@ fn the_report_has_the_documented_keys_and_the_files_own_numbers() {
     assert_eq!(report["capture"], out);
     assert_eq!(report["calls"], 1);
     assert_eq!(report["messages"], 12);
+    // Twelve messages wait for nothing.
+    assert_eq!(
+        report["waited"],
+        serde_json::json!({"compression_s": 0.0, "writing_s": 0.0})
+    );
     assert_eq!(report["message_bytes"], frames.iter().map(Bytes::len).sum::<usize>());
     assert_eq!(report["gaps"], 0);
     assert_eq!(report["lossy"], false);

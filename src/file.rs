@@ -27,6 +27,7 @@
 //! # Ok::<(), grpc_capture::file::FileError>(())
 //! ```
 
+mod ahead;
 mod ancillary;
 mod chunk;
 mod continues;
@@ -73,6 +74,7 @@ pub use overview::{CallOverview, Overview};
 pub(crate) use packed::{PackedEvents, Packer};
 pub(crate) use reader::ChunkCache;
 pub(crate) use reader::EventPlace;
+pub(crate) use reader::ReadWatch;
 pub use reader::{Reader, Tail};
 pub use recover::{Recovered, recover};
 

@@ -33,12 +33,14 @@ mod collector;
 mod counts;
 mod declared;
 mod delivery;
+mod digests;
 mod moments;
 mod number;
 mod options;
 mod percentiles;
 mod result;
 mod rows;
+mod spectrum;
 mod structure;
 
 use std::io::{Read, Seek};

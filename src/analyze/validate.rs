@@ -66,7 +66,7 @@ pub(crate) use crate::das::expect::{ExpectError, Expectations, Expected, Expecte
 use crate::{
     das::{
         dialect::{Dialect, Layout},
-        frames::{Frames, Seen},
+        frames::{FrameObserver, Frames, Seen},
     },
     file::{Attribute, Header, SliceOf},
     model::{
@@ -344,9 +344,17 @@ impl Validator {
 
 impl Observer for Validator {
     fn observe(&mut self, event: &Event) {
+        // Taken out for as long as a frame borrows from them.
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.show(event, &mut [self]);
+        self.frames = frames;
+    }
+}
+
+impl FrameObserver for Validator {
+    fn observe_frame(&mut self, event: &Event, seen: &Seen<'_>) {
         let at = event.offset_ns;
         self.totals.last_ns = self.totals.last_ns.max(at);
-        let seen = self.frames.see(event);
         let mut context = Context {
             log: &mut self.log,
             expect: &self.expect,
@@ -379,17 +387,17 @@ impl Observer for Validator {
                 };
                 match (seen, kind) {
                     (Seen::Frame(place, frame), EventKind::Message(message)) => {
-                        let place = call.received(&mut context, &place);
-                        call.frame(&mut context, place, message, &frame);
+                        let place = call.received(&mut context, place);
+                        call.frame(&mut context, place, message, frame);
                     }
                     (Seen::Malformed(place, error), _) => {
-                        let place = call.received(&mut context, &place);
-                        structure::malformed(context.log, place, &error);
+                        let place = call.received(&mut context, place);
+                        structure::malformed(context.log, place, error);
                         call.lose_messages(1);
                     }
                     (Seen::NotInflated(place, error), _) => {
-                        let place = call.received(&mut context, &place);
-                        structure::not_inflated(context.log, place, &error);
+                        let place = call.received(&mut context, place);
+                        structure::not_inflated(context.log, place, error);
                         call.lose_messages(1);
                     }
                     (_, EventKind::Headers(headers)) => {
@@ -403,7 +411,6 @@ impl Observer for Validator {
                 }
             }
         }
-        self.frames.forget();
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod kept;
 pub(crate) mod merge;
 pub(crate) mod note;
 pub(crate) mod output;
+mod progress;
 pub(crate) mod proxy;
 pub(crate) mod record;
 mod recording;

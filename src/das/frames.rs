@@ -86,6 +86,12 @@ pub enum Seen<'a> {
     Other,
 }
 
+/// An observer of events and of the frames in them, so that several observers share one decoding.
+pub(crate) trait FrameObserver {
+    /// Observes the next event, and what [`Frames::see`] has decoded of it.
+    fn observe_frame(&mut self, event: &Event, seen: &Seen<'_>);
+}
+
 /// What numbers and pictures lack of their capture, or of the selected call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LeftOut {
@@ -155,6 +161,16 @@ impl Frames {
     /// Releases the content of the last message; for those who do not see the next one at once.
     pub fn forget(&mut self) {
         self.inflated = Bytes::new();
+    }
+
+    /// Reads the next event, and passes it to observers with what was decoded.
+    pub(crate) fn show(&mut self, event: &Event, observers: &mut [&mut dyn FrameObserver]) {
+        let seen = self.see(event);
+        for observer in observers {
+            observer.observe_frame(event, &seen);
+        }
+        drop(seen);
+        self.forget();
     }
 
     /// Reads the next event; a frame borrows from it.

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use multiversion::multiversion;
 use serde::Serialize;
 
 /// One decoded message of a spectrogram stream.
@@ -101,6 +102,31 @@ impl Values<'_> {
         (bin < self.len()).then(|| self.at(bin))
     }
 
+    /// Copies the values into as many slots as there are, or as there are values.
+    pub(crate) fn copy_to(&self, slots: &mut [f32]) {
+        match self {
+            Self::Wire(bytes) => {
+                for (slot, four) in slots.iter_mut().zip(bytes.as_chunks().0) {
+                    *slot = f32::from_le_bytes(*four);
+                }
+            }
+            Self::Owned(values) => {
+                for (slot, value) in slots.iter_mut().zip(values) {
+                    *slot = *value;
+                }
+            }
+        }
+    }
+
+    /// The smallest and the largest finite value; `None` without one.
+    pub(crate) fn finite_range(&self) -> Option<(f32, f32)> {
+        let (min, max) = match self {
+            Self::Wire(bytes) => range_of_wire(bytes.as_chunks().0),
+            Self::Owned(values) => range(values, |value| value),
+        };
+        (min <= max).then_some((min, max))
+    }
+
     fn at(&self, bin: usize) -> f32 {
         match self {
             Self::Wire(bytes) => {
@@ -115,6 +141,39 @@ impl Values<'_> {
             Self::Owned(values) => values[bin],
         }
     }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn range_of_wire(values: &[[u8; 4]]) -> (f32, f32) {
+    range(values, f32::from_le_bytes)
+}
+
+/// The smallest and the largest finite value; the other way round without one.
+#[inline(always)]
+fn range<T: Copy>(values: &[T], float: impl Fn(T) -> f32) -> (f32, f32) {
+    /// Values that are compared side by side, so that the compiler uses vector registers.
+    const LANES: usize = 16;
+    let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let value = float(chunk[lane]);
+            // A value that is not finite is neither.
+            let (low, high) = if value.abs() < f32::INFINITY {
+                (value, value)
+            } else {
+                (f32::INFINITY, f32::NEG_INFINITY)
+            };
+            min[lane] = if low < min[lane] { low } else { min[lane] };
+            max[lane] = if high > max[lane] { high } else { max[lane] };
+        }
+    }
+    for value in rest.iter().map(|value| float(*value)).filter(|value| value.is_finite()) {
+        min[0] = min[0].min(value);
+        max[0] = max[0].max(value);
+    }
+    let least = min.into_iter().fold(f32::INFINITY, f32::min);
+    (least, max.into_iter().fold(f32::NEG_INFINITY, f32::max))
 }
 
 /// The fields of a `pandadatastream` frame that do not belong to a row.
@@ -149,4 +208,37 @@ pub struct UnknownField {
     pub number: u32,
     /// Protobuf wire type, 0 to 5.
     pub wire_type: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_is_that_of_the_finite_values_wherever_they_stand() {
+        for len in 0..50_usize {
+            let mut values: Vec<f32> = (0..len).map(|bin| (bin * 37 % 50) as f32 - 70.0).collect();
+            for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                if let Some(value) = values.get_mut(len / 3) {
+                    *value = odd;
+                }
+                let finite = || values.iter().copied().filter(|value| value.is_finite());
+                let expected = finite().reduce(f32::min).zip(finite().reduce(f32::max));
+                let wire: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                assert_eq!(Values::Wire(&wire).finite_range(), expected, "{len}");
+                assert_eq!(Values::Owned(values.clone()).finite_range(), expected, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_copied_as_far_as_there_are_places() {
+        let values = Values::Wire(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]);
+        let mut slots = [7.0; 3];
+        values.copy_to(&mut slots[..1]);
+        assert_eq!(slots.map(f32::to_bits), [1.0_f32, 7.0, 7.0].map(f32::to_bits));
+        values.copy_to(&mut slots);
+        Values::Owned(vec![3.0]).copy_to(&mut slots[2..]);
+        assert_eq!(slots.map(f32::to_bits), [1.0_f32, -2.0, 3.0].map(f32::to_bits));
+    }
 }

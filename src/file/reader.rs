@@ -9,7 +9,8 @@ use std::{
 
 use super::{
     FileError, FileErrorKind, Header, Summary, VERSION,
-    chunk::Opener,
+    ahead::{self, Ahead, Next, Opened},
+    chunk::{self, Opener},
     digest::ContentDigest,
     format,
     record::{self, ChunkHead},
@@ -18,7 +19,6 @@ use super::{
 };
 use crate::model::event::Event;
 
-mod ahead;
 mod ancillary;
 mod bound;
 mod end;
@@ -27,13 +27,15 @@ mod place;
 mod route;
 mod shared;
 mod steer;
+mod watch;
 
-use ahead::{Ahead, Next, Opened};
 use bound::Bound;
-use open::{OpenChunk, leaves, open_checked};
+use open::{OpenChunk, checked, open_checked};
 pub(crate) use place::EventPlace;
 use route::Route;
 pub(crate) use shared::ChunkCache;
+pub(crate) use watch::ReadWatch;
+use watch::Watch;
 
 /// How the file ended, as far as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +89,8 @@ pub struct Reader<R> {
     known: Option<WalkState>,
     /// Byte of the last ancillary part whose schema is in the header.
     schema_to: u64,
+    watch: Watch,
 }
-
-/// Largest number of threads: more would wait for the one thread that takes the events.
-const MOST_THREADS: usize = 7;
 
 impl Reader<File> {
     /// Opens a capture file.
@@ -111,8 +111,7 @@ impl Reader<File> {
     /// # Errors
     /// As [`open`](Self::open), and when threads cannot be started.
     pub fn open_parallel(path: impl AsRef<Path>) -> Result<Self, FileError> {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::open(path)?.parallel((processors - 1).min(MOST_THREADS))
+        Self::open(path)?.parallel(ahead::threads())
     }
 }
 
@@ -154,6 +153,7 @@ impl<R: Read + Seek> Reader<R> {
             content: None,
             known: Some(WalkState::default()),
             schema_to: 0,
+            watch: Watch::default(),
         };
         reader.load_schema()?;
         Ok(reader)
@@ -185,6 +185,12 @@ impl<R: Read + Seek> Reader<R> {
     pub fn sharing(mut self, cache: Arc<ChunkCache>) -> Self {
         self.cache = Some(cache);
         self
+    }
+
+    /// Reports progress to `watch`, if there is one.
+    pub(crate) fn watched(mut self, watch: Option<Arc<dyn ReadWatch>>) -> Result<Self, FileError> {
+        self.watch = Watch::new(watch, self.scanner.len()?);
+        Ok(self)
     }
 
     /// Restricts the reader to the events of these calls, and to chunks that hold some of them: a finished capture by
@@ -242,6 +248,7 @@ impl<R: Read + Seek> Reader<R> {
         next.map_err(|error| {
             self.tail = Tail::Damaged;
             self.chunk = None;
+            self.watch.done();
             match &self.path {
                 Some(path) => error.of(path),
                 None => error,
@@ -261,8 +268,10 @@ impl<R: Read + Seek> Reader<R> {
                 }
             }
             if !self.load()? {
+                self.watch.done();
                 return Ok(None);
             }
+            self.watch.at(self.scanner.at());
         }
     }
 
@@ -321,6 +330,7 @@ impl<R: Read + Seek> Reader<R> {
                 ahead: Some(ahead),
                 calls,
                 from_offset_ns,
+                content,
                 ..
             } = self
             else {
@@ -331,7 +341,7 @@ impl<R: Read + Seek> Reader<R> {
                 Ok(Step {
                     byte,
                     found: Found::Chunk(head, stored),
-                }) if wanted(&head) => ahead.chunk(byte, head, stored),
+                }) if wanted(&head) => ahead.chunk(byte, head, stored, content.is_some()),
                 step => ahead.other(step),
             }
         }
@@ -351,7 +361,7 @@ impl<R: Read + Seek> Reader<R> {
                 (Found::Chunk(head, stored), None) if wanted(&head) => {
                     let raw = opener.open(&head, &stored);
                     let byte = step.byte;
-                    Next::Chunk(Opened { byte, head, raw })
+                    Next::Chunk(Opened::new(byte, head, raw))
                 }
                 (Found::Chunk(head, _), Some(cache)) if wanted(&head) => {
                     let byte = step.byte;
@@ -362,7 +372,7 @@ impl<R: Read + Seek> Reader<R> {
                             _ => Err(FileError::corrupt("read the capture", "the file was changed meanwhile")),
                         }
                     });
-                    Next::Chunk(Opened { byte, head, raw })
+                    Next::Chunk(Opened::new(byte, head, raw))
                 }
                 (found, _) => Next::Other(Ok(Step { found, ..step })),
             });
@@ -394,12 +404,12 @@ impl<R: Read + Seek> Reader<R> {
     }
 
     fn place(&mut self, opened: Opened) -> Result<(), FileError> {
-        let Opened { byte, head, raw } = opened;
+        let (byte, head) = (opened.byte, opened.head);
         self.follow(byte, &head)?;
-        let raw = raw.map_err(|error| error.at(byte))?;
+        let raw = opened.raw.map_err(|error| error.at(byte))?;
         if let Some(content) = &mut self.content {
-            let leaves = leaves(&head, &raw).map_err(|error| error.at(byte))?;
-            content.add(&leaves);
+            let leaves = opened.leaves.unwrap_or_else(|| chunk::leaves(&raw, &head));
+            content.add(&checked(&head, leaves).map_err(|error| error.at(byte))?);
         }
         let mut chunk = OpenChunk::new(byte, head, raw);
         if let Some(place) = self.begins.take() {

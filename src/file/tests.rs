@@ -126,6 +126,35 @@ fn read(bytes: &[u8]) -> Result<Vec<Event>, FileError> {
 }
 
 #[test]
+fn a_writer_that_seals_on_other_threads_makes_the_same_file() {
+    let mut events = every_kind();
+    let last = events.last().map_or(0, |event| event.offset_ns);
+    events.extend((1..400).map(|seq| message(9, seq, last + seq * 1000, vec![seq as u8; 50 + seq as usize % 40])));
+    for chunk_ns in [5_000, u64::MAX] {
+        let options = WriterOptions {
+            chunk_ns,
+            ..small_chunks()
+        };
+        let made = |parallel: bool, flush_at: usize| {
+            let mut writer = Writer::new(Vec::new(), &header(), options).unwrap();
+            if parallel {
+                writer = writer.parallel().unwrap();
+            }
+            for (at, event) in events.iter().enumerate() {
+                writer.write(event).unwrap();
+                if at == flush_at {
+                    writer.flush().unwrap();
+                }
+            }
+            writer.finish_into().unwrap()
+        };
+        for flush_at in [0, 100, usize::MAX] {
+            assert_eq!(made(true, flush_at), made(false, flush_at));
+        }
+    }
+}
+
+#[test]
 fn every_kind_of_event_comes_back_as_it_went_in() {
     let events = every_kind();
     for options in [WriterOptions::default(), small_chunks()] {

@@ -5,64 +5,23 @@ use std::io::{Read, Seek};
 use super::{
     Damage, FileError,
     ancillary::Ancillary,
-    chunk::{self, Opener},
     format::PROLOGUE_LEN,
-    record::{self, ChunkHead, Done},
+    record::{ChunkHead, Done},
     scan::{Content, Found, Scanner, Step, chunk_damage},
     schema::{self, MAX_SCHEMA_BYTES},
 };
-use crate::model::event::Event;
 
 pub(super) mod chunk_totals;
 pub(super) mod known;
+mod opened;
+mod opening;
 mod resume;
 
-use chunk_totals::ChunkTotals;
 use known::WalkState;
+pub(super) use opened::GoodChunk;
+use opened::LostChunk;
+use opening::Opening;
 use resume::Places;
-
-/// A good chunk on the walk.
-pub(super) struct GoodChunk {
-    pub(super) byte: u64,
-    pub(super) head: ChunkHead,
-    pub(super) leaves: Vec<[u8; 32]>,
-    raw: bytes::Bytes,
-}
-
-impl GoodChunk {
-    /// Passes every event to `take`; returns damage when an event cannot be decoded, or when the head contradicts the
-    /// events.
-    pub(super) fn events(&self, mut take: impl FnMut(Event)) -> Result<(), Damage> {
-        let (mut at, mut number) = (0, self.head.first_event);
-        let mut said = ChunkTotals::default();
-        loop {
-            let next = chunk::record_at(&self.raw, at);
-            let next = next.and_then(|next| {
-                next.map(|(record, at)| Ok((record::decode_event(&record)?, at)))
-                    .transpose()
-            });
-            match next {
-                Ok(Some((event, behind))) => {
-                    said.count(&event);
-                    take(event);
-                    at = behind;
-                    number = number.wrapping_add(1);
-                }
-                Ok(None) => {
-                    return said.agrees(&self.head).map_err(|what| {
-                        let what = format!("chunk head: {what}");
-                        chunk_damage(self.byte, &self.head, what)
-                    });
-                }
-                Err(what) => {
-                    let mut damage = chunk_damage(self.byte, &self.head, format!("event {number}: {what}"));
-                    damage.event = Some(number);
-                    return Err(damage);
-                }
-            }
-        }
-    }
-}
 
 /// An item that a walk visits.
 pub(super) enum Visit<'a> {
@@ -90,9 +49,14 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     let mut scanner = Scanner::new(input);
     let (mut known, mut places) = (WalkState::default(), Places::default());
     let (mut seen_header, mut done, mut torn_bytes) = (false, None, 0);
-    let mut opener = Opener::default();
+    let mut opening = Opening::default();
     loop {
         let Step { byte, found } = scanner.step(Content::Read)?;
+        // What comes behind a chunk is judged when the chunk has been.
+        let follows = matches!(&found, Found::Chunk(head, _) if known.hole(byte, head).is_none());
+        while !(opening.is_empty() || follows && opening.has_room()) {
+            show_next(&mut opening, &mut known, &mut visit)?;
+        }
         let damage = |what: &str| Damage {
             byte,
             chunk: None,
@@ -141,16 +105,7 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
                 // What has been there cannot come again.
                 let comes_again = known.is_behind(&head);
                 known.chunk(byte, &head);
-                match open_checked(&mut opener, byte, head, &stored) {
-                    Ok(_) if comes_again => {}
-                    Ok(chunk) => visit(Visit::Chunk(&chunk)),
-                    // The head is good: the chunk is passed over by its length, whatever its content looks like.
-                    Err(lost) => {
-                        let (head, damage) = *lost;
-                        known.lost(byte);
-                        visit(Visit::Lost(&head, damage));
-                    }
-                }
+                opening.add(byte, head, stored, comes_again)?;
             }
             Found::End => break,
             Found::Torn(head) => {
@@ -188,37 +143,29 @@ pub(super) fn walk<R: Read + Seek>(input: R, mut visit: impl FnMut(Visit<'_>)) -
     Ok(End { done, torn_bytes, len })
 }
 
+/// Visits the next chunk that was decompressed.
+fn show_next(opening: &mut Opening, known: &mut WalkState, visit: &mut impl FnMut(Visit<'_>)) -> Result<(), FileError> {
+    match opening.next()? {
+        Ok(chunk) if chunk.comes_again => {}
+        Ok(chunk) => visit(Visit::Chunk(&chunk)),
+        // The head is good: the chunk is passed over by its length, whatever its content looks like.
+        Err(lost) => {
+            let LostChunk { byte, head, what } = *lost;
+            // No other chunk has been come upon since.
+            if opening.is_empty() {
+                known.lost(byte);
+            }
+            visit(Visit::Lost(&head, chunk_damage(byte, &head, what)));
+        }
+    }
+    Ok(())
+}
+
 /// Describes what is wrong with an ancillary part whose checksum is valid.
 fn faults(known: &mut WalkState, byte: u64, part: &Ancillary) -> impl Iterator<Item = String> {
     let follows = known.ancillary(byte, part.previous).err();
     let schema = schema::of_part(part, MAX_SCHEMA_BYTES).and_then(Result::err);
     follows.into_iter().chain(schema.map(|what| format!("schema: {what}")))
-}
-
-fn open_checked(
-    opener: &mut Opener,
-    byte: u64,
-    head: ChunkHead,
-    stored: &[u8],
-) -> Result<GoodChunk, Box<(ChunkHead, Damage)>> {
-    let content = opener.open(&head, stored).map_err(|error| error.to_string());
-    let content = content.and_then(|raw| Ok((chunk::leaves(&raw, &head)?, raw)));
-    match content {
-        Ok((Some(leaves), raw)) => Ok(GoodChunk {
-            byte,
-            head,
-            leaves,
-            raw,
-        }),
-        Ok((None, _)) => {
-            let damage = chunk_damage(byte, &head, "the SHA-256 of its content differs".to_owned());
-            Err(Box::new((head, damage)))
-        }
-        Err(what) => {
-            let damage = chunk_damage(byte, &head, what);
-            Err(Box::new((head, damage)))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The writer: events in, chunks out, nothing rewritten.
 
+mod sealing;
+
 use std::{
     fs::File,
     io::{self, IoSlice, Write},
@@ -18,6 +20,7 @@ use super::{
     storage::Storage,
 };
 use crate::model::event::Event;
+use sealing::Sealing;
 
 /// Appends events to a capture.
 ///
@@ -32,6 +35,8 @@ pub struct Writer<S: Storage> {
     options: WriterOptions,
     chunk: ChunkBuilder,
     sealer: Sealer,
+    /// The threads that seal chunks, when it is not done here.
+    sealing: Option<Sealing>,
     /// The buffer for sealed chunks, reused from chunk to chunk.
     sealed: Sealed,
     index: IndexBlock,
@@ -114,6 +119,7 @@ impl<S: Storage> Writer<S> {
             options,
             chunk: ChunkBuilder::new(&options),
             sealer: Sealer::default(),
+            sealing: None,
             sealed: Sealed::default(),
             index: IndexBlock::default(),
             schema,
@@ -124,6 +130,18 @@ impl<S: Storage> Writer<S> {
         })
     }
 
+    /// Seals chunks on other threads while events are written, for work whose events come faster than one thread
+    /// compresses them. The file and the errors stay the same; a chunk that is full can be read by others a few chunks
+    /// later, or after [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub(crate) fn parallel(mut self) -> Result<Self, FileError> {
+        let started = Sealing::start().map_err(|error| FileError::io("start threads that compress chunks", error));
+        self.sealing = Some(started.map_err(|error| self.placed(error))?);
+        Ok(self)
+    }
+
     /// Appends an event. It is readable once its chunk is closed: by size, by [`flush`](Self::flush), or by an event
     /// that comes `chunk_ns` later.
     ///
@@ -132,12 +150,48 @@ impl<S: Storage> Writer<S> {
     pub fn write(&mut self, event: &Event) -> Result<(), FileError> {
         self.usable()?;
         if self.chunk.is_due_before(event) {
-            self.flush()?;
+            self.close_chunk()?;
         }
         if let Err(error) = self.chunk.push(event) {
             return Err(self.placed(error));
         }
-        if self.chunk.is_full() { self.flush() } else { Ok(()) }
+        if self.chunk.is_full() {
+            self.close_chunk()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Closes the chunk; it is stored now, or when it has been sealed.
+    fn close_chunk(&mut self) -> Result<(), FileError> {
+        let Some(sealing) = &mut self.sealing else {
+            return self.flush();
+        };
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        self.chunk = sealing.give(chunk, self.options.codec, &self.options);
+        self.append_sealed(false)
+    }
+
+    /// Stores chunks that were sealed elsewhere: all of them, or as many as must come back.
+    fn append_sealed(&mut self, all: bool) -> Result<(), FileError> {
+        while let Some(sealing) = self.sealing.as_mut().filter(|sealing| all || sealing.is_full())
+            && let Some(taken) = sealing.take()
+        {
+            let mut piece = taken.map_err(|error| self.placed(error))?;
+            if let Err(error) = std::mem::replace(&mut piece.result, Ok(())) {
+                // What follows would stand in its place.
+                self.failed = true;
+                return Err(self.placed(error));
+            }
+            self.append_chunk(&piece.sealed)?;
+            if let Some(sealing) = &mut self.sealing {
+                sealing.reuse(piece);
+            }
+        }
+        Ok(())
     }
 
     /// Closes the chunk and writes it: everything so far can be read by others.
@@ -146,6 +200,10 @@ impl<S: Storage> Writer<S> {
     /// When the storage fails, now or earlier.
     pub fn flush(&mut self) -> Result<(), FileError> {
         self.usable()?;
+        if self.sealing.is_some() {
+            self.close_chunk()?;
+            return self.append_sealed(true);
+        }
         if self.chunk.is_empty() {
             return Ok(());
         }

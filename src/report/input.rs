@@ -23,10 +23,14 @@ use crate::{
         stats::{STALL_NS, Stats, StatsCollector, StatsOptions},
         validate::{Expectations, ReadTo, Validator},
     },
-    das::{dialect::Layout, focus::ConfigureResponse},
+    das::{
+        dialect::Layout,
+        focus::ConfigureResponse,
+        frames::{FrameObserver, Frames, Seen},
+    },
     file::{Attribute, FileError, Header, Reader, Summary},
     model::{
-        event::{Event, EventKind, Note, Observer},
+        event::{Event, EventKind, Note},
         finding::{Finding, Place, Severity},
     },
 };
@@ -129,16 +133,20 @@ pub fn collect<R: Read + Seek>(
     };
     let mut stats = StatsCollector::new(&header, stats_options);
     let mut validator = Validator::new(expected, &header).with_layout(options.layout);
-    let mut survey = Survey::new(&header, options.layout);
+    let mut survey = Survey::new(&header);
     let mut notes = Notes::default();
+    let mut frames = Frames::with_layout(options.layout);
     // The report names the capture by its digest.
     reader.rewind_checked();
-    let damage = pass(reader, &mut [&mut stats, &mut validator, &mut survey, &mut notes]);
+    let observers: &mut [&mut dyn FrameObserver] = &mut [&mut stats, &mut validator, &mut survey, &mut notes];
+    let damage = pass(reader, &mut frames, observers);
     let completeness = reader.state()?;
     let read_to = ReadTo::of(completeness, options.is_recorded, damage.as_ref());
     let found = validator.finish_at(&read_to);
     let validation = validation::Report::new(capture.to_owned(), found, options.fails_from, &read_to);
 
+    // Their memory is free before the pictures take theirs.
+    let stats = stats.finish();
     let pictures = PainterOptions {
         stall_ns,
         ..options.pictures.clone()
@@ -147,7 +155,7 @@ pub fn collect<R: Read + Seek>(
     let mut painter = Painter::new(survey.finish(), &places, &pictures);
     reader.seek(0)?;
     // What stopped the first pass stops this one at the same place.
-    pass(reader, &mut [&mut painter]);
+    pass(reader, &mut Frames::with_layout(options.layout), &mut [&mut painter]);
     Ok(ReportInput {
         capture: capture.to_owned(),
         format: reader.version().to_string(),
@@ -159,7 +167,7 @@ pub fn collect<R: Read + Seek>(
         frequencies_hz: frequencies_hz(&header),
         header,
         validation,
-        stats: stats.finish(),
+        stats,
         pictures: painter.finish(),
         notes: notes.0,
         again: Again {
@@ -213,16 +221,17 @@ pub(crate) fn paint<R: Read + Seek>(
         ..options.pictures.clone()
     };
     let mut validator = Validator::new(expected, &header).with_layout(options.layout);
-    let mut survey = Survey::new(&header, options.layout);
+    let mut survey = Survey::new(&header);
     reader.seek(0)?;
-    let damage = pass(reader, &mut [&mut validator, &mut survey]);
+    let frames = || Frames::with_layout(options.layout);
+    let damage = pass(reader, &mut frames(), &mut [&mut validator, &mut survey]);
     let read_to = ReadTo::of(reader.state()?, options.is_recorded, damage.as_ref());
     let (findings, plan) = (validator.finish_at(&read_to).findings, survey.finish());
     let places: Vec<_> = findings.iter().map(|finding| finding.first).collect();
     let mut again = |options: &PainterOptions| {
         let mut painter = Painter::new(plan.clone(), &places, options);
         reader.seek(0)?;
-        pass(reader, &mut [&mut painter]);
+        pass(reader, &mut frames(), &mut [&mut painter]);
         Ok::<_, FileError>(painter.finish())
     };
     painter.sensor = match spectrogram {
@@ -243,14 +252,14 @@ pub(crate) fn paint<R: Read + Seek>(
 }
 
 /// Passes all remaining events to the observers; gives the damage that ended the reading.
-fn pass<R: Read + Seek>(reader: &mut Reader<R>, observers: &mut [&mut dyn Observer]) -> Option<FileError> {
+fn pass<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    frames: &mut Frames,
+    observers: &mut [&mut dyn FrameObserver],
+) -> Option<FileError> {
     loop {
         match reader.next_event() {
-            Ok(Some(event)) => {
-                for observer in observers.iter_mut() {
-                    observer.observe(&event);
-                }
-            }
+            Ok(Some(event)) => frames.show(&event, observers),
             Ok(None) => return None,
             Err(error) => return Some(error),
         }
@@ -282,8 +291,8 @@ fn frequencies_hz(header: &Header) -> Option<Vec<f64>> {
 #[derive(Debug, Default)]
 struct Notes(Vec<(u32, u64, Note)>);
 
-impl Observer for Notes {
-    fn observe(&mut self, event: &Event) {
+impl FrameObserver for Notes {
+    fn observe_frame(&mut self, event: &Event, _: &Seen<'_>) {
         if let EventKind::Note(note) = &event.kind
             && self.0.len() < MAX_NOTES
         {

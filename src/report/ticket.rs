@@ -22,7 +22,7 @@ use std::{
 use super::bundle::archive::{Manifest, Member};
 use crate::{
     analyze::validate::RULES,
-    file::{CaptureState, FileError, Reader, Writer, WriterOptions},
+    file::{CaptureState, FileError, Writer, WriterOptions},
     model::finding::Verdict,
     report::{
         again::{Again, EXPECTATIONS},
@@ -113,11 +113,11 @@ const MARGIN: u64 = 4096;
 /// Composes the bundle of a capture; scratch files are made in `scratch`, an empty folder of the caller's.
 fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticket, TicketError> {
     let redacted = scratch.join("redacted.gcap");
-    let mut source = Reader::open(capture)?;
+    let mut source = options.open(capture)?;
     let changed = rewrite(
         &mut source,
         &options.redaction,
-        |header| Writer::create(&redacted, header, WriterOptions::default()),
+        |header| Writer::create(&redacted, header, WriterOptions::default())?.parallel(),
         || File::open(&redacted),
     )?;
 
@@ -201,7 +201,7 @@ fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput
         commands: options.commands,
         ..CollectOptions::default()
     };
-    collect(&mut Reader::open(file)?, name, &collected)
+    collect(&mut options.open(file)?, name, &collected)
 }
 
 fn validation_json(report: &Report) -> Result<String, TicketError> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     moments::Moments,
     percentiles::{Collected, Percentiles},
+    spectrum::Spectrum,
 };
 
 /// Number of sensors with statistics of their own; the values of further ones count for the whole only. Real fibres are
@@ -66,14 +67,6 @@ impl Extremes {
             self.0 = Some((low.min(min), high.max(max)));
         }
     }
-
-    fn of(run: &[f32]) -> Self {
-        let mut extremes = Self::default();
-        for value in run.iter().filter(|value| !value.is_nan()) {
-            extremes.join(Self(Some((*value, *value))));
-        }
-        extremes
-    }
 }
 
 /// Counts and sums under construction.
@@ -89,26 +82,41 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, run: &[f32]) {
+    /// Adds a spectrum; gives the extremes of its finite values, and those of all that are no NaN. When some values are
+    /// not finite, the others are in `finite`.
+    fn add(&mut self, run: &[f32], finite: &mut Vec<f32>) -> (Extremes, Extremes) {
         self.values += run.len() as u64;
-        let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
-        let mut finite = 0;
-        for value in run {
-            if value.is_finite() {
-                finite += 1;
-                self.zeros += u64::from(*value == 0.0);
-                min = min.min(*value);
-                max = max.max(*value);
-                self.moments.add(f64::from(*value));
-            } else {
-                self.negative_infinite += u64::from(*value == f32::NEG_INFINITY);
-                self.positive_infinite += u64::from(*value == f32::INFINITY);
-            }
-        }
-        self.finite += finite;
-        if finite > 0 {
-            self.finite_extremes.join(Extremes(Some((min, max))));
-        }
+        let first = run.iter().copied().find(|value| value.is_finite());
+        let shift = self.moments.shift(first.map_or(0.0, f64::from));
+        let all = Spectrum::of(run, shift);
+        let extremes = Extremes((all.min <= all.max).then_some((all.min, all.max)));
+        let is_finite = all.is_finite();
+        let found = if is_finite {
+            all
+        } else {
+            finite.clear();
+            finite.extend(run.iter().filter(|value| value.is_finite()));
+            self.negative_infinite += count(run, f32::NEG_INFINITY);
+            self.positive_infinite += count(run, f32::INFINITY);
+            Spectrum::of(finite, shift)
+        };
+        let values = if is_finite { run.len() } else { finite.len() } as u64;
+        self.finite += values;
+        self.zeros += found.zeros;
+        self.moments.add_run(values, shift, found.sums);
+        let of_finite = Extremes((values > 0).then_some((found.min, found.max)));
+        self.finite_extremes.join(of_finite);
+        (of_finite, extremes)
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.values += other.values;
+        self.finite += other.finite;
+        self.negative_infinite += other.negative_infinite;
+        self.positive_infinite += other.positive_infinite;
+        self.zeros += other.zeros;
+        self.finite_extremes.join(other.finite_extremes);
+        self.moments.join(&other.moments);
     }
 
     fn amplitude(&self, percentiles: Option<Percentiles>) -> Amplitude {
@@ -128,17 +136,22 @@ impl Tally {
     }
 }
 
+fn count(run: &[f32], infinity: f32) -> u64 {
+    run.iter().filter(|value| value.to_bits() == infinity.to_bits()).count() as u64
+}
+
 /// Intensities of the whole capture and of each sensor.
 #[derive(Debug, Clone)]
 pub(super) struct Amplitudes {
-    whole: Tally,
     sensors: Vec<Tracked>,
     by_id: BTreeMap<i32, usize>,
-    /// The slot for all sensors that have none of their own.
-    others: Option<usize>,
+    /// The slot and the tally of all sensors that have none of their own.
+    others: Option<(usize, Tally)>,
     /// The slot of the sensor that is expected next: rows name their sensors in one order.
     next: usize,
     collected: Collected,
+    /// The finite values of a spectrum that holds others as well.
+    finite: Vec<f32>,
 }
 
 #[derive(Debug, Clone)]
@@ -153,40 +166,44 @@ struct Tracked {
 impl Amplitudes {
     pub(super) const fn new(exact_values: usize) -> Self {
         Self {
-            whole: Tally {
-                values: 0,
-                finite: 0,
-                negative_infinite: 0,
-                positive_infinite: 0,
-                zeros: 0,
-                finite_extremes: Extremes(None),
-                moments: Moments::new(),
-            },
             sensors: Vec::new(),
             by_id: BTreeMap::new(),
             others: None,
             next: 0,
             collected: Collected::new(exact_values),
+            finite: Vec::new(),
         }
     }
 
     /// Adds one spectrum; gives its extremes.
     pub(super) fn add(&mut self, id: i32, run: &[f32]) -> Extremes {
-        self.whole.add(run);
-        let slot = if let Some(place) = self.place(id)
+        self.collected.make_room(run.len());
+        let (slot, tally) = if let Some(place) = self.place(id)
             && let Some(sensor) = self.sensors.get_mut(place)
         {
             let bins = run.len() as u64;
             sensor.spectra += 1;
             sensor.bins = (sensor.bins.0.min(bins), sensor.bins.1.max(bins));
-            sensor.tally.add(run);
             self.next = place + 1;
-            sensor.slot
+            (sensor.slot, &mut sensor.tally)
         } else {
-            *self.others.get_or_insert_with(|| self.collected.open())
+            let open = || (self.collected.open(), Tally::default());
+            let (slot, tally) = self.others.get_or_insert_with(open);
+            (*slot, tally)
         };
-        self.collected.add(slot, run);
-        Extremes::of(run)
+        let before = tally.finite;
+        let (of_finite, extremes) = tally.add(run, &mut self.finite);
+        if let Some(of_finite) = of_finite.0 {
+            let is_finite = tally.finite - before == run.len() as u64;
+            let finite = if is_finite { run } else { &self.finite };
+            self.collected.add(slot, finite, of_finite);
+        }
+        extremes
+    }
+
+    /// Lets go of room that hardly any spectrum takes.
+    pub(super) fn shrink_to(&mut self, values: usize) {
+        self.finite.shrink_to(values);
     }
 
     fn place(&mut self, id: i32) -> Option<usize> {
@@ -212,9 +229,13 @@ impl Amplitudes {
     }
 
     /// Returns the amplitude of the whole capture, and of each sensor in the order of ids.
-    pub(super) fn finish(mut self) -> (Amplitude, Vec<SensorStats>) {
-        self.collected.sort();
-        let whole = self.whole.amplitude(self.collected.whole());
+    pub(super) fn finish(self) -> (Amplitude, Vec<SensorStats>) {
+        let mut whole = Tally::default();
+        let others = self.others.as_ref().map(|(_, tally)| tally);
+        for tally in self.sensors.iter().map(|sensor| &sensor.tally).chain(others) {
+            whole.join(tally);
+        }
+        let whole = whole.amplitude(self.collected.whole());
         let tracked = self.by_id.values().filter_map(|place| self.sensors.get(*place));
         let sensors = tracked.map(|sensor| SensorStats {
             id: sensor.id,
@@ -259,6 +280,21 @@ mod tests {
         assert_eq!(counts, [7, 3, 2, 1, 1, 1]);
         assert_eq!((whole.min_db, whole.max_db), (Some(-4.0), Some(2.0)));
         assert_eq!(sensors[0].amplitude, whole);
+    }
+
+    #[test]
+    fn only_finite_values_count_for_percentiles() {
+        for exact_values in [0, 100] {
+            let mut amplitudes = Amplitudes::new(exact_values);
+            amplitudes.add(3, &[f32::NAN, 1.0, f32::INFINITY, f32::NEG_INFINITY]);
+            let (whole, _) = amplitudes.finish();
+            let percentiles = whole.percentiles_db.unwrap();
+            assert_eq!(
+                [percentiles.p01, percentiles.p50, percentiles.p99].map(f64::to_bits),
+                [1.0_f64.to_bits(); 3]
+            );
+            assert_eq!((whole.mean_db, whole.std_db), (Some(1.0), Some(0.0)));
+        }
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::options::Digests;
+use super::{digests::MessageDigests, options::Digests};
 use crate::{
     das::dialect::{Dialect, datastream::StreamRequest, pandadatastream::requested_stream},
-    file::{Digest, MessageDigest},
+    file::Digest,
     grpc::status,
     model::event::{CAPTURE_CALL, CallStart, Direction, Ending, Event, EventKind, Limit, Message, Party},
 };
@@ -152,11 +152,12 @@ impl From<&Ending> for EndingStats {
 }
 
 /// Statistics of calls under construction.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Calls {
     pub(super) totals: StatsTotals,
     listed: BTreeMap<u32, Call>,
-    digests: Digests,
+    /// `None` when they are not asked for.
+    digests: Option<MessageDigests>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -164,13 +165,12 @@ struct Call {
     stats: CallStats,
     start_ns: u64,
     last_ns: Option<u64>,
-    digest: MessageDigest,
 }
 
 impl Calls {
     pub(super) fn new(digests: Digests) -> Self {
         Self {
-            digests,
+            digests: (digests == Digests::Compute).then(MessageDigests::default),
             ..Self::default()
         }
     }
@@ -221,11 +221,12 @@ impl Calls {
     }
 
     pub(super) fn finish(self) -> (StatsTotals, Vec<CallStats>) {
-        let with_digest = |call: Call| CallStats {
-            digest: (self.digests == Digests::Compute).then(|| call.digest.value()),
+        let mut digests = self.digests.map(MessageDigests::finish);
+        let with_digest = |(number, call): (u32, Call)| CallStats {
+            digest: (digests.as_mut()).map(|digests| digests.remove(&number).unwrap_or_default().value()),
             ..call.stats
         };
-        (self.totals, self.listed.into_values().map(with_digest).collect())
+        (self.totals, self.listed.into_iter().map(with_digest).collect())
     }
 
     /// The call with this number, added silently when its opening was not seen; `None` beyond the limit.
@@ -249,7 +250,6 @@ impl Calls {
 
     fn message(&mut self, event: &Event, message: &Message) {
         let bytes = message.data.len() as u64;
-        let digests = self.digests;
         match message.direction {
             Direction::Sent => self.totals.sent_messages += 1,
             Direction::Received => {
@@ -267,9 +267,6 @@ impl Calls {
         }
         call.stats.messages += 1;
         call.stats.message_bytes += bytes;
-        if digests == Digests::Compute {
-            call.digest.add(&message.data);
-        }
         match call.stats.first_frame_ns {
             None => call.stats.first_frame_ns = Some(event.offset_ns.saturating_sub(call.start_ns)),
             Some(first) => {
@@ -277,6 +274,9 @@ impl Calls {
             }
         }
         call.last_ns = Some(event.offset_ns);
+        if let Some(digests) = &mut self.digests {
+            digests.add(event.call, &message.data);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     das::{
         dialect::Dialect,
         focus::{ConfigureRequest, ConfigureResponse, Period, parse_body},
-        frames::{Frames, MessagePlace, Seen},
+        frames::{FrameObserver, Frames, MessagePlace, Seen},
         spectrogram::{Frame, Values},
     },
     file::{Attribute, Header},
@@ -124,27 +124,39 @@ impl StatsCollector {
 
 impl Observer for StatsCollector {
     fn observe(&mut self, event: &Event) {
-        self.content.calls.event(event);
-        match &event.kind {
-            EventKind::CallStart(start) if Dialect::from_method(&start.method).is_some() => {
-                self.content.delivery.start(event.call, event.offset_ns);
-                self.content.rows.start(event.call);
-            }
-            EventKind::End(_) => self.content.end(event.call),
-            _ => {}
-        }
-        match self.frames.see(event) {
-            Seen::Frame(place, frame) => self.content.frame(&place, &frame),
-            Seen::Malformed(place, error) => self.content.damaged(&place, &error),
-            Seen::NotInflated(place, error) => self.content.damaged(&place, &error),
-            Seen::Other => {}
-        }
-        self.frames.forget();
-        self.content.run.shrink_to(KEPT_VALUES);
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.show(event, &mut [self]);
+        self.frames = frames;
+    }
+}
+
+impl FrameObserver for StatsCollector {
+    fn observe_frame(&mut self, event: &Event, seen: &Seen<'_>) {
+        self.content.see(event, seen);
     }
 }
 
 impl Content {
+    fn see(&mut self, event: &Event, seen: &Seen<'_>) {
+        self.calls.event(event);
+        match &event.kind {
+            EventKind::CallStart(start) if Dialect::from_method(&start.method).is_some() => {
+                self.delivery.start(event.call, event.offset_ns);
+                self.rows.start(event.call);
+            }
+            EventKind::End(_) => self.end(event.call),
+            _ => {}
+        }
+        match seen {
+            Seen::Frame(place, frame) => self.frame(place, frame),
+            Seen::Malformed(place, error) => self.damaged(place, error),
+            Seen::NotInflated(place, error) => self.damaged(place, error),
+            Seen::Other => {}
+        }
+        self.run.shrink_to(KEPT_VALUES);
+        self.amplitudes.shrink_to(KEPT_VALUES);
+    }
+
     fn end(&mut self, call: u32) {
         self.delivery.end(call);
         self.rows.end(call);

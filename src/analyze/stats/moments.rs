@@ -1,9 +1,10 @@
 //! Mean and standard deviation with the same result on every machine.
 //!
-//! Values are added one by one, in stream order, in 64-bit floats, and what each addition rounds away is kept (Neumaier's
+//! Values come in runs, a spectrum each. A run is summed in 64-bit floats, in a fixed number of lanes whatever the
+//! processor has; the sums of runs are added in stream order, and what each addition rounds away is kept (Neumaier's
 //! compensated sum). Only additions, subtractions, multiplications, divisions and a square root are used, which IEEE 754
-//! defines to the last bit; nothing is fused, reordered or spread over lanes. The sums run over the difference to the
-//! first value, so that the variance does not drown in the square of the mean.
+//! defines to the last bit; nothing is fused. The sums run over the difference to the first value, so that the variance
+//! does not drown in the square of the mean.
 
 /// A sum with compensation for rounding errors.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,14 +41,35 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub(super) const fn new() -> Self {
-        let zero = Sum { sum: 0.0, lost: 0.0 };
-        Self {
-            count: 0,
-            shift: 0.0,
-            sum: zero,
-            squares: zero,
+    /// What is subtracted from the values of a run, which begins with `first` and is added with [`add_run`](Self::add_run).
+    pub(super) const fn shift(&self, first: f64) -> f64 {
+        if self.count == 0 { first } else { self.shift }
+    }
+
+    /// Adds a run of finite values: their number, and the sums of what they and their squares are beyond `shift`.
+    pub(super) fn add_run(&mut self, count: u64, shift: f64, [sum, squares]: [f64; 2]) {
+        if count > 0 {
+            self.shift = shift;
+            self.count += count;
+            self.sum.add(sum);
+            self.squares.add(squares);
         }
+    }
+
+    /// Adds the values of others.
+    pub(super) fn join(&mut self, other: &Self) {
+        if self.count == 0 {
+            *self = *other;
+            return;
+        }
+        let (count, further) = (other.count as f64, other.shift - self.shift);
+        let (sum, squares) = (other.sum.value(), other.squares.value());
+        self.count += other.count;
+        self.sum.add(sum);
+        self.sum.add(count * further);
+        self.squares.add(squares);
+        self.squares.add(2.0 * further * sum);
+        self.squares.add(count * further * further);
     }
 
     /// Adds a finite value.
@@ -96,6 +118,26 @@ mod tests {
         }
         assert_eq!(moments.mean(), Some(1e9 + 1.0));
         assert_eq!(moments.std(), Some((2.0_f64 / 3.0).sqrt()));
+    }
+
+    #[test]
+    fn parts_that_are_joined_are_as_the_whole() {
+        let values = [-60.25, -61.5, 3e4, -59.0, f64::from(f32::MIN_POSITIVE), 12.125, -3e4];
+        let of = |values: &[f64]| {
+            let mut moments = Moments::default();
+            for value in values {
+                moments.add(*value);
+            }
+            moments
+        };
+        let whole = of(&values);
+        for cut in 0..=values.len() {
+            let (mut joined, other) = (of(&values[..cut]), of(&values[cut..]));
+            joined.join(&other);
+            let near = |a: Option<f64>, b: Option<f64>| (a.unwrap() - b.unwrap()).abs() <= b.unwrap().abs() * 1e-13;
+            assert!(near(joined.mean(), whole.mean()), "{cut}: {joined:?}");
+            assert!(near(joined.std(), whole.std()), "{cut}: {joined:?}");
+        }
     }
 
     #[test]

@@ -3,16 +3,28 @@
 //! A float's bits, reordered so that they sort as the float does, are its *key*. Up to a limit the keys are kept, sensor
 //! by sensor, and percentiles are exact. Beyond it the keys are counted by their upper 16 bits: sign, exponent and seven
 //! bits of fraction, so every counted value is known to within [`HISTOGRAM_ERROR`] of itself.
+//!
+//! Keys and counts live in blocks: when the limit is passed, the blocks of a sensor's keys become those of its counts, so
+//! that memory does not grow meanwhile; it is less from then on.
 
-mod histogram;
+mod blocks;
+mod counts;
 mod key;
+mod keys;
+mod lanes;
+mod ranks;
+mod whole;
 
 use serde::Serialize;
 
-use histogram::Histogram;
+use blocks::Blocks;
+use counts::Counts;
 use key::{key, value};
+use keys::Keys;
+use ranks::{RankKeys, Ranks};
+use whole::Whole;
 
-/// Values that are kept for exact percentiles: 64 MiB of keys, and up to as much again of room that they grow into.
+/// Values that are kept for exact percentiles: 64 MiB of keys, and for each sensor a block that is not full.
 /// Enough for a minute of 512 sensors × 512 bins at one row a second.
 pub(crate) const EXACT_VALUES: usize = 16_777_216;
 
@@ -45,33 +57,32 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
-    /// Computes percentiles from `at`, which gives the value of a rank counted from 0.
-    fn of(count: u64, approximate: bool, at: impl Fn(u64) -> f64) -> Option<Self> {
-        let last = count.checked_sub(1)?;
-        let percentile = |percent: f64| {
-            let place = last as f64 * (percent / 100.0);
-            let (below, between) = (place.floor(), place.fract());
-            let (low, high) = (at(below as u64), at((below as u64 + 1).min(last)));
-            // NumPy's two forms, so that both ends are met exactly.
-            if between < 0.5 {
-                low + (high - low) * between
-            } else {
-                high - (high - low) * (1.0 - between)
-            }
-        };
-        Some(Self {
-            p01: percentile(1.0),
-            p05: percentile(5.0),
-            p25: percentile(25.0),
-            p50: percentile(50.0),
-            p75: percentile(75.0),
-            p95: percentile(95.0),
-            p99: percentile(99.0),
+    /// By the keys at the ranks.
+    fn at(ranks: &Ranks, keys: RankKeys, approximate: bool) -> Self {
+        let [p01, p05, p25, p50, p75, p95, p99] = ranks.percentiles(keys.map(value));
+        Self {
+            p01,
+            p05,
+            p25,
+            p50,
+            p75,
+            p95,
+            p99,
             approximate,
             relative_error: if approximate { HISTOGRAM_ERROR } else { 0.0 },
-        })
+        }
     }
 }
+
+/// Blocks that counts may take: 64 MiB. A sensor takes one for its table and one for each page; of decibels there are
+/// about ten, of decibels of one sign two or three. A sensor that finds no block left has no percentiles.
+const MAX_BLOCKS: usize = 65_536;
+
+/// More keys than this are searched where they are and not copied: 1 MiB.
+const MAX_COPIED: usize = 1 << 18;
+
+/// Values that are counted at once.
+const RUN: usize = 256;
 
 /// The values of all sensors, with a slot for each sensor.
 #[derive(Debug, Clone)]
@@ -79,18 +90,19 @@ pub(super) struct Collected {
     limit: usize,
     stored: usize,
     slots: Vec<Slot>,
-    /// Counts of all slots, once values are counted.
-    whole: Option<Histogram>,
-    /// The number of pages of the whole, which is not limited: there are only 256.
-    whole_pages: usize,
-    /// Pages that the histograms of slots may still allocate.
-    pages: usize,
+    blocks: Blocks,
+    /// Blocks that counts may still take.
+    room: usize,
+    /// Values are counted and not kept.
+    counting: bool,
+    /// Counts of slots that were given up.
+    others: Whole,
 }
 
 #[derive(Debug, Clone)]
 enum Slot {
-    Keys(Vec<u32>),
-    Counts(Histogram),
+    Keys(Keys),
+    Counts(Box<Counts>),
     /// The slot has no values, because there was no room for its histogram.
     GivenUp,
 }
@@ -101,110 +113,144 @@ impl Collected {
             limit,
             stored: 0,
             slots: Vec::new(),
-            whole: None,
-            whole_pages: usize::MAX,
-            pages: histogram::MAX_PAGES,
+            blocks: Blocks::new(),
+            room: MAX_BLOCKS,
+            counting: false,
+            others: Whole::new(),
         }
     }
 
     /// Adds a slot for one more sensor.
     pub(super) fn open(&mut self) -> usize {
-        let slot = match self.whole {
-            None => Slot::Keys(Vec::new()),
-            Some(_) => Slot::Counts(Histogram::default()),
-        };
-        self.slots.push(slot);
+        self.slots.push(if self.counting {
+            Slot::Counts(Box::default())
+        } else {
+            Slot::Keys(Keys::default())
+        });
         self.slots.len() - 1
     }
 
-    /// Adds the finite values of a run to a slot.
-    pub(super) fn add(&mut self, slot: usize, run: &[f32]) {
-        let keys = run.iter().filter(|value| value.is_finite()).map(|value| key(*value));
-        if self.whole.is_none() && self.stored + run.len() > self.limit {
+    /// Makes room for a run of so many values: when that is more than are kept, all are counted from now on.
+    pub(super) fn make_room(&mut self, values: usize) {
+        if !self.counting && self.stored + values > self.limit {
             self.count();
         }
-        let Some(slot) = self.slots.get_mut(slot) else { return };
-        match (&mut self.whole, &mut *slot) {
-            (None, Slot::Keys(stored)) => {
-                let before = stored.len();
-                stored.extend(keys);
-                self.stored += stored.len() - before;
-            }
-            (None, _) => {}
-            (Some(whole), slot) => keys.for_each(|key| {
-                whole.add(key, &mut self.whole_pages);
-                slot.count(key, &mut self.pages);
-            }),
+    }
+
+    /// Adds finite values to a slot, in a run that there is room for; `extremes` are the smallest and the largest of them.
+    pub(super) fn add(&mut self, slot: usize, finite: &[f32], extremes: (f32, f32)) {
+        let Self { slots, blocks, .. } = self;
+        let Some(slot) = slots.get_mut(slot) else { return };
+        if let Slot::Keys(keys) = slot {
+            self.stored += finite.len();
+            return keys.add(finite, blocks);
+        }
+        let extremes = (key(extremes.0), key(extremes.1));
+        let mut halves = [0; RUN];
+        for run in finite.chunks(RUN) {
+            let halves = &mut halves[..run.len()];
+            lanes::upper_halves(run, halves);
+            slot.count(halves, extremes, blocks, &mut self.room, &mut self.others);
         }
     }
 
     /// Switches from keys to counts.
     fn count(&mut self) {
-        let mut whole = Histogram::default();
+        self.counting = true;
+        let mut halves = [0; blocks::NUMBERS];
         for slot in &mut self.slots {
-            let Slot::Keys(keys) = std::mem::replace(slot, Slot::Counts(Histogram::default())) else {
+            let Slot::Keys(keys) = std::mem::replace(slot, Slot::Counts(Box::default())) else {
                 continue;
             };
-            for key in keys {
-                whole.add(key, &mut self.whole_pages);
-                slot.count(key, &mut self.pages);
-            }
+            keys.drain(&mut self.blocks, |keys, blocks| {
+                let extremes = keys
+                    .iter()
+                    .fold((u32::MAX, 0), |(min, max), key| (min.min(*key), max.max(*key)));
+                let halves = &mut halves[..keys.len()];
+                for (half, key) in halves.iter_mut().zip(keys) {
+                    *half = (key >> 16) as u16;
+                }
+                slot.count(halves, extremes, blocks, &mut self.room, &mut self.others);
+            });
         }
-        self.whole = Some(whole);
-    }
-
-    /// Sorts the values. Call it after the last value and before percentiles are read.
-    pub(super) fn sort(&mut self) {
+        // What the keys took is given back: the counts have few of the blocks, and other work goes on.
+        let used = self.blocks.used();
         for slot in &mut self.slots {
-            if let Slot::Keys(keys) = slot {
-                keys.sort_unstable();
+            if let Slot::Counts(counts) = slot {
+                counts.move_down(&mut self.blocks, used);
             }
         }
+        self.blocks.shrink(used);
     }
 
     /// The percentiles of one slot; `None` without a value, or when it was given up.
     pub(super) fn slot(&self, slot: usize) -> Option<Percentiles> {
         match self.slots.get(slot)? {
-            Slot::Keys(keys) => {
-                let at = |rank: u64| keys.get(rank as usize).map_or(f64::NAN, |key| value(*key));
-                Percentiles::of(keys.len() as u64, false, at)
+            Slot::Keys(keys) => Self::exact(keys.len(), || keys.runs(&self.blocks)),
+            Slot::Counts(counts) => {
+                let ranks = Ranks::of(counts.count())?;
+                let found = ranks.middles(counts.iter(&self.blocks), counts.extremes()?);
+                Some(Percentiles::at(&ranks, found, true))
             }
-            Slot::Counts(counts) => Percentiles::of(counts.count(), true, |rank| counts.at(rank)),
             Slot::GivenUp => None,
         }
     }
 
     /// The percentiles of all slots together.
     pub(super) fn whole(&self) -> Option<Percentiles> {
-        if let Some(counts) = &self.whole {
-            return Percentiles::of(counts.count(), true, |rank| counts.at(rank));
+        if !self.counting {
+            let keys = || {
+                self.slots.iter().flat_map(|slot| match slot {
+                    Slot::Keys(keys) => Some(keys.runs(&self.blocks)).into_iter().flatten(),
+                    _ => None.into_iter().flatten(),
+                })
+            };
+            return Self::exact(self.stored, keys);
         }
-        Percentiles::of(self.stored as u64, false, |rank| value(self.key_at(rank)))
+        let mut whole = self.others.clone();
+        for slot in &self.slots {
+            if let Slot::Counts(counts) = slot {
+                whole.join(counts, &self.blocks);
+            }
+        }
+        let ranks = Ranks::of(whole.count())?;
+        let found = ranks.middles(whole.iter(), whole.extremes()?);
+        Some(Percentiles::at(&ranks, found, true))
     }
 
-    /// The smallest key that has at most `rank` keys below it: bit by bit, counting in the sorted slots.
-    fn key_at(&self, rank: u64) -> u32 {
-        let below = |bound: u32| -> u64 {
-            let count = |slot: &Slot| match slot {
-                Slot::Keys(keys) => keys.partition_point(|key| *key < bound) as u64,
-                _ => 0,
-            };
-            self.slots.iter().map(count).sum()
+    fn exact<'a, I: Iterator<Item = &'a [u32]>>(count: usize, keys: impl Fn() -> I) -> Option<Percentiles> {
+        let ranks = Ranks::of(count as u64)?;
+        let found = if count > MAX_COPIED {
+            ranks.search(keys)
+        } else {
+            let mut copied = Vec::with_capacity(count);
+            keys().for_each(|run| copied.extend_from_slice(run));
+            ranks.select(&mut copied)
         };
-        (0..32).rev().fold(0, |found, bit| {
-            let next = found | 1 << bit;
-            if below(next) <= rank { next } else { found }
-        })
+        Some(Percentiles::at(&ranks, found, false))
     }
 }
 
 impl Slot {
-    fn count(&mut self, key: u32, pages: &mut usize) {
-        if let Self::Counts(counts) = self
-            && !counts.add(key, pages)
-        {
-            *self = Self::GivenUp;
+    /// Counts keys by their upper halves: here, or with the others when there is no room for a histogram.
+    fn count(
+        &mut self,
+        halves: &[u16],
+        extremes: (u32, u32),
+        blocks: &mut Blocks,
+        room: &mut usize,
+        others: &mut Whole,
+    ) {
+        let counted = match self {
+            Self::Counts(counts) => counts.add(halves, extremes, blocks, room),
+            _ => Err(0),
+        };
+        let Err(counted) = counted else { return };
+        if let Self::Counts(counts) = std::mem::replace(self, Self::GivenUp) {
+            others.join(&counts, blocks);
+            counts.give_back(blocks, room);
         }
+        others.add(halves.get(counted..).unwrap_or_default(), extremes);
     }
 }
 

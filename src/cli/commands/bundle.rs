@@ -22,7 +22,7 @@ use crate::{
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, expect, input, output, redact, report::COMMANDS, stats};
+use super::{Done, Failure, Outcome, expect, input, output, progress, redact, report::COMMANDS, stats};
 use crate::cli::flags::bundle::{BundleArgs, XrayEdition};
 
 /// The JSON of `capture bundle --format json`.
@@ -70,6 +70,7 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
         layout_flag: stats::layout_flag(&args.layout),
         commands: Some(COMMANDS),
         redaction: redact::rules(&args.rules)?,
+        watch: progress::of(capture),
     };
     let new = output::begin(&path, args.force)?;
     let scratch = Scratch::beside(&path)?;

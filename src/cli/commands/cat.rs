@@ -44,7 +44,11 @@ pub(crate) fn run(args: &CatArgs) -> Done {
 
 /// Prints as [`run`] does, with the given consequence for what the output cannot hold.
 pub(crate) fn print(args: &CatArgs, lost: Lost) -> Done {
-    input::read_through(&args.capture, |reader| cat(args, lost, reader))
+    let into_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
+    if into_file && !args.follow {
+        return input::read_through(&args.capture, |reader| cat(args, lost, reader));
+    }
+    input::read_along(&args.capture, |reader| cat(args, lost, reader))
 }
 
 fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ExportArgs) -> Done {
         .into_iter()
         .find_map(|(path, form)| Some((path.as_deref()?, form)));
     match wanted {
-        Some((path, form)) => input::read(&args.capture, |reader| {
+        Some((path, form)) => input::read_through(&args.capture, |reader| {
             if let Some(call) = args.call {
                 let overview = reader.overview()?;
                 if overview.calls.iter().all(|known| known.call != call) {

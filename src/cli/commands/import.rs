@@ -18,7 +18,7 @@ use crate::{
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, output};
+use super::{Done, Failure, Outcome, output, progress};
 use crate::cli::flags::ImportArgs;
 pub(crate) use header::header;
 use source::Source;
@@ -60,11 +60,15 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         None => args.input.with_file_name(format!("{name}.gcap")),
     };
     output::apart(&args.input, &path)?;
+    let mut line = None;
     let input: Box<dyn Read> = if stdin {
         Box::new(io::stdin().lock())
     } else {
         let open = File::open(&args.input);
-        Box::new(open.map_err(|error| format!("could not open {}: {error}", args.input.display()))?)
+        let file = open.map_err(|error| format!("could not open {}: {error}", args.input.display()))?;
+        let file = progress::Watched::new(file, &args.input);
+        line = file.line();
+        Box::new(file)
     };
     let job_id = args.job_id.clone().unwrap_or_else(|| name.to_owned());
     let mut source = Source::open(args, input, &job_id)?;
@@ -86,8 +90,11 @@ pub(crate) fn run(args: &ImportArgs) -> Done {
         None => writer_options.chunk_ns = u64::MAX,
     }
     let new = output::begin(&path, args.force)?;
-    let writer = Writer::with_new_file(&new, &header, writer_options)?;
+    let writer = Writer::with_new_file(&new, &header, writer_options)?.parallel()?;
     let (summary, error) = write(writer, &mut source)?;
+    if let Some(line) = line {
+        line.done();
+    }
     if let Some(error) = error.as_ref().filter(|_| source.received == 0) {
         // A capture of nothing would only be in the way.
         return Err(format!("could not import {}: {error}", args.input.display()).into());

@@ -6,18 +6,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::file::{CaptureState, Reader, is_locked};
+use crate::file::{CaptureState, FileError, Reader, is_locked};
 
-use super::{Done, Failure, Outcome, output};
+use super::{Done, Failure, Outcome, output, progress};
 
 /// Opens a capture and lets `work` read it. An unfinished capture is reported, and success becomes [`Outcome::Lossy`].
 pub(crate) fn read(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
     settle(path, Reader::open(path)?, work)
 }
 
-/// Does the same as [`read`], decompressing chunks on all processors: for one pass over the whole capture.
+/// Does the same as [`read`], for passes over the whole capture.
 pub(crate) fn read_through(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
+    settle(path, open_whole(path)?, work)
+}
+
+/// Does the same as [`read_through`] without a progress line: for work that prints results while it reads.
+pub(crate) fn read_along(path: &Path, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {
     settle(path, Reader::open_parallel(path)?, work)
+}
+
+/// Opens a capture for passes over all of it: chunks are opened on all processors, and a terminal shows how far it is.
+pub(crate) fn open_whole(path: &Path) -> Result<Reader<File>, FileError> {
+    Reader::open_parallel(path)?.watched(progress::of(path))
 }
 
 fn settle(path: &Path, mut reader: Reader<File>, work: impl FnOnce(&mut Reader<File>) -> Done) -> Done {

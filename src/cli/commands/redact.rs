@@ -31,7 +31,7 @@ pub(crate) fn run(args: &RedactArgs) -> Done {
     let new = new
         .map(|path| NewCapture::new(path, args.force, &[&args.capture]))
         .transpose()?;
-    input::read(&args.capture, |reader| redact(args, &rules, new, reader))
+    input::read_through(&args.capture, |reader| redact(args, &rules, new, reader))
 }
 
 fn redact(args: &RedactArgs, rules: &Rules, new: Option<NewCapture>, reader: &mut Reader<File>) -> Done {

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         is_recorded: is_locked(&args.capture),
         ..CollectOptions::default()
     };
-    input::read(&args.capture, |reader| {
+    input::read_through(&args.capture, |reader| {
         let input = write(reader, &args.capture, &path, format, &options, args.force)?;
         Ok(told(&path, &input))
     })

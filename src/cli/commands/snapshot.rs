@@ -15,11 +15,11 @@ use crate::{
         },
         stats::{Stats, StatsOptions},
     },
-    file::{Existing, Reader, is_locked},
+    file::{Existing, is_locked},
     model::text::printable_lines,
 };
 
-use super::{Done, Failure, Outcome, output, stats::layout};
+use super::{Done, Failure, Outcome, input, output, stats::layout};
 use crate::cli::flags::{
     Format,
     validate::{ColorArg, SnapshotArgs},
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &SnapshotArgs) -> Done {
 
 /// The golden text of one capture. An unfinished capture has none: it would change.
 fn text(args: &SnapshotArgs, path: &Path) -> Result<String, Failure> {
-    let mut reader = Reader::open(path)?;
+    let mut reader = input::open_whole(path)?;
     let options = StatsOptions {
         layout: layout(&args.layout),
         ..StatsOptions::default()

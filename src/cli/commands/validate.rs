@@ -10,6 +10,7 @@ use crate::{
         },
         validate::{Expectations, RULES, ReadTo, Validator},
     },
+    das::frames::Frames,
     file::{FileError, Reader, is_locked},
     model::{event::Observer, finding::Severity},
     report::{junit, regression, validation::Report, validation_text},
@@ -76,14 +77,13 @@ fn validate(
         ..StatsOptions::default()
     };
     let mut stats = baseline.map(|_| StatsCollector::new(reader.header(), options));
+    let mut frames = Frames::with_layout(layout);
     let damage = loop {
         match reader.next_event() {
-            Ok(Some(event)) => {
-                validator.observe(&event);
-                if let Some(stats) = &mut stats {
-                    stats.observe(&event);
-                }
-            }
+            Ok(Some(event)) => match &mut stats {
+                Some(stats) => frames.show(&event, &mut [&mut validator, stats]),
+                None => validator.observe(&event),
+            },
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
@@ -146,7 +146,7 @@ fn init(args: &ValidateArgs, expectations: &Expectations) -> Done {
     let [path] = args.captures.as_slice() else {
         return Err(Failure::Usage("--init makes expectations from one capture".to_owned()));
     };
-    input::read(path, |reader| print_expectations(args, path, reader, expectations))
+    input::read_through(path, |reader| print_expectations(args, path, reader, expectations))
 }
 
 fn print_expectations(

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, output};
+use super::{Done, Failure, Outcome, output, progress};
 use crate::cli::flags::VerifyArgs;
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ fn verify(path: &Path) -> Result<Report, Failure> {
         Err(error) => return Err(error.into()),
     };
     let open = File::open(path).map_err(|error| format!("could not open {}: {error}", path.display()))?;
-    let verified = file::verify(open)?;
+    let verified = file::verify(progress::Watched::new(open, path))?;
     let mut verified = verified;
     if let Some(error) = header_error
         && verified.damage.is_empty()

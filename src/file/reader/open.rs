@@ -7,6 +7,7 @@ use super::place::EventPlace;
 use crate::{
     file::{
         FileError,
+        ahead::Leaves,
         chunk::{self, Opener},
         record::{self, ChunkHead},
         walk::chunk_totals::ChunkTotals,
@@ -97,13 +98,13 @@ impl OpenChunk {
 /// The content of a chunk, checked against its digest, for sharing with other readers.
 pub(super) fn open_checked(opener: &mut Opener, head: &ChunkHead, stored: &[u8]) -> Result<Bytes, FileError> {
     let raw = opener.open(head, stored)?;
-    leaves(head, &raw)?;
+    checked(head, chunk::leaves(&raw, head))?;
     Ok(raw)
 }
 
 /// The digests of a chunk's records, checked against its head.
-pub(super) fn leaves(head: &ChunkHead, raw: &Bytes) -> Result<Vec<[u8; 32]>, FileError> {
+pub(super) fn checked(head: &ChunkHead, leaves: Leaves) -> Result<Vec<[u8; 32]>, FileError> {
     let corrupt = |what: String| FileError::corrupt(format!("read chunk {}", head.number), what);
-    let leaves = chunk::leaves(raw, head).map_err(corrupt)?;
+    let leaves = leaves.map_err(corrupt)?;
     leaves.ok_or_else(|| corrupt("the SHA-256 of its content differs".to_owned()))
 }

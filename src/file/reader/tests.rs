@@ -133,6 +133,75 @@ fn chunks_that_are_opened_elsewhere_come_in_the_order_of_the_file_and_with_the_s
 }
 
 #[test]
+fn the_digest_of_all_events_is_checked_alike_wherever_chunks_are_opened() {
+    let (bytes, events) = two_calls();
+    for place in (0..bytes.len()).step_by(101) {
+        let mut bad = bytes.clone();
+        bad[place] ^= 0x10;
+        let read = |threads| {
+            let mut reader = Reader::new(Cursor::new(&bad)).ok()?.parallel(threads).unwrap();
+            reader.rewind_checked();
+            Some(
+                reader
+                    .map(|event| event.map_err(|error| error.to_string()))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(read(2), read(0), "byte {place}");
+    }
+    let mut reader = Reader::new(Cursor::new(&bytes)).unwrap().parallel(2).unwrap();
+    reader.rewind_checked();
+    assert!(reader.map(Result::unwrap).eq(events));
+}
+
+/// What a watch was told: places, and the ends of passes.
+#[derive(Debug, Default)]
+struct Told(std::sync::Mutex<Vec<Option<(u64, u64)>>>);
+
+impl ReadWatch for Told {
+    fn at(&self, byte: u64, len: u64) {
+        self.0.lock().unwrap().push(Some((byte, len)));
+    }
+
+    fn done(&self) {
+        self.0.lock().unwrap().push(None);
+    }
+}
+
+#[test]
+fn a_watch_is_told_of_every_pass_to_its_end() {
+    let (bytes, _) = two_calls();
+    for threads in [0, 2] {
+        let told = std::sync::Arc::new(Told::default());
+        let reader = Reader::new(Cursor::new(&bytes)).unwrap().parallel(threads).unwrap();
+        let mut reader = reader.watched(Some(std::sync::Arc::clone(&told) as _)).unwrap();
+        let mut pass = || {
+            reader.rewind();
+            assert!(reader.by_ref().all(|event| event.is_ok()));
+            std::mem::take(&mut *told.0.lock().unwrap())
+        };
+        for _ in 0..2 {
+            let mut told = pass();
+            assert_eq!(told.pop(), Some(None), "the end");
+            let places: Vec<_> = told.into_iter().map(Option::unwrap).collect();
+            assert!(places.len() > 2 && places.is_sorted());
+            assert!(
+                places
+                    .iter()
+                    .all(|(byte, len)| byte <= len && *len == bytes.len() as u64)
+            );
+        }
+    }
+    let (mut bad, told) = (bytes.clone(), std::sync::Arc::new(Told::default()));
+    let middle = bad.len() / 2;
+    bad[middle] ^= 1;
+    let reader = Reader::new(Cursor::new(&bad)).unwrap();
+    let mut reader = reader.watched(Some(std::sync::Arc::clone(&told) as _)).unwrap();
+    assert!(reader.by_ref().any(|event| event.is_err()));
+    assert_eq!(told.0.lock().unwrap().last(), Some(&None));
+}
+
+#[test]
 fn a_growing_file_is_read_on_with_chunks_opened_elsewhere() {
     let (bytes, events) = two_calls();
     let growing = Growing {

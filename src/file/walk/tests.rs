@@ -9,7 +9,7 @@ use crate::{
         recover::{Recovered, recover},
         verify,
     },
-    model::event::{Direction, Ending, EventKind, Message},
+    model::event::{Direction, Ending, Event, EventKind, Message},
 };
 
 /// Nothing of it must become an event.

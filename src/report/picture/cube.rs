@@ -1,5 +1,7 @@
 //! The spectrograms of all sensors, at a reduced resolution where they would be too large.
 
+use multiversion::multiversion;
+
 use super::raster::{Limits, Raster};
 
 /// A three-dimensional raster of sensor columns, time slots and groups of bins: the largest that fell into it.
@@ -67,5 +69,147 @@ impl Cube {
     #[must_use]
     pub fn quantised(&self, limits: Limits) -> Vec<u8> {
         self.raster.quantised(limits)
+    }
+}
+
+/// The cells of one slot of time side by side, while spectra fall into it: in the cube, each is far from the next.
+#[derive(Debug)]
+pub(super) struct CubeSlot {
+    slot: usize,
+    bins_each: usize,
+    /// Groups of bins of a column.
+    groups: usize,
+    /// Column by column; NaN where nothing fell.
+    cells: Vec<f32>,
+    /// The cells that something may have fallen into.
+    touched: std::ops::Range<usize>,
+}
+
+impl CubeSlot {
+    /// The first slot of a cube.
+    pub(super) fn new(cube: &Cube) -> Self {
+        Self {
+            slot: 0,
+            bins_each: cube.bins_each.max(1),
+            groups: cube.bins,
+            cells: vec![f32::NAN; cube.columns * cube.bins],
+            touched: 0..0,
+        }
+    }
+
+    /// Goes to a slot, if it is not there; what fell into the one before is put into the cube.
+    pub(super) fn go_to(&mut self, slot: usize, cube: &mut Cube) {
+        if slot != self.slot {
+            self.leave(cube);
+            self.slot = slot;
+        }
+    }
+
+    /// Puts what fell into the slot into the cube.
+    pub(super) fn leave(&mut self, cube: &mut Cube) {
+        let touched = std::mem::take(&mut self.touched);
+        for (at, cell) in touched.clone().zip(self.cells.get_mut(touched).into_iter().flatten()) {
+            if !cell.is_nan() {
+                cube.raster.put(self.slot, at, *cell);
+                *cell = f32::NAN;
+            }
+        }
+    }
+
+    /// Adds a spectrum of a column.
+    pub(super) fn add(&mut self, column: usize, values: &[f32]) {
+        let first = column * self.groups;
+        let behind = first + values.len().div_ceil(self.bins_each).min(self.groups);
+        let Some(cells) = self.cells.get_mut(first..behind) else {
+            return;
+        };
+        self.touched = if self.touched.is_empty() {
+            first..behind
+        } else {
+            self.touched.start.min(first)..self.touched.end.max(behind)
+        };
+        if self.bins_each == 1 {
+            keep_largest(cells, values);
+            return;
+        }
+        keep_largest_of_groups(cells, values, self.bins_each);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn keep_largest(cells: &mut [f32], values: &[f32]) {
+    for (cell, value) in cells.iter_mut().zip(values) {
+        *cell = larger(*cell, *value);
+    }
+}
+
+/// Values of a group that are compared side by side, so that a comparison does not wait for the one before it.
+const LANES: usize = 8;
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn keep_largest_of_groups(cells: &mut [f32], values: &[f32], bins_each: usize) {
+    for (cell, group) in cells.iter_mut().zip(values.chunks(bins_each)) {
+        let (chunks, rest) = group.as_chunks::<LANES>();
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        for chunk in chunks {
+            for lane in 0..LANES {
+                lanes[lane] = larger(lanes[lane], chunk[lane]);
+            }
+        }
+        let mut largest = f32::NEG_INFINITY;
+        for value in rest {
+            largest = larger(largest, *value);
+        }
+        for half in [LANES / 2, LANES / 4, LANES / 8] {
+            for lane in 0..half {
+                lanes[lane] = larger(lanes[lane], lanes[lane + half]);
+            }
+        }
+        *cell = larger(*cell, larger(largest, lanes[0]));
+    }
+}
+
+/// The larger of a cell and a value, as [`Raster::put`] has it: NaN is nothing in a cell, and what is not finite is dead.
+#[inline]
+fn larger(cell: f32, value: f32) -> f32 {
+    let value = if value.is_finite() { value } else { f32::NEG_INFINITY };
+    if cell >= value { cell } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spectra_by_slot_fill_the_cube_as_single_values_do() {
+        for bins_each in [1, 2, 3, 9, 20] {
+            let (bins, columns, slots) = (50_usize.div_ceil(bins_each), 3, 4);
+            let mut expected = Cube::new(slots, columns, bins_each, bins);
+            let mut cube = expected.clone();
+            let mut at = CubeSlot::new(&cube);
+            for number in 0..250_usize {
+                let (slot, column) = (number * 7 % 13 % slots, number * 5 % columns);
+                let value = |bin: usize| match (number + bin) % 11 {
+                    0 => f32::NAN,
+                    1 => f32::NEG_INFINITY,
+                    other => (other * 37 % 19) as f32 - 50.0,
+                };
+                let values: Vec<f32> = (0..number % 61).map(value).collect();
+                for (bin, value) in values.iter().enumerate().filter(|(bin, _)| bin / bins_each < bins) {
+                    expected.raster.put(slot, column * bins + bin / bins_each, *value);
+                }
+                at.go_to(slot, &mut cube);
+                at.add(column, &values);
+            }
+            at.leave(&mut cube);
+            let bits = |cube: &Cube| {
+                cube.raster
+                    .cells()
+                    .iter()
+                    .map(|cell| cell.to_bits())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(bits(&cube), bits(&expected), "{bins_each}");
+        }
     }
 }

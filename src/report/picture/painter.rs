@@ -3,23 +3,20 @@
 use std::collections::HashMap;
 
 use super::{
-    cube::Cube,
-    histogram::Histogram,
+    cube::{Cube, CubeSlot},
+    histogram::{Bars, Histogram},
     raster::{Columns, Raster, Slots, liveliest},
     row_time_us,
-    survey::{Plan, each},
+    survey::Plan,
     timeline::{Arrivals, Timeline},
 };
 use crate::{
     analyze::stats::STALL_NS,
     das::{
-        frames::{Frames, MessagePlace, Seen},
+        frames::{FrameObserver, MessagePlace, Seen},
         spectrogram::{Frame, Values},
     },
-    model::{
-        event::{Event, Observer},
-        finding::Place,
-    },
+    model::{event::Event, finding::Place},
 };
 
 /// Options of the pictures.
@@ -103,7 +100,6 @@ impl Pictures {
 /// Paints every row in one pass.
 #[derive(Debug)]
 pub(crate) struct Painter {
-    frames: Frames,
     timeline: Timeline,
     content: Content,
 }
@@ -115,8 +111,11 @@ struct Content {
     cursor: usize,
     filled: Vec<bool>,
     cube_filled: Vec<bool>,
-    /// For each bin, whether the waterfall shows it.
-    lively: Vec<bool>,
+    /// The slot of the cube that is being filled.
+    cube_slot: Option<CubeSlot>,
+    bars: Bars,
+    /// The values of the spectrum at hand.
+    values: Vec<f32>,
     /// Targets by time, the last one first.
     waiting: Vec<usize>,
     last_at_us: Option<i64>,
@@ -154,15 +153,14 @@ impl Painter {
             .enumerate()
             .map(|(at, sensor)| (sensor.id, at))
             .collect();
-        let lively = (0..plan.bins)
-            .map(|bin| plan.lively.binary_search(&bin).is_ok())
-            .collect();
         let content = Content {
             index,
             cursor: 0,
             filled: vec![false; slots.count],
             cube_filled: vec![false; cube_slots.count],
-            lively,
+            cube_slot: cube.as_ref().map(CubeSlot::new),
+            bars: Bars::new(plan.range_db),
+            values: Vec::new(),
             waiting,
             last_at_us: None,
             pictures: Pictures {
@@ -174,7 +172,7 @@ impl Painter {
                 columns,
                 sensor: options.sensor,
                 liveliest: None,
-                histogram: Histogram::new(plan.range_db),
+                histogram: Histogram::default(),
                 arrivals: Arrivals::default(),
                 targets,
                 plan,
@@ -182,7 +180,6 @@ impl Painter {
         };
         let plan = &content.pictures.plan;
         Self {
-            frames: Frames::with_layout(plan.layout),
             timeline: Timeline::new(plan.last_offset_ns, options.stall_ns),
             content,
         }
@@ -194,6 +191,10 @@ impl Painter {
         let mut content = self.content;
         content.reach(u64::MAX);
         let mut pictures = content.pictures;
+        if let (Some(cube), Some(slot)) = (&mut pictures.cube, &mut content.cube_slot) {
+            slot.leave(cube);
+        }
+        pictures.histogram = content.bars.finish();
         pictures.arrivals = self.timeline.finish();
         // A jittering clock leaves single slots empty when a slot is one row long.
         let row_us = pictures.plan.time.row_us;
@@ -210,13 +211,12 @@ impl Painter {
     }
 }
 
-impl Observer for Painter {
-    fn observe(&mut self, event: &Event) {
+impl FrameObserver for Painter {
+    fn observe_frame(&mut self, event: &Event, seen: &Seen<'_>) {
         self.timeline.event(event);
-        if let Seen::Frame(place, frame) = self.frames.see(event) {
-            self.content.frame(&place, &frame);
+        if let Seen::Frame(place, frame) = seen {
+            self.content.frame(place, frame);
         }
-        self.frames.forget();
     }
 }
 
@@ -260,43 +260,36 @@ impl Content {
 
     fn spectrum(&mut self, slot: usize, cube_slot: usize, id: i32, values: &Values<'_>) {
         let Some(at) = self.find(id) else { return };
-        let pictures = &mut self.pictures;
+        self.values.resize(values.len(), f32::NAN);
+        values.copy_to(&mut self.values);
+        let (pictures, values) = (&mut self.pictures, self.values.as_slice());
         let column = at / pictures.columns.each;
+        self.bars.add(values);
         let medians = pictures.plan.sensors[at].medians_db.as_slice();
         let (mut sum, mut count) = (0.0_f32, 0_u32);
-        each(values, |bin, value| {
-            if value.is_finite() {
-                pictures.histogram.add(value);
-                if self.lively.get(bin) == Some(&true) {
-                    let median = medians.get(bin).copied().unwrap_or(f32::NAN);
-                    if median.is_finite() {
-                        sum += value - median;
-                        count += 1;
-                    }
-                }
+        for bin in &pictures.plan.lively {
+            if let (Some(value), Some(median)) = (values.get(*bin), medians.get(*bin))
+                && value.is_finite()
+                && median.is_finite()
+            {
+                sum += value - median;
+                count += 1;
             }
-        });
+        }
         let level = if count > 0 { sum / count as f32 } else { f32::NAN };
         pictures.waterfall.put(slot, column, level);
         self.filled[slot] = true;
-        if let Some(cube) = &mut pictures.cube {
-            let (first, bins_each, groups) = (column * cube.bins, cube.bins_each, cube.bins);
+        if let (Some(cube), Some(slot)) = (&mut pictures.cube, &mut self.cube_slot) {
             self.cube_filled[cube_slot] = true;
-            each(values, |bin, value| {
-                let group = bin / bins_each;
-                if group < groups {
-                    cube.raster.put(cube_slot, first + group, value);
-                }
-            });
+            slot.go_to(cube_slot, cube);
+            slot.add(column, values);
         }
         if pictures.sensor == Some(id)
             && let Some(raster) = &mut pictures.spectrogram
         {
-            each(values, |bin, value| {
-                if bin < raster.columns {
-                    raster.put(slot, bin, value);
-                }
-            });
+            for (bin, value) in values.iter().enumerate().take(raster.columns) {
+                raster.put(slot, bin, *value);
+            }
         }
     }
 

@@ -9,16 +9,22 @@ use super::{
 };
 use crate::{
     das::{
-        dialect::Layout,
-        frames::{Frames, LeftOut, MessagePlace, Seen},
+        frames::{FrameObserver, LeftOut, MessagePlace, Seen},
         spectrogram::{Frame, Values},
     },
     file::Header,
-    model::event::{Event, Observer},
+    model::event::Event,
 };
 
 /// Number of values that are kept for medians: 32 MB.
 const SAMPLE_VALUES: usize = 8 << 20;
+
+/// Of so many values at least one is kept, once there are more than [`FEW_VALUES`]: statistics that are collected
+/// meanwhile hold the first 64 MB of values, and both together must not take much.
+const SAMPLE_SHARE: u64 = 16;
+
+/// As few values as this are all kept.
+const FEW_VALUES: usize = 1 << 20;
 
 /// Number of bins of a sensor that are surveyed; ordinary spectra have some hundreds.
 const MAX_BINS: usize = 8192;
@@ -94,18 +100,11 @@ pub struct Plan {
     /// True when values rest on a guess of element type and axis order.
     pub guessed_layout: bool,
     pub(super) anchor_unix_ns: u64,
-    pub(super) layout: Layout,
 }
 
 /// Surveys every row in one pass.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    frames: Frames,
-    content: Content,
-}
-
-#[derive(Debug)]
-struct Content {
     plan: Plan,
     times: Times,
     steps: Sample<i64>,
@@ -115,6 +114,7 @@ struct Content {
     sensors: Vec<Seeing>,
     /// Position of the last spectrum's sensor, since the next one usually follows it.
     cursor: usize,
+    seen: u64,
     stored: usize,
     stride: u64,
 }
@@ -129,71 +129,56 @@ struct Seeing {
 }
 
 impl Survey {
-    /// A survey for a capture with this header; `pandadatastream` payloads are read by `layout`.
+    /// A survey for a capture with this header.
     #[must_use]
-    pub(crate) fn new(header: &Header, layout: Layout) -> Self {
+    pub(crate) fn new(header: &Header) -> Self {
         Self {
-            frames: Frames::with_layout(layout),
-            content: Content {
-                plan: Plan {
-                    anchor_unix_ns: header.anchor_unix_ns,
-                    layout,
-                    ..Plan::default()
-                },
-                times: Times::default(),
-                steps: Sample::new(4096),
-                durations: Sample::new(4096),
-                last_us: HashMap::new(),
-                index: HashMap::new(),
-                sensors: Vec::new(),
-                cursor: 0,
-                stored: 0,
-                stride: 1,
+            plan: Plan {
+                anchor_unix_ns: header.anchor_unix_ns,
+                ..Plan::default()
             },
+            times: Times::default(),
+            steps: Sample::new(4096),
+            durations: Sample::new(4096),
+            last_us: HashMap::new(),
+            index: HashMap::new(),
+            sensors: Vec::new(),
+            cursor: 0,
+            seen: 0,
+            stored: 0,
+            stride: 1,
         }
-    }
-
-    /// Returns the extent of the data to draw.
-    #[must_use]
-    pub(crate) fn finish(self) -> Plan {
-        self.content.finish()
     }
 }
 
-impl Observer for Survey {
-    fn observe(&mut self, event: &Event) {
-        let content = &mut self.content;
-        content.plan.last_offset_ns = content.plan.last_offset_ns.max(event.offset_ns);
-        let seen = self.frames.see(event);
-        content.plan.left_out.count(&seen, event);
+impl FrameObserver for Survey {
+    fn observe_frame(&mut self, event: &Event, seen: &Seen<'_>) {
+        self.plan.last_offset_ns = self.plan.last_offset_ns.max(event.offset_ns);
+        self.plan.left_out.count(seen, event);
         if let Seen::Frame(place, frame) = seen {
-            content.frame(&place, &frame);
+            self.frame(place, frame);
         }
-        self.frames.forget();
     }
 }
 
-impl Content {
+impl Survey {
     fn frame(&mut self, place: &MessagePlace, frame: &Frame<'_>) {
-        let content = self;
-        content.plan.guessed_layout |= frame.block.as_ref().is_some_and(|block| block.guessed);
+        self.plan.guessed_layout |= frame.block.as_ref().is_some_and(|block| block.guessed);
         for row in &frame.rows {
-            let at_us = row_time_us(row, place, content.plan.anchor_unix_ns);
-            content.time(place.call, at_us);
+            let at_us = row_time_us(row, place, self.plan.anchor_unix_ns);
+            self.time(place.call, at_us);
             if let (Some(start), Some(end)) = (row.start_ms, row.end_ms) {
                 let duration = end.saturating_sub(start);
                 if duration > 0 {
-                    content.durations.add(duration.saturating_mul(1000));
+                    self.durations.add(duration.saturating_mul(1000));
                 }
             }
             for sensor in &row.sensors {
-                content.spectrum(sensor.id, &sensor.intensity);
+                self.spectrum(sensor.id, &sensor.intensity);
             }
         }
     }
-}
 
-impl Content {
     fn time(&mut self, call: u32, at_us: i64) {
         self.times.see(at_us);
         if self.last_us.len() >= MAX_CALLS {
@@ -214,27 +199,22 @@ impl Content {
             self.plan.spectra_left_out += 1;
             return;
         };
+        self.seen += bins as u64;
         let sensor = &mut self.sensors[at];
         let sampled = sensor.rows.is_multiple_of(self.stride);
         sensor.rows += 1;
-        let range = self.plan.range_db.get_or_insert((f32::INFINITY, f32::NEG_INFINITY));
-        each(values, |_, value| {
-            if value.is_finite() {
-                sensor.finite = true;
-                *range = (range.0.min(value), range.1.max(value));
-            }
-        });
+        if let Some((min, max)) = values.finite_range() {
+            sensor.finite = true;
+            let range = self.plan.range_db.get_or_insert((min, max));
+            *range = (range.0.min(min), range.1.max(max));
+        }
         if sampled && sensor.bins > 0 {
             let before = sensor.kept.len();
             sensor.kept.resize(before + sensor.bins, f32::NAN);
-            let kept = &mut sensor.kept[before..];
-            each(values, |bin, value| {
-                if let Some(slot) = kept.get_mut(bin) {
-                    *slot = value;
-                }
-            });
+            values.copy_to(&mut sensor.kept[before..]);
             self.stored += self.sensors[at].bins;
-            if self.stored > SAMPLE_VALUES {
+            let share = usize::try_from(self.seen / SAMPLE_SHARE).unwrap_or(usize::MAX);
+            if self.stored > share.clamp(FEW_VALUES, SAMPLE_VALUES) {
                 self.thin();
             }
         }
@@ -287,7 +267,9 @@ impl Content {
         }
     }
 
-    fn finish(self) -> Plan {
+    /// Returns the extent of the data to draw.
+    #[must_use]
+    pub(crate) fn finish(self) -> Plan {
         let mut plan = self.plan;
         let middle = |sample: Sample<i64>| {
             let mut kept = sample.into_kept();
@@ -296,7 +278,6 @@ impl Content {
         };
         let step = middle(self.steps).or_else(|| middle(self.durations));
         plan.time = self.times.finish(step.unwrap_or(DEFAULT_ROW_US));
-        plan.range_db = plan.range_db.filter(|(low, high)| low <= high);
         let mut spread = vec![0.0_f64; plan.bins];
         plan.sensors = self
             .sensors
@@ -350,20 +331,4 @@ fn liveliest(spread: &[f64]) -> Vec<usize> {
         bins.sort_unstable();
     }
     bins
-}
-
-/// Calls `with` for each bin and value.
-pub(super) fn each(values: &Values<'_>, mut with: impl FnMut(usize, f32)) {
-    match values {
-        Values::Wire(bytes) => {
-            for (bin, four) in bytes.as_chunks().0.iter().enumerate() {
-                with(bin, f32::from_le_bytes(*four));
-            }
-        }
-        Values::Owned(values) => {
-            for (bin, value) in values.iter().enumerate() {
-                with(bin, *value);
-            }
-        }
-    }
 }

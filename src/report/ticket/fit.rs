@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     das::focus::Span,
-    file::{Digest, Reader, Writer, WriterOptions},
+    file::{Digest, Writer, WriterOptions},
     report::input::ReportInput,
     transform::slice::{Cut, Range, SliceError, slice},
 };
@@ -188,9 +188,9 @@ impl Search<'_> {
             range,
             ..Cut::default()
         };
-        let mut reader = Reader::open(self.redacted)?;
+        let mut reader = self.options.open(self.redacted)?;
         let sliced = slice(&mut reader, &cut, |header| {
-            Writer::create(file, header, WriterOptions::default())
+            Writer::create(file, header, WriterOptions::default())?.parallel()
         });
         let sliced = match sliced {
             Ok(sliced) => sliced,

@@ -5,7 +5,7 @@ use std::{fs::File, path::Path};
 use super::{error::TicketError, options::TicketOptions};
 use crate::{
     analyze::validate::{Expectations, ReadTo, Rule, Validator},
-    file::{FileError, Reader},
+    file::FileError,
     model::event::Observer as _,
     report::validation::Report,
 };
@@ -15,7 +15,7 @@ pub(crate) const CAPTURE: &str = "capture.gcap";
 
 /// Validates a file of the bundle as `capture validate` does.
 pub(crate) fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
-    let mut reader = Reader::open(file)?;
+    let mut reader = options.open(file)?;
     // Whoever opens the bundle has what was expected as a file, and is told so.
     let file = Expectations::parse_toml(&options.expectations.to_toml(), &Rule::NAMES);
     let given = file.unwrap_or_else(|_| options.expectations.clone());

@@ -1,7 +1,13 @@
 //! Options of a ticket's bundle.
 
+use std::{fs::File, path::Path, sync::Arc};
+
 use crate::{
-    analyze::validate::Expectations, das::dialect::Layout, model::finding::Severity, report::commands::ReportCommands,
+    analyze::validate::Expectations,
+    das::dialect::Layout,
+    file::{FileError, ReadWatch, Reader},
+    model::finding::Severity,
+    report::commands::ReportCommands,
     transform::redact::Rules,
 };
 
@@ -22,4 +28,13 @@ pub struct TicketOptions {
     pub commands: Option<ReportCommands>,
     /// Redaction rules for the bundle.
     pub redaction: Rules,
+    /// Who is told how far each pass over a capture has come.
+    pub(crate) watch: Option<Arc<dyn ReadWatch>>,
+}
+
+impl TicketOptions {
+    /// Opens a capture for passes over all of it.
+    pub(super) fn open(&self, capture: &Path) -> Result<Reader<File>, FileError> {
+        Reader::open_parallel(capture)?.watched(self.watch.clone())
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
         validate::{Expectations, Validator},
     },
     das::dialect::Layout,
-    file::{Attribute, Writer, WriterOptions},
+    file::{Attribute, Reader, Writer, WriterOptions},
     model::event::{Direction, Event, EventKind},
     model::finding::Severity,
     report::bundle::{MAX_UNPACKED_BYTES, Opened},
@@ -29,6 +29,7 @@ fn options(max_bytes: u64) -> TicketOptions {
         layout_flag: None,
         commands: Some(crate::report::commands::tests::COMMANDS),
         redaction: Rules::default(),
+        watch: None,
     }
 }
 

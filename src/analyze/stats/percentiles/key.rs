@@ -1,9 +1,11 @@
 //! Integer keys of values: whole numbers in the order of the values.
 
 /// The key of a float: keys sort as the floats do; both zeros are one.
-pub(crate) fn key(value: f32) -> u32 {
+#[inline]
+pub(crate) const fn key(value: f32) -> u32 {
     let bits = (value + 0.0).to_bits();
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+    // All bits of a negative float turn round, and the sign alone of another.
+    bits ^ (((bits as i32) >> 31) as u32 | 1 << 31)
 }
 
 pub(crate) fn value(key: u32) -> f64 {

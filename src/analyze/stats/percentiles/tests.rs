@@ -13,10 +13,17 @@ fn filled(limit: usize, slots: &[Vec<f32>]) -> Collected {
     let mut collected = Collected::new(limit);
     for values in slots {
         let slot = collected.open();
-        values.chunks(7).for_each(|run| collected.add(slot, run));
+        values.chunks(7).for_each(|run| add(&mut collected, slot, run));
     }
-    collected.sort();
     collected
+}
+
+fn add(collected: &mut Collected, slot: usize, run: &[f32]) {
+    let extremes = run.iter().fold((f32::MAX, f32::MIN), |(min, max), value| {
+        (min.min(*value), max.max(*value))
+    });
+    collected.make_room(run.len());
+    collected.add(slot, run, extremes);
 }
 
 fn list(percentiles: &Percentiles) -> [f64; 7] {
@@ -53,12 +60,6 @@ fn percentiles_are_interpolated_as_numpy_does() {
     let one = filled(100, &[vec![-3.0]]).whole().unwrap();
     are(&one, [-3.0; 7]);
     assert_eq!(filled(100, &[vec![]]).whole(), None);
-}
-
-#[test]
-fn only_finite_values_count() {
-    let collected = filled(100, &[vec![f32::NAN, 1.0, f32::INFINITY, f32::NEG_INFINITY]]);
-    are(&collected.slot(0).unwrap(), [1.0; 7]);
 }
 
 #[test]
@@ -103,11 +104,11 @@ fn the_switch_happens_only_beyond_the_limit() {
 #[test]
 fn a_slot_without_room_is_given_up_and_the_whole_is_not() {
     let mut collected = Collected::new(0);
-    collected.pages = 1;
+    // A table and a page for the first; the second needs another page.
+    collected.room = 4;
     let (first, second) = (collected.open(), collected.open());
-    collected.add(first, &[1.0, 1.5]);
-    collected.add(second, &[1.0, -1.0]);
-    collected.sort();
+    add(&mut collected, first, &[1.0, 1.5]);
+    add(&mut collected, second, &[1.0, -1.0]);
     assert!(collected.slot(first).is_some());
     assert_eq!(collected.slot(second), None);
     assert_eq!(collected.whole().unwrap().p99.signum().to_bits(), 1.0_f64.to_bits());
@@ -117,4 +118,69 @@ fn a_slot_without_room_is_given_up_and_the_whole_is_not() {
 fn a_histogram_gives_nothing_beyond_its_extremes() {
     let collected = filled(0, &[vec![-100.3, -100.3]]);
     are(&collected.whole().unwrap(), [f64::from(-100.3_f32); 7]);
+}
+
+#[test]
+fn many_keys_are_found_where_they_are_as_few_are_in_a_copy() {
+    let slots = [decibels(MAX_COPIED + 1, 8), vec![-80.5; 1000], vec![0.0, -0.0, 1e-40]];
+    let collected = filled(usize::MAX, &slots);
+    let mut all = slots.concat();
+    all.sort_by(f32::total_cmp);
+    let ranks = Ranks::of(all.len() as u64).unwrap();
+    let mut keys: Vec<u32> = all.iter().rev().map(|value| key(*value)).collect();
+    let expected = Percentiles::at(&ranks, ranks.select(&mut keys), false);
+    are(&collected.whole().unwrap(), list(&expected));
+    let median = f64::midpoint(f64::from(all[all.len() / 2]), f64::from(all[(all.len() - 1) / 2]));
+    assert!((expected.p50 - median).abs() < 1e-9);
+}
+
+#[test]
+fn selected_keys_are_those_of_the_sorted_ones() {
+    for count in (1..40).chain([255, 256, 257, 1000]) {
+        let mut keys: Vec<u32> = decibels(count, 9).iter().map(|value| key(*value) & !0xfff).collect();
+        let ranks = Ranks::of(count as u64).unwrap();
+        let found = ranks.select(&mut keys.clone());
+        let searched = ranks.search(|| keys.chunks(100));
+        keys.sort_unstable();
+        let half = Percentiles::at(&ranks, found, false).p50;
+        let expected = f64::midpoint(value(keys[count / 2]), value(keys[(count - 1) / 2]));
+        assert!((half - expected).abs() < 1e-9, "{count}");
+        assert_eq!(found, searched, "{count}");
+    }
+}
+
+#[test]
+fn counts_that_outgrow_their_blocks_are_kept() {
+    let mut blocks = Blocks::new();
+    let (mut wide, mut narrow) = (Counts::default(), Counts::moving(10));
+    for values in decibels(500, 10).chunks(7) {
+        let halves: Vec<u16> = values.iter().map(|value| (key(*value) >> 16) as u16).collect();
+        let keys = || values.iter().map(|value| key(*value));
+        let extremes = (keys().min().unwrap(), keys().max().unwrap());
+        for counts in [&mut wide, &mut narrow] {
+            counts.add(&halves, extremes, &mut blocks, &mut 100_000).unwrap();
+        }
+    }
+    assert_eq!(
+        wide.iter(&blocks).collect::<Vec<_>>(),
+        narrow.iter(&blocks).collect::<Vec<_>>()
+    );
+    assert_eq!((wide.count(), narrow.count()), (500, 500));
+}
+
+#[test]
+fn keys_become_counts_in_less_memory() {
+    let slots: Vec<_> = (0..50).map(|seed| vec![-80.0 - seed as f32 / 10.0; 2000]).collect();
+    let mut collected = filled(100_000, &slots);
+    assert_eq!(collected.blocks.len(), 400);
+    let slot = collected.open();
+    // As many blocks as there may be, of which keys have more.
+    collected.room = 102;
+    add(&mut collected, slot, &[1.0]);
+    // A table and a page for each.
+    assert_eq!((collected.blocks.len(), collected.room), (102, 0));
+    for (slot, values) in slots.iter().enumerate() {
+        let found = collected.slot(slot).unwrap();
+        assert!(found.approximate && (found.p50 - f64::from(values[0])).abs() < 1e-9);
+    }
 }

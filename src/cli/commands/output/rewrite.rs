@@ -28,7 +28,7 @@ impl NewCapture {
 
     /// Writes its header.
     pub(crate) fn begin(&self, header: &Header) -> Result<Writer<File>, FileError> {
-        Writer::with_new_file(&self.file, header, WriterOptions::default())
+        Writer::with_new_file(&self.file, header, WriterOptions::default())?.parallel()
     }
 
     /// Gives the capture its name, when the work succeeded.

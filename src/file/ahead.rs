@@ -11,11 +11,26 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::file::{FileError, chunk::Opener, format::FREE_CHUNK_RAW, record::ChunkHead, scan::Step};
+use crate::file::{
+    FileError,
+    chunk::{self, Opener},
+    format::FREE_CHUNK_RAW,
+    record::ChunkHead,
+    scan::Step,
+};
 
 /// Largest amount of decompressed content that waits before reading ahead pauses, in bytes; chunks of the usual size
 /// stay far below. Of chunks so large that a few bytes may not claim them, one is opened at a time.
 const MAX_BYTES: u64 = 2 * FREE_CHUNK_RAW - 1;
+
+/// Largest number of threads: more would wait for the one thread that takes the events.
+const MOST_THREADS: usize = 7;
+
+/// The number of threads for a pass over a whole file: one for each processor beyond the first.
+pub(super) fn threads() -> usize {
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (processors - 1).min(MOST_THREADS)
+}
 
 /// Number of chunks queued for each thread, besides the one in work.
 const PER_THREAD: usize = 2;
@@ -25,7 +40,24 @@ pub(super) struct Opened {
     pub(super) byte: u64,
     pub(super) head: ChunkHead,
     pub(super) raw: Result<Bytes, FileError>,
+    /// The digests of its records, where they were asked for and it could be opened.
+    pub(super) leaves: Option<Leaves>,
 }
+
+impl Opened {
+    /// A decompressed chunk, of whose records nobody has asked for the digests.
+    pub(super) const fn new(byte: u64, head: ChunkHead, raw: Result<Bytes, FileError>) -> Self {
+        Self {
+            byte,
+            head,
+            raw,
+            leaves: None,
+        }
+    }
+}
+
+/// The digests of a chunk's records; `None` when they are not those that its head promises.
+pub(super) type Leaves = Result<Option<Vec<[u8; 32]>>, String>;
 
 /// The next thing in the file.
 pub(super) enum Next {
@@ -38,6 +70,8 @@ struct Job {
     byte: u64,
     head: ChunkHead,
     stored: Vec<u8>,
+    /// The digests of its records are wanted.
+    wants_leaves: bool,
     done: SyncSender<Opened>,
 }
 
@@ -97,13 +131,15 @@ impl Ahead {
         !stopped && (room || self.pending.is_empty())
     }
 
-    pub(super) fn chunk(&mut self, byte: u64, head: ChunkHead, stored: Vec<u8>) {
+    /// Opens a chunk, and computes the digests of its records when they are wanted.
+    pub(super) fn chunk(&mut self, byte: u64, head: ChunkHead, stored: Vec<u8>, wants_leaves: bool) {
         let (done, opened) = mpsc::sync_channel(1);
         let raw_len = head.raw_len;
         let job = Job {
             byte,
             head,
             stored,
+            wants_leaves,
             done,
         };
         if !self.pending.is_empty() && self.bytes + raw_len > MAX_BYTES {
@@ -148,13 +184,21 @@ fn work(queue: &Mutex<Receiver<Job>>) {
             byte,
             head,
             stored,
+            wants_leaves,
             done,
         }) = job
         else {
             return;
         };
         let raw = opener.open(&head, &stored);
+        let opened = raw.as_ref().ok().filter(|_| wants_leaves);
+        let leaves = opened.map(|raw| chunk::leaves(raw, &head));
         // A reader that has gone elsewhere in the meantime does not wait for it.
-        let _ = done.send(Opened { byte, head, raw });
+        let _ = done.send(Opened {
+            byte,
+            head,
+            raw,
+            leaves,
+        });
     }
 }

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, num::NonZeroUsize};
 
 use super::{
     Sink, SinkError,
-    compression_pool::{ChunkBuffers, Compression, CompressionPool, Pending as _},
+    compression_pool::{ChunkBuffers, Compression, CompressionPool, Pending},
     timer::{SystemTimer, Timer},
 };
 use crate::{
@@ -113,7 +113,7 @@ impl<S: Storage, C: Compression> Pipeline<S, C> {
 
     /// Appends what is compressed, without waiting.
     fn append_ready(&mut self) -> Result<(), FileError> {
-        while let Some(done) = self.under_way.front().and_then(|chunk| chunk.ready()) {
+        while let Some(done) = self.under_way.front().and_then(Pending::ready) {
             self.under_way.pop_front();
             self.append(done?)?;
         }

@@ -112,6 +112,10 @@ enum Kept {
 /// a copy of messages of 11 KB took a tenth of a core at 1 GB/s.
 const COPY_BELOW: usize = 4 << 10;
 
+/// Planes shorter than this are copied: one that is not stays with its chunk, and hundreds of recordings with small chunks
+/// each would hold memory for some.
+const COPY_PLANE_BELOW: usize = 32 << 10;
+
 impl Stored {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
@@ -179,7 +183,7 @@ impl Stored {
 
     /// Appends a plane as one zstd frame of raw blocks. It is taken: what is there then is an old one, of no meaning.
     pub(super) fn append_plane(&mut self, plane: &mut Vec<u8>) {
-        if plane.len() < COPY_BELOW {
+        if plane.len() < COPY_PLANE_BELOW {
             return self.append_raw([(plane.as_slice(), None)], plane.len());
         }
         raw_head(plane.len(), &mut self.bytes);

@@ -202,10 +202,10 @@ impl CodecChoice {
         };
         let drained = self.pressure <= DRAINED_UP_TO;
         let since = *self.drained.get_or_insert(at);
-        if !drained {
-            self.drained = None;
-        } else {
+        if drained {
             self.lead_ns = 0;
+        } else {
+            self.drained = None;
         }
         let is_calm = drained && at.saturating_sub(since) >= self.patience;
         if self.lead_ns >= nanos(BEHIND) * MORE_TO_WRITE && self.at < cheapest {
@@ -239,18 +239,19 @@ impl CodecChoice {
 
 impl Recent {
     /// What was waited for. `starved` is for how long the writer waited for a core, when cores are short. If it slept for less
-    /// time than that and its own work took, all threads together have too much to do, of which a cheaper codec makes less.
+    /// than half the time that this and its own work took, all threads together have too much to do, of which a cheaper codec
+    /// makes less.
     fn waited(self, starved: Option<Duration>) -> Waited {
         let busy = starved.map_or(Duration::ZERO, |starved| self.writing_cpu + starved);
         let slept = self.writing.saturating_sub(busy);
-        if slept >= busy {
+        if slept * 2 >= busy {
             return Waited {
                 compression: self.compression,
                 writing: self.writing,
             };
         }
         Waited {
-            compression: self.compression + (self.writing - slept),
+            compression: self.compression + self.writing.saturating_sub(slept),
             writing: slept,
         }
     }

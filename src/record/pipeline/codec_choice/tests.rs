@@ -54,8 +54,9 @@ fn a_writer_that_works_while_cores_are_short_waits_for_compression_and_one_that_
         (MS * 2, Duration::ZERO, Codec::Float),
         // It waits for a core as long as it works: all threads together have too much to do.
         (MS, MS, Codec::Stored),
-        // It does that too, but sleeps for half of the time.
-        (MS / 2, MS / 2, Codec::Float),
+        // It does that too, but sleeps for a third of the time, until the disk takes more.
+        (MS * 2 / 3, MS * 2 / 3, Codec::Float),
+        (MS * 4 / 5, MS * 4 / 5, Codec::Stored),
         // A sixth of the work is no shortage.
         (MS * 12 / 7, MS * 2 / 7, Codec::Float),
     ];
@@ -97,9 +98,9 @@ fn one_slow_chunk_changes_nothing_and_a_few_do() {
     let zero = Duration::ZERO;
     // Nothing was under way before the first three.
     assert_eq!(told.chunks(3, BEHIND, zero, zero, zero), Codec::Float);
-    assert_eq!(told.chunk(BEHIND - MS, zero, zero, zero), Codec::Float);
+    assert_eq!(told.chunk(MS * 2, zero, zero, zero), Codec::Float);
     assert_eq!(told.chunk(zero, BEHIND * 3, zero, zero), Codec::Float);
-    assert_eq!(told.chunk(BEHIND - MS, zero, zero, zero), Codec::Float);
+    assert_eq!(told.chunk(MS * 2, zero, zero, zero), Codec::Float);
     assert_eq!(told.chunk(MS, zero, zero, zero), Codec::FloatFast);
     // The three that are under way have the old codec still, and say nothing of the new one.
     assert_eq!(told.chunks(3, BEHIND, zero, zero, zero), Codec::FloatFast);

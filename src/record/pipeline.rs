@@ -143,8 +143,11 @@ impl<S: Storage, C: Compression> Pipeline<S, C> {
             Some((_, chunks)) => *chunks += 1,
             None => self.codecs.push((name, 1)),
         }
-        piece.sealed.clear();
-        self.spare.push(piece);
+        // One chunk at a time is that of one recording among many, for which buffers that are kept would add up.
+        if self.room > 1 {
+            piece.sealed.clear();
+            self.spare.push(piece);
+        }
         Ok(())
     }
 

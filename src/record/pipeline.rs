@@ -36,6 +36,10 @@ pub(super) struct Written {
     pub waited: Waited,
 }
 
+/// Largest sum of the chunks that are compressed at once, 32 MiB: two chunks with one message of 15 MB each. Ordinary chunks
+/// have 1 MiB, and their number is the limit.
+const MOST_UNDER_WAY: usize = 32 << 20;
+
 /// Gathers, compresses elsewhere, appends.
 #[derive(Debug)]
 pub(super) struct Pipeline<S: Storage, C: Compression = CompressionPool> {
@@ -47,7 +51,8 @@ pub(super) struct Pipeline<S: Storage, C: Compression = CompressionPool> {
     room: usize,
     chunk: ChunkBuffers,
     spare: Vec<ChunkBuffers>,
-    under_way: VecDeque<C::Pending>,
+    /// The chunks that are being compressed, and the bytes of the records of each.
+    under_way: VecDeque<(usize, C::Pending)>,
     cheaper_chunks: u64,
     codecs: CodecCounts,
 }
@@ -92,7 +97,7 @@ impl<S: Storage, C: Compression> Pipeline<S, C> {
         if self.chunk.chunk.is_empty() {
             return Ok(());
         }
-        while self.under_way.len() >= self.room {
+        while self.is_occupied() {
             self.append_next()?;
         }
         let starved = if self.choice.is_waited() {
@@ -107,13 +112,20 @@ impl<S: Storage, C: Compression> Pipeline<S, C> {
             ..ChunkBuffers::default()
         });
         let full = std::mem::replace(&mut self.chunk, next);
-        self.under_way.push_back(self.compression.seal(full, codec));
+        let bytes = full.chunk.raw_len();
+        self.under_way.push_back((bytes, self.compression.seal(full, codec)));
         Ok(())
+    }
+
+    /// True when the current chunk must wait until another is written.
+    fn is_occupied(&self) -> bool {
+        let bytes: usize = self.under_way.iter().map(|(bytes, _)| bytes).sum();
+        self.under_way.len() >= self.room || bytes > 0 && bytes + self.chunk.chunk.raw_len() > MOST_UNDER_WAY
     }
 
     /// Appends what is compressed, without waiting.
     fn append_ready(&mut self) -> Result<(), FileError> {
-        while let Some(done) = self.under_way.front().and_then(Pending::ready) {
+        while let Some(done) = self.under_way.front().and_then(|(_, chunk)| chunk.ready()) {
             self.under_way.pop_front();
             self.append(done?)?;
         }
@@ -122,7 +134,7 @@ impl<S: Storage, C: Compression> Pipeline<S, C> {
 
     /// Waits for the next chunk and appends it.
     fn append_next(&mut self) -> Result<(), FileError> {
-        let Some(chunk) = self.under_way.pop_front() else {
+        let Some((_, chunk)) = self.under_way.pop_front() else {
             return Ok(());
         };
         let done = chunk.ready().unwrap_or_else(|| {

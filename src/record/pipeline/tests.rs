@@ -116,3 +116,76 @@ fn a_disk_that_breaks_fails_the_sink_and_every_whole_chunk_stays() {
         kept.len()
     );
 }
+
+/// Seals at once, and counts the bytes of the chunks that were not taken back.
+#[derive(Debug, Clone, Default)]
+struct Counting(Arc<Mutex<(usize, usize)>>);
+
+#[derive(Debug)]
+struct Counted {
+    held: Arc<Mutex<(usize, usize)>>,
+    bytes: usize,
+    piece: ChunkBuffers,
+}
+
+impl Compression for Counting {
+    type Pending = Counted;
+
+    fn seal(&self, mut piece: ChunkBuffers, _: Codec) -> Counted {
+        let bytes = piece.chunk.raw_len();
+        crate::file::Sealer::default()
+            .seal(&mut piece.chunk, Codec::Stored, &mut piece.sealed)
+            .unwrap();
+        let mut held = self.0.lock().unwrap();
+        held.0 += bytes;
+        held.1 = held.1.max(held.0);
+        let held = Arc::clone(&self.0);
+        Counted { held, bytes, piece }
+    }
+}
+
+impl crate::record::compression_pool::Pending for Counted {
+    fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
+        None
+    }
+
+    fn wait(self) -> Result<ChunkBuffers, FileError> {
+        self.held.lock().unwrap().0 -= self.bytes;
+        Ok(self.piece)
+    }
+}
+
+#[test]
+fn large_messages_are_compressed_two_at_a_time_whatever_the_room() {
+    let writer = Writer::new(Vec::new(), &Header::new(0), WriterOptions::default()).unwrap();
+    let counting = Counting::default();
+    let room = NonZeroUsize::new(8).unwrap();
+    let codecs = CodecPreference::new(Codec::Stored, []);
+    let timer = Box::new(SystemTimer);
+    let mut pipeline = Pipeline::timed(writer, counting.clone(), codecs, room, timer);
+    for seq in 1..=5 {
+        let message = Message::plain(Direction::Received, vec![seq as u8; 15_000_000]);
+        let kind = EventKind::Message(message);
+        let event = Event {
+            call: 1,
+            seq,
+            offset_ns: seq,
+            kind,
+        };
+        Sink::write(&mut pipeline, &event).unwrap();
+    }
+    // One that is larger than the limit goes alone.
+    let kind = EventKind::Message(Message::plain(Direction::Received, vec![6; MOST_UNDER_WAY + 1]));
+    let event = Event {
+        call: 1,
+        seq: 6,
+        offset_ns: 6,
+        kind,
+    };
+    Sink::write(&mut pipeline, &event).unwrap();
+    let written = pipeline.finish().unwrap();
+    assert_eq!(written.summary.messages, 6);
+    let (held, most) = *counting.0.lock().unwrap();
+    assert_eq!(held, 0);
+    assert!((30_000_000..=MOST_UNDER_WAY + 100).contains(&most), "{most}");
+}

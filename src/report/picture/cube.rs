@@ -148,6 +148,40 @@ const LANES: usize = 8;
 
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn keep_largest_of_groups(cells: &mut [f32], values: &[f32], bins_each: usize) {
+    // With a size that the compiler knows, several small groups are compared side by side.
+    match bins_each {
+        2 => keep_largest_of::<2>(cells, values),
+        3 => keep_largest_of::<3>(cells, values),
+        4 => keep_largest_of::<4>(cells, values),
+        5 => keep_largest_of::<5>(cells, values),
+        6 => keep_largest_of::<6>(cells, values),
+        7 => keep_largest_of::<7>(cells, values),
+        _ => keep_largest_of_large_groups(cells, values, bins_each),
+    }
+}
+
+#[expect(clippy::inline_always, reason = "it is compiled for the registers of its caller")]
+#[inline(always)]
+fn keep_largest_of<const BINS: usize>(cells: &mut [f32], values: &[f32]) {
+    let (groups, rest) = values.as_chunks::<BINS>();
+    let largest = |group: &[f32]| {
+        group
+            .iter()
+            .fold(f32::NEG_INFINITY, |largest, value| larger(largest, *value))
+    };
+    for (cell, group) in cells.iter_mut().zip(groups) {
+        *cell = larger(*cell, largest(group));
+    }
+    if let Some(cell) = cells.get_mut(groups.len())
+        && !rest.is_empty()
+    {
+        *cell = larger(*cell, largest(rest));
+    }
+}
+
+#[expect(clippy::inline_always, reason = "it is compiled for the registers of its caller")]
+#[inline(always)]
+fn keep_largest_of_large_groups(cells: &mut [f32], values: &[f32], bins_each: usize) {
     for (cell, group) in cells.iter_mut().zip(values.chunks(bins_each)) {
         let (chunks, rest) = group.as_chunks::<LANES>();
         let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -182,7 +216,7 @@ mod tests {
 
     #[test]
     fn spectra_by_slot_fill_the_cube_as_single_values_do() {
-        for bins_each in [1, 2, 3, 9, 20] {
+        for bins_each in [1, 2, 3, 4, 5, 6, 7, 8, 9, 20] {
             let (bins, columns, slots) = (50_usize.div_ceil(bins_each), 3, 4);
             let mut expected = Cube::new(slots, columns, bins_each, bins);
             let mut cube = expected.clone();

@@ -17,12 +17,13 @@ use std::{
     fs::File,
     io::{self, Seek as _},
     path::Path,
+    sync::Arc,
 };
 
 use super::bundle::archive::{Manifest, Member};
 use crate::{
     analyze::validate::RULES,
-    file::{CaptureState, FileError, Writer, WriterOptions},
+    file::{CaptureState, FileError, ReadWatch, Writer, WriterOptions},
     model::finding::Verdict,
     report::{
         again::{Again, EXPECTATIONS},
@@ -38,6 +39,7 @@ pub(crate) use fit::Fit;
 pub(crate) use judge::CAPTURE;
 use judge::validate;
 pub use options::TicketOptions;
+use options::Watched;
 use pages::Pages;
 pub use part::BundledCapture;
 
@@ -79,7 +81,21 @@ pub fn bundle(
     scratch: &Path,
     options: &TicketOptions,
 ) -> Result<(Ticket, Manifest, u64), TicketError> {
-    let mut asked = options.clone();
+    bundle_watched(capture, archive, scratch, options, None)
+}
+
+/// [`bundle`], which tells `watch` how far each pass over a capture has come.
+pub(crate) fn bundle_watched(
+    capture: &Path,
+    archive: &mut File,
+    scratch: &Path,
+    options: &TicketOptions,
+    watch: Option<Arc<dyn ReadWatch>>,
+) -> Result<(Ticket, Manifest, u64), TicketError> {
+    let mut asked = Watched {
+        options: options.clone(),
+        watch,
+    };
     let unwritten = |source| TicketError::Scratch {
         path: scratch.to_owned(),
         source,
@@ -96,7 +112,10 @@ pub fn bundle(
             return Ok((ticket, manifest, size));
         }
         // The texts packed less well than texts do; the capture has to make room.
-        asked.max_bytes = asked.max_bytes.saturating_sub(size - options.max_bytes + MARGIN);
+        asked.options.max_bytes = asked
+            .options
+            .max_bytes
+            .saturating_sub(size - options.max_bytes + MARGIN);
     }
     Err(TicketError::TooSmall {
         size: options.max_bytes + 1,
@@ -111,7 +130,7 @@ const ATTEMPTS: usize = 4;
 const MARGIN: u64 = 4096;
 
 /// Composes the bundle of a capture; scratch files are made in `scratch`, an empty folder of the caller's.
-fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticket, TicketError> {
+fn make(capture: &Path, scratch: &Path, options: &Watched) -> Result<Ticket, TicketError> {
     let redacted = scratch.join("redacted.gcap");
     let mut source = options.open(capture)?;
     let changed = rewrite(
@@ -192,7 +211,7 @@ fn make(capture: &Path, scratch: &Path, options: &TicketOptions) -> Result<Ticke
 }
 
 /// Makes the report of the whole capture.
-fn whole(file: &Path, name: &str, options: &TicketOptions) -> Result<ReportInput, FileError> {
+fn whole(file: &Path, name: &str, options: &Watched) -> Result<ReportInput, FileError> {
     let collected = CollectOptions {
         expectations: options.expectations.clone(),
         fails_from: options.fails_from,
@@ -209,7 +228,7 @@ fn validation_json(report: &Report) -> Result<String, TicketError> {
     Ok(json + "\n")
 }
 
-fn junit_xml(report: &Report, options: &TicketOptions) -> Result<String, TicketError> {
+fn junit_xml(report: &Report, options: &Watched) -> Result<String, TicketError> {
     let rules: Vec<_> = RULES.iter().map(|rule| rule.id).chain([regression::RULE]).collect();
     let name = options.commands.map_or("validation", |commands| commands.validate);
     junit::render(name, &[report.suite(&rules)]).map_err(|error| TicketError::Render(error.clone()))

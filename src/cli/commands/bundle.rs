@@ -70,12 +70,11 @@ fn make(args: &BundleArgs, capture: &Path) -> Done {
         layout_flag: stats::layout_flag(&args.layout),
         commands: Some(COMMANDS),
         redaction: redact::rules(&args.rules)?,
-        watch: progress::of(capture),
     };
     let new = output::begin(&path, args.force)?;
     let scratch = Scratch::beside(&path)?;
     let mut archive = new.file().try_clone()?;
-    let made = ticket::bundle(capture, &mut archive, &scratch.0, &options);
+    let made = ticket::bundle_watched(capture, &mut archive, &scratch.0, &options, progress::of(capture));
     let (ticket, manifest, size) = made.map_err(|error| output::while_making(&path, error.into()))?;
     output::finish(new)?;
     let report = report(&path, &ticket, manifest, size);

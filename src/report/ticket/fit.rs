@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     error::TicketError,
     judge::{size, validate},
-    options::TicketOptions,
+    options::Watched,
     part::BundledCapture,
 };
 use crate::{
@@ -43,7 +43,7 @@ impl Fit {
     pub(super) fn new(
         redacted: &Path,
         scratch: &Path,
-        options: &TicketOptions,
+        options: &Watched,
         input: &ReportInput,
         other: u64,
     ) -> Result<Self, TicketError> {
@@ -106,7 +106,7 @@ enum By {
 
 struct Search<'a> {
     redacted: &'a Path,
-    options: &'a TicketOptions,
+    options: &'a Watched,
     room: u64,
     last_ns: u64,
     /// Number of received messages of the whole capture.

@@ -2,7 +2,7 @@
 
 use std::{fs::File, path::Path};
 
-use super::{error::TicketError, options::TicketOptions};
+use super::{error::TicketError, options::Watched};
 use crate::{
     analyze::validate::{Expectations, ReadTo, Rule, Validator},
     file::FileError,
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const CAPTURE: &str = "capture.gcap";
 
 /// Validates a file of the bundle as `capture validate` does.
-pub(crate) fn validate(file: &Path, options: &TicketOptions) -> Result<Report, FileError> {
+pub(crate) fn validate(file: &Path, options: &Watched) -> Result<Report, FileError> {
     let mut reader = options.open(file)?;
     // Whoever opens the bundle has what was expected as a file, and is told so.
     let file = Expectations::parse_toml(&options.expectations.to_toml(), &Rule::NAMES);

@@ -28,11 +28,25 @@ pub struct TicketOptions {
     pub commands: Option<ReportCommands>,
     /// Redaction rules for the bundle.
     pub redaction: Rules,
-    /// Who is told how far each pass over a capture has come.
-    pub(crate) watch: Option<Arc<dyn ReadWatch>>,
 }
 
-impl TicketOptions {
+/// The options of a bundle that is being made, and who is told of its progress.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(super) options: TicketOptions,
+    /// Who is told how far each pass over a capture has come.
+    pub(super) watch: Option<Arc<dyn ReadWatch>>,
+}
+
+impl std::ops::Deref for Watched {
+    type Target = TicketOptions;
+
+    fn deref(&self) -> &TicketOptions {
+        &self.options
+    }
+}
+
+impl Watched {
     /// Opens a capture for passes over all of it.
     pub(super) fn open(&self, capture: &Path) -> Result<Reader<File>, FileError> {
         Reader::open_parallel(capture)?.watched(self.watch.clone())

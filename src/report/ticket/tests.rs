@@ -29,7 +29,6 @@ fn options(max_bytes: u64) -> TicketOptions {
         layout_flag: None,
         commands: Some(crate::report::commands::tests::COMMANDS),
         redaction: Rules::default(),
-        watch: None,
     }
 }
 

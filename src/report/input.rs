@@ -222,7 +222,7 @@ pub(crate) fn paint<R: Read + Seek>(
     };
     let mut validator = Validator::new(expected, &header).with_layout(options.layout);
     let mut survey = Survey::new(&header);
-    reader.seek(0)?;
+    reader.rewind_checked();
     let frames = || Frames::with_layout(options.layout);
     let damage = pass(reader, &mut frames(), &mut [&mut validator, &mut survey]);
     let read_to = ReadTo::of(reader.state()?, options.is_recorded, damage.as_ref());
@@ -298,5 +298,35 @@ impl FrameObserver for Notes {
         {
             self.0.push((event.call, event.offset_ns, note.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// Start of the skippable frame (RFC 8878 §3.1.2) that holds the byte at `at`.
+    fn frame_start(bytes: &[u8], at: usize) -> usize {
+        let is_start = |start: &usize| matches!(bytes[*start..], [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
+        (0..at).rev().find(is_start).unwrap()
+    }
+
+    #[test]
+    fn a_picture_of_a_damaged_capture_tells_of_the_damage() {
+        let mut bytes = std::fs::read("captures/production.gcap").unwrap();
+        let painted = |bytes: &[u8]| {
+            let mut reader = Reader::new(Cursor::new(bytes.to_vec())).unwrap();
+            paint(&mut reader, &CollectOptions::default(), Spectrogram::None).unwrap()
+        };
+        assert!(painted(&bytes).damage.is_none());
+        // The schema once more, behind the chunks.
+        let tag = bytes.windows(4).position(|word| word == b"schm").unwrap();
+        let start = frame_start(&bytes, tag);
+        let end = start + 8 + u32::from_le_bytes(bytes[start + 4..start + 8].try_into().unwrap()) as usize;
+        let twice = bytes[start..end].to_vec();
+        bytes.splice(end..end, twice);
+        assert!(painted(&bytes).damage.is_some());
     }
 }

@@ -19,11 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the line is drawn again.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// Who shows how far a file has been read; `None` where stderr is no terminal.
+/// Who shows how far a file has been read; `None` where stderr is no terminal, and where only errors are wanted.
 pub(crate) fn of(path: &Path) -> Option<Arc<dyn ReadWatch>> {
-    Verbosity::Normal
-        .is_interactive()
-        .then(|| Arc::new(Line::new(path)) as _)
+    // With `-q`, the log shows errors only.
+    let is_shown = Verbosity::Normal.is_interactive() && tracing::enabled!(tracing::Level::WARN);
+    is_shown.then(|| Arc::new(Line::new(path)) as _)
 }
 
 /// The line, which is there while something is read.

@@ -17,7 +17,7 @@ mod background;
 mod call;
 mod clock;
 mod command;
-mod compression_pool;
+mod compression;
 mod driver;
 mod error;
 mod failure;

@@ -180,12 +180,14 @@ impl<S: Storage> Writer<S> {
         while let Some(sealing) = self.sealing.as_mut().filter(|sealing| all || sealing.is_full())
             && let Some(taken) = sealing.take()
         {
-            let mut piece = taken.map_err(|error| self.placed(error))?;
-            if let Err(error) = std::mem::replace(&mut piece.result, Ok(())) {
-                // What follows would stand in its place.
-                self.failed = true;
-                return Err(self.placed(error));
-            }
+            let piece = match taken {
+                Ok(piece) => piece,
+                Err(error) => {
+                    // What follows would stand in its place.
+                    self.failed = true;
+                    return Err(self.placed(error));
+                }
+            };
             self.append_chunk(&piece.sealed)?;
             if let Some(sealing) = &mut self.sealing {
                 sealing.reuse(piece);

@@ -28,7 +28,8 @@ const NO_RECORDING: Duration = Duration::from_secs(3600);
 const STOOD_STILL: Duration = Duration::from_millis(500);
 
 /// Time for which events gather when they come in quick succession. Waking the thread for a single event costs its sender
-/// and the thread more than the event does; what a recorder holds meanwhile is small beside its queue.
+/// and the thread more than the event does; what a recorder holds meanwhile is small beside its queue. (Measured with 50 unary calls
+/// at a time through the proxy: each call costs half the CPU time.)
 const GATHER: Duration = Duration::from_micros(250);
 
 /// Writer threads that are shared by many recordings. Clones share one state; the threads end with the last of

@@ -8,11 +8,11 @@ use std::{collections::VecDeque, num::NonZeroUsize};
 
 use super::{
     Sink, SinkError,
-    compression_pool::{ChunkBuffers, Compression, CompressionPool, Pending},
+    compression::{Compression, Pending},
     timer::{SystemTimer, Timer},
 };
 use crate::{
-    file::{FileError, Storage, Summary, Writer},
+    file::{ChunkBuffers, CompressionPool, FileError, Storage, Summary, Writer},
     model::event::Event,
 };
 use codec_choice::CodecChoice;
@@ -30,7 +30,7 @@ pub(super) struct Written {
     pub summary: Summary,
     /// Number of chunks by codec.
     pub codecs: CodecCounts,
-    /// Chunks with a cheaper codec than the preferred one, because the stream was faster.
+    /// Chunks that were compressed with less effort or not at all, because messages waited for compression.
     pub cheaper_chunks: u64,
     /// What messages in the queue waited for.
     pub waited: Waited,

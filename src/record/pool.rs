@@ -4,14 +4,13 @@ use std::{io, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use super::{
     FLUSH_INTERVAL,
-    compression_pool::CompressionPool,
     driver::WriterThreads,
     output::{CaptureTemplate, RecordingFiles},
     pipeline::CodecPreference,
     spool::{SPOOL_BYTES, Spool},
     sync::SyncThread,
 };
-use crate::file::{Header, WriterOptions};
+use crate::file::{CompressionPool, Header, WriterOptions};
 
 /// Shortest sync interval: disks slow down when they are synced more often, and a removed file need not be noticed
 /// sooner.

@@ -20,7 +20,7 @@ pub struct RecordingSummary {
     pub summary: Summary,
     /// Chunks by the codec that stored them.
     pub codecs: CodecCounts,
-    /// Chunks with a cheaper codec than the preferred one, because the stream was faster.
+    /// Chunks that were compressed with less effort or not at all, because messages waited for compression.
     pub cheaper_chunks: u64,
     /// For how long messages waited in the queue for their compression, or for a core while compression took them.
     pub waited_for_compression: Duration,

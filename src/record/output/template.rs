@@ -9,9 +9,8 @@ use std::{
 };
 
 use crate::{
-    file::{Attribute, FileError, Header, Storage, Writer, WriterOptions},
+    file::{Attribute, CompressionPool, FileError, Header, Storage, Writer, WriterOptions},
     record::{
-        compression_pool::CompressionPool,
         pipeline::{CodecPreference, Pipeline},
         sync::RecordedFile,
     },

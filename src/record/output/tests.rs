@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    file::{Header, Reader, WriterOptions, verify},
+    file::{CompressionPool, Header, Reader, WriterOptions, verify},
     model::event::{CAPTURE_CALL, CallStart, Direction, Ending, EventKind, Message, Status},
-    record::{compression_pool::CompressionPool, pipeline::CodecPreference},
+    record::pipeline::CodecPreference,
 };
 
 const MS: u64 = 1_000_000;

@@ -144,7 +144,7 @@ impl Compression for Counting {
     }
 }
 
-impl crate::record::compression_pool::Pending for Counted {
+impl crate::record::compression::Pending for Counted {
     fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
         None
     }

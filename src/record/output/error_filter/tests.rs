@@ -2,10 +2,9 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::*;
 use crate::{
-    file::{Header, Reader, WriterOptions, verify},
+    file::{CompressionPool, Header, Reader, WriterOptions, verify},
     model::event::{Broken, CallStart, Direction, Gap, Status},
     record::{
-        compression_pool::CompressionPool,
         output::{CaptureTemplate, Names, Output, RecordingFiles, Rotate, RotateOptions},
         pipeline::CodecPreference,
     },

@@ -11,7 +11,7 @@ use super::super::*;
 use crate::{
     file::{Codec, Header, Reader, Sealer, WriterOptions, verify},
     model::event::{Event, EventKind},
-    record::{compression_pool::Pending, timer::Moment},
+    record::{compression::Pending, timer::Moment},
 };
 
 /// Bytes per second.

@@ -1,4 +1,4 @@
-//! The thread pool that compresses chunks, shared by all recordings of a process.
+//! The thread pool that compresses chunks, shared by all recordings of a process, or used by one writer.
 
 use std::{
     io,
@@ -8,31 +8,15 @@ use std::{
     thread,
 };
 
-use crate::file::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
+use super::{ChunkBuilder, Codec, FileError, Sealed, Sealer};
 
 /// Largest number of threads; more of them were never busy: one core hashes and compresses about as fast as another
 /// receives.
 const MOST_THREADS: usize = 4;
 
-/// Seals chunks while others are gathered and written.
-pub(super) trait Compression: Send + 'static {
-    /// A chunk on its way.
-    type Pending: Pending;
-    /// Hands a chunk over.
-    fn seal(&self, piece: ChunkBuffers, codec: Codec) -> Self::Pending;
-}
-
-/// Where a sealed chunk comes back.
-pub(super) trait Pending: std::fmt::Debug + Send {
-    /// The chunk, if it is done.
-    fn ready(&self) -> Option<Result<ChunkBuffers, FileError>>;
-    /// Waits for the chunk.
-    fn wait(self) -> Result<ChunkBuffers, FileError>;
-}
-
 /// Compresses chunks on a pool of threads; clones share one state, and with the last of them the threads end.
 #[derive(Debug, Clone)]
-pub(super) struct CompressionPool {
+pub(crate) struct CompressionPool {
     work: mpsc::Sender<Work>,
     threads: usize,
 }
@@ -46,21 +30,21 @@ struct Work {
 
 /// A chunk and its compressed form; the buffers of both are used again.
 #[derive(Debug, Default)]
-pub(super) struct ChunkBuffers {
-    pub(super) chunk: ChunkBuilder,
-    pub(super) sealed: Sealed,
+pub(crate) struct ChunkBuffers {
+    pub(crate) chunk: ChunkBuilder,
+    pub(crate) sealed: Sealed,
 }
 
 /// The receiver of a compressed chunk.
 #[derive(Debug)]
-pub(super) struct PendingChunk(mpsc::Receiver<Result<ChunkBuffers, FileError>>);
+pub(crate) struct PendingChunk(mpsc::Receiver<Result<ChunkBuffers, FileError>>);
 
 impl CompressionPool {
     /// Starts one thread per core, up to a maximum.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let (work, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
@@ -75,24 +59,22 @@ impl CompressionPool {
 
     /// Chunks that keep it and the writer busy: one for each thread, one that is written, and one that is ready to be.
     #[must_use]
-    pub(super) const fn room(&self) -> NonZeroUsize {
+    pub(crate) const fn room(&self) -> NonZeroUsize {
         NonZeroUsize::MIN.saturating_add(self.threads + 1)
     }
-}
 
-impl Compression for CompressionPool {
-    type Pending = PendingChunk;
-
-    fn seal(&self, piece: ChunkBuffers, codec: Codec) -> PendingChunk {
-        let (back, ticket) = mpsc::sync_channel(1);
-        // Threads that are gone give no answer, which the ticket tells.
+    /// Hands a chunk over.
+    pub(crate) fn seal(&self, piece: ChunkBuffers, codec: Codec) -> PendingChunk {
+        let (back, pending) = mpsc::sync_channel(1);
+        // Threads that are gone give no answer, and the receiver tells of it.
         let _ = self.work.send(Work { piece, codec, back });
-        PendingChunk(ticket)
+        PendingChunk(pending)
     }
 }
 
-impl Pending for PendingChunk {
-    fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
+impl PendingChunk {
+    /// The chunk, if it is compressed.
+    pub(crate) fn ready(&self) -> Option<Result<ChunkBuffers, FileError>> {
         match self.0.try_recv() {
             Ok(done) => Some(done),
             Err(mpsc::TryRecvError::Empty) => None,
@@ -100,7 +82,8 @@ impl Pending for PendingChunk {
         }
     }
 
-    fn wait(self) -> Result<ChunkBuffers, FileError> {
+    /// Waits for the chunk.
+    pub(crate) fn wait(self) -> Result<ChunkBuffers, FileError> {
         self.0.recv().unwrap_or_else(|_| Err(lost()))
     }
 }

@@ -5,66 +5,87 @@ use multiversion::multiversion;
 /// Values that are looked at side by side. Sums depend on it, so that it is the same on every processor.
 const LANES: usize = 8;
 
-/// What one pass tells.
+/// The results of one pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spectrum {
     /// The least value that is no NaN; +inf when there is none.
     pub(super) min: f32,
     /// The greatest value that is no NaN; −inf when there is none.
     pub(super) max: f32,
-    /// There is a NaN.
+    /// True when one of the values is a NaN.
     pub(super) nan: bool,
     /// Values of exactly 0.
     pub(super) zeros: u64,
-    /// The sums of what the values, and their squares, are beyond the shift. Of finite values only.
+    /// The sum of the differences from the shift, and the sum of their squares. Meaningful for finite values only.
     pub(super) sums: [f64; 2],
 }
 
 impl Spectrum {
-    /// Of values, of which `shift` is subtracted before they are summed.
+    /// Looks at all values; `shift` is subtracted from each before it is summed.
     pub(super) fn of(values: &[f32], shift: f64) -> Self {
         look(values, shift)
     }
 
-    /// Every value is a finite number.
+    /// True when every value is a finite number.
     pub(super) fn is_finite(&self) -> bool {
         !self.nan && self.min > f32::NEG_INFINITY && self.max < f32::INFINITY
     }
 }
 
+/// Intermediate results of one pass; each place takes one value of eight.
+#[derive(Clone, Copy)]
+struct Lanes {
+    min: [f32; LANES],
+    max: [f32; LANES],
+    nan: [u32; LANES],
+    zeros: [u32; LANES],
+    sum: [f64; LANES],
+    squares: [f64; LANES],
+}
+
+impl Lanes {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is the body of a loop that must become vector code"
+    )]
+    fn add(&mut self, lane: usize, value: f32, shift: f64) {
+        // A NaN loses both comparisons.
+        self.min[lane] = if value < self.min[lane] { value } else { self.min[lane] };
+        self.max[lane] = if value > self.max[lane] { value } else { self.max[lane] };
+        self.nan[lane] |= u32::from(value.is_nan());
+        self.zeros[lane] += u32::from(value == 0.0);
+        let beyond = f64::from(value) - shift;
+        self.sum[lane] += beyond;
+        self.squares[lane] += beyond * beyond;
+    }
+}
+
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn look(values: &[f32], shift: f64) -> Spectrum {
-    let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
-    let (mut nan, mut zeros) = ([0_u32; LANES], [0_u32; LANES]);
-    let (mut sum, mut squares) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+    let mut lanes = Lanes {
+        min: [f32::INFINITY; LANES],
+        max: [f32::NEG_INFINITY; LANES],
+        nan: [0; LANES],
+        zeros: [0; LANES],
+        sum: [0.0; LANES],
+        squares: [0.0; LANES],
+    };
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
-        for lane in 0..LANES {
-            let value = chunk[lane];
-            min[lane] = if value < min[lane] { value } else { min[lane] };
-            max[lane] = if value > max[lane] { value } else { max[lane] };
-            nan[lane] |= u32::from(value.is_nan());
-            zeros[lane] += u32::from(value == 0.0);
-            let beyond = f64::from(value) - shift;
-            sum[lane] += beyond;
-            squares[lane] += beyond * beyond;
+        for (lane, value) in chunk.iter().enumerate() {
+            lanes.add(lane, *value, shift);
         }
     }
-    for (lane, value) in rest.iter().copied().enumerate() {
-        min[lane] = if value < min[lane] { value } else { min[lane] };
-        max[lane] = if value > max[lane] { value } else { max[lane] };
-        nan[lane] |= u32::from(value.is_nan());
-        zeros[lane] += u32::from(value == 0.0);
-        let beyond = f64::from(value) - shift;
-        sum[lane] += beyond;
-        squares[lane] += beyond * beyond;
+    for (lane, value) in rest.iter().enumerate() {
+        lanes.add(lane, *value, shift);
     }
     Spectrum {
-        min: min.into_iter().fold(f32::INFINITY, f32::min),
-        max: max.into_iter().fold(f32::NEG_INFINITY, f32::max),
-        nan: nan.into_iter().any(|nan| nan != 0),
-        zeros: zeros.into_iter().map(u64::from).sum(),
-        sums: [folded(sum), folded(squares)],
+        min: lanes.min.into_iter().fold(f32::INFINITY, f32::min),
+        max: lanes.max.into_iter().fold(f32::NEG_INFINITY, f32::max),
+        nan: lanes.nan.into_iter().any(|nan| nan != 0),
+        zeros: lanes.zeros.into_iter().map(u64::from).sum(),
+        sums: [folded(lanes.sum), folded(lanes.squares)],
     }
 }
 

@@ -30,6 +30,7 @@
 mod ahead;
 mod ancillary;
 mod chunk;
+mod compression_pool;
 mod continues;
 mod digest;
 mod error;
@@ -57,6 +58,7 @@ mod writer;
 
 pub(crate) use chunk::ChunkBuilder;
 pub use chunk::{Codec, Sealed, Sealer, WriterOptions};
+pub(crate) use compression_pool::{ChunkBuffers, CompressionPool, PendingChunk};
 pub use continues::Continues;
 pub use digest::{Digest, MessageDigest};
 pub use error::{FileError, FileErrorKind};

@@ -275,7 +275,7 @@ mod tests;
 
 #[cfg(test)]
 mod examples {
-    #[allow(dead_code, reason = "it is compiled, not run")]
+    #[expect(dead_code, reason = "it is compiled, not run")]
     fn example_of_jira() {
         async fn example() -> Result<(), crate::report::AttachError> {
             use crate::report::{Credentials, Jira, attach::AttachLimits};

@@ -21,7 +21,7 @@ const MAX_REQUEST: usize = 1 << 16;
 pub(super) struct Surveyed {
     pub(super) number: u32,
     pub(super) method: String,
-    /// Where the call's opening is in the file.
+    /// The position of the call's first event in the file.
     pub(super) place: Option<EventPlace>,
     pub(super) start_ns: u64,
     /// `None` when the call's ending is not in the file.

@@ -24,7 +24,7 @@ impl Default for SnapshotOptions {
     }
 }
 
-/// Whether the golden text includes a part.
+/// Inclusion of a part in the golden text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotPart {
     /// The text includes the part.

@@ -15,8 +15,8 @@ use metrics::{Better, METRICS, Metric};
 pub use values::Baseline;
 pub(crate) use values::VERSION;
 
-/// How much worse a measurement may be before it counts as a regression, as a share of the baseline, when the baseline
-/// was made of one or two captures.
+/// The regression limit for a baseline of one or two captures, as a share of the baseline: 0.20 is a fifth. A measurement
+/// that is worse by more is a regression.
 pub(crate) const DEFAULT_TOLERANCE: f64 = 0.20;
 
 /// The same limit for a baseline that was made of [`KNOWN_FROM`] captures or more, whose spread shows how much the job
@@ -37,9 +37,9 @@ pub struct Regression {
     pub baseline: f64,
     /// The measured value; `None` when there was nothing to measure.
     pub measured: Option<f64>,
-    /// How much the metric varies from run to run, in its unit; it is worse by more than that.
+    /// Variation of the metric from run to run, in its unit; the metric is worse by more than that.
     pub noise: f64,
-    /// How much worse the metric is, as a share of the baseline: 0.25 is a quarter slower or later. Infinite when a
+    /// The change for the worse, as a share of the baseline: 0.25 is a quarter slower or later. Infinite when a
     /// latency of 0 became one, or when a latency could not be measured any more; a rate or a count that is gone is
     /// worse by 1.
     #[serde(serialize_with = "number::float")]

@@ -33,7 +33,7 @@ type Batch = Vec<(u32, Bytes)>;
 /// The digests under construction.
 #[derive(Debug, Default)]
 pub(super) struct MessageDigests {
-    /// Where no thread is at work.
+    /// Digests that are computed here, while there is no thread for them.
     here: ByCall,
     hashed: u64,
     batch: Batch,

@@ -41,7 +41,8 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// What is subtracted from the values of a run, which begins with `first` and is added with [`add_run`](Self::add_run).
+    /// The number that is subtracted from each value of a run before it is added with [`add_run`](Self::add_run). The run
+    /// begins with the value `first`.
     pub(super) const fn shift(&self, first: f64) -> f64 {
         if self.count == 0 { first } else { self.shift }
     }

@@ -173,7 +173,7 @@ impl Collected {
                 slot.count(halves, extremes, blocks, &mut self.room, &mut self.others);
             });
         }
-        // What the keys took is given back: the counts have few of the blocks, and other work goes on.
+        // The blocks of the keys are freed: the counts use few of them.
         let used = self.blocks.used();
         for slot in &mut self.slots {
             if let Slot::Counts(counts) = slot {

@@ -17,7 +17,7 @@ pub enum DiffColour {
     Ansi,
 }
 
-/// Whether a line is in both texts or in one: equal, missing or new.
+/// The change of a line between two texts: equal, missing or new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineChange {
     /// It is in both texts; what the golden text says is shown.

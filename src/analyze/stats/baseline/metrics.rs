@@ -5,7 +5,7 @@ use super::{
     values::Baseline,
 };
 
-/// Whether a lower or a higher value is better.
+/// The direction in which a metric improves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
     Higher,

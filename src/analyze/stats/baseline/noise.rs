@@ -83,7 +83,7 @@ impl Noise {
         matches!(self, Self::Count)
     }
 
-    /// How much a metric with the value `before` varies from run to run, in its unit; `None` when there is too little
+    /// Variation of a metric with the value `before` from run to run, in its unit; `None` when there is too little
     /// to judge it by.
     pub(super) fn of(self, key: &str, before: f64, baseline: &Baseline, now: &Baseline) -> Option<f64> {
         let frames = |of: &Baseline| of.frames.unwrap_or(f64::INFINITY);

@@ -14,7 +14,7 @@ pub(crate) const VERSION: u32 = 1;
 pub struct Baseline {
     /// Version of the file, `VERSION`.
     pub baseline: u32,
-    /// Whether the times were measured at delivery, or derived from the rows of an import.
+    /// Source of the times: measured at delivery, or derived from the rows of an import.
     pub timing: TimingSource,
     /// Number of frames.
     pub frames: Option<f64>,

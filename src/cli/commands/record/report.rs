@@ -43,7 +43,7 @@ pub(super) struct Report {
     digest: Option<Digest>,
     /// Chunks by the codec that stored them.
     codecs: serde_json::Map<String, serde_json::Value>,
-    /// Chunks that took a cheaper codec than the wanted one, because the stream was faster.
+    /// Chunks that were compressed with less effort or not at all, because messages waited for compression.
     hurried_chunks: u64,
     waited: Bottleneck,
     pub(super) errors: Vec<String>,
@@ -367,7 +367,7 @@ fn text(report: &Report) -> String {
         let codecs = report.codecs.iter().map(|(name, chunks)| format!("{chunks} {name}"));
         let codecs = codecs.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
-            "  the stream was faster than compression: {cheaper} used a cheaper codec ({codecs})\n"
+            "  messages waited for compression: {cheaper} got less compression or none ({codecs})\n"
         ));
     }
     text.push_str(&report.waited.text());

@@ -14,6 +14,8 @@ pub(in crate::serve) struct Method {
     pub(super) classes: Vec<Class>,
     by_requests: HashMap<(u64, u64, bool), usize>,
     early: Vec<usize>,
+    /// The class of the calls that the server refused before it had any request.
+    refused_at_once: Option<usize>,
     by_first: HashMap<u64, Vec<usize>>,
     /// Marks that all calls have in common.
     common: Marks,
@@ -36,6 +38,9 @@ impl Method {
             }
             if refused {
                 self.early.push(self.classes.len());
+                if call.requests.count() == 0 {
+                    self.refused_at_once = Some(self.classes.len());
+                }
             }
             self.classes.push(Class::of(call));
             self.classes.len() - 1
@@ -95,6 +100,11 @@ impl Method {
     /// The classes whose calls ended before their clients had sent all requests.
     pub(super) fn early(&self) -> &[usize] {
         &self.early
+    }
+
+    /// The class of the calls that the server refused before it had any request.
+    pub(super) fn refused_at_once(&self) -> &[usize] {
+        self.refused_at_once.as_slice()
     }
 
     /// The classes whose first request has this hash.

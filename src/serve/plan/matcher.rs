@@ -57,11 +57,13 @@ struct Ranked {
 }
 
 impl Ranked {
+    /// The metadata counts before the number of requests: a call that the server refused before it read the requests
+    /// differs from calls with these requests only in its metadata.
     fn key(&self) -> impl Ord + use<> {
         let Best {
             fit, votes, gave_up, ..
         } = self.best;
-        (fit, self.beyond, Reverse(votes), gave_up, self.number)
+        (fit, Reverse(votes), self.beyond, gave_up, self.number)
     }
 }
 
@@ -100,7 +102,7 @@ impl Matcher {
     /// Narrows the candidates after a new request: leaves what agrees with it.
     fn narrow(&mut self, method: &Method) {
         self.keep_consistent(method);
-        if self.is_over() || (self.half_closed && self.has_given_up()) {
+        if self.is_over() || self.has_come_further(method) || (self.half_closed && self.has_given_up()) {
             self.reconsider(method);
         }
         if self.is_over() {
@@ -112,18 +114,32 @@ impl Matcher {
         let (came, half_closed) = (&self.came, self.half_closed);
         let agrees = |at: &usize| {
             method.class(*at).is_some_and(|class| {
+                if class.refused && class.requests.begin(came) {
+                    return true;
+                }
                 let ends = class.refused || class.requests.count() == came.count();
                 came.begin(&class.requests) && (ends || !half_closed)
             })
         };
         match (&mut self.alive, came.first()) {
             (Some(alive), _) => alive.retain(agrees),
-            // Of a method with many calls, only those are looked at that begin so.
+            // Of a method with many calls, only those are looked at that begin so, or that have no requests.
             (none, Some(first)) => {
-                *none = Some(method.beginning_with(first).iter().copied().filter(agrees).collect());
+                let begins = method.beginning_with(first).iter().chain(method.refused_at_once());
+                *none = Some(begins.copied().filter(agrees).collect());
             }
             (none, None) => *none = Some((0..method.classes.len()).filter(agrees).collect()),
         }
+    }
+
+    /// True when the server of the chosen call refused it before it had as many requests as this client has sent.
+    fn has_come_further(&self, method: &Method) -> bool {
+        let refused = |at: &usize| {
+            method
+                .class(*at)
+                .is_some_and(|class| class.refused && class.requests.count() < self.came.count())
+        };
+        self.chosen.is_some() && self.alive.iter().flatten().any(refused)
     }
 
     /// Withdraws the choice when nothing of it has been sent.

@@ -178,6 +178,64 @@ fn a_call_whose_deadline_passed_means_others_of_such_a_deadline_and_no_other() {
     }
 }
 
+/// Two calls: one that the server refused before it read the request, and one with that request.
+fn refused_and_asked() -> Method {
+    let mut method = Method::default();
+    for (at, requests, early, encoding) in [(0, &[][..], Early::Refused, "foo"), (1, &[1][..], Early::No, "gzip")] {
+        let mut sent = Requests::default();
+        for request in requests {
+            sent.take(*request);
+        }
+        method.add(&RecordedCall {
+            place: (0, at),
+            requests: &sent,
+            marks: &[mark(at as u64, after(requests.len() as u64))],
+            metadata: &encoded(encoding),
+            connection: 0,
+            length: std::time::Duration::ZERO,
+            early,
+        });
+    }
+    method.finish();
+    method
+}
+
+fn encoded(encoding: &str) -> Metadata {
+    let mut metadata = Metadata::default();
+    metadata.push("grpc-encoding", encoding);
+    metadata
+}
+
+#[test]
+fn a_call_that_was_refused_for_its_metadata_answers_calls_with_this_metadata() {
+    let method = refused_and_asked();
+    for (encoding, call) in [("foo", 0), ("gzip", 1), ("br", 1)] {
+        let mut matcher = Matcher::new(facets(&encoded(encoding)));
+        matcher.request(&method, 1);
+        matcher.half_close(&method);
+        assert_eq!(
+            choose(&mut matcher, &method, 0, false),
+            Choice::Call((0, call)),
+            "{encoding}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_call_that_was_chosen_and_not_sent_yields_to_one_with_the_request_that_came() {
+    let method = refused_and_asked();
+    for (encoding, call) in [("foo", 0), ("br", 1)] {
+        let mut matcher = Matcher::new(facets(&encoded(encoding)));
+        assert_eq!(choose(&mut matcher, &method, 0, true), Choice::Call((0, 0)));
+        matcher.request(&method, 1);
+        assert_eq!(
+            choose(&mut matcher, &method, 0, false),
+            Choice::Call((0, call)),
+            "{encoding}"
+        );
+    }
+}
+
 fn and_end(requests: u64) -> Cause {
     Cause {
         requests,

@@ -22,6 +22,7 @@ mod driver;
 mod error;
 mod failure;
 mod file_sink;
+mod finishers;
 mod options;
 mod output;
 mod pipeline;
@@ -105,7 +106,8 @@ impl<S: Sink> Recorder<S> {
             observers: options.observers,
         };
         let writer = writer::Writer::new(sink, Arc::clone(&queue), options.flush_interval, hooks);
-        queue.start(driver::lane(writer, driver::Report { outcome, ended: tell }));
+        let report = driver::Report { outcome, ended: tell };
+        queue.start(driver::lane(writer, report, threads.finishers()));
         Self {
             handle: RecordingHandle { queue },
             done: Some(done),

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::{
     RecorderError, Sink,
     command::{Command, CommandSender, Lane, Message},
+    finishers::Finishers,
     writer::{Failed, Flow, Writer},
 };
 
@@ -38,6 +39,7 @@ const GATHER: Duration = Duration::from_micros(250);
 pub(super) struct WriterThreads {
     threads: Arc<[mpsc::Sender<Message>]>,
     started: Arc<AtomicU64>,
+    finishers: Finishers,
 }
 
 impl WriterThreads {
@@ -53,7 +55,13 @@ impl WriterThreads {
         Ok(Self {
             threads: started.collect::<io::Result<_>>()?,
             started: Arc::default(),
+            finishers: Finishers::default(),
         })
+    }
+
+    /// The threads that complete files.
+    pub(super) fn finishers(&self) -> Finishers {
+        self.finishers.clone()
     }
 
     /// A command sender for one more recording: the threads take turns.
@@ -79,9 +87,10 @@ impl<S: Sink> Report<S> {
 }
 
 /// Builds a lane that executes the commands of a recording and reports the result.
-pub(super) fn lane<S: Sink>(writer: Writer<S>, report: Report<S>) -> Box<dyn Lane> {
+pub(super) fn lane<S: Sink>(writer: Writer<S>, report: Report<S>, finishers: Finishers) -> Box<dyn Lane> {
     Box::new(Recording {
         writer: Some(writer),
+        finishers,
         failed: None,
         refused: 0,
         report: Some(report),
@@ -90,6 +99,7 @@ pub(super) fn lane<S: Sink>(writer: Writer<S>, report: Report<S>) -> Box<dyn Lan
 
 struct Recording<S: Sink> {
     writer: Option<Writer<S>>,
+    finishers: Finishers,
     /// The failure of the writer; later events are only counted.
     failed: Option<Failed>,
     refused: u64,
@@ -133,18 +143,7 @@ impl<S: Sink> Recording<S> {
     /// Completes the file while other recordings of the thread continue: a disk takes its time for that.
     fn complete(&mut self, writer: Writer<S>) {
         let Some(report) = self.report.take() else { return };
-        let (hand, over) = mpsc::channel();
-        // What a thread that cannot be started was given would be lost.
-        let wait = move || {
-            if let Ok((writer, report)) = over.recv() {
-                complete(writer, report);
-            }
-        };
-        let thread = thread::Builder::new().name("capture-finish".into()).spawn(wait);
-        match thread {
-            Ok(_) => drop(hand.send((writer, report))),
-            Err(_) => complete(writer, report),
-        }
+        self.finishers.run(Box::new(move || complete(writer, report)));
     }
 
     fn tell(&mut self, outcome: Result<S::Summary, RecorderError>) {

@@ -1,4 +1,53 @@
-//! Method paths as people write them.
+//! Method paths and their patterns, as people write them.
+
+use wildmatch::WildMatch;
+
+/// A pattern of method paths: `*` stands for any characters, `?` for one. The first slash may be left out, and a dot
+/// stand before the method.
+#[derive(Debug, Clone)]
+pub(crate) struct MethodPattern {
+    text: String,
+    /// The forms that the text can mean, without the first slash.
+    forms: Vec<WildMatch>,
+}
+
+impl MethodPattern {
+    /// Parses a pattern; every text is one.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let bare = text.strip_prefix('/').unwrap_or(&text);
+        let mut forms = vec![WildMatch::new(bare)];
+        if let Some((service, name)) = text.rsplit_once('.').filter(|_| !text.contains('/')) {
+            forms.push(WildMatch::new(&format!("{service}/{name}")));
+        }
+        Self { text, forms }
+    }
+
+    /// The pattern as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// True for the paths (`/package.Service/Method`) that fit the whole pattern.
+    pub(crate) fn matches(&self, method: &str) -> bool {
+        let bare = method.strip_prefix('/').unwrap_or(method);
+        self.forms.iter().any(|form| form.matches(bare))
+    }
+
+    /// How precise the pattern is: the number of its characters that stand for themselves.
+    pub(crate) fn precision(&self) -> usize {
+        let bare = self.text.strip_prefix('/').unwrap_or(&self.text);
+        bare.chars().filter(|c| !matches!(c, '*' | '?')).count()
+    }
+}
+
+impl PartialEq for MethodPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for MethodPattern {}
 
 /// Normalizes a method path to `/package.Service/Method`; the first slash may be missing, and a dot may stand before
 /// the method, as in grpcurl; `None` when it is none.
@@ -18,6 +67,21 @@ pub(crate) fn method_path(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_fits_whole_paths_and_says_how_precise_it_is() {
+        for (pattern, path, expected) in [
+            ("*", "/a.B/C", true),
+            ("/a.B/*", "/a.B/C", true),
+            ("a.B.*", "/a.B/C", true),
+            ("/a.B/*", "/a.Bc/C", false),
+            ("/a.?/C", "/a.B/C", true),
+        ] {
+            assert_eq!(MethodPattern::new(pattern).matches(path), expected, "{pattern} {path}");
+        }
+        let precision = |text: &str| MethodPattern::new(text).precision();
+        assert!(precision("*") < precision("/a.B/*") && precision("/a.B/*") < precision("a.B/C"));
+    }
 
     #[test]
     fn every_way_to_write_a_method_is_read() {

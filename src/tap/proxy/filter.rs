@@ -1,6 +1,6 @@
 //! The filter of the calls to record.
 
-use wildmatch::WildMatch;
+use crate::grpc::MethodPattern;
 
 /// A filter of methods by patterns of their paths: `*` stands for any characters, `?` for one. Without a pattern every
 /// method is meant. The first slash may be left out, and a dot stand before the method.
@@ -15,30 +15,21 @@ use wildmatch::WildMatch;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct MethodFilter {
-    patterns: Vec<WildMatch>,
+    patterns: Vec<MethodPattern>,
 }
 
 impl MethodFilter {
     /// A filter for methods that match one of these patterns.
     #[must_use]
     pub fn new<T: Into<String>>(patterns: impl IntoIterator<Item = T>) -> Self {
-        let mut all = Vec::new();
-        for pattern in patterns {
-            let pattern = pattern.into();
-            let bare = pattern.strip_prefix('/').unwrap_or(&pattern);
-            if let Some((service, name)) = pattern.rsplit_once('.').filter(|_| !pattern.contains('/')) {
-                all.push(WildMatch::new(&format!("{service}/{name}")));
-            }
-            all.push(WildMatch::new(bare));
-        }
-        Self { patterns: all }
+        let patterns = patterns.into_iter().map(MethodPattern::new).collect();
+        Self { patterns }
     }
 
     /// True when calls of `method` (`/package.Service/Method`) pass the filter.
     #[must_use]
     pub fn admits(&self, method: &str) -> bool {
-        let bare = method.strip_prefix('/').unwrap_or(method);
-        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(bare))
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(method))
     }
 }
 

@@ -30,7 +30,7 @@ pub use inflate::{InflateError, deflate, inflate};
 pub(crate) use metadata::header_map;
 pub use metadata::metadata;
 
-pub(crate) use method::{MethodPattern, method_path};
+pub(crate) use method::{MethodPattern, is_support_method, method_path};
 pub use protobuf::{DecodeError, DecodeErrorKind};
 pub use server_tls::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub(crate) use status::is_grpc;

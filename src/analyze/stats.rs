@@ -15,7 +15,9 @@
 //! | `stats` | 1 |
 //! | `dialect` | what the header says, or `null` |
 //! | `totals` | `events` `calls` `messages` `message_bytes` `sent_messages` `lost_messages` `frames` `rows` `undecodable` `last_offset_ns` |
-//! | `calls` | for each call: `call` `method` `dialect` `request` (`job_id` `max_frames`, or `stream_id`) `sent_messages` `messages` `message_bytes` `lost_messages` `frames` `rows` `undecodable` `first_frame_ns` `duration_ns` `silence_before_end_ns` `ending` (`kind` `code` `status` `trailers_only` `by` `limit` `goaway` `text`) `digest` |
+//! | `calls` | for each call: `call` `method` `dialect` `request` (`job_id` `max_frames`, or `stream_id`) `sent_messages` `messages` `message_bytes` `lost_messages` `frames` `rows` `undecodable` `first_frame_ns` `duration_ns` `silence_before_end_ns` `ending` (`kind` `code` `status` `trailers_only` `by` `limit` `goaway` `text`) `digest` `retry_of` (the failed call that this one repeats) |
+//! | `methods` | for each method, at most 256: `method` `calls` `statuses` (calls by status name) `cancelled` `broken` `deadline` `unended` `retries` `streams` `sent_messages` `sent_bytes` `messages` `message_bytes` `lost_messages` `first_message_ns` `duration_ns` `message_gap_ns` `sent_size_bytes` `message_size_bytes` (each `count` `min` `p50` `p95` `p99` `max` `mean`) `span_ns` `calls_per_s` `messages_per_s` `megabytes_per_s` `most_open` `mean_open` |
+//! | `calls_of_unlisted_methods` `retries` `most_open_calls` | of the whole capture |
 //! | `structure` | `empty_frames` `rows_per_frame_min` `rows_per_frame_max` `sensors` (`count` `first` `last` `step` `ids` `bins_min` `bins_max`) `shapes` (each `sensors` `first_sensor` `last_sensor` `bins_min` `bins_max` `rows` `first`) `shape_changes` `rows_of_other_shapes` `canvases` (each `id` `rows` `first`) `canvas_changes` `rows_of_other_canvases` `unknown_fields` (each `message` `number` `wire_type` `count` `first`) `other_unknown_fields` `guessed_layout` `frames_without_values` |
 //! | `amplitude` | `values` `finite` `negative_infinite` `positive_infinite` `nan` `zeros`, over the finite values `min_db` `max_db` `mean_db` `std_db` (population), and `percentiles_db` (`p01` `p05` `p25` `p50` `p75` `p95` `p99` `approximate` `relative_error`) |
 //! | `sensors` | for each sensor, by id: `id` `spectra` `bins_min` `bins_max` `amplitude` |
@@ -27,6 +29,7 @@
 //! A place (`first`, `place`) holds those of `call`, `message`, `row` and `offset_ns` that apply.
 
 mod amplitude;
+mod attempts;
 pub(crate) mod baseline;
 mod calls;
 mod collector;
@@ -34,6 +37,8 @@ mod counts;
 mod declared;
 mod delivery;
 mod digests;
+mod distribution;
+mod methods;
 mod moments;
 mod number;
 mod options;
@@ -56,6 +61,8 @@ pub(crate) use calls::{EndingStats, RequestStats};
 pub use collector::StatsCollector;
 pub use delivery::Timing;
 pub(crate) use delivery::{STALL_NS, TimingSource};
+pub(crate) use distribution::Quantiles;
+pub(crate) use methods::{MAX_METHODS, MethodStats, MethodTable, Methods};
 pub(crate) use options::Digests;
 pub use options::StatsOptions;
 pub use percentiles::Percentiles;

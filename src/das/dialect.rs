@@ -11,7 +11,7 @@ mod values;
 
 use std::{fmt, str::FromStr};
 
-use crate::das::spectrogram::Frame;
+use crate::{das::spectrogram::Frame, grpc::is_support_method};
 pub(crate) use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
 pub use pandadatastream::{Axis, Element, Layout};
 pub(crate) use places::value_places;
@@ -88,6 +88,11 @@ impl FromStr for Dialect {
             .find(|dialect| dialect.name().eq_ignore_ascii_case(name))
             .ok_or_else(|| UnknownDialect(name.to_owned()))
     }
+}
+
+/// True for methods that every server offers beside its own: health checks, those of Focus jobs included, and reflection.
+pub(crate) fn is_support(method: &str) -> bool {
+    method == datastream::HEALTH_METHOD || is_support_method(method)
 }
 
 /// The error for an unknown name of a dialect.

@@ -49,6 +49,19 @@ impl PartialEq for MethodPattern {
 
 impl Eq for MethodPattern {}
 
+/// Services that every server may offer beside its own.
+const SUPPORT_SERVICES: [&str; 3] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+
+/// True for the methods (`/package.Service/Method`) of gRPC's own health and reflection services.
+pub(crate) fn is_support_method(method: &str) -> bool {
+    let service = method.strip_prefix('/').and_then(|path| path.split_once('/'));
+    service.is_some_and(|(service, _)| SUPPORT_SERVICES.contains(&service))
+}
+
 /// Normalizes a method path to `/package.Service/Method`; the first slash may be missing, and a dot may stand before
 /// the method, as in grpcurl; `None` when it is none.
 #[must_use]
@@ -81,6 +94,18 @@ mod tests {
         }
         let precision = |text: &str| MethodPattern::new(text).precision();
         assert!(precision("*") < precision("/a.B/*") && precision("/a.B/*") < precision("a.B/C"));
+    }
+
+    #[test]
+    fn health_and_reflection_support_a_service() {
+        for (method, is_support) in [
+            ("/grpc.health.v1.Health/Check", true),
+            ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", true),
+            ("/grpc.health.v1.Healthy/Check", false),
+            ("/a.B/C", false),
+        ] {
+            assert_eq!(is_support_method(method), is_support, "{method}");
+        }
     }
 
     #[test]

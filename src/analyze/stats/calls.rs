@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{digests::MessageDigests, options::Digests};
+use super::{
+    attempts::{Attempts, previous_attempts},
+    digests::MessageDigests,
+    options::Digests,
+};
 use crate::{
     das::dialect::{Dialect, datastream::StreamRequest, pandadatastream::requested_stream},
     file::Digest,
@@ -77,6 +81,10 @@ pub struct CallStats {
     pub ending: Option<EndingStats>,
     /// SHA-256 over the length-delimited messages received; `None` when digests are not asked for.
     pub digest: Option<Digest>,
+    /// The failed call that this one repeats, by `grpc-previous-rpc-attempts`; `None` when it is the first attempt, or
+    /// the attempt before it is not listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<u32>,
 }
 
 /// Request of a spectrogram call.
@@ -158,11 +166,15 @@ pub(super) struct Calls {
     listed: BTreeMap<u32, Call>,
     /// `None` when they are not asked for.
     digests: Option<MessageDigests>,
+    attempts: Attempts,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Call {
     stats: CallStats,
+    authority: String,
+    /// Attempts before this one, as the client counts them.
+    previous_attempts: u32,
     start_ns: u64,
     last_ns: Option<u64>,
 }
@@ -196,6 +208,9 @@ impl Calls {
                     let last = call.last_ns.unwrap_or(call.start_ns);
                     call.stats.silence_before_end_ns = Some(event.offset_ns.saturating_sub(last));
                     call.stats.ending = Some(ending.into());
+                    let authority = std::mem::take(&mut call.authority);
+                    let (method, previous) = (call.stats.method.clone(), call.previous_attempts);
+                    self.attempts.end(event.call, &method, authority, previous, ending);
                 }
             }
             EventKind::Headers(_) | EventKind::HalfClose | EventKind::Note(_) => {}
@@ -241,8 +256,12 @@ impl Calls {
 
     fn start(&mut self, event: &Event, start: &CallStart) {
         self.totals.calls += 1;
+        let retry_of = self.attempts.before(start);
         if let Some(call) = self.call(event.call) {
             call.start_ns = event.offset_ns;
+            call.authority.clone_from(&start.authority);
+            call.previous_attempts = previous_attempts(start);
+            call.stats.retry_of = retry_of;
             call.stats.method.clone_from(&start.method);
             call.stats.dialect = Dialect::from_method(&start.method);
         }

@@ -6,6 +6,7 @@ use super::{
     calls::Calls,
     declared::Declared,
     delivery::Delivery,
+    methods::Methods,
     rows::{RequestedTime, Rows},
     structure::Structures,
 };
@@ -57,6 +58,7 @@ struct Content {
     /// Wall-clock time of offset 0, and its offset in the capture that this one was cut from.
     clock: (u64, Option<u64>),
     calls: Calls,
+    methods: Methods,
     structures: Structures,
     amplitudes: Amplitudes,
     declared: Declared,
@@ -79,7 +81,8 @@ impl StatsCollector {
             _ => TimingSource::Delivery,
         };
         let mut delivery = Delivery::new(source);
-        if header.slice().is_some_and(|slice| slice.origin_ns > 0) {
+        let is_cut = header.slice().is_some_and(|slice| slice.origin_ns > 0);
+        if is_cut {
             delivery.begin_cut();
         }
         Self {
@@ -88,6 +91,7 @@ impl StatsCollector {
             content: Content {
                 clock: (header.anchor_unix_ns, header.slice().map(|slice| slice.origin_ns)),
                 calls: Calls::new(options.digests),
+                methods: Methods::new(source, is_cut),
                 structures: Structures::default(),
                 amplitudes: Amplitudes::new(options.exact_values),
                 declared: Declared::default(),
@@ -111,6 +115,7 @@ impl StatsCollector {
             dialect: self.dialect,
             totals,
             calls,
+            methods: content.methods.finish(),
             structure: content.structures.finish(&sensors),
             amplitude,
             sensors,
@@ -139,6 +144,7 @@ impl FrameObserver for StatsCollector {
 impl Content {
     fn see(&mut self, event: &Event, seen: &Seen<'_>) {
         self.calls.event(event);
+        self.methods.event(event);
         match &event.kind {
             EventKind::CallStart(start) if Dialect::from_method(&start.method).is_some() => {
                 self.delivery.start(event.call, event.offset_ns);

@@ -7,10 +7,14 @@ use super::{
     calls::{CallStats, StatsTotals},
     declared::Declared,
     delivery::Timing,
+    methods::{MethodStats, MethodTable},
     rows::RowTiming,
     structure::Structure,
 };
-use crate::model::finding::Place;
+use crate::{
+    das::dialect::{Dialect, is_support},
+    model::finding::Place,
+};
 
 /// Version of the JSON schema.
 pub(crate) const SCHEMA: u32 = 1;
@@ -26,6 +30,9 @@ pub struct Stats {
     pub totals: StatsTotals,
     /// The calls by number, at most `MAX_LISTED_CALLS`.
     pub calls: Vec<CallStats>,
+    /// The methods by name, with what all of them have in common.
+    #[serde(flatten)]
+    pub(crate) methods: MethodTable,
     /// Structure of the frames.
     pub structure: Structure,
     /// The intensities of the whole capture.
@@ -40,6 +47,23 @@ pub struct Stats {
     pub rows: RowTiming,
     /// Messages that could not be decoded, at most `MAX_LISTED_UNDECODABLE`.
     pub undecodable: Vec<Undecodable>,
+}
+
+impl Stats {
+    /// The methods that carry no spectrogram stream and that clients call for what a service does.
+    pub(crate) fn service_methods(&self) -> impl Iterator<Item = &MethodStats> {
+        let is_service = |stats: &&MethodStats| {
+            let method = stats.method.as_str();
+            Dialect::from_method(method).is_none() && !is_support(method)
+        };
+        self.methods.methods.iter().filter(is_service)
+    }
+
+    /// True when the capture is about a service without spectrogram streams.
+    pub(crate) fn is_service(&self) -> bool {
+        let has_spectrograms = (self.methods.methods.iter()).any(|stats| Dialect::from_method(&stats.method).is_some());
+        self.dialect.is_none() && !has_spectrograms && self.service_methods().next().is_some()
+    }
 }
 
 /// A message that could not be decoded.

@@ -1,7 +1,9 @@
 //! Expectations about a stream: from a file, from flags, and from the configure request and response in the capture.
 
+mod error;
 mod header;
 mod init;
+pub(crate) mod methods;
 mod parse;
 mod write;
 
@@ -13,8 +15,10 @@ use crate::{das::focus::Span, model::finding::Severity};
 
 pub(crate) use crate::das::focus::SensorSet;
 
-pub(crate) use init::Observed;
-pub use parse::ExpectError;
+pub(crate) use init::{Observed, ObservedMethod};
+use methods::MethodExpectation;
+pub use error::ExpectError;
+pub(crate) use parse::ZERO_RULES;
 
 /// First frame within this many seconds (the specification's own figure).
 pub(crate) const FIRST_FRAME_S: f64 = 5.0;
@@ -184,6 +188,8 @@ pub struct Expectations {
     pub window_s: Option<Expected<f64>>,
     /// Severities other than the rules' own, by rule.
     pub levels: BTreeMap<&'static str, Level>,
+    /// Expectations about the calls of methods, in the order of their patterns.
+    pub(crate) methods: Vec<MethodExpectation>,
     pub(crate) channels: Channels,
     pub(crate) requested: Requested,
 }
@@ -220,6 +226,7 @@ impl Expectations {
             streams: over.streams.or(self.streams),
             window_s: over.window_s.or(self.window_s),
             levels,
+            methods: methods::merge(self.methods, over.methods),
             channels,
             requested: Requested {
                 channels: self.requested.channels.filter(|_| !names_sensors),
@@ -279,7 +286,29 @@ impl Expectations {
         );
         item(&mut list, "streams", self.streams.as_ref(), ToString::to_string);
         item(&mut list, "window_s", self.window_s.as_ref(), ToString::to_string);
+        list.extend(self.methods.iter().map(|expected| ExpectedItem {
+            key: "method",
+            value: expected.text(),
+            source: ExpectationSource::File,
+        }));
         list
+    }
+
+    /// True when a person expects something that only spectrogram streams have.
+    pub(crate) fn want_spectrograms(&self) -> bool {
+        fn is_explicit<T>(expected: Option<&Expected<T>>) -> bool {
+            expected.is_some_and(|expected| expected.source.is_explicit())
+        }
+        is_explicit(self.sensors.as_ref())
+            || is_explicit(self.bins.as_ref())
+            || is_explicit(self.frequency_hz.as_ref())
+            || is_explicit(self.amplitude_db.as_ref())
+            || is_explicit(self.lines_dt_s.as_ref())
+            || is_explicit(self.minimum_fps.as_ref())
+            || is_explicit(self.minimum_frames.as_ref())
+            || is_explicit(self.minimum_rows.as_ref())
+            || is_explicit(self.streams.as_ref())
+            || is_explicit(self.window_s.as_ref())
     }
 
     pub(crate) fn first_frame_ns(&self) -> u64 {

@@ -13,7 +13,13 @@ const AMPLITUDE_MARGIN: f64 = 0.5;
 /// Share of the observed frame rate that is expected.
 const FPS_MARGIN: f64 = 0.8;
 
-/// Minimum number of frames for an expected frame rate.
+/// Factor between an observed latency and its limit: another day's load and another machine are slower.
+const LATENCY_MARGIN: f64 = 3.0;
+
+/// Smallest latency limit in seconds: what a busy machine adds to any call.
+const LEAST_LATENCY_S: f64 = 0.05;
+
+/// Minimum number of frames for an expected frame rate, and of calls for an expected latency.
 const MIN_FRAMES_FOR_RATE: u64 = 16;
 
 /// The observed properties of a stream that a later stream can be expected to have.
@@ -39,6 +45,26 @@ pub struct Observed {
     pub rows: u64,
     /// Calls with a spectrogram stream.
     pub streams: u32,
+    /// Methods without a spectrogram stream.
+    pub(crate) methods: Vec<ObservedMethod>,
+}
+
+/// The observed properties of the calls of a method.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub(crate) struct ObservedMethod {
+    /// Full method path.
+    pub(crate) method: String,
+    /// Names of the statuses that calls ended with, as an expectation file takes them.
+    pub(crate) statuses: Vec<String>,
+    /// Calls.
+    pub(crate) calls: u64,
+    /// Messages received.
+    pub(crate) messages: u64,
+    /// 99th percentile of the time from the opening to the status, seconds; `None` for methods with streams, and where
+    /// it was not measured.
+    pub(crate) latency_s: Option<f64>,
+    /// 99th percentile of the time from the opening to the first message, seconds.
+    pub(crate) first_message_s: Option<f64>,
 }
 
 impl Expectations {
@@ -90,15 +116,41 @@ impl Expectations {
                 Some(format!("largest_gap_s = {:?}", (2.0 * gap).ceil())),
             );
         }
-        let _ = writeln!(
-            text,
-            "# Minimum frames and rows; the capture had these.\n# minimum_frames = {}\n# minimum_rows = {}\n\n# Rules \
-             that are turned off, and other severities: error, warning, info or off.\n# allow = [\"clock-jitter\"]\n# \
-             [severity]\n# stall = \"error\"",
-            observed.frames, observed.rows
-        );
+        if observed.frames > 0 || observed.methods.is_empty() {
+            let _ = writeln!(
+                text,
+                "# Minimum frames and rows; the capture had these.\n# minimum_frames = {}\n# minimum_rows = {}\n\n# Rules \
+                 that are turned off, and other severities: error, warning, info or off.\n# allow = [\"clock-jitter\"]\n# \
+                 [severity]\n# stall = \"error\"",
+                observed.frames, observed.rows
+            );
+        }
+        // Tables come last: what follows one belongs to it.
+        for method in &observed.methods {
+            text.push_str(&method_table(method));
+        }
         text
     }
+}
+
+/// The table of a method.
+fn method_table(observed: &ObservedMethod) -> String {
+    let method = toml::Value::String(observed.method.clone());
+    let statuses: Vec<_> = observed.statuses.iter().map(|name| format!("\"{name}\"")).collect();
+    let mut text = format!("\n[method.{method}]\nstatuses = [{}]\n", statuses.join(", "));
+    let _ = writeln!(
+        text,
+        "# The capture had these.\n# minimum_calls = {}\n# minimum_messages = {}",
+        observed.calls, observed.messages
+    );
+    let limits = [("latency_s", observed.latency_s), ("first_message_s", observed.first_message_s)];
+    for (key, seconds) in limits {
+        if let Some(seconds) = seconds.filter(|_| observed.calls >= MIN_FRAMES_FOR_RATE) {
+            let limit = (seconds * LATENCY_MARGIN).max(LEAST_LATENCY_S);
+            let _ = writeln!(text, "{key} = {{ p99 = {:?} }}", (limit * 1000.0).ceil() / 1000.0);
+        }
+    }
+    text
 }
 
 fn amplitude((min, max): (f64, f64)) -> String {

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{ExpectationSource, Expectations, Expected, Level, SensorSet};
+use super::{
+    ExpectationSource, Expectations, Expected, Level, SensorSet,
+    error::{ExpectError, nearest, number, wrong},
+    methods,
+};
 use crate::das::focus::Span;
 
 /// The keys of an expectation file.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "sensors",
     "bins",
     "frequency_hz",
@@ -25,44 +29,11 @@ const KEYS: [&str; 16] = [
     "window_s",
     "allow",
     "severity",
+    "method",
 ];
 
-/// The error for an invalid expectation file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ExpectError {
-    /// The text is not valid TOML.
-    #[error("could not read the expectations as TOML: {problem}")]
-    Syntax {
-        /// The parser's message, with its line.
-        problem: String,
-    },
-    /// An unknown key.
-    #[error("unknown key `{key}` in the expectations; did you mean `{nearest}`?")]
-    UnknownKey {
-        /// The key that was found.
-        key: String,
-        /// The most similar known key.
-        nearest: &'static str,
-    },
-    /// An unknown rule.
-    #[error("there is no rule `{name}`; did you mean `{nearest}`?")]
-    UnknownRule {
-        /// The name that was found.
-        name: String,
-        /// The rule with the most similar name.
-        nearest: &'static str,
-    },
-    /// An invalid value of a key.
-    #[error("`{key}` in the expectations must be {expected}, not {found}")]
-    Value {
-        /// The key.
-        key: String,
-        /// The expected kind of value.
-        expected: &'static str,
-        /// The value in the file.
-        found: String,
-    },
-}
+/// The rules that `allow_empty` turns off.
+pub(crate) const ZERO_RULES: [&str; 2] = ["zero-frames", "zero-messages"];
 
 impl Expectations {
     /// Reads an expectation file.
@@ -70,7 +41,9 @@ impl Expectations {
     /// Keys: `sensors` (`"1..50"` or a list), `bins`, `frequency_hz` and `amplitude_db` (`[lowest, highest]`),
     /// `lines_dt_s`, `minimum_fps`, `minimum_mb_per_s`, `first_frame_s`, `largest_gap_s`, `minimum_frames`,
     /// `minimum_rows`, `streams`, `window_s`, `allow_empty` (true: a stream without frames is right), `allow` (a list of
-    /// rules that are not judged), and a table `[severity]` of rules and `error`, `warning`, `info` or `off`.
+    /// rules that are not judged), a table `[severity]` of rules and `error`, `warning`, `info` or `off`, and tables
+    /// `[method."GLOB"]` for the calls of methods: `statuses`, `minimum_calls`, `minimum_messages`, `latency_s`,
+    /// `first_message_s`, `message_gap_s`.
     ///
     /// `rules` are the names of the rules that there are.
     pub fn parse_toml(text: &str, rules: &[&'static str]) -> Result<Self, ExpectError> {
@@ -113,7 +86,11 @@ impl Expectations {
                 self.streams = file(streams.map_err(|_| wrong(key, "a number of streams", value))?);
             }
             "allow_empty" => match value {
-                Value::Boolean(true) => drop(self.levels.insert("zero-frames", Level::Off)),
+                Value::Boolean(true) => {
+                    for rule in ZERO_RULES {
+                        self.levels.insert(rule, Level::Off);
+                    }
+                }
                 Value::Boolean(false) => {}
                 _ => return Err(wrong(key, "true or false", value)),
             },
@@ -128,6 +105,7 @@ impl Expectations {
                 let levels = value.as_table();
                 self.severities(levels.ok_or_else(|| wrong(key, "a table of rules", value))?, rules)?;
             }
+            "method" => self.methods = methods::parse(key, value)?,
             _ => {
                 let nearest = nearest(key, &KEYS);
                 let key = key.to_owned();
@@ -163,26 +141,11 @@ const fn file<T>(value: T) -> Option<Expected<T>> {
     Some(Expected { value, source })
 }
 
-fn wrong(key: &str, expected: &'static str, found: &Value) -> ExpectError {
-    ExpectError::Value {
-        key: key.to_owned(),
-        expected,
-        found: found.to_string(),
-    }
-}
-
 fn count(key: &str, value: &Value) -> Result<u64, ExpectError> {
     let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
     number
         .filter(|number| *number > 0)
         .ok_or_else(|| wrong(key, "a whole number above 0", value))
-}
-
-fn number(value: &Value) -> Option<f64> {
-    let number = value
-        .as_float()
-        .or_else(|| value.as_integer().map(|number| number as f64));
-    number.filter(|number| number.is_finite())
 }
 
 fn above_zero(key: &str, value: &Value) -> Result<f64, ExpectError> {
@@ -208,10 +171,4 @@ fn sensors(key: &str, value: &Value) -> Result<SensorSet, ExpectError> {
     };
     set.filter(|set: &SensorSet| !set.is_empty())
         .ok_or_else(|| wrong(key, expected, value))
-}
-
-/// The known name with the smallest edit distance.
-fn nearest(name: &str, known: &[&'static str]) -> &'static str {
-    let of = known.iter().min_by_key(|known| strsim::levenshtein(name, known));
-    of.copied().unwrap_or_default()
 }

@@ -31,6 +31,7 @@ fn every_key_of_a_file_is_read() {
         ("nan", Level::Off),
         ("stall", Level::Error),
         ("zero-frames", Level::Off),
+        ("zero-messages", Level::Off),
     ];
     assert_eq!(expect.levels, BTreeMap::from(levels));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Expectations, Expected, Level};
+use super::{Expectations, Expected, Level, methods};
 use crate::das::focus::Span;
 
 impl Expectations {
@@ -51,6 +51,7 @@ impl Expectations {
             let name = name.map_or("off", |(name, _)| name);
             let _ = writeln!(text, "{rule} = \"{name}\"");
         }
+        methods::write(&mut text, &self.methods);
         text
     }
 }

@@ -4,6 +4,7 @@
 //! stripped copy: options that change nothing about the wire, comments and reserved ranges are not read at all, types are
 //! resolved here rather than through imports, and files of an edition are lowered to what `prost-reflect` knows.
 
+mod check;
 mod decode;
 mod edition;
 mod left_out;
@@ -19,6 +20,7 @@ use prost_reflect::{
 };
 
 use crate::grpc::protobuf::{DecodeError, Fields, put_bytes};
+pub(crate) use check::{ForeignField, Misfit, check};
 pub use decode::decode;
 pub(crate) use left_out::LeftOut;
 use names::Names;

@@ -1,6 +1,6 @@
 //! The log of findings: repeats of a finding are merged as they come, so that the log stays small.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::rule::Rule;
 use crate::das::expect::Level;
@@ -42,16 +42,18 @@ struct Entry {
 }
 
 /// Distinguishes repeats of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// By a word.
     Word(&'static str),
+    /// By a name from the capture, which the message of a single breach has already.
+    Named(Arc<str>),
     /// By a field that the schema does not know.
     Field(UnknownField),
 }
 
 /// One breach of a rule.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Note {
     rule: &'static Rule,
     place: Place,
@@ -92,7 +94,7 @@ impl Note {
         self
     }
 
-    pub(super) const fn kind(mut self, kind: Kind) -> Self {
+    pub(super) fn kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
         self
     }
@@ -242,7 +244,8 @@ impl Entry {
         if self.count > 1 {
             message += &format!("; {} {} in all", grouped(self.count), self.rule.unit);
         }
-        if !self.kinds.is_empty() {
+        let is_told = self.count == 1 && self.kinds.keys().all(|kind| matches!(kind, Kind::Named(_)));
+        if !self.kinds.is_empty() && !is_told {
             let kinds = self.kinds.iter().map(|(kind, count)| (kind.text(), *count));
             message += &format!(": {}", named(kinds));
         }
@@ -255,9 +258,10 @@ impl Entry {
 }
 
 impl Kind {
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
-            Self::Word(word) => word.to_owned(),
+            Self::Word(word) => (*word).to_owned(),
+            Self::Named(name) => name.to_string(),
             Self::Field(UnknownField {
                 message,
                 number,

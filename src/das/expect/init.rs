@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Expectations, FIRST_FRAME_S, SensorSet};
+use super::{Expectations, FIRST_FRAME_S, SensorSet, methods::quoted};
 
 /// Share of the range of intensities that is added as margin on both sides; another hour of the same fibre is not
 /// louder by half the difference between its silence and its loudest.
@@ -135,9 +135,11 @@ impl Expectations {
 
 /// The table of a method.
 fn method_table(observed: &ObservedMethod) -> String {
-    let method = toml::Value::String(observed.method.clone());
+    let mut text = format!("\n[method.{}]\n", quoted(&observed.method));
     let statuses: Vec<_> = observed.statuses.iter().map(|name| format!("\"{name}\"")).collect();
-    let mut text = format!("\n[method.{method}]\nstatuses = [{}]\n", statuses.join(", "));
+    if !statuses.is_empty() {
+        let _ = writeln!(text, "statuses = [{}]", statuses.join(", "));
+    }
     let _ = writeln!(
         text,
         "# The capture had these.\n# minimum_calls = {}\n# minimum_messages = {}",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::error::{ExpectError, nearest, number, wrong};
@@ -167,12 +168,16 @@ pub(super) fn parse(key: &str, value: &Value) -> Result<Vec<MethodExpectation>, 
 /// Writes the tables of the methods.
 pub(super) fn write(text: &mut String, methods: &[MethodExpectation]) {
     for expected in methods {
-        let pattern = Value::String(expected.pattern.text().to_owned());
-        let _ = writeln!(text, "\n[method.{pattern}]");
+        let _ = writeln!(text, "\n[method.{}]", quoted(expected.pattern.text()));
         for (key, value) in expected.entries() {
             let _ = writeln!(text, "{key} = {value}");
         }
     }
+}
+
+/// A text as a quoted key of TOML. JSON's escapes are TOML's, which in addition refuses DEL.
+pub(super) fn quoted(text: &str) -> String {
+    Json::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// Merges two lists: what `over` says of a pattern replaces what was said of the same.

@@ -8,6 +8,8 @@ use crate::model::event::GoAway;
 pub(crate) const NO_ERROR: u32 = 0;
 /// The error code of a cancelled stream.
 pub(crate) const CANCEL: u32 = 8;
+/// The error code for a peer that makes too much work, such as by pinging too often.
+pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 /// Largest part of the debug data that is shown, in bytes; more of it says no more.
 const MOST_DATA: usize = 1024;
 

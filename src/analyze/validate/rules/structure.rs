@@ -6,6 +6,7 @@ use crate::{
     analyze::validate::{
         finding_log::{FindingLog, Note, Text},
         rule::{Rule, RulePhase},
+        rules::service::CAUSE_HINT,
     },
     das::{dialect::DecodeError, spectrogram::Row},
     grpc::InflateError,
@@ -101,7 +102,7 @@ pub(crate) fn zero_frames(log: &mut FindingLog, place: Place, what: &str, cause:
     log.note(Note::new(&ZERO_FRAMES, place), || {
         let text = Text::new(what).seen(0).expected("1 or more");
         match cause {
-            Cause::Told => text.hint("the finding before this one is the cause: resolve it first"),
+            Cause::Told => text.hint(CAUSE_HINT),
             Cause::Unknown => text,
         }
     });

@@ -59,6 +59,15 @@ fn slips_name_the_key_and_what_was_meant() {
 }
 
 #[test]
+fn a_pattern_with_odd_characters_is_written_as_it_was_read() {
+    for pattern in ["/a.B/*", "a\"b", "a\\b", "a\nb", "a\u{7f}\u{1}é", ""] {
+        let mut expect = Expectations::default();
+        expect.methods.push(super::MethodExpectation::new(pattern));
+        assert_eq!(parsed(&expect.to_toml()), expect, "{pattern:?}");
+    }
+}
+
+#[test]
 fn a_later_source_replaces_what_is_said_of_the_same_pattern() {
     let over = parsed("[method.'*']\nstatuses = [5]");
     let merged = parsed(FILE).merge(over);

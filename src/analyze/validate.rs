@@ -1,6 +1,8 @@
-//! Validation of spectrogram streams: live, or from a capture.
+//! Validation of calls, and of the spectrogram streams among them: live, or from a capture.
 //!
-//! A [`Validator`] reads events in one pass. Each [`Rule`] states an invariant; a breach becomes a [`Finding`], and
+//! A [`Validator`] reads events in one pass. Calls of spectrogram methods are judged by all rules, calls of other
+//! methods by the rules about endings, silence, content and latencies. A capture must hold something that is judged:
+//! frames where it is about a Focus job, calls with answers otherwise. Each [`Rule`] states an invariant; a breach becomes a [`Finding`], and
 //! repeats are merged into one finding with a count, the first place, the last place, and the worst example. Memory
 //! grows with the sensors of a stream and with the calls that are open, not with their length.
 //!
@@ -25,7 +27,8 @@
 //! | bad-shape, indivisible-payload, a payload of no bytes | anything about that frame's values |
 //! | channel-range-mismatch | sensor-set-change, unexpected-sensor |
 //! | extremes-mismatch | global-maximum-fell |
-//! | an ending that is an error | zero-frames |
+//! | an ending that is an error | zero-frames, zero-messages |
+//! | a GOAWAY before a call is broken (methods without spectrograms) | broken-call |
 //!
 //! Where a cause and its effect are both reported (a job that was refused or is unhealthy, and a stream without
 //! frames), the cause comes first: findings are sorted by severity, and then by how early in the life of a job they
@@ -42,6 +45,7 @@ mod reading;
 pub(crate) mod rule;
 mod rules;
 mod scan;
+mod service;
 mod tally;
 mod totals;
 mod witness;
@@ -56,14 +60,16 @@ use self::{
     finding_log::FindingLog,
     opening::Opening,
     rules::{
-        asked, endings, expected, origin, sensors,
+        asked, endings, expected, origin, sensors, service as service_rules,
         structure::{self, Cause},
     },
+    service::{ServiceCalls, judge_limits, observed},
     totals::Totals,
-    witness::{Witness, causes, no_stream},
+    witness::{Audience, Witness, causes, no_answer, no_stream},
 };
 pub(crate) use crate::das::expect::{ExpectError, Expectations, Expected, ExpectedItem, Level, Observed, SensorSet};
 use crate::{
+    analyze::stats::{Methods, TimingSource},
     das::{
         dialect::{Dialect, Layout},
         frames::{FrameObserver, Frames, Seen},
@@ -77,6 +83,14 @@ use crate::{
 pub use reading::ReadTo;
 pub use rule::Rule;
 pub use rules::RULES;
+
+/// The attributes of a header that only a capture of a Focus job has.
+const OF_JOB: [&str; 4] = [
+    Attribute::DIALECT,
+    Attribute::JOB_ID,
+    Attribute::CONFIGURE_REQUEST,
+    Attribute::CONFIGURE_RESPONSE,
+];
 
 /// The lowest severity that fails a validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -117,8 +131,12 @@ pub struct Validator {
     frames: Frames,
     log: FindingLog,
     open: BTreeMap<u32, Call>,
+    service: ServiceCalls,
+    methods: Methods,
     witness: Witness,
     totals: Totals,
+    /// True when the header says that the capture is about a Focus job.
+    is_of_job: bool,
 }
 
 /// The outcome of a validation.
@@ -128,7 +146,7 @@ pub struct Validation {
     pub findings: Vec<Finding>,
     /// Calls that carried a spectrogram stream.
     pub calls: u32,
-    /// Calls of other methods; they are not judged.
+    /// Calls of other methods.
     pub other_calls: u32,
     /// Messages that were received on spectrogram streams.
     pub messages: u64,
@@ -142,6 +160,10 @@ pub struct Validation {
     pub expected: Vec<ExpectedItem>,
     /// The observed properties that a later stream can be expected to have.
     pub observed: Observed,
+    /// Messages that calls of other methods received.
+    pub(crate) other_messages: u64,
+    /// True when the capture is about a service without spectrograms.
+    pub(crate) is_service: bool,
 }
 
 impl Validation {
@@ -181,17 +203,26 @@ impl Validator {
             Some("rows") => Offsets::Rows,
             _ => Offsets::Delivery,
         };
+        let slice = header.slice();
+        let is_cut = slice.as_ref().is_some_and(|slice| slice.origin_ns > 0);
+        let source = match offsets {
+            Offsets::Delivery => TimingSource::Delivery,
+            Offsets::Rows => TimingSource::Rows,
+        };
         Self {
             log: FindingLog::new(expectations.levels.clone()),
             expect: expectations,
-            slice: header.slice(),
+            slice,
             anchor_unix_ns: header.anchor_unix_ns,
             offsets,
             layout: Layout::default(),
             frames: Frames::default(),
             open: BTreeMap::new(),
+            service: ServiceCalls::new(header),
+            methods: Methods::new(source, is_cut),
             witness: Witness::default(),
             totals: Totals::default(),
+            is_of_job: OF_JOB.iter().any(|name| header.get(name).is_some()),
         }
     }
 
@@ -207,6 +238,7 @@ impl Validator {
     #[must_use]
     pub fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.frames = self.frames.with_max_message_bytes(bytes);
+        self.service.set_max_message_bytes(bytes);
         self
     }
 
@@ -242,6 +274,19 @@ impl Validator {
         for (_, call) in std::mem::take(&mut self.open) {
             self.close(call, last_ns, Err(read_to));
         }
+        self.service.finish(
+            &mut Context {
+                log: &mut self.log,
+                expect: &self.expect,
+                offsets: self.offsets,
+                layout: self.layout,
+                anchor_unix_ns: self.anchor_unix_ns,
+            },
+            last_ns,
+            read_to,
+        );
+        let is_of_job =
+            self.is_of_job || self.witness.is_of_job() || self.totals.calls > 0 || self.expect.want_spectrograms();
         let Self {
             expect,
             slice,
@@ -249,8 +294,11 @@ impl Validator {
             mut log,
             witness,
             totals,
+            service,
+            methods,
             ..
         } = self;
+        let table = methods.finish();
         if let ReadTo::Damage(what) = read_to {
             let last = Place {
                 offset_ns: Some(last_ns),
@@ -258,8 +306,15 @@ impl Validator {
             };
             endings::damaged(&mut log, last, what);
         }
-        let cause = causes(&mut log, &witness, &totals);
-        if totals.calls == 0 {
+        let audience = if is_of_job { Audience::Job } else { Audience::Service(service.totals.answered) };
+        let cause = causes(&mut log, &witness, &totals, audience);
+        if !is_of_job && service.totals.answered == 0 && service.totals.failed == 0 {
+            service_rules::zero_messages(&mut log, &no_answer(&service.totals), cause == Cause::Told);
+        }
+        if matches!(read_to, ReadTo::End | ReadTo::CutOff) {
+            judge_limits(&mut log, &expect, &table);
+        }
+        if is_of_job && totals.calls == 0 {
             let what = no_stream(totals.other_calls, &witness, cause);
             structure::zero_frames(&mut log, Place::default(), &what, cause);
         }
@@ -313,7 +368,12 @@ impl Validator {
             rows: totals.rows,
             message_bytes: totals.bytes,
             expected: expect.list(),
-            observed: totals.observed(offsets),
+            observed: Observed {
+                methods: observed(&table),
+                ..totals.observed(offsets)
+            },
+            other_messages: service.totals.messages,
+            is_service: !is_of_job,
         }
     }
 
@@ -355,6 +415,7 @@ impl FrameObserver for Validator {
     fn observe_frame(&mut self, event: &Event, seen: &Seen<'_>) {
         let at = event.offset_ns;
         self.totals.last_ns = self.totals.last_ns.max(at);
+        self.methods.event(event);
         let mut context = Context {
             log: &mut self.log,
             expect: &self.expect,
@@ -372,17 +433,20 @@ impl FrameObserver for Validator {
                 } else {
                     self.totals.other_calls += 1;
                     self.witness.see(event);
+                    self.service.start(&context, event, start);
                 }
             }
             (_, EventKind::End(ending)) => {
                 if let Some(call) = self.open.remove(&event.call) {
                     self.close(call, at, Ok(ending));
                 } else {
+                    self.service.see(&mut context, event);
                     self.witness.see(event);
                 }
             }
             (seen, kind) => {
                 let Some(call) = self.open.get_mut(&event.call) else {
+                    self.service.see(&mut context, event);
                     return self.witness.see(event);
                 };
                 match (seen, kind) {

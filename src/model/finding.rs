@@ -40,7 +40,7 @@ pub struct Place {
     /// The call, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<u32>,
-    /// Received message of the call, counted from 1.
+    /// Message of the call, counted from 1 in its direction; where nothing else is said, a received one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<u64>,
     /// Row of the call, counted from 0.

@@ -19,7 +19,7 @@ use super::{
     scan::{Lanes, Scan, mark},
     tally::Tally,
 };
-use crate::das::expect::Expectations;
+use crate::das::expect::{Expectations, methods::allowed};
 use crate::{
     das::{
         dialect::{Dialect, pandadatastream},
@@ -400,15 +400,19 @@ impl Call {
             messages,
             silence_ns: offset_ns.saturating_sub(if messages == 0 { self.started_ns } else { last_ns }),
         });
+        let subject = endings::Subject {
+            method: None,
+            allowed: allowed(&context.expect.methods, self.dialect.method()),
+        };
         let ending = match ending {
             Ok(ending) => ending,
             Err(ReadTo::Damage(_)) => return endings::Verdict::Stopped,
             Err(read_to) => {
-                endings::unended(context.log, place, messages, read_to.is_growing());
+                endings::unended(context.log, place, messages, read_to.is_growing(), subject);
                 return endings::Verdict::Stopped;
             }
         };
-        let verdict = endings::judge(context.log, place, ending, before);
+        let verdict = endings::judge(context.log, place, ending, before, subject);
         if messages == 0 && verdict != endings::Verdict::Failed && !self.opening.is_cut(Some(ending)) {
             let cause = if self.lost > 0 { Cause::Told } else { cause };
             let what = format!("call {} carried no frame", self.number);

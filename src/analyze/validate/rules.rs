@@ -2,6 +2,7 @@
 
 pub(super) mod amplitude;
 pub(super) mod asked;
+pub(super) mod content;
 pub(super) mod delivery;
 pub(super) mod drift;
 pub(super) mod endings;
@@ -11,6 +12,7 @@ pub(super) mod frozen;
 pub(super) mod origin;
 pub(super) mod payload;
 pub(super) mod sensors;
+pub(super) mod service;
 pub(super) mod stamps;
 pub(super) mod structure;
 mod text;
@@ -24,7 +26,9 @@ pub const RULES: &[Rule] = &[
     origin::NOT_RECORDED,
     origin::CONFIGURE_REFUSED,
     origin::UNHEALTHY_JOB,
+    service::NOT_SERVING,
     structure::ZERO_FRAMES,
+    service::ZERO_MESSAGES,
     structure::MALFORMED_MESSAGE,
     structure::EMPTY_FRAME,
     structure::RAGGED_ROWS,
@@ -56,6 +60,8 @@ pub const RULES: &[Rule] = &[
     timing::ROW_DURATION,
     endings::ERROR_STATUS,
     endings::BROKEN_CALL,
+    service::GOAWAY,
+    service::KEEPALIVE_ABUSE,
     endings::DEADLINE,
     endings::DAMAGED_CAPTURE,
     endings::UNENDED_CALL,
@@ -63,12 +69,16 @@ pub const RULES: &[Rule] = &[
     delivery::LATE_FIRST_FRAME,
     delivery::STALL,
     delivery::LOW_THROUGHPUT,
+    service::LATENCY,
+    service::TOO_FEW_CALLS,
+    service::TOO_FEW_MESSAGES,
     drift::SHAPE_CHANGE,
     sensors::SENSOR_SET_CHANGE,
     sensors::SENSOR_ORDER,
     drift::CANVAS_CHANGE,
     drift::JOB_CHANGE,
     drift::UNKNOWN_FIELDS,
+    service::NOT_DECODED,
     asked::REQUEST_NOT_MET,
     sensors::UNEXPECTED_SENSOR,
     sensors::MISSING_SENSOR,

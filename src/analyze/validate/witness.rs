@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     finding_log::FindingLog,
-    rules::{origin, structure::Cause},
+    rules::{origin, service, structure::Cause},
+    service::ServiceTotals,
     totals::Totals,
 };
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
             RECORDER_AUTHOR,
         },
         finding::Place,
+        text::{counted, grouped},
     },
 };
 
@@ -59,6 +61,8 @@ pub(super) struct Witness {
     pub(super) failed_call: Option<Statement>,
     /// The recorder's last remark.
     pub(super) remark: Option<String>,
+    /// True when a job was configured, or its health asked for.
+    is_of_job: bool,
     /// By `:authority`, why the job there is not healthy; `None` when it is.
     health: BTreeMap<String, Option<Statement>>,
     /// Health checks that are open, by call.
@@ -83,6 +87,11 @@ impl Witness {
         self.health.values().flatten().next()
     }
 
+    /// True when something tells that the capture is about a Focus job.
+    pub(super) const fn is_of_job(&self) -> bool {
+        self.is_of_job
+    }
+
     /// True when the cause of any missing stream is known.
     pub(super) const fn has_failure(&self) -> bool {
         !self.failures.is_empty() || self.refused.is_some()
@@ -100,6 +109,7 @@ impl Witness {
         match &event.kind {
             EventKind::Note(note) if event.call == CAPTURE_CALL => self.note(place, note),
             EventKind::CallStart(start) => {
+                self.is_of_job |= start.method == HEALTH_METHOD;
                 let is_standard = STANDARD.contains(&start.method.as_str());
                 if (is_standard || start.method == HEALTH_METHOD) && self.checks.len() < MAX_OPEN {
                     let check = Check {
@@ -123,11 +133,15 @@ impl Witness {
                 self.failures.push(Statement { place, text });
             }
             RECORDER_AUTHOR => self.remark = Some(note.text.clone()),
-            PROXY_AUTHOR => match exchange(&note.text) {
-                Some(Exchange::Job) => self.refused = None,
-                Some(Exchange::Refused(text)) => self.refused = Some(Statement { place, text }),
-                None => {}
-            },
+            PROXY_AUTHOR => {
+                let exchange = exchange(&note.text);
+                self.is_of_job |= exchange.is_some();
+                match exchange {
+                    Some(Exchange::Job) => self.refused = None,
+                    Some(Exchange::Refused(text)) => self.refused = Some(Statement { place, text }),
+                    None => {}
+                }
+            }
             _ => {}
         }
     }
@@ -192,8 +206,17 @@ impl Witness {
     }
 }
 
-/// Reports the causes of missing streams; whether anything does.
-pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals) -> Cause {
+/// What a capture is about, which decides how the health of a server is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// A Focus job.
+    Job,
+    /// Another service, with this many answered calls.
+    Service(u64),
+}
+
+/// Reports the causes of missing streams and answers; whether anything does.
+pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals, audience: Audience) -> Cause {
     let has_frames = totals.messages > 0;
     for said in &witness.failures {
         origin::not_recorded(log, said.place, &said.text);
@@ -203,13 +226,25 @@ pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals) -
     }
     // Of a stream without frames its own job's health has been told.
     let unhealthy = witness.any_unhealthy();
-    if let Some(said) = unhealthy.filter(|_| !totals.unhealthy && (totals.calls == 0 || has_frames)) {
+    if let (Audience::Service(answered), Some(said)) = (audience, unhealthy) {
+        service::not_serving(log, said.place, &said.text, answered > 0);
+    } else if let Some(said) = unhealthy.filter(|_| !totals.unhealthy && (totals.calls == 0 || has_frames)) {
         origin::unhealthy_job(log, said.place, &said.text, has_frames);
     }
     if witness.has_failure() || unhealthy.is_some() {
         Cause::Told
     } else {
         Cause::Unknown
+    }
+}
+
+/// Describes why a capture of a service holds nothing that is judged.
+pub(super) fn no_answer(totals: &ServiceTotals) -> String {
+    match (totals.calls, totals.support_calls) {
+        (0, 0) => "there is no call".to_owned(),
+        (0, support) => format!("there is no call but {} of health and reflection", counted(support, "call")),
+        (1, _) => "the only call received no message".to_owned(),
+        (calls, _) => format!("none of the {} calls received a message", grouped(calls)),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     analyze::validate::{
         finding_log::{FindingLog, Note, Text},
         rule::{Rule, RulePhase},
-        rules::text::short,
+        rules::{service::named, text::short},
     },
     das::expect::Expectations,
     model::finding::{Place, Severity},
@@ -32,7 +32,8 @@ pub(crate) const STALL: Rule = Rule {
     title: "frames keep coming",
     unit: "times",
     doc: "The time between two messages of a call is longer than largest_gap_s (default 10 s, or three rows if that is \
-          longer). The time before the end of a call is judged by its ending.",
+          longer; for calls without spectrograms, also ten times the mean wait of the stream so far). The wait for an \
+          answer begins with the request. The time before the end of a call is judged by its ending.",
     hint: "the server or its source paused; compare with the rows' own times",
 };
 
@@ -74,6 +75,17 @@ pub(crate) fn stall(log: &mut FindingLog, place: Place, silence_ns: u64, expect:
         Text::new(format!("{silence} s of silence before {place}"))
             .seen(format!("{silence} s"))
             .expected(format!("{limit} s or less"))
+    });
+}
+
+/// Reports a silence within a stream of a service that is longer than its limit.
+pub(crate) fn silent_stream(log: &mut FindingLog, place: Place, method: &str, (silence_ns, limit_ns): (u64, u64)) {
+    log.note(Note::new(&STALL, place).weight(silence_ns as f64).kind(named(method)), || {
+        let (silence, limit) = (short(silence_ns as f64 / NS), short(limit_ns as f64 / NS));
+        Text::new(format!("{method}: {silence} s of silence before {place}"))
+            .seen(format!("{silence} s"))
+            .expected(format!("{limit} s or less"))
+            .hint("the server or its source paused: look at its log at this time")
     });
 }
 

@@ -24,8 +24,8 @@ pub(crate) const ERROR_STATUS: Rule = Rule {
     unit: "calls",
     doc: "The call ended with a gRPC status other than OK, or, where an expectation file gives the statuses of its method, \
           with another one than these. A production server that closes an idle job (UNAVAILABLE after 5 s of silence or \
-          more, with frames before it) does not count, nor do UNIMPLEMENTED and NOT_FOUND from health checks and \
-          reflection.",
+          more, with frames before it) does not count, nor do health checks and reflection, which unhealthy-job and not-serving \
+          judge.",
     hint: "the status message gives the reason; NOT_FOUND means that the server does not know the job, or does not know it any more",
 };
 

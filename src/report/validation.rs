@@ -5,7 +5,10 @@ use serde::Serialize;
 use super::junit::{Case, Suite};
 use crate::{
     analyze::validate::{ExpectedItem, ReadTo, Validation},
-    model::finding::{Finding, Severity, Verdict},
+    model::{
+        finding::{Finding, Severity, Verdict},
+        text::counted,
+    },
 };
 
 /// Version of the JSON schema.
@@ -30,8 +33,15 @@ pub struct Report {
     pub frames: u64,
     /// Number of their rows.
     pub rows: u64,
-    /// Number of calls.
+    /// Number of calls with a spectrogram stream.
     pub calls: u64,
+    /// Number of calls of other methods.
+    pub(crate) other_calls: u64,
+    /// Number of messages that these received.
+    pub(crate) other_messages: u64,
+    /// True when the capture is about a service without spectrograms.
+    #[serde(skip)]
+    pub(crate) is_service: bool,
     /// True when the capture ends with its summary.
     pub finished: bool,
     /// True when the capture was still being recorded during the validation, so that the verdict is preliminary.
@@ -64,6 +74,9 @@ impl Report {
             frames: validation.frames,
             rows: validation.rows,
             calls: validation.calls.into(),
+            other_calls: validation.other_calls.into(),
+            other_messages: validation.other_messages,
+            is_service: validation.is_service,
             finished: *read_to == ReadTo::End,
             recording: *read_to == ReadTo::Growing,
             damage: match read_to {
@@ -73,6 +86,15 @@ impl Report {
             expectations: validation.expected,
             findings,
         }
+    }
+
+    /// What was judged: frames and rows, or calls and messages of a service without spectrograms.
+    pub(crate) fn judged(&self) -> String {
+        if self.is_service {
+            let (calls, messages) = (self.other_calls, self.other_messages);
+            return format!("{}, {}", counted(calls, "call"), counted(messages, "message"));
+        }
+        format!("{}, {}", counted(self.frames, "frame"), counted(self.rows, "row"))
     }
 
     /// True when the verdict is a failure.

@@ -61,7 +61,7 @@ pub(crate) fn verdict(report: &Report) -> String {
     let capture = printable(&report.capture);
     let errors = counted(report.errors as u64, "error");
     let warnings = counted(report.warnings as u64, "warning");
-    let judged = format!("{}, {}", counted(report.frames, "frame"), counted(report.rows, "row"));
+    let judged = report.judged();
     let so_far = if report.recording { " so far" } else { "" };
     let worst = report.findings.first().filter(|_| report.fails());
     match worst {

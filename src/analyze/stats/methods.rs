@@ -1,8 +1,9 @@
 //! Statistics of each method: calls and their endings, latencies, traffic, concurrency, retries.
 //!
-//! Memory grows with the calls that are open and with the methods, of which at most [`MAX_METHODS`] are distinguished.
+//! Memory grows with the calls that are open, up to [`MAX_OPEN`], and with the methods, up to [`MAX_METHODS`]. What is
+//! beyond is counted without a method.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -19,6 +20,10 @@ use crate::{
 /// Largest number of methods with statistics of their own; calls of further methods are counted together. A large
 /// service has some dozens, and each takes up to half a megabyte.
 pub(crate) const MAX_METHODS: usize = 256;
+
+/// Largest number of open calls that are followed; a call beyond is counted with those of further methods. A busy server
+/// has thousands.
+const MAX_OPEN: usize = 100_000;
 
 /// Number of status codes that gRPC defines.
 const CODES: usize = 17;
@@ -122,7 +127,7 @@ impl Serialize for StatusCounts {
 pub(crate) struct MethodTable {
     /// The methods by name, at most [`MAX_METHODS`].
     pub(crate) methods: Vec<MethodStats>,
-    /// Calls of further methods, which are in no entry.
+    /// Calls that are in no entry: of further methods, or opened while very many others were open.
     pub(crate) calls_of_unlisted_methods: u64,
     /// Retries of all methods.
     pub(crate) retries: u64,
@@ -136,7 +141,7 @@ pub(crate) struct Methods {
     source: TimingSource,
     /// True when calls at offset 0 were opened before it: a slice begins in their middle.
     cut: bool,
-    methods: BTreeMap<String, Method>,
+    methods: BTreeMap<Arc<str>, Method>,
     open: BTreeMap<u32, OpenCall>,
     calls_not_listed: u64,
     retries: u64,
@@ -161,7 +166,7 @@ struct Method {
 /// An open call of a listed method.
 #[derive(Debug, Clone)]
 struct OpenCall {
-    method: String,
+    method: Arc<str>,
     /// `None` when it is not known.
     start_ns: Option<u64>,
     sent: u64,
@@ -227,16 +232,16 @@ impl Methods {
     fn start(&mut self, call: u32, at_ns: u64, start: &CallStart) {
         let is_retry = previous_attempts(start) > 0;
         self.retries += u64::from(is_retry);
-        if !self.methods.contains_key(&start.method) {
-            if self.methods.len() >= MAX_METHODS {
-                self.calls_not_listed += 1;
-                return;
-            }
-            let mut method = Method::default();
-            method.stats.method.clone_from(&start.method);
-            self.methods.insert(start.method.clone(), method);
+        let known = self.methods.get_key_value(start.method.as_str()).map(|(name, _)| Arc::clone(name));
+        if self.open.len() >= MAX_OPEN || (known.is_none() && self.methods.len() >= MAX_METHODS) {
+            self.calls_not_listed += 1;
+            return;
         }
-        let Some(method) = self.methods.get_mut(&start.method) else { return };
+        let name = known.unwrap_or_else(|| Arc::from(start.method.as_str()));
+        let method = self.methods.entry(Arc::clone(&name)).or_default();
+        if method.stats.calls == 0 {
+            method.stats.method.clone_from(&start.method);
+        }
         method.see(at_ns);
         method.stats.calls += 1;
         method.stats.retries += u64::from(is_retry);
@@ -245,7 +250,7 @@ impl Methods {
         self.open.insert(
             call,
             OpenCall {
-                method: start.method.clone(),
+                method: name,
                 start_ns: (!self.cut || at_ns > 0).then_some(at_ns),
                 sent: 0,
                 received: 0,

@@ -36,12 +36,20 @@ pub(super) use limits::{judge_limits, observed};
 /// Largest number of methods that are remembered; a further one is looked up for each of its calls.
 const MAX_METHODS: usize = 1024;
 
+/// Largest number of open calls that are followed. Of a call beyond, only the ending is judged.
+const MAX_OPEN: usize = 100_000;
+
+/// The method of a call that is not followed.
+const NOT_FOLLOWED: &str = "a call of another method";
+
 /// The calls without spectrograms.
 #[derive(Debug)]
 pub(super) struct ServiceCalls {
     schema: MethodSchema,
     methods: BTreeMap<String, Arc<JudgedMethod>>,
     open: BTreeMap<u32, OpenCall>,
+    /// Open calls that are not followed.
+    not_followed: u64,
     max_message_bytes: u64,
     pub(super) totals: ServiceTotals,
 }
@@ -67,6 +75,7 @@ impl ServiceCalls {
             schema: MethodSchema::of(header),
             methods: BTreeMap::new(),
             open: BTreeMap::new(),
+            not_followed: 0,
             max_message_bytes: grpc::MAX_INFLATED,
             totals: ServiceTotals::default(),
         }
@@ -79,6 +88,11 @@ impl ServiceCalls {
 
     /// Opens a call.
     pub(super) fn start(&mut self, context: &Context<'_>, event: &Event, start: &CallStart) {
+        if self.open.len() >= MAX_OPEN {
+            self.not_followed += 1;
+            self.totals.calls += 1;
+            return;
+        }
         let method = self.method(context.expect, &start.method);
         if method.is_support {
             self.totals.support_calls += 1;
@@ -92,7 +106,12 @@ impl ServiceCalls {
     pub(super) fn see(&mut self, context: &mut Context<'_>, event: &Event) {
         let at_ns = event.offset_ns;
         let max_bytes = self.max_message_bytes;
-        let Some(call) = self.open.get_mut(&event.call) else { return };
+        let Some(call) = self.open.get_mut(&event.call) else {
+            if let EventKind::End(ending) = &event.kind {
+                self.end_not_followed(context, event, ending);
+            }
+            return;
+        };
         match &event.kind {
             EventKind::Headers(headers) => call.answered(&headers.metadata),
             EventKind::Message(message) => {
@@ -134,6 +153,21 @@ impl ServiceCalls {
         let verdict = endings::judge(context.log, place, ending, before, subject(method));
         let is_allowed = method.allowed.is_some() && verdict == endings::Verdict::Complete;
         self.totals.answered += u64::from(call.received > 0 || is_allowed);
+        self.totals.failed += u64::from(verdict == endings::Verdict::Failed);
+    }
+
+    fn end_not_followed(&mut self, context: &mut Context<'_>, event: &Event, ending: &Ending) {
+        self.not_followed = self.not_followed.saturating_sub(1);
+        let subject = Subject {
+            method: Some(NOT_FOLLOWED),
+            allowed: None,
+        };
+        let before = Before {
+            messages: 0,
+            silence_ns: 0,
+        };
+        let place = Place::call(event.call, event.offset_ns);
+        let verdict = endings::judge(context.log, place, ending, before, subject);
         self.totals.failed += u64::from(verdict == endings::Verdict::Failed);
     }
 

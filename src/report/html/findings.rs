@@ -32,9 +32,11 @@ pub(super) fn verdict(input: &ReportInput) -> Markup {
                 }
                 p.faint {
                     (counted(validation.errors, "error")) ", " (counted(validation.warnings, "warning")) "; "
-                    (counted(validation.frames as usize, "frame")) ", " (counted(validation.rows as usize, "row")) ", "
-                    (counted(input.pictures.plan.sensors.len(), "sensor")) " in "
-                    (counted(validation.calls as usize, "call")) " of spectrograms"
+                    (validation.judged())
+                    @if !validation.is_service {
+                        ", " (counted(input.pictures.plan.sensors.len(), "sensor")) " in "
+                        (counted(validation.calls as usize, "call")) " of spectrograms"
+                    }
                 }
                 @if let Some(damage) = &validation.damage {
                     p { b { "The capture is damaged" } "; this page shows what could be read: " (damage) }

@@ -173,6 +173,17 @@ impl ServiceCalls {
 
     /// Judges the calls that are open where the capture could not be read further.
     pub(super) fn finish(&mut self, context: &mut Context<'_>, last_ns: u64, read_to: &ReadTo) {
+        if self.not_followed > 0 && !matches!(read_to, ReadTo::Damage(_)) {
+            let place = Place {
+                offset_ns: Some(last_ns),
+                ..Place::default()
+            };
+            let subject = Subject {
+                method: Some(NOT_FOLLOWED),
+                allowed: None,
+            };
+            endings::unended(context.log, place, 0, read_to.is_growing(), subject);
+        }
         for (number, call) in std::mem::take(&mut self.open) {
             if call.method.is_support {
                 continue;

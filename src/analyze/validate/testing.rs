@@ -152,8 +152,10 @@ impl Scenario {
     }
 
     fn of(dialect: Dialect, item: impl Fn(usize) -> Item) -> Self {
+        let mut header = Header::new(0);
+        header.set(Attribute::DIALECT, dialect.name());
         Self {
-            header: Header::new(0),
+            header,
             file: String::new(),
             layout: Layout::known(Element::F32, Axis::ChannelMajor),
             method: dialect.method().to_owned(),

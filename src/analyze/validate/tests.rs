@@ -2,6 +2,7 @@
 
 mod causes;
 mod defects;
+mod service;
 
 use super::{testing::Scenario, *};
 use crate::{das::proto::datastream as ds, file::Reader, model::event::EventKind};
@@ -298,12 +299,21 @@ fn unlike_recordings_are_clean_and_pauses_are_warnings() {
 }
 
 #[test]
-fn other_methods_are_left_alone_and_alone_they_are_no_stream() {
+fn calls_of_another_service_are_no_stream_of_a_job_and_are_judged_for_themselves() {
     let mut scenario = Scenario::datastream();
     scenario.method = "/other.Service/Method".to_owned();
     let validation = scenario.validate();
-    assert_eq!(rules(&validation), [("zero-frames", Severity::Error)]);
+    let (error, info) = (Severity::Error, Severity::Info);
+    assert_eq!(rules(&validation), [("zero-frames", error), ("not-decoded", info)]);
     assert_eq!((validation.calls, validation.other_calls), (0, 1));
+    // Nothing says that there should be a job.
+    scenario.header = crate::file::Header::new(0);
+    let validation = scenario.validate();
+    assert_eq!(rules(&validation), [("not-decoded", info)]);
+    assert_eq!(validation.verdict(Strictness::Strict), Verdict::Pass);
+    // Unless frames are asked for.
+    scenario.file = "minimum_frames = 1".to_owned();
+    assert_eq!(rules(&scenario.validate())[0], ("zero-frames", error));
 }
 
 #[test]

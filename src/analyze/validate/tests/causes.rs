@@ -143,8 +143,9 @@ fn a_capture_without_a_stream_tells_how_its_calls_failed() {
         Ending::Status(status),
     );
     let (rule, message) = first(&scenario);
-    assert_eq!(rule, "zero-frames");
+    assert_eq!(rule, "error-status");
     assert!(message.contains("UNIMPLEMENTED: unknown method"), "{message}");
+    assert_eq!(told(&scenario).0[..2], ["error-status", "zero-frames"]);
 }
 
 #[test]

@@ -1008,7 +1008,7 @@ fn every_defect_of_a_pandadatastream_is_found_by_its_rule_at_its_place_and_by_no
 #[test]
 fn every_rule_has_a_defect_that_it_finds() {
     let tried = DATASTREAM.iter().chain(PANDA).flat_map(|(.., expected)| *expected);
-    let tried: BTreeSet<_> = tried.map(|(rule, ..)| *rule).collect();
+    let tried: BTreeSet<_> = tried.map(|(rule, ..)| *rule).chain(super::service::tried()).collect();
     let all: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
     assert_eq!(tried, all);
 }

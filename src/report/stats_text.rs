@@ -1,10 +1,13 @@
 //! Statistics as text.
 
+mod methods;
+
 use crate::{
-    analyze::stats::{Amplitude, Breaks, CallStats, EndingStats, RowTiming, SensorStats, Stats, Timing, TimingSource},
+    analyze::stats::{Amplitude, Breaks, CallStats, RowTiming, SensorStats, Stats, Timing, TimingSource},
     das::dialect::Dialect,
     model::text::{counted, printable},
 };
+pub(super) use methods::ending;
 
 /// Number of sensors listed in the text: the quietest and the loudest; JSON holds all of them.
 const LISTED_SENSORS: usize = 5;
@@ -13,6 +16,12 @@ const LISTED_SENSORS: usize = 5;
 #[must_use]
 pub fn render(stats: &Stats) -> String {
     let mut lines = Vec::new();
+    if stats.is_service() {
+        methods::totals(&mut lines, stats);
+        methods::methods(&mut lines, stats.methods.methods.iter());
+        methods::failed_calls(&mut lines, stats);
+        return lines.join("\n");
+    }
     totals(&mut lines, stats);
     structure(&mut lines, stats);
     amplitude(&mut lines, &stats.amplitude);
@@ -20,6 +29,7 @@ pub fn render(stats: &Stats) -> String {
     delivery(&mut lines, &stats.timing);
     rows(&mut lines, &stats.rows);
     sensors(&mut lines, &stats.sensors);
+    methods::methods(&mut lines, stats.service_methods());
     for call in &stats.calls {
         lines.push(call_line(call));
     }
@@ -270,7 +280,7 @@ fn sensors(lines: &mut Vec<String>, sensors: &[SensorStats]) {
 }
 
 fn call_line(call: &CallStats) -> String {
-    let ending = call.ending.as_ref().map_or_else(|| "no ending".to_owned(), ending);
+    let ending = call.ending.as_ref().map_or_else(|| "no ending".to_owned(), methods::ending);
     format!(
         "call {:<5} {}  {}, {}  {ending}",
         call.call,
@@ -278,13 +288,4 @@ fn call_line(call: &CallStats) -> String {
         counted(call.frames, "frame"),
         counted(call.rows, "row")
     )
-}
-
-/// Describes the ending of a call in one phrase.
-pub(super) fn ending(ending: &EndingStats) -> String {
-    let name = ending.status.clone().unwrap_or_else(|| ending.kind.to_owned());
-    match ending.text.as_str() {
-        "" => name,
-        text => format!("{name}: {}", printable(text)),
-    }
 }

@@ -43,27 +43,38 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
         }
         let counted = input::read_through(path, |reader| {
             let stats = count(args, path, reader)?;
-            let has_frames = stats.totals.frames > 0;
             all.push(Baseline::of(&stats));
-            if has_frames {
+            let has_frames = stats.totals.frames > 0;
+            if !has_frames {
+                empty.get_or_insert((path, lack(&stats)));
+            }
+            if has_frames || (stats.is_service() && stats.totals.messages > 0) {
                 return Ok(Outcome::Ok);
             }
-            output::say(format!("{} holds no frame", path.display()));
-            empty.get_or_insert(path);
+            output::say(format!("{} holds no {}", path.display(), lack(&stats)));
             Ok(Outcome::Findings)
         })?;
         outcome = outcome.worst(counted);
     }
     match (&args.save_baseline, empty) {
         (None, _) => Ok(outcome),
-        (Some(_), Some(empty)) => {
+        (Some(_), Some((empty, lack))) => {
             output::say(format!(
-                "no baseline was written: {} holds no frame to compare with",
+                "no baseline was written: {} holds no {lack} to compare with",
                 empty.display()
             ));
-            Ok(outcome)
+            Ok(outcome.worst(Outcome::Findings))
         }
         (Some(path), None) => save(args, path, &all).map(|()| outcome),
+    }
+}
+
+/// What a capture without frames lacks; no baseline is made of calls of another service.
+fn lack(stats: &Stats) -> &'static str {
+    match (stats.is_service(), stats.totals.messages) {
+        (true, 0) => "message",
+        (true, _) => "stream",
+        (false, _) => "frame",
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) const ERROR_STATUS: Rule = Rule {
     severity: Severity::Error,
     otherwise: None,
     phase: RulePhase::Ending,
-    title: "a stream does not end with an error status",
+    title: "a call does not end with an error status",
     unit: "calls",
     doc: "The call ended with a gRPC status other than OK, or, where an expectation file gives the statuses of its method, \
           with another one than these. A production server that closes an idle job (UNAVAILABLE after 5 s of silence or \
@@ -35,7 +35,7 @@ pub(crate) const BROKEN_CALL: Rule = Rule {
     severity: Severity::Error,
     otherwise: None,
     phase: RulePhase::Ending,
-    title: "a stream does not break",
+    title: "a call does not break",
     unit: "calls",
     doc: "The transport failed before a status came, or the server reset the call. Where the server announced it, calls \
           without spectrograms are reported as goaway or keepalive-abuse. Production servers close an idle \
@@ -104,7 +104,7 @@ pub(crate) fn gap(log: &mut FindingLog, place: Place, gap: &Gap) {
         ));
         match gap.reason.as_str() {
             Gap::OVERFLOW => {
-                text.hint("the recorder could not keep up: record again on a faster disk, or with fewer jobs")
+                text.hint("the recorder could not keep up: record again on a faster disk, or less at once")
             }
             Gap::DAMAGE => text.hint("the file was damaged after it was recorded: is there a good copy of it?"),
             _ => text,

@@ -14,10 +14,11 @@ pub(crate) const NOT_RECORDED: Rule = Rule {
     severity: Severity::Error,
     otherwise: None,
     phase: RulePhase::Beginning,
-    title: "every job is recorded",
-    unit: "jobs",
-    doc: "The recorder noted that it could not record a job: no connection, a job that did not become healthy, a limit.",
-    hint: "the message gives the reason why this job was not recorded: correct this, and record again",
+    title: "everything that was asked for is recorded",
+    unit: "times",
+    doc: "The recorder noted that it could not record a job or a call: no connection, a job that did not become healthy, \
+          a limit.",
+    hint: "the message gives the reason why nothing was recorded here: correct this, and record again",
 };
 
 /// The REST side refused the job.

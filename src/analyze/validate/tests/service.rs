@@ -102,11 +102,11 @@ impl Service {
     /// Changes a message of a call: the one with this number in its direction.
     fn message(&mut self, call: u32, direction: Direction, number: usize) -> &mut Message {
         let messages = self.events.iter_mut().filter(|event| event.call == call);
-        let messages = messages.filter_map(|event| match &mut event.kind {
+        let mut messages = messages.filter_map(|event| match &mut event.kind {
             EventKind::Message(message) if message.direction == direction => Some(message),
             _ => None,
         });
-        messages.skip(number - 1).next().unwrap()
+        messages.nth(number - 1).unwrap()
     }
 
     fn validate(&self) -> Validation {
@@ -363,7 +363,7 @@ const DEFECTS: &[Defect] = &[
             s.remove(1, all_but_start);
             s.read_to = ReadTo::CutOff;
         },
-        &[("unended-call", Error, "call 1"), ("zero-messages", Error, "the capture")],
+        &[("zero-messages", Error, "the capture"), ("unended-call", Error, "call 1")],
     ),
     (
         "the server does not serve",
@@ -531,7 +531,7 @@ fn a_spectrogram_stream_may_end_with_an_allowed_status() {
 }
 
 #[test]
-fn a_million_calls_take_the_memory_of_one() {
+fn each_call_of_very_many_methods_is_judged() {
     let mut validator = Validator::new(Expectations::default(), &Header::new(0));
     let call = |number: u32, kind| Event {
         call: number,

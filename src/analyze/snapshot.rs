@@ -13,6 +13,8 @@
 //!   significant digits, rounded from their exact decimal value with ties to even, and always with a point; an exponent
 //!   below 10⁻⁴ and from 10⁹ on.
 //!
+//! A capture without spectrogram streams has sections of its methods instead: calls, statuses, messages, bytes and sizes.
+//!
 //! Each call has a line with the SHA-256 of its messages, which changes when any byte does.
 //!
 //! # In a test
@@ -31,6 +33,7 @@ mod number;
 mod options;
 mod page;
 mod sections;
+mod service;
 
 use std::io::{Read, Seek};
 
@@ -47,6 +50,9 @@ pub(crate) const VERSION: u32 = 1;
 /// The golden text of some statistics; ends with a newline.
 #[must_use]
 pub fn render(stats: &Stats, options: &SnapshotOptions) -> String {
+    if stats.is_service() {
+        return render_service(stats, options);
+    }
     let mut page = Page::new(&format!(
         "\
 # Golden text of a capture, version {VERSION}.
@@ -66,6 +72,31 @@ pub fn render(stats: &Stats, options: &SnapshotOptions) -> String {
         sections::timing(&mut page, &stats.timing);
     }
     sections::sensors(&mut page, &stats.sensors, options.sensors);
+    page.finish()
+}
+
+/// The golden text of a capture without spectrogram streams.
+fn render_service(stats: &Stats, options: &SnapshotOptions) -> String {
+    let mut page = Page::new(&format!(
+        "\
+# Golden text of a capture, version {VERSION}.
+# Left out: wall-clock and arrival times, addresses, metadata, notes, the header.
+# Replaced: addresses by [address], ids by [id], long numbers by [number].
+# Counts are exact. Numbers with a point have 6 significant digits.
+"
+    ));
+    service::totals(&mut page, stats);
+    for method in &stats.methods.methods {
+        service::method(&mut page, method);
+    }
+    for called in &stats.calls {
+        call::section(&mut page, called, stats, options.digests);
+    }
+    if options.timing == SnapshotPart::Include {
+        for method in &stats.methods.methods {
+            service::timing(&mut page, method);
+        }
+    }
     page.finish()
 }
 

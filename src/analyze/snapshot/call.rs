@@ -23,7 +23,9 @@ pub(super) fn section(page: &mut Page, call: &CallStats, stats: &Stats, digests:
         Some(RequestStats::Stream { stream_id }) => format!("stream {stream_id}"),
         None => "none that can be read".to_owned(),
     };
-    page.line("request", request);
+    if !stats.is_service() {
+        page.line("request", request);
+    }
     page.line("messages sent", call.sent_messages);
     page.line("messages received", call.messages);
     page.line("message bytes", call.message_bytes);

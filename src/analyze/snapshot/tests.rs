@@ -1,4 +1,9 @@
 use super::*;
+use crate::{
+    analyze::stats::{StatsCollector, StatsOptions},
+    file::Header,
+    model::event::{CallStart, Direction, Ending, Event, EventKind, Message, Observer as _, Status},
+};
 
 fn stats(name: &str) -> Stats {
     let path = format!("{}/captures/{name}.gcap", env!("CARGO_MANIFEST_DIR"));
@@ -81,4 +86,52 @@ fn an_empty_stream_has_a_text_too() {
     assert!(text.contains("frames                  0\n"), "{text}");
     assert!(text.contains("mean                    -\n"), "{text}");
     assert!(!text.contains(" \n"), "a blank ends a line");
+}
+
+#[test]
+fn a_service_has_a_text_of_its_methods_without_a_word_about_spectrograms() {
+    let mut collector = StatsCollector::new(&Header::new(0), StatsOptions::default());
+    let mut put = |call: u32, ms: u64, kind| {
+        collector.observe(&Event {
+            call,
+            seq: 1,
+            offset_ns: ms * 1_000_000,
+            kind,
+        });
+    };
+    for (call, code) in [(1, 0), (2, 13)] {
+        let start = CallStart {
+            method: "/a.B/Get".to_owned(),
+            ..CallStart::default()
+        };
+        put(call, 0, EventKind::CallStart(start));
+        put(call, 1, EventKind::Message(Message::plain(Direction::Sent, &b"abc"[..])));
+        put(call, 2, EventKind::Message(Message::plain(Direction::Received, vec![0; 10 * call as usize])));
+        let status = Status {
+            code,
+            ..Status::default()
+        };
+        put(call, 3, EventKind::End(Ending::Status(status)));
+    }
+    let stats = collector.finish();
+    let text = render(&stats, &SnapshotOptions::default());
+    for line in [
+        "## method /a.B/Get",
+        "status OK               1",
+        "status INTERNAL         1",
+        "bytes sent              6",
+        "sizes received          10..20",
+        "ending                  status INTERNAL",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    for word in ["frame", "row", "sensor", "dB", "canvas", "job"] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+    assert!(!text.contains("arrival"), "{text}");
+    let options = SnapshotOptions {
+        timing: SnapshotPart::Include,
+        ..SnapshotOptions::default()
+    };
+    assert!(render(&stats, &options).contains("to the status p50 ns    3000000\n"));
 }

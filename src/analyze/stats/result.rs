@@ -59,11 +59,11 @@ impl Stats {
         self.methods.methods.iter().filter(is_service)
     }
 
-    /// True when the capture is about a service without spectrogram streams.
+    /// True when nothing in the capture is about spectrogram streams.
     pub(crate) fn is_service(&self) -> bool {
         let has_spectrograms = (self.methods.methods.iter()).any(|stats| Dialect::from_method(&stats.method).is_some());
         let has_frames = self.totals.frames + self.totals.undecodable > 0;
-        self.dialect.is_none() && !has_spectrograms && !has_frames && self.service_methods().next().is_some()
+        self.dialect.is_none() && !has_spectrograms && !has_frames
     }
 }
 

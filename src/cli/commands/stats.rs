@@ -71,10 +71,11 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
 
 /// What a capture without frames lacks; no baseline is made of calls of another service.
 fn lack(stats: &Stats) -> &'static str {
-    match (stats.is_service(), stats.totals.messages) {
-        (true, 0) => "message",
-        (true, _) => "stream",
-        (false, _) => "frame",
+    match (stats.is_service(), stats.totals.calls, stats.totals.messages) {
+        (true, 0, _) => "call",
+        (true, _, 0) => "message",
+        (true, ..) => "stream",
+        (false, ..) => "frame",
     }
 }
 

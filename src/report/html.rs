@@ -8,6 +8,7 @@
 mod charts;
 mod data;
 mod findings;
+mod methods;
 mod sections;
 mod views;
 
@@ -60,6 +61,7 @@ pub fn render(input: &ReportInput) -> String {
                 main {
                     (findings::list(input))
                     (views::pictures(input))
+                    (methods::table(input))
                     (sections::statistics(input))
                     (sections::identity(input))
                     (sections::calls(input))

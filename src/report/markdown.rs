@@ -31,12 +31,11 @@ pub fn render(input: &ReportInput) -> String {
         text.push_str(&format!("**{}**: {}\n\n", worst.rule, inline(&worst.message)));
     }
     text.push_str(&format!(
-        "{}, {}; {}, {}, {}.\n",
+        "{}, {}; {}{}.\n",
         counted(validation.errors as u64, "error"),
         counted(validation.warnings as u64, "warning"),
-        counted(validation.frames, "frame"),
-        counted(validation.rows, "row"),
-        counted(input.pictures.plan.sensors.len() as u64, "sensor"),
+        validation.judged(),
+        if validation.is_service { String::new() } else { format!(", {}", counted(input.pictures.plan.sensors.len() as u64, "sensor")) },
     ));
     if let Some(damage) = &validation.damage {
         text.push_str(&format!(

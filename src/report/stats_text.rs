@@ -7,7 +7,7 @@ use crate::{
     das::dialect::Dialect,
     model::text::{counted, printable},
 };
-pub(super) use methods::ending;
+pub(super) use methods::{ending, endings};
 
 /// Number of sensors listed in the text: the quietest and the loudest; JSON holds all of them.
 const LISTED_SENSORS: usize = 5;

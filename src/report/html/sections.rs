@@ -77,6 +77,11 @@ pub(crate) fn facts(input: &ReportInput) -> Vec<(String, String)> {
 
 pub(super) fn calls(input: &ReportInput) -> Markup {
     let more = input.stats.totals.calls.saturating_sub(CALLS as u64);
+    let mut calls: Vec<_> = input.stats.calls.iter().collect();
+    if input.stats.is_service() {
+        // Of very many calls, those that failed are looked for.
+        calls.sort_by_key(|call| call.ending.as_ref().is_some_and(|ending| ending.code == Some(0)));
+    }
     html! {
         section #calls {
             h2 { "Calls" }
@@ -88,7 +93,7 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                         @for name in ["call", "method", "messages", "lost", "ending", "message digest"] { th { (name) } }
                     } }
                     tbody {
-                        @for call in input.stats.calls.iter().take(CALLS) {
+                        @for call in calls.into_iter().take(CALLS) {
                             tr {
                                 td { (call.call) }
                                 td.mono { (call.method) }
@@ -131,6 +136,9 @@ pub(super) fn configure(input: &ReportInput) -> Markup {
         .into_iter()
         .filter_map(|(title, name)| Some((title, body(&input.header, name)?)))
         .collect();
+    if bodies.is_empty() && input.stats.is_service() {
+        return Markup::default();
+    }
     html! {
         section #configure {
             h2 { "Configure" }

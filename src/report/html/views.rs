@@ -27,7 +27,7 @@ pub(super) fn pictures(input: &ReportInput) -> Markup {
         section #pictures {
             h2 { "Pictures" }
             @if plan.sensors.is_empty() || plan.bins == 0 {
-                p { "The capture holds no spectrum to draw." }
+                @if !input.stats.is_service() { p { "The capture holds no spectrum to draw." } }
             } @else {
                 (controls())
                 (waterfall(input))

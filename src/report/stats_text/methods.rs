@@ -98,7 +98,7 @@ fn one(lines: &mut Vec<String>, method: &MethodStats) {
 }
 
 /// The endings of a method's calls with their numbers.
-fn endings(method: &MethodStats) -> String {
+pub(crate) fn endings(method: &MethodStats) -> String {
     let statuses = method.statuses.iter().map(|(name, count)| format!("{count} {name}"));
     let others = [
         ("cancelled", method.cancelled),

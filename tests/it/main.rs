@@ -35,6 +35,7 @@ mod report;
 mod round_trip;
 mod schema;
 mod serve;
+mod service;
 mod slice;
 mod snapshot;
 mod support;

@@ -2,7 +2,7 @@
 
 use crate::{
     analyze::validate::{ExpectError, Expectations, Expected, Level, Rule, SensorSet},
-    das::focus,
+    das::{expect::ZERO_RULES, focus},
 };
 
 use super::{Failure, stats::read_text};
@@ -37,9 +37,9 @@ pub(crate) fn expectations(args: &ExpectArgs) -> Result<Expectations, Failure> {
         flags.set_level(rule, level, &Rule::NAMES).map_err(usage)?;
     }
     if args.allow_empty {
-        flags
-            .set_level("zero-frames", Level::Off, &Rule::NAMES)
-            .map_err(usage)?;
+        for rule in ZERO_RULES {
+            flags.set_level(rule, Level::Off, &Rule::NAMES).map_err(usage)?;
+        }
     }
     Ok(file.merge(flags))
 }

@@ -59,7 +59,7 @@ pub(crate) struct ExpectArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// Accept a stream without frames
+    /// Accept a capture without frames or messages
     #[arg(long)]
     pub(crate) allow_empty: bool,
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::model::finding::Severity;
 
-/// One invariant of a spectrogram stream.
+/// One invariant of a capture, of its calls or of their streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Name in findings, expectation files and reports, kebab-case.
@@ -42,15 +42,15 @@ impl Rule {
     }
 }
 
-/// How early in the life of a job the breaches of a rule arise: what arises earlier makes the others happen, and stands
+/// How early in the life of a job or a call the breaches of a rule arise: what arises earlier makes the others happen, and stands
 /// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RulePhase {
     /// The capture is damaged and the rest is unknown.
     Damage,
-    /// There was no job, or it could not be reached.
+    /// There was no job or no server, or it could not be reached.
     Beginning,
-    /// The job was not healthy.
+    /// The job or the server was not healthy.
     Health,
     /// The stream was ended.
     Ending,

@@ -1,7 +1,7 @@
 //! Regressions since a baseline, as findings.
 
 use crate::{
-    analyze::stats::baseline::Regression,
+    analyze::stats::baseline::{MethodRegression, Regression},
     model::finding::{Finding, Place, Severity},
 };
 
@@ -12,6 +12,31 @@ pub(crate) const RULE: &str = "regression";
 #[must_use]
 pub(crate) fn findings(regressions: &[Regression]) -> Vec<Finding> {
     regressions.iter().map(finding).collect()
+}
+
+/// Makes one finding for each latency of a method that got worse by more than the tolerance.
+#[must_use]
+pub(crate) fn method_findings(regressions: &[MethodRegression]) -> Vec<Finding> {
+    regressions.iter().map(method_finding).collect()
+}
+
+fn method_finding(regression: &MethodRegression) -> Finding {
+    let MethodRegression {
+        method,
+        metric,
+        baseline_ns,
+        measured_ns,
+        noise_ns,
+        worse_by_fraction,
+    } = regression;
+    let Some(measured_ns) = measured_ns else {
+        let message = format!("{method} is not called, and the baseline has calls of it");
+        return made(message, "no call".to_owned(), "calls".to_owned());
+    };
+    let [seen, expected, noise] = [*measured_ns, *baseline_ns, *noise_ns].map(|ns| amount(ns, "ns"));
+    let worse = worse_text(*worse_by_fraction);
+    let message = format!("{method}: {metric} is {seen}, the baseline {expected}: {worse} (its usual variation is {noise})");
+    made(message, seen, expected)
 }
 
 fn finding(regression: &Regression) -> Finding {
@@ -25,12 +50,20 @@ fn finding(regression: &Regression) -> Finding {
     } = regression;
     let seen = measured.map_or_else(|| "nothing".to_owned(), |value| amount(value, unit));
     let (expected, noise) = (amount(*baseline, unit), amount(*noise, unit));
-    let worse = if worse_by_fraction.is_finite() {
+    let worse = worse_text(*worse_by_fraction);
+    let message = format!("{metric} is {seen}, the baseline {expected}: {worse} (its usual variation is {noise})");
+    made(message, seen, expected)
+}
+
+fn worse_text(worse_by_fraction: f64) -> String {
+    if worse_by_fraction.is_finite() {
         format!("worse by {:.1} %", worse_by_fraction * 100.0)
     } else {
         "worse beyond measure".to_owned()
-    };
-    let message = format!("{metric} is {seen}, the baseline {expected}: {worse} (its usual variation is {noise})");
+    }
+}
+
+fn made(message: String, seen: String, expected: String) -> Finding {
     Finding {
         rule: RULE,
         severity: Severity::Error,
@@ -41,7 +74,7 @@ fn finding(regression: &Regression) -> Finding {
         seen: Some(seen),
         expected: Some(expected),
         hint: "compare the statistics of the two runs; a larger tolerance allows more, and a baseline that is made of \
-               several captures knows how much the job varies"
+               several captures knows how much they vary"
             .to_owned(),
     }
 }

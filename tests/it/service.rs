@@ -164,3 +164,26 @@ fn what_a_service_reads_speaks_of_no_spectrogram() {
         }
     }
 }
+
+#[test]
+fn a_baseline_of_a_service_fails_calls_that_got_slower_and_methods_that_are_gone() {
+    let dir = Dir::new();
+    let (path, baseline) = (capture(&dir, "a.gcap", 90, None), dir.file("baseline.json"));
+    run(&["stats", "--save-baseline", &baseline, &path]).expect(0);
+    run(&["validate", "--baseline", &baseline, &path]).expect(0);
+    let text = std::fs::read_to_string(&baseline).unwrap();
+    let mut faster: Value = serde_json::from_str(&text).unwrap();
+    let duration = &mut faster["methods"][METHODS[0]]["duration_ns"];
+    assert_eq!((&duration["count"], &duration["p50"]), (&30.into(), &2_500_000.0.into()));
+    duration["p50"] = 1_000_000.0.into();
+    faster["methods"]["/shop.Cart/Get"] = serde_json::json!({});
+    let faster = dir.write("faster.json", faster.to_string());
+    let report = run(&["validate", "--format", "json", "--baseline", &faster, &path]).expect(1).json();
+    let said: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| f["message"].as_str().unwrap()).collect();
+    assert_eq!(rules(&report)[..2], ["regression", "regression"]);
+    assert!(said[0].starts_with("/shop.Cart/Get is not called"), "{said:?}");
+    assert!(said[1].contains("/shop.Orders/Get: duration_ns p50 is 2.50 ms") && said[1].contains("worse by 150.0 %"), "{said:?}");
+    run(&["validate", "--baseline", &faster, "--tolerance", "200", &path]).expect(1);
+    let wrong = dir.write("wrong.json", text.replace("\"p50\"", "\"p51\""));
+    run(&["validate", "--baseline", &wrong, &path]).expect(4).says(&["wrong.json", "`methods`"]);
+}

@@ -1,8 +1,10 @@
 //! Baselines: the measurements of an earlier stream, and the comparison of a new stream with them.
 
 mod file;
+mod methods;
 mod metrics;
 mod noise;
+mod sample;
 mod values;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,10 @@ use serde::Serialize;
 
 use super::{Stats, number};
 pub use file::BaselineError;
+use methods::MethodBaseline;
+pub(crate) use methods::MethodRegression;
 use metrics::{Better, METRICS, Metric};
+use sample::{deviation, median};
 pub use values::Baseline;
 pub(crate) use values::VERSION;
 
@@ -67,6 +72,9 @@ impl Baseline {
             inter_arrival_max_ns: waits.map(|waits| ns(waits.max_ns)),
             captures: 1,
             spread: BTreeMap::new(),
+            methods: (stats.service_methods())
+                .map(|method| (method.method.clone(), MethodBaseline::of(method)))
+                .collect(),
         }
     }
 
@@ -111,6 +119,7 @@ impl Baseline {
             inter_arrival_max_ns: values(|of| of.inter_arrival_max_ns).into_iter().reduce(f64::max),
             captures: u32::try_from(all.len()).unwrap_or(u32::MAX),
             spread: spread.collect(),
+            methods: methods::of_several(&all.iter().map(|of| &of.methods).collect::<Vec<_>>()),
         })
     }
 
@@ -149,6 +158,21 @@ pub fn compare(baseline: &Baseline, stats: &Stats, tolerance: f64) -> Vec<Regres
     found
 }
 
+/// The latencies of methods that got worse, in the order of the methods: by more than `tolerance`, and by more than they
+/// vary. A method that is not called any more is one of them. Where one of the two was timed by its delivery and the
+/// other was not, nothing is compared.
+#[must_use]
+pub(crate) fn compare_methods(baseline: &Baseline, stats: &Stats, tolerance: f64) -> Vec<MethodRegression> {
+    if baseline.timing != stats.timing.source {
+        return Vec::new();
+    }
+    let regressions = baseline.methods.iter().flat_map(|(method, before)| {
+        let now = stats.methods.methods.iter().find(|stats| stats.method == *method);
+        before.regressions(method, now, tolerance)
+    });
+    regressions.collect()
+}
+
 fn judge(metric: &Metric, baseline: &Baseline, now: &Baseline, tolerance: f64) -> Option<Regression> {
     let before = (metric.value)(baseline)?;
     let measured = (metric.value)(now);
@@ -175,24 +199,6 @@ fn worse(better: Better, before: f64, measured: Option<f64>) -> f64 {
         (Better::Lower, None) => f64::INFINITY,
         (Better::Lower, Some(now)) => (now - before) / before,
     }
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let above = *values.get(values.len() / 2)?;
-    let below = *values.get((values.len() - 1) / 2)?;
-    Some(f64::midpoint(below, above))
-}
-
-/// The standard deviation of a sample; `None` with fewer than two values.
-fn deviation(values: &[f64]) -> Option<f64> {
-    let count = values.len() as f64;
-    if count < 2.0 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((squares / (count - 1.0)).sqrt())
 }
 
 #[cfg(test)]

@@ -84,13 +84,6 @@ pub(crate) struct MethodStats {
     pub(crate) mean_open: Option<f64>,
 }
 
-impl MethodStats {
-    /// Calls that the server ended with OK.
-    pub(crate) const fn ok(&self) -> u64 {
-        self.statuses.0[0]
-    }
-}
-
 /// Number of calls by status code; a code that gRPC does not define counts for the last entry. In JSON an object from
 /// names to numbers, without the statuses that did not occur.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -83,6 +83,7 @@ impl Totals {
             frames: self.frames,
             rows: self.rows,
             streams: self.streams.len() as u32,
+            methods: Vec::new(),
         }
     }
 }

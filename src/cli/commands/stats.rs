@@ -44,13 +44,10 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
         let counted = input::read_through(path, |reader| {
             let stats = count(args, path, reader)?;
             all.push(Baseline::of(&stats));
-            let has_frames = stats.totals.frames > 0;
-            if !has_frames {
-                empty.get_or_insert((path, lack(&stats)));
-            }
-            if has_frames || (stats.is_service() && stats.totals.messages > 0) {
+            if stats.totals.frames > 0 || (stats.is_service() && stats.totals.messages > 0) {
                 return Ok(Outcome::Ok);
             }
+            empty.get_or_insert((path, lack(&stats)));
             output::say(format!("{} holds no {}", path.display(), lack(&stats)));
             Ok(Outcome::Findings)
         })?;
@@ -63,19 +60,18 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
                 "no baseline was written: {} holds no {lack} to compare with",
                 empty.display()
             ));
-            Ok(outcome.worst(Outcome::Findings))
+            Ok(outcome)
         }
         (Some(path), None) => save(args, path, &all).map(|()| outcome),
     }
 }
 
-/// What a capture without frames lacks; no baseline is made of calls of another service.
+/// What an empty capture lacks.
 fn lack(stats: &Stats) -> &'static str {
-    match (stats.is_service(), stats.totals.calls, stats.totals.messages) {
-        (true, 0, _) => "call",
-        (true, _, 0) => "message",
-        (true, ..) => "stream",
-        (false, ..) => "frame",
+    match (stats.is_service(), stats.totals.calls) {
+        (true, 0) => "call",
+        (true, _) => "message",
+        (false, _) => "frame",
     }
 }
 
@@ -90,7 +86,7 @@ fn save(args: &StatsArgs, path: &Path, all: &[Baseline]) -> Result<(), Failure> 
     output::write_shared(path, Existing::forced(args.force), format!("{text}\n").as_bytes())?;
     if baseline.captures < KNOWN_FROM {
         output::say(format!(
-            "{}: made of {}; a baseline of {KNOWN_FROM} or more captures of the job also has its variation",
+            "{}: made of {}; a baseline of {KNOWN_FROM} or more captures also has their variation",
             path.display(),
             output::counted(baseline.captures.into(), "capture")
         ));

@@ -6,7 +6,7 @@ use crate::{
     analyze::{
         stats::{
             Digests, StatsCollector, StatsOptions,
-            baseline::{Baseline, compare},
+            baseline::{Baseline, compare, compare_methods},
         },
         validate::{Expectations, RULES, ReadTo, Validator},
     },
@@ -105,6 +105,10 @@ fn validate(
             regressions.retain(|found| !matches!(found.metric, "frames" | "rows"));
         }
         validation.findings.extend(regression::findings(&regressions));
+        let mut methods = compare_methods(baseline, &stats, tolerance);
+        // Calls of further methods may be on their way.
+        methods.retain(|found| read_to != ReadTo::Growing || found.measured_ns.is_some());
+        validation.findings.extend(regression::method_findings(&methods));
     }
     for expected in &validation.expected {
         tracing::info!("the {} expects {} {}", expected.source, expected.key, expected.value);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
+    methods::MethodBaseline,
     metrics::METRICS,
     values::{Baseline, VERSION},
 };
@@ -52,7 +53,7 @@ pub enum BaselineError {
 }
 
 /// Keys that files of earlier builds do not have.
-const LATER: [&str; 3] = ["inter_arrival_max_ns", "captures", "spread"];
+const LATER: [&str; 4] = ["inter_arrival_max_ns", "captures", "spread", "methods"];
 
 pub(super) fn parse(text: &str) -> Result<Baseline, BaselineError> {
     let syntax = |problem: String| BaselineError::Syntax { problem };
@@ -98,6 +99,7 @@ pub(super) fn parse(text: &str) -> Result<Baseline, BaselineError> {
         },
         captures: captures(&file)?,
         spread: spread(&file)?,
+        methods: methods(&file)?,
     })
 }
 
@@ -135,6 +137,24 @@ fn spread(file: &Map<String, Value>) -> Result<BTreeMap<&'static str, f64>, Base
         }
     };
     object.iter().map(entry).collect()
+}
+
+fn methods(file: &Map<String, Value>) -> Result<BTreeMap<String, MethodBaseline>, BaselineError> {
+    let key = "methods";
+    let Some(value) = file.get(key) else {
+        return Ok(BTreeMap::new());
+    };
+    let wrong = |found: String| BaselineError::Value {
+        key,
+        expected: "an object of methods, each with its latencies",
+        found,
+    };
+    let methods: BTreeMap<String, MethodBaseline> =
+        serde_json::from_value(value.clone()).map_err(|error| wrong(error.to_string()))?;
+    match methods.iter().find(|(_, method)| !method.is_valid()) {
+        Some((name, _)) => Err(wrong(format!("a negative number at {name}"))),
+        None => Ok(methods),
+    }
 }
 
 fn timing(file: &Map<String, Value>) -> Result<TimingSource, BaselineError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::methods::MethodBaseline;
 use crate::analyze::stats::TimingSource;
 
 /// Version of the baseline file.
@@ -43,6 +44,9 @@ pub struct Baseline {
     /// Standard deviation between the captures, by metric, where there are several.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub spread: BTreeMap<&'static str, f64>,
+    /// The latencies of methods without spectrograms, by method.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) methods: BTreeMap<String, MethodBaseline>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

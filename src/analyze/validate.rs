@@ -306,7 +306,11 @@ impl Validator {
             };
             endings::damaged(&mut log, last, what);
         }
-        let audience = if is_of_job { Audience::Job } else { Audience::Service(service.totals.answered) };
+        let audience = if is_of_job {
+            Audience::Job
+        } else {
+            Audience::Service(service.totals.answered)
+        };
         let cause = causes(&mut log, &witness, &totals, audience);
         if !is_of_job && service.totals.answered == 0 && service.totals.failed == 0 {
             service_rules::zero_messages(&mut log, &no_answer(&service.totals), cause == Cause::Told);

@@ -11,8 +11,8 @@ mod values;
 
 use std::{fmt, str::FromStr};
 
-use crate::{das::spectrogram::Frame, grpc::is_support_method};
 pub(crate) use crate::grpc::protobuf::{DecodeError, DecodeErrorKind};
+use crate::{das::spectrogram::Frame, grpc::is_support_method};
 pub use pandadatastream::{Axis, Element, Layout};
 pub(crate) use places::value_places;
 

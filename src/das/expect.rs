@@ -15,9 +15,9 @@ use crate::{das::focus::Span, model::finding::Severity};
 
 pub(crate) use crate::das::focus::SensorSet;
 
+pub use error::ExpectError;
 pub(crate) use init::{Observed, ObservedMethod};
 use methods::MethodExpectation;
-pub use error::ExpectError;
 pub(crate) use parse::ZERO_RULES;
 
 /// First frame within this many seconds (the specification's own figure).

@@ -35,7 +35,11 @@ pub fn render(input: &ReportInput) -> String {
         counted(validation.errors as u64, "error"),
         counted(validation.warnings as u64, "warning"),
         validation.judged(),
-        if validation.is_service { String::new() } else { format!(", {}", counted(input.pictures.plan.sensors.len() as u64, "sensor")) },
+        if validation.is_service {
+            String::new()
+        } else {
+            format!(", {}", counted(input.pictures.plan.sensors.len() as u64, "sensor"))
+        },
     ));
     if let Some(damage) = &validation.damage {
         text.push_str(&format!(

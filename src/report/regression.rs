@@ -35,7 +35,8 @@ fn method_finding(regression: &MethodRegression) -> Finding {
     };
     let [seen, expected, noise] = [*measured_ns, *baseline_ns, *noise_ns].map(|ns| amount(ns, "ns"));
     let worse = worse_text(*worse_by_fraction);
-    let message = format!("{method}: {metric} is {seen}, the baseline {expected}: {worse} (its usual variation is {noise})");
+    let message =
+        format!("{method}: {metric} is {seen}, the baseline {expected}: {worse} (its usual variation is {noise})");
     made(message, seen, expected)
 }
 

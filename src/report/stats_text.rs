@@ -280,7 +280,10 @@ fn sensors(lines: &mut Vec<String>, sensors: &[SensorStats]) {
 }
 
 fn call_line(call: &CallStats) -> String {
-    let ending = call.ending.as_ref().map_or_else(|| "no ending".to_owned(), methods::ending);
+    let ending = call
+        .ending
+        .as_ref()
+        .map_or_else(|| "no ending".to_owned(), methods::ending);
     format!(
         "call {:<5} {}  {}, {}  {ending}",
         call.call,

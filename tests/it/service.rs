@@ -28,7 +28,9 @@ fn capture(dir: &Dir, name: &str, calls: u32, fails: Option<(u32, u32)>) -> Stri
         writer.write(&event).unwrap();
     };
     for call in 1..=calls {
-        let code = fails.filter(|(failing, _)| *failing == call).map_or(0, |(_, code)| code);
+        let code = fails
+            .filter(|(failing, _)| *failing == call)
+            .map_or(0, |(_, code)| code);
         let mut metadata = Metadata::default();
         if fails.is_some_and(|(failing, _)| failing + 3 == call) {
             metadata.push("grpc-previous-rpc-attempts", "1");
@@ -40,12 +42,21 @@ fn capture(dir: &Dir, name: &str, calls: u32, fails: Option<(u32, u32)>) -> Stri
             ..CallStart::default()
         };
         put(call, 1, 0, EventKind::CallStart(start));
-        put(call, 2, 0, EventKind::Message(Message::plain(Direction::Sent, &b"\x0a\x01q"[..])));
+        put(
+            call,
+            2,
+            0,
+            EventKind::Message(Message::plain(Direction::Sent, &b"\x0a\x01q"[..])),
+        );
         let answer = Message::plain(Direction::Received, &b"\x0a\x05hello"[..]);
         put(call, 3, 2000, EventKind::Message(answer));
         let status = Status {
             code,
-            message: if code == 0 { String::new() } else { "out of memory".to_owned() },
+            message: if code == 0 {
+                String::new()
+            } else {
+                "out of memory".to_owned()
+            },
             ..Status::default()
         };
         put(call, 4, 2500, EventKind::End(Ending::Status(status)));
@@ -56,20 +67,38 @@ fn capture(dir: &Dir, name: &str, calls: u32, fails: Option<(u32, u32)>) -> Stri
 
 fn rules(report: &Value) -> Vec<&str> {
     let findings = report["findings"].as_array().unwrap();
-    findings.iter().map(|finding| finding["rule"].as_str().unwrap()).collect()
+    findings
+        .iter()
+        .map(|finding| finding["rule"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
 fn one_internal_among_a_thousand_calls_fails_and_the_first_line_names_it() {
     let dir = Dir::new();
     let good = capture(&dir, "good.gcap", 1000, None);
-    let report = run(&["validate", "--strict", "--format", "json", &good]).expect(0).json();
-    assert_eq!((rules(&report), &report["verdict"]), (vec!["not-decoded"], &"pass".into()));
-    assert_eq!((&report["other_calls"], &report["other_messages"]), (&1000.into(), &1000.into()));
+    let report = run(&["validate", "--strict", "--format", "json", &good])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (rules(&report), &report["verdict"]),
+        (vec!["not-decoded"], &"pass".into())
+    );
+    assert_eq!(
+        (&report["other_calls"], &report["other_messages"]),
+        (&1000.into(), &1000.into())
+    );
     let bad = capture(&dir, "bad.gcap", 1000, Some((700, 13)));
     let text = run(&["validate", &bad]).expect(1);
     let first = text.text().lines().next().unwrap();
-    for part in ["FAIL", "error-status", METHODS[1], "INTERNAL: out of memory", "call 700", "1,000 calls"] {
+    for part in [
+        "FAIL",
+        "error-status",
+        METHODS[1],
+        "INTERNAL: out of memory",
+        "call 700",
+        "1,000 calls",
+    ] {
         assert!(first.contains(part), "{part} is not in {first}");
     }
 }
@@ -80,15 +109,23 @@ fn what_is_expected_of_a_method_comes_from_a_file() {
     let path = capture(&dir, "a.gcap", 30, Some((7, 5)));
     let judge = |text: &str, code| {
         let file = dir.write("expect.toml", text);
-        run(&["validate", "--format", "json", "--expect", &file, &path]).expect(code).json()
+        run(&["validate", "--format", "json", "--expect", &file, &path])
+            .expect(code)
+            .json()
     };
     let allowed = "[method.'/shop.Orders/*']\nstatuses = ['OK', 'NOT_FOUND']\nminimum_calls = 20\n\
                    latency_s = { p99 = 0.1 }\n";
     assert_eq!(rules(&judge(allowed, 0)), ["not-decoded"]);
     let slow = judge(&format!("{allowed}first_message_s = {{ p50 = 0.001 }}\n"), 1);
     assert_eq!(rules(&slow)[0], "latency");
-    assert!(slow["findings"][0]["message"].as_str().unwrap().contains("0.002 s"), "{slow}");
-    let few = judge("[method.'/shop.Orders/*']\nstatuses = ['OK', 'NOT_FOUND']\nminimum_calls = 21\n", 1);
+    assert!(
+        slow["findings"][0]["message"].as_str().unwrap().contains("0.002 s"),
+        "{slow}"
+    );
+    let few = judge(
+        "[method.'/shop.Orders/*']\nstatuses = ['OK', 'NOT_FOUND']\nminimum_calls = 21\n",
+        1,
+    );
     assert_eq!(rules(&few)[0], "too-few-calls");
     let none = judge("[method.'*']\nstatuses = ['OK']\n", 1);
     assert_eq!(rules(&none)[0], "error-status");
@@ -116,7 +153,9 @@ fn init_makes_expectations_of_a_service_which_another_run_must_meet() {
     let file = dir.write("made.toml", made.text());
     run(&["validate", "--expect", &file, &good]).expect(0);
     let other = capture(&dir, "other.gcap", 2, None);
-    let report = run(&["validate", "--format", "json", "--expect", &file, &other]).expect(1).json();
+    let report = run(&["validate", "--format", "json", "--expect", &file, &other])
+        .expect(1)
+        .json();
     assert_eq!(rules(&report)[0], "too-few-calls");
 }
 
@@ -126,16 +165,33 @@ fn statistics_of_a_service_are_those_of_its_methods() {
     let path = capture(&dir, "a.gcap", 30, Some((7, 14)));
     let stats = run(&["stats", "--format", "json", &path]).expect(0).json();
     let methods = stats["methods"].as_array().unwrap();
-    let names: Vec<_> = methods.iter().map(|method| method["method"].as_str().unwrap()).collect();
+    let names: Vec<_> = methods
+        .iter()
+        .map(|method| method["method"].as_str().unwrap())
+        .collect();
     assert_eq!(names, METHODS);
     let put = &methods[1];
     assert_eq!(put["calls"], 10);
     assert_eq!(put["statuses"], serde_json::json!({ "OK": 9, "UNAVAILABLE": 1 }));
-    assert_eq!((&put["duration_ns"]["max"], &put["duration_ns"]["count"]), (&2_500_000.into(), &10.into()));
+    assert_eq!(
+        (&put["duration_ns"]["max"], &put["duration_ns"]["count"]),
+        (&2_500_000.into(), &10.into())
+    );
     assert_eq!(put["first_message_ns"]["p99"], 2_000_000);
-    assert_eq!((&put["sent_bytes"], &put["message_size_bytes"]["max"]), (&30.into(), &7.into()));
-    assert_eq!((&put["most_open"], &put["retries"], &stats["retries"]), (&1.into(), &1.into(), &1.into()));
-    let retry = stats["calls"].as_array().unwrap().iter().find(|call| call["call"] == 10).unwrap();
+    assert_eq!(
+        (&put["sent_bytes"], &put["message_size_bytes"]["max"]),
+        (&30.into(), &7.into())
+    );
+    assert_eq!(
+        (&put["most_open"], &put["retries"], &stats["retries"]),
+        (&1.into(), &1.into(), &1.into())
+    );
+    let retry = stats["calls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|call| call["call"] == 10)
+        .unwrap();
     assert_eq!(retry["retry_of"], 7);
     let text = run(&["stats", &path]).expect(0);
     for part in [METHODS[1], "9 OK, 1 UNAVAILABLE", "call 7", "1 retry of earlier calls"] {
@@ -174,16 +230,31 @@ fn a_baseline_of_a_service_fails_calls_that_got_slower_and_methods_that_are_gone
     let text = std::fs::read_to_string(&baseline).unwrap();
     let mut faster: Value = serde_json::from_str(&text).unwrap();
     let duration = &mut faster["methods"][METHODS[0]]["duration_ns"];
-    assert_eq!((&duration["count"], &duration["p50"]), (&30.into(), &2_500_000.0.into()));
+    assert_eq!(
+        (&duration["count"], &duration["p50"]),
+        (&30.into(), &2_500_000.0.into())
+    );
     duration["p50"] = 1_000_000.0.into();
     faster["methods"]["/shop.Cart/Get"] = serde_json::json!({});
     let faster = dir.write("faster.json", faster.to_string());
-    let report = run(&["validate", "--format", "json", "--baseline", &faster, &path]).expect(1).json();
-    let said: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| f["message"].as_str().unwrap()).collect();
+    let report = run(&["validate", "--format", "json", "--baseline", &faster, &path])
+        .expect(1)
+        .json();
+    let said: Vec<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["message"].as_str().unwrap())
+        .collect();
     assert_eq!(rules(&report)[..2], ["regression", "regression"]);
     assert!(said[0].starts_with("/shop.Cart/Get is not called"), "{said:?}");
-    assert!(said[1].contains("/shop.Orders/Get: duration_ns p50 is 2.50 ms") && said[1].contains("worse by 150.0 %"), "{said:?}");
+    assert!(
+        said[1].contains("/shop.Orders/Get: duration_ns p50 is 2.50 ms") && said[1].contains("worse by 150.0 %"),
+        "{said:?}"
+    );
     run(&["validate", "--baseline", &faster, "--tolerance", "200", &path]).expect(1);
     let wrong = dir.write("wrong.json", text.replace("\"p50\"", "\"p51\""));
-    run(&["validate", "--baseline", &wrong, &path]).expect(4).says(&["wrong.json", "`methods`"]);
+    run(&["validate", "--baseline", &wrong, &path])
+        .expect(4)
+        .says(&["wrong.json", "`methods`"]);
 }

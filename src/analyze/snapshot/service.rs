@@ -57,7 +57,12 @@ pub(super) fn timing(page: &mut Page, method: &MethodStats) {
         ("between messages", method.message_gap_ns),
     ] {
         let Some(times) = times else { continue };
-        for (quantile, ns) in [("p50", times.p50), ("p95", times.p95), ("p99", times.p99), ("max", times.max)] {
+        for (quantile, ns) in [
+            ("p50", times.p50),
+            ("p95", times.p95),
+            ("p99", times.p99),
+            ("max", times.max),
+        ] {
             page.line(&format!("{name} {quantile} ns"), ns);
         }
         page.line(&format!("{name} mean ns"), float(times.mean));

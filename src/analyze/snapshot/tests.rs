@@ -105,8 +105,16 @@ fn a_service_has_a_text_of_its_methods_without_a_word_about_spectrograms() {
             ..CallStart::default()
         };
         put(call, 0, EventKind::CallStart(start));
-        put(call, 1, EventKind::Message(Message::plain(Direction::Sent, &b"abc"[..])));
-        put(call, 2, EventKind::Message(Message::plain(Direction::Received, vec![0; 10 * call as usize])));
+        put(
+            call,
+            1,
+            EventKind::Message(Message::plain(Direction::Sent, &b"abc"[..])),
+        );
+        put(
+            call,
+            2,
+            EventKind::Message(Message::plain(Direction::Received, vec![0; 10 * call as usize])),
+        );
         let status = Status {
             code,
             ..Status::default()

@@ -123,6 +123,10 @@ mod tests {
     fn failed_attempts_take_a_bounded_memory() {
         let mut attempts = Attempts::default();
         (0..2 * MAX_FAILED as u32).for_each(|call| ended(&mut attempts, call, 0, 14));
-        assert_eq!(attempts.before(&start("1")), Some(MAX_FAILED as u32), "the oldest are forgotten");
+        assert_eq!(
+            attempts.before(&start("1")),
+            Some(MAX_FAILED as u32),
+            "the oldest are forgotten"
+        );
     }
 }

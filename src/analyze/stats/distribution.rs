@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(distribution.quantiles(), None);
         (1..=1000).for_each(|value| distribution.add(value * 1_000_000));
         let quantiles = distribution.quantiles().unwrap();
-        assert_eq!((quantiles.count, quantiles.min, quantiles.max), (1000, 1_000_000, 1_000_000_000));
+        assert_eq!(
+            (quantiles.count, quantiles.min, quantiles.max),
+            (1000, 1_000_000, 1_000_000_000)
+        );
         for (found, exact) in [
             (quantiles.p50, 500_000_000_u64),
             (quantiles.p95, 950_000_000),

@@ -202,7 +202,11 @@ impl Methods {
 
     /// The statistics of all events so far.
     pub(crate) fn finish(&self) -> MethodTable {
-        let mut methods: BTreeMap<_, _> = self.methods.iter().map(|(name, method)| (name, method.finish())).collect();
+        let mut methods: BTreeMap<_, _> = self
+            .methods
+            .iter()
+            .map(|(name, method)| (name, method.finish()))
+            .collect();
         for call in self.open.values() {
             if let Some(stats) = methods.get_mut(&call.method) {
                 stats.unended += 1;
@@ -225,7 +229,10 @@ impl Methods {
     fn start(&mut self, call: u32, at_ns: u64, start: &CallStart) {
         let is_retry = previous_attempts(start) > 0;
         self.retries += u64::from(is_retry);
-        let known = self.methods.get_key_value(start.method.as_str()).map(|(name, _)| Arc::clone(name));
+        let known = self
+            .methods
+            .get_key_value(start.method.as_str())
+            .map(|(name, _)| Arc::clone(name));
         if self.open.len() >= MAX_OPEN || (known.is_none() && self.methods.len() >= MAX_METHODS) {
             self.calls_not_listed += 1;
             return;
@@ -285,7 +292,9 @@ impl Methods {
     fn end(&mut self, call: u32, at_ns: u64, ending: &Ending) {
         let is_delivery = self.source == TimingSource::Delivery;
         let Some(call) = self.open.remove(&call) else { return };
-        let Some(method) = self.methods.get_mut(&call.method) else { return };
+        let Some(method) = self.methods.get_mut(&call.method) else {
+            return;
+        };
         method.see(at_ns);
         method.open = method.open.saturating_sub(1);
         let lasted_ns = call.start_ns.map(|start_ns| at_ns.saturating_sub(start_ns));

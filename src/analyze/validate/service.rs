@@ -99,7 +99,8 @@ impl ServiceCalls {
         } else {
             self.totals.calls += 1;
         }
-        self.open.insert(event.call, OpenCall::new(method, event.offset_ns, start));
+        self.open
+            .insert(event.call, OpenCall::new(method, event.offset_ns, start));
     }
 
     /// Judges an event of an open call that is not its start.
@@ -139,7 +140,9 @@ impl ServiceCalls {
     }
 
     fn end(&mut self, context: &mut Context<'_>, event: &Event, ending: &Ending) {
-        let Some(call) = self.open.remove(&event.call) else { return };
+        let Some(call) = self.open.remove(&event.call) else {
+            return;
+        };
         let method = &call.method;
         if method.is_support {
             // What it tells of the server is judged by the witness.
@@ -224,8 +227,14 @@ fn subject(method: &JudgedMethod) -> Subject<'_> {
 
 /// Judges the wait before a received message.
 fn arrive(context: &mut Context<'_>, call: &mut OpenCall, place: Place, at_ns: u64) {
-    let limit_ns = context.expect.largest_gap_s.as_ref().map(|limit| (limit.value * 1e9) as u64);
-    let Some(wait) = call.arrived(at_ns, limit_ns) else { return };
+    let limit_ns = context
+        .expect
+        .largest_gap_s
+        .as_ref()
+        .map(|limit| (limit.value * 1e9) as u64);
+    let Some(wait) = call.arrived(at_ns, limit_ns) else {
+        return;
+    };
     if context.offsets == Offsets::Delivery && wait.silence_ns > wait.limit_ns {
         delivery::silent_stream(context.log, place, &call.method.name, (wait.silence_ns, wait.limit_ns));
     }

@@ -242,7 +242,10 @@ pub(super) fn causes(log: &mut FindingLog, witness: &Witness, totals: &Totals, a
 pub(super) fn no_answer(totals: &ServiceTotals) -> String {
     match (totals.calls, totals.support_calls) {
         (0, 0) => "there is no call".to_owned(),
-        (0, support) => format!("there is no call but {} of health and reflection", counted(support, "call")),
+        (0, support) => format!(
+            "there is no call but {} of health and reflection",
+            counted(support, "call")
+        ),
         (1, _) => "the only call received no message".to_owned(),
         (calls, _) => format!("none of the {} calls received a message", grouped(calls)),
     }

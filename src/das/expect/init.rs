@@ -145,7 +145,10 @@ fn method_table(observed: &ObservedMethod) -> String {
         "# The capture had these.\n# minimum_calls = {}\n# minimum_messages = {}",
         observed.calls, observed.messages
     );
-    let limits = [("latency_s", observed.latency_s), ("first_message_s", observed.first_message_s)];
+    let limits = [
+        ("latency_s", observed.latency_s),
+        ("first_message_s", observed.first_message_s),
+    ];
     for (key, seconds) in limits {
         if let Some(seconds) = seconds.filter(|_| observed.calls >= MIN_FRAMES_FOR_RATE) {
             let limit = (seconds * LATENCY_MARGIN).max(LEAST_LATENCY_S);

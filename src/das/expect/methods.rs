@@ -143,7 +143,11 @@ impl MethodExpectation {
         });
         let calls = (self.minimum_calls != MINIMUM_CALLS).then(|| self.minimum_calls.to_string());
         let messages = self.minimum_messages.map(|minimum| minimum.to_string());
-        let values = [("statuses", statuses), ("minimum_calls", calls), ("minimum_messages", messages)];
+        let values = [
+            ("statuses", statuses),
+            ("minimum_calls", calls),
+            ("minimum_messages", messages),
+        ];
         let limits = self.limits().map(|(key, limits)| (key, limits.to_toml()));
         let all = values.into_iter().chain(limits);
         all.filter_map(|(key, value)| Some((key, value?))).collect()
@@ -153,7 +157,11 @@ impl MethodExpectation {
     pub(super) fn text(&self) -> String {
         let entries = self.entries();
         let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let what = if entries.is_empty() { "called".to_owned() } else { entries.join(", ") };
+        let what = if entries.is_empty() {
+            "called".to_owned()
+        } else {
+            entries.join(", ")
+        };
         format!("{}: {what}", self.pattern.text())
     }
 }
@@ -162,7 +170,10 @@ impl MethodExpectation {
 pub(super) fn parse(key: &str, value: &Value) -> Result<Vec<MethodExpectation>, ExpectError> {
     let table: Option<&Table> = value.as_table();
     let table = table.ok_or_else(|| wrong(key, "a table, such as [method.\"/a.B/*\"]", value))?;
-    table.iter().map(|(pattern, value)| MethodExpectation::parse(pattern, value)).collect()
+    table
+        .iter()
+        .map(|(pattern, value)| MethodExpectation::parse(pattern, value))
+        .collect()
 }
 
 /// Writes the tables of the methods.
@@ -191,13 +202,19 @@ pub(super) fn merge(mut methods: Vec<MethodExpectation>, over: Vec<MethodExpecta
 pub(crate) fn allowed<'a>(methods: &'a [MethodExpectation], method: &str) -> Option<&'a [u32]> {
     let fitting = methods.iter().filter(|expected| expected.pattern.matches(method));
     let given = fitting.filter_map(|expected| Some((expected.pattern.precision(), expected.statuses.as_deref()?)));
-    given.max_by_key(|(precision, _)| *precision).map(|(_, statuses)| statuses)
+    given
+        .max_by_key(|(precision, _)| *precision)
+        .map(|(_, statuses)| statuses)
 }
 
 /// A status code as a TOML value.
 fn shown(code: u32) -> String {
     let name = status::name(code);
-    if status::code(&name).is_some() { format!("\"{name}\"") } else { code.to_string() }
+    if status::code(&name).is_some() {
+        format!("\"{name}\"")
+    } else {
+        code.to_string()
+    }
 }
 
 fn statuses(key: &str, value: &Value) -> Result<Vec<u32>, ExpectError> {
@@ -209,7 +226,9 @@ fn statuses(key: &str, value: &Value) -> Result<Vec<u32>, ExpectError> {
     };
     let list = value.as_array().filter(|list| !list.is_empty());
     let list = list.ok_or_else(|| wrong(key, EXPECTED, value))?;
-    let codes = list.iter().map(|value| code(value).ok_or_else(|| wrong(key, EXPECTED, value)));
+    let codes = list
+        .iter()
+        .map(|value| code(value).ok_or_else(|| wrong(key, EXPECTED, value)));
     codes.collect()
 }
 

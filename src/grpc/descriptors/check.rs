@@ -118,7 +118,10 @@ fn walk(
             }
             (Kind::Message(inner), Value::Bytes(_) | Value::Group(_)) => {
                 if depth >= MAX_DEPTH {
-                    return Err(misfit(field.value_at(), format!("messages are nested more than {MAX_DEPTH} deep")));
+                    return Err(misfit(
+                        field.value_at(),
+                        format!("messages are nested more than {MAX_DEPTH} deep"),
+                    ));
                 }
                 let (inside, from) = match field.value {
                     Value::Group(bytes) => (Fields::new("message", bytes), base + field.value_at()),
@@ -155,8 +158,12 @@ fn fits(declared: &Declared, field: &Field<'_>) -> bool {
         | (Kind::Double | Kind::Fixed64 | Kind::Sfixed64, Value::Fixed64(_))
         | (Kind::Float | Kind::Fixed32 | Kind::Sfixed32, Value::Fixed32(_)) => true,
         (Kind::Message(_) | Kind::String | Kind::Bytes, _) => false,
-        (Kind::Double | Kind::Fixed64 | Kind::Sfixed64, Value::Bytes(packed)) => is_list && packed.len().is_multiple_of(8),
-        (Kind::Float | Kind::Fixed32 | Kind::Sfixed32, Value::Bytes(packed)) => is_list && packed.len().is_multiple_of(4),
+        (Kind::Double | Kind::Fixed64 | Kind::Sfixed64, Value::Bytes(packed)) => {
+            is_list && packed.len().is_multiple_of(8)
+        }
+        (Kind::Float | Kind::Fixed32 | Kind::Sfixed32, Value::Bytes(packed)) => {
+            is_list && packed.len().is_multiple_of(4)
+        }
         (Kind::Double | Kind::Fixed64 | Kind::Sfixed64 | Kind::Float | Kind::Fixed32 | Kind::Sfixed32, _) => false,
         (_, Value::Varint(_)) => true,
         (_, Value::Bytes(packed)) => is_list && are_varints(packed),
@@ -190,7 +197,10 @@ mod tests {
         // A row (field 1) with an unknown varint 15, and two unknown varints 15 of its own.
         let bytes = b"\x0a\x02\x78\x01\x78\x01\x78\x02";
         let foreign = check(&stream, bytes).unwrap();
-        let shown: Vec<_> = foreign.iter().map(|(field, count)| (field.to_string(), *count)).collect();
+        let shown: Vec<_> = foreign
+            .iter()
+            .map(|(field, count)| (field.to_string(), *count))
+            .collect();
         assert_eq!(
             shown,
             [
@@ -227,11 +237,17 @@ mod tests {
             seed
         };
         let (mut taken, mut refused) = (0, 0);
-        for name in ["datastream.DataStream", "datastream.StreamRequest", "datastream.SensorIntensity"] {
+        for name in [
+            "datastream.DataStream",
+            "datastream.StreamRequest",
+            "datastream.SensorIntensity",
+        ] {
             let descriptor = of(name);
             for _ in 0..2000 {
                 let length = random() % 12;
-                let bytes: Vec<u8> = (0..length).map(|_| [8, 10, 13, 18, 26, 1, 2, 0, 4, 97][random() as usize % 10]).collect();
+                let bytes: Vec<u8> = (0..length)
+                    .map(|_| [8, 10, 13, 18, 26, 1, 2, 0, 4, 97][random() as usize % 10])
+                    .collect();
                 let fits = check(&descriptor, &bytes).is_ok();
                 let decoded = crate::grpc::descriptors::decode(descriptor.clone(), &bytes).is_ok();
                 assert_eq!(fits, decoded, "{name} {bytes:?}");

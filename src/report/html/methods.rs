@@ -51,7 +51,9 @@ pub(super) fn table(input: &ReportInput) -> Markup {
 
 fn row(method: &MethodStats) -> Markup {
     let ms = |ns: u64| format!("{:.3}", ns as f64 / 1e6);
-    let time = |times: Option<Quantiles>, of: fn(&Quantiles) -> u64| times.map_or_else(|| "-".to_owned(), |times| ms(of(&times)));
+    let time = |times: Option<Quantiles>, of: fn(&Quantiles) -> u64| {
+        times.map_or_else(|| "-".to_owned(), |times| ms(of(&times)))
+    };
     html! {
         tr {
             td.mono { (method.method) }

@@ -18,7 +18,10 @@ pub(super) fn totals(lines: &mut Vec<String>, stats: &Stats) {
         methods.most_open_calls
     );
     if methods.retries > 0 {
-        calls.push_str(&format!(", {} of earlier calls", plural(methods.retries, "retry", "retries")));
+        calls.push_str(&format!(
+            ", {} of earlier calls",
+            plural(methods.retries, "retry", "retries")
+        ));
     }
     if methods.calls_of_unlisted_methods > 0 {
         calls.push_str(&format!(
@@ -48,7 +51,9 @@ pub(super) fn failed_calls(lines: &mut Vec<String>, stats: &Stats) {
     let failed: Vec<_> = stats.calls.iter().filter(|call| !is_ok(call)).collect();
     for call in failed.iter().take(LISTED_CALLS) {
         let how = call.ending.as_ref().map_or_else(|| "no ending".to_owned(), ending);
-        let retry = call.retry_of.map_or_else(String::new, |first| format!(", a retry of call {first}"));
+        let retry = call
+            .retry_of
+            .map_or_else(String::new, |first| format!(", a retry of call {first}"));
         lines.push(format!(
             "call {:<5} {}  {}  {how}{retry}",
             call.call,
@@ -58,13 +63,20 @@ pub(super) fn failed_calls(lines: &mut Vec<String>, stats: &Stats) {
     }
     let more = failed.len().saturating_sub(LISTED_CALLS);
     if more > 0 {
-        lines.push(format!("and {} that did not end with OK", counted(more as u64, "more call")));
+        lines.push(format!(
+            "and {} that did not end with OK",
+            counted(more as u64, "more call")
+        ));
     }
 }
 
 fn one(lines: &mut Vec<String>, method: &MethodStats) {
     add(lines, "method", printable(&method.method));
-    add(lines, "", format!("{}: {}", counted(method.calls, "call"), endings(method)));
+    add(
+        lines,
+        "",
+        format!("{}: {}", counted(method.calls, "call"), endings(method)),
+    );
     let rate = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     add(
         lines,
@@ -89,10 +101,21 @@ fn one(lines: &mut Vec<String>, method: &MethodStats) {
     }
     for (name, messages, bytes, sizes) in [
         ("sent", method.sent_messages, method.sent_bytes, method.sent_size_bytes),
-        ("received", method.messages, method.message_bytes, method.message_size_bytes),
+        (
+            "received",
+            method.messages,
+            method.message_bytes,
+            method.message_size_bytes,
+        ),
     ] {
-        let sizes = sizes.map_or_else(String::new, |sizes| format!(", sizes {}", quantiles(&sizes, |size| size.to_string())));
-        let text = format!("{} {name} with {}{sizes}", counted(messages, "message"), counted(bytes, "byte"));
+        let sizes = sizes.map_or_else(String::new, |sizes| {
+            format!(", sizes {}", quantiles(&sizes, |size| size.to_string()))
+        });
+        let text = format!(
+            "{} {name} with {}{sizes}",
+            counted(messages, "message"),
+            counted(bytes, "byte")
+        );
         add(lines, "", text);
     }
 }
@@ -109,7 +132,9 @@ pub(crate) fn endings(method: &MethodStats) -> String {
         ("retries", method.retries),
     ];
     let others = others.into_iter().filter(|(_, count)| *count > 0);
-    let all: Vec<_> = statuses.chain(others.map(|(name, count)| format!("{count} {name}"))).collect();
+    let all: Vec<_> = statuses
+        .chain(others.map(|(name, count)| format!("{count} {name}")))
+        .collect();
     all.join(", ")
 }
 

@@ -92,7 +92,9 @@ impl MethodBaseline {
         let all = [&self.duration_ns, &self.first_message_ns, &self.message_gap_ns];
         let numbers = |latency: &LatencyBaseline| {
             let percentiles = [latency.p50, latency.p95, latency.p99].into_iter();
-            percentiles.chain(latency.spread.into_iter().flatten()).all(|number| number >= 0.0)
+            percentiles
+                .chain(latency.spread.into_iter().flatten())
+                .all(|number| number >= 0.0)
         };
         all.into_iter().flatten().all(numbers)
     }
@@ -114,7 +116,9 @@ impl MethodBaseline {
             ("first_message_ns", &self.first_message_ns, now.first_message_ns),
             ("message_gap_ns", &self.message_gap_ns, now.message_gap_ns),
         ];
-        let pairs = pairs.into_iter().filter_map(|(name, before, now)| Some((name, before.as_ref()?, now?)));
+        let pairs = pairs
+            .into_iter()
+            .filter_map(|(name, before, now)| Some((name, before.as_ref()?, now?)));
         let found = pairs.flat_map(|(name, before, now)| before.worse(name, &now, tolerance));
         let regressions = found.map(|(metric, baseline_ns, measured_ns, noise_ns)| MethodRegression {
             method: method.to_owned(),

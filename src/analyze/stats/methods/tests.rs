@@ -50,9 +50,17 @@ impl Script {
 #[test]
 fn each_method_has_its_calls_statuses_times_and_sizes() {
     let mut script = Script::new(TimingSource::Delivery, false);
-    script.start(1, 0, "/a.B/Get").start(2, 10, "/a.B/Get").start(3, 10, "/a.B/List");
-    script.message(1, 0, Direction::Sent, 3).message(2, 10, Direction::Sent, 5);
-    script.message(1, 20, Direction::Received, 100).end(1, 20, 0).end(2, 50, 13);
+    script
+        .start(1, 0, "/a.B/Get")
+        .start(2, 10, "/a.B/Get")
+        .start(3, 10, "/a.B/List");
+    script
+        .message(1, 0, Direction::Sent, 3)
+        .message(2, 10, Direction::Sent, 5);
+    script
+        .message(1, 20, Direction::Received, 100)
+        .end(1, 20, 0)
+        .end(2, 50, 13);
     for ms in [20, 40, 80] {
         script.message(3, ms, Direction::Received, 10);
     }
@@ -66,7 +74,10 @@ fn each_method_has_its_calls_statuses_times_and_sizes() {
         get.statuses.iter().collect::<Vec<_>>(),
         [("OK".to_owned(), 1), ("INTERNAL".to_owned(), 1)]
     );
-    assert_eq!((get.sent_messages, get.sent_bytes, get.messages, get.message_bytes), (2, 8, 1, 100));
+    assert_eq!(
+        (get.sent_messages, get.sent_bytes, get.messages, get.message_bytes),
+        (2, 8, 1, 100)
+    );
     let duration = get.duration_ns.unwrap();
     assert_eq!((duration.count, duration.min, duration.max), (2, 20 * MS, 40 * MS));
     assert_eq!(get.first_message_ns.unwrap().max, 20 * MS);
@@ -100,7 +111,10 @@ fn what_is_open_lost_or_repeated_is_counted() {
     let [get] = table.methods.as_slice() else {
         panic!("one method: {table:?}")
     };
-    assert_eq!((get.unended, get.retries, get.lost_messages, table.retries), (1, 1, 3, 1));
+    assert_eq!(
+        (get.unended, get.retries, get.lost_messages, table.retries),
+        (1, 1, 3, 1)
+    );
     assert_eq!((get.mean_open, get.duration_ns), (None, None));
 }
 
@@ -109,7 +123,10 @@ fn times_that_are_not_known_are_not_measured() {
     let mut imported = Script::new(TimingSource::Rows, false);
     let mut cut = Script::new(TimingSource::Delivery, true);
     for script in [&mut imported, &mut cut] {
-        script.start(1, 0, "/a.B/Get").message(1, 9, Direction::Received, 1).end(1, 9, 0);
+        script
+            .start(1, 0, "/a.B/Get")
+            .message(1, 9, Direction::Received, 1)
+            .end(1, 9, 0);
         let get = script.0.finish().methods.remove(0);
         assert_eq!((get.first_message_ns, get.duration_ns, get.messages), (None, None, 1));
     }

@@ -26,7 +26,11 @@ pub(crate) struct At<'a> {
 impl At<'_> {
     /// The message in words.
     fn text(&self) -> String {
-        let what = if self.is_sent { "the client's message" } else { "the server's message" };
+        let what = if self.is_sent {
+            "the client's message"
+        } else {
+            "the server's message"
+        };
         format!("{}: {what} at {}", self.method, self.place)
     }
 
@@ -59,9 +63,14 @@ pub(crate) fn malformed(log: &mut FindingLog, at: At<'_>, misfit: &Misfit) {
 
 pub(crate) fn unknown_fields(log: &mut FindingLog, at: At<'_>, foreign: &BTreeMap<ForeignField, u64>) {
     for (field, count) in foreign {
-        let note = Note::new(&UNKNOWN_FIELDS, at.place).times(*count).kind(named(&field.to_string()));
+        let note = Note::new(&UNKNOWN_FIELDS, at.place)
+            .times(*count)
+            .kind(named(&field.to_string()));
         log.note(note, || {
-            let text = Text::new(format!("{}: it has fields that the schema does not know, such as {field}", at.text()));
+            let text = Text::new(format!(
+                "{}: it has fields that the schema does not know, such as {field}",
+                at.text()
+            ));
             text.seen(field).hint(at.hint())
         });
     }

@@ -80,13 +80,16 @@ pub(crate) fn stall(log: &mut FindingLog, place: Place, silence_ns: u64, expect:
 
 /// Reports a silence within a stream of a service that is longer than its limit.
 pub(crate) fn silent_stream(log: &mut FindingLog, place: Place, method: &str, (silence_ns, limit_ns): (u64, u64)) {
-    log.note(Note::new(&STALL, place).weight(silence_ns as f64).kind(named(method)), || {
-        let (silence, limit) = (short(silence_ns as f64 / NS), short(limit_ns as f64 / NS));
-        Text::new(format!("{method}: {silence} s of silence before {place}"))
-            .seen(format!("{silence} s"))
-            .expected(format!("{limit} s or less"))
-            .hint("the server or its source paused: look at its log at this time")
-    });
+    log.note(
+        Note::new(&STALL, place).weight(silence_ns as f64).kind(named(method)),
+        || {
+            let (silence, limit) = (short(silence_ns as f64 / NS), short(limit_ns as f64 / NS));
+            Text::new(format!("{method}: {silence} s of silence before {place}"))
+                .seen(format!("{silence} s"))
+                .expected(format!("{limit} s or less"))
+                .hint("the server or its source paused: look at its log at this time")
+        },
+    );
 }
 
 /// Judges the throughput of `messages` and `bytes` within `lasted_ns`, the first message not included.

@@ -274,13 +274,7 @@ pub(crate) fn judge(
     }
 }
 
-pub(crate) fn unended(
-    log: &mut FindingLog,
-    place: Place,
-    messages: u64,
-    is_recorded: bool,
-    subject: Subject<'_>,
-) {
+pub(crate) fn unended(log: &mut FindingLog, place: Place, messages: u64, is_recorded: bool, subject: Subject<'_>) {
     let severity = if is_recorded { Severity::Info } else { Severity::Error };
     let mut note = Note::new(&UNENDED_CALL, place).severity(severity);
     if let Some(method) = subject.method {

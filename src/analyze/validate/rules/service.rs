@@ -137,7 +137,11 @@ pub(crate) fn zero_messages(log: &mut FindingLog, what: &str, is_told: bool) {
 }
 
 pub(crate) fn not_serving(log: &mut FindingLog, place: Place, what: &str, is_answered: bool) {
-    let severity = if is_answered { Severity::Warning } else { Severity::Error };
+    let severity = if is_answered {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
     log.note(Note::new(&NOT_SERVING, place).severity(severity), || {
         Text::new(format!("{what}, at {place}"))
     });
@@ -168,7 +172,11 @@ pub(crate) fn latency(
     };
     let note = Note::new(&LATENCY, Place::default()).kind(named(&format!("{method} {key} {quantile}")));
     log.note(note.weight(seen_s / limit_s), || {
-        let quantile = if quantile == "max" { "longest".to_owned() } else { format!("{quantile} of the") };
+        let quantile = if quantile == "max" {
+            "longest".to_owned()
+        } else {
+            format!("{quantile} of the")
+        };
         let (seen, limit) = (short(seen_s), short(limit_s));
         Text::new(format!(
             "{method}: the {quantile} {what} is {seen} s ({} measured)",
@@ -195,7 +203,10 @@ pub(crate) fn too_few(
     log.note(note.weight((minimum - seen) as f64), || {
         let more = match unlisted {
             0 => String::new(),
-            calls => format!("; {} of methods beyond the limit are not counted", counted(calls, "call")),
+            calls => format!(
+                "; {} of methods beyond the limit are not counted",
+                counted(calls, "call")
+            ),
         };
         Text::new(format!(
             "{} of {pattern} where {} are expected{more}",

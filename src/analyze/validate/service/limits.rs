@@ -16,7 +16,10 @@ use crate::{
 /// Compares the methods of a capture with what is expected of them.
 pub(in super::super) fn judge_limits(log: &mut FindingLog, expect: &Expectations, table: &MethodTable) {
     for expected in &expect.methods {
-        let fitting = table.methods.iter().filter(|stats| expected.pattern.matches(&stats.method));
+        let fitting = table
+            .methods
+            .iter()
+            .filter(|stats| expected.pattern.matches(&stats.method));
         let (mut calls, mut messages) = (0_u64, 0_u64);
         for stats in fitting {
             calls += stats.calls;
@@ -24,7 +27,13 @@ pub(in super::super) fn judge_limits(log: &mut FindingLog, expect: &Expectations
             latencies(log, expected, stats);
         }
         let (pattern, unlisted) = (expected.pattern.text(), table.calls_of_unlisted_methods);
-        rules::too_few(log, &rules::TOO_FEW_CALLS, pattern, (calls, expected.minimum_calls), unlisted);
+        rules::too_few(
+            log,
+            &rules::TOO_FEW_CALLS,
+            pattern,
+            (calls, expected.minimum_calls),
+            unlisted,
+        );
         let minimum = expected.minimum_messages.unwrap_or(0);
         rules::too_few(log, &rules::TOO_FEW_MESSAGES, pattern, (messages, minimum), unlisted);
     }

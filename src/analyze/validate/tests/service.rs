@@ -38,7 +38,11 @@ struct Service {
 }
 
 /// Name, what breaks the service, and the findings: rule, severity, first place.
-type Defect = (&'static str, fn(&mut Service), &'static [(&'static str, Severity, &'static str)]);
+type Defect = (
+    &'static str,
+    fn(&mut Service),
+    &'static [(&'static str, Severity, &'static str)],
+);
 
 impl Service {
     fn empty() -> Self {
@@ -70,10 +74,18 @@ impl Service {
             ..CallStart::default()
         };
         self.put(call, ms, EventKind::CallStart(start));
-        self.put(call, ms, EventKind::Message(Message::plain(Direction::Sent, &b"\x0a\x01q"[..])));
+        self.put(
+            call,
+            ms,
+            EventKind::Message(Message::plain(Direction::Sent, &b"\x0a\x01q"[..])),
+        );
         self.put(call, ms, EventKind::HalfClose);
         for after in after {
-            self.put(call, ms + after, EventKind::Message(Message::plain(Direction::Received, &b"\x0a\x01a"[..])));
+            self.put(
+                call,
+                ms + after,
+                EventKind::Message(Message::plain(Direction::Received, &b"\x0a\x01a"[..])),
+            );
         }
         self.put(call, ms + after.last().unwrap_or(&0) + 10, EventKind::End(ending));
     }
@@ -271,7 +283,13 @@ const DEFECTS: &[Defect] = &[
                 messages: 3,
                 reason: Gap::OVERFLOW.to_owned(),
             };
-            s.events.insert(2, Event { kind: EventKind::Gap(gap), ..s.events[1].clone() });
+            s.events.insert(
+                2,
+                Event {
+                    kind: EventKind::Gap(gap),
+                    ..s.events[1].clone()
+                },
+            );
         },
         &[("gap", Error, "call 1, message 2")],
     ),
@@ -303,7 +321,10 @@ const DEFECTS: &[Defect] = &[
     (
         "a stream falls silent",
         |s| {
-            let late = s.events.iter_mut().filter(|event| event.call == 21 && event.offset_ns >= 5000 * MS);
+            let late = s
+                .events
+                .iter_mut()
+                .filter(|event| event.call == 21 && event.offset_ns >= 5000 * MS);
             late.for_each(|event| event.offset_ns += 11_000 * MS);
         },
         &[("stall", Warning, "call 21, message 20")],
@@ -351,7 +372,13 @@ const DEFECTS: &[Defect] = &[
         |s| {
             s.events.clear();
             s.call(1, GET, 0, &[], ok());
-            s.call(2, GET, 0, &[], Ending::Cancelled(Cancelled::new(Party::Client, "CANCEL")));
+            s.call(
+                2,
+                GET,
+                0,
+                &[],
+                Ending::Cancelled(Cancelled::new(Party::Client, "CANCEL")),
+            );
         },
         &[("zero-messages", Error, "the capture")],
     ),
@@ -363,7 +390,10 @@ const DEFECTS: &[Defect] = &[
             s.remove(1, all_but_start);
             s.read_to = ReadTo::CutOff;
         },
-        &[("zero-messages", Error, "the capture"), ("unended-call", Error, "call 1")],
+        &[
+            ("zero-messages", Error, "the capture"),
+            ("unended-call", Error, "call 1"),
+        ],
     ),
     (
         "the server does not serve",
@@ -377,14 +407,20 @@ const DEFECTS: &[Defect] = &[
 
 /// The rules that a defect here breaks.
 pub(super) fn tried() -> impl Iterator<Item = &'static str> {
-    DEFECTS.iter().flat_map(|(.., expected)| *expected).map(|(rule, ..)| *rule)
+    DEFECTS
+        .iter()
+        .flat_map(|(.., expected)| *expected)
+        .map(|(rule, ..)| *rule)
 }
 
 #[test]
 fn a_clean_service_gives_no_finding() {
     let validation = Service::clean().validate();
     assert_eq!(validation.findings, []);
-    assert_eq!((validation.calls, validation.other_calls, validation.other_messages), (0, 21, 50));
+    assert_eq!(
+        (validation.calls, validation.other_calls, validation.other_messages),
+        (0, 21, 50)
+    );
     assert!(validation.is_service);
 }
 
@@ -402,14 +438,23 @@ fn every_defect_of_a_service_is_found_by_its_rule_at_its_place_and_by_no_other()
             .collect();
         let fits = found.len() == expected.len()
             && found.iter().zip(*expected).all(|(found, expected)| {
-                let place = found.2.strip_prefix(expected.2).is_some_and(|rest| rest.is_empty() || rest.starts_with(", at"));
+                let place = found
+                    .2
+                    .strip_prefix(expected.2)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(", at"));
                 (found.0, found.1, place) == (expected.0, expected.1, true)
             });
         if !fits {
             wrong.push(format!("{name}: {found:?} instead of {expected:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), DEFECTS.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        DEFECTS.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -467,7 +512,13 @@ fn what_a_client_does_and_what_supports_a_service_is_no_defect() {
     let mut service = Service::clean();
     service.end(21, Ending::Cancelled(Cancelled::new(Party::Client, "CANCEL")));
     service.call(22, "/grpc.health.v1.Health/Check", 9000, &[], status(12));
-    service.call(23, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 9000, &[], status(12));
+    service.call(
+        23,
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        9000,
+        &[],
+        status(12),
+    );
     let validation = service.validate();
     assert_eq!(validation.findings, []);
     assert_eq!(validation.verdict(Strictness::Strict), Verdict::Pass);
@@ -482,7 +533,11 @@ fn a_stream_that_waits_for_its_client_does_not_stall() {
     for round in 1..20 {
         let ms = 3000 + round * if round > 12 { 60_000 } else { 100 };
         service.put(21, ms, EventKind::Message(Message::plain(Direction::Sent, &b""[..])));
-        service.put(21, ms + 5, EventKind::Message(Message::plain(Direction::Received, &b""[..])));
+        service.put(
+            21,
+            ms + 5,
+            EventKind::Message(Message::plain(Direction::Received, &b""[..])),
+        );
     }
     service.put(21, 3_000_000, ending.kind);
     assert_eq!(service.validate().findings, []);
@@ -511,7 +566,10 @@ fn what_init_writes_from_a_service_lets_it_pass_and_fails_what_differs() {
     let mut service = Service::clean();
     service.end(7, Ending::Cancelled(Cancelled::new(Party::Client, "CANCEL")));
     let text = Expectations::init_from(&service.validate().observed);
-    assert!(text.contains("[method.\"/a.B/Get\"]") && text.contains("latency_s"), "{text}");
+    assert!(
+        text.contains("[method.\"/a.B/Get\"]") && text.contains("latency_s"),
+        "{text}"
+    );
     for word in ["frame", "row", "sensor", "dB"] {
         assert!(!text.contains(word), "{text}");
     }
@@ -545,9 +603,18 @@ fn each_call_of_very_many_methods_is_judged() {
             ..CallStart::default()
         };
         validator.observe(&call(number, EventKind::CallStart(start)));
-        validator.observe(&call(number, EventKind::Message(Message::plain(Direction::Received, &b""[..]))));
+        validator.observe(&call(
+            number,
+            EventKind::Message(Message::plain(Direction::Received, &b""[..])),
+        ));
         let code = if number == 77_777 { 13 } else { 0 };
-        validator.observe(&call(number, EventKind::End(Ending::Status(Status { code, ..Status::default() }))));
+        validator.observe(&call(
+            number,
+            EventKind::End(Ending::Status(Status {
+                code,
+                ..Status::default()
+            })),
+        ));
     }
     let validation = validator.finish();
     assert_eq!(validation.other_calls, 100_000);

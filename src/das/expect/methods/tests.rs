@@ -20,11 +20,15 @@ fn every_key_of_a_method_is_read_listed_and_written() {
     assert_eq!(kv.statuses, Some(vec![0, 5, 77]));
     assert_eq!((kv.minimum_calls, kv.minimum_messages), (10, Some(5)));
     let limits: Vec<_> = kv.limits().iter().flat_map(|(_, limits)| limits.iter()).collect();
-    assert_eq!(limits, [("p50", 0.1), ("p95", 0.5), ("p99", 1.0), ("max", 2.0), ("max", 30.0)]);
+    assert_eq!(
+        limits,
+        [("p50", 0.1), ("p95", 0.5), ("p99", 1.0), ("max", 2.0), ("max", 30.0)]
+    );
     let item = expect.list().pop().unwrap();
     assert_eq!(item.key, "method");
     assert!(
-        item.value.starts_with("/etcdserverpb.KV/*: statuses = [\"OK\", \"NOT_FOUND\", 77], minimum_calls = 10"),
+        item.value
+            .starts_with("/etcdserverpb.KV/*: statuses = [\"OK\", \"NOT_FOUND\", 77], minimum_calls = 10"),
         "{}",
         item.value
     );
@@ -33,7 +37,9 @@ fn every_key_of_a_method_is_read_listed_and_written() {
 
 #[test]
 fn the_most_precise_pattern_that_gives_statuses_counts() {
-    let expect = parsed("[method.'*']\nstatuses = ['OK']\n[method.'/a.B/*']\nstatuses = [5]\n[method.'/a.B/C']\nminimum_calls = 0");
+    let expect = parsed(
+        "[method.'*']\nstatuses = ['OK']\n[method.'/a.B/*']\nstatuses = [5]\n[method.'/a.B/C']\nminimum_calls = 0",
+    );
     let of = |method| allowed(&expect.methods, method).map(<[u32]>::to_vec);
     assert_eq!(of("/a.B/C"), Some(vec![5]));
     assert_eq!(of("/x.Y/Z"), Some(vec![0]));

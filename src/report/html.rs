@@ -11,6 +11,7 @@ mod findings;
 mod methods;
 mod sections;
 mod views;
+mod waterfall;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -62,6 +63,7 @@ pub fn render(input: &ReportInput) -> String {
                     (findings::list(input))
                     (views::pictures(input))
                     (methods::table(input))
+                    (waterfall::calls(input))
                     (sections::statistics(input))
                     (sections::identity(input))
                     (sections::calls(input))

@@ -258,3 +258,26 @@ fn a_baseline_of_a_service_fails_calls_that_got_slower_and_methods_that_are_gone
         .expect(4)
         .says(&["wrong.json", "`methods`"]);
 }
+
+#[test]
+fn the_report_of_a_service_draws_its_calls_and_lists_its_methods() {
+    let dir = Dir::new();
+    let path = capture(&dir, "a.gcap", 1000, Some((700, 13)));
+    let page = dir.file("page.html");
+    run(&["report", &path, "-o", &page]).expect(1);
+    let html = std::fs::read_to_string(&page).unwrap();
+    let (_, body) = html.split_once("<body>").unwrap();
+    let (body, _) = body.split_once("<script").unwrap();
+    for part in [
+        "<b>error-status</b>: /shop.Orders/Put: the call ended with INTERNAL: out of memory",
+        "1,000 calls, 1,000 messages",
+        "333 OK, 1 INTERNAL",
+        "href=\"#call-700\"",
+        "id=\"call-700\"",
+        "class=\"failed\"",
+        "Calls over time",
+    ] {
+        assert!(body.contains(part), "{part} is not in the page");
+    }
+    assert!(!body.contains("spectrum") && !body.contains("Configure"), "{body}");
+}

@@ -79,6 +79,10 @@ pub struct CallStats {
     pub silence_before_end_ns: Option<u64>,
     /// The ending of the call; `None` when that is not in the capture.
     pub ending: Option<EndingStats>,
+    /// Offset of the opening; `None` when that is not in the capture.
+    pub start_ns: Option<u64>,
+    /// Offset of the ending; `None` while there is none.
+    pub end_ns: Option<u64>,
     /// SHA-256 over the length-delimited messages received; `None` when digests are not asked for.
     pub digest: Option<Digest>,
     /// The failed call that this one repeats, by `grpc-previous-rpc-attempts`; `None` when it is the first attempt, or
@@ -208,6 +212,7 @@ impl Calls {
                     let last = call.last_ns.unwrap_or(call.start_ns);
                     call.stats.silence_before_end_ns = Some(event.offset_ns.saturating_sub(last));
                     call.stats.ending = Some(ending.into());
+                    call.stats.end_ns = Some(event.offset_ns);
                     let authority = std::mem::take(&mut call.authority);
                     let (method, previous) = (call.stats.method.clone(), call.previous_attempts);
                     self.attempts.end(event.call, &method, authority, previous, ending);
@@ -259,6 +264,7 @@ impl Calls {
         let retry_of = self.attempts.before(start);
         if let Some(call) = self.call(event.call) {
             call.start_ns = event.offset_ns;
+            call.stats.start_ns = Some(event.offset_ns);
             call.authority.clone_from(&start.authority);
             call.previous_attempts = previous_attempts(start);
             call.stats.retry_of = retry_of;

@@ -95,7 +95,7 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                     tbody {
                         @for call in calls.into_iter().take(CALLS) {
                             @let is_ok = call.ending.as_ref().is_some_and(|ending| ending.code == Some(0));
-                            tr id={ "call-" (call.call) } .failed[!is_ok && input.stats.is_service()] {
+                            tr.failed[!is_ok && input.stats.is_service()] id={ "call-" (call.call) } {
                                 td { (call.call) }
                                 td.mono { (call.method) }
                                 td { (call.messages) }

@@ -2,7 +2,7 @@
 
 use crate::{
     analyze::stats::{CallStats, EndingStats, MAX_METHODS, MethodStats, Quantiles, Stats},
-    model::text::{counted, printable},
+    model::text::{counted, grouped, printable},
 };
 
 /// Number of calls listed in the text; JSON holds more of them.
@@ -18,10 +18,7 @@ pub(super) fn totals(lines: &mut Vec<String>, stats: &Stats) {
         methods.most_open_calls
     );
     if methods.retries > 0 {
-        calls.push_str(&format!(
-            ", {} of earlier calls",
-            plural(methods.retries, "retry", "retries")
-        ));
+        calls.push_str(&format!(", {} of earlier calls", retries(methods.retries)));
     }
     if methods.calls_of_unlisted_methods > 0 {
         calls.push_str(&format!(
@@ -122,19 +119,26 @@ fn one(lines: &mut Vec<String>, method: &MethodStats) {
 
 /// The endings of a method's calls with their numbers.
 pub(crate) fn endings(method: &MethodStats) -> String {
-    let statuses = method.statuses.iter().map(|(name, count)| format!("{count} {name}"));
+    let statuses = method
+        .statuses
+        .iter()
+        .map(|(name, count)| format!("{} {name}", grouped(count)));
     let others = [
         ("cancelled", method.cancelled),
         ("broken", method.broken),
         ("timed out", method.deadline),
         ("without an ending", method.unended),
-        ("messages lost", method.lost_messages),
-        ("retries", method.retries),
     ];
     let others = others.into_iter().filter(|(_, count)| *count > 0);
-    let all: Vec<_> = statuses
-        .chain(others.map(|(name, count)| format!("{count} {name}")))
+    let mut all: Vec<_> = statuses
+        .chain(others.map(|(name, count)| format!("{} {name}", grouped(count))))
         .collect();
+    if method.lost_messages > 0 {
+        all.push(format!("{} lost", counted(method.lost_messages, "message")));
+    }
+    if method.retries > 0 {
+        all.push(retries(method.retries));
+    }
     all.join(", ")
 }
 
@@ -143,8 +147,8 @@ fn quantiles(values: &Quantiles, text: impl Fn(u64) -> String) -> String {
     format!("p50 {p50}, p95 {p95}, p99 {p99}, max {max}")
 }
 
-fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+fn retries(count: u64) -> String {
+    format!("{} {}", grouped(count), if count == 1 { "retry" } else { "retries" })
 }
 
 fn ms(ns: u64) -> String {

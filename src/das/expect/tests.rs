@@ -165,6 +165,7 @@ fn what_init_writes_is_read_back() {
         frames: 73,
         rows: 190,
         streams: 1,
+        methods: Vec::new(),
     };
     let expect = parsed(&Expectations::init_from(&observed));
     assert_eq!(

@@ -234,6 +234,7 @@ pub(crate) fn judge(
         Ending::Deadline(deadline) => {
             let limit = match deadline.limit {
                 Limit::Connect => "connect limit",
+                Limit::FirstFrame if subject.method.is_some() => "limit for the first message",
                 Limit::FirstFrame => "first-frame limit",
                 Limit::Idle => "idle limit",
                 Limit::Call => "client's deadline",

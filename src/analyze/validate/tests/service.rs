@@ -235,6 +235,17 @@ const DEFECTS: &[Defect] = &[
         &[("deadline", Error, "call 7")],
     ),
     (
+        "the recorder does not wait longer for the first message",
+        |s| {
+            let deadline = Deadline {
+                limit: Limit::FirstFrame,
+                after_ns: 5000 * MS,
+            };
+            s.end(7, Ending::Deadline(deadline));
+        },
+        &[("deadline", Error, "call 7")],
+    ),
+    (
         "the server is killed",
         |s| s.end(21, Ending::Broken(Broken::new("connection reset"))),
         &[("broken-call", Error, "call 21")],

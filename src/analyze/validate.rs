@@ -312,26 +312,14 @@ impl Validator {
             Audience::Service(service.totals.answered)
         };
         let cause = causes(&mut log, &witness, &totals, audience);
-        if !is_of_job && service.totals.answered == 0 && service.totals.failed == 0 {
+        if !is_of_job && service.is_silent() {
             service_rules::zero_messages(&mut log, &no_answer(&service.totals), cause == Cause::Told);
         }
         if matches!(read_to, ReadTo::End | ReadTo::CutOff) {
             judge_limits(&mut log, &expect, &table);
         }
-        if is_of_job && totals.calls == 0 {
-            let what = no_stream(totals.other_calls, &witness, cause);
-            structure::zero_frames(&mut log, Place::default(), &what, cause);
-        }
-        if *read_to != ReadTo::End && totals.calls > 0 && totals.messages == 0 {
-            // Of single calls it is not told: they may have just been opened.
-            let what = if read_to.is_growing() {
-                "no stream has carried a frame so far"
-            } else {
-                "no stream carried a frame in what can be read"
-            };
-            structure::zero_frames(&mut log, Place::default(), what, cause);
-        } else if slice.is_some() && totals.messages == 0 && totals.cut_calls > 0 {
-            structure::zero_frames(&mut log, Place::default(), "the slice holds no frame", cause);
+        if is_of_job {
+            nothing_came(&mut log, &totals, &witness, (slice.is_some(), read_to), cause);
         }
         expected::out_of_range_frequency(&mut log, &expect);
         if totals.frames > 0 {
@@ -403,6 +391,31 @@ impl Validator {
         let is_part = call.opening.is_cut(ending.ok()) && verdict != endings::Verdict::Failed;
         self.totals.cut_calls += u32::from(is_part);
         self.totals.add(&call, verdict);
+    }
+}
+
+/// Reports that no stream of a job has frames; `cause` says whether it is known why.
+fn nothing_came(
+    log: &mut FindingLog,
+    totals: &Totals,
+    witness: &Witness,
+    (is_slice, read_to): (bool, &ReadTo),
+    cause: Cause,
+) {
+    if totals.calls == 0 {
+        let what = no_stream(totals.other_calls, witness, cause);
+        structure::zero_frames(log, Place::default(), &what, cause);
+    }
+    if *read_to != ReadTo::End && totals.calls > 0 && totals.messages == 0 {
+        // Of single calls it is not told: they may have just been opened.
+        let what = if read_to.is_growing() {
+            "no stream has carried a frame so far"
+        } else {
+            "no stream carried a frame in what can be read"
+        };
+        structure::zero_frames(log, Place::default(), what, cause);
+    } else if is_slice && totals.messages == 0 && totals.cut_calls > 0 {
+        structure::zero_frames(log, Place::default(), "the slice holds no frame", cause);
     }
 }
 

@@ -86,6 +86,11 @@ impl ServiceCalls {
         self.max_message_bytes = bytes;
     }
 
+    /// True when no call was answered, and none has failed, which would be told.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.totals.answered == 0 && self.totals.failed == 0
+    }
+
     /// Opens a call.
     pub(super) fn start(&mut self, context: &Context<'_>, event: &Event, start: &CallStart) {
         if self.open.len() >= MAX_OPEN {

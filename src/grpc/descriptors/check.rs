@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use prost_reflect::{ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
 use crate::{
-    grpc::protobuf::{DecodeError, Field, Fields, Value},
+    grpc::protobuf::{DELIMITED, DecodeError, FIXED32, FIXED64, Field, Fields, GROUP, VARINT, Value},
     model::varint,
 };
 
@@ -150,25 +150,26 @@ fn note(foreign: &mut BTreeMap<ForeignField, u64>, descriptor: &MessageDescripto
 
 /// Whether the wire type of a field fits its declaration, and a packed list is one.
 fn fits(declared: &Declared, field: &Field<'_>) -> bool {
-    let is_list = declared.is_list;
-    match (&declared.kind, field.value) {
-        (Kind::Message(_), Value::Group(_)) => declared.is_group,
-        (Kind::Message(_), Value::Bytes(_)) => !declared.is_group,
-        (Kind::String | Kind::Bytes, Value::Bytes(_))
-        | (Kind::Double | Kind::Fixed64 | Kind::Sfixed64, Value::Fixed64(_))
-        | (Kind::Float | Kind::Fixed32 | Kind::Sfixed32, Value::Fixed32(_)) => true,
-        (Kind::Message(_) | Kind::String | Kind::Bytes, _) => false,
-        (Kind::Double | Kind::Fixed64 | Kind::Sfixed64, Value::Bytes(packed)) => {
-            is_list && packed.len().is_multiple_of(8)
-        }
-        (Kind::Float | Kind::Fixed32 | Kind::Sfixed32, Value::Bytes(packed)) => {
-            is_list && packed.len().is_multiple_of(4)
-        }
-        (Kind::Double | Kind::Fixed64 | Kind::Sfixed64 | Kind::Float | Kind::Fixed32 | Kind::Sfixed32, _) => false,
-        (_, Value::Varint(_)) => true,
-        (_, Value::Bytes(packed)) => is_list && are_varints(packed),
-        _ => false,
+    let expected = match declared.kind {
+        Kind::Message(_) if declared.is_group => GROUP,
+        Kind::Message(_) | Kind::String | Kind::Bytes => DELIMITED,
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => FIXED64,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => FIXED32,
+        _ => VARINT,
+    };
+    if field.value.wire_type() == expected {
+        return true;
     }
+    let Value::Bytes(packed) = field.value else {
+        return false;
+    };
+    declared.is_list
+        && match expected {
+            FIXED64 => packed.len().is_multiple_of(8),
+            FIXED32 => packed.len().is_multiple_of(4),
+            VARINT => are_varints(packed),
+            _ => false,
+        }
 }
 
 fn are_varints(packed: &[u8]) -> bool {

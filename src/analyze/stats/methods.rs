@@ -134,7 +134,7 @@ pub(crate) struct Methods {
     source: TimingSource,
     /// True when calls at offset 0 were opened before it: a slice begins in their middle.
     cut: bool,
-    methods: BTreeMap<Arc<str>, Method>,
+    by_name: BTreeMap<Arc<str>, Method>,
     open: BTreeMap<u32, OpenCall>,
     calls_not_listed: u64,
     retries: u64,
@@ -173,7 +173,7 @@ impl Methods {
         Self {
             source,
             cut,
-            methods: BTreeMap::new(),
+            by_name: BTreeMap::new(),
             open: BTreeMap::new(),
             calls_not_listed: 0,
             retries: 0,
@@ -203,7 +203,7 @@ impl Methods {
     /// The statistics of all events so far.
     pub(crate) fn finish(&self) -> MethodTable {
         let mut methods: BTreeMap<_, _> = self
-            .methods
+            .by_name
             .iter()
             .map(|(name, method)| (name, method.finish()))
             .collect();
@@ -222,7 +222,7 @@ impl Methods {
 
     fn of(&mut self, call: u32) -> Option<(&mut OpenCall, &mut Method)> {
         let call = self.open.get_mut(&call)?;
-        let method = self.methods.get_mut(&call.method)?;
+        let method = self.by_name.get_mut(&call.method)?;
         Some((call, method))
     }
 
@@ -230,15 +230,15 @@ impl Methods {
         let is_retry = previous_attempts(start) > 0;
         self.retries += u64::from(is_retry);
         let known = self
-            .methods
+            .by_name
             .get_key_value(start.method.as_str())
             .map(|(name, _)| Arc::clone(name));
-        if self.open.len() >= MAX_OPEN || (known.is_none() && self.methods.len() >= MAX_METHODS) {
+        if self.open.len() >= MAX_OPEN || (known.is_none() && self.by_name.len() >= MAX_METHODS) {
             self.calls_not_listed += 1;
             return;
         }
         let name = known.unwrap_or_else(|| Arc::from(start.method.as_str()));
-        let method = self.methods.entry(Arc::clone(&name)).or_default();
+        let method = self.by_name.entry(Arc::clone(&name)).or_default();
         if method.stats.calls == 0 {
             method.stats.method.clone_from(&start.method);
         }
@@ -292,7 +292,7 @@ impl Methods {
     fn end(&mut self, call: u32, at_ns: u64, ending: &Ending) {
         let is_delivery = self.source == TimingSource::Delivery;
         let Some(call) = self.open.remove(&call) else { return };
-        let Some(method) = self.methods.get_mut(&call.method) else {
+        let Some(method) = self.by_name.get_mut(&call.method) else {
             return;
         };
         method.see(at_ns);

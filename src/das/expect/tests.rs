@@ -2,7 +2,14 @@ use super::*;
 use crate::file::{Attribute, Header};
 
 /// Rules of the validator.
-const RULES: [&str; 6] = ["clock-jitter", "infinity", "nan", "stall", "zero-frames", "zero-messages"];
+const RULES: [&str; 6] = [
+    "clock-jitter",
+    "infinity",
+    "nan",
+    "stall",
+    "zero-frames",
+    "zero-messages",
+];
 
 fn parsed(text: &str) -> Expectations {
     Expectations::parse_toml(text, &RULES).unwrap()

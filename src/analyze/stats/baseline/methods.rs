@@ -25,6 +25,10 @@ const PERCENTILES: [(&str, f64, f64); 3] = [
 /// The latencies of a method.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are the keys of the file, with their unit"
+)]
 pub(crate) struct MethodBaseline {
     /// From the opening of a call to its status.
     pub(super) duration_ns: Option<LatencyBaseline>,

@@ -72,7 +72,7 @@ pub(crate) struct MethodStats {
     pub(crate) message_size_bytes: Option<Quantiles>,
     /// Time from the first event of the method to its last, nanoseconds.
     pub(crate) span_ns: u64,
-    /// Calls per second of this time; `None` where it is 0.
+    /// Calls per second of this time; `None` where it is 0, and for a single call.
     pub(crate) calls_per_s: Option<f64>,
     /// Messages per second, of both directions.
     pub(crate) messages_per_s: Option<f64>,
@@ -332,7 +332,8 @@ impl Method {
             sent_size_bytes: self.sent_size.quantiles(),
             message_size_bytes: self.size.quantiles(),
             span_ns,
-            calls_per_s: rate(stats.calls as f64),
+            // A single call has a length and no rate.
+            calls_per_s: rate(stats.calls as f64).filter(|_| stats.calls > 1),
             messages_per_s: rate((stats.sent_messages + stats.messages) as f64),
             megabytes_per_s: rate((stats.sent_bytes + stats.message_bytes) as f64 / 1e6),
             mean_open: rate(self.open_ns as f64 / 1e9).filter(|_| self.open == 0),

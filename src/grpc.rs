@@ -6,7 +6,6 @@
 pub(crate) mod deframe;
 pub(crate) mod descriptors;
 pub(crate) mod differ;
-#[allow(dead_code, reason = "what uses it is being written")]
 pub(crate) mod field_pattern;
 pub(crate) mod http2;
 pub(crate) mod idle;

@@ -35,6 +35,7 @@ pub(crate) mod faults;
 mod feed;
 mod fidelity;
 mod grpc;
+mod matching;
 mod open;
 mod options;
 mod peek;
@@ -59,6 +60,7 @@ mod standard;
 mod state;
 mod steps;
 mod timeline;
+mod variation;
 
 pub use crate::grpc::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub use crate::replay::{CaptureSource, Rate, SourceError};

@@ -129,6 +129,7 @@ impl Reached {
     }
 }
 
+#[allow(dead_code, reason = "the comparison of captures uses what the server does not")]
 impl FieldPatterns {
     /// A set of patterns.
     ///

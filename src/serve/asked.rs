@@ -10,14 +10,14 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 
-use super::plan::content;
+use super::{matching::Reducer, script::ReadRequest};
 use crate::grpc::Deframer;
 
 /// An item from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ClientItem {
-    /// A request: the hash of its content.
-    Request(u64),
+    /// A request.
+    Request(ReadRequest),
     /// The end of the client's requests.
     HalfClose,
     /// Data that is not a request, or a request that is too large.
@@ -53,22 +53,37 @@ impl ClientItems {
     }
 }
 
+/// How the requests of a call are read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The encoding of compressed ones.
+    pub(super) encoding: String,
+    /// The largest that is read, in bytes.
+    pub(super) limit: usize,
+    /// Reduces them to the fields that identify them, where there are rules.
+    pub(super) reducer: Option<Arc<Reducer>>,
+}
+
 /// Reads a request body to its end.
-pub(super) async fn read<B>(mut body: B, asked: Arc<ClientItems>, encoding: String, limit: usize)
+pub(super) async fn read<B>(mut body: B, asked: Arc<ClientItems>, reading: Reading)
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    let Reading {
+        encoding,
+        limit,
+        reducer,
+    } = reading;
     let mut deframer = Deframer::new(limit);
     let mut readable = true;
     loop {
         while readable {
             match deframer.next_frame() {
-                Ok(Some(frame)) => asked.say(ClientItem::Request(content(
-                    &encoding,
-                    frame.compressed,
-                    &frame.data,
-                    limit,
-                ))),
+                Ok(Some(frame)) => {
+                    let (compressed, data) = (frame.compressed, &frame.data);
+                    let request = ReadRequest::of(&encoding, compressed, data, limit, reducer.as_deref());
+                    asked.say(ClientItem::Request(request));
+                }
                 Ok(None) => break,
                 Err(error) => {
                     asked.say(ClientItem::Unreadable(error.to_string()));

@@ -11,7 +11,9 @@ use std::{
 use super::{
     control::Start,
     encoding::Gzip,
+    error::ReplayError,
     faults::{Fault, FaultPlan},
+    matching::MatchRules,
     options::{Delivery, End, Loops, Playback, Restamp},
     quirks::Quirk,
     shape::JobShape,
@@ -44,6 +46,7 @@ pub struct Builder {
     pub(super) tls: Option<ServerTls>,
     pub(super) grpc_addr: SocketAddr,
     pub(super) rest_addr: SocketAddr,
+    pub(super) rules: MatchRules,
 }
 
 impl Default for Builder {
@@ -65,6 +68,7 @@ impl Default for Builder {
             tls: None,
             grpc_addr: LOOPBACK,
             rest_addr: LOOPBACK,
+            rules: MatchRules::default(),
         }
     }
 }
@@ -202,6 +206,44 @@ impl Builder {
     pub fn seed(mut self, seed: u64) -> Self {
         self.faults = self.faults.seed(seed);
         self
+    }
+
+    /// Leaves fields out when a request is compared with recorded ones, where none is exactly equal: paths such as
+    /// `header.local_time`, `*.local_time` or `metadata.*`, separated by commas. They go from the request down, by the
+    /// names of fields or by their numbers; `*` stands for one part of a path, `**` for any number, as does a `*.` at
+    /// the beginning. Several calls add up.
+    ///
+    /// # Errors
+    /// When a path is not one.
+    ///
+    /// ```
+    /// use grpc_capture::serve::ReplayServer;
+    /// let builder = ReplayServer::builder().match_ignoring("*.local_time,request_id")?;
+    /// assert!(builder.match_ignoring("a..b").is_err());
+    /// # Ok::<(), grpc_capture::serve::ReplayError>(())
+    /// ```
+    pub fn match_ignoring(mut self, paths: &str) -> Result<Self, ReplayError> {
+        let rules = MatchRules::ignoring(paths).map_err(|error| ReplayError::MatchRules(error.to_string()))?;
+        self.rules = self.rules.and(rules);
+        Ok(self)
+    }
+
+    /// Matches requests by rules in TOML: `ignore` and `identify` list paths, and `answer` names fields of answers that
+    /// take the value of a field of the request, for all methods or in a table `[method."GLOB"]`. Several calls add up.
+    ///
+    /// # Errors
+    /// When the text is no such file.
+    ///
+    /// ```
+    /// use grpc_capture::serve::ReplayServer;
+    /// let rules = "[method.'shop.Orders/*']\nignore = ['id']\nanswer = { 'order.id' = 'id' }";
+    /// let builder = ReplayServer::builder().match_rules(rules)?;
+    /// # Ok::<(), grpc_capture::serve::ReplayError>(())
+    /// ```
+    pub fn match_rules(mut self, toml: &str) -> Result<Self, ReplayError> {
+        let rules = MatchRules::parse(toml).map_err(|error| ReplayError::MatchRules(error.to_string()))?;
+        self.rules = self.rules.and(rules);
+        Ok(self)
     }
 
     /// Uses TLS on both ports; the default is plain text.

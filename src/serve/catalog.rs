@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    plan::{Method, Place, RecordedCall},
+    plan::{KnownMethod, Place, RecordedCall},
     player::MaxFrames,
     script::{Call, Job, Request},
     shape::JobShape,
@@ -42,7 +42,7 @@ pub(super) struct Entry {
 pub(super) struct Catalog {
     pub(super) entries: Vec<std::sync::Arc<Entry>>,
     /// Recorded calls by method.
-    known: HashMap<String, Method>,
+    known: HashMap<String, KnownMethod>,
 }
 
 /// The call to replay.
@@ -69,12 +69,12 @@ impl Refusal {
 impl Catalog {
     /// A catalog of the jobs behind one port.
     pub(super) fn new(entries: Vec<std::sync::Arc<Entry>>) -> Self {
-        let mut known: HashMap<String, Method> = HashMap::new();
+        let mut known: HashMap<String, KnownMethod> = HashMap::new();
         for (entry_at, entry) in entries.iter().enumerate() {
             for (at, call) in entry.job.calls.iter().enumerate() {
                 let method = known.entry(call.method.clone()).or_default();
                 let end_ns = call.end.as_ref().map_or(call.start_ns, |(end_ns, _)| *end_ns);
-                method.add(&RecordedCall {
+                let recorded = RecordedCall {
                     place: (entry_at, at),
                     requests: &call.requests,
                     marks: &call.marks,
@@ -82,10 +82,11 @@ impl Catalog {
                     connection: call.connection,
                     length: Duration::from_nanos(end_ns.saturating_sub(call.start_ns)),
                     early: call.ended_early(),
-                });
+                };
+                method.add(&recorded, call.by_fields.as_ref());
             }
         }
-        known.values_mut().for_each(Method::finish);
+        known.values_mut().for_each(KnownMethod::finish);
         Self { entries, known }
     }
 
@@ -95,7 +96,7 @@ impl Catalog {
     }
 
     /// The recorded calls of a method.
-    pub(super) fn method(&self, method: &str) -> Option<&Method> {
+    pub(super) fn method(&self, method: &str) -> Option<&KnownMethod> {
         self.known.get(method)
     }
 

@@ -50,6 +50,9 @@ pub enum ReplayError {
         /// The problem.
         cause: String,
     },
+    /// The rules by which requests match cannot be used.
+    #[error("the match rules cannot be used: {0}")]
+    MatchRules(String),
     /// TLS cannot be set up.
     #[error("could not start the replay server: {0}")]
     Tls(#[from] ServerTlsError),

@@ -18,10 +18,12 @@ use super::{
     asked::{ClientItem, ClientItems},
     catalog::Catalog,
     faults::Drip,
-    plan::{Choice, Matcher, Method, Place},
+    matching::Reducer,
+    plan::{CallMatcher, Choice, KnownMethod, Place},
     player::{Act, PlayedEnding, Step},
     served::Counters,
     share::CallFeed,
+    variation::Variation,
 };
 use crate::{
     grpc::status::{ABORTED, INTERNAL, NOT_FOUND, RESOURCE_EXHAUSTED},
@@ -47,6 +49,8 @@ pub(super) type Turns = Box<dyn Fn(Place) -> usize + Send + Sync>;
 pub(super) struct Access {
     pub(super) open: Open,
     pub(super) turns: Turns,
+    /// Reduces requests to the fields that identify them, where there are rules.
+    pub(super) reducer: Option<Arc<Reducer>>,
 }
 
 /// The recorded call that is played, once it is decided.
@@ -63,7 +67,7 @@ pub(super) struct Exchange {
     catalog: Arc<Catalog>,
     method: String,
     asked: Arc<ClientItems>,
-    matcher: Matcher,
+    matcher: CallMatcher,
     open: Open,
     turns: Turns,
     /// The steps being played, and their call.
@@ -85,6 +89,16 @@ pub(super) struct Exchange {
     began: bool,
     /// True when the client was refused: no recorded call is meant, or it could not go on.
     refused: bool,
+    /// The match, once it was logged.
+    noted: Option<Noted>,
+    variation: Variation,
+}
+
+/// How a call was matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    Exact,
+    ByFields,
 }
 
 /// The purpose of a timer.
@@ -102,12 +116,12 @@ impl Exchange {
         catalog: Arc<Catalog>,
         method: String,
         asked: Arc<ClientItems>,
-        matcher: Matcher,
+        matcher: CallMatcher,
         access: Access,
         counters: Arc<Counters>,
         as_recorded: bool,
     ) -> Self {
-        let Access { open, turns } = access;
+        let Access { open, turns, reducer } = access;
         Self {
             catalog,
             method,
@@ -126,6 +140,8 @@ impl Exchange {
             since: Instant::now(),
             began: false,
             refused: false,
+            noted: None,
+            variation: Variation::new(reducer),
         }
     }
 
@@ -149,6 +165,7 @@ impl Exchange {
     /// Returns a step that was taken too early.
     pub(super) fn put_back(&mut self, step: Step) {
         self.sent = self.sent.saturating_sub(1);
+        self.variation.put_back();
         self.waiting = Some(step);
     }
 
@@ -212,7 +229,8 @@ impl Exchange {
             self.sent += 1;
             self.matcher.went_on();
             self.moved();
-            return Poll::Ready(step);
+            let recorded = self.catalog.at(place).map(|chosen| chosen.call);
+            return Poll::Ready(self.variation.answer(step, place, recorded));
         }
     }
 
@@ -220,6 +238,37 @@ impl Exchange {
     fn begins(&mut self, due: bool) {
         if due && !std::mem::replace(&mut self.began, true) {
             self.counters.call_began();
+            self.note_match();
+        }
+    }
+
+    /// Logs and counts how the call is matched, once something of it is due, and again when that changes.
+    fn note_match(&mut self) {
+        let now = if self.matcher.varies() {
+            Noted::ByFields
+        } else {
+            Noted::Exact
+        };
+        if !self.began || self.noted == Some(now) {
+            return;
+        }
+        self.noted = Some(now);
+        let place = self.playing.as_ref().map(|(place, _)| *place);
+        let chosen = place.and_then(|place| self.catalog.at(place));
+        let call = chosen.as_ref().map_or(0, |chosen| chosen.call.call);
+        let capture = chosen.as_ref().map_or("", |chosen| chosen.entry.source.name());
+        if now == Noted::Exact {
+            tracing::info!(method = self.method, capture, call, "a call is matched exactly");
+        } else {
+            self.counters.matched_by_fields();
+            let ignored = self.variation.ignored().join(", ");
+            tracing::info!(
+                method = self.method,
+                capture,
+                call,
+                ignored,
+                "a call is matched by fields"
+            );
         }
     }
 
@@ -240,7 +289,10 @@ impl Exchange {
         let method = catalog.method(&self.method)?;
         for said in said {
             match said {
-                ClientItem::Request(request) => self.matcher.request(method, request),
+                ClientItem::Request(request) => {
+                    self.matcher.request(method, request.asked);
+                    self.variation.request(request);
+                }
                 ClientItem::HalfClose => self.matcher.half_close(method),
                 ClientItem::Unreadable(error) => return Some(self.refuse(RESOURCE_EXHAUSTED, error)),
             }
@@ -248,6 +300,7 @@ impl Exchange {
                 return Some(self.refuse(NOT_FOUND, self.unknown()));
             }
         }
+        self.note_match();
         None
     }
 
@@ -295,7 +348,7 @@ impl Exchange {
         let method = self.catalog.method(&self.method);
         let silent = self.is_silent();
         let beyond = silent && method.is_some_and(|method| self.matcher.is_beyond(method));
-        let most = MOST_WAIT.max(method.map_or(Duration::ZERO, Method::longest) * SLOWER);
+        let most = MOST_WAIT.max(method.map_or(Duration::ZERO, KnownMethod::longest) * SLOWER);
         let came = self.matcher.came().requests;
         let (wait, timer) = self.timer.as_mut()?;
         match wait {
@@ -333,7 +386,7 @@ impl Exchange {
 
     fn unknown(&self) -> String {
         let came = self.matcher.came().requests;
-        let recorded = self.catalog.method(&self.method).map_or(0, Method::calls);
+        let recorded = self.catalog.method(&self.method).map_or(0, KnownMethod::calls);
         let (calls, what) = (
             if recorded == 1 {
                 "the recorded call".to_owned()

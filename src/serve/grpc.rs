@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer,
-    asked::{self, ClientItems},
+    asked::{self, ClientItems, Reading},
     body::{Answer, Cut, Replay},
     catalog::{Catalog, Chosen},
     connection::{Break, Connection, Guard},
@@ -24,10 +24,10 @@ use super::{
     faults::Drip,
     feed::Feed,
     peek::Peeked,
-    plan::{Matcher, content, facets},
+    plan::{CallMatcher, facets},
     player::{Act, MaxFrames, PlayedEnding, Step},
     reader,
-    script::Request as FirstMessage,
+    script::{ReadRequest, Request as FirstMessage},
     share::{CallFeed, Share},
     standard::StandardServices,
     state::ServerState,
@@ -228,11 +228,8 @@ where
 {
     let state = &port.state;
     let method = parts.uri.path().to_owned();
-    let Some(first) = port
-        .catalog
-        .method(&method)
-        .and_then(|known| known.class(0)?.first().into())
-    else {
+    let known = port.catalog.method(&method);
+    let Some((known, first)) = known.and_then(|known| Some((known, known.first()?))) else {
         let refusal = port.catalog.unknown_method(&method);
         return Ok(refuse(port, refusal.code, &refusal.message));
     };
@@ -250,8 +247,13 @@ where
     let encoding = Encoding::of(state.wire.gzip, &parts.headers);
     let asked = Arc::<ClientItems>::default();
     let mut rest = JoinSet::new();
-    let (encoded, limit) = (sent_in(&parts.headers).to_owned(), state.wire.max_request_bytes);
-    rest.spawn(asked::read(body, Arc::clone(&asked), encoded, limit));
+    let reducer = state.reducers.of(&method);
+    let reading = Reading {
+        encoding: sent_in(&parts.headers).to_owned(),
+        limit: state.wire.max_request_bytes,
+        reducer: reducer.clone(),
+    };
+    rest.spawn(asked::read(body, Arc::clone(&asked), reading));
     let open = {
         let port = Arc::clone(port);
         move |place| {
@@ -274,10 +276,11 @@ where
         Arc::clone(&port.catalog),
         method,
         asked,
-        Matcher::new(facets(&metadata(&parts.headers))),
+        CallMatcher::new(known, facets(&metadata(&parts.headers))),
         Access {
             open: Box::new(open),
             turns: Box::new(turns),
+            reducer,
         },
         Arc::clone(&state.counters),
         state.playback.is_plain() && state.deliveries.is_broadcast() && state.faults.is_empty(),
@@ -367,9 +370,13 @@ fn was_asked(port: &Port, parts: &http::request::Parts, first: Result<Option<Fir
         return false;
     }
     let (encoding, limit) = (sent_in(&parts.headers), port.state.wire.max_request_bytes);
-    let mut matcher = Matcher::new(Vec::new());
+    let reducer = port.state.reducers.of(parts.uri.path());
+    let mut matcher = CallMatcher::new(method, Vec::new());
     match first {
-        Some(first) => matcher.request(method, content(encoding, first.compressed, &first.data, limit)),
+        Some(first) => {
+            let request = ReadRequest::of(encoding, first.compressed, &first.data, limit, reducer.as_deref());
+            matcher.request(method, request.asked);
+        }
         None => matcher.half_close(method),
     }
     !matcher.is_over()

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     catalog::{Catalog, Entry},
     error::ReplayError,
+    matching::{MatchRules, Reducers},
     script::{Job, Scan},
     shape::JobShape,
 };
@@ -20,15 +21,27 @@ pub(super) struct Opened {
     pub(super) descriptor_sets: Vec<(String, Vec<u8>)>,
     /// Name and state of each capture.
     pub(super) states: Vec<(String, CaptureState)>,
+    /// Reducers of requests by the rules, with the schemas of the captures.
+    pub(super) reducers: Arc<Reducers>,
 }
 
 impl Opened {
     /// Scans every capture. Blocks.
-    pub(super) fn read(sources: &[CaptureSource], shapes: &HashMap<String, JobShape>) -> Result<Self, ReplayError> {
+    pub(super) fn read(
+        sources: &[CaptureSource],
+        shapes: &HashMap<String, JobShape>,
+        rules: MatchRules,
+    ) -> Result<Self, ReplayError> {
         let mut opened = Self::default();
-        for (source_at, source) in sources.iter().enumerate() {
-            let mut events = source.open()?;
-            let scan = scan(&mut events)?;
+        let events = sources.iter().map(CaptureSource::open);
+        let events = events.collect::<Result<Vec<_>, _>>()?;
+        // Before anything is scanned: a schema tells which fields of a request identify it.
+        let sets = events
+            .iter()
+            .filter_map(|events| events.header().get(Attribute::DESCRIPTOR_SET));
+        opened.reducers = Arc::new(Reducers::new(rules, sets));
+        for ((source_at, source), mut events) in sources.iter().enumerate().zip(events) {
+            let scan = scan(&mut events, &opened.reducers)?;
             opened.states.push((source.name().to_owned(), events.state()?));
             let header = events.header();
             let fallback_id = text(header, Attribute::JOB_ID).unwrap_or_else(|| source.stem());
@@ -48,6 +61,7 @@ impl Opened {
         if opened.entries.is_empty() {
             Err(ReplayError::NoCapture)
         } else {
+            opened.reducers.warn_of(&opened.methods());
             Ok(opened)
         }
     }
@@ -98,6 +112,15 @@ impl Opened {
         std::iter::once(Catalog::new(first)).chain(others).collect()
     }
 
+    /// The recorded methods, each once.
+    fn methods(&self) -> Vec<&str> {
+        let calls = self.entries.iter().flat_map(|entry| &entry.job.calls);
+        let mut methods: Vec<_> = calls.map(|call| call.method.as_str()).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+
     /// Full names of the services whose calls the captures contain.
     pub(super) fn services(&self) -> Vec<String> {
         let calls = self.entries.iter().flat_map(|entry| &entry.job.calls);
@@ -113,11 +136,12 @@ impl Opened {
 const NEAR_NS: u64 = 2_000_000_000;
 
 /// Scans only the openings of the calls, where the capture lists their positions.
-fn scan(events: &mut Events) -> Result<Scan, SourceError> {
+fn scan(events: &mut Events, reducers: &Arc<Reducers>) -> Result<Scan, SourceError> {
     let mut scan = match events.calls() {
         Calls::Listed(calls) => Scan::of_listed(&calls),
         Calls::Unlisted => Scan::default(),
-    };
+    }
+    .reduced_by(reducers);
     let mut at_ns = 0;
     while let Some(wanted_ns) = scan.wants_from() {
         // A seek costs more than to read a chunk or two.

@@ -4,20 +4,24 @@
 //! Calls whose clients sent the same requests are one [`Class`]. A [`Matcher`] keeps the classes that agree with what a
 //! client has sent so far. What the servers of all these calls sent at that point can be sent before it is known which
 //! call the client means.
+//!
+//! Requests are compared by their content. Where there are rules for requests that vary, a second [`Method`] knows the
+//! calls by the fields that identify them: a [`CallMatcher`] turns to it as soon as no call had exactly these requests.
 
 mod class;
 mod classes;
 mod facets;
+mod known;
 mod marks;
 mod matcher;
 mod requests;
 
 pub(super) use class::{Early, Place, RecordedCall};
-pub(super) use classes::Method;
 pub(super) use facets::facets;
+pub(super) use known::{CallMatcher, KnownMethod};
 pub(super) use marks::MOST_MARKS;
-pub(super) use matcher::{Choice, Matcher};
-pub(super) use requests::{Requests, content};
+pub(super) use matcher::Choice;
+pub(super) use requests::{Asked, Requests, content};
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 

@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
-    plan::{Cause, Early, MOST_MARKS, Mark, Requests, content, hash},
+    matching::{Reducer, Reducers, RequestValues},
+    plan::{Asked, Cause, Early, MOST_MARKS, Mark, Requests, content, hash},
     shape::JobShape,
     short_calls::ShortCalls,
 };
@@ -23,6 +25,8 @@ use bytes::Bytes;
 
 /// Largest request that is kept, in bytes: no job's is, and the script stays small whatever a capture holds.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// Largest size of the values that are kept of one call's requests, to stand in answers: of a thousand ids.
+const MAX_VALUES_BYTES: usize = 64 * 1024;
 /// Part of a deadline by which a server whose clock runs ahead may end a call before our clock sees it pass.
 const EARLY_PART: u32 = 8;
 
@@ -59,6 +63,10 @@ pub(crate) struct Call {
     pub end: Option<(u64, Ending)>,
     /// Shape of the first frame of a spectrogram call.
     pub shape: Option<JobShape>,
+    /// Its requests, reduced to the fields that identify them, where there are rules for its method.
+    pub(super) by_fields: Option<Requests>,
+    /// Values of its requests that stand in its answers, request by request.
+    pub(super) values: Vec<RequestValues>,
     /// All events, when the call is short.
     pub(super) packed: Option<PackedEvents>,
     /// The place of the call start in the file, when known.
@@ -90,6 +98,18 @@ impl Call {
         }
         let data = self.plain_request().unwrap_or_default();
         requested_stream(data).ok()
+    }
+
+    /// Keeps the values of the latest request, as far as there is room.
+    fn keep_values(&mut self, values: RequestValues) {
+        // Where one was left out, all later ones are: each stands in the place of its request.
+        if self.values.len() as u64 + 1 != self.requests.count() {
+            return;
+        }
+        let kept: usize = self.values.iter().map(RequestValues::bytes).sum();
+        if kept + values.bytes() <= MAX_VALUES_BYTES {
+            self.values.push(values);
+        }
     }
 
     /// Notes an event from the server by its hash.
@@ -132,6 +152,48 @@ impl Call {
     }
 }
 
+/// A request as it is compared with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReadRequest {
+    pub(super) asked: Asked,
+    /// Names of fields that do not identify it.
+    pub(super) ignored: Vec<String>,
+    /// Values that stand in answers.
+    pub(super) values: RequestValues,
+}
+
+impl ReadRequest {
+    /// Reads a request; `reducer` is that of its method, where there are rules.
+    pub(super) fn of(encoding: &str, compressed: bool, data: &Bytes, limit: usize, reducer: Option<&Reducer>) -> Self {
+        let exact = content(encoding, compressed, data, limit);
+        let Some(reducer) = reducer else {
+            return Self {
+                asked: Asked {
+                    exact,
+                    by_fields: exact,
+                },
+                ignored: Vec::new(),
+                values: RequestValues::default(),
+            };
+        };
+        let inflated = compressed.then(|| grpc::inflate(encoding, data, limit as u64).ok());
+        let plain = match &inflated {
+            Some(Some(inflated)) => inflated,
+            // What cannot be inflated is compared as it is.
+            Some(None) | None => data,
+        };
+        let reduced = reducer.reduce(plain);
+        Self {
+            asked: Asked {
+                exact,
+                by_fields: reduced.hash,
+            },
+            ignored: reduced.ignored,
+            values: reducer.values(plain),
+        }
+    }
+}
+
 /// One job of a capture: what a client can ask for by name.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
@@ -171,6 +233,7 @@ pub(crate) struct Scan {
     short_calls: ShortCalls,
     /// The place of the next event in the file.
     place: Option<EventPlace>,
+    reducers: Arc<Reducers>,
 }
 
 /// The events of a call that must still be scanned.
@@ -223,6 +286,15 @@ impl Scan {
         }
     }
 
+    /// Reduces requests to the fields that identify them, where there are rules.
+    #[must_use]
+    pub(super) fn reduced_by(self, reducers: &Arc<Reducers>) -> Self {
+        Self {
+            reducers: Arc::clone(reducers),
+            ..self
+        }
+    }
+
     /// The next offset with relevant events, nanoseconds; `None` when everything was seen.
     #[must_use]
     pub(crate) fn wants_from(&self) -> Option<u64> {
@@ -257,6 +329,8 @@ impl Scan {
                     half_closed: false,
                     end: self.ends.remove(&event.call),
                     shape: None,
+                    by_fields: self.reducers.of(&start.method).map(|_| Requests::default()),
+                    values: Vec::new(),
                     packed: None,
                     place: self.place,
                 };
@@ -264,7 +338,7 @@ impl Scan {
             }
             EventKind::Message(message) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
-                    note_message(call, message);
+                    note_message(call, message, &self.reducers);
                 }
             }
             EventKind::End(ending) => {
@@ -291,7 +365,10 @@ impl Scan {
             // What was lost can be compared with nothing.
             EventKind::Gap(gap) if gap.direction == Direction::Sent => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
-                    call.requests.take(hash(&("lost", event.call, event.seq)));
+                    let lost = hash(&("lost", event.call, event.seq));
+                    call.requests.take(lost);
+                    call.by_fields.iter_mut().for_each(|requests| requests.take(lost));
+                    call.keep_values(RequestValues::default());
                 }
             }
             _ => {}
@@ -367,17 +444,20 @@ impl Jobs {
     }
 }
 
-fn note_message(call: &mut Call, message: &Message) {
+fn note_message(call: &mut Call, message: &Message, reducers: &Reducers) {
     match message.direction {
         Direction::Sent => {
             let encoding = call.metadata.get_text("grpc-encoding").unwrap_or(grpc::NO_ENCODING);
-            let request = content(
-                encoding,
-                message.compressed,
-                &message.data,
-                grpc::DEFAULT_MAX_MESSAGE_BYTES,
-            );
-            call.requests.take(request);
+            let limit = grpc::DEFAULT_MAX_MESSAGE_BYTES;
+            let reducer = reducers.of(&call.method);
+            let read = ReadRequest::of(encoding, message.compressed, &message.data, limit, reducer.as_deref());
+            call.requests.take(read.asked.exact);
+            if let Some(requests) = &mut call.by_fields {
+                requests.take(read.asked.by_fields);
+            }
+            if reducer.is_some_and(|reducer| reducer.stands_in()) {
+                call.keep_values(read.values);
+            }
         }
         Direction::Received => call.mark(hash(&(message.compressed, &message.data[..]))),
     }

@@ -13,6 +13,8 @@ pub struct Served {
     pub calls: u64,
     /// Calls that were replayed to their ending.
     pub completed: u64,
+    /// Calls of those that were matched by the fields of their requests, because no recorded call had exactly these.
+    pub by_fields: u64,
     /// Calls that were refused: unknown job, stream, method or requests.
     pub refused: u64,
     /// Messages handed to the transport.
@@ -29,6 +31,7 @@ pub(super) struct Counters {
     active: AtomicU64,
     calls: AtomicU64,
     completed: AtomicU64,
+    by_fields: AtomicU64,
     refused: AtomicU64,
     messages: AtomicU64,
     message_bytes: AtomicU64,
@@ -41,6 +44,7 @@ impl Counters {
             active: self.active.load(Relaxed),
             calls: self.calls.load(Relaxed),
             completed: self.completed.load(Relaxed),
+            by_fields: self.by_fields.load(Relaxed),
             refused: self.refused.load(Relaxed),
             messages: self.messages.load(Relaxed),
             message_bytes: self.message_bytes.load(Relaxed),
@@ -63,6 +67,10 @@ impl Counters {
 
     pub(super) fn call_completed(&self) {
         self.completed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn matched_by_fields(&self) {
+        self.by_fields.fetch_add(1, Relaxed);
     }
 
     pub(super) fn call_gone(&self) {

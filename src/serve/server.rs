@@ -54,10 +54,11 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         tls,
         grpc_addr,
         rest_addr,
+        rules,
     } = builder;
     let ips = [grpc_addr.ip(), rest_addr.ip()];
     let blocking = move || -> Result<_, ReplayError> {
-        let opened = Opened::read(&sources, &shapes)?;
+        let opened = Opened::read(&sources, &shapes, rules)?;
         let prepared = tls.map(|tls| tls.prepare(&ips)).transpose()?;
         Ok((opened, prepared))
     };
@@ -81,6 +82,7 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         meter: Arc::default(),
         wire,
         faults: Running::new(faults),
+        reducers: Arc::clone(&opened.reducers),
     });
     let gate = Arc::new(Gate::new(state.faults.clone()));
     let services = StandardServices::new(&opened.services(), &opened.descriptor_sets).await?;

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    control::Control, encoding::Gzip, faults::Running, fidelity::Meter, options::Playback, ready::Readiness,
-    served::Counters, sessions::Sessions, share::Deliveries,
+    control::Control, encoding::Gzip, faults::Running, fidelity::Meter, matching::Reducers, options::Playback,
+    ready::Readiness, served::Counters, sessions::Sessions, share::Deliveries,
 };
 
 /// Settings of gRPC and HTTP/2.
@@ -28,6 +28,7 @@ pub(super) struct ServerState {
     pub(super) meter: Arc<Meter>,
     pub(super) wire: WireSettings,
     pub(super) faults: Running,
+    pub(super) reducers: Arc<Reducers>,
 }
 
 impl ServerState {

@@ -1,6 +1,6 @@
 //! `capture serve`: captures as a local Focus Server.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use crate::serve::{Builder, Delivery, Fidelity, Gzip, ReplayServer, Restamp, ServerTls, builtin_scene};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::cli::flags::{
     Format,
-    serve::{BehaviourArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
+    serve::{BehaviourArgs, MatchArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
 };
 
 pub(crate) fn run(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
@@ -67,6 +67,7 @@ fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
     }
     builder = pace(builder, &args.pace);
     builder = behaviour(builder, &args.behaviour);
+    builder = matching(builder, &args.matching)?;
     builder = wire(builder, &args.wire);
     match tls(&args.tls)? {
         Some(tls) => Ok(builder.tls(tls)),
@@ -114,6 +115,23 @@ fn behaviour(mut builder: Builder, args: &BehaviourArgs) -> Builder {
     args.quirks.iter().fold(builder, |builder, quirk| builder.quirk(*quirk))
 }
 
+/// Adds the rules by which requests match. What ends in `.toml` is a file; anything else is a list of paths.
+fn matching(mut builder: Builder, args: &MatchArgs) -> Result<Builder, Failure> {
+    for rules in &args.rules {
+        let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("--match {rules}: {error}"));
+        let is_file = Path::new(rules)
+            .extension()
+            .is_some_and(|extension| extension == "toml");
+        builder = if is_file {
+            let text = std::fs::read_to_string(rules).map_err(|error| usage(&error))?;
+            builder.match_rules(&text).map_err(|error| usage(&error))?
+        } else {
+            builder.match_ignoring(rules).map_err(|error| usage(&error))?
+        };
+    }
+    Ok(builder)
+}
+
 fn wire(mut builder: Builder, args: &WireArgs) -> Builder {
     if args.gzip {
         builder = builder.gzip(Gzip::WhenAsked);
@@ -153,8 +171,13 @@ fn announce(server: &ReplayServer, verbosity: output::Verbosity) -> Result<(), F
 
 fn say_goodbye(server: &ReplayServer) {
     let sent = server.served();
+    let by_fields = if sent.by_fields > 0 {
+        format!(", {} matched by fields", sent.by_fields)
+    } else {
+        String::new()
+    };
     output::say(format!(
-        "served {} in {} ({} to the end), {} refused",
+        "served {} in {} ({} to the end{by_fields}), {} refused",
         output::counted(sent.messages, "message"),
         output::counted(sent.calls, "call"),
         sent.completed,

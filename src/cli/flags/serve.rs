@@ -14,7 +14,8 @@ use super::value::{Size, Span, listener};
                   Examples:\n  \
                   capture serve\n  \
                   capture serve job.gcap --grpc 127.0.0.1:50051 --rest 127.0.0.1:8080 --rate 10\n  \
-                  capture serve job.gcap --fault drop:every=10 --fault delay:at=1,by=6s"
+                  capture serve job.gcap --fault drop:every=10 --fault delay:at=1,by=6s\n  \
+                  capture serve shop.gcap --match '*.local_time,request_id'"
 )]
 pub(crate) struct ServeArgs {
     /// Captures to serve [default: the built-in earthquake]
@@ -34,6 +35,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) behaviour: BehaviourArgs,
+
+    #[command(flatten)]
+    pub(crate) matching: MatchArgs,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
@@ -106,6 +110,17 @@ pub(crate) struct BehaviourArgs {
     /// Quirk of real Focus Servers; can be repeated, or separated by commas
     #[arg(long, value_name = "QUIRK", value_delimiter = ',', value_parser = quirk)]
     pub(crate) quirks: Vec<Quirk>,
+}
+
+/// Flags of the matching of requests.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Matching")]
+pub(crate) struct MatchArgs {
+    /// Leave out these fields where no recorded request is exactly equal: PATHS such as `header.local_time`,
+    /// `*.local_time` (at any depth) or `metadata.*`, separated by commas, or a FILE.toml with rules for methods; can
+    /// be repeated
+    #[arg(long = "match", value_name = "PATHS|FILE.toml")]
+    pub(crate) rules: Vec<String>,
 }
 
 /// Flags of gRPC and HTTP/2.

@@ -110,6 +110,8 @@ fn production_channels_are_mapped_to_their_streams() {
             bins: 4,
             lines_dt_s: None,
         }),
+        by_fields: None,
+        values: Vec::new(),
         packed: None,
         place: None,
     };

@@ -203,6 +203,11 @@ impl Class {
         self.members.contains(&place)
     }
 
+    /// Its calls.
+    pub(super) fn members(&self) -> impl Iterator<Item = Place> {
+        self.members.iter().copied()
+    }
+
     /// The first of its calls.
     pub(in crate::serve) fn first(&self) -> Place {
         self.members.first().copied().unwrap_or_default()
@@ -217,10 +222,14 @@ impl Class {
         }
     }
 
-    /// The members that match the client's requests best, and among those the ones whose metadata agrees most.
-    pub(super) fn best(&self, facets: &[u64], came: Cause) -> Option<Best> {
+    /// The members that match the client's requests best, and among those the ones whose metadata agrees most. Only
+    /// calls `among` these can be meant, if they are given.
+    pub(super) fn best(&self, facets: &[u64], came: Cause, among: Option<&HashSet<Place>>) -> Option<Best> {
         let over = came.requests > self.requests.count();
+        let is_other =
+            |at: usize| among.is_some_and(|among| !self.members.get(at).is_some_and(|place| among.contains(place)));
         let fit = |at: usize| match self.gave_up.get(&at) {
+            _ if is_other(at) => None,
             Some(alike) if meets(alike, facets) => Some(if over || came.half_close {
                 Fit::Beyond
             } else {

@@ -1,6 +1,6 @@
 //! The matcher of one client's call: narrows the candidate classes with every request.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashSet};
 
 use super::{
     Cause, Mark, Place, Requests,
@@ -20,6 +20,12 @@ pub(in crate::serve) struct Matcher {
     chosen: Option<Chosen>,
     /// An earlier choice that the client has not received anything of.
     before: Option<Place>,
+    /// True when a part of a recorded call was sent.
+    sent: bool,
+    /// True when no call had these requests, and the candidates are those that ended early.
+    fell_back: bool,
+    /// The only calls that can be meant; `None` = all.
+    among: Option<HashSet<Place>>,
 }
 
 /// A chosen call.
@@ -77,6 +83,9 @@ impl Matcher {
             facets,
             chosen: None,
             before: None,
+            sent: false,
+            fell_back: false,
+            among: None,
         }
     }
 
@@ -94,6 +103,7 @@ impl Matcher {
 
     /// Notes that a part of the chosen call was sent: it stays.
     pub(in crate::serve) fn went_on(&mut self) {
+        self.sent = true;
         if let Some(chosen) = &mut self.chosen {
             chosen.instead = None;
         }
@@ -162,6 +172,51 @@ impl Matcher {
             })
         };
         self.alive = Some(method.early().iter().copied().filter(ended).collect());
+        self.fell_back = true;
+    }
+
+    /// True when a recorded call had all the requests that came, as far as it had any.
+    pub(super) fn is_met(&self, method: &Method) -> bool {
+        let mut alive = self.alive(method).filter_map(|at| method.class(at));
+        !self.fell_back && alive.any(|class| self.came.begin(&class.requests))
+    }
+
+    /// The calls of all candidates; `None` = all calls.
+    pub(super) fn candidates(&self, method: &Method) -> Option<HashSet<Place>> {
+        let alive = self.alive.as_ref()?.iter().filter_map(|at| method.class(*at));
+        Some(alive.flat_map(Class::members).collect())
+    }
+
+    /// True when a part of a call was sent that is not chosen yet.
+    pub(super) const fn has_sent_what_is_agreed(&self) -> bool {
+        self.sent && self.chosen.is_none()
+    }
+
+    /// Takes over from another matcher, which went by other hashes of the same requests: keeps what it chose and sent.
+    /// `among` are the calls that began with what was sent. False when none of the candidates did.
+    pub(super) fn take_over(&mut self, method: &Method, other: &Self, among: Option<HashSet<Place>>) -> bool {
+        let mut alive: Vec<_> = self.alive(method).collect();
+        let chosen = other.chosen.as_ref();
+        if let Some(chosen) = chosen.filter(|_| other.sent) {
+            alive.retain(|at| method.class(*at).is_some_and(|class| class.holds(chosen.place)));
+        } else if let Some(among) = &among {
+            alive.retain(|at| {
+                method
+                    .class(*at)
+                    .is_some_and(|class| class.members().any(|place| among.contains(&place)))
+            });
+        }
+        if alive.is_empty() {
+            return false;
+        }
+        self.before = chosen.map(|chosen| chosen.place).or(other.before);
+        self.chosen = chosen.filter(|_| other.sent).map(|chosen| Chosen {
+            place: chosen.place,
+            gave_up: chosen.gave_up,
+            instead: None,
+        });
+        (self.alive, self.sent, self.among) = (Some(alive), other.sent, among);
+        true
     }
 
     /// What has arrived so far, as a cause.
@@ -280,7 +335,7 @@ impl Matcher {
             Some(Ranked {
                 number,
                 beyond: came.requests.saturating_sub(class.requests.count()),
-                best: class.best(&self.facets, came)?,
+                best: class.best(&self.facets, came, self.among.as_ref())?,
             })
         };
         let mut ranked: Vec<_> = self.alive(method).filter_map(rank).collect();

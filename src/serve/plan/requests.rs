@@ -5,6 +5,15 @@ use bytes::Bytes;
 use super::hash;
 use crate::grpc;
 
+/// The hashes by which a request is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::serve) struct Asked {
+    /// Hash of its content.
+    pub(in crate::serve) exact: u64,
+    /// Hash of the fields that identify it; that of its content where all of it does.
+    pub(in crate::serve) by_fields: u64,
+}
+
 /// Largest number of prefix hashes of one call. A call of more requests is told from others by its first ones, and by
 /// all together.
 const MOST_PREFIXES: usize = 1024;

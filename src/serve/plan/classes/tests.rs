@@ -45,7 +45,7 @@ fn method(calls: &[(&[u64], &[Mark], Metadata, u32)]) -> Method {
 }
 
 fn best(class: &Class, facets: &[u64]) -> (usize, Vec<usize>) {
-    let best = class.best(facets, Cause::default()).unwrap();
+    let best = class.best(facets, Cause::default(), None).unwrap();
     (best.votes, best.members)
 }
 
@@ -81,7 +81,7 @@ fn the_order_goes_on_across_connections_where_it_was_recorded_so() {
         |connections: [u32; 3]| connections.map(|connection| (&[][..], &[][..], Metadata::default(), connection));
     let polled = method(&calls([1, 2, 3]));
     let class = polled.class(0).unwrap();
-    let all = class.best(&[], Cause::default()).unwrap();
+    let all = class.best(&[], Cause::default(), None).unwrap();
     let places: Vec<_> = (0..4).map(|_| class.next(&all, None, |_| 0).1).collect();
     assert_eq!(places, [0, 1, 2, 2]);
     let kept = method(&calls([1, 1, 1]));

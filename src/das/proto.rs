@@ -1,7 +1,7 @@
 //! Code generated from `protos/`, and its descriptor set.
 
 /// The `FileDescriptorSet` of `protos/`, as captures embed it and reflection serves it.
-pub const FOCUS_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/focus_descriptor.bin"));
+pub static FOCUS_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/focus_descriptor.bin"));
 
 /// Messages, client and server of the `datastream` dialect.
 #[allow(

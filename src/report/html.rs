@@ -20,8 +20,8 @@ use crate::model::text::printable_lines;
 pub(super) use sections::{body, facts};
 pub(super) use views::data_url;
 
-const STYLE: &str = include_str!("html/report.css");
-const SCRIPT: &str = include_str!("html/report.js");
+static STYLE: &str = include_str!("html/report.css");
+static SCRIPT: &str = include_str!("html/report.js");
 
 /// Content security policy of the page: show what is in it.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri \

@@ -4,7 +4,7 @@ use super::CaptureSource;
 
 /// The bytes of `captures/optodas-quake.gcap`: ten seconds of a local earthquake, recorded off Norway on 51 sensors of a
 /// telecom cable (ASN OptoDAS; `DASDAE/test_data`, MIT). The P wave arrives at about 3 s, the S wave at about 7 s.
-pub const OPTODAS_QUAKE: &[u8] = include_bytes!("../../captures/optodas-quake.gcap");
+pub static OPTODAS_QUAKE: &[u8] = include_bytes!("../../captures/optodas-quake.gcap");
 
 /// The built-in scene as a source.
 ///

@@ -3,7 +3,7 @@
 use ab_glyph::{Font as _, FontRef, PxScale, PxScaleFont, ScaleFont as _, point};
 
 /// Latin, Greek and Cyrillic letters and a few signs, without hinting; `font/LICENSE` says how it was made.
-const FILE: &[u8] = include_bytes!("font/DejaVuSans-subset.ttf");
+static FILE: &[u8] = include_bytes!("font/DejaVuSans-subset.ttf");
 
 /// Height of a capital letter, as a share of the font's size.
 const CAPITALS: f32 = 0.729;

@@ -1,6 +1,8 @@
-//! Analyses of captures: findings, statistics, golden text, the difference of two captures.
+//! Analyses of captures: findings, statistics, golden text, the difference of two captures,
+//! and of a capture's schema and another.
 
 pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod validate;

@@ -159,6 +159,26 @@ pub fn readable(set: &[u8]) -> Result<Vec<u8>, DescriptorError> {
     Ok(kept)
 }
 
+/// The files of a set, with the files of `google/protobuf/` that they import: serialized, within the limits, each name
+/// once, and without what a comparison of two schemas does not look at. Files that cannot be read are left out and named.
+///
+/// # Errors
+/// When it is not a descriptor set, or too large.
+pub(crate) fn comparable(set: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<LeftOut>), DescriptorError> {
+    let whole = join(&[set])?;
+    let (mut kept, mut left_out, mut budget) = (Vec::new(), Vec::new(), strip::Budget::default());
+    for raw in split(&whole)? {
+        match strip::file(raw, strip::Detail::Comparison, &mut budget) {
+            Ok(file) => kept.push(file),
+            Err(why) => left_out.push(LeftOut {
+                what: file_name(raw),
+                why,
+            }),
+        }
+    }
+    Ok((kept, left_out))
+}
+
 /// Whether `whole` holds every file of a set byte for byte.
 #[must_use]
 pub(crate) fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
@@ -215,7 +235,7 @@ pub(crate) fn imports(raw: &[u8]) -> Vec<String> {
 
 /// One file, stripped and converted to proto3.
 fn file(raw: &[u8], budget: &mut strip::Budget) -> Result<FileDescriptorProto, String> {
-    let stripped = strip::file(raw, budget)?;
+    let stripped = strip::file(raw, strip::Detail::Wire, budget)?;
     let mut file = FileDescriptorProto::decode(&*stripped).map_err(|error| error.to_string())?;
     if file.name().is_empty() {
         return Err("it has no name".to_owned());

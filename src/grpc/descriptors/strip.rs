@@ -40,7 +40,17 @@ enum Kind {
     OneofOptions,
     FieldOptions,
     EnumOptions,
+    MethodOptions,
     Features,
+}
+
+/// How much of a file is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// What decides how messages are written.
+    Wire,
+    /// Also what a comparison of two schemas looks at: reserved numbers and names, the other features, idempotency.
+    Comparison,
 }
 
 /// How a field is treated.
@@ -60,12 +70,22 @@ impl Kind {
                 | Self::OneofOptions
                 | Self::FieldOptions
                 | Self::EnumOptions
+                | Self::MethodOptions
                 | Self::Features
         )
     }
 
-    const fn fate(self, number: u32) -> Fate {
+    const fn fate(self, number: u32, detail: Detail) -> Fate {
         match (self, number) {
+            (Self::Message, 9) | (Self::Enum, 4) if matches!(detail, Detail::Comparison) => Fate::Message(Self::Range),
+            (Self::Method, 4) if matches!(detail, Detail::Comparison) => Fate::Message(Self::MethodOptions),
+            (Self::EnumOptions, 7) if matches!(detail, Detail::Comparison) => Fate::Message(Self::Features),
+            (Self::Message, 10) | (Self::Enum, 5) | (Self::MessageOptions, 1) | (Self::MethodOptions, 34)
+            | (Self::Features, 4)
+                if matches!(detail, Detail::Comparison) =>
+            {
+                Fate::Keep
+            }
             (Self::File, 4) | (Self::Message, 3) => Fate::Message(Self::Message),
             (Self::File, 5) | (Self::Message, 4) => Fate::Message(Self::Enum),
             (Self::File, 6) => Fate::Message(Self::Service),
@@ -98,14 +118,15 @@ impl Kind {
 }
 
 /// The file without the unused fields.
-pub(super) fn file(raw: &[u8], budget: &mut Budget) -> Result<Vec<u8>, String> {
+pub(super) fn file(raw: &[u8], detail: Detail, budget: &mut Budget) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    copy(Kind::File, Fields::new("FileDescriptorProto", raw), &mut out, budget, 0)?;
+    let fields = Fields::new("FileDescriptorProto", raw);
+    copy((Kind::File, detail), fields, &mut out, budget, 0)?;
     Ok(out)
 }
 
 fn copy(
-    kind: Kind,
+    (kind, detail): (Kind, Detail),
     mut fields: Fields<'_>,
     out: &mut Vec<u8>,
     budget: &mut Budget,
@@ -115,7 +136,7 @@ fn copy(
         return Err(format!("it nests deeper than {MAX_DEPTH} messages"));
     }
     while let Some(field) = fields.next_field().map_err(|error| error.to_string())? {
-        match (kind.fate(field.number), field.value) {
+        match (kind.fate(field.number, detail), field.value) {
             (Fate::Message(inner), Value::Bytes(_)) => {
                 if inner.is_definition() {
                     let left = budget.definitions.checked_sub(1);
@@ -126,7 +147,7 @@ fn copy(
                     .message("FileDescriptorProto")
                     .map_err(|error| error.to_string())?;
                 let mut copied = Vec::new();
-                copy(inner, within, &mut copied, budget, depth + 1)?;
+                copy((inner, detail), within, &mut copied, budget, depth + 1)?;
                 put_delimited(out, field.number, &copied);
             }
             (Fate::Keep, Value::Bytes(bytes)) if bytes.len() > MAX_NAME_BYTES => {

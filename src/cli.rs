@@ -62,6 +62,7 @@ where
         Command::Cat(args) => commands::cat::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Diff(args) => commands::diff::run(args),
+        Command::Drift(args) => commands::drift::run(args),
         Command::Merge(args) => commands::merge::run(args),
         Command::Note(args) => commands::note::run(args),
         Command::Slice(args) => commands::slice::run(args),

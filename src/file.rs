@@ -63,6 +63,7 @@ pub use continues::Continues;
 pub use digest::{Digest, MessageDigest};
 pub use error::{FileError, FileErrorKind};
 pub use format::VERSION;
+pub(crate) use format::is_capture;
 pub use header::{Attribute, Header};
 pub(crate) use messages::CallDigest;
 pub use messages::call_digests;

@@ -8,6 +8,7 @@ mod commands;
 pub(crate) mod comparison_text;
 pub(crate) mod diff_html;
 pub(crate) mod diff_text;
+pub(crate) mod drift_text;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
 pub(crate) mod finding_text;

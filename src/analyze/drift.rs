@@ -15,7 +15,7 @@
 //! | `schema_verdict` | the same by the definitions alone: `breaking` where `buf breaking` with its category WIRE objects, or a recorded method is gone |
 //! | `requests`, `answers` | the same for each direction: whether the server reads the recorded requests, and a client of today the recorded answers |
 //! | `breaking`, `additive` | number of findings |
-//! | `compared` | `methods`, `methods_without_schema` (names), `messages`, `enums` (counts) |
+//! | `compared` | `methods`, `methods_without_schema`, `undefined` (names), `messages`, `enums` (counts) |
 //! | `findings`, `more` | `rule` `category` `severity` `path` `direction` (`requests`, `answers`, `both`) `method` `recorded` `live` `message`; at most 1,000, and how many more |
 //! | `evidence` | `messages` `unreadable` `refused`, `totals`, `fields` (`path` `number` `direction`, the counts, `first` with `place` `method` `recorded` `live`), `more`, `is_partial` |
 //! | `rest` | null, or `verdict`, `keys` and `findings` of the REST answers |
@@ -34,12 +34,12 @@ use std::io::{Read, Seek};
 
 use crate::{
     file::{Attribute, FileError, Reader},
-    grpc::descriptors::DescriptorError,
+    grpc::descriptors::{DescriptorError, LeftOut},
 };
 use evidence::Evidence;
-use result::ComparedParts;
 pub(crate) use rest::compare as compare_rest;
-pub(crate) use result::{DriftDirection, DriftFinding, DriftVerdict, FieldEvidence, RestDrift, SchemaDrift, ValueCounts};
+use result::ComparedParts;
+pub(crate) use result::{DriftDirection, DriftFinding, DriftVerdict, FieldEvidence, SchemaDrift, ValueCounts};
 pub(crate) use schema::SchemaTypes;
 
 /// Errors of a comparison that cannot be made.
@@ -70,14 +70,15 @@ fn named(methods: &[String]) -> String {
     }
 }
 
-/// Compares the schema of a capture with another. The reader is read twice from the beginning.
+/// Compares the schema of a capture with another; also returns the files of its schema that cannot be read. The capture
+/// is read twice from the beginning.
 ///
 /// # Errors
 /// When the capture cannot be read, or holds nothing to compare.
 pub(crate) fn drift<R: Read + Seek>(
     reader: &mut Reader<R>,
     live: &SchemaTypes,
-) -> Result<SchemaDrift, DriftError> {
+) -> Result<(SchemaDrift, Vec<LeftOut>), DriftError> {
     let called = scan::methods(reader)?;
     if called.is_empty() {
         return Err(DriftError::NoCalls);
@@ -103,8 +104,20 @@ pub(crate) fn drift<R: Read + Seek>(
         methods_without_schema: without,
         messages: closure.messages.len() as u64,
         enums: closure.enums.len() as u64,
+        undefined: judged.undefined.iter().cloned().collect(),
     };
-    Ok(SchemaDrift::new(compared, judged, evidence))
+    Ok((SchemaDrift::new(compared, judged, evidence), recorded.left_out))
+}
+
+/// The descriptor set of a capture, which is read to its end; `None` when it holds none.
+///
+/// # Errors
+/// When the capture cannot be read.
+pub(crate) fn schema_of<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Option<Vec<u8>>, FileError> {
+    reader.rewind_checked();
+    while reader.next_event()?.is_some() {}
+    reader.rewind();
+    Ok(reader.header().get(Attribute::DESCRIPTOR_SET).map(<[u8]>::to_vec))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) mod cat;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod docs;
+pub(crate) mod drift;
 pub(crate) mod expect;
 pub(crate) mod export;
 pub(crate) mod faults;

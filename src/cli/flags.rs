@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) mod attach;
 pub(crate) mod bundle;
 pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod export;
 pub(crate) mod fault;
 mod format;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Snapshot(validate::SnapshotArgs),
     /// Compare two captures call by call and row by row
     Diff(diff::DiffArgs),
+    /// Compare the schema in a capture with that of a server, of files or of another capture
+    Drift(Box<drift::DriftArgs>),
     /// Join captures into one by wall-clock time
     Merge(merge::MergeArgs),
     /// Copy a capture and add a note to it

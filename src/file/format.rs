@@ -136,6 +136,11 @@ impl Tag {
     }
 }
 
+/// True when a file that begins with these bytes is a capture, even if it is damaged further on.
+pub(crate) fn is_capture(head: &[u8]) -> bool {
+    head.starts_with(&PART_MAGIC)
+}
+
 /// Encodes a part.
 pub(super) fn encode_part(tag: Tag, body: &[u8]) -> Vec<u8> {
     let len = (body.len() + 4 + PART_CRC_LEN) as u32;

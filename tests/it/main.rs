@@ -15,6 +15,7 @@ mod convert;
 mod crash;
 mod demo;
 mod diff;
+mod drift;
 mod durability;
 mod edge;
 mod evidence;

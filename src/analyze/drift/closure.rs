@@ -93,6 +93,10 @@ fn mark(needs: &mut BTreeMap<String, Need>, name: &str, requests: bool, method: 
         needs.insert(name.to_owned(), need);
     }
     let Some(need) = needs.get_mut(name) else { return false };
-    let known = if requests { &mut need.requests } else { &mut need.answers };
+    let known = if requests {
+        &mut need.requests
+    } else {
+        &mut need.answers
+    };
     !std::mem::replace(known, true)
 }

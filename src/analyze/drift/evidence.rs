@@ -131,13 +131,18 @@ impl<'s> Evidence<'s> {
                 continue;
             }
             totals.add(&tally.counts);
-            let Some(pair) = self.plan.pairs.get(pair) else { continue };
+            let Some(pair) = self.plan.pairs.get(pair) else {
+                continue;
+            };
             let joined = pair.fields.get(&number);
             let field = joined.and_then(|joined| joined.was.or(joined.is));
-            let name = field.map_or_else(|| number.to_string(), |field| match &field.extension {
-                Some(extension) => format!("[{extension}]"),
-                None => field.name.clone(),
-            });
+            let name = field.map_or_else(
+                || number.to_string(),
+                |field| match &field.extension {
+                    Some(extension) => format!("[{extension}]"),
+                    None => field.name.clone(),
+                },
+            );
             let path = format!("{}.{name}", pair.was);
             let entry = by_path.entry((path, number)).or_default();
             entry.0 |= is_request;

@@ -23,13 +23,17 @@ pub(crate) fn compare(recorded: &[u8], live: &[u8]) -> Result<RestDrift, String>
         note(&value, String::new(), &mut shape);
         Ok::<_, String>(shape)
     };
-    let (was, is) = (read(recorded, "the recorded answer")?, read(live, "the answer of today")?);
+    let (was, is) = (
+        read(recorded, "the recorded answer")?,
+        read(live, "the answer of today")?,
+    );
     let mut findings = Vec::new();
     for (path, types) in &was {
         match is.get(path) {
             Some(now) if now == types => {}
             Some(now) => {
-                let fits = types.iter().all(|known| *known == "null" || now.contains(known)) || now.iter().all(|known| *known == "null");
+                let fits = types.iter().all(|known| *known == "null" || now.contains(known))
+                    || now.iter().all(|known| *known == "null");
                 let text = format!("{} was {} and is {}", told(path), listed(types), listed(now));
                 let sides = (Some(listed(types)), Some(listed(now)));
                 findings.push(finding("REST_KEY_SAME_TYPE", !fits, path, sides, text));
@@ -39,7 +43,13 @@ pub(crate) fn compare(recorded: &[u8], live: &[u8]) -> Result<RestDrift, String>
             None if is_empty_list(&was, &is, path) => {}
             None => {
                 let text = format!("{} is gone", told(path));
-                findings.push(finding("REST_KEY_NO_DELETE", true, path, (Some(listed(types)), None), text));
+                findings.push(finding(
+                    "REST_KEY_NO_DELETE",
+                    true,
+                    path,
+                    (Some(listed(types)), None),
+                    text,
+                ));
             }
         }
     }
@@ -47,12 +57,22 @@ pub(crate) fn compare(recorded: &[u8], live: &[u8]) -> Result<RestDrift, String>
         let is_within = parent(path).is_some_and(|parent| is.contains_key(parent) && !was.contains_key(parent));
         if !is_within && !is_empty_list(&is, &was, path) {
             let text = format!("{} is new", told(path));
-            findings.push(finding("REST_KEY_ADDED", false, path, (None, Some(listed(types))), text));
+            findings.push(finding(
+                "REST_KEY_ADDED",
+                false,
+                path,
+                (None, Some(listed(types))),
+                text,
+            ));
         }
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(RestDrift {
-        verdict: findings.iter().map(|finding| finding.severity).max().unwrap_or_default(),
+        verdict: findings
+            .iter()
+            .map(|finding| finding.severity)
+            .max()
+            .unwrap_or_default(),
         keys: was.len() as u64,
         findings,
     })
@@ -80,7 +100,11 @@ fn note(value: &Value, path: String, shape: &mut Shape) {
         }
         Value::Object(values) => {
             for (key, value) in values {
-                let within = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let within = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 note(value, within, shape);
             }
         }
@@ -152,12 +176,21 @@ mod tests {
 
     fn rules(recorded: &str, live: &str) -> Vec<(&'static str, String)> {
         let rest = compare(recorded.as_bytes(), live.as_bytes()).unwrap();
-        rest.findings.into_iter().map(|finding| (finding.rule, finding.path)).collect()
+        rest.findings
+            .into_iter()
+            .map(|finding| (finding.rule, finding.path))
+            .collect()
     }
 
     #[test]
     fn answers_are_compared_by_keys_and_types() {
-        assert_eq!(rules(r#"{"a": 1, "b": [{"c": "x"}]}"#, r#"{"a": 2.5, "b": [{"c": "y"}, {"c": ""}]}"#), []);
+        assert_eq!(
+            rules(
+                r#"{"a": 1, "b": [{"c": "x"}]}"#,
+                r#"{"a": 2.5, "b": [{"c": "y"}, {"c": ""}]}"#
+            ),
+            []
+        );
         assert_eq!(
             rules(r#"{"a": 1, "b": {"c": 1}}"#, r#"{"a": "1", "d": null}"#),
             [

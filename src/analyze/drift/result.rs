@@ -99,6 +99,8 @@ pub(crate) struct ComparedParts {
     pub(crate) methods: Vec<String>,
     /// Recorded methods that it does not have.
     pub(crate) methods_without_schema: Vec<String>,
+    /// Types that one of the schemas uses and does not define.
+    pub(crate) undefined: Vec<String>,
     /// Messages that the methods need.
     pub(crate) messages: u64,
     /// Enums that they need.
@@ -238,11 +240,12 @@ impl SchemaDrift {
             let by_rules = of.map(|finding| finding.severity);
             by_rules.chain(by_values).max().unwrap_or_default()
         };
-        let (requests, answers) = (
-            worst(DriftDirection::has_requests),
-            worst(DriftDirection::has_answers),
-        );
-        let schema_verdict = findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
+        let (requests, answers) = (worst(DriftDirection::has_requests), worst(DriftDirection::has_answers));
+        let schema_verdict = findings
+            .iter()
+            .map(|finding| finding.severity)
+            .max()
+            .unwrap_or_default();
         let breaking = findings
             .iter()
             .filter(|finding| finding.severity == DriftVerdict::Breaking)
@@ -265,6 +268,12 @@ impl SchemaDrift {
             evidence,
             rest: None,
         }
+    }
+
+    /// True when something was not compared.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let compared = &self.compared;
+        !compared.undefined.is_empty() || !compared.methods_without_schema.is_empty() || self.evidence.is_partial
     }
 
     /// Adds the comparison of the REST answers.

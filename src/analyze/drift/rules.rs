@@ -64,14 +64,18 @@ pub(super) const MESSAGE_NO_DELETE: Rule = gone("MESSAGE_NO_DELETE");
 
 /// Largest number of findings that are kept, so that two huge schemas fit the memory; further ones are counted.
 const MAX_KEPT: usize = 20_000;
-/// Of these, what is left for breaking ones.
+/// Largest number of these that are not breaking.
 const MAX_ADDITIVE: usize = 10_000;
+/// Largest number of undefined types that are named.
+const MAX_UNDEFINED: usize = 100;
 
 /// The findings, with the two schemas.
 pub(super) struct Judge<'a> {
     pub(super) recorded: &'a SchemaTypes,
     pub(super) live: &'a SchemaTypes,
     findings: Vec<DriftFinding>,
+    /// Types that one of the schemas uses and does not define.
+    undefined: BTreeSet<String>,
     /// Findings that are not kept: breaking ones, and others.
     not_kept: [u64; 2],
     /// Pairs of enums of which the second has all values of the first.
@@ -82,6 +86,8 @@ pub(super) struct Judge<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     pub(super) findings: Vec<DriftFinding>,
+    /// Types that one of the schemas uses and does not define.
+    pub(super) undefined: BTreeSet<String>,
     /// Breaking findings beyond those.
     pub(super) more_breaking: u64,
     /// Other findings beyond those.
@@ -103,9 +109,23 @@ pub(super) fn both(recorded: impl ToString, live: impl ToString) -> Sides {
 }
 
 impl Judge<'_> {
+    /// Notes a type that is not defined.
+    pub(super) fn note_undefined(&mut self, name: &str) {
+        if self.undefined.len() < MAX_UNDEFINED {
+            self.undefined.insert(name.to_owned());
+        }
+    }
+
     pub(super) fn add(&mut self, rule: Rule, subject: &Subject<'_>, sides: Sides, message: impl Into<String>) {
         let need = subject.need;
-        self.push(rule, &subject.path, need.direction(), Some(&need.method), sides, message);
+        self.push(
+            rule,
+            &subject.path,
+            need.direction(),
+            Some(&need.method),
+            sides,
+            message,
+        );
     }
 
     pub(super) fn push(
@@ -149,6 +169,7 @@ pub(super) fn compare(
         recorded,
         live,
         findings: Vec::new(),
+        undefined: BTreeSet::new(),
         not_kept: [0; 2],
         wider: BTreeMap::new(),
     };
@@ -175,6 +196,7 @@ pub(super) fn compare(
     let [more_breaking, more_additive] = judge.not_kept;
     Judged {
         findings: judge.findings,
+        undefined: judge.undefined,
         more_breaking,
         more_additive,
     }

@@ -201,15 +201,14 @@ impl SchemaTypes {
         Ok(build::build(&files, left_out))
     }
 
+    /// Files of the set that could not be read.
+    pub(crate) fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
     /// True when it defines nothing that can be compared.
     pub(crate) fn is_empty(&self) -> bool {
         self.methods.is_empty() && self.messages.is_empty()
-    }
-
-    /// The field of a message, or the extension of it, that has this number.
-    pub(super) fn field(&self, message: &str, number: u32) -> Option<&Field> {
-        let own = self.messages.get(message).and_then(|of| of.fields.get(&number));
-        own.or_else(|| self.extensions.get(message)?.get(&number))
     }
 
     /// The fields of a message, and its extensions.
@@ -220,9 +219,12 @@ impl SchemaTypes {
         all.map(|(number, field)| (*number, field))
     }
 
-    /// The file of a message or an enum.
-    pub(super) fn file_of(&self, name: &str) -> Option<&str> {
-        let message = self.messages.get(name).map(|of| of.file.as_str());
-        message.or_else(|| self.enums.get(name).map(|of| of.file.as_str()))
+    /// Whether a field has a type that is not defined.
+    pub(super) fn lacks_type(&self, field: &Field) -> bool {
+        match field.kind {
+            Kind::Message | Kind::Group => !self.messages.contains_key(&field.type_name),
+            Kind::Enum => !self.enums.contains_key(&field.type_name),
+            _ => false,
+        }
     }
 }

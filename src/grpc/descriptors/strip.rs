@@ -80,7 +80,10 @@ impl Kind {
             (Self::Message, 9) | (Self::Enum, 4) if matches!(detail, Detail::Comparison) => Fate::Message(Self::Range),
             (Self::Method, 4) if matches!(detail, Detail::Comparison) => Fate::Message(Self::MethodOptions),
             (Self::EnumOptions, 7) if matches!(detail, Detail::Comparison) => Fate::Message(Self::Features),
-            (Self::Message, 10) | (Self::Enum, 5) | (Self::MessageOptions, 1) | (Self::MethodOptions, 34)
+            (Self::Message, 10)
+            | (Self::Enum, 5)
+            | (Self::MessageOptions, 1)
+            | (Self::MethodOptions, 34)
             | (Self::Features, 4)
                 if matches!(detail, Detail::Comparison) =>
             {

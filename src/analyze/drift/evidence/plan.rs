@@ -133,8 +133,11 @@ impl<'s> Plan<'s> {
                     joined.child = self.child(&old.type_name, &new.type_name);
                 }
             }
-            let is_required = |field: Option<&Field>| field.is_some_and(|field| field.cardinality == Cardinality::Required);
-            let defaults = old.and_then(|old| old.default.as_ref()).zip(new.and_then(|new| new.default.as_ref()));
+            let is_required =
+                |field: Option<&Field>| field.is_some_and(|field| field.cardinality == Cardinality::Required);
+            let defaults = old
+                .and_then(|old| old.default.as_ref())
+                .zip(new.and_then(|new| new.default.as_ref()));
             if is_required(new) && !is_required(old) || defaults.is_some_and(|(old, new)| !old.is_same(new)) {
                 absences.push(*number);
             }

@@ -89,7 +89,9 @@ impl<'a> Readings<'a> {
             return Some(Self::One(Some(one)));
         }
         match value {
-            Value::Bytes(bytes) if field.is_repeated() && is_packable(field.kind) => Some(Self::Packed(field.kind, bytes)),
+            Value::Bytes(bytes) if field.is_repeated() && is_packable(field.kind) => {
+                Some(Self::Packed(field.kind, bytes))
+            }
             _ => None,
         }
     }

@@ -59,8 +59,16 @@ struct Seen<'s> {
 
 impl<'s> Evidence<'s> {
     /// Reads a message with a pair of types.
-    pub(super) fn walk(&mut self, reader: Reader<'_>, at: usize, bytes: &[u8], depth: usize) -> Result<(), DecodeError> {
-        let Some(pair) = self.plan.pairs.get(at) else { return Ok(()) };
+    pub(super) fn walk(
+        &mut self,
+        reader: Reader<'_>,
+        at: usize,
+        bytes: &[u8],
+        depth: usize,
+    ) -> Result<(), DecodeError> {
+        let Some(pair) = self.plan.pairs.get(at) else {
+            return Ok(());
+        };
         if !pair.differs || depth > MAX_DEPTH {
             return Ok(());
         }
@@ -115,7 +123,12 @@ impl<'s> Evidence<'s> {
         };
         let Some(mut new) = Readings::of(is, value) else {
             for reading in old.flatten() {
-                let told = || (reading.to_string(), format!("nothing: it is not written as {}", is.type_text()));
+                let told = || {
+                    (
+                        reading.to_string(),
+                        format!("nothing: it is not written as {}", is.type_text()),
+                    )
+                };
                 self.count(reader, key, Fate::Vanished, told);
             }
             return;
@@ -132,7 +145,9 @@ impl<'s> Evidence<'s> {
                     let told = || (reading.to_string(), "an error: the values are cut off".to_owned());
                     self.count(reader, key, Fate::Refused, told);
                 }
-                None => self.count(reader, key, Fate::Vanished, || (reading.to_string(), "nothing".to_owned())),
+                None => self.count(reader, key, Fate::Vanished, || {
+                    (reading.to_string(), "nothing".to_owned())
+                }),
             }
         }
     }
@@ -231,7 +246,12 @@ impl<'s> Evidence<'s> {
             let default = |field: Option<&Field>| field.and_then(|field| field.default.clone());
             match (default(joined.was), default(joined.is)) {
                 (Some(was), Some(is)) if !was.is_same(&is) => {
-                    let told = || (format!("its default {}", was.text()), format!("its default {}", is.text()));
+                    let told = || {
+                        (
+                            format!("its default {}", was.text()),
+                            format!("its default {}", is.text()),
+                        )
+                    };
                     self.count(reader, (at, number), Fate::Changed, told);
                 }
                 _ => {
@@ -271,7 +291,12 @@ impl<'s> Evidence<'s> {
         match self.plan.pair(name, name) {
             Some(child) => self.walk(reader, child, value, depth + 1),
             None if !self.live.messages.contains_key(name) => {
-                let told = || (format!("a message of type {name}"), "bytes of an unknown type".to_owned());
+                let told = || {
+                    (
+                        format!("a message of type {name}"),
+                        "bytes of an unknown type".to_owned(),
+                    )
+                };
                 self.count(reader, (at, 2), Fate::Unknown, told);
                 Ok(())
             }

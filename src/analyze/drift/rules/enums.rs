@@ -61,7 +61,10 @@ impl Judge<'_> {
             let Some(now) = is.values.get(number) else {
                 let is_reserved = ranges::holds(&is.reserved, i64::from(*number));
                 let (rule, text) = if is_reserved {
-                    (ENUM_VALUE_NO_DELETE, format!("the value {number} is gone, and its number is reserved"))
+                    (
+                        ENUM_VALUE_NO_DELETE,
+                        format!("the value {number} is gone, and its number is reserved"),
+                    )
                 } else {
                     let text = format!("the value {number} is gone, and its number is not reserved");
                     (ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED, text)
@@ -82,7 +85,12 @@ impl Judge<'_> {
         }
         for (number, names) in is.values.iter().filter(|(number, _)| !was.values.contains_key(number)) {
             let sides = (None, Some(format!("{} = {number}", names.join(", "))));
-            self.add(ENUM_VALUE_ADDED, &subject(names), sides, format!("the value {number} is new"));
+            self.add(
+                ENUM_VALUE_ADDED,
+                &subject(names),
+                sides,
+                format!("the value {number} is new"),
+            );
         }
     }
 }

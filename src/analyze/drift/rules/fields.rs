@@ -20,15 +20,14 @@ const FIELD_SAME_UTF8_VALIDATION: Rule = other("FIELD_SAME_UTF8_VALIDATION", "FI
 
 impl Judge<'_> {
     /// Compares the two definitions of a field; `in_map` when it is the key or the value of a map on both sides.
-    pub(super) fn field(
-        &mut self,
-        message: &str,
-        need: &Need,
-        (number, was, is): (u32, &Field, &Field),
-        in_map: bool,
-    ) {
+    pub(super) fn field(&mut self, message: &str, need: &Need, (number, was, is): (u32, &Field, &Field), in_map: bool) {
         let subject = field_of(message, need, was);
         self.field_type(&subject, number, was, is);
+        for (schema, field) in [(self.recorded, was), (self.live, is)] {
+            if schema.lacks_type(field) {
+                self.note_undefined(&field.type_name);
+            }
+        }
         if !in_map && was.cardinality != is.cardinality {
             let rule = if group(was.cardinality) == group(is.cardinality) {
                 FIELD_SAME_CARDINALITY

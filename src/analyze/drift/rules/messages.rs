@@ -63,12 +63,20 @@ impl Judge<'_> {
 
     fn gone_field(&mut self, name: &str, need: &Need, number: u32, field: &Field, is: &MessageType) {
         let (rule, text) = if ranges::holds(&is.reserved, i64::from(number)) {
-            (FIELD_NO_DELETE, format!("field {number} is gone, and its number is reserved"))
+            (
+                FIELD_NO_DELETE,
+                format!("field {number} is gone, and its number is reserved"),
+            )
         } else {
             let text = format!("field {number} is gone, and its number is not reserved");
             (FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED, text)
         };
-        self.add(rule, &field_of(name, need, field), (Some(side(number, field)), None), text);
+        self.add(
+            rule,
+            &field_of(name, need, field),
+            (Some(side(number, field)), None),
+            text,
+        );
     }
 
     fn required(&mut self, name: &str, need: &Need, was: &MessageType, is: &MessageType) {
@@ -76,14 +84,20 @@ impl Judge<'_> {
         for (number, field) in was.fields.iter().filter(|(_, field)| required(Some(field))) {
             if !required(is.fields.get(number)) {
                 let text = format!("field {number} was required: who still requires it refuses messages without it");
-                let sides = (Some(side(*number, field)), is.fields.get(number).map(|now| side(*number, now)));
+                let sides = (
+                    Some(side(*number, field)),
+                    is.fields.get(number).map(|now| side(*number, now)),
+                );
                 self.add(MESSAGE_SAME_REQUIRED_FIELDS, &field_of(name, need, field), sides, text);
             }
         }
         for (number, field) in is.fields.iter().filter(|(_, field)| required(Some(field))) {
             if !required(was.fields.get(number)) {
                 let text = format!("field {number} is required now: messages without it are refused");
-                let sides = (was.fields.get(number).map(|old| side(*number, old)), Some(side(*number, field)));
+                let sides = (
+                    was.fields.get(number).map(|old| side(*number, old)),
+                    Some(side(*number, field)),
+                );
                 self.add(MESSAGE_SAME_REQUIRED_FIELDS, &field_of(name, need, field), sides, text);
             }
         }

@@ -21,7 +21,14 @@ impl Judge<'_> {
             let direction = DriftDirection::Both;
             if live.services.contains(service) {
                 let text = "the method was called, and the service no longer has it";
-                self.push(RPC_NO_DELETE, path, direction, Some(path), (Some(path.to_owned()), None), text);
+                self.push(
+                    RPC_NO_DELETE,
+                    path,
+                    direction,
+                    Some(path),
+                    (Some(path.to_owned()), None),
+                    text,
+                );
             } else {
                 let text = "the method was called, and its service is gone";
                 let sides = (Some(service.to_owned()), None);
@@ -29,6 +36,13 @@ impl Judge<'_> {
             }
             return;
         };
+        for (schema, method) in [(recorded, was), (live, is)] {
+            for name in [&method.request, &method.answer] {
+                if !schema.messages.contains_key(name) {
+                    self.note_undefined(name);
+                }
+            }
+        }
         let (requests, answers) = (DriftDirection::Requests, DriftDirection::Answers);
         let streaming = |streams: bool| if streams { "streaming" } else { "unary" };
         let idempotency = |level: i32| match level {
@@ -38,8 +52,20 @@ impl Judge<'_> {
             other => other.to_string(),
         };
         for (rule, direction, what, was, is) in [
-            (RPC_SAME_REQUEST_TYPE, requests, "request type", was.request.clone(), is.request.clone()),
-            (RPC_SAME_RESPONSE_TYPE, answers, "answer type", was.answer.clone(), is.answer.clone()),
+            (
+                RPC_SAME_REQUEST_TYPE,
+                requests,
+                "request type",
+                was.request.clone(),
+                is.request.clone(),
+            ),
+            (
+                RPC_SAME_RESPONSE_TYPE,
+                answers,
+                "answer type",
+                was.answer.clone(),
+                is.answer.clone(),
+            ),
             (
                 RPC_SAME_CLIENT_STREAMING,
                 requests,

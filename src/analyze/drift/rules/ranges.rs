@@ -54,6 +54,9 @@ mod tests {
         assert_eq!(not_covered(&[(3, 3)], &[]), [(3, 3)]);
         assert_eq!(not_covered(&[], &[(1, 2)]), []);
         assert!(holds(&[(1, 2), (5, 5)], 5) && !holds(&[(1, 2)], 3));
-        assert_eq!((text((1, 1), 9), text((1, 9), 9)), ("1".to_owned(), "1 to max".to_owned()));
+        assert_eq!(
+            (text((1, 1), 9), text((1, 9), 9)),
+            ("1".to_owned(), "1 to max".to_owned())
+        );
     }
 }

@@ -138,13 +138,7 @@ impl Builder {
             let oneof = index.and_then(|index| message.oneofs.get(usize::try_from(index).ok()?));
             let features = features.with(oneof.and_then(|oneof| oneof.options?.features));
             let is_map = field.label == 3 && maps.contains(last(&field.type_name));
-            let built = built(
-                field,
-                features,
-                oneof.map(|oneof| oneof.name.clone()),
-                is_map,
-                is_entry,
-            );
+            let built = built(field, features, oneof.map(|oneof| oneof.name.clone()), is_map, is_entry);
             if let (Some(number), Some(built)) = (number(field), built) {
                 self.fields.push((Owner::Message, number, Arc::clone(&shared), built));
             }
@@ -224,7 +218,10 @@ impl Builder {
                 field.default = DefaultValue::read(field.kind, default.as_deref(), |name| {
                     let Some(of) = of else { return Some(0) };
                     let Some(name) = name else { return Some(of.first) };
-                    let named = of.values.iter().find(|(_, names)| names.iter().any(|known| known == name));
+                    let named = of
+                        .values
+                        .iter()
+                        .find(|(_, names)| names.iter().any(|known| known == name));
                     Some(named.map_or(of.first, |(number, _)| *number))
                 });
             }

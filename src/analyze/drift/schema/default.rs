@@ -59,9 +59,8 @@ impl DefaultValue {
             (Self::Bytes(one), Self::Bytes(other)) => one == other,
             (Self::Bytes(_), _) | (_, Self::Bytes(_)) => false,
             (Self::Integer(one), Self::Integer(other)) => one == other,
-            (Self::Number { value, .. }, Self::Integer(integer)) | (Self::Integer(integer), Self::Number { value, .. }) => {
-                is_integer(*value, *integer)
-            }
+            (Self::Number { value, .. }, Self::Integer(integer))
+            | (Self::Integer(integer), Self::Number { value, .. }) => is_integer(*value, *integer),
             (
                 Self::Number { value: one, is_float },
                 Self::Number {

@@ -119,6 +119,3 @@ pub(crate) fn schema_of<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Option
     reader.rewind();
     Ok(reader.header().get(Attribute::DESCRIPTOR_SET).map(<[u8]>::to_vec))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,9 @@
 //! The result of a comparison of schemas, as plain values.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::rules::Judged;
 use crate::model::finding::Place;
 
 /// Version of the JSON schema.
@@ -217,6 +218,18 @@ pub(crate) struct RestDrift {
     /// Number of keys that were compared.
     pub(crate) keys: u64,
     pub(crate) findings: Vec<DriftFinding>,
+}
+
+/// What the rules found.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) findings: Vec<DriftFinding>,
+    /// Types that one of the schemas uses and does not define.
+    pub(super) undefined: BTreeSet<String>,
+    /// Breaking findings beyond those.
+    pub(super) more_breaking: u64,
+    /// Other findings beyond those.
+    pub(super) more_additive: u64,
 }
 
 impl SchemaDrift {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     closure::{Closure, Need},
-    result::{DriftDirection, DriftFinding, DriftVerdict},
+    result::{DriftDirection, DriftFinding, DriftVerdict, Judged},
     schema::SchemaTypes,
 };
 
@@ -80,18 +80,6 @@ pub(super) struct Judge<'a> {
     not_kept: [u64; 2],
     /// Pairs of enums of which the second has all values of the first.
     wider: BTreeMap<(String, String), bool>,
-}
-
-/// What the rules found.
-#[derive(Debug, Default)]
-pub(super) struct Judged {
-    pub(super) findings: Vec<DriftFinding>,
-    /// Types that one of the schemas uses and does not define.
-    pub(super) undefined: BTreeSet<String>,
-    /// Breaking findings beyond those.
-    pub(super) more_breaking: u64,
-    /// Other findings beyond those.
-    pub(super) more_additive: u64,
 }
 
 /// What a finding is about.

@@ -7,7 +7,7 @@ use std::fs::File;
 use serde::Serialize;
 
 use crate::{
-    analyze::drift::{self, DriftVerdict, SchemaDrift, SchemaTypes},
+    analyze::drift::{self, DriftError, DriftVerdict, SchemaDrift, SchemaTypes},
     file::{Attribute, CaptureState, Reader},
     grpc::descriptors::LeftOut,
     report::drift_text,
@@ -19,7 +19,7 @@ use super::{
     Done, Failure, Outcome, input, output,
     record::target::{Plaintext, tls},
 };
-use crate::cli::flags::drift::DriftArgs;
+use crate::cli::{flags::drift::DriftArgs, remedies};
 
 #[derive(Serialize)]
 struct Report {
@@ -83,7 +83,11 @@ fn compare(
         return Err(format!("the schema of {against} defines neither methods nor messages").into());
     }
     warn(&against, live.left_out());
-    let (mut found, left_out) = drift::drift(reader, &live)?;
+    let found = drift::drift(reader, &live).map_err(|error| match error {
+        DriftError::File(error) => Failure::from(error),
+        error => format!("{}: {}", args.capture.display(), remedies::told(&error)).into(),
+    });
+    let (mut found, left_out) = found?;
     warn(&args.capture.display().to_string(), &left_out);
     let is_incomplete = found.is_incomplete() || !live.left_out().is_empty() || !left_out.is_empty();
     if let Some(recorded) = reader.header().get(Attribute::CONFIGURE_RESPONSE) {

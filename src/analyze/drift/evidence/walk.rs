@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Evidence,
+    counts::{Evidence, Reader},
     plan::Joined,
     values::{Reading, Readings},
 };
@@ -14,7 +14,6 @@ use crate::{
         schema::{EnumType, Field, Kind},
     },
     grpc::protobuf::{DecodeError, Fields, Value},
-    model::finding::Place,
 };
 
 /// Largest depth of nested messages; readers of protobuf stop there too.
@@ -23,14 +22,6 @@ const MAX_DEPTH: usize = 100;
 const MAX_TYPE_URL: usize = 2048;
 /// Largest number of types in such messages that are distinguished.
 const MAX_ANY_TYPES: usize = 1000;
-
-/// The message that is read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'m> {
-    pub(super) method: &'m str,
-    pub(super) is_request: bool,
-    pub(super) place: Place,
-}
 
 /// How one value fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,10 @@ use std::{
 use prost::Message as _;
 
 use super::{
-    Cardinality, DefaultValue, EnumType, Field, Kind, MessageType, Method, SchemaTypes, Span,
+    default::DefaultValue,
+    kind::Kind,
     raw::{self, Features},
+    types::{Cardinality, EnumType, Field, MessageType, Method, SchemaTypes, Span},
 };
 use crate::grpc::descriptors::LeftOut;
 

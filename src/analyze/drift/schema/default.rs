@@ -1,10 +1,10 @@
 //! Default values of fields.
 
-use super::Kind;
+use super::kind::Kind;
 
 /// The value that a field has when it is absent.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum DefaultValue {
+pub(in crate::analyze::drift) enum DefaultValue {
     /// Of strings and bytes.
     Bytes(Vec<u8>),
     /// Of integers, enums and bools.
@@ -53,7 +53,7 @@ impl DefaultValue {
     }
 
     /// True when a reader of the other type finds the same value.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    pub(in crate::analyze::drift) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             _ if self.is_zero() && other.is_zero() => true,
             (Self::Bytes(one), Self::Bytes(other)) => one == other,
@@ -80,7 +80,7 @@ impl DefaultValue {
     }
 
     /// The value as text.
-    pub(crate) fn text(&self) -> String {
+    pub(in crate::analyze::drift) fn text(&self) -> String {
         match self {
             Self::Bytes(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
             Self::Integer(value) => value.to_string(),

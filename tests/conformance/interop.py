@@ -127,12 +127,12 @@ def running(arguments, errors):
 
 
 @contextlib.contextmanager
-def go_server(bins):
-    """grpc-go's server, which does not say where it listens: on a port that was free a moment ago."""
+def listening(name, command_for):
+    """A server that does not say where it listens: `command_for` gives its command for a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([f"{bins}/server", "-port", str(port)], **silent)
+    process = subprocess.Popen(command_for(port), **silent)
     try:
         until = time.monotonic() + HANGS_S
         while True:
@@ -140,12 +140,16 @@ def go_server(bins):
                 socket.create_connection(("127.0.0.1", port)).close()
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < until, "grpc-go's server did not start"
+                assert process.poll() is None and time.monotonic() < until, f"{name}'s server did not start"
                 time.sleep(0.1)
         yield port
     finally:
         process.kill()
         process.wait()
+
+
+def go_server(bins):
+    return listening("grpc-go", lambda port: [f"{bins}/server", "-port", str(port)])
 
 
 def satisfies(bins, case, port):

@@ -16,10 +16,10 @@ const COLUMNS: [&str; 11] = [
     "method",
     "calls",
     "endings",
-    "p50",
-    "p95",
-    "p99",
-    "first message p99",
+    "p50, ms",
+    "p95, ms",
+    "p99, ms",
+    "first message p99, ms",
     "sent",
     "bytes sent",
     "received",
@@ -42,7 +42,7 @@ pub(super) fn table(input: &ReportInput) -> Markup {
                 } }
                 @if methods.len() > METHODS { p.faint { "And " (methods.len() - METHODS) " more." } }
                 p class="small faint" {
-                    "Times are milliseconds from the opening of a call to its status; of calls that the server ended."
+                    "Times are from the opening of a call to its status, of calls that the server ended."
                 }
             }
         }
@@ -56,17 +56,25 @@ fn row(method: &MethodStats) -> Markup {
     };
     html! {
         tr {
-            td.mono { (method.method) }
-            td { (grouped(method.calls)) }
+            td.mono.method { (name(&method.method)) }
+            td.number { (grouped(method.calls)) }
             td { (stats_text::endings(method)) }
-            td { (time(method.duration_ns, |times| times.p50)) }
-            td { (time(method.duration_ns, |times| times.p95)) }
-            td { (time(method.duration_ns, |times| times.p99)) }
-            td { (time(method.first_message_ns, |times| times.p99)) }
-            td { (grouped(method.sent_messages)) }
-            td { (grouped(method.sent_bytes)) }
-            td { (grouped(method.messages)) }
-            td { (grouped(method.message_bytes)) }
+            td.number { (time(method.duration_ns, |times| times.p50)) }
+            td.number { (time(method.duration_ns, |times| times.p95)) }
+            td.number { (time(method.duration_ns, |times| times.p99)) }
+            td.number { (time(method.first_message_ns, |times| times.p99)) }
+            td.number { (grouped(method.sent_messages)) }
+            td.number { (grouped(method.sent_bytes)) }
+            td.number { (grouped(method.messages)) }
+            td.number { (grouped(method.message_bytes)) }
         }
+    }
+}
+
+/// A method's name that may break behind its service.
+pub(super) fn name(method: &str) -> Markup {
+    match method.rsplit_once('/') {
+        Some((service, method)) => html! { (service) "/" wbr; (method) },
+        None => html! { (method) },
     }
 }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::methods;
 use crate::{
     file::{Attribute, Header},
     model::text::counted,
@@ -97,9 +98,9 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                             @let is_ok = call.ending.as_ref().is_some_and(|ending| ending.code == Some(0));
                             tr.failed[!is_ok && input.stats.is_service()] id={ "call-" (call.call) } {
                                 td { (call.call) }
-                                td.mono { (call.method) }
-                                td { (call.messages) }
-                                td { (call.lost_messages) }
+                                td.mono.method { (methods::name(&call.method)) }
+                                td.number { (call.messages) }
+                                td.number { (call.lost_messages) }
                                 td { (call.ending.as_ref().map_or_else(|| "no ending".to_owned(), stats_text::ending)) }
                                 td.mono { @if let Some(digest) = call.digest { (digest.to_string()) } }
                             }

@@ -33,9 +33,9 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
         return Markup::default();
     }
     let all = calls.len();
-    calls.sort_by_key(|call| (is_ok(call), call.start_ns));
+    calls.sort_by_key(|call| (is_ok(call), call.start_ns, call.call));
     calls.truncate(CALLS);
-    calls.sort_by_key(|call| (call.start_ns, call.call));
+    let failed = calls.iter().any(|call| !is_ok(call));
     let from = calls.iter().filter_map(|call| call.start_ns).min().unwrap_or(0);
     let last = input.stats.totals.last_offset_ns;
     let to = calls
@@ -67,9 +67,8 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                 }
                 figcaption {
                     "Each bar is a call from its opening to its ending; the light part is the time to its first message."
-                    @if all > calls.len() {
-                        " Of " (all) " calls, " (calls.len()) " are drawn, and those that did not end with OK first."
-                    }
+                    @if all > calls.len() { " Of " (all) " calls, " (calls.len()) " are drawn." }
+                    @if failed { " Calls that did not end with OK come first." }
                 }
             }
         }

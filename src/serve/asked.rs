@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 
-use super::{matching::Reducer, script::ReadRequest};
+use super::{matching::Reducer, request_log::LoggedCall, script::ReadRequest};
 use crate::grpc::Deframer;
 
 /// An item from the client.
@@ -62,6 +62,8 @@ pub(super) struct Reading {
     pub(super) limit: usize,
     /// Reduces them to the fields that identify them, where there are rules.
     pub(super) reducer: Option<Arc<Reducer>>,
+    /// The call in the log of requests.
+    pub(super) logged: Arc<LoggedCall>,
 }
 
 /// Reads a request body to its end.
@@ -73,6 +75,7 @@ where
         encoding,
         limit,
         reducer,
+        logged,
     } = reading;
     let mut deframer = Deframer::new(limit);
     let mut readable = true;
@@ -81,6 +84,8 @@ where
             match deframer.next_frame() {
                 Ok(Some(frame)) => {
                     let (compressed, data) = (frame.compressed, &frame.data);
+                    // Before it is answered: the log has it when the client has the answer.
+                    logged.request(compressed, data).await;
                     let request = ReadRequest::of(&encoding, compressed, data, limit, reducer.as_deref());
                     asked.say(ClientItem::Request(request));
                 }
@@ -100,6 +105,7 @@ where
             // The client is gone, and nothing is sent to it any more.
             Some(Err(_)) => return,
             None => {
+                logged.half_close();
                 asked.say(ClientItem::HalfClose);
                 return;
             }

@@ -19,7 +19,9 @@ use super::{
     shape::JobShape,
     state::WireSettings,
 };
-use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, server_tls::ServerTls};
+use crate::file::Attribute;
+use crate::grpc::{DEFAULT_MAX_MESSAGE_BYTES, join_descriptor_sets, server_tls::ServerTls};
+use crate::record::RecordingHandle;
 use crate::replay::{pace::Rate, source::CaptureSource};
 
 /// Any free port of the loopback interface.
@@ -47,6 +49,7 @@ pub struct Builder {
     pub(super) grpc_addr: SocketAddr,
     pub(super) rest_addr: SocketAddr,
     pub(super) rules: MatchRules,
+    pub(super) recording: Option<RecordingHandle>,
 }
 
 impl Default for Builder {
@@ -69,6 +72,7 @@ impl Default for Builder {
             grpc_addr: LOOPBACK,
             rest_addr: LOOPBACK,
             rules: MatchRules::default(),
+            recording: None,
         }
     }
 }
@@ -206,6 +210,33 @@ impl Builder {
     pub fn seed(mut self, seed: u64) -> Self {
         self.faults = self.faults.seed(seed);
         self
+    }
+
+    /// Records what the clients send, and what they are answered, into this recording. A recording whose queue is full
+    /// holds the clients up, unless it leaves messages out.
+    pub fn recording(mut self, recording: RecordingHandle) -> Self {
+        self.recording = Some(recording);
+        self
+    }
+
+    /// The schemas of the captures as one serialized `FileDescriptorSet`, for the header of such a recording; `None`
+    /// when the captures hold none.
+    ///
+    /// # Errors
+    /// When a capture cannot be read.
+    pub fn descriptor_set(&self) -> Result<Option<Vec<u8>>, ReplayError> {
+        let mut sets = Vec::new();
+        for source in &self.sources {
+            let events = source.open()?;
+            let set = events.header().get(Attribute::DESCRIPTOR_SET);
+            sets.extend(set.filter(|set| !set.is_empty()).map(<[u8]>::to_vec));
+        }
+        let sets: Vec<&[u8]> = sets.iter().map(Vec::as_slice).collect();
+        // What cannot be joined is what cannot be read: the first alone is as good.
+        let joined = join_descriptor_sets(&sets).ok();
+        Ok(joined
+            .or_else(|| sets.first().map(|set| set.to_vec()))
+            .filter(|set| !set.is_empty()))
     }
 
     /// Leaves fields out when a request is compared with recorded ones, where none is exactly equal: paths such as

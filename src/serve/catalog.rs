@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
+    coverage::Coverage,
     plan::{KnownMethod, Place, RecordedCall},
     player::MaxFrames,
     script::{Call, Job, Request},
@@ -43,6 +44,7 @@ pub(super) struct Catalog {
     pub(super) entries: Vec<std::sync::Arc<Entry>>,
     /// Recorded calls by method.
     known: HashMap<String, KnownMethod>,
+    coverage: Coverage,
 }
 
 /// The call to replay.
@@ -87,7 +89,11 @@ impl Catalog {
             }
         }
         known.values_mut().for_each(KnownMethod::finish);
-        Self { entries, known }
+        Self {
+            entries,
+            known,
+            coverage: Coverage::default(),
+        }
     }
 
     /// True when a call of `method` was recorded; a Focus stream is always known where a job of its dialect is.
@@ -108,6 +114,38 @@ impl Catalog {
             call: entry.job.calls.get(call)?,
             max_frames: MaxFrames::Unlimited,
         })
+    }
+
+    /// Notes that a client asks for a recorded call; see [`Coverage::ask`].
+    pub(super) fn ask(&self, place: Place, by_fields: bool) -> Option<Place> {
+        let method = &self.at(place)?.call.method;
+        self.coverage.ask(self.known.get(method)?, place, by_fields)
+    }
+
+    /// See [`Coverage::take_back`].
+    pub(super) fn take_back(&self, place: Place) {
+        self.coverage.take_back(place);
+    }
+
+    /// The place of a chosen call.
+    pub(super) fn place(&self, chosen: &Chosen<'_>) -> Option<Place> {
+        let entry_at = self
+            .entries
+            .iter()
+            .position(|entry| std::ptr::eq(entry.as_ref(), chosen.entry))?;
+        let calls = &chosen.entry.job.calls;
+        Some((entry_at, calls.iter().position(|call| call.call == chosen.call.call)?))
+    }
+
+    /// The recorded calls that no client has asked for: capture, number of the call, and method.
+    pub(super) fn never_asked(&self) -> impl Iterator<Item = (String, u32, String)> {
+        let entries = self.entries.iter().enumerate();
+        let calls = entries.flat_map(|(entry_at, entry)| {
+            let calls = entry.job.calls.iter().enumerate();
+            calls.map(move |(at, call)| ((entry_at, at), entry, call))
+        });
+        let unasked = calls.filter(|(place, _, _)| !self.coverage.has(*place));
+        unasked.map(|(_, entry, call)| (entry.source.name().to_owned(), call.call, call.method.clone()))
     }
 
     /// Names of the recorded methods, each once.

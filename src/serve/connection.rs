@@ -36,6 +36,7 @@ pub(super) struct Connection {
     broken: CancellationToken,
     goaway: AtomicBool,
     cut: Arc<AtomicBool>,
+    number: u32,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +69,19 @@ pub(super) enum Break {
 }
 
 impl Connection {
+    /// A connection with its number, counted from 1.
+    pub(super) fn numbered(number: u32) -> Self {
+        Self {
+            number,
+            ..Self::default()
+        }
+    }
+
+    /// Number of the connection.
+    pub(super) const fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Resolves when the connection must break; `true` = after a GOAWAY.
     pub(super) async fn broken(&self) -> bool {
         self.broken.cancelled().await;

@@ -21,6 +21,7 @@ use super::{
     matching::Reducer,
     plan::{CallMatcher, Choice, KnownMethod, Place},
     player::{Act, PlayedEnding, Step},
+    request_log::{How, LoggedCall, Matched},
     served::Counters,
     share::CallFeed,
     variation::Variation,
@@ -51,6 +52,8 @@ pub(super) struct Access {
     pub(super) turns: Turns,
     /// Reduces requests to the fields that identify them, where there are rules.
     pub(super) reducer: Option<Arc<Reducer>>,
+    /// The call in the log of requests.
+    pub(super) logged: Arc<LoggedCall>,
 }
 
 /// The recorded call that is played, once it is decided.
@@ -90,15 +93,11 @@ pub(super) struct Exchange {
     /// True when the client was refused: no recorded call is meant, or it could not go on.
     refused: bool,
     /// The match, once it was logged.
-    noted: Option<Noted>,
+    noted: Option<(Place, How)>,
+    logged: Arc<LoggedCall>,
+    /// The recorded call that this one counts for.
+    asked_for: Option<Place>,
     variation: Variation,
-}
-
-/// How a call was matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Noted {
-    Exact,
-    ByFields,
 }
 
 /// The purpose of a timer.
@@ -121,7 +120,12 @@ impl Exchange {
         counters: Arc<Counters>,
         as_recorded: bool,
     ) -> Self {
-        let Access { open, turns, reducer } = access;
+        let Access {
+            open,
+            turns,
+            reducer,
+            logged,
+        } = access;
         Self {
             catalog,
             method,
@@ -141,6 +145,8 @@ impl Exchange {
             began: false,
             refused: false,
             noted: None,
+            logged,
+            asked_for: None,
             variation: Variation::new(reducer),
         }
     }
@@ -236,40 +242,60 @@ impl Exchange {
 
     /// Counts the call, once something of it is due.
     fn begins(&mut self, due: bool) {
-        if due && !std::mem::replace(&mut self.began, true) {
-            self.counters.call_began();
-            self.note_match();
+        if !due {
+            return;
         }
+        if !std::mem::replace(&mut self.began, true) {
+            self.counters.call_began();
+        }
+        self.note_match();
     }
 
     /// Logs and counts how the call is matched, once something of it is due, and again when that changes.
     fn note_match(&mut self) {
-        let now = if self.matcher.varies() {
-            Noted::ByFields
+        let how = if self.matcher.varies() {
+            How::ByFields
         } else {
-            Noted::Exact
+            How::Exact
         };
-        if !self.began || self.noted == Some(now) {
+        let Some((place, _)) = self.playing.as_ref().filter(|_| self.began) else {
+            return;
+        };
+        let now = (*place, how);
+        let before = self.noted.replace(now);
+        if before == Some(now) {
             return;
         }
-        self.noted = Some(now);
-        let place = self.playing.as_ref().map(|(place, _)| *place);
-        let chosen = place.and_then(|place| self.catalog.at(place));
-        let call = chosen.as_ref().map_or(0, |chosen| chosen.call.call);
-        let capture = chosen.as_ref().map_or("", |chosen| chosen.entry.source.name());
-        if now == Noted::Exact {
-            tracing::info!(method = self.method, capture, call, "a call is matched exactly");
-        } else {
+        if how == How::ByFields && before.is_none_or(|(_, before)| before != how) {
             self.counters.matched_by_fields();
-            let ignored = self.variation.ignored().join(", ");
-            tracing::info!(
-                method = self.method,
-                capture,
-                call,
-                ignored,
-                "a call is matched by fields"
-            );
         }
+        if let Some(other) = self.asked_for.take() {
+            self.catalog.take_back(other);
+        }
+        self.asked_for = self.catalog.ask(now.0, how == How::ByFields);
+        let chosen = self.catalog.at(now.0);
+        let matched = Matched {
+            capture: chosen
+                .as_ref()
+                .map_or("", |chosen| chosen.entry.source.name())
+                .to_owned(),
+            call: chosen.as_ref().map_or(0, |chosen| chosen.call.call),
+            how,
+            ignored: if how == How::ByFields {
+                self.variation.ignored().to_vec()
+            } else {
+                Vec::new()
+            },
+        };
+        tracing::info!(
+            method = self.method,
+            how = how.name(),
+            capture = matched.capture,
+            call = matched.call,
+            ignored = matched.ignored.join(", "),
+            "a call is matched"
+        );
+        self.logged.matched(matched);
     }
 
     /// Notes that the call made progress: what is waited for is waited for again.
@@ -300,7 +326,6 @@ impl Exchange {
                 return Some(self.refuse(NOT_FOUND, self.unknown()));
             }
         }
-        self.note_match();
         None
     }
 

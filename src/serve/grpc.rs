@@ -23,10 +23,12 @@ use super::{
     exchange::{Access, Decided, Exchange},
     faults::Drip,
     feed::Feed,
+    kept_answer::KeptAnswer,
     peek::Peeked,
     plan::{CallMatcher, facets},
     player::{Act, MaxFrames, PlayedEnding, Step},
     reader,
+    request_log::{How, LoggedCall, Matched},
     script::{ReadRequest, Request as FirstMessage},
     share::{CallFeed, Share},
     standard::StandardServices,
@@ -41,7 +43,7 @@ use crate::{
         net::Stream,
         status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
     },
-    model::event::{Metadata, Status},
+    model::event::{CallStart, Ending, Metadata, Status},
 };
 
 /// Largest number of bytes in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
@@ -69,6 +71,8 @@ pub(super) struct Port {
 
 /// Time for a client whose connection was closed to read the rest and to close its side.
 const LINGER: Duration = Duration::from_secs(10);
+/// Time within which a request of a call that is refused in any case comes with it.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// Time limit for the answer to a keepalive ping: gRPC's own default.
 const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -80,7 +84,7 @@ type Reply = Result<Response<Answer>, Cut>;
 
 /// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
 pub(super) async fn serve(port: Arc<Port>, stream: Box<dyn Stream>, drain: CancellationToken) {
-    let connection = Arc::new(Connection::default());
+    let connection = Arc::new(Connection::numbered(port.state.next_connection()));
     let socket = TokioIo::new(connection.socket(stream));
     let keepalive = port.state.wire.keepalive;
     let service = {
@@ -148,13 +152,16 @@ async fn answer(
     if !speaks_grpc(&request) {
         return Ok(not_grpc());
     }
+    let peer = connection.number();
     let (parts, body) = request.into_parts();
     let method = parts.uri.path();
+    let logged = || port.state.log.call(call_start(&parts, peer));
     if let Some(service) = port.services.service(method) {
         // What was recorded wins over what we add; what was not recorded we know ourselves.
         let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
         if was_asked(port, &parts, first) {
-            return exchange(port, connection, drain, parts, body, start).await;
+            let logged = logged();
+            return exchange(port, connection, drain, parts, body, (start, logged)).await;
         }
         let Ok(response) = service.answer(Request::from_parts(parts, body)).await;
         return Ok(response.map(|body| Answer::Tonic { body, _running: guard }));
@@ -163,22 +170,31 @@ async fn answer(
         return Ok(health(port));
     }
     if !port.catalog.knows(method) {
-        // Asked before the request is read: the answer does not depend on it.
+        // The answer does not depend on the request; what came with it is kept.
+        let logged = logged();
+        let first = Peeked::read(body, port.state.wire.max_request_bytes);
+        if let Ok((Ok(Some(first)), _)) = tokio::time::timeout(TOGETHER, first).await {
+            logged.request(first.compressed, &first.data).await;
+        }
         let refusal = port.catalog.unknown_method(method);
-        return Ok(refuse(port, refusal.code, &refusal.message));
+        return Ok(refuse(port, &logged, refusal.code, &refusal.message));
     }
+    let logged = logged();
     if !is_job(method) {
-        return exchange(port, connection, drain, parts, body, start).await;
+        return exchange(port, connection, drain, parts, body, (start, logged)).await;
     }
     let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
+    if let Ok(Some(first)) = &first {
+        logged.request(first.compressed, &first.data).await;
+    }
     let first = match first {
         Ok(first) => first.map(|first| plain(first, sent_in(&parts.headers), port.state.wire.max_request_bytes)),
-        Err(error) => return Ok(refuse(port, RESOURCE_EXHAUSTED, &error.to_string())),
+        Err(error) => return Ok(refuse(port, &logged, RESOURCE_EXHAUSTED, &error.to_string())),
     };
     let mut body = body.into_rest();
     let chosen = match port.catalog.choose(method, first.as_ref()) {
         Ok(chosen) => chosen,
-        Err(refusal) => return Ok(refuse(port, refusal.code, &refusal.message)),
+        Err(refusal) => return Ok(refuse(port, &logged, refusal.code, &refusal.message)),
     };
     if let Some(left) = port.state.readiness.left(&chosen.entry.job.job_id) {
         let job_id = &chosen.entry.job.job_id;
@@ -186,25 +202,40 @@ async fn answer(
             "job {job_id:?} is still starting; ask again in {} s",
             left.as_secs_f64().ceil()
         );
-        return Ok(refuse(port, UNAVAILABLE, &message));
+        return Ok(refuse(port, &logged, UNAVAILABLE, &message));
     }
+    if let Some(place) = port.catalog.place(&chosen) {
+        port.catalog.ask(place, false);
+    }
+    logged.matched(Matched {
+        capture: chosen.entry.source.name().to_owned(),
+        call: chosen.call.call,
+        how: How::ByJob,
+        ignored: Vec::new(),
+    });
     // Whatever else the client has to say is taken, so that it can say it; the recorded answer does not depend on it.
     let mut rest = JoinSet::new();
-    if !body.is_end_stream() {
-        rest.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    if body.is_end_stream() {
+        logged.half_close();
+    } else {
+        let logged = Arc::clone(&logged);
+        rest.spawn(async move {
+            while let Some(Ok(_)) = body.frame().await {}
+            logged.half_close();
+        });
     }
     let encoding = Encoding::of(port.state.wire.gzip, &parts.headers);
     let feed = match feed(port, &chosen, encoding, start) {
         Ok(feed) => feed,
         Err(error) => {
             let message = format!("could not start to read {}: {error}", chosen.entry.source.name());
-            return Ok(refuse(port, INTERNAL, &message));
+            return Ok(refuse(port, &logged, INTERNAL, &message));
         }
     };
     let guard = Guard::new(connection, chosen.entry.source_at);
     let drip = Drip::of(&port.state.faults, chosen.call.call);
     let replay = Replay::new(
-        Feed::Call(feed),
+        Feed::of_call(feed, KeptAnswer::new(logged)),
         drip,
         guard,
         Arc::clone(&port.state.counters),
@@ -214,6 +245,17 @@ async fn answer(
     replay_call(Box::new(replay), encoding).await
 }
 
+/// The start of a client's call.
+fn call_start(parts: &http::request::Parts, connection: u32) -> CallStart {
+    CallStart {
+        method: parts.uri.path().to_owned(),
+        authority: parts.uri.authority().map(ToString::to_string).unwrap_or_default(),
+        metadata: metadata(&parts.headers),
+        connection,
+        ..CallStart::default()
+    }
+}
+
 /// Answers a call of any service.
 async fn exchange<B>(
     port: &Arc<Port>,
@@ -221,7 +263,7 @@ async fn exchange<B>(
     drain: CancellationToken,
     parts: http::request::Parts,
     body: B,
-    start: Instant,
+    (start, logged): (Instant, Arc<LoggedCall>),
 ) -> Reply
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -231,17 +273,22 @@ where
     let known = port.catalog.method(&method);
     let Some((known, first)) = known.and_then(|known| Some((known, known.first()?))) else {
         let refusal = port.catalog.unknown_method(&method);
-        return Ok(refuse(port, refusal.code, &refusal.message));
+        return Ok(refuse(port, &logged, refusal.code, &refusal.message));
     };
     let Some(chosen) = port.catalog.at(first) else {
-        return Ok(refuse(port, INTERNAL, "the recorded call is not there any more"));
+        return Ok(refuse(
+            port,
+            &logged,
+            INTERNAL,
+            "the recorded call is not there any more",
+        ));
     };
     if let Some(left) = state.readiness.left(&chosen.entry.job.job_id) {
         let message = format!(
             "this server is still starting; ask again in {} s",
             left.as_secs_f64().ceil()
         );
-        return Ok(refuse(port, UNAVAILABLE, &message));
+        return Ok(refuse(port, &logged, UNAVAILABLE, &message));
     }
     let guard = Guard::new(connection, chosen.entry.source_at);
     let encoding = Encoding::of(state.wire.gzip, &parts.headers);
@@ -252,6 +299,7 @@ where
         encoding: sent_in(&parts.headers).to_owned(),
         limit: state.wire.max_request_bytes,
         reducer: reducer.clone(),
+        logged: Arc::clone(&logged),
     };
     rest.spawn(asked::read(body, Arc::clone(&asked), reading));
     let open = {
@@ -281,11 +329,12 @@ where
             open: Box::new(open),
             turns: Box::new(turns),
             reducer,
+            logged: Arc::clone(&logged),
         },
         Arc::clone(&state.counters),
         state.playback.is_plain() && state.deliveries.is_broadcast() && state.faults.is_empty(),
     );
-    let feed = Feed::Exchange(Box::new(exchange));
+    let feed = Feed::of_exchange(Box::new(exchange), KeptAnswer::new(logged));
     let replay = Replay::new(feed, None, guard, Arc::clone(&state.counters), drain, rest);
     replay_call(Box::new(replay), encoding).await
 }
@@ -421,9 +470,15 @@ impl Replay {
     }
 }
 
-fn refuse(port: &Port, code: u32, message: &str) -> Response<Answer> {
+fn refuse(port: &Port, logged: &LoggedCall, code: u32, message: &str) -> Response<Answer> {
     tracing::info!(code, message, "a call was refused");
     port.state.counters.refused();
+    logged.end(Ending::Status(Status {
+        code,
+        message: message.to_owned(),
+        trailers_only: true,
+        ..Status::default()
+    }));
     answer::refusal(code, message).map(|()| Answer::empty())
 }
 

@@ -13,35 +13,26 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use prost_reflect::{DescriptorPool, MethodDescriptor};
-
 pub(super) use reducer::Reducer;
 pub(super) use rules::MatchRules;
 pub(super) use stand_in::{RequestValues, StandIns};
 
-use crate::grpc::Descriptors;
+use super::schemas::Schemas;
 
 /// The reducers of all methods: the rules, and the schemas of the captures.
 #[derive(Debug, Default)]
 pub(super) struct Reducers {
     rules: MatchRules,
-    schemas: Vec<DescriptorPool>,
+    schemas: Arc<Schemas>,
     /// The reducer of each method that was looked up; `None` where requests match only exactly.
     known: Mutex<HashMap<String, Option<Arc<Reducer>>>>,
 }
 
 impl Reducers {
-    /// Reducers by these rules. Of several schemas that describe a method, the first counts.
-    pub(super) fn new<'a>(rules: MatchRules, descriptor_sets: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let pools = descriptor_sets
-            .into_iter()
-            .filter_map(|set| Descriptors::read(set).ok());
+    /// Reducers by these rules and schemas.
+    pub(super) fn new(rules: MatchRules, schemas: &Arc<Schemas>) -> Self {
         Self {
-            schemas: if rules.is_empty() {
-                Vec::new()
-            } else {
-                pools.map(|read| read.pool).collect()
-            },
+            schemas: Arc::clone(schemas),
             rules,
             known: Mutex::default(),
         }
@@ -57,7 +48,7 @@ impl Reducers {
             return found.clone();
         }
         let rule = self.rules.of(method);
-        let reducer = rule.map(|rule| Arc::new(Reducer::new(rule, self.schema(method).as_ref())));
+        let reducer = rule.map(|rule| Arc::new(Reducer::new(rule, self.schemas.method(method).as_ref())));
         known.insert(method.to_owned(), reducer.clone());
         reducer
     }
@@ -78,13 +69,5 @@ impl Reducers {
                 blind.join(", ")
             );
         }
-    }
-
-    fn schema(&self, method: &str) -> Option<MethodDescriptor> {
-        let (service, name) = method.strip_prefix('/')?.split_once('/')?;
-        self.schemas.iter().find_map(|pool| {
-            let service = pool.get_service_by_name(service)?;
-            service.methods().find(|method| method.name() == name)
-        })
     }
 }

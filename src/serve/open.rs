@@ -6,6 +6,7 @@ use super::{
     catalog::{Catalog, Entry},
     error::ReplayError,
     matching::{MatchRules, Reducers},
+    schemas::Schemas,
     script::{Job, Scan},
     shape::JobShape,
 };
@@ -23,6 +24,7 @@ pub(super) struct Opened {
     pub(super) states: Vec<(String, CaptureState)>,
     /// Reducers of requests by the rules, with the schemas of the captures.
     pub(super) reducers: Arc<Reducers>,
+    pub(super) schemas: Arc<Schemas>,
 }
 
 impl Opened {
@@ -39,7 +41,8 @@ impl Opened {
         let sets = events
             .iter()
             .filter_map(|events| events.header().get(Attribute::DESCRIPTOR_SET));
-        opened.reducers = Arc::new(Reducers::new(rules, sets));
+        opened.schemas = Arc::new(Schemas::new(sets.map(<[u8]>::to_vec).collect()));
+        opened.reducers = Arc::new(Reducers::new(rules, &opened.schemas));
         for ((source_at, source), mut events) in sources.iter().enumerate().zip(events) {
             let scan = scan(&mut events, &opened.reducers)?;
             opened.states.push((source.name().to_owned(), events.state()?));

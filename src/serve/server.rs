@@ -1,6 +1,13 @@
 //! The handle of a running replay server: ports, tasks, and their end.
 
-use std::{collections::HashMap, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -9,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     builder::Builder,
+    catalog::Catalog,
     control::Control,
     error::ReplayError,
     faults::{Admission, FaultCount, Gate, Running},
@@ -17,6 +25,7 @@ use super::{
     open::Opened,
     quirks::Quirks,
     ready::Readiness,
+    request_log::RequestLog,
     rest::{self, sessions::RestSessions},
     served::Served,
     share::Deliveries,
@@ -26,6 +35,7 @@ use super::{
 use crate::{
     file::CaptureState,
     grpc::net::{self, Stream},
+    model::event::Event,
 };
 
 impl Builder {
@@ -55,6 +65,7 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         grpc_addr,
         rest_addr,
         rules,
+        recording,
     } = builder;
     let ips = [grpc_addr.ip(), rest_addr.ip()];
     let blocking = move || -> Result<_, ReplayError> {
@@ -83,19 +94,24 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         wire,
         faults: Running::new(faults),
         reducers: Arc::clone(&opened.reducers),
+        schemas: Arc::clone(&opened.schemas),
+        log: Arc::new(RequestLog::new(recording)),
+        connections: AtomicU32::new(0),
     });
     let gate = Arc::new(Gate::new(state.faults.clone()));
     let services = StandardServices::new(&opened.services(), &opened.descriptor_sets).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(until(drain.clone(), Arc::clone(&services).follow(Arc::clone(&state))));
-    let (mut job_addrs, mut addrs) = (HashMap::new(), Vec::new());
+    let (mut job_addrs, mut addrs, mut catalogs) = (HashMap::new(), Vec::new(), Vec::new());
     for catalog in opened.ports() {
         let port = if addrs.is_empty() { grpc_addr.port() } else { 0 };
         let (listener, addr) = listen(SocketAddr::new(grpc_addr.ip(), port)).await?;
         addrs.push(addr);
         job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
+        let catalog = Arc::new(catalog);
+        catalogs.push(Arc::clone(&catalog));
         let port = Arc::new(Port {
-            catalog: Arc::new(catalog),
+            catalog,
             services: Arc::clone(&services),
             state: Arc::clone(&state),
         });
@@ -133,6 +149,7 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         job_ids: opened.entries.iter().map(|entry| entry.job.job_id.clone()).collect(),
         job_addrs,
         states: opened.states,
+        catalogs,
         state,
         drain,
         tasks,
@@ -158,6 +175,7 @@ pub struct ReplayServer {
     job_ids: Vec<String>,
     job_addrs: HashMap<String, SocketAddr>,
     states: Vec<(String, CaptureState)>,
+    catalogs: Vec<Arc<Catalog>>,
     state: Arc<ServerState>,
     drain: CancellationToken,
     tasks: JoinSet<()>,
@@ -230,6 +248,30 @@ impl ReplayServer {
     #[must_use]
     pub fn served(&self) -> Served {
         self.state.counters.served()
+    }
+
+    /// What the clients sent: the start of each call, its requests, its half-close, and its ending once it has one. The
+    /// latest calls are kept, 10,000 at most and 16 MiB of them; a request over 1 MiB is a gap.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grpc_capture::{model::EventKind, serve::ReplayServer};
+    /// let server = ReplayServer::builder().capture("captures/zero-ids.gcap").start().await?;
+    /// // … the client under test calls …
+    /// let calls = server.requests().into_iter().filter(|event| matches!(event.kind, EventKind::CallStart(_)));
+    /// # assert_eq!(calls.count(), 0); Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn requests(&self) -> Vec<Event> {
+        self.state.log.events()
+    }
+
+    /// The recorded calls that no client has asked for: the name of the capture, the number of the call, and its
+    /// method. Of recorded calls with the same requests, each call of a client counts for one.
+    #[must_use]
+    pub fn never_asked(&self) -> Vec<(String, u32, String)> {
+        let calls = self.catalogs.iter().flat_map(|catalog| catalog.never_asked());
+        calls.collect()
     }
 
     /// How often each fault was applied so far, in the order of the plan.

@@ -1,12 +1,19 @@
 //! State shared by all calls of a server: the settings, the clock, and the counts.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use super::{
     control::Control, encoding::Gzip, faults::Running, fidelity::Meter, matching::Reducers, options::Playback,
-    ready::Readiness, served::Counters, sessions::Sessions, share::Deliveries,
+    ready::Readiness, request_log::RequestLog, schemas::Schemas, served::Counters, sessions::Sessions,
+    share::Deliveries,
 };
 
 /// Settings of gRPC and HTTP/2.
@@ -29,9 +36,17 @@ pub(super) struct ServerState {
     pub(super) wire: WireSettings,
     pub(super) faults: Running,
     pub(super) reducers: Arc<Reducers>,
+    pub(super) schemas: Arc<Schemas>,
+    pub(super) log: Arc<RequestLog>,
+    pub(super) connections: AtomicU32,
 }
 
 impl ServerState {
+    /// The number of the next connection, counted from 1.
+    pub(super) fn next_connection(&self) -> u32 {
+        self.connections.fetch_add(1, Relaxed).wrapping_add(1)
+    }
+
     /// The playback status and its fidelity.
     pub(super) fn status(&self) -> Value {
         let mut status = self.control.status();

@@ -14,6 +14,11 @@ use crate::cli::flags::{
     serve::{BehaviourArgs, MatchArgs, PaceArgs, ServeArgs, TlsArgs, WireArgs},
 };
 
+mod recorded;
+
+/// Largest number of calls that are named because nobody asked for them.
+const MAX_NAMED: usize = 20;
+
 pub(crate) fn run(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
     if faults::wants_help(&args.faults) {
         output::put(Format::Text, faults::help())?;
@@ -29,7 +34,11 @@ pub(crate) fn run(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
 async fn serve(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
     // Before anything is said: who reads it may stop the server at once.
     let mut signals = Signals::listen(Usr1::Remark)?;
-    let builder = builder(args)?;
+    let mut builder = builder(args)?;
+    let recorded = recorded::start(args, &builder)?;
+    if let Some(recording) = &recorded {
+        builder = builder.recording(recording.handle());
+    }
     let server = tokio::select! {
         server = builder.start() => server?,
         (_, reason) = signals.stop() => return Err(format!("{reason} before the captures were read").into()),
@@ -47,7 +56,35 @@ async fn serve(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
     if !verbosity.is_quiet() {
         say_goodbye(&server);
     }
-    Ok(outcome)
+    let outcome = outcome.worst(strict(args, &server));
+    // Breaks off what still runs: the recording is complete.
+    drop(server);
+    match recorded {
+        Some(recording) => Ok(outcome.worst(recorded::finish(args, recording, verbosity).await?)),
+        None => Ok(outcome),
+    }
+}
+
+/// Names the recorded calls that nobody asked for.
+fn strict(args: &ServeArgs, server: &ReplayServer) -> Outcome {
+    let unasked = if args.requests.strict {
+        server.never_asked()
+    } else {
+        Vec::new()
+    };
+    if unasked.is_empty() {
+        return Outcome::Ok;
+    }
+    let were = if unasked.len() == 1 { "was" } else { "were" };
+    let calls = output::counted(unasked.len() as u64, "recorded call");
+    output::say(format!("{calls} {were} never asked for:"));
+    for (capture, call, method) in unasked.iter().take(MAX_NAMED) {
+        output::say(format!("  call {call} of {capture}: {method}"));
+    }
+    if unasked.len() > MAX_NAMED {
+        output::say(format!("  and {} more", unasked.len() - MAX_NAMED));
+    }
+    Outcome::Findings
 }
 
 fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
@@ -69,7 +106,7 @@ fn builder(args: &ServeArgs) -> Result<Builder, Failure> {
     builder = behaviour(builder, &args.behaviour);
     builder = matching(builder, &args.matching)?;
     builder = wire(builder, &args.wire);
-    match tls(&args.tls)? {
+    match tls(&args.tls, args.force)? {
         Some(tls) => Ok(builder.tls(tls)),
         None => Ok(builder),
     }
@@ -142,13 +179,13 @@ fn wire(mut builder: Builder, args: &WireArgs) -> Builder {
     builder.max_request_bytes(usize::try_from(args.max_msg_sz.0).unwrap_or(usize::MAX))
 }
 
-fn tls(args: &TlsArgs) -> Result<Option<ServerTls>, Failure> {
+fn tls(args: &TlsArgs, force: bool) -> Result<Option<ServerTls>, Failure> {
     let flags = TlsFlags {
         cert: args.cert.as_ref(),
         key: args.key.as_ref(),
         self_signed: args.self_signed.as_ref(),
         client_ca: args.client_ca.as_ref(),
-        force: args.force,
+        force,
         names: "--cert and --key",
     };
     flags.server()

@@ -10,12 +10,12 @@ use super::value::{Size, Span, listener};
 #[derive(Debug, Args)]
 #[command(
     after_help = "To control a running server, send POST /replay/pause, /replay/resume or /replay/seek \
-                  {\"offset_s\": SECONDS}, or GET /replay/status.\n\n\
+                  {\"offset_s\": SECONDS}, or GET /replay/status. GET /requests tells what clients sent.\n\n\
                   Examples:\n  \
                   capture serve\n  \
                   capture serve job.gcap --grpc 127.0.0.1:50051 --rest 127.0.0.1:8080 --rate 10\n  \
                   capture serve job.gcap --fault drop:every=10 --fault delay:at=1,by=6s\n  \
-                  capture serve shop.gcap --match '*.local_time,request_id'"
+                  capture serve shop.gcap --match '*.local_time,request_id' --strict -o asked.gcap"
 )]
 pub(crate) struct ServeArgs {
     /// Captures to serve [default: the built-in earthquake]
@@ -30,6 +30,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listener)]
     pub(crate) rest: SocketAddr,
 
+    /// Replace an existing output file or CA file
+    #[arg(long)]
+    pub(crate) force: bool,
+
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
 
@@ -38,6 +42,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) matching: MatchArgs,
+
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
@@ -123,6 +130,23 @@ pub(crate) struct MatchArgs {
     pub(crate) rules: Vec<String>,
 }
 
+/// Flags of what is kept of the clients' calls.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Requests")]
+pub(crate) struct RequestArgs {
+    /// Record what clients send, and what they are answered, into a capture
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Exit with 1 when a recorded call was never asked for, and name these calls
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Record metadata that grants access, too, such as tokens and cookies; by default it is masked
+    #[arg(long, requires = "output")]
+    pub(crate) keep_metadata: bool,
+}
+
 /// Flags of gRPC and HTTP/2.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Wire")]
@@ -162,10 +186,6 @@ pub(crate) struct TlsArgs {
         default_missing_value = "capture-ca.pem"
     )]
     pub(crate) self_signed: Option<PathBuf>,
-
-    /// Replace an existing CA file
-    #[arg(long, requires = "self_signed")]
-    pub(crate) force: bool,
 
     /// Accept only clients with a certificate of these authorities (PEM)
     #[arg(long, value_name = "FILE")]

@@ -203,6 +203,11 @@ impl Class {
         self.members.contains(&place)
     }
 
+    /// Its calls, in the order of the recording.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.members
+    }
+
     /// Its calls.
     pub(super) fn members(&self) -> impl Iterator<Item = Place> {
         self.members.iter().copied()

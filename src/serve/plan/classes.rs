@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     Cause, Mark,
-    class::{Class, Early, RecordedCall},
+    class::{Class, Early, Place, RecordedCall},
     marks::Marks,
 };
 
@@ -13,6 +13,8 @@ use super::{
 pub(in crate::serve) struct Method {
     pub(super) classes: Vec<Class>,
     by_requests: HashMap<(u64, u64, bool), usize>,
+    /// The class of each call.
+    by_place: HashMap<Place, usize>,
     early: Vec<usize>,
     /// The class of the calls that the server refused before it had any request.
     refused_at_once: Option<usize>,
@@ -45,6 +47,7 @@ impl Method {
             self.classes.push(Class::of(call));
             self.classes.len() - 1
         });
+        self.by_place.insert(call.place, at);
         let Some(class) = self.classes.get_mut(at) else { return };
         if call.early == Early::GaveUp && !class.has_given_up() {
             self.early.push(at);
@@ -70,6 +73,12 @@ impl Method {
         let calls = self.calls;
         let tells = |facet| everywhere.get(&facet).is_some_and(|count| *count < calls);
         self.classes.iter_mut().for_each(|class| class.finish(tells));
+    }
+
+    /// The calls of the same class as this one.
+    pub(super) fn alike(&self, place: Place) -> &[Place] {
+        let class = self.by_place.get(&place).and_then(|at| self.classes.get(*at));
+        class.map_or(&[], Class::places)
     }
 
     /// Number of recorded calls.

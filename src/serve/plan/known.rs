@@ -40,6 +40,13 @@ impl KnownMethod {
         self.exact.longest()
     }
 
+    /// The calls with the same requests as this one, in the order of the recording; `by_fields` says whether those are
+    /// the same that are reduced to the same.
+    pub(in crate::serve) fn alike(&self, place: Place, by_fields: bool) -> &[Place] {
+        let reduced = self.by_fields.as_ref().filter(|_| by_fields);
+        reduced.unwrap_or(&self.exact).alike(place)
+    }
+
     /// The first recorded call.
     pub(in crate::serve) fn first(&self) -> Option<Place> {
         Some(self.exact.class(0)?.first())

@@ -1,4 +1,4 @@
-//! The routes under `/replay/…`: pause, resume, seek and status of the playback.
+//! The routes under `/replay/…`: pause, resume, seek and status of the playback; and `/requests`: what clients sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::sessions::{RestSessions, Shared, refusal};
+use crate::grpc::{MethodPattern, status::percent_decode};
 
 /// The control routes, which no Focus Server has.
 pub(super) fn routes() -> Router<Arc<RestSessions>> {
@@ -21,6 +22,7 @@ pub(super) fn routes() -> Router<Arc<RestSessions>> {
         .route("/replay/pause", post(pause))
         .route("/replay/resume", post(resume))
         .route("/replay/seek", post(seek))
+        .route("/requests", get(requests).delete(forget_requests))
 }
 
 async fn answer_status(State(sessions): Shared) -> Response {
@@ -35,6 +37,48 @@ async fn pause(State(sessions): Shared) -> Response {
 async fn resume(State(sessions): Shared) -> Response {
     sessions.state.control.resume();
     Json(sessions.state.status()).into_response()
+}
+
+/// Answers what clients sent: all calls that are kept, `?after=N` those after a number, `?method=GLOB` those of a method.
+async fn requests(State(sessions): Shared, RawQuery(query): RawQuery) -> Response {
+    let (mut after, mut methods) = (0, None);
+    for pair in query
+        .iter()
+        .flat_map(|query| query.split('&'))
+        .filter(|pair| !pair.is_empty())
+    {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let known = match (name, value.parse::<u64>()) {
+            ("after", Ok(number)) => {
+                after = number;
+                true
+            }
+            ("method", _) => {
+                methods = Some(MethodPattern::new(percent_decode(value.as_bytes())));
+                true
+            }
+            _ => false,
+        };
+        if !known {
+            let problem = format!("{name}: expected after=N or method=GLOB");
+            return refusal(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &json!({"detail": problem, "field": name}),
+            );
+        }
+    }
+    let state = Arc::clone(&sessions.state);
+    let answer = move || state.log.json(&state.schemas, after, methods.as_ref());
+    match tokio::task::spawn_blocking(answer).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Forgets what clients sent so far, such as between two tests.
+async fn forget_requests(State(sessions): Shared) -> Response {
+    sessions.state.log.clear();
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// Handles `{"offset_s": SECONDS}`, or `?offset_s=SECONDS`.

@@ -653,5 +653,6 @@ async fn a_server_that_cannot_start_says_why() {
 
 mod behaviour;
 mod calls;
+mod matching;
 mod rest;
 mod tls;

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::*;
 
 /// One request over a connection of its own: status, and the body as JSON.
-async fn http(server: &ReplayServer, method: Method, path: &str, body: &str) -> (StatusCode, Value) {
+pub(super) async fn http(server: &ReplayServer, method: Method, path: &str, body: &str) -> (StatusCode, Value) {
     let (status, body) = asked_as(server, method, path, body, &[("host", "focus.localhost:8443")]).await;
     (status, serde_json::from_str(&body).unwrap())
 }
 
 /// One request with these header fields over a connection of its own: status and body.
-async fn asked_as(
+pub(super) async fn asked_as(
     server: &ReplayServer,
     method: Method,
     path: &str,

@@ -1,9 +1,11 @@
 //! The gRPC server: HTTP/2 requests in, recorded calls out.
 
+mod request;
+
 use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -11,6 +13,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prost::Message as _;
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
+
+use request::{call_start, plain, sent_in, was_asked};
 
 use super::{
     answer,
@@ -29,7 +33,6 @@ use super::{
     player::{Act, MaxFrames, PlayedEnding, Step},
     reader,
     request_log::{How, LoggedCall, Matched},
-    script::{ReadRequest, Request as FirstMessage},
     share::{CallFeed, Share},
     standard::StandardServices,
     state::ServerState,
@@ -39,11 +42,11 @@ use super::{
 use crate::{
     das::{dialect::datastream::HEALTH_METHOD, proto::datastream::HealthResponse},
     grpc::{
-        NO_ENCODING, WireError, encode_message, inflate, is_grpc, metadata,
+        encode_message, is_grpc, metadata,
         net::Stream,
         status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
     },
-    model::event::{CallStart, Ending, Metadata, Status},
+    model::event::{Ending, Metadata, Status},
 };
 
 /// Largest number of bytes in one stream's send buffer: four of the 64 KiB pieces and a frame of usual size fit.
@@ -245,17 +248,6 @@ async fn answer(
     replay_call(Box::new(replay), encoding).await
 }
 
-/// The start of a client's call.
-fn call_start(parts: &http::request::Parts, connection: u32) -> CallStart {
-    CallStart {
-        method: parts.uri.path().to_owned(),
-        authority: parts.uri.authority().map(ToString::to_string).unwrap_or_default(),
-        metadata: metadata(&parts.headers),
-        connection,
-        ..CallStart::default()
-    }
-}
-
 /// Answers a call of any service.
 async fn exchange<B>(
     port: &Arc<Port>,
@@ -388,47 +380,6 @@ fn not_grpc() -> Response<Answer> {
     let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, plain);
     response
-}
-
-/// The encoding of the client's messages.
-fn sent_in(headers: &HeaderMap) -> &str {
-    let name = headers.get("grpc-encoding").and_then(|name| name.to_str().ok());
-    name.unwrap_or(NO_ENCODING)
-}
-
-/// The uncompressed content of a message, where its encoding is known.
-fn plain(message: FirstMessage, encoding: &str, limit: usize) -> FirstMessage {
-    if !message.compressed {
-        return message;
-    }
-    match inflate(encoding, &message.data, limit as u64) {
-        Ok(data) => FirstMessage {
-            compressed: false,
-            data,
-        },
-        Err(_) => message,
-    }
-}
-
-/// True when a call of this method that began in the same way was recorded, and its server is up.
-fn was_asked(port: &Port, parts: &http::request::Parts, first: Result<Option<FirstMessage>, WireError>) -> bool {
-    let (Some(method), Ok(first)) = (port.catalog.method(parts.uri.path()), first) else {
-        return false;
-    };
-    if port.state.readiness.left_of_all().is_some() {
-        return false;
-    }
-    let (encoding, limit) = (sent_in(&parts.headers), port.state.wire.max_request_bytes);
-    let reducer = port.state.reducers.of(parts.uri.path());
-    let mut matcher = CallMatcher::new(method, Vec::new());
-    match first {
-        Some(first) => {
-            let request = ReadRequest::of(encoding, first.compressed, &first.data, limit, reducer.as_deref());
-            matcher.request(method, request.asked);
-        }
-        None => matcher.half_close(method),
-    }
-    !matcher.is_over()
 }
 
 async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {

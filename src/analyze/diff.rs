@@ -1,8 +1,9 @@
 //! Comparison of two captures, aligned call by call and row by row: what is missing, extra, moved, changed.
 //!
-//! Calls are aligned by method and request, then by order; rows by row index and start time within a window of
-//! [`WINDOW`] rows, so that memory does not grow with the captures. Messages of other methods are aligned by their bytes.
-//! Times of arrival, and metadata that differs from run to run, are not differences.
+//! Calls are aligned by method, requests and answers, then by method and requests, then by method; rows by row index and
+//! start time within a window of [`WINDOW`] rows, so that memory does not grow with the captures. Messages of other methods
+//! are aligned by their fields, or by their bytes where the schema is not known. Times of arrival, the order of concurrent
+//! calls, that of a map's entries, and metadata that differs from run to run, are not differences.
 //!
 //! # JSON
 //!
@@ -23,18 +24,24 @@
 
 mod align;
 mod calls;
+mod identity;
 mod items;
 mod map;
 mod message;
 mod metadata;
 mod options;
 mod pair;
+mod requests;
 mod result;
 mod row;
 
 use std::io::{Read, Seek};
 
-use crate::file::{FileError, Reader};
+use crate::{
+    file::{FileError, Reader},
+    grpc::field_pattern::FieldPatterns,
+};
+use identity::Identity;
 
 pub(crate) use map::{Column, DifferenceMap};
 pub(crate) use options::WINDOW;
@@ -62,10 +69,11 @@ pub fn diff<A: Read + Seek, B: Read + Seek>(
     b: &mut Reader<B>,
     options: DiffOptions,
 ) -> Result<CaptureDiff, FileError> {
-    Ok(diff_with_map(a, b, options)?.0)
+    Ok(diff_with_map(a, b, options, FieldPatterns::default())?.0)
 }
 
-/// Compares two captures as [`diff()`] does, and also maps the differences of the call that has most rows.
+/// Compares two captures as [`diff()`] does, without the fields and metadata that `ignore` covers, and also maps the
+/// differences of the call that has most rows.
 ///
 /// # Errors
 /// When a capture cannot be read.
@@ -73,17 +81,19 @@ pub(crate) fn diff_with_map<A: Read + Seek, B: Read + Seek>(
     a: &mut Reader<A>,
     b: &mut Reader<B>,
     options: DiffOptions,
+    ignore: FieldPatterns,
 ) -> Result<(CaptureDiff, Option<DifferenceMap>), FileError> {
-    let (of_a, of_b) = (calls::survey(a)?, calls::survey(b)?);
+    let pool = calls::descriptors(a).or_else(|| calls::descriptors(b));
+    let mut identity = Identity::new(pool, ignore);
+    let (of_a, of_b) = (calls::survey(a, &mut identity)?, calls::survey(b, &mut identity)?);
     let mut diff = CaptureDiff::new(options);
     let mut best: Option<DifferenceMap> = None;
-    let pool = calls::descriptors(a).or_else(|| calls::descriptors(b));
     for pair in calls::pairs(&of_a, &of_b) {
         let (Some(call_a), Some(call_b)) = (pair.a, pair.b) else {
             diff.lone_call(pair.a.or(pair.b), pair.a.is_some());
             continue;
         };
-        let (found, map) = pair::compare(a, call_a, b, call_b, options, pool.clone())?;
+        let (found, map) = pair::compare((a, call_a), (b, call_b), options, &mut identity)?;
         diff.add(found);
         if map.rows() > best.as_ref().map_or(0, DifferenceMap::rows) {
             best = Some(map);

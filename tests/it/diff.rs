@@ -6,7 +6,7 @@ use grpc_capture::serve::FAULTS;
 use serde_json::{Value, json};
 
 use crate::{
-    captures,
+    captures, drift,
     support::{Dir, Run, Serve, run, shipped},
 };
 
@@ -294,4 +294,53 @@ fn a_capture_that_is_damaged_behind_its_calls_is_not_called_equal() {
     for (a, b) in [(&whole, &damaged), (&damaged, &whole)] {
         run(&["diff", a, b]).expect(4).says(&["damaged.gcap", "chunk"]);
     }
+}
+
+const CLOCK: &str = r#"syntax = "proto3";
+package clock;
+service Clock { rpc Now(Request) returns (Answer); }
+message Request { string zone = 1; string request_id = 2; }
+message Answer { string zone = 1; Stamp stamp = 2; map<string, string> more = 3; }
+message Stamp { int64 seconds = 1; int32 leap = 2; }
+"#;
+
+/// A recording of two calls of a service that tells the time.
+fn clock(dir: &Dir, name: &str, run: u8, zones: [&str; 2], leap: u8) -> String {
+    let call = |zone: &str| {
+        let stamp = [drift::varint(1, &[run]), drift::varint(2, &[leap])].concat();
+        let request = [drift::bytes(1, zone.as_bytes()), drift::bytes(2, &[b'a' + run])].concat();
+        let answer = [drift::bytes(1, zone.as_bytes()), drift::bytes(2, &stamp)].concat();
+        ("/clock.Clock/Now", request, answer)
+    };
+    drift::capture(dir, name, CLOCK, &zones.map(call))
+}
+
+#[test]
+fn recordings_of_one_live_service_are_equal_beside_ignored_fields() {
+    let dir = Dir::new();
+    let monday = clock(&dir, "monday.gcap", 1, ["UTC", "CET"], 0);
+    let tuesday = clock(&dir, "tuesday.gcap", 2, ["CET", "UTC"], 0);
+    let ignore = ["--ignore", "request_id", "--ignore", "stamp.seconds"];
+    let diff = |other: &str, more: &[&str]| run(&[&["diff", &monday, other, "--format", "json"], more].concat());
+    diff(&tuesday, &[]).expect(1);
+    diff(&tuesday, &ignore[..2]).expect(1);
+    diff(&tuesday, &ignore).expect(0);
+    diff(&tuesday, &["--ignore", "*.request_id,stamp.sec*"]).expect(0);
+    diff(&tuesday, &["--ignore", "**"]).expect(0);
+    // A real difference comes first, with call, message, field and both values.
+    let leap = clock(&dir, "leap.gcap", 2, ["CET", "UTC"], 1);
+    let done = run(&[&["diff", &monday, &leap][..], &ignore].concat()).expect(1);
+    let lines: Vec<_> = done.text().lines().collect();
+    assert_eq!(
+        lines[1..3],
+        [
+            "call 1 | 2  /clock.Clock/Now",
+            "  changed message at message 1: stamp.leap: 0 and 1"
+        ],
+        "{}",
+        done.text()
+    );
+    diff(&tuesday, &["--ignore", "a..b"]).expect(2).says(&["empty part"]);
+    let bare = shipped("zero-ids.gcap");
+    run(&["diff", &bare, &bare, "--ignore", "x"]).expect(0);
 }

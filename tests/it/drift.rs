@@ -38,13 +38,13 @@ message Never { int32 x = 1; }
 const GET: &str = "/shop.Shop/Get";
 
 /// A field with a length.
-fn bytes(number: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn bytes(number: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap();
     [&[number << 3 | 2, length], payload].concat()
 }
 
 /// A field with a small number.
-fn varint(number: u8, value: &[u8]) -> Vec<u8> {
+pub(crate) fn varint(number: u8, value: &[u8]) -> Vec<u8> {
     [&[number << 3], value].concat()
 }
 
@@ -70,7 +70,7 @@ fn request() -> Vec<u8> {
 }
 
 /// A capture of calls that each sent and received one message, with the schema of `proto`.
-fn capture(dir: &Dir, name: &str, proto: &str, calls: &[(&str, Vec<u8>, Vec<u8>)]) -> String {
+pub(crate) fn capture(dir: &Dir, name: &str, proto: &str, calls: &[(&str, Vec<u8>, Vec<u8>)]) -> String {
     capture_with(dir, name, Some(proto), calls, &[])
 }
 

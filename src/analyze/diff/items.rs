@@ -1,6 +1,7 @@
 //! The rows and messages that one call received, read as they are needed.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     hash::{DefaultHasher, Hash, Hasher},
     io::{Read, Seek},
@@ -8,15 +9,17 @@ use std::{
 
 use bytes::Bytes;
 
-use super::calls::Surveyed;
+use super::{
+    calls::{self, Surveyed},
+    identity::Identity,
+};
 use crate::{
     das::{
         dialect::Layout,
         frames::{Frames, Seen},
         spectrogram::{Block, Frame, Row, UnknownField},
     },
-    file::{Digest, FileError, MessageDigest, Reader},
-    grpc,
+    file::{FileError, Reader},
     model::{
         event::{CallStart, Direction, Ending, Event, EventKind, Headers, Message},
         finding::Place,
@@ -107,14 +110,6 @@ pub(super) struct Facts {
     pub(super) headers: Option<Headers>,
     pub(super) ending: Option<Ending>,
     pub(super) lost: u64,
-    pub(super) sent: u64,
-    sent_digest: MessageDigest,
-}
-
-impl Facts {
-    pub(super) fn sent_digest(&self) -> Digest {
-        self.sent_digest.value()
-    }
 }
 
 /// Reads one call of a capture.
@@ -122,6 +117,7 @@ impl Facts {
 pub(super) struct Source<'r, R> {
     reader: &'r mut Reader<R>,
     call: u32,
+    method: String,
     /// Wall-clock time of offset 0, and its offset in the capture that this one was cut from.
     clock: (u64, Option<u64>),
     end_ns: u64,
@@ -146,6 +142,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
             reader,
             clock,
             call: call.number,
+            method: call.method.clone(),
             end_ns: call.end_ns.unwrap_or(u64::MAX),
             frames: Frames::with_layout(layout),
             encoding: None,
@@ -169,17 +166,13 @@ impl<'r, R: Read + Seek> Source<'r, R> {
             }
             match &event.kind {
                 EventKind::Message(message) if message.direction == Direction::Received => return Ok(Some(event)),
-                EventKind::Message(message) => {
-                    self.facts.sent += 1;
-                    self.facts.sent_digest.add(&message.data);
-                }
                 EventKind::CallStart(start) => {
                     self.frames.see(&event);
                     self.facts.start = start.clone();
                 }
                 EventKind::Headers(headers) => {
                     self.frames.see(&event);
-                    self.encoding = headers.metadata.get_text("grpc-encoding").map(str::to_owned);
+                    self.encoding = calls::encoding(&headers.metadata);
                     self.facts.headers = Some(headers.clone());
                 }
                 EventKind::End(ending) => {
@@ -187,7 +180,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
                     break;
                 }
                 EventKind::Gap(gap) => self.facts.lost = self.facts.lost.saturating_add(gap.messages),
-                EventKind::HalfClose | EventKind::Note(_) => {}
+                EventKind::Message(_) | EventKind::HalfClose | EventKind::Note(_) => {}
             }
         }
         self.done = true;
@@ -195,16 +188,16 @@ impl<'r, R: Read + Seek> Source<'r, R> {
     }
 
     /// Reads on until this many items are queued, or the call ends.
-    pub(super) fn fill(&mut self, items: usize) -> Result<(), FileError> {
+    pub(super) fn fill(&mut self, items: usize, identity: &mut Identity) -> Result<(), FileError> {
         while self.queue.len() < items {
             let Some(event) = self.next_message()? else { break };
-            self.unpack(&event);
+            self.unpack(&event, identity);
         }
         Ok(())
     }
 
     /// Puts the items of a message into the queue.
-    pub(super) fn unpack(&mut self, event: &Event) {
+    pub(super) fn unpack(&mut self, event: &Event, identity: &mut Identity) {
         let EventKind::Message(message) = &event.kind else {
             return;
         };
@@ -227,14 +220,13 @@ impl<'r, R: Read + Seek> Source<'r, R> {
             Seen::NotInflated(_, error) => Some(error.to_string()),
             Seen::Other => None,
         };
-        let encoding = self.encoding.as_deref().unwrap_or(grpc::NO_ENCODING);
-        let inflated = message
-            .compressed
-            .then(|| grpc::inflate(encoding, &message.data, grpc::MAX_INFLATED).ok());
-        let data = inflated.flatten().unwrap_or_else(|| message.data.clone());
+        let data = match calls::payload(message, self.encoding.as_deref()) {
+            Cow::Borrowed(_) => message.data.clone(),
+            Cow::Owned(data) => data.into(),
+        };
         self.queue.push_back(Item::Message(MessageItem {
             place,
-            mark: hash(|state| data.hash(state)),
+            mark: identity.mark(&self.method, message.direction, &data),
             data,
             compressed: message.compressed,
             why,

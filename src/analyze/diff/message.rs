@@ -1,10 +1,14 @@
 //! Comparison of two messages: by field path where the schema is known, by bytes otherwise.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, MapKey, ReflectMessage as _, Value};
 
-use crate::{
-    grpc::{descriptors, differ},
-    model::event::Direction,
+use super::{
+    DiffOptions,
+    identity::{Known, inside_any, key_text},
+};
+use crate::grpc::{
+    descriptors, differ,
+    field_pattern::{FieldPatterns, FieldStep, Reached},
 };
 
 /// Fields that are named in a text; more are counted.
@@ -13,93 +17,193 @@ const MAX_NAMED: usize = 5;
 /// A value in a text is cut after this many characters.
 const MAX_SHOWN: usize = 40;
 
-/// Describes in words how two messages differ.
-pub(super) fn compare(pool: Option<&DescriptorPool>, method: &str, direction: Direction, a: &[u8], b: &[u8]) -> String {
-    let fields = pool
-        .and_then(|pool| by_field(pool, method, direction, a, b))
-        .unwrap_or_default();
-    if fields.is_empty() {
+/// Describes in words how two messages differ; `None` when they are equal in all that is compared. `known` is their type.
+pub(super) fn compare(
+    known: Option<&Known>,
+    ignore: &FieldPatterns,
+    options: DiffOptions,
+    (a, b): (&[u8], &[u8]),
+) -> Option<String> {
+    if a == b {
+        return None;
+    }
+    let decode = |data| descriptors::decode(known?.descriptor.clone(), data).ok();
+    let (Some(of_a), Some(of_b)) = (decode(a), decode(b)) else {
         let (a, b) = differ::told(a, b).unwrap_or_default();
-        return format!("{a} and {b}");
-    }
-    let shown: Vec<_> = fields.iter().take(MAX_NAMED).cloned().collect();
-    let more = fields.len().saturating_sub(MAX_NAMED);
-    let more = if more > 0 {
-        format!("; and {more} more fields")
-    } else {
-        String::new()
+        return Some(format!("{a} and {b}"));
     };
-    format!("{}{more}", shown.join("; "))
+    let mut fields = Fields {
+        ignore,
+        options,
+        found: Vec::new(),
+        more: 0,
+    };
+    fields.messages(&of_a, &of_b, "", &ignore.start());
+    let more = match fields.more {
+        0 => String::new(),
+        more => format!("; and {more} more fields"),
+    };
+    (!fields.found.is_empty()).then(|| format!("{}{more}", fields.found.join("; ")))
 }
 
-fn by_field(pool: &DescriptorPool, method: &str, direction: Direction, a: &[u8], b: &[u8]) -> Option<Vec<String>> {
-    let (service, name) = method.strip_prefix('/')?.split_once('/')?;
-    let service = pool.get_service_by_name(service)?;
-    let method = service.methods().find(|method| method.name() == name)?;
-    let descriptor = match direction {
-        Direction::Sent => method.input(),
-        Direction::Received => method.output(),
-    };
-    let a = descriptors::decode(descriptor.clone(), a).ok()?;
-    let b = descriptors::decode(descriptor, b).ok()?;
-    let mut found = Vec::new();
-    messages(&a, &b, "", &mut found);
-    Some(found)
+/// The differing fields of two messages.
+struct Fields<'i> {
+    ignore: &'i FieldPatterns,
+    options: DiffOptions,
+    found: Vec<String>,
+    more: usize,
 }
 
-fn messages(a: &DynamicMessage, b: &DynamicMessage, path: &str, found: &mut Vec<String>) {
-    for field in a.descriptor().fields() {
-        let (has_a, has_b) = (a.has_field(&field), b.has_field(&field));
-        let name = if path.is_empty() {
-            field.name().to_owned()
+impl Fields<'_> {
+    fn differs(&mut self, text: impl FnOnce() -> String) {
+        if self.found.len() < MAX_NAMED {
+            self.found.push(text());
         } else {
-            format!("{path}.{}", field.name())
-        };
-        if has_a || has_b {
-            values(&a.get_field(&field), &b.get_field(&field), &name, found);
+            self.more += 1;
         }
     }
-    if a.unknown_fields().count() != b.unknown_fields().count() || !a.unknown_fields().eq(b.unknown_fields()) {
-        found.push(format!("{path}: other unknown fields"));
-    }
-}
 
-fn values(a: &Value, b: &Value, path: &str, found: &mut Vec<String>) {
-    match (a, b) {
-        (Value::Message(a), Value::Message(b)) => messages(a, b, path, found),
-        (Value::List(a), Value::List(b)) => {
-            if a.len() != b.len() {
-                found.push(format!("{path}: {} elements and {}", a.len(), b.len()));
+    fn messages(&mut self, a: &DynamicMessage, b: &DynamicMessage, path: &str, at: &Reached) {
+        if let (Some(a), Some(b)) = (inside_any(a), inside_any(b))
+            && a.descriptor() == b.descriptor()
+        {
+            self.messages(&a, &b, path, at);
+            return;
+        }
+        let within = |name: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
             }
-            for (at, (a, b)) in a.iter().zip(b).enumerate() {
-                values(a, b, &format!("{path}[{at}]"), found);
+        };
+        for field in a.descriptor().fields() {
+            let (has_a, has_b) = (a.has_field(&field), b.has_field(&field));
+            let step = FieldStep {
+                names: [field.name(), field.json_name()],
+                number: field.number(),
+            };
+            if !(has_a || has_b) {
+                continue;
+            }
+            let Some(at) = self.ignore.enter(at, &step) else {
+                continue;
+            };
+            let (a, b) = (a.get_field(&field), b.get_field(&field));
+            let before = self.count();
+            self.values(&a, &b, &within(field.name()), &at);
+            if field.supports_presence() && has_a != has_b && self.count() == before {
+                let (which, value) = if has_a { ("first", &a) } else { ("second", &b) };
+                self.differs(|| {
+                    format!(
+                        "{}: only in the {which}, where it is {}",
+                        within(field.name()),
+                        shown(value)
+                    )
+                });
             }
         }
-        (Value::Map(a), Value::Map(b)) => {
-            let mut keys: Vec<&MapKey> = a.keys().chain(b.keys()).collect();
-            keys.sort_by_key(|key| format!("{key:?}"));
-            keys.dedup();
-            for key in keys {
-                let path = format!("{path}[{}]", shown_key(key));
-                match (a.get(key), b.get(key)) {
-                    (Some(a), Some(b)) => values(a, b, &path, found),
-                    (a, _) => found.push(format!(
-                        "{path}: only in the {}",
-                        if a.is_some() { "first" } else { "second" }
-                    )),
+        let unknown = |message: &DynamicMessage| {
+            let mut bytes = Vec::new();
+            for field in message.unknown_fields() {
+                if self.ignore.enter(at, &FieldStep::number(field.number())).is_some() {
+                    field.encode(&mut bytes);
                 }
             }
+            bytes
+        };
+        let (of_a, of_b) = (unknown(a), unknown(b));
+        if let Some((of_a, of_b)) = differ::told(&of_a, &of_b) {
+            self.differs(|| format!("{}: {of_a} and {of_b}", within("unknown fields")));
         }
-        (Value::F32(one), Value::F32(other)) if one.to_bits() == other.to_bits() => {}
-        (Value::F64(one), Value::F64(other)) if one.to_bits() == other.to_bits() => {}
-        (a, b) if a == b && !matches!(a, Value::F32(_) | Value::F64(_)) => {}
-        (Value::Bytes(a), Value::Bytes(b)) => {
-            if let Some((a, b)) = differ::told(a, b) {
-                found.push(format!("{path}: {a} and {b}"));
+        self.extensions(a, b, path, at);
+    }
+
+    fn extensions(&mut self, a: &DynamicMessage, b: &DynamicMessage, path: &str, at: &Reached) {
+        let mut all: Vec<_> = a.extensions().chain(b.extensions()).map(|(field, _)| field).collect();
+        all.sort_by_key(prost_reflect::ExtensionDescriptor::number);
+        all.dedup();
+        for field in all {
+            let step = FieldStep {
+                names: [field.name(), field.json_name()],
+                number: field.number(),
+            };
+            if let Some(at) = self.ignore.enter(at, &step) {
+                let path = format!("{path}[{}]", field.full_name());
+                self.values(&a.get_extension(&field), &b.get_extension(&field), &path, &at);
             }
         }
-        (a, b) => found.push(format!("{path}: {} and {}", shown(a), shown(b))),
     }
+
+    fn count(&self) -> usize {
+        self.found.len() + self.more
+    }
+
+    fn values(&mut self, a: &Value, b: &Value, path: &str, at: &Reached) {
+        match (a, b) {
+            (Value::Message(a), Value::Message(b)) => self.messages(a, b, path, at),
+            (Value::List(a), Value::List(b)) => {
+                if a.len() != b.len() {
+                    self.differs(|| format!("{path}: {} elements and {}", a.len(), b.len()));
+                }
+                for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                    self.values(a, b, &format!("{path}[{index}]"), at);
+                }
+            }
+            (Value::Map(a), Value::Map(b)) => {
+                let mut keys: Vec<&MapKey> = a.keys().chain(b.keys()).collect();
+                keys.sort_by_key(|key| format!("{key:?}"));
+                keys.dedup();
+                for key in keys {
+                    let text = key_text(key);
+                    let Some(at) = self.ignore.enter(at, &FieldStep::name(&text)) else {
+                        continue;
+                    };
+                    let path = format!("{path}[{text}]");
+                    match (a.get(key), b.get(key)) {
+                        (Some(a), Some(b)) => self.values(a, b, &path, &at),
+                        (Some(value), _) => self.differs(|| format!("{path}: only in the first: {}", shown(value))),
+                        (_, Some(value)) => self.differs(|| format!("{path}: only in the second: {}", shown(value))),
+                        (None, None) => {}
+                    }
+                }
+            }
+            (Value::F32(one), Value::F32(other)) if one.to_bits() == other.to_bits() => {}
+            (Value::F64(one), Value::F64(other)) if one.to_bits() == other.to_bits() => {}
+            (a, b) if a == b && !matches!(a, Value::F32(_) | Value::F64(_)) => {}
+            (a, b) if self.is_within(a, b) => {}
+            (Value::Bytes(a), Value::Bytes(b)) => {
+                if let Some((a, b)) = differ::told(a, b) {
+                    self.differs(|| format!("{path}: {a} and {b}"));
+                }
+            }
+            (a, b) => self.differs(|| format!("{path}: {} and {}", shown(a), shown(b))),
+        }
+    }
+
+    /// Whether two numbers differ by no more than is allowed.
+    fn is_within(&self, a: &Value, b: &Value) -> bool {
+        let DiffOptions { abs, rel, .. } = self.options;
+        if abs <= 0.0 && rel <= 0.0 {
+            return false;
+        }
+        let (Some(a), Some(b)) = (number(a), number(b)) else {
+            return false;
+        };
+        (a - b).abs() <= abs + rel * a.abs().max(b.abs())
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    Some(match value {
+        Value::I32(value) => f64::from(*value),
+        Value::U32(value) => f64::from(*value),
+        Value::I64(value) => *value as f64,
+        Value::U64(value) => *value as f64,
+        Value::F32(value) => f64::from(*value),
+        Value::F64(value) => *value,
+        _ => return None,
+    })
 }
 
 fn shown(value: &Value) -> String {
@@ -113,22 +217,12 @@ fn shown(value: &Value) -> String {
         Value::U64(value) => value.to_string(),
         Value::F32(value) => value.to_string(),
         Value::F64(value) => value.to_string(),
-        Value::Message(_) | Value::List(_) | Value::Map(_) => "…".to_owned(),
+        Value::Message(_) => "a message".to_owned(),
+        Value::List(_) | Value::Map(_) => "…".to_owned(),
     };
     if text.chars().count() > MAX_SHOWN {
         format!("{}…", text.chars().take(MAX_SHOWN).collect::<String>())
     } else {
         text
-    }
-}
-
-fn shown_key(key: &MapKey) -> String {
-    match key {
-        MapKey::Bool(key) => key.to_string(),
-        MapKey::I32(key) => key.to_string(),
-        MapKey::I64(key) => key.to_string(),
-        MapKey::U32(key) => key.to_string(),
-        MapKey::U64(key) => key.to_string(),
-        MapKey::String(key) => key.clone(),
     }
 }

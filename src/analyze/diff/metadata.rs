@@ -2,7 +2,10 @@
 
 use super::{MetadataMode, items::Facts, result::DifferenceSubject};
 use crate::{
-    grpc::status,
+    grpc::{
+        field_pattern::{FieldPatterns, FieldStep},
+        status,
+    },
     model::event::{Ending, Metadata},
 };
 
@@ -49,7 +52,13 @@ fn is_compared(name: &str, mode: MetadataMode) -> bool {
 }
 
 /// Describes the differences in words.
-pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(DifferenceSubject, String)> {
+pub(super) fn compare(
+    a: &Facts,
+    b: &Facts,
+    mode: MetadataMode,
+    ignore: &FieldPatterns,
+) -> Vec<(DifferenceSubject, String)> {
+    let mode = (mode, ignore);
     let mut found = Vec::new();
     entries("request", &a.start.metadata, &b.start.metadata, mode, &mut found);
     let empty = Metadata::default();
@@ -65,7 +74,8 @@ pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(Differen
     if let (Some(Ending::Status(a)), Some(Ending::Status(b))) = (&a.ending, &b.ending) {
         entries("trailer", &a.trailers, &b.trailers, mode, &mut found);
     }
-    if let Some(text) = endings(a.ending.as_ref(), b.ending.as_ref()) {
+    let by_message = !ignore.cover(["status", "message"].map(FieldStep::name));
+    if let Some(text) = endings(a.ending.as_ref(), b.ending.as_ref(), by_message) {
         found.push((DifferenceSubject::Ending, text));
     }
     if a.lost != b.lost {
@@ -78,11 +88,21 @@ pub(super) fn compare(a: &Facts, b: &Facts, mode: MetadataMode) -> Vec<(Differen
 }
 
 /// Compares the entries of a name in their order; names in any.
-fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &mut Vec<(DifferenceSubject, String)>) {
+fn entries(
+    kind: &str,
+    a: &Metadata,
+    b: &Metadata,
+    (mode, ignore): (MetadataMode, &FieldPatterns),
+    found: &mut Vec<(DifferenceSubject, String)>,
+) {
     let mut names: Vec<&str> = a.iter().chain(b.iter()).map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
-    for name in names.into_iter().filter(|name| is_compared(name, mode)) {
+    let is_ignored = |name: &str| ignore.cover(["metadata", name].map(FieldStep::name));
+    for name in names
+        .into_iter()
+        .filter(|name| is_compared(name, mode) && !is_ignored(name))
+    {
         let values = |metadata: &Metadata| {
             let values = metadata.iter().filter(|(other, _)| *other == name);
             values
@@ -102,11 +122,13 @@ fn entries(kind: &str, a: &Metadata, b: &Metadata, mode: MetadataMode, found: &m
     }
 }
 
-/// Compares endings; the texts of transport errors are not compared.
-fn endings(a: Option<&Ending>, b: Option<&Ending>) -> Option<String> {
+/// Compares endings, by the status's message too if `by_message`; the texts of transport errors are not compared.
+fn endings(a: Option<&Ending>, b: Option<&Ending>, by_message: bool) -> Option<String> {
     let same = match (a, b) {
         (None, None) => true,
-        (Some(Ending::Status(a)), Some(Ending::Status(b))) => a.code == b.code && a.message == b.message,
+        (Some(Ending::Status(a)), Some(Ending::Status(b))) => {
+            a.code == b.code && (!by_message || a.message == b.message)
+        }
         (Some(Ending::Cancelled(a)), Some(Ending::Cancelled(b))) => a.by == b.by,
         (Some(Ending::Broken(a)), Some(Ending::Broken(b))) => a.goaway == b.goaway,
         (Some(Ending::Deadline(a)), Some(Ending::Deadline(b))) => a.limit == b.limit,

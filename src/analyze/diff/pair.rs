@@ -5,14 +5,14 @@ use std::{
     io::{Read, Seek},
 };
 
-use prost_reflect::DescriptorPool;
-
 use super::{
     DiffOptions, DifferenceMap, MetadataMode, WINDOW,
     align::{self, Step},
     calls::Surveyed,
+    identity::{Identity, Known},
     items::{self, Head, Item, Key, MessageItem, RowItem, Source},
     message, metadata,
+    requests::{self, SentDifference},
     result::{Difference, DifferenceKind, DifferenceSubject, Extreme, Found},
     row,
 };
@@ -27,16 +27,15 @@ use crate::{
 };
 
 pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
-    a: &mut Reader<A>,
-    of_a: &Surveyed,
-    b: &mut Reader<B>,
-    of_b: &Surveyed,
+    (reader_a, of_a): (&mut Reader<A>, &Surveyed),
+    (reader_b, of_b): (&mut Reader<B>, &Surveyed),
     options: DiffOptions,
-    pool: Option<DescriptorPool>,
+    identity: &mut Identity,
 ) -> Result<(Found, DifferenceMap), FileError> {
-    let mut comparison = Comparison::new(of_a, of_b, options, pool);
-    let mut a = Source::new(a, of_a, options.layout)?;
-    let mut b = Source::new(b, of_b, options.layout)?;
+    let sent = requests::compare((reader_a, of_a), (reader_b, of_b), identity, options)?;
+    let mut comparison = Comparison::new(of_a, of_b, options, identity);
+    let mut a = Source::new(reader_a, of_a, options.layout)?;
+    let mut b = Source::new(reader_b, of_b, options.layout)?;
     loop {
         if a.queue.is_empty() && b.queue.is_empty() {
             match (a.next_message()?, b.next_message()?) {
@@ -49,10 +48,10 @@ pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
                 }
                 (one, other) => {
                     if let Some(event) = one {
-                        a.unpack(&event);
+                        a.unpack(&event, comparison.identity);
                     }
                     if let Some(event) = other {
-                        b.unpack(&event);
+                        b.unpack(&event, comparison.identity);
                     }
                 }
             }
@@ -61,8 +60,8 @@ pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
     }
     // What comes after the last message, the ending first of all, was noted on the way to the end.
     comparison.settle_message();
-    comparison.request(of_a, of_b, &a.facts, &b.facts);
-    for (what, text) in metadata::compare(&a.facts, &b.facts, options.metadata) {
+    comparison.request(sent, &a.facts, &b.facts);
+    for (what, text) in metadata::compare(&a.facts, &b.facts, options.metadata, &comparison.identity.ignore) {
         comparison.found.other(what, text);
     }
     Ok((comparison.found, comparison.map))
@@ -76,10 +75,11 @@ fn same_bytes(a: &Event, b: &Event) -> bool {
 }
 
 #[derive(Debug)]
-struct Comparison {
+struct Comparison<'i> {
     options: DiffOptions,
-    pool: Option<DescriptorPool>,
-    method: String,
+    identity: &'i mut Identity,
+    /// Type of the messages that the calls receive.
+    known: Option<Known>,
     found: Found,
     map: DifferenceMap,
     /// Keys that were matched last, so that a repeated one is recognized as a duplicate.
@@ -89,15 +89,15 @@ struct Comparison {
     regrouped: bool,
 }
 
-impl Comparison {
-    fn new(a: &Surveyed, b: &Surveyed, options: DiffOptions, pool: Option<DescriptorPool>) -> Self {
+impl<'i> Comparison<'i> {
+    fn new(a: &Surveyed, b: &Surveyed, options: DiffOptions, identity: &'i mut Identity) -> Self {
         let mut found = Found::default();
         (found.call.a, found.call.b) = (Some(a.number), Some(b.number));
         found.call.method.clone_from(&a.method);
         Self {
             options,
-            pool,
-            method: a.method.clone(),
+            known: identity.known(&a.method, Direction::Received),
+            identity,
             found,
             map: DifferenceMap::new(a.number, b.number),
             recent: VecDeque::new(),
@@ -120,12 +120,14 @@ impl Comparison {
         a: &mut Source<'_, A>,
         b: &mut Source<'_, B>,
     ) -> Result<(), FileError> {
-        a.fill(1)?;
-        b.fill(1)?;
+        a.fill(1, self.identity)?;
+        b.fill(1, self.identity)?;
         let mut step = align::step(&a.queue, &b.queue);
-        if step != Some(Step::Pair { a: 0, b: 0 }) || !same_key(&a.queue, &b.queue) {
-            a.fill(WINDOW)?;
-            b.fill(WINDOW)?;
+        if self.are_close(&a.queue, &b.queue) {
+            step = Some(Step::Pair { a: 0, b: 0 });
+        } else if step != Some(Step::Pair { a: 0, b: 0 }) || !same_key(&a.queue, &b.queue) {
+            a.fill(WINDOW, self.identity)?;
+            b.fill(WINDOW, self.identity)?;
             step = align::step(&a.queue, &b.queue);
         }
         match step {
@@ -334,44 +336,38 @@ impl Comparison {
 
     fn messages(&mut self, a: &MessageItem, b: &MessageItem) -> Option<String> {
         self.found.totals.messages += 1;
-        if a.data == b.data && a.compressed == b.compressed {
-            return None;
-        }
-        self.found.totals.messages_changed += 1;
-        if a.data == b.data {
-            return Some("one of them is compressed".to_owned());
-        }
-        Some(message::compare(
-            self.pool.as_ref(),
-            &self.method,
-            Direction::Received,
-            &a.data,
-            &b.data,
-        ))
+        let text = match self.compare(a, b) {
+            None if a.compressed != b.compressed => Some("one of them is compressed".to_owned()),
+            text => text,
+        };
+        self.found.totals.messages_changed += u64::from(text.is_some());
+        text
     }
 
-    fn request(&mut self, of_a: &Surveyed, of_b: &Surveyed, a: &items::Facts, b: &items::Facts) {
+    fn compare(&self, a: &MessageItem, b: &MessageItem) -> Option<String> {
+        if a.mark == b.mark {
+            return None;
+        }
+        let ignore = &self.identity.ignore;
+        message::compare(self.known.as_ref(), ignore, self.options, (&a.data, &b.data))
+    }
+
+    /// Whether the next messages differ by no more than is allowed, so that none of them is looked for further on.
+    fn are_close(&self, a: &VecDeque<Item>, b: &VecDeque<Item>) -> bool {
+        let is_exact = self.options.abs <= 0.0 && self.options.rel <= 0.0;
+        match (a.front(), b.front()) {
+            (Some(Item::Message(a)), Some(Item::Message(b))) if !is_exact => self.compare(a, b).is_none(),
+            _ => false,
+        }
+    }
+
+    fn request(&mut self, sent: Option<SentDifference>, a: &items::Facts, b: &items::Facts) {
         if self.options.metadata == MetadataMode::All && a.start.authority != b.start.authority {
             let text = format!("authority `{}` and `{}`", a.start.authority, b.start.authority);
             self.found.other(DifferenceSubject::Request, text);
         }
-        let text = match (&of_a.request, &of_b.request) {
-            (Some((one, request)), Some((other, of_other))) if one != other => Some(message::compare(
-                self.pool.as_ref(),
-                &self.method,
-                Direction::Sent,
-                request,
-                of_other,
-            )),
-            (Some(_), Some(_)) if a.sent != b.sent => Some(format!("{} messages sent and {}", a.sent, b.sent)),
-            (Some(_), Some(_)) if a.sent_digest() != b.sent_digest() => {
-                Some("the messages after the first that was sent differ".to_owned())
-            }
-            (None, None) | (Some(_), Some(_)) => None,
-            _ => Some("only one of them has sent a request".to_owned()),
-        };
-        if let Some(text) = text {
-            self.found.other(DifferenceSubject::Request, text);
+        if let Some(SentDifference { a, b, text }) = sent {
+            self.found.placed(DifferenceSubject::Request, (a, b), text);
         }
     }
 }

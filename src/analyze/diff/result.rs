@@ -241,14 +241,14 @@ impl Found {
 
     /// Adds a difference that is neither a row nor a message.
     pub(super) fn other(&mut self, what: DifferenceSubject, text: String) {
+        self.placed(what, (None, None), text);
+    }
+
+    /// Does the same for a difference at a place of each capture.
+    pub(super) fn placed(&mut self, what: DifferenceSubject, (a, b): (Option<Place>, Option<Place>), text: String) {
         self.totals.other += 1;
-        let difference = Difference {
-            kind: DifferenceKind::Changed,
-            what,
-            a: None,
-            b: None,
-            text,
-        };
+        let kind = DifferenceKind::Changed;
+        let difference = Difference { kind, what, a, b, text };
         self.call.differences.insert(self.others, difference);
         self.others += 1;
     }

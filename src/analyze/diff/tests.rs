@@ -79,7 +79,11 @@ fn call(frames: Vec<Vec<u8>>) -> Vec<EventKind> {
 fn capture(calls: &[Vec<EventKind>]) -> Memory {
     let mut header = Header::new(0);
     header.set_descriptor_set(FOCUS_DESCRIPTOR_SET);
-    let mut writer = Writer::new(Vec::new(), &header, WriterOptions::default()).unwrap();
+    capture_with(&header, calls)
+}
+
+fn capture_with(header: &Header, calls: &[Vec<EventKind>]) -> Memory {
+    let mut writer = Writer::new(Vec::new(), header, WriterOptions::default()).unwrap();
     let longest = calls.iter().map(Vec::len).max().unwrap_or(0);
     for at in 0..longest {
         for (number, call) in (1..).zip(calls) {
@@ -433,7 +437,7 @@ fn the_map_keeps_every_difference_however_long_the_call_is() {
     };
     let mut a = capture(&[call(frames(row(2500)))]);
     let mut b = capture(&[call(frames(changed))]);
-    let (_, map) = diff_with_map(&mut a, &mut b, DiffOptions::default()).unwrap();
+    let (_, map) = diff_with_map(&mut a, &mut b, DiffOptions::default(), FieldPatterns::default()).unwrap();
     let map = map.unwrap();
     assert_eq!(
         (map.rows(), map.sensors.as_slice(), map.step),
@@ -444,3 +448,5 @@ fn the_map_keeps_every_difference_however_long_the_call_is() {
     assert_eq!(marked.len(), 1);
     assert_eq!(marked[0].worst[1].to_bits(), 4_f32.to_bits());
 }
+
+mod live;

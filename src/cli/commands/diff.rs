@@ -4,7 +4,8 @@ use std::{fs::File, io::Write as _};
 
 use crate::{
     analyze::diff::{CaptureDiff, DiffOptions, MetadataMode, diff_with_map},
-    file::{CaptureState, Reader},
+    file::{Attribute, CaptureState, Reader},
+    grpc::field_pattern::FieldPatterns,
     report::{diff_html, diff_text},
 };
 use serde::Serialize;
@@ -54,7 +55,11 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
         metadata,
         layout: layout(&args.layout),
     };
-    let (diff, map) = diff_with_map(a, b, options)?;
+    let ignore = FieldPatterns::new(args.ignore.concat()).map_err(|error| Failure::Usage(error.to_string()))?;
+    if !ignore.is_empty() && !has_schema(a) && !has_schema(b) {
+        output::say("neither capture holds a schema: --ignore knows no fields, only metadata and status.message");
+    }
+    let (diff, map) = diff_with_map(a, b, options, ignore)?;
     let report = Report {
         a: args.a.display().to_string(),
         b: args.b.display().to_string(),
@@ -81,4 +86,8 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
     } else {
         Outcome::Ok
     })
+}
+
+fn has_schema(reader: &Reader<File>) -> bool {
+    reader.header().get(Attribute::DESCRIPTOR_SET).is_some()
 }

@@ -4,6 +4,7 @@
 pub(crate) mod again;
 pub(crate) mod attach;
 pub(crate) mod bundle;
+mod call_context;
 mod commands;
 pub(crate) mod comparison_text;
 pub(crate) mod diff_html;
@@ -16,12 +17,13 @@ pub(crate) mod html;
 pub(crate) mod input;
 pub(crate) mod junit;
 pub(crate) mod markdown;
+mod message;
 pub(crate) mod picture;
 pub(crate) mod regression;
 pub(crate) mod schema;
 pub(crate) mod stats_text;
+mod status_details;
 pub(crate) mod ticket;
-mod unknown;
 pub(crate) mod validation;
 pub(crate) mod validation_text;
 

@@ -190,7 +190,7 @@ pub(crate) fn is_part_of(set: &[u8], whole: &[u8]) -> bool {
 }
 
 /// Splits a set into its files.
-fn split(set: &[u8]) -> Result<Vec<&[u8]>, DescriptorError> {
+pub(crate) fn split(set: &[u8]) -> Result<Vec<&[u8]>, DescriptorError> {
     if set.len() > MAX_SET_BYTES {
         return Err(DescriptorError::TooLarge(set.len()));
     }

@@ -1,20 +1,19 @@
 //! Events as JSON, one object each: what `capture cat --format json` prints.
 
-use std::collections::BTreeMap;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use prost_reflect::{DynamicMessage, SerializeOptions};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
+    call_context::{CallContext, CallContexts},
+    message::Decoded,
     schema::Schema,
-    unknown::{may_hold_any, unknown_fields},
+    status_details,
 };
 use crate::{
     file::Digest,
     grpc,
     model::{
-        event::{Ending, Event, EventKind, GoAway, Message, MessageNumbers, Metadata},
+        event::{Ending, Event, EventKind, GoAway, Message, Metadata},
         finding::utc,
     },
 };
@@ -22,25 +21,18 @@ use crate::{
 /// Turns the events of a capture into JSON objects, in their order.
 ///
 /// Each object has `event`, `call`, `seq`, `offset_ns` and `time` (UTC, where the capture has a clock), and then what the
-/// kind holds. A message has `number` (from 1 in its call and direction), `direction`, `compressed` and `size` (bytes as recorded); where the schema knows the method, `type` and `message` (the proto3
+/// kind holds. A message has `number` (from 1 in its call and direction), `direction`, `compressed` and `size` (bytes as
+/// recorded). Where the schema knows the method, or it is one of gRPC's own, it also has `type` and `message` (the proto3
 /// JSON mapping with the names of the .proto file) and, where there are any, `unknown_fields` (each `in`, `number` and
-/// `data`, the field as on the wire in base64); otherwise `data` in base64, with `decode_error` when the schema
-/// knows the method and the message does not fit.
+/// `data`, the field as on the wire in base64). A message of a method that is not known has `data` in base64. One that
+/// cannot be decoded as a whole has `data` and `decode_error`, which names the fields; in `message` each of them is an
+/// object with `@decode_error` and `@data`, and the other fields are as always.
 #[derive(Debug)]
 pub struct EventJson {
     schema: Schema,
     /// Wall-clock time of offset 0; 0 where it is not known.
     anchor_unix_ns: u64,
-    numbers: MessageNumbers,
-    /// Method and message encodings of each call.
-    calls: BTreeMap<u32, CallContext>,
-}
-
-#[derive(Debug, Default)]
-struct CallContext {
-    method: String,
-    request_encoding: Option<String>,
-    response_encoding: Option<String>,
+    calls: CallContexts,
 }
 
 impl EventJson {
@@ -51,8 +43,7 @@ impl EventJson {
         Self {
             schema,
             anchor_unix_ns,
-            numbers: MessageNumbers::default(),
-            calls: BTreeMap::new(),
+            calls: CallContexts::default(),
         }
     }
 
@@ -62,8 +53,8 @@ impl EventJson {
     /// # Errors
     /// None in practice: everything an event holds can be written as JSON.
     pub fn line(&mut self, event: &Event) -> Result<String, serde_json::Error> {
-        let number = self.note(event);
-        let context = self.calls.get(&event.call);
+        let number = self.calls.note(event);
+        let context = self.calls.of(event);
         let line = serde_json::to_string(&Line {
             event,
             number,
@@ -71,7 +62,7 @@ impl EventJson {
             schema: &self.schema,
             context,
         });
-        self.forget(event);
+        self.calls.forget(event);
         line
     }
 
@@ -82,30 +73,8 @@ impl EventJson {
 
     /// Notes an event that is not printed.
     pub fn pass(&mut self, event: &Event) {
-        self.note(event);
-        self.forget(event);
-    }
-
-    fn forget(&mut self, event: &Event) {
-        if matches!(event.kind, EventKind::End(_)) {
-            self.calls.remove(&event.call);
-        }
-    }
-
-    fn note(&mut self, event: &Event) -> Option<u64> {
-        let encoding = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
-        match &event.kind {
-            EventKind::CallStart(start) => {
-                let context = self.calls.entry(event.call).or_default();
-                context.method.clone_from(&start.method);
-                context.request_encoding = encoding(&start.metadata);
-            }
-            EventKind::Headers(headers) => {
-                self.calls.entry(event.call).or_default().response_encoding = encoding(&headers.metadata);
-            }
-            _ => {}
-        }
-        self.numbers.of(event)
+        self.calls.note(event);
+        self.calls.forget(event);
     }
 }
 
@@ -149,7 +118,16 @@ impl Serialize for Line<'_> {
             EventKind::Headers(headers) => map.serialize_entry("metadata", &MetadataPairs(&headers.metadata))?,
             EventKind::Message(message) => self.message(&mut map, message)?,
             EventKind::HalfClose => {}
-            EventKind::End(ending) => end(&mut map, ending)?,
+            EventKind::End(ending) => {
+                end(&mut map, ending)?;
+                if let Ending::Status(status) = ending
+                    && let (Some(bytes), Some(descriptor)) =
+                        (status_details::decode(&status.trailers), status_details::descriptor())
+                {
+                    let decoded = Decoded::new(self.schema.pool(), descriptor, &bytes);
+                    map.serialize_entry("status_details", &decoded)?;
+                }
+            }
             EventKind::Gap(gap) => {
                 map.serialize_entry("direction", &gap.direction)?;
                 map.serialize_entry("messages", &gap.messages)?;
@@ -177,70 +155,32 @@ impl Line<'_> {
         map.serialize_entry("direction", &message.direction)?;
         map.serialize_entry("compressed", &message.compressed)?;
         map.serialize_entry("size", &message.data.len())?;
-        match self.decode(message) {
-            Some(Ok(decoded)) => {
-                map.serialize_entry("type", decoded_type(&decoded).as_str())?;
-                map.serialize_entry("message", &Decoded(&decoded))?;
-                let unknown = unknown_fields(&decoded);
-                if unknown.is_empty() {
-                    Ok(())
-                } else {
-                    map.serialize_entry("unknown_fields", &unknown)
+        let encoded = |map: &mut M| map.serialize_entry("data", &BASE64.encode(&message.data));
+        let found = self.context.and_then(|context| {
+            let descriptor = self.schema.descriptor(&context.method, message.direction)?;
+            Some((descriptor, context.inflated(message)))
+        });
+        match found {
+            None => encoded(map),
+            Some((_, Err(error))) => {
+                map.serialize_entry("decode_error", &error.to_string())?;
+                encoded(map)
+            }
+            Some((descriptor, Ok(plain))) => {
+                let decoded = Decoded::new(self.schema.pool(), descriptor, &plain);
+                map.serialize_entry("type", decoded.type_name())?;
+                map.serialize_entry("message", &decoded)?;
+                let unknown = decoded.unknown_fields();
+                if !unknown.is_empty() {
+                    map.serialize_entry("unknown_fields", &unknown)?;
                 }
+                if let Some(problem) = decoded.problem() {
+                    map.serialize_entry("decode_error", &problem)?;
+                    encoded(map)?;
+                }
+                Ok(())
             }
-            Some(Err(error)) => {
-                map.serialize_entry("decode_error", &error)?;
-                map.serialize_entry("data", &BASE64.encode(&message.data))
-            }
-            None => map.serialize_entry("data", &BASE64.encode(&message.data)),
         }
-    }
-
-    fn decode(&self, message: &Message) -> Option<Result<DynamicMessage, String>> {
-        let decoded = self.decode_any(message)?;
-        // JSON shows what is inside an Any, which needs a type that the schema may lack.
-        Some(decoded.and_then(|decoded| {
-            if may_hold_any(&decoded)
-                && let Err(error) = serde_json::to_writer(std::io::sink(), &Decoded(&decoded))
-            {
-                return Err(error.to_string());
-            }
-            Ok(decoded)
-        }))
-    }
-
-    fn decode_any(&self, message: &Message) -> Option<Result<DynamicMessage, String>> {
-        let context = self.context?;
-        if !message.compressed {
-            return self.schema.decode(&context.method, message.direction, &message.data);
-        }
-        let encoding = match message.direction {
-            crate::model::event::Direction::Sent => context.request_encoding.as_deref(),
-            crate::model::event::Direction::Received => context.response_encoding.as_deref(),
-        };
-        match grpc::inflate(encoding.unwrap_or(grpc::NO_ENCODING), &message.data, grpc::MAX_INFLATED) {
-            Ok(plain) => self.schema.decode(&context.method, message.direction, &plain),
-            Err(error) => Some(Err(error.to_string())),
-        }
-    }
-}
-
-fn decoded_type(decoded: &DynamicMessage) -> String {
-    use prost_reflect::ReflectMessage as _;
-    decoded.descriptor().full_name().to_owned()
-}
-
-/// A decoded message in the proto3 JSON mapping (64-bit integers are strings, for many programs read numbers as doubles),
-/// except that defaults are shown and names are those of the .proto file.
-struct Decoded<'a>(&'a DynamicMessage);
-
-impl Serialize for Decoded<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let options = SerializeOptions::new()
-            .stringify_64_bit_integers(true)
-            .use_proto_field_name(true)
-            .skip_default_fields(false);
-        self.0.serialize_with_options(serializer, &options)
     }
 }
 

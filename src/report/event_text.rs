@@ -1,12 +1,139 @@
-//! Events as lines of text for people.
+//! Events as text for people: one line each, or messages with all their fields.
 
+use std::collections::BTreeSet;
+
+use super::{
+    call_context::{CallContext, CallContexts},
+    message,
+    schema::Schema,
+    status_details,
+};
 use crate::{
     grpc,
     model::{
-        event::{Direction, Ending, Event, EventKind, Metadata, Party},
-        text::{counted, printable},
+        event::{Direction, Ending, Event, EventKind, Message, Metadata, Party},
+        text::{counted, grouped, printable},
     },
 };
+
+/// Columns that the content of a message gets on a line however long the rest is.
+const LEAST_COLUMNS: usize = 24;
+/// Largest number of methods of which it is kept that the schema lacks them.
+const MAX_UNKNOWN: usize = 100;
+/// Levels of two blanks before the fields of a message in full.
+const INDENT: usize = 3;
+
+/// How much of a message is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What fits one line of so many columns.
+    Columns(usize),
+    /// All of it.
+    Full,
+}
+
+/// Turns the events of a capture into text, in their order. Messages are decoded by a schema.
+#[derive(Debug)]
+pub(crate) struct EventText {
+    schema: Schema,
+    extent: Extent,
+    calls: CallContexts,
+    unknown: BTreeSet<String>,
+}
+
+impl EventText {
+    pub(crate) fn new(schema: Schema, extent: Extent) -> Self {
+        Self {
+            schema,
+            extent,
+            calls: CallContexts::default(),
+            unknown: BTreeSet::new(),
+        }
+    }
+
+    /// Decodes subsequent messages by another schema.
+    pub(crate) fn set_schema(&mut self, schema: Schema) {
+        self.schema = schema;
+    }
+
+    /// The methods of shown messages that the schema does not have.
+    pub(crate) const fn unknown_methods(&self) -> &BTreeSet<String> {
+        &self.unknown
+    }
+
+    /// Notes an event that is not shown.
+    pub(crate) fn pass(&mut self, event: &Event) {
+        self.calls.note(event);
+        self.calls.forget(event);
+    }
+
+    /// Formats one event, without the last line end. What is not shown must be [passed over](Self::pass).
+    pub(crate) fn text(&mut self, event: &Event) -> String {
+        let number = self.calls.note(event);
+        let mut text = line(event, number);
+        match &event.kind {
+            EventKind::Message(message) => self.message(&mut text, event, message),
+            EventKind::End(Ending::Status(status)) => {
+                if let Some(details) = status_details::decode(&status.trailers) {
+                    self.add(&mut text, status_details::descriptor(), &details);
+                }
+            }
+            _ => {}
+        }
+        self.calls.forget(event);
+        text
+    }
+
+    fn message(&mut self, text: &mut String, event: &Event, message: &Message) {
+        let context = self.calls.of(event);
+        let method = context.map(|context| context.method.as_str());
+        let descriptor = method.and_then(|method| self.schema.descriptor(method, message.direction));
+        if let (None, Some(method)) = (&descriptor, method)
+            && !message.data.is_empty()
+            && self.unknown.len() < MAX_UNKNOWN
+            && !self.unknown.contains(method)
+        {
+            self.unknown.insert(method.to_owned());
+        }
+        match self.calls.of(event).map_or(Ok(message.data[..].into()), |call| call.inflated(message)) {
+            Ok(plain) => {
+                if message.compressed {
+                    let encoding = self.calls.of(event).map_or("", |call| call.encoding(message.direction));
+                    let inflated = grouped(plain.len() as u64);
+                    text.push_str(&format!(" {} of {inflated} B", printable(encoding)));
+                }
+                self.add(text, descriptor, &plain);
+            }
+            Err(error) => text.push_str(&format!(", compressed: {error}")),
+        }
+    }
+
+    /// Adds the fields of a message to the line of its event.
+    fn add(&self, text: &mut String, descriptor: Option<prost_reflect::MessageDescriptor>, bytes: &[u8]) {
+        let pool = self.schema.pool();
+        match self.extent {
+            Extent::Columns(columns) => {
+                let left = columns.saturating_sub(text.chars().count() + 2).max(LEAST_COLUMNS);
+                let fields = message::on_one_line(pool, descriptor, bytes, left);
+                if !fields.is_empty() {
+                    text.push_str(": ");
+                    text.push_str(&fields);
+                }
+            }
+            Extent::Full => {
+                let name = descriptor.as_ref().map(|found| found.full_name().to_owned());
+                let fields = message::in_full(pool, descriptor, bytes, INDENT);
+                if let Some(name) = name {
+                    text.push_str(&format!(", {name}"));
+                }
+                if !fields.is_empty() {
+                    text.push('\n');
+                    text.push_str(&fields);
+                }
+            }
+        }
+    }
+}
 
 /// Formats one event as one line: offset in seconds, call and place within it, and what happened.
 ///
@@ -35,9 +162,8 @@ fn kind(kind: &EventKind, number: Option<u64>) -> String {
                 Direction::Sent => "->",
                 Direction::Received => "<-",
             };
-            let compressed = if message.compressed { ", compressed" } else { "" };
             let number = number.map_or_else(String::new, |number| format!(" {number}"));
-            format!("{arrow} message{number} of {} bytes{compressed}", message.data.len())
+            format!("{arrow} message{number}, {} B", grouped(message.data.len() as u64))
         }
         EventKind::HalfClose => "half close".to_owned(),
         EventKind::End(end) => format!("end: {}", ending(end)),

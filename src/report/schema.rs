@@ -4,7 +4,10 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use crate::{
-    grpc::descriptors::{self, DescriptorError, Descriptors},
+    grpc::{
+        descriptors::{self, DescriptorError, Descriptors},
+        standard,
+    },
     model::event::Direction,
 };
 
@@ -98,13 +101,17 @@ impl Schema {
         Some(descriptors::decode(descriptor, bytes))
     }
 
-    fn descriptor(&self, method: &str, direction: Direction) -> Option<MessageDescriptor> {
-        let (service, name) = method.strip_prefix('/')?.split_once('/')?;
-        let service = self.pool.get_service_by_name(service)?;
-        let method = service.methods().find(|method| method.name() == name)?;
+    /// The message type in one direction of a method: of the schema, or of one of gRPC's own services.
+    pub(super) fn descriptor(&self, method: &str, direction: Direction) -> Option<MessageDescriptor> {
+        let method = standard::method(&self.pool, method)?;
         Some(match direction {
             Direction::Sent => method.input(),
             Direction::Received => method.output(),
         })
+    }
+
+    /// The types of the schema.
+    pub(super) const fn pool(&self) -> &DescriptorPool {
+        &self.pool
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod inflate;
 pub(crate) mod metadata;
 mod method;
 pub(crate) mod net;
+pub(crate) mod overlay;
 pub(crate) mod protobuf;
 pub(crate) mod server_tls;
 pub(crate) mod standard;

@@ -21,7 +21,14 @@ use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
 use self::{exchange::Exchange, expected::Recorded};
-use crate::{das::proto::FOCUS_DESCRIPTOR_SET, file::Attribute, grpc::descriptors::Descriptors};
+use crate::{
+    das::proto::FOCUS_DESCRIPTOR_SET,
+    file::Attribute,
+    grpc::{
+        descriptors::{DescriptorError, Descriptors},
+        overlay::overlay,
+    },
+};
 
 pub use error::CompareError;
 pub use options::CompareOptions;
@@ -44,6 +51,19 @@ pub async fn compare(
     channel: &Channel,
     options: &CompareOptions,
 ) -> Result<Comparison, CompareError> {
+    compare_by(source, None, channel, options).await
+}
+
+/// Compares as [`compare`] does, by a schema that is put over the capture's own.
+///
+/// # Errors
+/// As those of [`compare`].
+pub(crate) async fn compare_by(
+    source: &CaptureSource,
+    schema: Option<&[u8]>,
+    channel: &Channel,
+    options: &CompareOptions,
+) -> Result<Comparison, CompareError> {
     let from = source.clone();
     let listed = tokio::task::spawn_blocking(move || Recorded::of(&from));
     let recorded = listed.await.map_err(|_| CompareError::Stopped)??;
@@ -51,7 +71,7 @@ pub async fn compare(
         let capture = source.name().to_owned();
         return Err(CompareError::NoCall { capture, call: *call });
     }
-    let (pool, state) = (pool(source, &recorded)?, recorded.state);
+    let (pool, state) = (pool(source, &recorded, schema)?, recorded.state);
     let wanted = |call: &expected::Call| options.calls.is_empty() || options.calls.contains(&call.number);
     let (mut running, mut ends, mut done) = (JoinSet::new(), Vec::new(), Vec::new());
     for call in recorded.calls.into_iter().filter(wanted) {
@@ -75,13 +95,23 @@ pub async fn compare(
     Ok(Comparison::of(done, state, options))
 }
 
-/// The message types of the capture, or those of a Focus job when it embeds none.
-fn pool(source: &CaptureSource, recorded: &Recorded) -> Result<DescriptorPool, CompareError> {
-    let set = recorded.header.get(Attribute::DESCRIPTOR_SET);
-    let read = Descriptors::read(set.unwrap_or(FOCUS_DESCRIPTOR_SET)).map_err(|error| CompareError::Descriptors {
+/// The message types of the capture, or those of a Focus job when it embeds none; over them, those of a given schema.
+fn pool(
+    source: &CaptureSource,
+    recorded: &Recorded,
+    schema: Option<&[u8]>,
+) -> Result<DescriptorPool, CompareError> {
+    let unusable = |error: DescriptorError| CompareError::Descriptors {
         capture: source.name().to_owned(),
         cause: error.to_string(),
-    })?;
+    };
+    let set = recorded.header.get(Attribute::DESCRIPTOR_SET);
+    let set = set.unwrap_or(FOCUS_DESCRIPTOR_SET);
+    let read = match schema {
+        Some(given) => overlay(given, set).and_then(|both| Descriptors::read(&both.set)),
+        None => Descriptors::read(set),
+    };
+    let read = read.map_err(unusable)?;
     if let Some(warning) = read.warning() {
         tracing::warn!("{}: {warning}", source.name());
     }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod attach;
 pub(crate) mod bundle;
+pub(crate) mod cat;
 pub(crate) mod diff;
 pub(crate) mod drift;
 pub(crate) mod export;
@@ -27,7 +28,6 @@ pub(crate) mod value;
 
 pub(crate) use format::{Format, FormatArg};
 use record::RecordArgs;
-use value::Span;
 
 /// A flight recorder for gRPC streams: record, validate and serve them, and report defects.
 #[derive(Debug, Parser)]
@@ -66,7 +66,7 @@ pub(crate) enum Command {
     /// Show what a capture holds
     Info(ReportArgs),
     /// Print the events or the messages of a capture
-    Cat(CatArgs),
+    Cat(Box<cat::CatArgs>),
     /// Check all checksums, counts and digests of captures
     Verify(VerifyArgs),
     /// Find what is wrong with the streams in captures
@@ -130,63 +130,6 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
-}
-
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-#[command(after_help = "Examples:\n  \
-                  capture cat job.gcap\n  \
-                  capture cat job.gcap --format json --call 1\n  \
-                  capture cat job.gcap --raw -o frames.bin")]
-pub(crate) struct CatArgs {
-    /// Capture file
-    #[arg(value_name = "CAPTURE")]
-    pub(crate) capture: PathBuf,
-
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-
-    /// Write only the messages, each preceded by its length as a varint
-    #[arg(long, conflicts_with = "format")]
-    pub(crate) raw: bool,
-
-    /// Do not inflate compressed messages
-    #[arg(long)]
-    pub(crate) as_recorded: bool,
-
-    /// Only this call
-    #[arg(long, value_name = "N")]
-    pub(crate) call: Option<u32>,
-
-    /// Direction of messages [default: both; with --raw: received]
-    #[arg(long, value_enum)]
-    pub(crate) direction: Option<DirectionArg>,
-
-    /// Start at this time after the start of the capture
-    #[arg(long, value_name = "TIME")]
-    pub(crate) start_offset: Option<Span>,
-
-    /// Wait for more while the capture is being recorded
-    #[arg(long)]
-    pub(crate) follow: bool,
-
-    /// Output file [default: stdout]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Replace an existing output file
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DirectionArg {
-    /// From the server
-    Received,
-    /// From the client
-    Sent,
-    /// In both directions
-    Both,
 }
 
 #[derive(Debug, Args)]

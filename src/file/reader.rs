@@ -206,6 +206,11 @@ impl<R: Read + Seek> Reader<R> {
         &self.header
     }
 
+    /// Replaces the schema in [`header`](Self::header), for whoever decodes messages by it. The file stays as it is.
+    pub(crate) fn give_schema(&mut self, set: &[u8]) {
+        self.header.set_descriptor_set(set);
+    }
+
     /// The format version of the file.
     pub const fn version(&self) -> format::Version {
         self.version

@@ -36,7 +36,7 @@ pub(crate) const DATA_LOSS: u32 = 15;
 pub(crate) const UNAUTHENTICATED: u32 = 16;
 
 /// Names by code.
-const NAMES: [&str; 17] = [
+pub(crate) const NAMES: [&str; 17] = [
     "OK",
     "CANCELLED",
     "UNKNOWN",

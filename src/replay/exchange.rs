@@ -299,10 +299,7 @@ fn bytes_differ(message: u64, was: &[u8], is: &[u8]) -> FieldDifference {
 
 /// The message type of a method's answers.
 fn answers(pool: &DescriptorPool, method: &str) -> Option<MessageDescriptor> {
-    let (service, name) = method.strip_prefix('/')?.split_once('/')?;
-    let service = pool.get_service_by_name(service)?;
-    let method = service.methods().find(|method| method.name() == name)?;
-    Some(method.output())
+    Some(grpc::standard::method(pool, method)?.output())
 }
 
 /// The headers of a request: what was recorded, and over it what the user gives. Secrets that were redacted are not

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    call_context::{CallContext, CallContexts},
+    call_context::CallContexts,
     message,
     schema::Schema,
     status_details,
@@ -26,8 +26,10 @@ const INDENT: usize = 3;
 /// How much of a message is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What fits one line of so many columns.
+    /// What fits one line of so many columns. Metadata are shown as a whole.
     Columns(usize),
+    /// What fits one line of a terminal with so many columns, of metadata too.
+    Terminal(usize),
     /// All of it.
     Full,
 }
@@ -71,6 +73,13 @@ impl EventText {
     pub(crate) fn text(&mut self, event: &Event) -> String {
         let number = self.calls.note(event);
         let mut text = line(event, number);
+        match (&event.kind, self.extent) {
+            (EventKind::CallStart(start), Extent::Terminal(columns)) => cut_pairs(&mut text, &start.metadata, columns),
+            (EventKind::Headers(headers), Extent::Terminal(columns)) => {
+                cut_pairs(&mut text, &headers.metadata, columns);
+            }
+            _ => {}
+        }
         match &event.kind {
             EventKind::Message(message) => self.message(&mut text, event, message),
             EventKind::End(Ending::Status(status)) => {
@@ -112,7 +121,7 @@ impl EventText {
     fn add(&self, text: &mut String, descriptor: Option<prost_reflect::MessageDescriptor>, bytes: &[u8]) {
         let pool = self.schema.pool();
         match self.extent {
-            Extent::Columns(columns) => {
+            Extent::Columns(columns) | Extent::Terminal(columns) => {
                 let left = columns.saturating_sub(text.chars().count() + 2).max(LEAST_COLUMNS);
                 let fields = message::on_one_line(pool, descriptor, bytes, left);
                 if !fields.is_empty() {
@@ -204,6 +213,14 @@ pub(crate) fn ending(ending: &Ending) -> String {
             format!("the {limit} limit of {} ms ran out", deadline.after_ns / 1_000_000)
         }
     }
+}
+
+/// Cuts a line within the metadata at its end.
+fn cut_pairs(text: &mut String, metadata: &Metadata, columns: usize) {
+    let rest = text.len() - pairs(metadata).len();
+    let columns = columns.saturating_sub(text[..rest].chars().count());
+    let pairs = text.split_off(rest);
+    text.push_str(&message::cut(&pairs, columns));
 }
 
 fn pairs(metadata: &Metadata) -> String {

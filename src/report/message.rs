@@ -73,6 +73,13 @@ pub(super) fn on_one_line(
     writer.line.text
 }
 
+/// A text of at most so many columns.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    let mut line = line::Line::new(Some(columns));
+    let _ = line.put(text);
+    line.text
+}
+
 /// A message as lines of text, each with so many levels of two blanks before it; empty for a message without fields.
 pub(super) fn in_full(
     pool: &DescriptorPool,

@@ -1,5 +1,8 @@
 //! `capture cat`: events as lines of text or JSON, or messages as length-delimited bytes.
 
+mod printer;
+mod select;
+
 use std::{
     fs::File,
     io::{self, Write},
@@ -12,17 +15,17 @@ use crate::{
     file::{Attribute, Header, NewFile, Reader, Tail, is_locked},
     grpc,
     model::event::{Direction, Event, EventKind, Message, MessageNumbers},
-    report::{event_json::EventJson, event_text, schema::Schema},
     transform::convert::{FramesCheck, Loss, Losses, delimited},
 };
 
+use self::{printer::Printer, select::Selection};
 use super::{
     Done, Failure, Outcome, input,
     output::{self, Gone, ReaderGone},
     schema,
 };
 use crate::cli::{
-    flags::{CatArgs, DirectionArg, Format},
+    flags::{Format, cat::CatArgs},
     remedies::of_write,
 };
 
@@ -44,28 +47,28 @@ pub(crate) fn run(args: &CatArgs) -> Done {
 
 /// Prints as [`run`] does, with the given consequence for what the output cannot hold.
 pub(crate) fn print(args: &CatArgs, lost: Lost) -> Done {
+    let given = schema::given(&args.schema)?;
     let into_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
     if into_file && !args.follow {
-        return input::read_through(&args.capture, |reader| cat(args, lost, reader));
+        return input::read_through(&args.capture, |reader| cat(args, lost, given, reader));
     }
-    input::read_along(&args.capture, |reader| cat(args, lost, reader))
+    input::read_along(&args.capture, |reader| cat(args, lost, given, reader))
 }
 
-fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
+fn cat(args: &CatArgs, lost: Lost, given: Option<Vec<u8>>, reader: &mut Reader<File>) -> Done {
     if let Some(path) = &args.output {
         output::apart(&args.capture, path)?;
     }
-    if let Some(call) = args.call {
-        reader.only_calls([call]);
-    }
-    let mut writer = EventWriter::new(args, reader.header())?;
+    let is_told = schema::give(reader, given.as_deref())?;
+    let selection = Selection::of(args, reader)?;
+    let mut writer = EventWriter::new(args, selection, reader.header())?;
     loop {
         match reader.next_event() {
             Ok(Some(event)) => {
                 writer.renew_schema(reader.header());
                 writer.write(&event).map_err(|error| unwritten(args, error))?;
             }
-            Ok(None) if args.follow && !matches!(reader.tail(), Tail::Finished(_)) => {
+            Ok(None) if writer.goes_on() && !matches!(reader.tail(), Tail::Finished(_)) => {
                 writer.flush()?;
                 thread::sleep(FOLLOW_POLL);
             }
@@ -76,17 +79,31 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
             }
         }
     }
-    if let Some(call) = args.call.filter(|_| !writer.met) {
-        return Err(input::no_call(&args.capture, reader, call)?);
+    if let Some(call) = args.select.call.first().filter(|_| !writer.selection.met()) {
+        return Err(input::no_call(&args.capture, reader, *call)?);
     }
-    if writer.start_ns.is_some() {
+    if let Some(last_ns) = writer.selection.never_begun() {
+        let flag = if args.select.since.is_some() { "--since" } else { "--start-offset" };
         output::say(format!(
-            "there is nothing after --start-offset: {} ends at {}",
+            "there is nothing after {flag}: {} ends at {}",
             args.capture.display(),
-            output::seconds(writer.last_ns)
+            output::seconds(last_ns)
         ));
     }
     writer.finish()?;
+    let mut nothing = false;
+    if !args.select.message.is_empty() && writer.shown == 0 {
+        let numbers: Vec<_> = args.select.message.iter().map(ToString::to_string).collect();
+        let numbers = numbers.join(", ");
+        nothing = true;
+        output::say(format!(
+            "there is no message {numbers} in what is selected; `capture info` lists how many each call has"
+        ));
+    }
+    let has_schema = reader.header().get(Attribute::DESCRIPTOR_SET).is_some();
+    if !is_told {
+        writer.printer.advise(given.is_some(), has_schema);
+    }
     // A file that nobody writes any more is called unfinished, with what closes it.
     if !matches!(reader.tail(), Tail::Finished(_)) && is_locked(&args.capture) {
         output::say("more may follow: --follow waits for it");
@@ -113,7 +130,11 @@ fn cat(args: &CatArgs, lost: Lost, reader: &mut Reader<File>) -> Done {
         output::say(format!("the messages alone do not hold everything of {path}: {losses}"));
     }
     let lossy = writer.not_inflated > 0 || (lost == Lost::Lossy && (writer.lost > 0 || !losses.is_empty()));
-    Ok(if lossy { Outcome::Lossy } else { Outcome::Ok })
+    Ok(match (lossy, nothing) {
+        (true, _) => Outcome::Lossy,
+        (false, true) => Outcome::Findings,
+        (false, false) => Outcome::Ok,
+    })
 }
 
 /// Describes what a stream of bare messages leaves out. The messages look like those of a call that ended with OK, so
@@ -146,15 +167,13 @@ fn unwritten(args: &CatArgs, error: io::Error) -> Failure {
 
 struct EventWriter<'a> {
     args: &'a CatArgs,
-    json: EventJson,
-    /// Bytes of schema that `json` has: it grows while a capture is recorded.
+    printer: Printer,
+    /// Bytes of schema that the printer has: it grows while a capture is recorded.
     schema_bytes: usize,
     numbers: MessageNumbers,
-    /// Start offset: events before it are skipped until the first at or after it; they number and explain what follows.
-    start_ns: Option<u64>,
-    last_ns: u64,
-    /// True when the requested call has been found.
-    met: bool,
+    selection: Selection,
+    /// Messages that were shown.
+    shown: u64,
     out: Box<dyn Write>,
     /// The output file, which gets its name when all is written.
     new: Option<NewFile>,
@@ -183,39 +202,21 @@ fn out(args: &CatArgs) -> Result<(Box<dyn Write>, Option<NewFile>), Failure> {
     Ok((out, new))
 }
 
-/// The schema of the capture, where messages are to be decoded.
-fn schema_of(args: &CatArgs, header: &Header) -> Schema {
-    let schema = match header.get(Attribute::DESCRIPTOR_SET) {
-        Some(bytes) if args.format.format == Format::Json => {
-            Schema::from_descriptor_set(bytes).unwrap_or_else(|error| {
-                output::say(format!("messages are not decoded: {error}"));
-                Schema::default()
-            })
-        }
-        _ => Schema::default(),
-    };
-    schema::warn(&schema);
-    schema
-}
-
 fn schema_bytes(header: &Header) -> usize {
     header.get(Attribute::DESCRIPTOR_SET).map_or(0, <[u8]>::len)
 }
 
 impl<'a> EventWriter<'a> {
-    fn new(args: &'a CatArgs, header: &Header) -> Result<Self, Failure> {
-        let schema = schema_of(args, header);
+    fn new(args: &'a CatArgs, selection: Selection, header: &Header) -> Result<Self, Failure> {
+        let printer = Printer::new(args, header);
         let (out, new) = out(args)?;
         Ok(Self {
             args,
-            json: EventJson::new(schema, header.anchor_unix_ns),
+            printer,
             schema_bytes: schema_bytes(header),
             numbers: MessageNumbers::default(),
-            last_ns: 0,
-            met: false,
-            start_ns: args
-                .start_offset
-                .map(|start| u64::try_from(start.0.as_nanos()).unwrap_or(u64::MAX)),
+            selection,
+            shown: 0,
             out,
             new,
             encodings: std::collections::BTreeMap::new(),
@@ -225,11 +226,16 @@ impl<'a> EventWriter<'a> {
         })
     }
 
+    /// True when more of a growing capture is to be waited for.
+    const fn goes_on(&self) -> bool {
+        self.args.follow && !self.selection.is_over()
+    }
+
     /// Reloads the schema of a followed capture when the file has more of it.
     fn renew_schema(&mut self, header: &Header) {
         if self.args.follow && schema_bytes(header) != self.schema_bytes {
             self.schema_bytes = schema_bytes(header);
-            self.json.set_schema(schema_of(self.args, header));
+            self.printer.renew_schema(header);
         }
     }
 
@@ -248,44 +254,29 @@ impl<'a> EventWriter<'a> {
             self.note_encoding(event);
         }
         let number = self.numbers.of(event);
-        if self.args.call.is_some_and(|call| call != event.call) {
-            return Ok(());
-        }
-        self.met = true;
-        self.last_ns = self.last_ns.max(event.offset_ns);
-        if self.start_ns.is_some_and(|start_ns| event.offset_ns < start_ns) {
-            self.json.pass(event);
-            return Ok(());
-        }
-        self.start_ns = None;
-        if self.args.raw {
+        let is_covered = self.selection.covers(event);
+        if is_covered && self.args.raw {
             self.check.see(event);
         }
-        if let EventKind::Message(message) = &event.kind {
-            let wanted = match self.args.direction {
-                Some(DirectionArg::Both) => true,
-                None => !self.args.raw || message.direction == Direction::Received,
-                Some(DirectionArg::Received) => message.direction == Direction::Received,
-                Some(DirectionArg::Sent) => message.direction == Direction::Sent,
-            };
-            if !wanted {
-                self.json.pass(event);
-                return Ok(());
-            }
-            if self.args.raw {
-                return self.write_raw(event.call, number, message);
-            }
-        } else if self.args.raw {
-            if let EventKind::Gap(gap) = &event.kind {
-                self.lost = self.lost.saturating_add(gap.messages);
-            }
+        if !is_covered || !self.selection.shows(event, number) {
+            self.printer.pass(event);
             return Ok(());
         }
-        match self.args.format.format {
-            Format::Json => writeln!(self.out, "{}", self.json.line(event)?)?,
-            Format::Text => writeln!(self.out, "{}", event_text::line(event, number))?,
+        match &event.kind {
+            EventKind::Message(message) => {
+                self.shown += 1;
+                if self.args.raw {
+                    return self.write_raw(event.call, number, message);
+                }
+            }
+            EventKind::Gap(gap) if self.args.raw => self.lost = self.lost.saturating_add(gap.messages),
+            _ => {}
         }
-        Ok(())
+        if self.args.raw {
+            return Ok(());
+        }
+        let text = self.printer.print(event)?;
+        writeln!(self.out, "{text}")
     }
 
     fn note_encoding(&mut self, event: &Event) {

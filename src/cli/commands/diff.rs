@@ -10,7 +10,7 @@ use crate::{
 };
 use serde::Serialize;
 
-use super::{Done, Failure, Outcome, input, output, stats::layout};
+use super::{Done, Failure, Outcome, input, output, schema, stats::layout};
 use crate::cli::flags::diff::DiffArgs;
 
 #[derive(Serialize)]
@@ -37,8 +37,14 @@ pub(crate) fn run(args: &DiffArgs) -> Done {
         output::apart(&args.a, html)?;
         output::apart(&args.b, html)?;
     }
+    let given = schema::given(&args.schema)?;
     input::read_each(&[args.a.clone(), args.b.clone()], |captures| match captures {
-        [(_, a), (_, b)] => compare(args, a, b),
+        [(_, a), (_, b)] => {
+            for reader in [&mut *a, &mut *b] {
+                schema::give(reader, given.as_deref())?;
+            }
+            compare(args, a, b)
+        }
         _ => Err(Failure::Usage("diff compares two captures".to_owned())),
     })
 }

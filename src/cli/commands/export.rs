@@ -9,7 +9,12 @@ use std::{fs::File, path::Path};
 use crate::file::Reader;
 
 use super::{Done, Failure, cat, input, output};
-use crate::cli::flags::{CatArgs, Format, FormatArg, export::ExportArgs};
+use crate::cli::flags::{
+    Format, FormatArg,
+    cat::{CatArgs, SelectArgs},
+    export::ExportArgs,
+    schema::GivenSchemaArgs,
+};
 
 /// Writes one export format.
 type Export = fn(&ExportArgs, &mut Reader<File>, &Path) -> Done;
@@ -57,14 +62,17 @@ fn events(args: &ExportArgs, path: &Path, form: Form) -> Done {
         format: FormatArg {
             format: if form == Form::Json { Format::Json } else { Format::Text },
         },
+        full: false,
         raw: form == Form::Raw,
         as_recorded: false,
-        call: args.call,
-        direction: None,
-        start_offset: None,
         follow: false,
         output: Some(path.to_owned()),
         force: args.force,
+        select: SelectArgs {
+            call: args.call.into_iter().collect(),
+            ..SelectArgs::default()
+        },
+        schema: GivenSchemaArgs::default(),
     };
     cat::print(&args, cat::Lost::Lossy)
 }

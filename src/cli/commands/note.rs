@@ -1,17 +1,18 @@
-//! `capture note`: an operator's remark.
+//! `capture note`: an operator's remark, or a schema that the recording did not have.
 
 use std::fs::File;
 
 use crate::{
     file::{CaptureState, Digest, Reader},
     model::{event::Note, text::printable},
-    transform::slice::note::note,
+    transform::slice::note::copy,
 };
 use serde::Serialize;
 
 use super::{
     Done, Outcome, input,
     output::{self, NewCapture},
+    schema,
 };
 use crate::cli::flags::merge::NoteArgs;
 
@@ -21,35 +22,51 @@ struct Report {
     /// The content digest before the note was added; `None` when the source was not finished.
     digest_before: Option<Digest>,
     digest: Digest,
+    /// Methods that were called and that the embedded schema has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_methods: Option<u64>,
     #[serde(flatten)]
     source: CaptureState,
 }
 
 pub(crate) fn run(args: &NoteArgs) -> Done {
+    let given = schema::given(&args.given)?;
     let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
-    input::read(&args.capture, |reader| add(args, new, reader))
+    input::read(&args.capture, |reader| add(args, given, new, reader))
 }
 
-fn add(args: &NoteArgs, new: NewCapture, reader: &mut Reader<File>) -> Done {
+fn add(args: &NoteArgs, given: Option<Vec<u8>>, new: NewCapture, reader: &mut Reader<File>) -> Done {
     let at_ns = args.at.map(|at| u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX));
-    let remark = Note {
+    let remark = args.text.clone().map(|text| Note {
         author: args.author.clone(),
-        text: args.text.clone(),
+        text,
+    });
+    let schema_methods = match &given {
+        Some(given) => Some(schema::give_known(reader, given)?),
+        None => None,
     };
-    let (capture, made) = (new.name(), note(reader, at_ns, remark, |header| new.begin(header)));
+    let (capture, made) = (new.name(), copy(reader, at_ns, remark, |header| new.begin(header)));
     let (summary, source) = new.settle(made)?;
     let report = Report {
         capture,
         digest_before: reader.summary()?.map(|summary| summary.digest),
         digest: summary.digest,
+        schema_methods,
         source,
     };
     output::print(args.format.format, &report, |report| {
         let before = report
             .digest_before
             .map_or_else(String::new, |digest| format!(" (it was {digest})"));
+        let schema = report.schema_methods.map(|methods| {
+            let methods = output::counted(methods, "method");
+            format!("the schema of {methods} was embedded")
+        });
+        let note = args.text.as_ref().map(|_| "the note was added".to_owned());
+        let added: Vec<_> = note.into_iter().chain(schema).collect();
+        let added = added.join(", and ");
         format!(
-            "{}: the note was added\ndigest {}{before}",
+            "{}: {added}\ndigest {}{before}",
             printable(&report.capture),
             report.digest
         )

@@ -25,7 +25,7 @@ mod verdict;
 use reader::Pipe;
 pub(crate) use reader::{Gone, ReaderGone};
 pub(crate) use rewrite::NewCapture;
-pub(crate) use verdict::{is_coloured, print_verdict, put_verdict};
+pub(crate) use verdict::{is_coloured, print_verdict, put_verdict, width};
 
 use super::Failure;
 use crate::cli::{flags::Format, remedies::of_write};

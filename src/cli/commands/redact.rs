@@ -5,13 +5,14 @@ use std::{fs::File, path::Path};
 use crate::{
     file::Reader,
     model::text::printable,
-    transform::redact::{Redacted, Rules, preview, rewrite},
+    transform::redact::{Redacted, Rules, preview, rewrite_by},
 };
 use serde::Serialize;
 
 use super::{
     Done, Failure, Outcome, input,
     output::{self, NewCapture, bytes, counted},
+    schema,
     stats::read_text,
 };
 use crate::cli::flags::redact::{Assigned, RedactArgs, RuleArgs};
@@ -27,19 +28,28 @@ struct Report {
 
 pub(crate) fn run(args: &RedactArgs) -> Done {
     let rules = rules(&args.rules)?;
+    let given = schema::given(&args.schema)?;
     let new = args.output.as_deref().filter(|_| !args.dry_run);
     let new = new
         .map(|path| NewCapture::new(path, args.force, &[&args.capture]))
         .transpose()?;
-    input::read_through(&args.capture, |reader| redact(args, &rules, new, reader))
+    input::read_through(&args.capture, |reader| redact(args, &rules, given, new, reader))
 }
 
-fn redact(args: &RedactArgs, rules: &Rules, new: Option<NewCapture>, reader: &mut Reader<File>) -> Done {
+fn redact(
+    args: &RedactArgs,
+    rules: &Rules,
+    given: Option<Vec<u8>>,
+    new: Option<NewCapture>,
+    reader: &mut Reader<File>,
+) -> Done {
+    let schema = given.map(|given| schema::over(&given, reader.header())).transpose()?;
     let capture = new.as_ref().map(NewCapture::name);
     let redacted = match new {
-        None => preview(reader, rules)?,
+        None => preview(reader, rules, schema.as_deref())?,
         Some(new) => {
-            let rewritten = rewrite(reader, rules, |header| new.begin(header), || File::open(new.place()));
+            let begin = |header: &_| new.begin(header);
+            let rewritten = rewrite_by(reader, rules, schema.as_deref(), begin, || File::open(new.place()));
             new.settle(rewritten)?
         }
     };

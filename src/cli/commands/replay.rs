@@ -1,7 +1,7 @@
 //! `capture replay`: the recorded requests to a server, and its answers compared.
 
 use crate::{
-    replay::{CompareOptions, compare},
+    replay::{CompareOptions, compare_by},
     report::comparison_text,
     serve::CaptureSource,
     tap::{DialOptions, Target, dial},
@@ -10,18 +10,25 @@ use crate::{
 use super::{
     Done, Failure, Outcome, input, output,
     record::target::{Plaintext, headers, tls},
+    schema,
 };
 use crate::cli::flags::replay::ReplayArgs;
 
 pub(crate) fn run(args: &ReplayArgs) -> Done {
+    let dialling = DialOptions {
+        tls: tls(&args.dial, Plaintext::Obey)?,
+        metadata: headers(&args.dial)?,
+        ..schema::dial_options()
+    };
+    let given = schema::given_by(&args.schema, &dialling, schema::Connection::Flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(replay(args));
+    let done = runtime.block_on(replay(args, given.as_deref()));
     // A disk that does not answer must not keep a stopped command alive.
     runtime.shutdown_background();
     done
 }
 
-async fn replay(args: &ReplayArgs) -> Done {
+async fn replay(args: &ReplayArgs, schema: Option<&[u8]>) -> Done {
     let target: Target = args
         .target
         .parse()
@@ -52,7 +59,8 @@ async fn replay(args: &ReplayArgs) -> Done {
         max_message_bytes: usize::try_from(args.dial.max_msg_sz.0).unwrap_or(usize::MAX),
     };
     let connection = dial(&target, &dialling).await?;
-    let comparison = compare(&CaptureSource::file(&args.capture), &connection.channel, &options).await?;
+    let source = CaptureSource::file(&args.capture);
+    let comparison = compare_by(&source, schema, &connection.channel, &options).await?;
     output::print_verdict(args.format.format, &comparison, comparison_text::render)?;
     let outcome = match comparison.refused() {
         Some(status) => Outcome::Status(status),

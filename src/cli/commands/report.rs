@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    Done, Failure, Outcome, expect, input, output,
+    Done, Failure, Outcome, expect, input, output, schema,
     stats::{layout, layout_flag},
 };
 use crate::cli::flags::report::{PageFormat, ReportArgs};
@@ -49,7 +49,9 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         is_recorded: is_locked(&args.capture),
         ..CollectOptions::default()
     };
+    let given = schema::given(&args.schema)?;
     input::read_through(&args.capture, |reader| {
+        schema::give(reader, given.as_deref())?;
         let input = write(reader, &args.capture, &path, format, &options, args.force)?;
         Ok(told(&path, &input))
     })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FormatArg, validate::LayoutArgs};
+use super::{FormatArg, schema::GivenSchemaArgs, validate::LayoutArgs};
 use crate::grpc::field_pattern::{FieldPattern, FieldPatternError};
 
 #[derive(Debug, Args)]
@@ -54,6 +54,9 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
+
+    #[command(flatten)]
+    pub(crate) schema: GivenSchemaArgs,
 }
 
 /// The patterns that a path means: as `diff` prints it, with places in lists and keys of maps in brackets, or by dots.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::transform::redact::Action;
 use clap::Args;
 
-use super::FormatArg;
+use super::{FormatArg, schema::GivenSchemaArgs};
 
 #[derive(Debug, Args)]
 #[command(
@@ -39,6 +39,9 @@ pub(crate) struct RedactArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
+
+    #[command(flatten)]
+    pub(crate) schema: GivenSchemaArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{replay::PathRule, serve::Rate};
 use clap::Args;
 
-use super::{FormatArg, record::DialArgs, value::Span};
+use super::{FormatArg, record::DialArgs, schema::GivenSchemaArgs, value::Span};
 
 #[derive(Debug, Args)]
 #[command(
@@ -62,4 +62,7 @@ pub(crate) struct ReplayArgs {
 
     #[command(flatten)]
     pub(crate) format: FormatArg,
+
+    #[command(flatten)]
+    pub(crate) schema: GivenSchemaArgs,
 }

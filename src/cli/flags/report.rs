@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::validate::{ExpectArgs, LayoutArgs};
+use super::{
+    schema::GivenSchemaArgs,
+    validate::{ExpectArgs, LayoutArgs},
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -32,6 +35,9 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
+
+    #[command(flatten)]
+    pub(crate) schema: GivenSchemaArgs,
 }
 
 /// Format of a report.

@@ -1,5 +1,7 @@
 //! Text that is cut at a number of columns.
 
+use crate::model::text::is_hidden;
+
 /// The text is full: what follows is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
@@ -23,10 +25,19 @@ impl Line {
         }
     }
 
+    /// Adds a text; characters that would steer a terminal are escaped.
     pub(super) fn put(&mut self, text: &str) -> Result<(), Full> {
-        text.chars().try_for_each(|c| self.put_char(c))
+        for c in text.chars() {
+            if is_hidden(c) {
+                c.escape_default().try_for_each(|c| self.put_char(c))?;
+            } else {
+                self.put_char(c)?;
+            }
+        }
+        Ok(())
     }
 
+    /// Adds one character as it is.
     pub(super) fn put_char(&mut self, c: char) -> Result<(), Full> {
         if let Some(limit) = self.limit {
             self.columns += width(c);

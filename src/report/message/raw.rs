@@ -78,11 +78,8 @@ pub(super) fn quoted(line: &mut Line, text: &str, most: usize) -> Result<(), Ful
         match c {
             '"' => line.put("\\\"")?,
             '\\' => line.put("\\\\")?,
-            '\n' => line.put("\\n")?,
-            '\r' => line.put("\\r")?,
-            '\t' => line.put("\\t")?,
-            c if is_hidden(c) => line.put(&format!("\\u{{{:x}}}", u32::from(c)))?,
-            c => line.put_char(c)?,
+            // Hidden characters are escaped there.
+            c => line.put(c.encode_utf8(&mut [0; 4]))?,
         }
     }
     if chars.as_str().is_empty() {

@@ -66,7 +66,7 @@ impl<'s> Writer<'s> {
         match self.indent {
             Some(indent) => {
                 if !self.line.text.is_empty() {
-                    self.line.put("\n")?;
+                    self.line.put_char('\n')?;
                 }
                 (0..indent).try_for_each(|_| self.line.put("  "))
             }

@@ -18,7 +18,7 @@ use prost_reflect::DescriptorPool;
 
 use super::{Action, ledger::Ledger};
 use crate::{
-    grpc::{descriptors::Descriptors, protobuf::DecodeError},
+    grpc::{descriptors::Descriptors, protobuf::DecodeError, standard},
     model::event::Direction,
 };
 pub(crate) use find::FieldError;
@@ -82,7 +82,7 @@ pub(super) struct FieldRules {
 
 impl FieldRules {
     pub(super) fn new(descriptor_set: &[u8], wanted: &BTreeMap<String, Action>) -> Result<Self, FieldError> {
-        let read = Descriptors::read(descriptor_set);
+        let read = standard::with_standard(descriptor_set).and_then(|set| Descriptors::read(&set));
         let pool = read
             .map_err(|error| FieldError::BadDescriptors(error.to_string()))?
             .pool;
@@ -99,9 +99,7 @@ impl FieldRules {
 
     /// The message type in one direction of a method; `None` when the schema does not know the method.
     pub(super) fn message(&self, method: &str, direction: Direction) -> Option<usize> {
-        let (service, name) = method.strip_prefix('/')?.split_once('/')?;
-        let service = self.pool.get_service_by_name(service)?;
-        let method = service.methods().find(|method| method.name() == name)?;
+        let method = standard::method(&self.pool, method)?;
         let message = match direction {
             Direction::Sent => method.input(),
             Direction::Received => method.output(),

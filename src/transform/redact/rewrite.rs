@@ -77,8 +77,12 @@ pub enum RedactError {
 ///
 /// # Errors
 /// When the capture cannot be read, or a rule does not fit its schema.
-pub(crate) fn preview<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redacted, RedactError> {
-    let redactor = survey(reader, rules)?;
+pub(crate) fn preview<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    rules: &Rules,
+    schema: Option<&[u8]>,
+) -> Result<Redacted, RedactError> {
+    let redactor = survey(reader, rules, schema)?;
     Ok(Redacted {
         changes: changes(&redactor),
         withheld: redactor.withheld(),
@@ -107,9 +111,23 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
     begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
     reopen: impl FnOnce() -> std::io::Result<T>,
 ) -> Result<Redacted, RedactError> {
-    let survey = survey(reader, rules)?;
+    rewrite_by(reader, rules, None, begin, reopen)
+}
+
+/// Redacts as [`rewrite`] does, by another schema than the capture's own. It is not written into the new capture.
+///
+/// # Errors
+/// As those of [`rewrite`].
+pub(crate) fn rewrite_by<R: Read + Seek, S: Storage, T: Read + Seek>(
+    reader: &mut Reader<R>,
+    rules: &Rules,
+    schema: Option<&[u8]>,
+    begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
+    reopen: impl FnOnce() -> std::io::Result<T>,
+) -> Result<Redacted, RedactError> {
+    let survey = survey(reader, rules, schema)?;
     let labels: Vec<_> = survey.counts().keys().cloned().collect();
-    let mut redactor = Redactor::new(rules, reader.header())?.knowing(survey.values().clone());
+    let mut redactor = Redactor::new(rules, &described(reader.header(), schema))?.knowing(survey.values().clone());
     let mut header = redactor.header(reader.header());
     header.set(Attribute::REDACTED, labels.join(", "));
     let mut writer = begin(&header)?;
@@ -148,8 +166,12 @@ pub fn rewrite<R: Read + Seek, S: Storage, T: Read + Seek>(
 
 /// The first pass over the capture: everything is redacted and thrown away, to know all values that must not stand
 /// anywhere.
-fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redactor, RedactError> {
-    let mut redactor = Redactor::new(rules, reader.header())?;
+fn survey<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    rules: &Rules,
+    schema: Option<&[u8]>,
+) -> Result<Redactor, RedactError> {
+    let mut redactor = Redactor::new(rules, &described(reader.header(), schema))?;
     let mut methods = BTreeSet::new();
     let _ = redactor.header(reader.header());
     reader.rewind();
@@ -170,6 +192,15 @@ fn survey<R: Read + Seek>(reader: &mut Reader<R>, rules: &Rules) -> Result<Redac
         values.add(value.as_bytes());
     }
     Ok(redactor.knowing(values))
+}
+
+/// The header with the schema by which messages are decoded.
+fn described(header: &Header, schema: Option<&[u8]>) -> Header {
+    let mut header = header.clone();
+    if let Some(schema) = schema {
+        header.set(Attribute::DESCRIPTOR_SET, schema);
+    }
+    header
 }
 
 fn changes(redactor: &Redactor) -> Vec<RedactionCount> {

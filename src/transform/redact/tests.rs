@@ -354,7 +354,7 @@ fn a_message_that_cannot_be_looked_into_is_left_out_and_a_gap_says_so() {
 #[test]
 fn a_preview_counts_the_same() {
     let (_, report) = redacted(&events(), &rules()).unwrap();
-    let seen = preview(&mut capture(&events()), &rules()).unwrap();
+    let seen = preview(&mut capture(&events()), &rules(), None).unwrap();
     let fields = |report: &Redacted| {
         let fields = report.changes.iter().filter(|change| change.rule.starts_with("field"));
         fields.cloned().collect::<Vec<_>>()

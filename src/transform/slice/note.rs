@@ -40,6 +40,19 @@ pub fn note<R: Read + Seek, S: Storage>(
     note: Note,
     begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
 ) -> Result<(Summary, CaptureState), NoteError> {
+    copy(reader, at_ns, Some(note), begin)
+}
+
+/// Copies a capture as [`note`] does, with or without a note. Without one, a finished capture keeps its content digest.
+///
+/// # Errors
+/// As those of [`note`].
+pub(crate) fn copy<R: Read + Seek, S: Storage>(
+    reader: &mut Reader<R>,
+    at_ns: Option<u64>,
+    mut note: Option<Note>,
+    begin: impl FnOnce(&Header) -> Result<Writer<S>, FileError>,
+) -> Result<(Summary, CaptureState), NoteError> {
     let end_ns = reader.overview()?.last_offset_ns;
     let at_ns = at_ns.unwrap_or(end_ns);
     if at_ns > end_ns {
@@ -49,7 +62,7 @@ pub fn note<R: Read + Seek, S: Storage>(
         });
     }
     let mut writer = begin(reader.header())?;
-    let (mut own, mut note) = (0, Some(note));
+    let mut own = 0;
     reader.rewind_checked();
     while let Some(mut event) = reader.next_event()? {
         if event.offset_ns > at_ns
@@ -70,7 +83,7 @@ pub fn note<R: Read + Seek, S: Storage>(
     }
     let source = reader.state()?;
     if !source.is_finished() {
-        let (author, text) = (AUTHOR.to_owned(), source.told_in("a note was added".to_owned()));
+        let (author, text) = (AUTHOR.to_owned(), source.told_in("a copy was made".to_owned()));
         writer.write(&remark(own + 1, end_ns, Note { author, text }))?;
     }
     writer.keep_parts_of(reader)?;

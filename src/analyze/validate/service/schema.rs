@@ -4,7 +4,7 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 use crate::{
     file::{Attribute, Header},
-    grpc::Descriptors,
+    grpc::{Descriptors, standard},
 };
 
 /// The schema of a capture.
@@ -47,12 +47,7 @@ impl MethodSchema {
             Self::None(why) => return Err(why.clone()),
             Self::Unread(_) => return Err(String::new()),
         };
-        let found = method.strip_prefix('/').and_then(|path| path.split_once('/'));
-        let found = found.and_then(|(service, name)| {
-            let service = pool.get_service_by_name(service)?;
-            service.methods().find(|method| method.name() == name)
-        });
-        let found = found.ok_or("the capture's schema does not have the method")?;
+        let found = standard::method(pool, method).ok_or("the capture's schema does not have the method")?;
         Ok(MethodTypes {
             request: found.input(),
             answer: found.output(),

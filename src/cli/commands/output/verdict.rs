@@ -54,7 +54,7 @@ pub(crate) fn is_coloured() -> bool {
 }
 
 /// The width of the terminal behind stdout, in columns; `None` where it is none, for programs read lines as they are.
-fn width() -> Option<usize> {
+pub(crate) fn width() -> Option<usize> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
         return None;

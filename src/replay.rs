@@ -96,11 +96,7 @@ pub(crate) async fn compare_by(
 }
 
 /// The message types of the capture, or those of a Focus job when it embeds none; over them, those of a given schema.
-fn pool(
-    source: &CaptureSource,
-    recorded: &Recorded,
-    schema: Option<&[u8]>,
-) -> Result<DescriptorPool, CompareError> {
+fn pool(source: &CaptureSource, recorded: &Recorded, schema: Option<&[u8]>) -> Result<DescriptorPool, CompareError> {
     let unusable = |error: DescriptorError| CompareError::Descriptors {
         capture: source.name().to_owned(),
         cause: error.to_string(),

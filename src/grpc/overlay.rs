@@ -32,7 +32,10 @@ pub(crate) fn overlay(given: &[u8], other: &[u8]) -> Result<Overlaid, Descriptor
         Ok((_, read)) => {
             let refused: BTreeSet<_> = read.left_out.iter().map(|left_out| left_out.what.as_str()).collect();
             let mut kept = Vec::new();
-            for raw in split(other)?.into_iter().filter(|raw| !refused.contains(&*file_name(raw))) {
+            for raw in split(other)?
+                .into_iter()
+                .filter(|raw| !refused.contains(&*file_name(raw)))
+            {
                 put_bytes(&mut kept, 1, raw);
             }
             let set = join(&[given, &kept])?;
@@ -86,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_service_that_shares_a_contradicted_file_is_named() {
-        let both = "message M { int32 old = 1; } service A { rpc R(M) returns (M); } service B { rpc R(M) returns (M); }";
+        let both =
+            "message M { int32 old = 1; } service A { rpc R(M) returns (M); } service B { rpc R(M) returns (M); }";
         let one = "message M { int32 new = 1; } service A { rpc R(M) returns (M); }";
         let found = overlay(&set("x.proto", one), &set("both.proto", both)).unwrap();
         assert_eq!(found.lost, ["B"]);

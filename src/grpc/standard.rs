@@ -88,7 +88,10 @@ mod tests {
             ),
         ] {
             let found = method(&none, path).unwrap();
-            assert_eq!((found.input().full_name(), found.output().full_name()), (request, answer));
+            assert_eq!(
+                (found.input().full_name(), found.output().full_name()),
+                (request, answer)
+            );
         }
         assert!(message(&none, "google.rpc.BadRequest").is_some());
         for path in ["/grpc.health.v1.Health/Nothing", "/a.B/C", "a.B/C", "", "/"] {

@@ -2,12 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    call_context::CallContexts,
-    message,
-    schema::Schema,
-    status_details,
-};
+use super::{call_context::CallContexts, message, schema::Schema, status_details};
 use crate::{
     grpc,
     model::{
@@ -104,7 +99,11 @@ impl EventText {
         {
             self.unknown.insert(method.to_owned());
         }
-        match self.calls.of(event).map_or(Ok(message.data[..].into()), |call| call.inflated(message)) {
+        match self
+            .calls
+            .of(event)
+            .map_or(Ok(message.data[..].into()), |call| call.inflated(message))
+        {
             Ok(plain) => {
                 if message.compressed {
                     let encoding = self.calls.of(event).map_or("", |call| call.encoding(message.direction));

@@ -32,7 +32,11 @@ mod tests {
     #[test]
     fn details_are_read_with_and_without_padding() {
         assert!(descriptor().is_some());
-        for (value, details) in [("CAU=", Some(b"\x08\x05".to_vec())), ("CAU", Some(b"\x08\x05".to_vec())), ("!", None)] {
+        for (value, details) in [
+            ("CAU=", Some(b"\x08\x05".to_vec())),
+            ("CAU", Some(b"\x08\x05".to_vec())),
+            ("!", None),
+        ] {
             let mut trailers = Metadata::default();
             trailers.push("grpc-status-details-bin", value);
             assert_eq!(decode(&trailers), details, "{value}");

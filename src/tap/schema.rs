@@ -33,8 +33,11 @@ pub enum SchemaError {
         source: std::io::Error,
     },
     /// The `.proto` files cannot be compiled.
-    #[error("could not compile the .proto files: {0}; are the folders for imports right?")]
+    #[error("could not compile the .proto files: {0}")]
     Compile(String),
+    /// A `.proto` file or an import was not found.
+    #[error("could not compile the .proto files: {0}; are the folders for imports right?")]
+    Import(String),
     /// The built-in compiler does not support editions.
     #[error(
         "{} is of an edition, which cannot be compiled here; compile it with `protoc --include_imports \
@@ -119,10 +122,19 @@ fn compile(protos: &[PathBuf], imports: &[PathBuf]) -> Result<Vec<u8>, SchemaErr
     let compiled = compiled.map_err(
         |error| match error.file().and_then(|name| of_an_edition(name, &includes)) {
             Some(path) => SchemaError::Edition { path },
-            None => SchemaError::Compile(error.to_string()),
+            None if error.is_file_not_found() => SchemaError::Import(placed(&error)),
+            None => SchemaError::Compile(placed(&error)),
         },
     )?;
     Ok(compiled.encode_to_vec())
+}
+
+/// The error with its file, line and column, where it has them.
+fn placed(error: &protox::Error) -> String {
+    // That is what its debug text adds.
+    let placed = format!("{error:?}");
+    let bare = error.to_string();
+    if placed.ends_with(&bare) { placed } else { bare }
 }
 
 /// Reads the .proto files of a folder, without the byte-order mark that some editors write.
@@ -168,7 +180,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, SchemaError> {
     if length > limit {
         return Err(SchemaError::TooLarge {
             path: path.to_owned(),
-            bytes: path.metadata().map_or(length, |metadata| metadata.len()),
+            bytes: path.metadata().map_or(length, |metadata| metadata.len().max(length)),
             limit,
         });
     }

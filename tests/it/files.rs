@@ -523,7 +523,7 @@ fn a_message_has_one_number_and_one_time_in_every_command() {
     assert_eq!(time.as_str().unwrap().len(), "2026-01-02T03:04:05.678901Z".len());
     let shown = run(&["cat", &nan]).expect(0);
     let text = shown.text();
-    assert!(text.contains("<- message 3 of 198 bytes"), "{text}");
+    assert!(text.contains("<- message 3, 198 B"), "{text}");
 
     let junit = dir.file("junit.xml");
     let report = run(&["validate", "--format", "json", "--junit", &junit, &nan])

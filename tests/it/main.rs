@@ -26,6 +26,7 @@ mod guide;
 mod hostile;
 mod incomplete;
 mod merge;
+mod messages;
 mod outputs;
 mod process;
 mod proxy;

@@ -83,7 +83,11 @@ fn cat(args: &CatArgs, lost: Lost, given: Option<Vec<u8>>, reader: &mut Reader<F
         return Err(input::no_call(&args.capture, reader, *call)?);
     }
     if let Some(last_ns) = writer.selection.never_begun() {
-        let flag = if args.select.since.is_some() { "--since" } else { "--start-offset" };
+        let flag = if args.select.since.is_some() {
+            "--since"
+        } else {
+            "--start-offset"
+        };
         output::say(format!(
             "there is nothing after {flag}: {} ends at {}",
             args.capture.display(),
@@ -235,7 +239,7 @@ impl<'a> EventWriter<'a> {
     fn renew_schema(&mut self, header: &Header) {
         if self.args.follow && schema_bytes(header) != self.schema_bytes {
             self.schema_bytes = schema_bytes(header);
-            self.printer.renew_schema(header);
+            self.printer.renew_schema(self.args, header);
         }
     }
 

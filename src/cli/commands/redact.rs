@@ -5,7 +5,7 @@ use std::{fs::File, path::Path};
 use crate::{
     file::Reader,
     model::text::printable,
-    transform::redact::{Redacted, Rules, preview, rewrite_by},
+    transform::redact::{FieldError, RedactError, Redacted, Rules, preview, rewrite_by},
 };
 use serde::Serialize;
 
@@ -46,11 +46,11 @@ fn redact(
     let schema = given.map(|given| schema::over(&given, reader.header())).transpose()?;
     let capture = new.as_ref().map(NewCapture::name);
     let redacted = match new {
-        None => preview(reader, rules, schema.as_deref())?,
+        None => preview(reader, rules, schema.as_deref()).map_err(refused)?,
         Some(new) => {
             let begin = |header: &_| new.begin(header);
             let rewritten = rewrite_by(reader, rules, schema.as_deref(), begin, || File::open(new.place()));
-            new.settle(rewritten)?
+            new.settle(rewritten.map_err(refused))?
         }
     };
     let report = Report {
@@ -65,6 +65,15 @@ fn redact(
     } else {
         Outcome::Ok
     })
+}
+
+fn refused(error: RedactError) -> Failure {
+    match error {
+        RedactError::Field(FieldError::NoDescriptors(_)) => {
+            format!("{error}; give one with --proto, --protoset or --reflect").into()
+        }
+        error => error.into(),
+    }
 }
 
 /// Warns about rules that matched nothing: their names may be mistyped.

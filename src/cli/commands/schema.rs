@@ -99,7 +99,9 @@ fn no_reflection(target: &Target, error: ReflectError, connection: Connection) -
     match (error, connection) {
         (error @ ReflectError::Dial(_), Connection::Flags) => Failure::from(error),
         (ReflectError::Dial(error), Connection::Fixed) => error.told(without_flags).into(),
-        (error, _) => format!("could not get the schema of {target}: {error}; give it with --proto or --protoset").into(),
+        (error, _) => {
+            format!("could not get the schema of {target}: {error}; give it with --proto or --protoset").into()
+        }
     }
 }
 

@@ -62,6 +62,13 @@ pub(crate) struct GivenSchemaArgs {
     pub(crate) reflect: Option<Target>,
 }
 
+impl GivenSchemaArgs {
+    /// True when a schema is given.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.proto.is_empty() || !self.protoset.is_empty() || self.reflect.is_some()
+    }
+}
+
 /// When to ask a server for its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Reflect {

@@ -149,7 +149,10 @@ mod tests {
             assert_eq!(text.parse(), moment, "{text}");
         }
         for text in ["", "soon", "-1s", "2026-13-01", "2026-12-01T25:00:00Z"] {
-            assert!(text.parse::<Moment>().unwrap_err().contains("2026-12-01T09:30:00Z"), "{text}");
+            assert!(
+                text.parse::<Moment>().unwrap_err().contains("2026-12-01T09:30:00Z"),
+                "{text}"
+            );
         }
     }
 

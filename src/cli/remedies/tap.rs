@@ -147,8 +147,12 @@ fn of_metadata(error: &MetadataError) -> String {
 
 fn of_schema(error: &SchemaError) -> Option<String> {
     match error {
-        SchemaError::Compile(problem) => Some(format!(
+        SchemaError::Import(problem) => Some(format!(
             "could not compile the .proto files: {problem}; --import-path names the folders of imports"
+        )),
+        SchemaError::Compile(problem) => Some(format!(
+            "could not compile the .proto files: {problem}; correct it there, or compile with protoc or buf and give \
+             --protoset FILE"
         )),
         SchemaError::Edition { path } => Some(format!(
             "{} is of an edition, which --proto cannot compile; compile it with `protoc --include_imports \

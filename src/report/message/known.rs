@@ -130,17 +130,15 @@ fn timestamp<'t, 'a>(tree: &Tree<'a>) -> Option<Known<'t, 'a>> {
 
 fn duration<'t, 'a>(tree: &Tree<'a>) -> Option<Known<'t, 'a>> {
     let (seconds, nanos) = seconds_and_nanos(tree)?;
-    Some(
-        if !(-MAX_DURATION_SECONDS..=MAX_DURATION_SECONDS).contains(&seconds) {
-            Known::Odd("a length of more than 10,000 years".to_owned())
-        } else if !(1 - NANOS..NANOS).contains(&nanos) {
-            Known::Odd("nanos outside -999,999,999 to 999,999,999".to_owned())
-        } else if (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0) {
-            Known::Odd("seconds and nanos of different signs".to_owned())
-        } else {
-            Known::Text(Duration { seconds, nanos }.to_string())
-        },
-    )
+    Some(if !(-MAX_DURATION_SECONDS..=MAX_DURATION_SECONDS).contains(&seconds) {
+        Known::Odd("a length of more than 10,000 years".to_owned())
+    } else if !(1 - NANOS..NANOS).contains(&nanos) {
+        Known::Odd("nanos outside -999,999,999 to 999,999,999".to_owned())
+    } else if (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0) {
+        Known::Odd("seconds and nanos of different signs".to_owned())
+    } else {
+        Known::Text(Duration { seconds, nanos }.to_string())
+    })
 }
 
 /// The paths of a mask in JSON's notation; `None` when one of them has no such notation.

@@ -162,16 +162,46 @@ fn a_field_that_cannot_be_shown_hides_only_itself() {
     let year = time(253_402_300_800, 0);
     let cases = [
         ("text", field(1, b"ab\xffc"), "(not UTF-8) 0x6162ff63", "not UTF-8"),
-        ("text", vec![8, 1], "(wire type 0 instead of 2) 0x0801", "wire type 0 instead of 2"),
-        ("any", field(21, &any), "(the schema does not have the type who.Knows) {", "who.Knows"),
-        ("at", field(22, &year), "(a time outside the years 1 to 9999) { seconds: 253402300800 }", "years 1 to 9999"),
+        (
+            "text",
+            vec![8, 1],
+            "(wire type 0 instead of 2) 0x0801",
+            "wire type 0 instead of 2",
+        ),
+        (
+            "any",
+            field(21, &any),
+            "(the schema does not have the type who.Knows) {",
+            "who.Knows",
+        ),
+        (
+            "at",
+            field(22, &year),
+            "(a time outside the years 1 to 9999) { seconds: 253402300800 }",
+            "years 1 to 9999",
+        ),
         ("at", field(22, &time(1, 2_000_000_000)), "(nanos outside", "nanos"),
         ("takes", field(23, &time(1, u64::MAX)), "different signs", "signs"),
         ("inner", field(15, b"\x18\x07\xff"), "inner { i32: 7 (", "varint"),
         ("names", field(12, b"\xfe"), "names: [(not UTF-8) 0xfe]", "not UTF-8"),
-        ("by_number", field(14, b"\x12\x01\xff"), "by_number: {0: (not UTF-8) 0xff}", "not UTF-8"),
-        ("by_name", field(13, b"\x0a\x01\xff"), "by_name: {(not UTF-8) 0x", "not UTF-8"),
-        ("floats", field(11, b"abc"), "floats: [(a packed list that ends within a number)", "packed list"),
+        (
+            "by_number",
+            field(14, b"\x12\x01\xff"),
+            "by_number: {0: (not UTF-8) 0xff}",
+            "not UTF-8",
+        ),
+        (
+            "by_name",
+            field(13, b"\x0a\x01\xff"),
+            "by_name: {(not UTF-8) 0x",
+            "not UTF-8",
+        ),
+        (
+            "floats",
+            field(11, b"abc"),
+            "floats: [(a packed list that ends within a number)",
+            "packed list",
+        ),
     ];
     for (name, odd, text, why) in cases {
         for bytes in [[&good[..], &odd].concat(), [&odd[..], &good].concat()] {
@@ -185,7 +215,10 @@ fn a_field_that_cannot_be_shown_hides_only_itself() {
         }
     }
     let (json, _) = shown(&pool, &field(1, b"ab\xffc"));
-    assert_eq!(json["text"], json!({ "@decode_error": "not UTF-8", "@data": "YWL/Yw==" }));
+    assert_eq!(
+        json["text"],
+        json!({ "@decode_error": "not UTF-8", "@data": "YWL/Yw==" })
+    );
     let (json, _) = shown(&pool, &field(21, &any));
     let raw = json!({ "type_url": "type.googleapis.com/who.Knows", "value": "CAE=",
         "@decode_error": "the schema does not have the type who.Knows" });
@@ -243,7 +276,10 @@ fn messages_are_decoded_as_others_decode_them_whatever_the_bytes() {
         let _ = in_full(&pool, Some(all(&pool)), &bytes, 1);
         let _ = on_one_line(&pool, None, &bytes, 80);
     }
-    assert!(same > 500 && odd > 500 && lenient < 20, "{same} the same, {odd} odd, {lenient} lenient");
+    assert!(
+        same > 500 && odd > 500 && lenient < 20,
+        "{same} the same, {odd} odd, {lenient} lenient"
+    );
 }
 
 #[test]
@@ -254,8 +290,14 @@ fn a_line_is_cut_and_long_values_leave_room_for_others() {
     let bytes = bytes(&pool, long);
     let whole = line(&pool, &bytes);
     let sixty = "x".repeat(60);
-    assert!(whole.starts_with(&format!("text: \"{sixty}…\" (5,000 bytes) blob: 0x0000")), "{whole}");
-    assert!(whole.contains("… (300 bytes) i32: 5 numbers: [0, 1, 2, 3, 4, 5, 6, 7, … 1,000 in all]"), "{whole}");
+    assert!(
+        whole.starts_with(&format!("text: \"{sixty}…\" (5,000 bytes) blob: 0x0000")),
+        "{whole}"
+    );
+    assert!(
+        whole.contains("… (300 bytes) i32: 5 numbers: [0, 1, 2, 3, 4, 5, 6, 7, … 1,000 in all]"),
+        "{whole}"
+    );
     for columns in [0, 1, 2, 24, 80] {
         let cut = on_one_line(&pool, Some(all(&pool)), &bytes, columns);
         assert_eq!(cut.chars().count(), columns, "{cut}");
@@ -267,7 +309,10 @@ fn a_line_is_cut_and_long_values_leave_room_for_others() {
 #[test]
 fn fields_without_a_schema_go_by_their_numbers() {
     let pool = pool();
-    let bytes = bytes(&pool, json!({ "text": "hello", "i32": 7, "inner": { "text": "x", "fl": 1 }, "blob": "AP8=" }));
+    let bytes = bytes(
+        &pool,
+        json!({ "text": "hello", "i32": 7, "inner": { "text": "x", "fl": 1 }, "blob": "AP8=" }),
+    );
     let raw = |bytes: &[u8]| on_one_line(&pool, None, bytes, 200);
     assert_eq!(raw(&bytes), "1: \"hello\" 2: 0x00ff 3: 7 15 { 1: \"x\" 6: 0x3f800000 }");
     assert_eq!(raw(b"not protobuf"), "\"not protobuf\"");
@@ -275,7 +320,10 @@ fn fields_without_a_schema_go_by_their_numbers() {
     assert_eq!(raw(b""), "");
     assert_eq!(in_full(&pool, None, b"\xff\xff", 2), "    0xffff");
     // A terminal is not steered by what a message holds.
-    assert_eq!(line(&pool, &field(1, b"\x1b[2Jx\xe2\x80\xae")), "text: \"\\u{1b}[2Jx\\u{202e}\"");
+    assert_eq!(
+        line(&pool, &field(1, b"\x1b[2Jx\xe2\x80\xae")),
+        "text: \"\\u{1b}[2Jx\\u{202e}\""
+    );
 }
 
 #[test]

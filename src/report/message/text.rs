@@ -259,7 +259,8 @@ impl<'s> Writer<'s> {
         });
         let all: u64 = all.sum();
         if all > shown as u64 {
-            self.line.put(&format!(", … {} in all", crate::model::text::grouped(all)))?;
+            self.line
+                .put(&format!(", … {} in all", crate::model::text::grouped(all)))?;
         }
         if let Some(indent) = &mut self.indent {
             *indent -= 1;

@@ -112,7 +112,11 @@ impl fmt::Display for Why {
             Self::WireType { found, expected } => write!(f, "wire type {found} instead of {expected}"),
             Self::Packed => f.write_str("a packed list that ends within a number"),
             Self::Deep => write!(f, "messages are nested more than {MAX_DEPTH} deep"),
-            Self::Large => write!(f, "it would take more than {} MiB once it is decoded", MAX_TREE_BYTES >> 20),
+            Self::Large => write!(
+                f,
+                "it would take more than {} MiB once it is decoded",
+                MAX_TREE_BYTES >> 20
+            ),
             Self::Wire(kind) => write!(f, "{kind}"),
         }
     }

@@ -33,7 +33,7 @@ impl Printer {
     pub(super) fn new(args: &CatArgs, header: &Header) -> Self {
         match args.format.format {
             _ if args.raw => Self::Raw,
-            Format::Json => Self::Json(Box::new(EventJson::new(schema_of(header), header.anchor_unix_ns))),
+            Format::Json => Self::Json(Box::new(EventJson::new(schema_of(header, args), header.anchor_unix_ns))),
             Format::Text => {
                 let extent = if args.full {
                     Extent::Full
@@ -41,16 +41,16 @@ impl Printer {
                     let terminal = output::width().filter(|_| args.output.is_none());
                     terminal.map_or(Extent::Columns(COLUMNS), Extent::Terminal)
                 };
-                Self::Text(Box::new(EventText::new(schema_of(header), extent)))
+                Self::Text(Box::new(EventText::new(schema_of(header, args), extent)))
             }
         }
     }
 
     /// Decodes subsequent messages by the schema that has become known.
-    pub(super) fn renew_schema(&mut self, header: &Header) {
+    pub(super) fn renew_schema(&mut self, args: &CatArgs, header: &Header) {
         match self {
-            Self::Text(text) => text.set_schema(schema_of(header)),
-            Self::Json(json) => json.set_schema(schema_of(header)),
+            Self::Text(text) => text.set_schema(schema_of(header, args)),
+            Self::Json(json) => json.set_schema(schema_of(header, args)),
             Self::Raw => {}
         }
     }
@@ -96,12 +96,15 @@ impl Printer {
 }
 
 /// The schema of the capture.
-fn schema_of(header: &Header) -> Schema {
+fn schema_of(header: &Header, args: &CatArgs) -> Schema {
     let set = header.get(Attribute::DESCRIPTOR_SET).unwrap_or_default();
     let schema = Schema::from_descriptor_set(set).unwrap_or_else(|error| {
         output::say(format!("messages are not decoded: {error}"));
         Schema::default()
     });
-    schema::warn(&schema);
+    // Of a given one it was said already.
+    if !args.schema.is_given() {
+        schema::warn(&schema);
+    }
     schema
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs::File, path::Path};
 
 use crate::{
     file::{CallOverview, Header, Reader},
-    grpc::{self, MethodPattern},
+    grpc::{self, MethodPattern, is_support_method},
     model::event::{Direction, Ending, Event, EventKind},
 };
 
@@ -161,7 +161,8 @@ fn calls_of(
     let named: Vec<_> = all.iter().filter(by_number).filter(by_method).collect();
     if named.is_empty() && !methods.is_empty() {
         let methods: BTreeSet<_> = all.iter().map(method).collect();
-        let methods: Vec<_> = methods.into_iter().collect();
+        let mut methods: Vec<_> = methods.into_iter().collect();
+        methods.sort_by_key(|method| is_support_method(method));
         return Err(format!(
             "{} holds no call that fits --method {}; it holds calls of {}",
             path.display(),

@@ -245,7 +245,7 @@ fn other_errors_are_told_with_the_flags_and_commands_that_help() {
         ),
         (shown(metadata::parse("te: a").unwrap_err()), "write -H 'name: value'"),
         (
-            shown(SchemaError::Compile("no a.proto".to_owned())),
+            shown(SchemaError::Import("no a.proto".to_owned())),
             "no a.proto; --import-path names",
         ),
         (

@@ -5,7 +5,9 @@
 mod json;
 mod known;
 mod line;
+mod node;
 mod raw;
+mod scalar;
 mod text;
 mod tree;
 mod unknown;
@@ -15,8 +17,9 @@ use serde::{Serialize, Serializer};
 
 use self::{
     json::{Json, Shared},
+    node::Tree,
     text::Writer,
-    tree::{Budget, Tree},
+    tree::Budget,
 };
 
 /// A message of a known type, decoded as far as it goes.

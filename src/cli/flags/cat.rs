@@ -38,7 +38,7 @@ pub(crate) struct CatArgs {
     #[arg(long, conflicts_with = "format")]
     pub(crate) raw: bool,
 
-    /// Do not inflate compressed messages
+    /// With --raw, do not inflate compressed messages
     #[arg(long)]
     pub(crate) as_recorded: bool,
 

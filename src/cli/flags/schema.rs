@@ -15,7 +15,13 @@ pub(crate) struct SchemaArgs {
     pub(crate) proto: Vec<PathBuf>,
 
     /// Folder for imports of --proto; can be repeated
-    #[arg(long, value_name = "DIR", requires = "proto")]
+    #[arg(
+        short = 'I',
+        long,
+        visible_alias = "proto-path",
+        value_name = "DIR",
+        requires = "proto"
+    )]
     pub(crate) import_path: Vec<PathBuf>,
 
     /// Descriptor set with the schema, made by protoc or buf; can be repeated

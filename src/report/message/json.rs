@@ -14,7 +14,9 @@ use serde::{
 
 use super::{
     known::{Known, has_notation, known},
-    tree::{Budget, Entries, Key, Node, Odd, Tree, default, packed_len, unpacked},
+    node::{Entries, Key, Node, Odd, Tree},
+    scalar::{packed_len, unpacked},
+    tree::{Budget, default},
 };
 
 /// Largest number of odd places that are described.

@@ -5,7 +5,10 @@ use prost_reflect::{
     prost_types::{Duration, Timestamp},
 };
 
-use super::tree::{Budget, Node, Tree, default};
+use super::{
+    node::{Node, Tree},
+    tree::{Budget, default},
+};
 use crate::grpc::standard;
 
 /// Seconds of the years 1 to 9999, the range of a `Timestamp`.

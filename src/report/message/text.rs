@@ -7,8 +7,10 @@ use super::{
     json::shown_key,
     known::{Known, known},
     line::{Full, Line},
+    node::{Entries, Node, Odd, Tree},
     raw,
-    tree::{Budget, Entries, Node, Odd, Tree, packed_len, unpacked},
+    scalar::{packed_len, unpacked},
+    tree::Budget,
 };
 
 /// Characters that one line shows of a text, and so leaves room for other fields.

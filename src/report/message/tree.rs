@@ -1,126 +1,19 @@
 //! A message, decoded as far as it goes: what does not fit the type stays as bytes, with the reason, and hides nothing else.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    fmt,
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+
+use super::{
+    node::{Declared, Entries, Key, MAX_DEPTH, MAX_TREE_BYTES, Node, Odd, Tree, Unknown, Why},
+    scalar::{expected, packed, scalar},
 };
+use crate::grpc::protobuf::{DELIMITED, Field, Fields, Value};
 
-use prost_reflect::{ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
-
-use crate::{
-    grpc::protobuf::{DELIMITED, DecodeErrorKind, FIXED32, FIXED64, Field, Fields, GROUP, VARINT, Value},
-    model::varint,
-};
-
-/// Largest depth of nested messages; other protobuf readers stop there too.
-const MAX_DEPTH: usize = 100;
-/// Memory that a decoded message may take: what its bytes take is not counted.
-const MAX_TREE_BYTES: usize = 128 << 20;
 /// Memory of one value in a list or a map, with the room that lists keep to grow.
 const VALUE_BYTES: usize = 128;
 /// Memory of a nested message: its fields come in nodes of eleven.
 const TREE_BYTES: usize = 1024;
-
-/// One message: its fields by number, those that its type lacks, and what follows the last readable one.
-#[derive(Debug)]
-pub(super) struct Tree<'a> {
-    pub(super) descriptor: MessageDescriptor,
-    pub(super) fields: BTreeMap<u32, Node<'a>>,
-    pub(super) unknown: Vec<Unknown<'a>>,
-    /// The bytes from the first that is no field on, with the reason.
-    pub(super) broken: Option<Odd<'a>>,
-    pub(super) depth: usize,
-    /// The member that is set of each oneof, which goes by the number of its first member.
-    oneofs: BTreeMap<u32, u32>,
-}
-
-/// The value of a field.
-#[derive(Debug)]
-pub(super) enum Node<'a> {
-    Bool(bool),
-    I32(i32),
-    I64(i64),
-    U32(u32),
-    U64(u64),
-    F32(f32),
-    F64(f64),
-    Enum(i32),
-    Text(&'a str),
-    Bytes(&'a [u8]),
-    Message(Box<Tree<'a>>),
-    List(Vec<Self>),
-    /// Several numbers of a list, as on the wire: they are decoded when they are shown.
-    Packed(&'a [u8]),
-    Map(Box<Entries<'a>>),
-    Odd(Odd<'a>),
-}
-
-/// The entries of a map field.
-#[derive(Debug, Default)]
-pub(super) struct Entries<'a> {
-    pub(super) by_key: BTreeMap<Key<'a>, Node<'a>>,
-    /// Entries whose key is not readable.
-    pub(super) odd: Vec<Odd<'a>>,
-}
-
-/// The key of a map entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key<'a> {
-    Bool(bool),
-    Signed(i64),
-    Unsigned(u64),
-    Text(&'a str),
-}
-
-/// A field that the type lacks.
-#[derive(Debug)]
-pub(super) struct Unknown<'a> {
-    pub(super) number: u32,
-    pub(super) value: Value<'a>,
-    /// The whole field, its key included.
-    pub(super) bytes: &'a [u8],
-}
-
-/// Bytes that cannot be shown as what they should be.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Odd<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) why: Why,
-}
-
-/// Why bytes cannot be shown as what they should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// A string is not UTF-8.
-    Text,
-    /// The wire type is another than the type of the field has.
-    WireType { found: u8, expected: u8 },
-    /// A packed list does not end with its last number.
-    Packed,
-    /// Messages are nested too deeply.
-    Deep,
-    /// The message would take too much memory.
-    Large,
-    /// The bytes are no protobuf from here on.
-    Wire(DecodeErrorKind),
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text => f.write_str("not UTF-8"),
-            Self::WireType { found, expected } => write!(f, "wire type {found} instead of {expected}"),
-            Self::Packed => f.write_str("a packed list that ends within a number"),
-            Self::Deep => write!(f, "messages are nested more than {MAX_DEPTH} deep"),
-            Self::Large => write!(
-                f,
-                "it would take more than {} MiB once it is decoded",
-                MAX_TREE_BYTES >> 20
-            ),
-            Self::Wire(kind) => write!(f, "{kind}"),
-        }
-    }
-}
 
 /// The memory that decoding may still take.
 #[derive(Debug)]
@@ -136,41 +29,6 @@ impl Budget {
     fn spend(&mut self, bytes: usize) -> Result<(), Why> {
         self.0 = self.0.checked_sub(bytes).ok_or(Why::Large)?;
         Ok(())
-    }
-}
-
-/// The declaration of a field.
-pub(super) struct Declared {
-    pub(super) kind: Kind,
-    is_list: bool,
-    is_map: bool,
-    is_group: bool,
-    /// Number of the first member of its oneof.
-    oneof: Option<u32>,
-}
-
-impl From<FieldDescriptor> for Declared {
-    fn from(field: FieldDescriptor) -> Self {
-        let oneof = field.containing_oneof();
-        Self {
-            kind: field.kind(),
-            is_list: field.is_list(),
-            is_map: field.is_map(),
-            is_group: field.is_group(),
-            oneof: oneof.and_then(|oneof| Some(oneof.fields().next()?.number())),
-        }
-    }
-}
-
-impl From<ExtensionDescriptor> for Declared {
-    fn from(field: ExtensionDescriptor) -> Self {
-        Self {
-            kind: field.kind(),
-            is_list: field.is_list(),
-            is_map: field.is_map(),
-            is_group: field.is_group(),
-            oneof: None,
-        }
     }
 }
 
@@ -258,11 +116,6 @@ impl<'a> Tree<'a> {
         }
         Ok(())
     }
-
-    /// True when something in this message, nested ones left aside, could not be decoded.
-    pub(super) fn is_odd(&self) -> bool {
-        self.broken.is_some() || self.fields.values().any(|node| matches!(node, Node::Odd(_)))
-    }
 }
 
 impl<'a> Entries<'a> {
@@ -280,7 +133,10 @@ impl<'a> Entries<'a> {
             return Ok(());
         };
         let key = match entry.fields.remove(&1) {
-            None => Key::default_of(entry.descriptor.get_field(1)),
+            None => entry
+                .descriptor
+                .get_field(1)
+                .and_then(|field| Key::of(&default(&field, 0))),
             Some(node) => Key::of(&node),
         };
         let (Some(key), None) = (key, entry.broken) else {
@@ -295,35 +151,6 @@ impl<'a> Entries<'a> {
         };
         self.by_key.insert(key, node);
         Ok(())
-    }
-}
-
-impl<'a> Key<'a> {
-    fn of(node: &Node<'a>) -> Option<Self> {
-        Some(match node {
-            Node::Bool(key) => Self::Bool(*key),
-            Node::I32(key) => Self::Signed(i64::from(*key)),
-            Node::I64(key) => Self::Signed(*key),
-            Node::U32(key) => Self::Unsigned(u64::from(*key)),
-            Node::U64(key) => Self::Unsigned(*key),
-            Node::Text(key) => Self::Text(key),
-            _ => return None,
-        })
-    }
-
-    fn default_of(field: Option<FieldDescriptor>) -> Option<Self> {
-        Self::of(&default(&field?, 0))
-    }
-}
-
-impl fmt::Display for Key<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(key) => key.fmt(f),
-            Self::Signed(key) => key.fmt(f),
-            Self::Unsigned(key) => key.fmt(f),
-            Self::Text(key) => f.write_str(key),
-        }
     }
 }
 
@@ -393,90 +220,4 @@ fn single<'a>(
 fn mismatch(expected: u8, value: Value<'_>) -> Why {
     let found = value.wire_type();
     Why::WireType { found, expected }
-}
-
-/// The wire type of single values of a type.
-fn expected(declared: &Declared) -> u8 {
-    match declared.kind {
-        Kind::Message(_) if declared.is_group => GROUP,
-        Kind::Message(_) | Kind::String | Kind::Bytes => DELIMITED,
-        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => FIXED64,
-        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => FIXED32,
-        _ => VARINT,
-    }
-}
-
-/// A number, a text or bytes; `None` when the wire type does not fit, or the text is no UTF-8.
-fn scalar<'a>(kind: &Kind, value: Value<'a>) -> Option<Node<'a>> {
-    Some(match (kind, value) {
-        (Kind::Double, Value::Fixed64(bytes)) => Node::F64(f64::from_le_bytes(bytes)),
-        (Kind::Fixed64, Value::Fixed64(bytes)) => Node::U64(u64::from_le_bytes(bytes)),
-        (Kind::Sfixed64, Value::Fixed64(bytes)) => Node::I64(i64::from_le_bytes(bytes)),
-        (Kind::Float, Value::Fixed32(bytes)) => Node::F32(f32::from_le_bytes(*bytes)),
-        (Kind::Fixed32, Value::Fixed32(bytes)) => Node::U32(u32::from_le_bytes(*bytes)),
-        (Kind::Sfixed32, Value::Fixed32(bytes)) => Node::I32(i32::from_le_bytes(*bytes)),
-        (Kind::Int32, Value::Varint(value)) => Node::I32(value as i32),
-        (Kind::Int64, Value::Varint(value)) => Node::I64(value as i64),
-        (Kind::Uint32, Value::Varint(value)) => Node::U32(value as u32),
-        (Kind::Uint64, Value::Varint(value)) => Node::U64(value),
-        (Kind::Sint32, Value::Varint(value)) => {
-            let value = value as u32;
-            Node::I32((value >> 1) as i32 ^ -((value & 1) as i32))
-        }
-        (Kind::Sint64, Value::Varint(value)) => Node::I64((value >> 1) as i64 ^ -((value & 1) as i64)),
-        (Kind::Bool, Value::Varint(value)) => Node::Bool(value != 0),
-        (Kind::Enum(_), Value::Varint(value)) => Node::Enum(value as i32),
-        (Kind::String, Value::Bytes(bytes)) => Node::Text(std::str::from_utf8(bytes).ok()?),
-        (Kind::Bytes, Value::Bytes(bytes)) => Node::Bytes(bytes),
-        _ => return None,
-    })
-}
-
-/// Several numbers of a list in one field; `None` when it is no such field.
-fn packed<'a>(declared: &Declared, value: Value<'a>) -> Option<Node<'a>> {
-    let Value::Bytes(bytes) = value else { return None };
-    let is_whole = match expected(declared) {
-        FIXED64 => bytes.len().is_multiple_of(8),
-        FIXED32 => bytes.len().is_multiple_of(4),
-        VARINT => {
-            let mut at = 0;
-            while at < bytes.len() && varint::read(bytes, &mut at).is_some() {}
-            at == bytes.len()
-        }
-        _ => false,
-    };
-    is_whole.then_some(Node::Packed(bytes))
-}
-
-/// The numbers of a packed field of this type.
-pub(super) fn unpacked<'a>(kind: &Kind, bytes: &'a [u8]) -> impl Iterator<Item = Node<'a>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let value = match kind {
-            Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => {
-                let found = bytes.get(at..)?.first_chunk::<8>()?;
-                at += 8;
-                Value::Fixed64(*found)
-            }
-            Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => {
-                let found = bytes.get(at..)?.first_chunk::<4>()?;
-                at += 4;
-                Value::Fixed32(found)
-            }
-            _ if at < bytes.len() => Value::Varint(varint::read(bytes, &mut at)?),
-            _ => return None,
-        };
-        scalar(kind, value)
-    })
-}
-
-/// How many numbers a packed field of this type holds.
-pub(super) fn packed_len(kind: &Kind, bytes: &[u8]) -> u64 {
-    let count = match kind {
-        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => bytes.len() / 8,
-        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => bytes.len() / 4,
-        // The last byte of a varint has no continuation bit.
-        _ => bytes.iter().filter(|byte| **byte < 0x80).count(),
-    };
-    count as u64
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     json::shown_key,
-    tree::{Node, Tree, Unknown},
+    node::{Node, Tree, Unknown},
 };
 
 /// All unknown fields of a message and its nested messages: where it is (`a.b[2]`, empty for the message itself), its

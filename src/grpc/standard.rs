@@ -44,11 +44,8 @@ pub(crate) fn with_standard(set: &[u8]) -> Result<Vec<u8>, DescriptorError> {
     for raw in split(SET)? {
         let file = POOL.get_file_by_name(&file_name(raw));
         let known = file.is_some_and(|file| {
-            let declared = file.messages().any(|message| {
-                let name = message.full_name();
-                pool.get_message_by_name(name).is_some()
-            });
-            declared
+            let mut messages = file.messages();
+            messages.any(|message| pool.get_message_by_name(message.full_name()).is_some())
         });
         if !known {
             put_bytes(&mut more, 1, raw);

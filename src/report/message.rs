@@ -102,13 +102,12 @@ pub(super) fn in_full(
 
 /// The message; `None` when its type is not known and its bytes are no protobuf.
 fn decode<'a>(descriptor: Option<MessageDescriptor>, bytes: &'a [u8], budget: &mut Budget) -> Option<Tree<'a>> {
-    match descriptor {
-        Some(descriptor) => Some(Tree::decode(descriptor, bytes, 0, budget)),
-        None => {
-            let none = DescriptorPool::global().get_message_by_name("google.protobuf.Empty")?;
-            Some(Tree::decode(none, bytes, 0, budget)).filter(|tree| tree.broken.is_none())
-        }
+    if let Some(descriptor) = descriptor {
+        return Some(Tree::decode(descriptor, bytes, 0, budget));
     }
+    // All of its fields are unknown.
+    let none = DescriptorPool::global().get_message_by_name("google.protobuf.Empty")?;
+    Some(Tree::decode(none, bytes, 0, budget)).filter(|tree| tree.broken.is_none())
 }
 
 /// Bytes that are no protobuf.

@@ -11,6 +11,7 @@ use crate::{
     grpc::{
         descriptors,
         field_pattern::{FieldPatterns, FieldStep, Reached},
+        standard,
     },
     model::event::Direction,
 };
@@ -64,11 +65,7 @@ impl Identity {
     }
 
     fn look_up(&self, method: &str) -> [Option<Known>; 2] {
-        let found = || {
-            let (service, name) = method.strip_prefix('/')?.split_once('/')?;
-            let service = self.pool.as_ref()?.get_service_by_name(service)?;
-            service.methods().find(|method| method.name() == name)
-        };
+        let found = || standard::method(self.pool.as_ref()?, method);
         let known = |descriptor: MessageDescriptor| Known {
             is_loose: !self.ignore.is_empty() || has_maps(&descriptor),
             descriptor,

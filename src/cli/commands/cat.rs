@@ -50,16 +50,16 @@ pub(crate) fn print(args: &CatArgs, lost: Lost) -> Done {
     let given = schema::given(&args.schema)?;
     let into_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
     if into_file && !args.follow {
-        return input::read_through(&args.capture, |reader| cat(args, lost, given, reader));
+        return input::read_through(&args.capture, |reader| cat(args, lost, given.as_deref(), reader));
     }
-    input::read_along(&args.capture, |reader| cat(args, lost, given, reader))
+    input::read_along(&args.capture, |reader| cat(args, lost, given.as_deref(), reader))
 }
 
-fn cat(args: &CatArgs, lost: Lost, given: Option<Vec<u8>>, reader: &mut Reader<File>) -> Done {
+fn cat(args: &CatArgs, lost: Lost, given: Option<&[u8]>, reader: &mut Reader<File>) -> Done {
     if let Some(path) = &args.output {
         output::apart(&args.capture, path)?;
     }
-    let is_told = schema::give(reader, given.as_deref())?;
+    let is_told = schema::give(reader, given)?;
     let selection = Selection::of(args, reader)?;
     let mut writer = EventWriter::new(args, selection, reader.header())?;
     loop {

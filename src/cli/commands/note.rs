@@ -32,19 +32,16 @@ struct Report {
 pub(crate) fn run(args: &NoteArgs) -> Done {
     let given = schema::given(&args.given)?;
     let new = NewCapture::new(&args.output, args.force, &[&args.capture])?;
-    input::read(&args.capture, |reader| add(args, given, new, reader))
+    input::read(&args.capture, |reader| add(args, given.as_deref(), new, reader))
 }
 
-fn add(args: &NoteArgs, given: Option<Vec<u8>>, new: NewCapture, reader: &mut Reader<File>) -> Done {
+fn add(args: &NoteArgs, given: Option<&[u8]>, new: NewCapture, reader: &mut Reader<File>) -> Done {
     let at_ns = args.at.map(|at| u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX));
     let remark = args.text.clone().map(|text| Note {
         author: args.author.clone(),
         text,
     });
-    let schema_methods = match &given {
-        Some(given) => Some(schema::give_known(reader, given)?),
-        None => None,
-    };
+    let schema_methods = given.map(|given| schema::give_known(reader, given)).transpose()?;
     let (capture, made) = (new.name(), copy(reader, at_ns, remark, |header| new.begin(header)));
     let (summary, source) = new.settle(made)?;
     let report = Report {

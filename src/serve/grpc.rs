@@ -162,7 +162,7 @@ async fn answer(
     if let Some(service) = port.services.service(method) {
         // What was recorded wins over what we add; what was not recorded we know ourselves.
         let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
-        if was_asked(port, &parts, first) {
+        if was_asked(&port.catalog, &port.state, &parts, first) {
             let logged = logged();
             return exchange(port, connection, drain, parts, body, (start, logged)).await;
         }

@@ -2,13 +2,14 @@
 
 use http::HeaderMap;
 
-use super::Port;
 use crate::{
     grpc::{NO_ENCODING, WireError, inflate, metadata},
     model::event::CallStart,
     serve::{
+        catalog::Catalog,
         plan::CallMatcher,
         script::{ReadRequest, Request as FirstMessage},
+        state::ServerState,
     },
 };
 
@@ -45,18 +46,19 @@ pub(super) fn plain(message: FirstMessage, encoding: &str, limit: usize) -> Firs
 
 /// True when a call of this method that began in the same way was recorded, and its server is up.
 pub(super) fn was_asked(
-    port: &Port,
+    catalog: &Catalog,
+    state: &ServerState,
     parts: &http::request::Parts,
     first: Result<Option<FirstMessage>, WireError>,
 ) -> bool {
-    let (Some(method), Ok(first)) = (port.catalog.method(parts.uri.path()), first) else {
+    let (Some(method), Ok(first)) = (catalog.method(parts.uri.path()), first) else {
         return false;
     };
-    if port.state.readiness.left_of_all().is_some() {
+    if state.readiness.left_of_all().is_some() {
         return false;
     }
-    let (encoding, limit) = (sent_in(&parts.headers), port.state.wire.max_request_bytes);
-    let reducer = port.state.reducers.of(parts.uri.path());
+    let (encoding, limit) = (sent_in(&parts.headers), state.wire.max_request_bytes);
+    let reducer = state.reducers.of(parts.uri.path());
     let mut matcher = CallMatcher::new(method, Vec::new());
     match first {
         Some(first) => {

@@ -45,6 +45,7 @@ mod tls;
 pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod verify;
+mod wrapped;
 
 /// The outcome of a command; main turns it into the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(crate) enum Outcome {
     Failed,
     /// The server ended a call with this gRPC status.
     Status(u32),
+    /// The command of the user ended with this exit code.
+    Command(u8),
 }
 
 impl Outcome {
@@ -71,6 +74,7 @@ impl Outcome {
             Self::Failed => 4,
             Self::Status(status) if status <= 16 => 64 + status as u8,
             Self::Status(_) => 66,
+            Self::Command(code) => code,
         }
     }
 
@@ -81,7 +85,8 @@ impl Outcome {
             Self::Findings => 1,
             Self::Lossy => 2,
             Self::Status(_) => 3,
-            Self::Failed => 4,
+            Self::Command(_) => 4,
+            Self::Failed => 5,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -92,6 +97,13 @@ impl Outcome {
 pub(crate) enum Failure {
     /// The flags or arguments do not make sense together.
     Usage(String),
+    /// The command of the user could not be started.
+    Command {
+        /// The exit code, as a shell has it.
+        code: u8,
+        /// The problem.
+        text: String,
+    },
     /// Anything else, with its causes.
     Error(Box<dyn Error + Send + Sync>),
 }
@@ -101,6 +113,10 @@ impl Failure {
     pub(crate) fn masked(self, secrets: &Secrets) -> Self {
         match self {
             Self::Usage(text) => Self::Usage(secrets.line(&text)),
+            Self::Command { code, text } => Self::Command {
+                code,
+                text: secrets.line(&text),
+            },
             failure @ Self::Error(_) if failure.is_reader_gone() => failure,
             failure @ Self::Error(_) => Self::Error(secrets.line(&failure.to_string()).into()),
         }
@@ -109,6 +125,7 @@ impl Failure {
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::Command { code, .. } => *code,
             Self::Error(_) => 4,
         }
     }
@@ -130,7 +147,7 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) => f.write_str(text),
+            Self::Usage(text) | Self::Command { text, .. } => f.write_str(text),
             Self::Error(error) => {
                 let said = with_causes(error.as_ref());
                 f.write_str(&said)?;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) mod attach;
 pub(crate) mod bundle;
 pub(crate) mod cat;
+pub(crate) mod command;
 pub(crate) mod diff;
 pub(crate) mod drift;
 pub(crate) mod export;

@@ -21,7 +21,11 @@ mod tape;
 mod upstream;
 mod web;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
@@ -136,6 +140,7 @@ pub struct Proxy {
     max_bytes: Option<u64>,
     methods: MethodFilter,
     list_ok: bool,
+    open: Arc<AtomicU64>,
 }
 
 /// The REST side before it runs.
@@ -207,6 +212,7 @@ impl Proxy {
             max_bytes: options.max_bytes,
             methods: options.methods,
             list_ok: options.list_ok,
+            open: Arc::default(),
         })
     }
 
@@ -231,11 +237,19 @@ impl Proxy {
         digest.as_ref().try_into().ok()
     }
 
+    /// Number of client connections that are open; it changes while the proxy runs.
+    #[must_use]
+    pub fn open_connections(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.open)
+    }
+
     /// Runs the proxy until `stop` is given; calls that run then are recorded as cancelled by us, and reset. Calls are
     /// recorded with `recorder`; without one they are only passed on.
     pub async fn run(self, recorder: Option<RecordingHandle>, stop: Stop) -> ProxyOutcome {
         let (size, bytes) = (self.max_message_bytes, self.max_bytes);
-        let hub = Arc::new(Hub::new(recorder, size, bytes, (self.methods, self.list_ok), stop));
+        let mut hub = Hub::new(recorder, size, bytes, (self.methods, self.list_ok), stop);
+        hub.open = self.open;
+        let hub = Arc::new(hub);
         let mut fronts = JoinSet::new();
         if let Some(front) = self.front {
             fronts.spawn(front.serve(Arc::clone(&hub)));

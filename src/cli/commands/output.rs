@@ -32,6 +32,19 @@ use crate::cli::{flags::Format, remedies::of_write};
 
 /// Prints a result: as text made by `text`, or as one line of JSON.
 pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    put(format, lines(format, value, text)?)
+}
+
+/// Prints a result as [`print`] does, but on stderr: stdout is another command's.
+pub(crate) fn print_beside<T: Serialize>(
+    format: Format,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), Failure> {
+    write_results(Shown::new(Stderr, format), lines(format, value, text)?.as_bytes())
+}
+
+fn lines<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&T) -> String) -> Result<String, Failure> {
     let mut line = match format {
         Format::Text => text(value),
         Format::Json => serde_json::to_string(value)?,
@@ -39,7 +52,7 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&
     if !line.ends_with('\n') {
         line.push('\n');
     }
-    put(format, line)
+    Ok(line)
 }
 
 /// stdout for people or programs: text, or JSON.

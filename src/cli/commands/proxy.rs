@@ -1,5 +1,7 @@
 //! `capture proxy`: records every call between clients and a server.
 
+use std::{path::Path, sync::atomic::Ordering};
+
 use crate::{
     analyze::validate::Expectations,
     das::proto::FOCUS_DESCRIPTOR_SET,
@@ -24,10 +26,11 @@ use super::{
     redact::rules_of_file,
     schema,
     series::DumpRequests,
-    signals::{self, Usr1},
+    signals::{self, Signals, Usr1},
     supervisor::caught,
     tls::TlsFlags,
     trust,
+    wrapped::{self, Variable, Wrapped},
 };
 use crate::cli::{
     flags::{Format, proxy::ProxyArgs, schema::Reflect},
@@ -71,7 +74,13 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
     let proxy = Proxy::bind(options).await?;
     let mut reserved = recording::reserve(&pool, &path, recording)?.with_secrets(secrets);
     let stop = Stop::new();
-    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    let wraps = !args.wrapped.command.is_empty();
+    let mut signals = None;
+    if wraps {
+        signals = Some(Signals::listen(Usr1::of(&args.series))?);
+    } else {
+        signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    }
     let triggers = reserved.triggers();
     if let Some(dumps) = &dumps {
         let expected = Expectations::from_header(&header);
@@ -91,7 +100,20 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
     if let (Some(ca), false) = (&args.clients.self_signed, verbosity.is_quiet()) {
         output::say(format!("clients trust this proxy with --cacert {}", ca.display()));
     }
-    announce(&proxy)?;
+    let ready = ready_line(&proxy);
+    tracing::info!("ready for clients: {ready}");
+    let clients = proxy.open_connections();
+    let command = match signals {
+        None => {
+            output::put(Format::Json, format!("{ready}\n"))?;
+            None
+        }
+        Some(signals) => {
+            let wrapped = Wrapped::start(&args.wrapped.command, &variables(args, &proxy, &ready, &path));
+            let settled = async move { wrapped::settle(|| clients.load(Ordering::Relaxed) == 0).await };
+            Some((wrapped, signals, settled))
+        }
+    };
     let line = progress::Line::start(handle.clone(), verbosity);
     let outcome = {
         let duration = args.limits.duration;
@@ -103,15 +125,27 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
         };
         // Whatever happens to it, what it has recorded is completed.
         let run = caught(proxy.run(Some(handle), stop.clone()));
-        tokio::pin!(run);
-        tokio::select! {
-            outcome = &mut run => outcome,
-            () = timer => {
-                stop.stop("the time limit was reached");
-                run.await
+        let run = async {
+            tokio::pin!(run);
+            tokio::select! {
+                outcome = &mut run => outcome,
+                () = timer => {
+                    stop.stop("the time limit was reached");
+                    run.await
+                }
             }
-        }
+        };
+        let command = async {
+            match command {
+                None => Ok(None),
+                Some((wrapped, signals, settled)) => {
+                    wrapped::beside(wrapped, signals, &stop, true, settled).await.map(Some)
+                }
+            }
+        };
+        tokio::join!(run, command)
     };
+    let (outcome, status) = outcome;
     let outcome = outcome.unwrap_or_else(|panicked| {
         stop.stop(format!("the proxy stopped: {panicked}"));
         ProxyOutcome::default()
@@ -125,11 +159,22 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
         written,
         stopped: stop.reason().unwrap_or_default().to_owned(),
     };
-    report::report(args, &session, verbosity)
+    let ours = report::report(args, &session, verbosity)?;
+    Ok(status?.map_or(ours, |status| wrapped::outcome(status, ours)))
 }
 
-/// Prints the ready line with the addresses of the proxy, for scripts.
-fn announce(proxy: &Proxy) -> Result<(), Failure> {
+/// The variables of the command's environment.
+fn variables(args: &ProxyArgs, proxy: &Proxy, ready: &serde_json::Value, path: &Path) -> Vec<Variable> {
+    let grpc = proxy.addr().map(|addr| addr.to_string());
+    let mut variables = wrapped::variables(grpc.as_deref(), proxy.rest_url().as_deref());
+    variables.push(("CAPTURE_READY", ready.to_string()));
+    variables.push(("CAPTURE_FILE", path.display().to_string()));
+    variables.extend(wrapped::authority(args.clients.self_signed.as_deref()));
+    variables
+}
+
+/// The ready line with the addresses of the proxy, for scripts.
+fn ready_line(proxy: &Proxy) -> serde_json::Value {
     let mut ready = json!({"event": "ready", "grpc": proxy.addr().map(|addr| addr.to_string()), "rest": proxy.rest_url(), "job_ids": []});
     if let (Some(sha256), Some(ready)) = (proxy.certificate_sha256(), ready.as_object_mut()) {
         let hex = sha256.iter().fold(String::new(), |mut hex, byte| {
@@ -138,8 +183,7 @@ fn announce(proxy: &Proxy) -> Result<(), Failure> {
         });
         ready.insert("tls_sha256".to_owned(), hex.into());
     }
-    tracing::info!("ready for clients: {ready}");
-    output::put(Format::Json, format!("{ready}\n"))
+    ready
 }
 
 fn options(args: &ProxyArgs) -> Result<ProxyOptions, Failure> {

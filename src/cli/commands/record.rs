@@ -1,11 +1,19 @@
 //! `capture record`: configures a job or dials one, and records all its streams; or many jobs at once.
 
-use crate::{tap::Stop, transform::redact::Secrets};
+use std::{path::Path, process::ExitStatus, time::Duration};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    tap::Stop,
+    transform::redact::{Secrets, strip_userinfo},
+};
 
 use super::{
     Done, Failure, Outcome, output,
-    signals::{self, Usr1},
+    signals::{self, Signals, Usr1},
     supervisor::Supervisor,
+    wrapped::{self, Variable, Wrapped},
 };
 use crate::cli::flags::record::RecordArgs;
 
@@ -21,7 +29,14 @@ pub(crate) use names::default_path;
 pub(crate) use session::unix_ns;
 use session::{RecordedJob, Session};
 
+/// Time after the end of a command in which a server may still send what the command caused.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 pub(crate) fn run(args: &RecordArgs, verbosity: output::Verbosity, secrets: &Secrets, supervisor: &Supervisor) -> Done {
+    if args.jobs.is_some() && !args.wrapped.command.is_empty() {
+        let text = "--jobs records without a command; give --server or --target to record while a command runs";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(receivers(args.jobs.is_some()))
         .enable_all()
@@ -57,16 +72,62 @@ async fn one(args: &RecordArgs, verbosity: output::Verbosity, secrets: &Secrets,
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| default_path(args.job.job_id.as_deref().unwrap_or("capture")));
     let stop = Stop::new();
-    signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+    let (starting, started) = oneshot::channel();
+    let command = if args.wrapped.command.is_empty() {
+        signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
+        None
+    } else {
+        let signals = Signals::listen(Usr1::of(&args.series))?;
+        Some(tokio::spawn(meanwhile(signals, started, stop.clone())))
+    };
     supervisor.stop_on_panic(stop.clone());
     let session = Session::start(args, 1, secrets)?;
     let mut line = None;
-    let recording = Box::pin(session.record(args, &path, stop, |handle| {
+    let recording = Box::pin(session.record(args, &path, stop, |handle, prepared| {
         line = Some(progress::Line::start(handle, verbosity));
+        // Not when it was stopped already.
+        if command.is_some() && !starting.is_closed() {
+            let variables = variables(args, prepared, &path);
+            let _ = starting.send(Wrapped::start(&args.wrapped.command, &variables));
+        }
     }))
     .await;
     if let Some(line) = line {
         line.stop();
     }
-    report::report(args, recording?, verbosity)
+    let status = match command {
+        Some(command) => command.await?,
+        None => Ok(None),
+    };
+    let ours = report::report(args, recording?, verbosity)?;
+    Ok(status?.map_or(ours, |status| wrapped::outcome(status, ours)))
+}
+
+/// Waits for the command, once it is started; the recording ends with it. Before that, a signal stops the recording.
+async fn meanwhile(
+    mut signals: Signals,
+    started: oneshot::Receiver<Result<Wrapped, Failure>>,
+    stop: Stop,
+) -> Result<Option<ExitStatus>, Failure> {
+    let wrapped = tokio::select! {
+        started = started => match started {
+            Ok(wrapped) => wrapped,
+            Err(_) => return Ok(None),
+        },
+        (_, reason) = signals.stop() => {
+            stop.stop(reason);
+            return Ok(None);
+        }
+    };
+    let settled = tokio::time::sleep(LAST_WORDS);
+    wrapped::beside(wrapped, signals, &stop, false, settled).await.map(Some)
+}
+
+/// The variables of the command's environment.
+fn variables(args: &RecordArgs, prepared: &target::Prepared, path: &Path) -> Vec<Variable> {
+    let grpc = prepared.job.target.to_string();
+    let rest = args.server.as_deref().map(strip_userinfo);
+    let mut variables = wrapped::variables(Some(&grpc), rest.as_deref());
+    variables.push(("CAPTURE_FILE", path.display().to_string()));
+    variables
 }

@@ -8,6 +8,7 @@ use super::{
     Done, Failure, Outcome, faults, input, output,
     signals::{Signals, Usr1},
     tls::TlsFlags,
+    wrapped::{self, Variable, Wrapped},
 };
 use crate::cli::flags::{
     Format,
@@ -51,18 +52,28 @@ async fn serve(args: &ServeArgs, verbosity: output::Verbosity) -> Done {
         input::tell(name.as_ref(), *state, outcome)
     });
     tracing::info!("rate {}, ready line: {}", args.pace.rate, server.ready_line());
-    announce(&server, verbosity)?;
-    signals.stop().await;
+    let status = if args.wrapped.command.is_empty() {
+        announce(&server, verbosity)?;
+        signals.stop().await;
+        None
+    } else {
+        let mut wrapped = Wrapped::start(&args.wrapped.command, &variables(args, &server))?;
+        let status = wrapped.end(&mut signals).await?;
+        // What it sent last is answered, or given up, as its connections close.
+        wrapped::settle(|| server.served().active == 0).await;
+        Some(status)
+    };
     if !verbosity.is_quiet() {
         say_goodbye(&server);
     }
     let outcome = outcome.worst(strict(args, &server));
     // Breaks off what still runs: the recording is complete.
     drop(server);
-    match recorded {
-        Some(recording) => Ok(outcome.worst(recorded::finish(args, recording, verbosity).await?)),
-        None => Ok(outcome),
-    }
+    let outcome = match recorded {
+        Some(recording) => outcome.worst(recorded::finish(args, recording, verbosity).await?),
+        None => outcome,
+    };
+    Ok(status.map_or(outcome, |status| wrapped::outcome(status, outcome)))
 }
 
 /// Names the recorded calls that nobody asked for.
@@ -189,6 +200,14 @@ fn tls(args: &TlsArgs, force: bool) -> Result<Option<ServerTls>, Failure> {
         names: "--cert and --key",
     };
     flags.server()
+}
+
+/// The variables of the command's environment.
+fn variables(args: &ServeArgs, server: &ReplayServer) -> Vec<Variable> {
+    let mut variables = wrapped::variables(Some(&server.grpc_addr().to_string()), Some(&server.rest_url()));
+    variables.push(("CAPTURE_READY", server.ready_line().to_string()));
+    variables.extend(wrapped::authority(args.tls.self_signed.as_deref()));
+    variables
 }
 
 /// Prints the ready line with the addresses of the server, for scripts; and, for people, the addresses of jobs with

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     FormatArg,
+    command::CommandArgs,
     record::RecorderArgs,
     schema::SchemaArgs,
     series::SeriesArgs,
@@ -20,7 +21,8 @@ use super::{
                   Examples:\n  \
                   capture proxy -l 127.0.0.1:50052 -t 127.0.0.1:50051 --plaintext -o seen.gcap\n  \
                   capture proxy --rest-target http://focus:5000 --rest-listen 0.0.0.0:5000 -l 0.0.0.0:0\n  \
-                  capture proxy -l :50052 -t job.host:50051 --ring 5m -o incident.gcap"
+                  capture proxy -l :50052 -t job.host:50051 --ring 5m -o incident.gcap\n  \
+                  capture proxy -t 127.0.0.1:50051 --plaintext -o seen.gcap -- sh -c './client $CAPTURE_GRPC'"
 )]
 pub(crate) struct ProxyArgs {
     /// Address for clients; port 0 means any free port. With --rest-target, each job gets a port on this address
@@ -85,6 +87,9 @@ pub(crate) struct ProxyArgs {
 
     #[command(flatten)]
     pub(crate) schema: SchemaArgs,
+
+    #[command(flatten)]
+    pub(crate) wrapped: CommandArgs,
 }
 
 /// Parses a method pattern, and refuses one that fits no method.

@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{
     FormatArg,
+    command::CommandArgs,
     schema::SchemaArgs,
     series::SeriesArgs,
     trust::TrustArgs,
@@ -21,7 +22,8 @@ use super::{
                   Examples:\n  \
                   capture record --server http://focus:5000 --sensors 1..50 -o job.gcap\n  \
                   capture record --target 10.0.0.5:12301 --job-id 12-70788 --duration 10m\n  \
-                  capture record -t host:50051 --method /package.Service/Method -d '{\"id\": 7}'"
+                  capture record -t host:50051 --method /package.Service/Method -d '{\"id\": 7}'\n  \
+                  capture record -t host:50051 --job-id 12-70788 -o job.gcap -- ./load-test"
 )]
 pub(crate) struct RecordArgs {
     /// Focus Server to configure a job on, such as `https://host/focus-server/`
@@ -83,6 +85,9 @@ pub(crate) struct RecordArgs {
 
     #[command(flatten)]
     pub(crate) expect: ExpectArgs,
+
+    #[command(flatten)]
+    pub(crate) wrapped: CommandArgs,
 }
 
 /// Flags for the call of any method, instead of a job.

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use crate::serve::{End, Quirk, Rate};
 use clap::{ArgGroup, Args};
 
-use super::value::{Size, Span, listener};
+use super::{
+    command::CommandArgs,
+    value::{Size, Span, listener},
+};
 
 #[derive(Debug, Args)]
 #[command(
@@ -15,6 +18,7 @@ use super::value::{Size, Span, listener};
                   capture serve\n  \
                   capture serve job.gcap --grpc 127.0.0.1:50051 --rest 127.0.0.1:8080 --rate 10\n  \
                   capture serve job.gcap --fault drop:every=10 --fault delay:at=1,by=6s\n  \
+                  capture serve shop.gcap -- pytest tests\n  \
                   capture serve shop.gcap --match '*.local_time,request_id' --strict -o asked.gcap"
 )]
 pub(crate) struct ServeArgs {
@@ -54,6 +58,9 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) faults: super::fault::FaultArgs,
+
+    #[command(flatten)]
+    pub(crate) wrapped: CommandArgs,
 }
 
 /// Flags of the playback.

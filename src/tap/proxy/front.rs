@@ -1,6 +1,13 @@
 //! One listening port for clients, with its target.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -36,7 +43,9 @@ impl Front {
                 outcome.connections += 1;
                 u32::try_from(outcome.connections).unwrap_or_default()
             };
+            let open = Open::of(&hub);
             Some(greet(
+                open,
                 Arc::clone(&hub),
                 Arc::clone(&dialer),
                 tls.clone(),
@@ -55,7 +64,24 @@ pub(super) async fn close(mut connections: JoinSet<()>) {
     connections.shutdown().await;
 }
 
+/// Counts a connection as open as long as it lives.
+struct Open(Arc<AtomicU64>);
+
+impl Open {
+    fn of(hub: &Hub) -> Self {
+        hub.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&hub.open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn greet(
+    _open: Open,
     hub: Arc<Hub>,
     dialer: Arc<Dialer>,
     tls: Option<TlsAcceptor>,

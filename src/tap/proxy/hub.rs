@@ -1,7 +1,7 @@
 //! State shared by all connections of a proxy: where calls go, where they are recorded, and what became of them.
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -79,6 +79,8 @@ pub(super) struct Hub {
     refused: AtomicBool,
     /// Why the target was unreachable the last time.
     unreachable: Mutex<Option<String>>,
+    /// Number of client connections that are open.
+    pub(super) open: Arc<AtomicU64>,
 }
 
 impl Hub {
@@ -101,6 +103,7 @@ impl Hub {
             bytes: AtomicU64::new(0),
             refused: AtomicBool::new(false),
             unreachable: Mutex::default(),
+            open: Arc::default(),
         }
     }
 

@@ -141,7 +141,12 @@ pub(super) fn report(args: &ProxyArgs, session: &Session, verbosity: output::Ver
     if verbosity.is_quiet() && args.format.format == Format::Text {
         return Ok(outcome);
     }
-    output::print(args.format.format, &report, text)?;
+    let print = if args.wrapped.command.is_empty() {
+        output::print
+    } else {
+        output::print_beside
+    };
+    print(args.format.format, &report, text)?;
     Ok(outcome)
 }
 

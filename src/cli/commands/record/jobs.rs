@@ -146,7 +146,7 @@ async fn apart(
         running.spawn(async move {
             let own = Stop::new();
             let handles = watch.handles.clone();
-            let recording = Box::pin(session.record(&item.args, &path, own.clone(), |handle| handles.add(handle)));
+            let recording = Box::pin(session.record(&item.args, &path, own.clone(), |handle, _| handles.add(handle)));
             let recording = obey(recording, &stop, &own).await;
             let recording = recording.map_err(|failure| failure.masked(session.secrets()));
             let (job, outcome) = Job::new(item.name, &item.args, recording);

@@ -140,7 +140,12 @@ pub(super) fn report(args: &RecordArgs, recording: RecordedJob, verbosity: outpu
     if verbosity.is_quiet() && args.format.format == Format::Text {
         return Ok(outcome);
     }
-    output::print_verdict(args.format.format, &report, text)?;
+    let print = if args.wrapped.command.is_empty() {
+        output::print_verdict
+    } else {
+        output::print_beside
+    };
+    print(args.format.format, &report, text)?;
     Ok(outcome)
 }
 

@@ -141,7 +141,7 @@ impl Session {
         args: &RecordArgs,
         path: &Path,
         stop: Stop,
-        watch: impl FnOnce(RecordingHandle),
+        watch: impl FnOnce(RecordingHandle, &Prepared),
     ) -> Result<RecordedJob, Failure> {
         self.learn(args)?;
         let earlier = args.recorder.resume_of.as_ref().map(Continues::of).transpose()?;
@@ -174,7 +174,7 @@ impl Session {
         if let Some(dumps) = dumps {
             dumps.listen(triggers, handle.clone());
         }
-        watch(handle.clone());
+        watch(handle.clone(), &prepared);
         let options = self.job_options(args, &prepared, stop);
         // Whatever happens to it, what it has recorded is completed.
         let outcome = match caught(Box::pin(record_job(&prepared.job, &options, &handle))).await {

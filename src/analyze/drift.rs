@@ -70,16 +70,25 @@ fn named(methods: &[String]) -> String {
     }
 }
 
-/// Compares the schema of a capture with another; also returns the files of its schema that cannot be read. The capture
-/// is read twice from the beginning.
+/// A comparison of schemas, with what else was found in the capture.
+#[derive(Debug)]
+pub(crate) struct Drifted {
+    pub(crate) drift: SchemaDrift,
+    /// Files of the capture's schema that cannot be read.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// The recorded REST answer to the configuration of a job.
+    pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// Compares the schema of a capture with another. The capture is read twice from the beginning.
 ///
 /// # Errors
 /// When the capture cannot be read, or holds nothing to compare.
-pub(crate) fn drift<R: Read + Seek>(
-    reader: &mut Reader<R>,
-    live: &SchemaTypes,
-) -> Result<(SchemaDrift, Vec<LeftOut>), DriftError> {
-    let called = scan::methods(reader)?;
+pub(crate) fn drift<R: Read + Seek>(reader: &mut Reader<R>, live: &SchemaTypes) -> Result<Drifted, DriftError> {
+    let scan::Overview {
+        methods: called,
+        answer,
+    } = scan::overview(reader)?;
     if called.is_empty() {
         return Err(DriftError::NoCalls);
     }
@@ -106,16 +115,31 @@ pub(crate) fn drift<R: Read + Seek>(
         enums: closure.enums.len() as u64,
         undefined: judged.undefined.iter().cloned().collect(),
     };
-    Ok((SchemaDrift::new(compared, judged, evidence), recorded.left_out))
+    Ok(Drifted {
+        drift: SchemaDrift::new(compared, judged, evidence),
+        left_out: recorded.left_out,
+        answer,
+    })
 }
 
-/// The descriptor set of a capture, which is read to its end; `None` when it holds none.
+/// What is compared of the other capture.
+#[derive(Debug)]
+pub(crate) struct CaptureSchema {
+    /// Its descriptor set.
+    pub(crate) set: Vec<u8>,
+    /// Its REST answer to the configuration of a job.
+    pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// The schema of a capture, which is read to its end; `None` when it holds none.
 ///
 /// # Errors
 /// When the capture cannot be read.
-pub(crate) fn schema_of<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Option<Vec<u8>>, FileError> {
-    reader.rewind_checked();
-    while reader.next_event()?.is_some() {}
-    reader.rewind();
-    Ok(reader.header().get(Attribute::DESCRIPTOR_SET).map(<[u8]>::to_vec))
+pub(crate) fn schema_of<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Option<CaptureSchema>, FileError> {
+    let answer = scan::overview(reader)?.answer;
+    let set = reader.header().get(Attribute::DESCRIPTOR_SET);
+    Ok(set.map(|set| CaptureSchema {
+        set: set.to_vec(),
+        answer,
+    }))
 }

@@ -26,12 +26,11 @@ pub(super) struct SentDifference {
 
 /// Compares the messages that two calls sent; reads the captures only when something differs.
 pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
-    a: (&mut Reader<A>, &Surveyed),
-    b: (&mut Reader<B>, &Surveyed),
+    (reader_a, of_a): (&mut Reader<A>, &Surveyed),
+    (reader_b, of_b): (&mut Reader<B>, &Surveyed),
     identity: &mut Identity,
     options: DiffOptions,
 ) -> Result<Option<SentDifference>, FileError> {
-    let (of_a, of_b) = (a.1, b.1);
     let lone = |text: String| SentDifference { a: None, b: None, text };
     if of_a.sent == of_b.sent && of_a.sent_mark == of_b.sent_mark {
         return Ok(None);
@@ -41,9 +40,9 @@ pub(super) fn compare<A: Read + Seek, B: Read + Seek>(
     }
     let method = of_a.method.as_str();
     let known = identity.known(method, Direction::Sent);
-    let (mut one, mut other) = (Sent::new(a.0, of_a)?, Sent::new(b.0, of_b)?);
-    while let (Some((place_a, of_a)), Some((place_b, of_b))) = (one.next()?, other.next()?) {
-        if let Some(text) = message::compare(known.as_ref(), &identity.ignore, options, (&of_a, &of_b)) {
+    let (mut one, mut other) = (Sent::new(reader_a, of_a)?, Sent::new(reader_b, of_b)?);
+    while let (Some((place_a, data_a)), Some((place_b, data_b))) = (one.next()?, other.next()?) {
+        if let Some(text) = message::compare(known.as_ref(), &identity.ignore, options, (&data_a, &data_b)) {
             return Ok(Some(SentDifference {
                 a: Some(place_a),
                 b: Some(place_b),

@@ -4,10 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::{
+    das::focus::parse_body,
+    model::event::{Note, PROXY_AUTHOR},
+};
+
 use super::result::{DriftDirection, DriftFinding, DriftVerdict, RestDrift};
 
 /// Largest number of keys that are distinguished in an answer.
 const MAX_KEYS: usize = 10_000;
+/// Longest path of a key in bytes; what is deeper is not compared.
+const MAX_PATH_BYTES: usize = 1000;
 
 /// Types of the values of each key, by the path of the key; `[]` stands for the elements of a list.
 type Shape = BTreeMap<String, BTreeSet<&'static str>>;
@@ -15,12 +22,12 @@ type Shape = BTreeMap<String, BTreeSet<&'static str>>;
 /// Compares a recorded answer with one of today.
 ///
 /// # Errors
-/// When one is not JSON; the text says which.
+/// When one cannot be read; the text says which.
 pub(crate) fn compare(recorded: &[u8], live: &[u8]) -> Result<RestDrift, String> {
     let read = |bytes, which| {
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| format!("{which} is not JSON: {error}"))?;
+        let value = parse_body(bytes).map_err(|error| format!("{which} cannot be read: {error}"))?;
         let mut shape = Shape::new();
-        note(&value, String::new(), &mut shape);
+        note(&value, "", &mut shape);
         Ok::<_, String>(shape)
     };
     let (was, is) = (
@@ -78,9 +85,26 @@ pub(crate) fn compare(recorded: &[u8], live: &[u8]) -> Result<RestDrift, String>
     })
 }
 
+/// The answer to a configuration in a note of the proxy; `None` in any other note.
+pub(super) fn of_note(note: &Note) -> Option<Vec<u8>> {
+    if note.author != PROXY_AUTHOR {
+        return None;
+    }
+    let note = parse_body(note.text.as_bytes()).ok()?;
+    let rest = note.get("rest")?;
+    let is_done = rest
+        .get("status")?
+        .as_u64()
+        .is_some_and(|status| (200..300).contains(&status));
+    let path = rest.get("path")?.as_str()?.split('?').next()?;
+    let answer = rest.get("response")?;
+    let is_answer = is_done && rest.get("method")? == "POST" && path.ends_with("/configure") && answer.is_object();
+    is_answer.then(|| answer.to_string().into_bytes())
+}
+
 /// Notes the types of a value and of what is in it. The parser bounds how deep values are nested.
-fn note(value: &Value, path: String, shape: &mut Shape) {
-    if shape.len() >= MAX_KEYS && !shape.contains_key(&path) {
+fn note(value: &Value, path: &str, shape: &mut Shape) {
+    if path.len() > MAX_PATH_BYTES || (shape.len() >= MAX_KEYS && !shape.contains_key(path)) {
         return;
     }
     let name = match value {
@@ -91,11 +115,11 @@ fn note(value: &Value, path: String, shape: &mut Shape) {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    shape.entry(path.clone()).or_default().insert(name);
+    shape.entry(path.to_owned()).or_default().insert(name);
     match value {
         Value::Array(values) => {
             for value in values {
-                note(value, format!("{path}[]"), shape);
+                note(value, &format!("{path}[]"), shape);
             }
         }
         Value::Object(values) => {
@@ -105,7 +129,7 @@ fn note(value: &Value, path: String, shape: &mut Shape) {
                 } else {
                     format!("{path}.{key}")
                 };
-                note(value, within, shape);
+                note(value, &within, shape);
             }
         }
         _ => {}
@@ -203,6 +227,21 @@ mod tests {
         assert_eq!(rules(r#"{"a": [{"b": 1}], "c": null}"#, r#"{"a": [], "c": null}"#), []);
         let rest = compare(br#"{"c": null}"#, br#"{"c": 1}"#).unwrap();
         assert_eq!(rest.verdict, DriftVerdict::Additive);
+    }
+
+    #[test]
+    fn the_proxy_notes_the_answer_to_a_configuration() {
+        let note = |author: &str, path: &str, status: u32| Note {
+            author: author.to_owned(),
+            text: format!(
+                r#"{{"rest": {{"method": "POST", "path": "{path}", "status": {status}, "response": {{"job_id": "a"}}}}}}"#
+            ),
+        };
+        let found = of_note(&note(PROXY_AUTHOR, "/focus-server/configure?x=1", 200));
+        assert_eq!(found.as_deref(), Some(&br#"{"job_id":"a"}"#[..]));
+        assert_eq!(of_note(&note(PROXY_AUTHOR, "/configure", 500)), None);
+        assert_eq!(of_note(&note(PROXY_AUTHOR, "/ack", 200)), None);
+        assert_eq!(of_note(&note("me", "/configure", 200)), None);
     }
 
     #[test]

@@ -92,8 +92,8 @@ pub(super) struct Subject<'n> {
 pub(super) type Sides = (Option<String>, Option<String>);
 
 /// Two sides that have something.
-pub(super) fn both(recorded: impl ToString, live: impl ToString) -> Sides {
-    (Some(recorded.to_string()), Some(live.to_string()))
+pub(super) fn both(recorded: impl Into<String>, live: impl Into<String>) -> Sides {
+    (Some(recorded.into()), Some(live.into()))
 }
 
 impl Judge<'_> {

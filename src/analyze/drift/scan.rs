@@ -8,9 +8,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::evidence::Evidence;
+use super::{evidence::Evidence, rest};
 use crate::{
-    file::{FileError, Reader},
+    file::{Attribute, FileError, Reader},
     grpc::{self, is_support_method},
     model::{
         event::{Direction, Event, EventKind, Message},
@@ -23,20 +23,32 @@ const MAX_METHODS: usize = 10_000;
 /// Largest number of open calls that are followed; messages of further ones are not evidence.
 const MAX_OPEN: usize = 100_000;
 
-/// The methods of a capture's calls, without those of gRPC's own services.
-pub(super) fn methods<R: Read + Seek>(reader: &mut Reader<R>) -> Result<BTreeSet<String>, FileError> {
-    let mut methods = BTreeSet::new();
+/// What a capture holds beside its messages.
+#[derive(Debug, Default)]
+pub(super) struct Overview {
+    /// The methods of its calls, without those of gRPC's own services.
+    pub(super) methods: BTreeSet<String>,
+    /// The REST answer to the configuration of a job.
+    pub(super) answer: Option<Vec<u8>>,
+}
+
+/// Reads a capture to its end.
+pub(super) fn overview<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Overview, FileError> {
+    let (mut methods, mut answer) = (BTreeSet::new(), None);
     reader.rewind_checked();
     while let Some(event) = reader.next_event()? {
-        if let EventKind::CallStart(start) = event.kind
-            && methods.len() < MAX_METHODS
-            && !is_support_method(&start.method)
-        {
-            methods.insert(start.method);
+        match event.kind {
+            EventKind::CallStart(start) if methods.len() < MAX_METHODS && !is_support_method(&start.method) => {
+                methods.insert(start.method);
+            }
+            EventKind::Note(note) if answer.is_none() => answer = rest::of_note(&note),
+            _ => {}
         }
     }
     reader.rewind();
-    Ok(methods)
+    let in_header = reader.header().get(Attribute::CONFIGURE_RESPONSE);
+    let answer = in_header.map(<[u8]>::to_vec).or(answer);
+    Ok(Overview { methods, answer })
 }
 
 /// The types of a method's messages.

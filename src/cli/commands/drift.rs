@@ -7,7 +7,7 @@ use std::fs::File;
 use serde::Serialize;
 
 use crate::{
-    analyze::drift::{self, DriftError, DriftVerdict, SchemaDrift, SchemaTypes},
+    analyze::drift::{self, DriftError, DriftVerdict, Drifted, SchemaDrift, SchemaTypes},
     file::{Attribute, CaptureState, Reader},
     grpc::descriptors::LeftOut,
     report::drift_text,
@@ -55,9 +55,9 @@ pub(crate) fn run(args: &DriftArgs) -> Done {
         return input::read_each(&paths, |captures| match captures {
             [(_, recorded), (_, other)] => {
                 let set = drift::schema_of(other)?;
-                let set = set.ok_or_else(|| format!("{} holds no schema to compare with", path.display()))?;
-                let rest = other.header().get(Attribute::CONFIGURE_RESPONSE).map(<[u8]>::to_vec);
-                compare(args, &source, recorded, &set, rest)
+                let set = set.ok_or_else(|| format!("{} holds no schema to compare with", path.display()));
+                let other = set?;
+                compare(args, &source, recorded, &other.set, other.answer)
             }
             _ => Err(Failure::Usage("drift compares two captures".to_owned())),
         });
@@ -87,16 +87,20 @@ fn compare(
         DriftError::File(error) => Failure::from(error),
         error => format!("{}: {}", args.capture.display(), remedies::told(&error)).into(),
     });
-    let (mut found, left_out) = found?;
+    let Drifted {
+        drift: mut found,
+        left_out,
+        answer,
+    } = found?;
     warn(&args.capture.display().to_string(), &left_out);
     let is_incomplete = found.is_incomplete() || !live.left_out().is_empty() || !left_out.is_empty();
-    if let Some(recorded) = reader.header().get(Attribute::CONFIGURE_RESPONSE) {
+    if let Some(recorded) = answer {
         let answer = match (&args.server, other_answer) {
             (Some(server), _) => Some(answer_of(args, reader, server)?),
             (None, other) => other,
         };
         if let Some(answer) = answer {
-            found.set_rest(drift::compare_rest(recorded, &answer)?);
+            found.set_rest(drift::compare_rest(&recorded, &answer)?);
         }
     } else if args.server.is_some() {
         let text = format!(

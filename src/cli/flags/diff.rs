@@ -29,7 +29,7 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub(crate) rel: f64,
 
-    /// Field that may differ, such as header.time, *.request_id, metadata.x-build or status.message; can be repeated
+    /// Field that may differ, such as `header.time`, `*.request_id`, `metadata.x-build` or `status.message`; can be repeated
     #[arg(long, value_name = "PATH", value_delimiter = ',', value_parser = patterns)]
     pub(crate) ignore: Vec<Vec<FieldPattern>>,
 

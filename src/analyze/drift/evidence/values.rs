@@ -106,16 +106,8 @@ impl<'a> Iterator for Readings<'a> {
             Self::Packed(_, []) => None,
             Self::Packed(kind, bytes) => {
                 let read = packed(*kind, bytes);
-                match read {
-                    Some((reading, rest)) => {
-                        *bytes = rest;
-                        Some(Ok(reading))
-                    }
-                    None => {
-                        *bytes = &[];
-                        Some(Err(Malformed))
-                    }
-                }
+                *bytes = read.map_or(&[], |(_, rest)| rest);
+                Some(read.map(|(reading, _)| reading).ok_or(Malformed))
             }
         }
     }

@@ -56,11 +56,11 @@ impl Judge<'_> {
             path: format!("{name}.{}", names.first().map_or("", String::as_str)),
             need,
         };
+        let reserved = ranges::join(&is.reserved);
         for (number, names) in &was.values {
             let side = || format!("{} = {number}", names.join(", "));
             let Some(now) = is.values.get(number) else {
-                let is_reserved = ranges::holds(&is.reserved, i64::from(*number));
-                let (rule, text) = if is_reserved {
+                let (rule, text) = if reserved.holds(i64::from(*number)) {
                     (
                         ENUM_VALUE_NO_DELETE,
                         format!("the value {number} is gone, and its number is reserved"),

@@ -35,7 +35,12 @@ impl Judge<'_> {
                 FIELD_WIRE_COMPATIBLE_CARDINALITY
             };
             let text = format!("field {number} was {} and is {}", was.cardinality, is.cardinality);
-            self.add(rule, &subject, both(was.cardinality, is.cardinality), text);
+            self.add(
+                rule,
+                &subject,
+                both(was.cardinality.to_string(), is.cardinality.to_string()),
+                text,
+            );
         }
         if was.extension.is_none() && was.oneof != is.oneof {
             let told = |oneof: &Option<String>| match oneof {

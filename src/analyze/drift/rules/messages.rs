@@ -27,10 +27,11 @@ impl Judge<'_> {
         let Some(is) = live.messages.get(name) else {
             return;
         };
+        let reserved = ranges::join(&is.reserved);
         for (number, field) in &was.fields {
             match is.fields.get(number) {
                 Some(now) => self.field(name, need, (*number, field, now), was.is_map_entry && is.is_map_entry),
-                None => self.gone_field(name, need, *number, field, is),
+                None => self.gone_field(name, need, (*number, field), reserved.holds(i64::from(*number))),
             }
         }
         for (number, field) in is.fields.iter().filter(|(number, _)| !was.fields.contains_key(number)) {
@@ -61,8 +62,8 @@ impl Judge<'_> {
         self.add(MESSAGE_NO_DELETE, &subject, (Some(name.to_owned()), None), text);
     }
 
-    fn gone_field(&mut self, name: &str, need: &Need, number: u32, field: &Field, is: &MessageType) {
-        let (rule, text) = if ranges::holds(&is.reserved, i64::from(number)) {
+    fn gone_field(&mut self, name: &str, need: &Need, (number, field): (u32, &Field), is_reserved: bool) {
+        let (rule, text) = if is_reserved {
             (
                 FIELD_NO_DELETE,
                 format!("field {number} is gone, and its number is reserved"),

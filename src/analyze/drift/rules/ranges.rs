@@ -4,13 +4,25 @@ use std::collections::BTreeSet;
 
 use crate::analyze::drift::schema::Span;
 
-/// True when a number is in one of these ranges.
-pub(super) fn holds(spans: &[Span], number: i64) -> bool {
-    spans.iter().any(|(first, last)| (*first..=*last).contains(&number))
+/// Ranges in their order, those that touch joined.
+pub(super) struct Joined(Vec<Span>);
+
+impl Joined {
+    /// True when all numbers of a range are in one of these ranges.
+    fn covers(&self, span: Span) -> bool {
+        let at = self.0.partition_point(|(_, last)| *last < span.0);
+        let found = self.0.get(at);
+        found.is_some_and(|(first, last)| *first <= span.0 && span.1 <= *last)
+    }
+
+    /// True when a number is in one of these ranges.
+    pub(super) fn holds(&self, number: i64) -> bool {
+        self.covers((number, number))
+    }
 }
 
-/// The ranges of `wanted` of which a part is in none of `spans`.
-pub(super) fn not_covered(wanted: &[Span], spans: &[Span]) -> Vec<Span> {
+/// Joins ranges.
+pub(super) fn join(spans: &[Span]) -> Joined {
     let mut sorted = spans.to_vec();
     sorted.sort_unstable();
     let mut joined: Vec<Span> = Vec::with_capacity(sorted.len());
@@ -20,13 +32,13 @@ pub(super) fn not_covered(wanted: &[Span], spans: &[Span]) -> Vec<Span> {
             _ => joined.push((first, last)),
         }
     }
-    let covered = |span: &Span| {
-        let at = joined.partition_point(|(_, last)| *last < span.0);
-        joined
-            .get(at)
-            .is_some_and(|(first, last)| *first <= span.0 && span.1 <= *last)
-    };
-    wanted.iter().filter(|span| !covered(span)).copied().collect()
+    Joined(joined)
+}
+
+/// The ranges of `wanted` of which a part is in none of `spans`.
+pub(super) fn not_covered(wanted: &[Span], spans: &[Span]) -> Vec<Span> {
+    let joined = join(spans);
+    wanted.iter().filter(|span| !joined.covers(**span)).copied().collect()
 }
 
 /// The names of `wanted` that `names` lacks.
@@ -53,7 +65,7 @@ mod tests {
         assert_eq!(not_covered(&[(1, 5), (7, 7)], &[(1, 4), (6, 7)]), [(1, 5)]);
         assert_eq!(not_covered(&[(3, 3)], &[]), [(3, 3)]);
         assert_eq!(not_covered(&[], &[(1, 2)]), []);
-        assert!(holds(&[(1, 2), (5, 5)], 5) && !holds(&[(1, 2)], 3));
+        assert!(join(&[(5, 5), (1, 2)]).holds(5) && !join(&[(1, 2)]).holds(3));
         assert_eq!(
             (text((1, 1), 9), text((1, 9), 9)),
             ("1".to_owned(), "1 to max".to_owned())

@@ -46,28 +46,21 @@ impl Report {
 
 pub(crate) fn run(args: &DriftArgs) -> Done {
     let source = Source::of(args)?;
-    if !args.import_path.is_empty() && !source.is_proto() {
-        let text = "--import-path belongs to .proto files: give them with --proto";
-        return Err(Failure::Usage(text.to_owned()));
-    }
-    if let Source::Capture(path) = &source {
-        let paths = [args.capture.clone(), path.clone()];
-        return input::read_each(&paths, |captures| match captures {
-            [(_, recorded), (_, other)] => {
-                let set = drift::schema_of(other)?;
-                let set = set.ok_or_else(|| format!("{} holds no schema to compare with", path.display()));
-                let other = set?;
-                compare(args, &source, recorded, &other.set, other.answer)
-            }
-            _ => Err(Failure::Usage("drift compares two captures".to_owned())),
-        });
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let set = runtime.block_on(source.load(args));
-    // A disk that does not answer must not keep a stopped command alive.
-    runtime.shutdown_background();
-    let set = set?;
-    input::read_through(&args.capture, |reader| compare(args, &source, reader, &set, None))
+    let path = match &source {
+        Source::Given(given) => {
+            let set = source::load(given, args)?;
+            return input::read_through(&args.capture, |reader| compare(args, &source, reader, &set, None));
+        }
+        Source::Capture(path) => path,
+    };
+    input::read_each(&[args.capture.clone(), path.clone()], |captures| match captures {
+        [(_, recorded), (_, other)] => {
+            let other = drift::schema_of(other)?;
+            let other = other.ok_or_else(|| format!("{} holds no schema to compare with", path.display()))?;
+            compare(args, &source, recorded, &other.set, other.answer)
+        }
+        _ => Err(Failure::Usage("drift compares two captures".to_owned())),
+    })
 }
 
 fn compare(
@@ -82,7 +75,9 @@ fn compare(
     if live.is_empty() {
         return Err(format!("the schema of {against} defines neither methods nor messages").into());
     }
-    warn(&against, live.left_out());
+    if matches!(source, Source::Capture(_)) {
+        warn(&against, live.left_out());
+    }
     let found = drift::drift(reader, &live).map_err(|error| match error {
         DriftError::File(error) => Failure::from(error),
         error => format!("{}: {}", args.capture.display(), remedies::told(&error)).into(),

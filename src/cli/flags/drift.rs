@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::{FormatArg, record::DialArgs, value::Span};
+use super::{FormatArg, record::DialArgs, schema::GivenSchemaArgs, value::Span};
 
 #[derive(Debug, Args)]
 #[command(
@@ -17,31 +17,25 @@ use super::{FormatArg, record::DialArgs, value::Span};
 #[command(group = ArgGroup::new("other").required(true).multiple(true).args(["against", "reflect", "proto", "protoset"]))]
 #[command(mut_arg("no_health_check", |arg| arg.hide(true)))]
 #[command(mut_arg("max_msg_sz", |arg| arg.hide(true)))]
+#[command(mut_arg("proto", |arg| arg.help(".proto file with the schema of today; can be repeated")))]
+#[command(mut_arg("protoset", |arg| arg.help("Descriptor set with it, made by protoc or buf; can be repeated")))]
+#[command(mut_arg("reflect", |arg| arg.help("Server of today, whose reflection tells its schema")))]
 #[command(mut_arg("plaintext", |arg| arg.help("Connect to the server without TLS")))]
 pub(crate) struct DriftArgs {
     /// Capture file
     #[arg(value_name = "CAPTURE")]
     pub(crate) capture: PathBuf,
 
+    /// Exit with 1 for any difference
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     /// What to compare with: a server with reflection, a .proto file, a descriptor set or a capture
-    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["reflect", "proto", "protoset"], help_heading = "Schema of today")]
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["reflect", "proto", "protoset"], help_heading = "Schema")]
     pub(crate) against: Option<String>,
 
-    /// Server to ask for its schema by reflection
-    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["proto", "protoset"], help_heading = "Schema of today")]
-    pub(crate) reflect: Option<String>,
-
-    /// .proto file with the schema; can be repeated
-    #[arg(long, value_name = "FILE", help_heading = "Schema of today")]
-    pub(crate) proto: Vec<PathBuf>,
-
-    /// Folder for imports of .proto files; can be repeated
-    #[arg(long, value_name = "DIR", help_heading = "Schema of today")]
-    pub(crate) import_path: Vec<PathBuf>,
-
-    /// Descriptor set with the schema, made by protoc or buf; can be repeated
-    #[arg(long, value_name = "FILE", help_heading = "Schema of today")]
-    pub(crate) protoset: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) schema: GivenSchemaArgs,
 
     /// Focus Server whose answer about a job is compared with the recorded one; it starts no job
     #[arg(long, value_name = "URL", help_heading = "Focus job")]
@@ -50,10 +44,6 @@ pub(crate) struct DriftArgs {
     /// Job on that server [default: the recorded one]
     #[arg(long, value_name = "ID", requires = "server", help_heading = "Focus job")]
     pub(crate) job_id: Option<String>,
-
-    /// Exit with 1 for any difference
-    #[arg(long)]
-    pub(crate) strict: bool,
 
     #[command(flatten)]
     pub(crate) dial: DialArgs,

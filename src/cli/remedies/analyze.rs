@@ -9,7 +9,7 @@ pub(super) fn remedy(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref() {
         return match error {
             DriftError::NoSchema | DriftError::NotInSchema(_) => {
-                Some("record again with --reflect, or with the schema of that time by --proto or --protoset")
+                Some("`capture note --schema` makes a capture with the schema of that time")
             }
             _ => None,
         };

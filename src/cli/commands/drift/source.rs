@@ -12,31 +12,27 @@ use crate::{
         commands::{
             Failure,
             record::target::{Plaintext, headers, tls},
+            schema::{Connection, given_by},
         },
-        flags::drift::DriftArgs,
-        remedies,
+        flags::{drift::DriftArgs, schema::GivenSchemaArgs},
     },
     file::is_capture,
-    tap::{DialOptions, Target, schema},
+    tap::{DialOptions, Target},
 };
+
+/// Endings of names that are files, and not servers.
+const FILE_ENDINGS: [&str; 5] = ["gcap", "proto", "binpb", "protoset", "pb"];
 
 /// Where the other schema is.
 pub(super) enum Source {
-    Server(Target, String),
-    Files { protos: Vec<PathBuf>, sets: Vec<PathBuf> },
+    Given(GivenSchemaArgs),
     Capture(PathBuf),
 }
 
 impl Source {
     pub(super) fn of(args: &DriftArgs) -> Result<Self, Failure> {
-        if let Some(address) = &args.reflect {
-            return Self::server(address);
-        }
         let Some(text) = &args.against else {
-            return Ok(Self::Files {
-                protos: args.proto.clone(),
-                sets: args.protoset.clone(),
-            });
+            return Ok(Self::Given(args.schema.clone()));
         };
         let path = Path::new(text);
         if path.is_file() {
@@ -46,33 +42,26 @@ impl Source {
             let text = format!("{text} is a folder: give its .proto files with --proto");
             return Err(Failure::Usage(text));
         }
-        let is_file_name = path.extension().is_some_and(|extension| {
-            ["gcap", "proto", "binpb", "protoset", "pb"]
-                .iter()
-                .any(|known| extension == *known)
-        });
-        if is_file_name {
+        let ending = path.extension().unwrap_or_default();
+        if FILE_ENDINGS.iter().any(|known| ending == *known) {
             return Err(format!("could not read {text}: there is no such file").into());
         }
-        Self::server(text)
-    }
-
-    fn server(address: &str) -> Result<Self, Failure> {
-        let target = address.parse().map_err(|error| {
-            Failure::Usage(format!(
-                "{address} is neither a file nor the address of a server: {error}"
-            ))
-        })?;
-        Ok(Self::Server(target, address.to_owned()))
+        let server = text.parse::<Target>();
+        let server = server
+            .map_err(|error| Failure::Usage(format!("{text} is neither a file nor the address of a server: {error}")));
+        Ok(Self::Given(GivenSchemaArgs {
+            reflect: Some(server?),
+            ..GivenSchemaArgs::default()
+        }))
     }
 
     fn file(path: &Path) -> Result<Self, Failure> {
         let path = path.to_owned();
-        if path.extension().is_some_and(|extension| extension == "proto") {
-            return Ok(Self::Files {
-                protos: vec![path],
-                sets: Vec::new(),
-            });
+        if path.extension().is_some_and(|ending| ending == "proto") {
+            return Ok(Self::Given(GivenSchemaArgs {
+                proto: vec![path],
+                ..GivenSchemaArgs::default()
+            }));
         }
         let mut head = Vec::new();
         let read = File::open(&path).and_then(|file| file.take(64).read_to_end(&mut head));
@@ -80,68 +69,47 @@ impl Source {
         Ok(if is_capture(&head) {
             Self::Capture(path)
         } else {
-            Self::Files {
-                protos: Vec::new(),
-                sets: vec![path],
-            }
+            Self::Given(GivenSchemaArgs {
+                protoset: vec![path],
+                ..GivenSchemaArgs::default()
+            })
         })
     }
 
     /// The name of the kind in JSON.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Server(..) => "server",
             Self::Capture(_) => "capture",
-            Self::Files { protos, .. } if protos.is_empty() => "protoset",
-            Self::Files { .. } => "proto",
+            Self::Given(given) if given.reflect.is_some() => "server",
+            Self::Given(given) if given.proto.is_empty() => "protoset",
+            Self::Given(_) => "proto",
         }
     }
+}
 
-    pub(super) fn is_proto(&self) -> bool {
-        self.kind() == "proto"
-    }
-
-    /// The descriptor set of a server or of files.
-    pub(super) async fn load(&self, args: &DriftArgs) -> Result<Vec<u8>, Failure> {
-        match self {
-            Self::Server(target, name) => {
-                let dialling = DialOptions {
-                    tls: tls(&args.dial, Plaintext::Obey)?,
-                    authority: args.dial.authority.clone(),
-                    connect_timeout: args.connect_timeout.0,
-                    metadata: headers(&args.dial)?,
-                    ..DialOptions::default()
-                };
-                let told = schema::reflect(target, &dialling, args.connect_timeout.0).await;
-                told.map_err(|error| match error {
-                    schema::ReflectError::Dial(error) => Failure::from(error),
-                    error => {
-                        let text =
-                            format!("could not read the schema of {name}: {error}; give it with --proto or --protoset");
-                        Failure::from(text)
-                    }
-                })
-            }
-            Self::Files { protos, sets } => {
-                let given = schema::load(protos, &args.import_path, sets);
-                let given = given.map_err(|error| Failure::Usage(remedies::told(&error)))?;
-                given.ok_or_else(|| Failure::Usage("there is no schema to compare with".to_owned()))
-            }
-            Self::Capture(path) => Err(format!("{} is read as a capture", path.display()).into()),
-        }
-    }
+/// The descriptor set of a server or of files.
+pub(super) fn load(given: &GivenSchemaArgs, args: &DriftArgs) -> Result<Vec<u8>, Failure> {
+    let dialling = DialOptions {
+        tls: tls(&args.dial, Plaintext::Obey)?,
+        authority: args.dial.authority.clone(),
+        connect_timeout: args.connect_timeout.0,
+        metadata: headers(&args.dial)?,
+        ..DialOptions::default()
+    };
+    let set = given_by(given, &dialling, Connection::Flags)?;
+    set.ok_or_else(|| Failure::Usage("there is no schema to compare with".to_owned()))
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Server(_, name) => f.write_str(name),
             Self::Capture(path) => path.display().fmt(f),
-            Self::Files { protos, sets } => {
-                for (at, path) in protos.iter().chain(sets).enumerate() {
-                    write!(f, "{}{}", if at == 0 { "" } else { ", " }, path.display())?;
-                }
-                Ok(())
+            Self::Given(given) => {
+                let files = given.proto.iter().chain(&given.protoset);
+                let files = files.map(|path| path.display().to_string());
+                let server = given.reflect.iter().map(ToString::to_string);
+                let all: Vec<_> = files.chain(server).collect();
+                f.write_str(&all.join(", "))
             }
         }
     }

@@ -243,7 +243,7 @@ fn again(whole: &Again, kept: &BundledCapture, source: &str) -> Again {
         )),
         BundledCapture::Part { from_ns, to_ns, .. } => Some(format!(
             "This page covers all of {source}. {CAPTURE} in this bundle is the part from {:.3} s to {:.3} s; its \
-             offsets, messages and rows are counted from its own beginning.",
+             offsets and messages are counted from its own beginning.",
             *from_ns as f64 / 1e9,
             *to_ns as f64 / 1e9
         )),

@@ -199,26 +199,79 @@ fn statistics_of_a_service_are_those_of_its_methods() {
     }
 }
 
+/// Captures of five services: one whose calls succeed, one with an error, with several, with few calls, and with none.
+fn services(dir: &Dir) -> [String; 5] {
+    [
+        capture(dir, "well.gcap", 30, None),
+        capture(dir, "error.gcap", 30, Some((7, 13))),
+        capture(dir, "unavailable.gcap", 300, Some((300, 14))),
+        capture(dir, "single.gcap", 1, None),
+        capture(dir, "empty.gcap", 0, None),
+    ]
+}
+
 #[test]
 fn what_a_service_reads_speaks_of_no_spectrogram() {
     let dir = Dir::new();
-    let path = capture(&dir, "a.gcap", 30, Some((7, 13)));
-    let page = dir.file("page.md");
-    run(&["report", &path, "-o", &page]).expect(1);
-    let texts = [
-        run(&["validate", &path]).expect(1).text().to_owned(),
-        run(&["stats", &path]).expect(0).text().to_owned(),
-        run(&["snapshot", &path]).expect(0).text().to_owned(),
-        run(&["snapshot", "--timing", &path]).expect(0).text().to_owned(),
-        std::fs::read_to_string(&page).unwrap(),
+    let services = services(&dir);
+    let other = services[0].clone();
+    let made = |name: &str| dir.file(name);
+    let (part, masked, whole) = (made("part.gcap"), made("masked.gcap"), made("whole.gcap"));
+    let (joined, noted, archive) = (made("joined.gcap"), made("noted.gcap"), made("bundle.tar.zst"));
+    let (page, web) = (made("page.md"), made("page.html"));
+    let commands: [&[&str]; 16] = [
+        &["info"],
+        &["cat"],
+        &["verify"],
+        &["validate"],
+        &["stats"],
+        &["snapshot"],
+        &["snapshot", "--timing"],
+        &["diff", &other],
+        &["replay", "-t", "127.0.0.1:1", "--connect-timeout", "100ms"],
+        &["slice", "--force", "-o", &part],
+        &["redact", "--force", "-o", &masked],
+        &["recover", "--force", "-o", &whole],
+        &["merge", &other, "--force", "-o", &joined],
+        &["note", "seen by the night shift", "--force", "-o", &noted],
+        &["bundle", "--force", "-o", &archive],
+        &["report", "--force", "-o", &page],
     ];
-    for text in texts {
-        let text = text.to_lowercase();
-        for word in FOREIGN {
-            let found = text.lines().find(|line| line.contains(word));
-            assert!(found.is_none(), "{word} in {found:?}");
+    for service in &services {
+        let mut texts: Vec<_> = commands
+            .iter()
+            .map(|command| {
+                let (name, rest) = command.split_first().unwrap();
+                let arguments: Vec<&str> = [*name, service.as_str()]
+                    .into_iter()
+                    .chain(rest.iter().copied())
+                    .collect();
+                let done = run(&arguments);
+                (format!("{command:?}"), format!("{}{}", done.text(), done.stderr))
+            })
+            .collect();
+        texts.push(("the Markdown page".to_owned(), std::fs::read_to_string(&page).unwrap()));
+        run(&["report", service, "--force", "-o", &web]);
+        texts.push(("the page".to_owned(), shown(&std::fs::read_to_string(&web).unwrap())));
+        for (command, text) in texts {
+            let text = text.to_lowercase();
+            for word in FOREIGN {
+                let found = text.lines().find(|line| line.contains(word));
+                assert!(found.is_none(), "{command} of {service}: {word} in {found:?}");
+            }
         }
     }
+}
+
+/// What a page shows: without its style, its scripts and its tags.
+fn shown(page: &str) -> String {
+    let without = |text: &str, open, close| {
+        let mut parts = text.split(open);
+        let first = parts.next().unwrap().to_owned();
+        parts.fold(first, |kept, part| kept + part.split_once(close).unwrap().1)
+    };
+    let page = without(page, "<style", "</style>");
+    without(&without(&page, "<script", "</script>"), "<", ">")
 }
 
 #[test]

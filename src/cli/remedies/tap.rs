@@ -182,7 +182,7 @@ fn of_serve(error: &ReplayError) -> Option<String> {
 }
 
 fn dial(advice: &DialAdvice) -> String {
-    const WAIT: &str = "is the job running, and is the port right? --connect-timeout waits longer";
+    const WAIT: &str = "is the server running, and is the port right? --connect-timeout waits longer";
     let text = match advice {
         DialAdvice::Wait => WAIT,
         DialAdvice::GiveCertificateOrWait => return format!("give one with --cert and --key; or {WAIT}"),

@@ -75,7 +75,7 @@ pub(super) fn readme(pages: &Pages<'_>) -> String {
                 let _ = writeln!(
                     text,
                     "`report.html` and `summary.md` cover the whole recording. `validation.json` and `junit.xml` cover \
-                     capture.gcap, whose messages and rows are counted from its own beginning. `original_offset_ns` of \
+                     capture.gcap, whose messages are counted from its own beginning. `original_offset_ns` of \
                      a place is its offset in the whole recording; `time` is the same in both.\n"
                 );
             }
@@ -127,11 +127,7 @@ fn verdict(report: &Report) -> String {
     );
     match report.findings.first().filter(|_| report.fails()) {
         Some(worst) => format!("FAIL: {} ({found})", inline(&worst.message)),
-        None => format!(
-            "PASS: {}, {} ({found})",
-            counted(report.frames, "frame"),
-            counted(report.rows, "row")
-        ),
+        None => format!("PASS: {} ({found})", report.judged()),
     }
 }
 
@@ -153,13 +149,12 @@ fn identity(pages: &Pages<'_>) -> String {
         lines.extend(header.text(name).map(|value| format!("- {what} {}", code(value))));
     }
     lines.extend(tags(header));
-    lines.push(format!(
-        "- {} frames, {} rows in {} call{}",
-        pages.whole.frames,
-        pages.whole.rows,
-        pages.whole.calls,
-        if pages.whole.calls == 1 { "" } else { "s" }
-    ));
+    let calls = counted(pages.whole.calls, "call");
+    lines.push(if pages.whole.is_service {
+        format!("- {}", pages.whole.judged())
+    } else {
+        format!("- {} in {calls}", pages.whole.judged())
+    });
     lines.join("\n")
 }
 

@@ -44,7 +44,7 @@ pub enum DialAdvice {
 impl fmt::Display for DialAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Wait => "is the job running, and is the port right? A longer limit waits longer",
+            Self::Wait => "is the server running, and is the port right? A longer limit waits longer",
             Self::GiveCertificateOrWait => {
                 "give a client certificate, or wait longer if the job is still starting"
             }

@@ -25,7 +25,7 @@ fn a_dead_port_ends_within_its_limit_with_a_remedy_and_no_file() {
     let began = Instant::now();
     let run = record(port.addr, &out, &["--connect-timeout", "700ms"]).expect(4);
     assert!(began.elapsed() < HALF_THE_DEFAULT);
-    let run = run.says(&[&port.addr.to_string(), "is the job running", "--connect-timeout"]);
+    let run = run.says(&[&port.addr.to_string(), "is the server running", "--connect-timeout"]);
     assert_eq!(run.json()["messages"], 0);
     assert_eq!(dir.names(), [""; 0], "what recorded nothing is in nobody's way");
 }

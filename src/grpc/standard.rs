@@ -25,6 +25,12 @@ pub(crate) fn method(schema: &DescriptorPool, path: &str) -> Option<MethodDescri
     service.methods().find(|method| method.name() == name)
 }
 
+/// Whether a service (`package.Service`) is one of gRPC's own.
+#[must_use]
+pub(crate) fn has(service: &str) -> bool {
+    POOL.get_service_by_name(service).is_some()
+}
+
 /// The message type of this full name: of the schema, or else one that is found everywhere.
 #[must_use]
 pub(crate) fn message(schema: &DescriptorPool, name: &str) -> Option<MessageDescriptor> {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Columns that the content of a message gets on a line however long the rest is.
-const LEAST_COLUMNS: usize = 24;
+const LEAST_COLUMNS: usize = 12;
 /// Largest number of methods of which it is kept that the schema lacks them.
 const MAX_UNKNOWN: usize = 100;
 /// Levels of two blanks before the fields of a message in full.
@@ -78,7 +78,8 @@ impl EventText {
         match &event.kind {
             EventKind::Message(message) => self.message(&mut text, event, message),
             EventKind::End(Ending::Status(status)) => {
-                if let Some(details) = status_details::decode(&status.trailers) {
+                let details = status_details::decode(&status.trailers).map(|details| status_details::alone(&details));
+                if let Some(details) = details.filter(|details| !details.is_empty()) {
                     self.add(&mut text, status_details::descriptor(), &details);
                 }
             }

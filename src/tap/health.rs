@@ -5,7 +5,10 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use thiserror::Error;
 use tokio::time::sleep;
-use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, metadata::MetadataMap};
+use tonic::{
+    Code, Request, Status, client::Grpc, codec::CompressionEncoding, codegen::http::uri::PathAndQuery,
+    metadata::MetadataMap,
+};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus};
 use tonic_prost::ProstCodec;
 
@@ -154,7 +157,9 @@ async fn check_health(connection: &Connection) -> Answer {
 }
 
 async fn standard(connection: &Connection) -> Answer {
-    let mut grpc = Grpc::new(connection.channel.clone());
+    let mut grpc = Grpc::new(connection.channel.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate);
     if let Err(error) = grpc.ready().await {
         return Answer::NotYet(super::dial::chain(&error));
     }

@@ -221,7 +221,7 @@ fn a_message_is_one_line_with_its_number_and_its_fields() {
     let shown = run(&["cat", &path]).expect(0);
     assert_eq!(shown.stderr, "");
     let end = shown.text().lines().find(|line| line.contains("INTERNAL")).unwrap();
-    let details = "end: INTERNAL: no disk: code: 13 details: [[type.googleapis.com/google.rpc.ErrorInfo] { reason";
+    let details = "end: INTERNAL: no disk: details: [[type.googleapis.com/google.rpc.ErrorInfo] { reason: \"DISK_OFF";
     assert!(end.contains(details), "{end}");
     let text = shown.text().to_lowercase();
     for word in FOREIGN {
@@ -390,6 +390,9 @@ fn a_schema_can_be_given_after_the_recording() {
     let set = schema(&dir);
     let (bare, proto) = (shop(&dir, "bare.gcap", None), dir.file("shop.proto"));
     let protoset = dir.write("shop.binpb", &set);
+    // Health and reflection need none.
+    let info = run(&["info", &bare]).expect(0);
+    assert!(info.text().contains("none for shop.Orders\n"), "{}", info.text());
     // Without one, fields go by their numbers, and the remedy is said once.
     let shown = run(&["cat", &bare]).expect(0);
     assert!(shown.text().contains("message 1, 4 B: 1: \"A1\"\n"), "{}", shown.text());

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs::File};
 use crate::{
     das::proto::FOCUS_DESCRIPTOR_SET,
     file::{Attribute, CallOverview, Digest, FileError, Header, Overview, Reader},
+    grpc::standard,
     model::text::printable,
     report::{event_json::EndingJson, event_text, schema::Schema},
 };
@@ -98,9 +99,12 @@ fn gather(args: &ReportArgs, reader: &mut Reader<File>) -> Result<Info, FileErro
     let overview = reader.overview()?;
     let header = reader.header();
     let services = services(header);
-    let (described_services, undescribed_services) = called(&overview)
+    let (described_services, undescribed): (Vec<_>, Vec<_>) = called(&overview)
         .into_iter()
         .partition(|service| services.contains(service));
+    // Health and reflection are decoded in any case.
+    let undescribed = undescribed.into_iter().filter(|service| !standard::has(service));
+    let undescribed_services = undescribed.collect();
     let stored_bytes = summary.map_or_else(
         || std::fs::metadata(&args.capture).map_or(0, |metadata| metadata.len()),
         |summary| summary.stored_bytes,

@@ -52,9 +52,11 @@ fn add(args: &NoteArgs, given: Option<&[u8]>, new: NewCapture, reader: &mut Read
         source,
     };
     output::print(args.format.format, &report, |report| {
-        let before = report
-            .digest_before
-            .map_or_else(String::new, |digest| format!(" (it was {digest})"));
+        let before = match report.digest_before {
+            Some(before) if before == report.digest => " (as before)".to_owned(),
+            Some(before) => format!(" (it was {before})"),
+            None => String::new(),
+        };
         let schema = report.schema_methods.map(|methods| {
             let methods = output::counted(methods, "method");
             format!("the schema of {methods} was embedded")

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
+    codec::CompressionEncoding,
     codegen::{http::uri::PathAndQuery, tokio_stream},
     metadata::MetadataMap,
 };
@@ -136,7 +137,10 @@ async fn ask(
     };
     let mut request = Request::new(tokio_stream::once(question));
     *request.metadata_mut() = MetadataMap::from_headers(connection.metadata.clone());
-    let mut grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut grpc = grpc
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate);
     let not_ready = |error: tonic::transport::Error| ReflectError::Useless(error.to_string());
     grpc.ready().await.map_err(not_ready)?;
     let codec: ProstCodec<ServerReflectionRequest, ServerReflectionResponse> = ProstCodec::default();

@@ -86,3 +86,69 @@ fn a_byte_order_mark_is_no_part_of_a_proto_file_or_of_its_imports() {
     let read = Descriptors::read(&set).unwrap();
     assert!(read.pool.get_message_by_name("A").is_some() && read.left_out.is_empty());
 }
+
+/// A server that compresses everything, whatever its client accepts, as grpcio does when it is told to compress. It knows
+/// the file `b.proto` with the service `b.B`.
+async fn compressing_server(file: Vec<u8>) -> std::net::SocketAddr {
+    use tonic_reflection::pb::v1::{
+        FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest, ServerReflectionResponse,
+        ServiceResponse, server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let answer = move |request: &[u8]| {
+        let asked = ServerReflectionRequest::decode(request.get(5..).unwrap_or_default()).unwrap();
+        let answer = match asked.message_request.unwrap() {
+            MessageRequest::ListServices(_) => MessageResponse::ListServicesResponse(ListServiceResponse {
+                service: vec![ServiceResponse { name: "b.B".to_owned() }],
+            }),
+            _ => MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
+                file_descriptor_proto: vec![file.clone()],
+            }),
+        };
+        let answer = ServerReflectionResponse {
+            message_response: Some(answer),
+            ..ServerReflectionResponse::default()
+        };
+        let small = crate::grpc::deflate("gzip", &answer.encode_to_vec()).unwrap();
+        [&[1][..], &u32::try_from(small.len()).unwrap().to_be_bytes(), &small].concat()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let answer = answer.clone();
+                    tokio::spawn(async move {
+                        let (mut body, mut asked) = (request.into_body(), Vec::new());
+                        while let Some(Ok(data)) = body.data().await {
+                            asked.extend_from_slice(&data);
+                        }
+                        let head = http::Response::builder()
+                            .header("content-type", "application/grpc")
+                            .header("grpc-encoding", "gzip");
+                        let mut stream = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                        stream.send_data(answer(&asked).into(), false).unwrap();
+                        let end = [("grpc-status", "0")].map(|(name, value)| {
+                            let name = http::HeaderName::from_static(name);
+                            (name, http::HeaderValue::from_static(value))
+                        });
+                        stream.send_trailers(end.into_iter().collect()).unwrap();
+                    });
+                }
+            });
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn a_server_that_compresses_its_schema_is_understood() {
+    use crate::tap::dial::{DialOptions, Target};
+    let file = protox::file::File::from_source("b.proto", "syntax = \"proto3\"; package b; service B {}");
+    let addr = compressing_server(file.unwrap().file_descriptor_proto().encode_to_vec()).await;
+    let target: Target = format!("http://{addr}").parse().unwrap();
+    let set = reflect(&target, &DialOptions::default(), std::time::Duration::from_secs(10)).await;
+    assert_eq!(services(&set.unwrap()), ["b.B"]);
+}

@@ -221,7 +221,7 @@ fn a_message_is_one_line_with_its_number_and_its_fields() {
     let shown = run(&["cat", &path]).expect(0);
     assert_eq!(shown.stderr, "");
     let end = shown.text().lines().find(|line| line.contains("INTERNAL")).unwrap();
-    let details = "end: INTERNAL: no disk: details: [[type.googleapis.com/google.rpc.ErrorInfo] { reason: \"DISK_OFF";
+    let details = "end: INTERNAL: no disk: details: [[type.googleapis.com/google.rpc.ErrorInfo] { reason: \"DISK_";
     assert!(end.contains(details), "{end}");
     let text = shown.text().to_lowercase();
     for word in FOREIGN {

@@ -59,9 +59,10 @@ def schema_part(descriptor_set):
 
 
 def schema_of(side):
-    """The descriptor set in a part that `schema_part` made; None in another."""
+    """The descriptor set in a part that `schema_part` made; None in another, and in one that was damaged."""
     tag, content = side
-    return frames(content[8:])[0] if tag == b"schm" else None
+    found = frames(content[8:]) if tag == b"schm" else None
+    return found[0] if found else None
 
 
 def frames(stored):

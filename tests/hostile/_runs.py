@@ -144,6 +144,7 @@ def commands(rng, binary, mutant, path, folder, seeds):
         add(f"stats {how}", "stats", path, *told, prints=how, reads_all=True)
         add(f"validate {how}", "validate", path, *told, prints=how, reads_all=True)
         add(f"diff {how}", "diff", path, seed, *told, prints=how, reads_all=True)
+        add(f"drift {how}", "drift", path, "--against", seed, *told, prints=how, reads_all=True)
     add("cat raw", "cat", "--raw", path, "--direction", "both")
     add("cat as recorded", "cat", "--raw", "--as-recorded", path)
     add("cat from", "cat", path, "--start-offset", "50ms", prints="text")
@@ -151,6 +152,8 @@ def commands(rng, binary, mutant, path, folder, seeds):
     add("validate init", "validate", path, "--init")
     add("snapshot", "snapshot", path, prints="text", reads_all=True)
     add("diff back", "diff", seed, path, prints="text", reads_all=True)
+    add("diff ignoring", "diff", seed, path, "--ignore", "*.f1,*.name,metadata.*", prints="text", reads_all=True)
+    add("drift back", "drift", seed, "--against", path, prints="text", reads_all=True)
     made = ["-o", out, "--force"]
     add("recover", "recover", path, *made, output=out, reads_all=True, prints="text")
     add("slice all", "slice", path, "--start-offset", "0s", *made, output=out, reads_all=True)

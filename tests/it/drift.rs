@@ -574,3 +574,173 @@ fn a_server_is_asked_about_the_recorded_job_without_starting_one() {
     let done = run(&[&args[..], &["--job-id", "no-such-job"]].concat()).expect(4);
     done.says(&["no-such-job", "--job-id"]);
 }
+
+/// A schema in which every rule of buf's category WIRE can be broken.
+const RULES: &str = r#"syntax = "proto2";
+package r;
+service S { rpc Get(A) returns (B); rpc Put(A) returns (B); }
+message A {
+  reserved 50 to 60;
+  reserved "was";
+  required int32 must = 1;
+  optional int32 may = 2 [default = 4];
+  optional string text = 3;
+  oneof one { int32 left = 4; int32 right = 5; }
+  repeated E all = 6;
+  map<string, B> map = 7;
+  optional group Inner = 8 { optional int32 x = 1; }
+  extensions 100 to 200;
+}
+message B { optional int32 b = 1; optional A a = 2; }
+enum E { reserved 9; reserved "GONE"; ZERO = 0; ONE = 1; TWO = 2; }
+extend A { optional int32 hint = 100; }
+"#;
+
+#[test]
+fn every_rule_of_the_wire_is_found_where_buf_finds_it() {
+    for (old, new, name, path) in [
+        ("ONE = 1;", "", "ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED", "r.E.ONE"),
+        (
+            "optional string text = 3;",
+            "",
+            "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED",
+            "r.A.text",
+        ),
+        ("default = 4", "default = 5", "FIELD_SAME_DEFAULT", "r.A.may"),
+        ("oneof one {", "oneof two {", "FIELD_SAME_ONEOF", "r.A.left"),
+        (
+            "repeated E all",
+            "optional E all",
+            "FIELD_WIRE_COMPATIBLE_CARDINALITY",
+            "r.A.all",
+        ),
+        (
+            "optional string text",
+            "optional bool text",
+            "FIELD_WIRE_COMPATIBLE_TYPE",
+            "r.A.text",
+        ),
+        (
+            "optional int32 b",
+            "optional sint32 b",
+            "FIELD_WIRE_COMPATIBLE_TYPE",
+            "r.B.b",
+        ),
+        (
+            "map<string, B>",
+            "map<string, A>",
+            "FIELD_WIRE_COMPATIBLE_TYPE",
+            "r.A.MapEntry.value",
+        ),
+        (
+            "{ optional int32 x = 1; }",
+            "{ optional float x = 1; }",
+            "FIELD_WIRE_COMPATIBLE_TYPE",
+            "r.A.Inner.x",
+        ),
+        (
+            "optional int32 hint",
+            "optional string hint",
+            "FIELD_WIRE_COMPATIBLE_TYPE",
+            "r.A.[r.hint]",
+        ),
+        (
+            "required int32 must",
+            "optional int32 must",
+            "MESSAGE_SAME_REQUIRED_FIELDS",
+            "r.A.must",
+        ),
+        (
+            "optional int32 may",
+            "required int32 may",
+            "MESSAGE_SAME_REQUIRED_FIELDS",
+            "r.A.may",
+        ),
+        ("50 to 60", "52 to 60", "RESERVED_MESSAGE_NO_DELETE", "r.A"),
+        (r#"reserved "was";"#, "", "RESERVED_MESSAGE_NO_DELETE", "r.A"),
+        ("reserved 9;", "", "RESERVED_ENUM_NO_DELETE", "r.E"),
+        ("Get(A)", "Get(B)", "RPC_SAME_REQUEST_TYPE", "/r.S/Get"),
+        (
+            "Put(A) returns (B)",
+            "Put(A) returns (A)",
+            "RPC_SAME_RESPONSE_TYPE",
+            "/r.S/Put",
+        ),
+        ("Get(A)", "Get(stream A)", "RPC_SAME_CLIENT_STREAMING", "/r.S/Get"),
+        (
+            "Get(A) returns (B)",
+            "Get(A) returns (stream B)",
+            "RPC_SAME_SERVER_STREAMING",
+            "/r.S/Get",
+        ),
+        (
+            "Get(A) returns (B);",
+            "Get(A) returns (B) { option idempotency_level = IDEMPOTENT; }",
+            "RPC_SAME_IDEMPOTENCY_LEVEL",
+            "/r.S/Get",
+        ),
+    ] {
+        let dir = Dir::new();
+        let calls = [
+            ("/r.S/Get", varint(1, &[1]), Vec::new()),
+            ("/r.S/Put", varint(1, &[1]), Vec::new()),
+        ];
+        let recorded = capture(&dir, "r.gcap", RULES, &calls);
+        assert!(RULES.contains(old), "{old}");
+        let proto = dir.write("today.proto", &RULES.replace(old, new));
+        let drift = run(&["drift", &recorded, "--proto", &proto, "--format", "json"])
+            .expect(1)
+            .json();
+        let found = rules(&drift);
+        assert!(found.contains(&rule(name, path)), "{old} → {new}: {found:?}");
+        assert_eq!(drift["schema_verdict"], "breaking");
+    }
+    // Where the package of the file changes, the types have other names as well.
+    let dir = Dir::new();
+    let recorded = capture(&dir, "r.gcap", RULES, &[("/r.S/Get", varint(1, &[1]), Vec::new())]);
+    let proto = dir.write("recorded.proto", &RULES.replace("package r;", "package q;"));
+    let drift = run(&["drift", &recorded, "--proto", &proto, "--format", "json"])
+        .expect(1)
+        .json();
+    assert_eq!(
+        rules(&drift),
+        [
+            rule("SERVICE_NO_DELETE", "/r.S/Get"),
+            rule("FILE_SAME_PACKAGE", "recorded.proto")
+        ]
+    );
+}
+
+#[test]
+fn a_rule_is_silent_about_what_is_read_as_before() {
+    for (old, new, name) in [
+        ("ONE = 1;", "reserved 1; ONCE = 3;", "ENUM_VALUE_NO_DELETE"),
+        ("ONE = 1;", "UNO = 1;", "ENUM_VALUE_SAME_NAME"),
+        ("optional string text = 3;", "reserved 3;", "FIELD_NO_DELETE"),
+        ("optional string text", "optional bytes text", "FIELD_SAME_TYPE"),
+        ("optional int32 b", "optional uint64 b", "FIELD_SAME_TYPE"),
+        ("optional int32 b", "optional int32 bee", "FIELD_SAME_NAME"),
+        (
+            "optional int32 b = 1;",
+            r#"optional int32 b = 1 [json_name = "bee"];"#,
+            "FIELD_SAME_JSON_NAME",
+        ),
+        ("50 to 60", "50 to 70", "RESERVED_MESSAGE_ADDED"),
+        ("extend A { optional int32 hint = 100; }", "", "EXTENSION_NO_DELETE"),
+        (
+            "optional int32 hint = 100;",
+            "optional int32 hint = 100; optional int32 more = 101;",
+            "EXTENSION_ADDED",
+        ),
+    ] {
+        let dir = Dir::new();
+        let recorded = capture(&dir, "r.gcap", RULES, &[("/r.S/Get", varint(1, &[1]), Vec::new())]);
+        let proto = dir.write("today.proto", &RULES.replace(old, new));
+        let drift = run(&["drift", &recorded, "--proto", &proto, "--format", "json"])
+            .expect(0)
+            .json();
+        let found = rules(&drift);
+        assert!(found.iter().any(|(found, _)| found == name), "{old} → {new}: {found:?}");
+        assert_eq!(drift["verdict"], "additive", "{old} → {new}");
+    }
+}

@@ -15,6 +15,7 @@ mod method;
 pub(crate) mod net;
 pub(crate) mod overlay;
 pub(crate) mod protobuf;
+pub(crate) mod protocol;
 pub(crate) mod server_tls;
 pub(crate) mod standard;
 pub(crate) mod status;

@@ -72,12 +72,23 @@ pub enum WireError {
     },
 }
 
+/// One frame of a protocol that has other frames than messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FlaggedFrame {
+    /// The flags of the prefix; bit 0 says that the payload is compressed.
+    pub(crate) flags: u8,
+    pub(crate) data: Bytes,
+}
+
 /// The payload that is incomplete.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
-    compressed: bool,
+    flags: u8,
     size: usize,
 }
+
+/// The compressed flag of a prefix.
+const COMPRESSED: u8 = 1;
 
 /// Splits a stream of chunks into messages.
 ///
@@ -100,6 +111,8 @@ struct Pending {
 #[derive(Debug)]
 pub struct Deframer {
     limit: usize,
+    /// The flags that a prefix may have.
+    flags: u8,
     chunks: VecDeque<Bytes>,
     /// Number of bytes in `chunks`.
     buffered: usize,
@@ -128,6 +141,7 @@ impl Deframer {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
+            flags: COMPRESSED,
             chunks: VecDeque::new(),
             buffered: 0,
             pending: None,
@@ -138,6 +152,20 @@ impl Deframer {
             offset: 0,
             failed: None,
         }
+    }
+
+    /// A deframer that accepts frames with the flag `end`, too.
+    pub(crate) fn with_end(limit: usize, end: u8) -> Self {
+        Self {
+            flags: COMPRESSED | end,
+            ..Self::new(limit)
+        }
+    }
+
+    /// Takes the bytes that no frame was made of.
+    pub(crate) fn take_rest(&mut self) -> impl Iterator<Item = Bytes> {
+        self.buffered = 0;
+        std::mem::take(&mut self.chunks).into_iter()
     }
 
     /// Feeds the next chunk of the stream.
@@ -178,6 +206,15 @@ impl Deframer {
     /// The next complete message, or `None` until more chunks come. After an error every call repeats it, unless
     /// [`skip_refused`](Self::skip_refused) goes on behind it.
     pub fn next_frame(&mut self) -> Result<Option<PrefixedMessage>, WireError> {
+        let frame = self.next_flagged()?;
+        Ok(frame.map(|FlaggedFrame { flags, data }| PrefixedMessage {
+            compressed: flags & COMPRESSED != 0,
+            data,
+        }))
+    }
+
+    /// The next complete frame with its flags; see [`next_frame`](Self::next_frame).
+    pub(crate) fn next_flagged(&mut self) -> Result<Option<FlaggedFrame>, WireError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -196,7 +233,7 @@ impl Deframer {
             }
             self.gather();
         }
-        let Some(Pending { compressed, size }) = self.pending else {
+        let Some(Pending { flags, size }) = self.pending else {
             return Ok(None);
         };
         let Some(data) = self.take_payload(size) else {
@@ -205,7 +242,7 @@ impl Deframer {
         self.pending = None;
         self.frames += 1;
         self.offset += (PREFIX_BYTES + size) as u64;
-        Ok(Some(PrefixedMessage { compressed, data }))
+        Ok(Some(FlaggedFrame { flags, data }))
     }
 
     /// Checks that the stream may end here. A message that is skipped was refused already, and may be cut.
@@ -271,7 +308,7 @@ impl Deframer {
         let [flag, length @ ..] = head;
         let size = u32::from_be_bytes(length);
         let (index, offset) = (self.index(), self.offset);
-        if flag > 1 {
+        if flag & !self.flags != 0 {
             return Err(WireError::Flag { index, offset, flag });
         }
         if size as usize > self.limit {
@@ -283,7 +320,7 @@ impl Deframer {
             });
         }
         Ok(Some(Pending {
-            compressed: flag == 1,
+            flags: flag,
             size: size as usize,
         }))
     }
@@ -349,6 +386,13 @@ impl Deframer {
         self.buffered -= size;
         Some(data)
     }
+}
+
+/// The prefix of a frame with these flags; a payload of 4 GiB or more, which it cannot express, counts as cut.
+#[must_use]
+pub(crate) fn flagged_prefix(flags: u8, size: usize) -> [u8; PREFIX_BYTES] {
+    let [a, b, c, d] = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
+    [flags, a, b, c, d]
 }
 
 /// The gRPC prefix of a payload of `size` bytes, or `None` when gRPC cannot express that size.

@@ -32,7 +32,7 @@ pub use error::DialError;
 pub(crate) use error::chain;
 pub use options::DialOptions;
 pub(crate) use options::{Fallback, STREAM_WINDOW};
-pub(in crate::tap) use raw::{Dialer, RawStream};
+pub(in crate::tap) use raw::{Dialer, RawStream, Version};
 pub(crate) use target::listen_address;
 pub use target::{Scheme, Target, TargetError};
 

@@ -3,14 +3,18 @@
 //! Every client connection has its own connection to the target, and the bytes of HTTP/2 are forwarded unchanged
 //! (`relay`): settings, windows, pings, resets and GOAWAYs are those of the two sides. The recorded events are read
 //! from the forwarded frames (`fields`, `session`). A client that does not read slows its server, not the proxy.
+//! Requests of HTTP/1.1 are forwarded one by one (`http1`). A call may be one of gRPC, gRPC-Web or Connect (`call`).
 
 mod allowance;
+mod answer;
+mod call;
 mod connection;
 mod ending;
 mod fields;
 mod filter;
 mod front;
 mod greeting;
+mod http1;
 mod hub;
 mod jobs;
 mod log;
@@ -184,7 +188,7 @@ impl Proxy {
                 .collect();
             let prepared = tls.prepare(&ips)?;
             certificate = prepared.leaf;
-            grpc_tls = Some(net::tls_acceptor(&prepared.config, &["h2"]));
+            grpc_tls = Some(net::tls_acceptor(&prepared.config, &["h2", "http/1.1"]));
             rest_tls = Some(net::tls_acceptor(&prepared.config, &["http/1.1"]));
         }
         let rest = web.zip(server).map(|((listener, addr), server)| {

@@ -151,7 +151,7 @@ async fn socket(target: &Target) -> Result<(Box<dyn Stream>, String), (io::Error
     Ok((Box::new(stream), peer))
 }
 
-/// True when the server answers an HTTP/2 preface in plain text with a SETTINGS frame.
+/// True when the server answers an HTTP/2 preface in plain text: with a SETTINGS frame, or with an error of HTTP/1.
 async fn speaks_plain_text(target: &Target) -> bool {
     let probe = async {
         let (mut stream, _) = socket(target).await.map_err(|(error, _)| error)?;
@@ -160,7 +160,10 @@ async fn speaks_plain_text(target: &Target) -> bool {
         stream.read_exact(&mut head).await?;
         io::Result::Ok(head)
     };
-    matches!(timeout(PROBE_LIMIT, probe).await, Ok(Ok([0, _, _, 4, ..])))
+    matches!(
+        timeout(PROBE_LIMIT, probe).await,
+        Ok(Ok([0, _, _, 4, ..] | [b'H', b'T', b'T', b'P', b'/', b'1', ..]))
+    )
 }
 
 /// Gives the opened stream to the channel, and opens others until it is sealed.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::{
     DialError, DialOptions, Target,
@@ -18,6 +19,17 @@ pub(in crate::tap) struct Dialer {
     target: Target,
     options: DialOptions,
     route: Mutex<Route>,
+    /// TLS for HTTP/1.1, where there is any.
+    http1: Option<TlsConnector>,
+}
+
+/// The version of HTTP that a stream is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tap) enum Version {
+    /// HTTP/2.
+    Http2,
+    /// HTTP/1.1.
+    Http1,
 }
 
 /// An opened stream; HTTP/2 has not begun on it.
@@ -40,8 +52,19 @@ impl WireKind {
 
 impl Dialer {
     pub(in crate::tap) fn new(target: Target, options: DialOptions) -> Result<Self, DialError> {
-        let route = Mutex::new(Route::plan(&target, &options)?);
-        Ok(Self { target, options, route })
+        let route = Route::plan(&target, &options)?;
+        let http1 = if route.is_tls() {
+            let config = options.tls.client_config(&[b"http/1.1"])?;
+            Some(TlsConnector::from(Arc::new(config)))
+        } else {
+            None
+        };
+        Ok(Self {
+            target,
+            options,
+            route: Mutex::new(route),
+            http1,
+        })
     }
 
     pub(in crate::tap) const fn target(&self) -> &Target {
@@ -54,16 +77,19 @@ impl Dialer {
     }
 
     /// Makes one attempt within the connect limit.
-    pub(in crate::tap) async fn open(&self) -> Result<RawStream, DialError> {
+    pub(in crate::tap) async fn open(&self, version: Version) -> Result<RawStream, DialError> {
         let limit = self.options.connect_timeout;
         let late = || Fault::Again(format!("no answer within {limit:?}"), Lack::Server);
-        let opened = timeout(limit, self.attempt()).await;
+        let opened = timeout(limit, self.attempt(version)).await;
         opened.unwrap_or_else(|_| Err(self.say(late(), false)))
     }
 
-    async fn attempt(&self) -> Result<RawStream, DialError> {
+    async fn attempt(&self, version: Version) -> Result<RawStream, DialError> {
         loop {
-            let route = self.route.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let mut route = self.route.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let (Version::Http1, Route::Tls { connector, .. }, Some(http1)) = (version, &mut route, &self.http1) {
+                connector.clone_from(http1);
+            }
             match connector::open(&route, &self.target).await {
                 Ok((stream, peer)) => {
                     let watch = Watch::new();

@@ -17,6 +17,7 @@ use super::{
     ending::{Cut, Leaving},
     fields::Readdress,
     greeting::{self, Greeting},
+    http1,
     hub::Hub,
     relay::{self, Flow, Shared},
     session::Session,
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     grpc::net::Stream,
     model::event::Direction,
-    tap::dial::{Dialer, RawStream, TargetPeer, watch::Opening},
+    tap::dial::{Dialer, RawStream, TargetPeer, Version, watch::Opening},
 };
 
 /// Number of bytes read from a client whose target cannot be reached: the calls that it began are recorded.
@@ -55,16 +56,13 @@ pub(super) async fn serve(hub: Arc<Hub>, dialer: Arc<Dialer>, client: Accepted) 
                 tracing::warn!("{from} spoke {what}, and was refused");
                 return;
             }
-            Greeting::Http1 => {
-                tracing::warn!("{from} spoke HTTP/1, and was refused");
-                return greeting::answer_http1(&mut client).await;
-            }
+            Greeting::Http1(first) => return http1::serve(hub.clone(), dialer, client, first, (from, number)).await,
             Greeting::Silent => return,
         },
         _ = hub.stop.stopped() => return,
     };
     let opened = tokio::select! {
-        opened = dialer.open() => opened,
+        opened = dialer.open(Version::Http2) => opened,
         _ = hub.stop.stopped() => return,
     };
     let wire = match opened {

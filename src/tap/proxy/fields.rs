@@ -4,9 +4,12 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::{
-    grpc::http2::{
-        frame::{Head, MAX_BLOCK_BYTES, fragment, kind},
-        hpack::{self, Decoder, HpackError},
+    grpc::{
+        http2::{
+            frame::{Head, MAX_BLOCK_BYTES, fragment, kind},
+            hpack::{self, Decoder, HpackError},
+        },
+        metadata,
     },
     model::event::Metadata,
 };
@@ -80,6 +83,34 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// The fields of a request of HTTP/1. Their sender has paid for each byte of them.
+    pub(super) fn of_request(request: &http::request::Parts) -> Self {
+        Self {
+            method: request.method.to_string(),
+            path: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            authority: request.uri.authority().map(ToString::to_string),
+            metadata: metadata(&request.headers),
+            ..Self::default()
+        }
+    }
+
+    /// The fields of the head of an answer of HTTP/1.
+    pub(super) fn of_answer(answer: &http::response::Parts) -> Self {
+        Self {
+            status: Some(answer.status.as_u16()),
+            metadata: metadata(&answer.headers),
+            ..Self::default()
+        }
+    }
+
+    /// The fields of trailers of HTTP/1.
+    pub(super) fn of_trailers(trailers: &http::HeaderMap) -> Self {
+        Self {
+            metadata: metadata(trailers),
+            ..Self::default()
+        }
+    }
+
     /// Adds a field; false when it is left out. `allow` is asked for memory that the sender has not paid for with bytes
     /// of its own.
     fn take(&mut self, name: &[u8], value: &[u8], allow: &impl Fn(usize) -> bool) -> bool {

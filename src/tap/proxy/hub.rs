@@ -129,14 +129,14 @@ impl Hub {
         }
     }
 
-    /// Counts a forwarded request that is not gRPC.
+    /// Counts a forwarded request that is not a call.
     pub(super) fn not_grpc(&self, what: &str) {
         let mut outcome = self.outcome();
         outcome.not_grpc += 1;
         if outcome.not_grpc == 1 {
             drop(outcome);
-            tracing::warn!("`{what}` is not a gRPC call: such requests are forwarded, and not recorded");
-            self.note(format!("`{what}` was not a gRPC call; such requests are not recorded"));
+            tracing::warn!("`{what}` is not a gRPC call, nor one of gRPC-Web or Connect: such requests are forwarded, and not recorded");
+            self.note(format!("`{what}` was not a gRPC call, nor one of gRPC-Web or Connect; such requests are not recorded"));
         }
     }
 

@@ -14,21 +14,20 @@ use super::{
     hub::{CallEnd, Hub},
 };
 use crate::{
-    grpc::{is_grpc, timeout},
+    grpc::protocol::{self, Protocol, connect},
     model::event::{CallStart, Direction, Ending, Gap, GoAway, Headers, Message, Metadata, RECORDER_AUTHOR},
     record::{CallRecorder, RecordingHandle, Refused},
     tap::dial::TargetPeer,
 };
 
-/// The method of a request; `None` when it is not a gRPC call, or not one that is to be recorded.
-pub(super) fn wanted(hub: &Hub, request: &Fields) -> Option<String> {
-    let content_type = request.metadata.get_text("content-type");
+/// The method and the protocol of a request; `None` when it is not a call, or not one that is to be recorded.
+pub(super) fn wanted(hub: &Hub, request: &Fields) -> Option<(String, Protocol)> {
     let method = request.path.split('?').next().unwrap_or_default();
-    if !content_type.is_some_and(is_grpc) {
+    let Some(protocol) = Protocol::of_request(&request.method, &request.path, &request.metadata) else {
         hub.not_grpc(&format!("{} {method}", request.method));
         return None;
-    }
-    hub.wants(method).then(|| method.to_owned())
+    };
+    hub.wants(method).then(|| (method.to_owned(), protocol))
 }
 
 /// A call that is being recorded.
@@ -45,23 +44,35 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Records the start of a call; `None` when it is not a gRPC call, or when nothing is recorded (any more).
-    pub(super) fn open(hub: &Arc<Hub>, request: Fields, peer: &TargetPeer, connection: u32) -> Option<Self> {
+    /// Records the start of a call; `None` when it is none, or when nothing is recorded (any more).
+    pub(super) fn open(
+        hub: &Arc<Hub>,
+        request: Fields,
+        peer: &TargetPeer,
+        connection: u32,
+    ) -> Option<(Self, Protocol)> {
         let recorder = hub.recorder.as_ref()?;
-        let method = wanted(hub, &request)?;
-        let timeout = request.metadata.get("grpc-timeout").and_then(timeout::parse);
+        let (method, protocol) = wanted(hub, &request)?;
+        let timeout = protocol::deadline(&request.metadata);
+        let authority = request.authority().to_owned();
+        let mut metadata = request.metadata;
+        if protocol == Protocol::ConnectGet {
+            let path = connect::without_message(&request.path);
+            metadata.0.insert(0, (protocol::METHOD.to_owned(), request.method.into_bytes()));
+            metadata.0.insert(1, (protocol::PATH.to_owned(), path.into_bytes()));
+        }
         let start = CallStart {
             method: method.clone(),
-            authority: request.authority().to_owned(),
+            authority,
             peer: peer.address.clone(),
-            metadata: request.metadata,
+            metadata,
             connection,
             certificate_sha256: peer.certificate_sha256,
             ..CallStart::default()
         };
         let started_ns = recorder.now();
         let call = recorder.call(start).map_err(|refused| hub.refused(refused)).ok()?;
-        Some(Self {
+        let log = Self {
             hub: Arc::clone(hub),
             recorder: call,
             method,
@@ -71,7 +82,8 @@ impl Log {
             bytes: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             timeout,
-        })
+        };
+        Some((log, protocol))
     }
 
     /// Records the server's initial metadata.
@@ -120,6 +132,11 @@ impl Log {
             self.keep(self.recorder.note(RECORDER_AUTHOR, text));
             self.hub.unrecorded_fields(self.recorder.id(), fields);
         }
+    }
+
+    /// Adds a remark of the recorder.
+    pub(super) fn note(&self, text: String) {
+        self.keep(self.recorder.note(RECORDER_AUTHOR, text));
     }
 
     /// Records the half-close of the client.

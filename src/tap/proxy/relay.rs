@@ -135,7 +135,7 @@ impl Listener {
                         Ok(Some(block)) => block,
                         Ok(None) => return Ok(()),
                         Err(error) => {
-                            self.unread(session, head);
+                            self.unread(session, head).await;
                             return Err(error);
                         }
                     };
@@ -148,7 +148,7 @@ impl Listener {
                         Direction::Received => session.answer(block).await,
                     }
                 }
-                kind::HEADERS => self.unread(session, head),
+                kind::HEADERS => self.unread(session, head).await,
                 _ => {
                     self.control(session, head, &payload).await;
                     if self.readdress.is_some() {
@@ -162,9 +162,10 @@ impl Listener {
     }
 
     /// Handles a block that cannot be decoded: its first frame says of which stream it is, and whether that ends.
-    fn unread(&self, session: &Session, head: Head) {
+    async fn unread(&self, session: &Session, head: Head) {
         if self.from == Direction::Sent {
-            session.unread(head.stream, head.kind == kind::HEADERS && head.ends_stream());
+            let end = head.kind == kind::HEADERS && head.ends_stream();
+            session.unread(head.stream, end).await;
         }
     }
 

@@ -234,7 +234,7 @@ impl Rest {
 }
 
 /// The headers to forward.
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
     for named in headers.get_all(header::CONNECTION) {
         for name in named.to_str().unwrap_or_default().split(',') {

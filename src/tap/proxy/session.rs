@@ -13,108 +13,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 
 use super::{
+    call::Call,
     ending::{Cut, Leaving},
-    fields::{Block, BlockError, Fields},
+    fields::{Block, BlockError},
     hub::Hub,
-    log::{Log, wanted},
-    tape::{DirectionRecorder, Unfinished},
+    log::wanted,
 };
 use crate::{
-    grpc::{
-        header_map,
-        status::{self, Block as StatusBlock},
-    },
-    model::event::{Direction, Ending, Gap, GoAway, Status},
-    tap::{client::ending::of_trailers, dial::TargetPeer},
+    model::event::{Direction, GoAway},
+    tap::dial::TargetPeer,
 };
-
-/// A running call.
-struct Call {
-    log: Log,
-    sent: tokio::sync::Mutex<DirectionRecorder>,
-    received: tokio::sync::Mutex<DirectionRecorder>,
-    progress: Mutex<Progress>,
-}
-
-/// Progress of a call.
-#[derive(Debug, Default)]
-struct Progress {
-    half_closed: bool,
-    /// Head of the answer.
-    answer: Option<Arc<Head>>,
-    ended: bool,
-}
-
-/// The head of an answer.
-#[derive(Debug)]
-struct Head {
-    headers: HeaderMap,
-    /// Status of an answer that is not gRPC.
-    foreign: Option<Status>,
-}
-
-impl Call {
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn half_close(&self) {
-        if !std::mem::replace(&mut self.progress().half_closed, true) {
-            self.log.half_close();
-        }
-    }
-
-    /// Stops recording the call.
-    fn lose(&self, why: &(dyn std::error::Error + Sync)) {
-        self.log.gap(Gap {
-            direction: Direction::Received,
-            messages: 1,
-            reason: format!("an unknown number of messages may have followed; they were passed on unread: {why}"),
-        });
-    }
-
-    /// True for the first ending, which is the one that counts.
-    fn ends(&self) -> bool {
-        !std::mem::replace(&mut self.progress().ended, true)
-    }
-
-    async fn cut(&self, cut: &Cut, goaway: Option<&GoAway>) {
-        if !self.ends() {
-            return;
-        }
-        let unfinished = if cut.loses_answer() {
-            Unfinished::Lost
-        } else {
-            Unfinished::GivenUp
-        };
-        self.sent.lock().await.end(&self.log, Unfinished::GivenUp);
-        self.received.lock().await.end(&self.log, unfinished);
-        self.log.cut(cut, goaway);
-    }
-
-    /// Ends the answer.
-    async fn answered(&self, trailers: Option<Fields>, head: &Head, announced: Option<&GoAway>) {
-        if !self.ends() {
-            return;
-        }
-        self.received.lock().await.end(&self.log, Unfinished::Lost);
-        self.log.end(if let Some(status) = &head.foreign {
-            Ending::Status(status.clone())
-        } else {
-            let map = trailers.as_ref().map(|trailers| header_map(&trailers.metadata));
-            match (of_trailers(map.as_ref(), &head.headers, announced), trailers) {
-                (Ending::Status(status), Some(trailers)) => Ending::Status(Status {
-                    trailers: trailers.metadata,
-                    ..status
-                }),
-                (ending, _) => ending,
-            }
-        });
-    }
-}
 
 /// The calls of one connection.
 pub(super) struct Session {
@@ -185,18 +95,9 @@ impl Session {
                 return;
             }
             None => {
-                let left_out = block.fields.left_out;
-                let Some(log) = Log::open(&self.hub, block.fields, &self.peer, self.connection) else {
+                let Some(call) = Call::open(&self.hub, block.fields, &self.peer, self.connection).await else {
                     return;
                 };
-                log.left_out(left_out);
-                let limit = self.hub.max_message_bytes;
-                let call = Arc::new(Call {
-                    log,
-                    sent: tokio::sync::Mutex::new(DirectionRecorder::new(Direction::Sent, limit)),
-                    received: tokio::sync::Mutex::new(DirectionRecorder::new(Direction::Received, limit)),
-                    progress: Mutex::default(),
-                });
                 self.calls().insert(block.stream, Arc::clone(&call));
                 if self.lost.answers.load(Ordering::Acquire) {
                     // The other direction lost its way just now, and has ended the calls that it knew of.
@@ -209,90 +110,26 @@ impl Session {
                 call
             }
         };
-        call.half_close();
+        call.half_close().await;
     }
 
     /// Handles a header block of the target: the head of an answer, or trailers.
-    pub(super) async fn answer(&self, mut block: Block) {
+    pub(super) async fn answer(&self, block: Block) {
         let Some(call) = self.call(block.stream) else { return };
-        let goaway = self.goaway();
-        call.log.left_out(block.fields.left_out);
-        let known = call.progress().answer.clone();
-        if let Some(head) = known {
-            if block.end {
-                call.answered(Some(block.fields), &head, goaway.as_ref()).await;
-                self.calls().remove(&block.stream);
-            }
-            return;
+        if call.answer(block.fields, block.end, self.goaway().as_ref()).await {
+            self.calls().remove(&block.stream);
         }
-        let code = block.fields.status.unwrap_or(200);
-        if (100..200).contains(&code) {
-            // The head of the answer itself is still to come.
-            return;
-        }
-        let headers = header_map(&block.fields.metadata);
-        if code != 200 {
-            // What HTTP says is kept where it is not what gRPC always says.
-            let status = (":status".to_owned(), code.to_string().into_bytes());
-            block.fields.metadata.0.insert(0, status);
-        }
-        let http = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
-        let head = Arc::new(Head {
-            foreign: status::not_grpc(http, &headers),
-            headers,
-        });
-        let status = block
-            .end
-            .then(|| status::status(&head.headers, StatusBlock::TrailersOnly));
-        if let Some(Some(status)) = status {
-            if call.ends() {
-                call.log.end(Ending::Status(Status {
-                    trailers: block.fields.metadata,
-                    ..status
-                }));
-            }
-        } else {
-            call.log.headers(block.fields.metadata);
-            call.progress().answer = Some(Arc::clone(&head));
-            if !block.end {
-                return;
-            }
-            call.answered(None, &head, goaway.as_ref()).await;
-        }
-        self.calls().remove(&block.stream);
     }
 
     /// Handles data of one side, and the end of its direction.
     pub(super) async fn data(&self, from: Direction, stream: u32, data: &Bytes, end: bool) {
         let Some(call) = self.call(stream) else { return };
-        let recorded = match from {
-            Direction::Sent => Some(&call.sent),
-            // What is no gRPC holds no messages.
-            Direction::Received => {
-                let foreign = call
-                    .progress()
-                    .answer
-                    .as_ref()
-                    .is_some_and(|head| head.foreign.is_some());
-                (!foreign).then_some(&call.received)
-            }
-        };
-        if let Some(tape) = recorded.filter(|_| !data.is_empty()) {
-            tape.lock().await.look(&call.log, data).await;
-        }
+        call.data(from, data).await;
         match from {
             _ if !end => {}
-            Direction::Sent => call.half_close(),
+            Direction::Sent => call.half_close().await,
             Direction::Received => {
-                let head = call.progress().answer.clone();
-                let head = head.unwrap_or_else(|| {
-                    Arc::new(Head {
-                        headers: HeaderMap::new(),
-                        foreign: None,
-                    })
-                });
-                let goaway = self.goaway();
-                call.answered(None, &head, goaway.as_ref()).await;
+                call.finish(self.goaway().as_ref()).await;
                 self.calls().remove(&stream);
             }
         }
@@ -371,9 +208,9 @@ impl Session {
     }
 
     /// Handles the first frame of a client's block that cannot be decoded.
-    pub(super) fn unread(&self, stream: u32, end: bool) {
+    pub(super) async fn unread(&self, stream: u32, end: bool) {
         match self.call(stream) {
-            Some(call) if end => call.half_close(),
+            Some(call) if end => call.half_close().await,
             Some(_) => {}
             None => self.unrecorded(stream),
         }

@@ -482,7 +482,7 @@ impl FrameObserver for Validator {
                         call.lose_messages(1);
                     }
                     (_, EventKind::Headers(headers)) => {
-                        if let Some(encoding) = headers.metadata.get_text("grpc-encoding") {
+                        if let Some(encoding) = crate::grpc::protocol::message_encoding(&headers.metadata) {
                             encoding.clone_into(&mut call.encoding);
                         }
                     }

@@ -190,7 +190,7 @@ impl Frames {
             }
             EventKind::Headers(headers) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
-                    call.encoding = headers.metadata.get_text("grpc-encoding").map(str::to_owned);
+                    call.encoding = crate::grpc::protocol::message_encoding(&headers.metadata).map(str::to_owned);
                 }
                 return Seen::Other;
             }

@@ -20,8 +20,8 @@ pub(crate) const NO_ENCODING: &str = "(none named)";
 /// Errors of inflating a message.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
-    /// The encoding is not one of `identity`, `gzip` and `deflate`.
-    #[error("its encoding `{0}` is unknown; gzip, deflate and identity are supported")]
+    /// The encoding is none that is known, or none in which messages can be written.
+    #[error("its encoding `{0}` is unknown; gzip, deflate, zstd, snappy, br and identity are supported")]
     UnknownEncoding(String),
     /// The bytes are not valid for the encoding.
     #[error("its {encoding} bytes cannot be inflated: {source}")]
@@ -64,6 +64,14 @@ pub fn inflate(encoding: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Inflat
                 read => read,
             }
         }
+        "zstd" => zstd::stream::read::Decoder::new(bytes).and_then(|mut decoder| {
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            decoder.take(limit + 1).read_to_end(&mut inflated)
+        }),
+        "snappy" => snappy(bytes, limit, &mut inflated),
+        "br" => brotli_decompressor::Decompressor::new(bytes, BUFFER_BYTES)
+            .take(limit + 1)
+            .read_to_end(&mut inflated),
         _ => return Err(InflateError::UnknownEncoding(encoding.to_owned())),
     };
     read.map_err(|source| InflateError::Damaged {
@@ -76,6 +84,33 @@ pub fn inflate(encoding: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Inflat
     Ok(inflated.into())
 }
 
+/// The first bytes of snappy's framed form.
+const SNAPPY_FRAMES: &[u8] = b"\xff\x06\x00\x00sNaPpY";
+/// Largest window of zstd, 8 MiB: what RFC 9659 allows in HTTP, so that a small message cannot ask for much memory.
+const ZSTD_WINDOW_LOG: u32 = 23;
+/// Size of a decoder's buffer.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Inflates snappy: most libraries of gRPC write its frames, and some a bare block.
+fn snappy(bytes: &[u8], limit: u64, inflated: &mut Vec<u8>) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
+    if bytes.starts_with(SNAPPY_FRAMES) {
+        return snap::read::FrameDecoder::new(bytes)
+            .take(limit + 1)
+            .read_to_end(inflated);
+    }
+    let size = snap::raw::decompress_len(bytes)?;
+    if size as u64 > limit {
+        // One byte more than allowed says so to the caller.
+        inflated.resize(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1), 0);
+        return Ok(inflated.len());
+    }
+    *inflated = snap::raw::Decoder::new().decompress_vec(bytes)?;
+    Ok(inflated.len())
+}
+
 /// Compresses a message with the given encoding, after its content was changed.
 ///
 /// ```
@@ -86,13 +121,16 @@ pub fn inflate(encoding: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Inflat
 /// ```
 ///
 /// # Errors
-/// When the encoding is unknown.
+/// When the encoding is unknown, or is `br`, which is only read.
 pub fn deflate(encoding: &str, bytes: &[u8]) -> Result<Vec<u8>, InflateError> {
     let (level, mut small) = (Compression::default(), Vec::new());
     let read = match encoding {
         "identity" => return Ok(bytes.to_vec()),
         "gzip" => GzEncoder::new(bytes, level).read_to_end(&mut small),
         "deflate" => ZlibEncoder::new(bytes, level).read_to_end(&mut small),
+        "zstd" => zstd::stream::read::Encoder::new(bytes, zstd::DEFAULT_COMPRESSION_LEVEL)
+            .and_then(|mut encoder| encoder.read_to_end(&mut small)),
+        "snappy" => snap::read::FrameEncoder::new(bytes).read_to_end(&mut small),
         _ => return Err(InflateError::UnknownEncoding(encoding.to_owned())),
     };
     read.map_err(|source| InflateError::Damaged {
@@ -128,6 +166,35 @@ mod tests {
         for (encoding, bytes) in cases {
             assert_eq!(&inflate(encoding, &bytes, 4).unwrap()[..], b"rows", "{encoding}");
         }
+    }
+
+    #[test]
+    fn encodings_of_other_libraries_are_read() {
+        let text = "rows and rows and rows".repeat(100);
+        for encoding in ["zstd", "snappy", "gzip", "deflate"] {
+            let small = deflate(encoding, text.as_bytes()).unwrap();
+            assert!(small.len() < text.len() / 4, "{encoding}");
+            assert_eq!(inflate(encoding, &small, 10_000).unwrap(), text, "{encoding}");
+            let cut = &small[..small.len() - 3];
+            assert!(inflate(encoding, cut, 10_000).is_err(), "{encoding}");
+            let over = inflate(encoding, &small, 100).unwrap_err();
+            assert!(
+                matches!(over, InflateError::TooLarge { limit: 100 }),
+                "{encoding}: {over}"
+            );
+        }
+        let block = snap::raw::Encoder::new().compress_vec(text.as_bytes()).unwrap();
+        assert_eq!(inflate("snappy", &block, 10_000).unwrap(), text);
+        assert!(matches!(
+            inflate("snappy", &block, 100),
+            Err(InflateError::TooLarge { .. })
+        ));
+        // What brotli writes for "rows".
+        let brotli = [0x8b, 1, 0x80, b'r', b'o', b'w', b's', 3];
+        assert_eq!(&inflate("br", &brotli, 4).unwrap()[..], b"rows");
+        assert!(matches!(inflate("br", &brotli, 3), Err(InflateError::TooLarge { .. })));
+        assert!(inflate("br", &brotli[..5], 100).is_err());
+        assert!(inflate("snappy", b"\xff\xff\xff\xff\x0fx", 100).is_err());
     }
 
     #[test]

@@ -8,8 +8,6 @@ pub(crate) mod connect;
 mod text;
 pub(crate) mod web;
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 
 pub(crate) use text::{TextDecoder, encode as encode_text};
@@ -152,17 +150,18 @@ impl Protocol {
 }
 
 /// The encoding of a call's messages in one direction, by the metadata of that direction, in any protocol.
-pub(crate) fn message_encoding(metadata: &Metadata) -> Option<Cow<'_, str>> {
+pub(crate) fn message_encoding(metadata: &Metadata) -> Option<&str> {
     if let Some(encoding) = metadata.get_text("grpc-encoding") {
-        return Some(encoding.into());
+        return Some(encoding);
     }
     if let Some(path) = metadata.get_text(PATH) {
         let query = path.split_once('?').map_or("", |(_, query)| query);
-        return connect::parameter(query, "compression");
+        // Names of encodings have no characters to escape.
+        return connect::raw(query, "compression");
     }
     match Protocol::of_call(metadata) {
         Protocol::Grpc | Protocol::Web | Protocol::WebText => None,
-        protocol => metadata.get_text(protocol.encoding_field()).map(Cow::Borrowed),
+        protocol => metadata.get_text(protocol.encoding_field()),
     }
 }
 
@@ -187,9 +186,9 @@ pub(crate) fn is_json(metadata: &Metadata) -> bool {
     }
     let content_type = essence(metadata.get_text("content-type").unwrap_or_default());
     content_type == "application/json"
-        || content_type.strip_suffix("+json").is_some_and(|rest| {
-            rest.starts_with("application/grpc") || rest == "application/connect"
-        })
+        || content_type
+            .strip_suffix("+json")
+            .is_some_and(|rest| rest.starts_with("application/grpc") || rest == "application/connect")
 }
 
 /// The content type in lower case without its parameters.
@@ -222,7 +221,9 @@ fn is_qualified(path: &str) -> bool {
 
 fn is_identifier(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -139,7 +139,7 @@ impl Call {
 
     /// True when the client's deadline had passed.
     fn had_passed(&self, offset_ns: u64) -> bool {
-        let timeout = self.metadata.get("grpc-timeout").and_then(grpc::timeout::parse);
+        let timeout = grpc::protocol::deadline(&self.metadata);
         let took = Duration::from_nanos(offset_ns.saturating_sub(self.start_ns));
         timeout.is_some_and(|timeout| took >= timeout.saturating_sub(timeout / EARLY_PART))
     }
@@ -354,7 +354,8 @@ impl Scan {
             EventKind::Headers(headers) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
                     call.mark(hash(&headers.metadata.0));
-                    call.answer_encoding = headers.metadata.get_text("grpc-encoding").map(ToOwned::to_owned);
+                    call.answer_encoding =
+                        crate::grpc::protocol::message_encoding(&headers.metadata).map(ToOwned::to_owned);
                 }
             }
             EventKind::HalfClose => {
@@ -447,7 +448,7 @@ impl Jobs {
 fn note_message(call: &mut Call, message: &Message, reducers: &Reducers) {
     match message.direction {
         Direction::Sent => {
-            let encoding = call.metadata.get_text("grpc-encoding").unwrap_or(grpc::NO_ENCODING);
+            let encoding = crate::grpc::protocol::message_encoding(&call.metadata).unwrap_or(grpc::NO_ENCODING);
             let limit = grpc::DEFAULT_MAX_MESSAGE_BYTES;
             let reducer = reducers.of(&call.method);
             let read = ReadRequest::of(encoding, message.compressed, &message.data, limit, reducer.as_deref());
@@ -476,7 +477,7 @@ fn note_message(call: &mut Call, message: &Message, reducers: &Reducers) {
 }
 
 fn plain_request(metadata: &Metadata, message: &Message) -> Request {
-    let encoding = metadata.get_text("grpc-encoding").unwrap_or(grpc::NO_ENCODING);
+    let encoding = crate::grpc::protocol::message_encoding(metadata).unwrap_or(grpc::NO_ENCODING);
     if message.compressed
         && let Ok(data) = grpc::inflate(encoding, &message.data, MAX_REQUEST_BYTES as u64)
     {

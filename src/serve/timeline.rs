@@ -17,7 +17,7 @@ use super::{
 use crate::replay::pace::{KEPT_SILENCE, Rate};
 use crate::{
     das::dialect::Dialect,
-    grpc::{status::UNAVAILABLE, timeout},
+    grpc::{protocol, status::UNAVAILABLE},
     model::event::{Direction, Event, EventKind, Status},
 };
 
@@ -408,7 +408,7 @@ impl Line {
 /// Time at which the recorded client's deadline had passed: a little before, for its clock began before its request
 /// came.
 fn deadline(call: &Call) -> u64 {
-    let timeout = call.metadata.get("grpc-timeout").and_then(timeout::parse);
+    let timeout = protocol::deadline(&call.metadata);
     timeout.map_or(u64::MAX, |timeout| {
         let early = (timeout / 8).min(MOST_EARLY);
         call.start_ns.saturating_add(nanoseconds(timeout.saturating_sub(early)))

@@ -23,8 +23,8 @@ HOMES = (
     ),
     Home(
         ("zstd",),
-        ("src/file/chunk.rs", "src/file/chunk/"),
-        "compression lives in file/chunk",
+        ("src/file/chunk.rs", "src/file/chunk/", "src/grpc/inflate.rs"),
+        "compression of chunks lives in file/chunk, and of messages in grpc/inflate",
     ),
     Home(
         ("sha2",),

@@ -3,6 +3,7 @@
 mod blocks;
 mod conformance;
 mod endings;
+mod http1;
 mod rest;
 mod schema;
 mod series;

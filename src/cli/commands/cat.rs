@@ -289,7 +289,7 @@ impl<'a> EventWriter<'a> {
             EventKind::Headers(headers) => (Direction::Received, &headers.metadata),
             _ => return,
         };
-        if let Some(encoding) = metadata.get_text("grpc-encoding") {
+        if let Some(encoding) = crate::grpc::protocol::message_encoding(metadata) {
             self.encodings.insert((event.call, direction), encoding.to_owned());
         }
     }

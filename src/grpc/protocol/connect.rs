@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{
-    Engine as _,
-    alphabet,
+    Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 #[cfg(test)]
@@ -180,7 +179,8 @@ pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> 
     Some(value.into())
 }
 
-fn raw<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+/// The value of a parameter of a query as it stands there.
+pub(super) fn raw<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|part| {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         (decoded(key) == name.as_bytes()).then_some(value)
@@ -325,10 +325,18 @@ mod tests {
     #[test]
     fn the_message_of_a_query_goes_and_comes_back() {
         for (path, data, compressed) in [
-            ("/a.B/C?connect=v1&encoding=proto&base64=1&message=CAE", &b"\x08\x01"[..], false),
+            (
+                "/a.B/C?connect=v1&encoding=proto&base64=1&message=CAE",
+                &b"\x08\x01"[..],
+                false,
+            ),
             ("/a.B/C?message=%7B%7D&encoding=json", b"{}", false),
             ("/a.B/C?encoding=json&message=", b"", false),
-            ("/a.B/C?base64=1&compression=gzip&message=-_8&encoding=proto", b"\xfb\xff", true),
+            (
+                "/a.B/C?base64=1&compression=gzip&message=-_8&encoding=proto",
+                b"\xfb\xff",
+                true,
+            ),
         ] {
             let query = path.split_once('?').unwrap().1;
             let found = message(query).unwrap();

@@ -78,7 +78,7 @@ impl Injector {
                 self.messages
             }
             Act::Headers(metadata) => {
-                let encoding = metadata.get_text("grpc-encoding").unwrap_or(NO_ENCODING);
+                let encoding = crate::grpc::protocol::message_encoding(metadata).unwrap_or(NO_ENCODING);
                 encoding.clone_into(&mut self.encoding);
                 0
             }

@@ -64,7 +64,9 @@ impl Head {
         note: impl Fn(String),
     ) -> Ending {
         if tail.is_cut {
-            note("the end of the answer's body was passed on, and is recorded only in part: it is too large".to_owned());
+            note(
+                "the end of the answer's body was passed on, and is recorded only in part: it is too large".to_owned(),
+            );
         }
         match &self.kind {
             Kind::Foreign(status) => Ending::Status(status.clone()),
@@ -110,14 +112,17 @@ impl Head {
         let size = size.map_or(0, |size| u32::from_be_bytes(size) as usize);
         let raw = rest.get(..size).unwrap_or(rest);
         if rest.len() > size {
-            note(format!("after the end of the stream, {} bytes followed", rest.len() - size));
+            note(format!(
+                "after the end of the stream, {} bytes followed",
+                rest.len() - size
+            ));
         }
         let metadata = grpc::metadata(&self.headers);
-        let encoding = protocol::message_encoding(&metadata).unwrap_or_else(|| NO_ENCODING.into());
+        let encoding = protocol::message_encoding(&metadata).unwrap_or(NO_ENCODING);
         let payload = if flags & 1 == 0 {
             raw.to_vec()
         } else {
-            match grpc::inflate(&encoding, raw, limit) {
+            match grpc::inflate(encoding, raw, limit) {
                 Ok(payload) => payload.to_vec(),
                 Err(error) => return broken(format!("the ending of the call is unknown: in its last frame, {error}")),
             }

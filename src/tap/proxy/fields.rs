@@ -87,7 +87,11 @@ impl Fields {
     pub(super) fn of_request(request: &http::request::Parts) -> Self {
         Self {
             method: request.method.to_string(),
-            path: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            path: request
+                .uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
             authority: request.uri.authority().map(ToString::to_string),
             metadata: metadata(&request.headers),
             ..Self::default()

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::{
@@ -96,12 +96,15 @@ pub(super) async fn serve(
         .max_headers(MOST_FIELDS)
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = hub.stop.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            timeout(LAST_WORD, connection).await.unwrap_or(Ok(()))
+    let ended = {
+        // It is dropped here: what is still being answered on it learns that its client is gone.
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = hub.stop.stopped() => {
+                connection.as_mut().graceful_shutdown();
+                timeout(LAST_WORD, connection).await.unwrap_or(Ok(()))
+            }
         }
     };
     if let Err(error) = ended {
@@ -130,7 +133,12 @@ impl Http1 {
     }
 
     /// Forwards one request and its answer. `gone` says that the client is gone.
-    async fn exchange(self: Arc<Self>, request: Request<Incoming>, answer: oneshot::Sender<Reply>, gone: CancellationToken) {
+    async fn exchange(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        answer: oneshot::Sender<Reply>,
+        gone: CancellationToken,
+    ) {
         let (parts, body) = request.into_parts();
         let fields = Fields::of_request(&parts);
         let server = tokio::select! {
@@ -181,13 +189,11 @@ impl Http1 {
 
     /// The request as the target gets it.
     fn request(&self, mut parts: http::request::Parts, body: Piped) -> Request<Piped> {
-        let mut headers = end_to_end(&parts.headers);
-        for kept in [header::HOST, header::TE, header::TRAILER] {
-            if let Some(value) = parts.headers.get(&kept) {
-                headers.insert(kept, value.clone());
-            }
-        }
-        let host = self.dialer.authority().or(parts.uri.authority().map(|host| host.as_str()));
+        let mut headers = forwarded(&parts.headers);
+        let host = self
+            .dialer
+            .authority()
+            .or(parts.uri.authority().map(|host| host.as_str()));
         if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok())
             && (self.dialer.authority().is_some() || !headers.contains_key(header::HOST))
         {
@@ -239,7 +245,8 @@ impl Http1 {
         call: Option<&Call>,
         answer: oneshot::Sender<Reply>,
     ) -> Result<(), Cut> {
-        let broken = |error: &hyper::Error| Cut::Target(Leaving::Gone(format!("the connection was lost: {}", chain(error))));
+        let broken =
+            |error: &hyper::Error| Cut::Target(Leaving::Gone(format!("the connection was lost: {}", chain(error))));
         let sent = match server.sender.try_send_request(request).await {
             Ok(response) => Ok(response),
             Err(mut failed) => match failed.take_message() {
@@ -270,11 +277,7 @@ impl Http1 {
         if let Some(call) = call {
             call.answer(Fields::of_answer(&parts), ended, None).await;
         }
-        let trailer = parts.headers.get(header::TRAILER).cloned();
-        parts.headers = end_to_end(&parts.headers);
-        if let Some(trailer) = trailer {
-            parts.headers.insert(header::TRAILER, trailer);
-        }
+        parts.headers = forwarded(&parts.headers);
         parts.version = http::Version::HTTP_11;
         let (piped, pipe) = Piped::of(body.size_hint());
         let mut server = Some(server);
@@ -314,6 +317,15 @@ impl Http1 {
         let _ = pipe.send(Err(Whole)).await;
         Ok(())
     }
+}
+
+/// The fields that are forwarded, in their order: not those of the connection, and those that tell of trailers.
+fn forwarded(headers: &HeaderMap) -> HeaderMap {
+    let kept = end_to_end(headers);
+    let passes =
+        |name: &HeaderName| kept.contains_key(name) || [header::HOST, header::TE, header::TRAILER].contains(name);
+    let fields = headers.iter().filter(|(name, _)| passes(name));
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Forwards the body of a request.

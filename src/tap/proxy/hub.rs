@@ -135,8 +135,12 @@ impl Hub {
         outcome.not_grpc += 1;
         if outcome.not_grpc == 1 {
             drop(outcome);
-            tracing::warn!("`{what}` is not a gRPC call, nor one of gRPC-Web or Connect: such requests are forwarded, and not recorded");
-            self.note(format!("`{what}` was not a gRPC call, nor one of gRPC-Web or Connect; such requests are not recorded"));
+            tracing::warn!(
+                "`{what}` is not a gRPC call, nor one of gRPC-Web or Connect: such requests are forwarded, and not recorded"
+            );
+            self.note(format!(
+                "`{what}` was not a gRPC call, nor one of gRPC-Web or Connect; such requests are not recorded"
+            ));
         }
     }
 

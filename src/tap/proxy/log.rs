@@ -58,7 +58,9 @@ impl Log {
         let mut metadata = request.metadata;
         if protocol == Protocol::ConnectGet {
             let path = connect::without_message(&request.path);
-            metadata.0.insert(0, (protocol::METHOD.to_owned(), request.method.into_bytes()));
+            metadata
+                .0
+                .insert(0, (protocol::METHOD.to_owned(), request.method.into_bytes()));
             metadata.0.insert(1, (protocol::PATH.to_owned(), path.into_bytes()));
         }
         let start = CallStart {

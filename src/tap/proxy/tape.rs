@@ -277,7 +277,9 @@ impl DirectionRecorder {
         self.on = false;
         self.gap(
             log,
-            &format!("could not read the body: {error}; it was passed on, and nothing after it in this direction is recorded"),
+            &format!(
+                "could not read the body: {error}; it was passed on, and nothing after it in this direction is recorded"
+            ),
         );
     }
 

@@ -354,5 +354,5 @@ fn free(ledger: &mut Ledger, what: &str, action: Option<&Action>, text: String) 
 }
 
 fn encoding(metadata: &Metadata) -> Option<String> {
-    metadata.get_text("grpc-encoding").map(str::to_owned)
+    crate::grpc::protocol::message_encoding(metadata).map(str::to_owned)
 }

@@ -129,7 +129,7 @@ fn note(
     direction: Direction,
     metadata: &crate::model::event::Metadata,
 ) {
-    if let Some(encoding) = metadata.get_text("grpc-encoding") {
+    if let Some(encoding) = crate::grpc::protocol::message_encoding(metadata) {
         encodings.insert((call, direction), encoding.to_owned());
     }
 }

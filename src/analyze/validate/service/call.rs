@@ -116,5 +116,5 @@ impl OpenCall {
 }
 
 fn encoding(metadata: &Metadata) -> Option<String> {
-    metadata.get_text("grpc-encoding").map(str::to_owned)
+    crate::grpc::protocol::message_encoding(metadata).map(str::to_owned)
 }

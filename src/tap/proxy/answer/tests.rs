@@ -36,7 +36,10 @@ fn frame(flags: u8, payload: &[u8]) -> Vec<u8> {
     [&flagged_prefix(flags, payload.len())[..], payload].concat()
 }
 
-const WEB: &[(&str, &str)] = &[("content-type", "application/grpc-web+proto"), ("grpc-encoding", "gzip")];
+const WEB: &[(&str, &str)] = &[
+    ("content-type", "application/grpc-web+proto"),
+    ("grpc-encoding", "gzip"),
+];
 const STREAM: &[(&str, &str)] = &[("content-type", "application/connect+proto")];
 
 #[test]
@@ -72,7 +75,10 @@ fn a_stream_without_its_last_frame_is_broken_by_its_server() {
     }
     let damaged = frame(0x81, b"no gzip");
     let (found, _) = ending(Protocol::Web, 200, WEB, &damaged);
-    assert!(matches!(found, Ending::Broken(Broken { ended: false, .. })), "{found:?}");
+    assert!(
+        matches!(found, Ending::Broken(Broken { ended: false, .. })),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -112,6 +118,11 @@ fn messages_of_grpc_end_as_before() {
     let head = &[("content-type", "application/grpc")];
     let (found, _) = ending(Protocol::Grpc, 200, head, b"");
     assert!(matches!(found, Ending::Broken(_)), "{found:?}");
-    let (found, _) = ending(Protocol::Grpc, 404, &[("content-type", "text/html")], &encode_message(false, b"x"));
+    let (found, _) = ending(
+        Protocol::Grpc,
+        404,
+        &[("content-type", "text/html")],
+        &encode_message(false, b"x"),
+    );
     assert_eq!(status(found).code, 12);
 }

@@ -129,7 +129,7 @@ impl<W: Write> BinlogWriter<W> {
 impl Call {
     /// Notes the encodings in a call's metadata, and returns the encoding of an event's message.
     fn note(&mut self, event: &Event) -> Option<String> {
-        let of = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
+        let of = |metadata: &Metadata| crate::grpc::protocol::message_encoding(metadata).map(str::to_owned);
         match &event.kind {
             EventKind::CallStart(start) => self.encodings[0] = of(&start.metadata),
             EventKind::Headers(headers) => {

@@ -274,5 +274,5 @@ fn text_attributes(header: &Header) -> BTreeMap<String, String> {
 }
 
 fn encoding(metadata: &Metadata) -> Option<String> {
-    metadata.get_text("grpc-encoding").map(str::to_owned)
+    crate::grpc::protocol::message_encoding(metadata).map(str::to_owned)
 }

@@ -8,8 +8,6 @@ pub(crate) mod connect;
 mod text;
 pub(crate) mod web;
 
-use percent_encoding::percent_decode_str;
-
 pub(crate) use text::{TextDecoder, encode as encode_text};
 
 use super::{status::is_grpc, timeout};
@@ -225,12 +223,6 @@ fn is_identifier(name: &str) -> bool {
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// The decoded value of a part of a query.
-fn decoded(value: &str) -> Vec<u8> {
-    let spaced = value.replace('+', " ");
-    percent_decode_str(&spaced).collect()
 }
 
 #[cfg(test)]

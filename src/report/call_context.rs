@@ -25,7 +25,7 @@ pub(super) struct CallContext {
 impl CallContexts {
     /// Notes an event; returns the number of a message.
     pub(super) fn note(&mut self, event: &Event) -> Option<u64> {
-        let encoding = |metadata: &Metadata| metadata.get_text("grpc-encoding").map(str::to_owned);
+        let encoding = |metadata: &Metadata| crate::grpc::protocol::message_encoding(metadata).map(str::to_owned);
         match &event.kind {
             EventKind::CallStart(start) => {
                 let context = self.calls.entry(event.call).or_default();

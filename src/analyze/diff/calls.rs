@@ -58,7 +58,7 @@ struct Noted {
 
 /// The name of the compression of a direction's messages.
 pub(super) fn encoding(metadata: &Metadata) -> Option<String> {
-    metadata.get_text("grpc-encoding").map(str::to_owned)
+    crate::grpc::protocol::message_encoding(metadata).map(str::to_owned)
 }
 
 /// The payload of a message, inflated where possible.

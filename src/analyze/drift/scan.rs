@@ -89,7 +89,7 @@ pub(super) fn messages<R: Read + Seek>(
                 if let Some(types) = known.get(start.method.as_str()).filter(|_| open.len() < MAX_OPEN) {
                     let call = OpenCall {
                         types: Arc::clone(types),
-                        sent_encoding: start.metadata.get_text("grpc-encoding").map(str::to_owned),
+                        sent_encoding: crate::grpc::protocol::message_encoding(&start.metadata).map(str::to_owned),
                         received_encoding: None,
                         sent: 0,
                         received: 0,
@@ -99,7 +99,8 @@ pub(super) fn messages<R: Read + Seek>(
             }
             EventKind::Headers(headers) => {
                 if let Some(call) = open.get_mut(&event.call) {
-                    call.received_encoding = headers.metadata.get_text("grpc-encoding").map(str::to_owned);
+                    call.received_encoding =
+                        crate::grpc::protocol::message_encoding(&headers.metadata).map(str::to_owned);
                 }
             }
             EventKind::Message(message) => {

@@ -6,11 +6,11 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use percent_encoding::percent_decode_str;
 #[cfg(test)]
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::{Map, Value, json};
 
-use super::decoded;
 use crate::{
     grpc::status::{OK, code, code_of_http, name},
     model::event::{Metadata, Status},
@@ -185,6 +185,12 @@ pub(super) fn raw<'a>(query: &'a str, name: &str) -> Option<&'a str> {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         (decoded(key) == name.as_bytes()).then_some(value)
     })
+}
+
+/// The decoded value of a part of a query.
+fn decoded(value: &str) -> Vec<u8> {
+    let spaced = value.replace('+', " ");
+    percent_decode_str(&spaced).collect()
 }
 
 /// The message of a call by GET.

@@ -37,7 +37,7 @@ use super::{
     ending::{Cut, Leaving},
     fields::Fields,
     hub::Hub,
-    rest::end_to_end,
+    upstream::end_to_end,
 };
 use crate::{
     grpc::net::Stream,
@@ -265,7 +265,8 @@ impl Http1 {
             Ok(response) => response,
             Err(error) => {
                 let text = chain(&error);
-                if error.is_parse() {
+                // What is no call may be meant for another port.
+                if error.is_parse() || call.is_none() {
                     let _ = answer.send(Ok(not_http1(&text)));
                 }
                 return Err(broken(&error));

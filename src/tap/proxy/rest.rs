@@ -6,7 +6,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     hub::Hub,
     jobs::Jobs,
-    upstream::{Body, Upstream, empty, full, streamed},
+    upstream::{Body, Upstream, empty, end_to_end, full, streamed},
 };
 use crate::{
     das::focus::{ConfigureResponse, MAX_BODY_BYTES, parse_body, readdress},
@@ -24,21 +24,6 @@ use crate::{
 /// Largest body of a configure request or response: a thousand times what they are, and a bound on what a client makes
 /// us hold.
 const MAX_BODY: usize = MAX_BODY_BYTES;
-
-/// Headers of a connection rather than a message (RFC 9110, 7.6.1), `Host`, which is the target's own, and `Expect`,
-/// which the server that reads the body has answered.
-const OF_THE_CONNECTION: [HeaderName; 10] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::EXPECT,
-];
 
 /// State shared by the connections of the REST side.
 pub(super) struct Rest {
@@ -233,23 +218,6 @@ impl Rest {
     }
 }
 
-/// The headers to forward.
-pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = headers.clone();
-    for named in headers.get_all(header::CONNECTION) {
-        for name in named.to_str().unwrap_or_default().split(',') {
-            if let Ok(name) = name.trim().parse::<HeaderName>() {
-                kept.remove(name);
-            }
-        }
-    }
-    for name in OF_THE_CONNECTION {
-        kept.remove(name);
-    }
-    kept.remove(header::HOST);
-    kept
-}
-
 /// Adds a body to a note: text as it is, other bytes in base64.
 fn insert(note: &mut Map<String, Value>, name: &str, body: &Bytes) {
     use base64::Engine as _;
@@ -263,6 +231,8 @@ fn insert(note: &mut Map<String, Value>, name: &str, body: &Bytes) {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, Empty, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -20,6 +20,21 @@ use crate::{
         rest::{RestError, base, chain},
     },
 };
+
+/// Headers of a connection rather than a message (RFC 9110, 7.6.1), `Host`, which is the target's own, and `Expect`,
+/// which the server that reads the body has answered.
+const OF_THE_CONNECTION: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+];
 
 /// The body of a request or a response, as it arrives.
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn StdError + Send + Sync>>;
@@ -143,6 +158,23 @@ impl Upstream {
             None => Box::new(stream),
         })
     }
+}
+
+/// The headers to forward.
+pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    for named in headers.get_all(header::CONNECTION) {
+        for name in named.to_str().unwrap_or_default().split(',') {
+            if let Ok(name) = name.trim().parse::<HeaderName>() {
+                kept.remove(name);
+            }
+        }
+    }
+    for name in OF_THE_CONNECTION {
+        kept.remove(name);
+    }
+    kept.remove(header::HOST);
+    kept
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub(crate) mod again;
 pub(crate) mod attach;
 pub(crate) mod bundle;
 mod call_context;
+mod call_messages;
 mod commands;
 pub(crate) mod comparison_text;
 pub(crate) mod diff_html;

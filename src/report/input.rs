@@ -10,10 +10,14 @@
 //! # Ok::<(), grpc_capture::file::FileError>(())
 //! ```
 
-use std::io::{Read, Seek};
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek},
+};
 
 use super::{
     again::Again,
+    call_messages::{self, CallMessages, MessageCollector},
     commands::ReportCommands,
     picture::{Painter, PainterOptions, Pictures, Survey},
     validation,
@@ -70,6 +74,8 @@ pub struct ReportInput {
     pub notes: Vec<(u32, u64, Note)>,
     /// The data for its commands.
     pub again: Again,
+    /// The messages of the calls that the page of a service lists, by call.
+    pub(crate) messages: BTreeMap<u32, CallMessages>,
 }
 
 impl ReportInput {
@@ -154,9 +160,17 @@ pub fn collect<R: Read + Seek>(
     let places = places(&validation.findings);
     let mut painter = Painter::new(survey.finish(), &places, &pictures);
     reader.seek(0)?;
+    let listed = if stats.is_service() {
+        call_messages::listed(&stats)
+    } else {
+        Vec::new()
+    };
+    let mut messages = MessageCollector::new(reader.header(), listed.iter().map(|call| call.call));
     // What stopped the first pass stops this one at the same place.
-    pass(reader, &mut Frames::with_layout(options.layout), &mut [&mut painter]);
+    let observers: &mut [&mut dyn FrameObserver] = &mut [&mut painter, &mut messages];
+    pass(reader, &mut Frames::with_layout(options.layout), observers);
     Ok(ReportInput {
+        messages: messages.finish(),
         capture: capture.to_owned(),
         format: reader.version().to_string(),
         summary: if completeness.is_finished() {

@@ -326,7 +326,9 @@ fn the_report_of_a_service_draws_its_calls_and_lists_its_methods() {
         "1,000 calls, 1,000 messages",
         "333 OK, 1 INTERNAL",
         "href=\"#call-700\"",
-        "id=\"call-700\"",
+        // A link to a place in a folded part opens it.
+        "<details><summary>messages of call 700</summary><pre id=\"call-700\"",
+        "&lt;- message 1, 7 B: 1: &quot;hello&quot;",
         "class=\"failed\"",
         "Calls over time",
     ] {

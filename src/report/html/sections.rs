@@ -6,7 +6,12 @@ use super::methods;
 use crate::{
     file::{Attribute, Header},
     model::text::counted,
-    report::{input::ReportInput, picture::scale, stats_text},
+    report::{
+        call_messages::{self, CallMessages, is_ok},
+        input::ReportInput,
+        picture::scale,
+        stats_text,
+    },
 };
 
 /// Number of rows in the table of calls; a proxy may record any number.
@@ -77,12 +82,13 @@ pub(crate) fn facts(input: &ReportInput) -> Vec<(String, String)> {
 }
 
 pub(super) fn calls(input: &ReportInput) -> Markup {
-    let more = input.stats.totals.calls.saturating_sub(CALLS as u64);
-    let mut calls: Vec<_> = input.stats.calls.iter().collect();
-    if input.stats.is_service() {
-        // Of very many calls, those that failed are looked for.
-        calls.sort_by_key(|call| call.ending.as_ref().is_some_and(|ending| ending.code == Some(0)));
-    }
+    let is_service = input.stats.is_service();
+    let calls: Vec<_> = if is_service {
+        call_messages::listed(&input.stats)
+    } else {
+        input.stats.calls.iter().take(CALLS).collect()
+    };
+    let more = input.stats.totals.calls.saturating_sub(calls.len() as u64);
     html! {
         section #calls {
             h2 { "Calls" }
@@ -94,9 +100,9 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                         @for name in ["call", "method", "messages", "lost", "ending", "message digest"] { th { (name) } }
                     } }
                     tbody {
-                        @for call in calls.into_iter().take(CALLS) {
-                            @let is_ok = call.ending.as_ref().is_some_and(|ending| ending.code == Some(0));
-                            tr.failed[!is_ok && input.stats.is_service()] id={ "call-" (call.call) } {
+                        @for call in calls {
+                            @let messages = input.messages.get(&call.call);
+                            tr.failed[is_service && !is_ok(call)] id=[messages.is_none().then(|| anchor(call.call))] {
                                 td { (call.call) }
                                 td.mono.method { (methods::name(&call.method)) }
                                 td.number { (call.messages) }
@@ -104,12 +110,29 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                                 td { (call.ending.as_ref().map_or_else(|| "no ending".to_owned(), stats_text::ending)) }
                                 td.mono { @if let Some(digest) = call.digest { (digest.to_string()) } }
                             }
+                            @if let Some(messages) = messages { (messages_of(call.call, messages)) }
                         }
                     }
                 } }
                 @if more > 0 { p.faint { "And " (counted(more, "more call")) "." } }
             }
         }
+    }
+}
+
+/// The place of a call on the page, which links lead to.
+fn anchor(call: u32) -> String {
+    format!("call-{call}")
+}
+
+/// The messages of a call, folded. A link to a place inside opens them.
+fn messages_of(call: u32, messages: &CallMessages) -> Markup {
+    html! {
+        tr.messages { td colspan="6" { details {
+            summary { "messages of call " (call) }
+            pre id=(anchor(call)) tabindex="0" { @for line in &messages.lines { (line) "\n" } }
+            @if messages.more > 0 { p.faint { "And " (counted(messages.more, "more event")) "." } }
+        } } }
     }
 }
 

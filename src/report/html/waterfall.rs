@@ -4,15 +4,14 @@ use maud::{Markup, html};
 
 use crate::{
     analyze::stats::CallStats,
+    model::text::grouped,
     report::{
+        call_messages::{self, is_ok},
         input::ReportInput,
         picture::scale::{self, Tick},
         stats_text,
     },
 };
-
-/// Number of calls that are drawn; those that failed come before others.
-const CALLS: usize = 100;
 
 /// Edges of the bars, in a box of 1000 units.
 const LEFT: f64 = 300.0;
@@ -27,14 +26,12 @@ const METHOD: usize = 38;
 
 /// Draws the calls; nothing for captures of spectrogram streams.
 pub(super) fn calls(input: &ReportInput) -> Markup {
-    let started = |call: &&CallStats| call.start_ns.is_some();
-    let mut calls: Vec<_> = input.stats.calls.iter().filter(started).collect();
+    let mut calls = call_messages::listed(&input.stats);
+    calls.retain(|call| call.start_ns.is_some());
     if calls.is_empty() || !input.stats.is_service() {
         return Markup::default();
     }
-    let all = calls.len();
-    calls.sort_by_key(|call| (is_ok(call), call.start_ns, call.call));
-    calls.truncate(CALLS);
+    let all = input.stats.totals.calls;
     let failed = calls.iter().any(|call| !is_ok(call));
     let from = calls.iter().filter_map(|call| call.start_ns).min().unwrap_or(0);
     let last = input.stats.totals.last_offset_ns;
@@ -66,8 +63,9 @@ pub(super) fn calls(input: &ReportInput) -> Markup {
                     }
                 }
                 figcaption {
-                    "Each bar is a call from its opening to its ending; the light part is the time to its first message."
-                    @if all > calls.len() { " Of " (all) " calls, " (calls.len()) " are drawn." }
+                    "Each bar is a call from its opening to its ending; the light part is the time to its first message. A click \
+                    on a bar shows the messages of its call."
+                    @if all > calls.len() as u64 { " Of " (grouped(all)) " calls, " (calls.len()) " are drawn." }
                     @if failed { " Calls that did not end with OK come first." }
                 }
             }
@@ -101,10 +99,6 @@ fn bar(call: &CallStats, row: usize, x: &impl Fn(u64) -> f64, last_ns: u64) -> M
             }
         }
     }
-}
-
-fn is_ok(call: &CallStats) -> bool {
-    call.ending.as_ref().is_some_and(|ending| ending.code == Some(0))
 }
 
 /// The CSS class of a call's ending.

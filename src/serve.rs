@@ -46,6 +46,7 @@ mod player;
 mod prompt;
 mod queue;
 mod quirks;
+mod read_request;
 mod reader;
 mod ready;
 mod request_log;

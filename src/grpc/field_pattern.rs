@@ -42,8 +42,36 @@ pub(crate) struct FieldPattern {
 enum Part {
     /// Any number of parts.
     Deep,
-    /// One part.
-    One(WildMatch),
+    /// One part that is written out, and the number that it may be.
+    Literal(String, Option<u32>),
+    /// One part with wildcards.
+    Glob(WildMatch),
+}
+
+impl Part {
+    fn of(text: &str) -> Self {
+        if text.contains(['*', '?']) {
+            Self::Glob(WildMatch::new(text))
+        } else {
+            Self::Literal(text.to_owned(), text.parse().ok())
+        }
+    }
+
+    /// True when it fits a part of a path; `number` is its number as text.
+    fn fits(&self, step: &FieldStep<'_>, number: &str) -> bool {
+        let [name, json_name] = step.names;
+        match self {
+            Self::Deep => false,
+            Self::Literal(text, written) => {
+                // What has no name is fitted by no name, and text is never empty.
+                text == name || text == json_name || (step.number > 0 && *written == Some(step.number))
+            }
+            Self::Glob(glob) => {
+                let named = |name: &str| !name.is_empty() && glob.matches(name);
+                named(name) || (json_name != name && named(json_name)) || (step.number > 0 && glob.matches(number))
+            }
+        }
+    }
 }
 
 impl FromStr for FieldPattern {
@@ -66,7 +94,7 @@ impl FromStr for FieldPattern {
                 "**" if parts.last() == Some(&Part::Deep) => {}
                 "**" => parts.push(Part::Deep),
                 "*" if at == 0 && longer => parts.push(Part::Deep),
-                part => parts.push(Part::One(WildMatch::new(part))),
+                part => parts.push(Part::of(part)),
             }
         }
         Ok(Self {
@@ -104,14 +132,6 @@ impl<'a> FieldStep<'a> {
             number: 0,
         }
     }
-
-    fn fits(&self, part: &WildMatch) -> bool {
-        let [name, json_name] = self.names;
-        let named = |name: &str| !name.is_empty() && part.matches(name);
-        named(name)
-            || (json_name != name && named(json_name))
-            || (self.number > 0 && part.matches(&self.number.to_string()))
-    }
 }
 
 /// Patterns of paths; a field is covered when one of them covers it.
@@ -126,6 +146,11 @@ impl Reached {
     /// True when no pattern can fit a field on this way any more.
     pub(crate) fn is_dead(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Number of comparisons that the next part of a path costs.
+    pub(crate) fn cost(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -185,11 +210,12 @@ impl FieldPatterns {
     /// all that it contains.
     pub(crate) fn enter(&self, from: &Reached, step: &FieldStep<'_>) -> Option<Reached> {
         let mut reached = Vec::new();
+        let number = step.number.to_string();
         for (at, next) in &from.0 {
             let (at, next) = (usize::from(*at), usize::from(*next));
             let after = match self.0.get(at).and_then(|pattern| pattern.parts.get(next)) {
                 Some(Part::Deep) => next,
-                Some(Part::One(part)) if step.fits(part) => next + 1,
+                Some(part) if part.fits(step, &number) => next + 1,
                 _ => continue,
             };
             if self.reach(&mut reached, at, after) {
@@ -212,7 +238,7 @@ impl FieldPatterns {
                 None => return true,
                 // Any number of parts, none included.
                 Some(Part::Deep) => next += 1,
-                Some(Part::One(_)) => return false,
+                Some(Part::Literal(..) | Part::Glob(_)) => return false,
             }
         }
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 
-use super::{matching::Reducer, request_log::LoggedCall, script::ReadRequest};
+use super::{matching::Reducer, read_request::ReadRequest, request_log::LoggedCall};
 use crate::grpc::Deframer;
 
 /// An item from the client.

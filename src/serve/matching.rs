@@ -5,6 +5,7 @@ mod fields;
 mod reducer;
 mod rules;
 mod stand_in;
+mod states;
 #[cfg(test)]
 mod testing;
 
@@ -65,7 +66,7 @@ impl Reducers {
             .collect();
         if !blind.is_empty() {
             tracing::warn!(
-                "the captures hold no schema of {}; fields of its requests are known by number alone, as in 4.2",
+                "the captures hold no schema of {}; fields of these requests are known by number alone, as in 4.2",
                 blind.join(", ")
             );
         }

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    matching::{Reducer, Reducers, RequestValues},
-    plan::{Asked, Cause, Early, MOST_MARKS, Mark, Requests, content, hash},
+    matching::{Reducers, RequestValues},
+    plan::{Cause, Early, MOST_MARKS, Mark, Requests, hash},
+    read_request::{ReadRequest, ValueRoom},
     shape::JobShape,
     short_calls::ShortCalls,
 };
@@ -25,8 +26,6 @@ use bytes::Bytes;
 
 /// Largest request that is kept, in bytes: no job's is, and the script stays small whatever a capture holds.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
-/// Largest size of the values that are kept of one call's requests, to stand in answers: of a thousand ids.
-const MAX_VALUES_BYTES: usize = 64 * 1024;
 /// Part of a deadline by which a server whose clock runs ahead may end a call before our clock sees it pass.
 const EARLY_PART: u32 = 8;
 
@@ -100,18 +99,6 @@ impl Call {
         requested_stream(data).ok()
     }
 
-    /// Keeps the values of the latest request, as far as there is room.
-    fn keep_values(&mut self, values: RequestValues) {
-        // Where one was left out, all later ones are: each stands in the place of its request.
-        if self.values.len() as u64 + 1 != self.requests.count() {
-            return;
-        }
-        let kept: usize = self.values.iter().map(RequestValues::bytes).sum();
-        if kept + values.bytes() <= MAX_VALUES_BYTES {
-            self.values.push(values);
-        }
-    }
-
     /// Notes an event from the server by its hash.
     fn mark(&mut self, act: u64) {
         if self.marks.len() < MOST_MARKS {
@@ -149,48 +136,6 @@ impl Call {
             .as_ref()
             .filter(|request| !request.compressed)
             .map(|request| &request.data[..])
-    }
-}
-
-/// A request as it is compared with others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ReadRequest {
-    pub(super) asked: Asked,
-    /// Names of fields that do not identify it.
-    pub(super) ignored: Vec<String>,
-    /// Values that stand in answers.
-    pub(super) values: RequestValues,
-}
-
-impl ReadRequest {
-    /// Reads a request; `reducer` is that of its method, where there are rules.
-    pub(super) fn of(encoding: &str, compressed: bool, data: &Bytes, limit: usize, reducer: Option<&Reducer>) -> Self {
-        let exact = content(encoding, compressed, data, limit);
-        let Some(reducer) = reducer else {
-            return Self {
-                asked: Asked {
-                    exact,
-                    by_fields: exact,
-                },
-                ignored: Vec::new(),
-                values: RequestValues::default(),
-            };
-        };
-        let inflated = compressed.then(|| grpc::inflate(encoding, data, limit as u64).ok());
-        let plain = match &inflated {
-            Some(Some(inflated)) => inflated,
-            // What cannot be inflated is compared as it is.
-            Some(None) | None => data,
-        };
-        let reduced = reducer.reduce(plain);
-        Self {
-            asked: Asked {
-                exact,
-                by_fields: reduced.hash,
-            },
-            ignored: reduced.ignored,
-            values: reducer.values(plain),
-        }
     }
 }
 
@@ -234,6 +179,7 @@ pub(crate) struct Scan {
     /// The place of the next event in the file.
     place: Option<EventPlace>,
     reducers: Arc<Reducers>,
+    values: ValueRoom,
 }
 
 /// The events of a call that must still be scanned.
@@ -338,7 +284,7 @@ impl Scan {
             }
             EventKind::Message(message) => {
                 if let Some(call) = self.calls.get_mut(&event.call) {
-                    note_message(call, message, &self.reducers);
+                    note_message(call, message, &self.reducers, &mut self.values);
                 }
             }
             EventKind::End(ending) => {
@@ -369,7 +315,8 @@ impl Scan {
                     let lost = hash(&("lost", event.call, event.seq));
                     call.requests.take(lost);
                     call.by_fields.iter_mut().for_each(|requests| requests.take(lost));
-                    call.keep_values(RequestValues::default());
+                    self.values
+                        .keep(&mut call.values, call.requests.count(), RequestValues::default());
                 }
             }
             _ => {}
@@ -445,7 +392,7 @@ impl Jobs {
     }
 }
 
-fn note_message(call: &mut Call, message: &Message, reducers: &Reducers) {
+fn note_message(call: &mut Call, message: &Message, reducers: &Reducers, values: &mut ValueRoom) {
     match message.direction {
         Direction::Sent => {
             let encoding = crate::grpc::protocol::message_encoding(&call.metadata).unwrap_or(grpc::NO_ENCODING);
@@ -457,7 +404,7 @@ fn note_message(call: &mut Call, message: &Message, reducers: &Reducers) {
                 requests.take(read.asked.by_fields);
             }
             if reducer.is_some_and(|reducer| reducer.stands_in()) {
-                call.keep_values(read.values);
+                values.keep(&mut call.values, call.requests.count(), read.values);
             }
         }
         Direction::Received => call.mark(hash(&(message.compressed, &message.data[..]))),

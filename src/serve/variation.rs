@@ -7,12 +7,13 @@ use super::{
     matching::{Reducer, RequestValues, StandIns},
     plan::Place,
     player::{Act, Step},
-    script::{Call, ReadRequest},
+    read_request::ReadRequest,
+    script::Call,
 };
 use crate::grpc::{self, MAX_INFLATED};
 
-/// Largest number of requests of one call whose values are kept.
-const MAX_REQUESTS: usize = 1024;
+/// Largest size of the values that are kept of one client's call: of some ten thousand requests with a few ids.
+const MAX_VALUES_BYTES: usize = 4 << 20;
 /// Largest number of names of left-out fields that are kept.
 const MAX_NAMES: usize = 16;
 
@@ -22,7 +23,8 @@ pub(super) struct Variation {
     reducer: Option<Arc<Reducer>>,
     ignored: Vec<String>,
     values: Vec<RequestValues>,
-    /// What stands in the answers of a recorded call after a number of requests.
+    values_bytes: usize,
+    /// What stands in the answers of a recorded call, and the number of requests whose values it has.
     stand_ins: Option<(Place, usize, StandIns)>,
     /// True when the next answer was returned after its values had been exchanged.
     is_done: bool,
@@ -35,6 +37,7 @@ impl Variation {
             reducer,
             ignored: Vec::new(),
             values: Vec::new(),
+            values_bytes: 0,
             stand_ins: None,
             is_done: false,
         }
@@ -48,9 +51,15 @@ impl Variation {
                 self.ignored.push(name);
             }
         }
-        if reducer.stands_in() && self.values.len() < MAX_REQUESTS {
-            self.values.push(request.values);
+        if !reducer.stands_in() || self.values_bytes > MAX_VALUES_BYTES {
+            return;
         }
+        self.values_bytes += request.values.bytes();
+        if self.values_bytes > MAX_VALUES_BYTES {
+            tracing::warn!("a call has so many requests that answers to the later ones keep the recorded values");
+            return;
+        }
+        self.values.push(request.values);
     }
 
     /// Names of the fields that were left out.
@@ -75,15 +84,15 @@ impl Variation {
         if is_done || !reducer.stands_in() {
             return step;
         }
-        let came = self.values.len();
-        let known = self
+        let known = self.stand_ins.take().filter(|(of, _, _)| *of == place);
+        let (_, taken, stand_ins) = self
             .stand_ins
-            .take()
-            .filter(|(of, after, _)| *of == place && *after == came);
-        let (_, _, stand_ins) = self.stand_ins.insert(known.unwrap_or_else(|| {
-            let pairs = recorded.values.iter().zip(&self.values);
-            (place, came, StandIns::of(pairs))
-        }));
+            .insert(known.unwrap_or_else(|| (place, 0, StandIns::default())));
+        let pairs = recorded.values.iter().zip(&self.values).skip(*taken);
+        for (recorded, live) in pairs {
+            stand_ins.add(recorded, live);
+            *taken += 1;
+        }
         let inflated = compressed.then(|| {
             // As it was recorded, or as it was compressed for this client.
             let encodings = [recorded.answer_encoding.as_deref().unwrap_or("gzip"), "gzip"];

@@ -17,6 +17,8 @@ use crate::cli::flags::{
 
 mod recorded;
 
+/// Longest list of rules that a message repeats, in characters.
+const MAX_SHOWN: usize = 80;
 /// Largest number of calls that are named because nobody asked for them.
 const MAX_NAMED: usize = 20;
 
@@ -166,7 +168,7 @@ fn behaviour(mut builder: Builder, args: &BehaviourArgs) -> Builder {
 /// Adds the rules by which requests match. What ends in `.toml` is a file; anything else is a list of paths.
 fn matching(mut builder: Builder, args: &MatchArgs) -> Result<Builder, Failure> {
     for rules in &args.rules {
-        let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("--match {rules}: {error}"));
+        let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("--match {}: {error}", shortened(rules)));
         let is_file = Path::new(rules)
             .extension()
             .is_some_and(|extension| extension == "toml");
@@ -178,6 +180,14 @@ fn matching(mut builder: Builder, args: &MatchArgs) -> Result<Builder, Failure> 
         };
     }
     Ok(builder)
+}
+
+/// A list of rules as a message names it.
+fn shortened(rules: &str) -> String {
+    match rules.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", rules.get(..end).unwrap_or_default()),
+        None => rules.to_owned(),
+    }
 }
 
 fn wire(mut builder: Builder, args: &WireArgs) -> Builder {

@@ -6,9 +6,7 @@ use crate::{
     grpc::{NO_ENCODING, WireError, inflate, metadata},
     model::event::CallStart,
     serve::{
-        catalog::Catalog,
-        plan::CallMatcher,
-        script::{ReadRequest, Request as FirstMessage},
+        catalog::Catalog, plan::CallMatcher, read_request::ReadRequest, script::Request as FirstMessage,
         state::ServerState,
     },
 };

@@ -1,7 +1,10 @@
 //! Reduces requests to the fields that identify them. What is reduced is compared by a hash in which the order of
 //! different fields, and that of a map's entries, does not count.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use prost_reflect::{MessageDescriptor, MethodDescriptor};
 
@@ -9,18 +12,19 @@ use super::{
     fields::{self, Content, KEY, MAX_DEPTH, VALUE},
     rules::MatchRule,
     stand_in::{AnswerRule, RequestValues, StandIns},
+    states::{State, States, Treat},
 };
 use crate::{
     grpc::{
-        field_pattern::{FieldPatterns, FieldStep, Reached},
+        field_pattern::{FieldPatterns, FieldStep},
         protobuf::{Field, Fields, Value},
     },
     model::text::printable,
     serve::plan::hash,
 };
 
-/// Largest number of fields of a request that is reduced; one that has more matches only exactly. A field takes two
-/// bytes or more, so that a request within gRPC's default limit of 4 MiB has seldom as many.
+/// Largest number of fields of a request that is reduced, in a few map entries fewer; one that has more matches only
+/// exactly. A field takes two bytes or more, so that a request within gRPC's default limit of 4 MiB has seldom as many.
 const MAX_FIELDS: usize = 1_000_000;
 /// Largest number of names of left-out fields that are kept for the log.
 const MAX_NAMES: usize = 16;
@@ -32,9 +36,7 @@ const MAX_NAME_CHARS: usize = 80;
 pub(in crate::serve) struct Reducer {
     input: Option<MessageDescriptor>,
     output: Option<MessageDescriptor>,
-    ignore: FieldPatterns,
-    /// The only fields that are compared; `None` = all.
-    identify: Option<FieldPatterns>,
+    states: States,
     answers: Vec<AnswerRule>,
 }
 
@@ -47,23 +49,6 @@ pub(in crate::serve) struct Reduced {
     pub(in crate::serve) ignored: Vec<String>,
 }
 
-/// The state of the patterns at a message.
-#[derive(Debug, Clone)]
-struct At {
-    ignore: Reached,
-    /// Where the patterns of what identifies have got to; `None` when all in the message identifies.
-    identify: Option<Reached>,
-}
-
-/// What is done with a field.
-enum Treat {
-    /// It is left out, because it is ignored.
-    Ignore,
-    /// It is left out, because it is none of those that identify.
-    Drop,
-    Compare(At),
-}
-
 impl Reducer {
     /// A reducer by a rule; `schema` is the method's.
     pub(super) fn new(rule: MatchRule, schema: Option<&MethodDescriptor>) -> Self {
@@ -72,8 +57,10 @@ impl Reducer {
         Self {
             input: schema.map(MethodDescriptor::input),
             output: schema.map(MethodDescriptor::output),
-            ignore: set(rule.ignore),
-            identify: (!rule.identify.is_empty()).then(|| set(rule.identify)),
+            states: States::new(
+                set(rule.ignore),
+                (!rule.identify.is_empty()).then(|| set(rule.identify)),
+            ),
             answers: rule.answer.into_iter().map(AnswerRule::new).collect(),
         }
     }
@@ -81,23 +68,18 @@ impl Reducer {
     /// True when there is no schema, and a pattern names a field.
     pub(super) fn needs_schema(&self) -> bool {
         let names = |text: &str| text.contains(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '*' | '?'));
-        let sets = std::iter::once(&self.ignore).chain(&self.identify);
-        self.input.is_none() && sets.flat_map(FieldPatterns::texts).any(names)
+        self.input.is_none() && self.states.texts().any(names)
     }
 
     /// Reduces a request. One that is no protobuf message, or that has too many fields, is identified by all its bytes.
     pub(in crate::serve) fn reduce(&self, request: &[u8]) -> Reduced {
-        let at = At {
-            ignore: self.ignore.start(),
-            identify: self.identify.as_ref().map(FieldPatterns::start),
-        };
         let mut walk = Walk {
             reducer: self,
             left: MAX_FIELDS,
             path: Vec::new(),
             ignored: Vec::new(),
         };
-        match walk.message(self.input.as_ref(), request, &at) {
+        match walk.message(self.input.as_ref(), request, &self.states.start()) {
             Ok(sum) => Reduced {
                 hash: sum,
                 ignored: walk.ignored,
@@ -148,7 +130,7 @@ struct Sum {
 
 impl Walk<'_> {
     /// The hash of a message's fields that identify it.
-    fn message(&mut self, of: Option<&MessageDescriptor>, bytes: &[u8], at: &At) -> Result<u64, Unreadable> {
+    fn message(&mut self, of: Option<&MessageDescriptor>, bytes: &[u8], at: &Arc<State>) -> Result<u64, Unreadable> {
         if self.path.len() > MAX_DEPTH {
             return Err(Unreadable);
         }
@@ -160,16 +142,22 @@ impl Walk<'_> {
         let mut sums = BTreeMap::<u32, Sum>::new();
         let mut walked = Fields::new("request", bytes);
         while let Some(field) = walked.next_field().map_err(|_| Unreadable)? {
-            self.left = self.left.checked_sub(1).ok_or(Unreadable)?;
-            let sum = sums.entry(field.number).or_insert_with(|| {
-                let known = of.and_then(|of| of.get_field(field.number));
-                Sum {
-                    treat: self.treat(at, &fields::step(known.as_ref(), field.number)),
-                    hash: 0,
-                    known,
-                    any: false,
+            self.spend(1)?;
+            let sum = match sums.entry(field.number) {
+                Entry::Occupied(sum) => sum.into_mut(),
+                Entry::Vacant(place) => {
+                    let known = of.and_then(|of| of.get_field(field.number));
+                    let step = fields::step(known.as_ref(), field.number);
+                    let (treat, cost) = self.reducer.states.field(at, of, &step);
+                    self.spend(cost)?;
+                    place.insert(Sum {
+                        treat,
+                        hash: 0,
+                        known,
+                        any: false,
+                    })
                 }
-            });
+            };
             self.add(sum, &field)?;
         }
         let compared = sums.iter().filter(|(_, sum)| sum.any);
@@ -211,13 +199,13 @@ impl Walk<'_> {
         known: Option<&prost_reflect::FieldDescriptor>,
         field: &Field<'_>,
         content: Content<'_>,
-        at: &At,
+        at: &Arc<State>,
     ) -> Result<Option<u64>, Unreadable> {
         let Content::Message(inner, bytes) = content else {
-            return Ok(at.identify.is_none().then(|| plain(field)));
+            return Ok(at.identifies_all().then(|| plain(field)));
         };
         // Without a schema it is not known whether bytes are a message, and there is no need to know.
-        let open = inner.is_some() || !at.ignore.is_dead() || at.identify.is_some();
+        let open = inner.is_some() || !at.is_settled();
         if !open {
             return Ok(Some(plain(field)));
         }
@@ -227,20 +215,21 @@ impl Walk<'_> {
         self.path.truncate(before.1);
         match read {
             // Of what does not identify, that it is there does not, either.
-            Ok(inner) if at.identify.is_some() && inner == hash(&Vec::<(u32, u64)>::new()) => Ok(None),
+            Ok(inner) if !at.identifies_all() && inner == hash(&Vec::<(u32, u64)>::new()) => Ok(None),
             Ok(inner) => Ok(Some(hash(&("message", inner)))),
             Err(Unreadable) if self.left == 0 => Err(Unreadable),
             Err(Unreadable) => {
                 self.ignored.truncate(before.0);
-                Ok(at.identify.is_none().then(|| plain(field)))
+                Ok(at.identifies_all().then(|| plain(field)))
             }
         }
     }
 
     /// The hash of a map's entry, whose path goes on with its key; `None` when nothing of it identifies the request.
-    fn entry(&mut self, entry: &MessageDescriptor, bytes: &[u8], at: &At) -> Result<Option<u64>, Unreadable> {
+    fn entry(&mut self, entry: &MessageDescriptor, bytes: &[u8], at: &Arc<State>) -> Result<Option<u64>, Unreadable> {
         let key = fields::key(entry, bytes);
-        let at = match self.treat(at, &FieldStep::name(&key)) {
+        self.spend(at.cost())?;
+        let at = match self.reducer.states.step(at, &FieldStep::name(&key)) {
             Treat::Ignore => {
                 self.note(&key);
                 return Ok(None);
@@ -251,7 +240,7 @@ impl Walk<'_> {
         let known = entry.get_field(VALUE);
         let (mut walked, mut value) = (Fields::new("entry", bytes), Some(0));
         while let Some(field) = walked.next_field().map_err(|_| Unreadable)? {
-            self.left = self.left.checked_sub(1).ok_or(Unreadable)?;
+            self.spend(1)?;
             if field.number == VALUE {
                 let content = fields::content(known.as_ref(), &field);
                 self.path.push(key.clone());
@@ -270,11 +259,12 @@ impl Walk<'_> {
         of: &MessageDescriptor,
         inner: &MessageDescriptor,
         bytes: &[u8],
-        at: &At,
+        at: &Arc<State>,
     ) -> Result<u64, Unreadable> {
         let known = of.get_field(fields::ANY_TYPE);
-        let named = match self.treat(at, &fields::step(known.as_ref(), fields::ANY_TYPE)) {
-            Treat::Compare(_) if at.identify.is_none() => inner.full_name(),
+        let step = fields::step(known.as_ref(), fields::ANY_TYPE);
+        let named = match self.reducer.states.field(at, Some(of), &step).0 {
+            Treat::Compare(_) if at.identifies_all() => inner.full_name(),
             _ => "",
         };
         let (mut walked, mut sum) = (Fields::new("Any", bytes), 0);
@@ -286,18 +276,18 @@ impl Walk<'_> {
         Ok(hash(&(named, sum)))
     }
 
-    fn treat(&self, at: &At, step: &FieldStep<'_>) -> Treat {
-        let Some(ignore) = self.reducer.ignore.enter(&at.ignore, step) else {
-            return Treat::Ignore;
-        };
-        let identify = match (&self.reducer.identify, &at.identify) {
-            (Some(patterns), Some(from)) => patterns.enter(from, step),
-            _ => None,
-        };
-        if identify.as_ref().is_some_and(Reached::is_dead) {
-            return Treat::Drop;
+    /// Takes a number of steps, if there are as many left.
+    fn spend(&mut self, steps: usize) -> Result<(), Unreadable> {
+        match self.left.checked_sub(steps) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => {
+                self.left = 0;
+                Err(Unreadable)
+            }
         }
-        Treat::Compare(At { ignore, identify })
     }
 
     /// Notes the name of a field that is left out.

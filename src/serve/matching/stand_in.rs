@@ -172,23 +172,22 @@ fn keep(value: Value<'_>, out: &mut Vec<OwnedValue>) {
 pub(in crate::serve) struct StandIns(Vec<HashMap<OwnedValue, Option<OwnedValue>>>);
 
 impl StandIns {
-    /// The stand-ins of requests that came, each paired with the recorded one in its place.
-    pub(in crate::serve) fn of<'a>(pairs: impl IntoIterator<Item = (&'a RequestValues, &'a RequestValues)>) -> Self {
-        let mut all = Vec::<HashMap<_, _>>::new();
-        for (recorded, live) in pairs {
-            all.resize_with(all.len().max(recorded.0.len()), HashMap::new);
-            for (rule, recorded) in recorded.0.iter().enumerate() {
-                let live = live.0.get(rule).map_or(&[][..], Vec::as_slice);
-                let Some(stand_ins) = all.get_mut(rule) else { continue };
-                for (at, recorded) in recorded.iter().enumerate() {
-                    stand_ins.insert(recorded.clone(), live.get(at).cloned());
+    /// Adds those of a request that came, paired with the recorded one in its place; where two requests had the same
+    /// value, the later one counts.
+    pub(in crate::serve) fn add(&mut self, recorded: &RequestValues, live: &RequestValues) {
+        let rules = self.0.len().max(recorded.0.len());
+        self.0.resize_with(rules, HashMap::new);
+        for ((rule, recorded), stand_ins) in recorded.0.iter().enumerate().zip(&mut self.0) {
+            let live = live.0.get(rule).map_or(&[][..], Vec::as_slice);
+            for (at, recorded) in recorded.iter().enumerate() {
+                let live = live.get(at);
+                if live == Some(recorded) {
+                    stand_ins.remove(recorded);
+                } else {
+                    stand_ins.insert(recorded.clone(), live.cloned());
                 }
             }
         }
-        for stand_ins in &mut all {
-            stand_ins.retain(|recorded, live| live.as_ref() != Some(recorded));
-        }
-        Self(all)
     }
 
     pub(super) fn apply(&self, rules: &[AnswerRule], of: Option<&MessageDescriptor>, answer: &[u8]) -> Option<Vec<u8>> {

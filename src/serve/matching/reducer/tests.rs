@@ -268,7 +268,8 @@ fn an_answer_gets_the_values_of_the_request_that_came() {
     let live = values(
         r#"{"requestId": "longer r2", "header": {"localTime": 600}, "metadata": {"id": "m2"}, "items": [{"name": "c"}, {"name": "d"}]}"#,
     );
-    let stand_ins = StandIns::of([(&recorded, &live)]);
+    let mut stand_ins = StandIns::default();
+    stand_ins.add(&recorded, &live);
     let changed = |json: &str| reducer.answer(&testing::answer(&method, json), &stand_ins);
     let expected = |json: &str| Some(testing::answer(&method, json));
     for (answer, with_live_values) in [
@@ -302,7 +303,8 @@ fn an_answer_gets_the_values_of_the_request_that_came() {
         assert_eq!(changed(answer), None, "{answer}");
     }
     assert_eq!(reducer.answer(b"\xff", &stand_ins), None);
-    let same = StandIns::of([(&recorded, &recorded)]);
+    let mut same = StandIns::default();
+    same.add(&recorded, &recorded);
     assert_eq!(
         reducer.answer(&testing::answer(&method, r#"{"id": "m1"}"#), &same),
         None

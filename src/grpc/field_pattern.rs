@@ -154,7 +154,6 @@ impl Reached {
     }
 }
 
-#[allow(dead_code, reason = "the comparison of captures uses what the server does not")]
 impl FieldPatterns {
     /// A set of patterns.
     ///
@@ -171,6 +170,7 @@ impl FieldPatterns {
     ///
     /// # Errors
     /// When one of them is no pattern, or there are too many.
+    #[cfg(test)]
     pub(crate) fn parse(list: &str) -> Result<Self, FieldPatternError> {
         Self::new(list.split(',').map(str::parse).collect::<Result<_, _>>()?)
     }

@@ -34,6 +34,7 @@ mod pair;
 mod requests;
 mod result;
 mod row;
+mod wire;
 
 use std::io::{Read, Seek};
 

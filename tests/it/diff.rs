@@ -344,3 +344,21 @@ fn recordings_of_one_live_service_are_equal_beside_ignored_fields() {
     let bare = shipped("zero-ids.gcap");
     run(&["diff", &bare, &bare, "--ignore", "x"]).expect(0);
 }
+
+#[test]
+fn without_a_schema_fields_are_named_and_ignored_by_their_numbers() {
+    let dir = Dir::new();
+    let of = |name: &str, cluster: u8, value: &str| {
+        let header = drift::bytes(1, &[drift::varint(1, &[cluster]), drift::varint(2, &[7])].concat());
+        let answer = [header, drift::bytes(2, value.as_bytes())].concat();
+        drift::bare_capture(&dir, name, &[("/kv.KV/Get", drift::bytes(1, b"key"), answer)])
+    };
+    let (one, other, changed) = (of("1.gcap", 1, "a"), of("2.gcap", 2, "a"), of("3.gcap", 2, "b"));
+    let done = run(&["diff", &one, &other]).expect(1);
+    assert!(done.text().contains("field 1.1: 1 and 2"), "{}", done.text());
+    run(&["diff", &one, &other, "--ignore", "1.1"])
+        .expect(0)
+        .says(&["by their numbers"]);
+    let done = run(&["diff", &one, &changed, "--ignore", "1"]).expect(1);
+    assert!(done.text().contains("field 2: `a` and `b`"), "{}", done.text());
+}

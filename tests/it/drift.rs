@@ -74,6 +74,11 @@ pub(crate) fn capture(dir: &Dir, name: &str, proto: &str, calls: &[(&str, Vec<u8
     capture_with(dir, name, Some(proto), calls, &[])
 }
 
+/// The same without a schema.
+pub(crate) fn bare_capture(dir: &Dir, name: &str, calls: &[(&str, Vec<u8>, Vec<u8>)]) -> String {
+    capture_with(dir, name, None, calls, &[])
+}
+
 fn capture_with(
     dir: &Dir,
     name: &str,
@@ -484,7 +489,7 @@ fn the_text_names_the_verdict_first_and_fits_80_columns() {
 fn what_cannot_be_compared_is_never_green() {
     let dir = Dir::new();
     let proto = dir.write("shop.proto", SHOP);
-    let bare = capture_with(&dir, "bare.gcap", None, &[(GET, request(), order())], &[]);
+    let bare = bare_capture(&dir, "bare.gcap", &[(GET, request(), order())]);
     run(&["drift", &bare, "--proto", &proto])
         .expect(4)
         .says(&["holds no schema"]);

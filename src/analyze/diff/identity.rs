@@ -7,6 +7,7 @@ use std::{
 
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value};
 
+use super::wire;
 use crate::{
     grpc::{
         descriptors,
@@ -83,6 +84,9 @@ impl Identity {
             .and_then(|known| descriptors::decode(known.descriptor, data).ok());
         match decoded {
             Some(message) => self.message(&message, &self.ignore.start()),
+            None if !self.ignore.is_empty() && data.len() <= MAX_DECODED => {
+                wire::mark(&self.ignore, &self.ignore.start(), data, 0)
+            }
             None => hash(&data),
         }
     }

@@ -5,6 +5,7 @@ use prost_reflect::{DynamicMessage, MapKey, ReflectMessage as _, Value};
 use super::{
     DiffOptions,
     identity::{Known, inside_any, key_text},
+    wire,
 };
 use crate::grpc::{
     descriptors, differ,
@@ -29,8 +30,7 @@ pub(super) fn compare(
     }
     let decode = |data| descriptors::decode(known?.descriptor.clone(), data).ok();
     let (Some(of_a), Some(of_b)) = (decode(a), decode(b)) else {
-        let (a, b) = differ::told(a, b).unwrap_or_default();
-        return Some(format!("{a} and {b}"));
+        return by_number(ignore, a, b);
     };
     let mut fields = Fields {
         ignore,
@@ -44,6 +44,26 @@ pub(super) fn compare(
         more => format!("; and {more} more fields"),
     };
     (!fields.found.is_empty()).then(|| format!("{}{more}", fields.found.join("; ")))
+}
+
+/// Describes how two messages of an unknown type differ: by the numbers of their fields, or else by their bytes.
+fn by_number(ignore: &FieldPatterns, a: &[u8], b: &[u8]) -> Option<String> {
+    match wire::compare(ignore, a, b) {
+        // The rest is ignored.
+        Some(found) if found.is_empty() && !ignore.is_empty() => None,
+        Some(found) if !found.is_empty() => {
+            let shown: Vec<_> = found.iter().take(MAX_NAMED).cloned().collect();
+            let more = match found.len().saturating_sub(MAX_NAMED) {
+                0 => String::new(),
+                more => format!("; and {more} more fields"),
+            };
+            Some(format!("{}{more}", shown.join("; ")))
+        }
+        _ => {
+            let (a, b) = differ::told(a, b).unwrap_or_default();
+            Some(format!("{a} and {b}"))
+        }
+    }
 }
 
 /// The differing fields of two messages.

@@ -63,7 +63,7 @@ fn compare(args: &DiffArgs, a: &mut Reader<File>, b: &mut Reader<File>) -> Done 
     };
     let ignore = FieldPatterns::new(args.ignore.concat()).map_err(|error| Failure::Usage(error.to_string()))?;
     if !ignore.is_empty() && !has_schema(a) && !has_schema(b) {
-        output::say("neither capture holds a schema: --ignore knows no fields, only metadata and status.message");
+        output::say("neither capture holds a schema: --ignore knows fields by their numbers only, such as 1.2");
     }
     let (diff, map) = diff_with_map(a, b, options, ignore)?;
     let report = Report {

@@ -104,6 +104,8 @@ fn reference(pool: &DescriptorPool, bytes: &[u8]) -> Option<Value> {
         .stringify_64_bit_integers(true)
         .use_proto_field_name(true)
         .skip_default_fields(false);
+    // It reads an entry of a map whatever the wire type says.
+    descriptors::check(&all(pool), bytes).ok()?;
     let decoded = descriptors::decode(all(pool), bytes).ok()?;
     decoded
         .serialize_with_options(serde_json::value::Serializer, &options)
@@ -240,7 +242,7 @@ fn messages_are_decoded_as_others_decode_them_whatever_the_bytes() {
         seed as usize % below
     };
     let whole = bytes(&pool, everything());
-    let (mut same, mut odd, mut lenient) = (0, 0, 0);
+    let (mut same, mut odd) = (0, 0);
     for _ in 0..4000 {
         let mut bytes = whole.clone();
         for _ in 0..=random(3) {
@@ -265,21 +267,18 @@ fn messages_are_decoded_as_others_decode_them_whatever_the_bytes() {
             (None, Some(_)) => odd += 1,
             // It refuses numbers and paths that JSON has no notation for, and shows them in another.
             (None, None) => {}
-            // It reads an entry of a map whatever the wire type says.
-            (Some(_), Some(problem)) => {
-                assert!(problem.contains("instead of 2"), "{problem}: {bytes:?}");
-                lenient += 1;
-            }
+            // What is in an Any was not checked before; nanos out of range are added to the seconds by it.
+            (Some(_), Some(problem)) => assert!(
+                problem.starts_with("any") || problem.contains("different signs") || problem.contains("nanos outside"),
+                "{problem}: {bytes:?}"
+            ),
         }
         let text = line(&pool, &bytes);
         assert!(!text.contains('\n'), "{text}");
         let _ = in_full(&pool, Some(all(&pool)), &bytes, 1);
         let _ = on_one_line(&pool, None, &bytes, 80);
     }
-    assert!(
-        same > 500 && odd > 500 && lenient < 20,
-        "{same} the same, {odd} odd, {lenient} lenient"
-    );
+    assert!(same > 500 && odd > 500, "{same} the same, {odd} odd");
 }
 
 #[test]

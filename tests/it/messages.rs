@@ -8,7 +8,7 @@ use grpc_capture::{
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::support::{Dir, Serve, events, raw_job::RawJob, run};
+use crate::support::{Dir, Serve, command, events, raw_job::RawJob, run};
 
 const SHOP: &str = r#"syntax = "proto3";
 package shop;
@@ -694,4 +694,48 @@ fn damaged_captures_and_schemas_never_end_cat_in_a_panic() {
         let code = run(&["cat", &good, "--protoset", &protoset]).code.unwrap();
         assert!([0, 2].contains(&code), "byte {at}: {code}");
     }
+}
+
+#[test]
+fn follow_shows_the_calls_of_a_method_as_they_begin_until_a_time() {
+    use std::{
+        io::{BufRead as _, BufReader},
+        process::Stdio,
+    };
+    let dir = Dir::new();
+    let all = events(shop(&dir, "shop.gcap", None));
+    let path = dir.file("growing.gcap");
+    let mut header = Header::new(0);
+    header.set_descriptor_set(&schema(&dir));
+    let mut writer = Writer::create(&path, &header, WriterOptions::default()).unwrap();
+    let (first, rest) = all.split_at(6);
+    for event in first {
+        writer.write(event).unwrap();
+    }
+    writer.flush().unwrap();
+    let args = [
+        "cat",
+        &path,
+        "--follow",
+        "--method",
+        "*Get",
+        "--message",
+        "1",
+        "--until",
+        "3.5s",
+    ];
+    let mut cat = command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(cat.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().map(Result::unwrap);
+    assert!(next().unwrap().ends_with("id: \"A1\""));
+    assert!(next().unwrap().contains("<- message 1"));
+    for event in rest {
+        writer.write(event).unwrap();
+    }
+    writer.flush().unwrap();
+    // Not those of the other method; and the capture goes on, but not the time.
+    assert!(next().unwrap().ends_with("id: \"A3\""));
+    assert_eq!(next(), None);
+    drop(writer);
+    assert_eq!(cat.wait().unwrap().code(), Some(3));
 }

@@ -109,7 +109,7 @@ fn cat(args: &CatArgs, lost: Lost, given: Option<&[u8]>, reader: &mut Reader<Fil
         writer.printer.advise(given.is_some(), has_schema);
     }
     // A file that nobody writes any more is called unfinished, with what closes it.
-    if !matches!(reader.tail(), Tail::Finished(_)) && is_locked(&args.capture) {
+    if !args.follow && !matches!(reader.tail(), Tail::Finished(_)) && is_locked(&args.capture) {
         output::say("more may follow: --follow waits for it");
     }
     if writer.lost > 0 {

@@ -108,9 +108,8 @@ fn no_reflection(target: &Target, error: ReflectError, connection: Connection) -
 /// Advice for a command that has no flags for the connection.
 fn without_flags(advice: &DialAdvice) -> String {
     match advice {
-        DialAdvice::CheckName | DialAdvice::CheckSocket | DialAdvice::CheckPort | DialAdvice::DialGrpcPort => {
-            advice.to_string()
-        }
+        DialAdvice::CheckName | DialAdvice::CheckSocket | DialAdvice::CheckPort => advice.to_string(),
+        DialAdvice::DialGrpcPort => "this is a web server's port; give that of gRPC".to_owned(),
         DialAdvice::WriteHttp | DialAdvice::DropTls | DialAdvice::Plaintext => {
             "http://HOST:PORT connects without TLS".to_owned()
         }

@@ -20,7 +20,7 @@ use super::{
                   capture cat calls.gcap --status INTERNAL\n  \
                   capture cat calls.gcap --call 7 --message 3 --full\n  \
                   capture cat calls.gcap --method 'shop.Orders/*' --proto shop.proto --format json\n  \
-                  capture cat job.gcap --raw -o messages.bin"
+                  capture cat calls.gcap --raw -o messages.bin"
 )]
 pub(crate) struct CatArgs {
     /// Capture file

@@ -74,7 +74,10 @@ impl Selection {
             reader.only_calls(calls.iter().copied());
             selection.calls = Some(calls);
         } else if methods.is_empty() {
-            reader.only_calls(selection.numbers.iter().copied());
+            // The other calls tell how late it is.
+            if until_ns.is_none() {
+                reader.only_calls(selection.numbers.iter().copied());
+            }
             selection.calls = Some(std::mem::take(&mut selection.numbers));
         } else {
             (selection.calls, selection.methods) = (Some(BTreeSet::new()), methods);
@@ -84,6 +87,7 @@ impl Selection {
 
     /// Whether an event is of the calls and the time that are selected.
     pub(super) fn covers(&mut self, event: &Event) -> bool {
+        self.last_ns = self.last_ns.max(event.offset_ns);
         if let (EventKind::CallStart(start), Some(calls)) = (&event.kind, &mut self.calls)
             && (self.numbers.is_empty() || self.numbers.contains(&event.call))
             && self.methods.iter().any(|pattern| pattern.matches(&start.method))
@@ -97,7 +101,6 @@ impl Selection {
             calls.remove(&event.call);
         }
         self.met = true;
-        self.last_ns = self.last_ns.max(event.offset_ns);
         if self.since_ns.is_some_and(|since_ns| event.offset_ns < since_ns) {
             return false;
         }

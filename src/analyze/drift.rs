@@ -17,7 +17,7 @@
 //! | `breaking`, `additive` | number of findings |
 //! | `compared` | `methods`, `methods_without_schema`, `undefined` (names), `messages`, `enums` (counts) |
 //! | `findings`, `more` | `rule` `category` `severity` `path` `direction` (`requests`, `answers`, `both`) `method` `recorded` `live` `message`; at most 1,000, and how many more |
-//! | `evidence` | `messages` `unreadable` `refused`, `totals`, `fields` (`path` `number` `direction`, the counts, `first` with `place` `method` `recorded` `live`), `more`, `is_partial` |
+//! | `evidence` | `messages` `unreadable` `json` `refused`, `totals`, `fields` (`path` `number` `direction`, the counts, `first` with `place` `method` `recorded` `live`), `more`, `is_partial` |
 //! | `rest` | null, or `verdict`, `keys` and `findings` of the REST answers |
 //!
 //! The counts of values are `values` `changed` `vanished` `unknown` `renamed` `became_known` `refused`.

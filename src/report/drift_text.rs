@@ -148,6 +148,12 @@ fn values(text: &mut String, drift: &SchemaDrift) {
             counted(evidence.unreadable, "message")
         ));
     }
+    if evidence.json > 0 {
+        text.push_str(&format!(
+            "  not read: {} in JSON, where names count (rules of category WIRE_JSON)\n",
+            counted(evidence.json, "message")
+        ));
+    }
     if evidence.refused > 0 {
         text.push_str(&format!(
             "  {} refused as a whole\n",
@@ -157,7 +163,7 @@ fn values(text: &mut String, drift: &SchemaDrift) {
     if evidence.is_partial {
         text.push_str("  the schemas differ in more places than are followed: the counts are incomplete\n");
     }
-    if evidence.fields.is_empty() && evidence.unreadable == 0 && evidence.messages > 0 {
+    if evidence.fields.is_empty() && evidence.unreadable + evidence.json == 0 && evidence.messages > 0 {
         text.push_str("  every value is read as it was recorded\n");
     }
     for field in evidence.fields.iter().take(MAX_LISTED) {

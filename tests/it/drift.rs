@@ -2,7 +2,7 @@
 
 use grpc_capture::{
     file::{Attribute, Header, Writer, WriterOptions},
-    model::{CallStart, Direction, Ending, Event, EventKind, Message, Status},
+    model::{CallStart, Direction, Ending, Event, EventKind, Message, Metadata, Status},
     tap::load_schemas,
 };
 use serde_json::Value;
@@ -71,12 +71,12 @@ fn request() -> Vec<u8> {
 
 /// A capture of calls that each sent and received one message, with the schema of `proto`.
 pub(crate) fn capture(dir: &Dir, name: &str, proto: &str, calls: &[(&str, Vec<u8>, Vec<u8>)]) -> String {
-    capture_with(dir, name, Some(proto), calls, &[])
+    capture_with(dir, name, Some(proto), calls, &[], "application/grpc")
 }
 
 /// The same without a schema.
 pub(crate) fn bare_capture(dir: &Dir, name: &str, calls: &[(&str, Vec<u8>, Vec<u8>)]) -> String {
-    capture_with(dir, name, None, calls, &[])
+    capture_with(dir, name, None, calls, &[], "application/grpc")
 }
 
 fn capture_with(
@@ -85,6 +85,7 @@ fn capture_with(
     proto: Option<&str>,
     calls: &[(&str, Vec<u8>, Vec<u8>)],
     attributes: &[(&str, &str)],
+    content_type: &str,
 ) -> String {
     let mut header = Header::new(0);
     if let Some(proto) = proto {
@@ -98,8 +99,11 @@ fn capture_with(
     let _ = std::fs::remove_file(&path);
     let mut writer = Writer::create(&path, &header, WriterOptions::default()).unwrap();
     for (call, (method, sent, received)) in (1..).zip(calls) {
+        let mut metadata = Metadata::default();
+        metadata.push("content-type", content_type);
         let start = CallStart {
             method: (*method).to_owned(),
+            metadata,
             ..CallStart::default()
         };
         let message = |direction, data: &Vec<u8>| EventKind::Message(Message::plain(direction, data.clone()));
@@ -539,7 +543,14 @@ fn the_rest_answers_of_focus_jobs_are_compared_by_keys_and_types() {
     let of = |name: &str, text: &str| {
         let attributes = answer(text);
         let attributes: Vec<_> = attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        capture_with(&dir, name, Some(SHOP), &[(GET, request(), order())], &attributes)
+        capture_with(
+            &dir,
+            name,
+            Some(SHOP),
+            &[(GET, request(), order())],
+            &attributes,
+            "application/grpc",
+        )
     };
     let old = of("old.gcap", r#"{"job_id": "j", "stream_port": "80", "lines_dt": 0.1}"#);
     let new = of("new.gcap", r#"{"job_id": "k", "stream_port": 80, "more": []}"#);
@@ -748,4 +759,23 @@ fn a_rule_is_silent_about_what_is_read_as_before() {
         assert!(found.iter().any(|(found, _)| found == name), "{old} → {new}: {found:?}");
         assert_eq!(drift["verdict"], "additive", "{old} → {new}");
     }
+}
+
+#[test]
+fn messages_in_json_are_counted_and_not_read() {
+    let dir = Dir::new();
+    let call = (GET, br#"{"id": "o-1"}"#.to_vec(), br#"{"total": "5"}"#.to_vec());
+    let recorded = capture_with(&dir, "json.gcap", Some(SHOP), &[call], &[], "application/grpc+json");
+    let proto = dir.write("today.proto", &SHOP.replace("int64 total", "string total"));
+    let drift = run(&["drift", &recorded, "--proto", &proto, "--format", "json"])
+        .expect(1)
+        .json();
+    let evidence = &drift["evidence"];
+    assert_eq!(
+        (&evidence["json"], &evidence["unreadable"]),
+        (&2.into(), &0.into()),
+        "{evidence}"
+    );
+    let text = run(&["drift", &recorded, "--proto", &proto]).expect(1);
+    assert!(text.text().contains("not read: 2 messages in JSON"), "{}", text.text());
 }

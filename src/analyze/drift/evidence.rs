@@ -39,6 +39,12 @@ impl Evidence<'_> {
         }
     }
 
+    /// Counts a message in JSON, which is not read.
+    pub(super) const fn json(&mut self) {
+        self.messages += 1;
+        self.json += 1;
+    }
+
     /// Counts a message that cannot be read, because it cannot be inflated.
     pub(super) const fn unreadable(&mut self) {
         self.messages += 1;

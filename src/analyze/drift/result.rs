@@ -136,6 +136,8 @@ pub(crate) struct DriftEvidence {
     pub(crate) messages: u64,
     /// Messages that could not be read with the capture's own schema either.
     pub(crate) unreadable: u64,
+    /// Messages in JSON, which are not read.
+    pub(crate) json: u64,
     /// Messages that the other schema cannot read at all.
     pub(crate) refused: u64,
     /// The sums over all fields.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{evidence::Evidence, rest};
 use crate::{
     file::{Attribute, FileError, Reader},
-    grpc::{self, is_support_method},
+    grpc::{self, is_support_method, protocol::is_json},
     model::{
         event::{Direction, Event, EventKind, Message},
         finding::Place,
@@ -65,6 +65,8 @@ struct OpenCall {
     received_encoding: Option<String>,
     sent: u64,
     received: u64,
+    /// True when its messages are JSON.
+    is_json: bool,
 }
 
 /// Reads the messages of these methods with both schemas.
@@ -93,6 +95,7 @@ pub(super) fn messages<R: Read + Seek>(
                         received_encoding: None,
                         sent: 0,
                         received: 0,
+                        is_json: is_json(&start.metadata),
                     };
                     open.insert(event.call, call);
                 }
@@ -123,6 +126,10 @@ fn read(call: &mut OpenCall, event: &Event, message: &Message, evidence: &mut Ev
     };
     *count += 1;
     let Some(types) = types else { return };
+    if call.is_json {
+        evidence.json();
+        return;
+    }
     let place = Place::call(event.call, event.offset_ns).at_message(*count);
     let encoding = encoding.as_deref().unwrap_or(grpc::NO_ENCODING);
     let data: Result<Bytes, _> = if message.compressed {

@@ -42,6 +42,7 @@ pub(in crate::analyze::drift) struct Evidence<'s> {
     pub(super) in_any: BTreeMap<String, Need>,
     pub(super) messages: u64,
     pub(super) unreadable: u64,
+    pub(super) json: u64,
     pub(super) refused: u64,
     /// Messages that were refused before the one that is read.
     pub(super) refused_values: u64,
@@ -58,6 +59,7 @@ impl<'s> Evidence<'s> {
             in_any: BTreeMap::new(),
             messages: 0,
             unreadable: 0,
+            json: 0,
             refused: 0,
             refused_values: 0,
             is_partial: false,
@@ -150,6 +152,7 @@ impl<'s> Evidence<'s> {
         let evidence = DriftEvidence {
             messages: self.messages,
             unreadable: self.unreadable,
+            json: self.json,
             refused: self.refused,
             totals,
             fields,

@@ -79,13 +79,38 @@ pub(in crate::serve) struct Class {
     turn: AtomicUsize,
 }
 
+/// Some members of a class, in their order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Members {
+    /// All of them; this is their number.
+    All(usize),
+    Only(Vec<usize>),
+}
+
+impl Members {
+    const fn len(&self) -> usize {
+        match self {
+            Self::All(count) => *count,
+            Self::Only(members) => members.len(),
+        }
+    }
+
+    /// The member at a place among these.
+    pub(super) fn get(&self, at: usize) -> Option<usize> {
+        match self {
+            Self::All(count) => (at < *count).then_some(at),
+            Self::Only(members) => members.get(at).copied(),
+        }
+    }
+}
+
 /// The members of a class that match a client best.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Best {
     pub(super) fit: Fit,
     /// Number of metadata entries in which they agree with the client's.
     pub(super) votes: usize,
-    pub(super) members: Vec<usize>,
+    pub(super) members: Members,
     /// True when the members differ only in their metadata.
     all: bool,
     /// True when the clients of all these members cancelled.
@@ -231,6 +256,17 @@ impl Class {
     /// calls `among` these can be meant, if they are given.
     pub(super) fn best(&self, facets: &[u64], came: Cause, among: Option<&HashSet<Place>>) -> Option<Best> {
         let over = came.requests > self.requests.count();
+        let shared = facets.iter().filter(|facet| self.shared.contains(facet)).count();
+        // Most often nothing tells the members apart: none is looked at, however many there are.
+        if among.is_none() && self.gave_up.is_empty() && !facets.iter().any(|facet| self.facets.contains_key(facet)) {
+            return (!over || self.refused).then(|| Best {
+                fit: Fit::Exact,
+                votes: shared,
+                members: Members::All(self.members.len()),
+                all: true,
+                gave_up: false,
+            });
+        }
         let is_other =
             |at: usize| among.is_some_and(|among| !self.members.get(at).is_some_and(|place| among.contains(place)));
         let fit = |at: usize| match self.gave_up.get(&at) {
@@ -259,10 +295,10 @@ impl Class {
             .collect();
         Some(Best {
             fit: best,
-            votes: most + facets.iter().filter(|facet| self.shared.contains(facet)).count(),
+            votes: most + shared,
             all: members.len() == votes.iter().flatten().count(),
             gave_up: members.iter().all(|at| self.gave_up.contains_key(at)),
-            members,
+            members: Members::Only(members),
         })
     }
 
@@ -270,19 +306,18 @@ impl Class {
     /// already; `asked` says how often it has had one of them, given the first.
     pub(super) fn next(&self, best: &Best, before: Option<Place>, asked: impl FnOnce(Place) -> usize) -> Place {
         let place = |at: usize| self.members.get(at).copied();
-        let best_places = || best.members.iter().filter_map(|at| place(*at));
+        let of_best = |at: usize| best.members.get(at).and_then(place);
         if let Some(before) = before
-            && best_places().any(|place| place == before)
+            && (0..best.members.len()).any(|at| of_best(at) == Some(before))
         {
             return before;
         }
         let turn = if self.spread && best.all {
             self.turn.fetch_add(1, Ordering::Relaxed)
         } else {
-            asked(best_places().next().unwrap_or_default())
+            asked(of_best(0).unwrap_or_default())
         };
-        let at = best.members.get(turn.min(best.members.len().saturating_sub(1)));
-        at.and_then(|at| place(*at)).unwrap_or_default()
+        of_best(turn.min(best.members.len().saturating_sub(1))).unwrap_or_default()
     }
 }
 

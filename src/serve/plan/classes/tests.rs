@@ -46,7 +46,8 @@ fn method(calls: &[(&[u64], &[Mark], Metadata, u32)]) -> Method {
 
 fn best(class: &Class, facets: &[u64]) -> (usize, Vec<usize>) {
     let best = class.best(facets, Cause::default(), None).unwrap();
-    (best.votes, best.members)
+    let members = (0..).map_while(|at| best.members.get(at)).collect();
+    (best.votes, members)
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Opened {
 
     /// Distributes the jobs over ports: in production the port chooses the job, so each such job after the first has
     /// its own.
-    pub(super) fn ports(&self) -> Vec<Catalog> {
+    pub(super) fn ports(&self) -> Vec<Arc<Catalog>> {
         let mut first = Vec::new();
         let mut others = Vec::new();
         let mut taken = false;
@@ -112,7 +112,10 @@ impl Opened {
                 first.push(Arc::clone(entry));
             }
         }
-        std::iter::once(Catalog::new(first)).chain(others).collect()
+        std::iter::once(Catalog::new(first))
+            .chain(others)
+            .map(Arc::new)
+            .collect()
     }
 
     /// The recorded methods, each once.

@@ -76,11 +76,9 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
     let (opened, prepared) = tokio::task::spawn_blocking(blocking)
         .await
         .map_err(|_| ReplayError::Scan)??;
-    let acceptor = |protocols: &[&str]| {
-        let prepared = prepared.as_ref()?;
-        Some(net::tls_acceptor(&prepared.config, protocols))
-    };
-    let (grpc_tls, rest_tls) = (acceptor(&["h2"]), acceptor(&["h2", "http/1.1"]));
+    let tls = prepared.as_ref();
+    let grpc_tls = tls.map(|tls| net::tls_acceptor(&tls.config, &["h2"]));
+    let rest_tls = tls.map(|tls| net::tls_acceptor(&tls.config, &["h2", "http/1.1"]));
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let ids = opened.entries.iter().map(|entry| entry.job.job_id.as_str());
     let state = Arc::new(ServerState {
@@ -96,22 +94,20 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         reducers: Arc::clone(&opened.reducers),
         schemas: Arc::clone(&opened.schemas),
         log: Arc::new(RequestLog::new(recording)),
-        connections: AtomicU32::new(0),
+        connections: AtomicU32::default(),
     });
     let gate = Arc::new(Gate::new(state.faults.clone()));
     let services = StandardServices::new(&opened.services(), &opened.descriptor_sets).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(until(drain.clone(), Arc::clone(&services).follow(Arc::clone(&state))));
-    let (mut job_addrs, mut addrs, mut catalogs) = (HashMap::new(), Vec::new(), Vec::new());
-    for catalog in opened.ports() {
+    let (mut job_addrs, mut addrs, catalogs) = (HashMap::new(), Vec::new(), opened.ports());
+    for catalog in &catalogs {
         let port = if addrs.is_empty() { grpc_addr.port() } else { 0 };
         let (listener, addr) = listen(SocketAddr::new(grpc_addr.ip(), port)).await?;
         addrs.push(addr);
         job_addrs.extend(catalog.entries.iter().map(|entry| (entry.job.job_id.clone(), addr)));
-        let catalog = Arc::new(catalog);
-        catalogs.push(Arc::clone(&catalog));
         let port = Arc::new(Port {
-            catalog,
+            catalog: Arc::clone(catalog),
             services: Arc::clone(&services),
             state: Arc::clone(&state),
         });
@@ -138,10 +134,8 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
     );
     let router = rest::router(sessions);
     let serve = move |stream, drain| rest::serve(router.clone(), stream, drain);
-    tasks.spawn(until(
-        stop.clone(),
-        accept(listener, None, rest_tls, drain.clone(), serve),
-    ));
+    let accepting = accept(listener, None, rest_tls, drain.clone(), serve);
+    tasks.spawn(until(stop.clone(), accepting));
     Ok(ReplayServer {
         grpc_addr: addrs.first().copied().unwrap_or(grpc_addr),
         rest_addr,

@@ -74,13 +74,12 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
     let proxy = Proxy::bind(options).await?;
     let mut reserved = recording::reserve(&pool, &path, recording)?.with_secrets(secrets);
     let stop = Stop::new();
-    let wraps = !args.wrapped.command.is_empty();
-    let mut signals = None;
-    if wraps {
-        signals = Some(Signals::listen(Usr1::of(&args.series))?);
-    } else {
+    let signals = if args.wrapped.command.is_empty() {
         signals::stop_on_signals(stop.clone(), Usr1::of(&args.series))?;
-    }
+        None
+    } else {
+        Some(Signals::listen(Usr1::of(&args.series))?)
+    };
     let triggers = reserved.triggers();
     if let Some(dumps) = &dumps {
         let expected = Expectations::from_header(&header);
@@ -116,25 +115,8 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
     };
     let line = progress::Line::start(handle.clone(), verbosity);
     let outcome = {
-        let duration = args.limits.duration;
-        let timer = async {
-            match duration {
-                Some(span) => tap::Deadline::after(span.0).passed().await,
-                None => std::future::pending().await,
-            }
-        };
         // Whatever happens to it, what it has recorded is completed.
-        let run = caught(proxy.run(Some(handle), stop.clone()));
-        let run = async {
-            tokio::pin!(run);
-            tokio::select! {
-                outcome = &mut run => outcome,
-                () = timer => {
-                    stop.stop("the time limit was reached");
-                    run.await
-                }
-            }
-        };
+        let run = limited(args, caught(proxy.run(Some(handle), stop.clone())), &stop);
         let command = async {
             match command {
                 None => Ok(None),
@@ -161,6 +143,24 @@ async fn proxy(args: &ProxyArgs, verbosity: output::Verbosity, secrets: &Secrets
     };
     let ours = report::report(args, &session, verbosity)?;
     Ok(status?.map_or(ours, |status| wrapped::outcome(status, ours)))
+}
+
+/// Runs the proxy to its end, or to the time limit.
+async fn limited<T>(args: &ProxyArgs, run: impl Future<Output = T>, stop: &Stop) -> T {
+    let timer = async {
+        match args.limits.duration {
+            Some(span) => tap::Deadline::after(span.0).passed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(run);
+    tokio::select! {
+        outcome = &mut run => outcome,
+        () = timer => {
+            stop.stop("the time limit was reached");
+            run.await
+        }
+    }
 }
 
 /// The variables of the command's environment.

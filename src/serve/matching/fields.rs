@@ -44,7 +44,7 @@ pub(super) fn content<'a>(known: Option<&FieldDescriptor>, field: &Field<'a>) ->
 }
 
 /// The part of a path that a field is.
-pub(super) fn step<'a>(known: Option<&'a FieldDescriptor>, number: u32) -> FieldStep<'a> {
+pub(super) fn step(known: Option<&FieldDescriptor>, number: u32) -> FieldStep<'_> {
     known.map_or(FieldStep::number(number), |known| FieldStep {
         names: [known.name(), known.json_name()],
         number,

@@ -278,16 +278,9 @@ impl Walk<'_> {
 
     /// Takes a number of steps, if there are as many left.
     fn spend(&mut self, steps: usize) -> Result<(), Unreadable> {
-        match self.left.checked_sub(steps) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                self.left = 0;
-                Err(Unreadable)
-            }
-        }
+        let left = self.left.checked_sub(steps);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Unreadable)
     }
 
     /// Notes the name of a field that is left out.

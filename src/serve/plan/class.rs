@@ -259,7 +259,7 @@ impl Class {
         let shared = facets.iter().filter(|facet| self.shared.contains(facet)).count();
         // Most often nothing tells the members apart: none is looked at, however many there are.
         if among.is_none() && self.gave_up.is_empty() && !facets.iter().any(|facet| self.facets.contains_key(facet)) {
-            return (!over || self.refused).then(|| Best {
+            return (!over || self.refused).then_some(Best {
                 fit: Fit::Exact,
                 votes: shared,
                 members: Members::All(self.members.len()),

@@ -100,7 +100,9 @@ pub(super) fn bytes(line: &mut Line, bytes: &[u8], most: usize) -> Result<(), Fu
 fn hexadecimal(line: &mut Line, bytes: &[u8], most: usize) -> Result<(), Full> {
     line.put("0x")?;
     for byte in bytes.iter().take(most) {
-        line.put(&format!("{byte:02x}"))?;
+        for digit in [byte >> 4, byte & 0xf] {
+            line.put_char(char::from_digit(u32::from(digit), 16).unwrap_or('?'))?;
+        }
     }
     if bytes.len() > most {
         line.put(&format!("… ({} bytes)", grouped(bytes.len() as u64)))?;

@@ -36,6 +36,7 @@ pub(crate) mod faults;
 mod feed;
 mod fidelity;
 mod grpc;
+mod http1;
 mod kept_answer;
 mod matching;
 mod open;
@@ -66,6 +67,7 @@ mod state;
 mod steps;
 mod timeline;
 mod variation;
+mod wire;
 
 pub use crate::grpc::{ExistingCa, ServerIdentity, ServerTls, ServerTlsError};
 pub use crate::replay::{CaptureSource, Rate, SourceError};

@@ -3,6 +3,7 @@
 mod accept;
 mod filter;
 mod merging;
+mod prefixed;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) use accept::{accept_each, listen, secure, tls_acceptor};
 pub(crate) use filter::{Filtered, ReadFilter};
 pub(crate) use merging::Merging;
+pub(crate) use prefixed::Prefixed;
 
 /// A byte stream: plain text or TLS, over TCP or a Unix socket.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -26,6 +26,7 @@ use super::{
     feed::Feed,
     player::{Act, PlayedEnding, Step},
     served::Counters,
+    wire::Wire,
 };
 use crate::{
     grpc::{deframe::PREFIX_BYTES, prefix, status::UNAVAILABLE},
@@ -136,9 +137,22 @@ pub(super) struct Replay {
     _rest: JoinSet<()>,
     sent_any: bool,
     done: bool,
+    /// How a client that does not speak gRPC is answered.
+    wire: Option<Wire>,
 }
 
 impl Replay {
+    /// Sets how a client that does not speak gRPC is answered.
+    pub(super) fn written(mut self, wire: Option<Wire>) -> Self {
+        self.wire = wire;
+        self
+    }
+
+    /// How a client that does not speak gRPC is answered.
+    pub(super) const fn wire(&mut self) -> Option<&mut Wire> {
+        self.wire.as_mut()
+    }
+
     pub(super) fn new(
         steps: Feed,
         drip: Option<Drip>,
@@ -163,6 +177,7 @@ impl Replay {
             _rest: rest,
             sent_any: false,
             done: false,
+            wire: None,
         }
     }
 
@@ -218,7 +233,9 @@ impl Replay {
                     };
                     let copied = if data.len() > SMALL_BYTES { 0 } else { PIECE_BYTES };
                     self.gathered.reserve(PREFIX_BYTES + copied);
-                    self.gathered.extend_from_slice(&prefix);
+                    if self.wire.as_ref().is_none_or(Wire::has_prefix) {
+                        self.gathered.extend_from_slice(&prefix);
+                    }
                     self.counters.message(data.len());
                     let payload = if data.len() > SMALL_BYTES {
                         data
@@ -234,6 +251,9 @@ impl Replay {
                     }
                 }
                 Act::End(ending) => {
+                    if let (Some(wire), PlayedEnding::Status(status)) = (&self.wire, &ending) {
+                        self.gathered.extend_from_slice(&wire.tail(status));
+                    }
                     self.ending = Some(ending);
                     if !self.gathered.is_empty()
                         && let Some(piece) = self.send(Bytes::new())
@@ -247,7 +267,15 @@ impl Replay {
 
     /// Sends the gathered bytes, then `payload` without a copy; `None` when it is to drip out.
     fn send(&mut self, payload: Bytes) -> Option<Piece> {
-        let head = self.gathered.split().freeze();
+        let mut head = self.gathered.split().freeze();
+        let mut payload = payload;
+        if let Some(encoded) = self
+            .wire
+            .as_ref()
+            .and_then(|wire| wire.encoded(&[&head[..], &payload].concat()))
+        {
+            (head, payload) = (encoded, Bytes::new());
+        }
         if let Some(drip) = &mut self.drip {
             drip.push(head);
             drip.push(payload);
@@ -262,6 +290,9 @@ impl Replay {
             Some(PlayedEnding::Status(status)) => {
                 let trailers = trailers(status);
                 self.finish();
+                if self.wire.is_some() {
+                    return Poll::Ready(None);
+                }
                 return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
             }
             Some(PlayedEnding::NoStatus) => {
@@ -270,11 +301,19 @@ impl Replay {
             }
             Some(PlayedEnding::Hold) => {
                 ready!(self.drained.as_mut().poll(cx));
-                self.ending = Some(PlayedEnding::Status(Status {
+                let status = Status {
                     code: UNAVAILABLE,
                     message: "the replay server is being stopped".to_owned(),
                     ..Status::default()
-                }));
+                };
+                let tail = self.wire.as_ref().map(|wire| wire.tail(&status));
+                self.ending = Some(PlayedEnding::Status(status));
+                if let Some(tail) = tail.filter(|tail| !tail.is_empty()) {
+                    self.gathered.extend_from_slice(&tail);
+                    if let Some(piece) = self.send(Bytes::new()) {
+                        return Poll::Ready(Some(Ok(Frame::data(piece))));
+                    }
+                }
                 return self.poll_ending(cx);
             }
             Some(ending) => ending.clone(),

@@ -12,6 +12,8 @@ use crate::grpc;
 
 const ACCEPTED: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// The fields that name the encoding of an answer's messages in any protocol.
+const ENCODINGS: [&str; 3] = ["grpc-encoding", "connect-content-encoding", "content-encoding"];
 const GZIP: &str = "gzip";
 const DEFLATE: &str = "deflate";
 const IDENTITY: &str = "identity";
@@ -98,7 +100,7 @@ impl Encoder {
         let act = match step.act {
             Act::Headers(mut metadata) => {
                 if self.inflates.is_some() {
-                    metadata.0.retain(|(name, _)| name != ENCODING.as_str());
+                    metadata.0.retain(|(name, _)| !ENCODINGS.contains(&name.as_str()));
                 }
                 Act::Headers(metadata)
             }

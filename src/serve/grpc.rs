@@ -1,49 +1,50 @@
 //! The gRPC server: HTTP/2 requests in, recorded calls out.
 
+mod feeding;
+mod own;
 mod request;
 
 use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Request, Response};
 use http_body::Body;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use prost::Message as _;
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use feeding::feed;
+use own::{health, not_a_call, once, speaks_grpc};
 use request::{call_start, plain, sent_in, was_asked};
 
 use super::{
     answer,
     asked::{self, ClientItems, Reading},
     body::{Answer, Cut, Replay},
-    catalog::{Catalog, Chosen},
+    catalog::Catalog,
     connection::{Break, Connection, Guard},
-    control::Label,
-    encoding::Encoding,
+    encoding::{Encoding, Gzip},
     exchange::{Access, Decided, Exchange},
     faults::Drip,
     feed::Feed,
+    http1,
     kept_answer::KeptAnswer,
     peek::Peeked,
     plan::{CallMatcher, facets},
-    player::{Act, MaxFrames, PlayedEnding, Step},
-    reader,
+    player::{Act, PlayedEnding, Step},
     request_log::{How, LoggedCall, Matched},
-    share::{CallFeed, Share},
     standard::StandardServices,
     state::ServerState,
-    steps::{CallReading, Steps},
     timeline::is_job,
+    wire::Wire,
 };
 use crate::{
-    das::{dialect::datastream::HEALTH_METHOD, proto::datastream::HealthResponse},
+    das::dialect::datastream::HEALTH_METHOD,
     grpc::{
-        encode_message, is_grpc, metadata,
-        net::Stream,
+        metadata,
+        net::{Prefixed, Stream},
         status::{INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE},
     },
     model::event::{Ending, Metadata, Status},
@@ -76,6 +77,8 @@ pub(super) struct Port {
 const LINGER: Duration = Duration::from_secs(10);
 /// Time within which a request of a call that is refused in any case comes with it.
 const TOGETHER: Duration = Duration::from_millis(50);
+/// Number of bytes read of a request that is no call.
+const MOST_UNREAD: usize = 64 * 1024;
 /// Time limit for the answer to a keepalive ping: gRPC's own default.
 const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -88,7 +91,9 @@ type Reply = Result<Response<Answer>, Cut>;
 /// Serves one connection until it ends; `drain` lets its calls end and takes no new ones.
 pub(super) async fn serve(port: Arc<Port>, stream: Box<dyn Stream>, drain: CancellationToken) {
     let connection = Arc::new(Connection::numbered(port.state.next_connection()));
-    let socket = TokioIo::new(connection.socket(stream));
+    let Some(stream) = Prefixed::read(stream).await else {
+        return;
+    };
     let keepalive = port.state.wire.keepalive;
     let service = {
         let (connection, drain) = (Arc::clone(&connection), drain.clone());
@@ -97,6 +102,11 @@ pub(super) async fn serve(port: Arc<Port>, stream: Box<dyn Stream>, drain: Cance
             async move { answer(&port, &connection, drain, request).await }
         })
     };
+    if stream.is_http1() {
+        let idle = connection.idle(IDLE_LIMIT);
+        return http1::serve(Arc::clone(&connection), Box::new(stream), service, drain, idle).await;
+    }
+    let socket = TokioIo::new(connection.socket(Box::new(stream)));
     let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(keepalive)
@@ -153,7 +163,7 @@ async fn answer(
     let start = Instant::now();
     let guard = Guard::unrecorded(connection);
     if !speaks_grpc(&request) {
-        return Ok(not_grpc());
+        return other(port, connection, drain, request, start).await;
     }
     let peer = connection.number();
     let (parts, body) = request.into_parts();
@@ -164,13 +174,13 @@ async fn answer(
         let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
         if was_asked(&port.catalog, &port.state, &parts, first) {
             let logged = logged();
-            return exchange(port, connection, drain, parts, body, (start, logged)).await;
+            return exchange(port, connection, drain, parts, body, (start, logged, None)).await;
         }
         let Ok(response) = service.answer(Request::from_parts(parts, body)).await;
         return Ok(response.map(|body| Answer::Tonic { body, _running: guard }));
     }
     if method == HEALTH_METHOD {
-        return Ok(health(port));
+        return Ok(health(&port.catalog, &port.state));
     }
     if !port.catalog.knows(method) {
         // The answer does not depend on the request; what came with it is kept.
@@ -184,7 +194,7 @@ async fn answer(
     }
     let logged = logged();
     if !is_job(method) {
-        return exchange(port, connection, drain, parts, body, (start, logged)).await;
+        return exchange(port, connection, drain, parts, body, (start, logged, None)).await;
     }
     let (first, body) = Peeked::read(body, port.state.wire.max_request_bytes).await;
     if let Ok(Some(first)) = &first {
@@ -228,7 +238,7 @@ async fn answer(
         });
     }
     let encoding = Encoding::of(port.state.wire.gzip, &parts.headers);
-    let feed = match feed(port, &chosen, encoding, start) {
+    let feed = match feed(&port.state, &chosen, encoding, start) {
         Ok(feed) => feed,
         Err(error) => {
             let message = format!("could not start to read {}: {error}", chosen.entry.source.name());
@@ -248,6 +258,30 @@ async fn answer(
     replay_call(Box::new(replay), encoding).await
 }
 
+/// Answers a client that does not speak gRPC, in gRPC-Web or Connect.
+async fn other(
+    port: &Arc<Port>,
+    connection: &Arc<Connection>,
+    drain: CancellationToken,
+    request: Request<Incoming>,
+    start: Instant,
+) -> Reply {
+    let (mut parts, body) = request.into_parts();
+    let Some(wire) = Wire::of(&parts) else {
+        // What comes with it is read, so that its client can read the answer.
+        let read = Limited::new(body, MOST_UNREAD).collect();
+        let _ = tokio::time::timeout(TOGETHER, read).await;
+        return Ok(not_a_call());
+    };
+    let logged = port.state.log.call(call_start(&parts, connection.number()));
+    wire.name_encodings(&mut parts);
+    let body = wire.requests(&parts, body, port.state.wire.max_request_bytes);
+    let answered = (start, logged, Some(wire.clone()));
+    let response = exchange(port, connection, drain, parts, body, answered).await?;
+    let refusal = wire.refusal(response.headers());
+    Ok(refusal.map_or(response, |refusal| refusal.map(once)))
+}
+
 /// Answers a call of any service.
 async fn exchange<B>(
     port: &Arc<Port>,
@@ -255,7 +289,7 @@ async fn exchange<B>(
     drain: CancellationToken,
     parts: http::request::Parts,
     body: B,
-    (start, logged): (Instant, Arc<LoggedCall>),
+    (start, logged, wire): (Instant, Arc<LoggedCall>, Option<Wire>),
 ) -> Reply
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -283,7 +317,9 @@ where
         return Ok(refuse(port, &logged, UNAVAILABLE, &message));
     }
     let guard = Guard::new(connection, chosen.entry.source_at);
-    let encoding = Encoding::of(state.wire.gzip, &parts.headers);
+    // Compression is offered to clients of gRPC.
+    let gzip = if wire.is_some() { Gzip::Off } else { state.wire.gzip };
+    let encoding = Encoding::of(gzip, &parts.headers);
     let asked = Arc::<ClientItems>::default();
     let mut rest = JoinSet::new();
     let reducer = state.reducers.of(&method);
@@ -302,7 +338,7 @@ where
                 source: chosen.entry.source_at,
                 drip: Drip::of(&port.state.faults, chosen.call.call),
             };
-            Ok((feed(&port, &chosen, encoding, start)?, decided))
+            Ok((feed(&port.state, &chosen, encoding, start)?, decided))
         }
     };
     let turns = {
@@ -328,64 +364,17 @@ where
     );
     let feed = Feed::of_exchange(Box::new(exchange), KeptAnswer::new(logged));
     let replay = Replay::new(feed, None, guard, Arc::clone(&state.counters), drain, rest);
-    replay_call(Box::new(replay), encoding).await
-}
-
-/// The feed of the chosen call for this client.
-fn feed(port: &Port, chosen: &Chosen<'_>, encoding: Encoding, start: Instant) -> io::Result<CallFeed> {
-    let state = &port.state;
-    let (job_id, call) = (&chosen.entry.job.job_id, chosen.call);
-    let key = (job_id.clone(), call.call);
-    let share = state.deliveries.take(&key);
-    let open = |max_frames, encoding| {
-        let tape = CallReading {
-            source: chosen.entry.source.clone(),
-            job_id: job_id.clone(),
-            call: call.clone(),
-            max_frames,
-            drained: share == Share::Nothing,
-            playback: Arc::clone(&state.playback),
-            faults: state.faults.clone(),
-            encoding,
-            sessions: Arc::clone(&state.sessions),
-            limit: reader::read_ahead(state.counters.active() + 1),
-        };
-        let label = Label {
-            job_id: job_id.clone(),
-            method: call.method.clone(),
-            stream_id: call.stream_id(),
-        };
-        Steps::open(tape, start, state.control.register(label), Arc::clone(&state.meter))
-    };
-    if share == Share::Part {
-        // Competing clients differ in what they accept: each encodes what it gets.
-        let shared = || open(MaxFrames::Unlimited, Encoding::AS_RECORDED);
-        let encoder = encoding.encoder(call.answer_encoding.as_deref());
-        return state.deliveries.join(key, chosen.max_frames, encoder, shared);
-    }
-    open(chosen.max_frames, encoding).map(|steps| CallFeed::Whole(Box::new(steps)))
-}
-
-fn speaks_grpc<B>(request: &Request<B>) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE);
-    request.method() == Method::POST && content_type.is_some_and(|value| value.to_str().is_ok_and(is_grpc))
-}
-
-/// The answer to a request that is not gRPC, gRPC-Web included.
-fn not_grpc() -> Response<Answer> {
-    let text =
-        "this port speaks gRPC over HTTP/2 (content-type application/grpc), and neither gRPC-Web nor anything else\n";
-    let mut response = Response::new(Answer::Once(Some(Bytes::from_static(text.as_bytes())), None));
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, plain);
-    response
+    replay_call(Box::new(replay.written(wire)), encoding).await
 }
 
 async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
     let step = poll_fn(|cx| replay.poll_step(cx)).await;
     let mut head = match step.act {
-        Act::Headers(metadata) => answer::head(&metadata),
+        Act::Headers(metadata) => match replay.wire() {
+            None => answer::head(&metadata),
+            Some(wire) if wire.waits(&metadata) => return whole(replay, metadata).await,
+            Some(wire) => wire.head(&metadata),
+        },
         Act::End(PlayedEnding::Status(status)) if status.trailers_only => {
             replay.finish();
             return Ok(answer::trailers_only(&status).map(|()| Answer::empty()));
@@ -401,11 +390,32 @@ async fn replay_call(mut replay: Box<Replay>, encoding: Encoding) -> Reply {
         act @ (Act::Message { .. }
         | Act::End(PlayedEnding::Status(_) | PlayedEnding::NoStatus | PlayedEnding::Hold)) => {
             replay.put_back(Step { act, ..step });
-            answer::head(&Metadata::default())
+            let none = Metadata::default();
+            replay
+                .wire()
+                .map_or_else(|| answer::head(&none), |wire| wire.head(&none))
         }
     };
     encoding.name_in(head.headers_mut());
     Ok(head.map(|()| Answer::Replay(replay)))
+}
+
+/// Answers a unary client with a call that was recorded in gRPC, once its ending is known.
+async fn whole(mut replay: Box<Replay>, head: Metadata) -> Reply {
+    let mut message = None;
+    loop {
+        let step = poll_fn(|cx| replay.poll_step(cx)).await;
+        match step.act {
+            Act::Headers(_) => {}
+            Act::Message { compressed, data } => message = Some((compressed, data)),
+            Act::End(ending) => {
+                replay.finish();
+                let wire = replay.wire();
+                let answer = wire.map(|wire| wire.unary(&head, message.take(), &ending));
+                return Ok(answer.map_or_else(not_a_call, |answer| answer.map(once)));
+            }
+        }
+    }
 }
 
 impl Replay {
@@ -431,17 +441,4 @@ fn refuse(port: &Port, logged: &LoggedCall, code: u32, message: &str) -> Respons
         ..Status::default()
     }));
     answer::refusal(code, message).map(|()| Answer::empty())
-}
-
-/// The health of the port's jobs: a job that is replayed is ready, whatever was recorded before it was, unless it was to
-/// be slow to start.
-fn health(port: &Port) -> Response<Answer> {
-    let mut jobs = port.catalog.entries.iter().map(|entry| &entry.job.job_id);
-    let health = HealthResponse {
-        healthy: jobs.all(|job_id| port.state.readiness.left(job_id).is_none()),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
-    let message = Bytes::from(encode_message(false, &health.encode_to_vec()));
-    let trailers = answer::trailers(&Status::default());
-    answer::head(&Metadata::default()).map(|()| Answer::Once(Some(message), Some(trailers)))
 }

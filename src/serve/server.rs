@@ -77,8 +77,8 @@ async fn start(builder: Builder) -> Result<ReplayServer, ReplayError> {
         .await
         .map_err(|_| ReplayError::Scan)??;
     let tls = prepared.as_ref();
-    let grpc_tls = tls.map(|tls| net::tls_acceptor(&tls.config, &["h2"]));
-    let rest_tls = tls.map(|tls| net::tls_acceptor(&tls.config, &["h2", "http/1.1"]));
+    let acceptor = || tls.map(|tls| net::tls_acceptor(&tls.config, &["h2", "http/1.1"]));
+    let (grpc_tls, rest_tls) = (acceptor(), acceptor());
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let ids = opened.entries.iter().map(|entry| entry.job.job_id.as_str());
     let state = Arc::new(ServerState {

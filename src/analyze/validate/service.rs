@@ -266,6 +266,10 @@ fn judge_content(context: &mut Context<'_>, call: &OpenCall, place: Place, messa
         Err(_) if method.is_support => return,
         Err(why) => return rules::not_decoded(context.log, place, &method.name, why),
     };
+    if call.is_json {
+        let why = "they are JSON, which is not compared with the schema";
+        return rules::not_decoded(context.log, place, &method.name, why);
+    }
     let inflated;
     let bytes = if message.compressed {
         match grpc::inflate(encoding.unwrap_or_default(), &message.data, max_bytes) {

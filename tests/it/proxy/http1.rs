@@ -13,7 +13,7 @@ use grpc_capture::{
 };
 use serde_json::json;
 
-use crate::support::{Dir, endings, events, proxying::Proxying, wait};
+use crate::support::{Dir, Serve, endings, events, proxying::Proxying, wait};
 
 const PATH: &str = "/a.B/C";
 
@@ -508,6 +508,110 @@ fn who_breaks_off_is_recorded() {
         matches!(&endings[..], [Ending::Cancelled(cancelled)] if cancelled.by == Party::Client),
         "{endings:?}"
     );
+}
+
+/// Asks a server for each request on a connection of its own; the bodies of the answers and their heads.
+fn ask_each(addr: &str, requests: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
+    let answers = requests.iter().map(|request| {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.write_all(&with_close(request)).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let body = body(&answer).to_vec();
+        let head = String::from_utf8_lossy(&answer[..answer.len() - body.len()]).into_owned();
+        (head, body)
+    });
+    answers.collect()
+}
+
+#[test]
+fn what_was_recorded_is_served_again_in_the_same_bytes() {
+    let (dir, error) = (Dir::new(), br#"{"code": "not_found", "message": "no job"}"#);
+    let out = dir.file("served.gcap");
+    let web = [
+        encode_message(false, b"one"),
+        frame(0x80, b"Grpc-Status:5\r\ngrpc-message:no\r\n"),
+    ]
+    .concat();
+    let stream = [
+        encode_message(false, b"{}"),
+        frame(2, br#"{ "error": {"code":"aborted"} }"#),
+    ]
+    .concat();
+    let text = b"AAAAAANvbmU=gAAAABBncnBjLXN0YXR1czogMA0K";
+    let (kind, json) = ("application/grpc-web-text", "application/json");
+    let answers = [
+        answer("200 OK", "application/grpc-web+proto", &web),
+        answer("200 OK", "application/connect+json", &stream),
+        answer("404 Not Found", json, error),
+        answer("200 OK", "application/proto", b"\x08\x02"),
+        answer("200 OK", json, b"{}"),
+        answer("415 Unsupported Media Type", "text/plain", b"no"),
+        answer("200 OK", kind, text),
+    ];
+    let get =
+        format!("GET {PATH}?connect=v1&encoding=json&message=%7B%7D HTTP/1.1\r\nHost: job\r\nX-Case: Kept\r\n\r\n");
+    let requests = [
+        post("application/grpc-web+proto", "", &encode_message(false, b"web")),
+        post("application/connect+json", "", &encode_message(false, b"[]")),
+        post("application/json", "", br#"{"a":1}"#),
+        post("application/proto", "", b"\x08\x01"),
+        get.into_bytes(),
+        post("application/proto", "", b"\x08\x05"),
+        post(kind, "", b"AAAAAAR0ZXh0"),
+    ];
+    let all: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
+    let server = Canned::start(&all);
+    let proxy = proxy(&server, &out, &[]);
+    let last = with_close(&requests[6]);
+    ask(&proxy, &[&requests[..6].concat()[..], &last].concat());
+    proxy.stop().expect(0);
+    let mut serving = Serve::start(&[&out, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--rate", "max"]);
+    let served = ask_each(serving.grpc(), &requests);
+    for (at, ((head, served), recorded)) in served.iter().zip(&answers).enumerate() {
+        let line = recorded.split(|byte| *byte == b'\r').next().unwrap();
+        assert!(head.as_bytes().starts_with(line), "{at}: {head}");
+        let wanted = body(recorded).to_vec();
+        let served = unchunked(head, served);
+        if at == 6 {
+            // The same bytes, in one piece of base64.
+            assert_eq!(served, b"AAAAAANvbmWAAAAAEGdycGMtc3RhdHVzOiAwDQo=");
+            continue;
+        }
+        assert_eq!(served, wanted, "{at}: {head}");
+    }
+    // What was not recorded is refused in the client's protocol.
+    let others = [
+        post("application/proto", "", b"\x08\x09"),
+        post("application/connect+proto", "", &encode_message(false, b"new")),
+        post("application/grpc-web", "", &encode_message(false, b"new")),
+        post("text/plain", "", b"x"),
+    ];
+    let refused = ask_each(serving.grpc(), &others);
+    assert!(refused[0].0.starts_with("HTTP/1.1 404 ") && refused[0].1.starts_with(br#"{"code":"not_found","#));
+    assert!(refused[1].0.starts_with("HTTP/1.1 200 "), "{}", refused[1].0);
+    assert_eq!(refused[1].1[0], 2);
+    assert!(refused[2].0.contains("grpc-status: 5") && refused[2].0.contains("content-type: application/grpc-web"));
+    assert!(refused[3].0.starts_with("HTTP/1.1 415 "), "{}", refused[3].0);
+    serving.signal("INT");
+    assert_eq!(serving.wait(), Some(0));
+}
+
+/// A body without the frames of a chunked transfer.
+fn unchunked(head: &str, body: &[u8]) -> Vec<u8> {
+    if !head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        return body.to_vec();
+    }
+    let (mut rest, mut whole) = (body, Vec::new());
+    loop {
+        let end = rest.windows(2).position(|part| part == b"\r\n").unwrap();
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return whole;
+        }
+        whole.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = &rest[end + 4 + size..];
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) struct OpenCall {
     pub(super) started_ns: u64,
     pub(super) request_encoding: Option<String>,
     pub(super) answer_encoding: Option<String>,
+    /// True when its messages are JSON.
+    pub(super) is_json: bool,
     pub(super) sent: u64,
     pub(super) received: u64,
     last_sent_ns: u64,
@@ -56,6 +58,7 @@ impl OpenCall {
             started_ns: at_ns,
             request_encoding: encoding(&start.metadata),
             answer_encoding: None,
+            is_json: crate::grpc::protocol::is_json(&start.metadata),
             sent: 0,
             received: 0,
             last_sent_ns: at_ns,

@@ -174,15 +174,21 @@ async fn recorded_health_wins_over_ours_where_it_was_asked() {
 async fn what_is_not_plain_grpc_gets_an_http_error() {
     let (server, client) = served(Recording::job(1, "a").ok()).await;
     for other in [
-        "application/grpc-web",
-        "application/grpc-web+proto",
-        "application/grpc-web-text",
-        "application/json",
+        "application/grpc-websocket",
+        "application/octet-stream",
+        "text/plain",
+        "",
     ] {
         let seen = client
             .post_as(other, STREAM_SPECTROGRAMS, &stream_request("a", 0))
             .await;
         assert_eq!((seen.status.as_u16(), seen.grpc_status()), (415, "none"), "{other}");
+    }
+    // A job that was recorded in gRPC, for clients of gRPC-Web.
+    for web in ["application/grpc-web", "application/grpc-web+proto"] {
+        let seen = client.post_as(web, STREAM_SPECTROGRAMS, &stream_request("a", 0)).await;
+        assert_eq!((seen.status.as_u16(), seen.grpc_status()), (200, "none"), "{web}");
+        assert!(seen.bytes.ends_with(b"grpc-status: 0\r\n"), "{web}");
     }
     for grpc in [
         "application/grpc",

@@ -519,6 +519,7 @@ fn ask_each(addr: &str, requests: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
         stream.read_to_end(&mut answer).unwrap();
         let body = body(&answer).to_vec();
         let head = String::from_utf8_lossy(&answer[..answer.len() - body.len()]).into_owned();
+        let body = unchunked(&head, &body);
         (head, body)
     });
     answers.collect()
@@ -572,13 +573,13 @@ fn what_was_recorded_is_served_again_in_the_same_bytes() {
         let line = recorded.split(|byte| *byte == b'\r').next().unwrap();
         assert!(head.as_bytes().starts_with(line), "{at}: {head}");
         let wanted = body(recorded).to_vec();
-        let served = unchunked(head, served);
+
         if at == 6 {
             // The same bytes, in one piece of base64.
             assert_eq!(served, b"AAAAAANvbmWAAAAAEGdycGMtc3RhdHVzOiAwDQo=");
             continue;
         }
-        assert_eq!(served, wanted, "{at}: {head}");
+        assert_eq!(served, &wanted, "{at}: {head}");
     }
     // What was not recorded is refused in the client's protocol.
     let others = [

@@ -167,6 +167,13 @@ fn diff(ground: &Ground) {
     }
 }
 
+fn drift(ground: &Ground) {
+    let [a, b, c] = &ground.captures;
+    for (a, b) in [(a, b), (b, a), (a, c)] {
+        both(&["drift", a, "--against", b]);
+    }
+}
+
 fn merge(ground: &Ground) {
     let [a, b, c] = &ground.captures;
     let out = ground.out("merged.gcap");
@@ -454,7 +461,7 @@ enum Group {
 type Case = (&'static str, Group, fn(&Ground));
 
 /// One case for each command.
-const CASES: [Case; 24] = [
+const CASES: [Case; 25] = [
     ("info", Group::Shows, info),
     ("cat", Group::Shows, cat),
     ("verify", Group::Shows, verify),
@@ -463,6 +470,7 @@ const CASES: [Case; 24] = [
     ("stats", Group::Shows, stats),
     ("snapshot", Group::Shows, snapshot),
     ("diff", Group::Shows, diff),
+    ("drift", Group::Shows, drift),
     ("merge", Group::Makes, merge),
     ("note", Group::Makes, note),
     ("slice", Group::Makes, slice),

@@ -73,8 +73,8 @@ fn row(method: &MethodStats) -> Markup {
 
 /// A method's name that may break behind its service.
 pub(super) fn name(method: &str) -> Markup {
-    match method.rsplit_once('/') {
-        Some((service, method)) => html! { (service) "/" wbr; (method) },
-        None => html! { (method) },
+    let (service, name) = method.rsplit_once('/').unwrap_or_default();
+    html! {
+        @if service.is_empty() { (method) } @else { (service) "/" wbr; (name) }
     }
 }

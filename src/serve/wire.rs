@@ -175,7 +175,7 @@ impl Wire {
         *head.headers_mut() = answer::fields(recorded);
         let encoding = head.headers_mut().remove(ENCODING);
         if status.code != 0 {
-            return self.error(head, &status);
+            return Self::error(head, &status);
         }
         for (name, value) in connect::own_trailers(&status.trailers) {
             let name = HeaderName::try_from(format!("{}{name}", connect::TRAILER));
@@ -192,7 +192,7 @@ impl Wire {
     }
 
     /// An error of a unary call of Connect.
-    fn error(&self, mut head: Response<()>, status: &Status) -> Response<Bytes> {
+    fn error(mut head: Response<()>, status: &Status) -> Response<Bytes> {
         for (name, value) in connect::own_trailers(&status.trailers) {
             let name = HeaderName::try_from(format!("{}{name}", connect::TRAILER));
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
@@ -226,7 +226,7 @@ impl Wire {
                 self.own_type(head.headers_mut());
                 Some(head.map(|()| self.tail(&status)))
             }
-            Protocol::ConnectUnary | Protocol::ConnectGet => Some(self.error(head, &status)),
+            Protocol::ConnectUnary | Protocol::ConnectGet => Some(Self::error(head, &status)),
         }
     }
 }
@@ -261,10 +261,11 @@ impl Requests {
     fn poll_data(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
         loop {
             match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => return Poll::Ready(Some(Ok(data))),
-                    Err(_) => {}
-                },
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }

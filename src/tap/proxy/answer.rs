@@ -58,7 +58,7 @@ impl Head {
     pub(super) fn ending(
         &self,
         trailers: Option<Fields>,
-        tail: Tail,
+        tail: &Tail,
         announced: Option<&GoAway>,
         limit: u64,
         note: impl Fn(String),
@@ -105,7 +105,7 @@ impl Head {
     }
 
     /// The ending in the last frame of a body.
-    fn of_last_frame(&self, protocol: Protocol, tail: Tail, limit: u64, note: impl Fn(String)) -> Ending {
+    fn of_last_frame(&self, protocol: Protocol, tail: &Tail, limit: u64, note: impl Fn(String)) -> Ending {
         let (prefix, rest) = tail.bytes.split_at(PREFIX_BYTES.min(tail.bytes.len()));
         let flags = prefix.first().copied().unwrap_or_default();
         let size = prefix.get(1..).and_then(|size| <[u8; 4]>::try_from(size).ok());
@@ -157,7 +157,7 @@ impl Head {
     }
 
     /// The status of an error.
-    fn of_error(&self, http: u16, tail: Tail, limit: u64) -> Status {
+    fn of_error(&self, http: u16, tail: &Tail, limit: u64) -> Status {
         let encoding = self.headers.get("content-encoding").and_then(|name| name.to_str().ok());
         let body = match encoding {
             Some(encoding) => grpc::inflate(encoding, &tail.bytes, limit).ok(),

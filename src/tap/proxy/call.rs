@@ -212,7 +212,9 @@ impl Call {
             received.end(&self.log, Unfinished::Lost);
             received.take_tail()
         };
-        let ending = head.ending(trailers, tail, announced, self.limit as u64, |note| self.log.note(note));
+        let ending = head.ending(trailers, &tail, announced, self.limit as u64, |note| {
+            self.log.note(note);
+        });
         self.log.end(ending);
     }
 }

@@ -193,7 +193,7 @@ impl Http1 {
         let host = self
             .dialer
             .authority()
-            .or(parts.uri.authority().map(|host| host.as_str()));
+            .or(parts.uri.authority().map(http::uri::Authority::as_str));
         if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok())
             && (self.dialer.authority().is_some() || !headers.contains_key(header::HOST))
         {
@@ -427,6 +427,6 @@ impl http_body::Body for Piped {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size.clone()
+        self.size
     }
 }

@@ -232,12 +232,11 @@ impl DirectionRecorder {
         }
         self.on = false;
         let cut = match &self.shape {
-            Shape::Frames { ended: true, .. } | Shape::Tail => return,
+            Shape::Frames { ended: true, .. } | Shape::Tail | Shape::Whole(Whole { size: 0, .. }) => return,
             Shape::Frames { deframer, .. } => match deframer.finish() {
                 Ok(()) => return,
                 Err(cut) => cut,
             },
-            Shape::Whole(Whole { size: 0, .. }) => return,
             Shape::Whole(whole) => WireError::Truncated {
                 index: 1,
                 offset: 0,

@@ -21,7 +21,7 @@ fn ending(asked: Protocol, http: u16, head: &[(&str, &str)], tail: &[u8]) -> (En
         is_cut: false,
     };
     let head = Head::new(asked, http, &metadata(head));
-    let ending = head.ending(None, tail, None, LIMIT, |note| notes.borrow_mut().push(note));
+    let ending = head.ending(None, &tail, None, LIMIT, |note| notes.borrow_mut().push(note));
     (ending, notes.into_inner())
 }
 

@@ -142,6 +142,10 @@ impl Wire {
         }
         let payload = match self.protocol {
             _ if self.is_whole => return Bytes::new(),
+            // A redacted capture does not hold the bytes of an error.
+            Protocol::ConnectUnary | Protocol::ConnectGet if ending.code != 0 => {
+                return connect::error_payload(ending).into();
+            }
             Protocol::Grpc | Protocol::ConnectUnary | Protocol::ConnectGet => return Bytes::new(),
             Protocol::Web | Protocol::WebText => web::payload(&metadata(&answer::trailers(ending))),
             Protocol::ConnectStream => connect::end_payload(ending),

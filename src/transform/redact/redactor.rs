@@ -284,6 +284,8 @@ impl Redactor {
             // The details repeat the message, and more.
             status.trailers.0.retain(|(name, _)| name != "grpc-status-details-bin");
         }
+        // The bytes of the answer repeat the status, and may be compressed: no rule finds what they hide.
+        status.trailers.0.retain(|(name, _)| name != grpc::protocol::BODY);
         self.metadata(&mut status.trailers);
         status
     }

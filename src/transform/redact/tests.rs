@@ -268,6 +268,29 @@ fn status_texts_and_trailers_agree_after_a_value_was_taken_out() {
 }
 
 #[test]
+fn the_bytes_of_an_answer_that_held_the_status_are_left_out() {
+    let packed = grpc::deflate("gzip", SECRET.as_bytes()).unwrap();
+    let mut trailers = metadata(&[("x-shelf", "12")]);
+    trailers.push(":body", packed);
+    let status = Status {
+        code: 13,
+        trailers,
+        ..Status::default()
+    };
+    let mut redactor = Redactor::new(&rules(), &header()).unwrap();
+    let event = Event {
+        call: 1,
+        seq: 9,
+        offset_ns: 9,
+        kind: EventKind::End(Ending::Status(status)),
+    };
+    let EventKind::End(Ending::Status(clean)) = redactor.apply(event).kind else {
+        panic!("an ending became something else");
+    };
+    assert_eq!(clean.trailers, metadata(&[("x-shelf", "12")]));
+}
+
+#[test]
 fn the_configure_answer_stays_readable() {
     let mut redactor = Redactor::new(&rules(), &header()).unwrap();
     let clean = redactor.header(&header());

@@ -56,7 +56,12 @@ pub(crate) fn run(args: &DriftArgs) -> Done {
     input::read_each(&[args.capture.clone(), path.clone()], |captures| match captures {
         [(_, recorded), (_, other)] => {
             let other = drift::schema_of(other)?;
-            let other = other.ok_or_else(|| format!("{} holds no schema to compare with", path.display()))?;
+            let other = other.ok_or_else(|| {
+                format!(
+                    "{} holds no schema to compare with; `capture note --schema` makes a copy that holds one",
+                    path.display()
+                )
+            })?;
             compare(args, &source, recorded, &other.set, other.answer)
         }
         _ => Err(Failure::Usage("drift compares two captures".to_owned())),

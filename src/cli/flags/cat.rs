@@ -13,8 +13,8 @@ use super::{
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(
-    after_help = "A message is shown on one line, cut at the width of the terminal; --full shows all of it. Messages are \
-                  counted from 1 in their call and direction, as in findings.\n\n\
+    after_help = "A message is shown on one line, cut at the width of the terminal, or at 120 columns in a \
+                  pipe; --full shows all of it. Messages are counted from 1 in their call and direction, as in findings.\n\n\
                   Examples:\n  \
                   capture cat calls.gcap\n  \
                   capture cat calls.gcap --status INTERNAL\n  \

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::RestError;
+use super::{RestError, probe::Spoken};
 use crate::das::focus::{BodyError, error_text, parse_body, refusal};
 
 /// Number of characters quoted from an unknown body.
@@ -95,6 +95,15 @@ impl Answer {
                 status,
                 location: location.clone(),
             }),
+            // A gRPC server that also speaks HTTP/1.1 refuses the content type of REST, and names its own.
+            (415, _) if reason().to_ascii_lowercase().contains("grpc") => {
+                let spoken = if url.starts_with("https:") {
+                    Spoken::GrpcOverTls
+                } else {
+                    Spoken::Grpc
+                };
+                Err(spoken.refuse(url))
+            }
             (503, _) if waits_for_fiber(&reason()) => Err(RestError::WaitingForFiber { url, reason: reason() }),
             _ => Err(RestError::Refused {
                 url,

@@ -57,17 +57,18 @@ pub(super) async fn of(url: &Url) -> Option<Spoken> {
     }
 }
 
-/// True when the port answers a plain HTTP/1 request.
+/// True when the port answers a plain HTTP/1 request, and not only to refuse its content type: that is a gRPC server that
+/// speaks gRPC-Web and Connect as well.
 async fn speaks_http1(target: &Target) -> bool {
     const REQUEST: &[u8] = b"HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let answer = async {
         let mut stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
         stream.write_all(REQUEST).await?;
-        let mut head = [0; 5];
+        let mut head = [0; b"HTTP/1.1 415".len()];
         stream.read_exact(&mut head).await?;
         std::io::Result::Ok(head)
     };
-    matches!(timeout(LIMIT, answer).await, Ok(Ok(head)) if &head == b"HTTP/")
+    matches!(timeout(LIMIT, answer).await, Ok(Ok(head)) if head.starts_with(b"HTTP/") && !head.ends_with(b" 415"))
 }
 
 impl Spoken {

@@ -14,7 +14,7 @@ use wiremock::{
     matchers::{body_json, method, path},
 };
 
-use super::*;
+use super::{error::RestAdvice, *};
 use crate::tap::tls::{
     TlsMode,
     remedy::{TlsAdvice, TrustAdvice},
@@ -151,6 +151,26 @@ async fn refusals_are_told_in_the_servers_words_after_one_post() {
             "{error}"
         );
         assert_eq!(posts(&server).await.len(), 1, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_refuses_the_content_type_because_it_speaks_grpc_is_no_rest() {
+    let own = "this port speaks gRPC, gRPC-Web and Connect";
+    for (body, is_grpc) in [(own, true), ("send XML", false)] {
+        let server = serves("/configure", ResponseTemplate::new(415).set_body_string(body)).await;
+        let error = client(&server.uri()).configure(&json!({})).await.unwrap_err();
+        assert_eq!(
+            matches!(
+                error,
+                RestError::OtherProtocol {
+                    remedy: RestAdvice::DialPlaintext,
+                    ..
+                }
+            ),
+            is_grpc,
+            "{error}"
+        );
     }
 }
 

@@ -782,3 +782,12 @@ fn messages_in_json_are_counted_and_not_read() {
     let text = run(&["drift", &recorded, "--proto", &proto]).expect(1);
     assert!(text.text().contains("not read: 2 messages in JSON"), "{}", text.text());
 }
+
+#[test]
+fn a_capture_whose_beginning_is_damaged_is_no_descriptor_set() {
+    let dir = Dir::new();
+    let damaged = dir.write("damaged.gcap", "not the beginning of a capture");
+    run(&["drift", &shipped("trailers-only-error.gcap"), "--against", &damaged])
+        .expect(4)
+        .says(&["damaged.gcap", "it is not a capture file"]);
+}

@@ -66,7 +66,9 @@ impl Source {
         let mut head = Vec::new();
         let read = File::open(&path).and_then(|file| file.take(64).read_to_end(&mut head));
         read.map_err(|error| format!("could not read {}: {error}", path.display()))?;
-        Ok(if is_capture(&head) {
+        // One whose beginning is damaged is told as a damaged capture.
+        let is_named_so = path.extension().is_some_and(|ending| ending == "gcap");
+        Ok(if is_named_so || is_capture(&head) {
             Self::Capture(path)
         } else {
             Self::Given(GivenSchemaArgs {

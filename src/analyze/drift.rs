@@ -122,7 +122,7 @@ pub(crate) fn drift<R: Read + Seek>(reader: &mut Reader<R>, live: &SchemaTypes) 
     })
 }
 
-/// What is compared of the other capture.
+/// The parts of the other capture that are compared.
 #[derive(Debug)]
 pub(crate) struct CaptureSchema {
     /// Its descriptor set.

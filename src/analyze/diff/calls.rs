@@ -45,7 +45,7 @@ pub(super) struct Pair<'a> {
     pub(super) b: Option<&'a Surveyed>,
 }
 
-/// What is noted of a call on the way through the capture.
+/// A call of one capture, as far as it has been read.
 #[derive(Debug, Default)]
 struct Noted {
     method: String,
@@ -91,7 +91,7 @@ pub(super) fn survey<R: Read + Seek>(reader: &mut Reader<R>, identity: &mut Iden
                 noted.entry(event.call).or_default().encodings[1] = encoding(&headers.metadata);
             }
             EventKind::Message(message) => note(noted.entry(event.call).or_default(), message, identity),
-            // What is needed no more.
+            // Not needed any more.
             EventKind::End(_) => {
                 let call = noted.entry(event.call).or_default();
                 (call.method, call.encodings) = (String::new(), [None, None]);

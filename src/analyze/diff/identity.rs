@@ -192,7 +192,7 @@ pub(super) fn inside_any(message: &DynamicMessage) -> Option<DynamicMessage> {
     descriptors::decode(inner, value.as_bytes()?).ok()
 }
 
-/// Whether a message can hold a map, or any other message: their bytes may differ while they are equal.
+/// True when a message can hold a map or an `Any`: two of them may be equal although their bytes differ.
 fn has_maps(root: &MessageDescriptor) -> bool {
     let (mut seen, mut open) = (BTreeSet::new(), vec![root.clone()]);
     while let Some(message) = open.pop() {

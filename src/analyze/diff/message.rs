@@ -201,7 +201,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Whether two numbers differ by no more than is allowed.
+    /// True when two numbers differ by no more than the tolerance.
     fn is_within(&self, a: &Value, b: &Value) -> bool {
         let DiffOptions { abs, rel, .. } = self.options;
         if abs <= 0.0 && rel <= 0.0 {

@@ -352,7 +352,7 @@ impl<'i> Comparison<'i> {
         message::compare(self.known.as_ref(), ignore, self.options, (&a.data, &b.data))
     }
 
-    /// Whether the next messages differ by no more than is allowed, so that none of them is looked for further on.
+    /// True when the next messages differ by no more than the tolerance. Then no later message is searched for a match.
     fn are_close(&self, a: &VecDeque<Item>, b: &VecDeque<Item>) -> bool {
         let is_exact = self.options.abs <= 0.0 && self.options.rel <= 0.0;
         match (a.front(), b.front()) {

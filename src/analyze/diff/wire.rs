@@ -57,7 +57,7 @@ pub(super) fn mark(ignore: &FieldPatterns, at: &Reached, bytes: &[u8], depth: us
     state.finish()
 }
 
-/// How two messages differ, by the numbers of their fields; `None` when one of them is no message.
+/// The differences of two messages by field number; `None` when one of them is not a message.
 pub(super) fn compare(ignore: &FieldPatterns, a: &[u8], b: &[u8]) -> Option<Vec<String>> {
     let (a, b) = (fields(a)?, fields(b)?);
     let mut found = Vec::new();

@@ -23,7 +23,7 @@ pub(super) struct Reader<'m> {
     pub(super) place: Place,
 }
 
-/// What was found about one field.
+/// The counts of one field.
 #[derive(Debug, Default)]
 struct Tally {
     counts: ValueCounts,

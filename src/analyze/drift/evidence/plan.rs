@@ -161,7 +161,7 @@ impl<'s> Plan<'s> {
         self.place(was, is)
     }
 
-    /// Whether two fields make something else of the same bytes, apart from the messages in them.
+    /// True when two fields decode the same bytes to different values, apart from the messages in them.
     fn differs(&mut self, was: &'s Field, is: &'s Field) -> bool {
         was.kind != is.kind
             || was.is_repeated() != is.is_repeated()

@@ -24,7 +24,7 @@ pub(super) enum Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Whether both readers have the same value.
+    /// True when both readers have the same value.
     pub(super) fn is_same(self, other: Self) -> bool {
         match (self, other) {
             (Self::Integer(one), Self::Integer(other)) => one == other,

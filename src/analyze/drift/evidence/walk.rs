@@ -23,7 +23,7 @@ const MAX_TYPE_URL: usize = 2048;
 /// Largest number of types in such messages that are distinguished.
 const MAX_ANY_TYPES: usize = 1000;
 
-/// How one value fares.
+/// The outcome of one value for the other reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Same,
@@ -37,7 +37,7 @@ enum Fate {
     Refused,
 }
 
-/// What is remembered of the fields of one message.
+/// The state of the walk over the fields of one message.
 #[derive(Default)]
 struct Seen<'s> {
     /// Values of fields that only the recorder reads as repeated.

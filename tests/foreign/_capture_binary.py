@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import tempfile
 
@@ -38,6 +39,31 @@ def serve(*args):
             yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
+
+
+@contextlib.contextmanager
+def serving(*args):
+    """A command that serves until Ctrl-C: gives its gRPC address. It is ended as Ctrl-C does, and must succeed."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([BINARY, *args], **pipes) as process:
+        try:
+            yield json.loads(process.stdout.readline())["grpc"]
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=HANGS_S)
+            assert process.returncode == 0, f"{args} exits {process.returncode}: {errors.decode()}"
+        finally:
+            process.kill()
+
+
+def proxy(target, capture):
+    """`capture proxy` in front of a target without TLS: gives its gRPC address."""
+    return serving("proxy", "--listen", "127.0.0.1:0", "--target", target, "--plaintext", "--output", capture)
+
+
+def first_finding(capture):
+    """The first finding of `validate` on a capture that must fail: its rule, and its JSON as text."""
+    finding = json.loads(run("validate", capture, "--format", "json", code=1))["findings"][0]
+    return finding["rule"], json.dumps(finding)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ recorded. `validate` passes, and names a wrong status and a killed server first.
 """
 
 import contextlib
-import json
 import pathlib
 import signal
 import subprocess
@@ -22,7 +21,6 @@ import _capture_binary as capture_binary  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ROWS, BATCH = 200_000, 20_000
-HANGS_S = 60
 
 
 def table():
@@ -72,24 +70,6 @@ def server():
             process.kill()
 
 
-@contextlib.contextmanager
-def running(*args):
-    """A command of the binary that serves: its gRPC address. It is ended as Ctrl-C does, and must succeed."""
-    command = [capture_binary.BINARY, *args]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            yield json.loads(process.stdout.readline())["grpc"]
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=HANGS_S)
-            assert process.returncode == 0, f"{args} exits {process.returncode}: {errors.decode()}"
-        finally:
-            process.kill()
-
-
-def proxy(target, capture):
-    return running("proxy", "--listen", "127.0.0.1:0", "--target", target, "--plaintext", "--output", capture)
-
-
 def talk(address):
     """What a client gets: a table, the count of rows put, what it exchanged, and the answer to an action."""
     with flight.FlightClient(f"grpc://{address}") as client:
@@ -114,21 +94,16 @@ def talk(address):
     assert pyarrow.Table.from_batches(exchanged) == table(), "what was exchanged is another"
 
 
-def first_finding(capture):
-    verdict = json.loads(capture_binary.run("validate", capture, "--format", "json", code=1))
-    return verdict["findings"][0]["rule"], json.dumps(verdict["findings"][0])
-
-
 def check_talk(folder):
     capture = f"{folder}/flight.gcap"
-    with server() as (_, target), proxy(target, capture) as address:
+    with server() as (_, target), capture_binary.proxy(target, capture) as address:
         talk(address)
     print("ok    a client gets, puts and exchanges tables through the proxy", flush=True)
     verdict = capture_binary.run("validate", capture).decode()
     assert verdict.startswith("PASS"), verdict
     print("ok    validate passes", flush=True)
     for rate in ("1", "max"):
-        with running("serve", capture, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--rate", rate) as address:
+        with capture_binary.serving("serve", capture, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--rate", rate) as address:
             talk(address)
         print(f"ok    a client gets the same against serve at rate {rate}", flush=True)
     with server() as (_, target):
@@ -138,20 +113,20 @@ def check_talk(folder):
 
 def check_wrong_status(folder):
     capture = f"{folder}/status.gcap"
-    with server() as (_, target), proxy(target, capture) as address, flight.FlightClient(f"grpc://{address}") as client:
+    with server() as (_, target), capture_binary.proxy(target, capture) as address, flight.FlightClient(f"grpc://{address}") as client:
         try:
             client.do_get(flight.Ticket(b"nothing")).read_all()
             raise AssertionError("a table that is not there was got")
         except flight.FlightServerError:
             pass
-    rule, text = first_finding(capture)
+    rule, text = capture_binary.first_finding(capture)
     assert rule == "error-status" and "DoGet" in text and "no table nothing" in text, text
     print("ok    a wrong status fails, and is named with its method", flush=True)
 
 
 def check_killed(folder):
     capture = f"{folder}/killed.gcap"
-    with server() as (process, target), proxy(target, capture) as address:
+    with server() as (process, target), capture_binary.proxy(target, capture) as address:
         with flight.FlightClient(f"grpc://{address}") as client:
             reader = client.do_get(flight.Ticket(b"endless"))
             reader.read_chunk()
@@ -161,7 +136,7 @@ def check_killed(folder):
                     reader.read_chunk()
             except (flight.FlightError, pyarrow.ArrowException):
                 pass
-    rule, text = first_finding(capture)
+    rule, text = capture_binary.first_finding(capture)
     assert rule == "broken-call" and "DoGet" in text, text
     print("ok    a killed server fails, and the broken call is named with its method", flush=True)
 

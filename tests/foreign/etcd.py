@@ -63,24 +63,6 @@ def etcd():
                 process.kill()
 
 
-@contextlib.contextmanager
-def running(*args, code=0):
-    """A command of the binary that serves: its gRPC address. It is ended as Ctrl-C does, and must exit with `code`."""
-    command = [capture_binary.BINARY, *args]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            yield json.loads(process.stdout.readline())["grpc"]
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=HANGS_S)
-            assert process.returncode == code, f"{args} exits {process.returncode}: {errors.decode()}"
-        finally:
-            process.kill()
-
-
-def proxy(socket, capture):
-    return running("proxy", "--listen", "127.0.0.1:0", "--target", f"unix:{socket}", "--plaintext", "--output", capture)
-
-
 def etcdctl(address, *args, code=0, value=""):
     """What etcdctl prints. It reads a value that is no argument from its stdin."""
     command = ["etcdctl", "--endpoints", address, *args]
@@ -99,17 +81,11 @@ def talk(address):
     return printed
 
 
-def first_finding(capture):
-    """The verdict of `validate` on a capture that must fail: the rule of its first finding, and its text."""
-    verdict = json.loads(capture_binary.run("validate", capture, "--format", "json", code=1))
-    return verdict["findings"][0]["rule"], json.dumps(verdict["findings"][0])
-
-
 def check_talk(folder):
     capture = f"{folder}/etcd.gcap"
     with etcd() as (_, socket):
         expected = talk(f"unix://{socket}")
-    with etcd() as (_, socket), proxy(socket, capture) as address:
+    with etcd() as (_, socket), capture_binary.proxy(f"unix:{socket}", capture) as address:
         assert talk(address) == expected
     print("ok    etcdctl prints the same through the proxy, etcd being on a unix socket", flush=True)
     verdict = capture_binary.run("validate", capture).decode()
@@ -118,7 +94,7 @@ def check_talk(folder):
     calls = {method["method"]: method["calls"] for method in stats["methods"]}
     assert calls["/etcdserverpb.KV/Put"] == 4 and calls["/etcdserverpb.KV/Range"] == 5, calls
     print("ok    validate passes, and stats counts the calls of each method", flush=True)
-    with running("serve", capture, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0") as address:
+    with capture_binary.serving("serve", capture, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0") as address:
         assert talk(address) == expected
     print("ok    etcdctl prints the same against serve", flush=True)
     with etcd() as (_, socket):
@@ -135,17 +111,17 @@ def check_talk(folder):
 
 def check_wrong_status(folder):
     capture = f"{folder}/status.gcap"
-    with etcd() as (_, socket), proxy(socket, capture) as address:
+    with etcd() as (_, socket), capture_binary.proxy(f"unix:{socket}", capture) as address:
         etcdctl(address, "put", "sensor/34050", "quiet")
         etcdctl(address, "put", "--lease=1234", "sensor/34050", "loud", code=1)
-    rule, text = first_finding(capture)
+    rule, text = capture_binary.first_finding(capture)
     assert rule == "error-status" and "NOT_FOUND" in text and "/etcdserverpb.KV/Put" in text, text
     print("ok    a wrong status fails, and is named with its method", flush=True)
 
 
 def check_killed(folder):
     capture = f"{folder}/killed.gcap"
-    with etcd() as (server, socket), proxy(socket, capture) as address:
+    with etcd() as (server, socket), capture_binary.proxy(f"unix:{socket}", capture) as address:
         command = ["etcdctl", "--endpoints", address, "watch", "sensor/34050"]
         own = {"env": {**os.environ, "ETCDCTL_API": "3"}, "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **own) as watch:
@@ -159,7 +135,7 @@ def check_killed(folder):
             server.wait()
             etcdctl(address, "--dial-timeout=1s", "--command-timeout=1s", "get", "sensor/34050", code=1)
             watch.kill()
-    rule, text = first_finding(capture)
+    rule, text = capture_binary.first_finding(capture)
     assert rule == "broken-call" and "/etcdserverpb.Watch/Watch" in text, text
     print("ok    a killed server fails, and the broken call is named with its method", flush=True)
 
